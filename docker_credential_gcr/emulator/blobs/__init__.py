@@ -1,0 +1,1 @@
+"""The bytes behind the registry: those in flight, and those at rest."""

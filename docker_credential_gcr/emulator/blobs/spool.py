@@ -1,0 +1,103 @@
+"""Bytes in flight: hashed as they arrive; in memory while they are few, in a file from then on."""
+
+import asyncio
+from pathlib import Path
+
+from docker_credential_gcr.emulator.oci.digest import Hasher, format_digest, new_hasher
+
+# Creating a file costs more than a row of this size.
+SMALL = 64 * 1024
+# Hashing and writing leave the event loop in blocks that are worth a thread's hand-over.
+_BLOCK = 512 * 1024
+_READ = 1024 * 1024
+
+
+class Spool:
+    """The bytes of one upload so far.
+
+    `size` counts them. `data` is what a row should hold: the bytes, or None once they are in the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._hasher: Hasher = new_hasher("sha256")
+        self._pending: list[bytes] = []
+        self._pending_size = 0
+        self._spilled = False
+        self._small = b""
+        self.size = 0
+
+    @classmethod
+    def resume(cls, path: Path, data: bytes | None, size: int) -> "Spool":
+        """Go on after the first `size` bytes: `data`, or what the file holds; blocks on the disk.
+
+        Raises FileNotFoundError where the file is gone or shorter than that.
+        """
+        spool = cls(path)
+        spool.size = size
+        if data is not None:
+            spool._small = data
+            spool._hasher.update(data)
+            return spool
+        spool._spilled = True
+        # Whatever follows was never acknowledged.
+        with path.open("r+b") as file:
+            if file.seek(0, 2) < size:
+                raise FileNotFoundError(path)
+            file.truncate(size)
+        _hash_file(path, spool._hasher)
+        return spool
+
+    @property
+    def data(self) -> bytes | None:
+        """The bytes while they are few, else None."""
+        return None if self._spilled else self._small
+
+    async def append(self, chunk: bytes) -> None:
+        """Take more bytes."""
+        self._pending.append(chunk)
+        self._pending_size += len(chunk)
+        self.size += len(chunk)
+        if self._pending_size >= _BLOCK:
+            await asyncio.to_thread(self._drain)
+
+    async def settle(self) -> None:
+        """Have every byte hashed, and in `data` or handed to the operating system."""
+        if self._spilled or self.size > SMALL:
+            await asyncio.to_thread(self._drain)
+        else:
+            block = self._take()
+            self._hasher.update(block)
+            self._small += block
+
+    async def digest(self, algorithm: str) -> str:
+        """The digest of every byte; call `settle` first."""
+        if algorithm == "sha256":
+            return format_digest(algorithm, self._hasher)
+        hasher = new_hasher(algorithm)
+        if self._spilled:
+            await asyncio.to_thread(_hash_file, self._path, hasher)
+        else:
+            hasher.update(self._small)
+        return format_digest(algorithm, hasher)
+
+    def _take(self) -> bytes:
+        block = b"".join(self._pending)
+        self._pending.clear()
+        self._pending_size = 0
+        return block
+
+    def _drain(self) -> None:
+        block = self._take()
+        self._hasher.update(block)
+        with self._path.open("ab" if self._spilled else "wb") as file:
+            file.write(self._small)
+            file.write(block)
+        self._small = b""
+        self._spilled = True
+
+
+def _hash_file(path: Path, hasher: Hasher) -> None:
+    with path.open("rb") as file:
+        while block := file.read(_READ):
+            hasher.update(block)

@@ -1,0 +1,84 @@
+"""The data directory: who holds it, and the secrets in it.
+
+DATA/
+  lock                  held by the server that uses the directory
+  emulator.db           the database
+  keys/signing-key.pem  signs every token, 0600
+  keys/operator-token   administers the server, 0600
+  buckets/  uploads/    the bytes, see blobs/filesystem.py
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from .identity.tokens import Signer
+
+
+class DataDirectoryError(Exception):
+    """The data directory cannot be used."""
+
+
+class DataDirectory:
+    """A data directory, held until it is closed; made if it was not there, readable by its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        try:
+            (self.path / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
+            self._lock.acquire()
+        except Timeout as error:
+            raise DataDirectoryError(f"{path} is in use by another server: name another --data") from error
+        except OSError as error:
+            raise DataDirectoryError(f"cannot use {path}: {error.strerror}") from error
+
+    @property
+    def database_path(self) -> Path:
+        """Where the database is."""
+        return self.path / "emulator.db"
+
+    @property
+    def operator_token_path(self) -> Path:
+        """Where the operator token is."""
+        return self.path / "keys" / "operator-token"
+
+    def load_signer(self) -> Signer:
+        """The signer of all tokens, made at the first start."""
+        path = self.path / "keys" / "signing-key.pem"
+        try:
+            return Signer.from_pem(_load_or_create(path, lambda: Signer.generate().to_pem()))
+        except ValueError as error:
+            raise DataDirectoryError(f"{path} is no signing key: {error}") from error
+
+    def load_operator_token(self) -> str:
+        """The operator token, made at the first start."""
+        return _load_or_create(self.operator_token_path, lambda: secrets.token_urlsafe(32).encode()).decode()
+
+    def close(self) -> None:
+        """Let another server have it."""
+        self._lock.release()
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file that its owner alone can read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:
+    if not path.exists():
+        replace_file(path, create())
+    return path.read_bytes()

@@ -1,0 +1,52 @@
+"""Digests: `sha256:<64 hex>` and `sha512:<128 hex>`.
+
+https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
+"""
+
+import hashlib
+import re
+from typing import Protocol
+
+from .errors import InvalidDigest
+
+_HEX_LENGTH = {"sha256": 64, "sha512": 128}
+_HEX = re.compile(r"[a-f0-9]+")
+
+
+class Hasher(Protocol):
+    """What hashlib's objects offer."""
+
+    def update(self, data: bytes, /) -> None:
+        """Feed more bytes."""
+
+    def hexdigest(self) -> str:
+        """The hash of all bytes so far, in lower-case hex."""
+
+
+def parse_digest(text: str) -> str:
+    """The digest `text`, checked; raises InvalidDigest."""
+    algorithm, _, encoded = text.partition(":")
+    if _HEX_LENGTH.get(algorithm) != len(encoded) or not _HEX.fullmatch(encoded):
+        raise InvalidDigest(f"invalid digest {text[:150]!r}: expected sha256:<64 hex> or sha512:<128 hex>")
+    return text
+
+
+def split_digest(digest: str) -> tuple[str, str]:
+    """(algorithm, hex) of a digest that was checked."""
+    algorithm, _, encoded = digest.partition(":")
+    return algorithm, encoded
+
+
+def new_hasher(algorithm: str) -> Hasher:
+    """A hasher of a known algorithm."""
+    return hashlib.new(algorithm)
+
+
+def format_digest(algorithm: str, hasher: Hasher) -> str:
+    """The digest of what the hasher was fed."""
+    return f"{algorithm}:{hasher.hexdigest()}"
+
+
+def digest_bytes(data: bytes, algorithm: str = "sha256") -> str:
+    """The digest of `data`."""
+    return format_digest(algorithm, hashlib.new(algorithm, data))

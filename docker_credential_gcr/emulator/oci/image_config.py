@@ -1,0 +1,32 @@
+"""What a listing wants to know of an image's config.
+
+https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
+"""
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+
+# The first instant of year 1: what Container Registry reports for an image that does not say.
+UNKNOWN_CREATED_MS = -62135596800000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# Python 3.10 reads at most six digits of a second's fraction, and no Z.
+_FRACTION = re.compile(r"\.(\d{1,6})\d*")
+
+
+def parse_created_ms(config: bytes) -> int:
+    """When the image was made, in milliseconds since the epoch; UNKNOWN_CREATED_MS where it does not say."""
+    try:
+        created = json.loads(config)["created"]
+        instant = datetime.fromisoformat(_normalise(created))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return UNKNOWN_CREATED_MS
+    if instant.tzinfo is None:
+        return UNKNOWN_CREATED_MS
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _normalise(created: str) -> str:
+    seconds = _FRACTION.sub(lambda match: "." + match[1].ljust(6, "0"), created, count=1)
+    return seconds[:-1] + "+00:00" if seconds[-1:] in ("Z", "z") else seconds

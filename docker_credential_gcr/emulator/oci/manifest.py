@@ -1,0 +1,95 @@
+"""Manifests and indexes: what a pushed document names, checked before it is stored.
+
+https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
+https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import media_types
+from .descriptor import Descriptor, parse_descriptor
+from .errors import InvalidManifest
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest or an index.
+
+    `config` is None in an index; `blobs` are the config and the layers that a registry must
+    hold, `children` the manifests that an index names.
+    """
+
+    media_type: str
+    config: Descriptor | None
+    blobs: tuple[Descriptor, ...]
+    children: tuple[Descriptor, ...]
+
+    @property
+    def image_size(self) -> int:
+        """The bytes that a pull of it transfers, config and layers, without the document itself."""
+        return sum(blob.size for blob in self.blobs)
+
+
+def parse_manifest(data: bytes, content_type: str) -> Manifest:
+    """What the document `data`, pushed as `content_type`, names; raises InvalidManifest.
+
+    A document that could be read both as a manifest and as an index is refused (CVE-2021-41190).
+    """
+    document = _decode(data)
+    media_type = _media_type(document, content_type)
+    if document.get("schemaVersion") != 2:
+        raise InvalidManifest("schemaVersion is not 2")
+    if "manifests" in document and ("layers" in document or "config" in document):
+        raise InvalidManifest("the document is both a manifest and an index")
+    if media_type in media_types.INDEXES:
+        children = _descriptors(document.get("manifests"), "manifests")
+        return Manifest(media_type, None, (), children)
+    if "manifests" in document:
+        raise InvalidManifest(f"an index was pushed as {media_type!r}")
+    config = parse_descriptor(document.get("config"), "config")
+    layers = _descriptors(document.get("layers"), "layers")
+    held = tuple(layer for layer in layers if layer.media_type not in media_types.FOREIGN_LAYERS)
+    return Manifest(media_type, config, (config, *held), ())
+
+
+def _media_type(document: Mapping[str, Any], content_type: str) -> str:
+    media_type = content_type.partition(";")[0].strip()
+    written = document.get("mediaType", media_type)
+    if not media_type and isinstance(written, str):
+        media_type = written
+    if media_type not in media_types.MANIFESTS | media_types.INDEXES:
+        raise InvalidManifest(f"unsupported manifest media type {media_type[:150]!r}")
+    if written != media_type:
+        raise InvalidManifest(f"the document's mediaType is not its Content-Type {media_type!r}")
+    return media_type
+
+
+def _descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise InvalidManifest(f"{where} is not a list")
+    return tuple(parse_descriptor(item, f"{where}[{index}]") for index, item in enumerate(value))
+
+
+def _decode(data: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise InvalidManifest(f"the document is not JSON: {error}"[:200]) from error
+    if not isinstance(document, Mapping):
+        raise InvalidManifest("the document is not a JSON object")
+    return document
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Two parsers may pick different ones of two equal keys, and so see two different images.
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return document
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,56 @@
+"""HTTP's byte ranges: `Range: bytes=…` of a download, `Content-Range: a-b` of an upload's chunk.
+
+https://www.rfc-editor.org/rfc/rfc9110#section-14
+"""
+
+import re
+from dataclasses import dataclass
+
+_SINGLE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+_CHUNK = re.compile(r"(?:bytes )?(\d{1,19})-(\d{1,19})(?:/\*)?")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The bytes from `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds."""
+        return self.stop - self.start
+
+
+class UnsatisfiableRange(ValueError):
+    """No byte of the content lies in the range."""
+
+
+def find_span(header: str | None, size: int) -> Span | None:
+    """The part of `size` bytes that a Range header asks for.
+
+    None asks for everything: no header, several ranges, or a form that a server may ignore.
+    Raises UnsatisfiableRange.
+    """
+    match = _SINGLE.fullmatch(header.strip()) if header else None
+    if match is None or match.group() == "bytes=-":
+        return None
+    first, last = match.groups()
+    if not first:
+        start, stop = max(0, size - int(last)), size
+    else:
+        start, stop = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < start:
+            return None
+    if start >= stop:
+        raise UnsatisfiableRange(header)
+    return Span(start, stop)
+
+
+def parse_chunk_range(header: str) -> Span | None:
+    """The bytes that a chunk's Content-Range announces; None where it is malformed."""
+    match = _CHUNK.fullmatch(header.strip())
+    if match is None or int(match[2]) < int(match[1]):
+        return None
+    return Span(int(match[1]), int(match[2]) + 1)

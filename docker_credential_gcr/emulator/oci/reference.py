@@ -1,0 +1,44 @@
+"""Names, tags and references.
+
+https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
+"""
+
+import re
+
+from .digest import parse_digest
+from .errors import InvalidDigest, InvalidName, InvalidReference
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+# Many clients count 255 characters with the host's name; nobody sends more without it.
+_NAME_LIMIT = 255
+
+
+def parse_name(text: str) -> str:
+    """The repository name `text`, checked; raises InvalidName."""
+    if len(text) > _NAME_LIMIT or not _NAME.fullmatch(text):
+        raise InvalidName(f"invalid repository name {text[:300]!r}")
+    return text
+
+
+def parse_tag(text: str) -> str:
+    """The tag `text`, checked; raises InvalidReference."""
+    if not _TAG.fullmatch(text):
+        raise InvalidReference(f"invalid tag {text[:150]!r}")
+    return text
+
+
+def is_digest(reference: str) -> bool:
+    """True for a reference that is meant as a digest: no tag holds a colon."""
+    return ":" in reference
+
+
+def parse_reference(text: str) -> str:
+    """The tag or digest `text`, checked; raises InvalidReference."""
+    if not is_digest(text):
+        return parse_tag(text)
+    try:
+        return parse_digest(text)
+    except InvalidDigest as error:
+        raise InvalidReference(str(error)) from error

@@ -1,0 +1,46 @@
+"""Scopes, as a client asks for them at a token endpoint.
+
+    repository:my-project/app:pull,push
+
+https://distribution.github.io/distribution/spec/auth/scope/
+"""
+
+from dataclasses import dataclass
+
+from .errors import InvalidName, InvalidScope
+from .reference import parse_name
+
+PULL, PUSH, DELETE, ALL = "pull", "push", "delete", "*"
+_ACTIONS = frozenset({PULL, PUSH, DELETE, ALL})
+_TYPES = frozenset({"repository", "registry"})
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One resource and what is to be done with it; `type` is repository or registry."""
+
+    type: str
+    name: str
+    actions: frozenset[str]
+
+
+def parse_scope(text: str) -> Scope:
+    """The scope `text`; raises InvalidScope.
+
+    Unknown actions are dropped, as the specification asks; a repository's name is checked.
+    """
+    parts = text.split(":")
+    if len(parts) != 3 or parts[0].partition("(")[0] not in _TYPES:
+        raise InvalidScope(f"invalid scope {text[:150]!r}")
+    kind, name, actions = parts[0].partition("(")[0], parts[1], parts[2].split(",")
+    if kind == "repository":
+        try:
+            parse_name(name)
+        except InvalidName as error:
+            raise InvalidScope(f"invalid scope {text[:150]!r}: {error}") from error
+    return Scope(kind, name, frozenset(actions) & _ACTIONS)
+
+
+def format_scope(name: str, *actions: str) -> str:
+    """The scope of a repository and actions, in the given order."""
+    return f"repository:{name}:{','.join(actions)}"

@@ -1,0 +1,130 @@
+"""Manifests: documents by digest in a repository, with the children that an index names."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from .digests import select_digests
+from .repositories import Repository
+from .schema import manifest_children, manifests, tags
+
+_COLUMNS = (manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.data)
+_BY_DIGEST = select(*_COLUMNS).where(
+    manifests.c.repository == bindparam("repository"), manifests.c.digest == bindparam("digest")
+)
+_BY_TAG = (
+    select(*_COLUMNS)
+    .join(tags, tags.c.manifest == manifests.c.id)
+    .where(tags.c.repository == bindparam("repository"), tags.c.tag == bindparam("tag"))
+)
+_KNOWN = select(manifests.c.digest).where(
+    manifests.c.repository == bindparam("repository"),
+    manifests.c.digest.in_(bindparam("digests", expanding=True)),
+)
+_INSERT = insert(manifests)
+_ADD = _INSERT.on_conflict_do_update(
+    index_elements=["repository", "digest"],
+    set_={"media_type": _INSERT.excluded.media_type, "uploaded_ms": _INSERT.excluded.uploaded_ms},
+)
+_ADD_CHILD = insert(manifest_children).on_conflict_do_nothing()
+_PARENT = (
+    select(manifests.c.digest)
+    .join(manifest_children, manifest_children.c.parent == manifests.c.id)
+    .where(
+        manifests.c.repository == bindparam("repository"), manifest_children.c.digest == bindparam("digest")
+    )
+    .limit(1)
+)
+_REMOVE = delete(manifests).where(manifests.c.id == bindparam("manifest"))
+_SUMMARIES = (
+    select(
+        manifests.c.id,
+        manifests.c.digest,
+        manifests.c.media_type,
+        manifests.c.image_size,
+        manifests.c.created_ms,
+        manifests.c.uploaded_ms,
+    )
+    .where(manifests.c.repository == bindparam("repository"))
+    .order_by(manifests.c.digest)
+)
+
+
+@dataclass(frozen=True)
+class StoredManifest:
+    """A manifest as it was pushed, byte for byte."""
+
+    id: int
+    digest: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a listing says of a manifest; sizes in bytes, instants in milliseconds since the epoch."""
+
+    id: int
+    digest: str
+    media_type: str
+    image_size: int
+    created_ms: int
+    uploaded_ms: int
+
+
+def find(connection: Connection, repository: Repository, digest: str) -> StoredManifest | None:
+    """The manifest of that digest."""
+    row = connection.execute(_BY_DIGEST, {"repository": repository.id, "digest": digest}).one_or_none()
+    return None if row is None else StoredManifest(row.id, row.digest, row.media_type, row.data)
+
+
+def find_tagged(connection: Connection, repository: Repository, tag: str) -> StoredManifest | None:
+    """The manifest that the tag names."""
+    row = connection.execute(_BY_TAG, {"repository": repository.id, "tag": tag}).one_or_none()
+    return None if row is None else StoredManifest(row.id, row.digest, row.media_type, row.data)
+
+
+def find_missing(connection: Connection, repository: Repository, digests: set[str]) -> set[str]:
+    """Those of `digests` that are no manifests of the repository."""
+    return digests - select_digests(connection, _KNOWN, repository.id, digests)
+
+
+def add(
+    connection: Connection, repository: Repository, summary: Summary, data: bytes, children: set[str]
+) -> int:
+    """Store a manifest and return its id; the same digest again changes only what a push may change.
+
+    The `id` of `summary` is not read.
+    """
+    values = {
+        "repository": repository.id,
+        "digest": summary.digest,
+        "media_type": summary.media_type,
+        "data": data,
+        "image_size": summary.image_size,
+        "created_ms": summary.created_ms,
+        "uploaded_ms": summary.uploaded_ms,
+    }
+    connection.execute(_ADD, values)
+    stored = find(connection, repository, summary.digest)
+    assert stored is not None  # noqa: S101 - it was written in this transaction
+    for digest in children:
+        connection.execute(_ADD_CHILD, {"parent": stored.id, "digest": digest})
+    return stored.id
+
+
+def remove(connection: Connection, manifest_id: int) -> None:
+    """Forget a manifest and the tags that name it."""
+    connection.execute(_REMOVE, {"manifest": manifest_id})
+
+
+def find_parent(connection: Connection, repository: Repository, digest: str) -> str | None:
+    """The digest of an index of the repository that names the manifest."""
+    values = {"repository": repository.id, "digest": digest}
+    return connection.execute(_PARENT, values).scalar_one_or_none()
+
+
+def list_summaries(connection: Connection, repository: Repository) -> list[Summary]:
+    """Every manifest of the repository, by digest."""
+    return [Summary(*row) for row in connection.execute(_SUMMARIES, {"repository": repository.id})]

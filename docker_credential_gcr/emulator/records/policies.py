@@ -1,0 +1,44 @@
+"""The IAM policies, by the full name of their resource: projects/my-project."""
+
+import json
+from functools import lru_cache
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
+
+from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy, format_policy, parse_policy
+
+from .errors import Changed
+from .schema import policies
+
+_FIND = select(policies.c.document).where(policies.c.resource == bindparam("wanted"))
+_LIST = select(policies.c.resource, policies.c.document).order_by(policies.c.resource)
+_INSERT = insert(policies)
+_SAVE = _INSERT.on_conflict_do_update(
+    index_elements=[policies.c.resource], set_={"document": _INSERT.excluded.document}
+)
+
+
+def find(connection: Connection, resource: str) -> Policy:
+    """The resource's policy; an empty one where none was set."""
+    document = connection.execute(_FIND, {"wanted": resource}).scalar_one_or_none()
+    return EMPTY if document is None else _parse(document)
+
+
+def save(connection: Connection, resource: str, policy: Policy, *, etag: str | None = None) -> Policy:
+    """Set the resource's policy. Raises Changed when `etag` is given and another one is in force."""
+    if etag and etag != find(connection, resource).etag:
+        raise Changed(resource)
+    connection.execute(_SAVE, {"resource": resource, "document": json.dumps(format_policy(policy))})
+    return policy
+
+
+def list_all(connection: Connection) -> list[tuple[str, Policy]]:
+    """Every resource that has a policy, with it."""
+    return [(resource, _parse(document)) for resource, document in connection.execute(_LIST).all()]
+
+
+# Every request asks for a policy, and hardly any changes one.
+@lru_cache(1024)
+def _parse(document: str) -> Policy:
+    return parse_policy(json.loads(document))

@@ -1,0 +1,161 @@
+"""The tables of the emulator's database, and the revision that a new one is stamped with."""
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+REVISION = "0001"
+
+metadata = MetaData()
+
+# Alembic's own table, so that a later revision can migrate a database made from this schema.
+alembic_version = Table(
+    "alembic_version", metadata, Column("version_num", String(32), primary_key=True, nullable=False)
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True)
+
+
+def _reference(name: str, target: str, *, index: bool = False) -> Column[int]:
+    return Column(name, Integer, ForeignKey(target, ondelete="CASCADE"), nullable=False, index=index)
+
+
+projects = Table(
+    "projects",
+    metadata,
+    _id(),
+    Column("project_id", String, nullable=False, unique=True),
+    Column("number", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("created_at", Integer, nullable=False),
+)
+
+# `resource` is a full name without its service, such as projects/my-project.
+policies = Table(
+    "policies",
+    metadata,
+    Column("resource", String, primary_key=True),
+    Column("document", String, nullable=False),
+)
+
+service_accounts = Table(
+    "service_accounts",
+    metadata,
+    _id(),
+    _reference("project", "projects.id", index=True),
+    Column("email", String, nullable=False, unique=True),
+    Column("unique_id", String, nullable=False, unique=True),
+    Column("display_name", String, nullable=False),
+    Column("created_at", Integer, nullable=False),
+)
+
+service_account_keys = Table(
+    "service_account_keys",
+    metadata,
+    _id(),
+    _reference("account", "service_accounts.id", index=True),
+    Column("key_id", String(40), nullable=False, unique=True),
+    Column("public_key", String, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+)
+
+buckets = Table(
+    "buckets",
+    metadata,
+    _id(),
+    _reference("project", "projects.id", index=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("location", String, nullable=False),
+    Column("created_at", Integer, nullable=False),
+)
+
+# `name` is the whole path after /v2/ and before /manifests, without the host.
+repositories = Table(
+    "repositories",
+    metadata,
+    _id(),
+    _reference("bucket", "buckets.id"),
+    Column("name", String, nullable=False),
+    UniqueConstraint("bucket", "name"),
+)
+
+# `data` is null where the bytes are a file of the bucket.
+blobs = Table(
+    "blobs",
+    metadata,
+    _id(),
+    _reference("bucket", "buckets.id"),
+    Column("digest", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=True),
+    Column("created_at", Integer, nullable=False),
+    UniqueConstraint("bucket", "digest"),
+)
+
+# A repository sees only the blobs that were linked to it.
+blob_links = Table(
+    "blob_links",
+    metadata,
+    Column("repository", Integer, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
+    Column("blob", Integer, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    _id(),
+    _reference("repository", "repositories.id"),
+    Column("digest", String, nullable=False),
+    Column("media_type", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("image_size", Integer, nullable=False),
+    Column("created_ms", Integer, nullable=False),
+    Column("uploaded_ms", Integer, nullable=False),
+    UniqueConstraint("repository", "digest"),
+)
+
+# The children of an index, by digest: a child may have been deleted and pushed anew.
+manifest_children = Table(
+    "manifest_children",
+    metadata,
+    Column("parent", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String, primary_key=True),
+    Index("manifest_children_digest", "digest"),
+    sqlite_with_rowid=False,
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("repository", Integer, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", String, primary_key=True),
+    Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# `location` names the next request's URL and changes with every answer; `owner` is the member that began.
+# `data` holds the bytes so far while they are few, and is null from when they are a file.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    _reference("repository", "repositories.id", index=True),
+    Column("location", String(32), nullable=False, unique=True),
+    Column("owner", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=True),
+    Column("started_at", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)

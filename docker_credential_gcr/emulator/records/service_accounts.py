@@ -1,0 +1,79 @@
+"""The service accounts of the projects."""
+
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from docker_credential_gcr.emulator.identity.names import format_email
+
+from .errors import AlreadyExists as AlreadyExists
+from .projects import Project
+from .schema import projects, service_accounts
+
+
+@dataclass(frozen=True)
+class ServiceAccount:
+    """`unique_id` is Google's number for it, which outlives nothing and is never given twice."""
+
+    id: int
+    project_id: str
+    email: str
+    unique_id: str
+    display_name: str
+    created_at: int
+
+
+_SELECT = select(
+    service_accounts.c.id,
+    projects.c.project_id,
+    service_accounts.c.email,
+    service_accounts.c.unique_id,
+    service_accounts.c.display_name,
+    service_accounts.c.created_at,
+).join(projects, projects.c.id == service_accounts.c.project)
+_FIND = _SELECT.where(service_accounts.c.email == bindparam("wanted"))
+_LIST = _SELECT.where(service_accounts.c.project == bindparam("wanted")).order_by(service_accounts.c.email)
+_INSERT = insert(service_accounts)
+_FIND_UNIQUE_ID = _SELECT.where(service_accounts.c.unique_id == bindparam("wanted"))
+_DELETE = delete(service_accounts).where(service_accounts.c.email == bindparam("wanted"))
+
+
+def create(
+    connection: Connection, project: Project, account: str, *, display_name: str, now: float
+) -> ServiceAccount:
+    """Add an account to the project. Raises AlreadyExists."""
+    email = format_email(account, project.project_id)
+    # 21 digits beginning with 1, as Google's.
+    unique_id = str(10**20 + secrets.randbelow(10**20))
+    values = {
+        "project": project.id,
+        "email": email,
+        "unique_id": unique_id,
+        "display_name": display_name,
+        "created_at": int(now),
+    }
+    try:
+        result = connection.execute(_INSERT, values)
+    except IntegrityError as error:
+        raise AlreadyExists(email) from error
+    (row_id,) = result.inserted_primary_key or (0,)
+    return ServiceAccount(row_id, project.project_id, email, unique_id, display_name, int(now))
+
+
+def find(connection: Connection, name: str) -> ServiceAccount | None:
+    """The account of that address, or of that unique ID."""
+    statement = _FIND if "@" in name else _FIND_UNIQUE_ID
+    row = connection.execute(statement, {"wanted": name}).one_or_none()
+    return None if row is None else ServiceAccount(*row)
+
+
+def list_in(connection: Connection, project: Project) -> list[ServiceAccount]:
+    """The project's accounts, by address."""
+    return [ServiceAccount(*row) for row in connection.execute(_LIST, {"wanted": project.id})]
+
+
+def remove(connection: Connection, email: str) -> None:
+    """Delete the account, and every key of it."""
+    connection.execute(_DELETE, {"wanted": email})

@@ -1,0 +1,122 @@
+"""Who may do what at the registry: the credential, the token's scope, and IAM, for each request anew."""
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.hosts import Target, find_site
+from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate, is_living
+from docker_credential_gcr.emulator.identity.decision import decide
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
+from docker_credential_gcr.emulator.oci.challenge import format_challenge
+from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
+from docker_credential_gcr.emulator.records import buckets, keys, policies
+
+from .errors import Denied, Unauthorized
+from .http import Request
+from .services import Services
+
+# https://cloud.google.com/container-registry/docs/access-control
+_PERMISSIONS = {
+    PULL: ("storage.objects.get",),
+    PUSH: ("storage.buckets.get", "storage.objects.create"),
+    DELETE: ("storage.objects.delete",),
+}
+# The first push to a host makes the project's bucket there.
+_FIRST_PUSH = ("storage.buckets.get", "storage.buckets.create", "storage.objects.create")
+
+# The actions that a challenge asks a client to get a token for.
+_CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
+
+
+def authorize(services: Services, request: Request, target: Target, action: str) -> Principal:
+    """The principal that may do `action` on the repository; raises Unauthorized, Denied."""
+    challenge = _challenge(request, format_scope(target.name, *_CHALLENGES[action]))
+    principal, grant = _identify(services, request, challenge)
+    if grant is not None and action not in granted_actions(grant, target):
+        raise Unauthorized(challenge)
+    with services.database.read() as connection:
+        if find_refusal(connection, principal, target, action) is not None:
+            raise Denied
+    return principal
+
+
+def is_authorized(services: Services, request: Request, target: Target, action: str) -> bool:
+    """Whether `authorize` would name a principal."""
+    try:
+        authorize(services, request, target, action)
+    except (Unauthorized, Denied):
+        return False
+    return True
+
+
+def authorize_ping(services: Services, request: Request) -> None:
+    """Let through whoever holds a credential of any kind for this site; raises Unauthorized."""
+    challenge = _challenge(request, None)
+    _, grant = _identify(services, request, challenge)
+    site = find_site(request.host)
+    if grant is not None and site is not None and grant.site != site.host:
+        raise Unauthorized(challenge)
+
+
+def identify(services: Services, connection: Connection, authorization: str | None) -> Principal:
+    """The principal behind a credential of Google's, not a registry token; raises InvalidCredential."""
+    return authenticate(
+        authorization,
+        find_key=lambda key_id: keys.find(connection, key_id),
+        signer=services.signer,
+        now=services.clock.now(),
+    )
+
+
+def granted_actions(grant: RegistryGrant, target: Target) -> frozenset[str]:
+    """What a registry token allows on the repository."""
+    if grant.site != target.site.host:
+        return frozenset()
+    return dict(grant.repositories).get(target.path, frozenset())
+
+
+def find_refusal(connection: Connection, principal: Principal, target: Target, action: str) -> str | None:
+    """The first permission that the principal lacks for `action` on the repository; None when it may."""
+    found = [
+        policies.find(connection, f"projects/{target.project_id}"),
+        policies.find(connection, f"buckets/{target.bucket}"),
+    ]
+    needed = _PERMISSIONS[action]
+    if action == PUSH and buckets.find(connection, target.bucket) is None:
+        needed = _FIRST_PUSH
+    for permission in needed:
+        if not decide(principal, found, permission).allowed:
+            return permission
+    return None
+
+
+def _identify(services: Services, request: Request, challenge: str) -> tuple[Principal, RegistryGrant | None]:
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        raise Unauthorized(challenge)
+    with services.database.read() as connection:
+        grant = _find_grant(services, connection, authorization)
+        if grant is not None:
+            return Principal(grant.member, grant.oauth_scopes, grant.key_id), grant
+        try:
+            return identify(services, connection, authorization), None
+        except InvalidCredential as error:
+            raise Unauthorized(challenge) from error
+
+
+def _find_grant(services: Services, connection: Connection, authorization: str) -> RegistryGrant | None:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    now = services.clock.now()
+    try:
+        grant = services.signer.verify_registry(token.strip(), now)
+    except InvalidToken:
+        return None
+    living = is_living(grant.key_id, find_key=lambda key_id: keys.find(connection, key_id), now=now)
+    return grant if living else None
+
+
+def _challenge(request: Request, scope: str | None) -> str:
+    realm = f"{request.scheme}://{request.host}/v2/token"
+    return format_challenge(realm, request.host, scope)

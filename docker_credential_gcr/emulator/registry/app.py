@@ -1,0 +1,133 @@
+"""The registry's API on one screen; ids are the rows of the specification's table of endpoints.
+
+https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
+"""
+
+import re
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+from docker_credential_gcr.emulator.hosts import locate
+
+from . import blobs, manifests, tags, token, uploads
+from .access import authorize_ping
+from .errors import Unsupported, find_response, format_error
+from .http import ClientGone, Message, Receive, Request, Response, Send, send_response
+from .services import Services
+
+Handler = Callable[..., Awaitable[Response]]
+
+
+async def ping(services: Services, request: Request) -> Response:
+    """Say that this is a registry, to whoever holds a credential for it."""
+    authorize_ping(services, request)
+    return Response(200, {"Content-Type": "application/json"}, b"{}")
+
+
+ROUTES: list[tuple[str, str, Handler]] = [
+    ("GET", "/v2/", ping),  # end-1
+    ("GET", "/v2/token", token.issue),
+    ("HEAD", "/v2/{name}/blobs/{digest}", blobs.get),  # end-2
+    ("GET", "/v2/{name}/blobs/{digest}", blobs.get),  # end-2
+    ("DELETE", "/v2/{name}/blobs/{digest}", blobs.delete),  # end-10
+    ("POST", "/v2/{name}/blobs/uploads/", uploads.start),  # end-4a, 4b, 11
+    ("GET", "/v2/{name}/blobs/uploads/{upload}", uploads.status),  # end-13
+    ("PATCH", "/v2/{name}/blobs/uploads/{upload}", uploads.append),  # end-5
+    ("PUT", "/v2/{name}/blobs/uploads/{upload}", uploads.finish),  # end-6
+    ("DELETE", "/v2/{name}/blobs/uploads/{upload}", uploads.cancel),  # end-14
+    ("HEAD", "/v2/{name}/manifests/{reference}", manifests.get),  # end-3
+    ("GET", "/v2/{name}/manifests/{reference}", manifests.get),  # end-3
+    ("PUT", "/v2/{name}/manifests/{reference}", manifests.put),  # end-7
+    ("DELETE", "/v2/{name}/manifests/{reference}", manifests.delete),  # end-9
+    ("GET", "/v2/{name}/tags/list", tags.list_),  # end-8a, 8b
+]
+
+# On every answer of Container Registry's.
+_HEADERS = [
+    (b"docker-distribution-api-version", b"registry/2.0"),
+    (b"server", b"Docker Registry"),
+    (b"x-xss-protection", b"0"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+]
+
+
+def _compile(path: str) -> re.Pattern[str]:
+    # A name is greedy and may hold slashes; what stands for one segment may not.
+    pattern = path.replace("{name}", "(?P<name>.+)")
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
+
+
+_TABLE: dict[re.Pattern[str], dict[str, Handler]] = {}
+for _method, _path, _handler in ROUTES:
+    _TABLE.setdefault(_compile(_path), {})[_method] = _handler
+
+
+class RegistryApp:
+    """The ASGI application for /v2/."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = _read(scope, receive, self._services.limits.body_silence_s)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        try:
+            response = await self._respond(request)
+        except ClientGone:
+            return
+        await send_response(response, send_with_headers, headers_only=request.method == "HEAD")
+
+    async def _respond(self, request: Request) -> Response:
+        try:
+            handler, arguments = _route(request)
+            return await handler(self._services, request, *arguments)
+        except ClientGone:
+            raise
+        except Exception as error:  # noqa: BLE001 - the rim: nothing but the specification's body leaves it
+            response = find_response(error)
+            if response is None:
+                traceback.print_exception(error)
+                response = format_error(500, "UNKNOWN", "internal error: the server's log says more")
+            return response
+
+
+def _route(request: Request) -> tuple[Handler, list[Any]]:
+    """The function for a request and what its path names. Raises Unsupported, InvalidName."""
+    for pattern, handlers in _TABLE.items():
+        match = pattern.fullmatch(request.path)
+        if match is None:
+            continue
+        handler = handlers.get(request.method)
+        if handler is None:
+            continue
+        named = match.groupdict()
+        if "name" not in named:
+            return handler, []
+        target = locate(request.host, named.pop("name"))
+        return handler, [target, *map(unquote, named.values())]
+    raise Unsupported(f"this registry has no {request.method} {request.path[:300]}")
+
+
+def _read(scope: Message, receive: Receive, body_silence_s: float) -> Request:
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        text = value.decode("latin-1")
+        key = name.decode("latin-1")
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    return Request(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        headers=headers,
+        query_string=scope["query_string"].decode("latin-1"),
+        scheme=scope["scheme"],
+        receive=receive,
+        body_silence_s=body_silence_s,
+    )

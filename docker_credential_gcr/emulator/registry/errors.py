@@ -1,0 +1,166 @@
+"""The registry's errors: what went wrong, and in one table how HTTP says it.
+
+The body is the specification's, `{"errors":[{"code":…,"message":…}]}`.
+https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
+Google's own codes and texts stand where Container Registry has some.
+"""
+
+import json
+from collections.abc import Mapping
+
+from docker_credential_gcr.emulator.oci.errors import (
+    InvalidDigest,
+    InvalidManifest,
+    InvalidName,
+    InvalidReference,
+    InvalidScope,
+)
+
+from .http import BodyTooLarge, Response
+
+NEEDED_PERMISSIONS = (
+    "You don't have the needed permissions to perform this operation, and you may have invalid "
+    "credentials. To authenticate your request, follow the steps in: "
+    "https://cloud.google.com/container-registry/docs/advanced-authentication"
+)
+
+
+class RegistryError(Exception):
+    """The request cannot be served; the message is for the client's user."""
+
+    headers: Mapping[str, str] = {}
+
+
+class Unauthorized(RegistryError):
+    """No credential, or none that is known here; `challenge` says where to get a token."""
+
+    def __init__(self, challenge: str | None, message: str = "Unauthorized access.") -> None:
+        super().__init__(message)
+        if challenge is not None:
+            self.headers = {"WWW-Authenticate": challenge}
+
+
+class Denied(RegistryError):
+    """A good credential that may not do this."""
+
+    def __init__(self, message: str = "Access denied.") -> None:
+        super().__init__(message)
+
+
+class TokenExchangeFailed(Denied):
+    """A good credential that lacks a permission which it would need to push."""
+
+    def __init__(self, project_id: str, permission: str) -> None:
+        super().__init__(
+            f"Token exchange failed for project '{project_id}'. Caller does not have permission "
+            f"'{permission}'. To configure permissions, follow instructions at: "
+            "https://cloud.google.com/container-registry/docs/access-control"
+        )
+
+
+class BlobUnknown(RegistryError):
+    """The repository does not see such a blob."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"blob unknown to this repository: {digest}")
+
+
+class UploadUnknown(RegistryError):
+    """No upload goes on at this URL: it ended, or went on at another Location."""
+
+    def __init__(self) -> None:
+        super().__init__("no upload goes on at this URL: each answer names a new Location, begin anew")
+
+
+class UploadInvalid(RegistryError):
+    """A chunk that is not what its headers announce."""
+
+
+class RangeInvalid(RegistryError):
+    """A chunk that does not begin where the bytes so far end, or a range that lies outside."""
+
+
+class DigestInvalid(RegistryError):
+    """The bytes are not those of the digest."""
+
+    def __init__(self, expected: str, actual: str) -> None:
+        super().__init__(f"digest {expected} was announced, the bytes are {actual}")
+
+
+class ManifestUnknown(RegistryError):
+    """The repository holds no such manifest, or none that the client accepts."""
+
+
+class ManifestBlobUnknown(RegistryError):
+    """A manifest names what is not in its repository."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"the manifest names {digest}, which is not in this repository: push it first")
+
+
+class DanglingTag(RegistryError):
+    """A manifest that a tag names cannot be deleted."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(f"Manifest is still referenced by tag: {tag}")
+
+
+class DanglingParent(RegistryError):
+    """A manifest that an index names cannot be deleted."""
+
+    def __init__(self, digest: str, parent: str) -> None:
+        super().__init__(f"Manifest {digest} is referenced by image {parent}")
+
+
+class NameUnknown(RegistryError):
+    """No such repository."""
+
+
+class Unsupported(RegistryError):
+    """This registry has no such resource or method."""
+
+
+class PageSizeInvalid(RegistryError):
+    """`n` is not a number of tags."""
+
+
+# class -> (status, code)
+_TABLE: dict[type[Exception], tuple[int, str]] = {
+    Unauthorized: (401, "UNAUTHORIZED"),
+    Denied: (403, "DENIED"),
+    BlobUnknown: (404, "BLOB_UNKNOWN"),
+    UploadUnknown: (404, "BLOB_UPLOAD_UNKNOWN"),
+    UploadInvalid: (400, "BLOB_UPLOAD_INVALID"),
+    RangeInvalid: (416, "BLOB_UPLOAD_INVALID"),
+    DigestInvalid: (400, "DIGEST_INVALID"),
+    ManifestUnknown: (404, "MANIFEST_UNKNOWN"),
+    ManifestBlobUnknown: (400, "MANIFEST_BLOB_UNKNOWN"),
+    DanglingTag: (400, "GOOGLE_MANIFEST_DANGLING_TAG"),
+    DanglingParent: (400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"),
+    NameUnknown: (404, "NAME_UNKNOWN"),
+    Unsupported: (404, "UNSUPPORTED"),
+    PageSizeInvalid: (400, "PAGINATION_NUMBER_INVALID"),
+    InvalidDigest: (400, "DIGEST_INVALID"),
+    InvalidManifest: (400, "MANIFEST_INVALID"),
+    InvalidName: (400, "NAME_INVALID"),
+    InvalidReference: (400, "MANIFEST_INVALID"),
+    InvalidScope: (400, "UNSUPPORTED"),
+}
+# Manifest and token bodies alike; 413 has no code of its own in the specification.
+_TOO_LARGE = (413, "SIZE_INVALID", "the body is larger than this registry takes")
+
+
+def format_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The specification's body around one error."""
+    body = json.dumps({"errors": [{"code": code, "message": message}]}, separators=(",", ":"))
+    return Response(status, {"Content-Type": "application/json", **(headers or {})}, body.encode())
+
+
+def find_response(error: Exception) -> Response | None:
+    """How HTTP says this error; None for one that nobody foresaw."""
+    if isinstance(error, BodyTooLarge):
+        return format_error(*_TOO_LARGE)
+    for kind in type(error).__mro__:
+        if kind in _TABLE:
+            return format_error(*_TABLE[kind], str(error), getattr(error, "headers", None))
+    return None

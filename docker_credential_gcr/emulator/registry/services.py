@@ -1,0 +1,27 @@
+"""What the registry's functions are handed."""
+
+from dataclasses import dataclass, field
+
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
+from docker_credential_gcr.emulator.blobs.spool import Spool
+from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.identity.tokens import Signer
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.settings import Limits
+
+
+@dataclass(frozen=True)
+class Services:
+    """The registry's parts, and its memory of uploads.
+
+    `spools` only saves hashing an upload's bytes again: whatever is lost is read from the disk.
+    `busy` are the uploads that a request of this process is writing to.
+    """
+
+    database: Database
+    files: BlobFiles
+    signer: Signer
+    clock: Clock
+    limits: Limits
+    spools: dict[str, Spool] = field(default_factory=dict)
+    busy: set[str] = field(default_factory=set)

@@ -1,0 +1,129 @@
+"""The token endpoint, GET /v2/token: a credential of Google's for a registry token.
+
+    {"token": "…", "access_token": "…", "expires_in": 3600, "issued_at": "2026-01-01T00:00:00.000000+00:00"}
+
+https://distribution.github.io/distribution/spec/auth/token/
+"""
+
+import json
+from datetime import datetime, timezone
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site, locate
+from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.tokens import RegistryGrant
+from docker_credential_gcr.emulator.oci.errors import InvalidScope
+from docker_credential_gcr.emulator.oci.scope import ALL, DELETE, PULL, PUSH, Scope, parse_scope
+from docker_credential_gcr.emulator.records import buckets
+
+from .access import find_refusal, identify
+from .errors import NEEDED_PERMISSIONS, Denied, TokenExchangeFailed, Unauthorized
+from .http import Request, Response
+from .services import Services
+
+_LIFETIME_S = 3600
+# Container Registry's own for the anonymous.
+_ANONYMOUS_LIFETIME_S = 43200
+
+Wanted = list[tuple[Target, frozenset[str]]]
+
+
+async def issue(services: Services, request: Request) -> Response:
+    """Answer with a token for the scopes; raises Unauthorized, Denied, InvalidScope."""
+    wanted = _parse_scopes(services, request)
+    with services.database.read() as connection:
+        try:
+            principal = identify(services, connection, request.headers.get("authorization"))
+        except InvalidCredential as error:
+            raise Unauthorized(None, NEEDED_PERMISSIONS) from error
+        granted = [(target, _grant(connection, principal, target, actions)) for target, actions in wanted]
+    await _create_buckets(services, granted)
+    site = wanted[0][0].site if wanted else find_site(request.host) or DEFAULT_SITE
+    now = services.clock.now()
+    lifetime_s = _ANONYMOUS_LIFETIME_S if principal.member is None else _LIFETIME_S
+    grant = RegistryGrant(
+        member=principal.member,
+        key_id=principal.key_id,
+        oauth_scopes=principal.oauth_scopes,
+        site=site.host,
+        repositories=tuple((target.path, actions) for target, actions in granted),
+        expires_at=int(now) + lifetime_s,
+        issued_at=int(now),
+    )
+    return _format(services.signer.sign_registry(grant, now), lifetime_s, now)
+
+
+def _parse_scopes(services: Services, request: Request) -> Wanted:
+    texts = [text for value in request.query.get("scope", []) for text in value.split(" ")]
+    if len(texts) > services.limits.scopes:
+        raise InvalidScope(f"more than {services.limits.scopes} scopes")
+    wanted: dict[Target, frozenset[str]] = {}
+    for scope in map(parse_scope, texts):
+        # registry:catalog:* asks for nothing that a repository has.
+        if scope.type == "repository":
+            target = locate(request.host, scope.name)
+            wanted[target] = wanted.get(target, frozenset()) | _spell_out(scope)
+    if len({target.site for target in wanted}) > 1:
+        raise InvalidScope("the scopes are of two registries: a token is for one")
+    return list(wanted.items())
+
+
+def _spell_out(scope: Scope) -> frozenset[str]:
+    return scope.actions | {PULL, DELETE} if ALL in scope.actions else scope.actions
+
+
+def _grant(
+    connection: Connection, principal: Principal, target: Target, actions: frozenset[str]
+) -> frozenset[str]:
+    """The actions that the principal may do; a push, or everything, refused is an error."""
+    refused = {
+        action: permission
+        for action in actions & {PULL, PUSH, DELETE}
+        if (permission := find_refusal(connection, principal, target, action)) is not None
+    }
+    granted = (actions & {PULL, PUSH, DELETE}) - set(refused)
+    if ALL in actions and find_refusal(connection, principal, target, PUSH) is None:
+        granted |= {PUSH}
+    if PUSH in refused or (refused and not granted):
+        if principal.member is None:
+            raise Unauthorized(None, NEEDED_PERMISSIONS)
+        if PUSH not in refused:
+            raise Denied
+        raise TokenExchangeFailed(target.project_id, refused[PUSH])
+    return granted
+
+
+async def _create_buckets(services: Services, granted: Wanted) -> None:
+    """The handshake for a push makes the bucket: clients check their right to push with it alone."""
+    with services.database.read() as connection:
+        missing = [
+            target
+            for target, actions in granted
+            if PUSH in actions and buckets.find(connection, target.bucket) is None
+        ]
+
+    def work(connection: Connection) -> None:
+        for target in missing:
+            create_bucket(services, connection, target)
+
+    if missing:
+        await services.database.write(work)
+
+
+def create_bucket(services: Services, connection: Connection, target: Target) -> None:
+    """Make the target's bucket unless it is there."""
+    buckets.create(
+        connection,
+        target.bucket,
+        project_id=target.project_id,
+        location=target.site.location,
+        now=services.clock.now(),
+    )
+
+
+def _format(token: str, lifetime_s: int, now: float) -> Response:
+    issued_at = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="microseconds")
+    document = {"token": token, "access_token": token, "expires_in": lifetime_s, "issued_at": issued_at}
+    return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())

@@ -1,0 +1,45 @@
+"""Leads each request to its site: by the Host header, and on any other host by path."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .hosts import find_site, is_google_api
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+# A host's name or address with a port: nothing that could break out of the quotes of a challenge.
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+
+class Sites:
+    """The ASGI application on the port: the registry, or everything else."""
+
+    def __init__(self, registry: App, others: App) -> None:
+        self._registry = registry
+        self._others = others
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Hand one request on."""
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+            await _refuse(send, 400, "a request needs one Host header that names a host")
+            return
+        wants_registry = scope["raw_path"].startswith(b"/v2/")
+        if wants_registry and not is_google_api(hosts[0]):
+            await self._registry(scope, receive, send)
+        elif find_site(hosts[0]) is not None:
+            await _refuse(send, 404, f"{hosts[0]} is a registry: its API begins at /v2/")
+        else:
+            await self._others(scope, receive, send)
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    body = json.dumps({"error": {"code": status, "message": message}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

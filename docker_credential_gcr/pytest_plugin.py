@@ -1,0 +1,152 @@
+"""Pytest fixtures: an emulator in this process, empty for each test.
+
+    def test_push(gcr_emulator):
+        key = gcr_emulator.key(role="roles/editor")
+        ...  # push to gcr_emulator.registry
+
+Needs the `emulator` extra; without it only a test that asks for the fixture fails.
+"""
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+if TYPE_CHECKING:
+    import requests
+
+
+class _Control:
+    """The emulator's own resources under /_emulator/."""
+
+    def __init__(self, session: "requests.Session", url: str) -> None:
+        self._session = session
+        self._url = url
+
+    def _call(self, method: str, name: str, document: object = None) -> Any:
+        response = self._session.request(method, f"{self._url}/_emulator/{name}", json=document, timeout=30)
+        if not response.ok:
+            raise ValueError(f"{method} {name}: {response.status_code} {response.text}")
+        return response.json() if response.content else None
+
+
+class EmulatorClock(_Control):
+    """The emulator's clock: tokens expire by it."""
+
+    def set(self, now: float) -> None:
+        """Stand still at `now`, seconds since the epoch."""
+        self._call("PUT", "clock", {"now": now})
+
+    def shift(self, offset_s: float) -> None:
+        """Run `offset_s` seconds ahead of the machine's clock."""
+        self._call("PUT", "clock", {"offset_s": offset_s})
+
+
+class EmulatorFaults(_Control):
+    """Requests that the emulator answers otherwise than it should."""
+
+    def set(self, *faults: dict[str, object]) -> None:
+        """Put these in force: {"method", "path" (a glob), "status", "body", "headers", "delay_s", "times"}."""
+        self._call("PUT", "faults", {"faults": list(faults)})
+
+    def clear(self) -> None:
+        """Lift all of them."""
+        self._call("DELETE", "faults")
+
+
+class GcrEmulator(_Control):
+    """A running emulator, and what a test does with it."""
+
+    def __init__(self, session: "requests.Session", url: str, registry: str, folder: Path) -> None:
+        super().__init__(session, url)
+        self.url = url
+        self.registry = registry
+        self.clock = EmulatorClock(session, url)
+        self.faults = EmulatorFaults(session, url)
+        self._folder = folder
+
+    def project(self, project_id: str = "my-project") -> str:
+        """Make a project, unless it is there; its ID."""
+        response = self._session.post(f"{self.url}/v1/projects", json={"projectId": project_id}, timeout=30)
+        if response.status_code not in (200, 409):
+            raise ValueError(response.text)
+        return project_id
+
+    def key(
+        self, role: str | None = "roles/editor", *, project: str = "my-project", account: str = "ci"
+    ) -> Path:
+        """Make a service account with a role on the project (None: without any) and a key; the key's file."""
+        resource = f"{self.url}/v1/projects/{quote(self.project(project))}"
+        email = f"{account}@{project}.iam.gserviceaccount.com"
+        made = self._session.post(f"{resource}/serviceAccounts", json={"accountId": account}, timeout=30)
+        if made.status_code not in (200, 409):
+            raise ValueError(made.text)
+        if role is not None:
+            self.grant(role, f"serviceAccount:{email}", project=project)
+        answer = self._session.post(f"{resource}/serviceAccounts/{email}/keys", json={}, timeout=30).json()
+        document = json.loads(base64.b64decode(answer["privateKeyData"]))
+        document["token_uri"] = f"{self.url}/token"
+        path = self._folder / f"{account}-{document['private_key_id'][:8]}.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(document, indent=2))
+        return path
+
+    def grant(self, role: str, member: str, *, project: str = "my-project") -> None:
+        """Let the member have the role on the project."""
+        resource = f"{self.url}/v1/projects/{quote(self.project(project))}"
+        policy = self._session.post(f"{resource}:getIamPolicy", json={}, timeout=30).json()
+        policy.setdefault("bindings", []).append({"role": role, "members": [member]})
+        response = self._session.post(f"{resource}:setIamPolicy", json={"policy": policy}, timeout=30)
+        response.raise_for_status()
+
+    def docker_config(self, key: Path) -> Path:
+        """A DOCKER_CONFIG folder whose helper answers for this emulator with the key."""
+        folder = self._folder / "docker"
+        environ = {
+            **os.environ,
+            "DOCKER_CONFIG": str(folder),
+            "DOCKER_CREDENTIAL_GCR_CONFIG": str(self._folder / "helper.json"),
+        }
+        arguments = ["configure-docker", "--registries", self.registry, "--token-source", f"file:{key}"]
+        subprocess.run(["docker-credential-gcr", *arguments], env=environ, check=True)  # noqa: S607
+        return folder
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The requests so far, oldest first: {"time", "method", "host", "path", "query", "status"}."""
+        requests: list[dict[str, Any]] = self._call("GET", "journal")["requests"]
+        return requests
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._call("POST", "reset")
+
+
+@pytest.fixture(scope="session")
+def _gcr_emulator_server() -> Iterator[Any]:
+    from docker_credential_gcr.emulator.server import InThread
+    from docker_credential_gcr.emulator.settings import Settings
+
+    with InThread(Settings(port=0)) as ready:
+        yield ready
+
+
+@pytest.fixture
+def gcr_emulator(_gcr_emulator_server: Any, tmp_path: Path) -> Iterator[GcrEmulator]:
+    """An emulator without projects, with its clock right and no faults."""
+    import requests
+
+    ready = _gcr_emulator_server
+    folder = tmp_path / "gcr-emulator"
+    folder.mkdir()
+    with requests.Session() as session:
+        # A proxy knows another localhost than this one.
+        session.trust_env = False
+        emulator = GcrEmulator(session, ready.url, ready.registry, folder)
+        emulator.reset()
+        yield emulator
