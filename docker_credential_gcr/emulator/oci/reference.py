@@ -25,7 +25,7 @@ def parse_name(text: str) -> str:
 def parse_tag(text: str) -> str:
     """The tag `text`, checked; raises InvalidReference."""
     if not _TAG.fullmatch(text):
-        raise InvalidReference(f"invalid tag {text[:150]!r}")
+        raise InvalidReference(f'Invalid manifest reference "{text[:150]}"')
     return text
 
 
@@ -41,4 +41,4 @@ def parse_reference(text: str) -> str:
     try:
         return parse_digest(text)
     except InvalidDigest as error:
-        raise InvalidReference(str(error)) from error
+        raise InvalidReference(f'Invalid manifest reference "{text[:150]}"') from error

@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.hosts import locate
 from . import blobs, manifests, tags, token, uploads
 from .access import authorize_ping
 from .errors import Unsupported, find_response, format_error
-from .http import ClientGone, Message, Receive, Request, Response, Send, send_response
+from .http import Message, Receive, Request, Response, Send, send_response
 from .services import Services
 
 Handler = Callable[..., Awaitable[Response]]
@@ -79,18 +79,13 @@ class RegistryApp:
                 message["headers"] = [*message["headers"], *_HEADERS]
             await send(message)
 
-        try:
-            response = await self._respond(request)
-        except ClientGone:
-            return
+        response = await self._respond(request)
         await send_response(response, send_with_headers, headers_only=request.method == "HEAD")
 
     async def _respond(self, request: Request) -> Response:
         try:
             handler, arguments = _route(request)
             return await handler(self._services, request, *arguments)
-        except ClientGone:
-            raise
         except Exception as error:  # noqa: BLE001 - the rim: nothing but the specification's body leaves it
             response = find_response(error)
             if response is None:

@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.oci.errors import (
     InvalidScope,
 )
 
-from .http import BodyTooLarge, Response
+from .http import BodyIncomplete, BodyTooLarge, Response
 
 NEEDED_PERMISSIONS = (
     "You don't have the needed permissions to perform this operation, and you may have invalid "
@@ -143,11 +143,14 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     InvalidDigest: (400, "DIGEST_INVALID"),
     InvalidManifest: (400, "MANIFEST_INVALID"),
     InvalidName: (400, "NAME_INVALID"),
-    InvalidReference: (400, "MANIFEST_INVALID"),
+    InvalidReference: (404, "MANIFEST_UNKNOWN"),
     InvalidScope: (400, "UNSUPPORTED"),
 }
-# Manifest and token bodies alike; 413 has no code of its own in the specification.
-_TOO_LARGE = (413, "SIZE_INVALID", "the body is larger than this registry takes")
+# The errors that have no text of their own. 413 has no code of its own in the specification.
+_TEXTS: dict[type[Exception], tuple[int, str, str]] = {
+    BodyTooLarge: (413, "SIZE_INVALID", "the body is larger than this registry takes"),
+    BodyIncomplete: (400, "SIZE_INVALID", "the body did not arrive whole"),
+}
 
 
 def format_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -158,8 +161,8 @@ def format_error(status: int, code: str, message: str, headers: Mapping[str, str
 
 def find_response(error: Exception) -> Response | None:
     """How HTTP says this error; None for one that nobody foresaw."""
-    if isinstance(error, BodyTooLarge):
-        return format_error(*_TOO_LARGE)
+    if type(error) in _TEXTS:
+        return format_error(*_TEXTS[type(error)])
     for kind in type(error).__mro__:
         if kind in _TABLE:
             return format_error(*_TABLE[kind], str(error), getattr(error, "headers", None))

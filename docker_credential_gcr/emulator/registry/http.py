@@ -19,7 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 _BLOCK = 256 * 1024
 
 
-class ClientGone(Exception):
+class BodyIncomplete(Exception):
     """The client closed the connection, or fell silent, before its body was whole."""
 
 
@@ -55,21 +55,21 @@ class Request:
         return values[-1] if values else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives. Raises ClientGone."""
+        """The body as it arrives. Raises BodyIncomplete."""
         more = True
         while more:
             try:
                 message = await asyncio.wait_for(self.receive(), self.body_silence_s)
             except asyncio.TimeoutError as error:
-                raise ClientGone from error
+                raise BodyIncomplete from error
             if message["type"] == "http.disconnect":
-                raise ClientGone
+                raise BodyIncomplete
             more = message.get("more_body", False)
             if body := message.get("body", b""):
                 yield body
 
     async def body(self, limit: int) -> bytes:
-        """The whole body. Raises BodyTooLarge once it is longer than `limit`, ClientGone."""
+        """The whole body. Raises BodyTooLarge once it is longer than `limit`, BodyIncomplete."""
         if int(self.headers.get("content-length", 0)) > limit:
             raise BodyTooLarge
         parts, size = [], 0

@@ -1,0 +1,69 @@
+"""The gcr-emulator command: the rim, where errors become a line on stderr and an exit code."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from docker_credential_gcr import __version__
+
+from .client import EmulatorError
+from .commands_env import env
+from .commands_iam import iam
+from .commands_key import key
+from .commands_project import project
+from .commands_serve import serve
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+# What the extra brings, by the names that Python imports.
+_EXTRA = ("cryptography", "granian", "jwt", "sqlalchemy", "starlette", "uvloop")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gcr-emulator")
+def cli() -> None:
+    """Container Registry in a box.
+
+    \b
+    gcr-emulator serve --project my-project
+    gcr-emulator key create --project my-project --account ci --role roles/editor --output key.json
+    docker login -u _json_key --password-stdin localhost:5000 < key.json
+    """
+
+
+for _command in (serve, project, key, iam, env):
+    cli.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    try:
+        # Click returns the exit code of --help and of Context.exit, and None from a command.
+        return cli.main(arguments, prog_name="gcr-emulator", standalone_mode=False) or DONE
+    except click.UsageError as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except EmulatorError as error:
+        return _fail(str(error))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        return _fail(f"{error.name} is missing: pip install 'docker-credential-gcr[emulator]'")
+    except Exception as error:  # noqa: BLE001 - the rim
+        traceback.print_exc()
+        return _fail(f"internal error: {type(error).__name__}")
+
+
+def _fail(message: str) -> int:
+    click.echo(f"gcr-emulator: {message}", err=True)
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

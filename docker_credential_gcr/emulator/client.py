@@ -1,0 +1,173 @@
+"""Speaks Google's REST APIs to a running emulator, for the commands."""
+
+import ipaddress
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from .identity.policy import Policy, format_policy, parse_policy
+
+if TYPE_CHECKING:
+    import requests
+
+DEFAULT_URL = "http://localhost:5000"
+_TIMEOUT_S = (5, 60)
+# Another writer came between reading and writing a policy; as many times, the whole is tried anew.
+_ATTEMPTS = 5
+
+
+class EmulatorError(Exception):
+    """A command failed; the message says what to do."""
+
+
+class ServerUnreachable(EmulatorError):
+    """Nothing answers there."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"no emulator answers at {url}: start one with gcr-emulator serve, or name it with --server"
+        )
+
+
+class Refused(EmulatorError):
+    """The emulator said no; `status` is Google's word, such as ALREADY_EXISTS."""
+
+    def __init__(self, message: str, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class InvalidUrl(ValueError):
+    """Not the URL of a server."""
+
+
+class Server:
+    """A running emulator, at the URL of its root and with the token that opens its APIs."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        # 130 ms, which `serve` need not pay.
+        import requests
+
+        self.url = url
+        self._session = requests.Session()
+        # A proxy knows another localhost than this one.
+        self._session.trust_env = not is_loopback(url)
+        if token is not None:
+            self._session.auth = _bearer(token)
+
+    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        """The JSON object that the emulator answers. Raises ServerUnreachable and Refused."""
+        import requests
+
+        try:
+            # A redirect could carry the token to a host that nobody named.
+            response = self._session.request(
+                method, self.url + path, json=body, timeout=_TIMEOUT_S, allow_redirects=False
+            )
+            document = response.json()
+        except requests.JSONDecodeError as error:
+            raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise ServerUnreachable(self.url) from error
+        except requests.RequestException as error:
+            raise EmulatorError(f"{self.url}: {error}") from error
+        if not isinstance(document, dict):
+            raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator")
+        if response.status_code != 200:
+            raise _parse_refusal(document, response.status_code)
+        return document
+
+    def create_project(self, project_id: str, name: str) -> None:
+        """Make a project."""
+        self.call("POST", "/v1/projects", {"projectId": project_id, "name": name})
+
+    def list_projects(self) -> list[str]:
+        """The IDs of the projects."""
+        return [project["projectId"] for project in self.call("GET", "/v1/projects").get("projects", [])]
+
+    def create_account(self, project_id: str, account: str) -> None:
+        """Make a service account, unless it is there."""
+        try:
+            self.call("POST", f"{_path(project_id)}/serviceAccounts", {"accountId": account})
+        except Refused as refusal:
+            if refusal.status != "ALREADY_EXISTS":
+                raise
+
+    def create_key(self, project_id: str, email: str) -> str:
+        """A new key of the account, base64 of its file."""
+        path = f"{_path(project_id)}/serviceAccounts/{quote(email)}/keys"
+        data: str = self.call("POST", path, {})["privateKeyData"]
+        return data
+
+    def get_policy(self, project_id: str) -> Policy:
+        """The project's IAM policy."""
+        return parse_policy(self.call("POST", f"{_path(project_id)}:getIamPolicy", {}))
+
+    def change_policy(self, project_id: str, change: Callable[[Policy], Policy]) -> bool:
+        """Read, change and write the project's policy; false when there was nothing to change."""
+        for _ in range(_ATTEMPTS):
+            policy = self.get_policy(project_id)
+            changed = change(policy)
+            if changed == policy:
+                return False
+            # The etag of what was read: if another writer was faster, begin again.
+            document = {**format_policy(changed), "etag": policy.etag}
+            try:
+                self.call("POST", f"{_path(project_id)}:setIamPolicy", {"policy": document})
+            except Refused as refusal:
+                if refusal.status != "ABORTED":
+                    raise
+            else:
+                return True
+        raise EmulatorError(f"the policy of {project_id} keeps changing: try again")
+
+
+def parse_url(text: str) -> str:
+    """The URL of a server's root without its last slash. Raises InvalidUrl."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        raise InvalidUrl(text) from error
+    extras = url.username or url.password or url.query or url.fragment or url.path.strip("/")
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0 or extras:
+        raise InvalidUrl(text)
+    return f"{url.scheme}://{url.netloc}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL is of this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def format_registry(url: str) -> str:
+    """The registry's HOST:PORT of a server, as images are named with it; localhost for loopback."""
+    port = urlsplit(url).port
+    host = "localhost" if is_loopback(url) else urlsplit(url).hostname or ""
+    return host if port is None else f"{host}:{port}"
+
+
+def _path(project_id: str) -> str:
+    return f"/v1/projects/{quote(project_id, safe=':')}"
+
+
+def _parse_refusal(document: dict[str, Any], status_code: int) -> Refused:
+    error = document.get("error")
+    if not isinstance(error, dict):
+        return Refused(f"the emulator answered {status_code}", "UNKNOWN")
+    message, status = str(error.get("message")), str(error.get("status"))
+    if status == "UNAUTHENTICATED":
+        message = "the emulator demands a token: name DATA/keys/operator-token with --token-file"
+    return Refused(message, status)
+
+
+def _bearer(token: str) -> "Callable[[requests.PreparedRequest], requests.PreparedRequest]":
+    def add(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return add

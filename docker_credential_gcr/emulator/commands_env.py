@@ -1,0 +1,64 @@
+"""gcr-emulator env: prints the variables that lead Google's clients to the emulator."""
+
+from urllib.parse import urlsplit
+
+import click
+
+from .client import format_registry, is_loopback
+from .commands_key import format_token_url
+from .commands_options import server_url
+
+# gcloud's word for each API that the emulator serves. https://cloud.google.com/sdk/gcloud/reference/config
+_APIS = ("CLOUDRESOURCEMANAGER", "IAM")
+
+
+def _quote_posix(value: str) -> str:
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def _quote_fish(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _quote_powershell(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+_SHELLS = {
+    "posix": ("export {}={}", _quote_posix),
+    "fish": ("set -gx {} {}", _quote_fish),
+    "powershell": ("$Env:{} = {}", _quote_powershell),
+}
+
+
+@click.command()
+@click.option("--shell", type=click.Choice(list(_SHELLS)), default="posix", show_default=True)
+@server_url
+def env(url: str, shell: str) -> None:
+    """Print the variables that lead Google's clients to the emulator.
+
+    \b
+    eval "$(gcr-emulator env)"
+    gcr-emulator env --shell fish | source
+    gcr-emulator env --shell powershell | Out-String | Invoke-Expression
+    """
+    form, quote = _SHELLS[shell]
+    for name, value in format_environment(url).items():
+        click.echo(form.format(name, quote(value)))
+
+
+def format_environment(url: str) -> dict[str, str]:
+    """The variables and their values, for an emulator at that URL."""
+    registry = format_registry(url)
+    root = f"{urlsplit(url).scheme}://{registry}"
+    address = registry.replace("localhost", "127.0.0.1") if is_loopback(url) else registry
+    return {
+        "GCR_EMULATOR_URL": root,
+        "GCR_EMULATOR_REGISTRY": registry,
+        "CLOUDSDK_AUTH_TOKEN_HOST": format_token_url(url),
+        **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{root}/" for api in _APIS},
+        # The emulator serves no metadata: so clients find none, and never the one of the machine.
+        "GCE_METADATA_HOST": registry,
+        "GCE_METADATA_IP": address,
+        "METADATA_SERVER_DETECTION": "none",
+    }

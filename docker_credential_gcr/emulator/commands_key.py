@@ -1,0 +1,133 @@
+"""gcr-emulator key: makes service account keys."""
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from . import commands_options as options
+from .client import EmulatorError, Server, format_registry
+from .commands_options import say, with_server
+from .identity.names import format_email
+from .identity.policy import Policy, grant
+from .identity.principal import format_service_account
+
+_STDOUT = Path("-")
+
+
+@click.group()
+def key() -> None:
+    """Make service account keys."""
+
+
+@key.command()
+@click.option(
+    "--project",
+    "project_id",
+    type=options.project_id,
+    metavar="ID",
+    required=True,
+    help="The account's project.",
+)
+@click.option(
+    "--account",
+    type=options.account,
+    metavar="NAME",
+    required=True,
+    help="The service account; made if it is absent.",
+)
+@click.option(
+    "--role",
+    "roles",
+    type=options.role,
+    metavar="ROLE",
+    multiple=True,
+    help="A role on the project; may be repeated.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file to write, readable by you alone; - is stdout.",
+)
+@click.option("--force", is_flag=True, help="Replace the file if there is one.")
+@click.option(
+    "--token-uri",
+    type=click.Choice(["emulator", "google"]),
+    default="emulator",
+    show_default=True,
+    help="Whose token endpoint the key names.",
+)
+@with_server
+def create(
+    server: Server,
+    project_id: str,
+    account: str,
+    roles: tuple[str, ...],
+    output: Path,
+    force: bool,
+    token_uri: str,
+) -> None:
+    """Make a JSON key for a service account.
+
+    \b
+    gcr-emulator key create --project my-project --account ci --role roles/editor --output key.json
+    """
+    _check_output(output, force)
+    email = format_email(account, project_id)
+    member = format_service_account(email)
+
+    def grant_roles(policy: Policy) -> Policy:
+        for role in roles:
+            policy = grant(policy, role, member)
+        return policy
+
+    server.create_account(project_id, account)
+    if roles:
+        server.change_policy(project_id, grant_roles)
+    document = json.loads(base64.b64decode(server.create_key(project_id, email)))
+    if token_uri == "emulator":
+        document["token_uri"] = format_token_url(server.url)
+    text = json.dumps(document, indent=2) + "\n"
+    if output == _STDOUT:
+        click.echo(text, nl=False)
+    else:
+        _save_private(output, text)
+        say(f"wrote {output}: key {document['private_key_id']} of {email}")
+
+
+def format_token_url(url: str) -> str:
+    """The token endpoint of the server, which a key names for Google's clients."""
+    return f"{url.partition('://')[0]}://{format_registry(url)}/token"
+
+
+def _check_output(output: Path, force: bool) -> None:
+    """Complain before a key is made that could not be kept."""
+    if output == _STDOUT:
+        return
+    if output.is_dir() or not output.parent.is_dir():
+        raise EmulatorError(
+            f"{output} cannot be written: it needs the name of a file in a directory that is there"
+        )
+    if not force and os.path.lexists(output):
+        raise EmulatorError(f"{output} exists: name another file, or replace it with --force")
+
+
+def _save_private(path: Path, text: str) -> None:
+    """Write a file that nobody else can read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        raise EmulatorError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,106 @@
+"""What several commands ask alike: where the emulator is, and in which words things are named."""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, parse_url
+from .identity.names import ACCOUNT_RULE, PROJECT_ID_RULE, is_account, is_project_id
+from .identity.policy import is_member
+from .identity.roles import BUCKET_ROLES, ROLES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def url(text: str) -> str:
+    """The option's type: the root of a server."""
+    try:
+        return parse_url(text)
+    except InvalidUrl as error:
+        raise click.BadParameter(f"{text!r} is not the URL of a server, such as {DEFAULT_URL}") from error
+
+
+def project_id(text: str) -> str:
+    """The option's type: a project's ID."""
+    if not is_project_id(text):
+        raise click.BadParameter(f"{text!r} is not a project ID: {PROJECT_ID_RULE}")
+    return text
+
+
+def account(text: str) -> str:
+    """The option's type: what stands before the @ of a service account's address."""
+    if not is_account(text):
+        raise click.BadParameter(f"{text!r} is not a name for a service account: {ACCOUNT_RULE}")
+    return text
+
+
+def member(text: str) -> str:
+    """The option's type: a member as IAM names it."""
+    if not is_member(text):
+        raise click.BadParameter(f"{text!r} is not a member, such as serviceAccount:EMAIL or allUsers")
+    return text
+
+
+def role(text: str) -> str:
+    """The option's type: a role that means something on a project."""
+    if text in BUCKET_ROLES:
+        raise click.BadParameter(f"{text} can be granted on buckets only")
+    if text in ROLES:
+        return text
+    known = [name for name in ROLES if name not in BUCKET_ROLES]
+    # Also for who writes `editor` or `objectViewer`.
+    close = [name for name in known if name.endswith((f"/{text}", f".{text}"))]
+    close += [name for name in difflib.get_close_matches(text, known) if name not in close]
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
+    raise click.BadParameter(f"no such role: {text!r}; {hint}")
+
+
+server_url = click.option(
+    "--server",
+    "url",
+    type=url,
+    metavar="URL",
+    envvar="GCR_EMULATOR_URL",
+    default=DEFAULT_URL,
+    show_default=True,
+    show_envvar=True,
+    help="The emulator.",
+)
+_token_file = click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The operator token's file, DATA/keys/operator-token. GCR_EMULATOR_TOKEN holds a token itself.",
+)
+
+
+def with_server(command: F) -> F:
+    """Give the command a `server`, found by --server, and opened by --token-file where one is needed."""
+
+    def run(url: str, token_file: Path | None, **options: object) -> object:
+        return command(server=Server(url, _load_token(token_file, os.environ)), **options)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    return server_url(_token_file(run))  # type: ignore[return-value]
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal; results go to stdout."""
+    click.echo(text, err=True)
+
+
+def _load_token(token_file: Path | None, environ: Mapping[str, str]) -> str | None:
+    """The token to open the APIs with: of the file, of the environment (never of the command line), none."""
+    try:
+        token = token_file.read_text("ascii") if token_file else environ.get("GCR_EMULATOR_TOKEN", "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EmulatorError(f"{token_file} holds no token that can be read") from error
+    token = token.strip()
+    # Checked here, for an HTTP library would quote the header that it refuses.
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise EmulatorError(f"{token_file or 'GCR_EMULATOR_TOKEN'} holds something other than a token")
+    return token or None

@@ -1,0 +1,64 @@
+"""Reads the bodies of requests: bounded in size, in time, and in what they may say."""
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from .errors import BodyTooLarge, BodyTooSlow, GrantRefused, InvalidArgument
+
+MAX_JSON_SIZE = 1024 * 1024
+MAX_FORM_SIZE = 64 * 1024
+_MAX_FIELDS = 32
+_DEADLINE_S = 30
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The JSON object in the body; an empty body is an empty object. Raises InvalidArgument."""
+    body = await _read(request, MAX_JSON_SIZE)
+    try:
+        document = json.loads(body or b"{}")
+    # RecursionError: deeply nested JSON.
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument("Invalid JSON payload received.") from error
+    if not isinstance(document, dict):
+        raise InvalidArgument("Invalid JSON payload received. The body is not an object.")
+    return document
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form, each of which may come once. Raises GrantRefused.
+
+    https://www.rfc-editor.org/rfc/rfc6749#section-3.2
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/x-www-form-urlencoded":
+        raise GrantRefused("invalid_request", "Content-Type must be application/x-www-form-urlencoded")
+    body = await _read(request, MAX_FORM_SIZE)
+    try:
+        pairs = parse_qsl(body.decode("ascii"), errors="strict", max_num_fields=_MAX_FIELDS)
+    except ValueError as error:
+        raise GrantRefused("invalid_request", "Malformed form") from error
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise GrantRefused("invalid_request", "A parameter is given more than once")
+    return fields
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    try:
+        return await asyncio.wait_for(_collect(request, limit), _DEADLINE_S)
+    except asyncio.TimeoutError as error:
+        raise BodyTooSlow("The request body did not arrive in time.") from error
+
+
+async def _collect(request: Request, limit: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)

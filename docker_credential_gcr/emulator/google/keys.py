@@ -1,0 +1,114 @@
+"""iam.googleapis.com: the keys of service accounts.
+
+https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.keys
+"""
+
+import asyncio
+import base64
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from docker_credential_gcr.emulator.identity import service_account_keys
+from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.records import keys
+from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
+
+from .access import find_caller
+from .bodies import read_json
+from .errors import InvalidArgument, NotFound
+from .iam import find_account
+from .services import Services
+from .times import format_instant
+
+_FILE_TYPE = "TYPE_GOOGLE_CREDENTIALS_FILE"
+_ALGORITHM = "KEY_ALG_RSA_2048"
+# What a request may say; Google's own default is the key file.
+_KINDS = {
+    "privateKeyType": (_FILE_TYPE, "TYPE_UNSPECIFIED"),
+    "keyAlgorithm": (_ALGORITHM, "KEY_ALG_UNSPECIFIED"),
+}
+
+
+async def create_key(request: Request, services: Services) -> JSONResponse:
+    """Make a key. This answer is the only place where its private half is ever seen."""
+    caller = find_caller(request, services)
+    body = await read_json(request)
+    for field, known in _KINDS.items():
+        if body.get(field, known[0]) not in known:
+            raise InvalidArgument(f"gcr-emulator makes no other {field} than {known[0]}.")
+    permission = "iam.serviceAccountKeys.create"
+    with services.database.read() as connection:
+        find_account(connection, request, caller, permission)
+    key = await asyncio.to_thread(service_account_keys.generate)
+
+    def work(connection: Connection) -> tuple[ServiceAccount, RegisteredKey]:
+        # Once more, for either may have changed meanwhile.
+        account = find_account(connection, request, caller, permission)
+        return account, keys.add(connection, account, key, now=services.clock.now())
+
+    account, registered = await services.database.write(work)
+    file = service_account_keys.format_key_file(
+        key, project_id=account.project_id, email=account.email, unique_id=account.unique_id
+    )
+    return JSONResponse(
+        {
+            **_format(registered),
+            "privateKeyType": _FILE_TYPE,
+            "privateKeyData": base64.b64encode(file.encode()).decode(),
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def list_keys(request: Request, services: Services) -> JSONResponse:
+    """The account's keys, oldest first, all in one page."""
+    caller = find_caller(request, services)
+    with services.database.read() as connection:
+        account = find_account(connection, request, caller, "iam.serviceAccountKeys.list")
+        registered = keys.list_of(connection, account)
+    return JSONResponse({"keys": [_format(key) for key in registered]} if registered else {})
+
+
+async def get_key(request: Request, services: Services) -> JSONResponse:
+    """What is known of one key; the public half is base64 of its PEM."""
+    caller = find_caller(request, services)
+    with services.database.read() as connection:
+        key = _find(connection, request, caller, "iam.serviceAccountKeys.get")
+    body = _format(key)
+    if request.query_params.get("publicKeyType") == "TYPE_RAW_PUBLIC_KEY":
+        body["publicKeyData"] = base64.b64encode(key.public_key.encode()).decode()
+    return JSONResponse(body)
+
+
+async def delete_key(request: Request, services: Services) -> JSONResponse:
+    """Delete a key: whatever it has signed is refused from now on."""
+    caller = find_caller(request, services)
+
+    def work(connection: Connection) -> None:
+        key = _find(connection, request, caller, "iam.serviceAccountKeys.delete")
+        keys.remove(connection, key.key_id)
+
+    await services.database.write(work)
+    return JSONResponse({})
+
+
+def _find(connection: Connection, request: Request, caller: Principal, permission: str) -> RegisteredKey:
+    account = find_account(connection, request, caller, permission)
+    key = keys.find(connection, request.path_params["key"])
+    if key is None or key.email != account.email:
+        raise NotFound("Service account key not found.")
+    return key
+
+
+def _format(key: RegisteredKey) -> dict[str, str]:
+    return {
+        "name": f"projects/{key.project_id}/serviceAccounts/{key.email}/keys/{key.key_id}",
+        "validAfterTime": format_instant(key.created_at),
+        "validBeforeTime": format_instant(key.expires_at),
+        "keyAlgorithm": _ALGORITHM,
+        "keyOrigin": "GOOGLE_PROVIDED",
+        "keyType": "USER_MANAGED",
+    }

@@ -1,0 +1,79 @@
+"""Who may use the administrative APIs before there is any account to use them with."""
+
+import hmac
+import ipaddress
+from collections.abc import Callable, Mapping
+
+from .credentials import InvalidCredential
+from .principal import OPERATOR, Principal
+
+# A page of another site reaches a loopback server through the user's own browser, which says so here.
+# "same-site" is not enough: all ports of localhost are one site. https://www.w3.org/TR/fetch-metadata/
+_OWN_FETCH_SITES = ("none", "same-origin")
+
+
+class NotAnAdministrator(Exception):
+    """The request carries no credential that could administer anything."""
+
+
+def find_administrator(
+    headers: Mapping[str, str],
+    peer: str,
+    *,
+    operator_token: str,
+    strict: bool,
+    verify: Callable[[str], Principal],
+) -> Principal:
+    """The principal of an administrative request; what it may do is IAM's to decide.
+
+    `headers` are lower-case, `peer` is the client's address, `verify` gives the principal of an access
+    token or raises InvalidCredential. Raises NotAnAdministrator.
+    """
+    authorization = headers.get("authorization")
+    if authorization is not None:
+        return _find_bearer(authorization, operator_token, verify)
+    if strict:
+        raise NotAnAdministrator("no access token, and this server demands one")
+    if not is_local(headers, peer):
+        raise NotAnAdministrator("no access token, and the request is not from this machine alone")
+    return OPERATOR
+
+
+def is_local(headers: Mapping[str, str], peer: str) -> bool:
+    """Whether a program on this machine sent the request to this machine, and no web page made it."""
+    return (
+        _is_loopback(peer)
+        and _is_loopback(_parse_host(headers.get("host", "")))
+        and "origin" not in headers
+        and headers.get("sec-fetch-site", "none") in _OWN_FETCH_SITES
+    )
+
+
+def _find_bearer(authorization: str, operator_token: str, verify: Callable[[str], Principal]) -> Principal:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAnAdministrator("not a bearer token")
+    if operator_token and hmac.compare_digest(token.encode(), operator_token.encode()):
+        return OPERATOR
+    try:
+        return verify(token)
+    except InvalidCredential as error:
+        raise NotAnAdministrator(str(error)) from error
+
+
+def _parse_host(host: str) -> str:
+    """The host of a Host header, without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -1,0 +1,173 @@
+"""JWTs that a service account signs with its own key: grants at /token, and stand-ins for access tokens.
+
+    header  {"alg": "RS256", "kid": PRIVATE_KEY_ID, "typ": "JWT"}
+    claims  {"iss": EMAIL, "aud": TOKEN_URL, "scope": "A B", "iat": 1700000000, "exp": 1700003600}
+
+https://developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests
+"""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from . import jws
+from .principal import CLOUD_PLATFORM
+
+ALGORITHM = "RS256"
+MAX_LIFETIME_S = 3600
+# How far a client's clock may run ahead. One that is slow needs nothing: its assertion, good for an
+# hour, still has most of it left. Five minutes is what Kerberos and most token servers allow.
+MAX_SKEW_S = 300
+# The scopes go into every access token, which travels in a header.
+MAX_SCOPE_SIZE = 4096
+
+# Texts that people search for, as Google writes them.
+MALFORMED = "Invalid JWT: Token must be a signed JSON Web Token with the key's ID in its header."
+WRONG_SIGNATURE = "Invalid JWT Signature."
+WRONG_TIMES = (
+    "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+    "Check your iat and exp values in the JWT claim."
+)
+WRONG_AUDIENCE = "Invalid JWT: Failed audience check."
+ACCOUNT_NOT_FOUND = "Invalid grant: account not found"
+WRONG_SCOPE = "Invalid OAuth scope or ID token audience provided."
+DELEGATION = (
+    "Client is unauthorized to retrieve access tokens using this method, "
+    "or client not authorized for any of the scopes requested."
+)
+
+
+class InvalidAssertion(Exception):
+    """The JWT is refused; `error` is the word of RFC 6749 §5.2, the message is Google's."""
+
+    def __init__(self, description: str, error: str = "invalid_grant") -> None:
+        super().__init__(description)
+        self.error = error
+
+
+@dataclass(frozen=True)
+class RegisteredKey:
+    """The public half of a service account key, and whose it is."""
+
+    key_id: str
+    email: str
+    project_id: str
+    public_key: str
+    expires_at: int
+    created_at: int = 0
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """What a service account said under its signature."""
+
+    email: str
+    key_id: str
+    oauth_scopes: frozenset[str]
+    audience: str | None
+    expires_at: int
+
+
+FindKey = Callable[[str], RegisteredKey | None]
+
+
+def verify_assertion(
+    assertion: str,
+    *,
+    find_key: FindKey,
+    has_account: Callable[[str], bool],
+    audiences: Collection[str],
+    now: float,
+) -> Assertion:
+    """Check a JWT that asks for an access token. Raises InvalidAssertion."""
+    claims, key = _verify(assertion, find_key, has_account, now)
+    audience = claims.get("aud")
+    if not isinstance(audience, str) or audience not in audiences:
+        raise InvalidAssertion(WRONG_AUDIENCE)
+    scopes = _parse_scopes(claims)
+    if not scopes:
+        raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
+    return Assertion(key.email, key.key_id, scopes, audience, int(claims["exp"]))
+
+
+def verify_self_signed(
+    assertion: str, *, find_key: FindKey, audiences: Collection[str], now: float
+) -> Assertion:
+    """Check a JWT that stands for an access token. Raises InvalidAssertion.
+
+    It names its scopes, or the service it is for (https://google.aip.dev/auth/4111); for that service
+    it may do whatever its account may.
+    """
+    claims, key = _verify(assertion, find_key, _any_account, now)
+    audience, scopes = claims.get("aud"), _parse_scopes(claims)
+    if audience is not None and audience != "" and audience not in audiences:
+        raise InvalidAssertion(WRONG_AUDIENCE)
+    if not scopes and not audience:
+        raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
+    return Assertion(
+        key.email,
+        key.key_id,
+        scopes or frozenset({CLOUD_PLATFORM}),
+        audience or None,
+        int(claims["exp"]),
+    )
+
+
+def _verify(
+    assertion: str, find_key: FindKey, has_account: Callable[[str], bool], now: float
+) -> tuple[dict[str, Any], RegisteredKey]:
+    try:
+        header, claims = jws.parse_unverified(assertion)
+    except jws.InvalidJws as error:
+        raise InvalidAssertion(MALFORMED) from error
+    key_id, issuer = header.get("kid"), claims.get("iss")
+    if not isinstance(key_id, str) or not isinstance(issuer, str):
+        raise InvalidAssertion(MALFORMED)
+    if not has_account(issuer):
+        raise InvalidAssertion(ACCOUNT_NOT_FOUND)
+    # By kid alone: a key, or the URL of one, that comes with the token is never looked at.
+    key = find_key(key_id)
+    if key is None or key.email != issuer or now >= key.expires_at:
+        raise InvalidAssertion(WRONG_SIGNATURE)
+    try:
+        jws.verify(assertion, key.public_key, ALGORITHM)
+    except jws.InvalidJws as error:
+        raise InvalidAssertion(WRONG_SIGNATURE) from error
+    _check_times(claims, now)
+    if claims.get("sub", issuer) != issuer:
+        raise InvalidAssertion(DELEGATION, "unauthorized_client")
+    return claims, key
+
+
+def _any_account(_email: str) -> bool:
+    return True
+
+
+def _check_times(claims: dict[str, Any], now: float) -> None:
+    issued_at, expires_at = claims.get("iat"), claims.get("exp")
+    if (
+        not _is_instant(issued_at)
+        or not _is_instant(expires_at)
+        or not issued_at - MAX_SKEW_S <= now < expires_at
+        or not 0 < expires_at - issued_at <= MAX_LIFETIME_S
+    ):
+        raise InvalidAssertion(WRONG_TIMES)
+    not_before = claims.get("nbf", issued_at)
+    if not _is_instant(not_before) or now < not_before - MAX_SKEW_S:
+        raise InvalidAssertion(WRONG_TIMES)
+
+
+def _is_instant(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _parse_scopes(claims: dict[str, Any]) -> frozenset[str]:
+    scope = claims.get("scope", "")
+    if (
+        not isinstance(scope, str)
+        or len(scope) > MAX_SCOPE_SIZE
+        or not (scope.isascii() and scope.isprintable())
+    ):
+        raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
+    return frozenset(scope.split(" ")) - {""}

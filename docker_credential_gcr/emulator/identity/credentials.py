@@ -1,0 +1,159 @@
+"""The credentials that Google's registry and APIs take in an Authorization header.
+
+Basic  _json_key:KEY FILE · _json_key_base64:BASE64 OF IT · USER:ACCESS TOKEN · USER:SELF-SIGNED JWT
+Bearer ACCESS TOKEN · SELF-SIGNED JWT
+"""
+
+import base64
+import binascii
+import hmac
+import json
+import re
+from collections.abc import Callable, Collection
+from functools import lru_cache
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from .assertions import FindKey, InvalidAssertion, verify_self_signed
+from .principal import ANONYMOUS, CLOUD_PLATFORM, Principal, format_service_account
+from .tokens import InvalidToken, Signer
+
+# A key file is 2.4 KiB; in base64 twice, as _json_key_base64 sends it, 4.3 KiB.
+MAX_SIZE = 32 * 1024
+
+# All that carry a token; the rule is the Go helper's, whose user name holds its version.
+# https://cloud.google.com/container-registry/docs/advanced-authentication
+_TOKEN_USERS = frozenset({"oauth2accesstoken", "_token", "_dcgcloud_token", "gclouddockertoken"})
+_VERSIONED_TOKEN_USER = re.compile(r"_dcgcr_(?:[0-9]+_)*token", re.ASCII)
+
+
+class InvalidCredential(Exception):
+    """The credential is malformed, unknown, expired or forged."""
+
+
+def authenticate(
+    authorization: str | None,
+    *,
+    find_key: FindKey,
+    signer: Signer,
+    now: float,
+    audiences: Collection[str] = (),
+) -> Principal:
+    """The principal behind an Authorization header; without one, the anonymous.
+
+    `audiences` are the services that a self-signed JWT may name in place of scopes.
+    Raises InvalidCredential.
+    """
+    if authorization is None:
+        return ANONYMOUS
+    if len(authorization) > MAX_SIZE:
+        raise InvalidCredential("too long")
+    scheme, _, rest = authorization.partition(" ")
+    credential = rest.strip(" ")
+
+    def verify_token(token: str) -> Principal:
+        return _verify_token(token, find_key, signer, now, audiences)
+
+    if scheme.lower() == "bearer":
+        return verify_token(credential)
+    if scheme.lower() != "basic":
+        raise InvalidCredential("unknown scheme")
+    user, password = _parse_basic(credential)
+    if user == "_json_key":
+        return _verify_key_file(password, find_key, now)
+    if user == "_json_key_base64":
+        return _verify_key_file(_decode_base64(password.rstrip("\r\n")), find_key, now)
+    if user in _TOKEN_USERS or _VERSIONED_TOKEN_USER.fullmatch(user):
+        return verify_token(password)
+    raise InvalidCredential("unknown user name")
+
+
+def is_living(key_id: str | None, *, find_key: FindKey, now: float) -> bool:
+    """Whether the service account key behind a token still counts (a token may have none).
+
+    Google lets an access token outlive its key for up to an hour; here both end together, so that a
+    test of a revoked key need not wait.
+    """
+    if key_id is None:
+        return True
+    key = find_key(key_id)
+    return key is not None and now < key.expires_at
+
+
+def _verify_token(
+    token: str, find_key: FindKey, signer: Signer, now: float, audiences: Collection[str]
+) -> Principal:
+    # Every JWT begins so: base64 of '{"'.
+    if token.startswith("eyJ"):
+        try:
+            said = verify_self_signed(token, find_key=find_key, audiences=audiences, now=now)
+        except InvalidAssertion as error:
+            raise InvalidCredential(str(error)) from error
+        return Principal(format_service_account(said.email), said.oauth_scopes, said.key_id)
+    try:
+        grant = signer.verify_access(token, now)
+    except InvalidToken as error:
+        raise InvalidCredential(str(error)) from error
+    if not is_living(grant.key_id, find_key=find_key, now=now):
+        raise InvalidCredential("the key behind the token is gone")
+    return Principal(grant.member, grant.oauth_scopes, grant.key_id)
+
+
+def _parse_basic(credential: str) -> tuple[str, str]:
+    user, colon, password = _decode_base64(credential).partition(":")
+    if not colon:
+        raise InvalidCredential("no colon between user name and password")
+    return user, password
+
+
+def _decode_base64(text: str) -> str:
+    try:
+        decoded = base64.b64decode(text.encode("ascii"), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCredential("malformed base64 or UTF-8") from error
+    if "\0" in decoded:
+        raise InvalidCredential("a NUL byte")
+    return decoded
+
+
+def _verify_key_file(text: str, find_key: FindKey, now: float) -> Principal:
+    document = _parse_object(text)
+    key_id, private_key = document.get("private_key_id"), document.get("private_key")
+    if document.get("type") != "service_account" or not isinstance(key_id, str):
+        raise InvalidCredential("not a service account key file")
+    if not isinstance(private_key, str):
+        raise InvalidCredential("a key file without its private key")
+    key = find_key(key_id)
+    if key is None or now >= key.expires_at or document.get("client_email") != key.email:
+        raise InvalidCredential("unknown key")
+    if not hmac.compare_digest(_derive_public_key(private_key), key.public_key.encode()):
+        raise InvalidCredential("another private key")
+    return Principal(format_service_account(key.email), frozenset({CLOUD_PLATFORM}), key.key_id)
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidCredential("malformed JSON") from error
+    if not isinstance(document, dict):
+        raise InvalidCredential("JSON that is not an object")
+    return document
+
+
+# Remembered, for the check below takes 36 ms, and docker sends the key file anew for every token.
+@lru_cache(64)
+def _derive_public_key(private_key: str) -> bytes:
+    # Loading checks that the private numbers belong to the public ones: without that check, which
+    # the library can skip, whoever has the public key could pass for the account.
+    load: Callable[..., Any] = serialization.load_pem_private_key
+    try:
+        key = load(private_key.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InvalidCredential("malformed private key") from error
+    public_key: bytes = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return public_key

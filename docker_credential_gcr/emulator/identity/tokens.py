@@ -1,0 +1,174 @@
+"""The tokens that the emulator itself hands out: access tokens, and registry tokens."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from . import jws
+
+ALGORITHM = "ES256"
+# Google's access tokens begin so, and tools tell them from JWTs by it.
+ACCESS_TOKEN_PREFIX = "ya29."
+_ACCESS_HEADER = {"alg": ALGORITHM, "typ": "access+jwt"}
+_REGISTRY_HEADER = {"alg": ALGORITHM, "typ": "registry+jwt"}
+_ACCESS_AUDIENCE = "gcr-emulator/apis"
+_REGISTRY_AUDIENCE = "gcr-emulator/registry"
+# Verified signatures that are remembered, of each kind: about 4 MiB.
+_REMEMBERED = 4096
+
+
+class InvalidToken(Exception):
+    """The token was not signed here, is of another kind, or has expired."""
+
+
+@dataclass(frozen=True)
+class AccessGrant:
+    """What an access token says. Instants are whole seconds since the epoch."""
+
+    member: str
+    key_id: str | None
+    oauth_scopes: frozenset[str]
+    expires_at: int
+    issued_at: int
+
+
+@dataclass(frozen=True)
+class RegistryGrant:
+    """What a registry token says: on one site, for each repository, the actions that were granted."""
+
+    member: str | None
+    key_id: str | None
+    oauth_scopes: frozenset[str]
+    site: str
+    repositories: tuple[tuple[str, frozenset[str]], ...]
+    expires_at: int
+    issued_at: int
+
+
+class Signer:
+    """The emulator's signing key, and a bounded memory of the signatures that it has verified."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self._public_key = key.public_key()
+        # An error is not remembered, so what a stranger sends takes no room.
+        self._read_access: Callable[[str], AccessGrant] = lru_cache(_REMEMBERED)(self._parse_access)
+        self._read_registry: Callable[[str], RegistryGrant] = lru_cache(_REMEMBERED)(self._parse_registry)
+
+    @classmethod
+    def generate(cls) -> "Signer":
+        """A signer with a new key."""
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "Signer":
+        """The signer of `to_pem`. Raises ValueError for anything but a P-256 private key."""
+        key = serialization.load_pem_private_key(pem, password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise ValueError("the signing key is not an EC key on P-256")
+        return cls(key)
+
+    def to_pem(self) -> bytes:
+        """The private key, PKCS8: a secret."""
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    def sign_access(self, grant: AccessGrant, now: float) -> str:
+        """An access token for the grant. Raises ValueError when the grant has ended before `now`."""
+        return ACCESS_TOKEN_PREFIX + self._sign(
+            {"aud": _ACCESS_AUDIENCE, **_format_claims(grant)}, _ACCESS_HEADER, now
+        )
+
+    def verify_access(self, token: str, now: float) -> AccessGrant:
+        """The grant of an access token that this signer made. Raises InvalidToken."""
+        grant = self._read_access(token)
+        _check_expiry(grant.expires_at, now)
+        return grant
+
+    def sign_registry(self, grant: RegistryGrant, now: float) -> str:
+        """A registry token for the grant. Raises ValueError when the grant has ended before `now`.
+
+        Standard base64 over the JWS, opaque as Google's, so that no reader can take it for another kind.
+        """
+        claims = {
+            "aud": _REGISTRY_AUDIENCE,
+            **_format_claims(grant),
+            "site": grant.site,
+            "access": [[name, sorted(actions)] for name, actions in grant.repositories],
+        }
+        return base64.b64encode(self._sign(claims, _REGISTRY_HEADER, now).encode()).decode()
+
+    def verify_registry(self, token: str, now: float) -> RegistryGrant:
+        """The grant of a registry token that this signer made. Raises InvalidToken."""
+        grant = self._read_registry(token)
+        _check_expiry(grant.expires_at, now)
+        return grant
+
+    def _sign(self, claims: dict[str, object], header: dict[str, str], now: float) -> str:
+        if claims["exp"] <= now:  # type: ignore[operator]
+            raise ValueError("a grant that has ended cannot be signed")
+        return jws.sign(claims, self._key, ALGORITHM, header)
+
+    def _parse_access(self, token: str) -> AccessGrant:
+        if not token.startswith(ACCESS_TOKEN_PREFIX):
+            raise InvalidToken("not an access token")
+        claims = self._verify(token[len(ACCESS_TOKEN_PREFIX) :], _ACCESS_HEADER, _ACCESS_AUDIENCE)
+        return AccessGrant(
+            claims["sub"], claims["key"], frozenset(claims["scope"].split()), claims["exp"], claims["iat"]
+        )
+
+    def _parse_registry(self, token: str) -> RegistryGrant:
+        claims = self._verify(_unwrap(token), _REGISTRY_HEADER, _REGISTRY_AUDIENCE)
+        return RegistryGrant(
+            claims["sub"],
+            claims["key"],
+            frozenset(claims["scope"].split()),
+            claims["site"],
+            tuple((name, frozenset(actions)) for name, actions in claims["access"]),
+            claims["exp"],
+            claims["iat"],
+        )
+
+    def _verify(self, token: str, header: dict[str, str], audience: str) -> dict[str, Any]:
+        try:
+            # Equality: a header with a jwk, a jku, an x5u or any other hint is not one of ours.
+            if jws.parse_unverified(token)[0] != header:
+                raise InvalidToken("a token of another kind")
+            claims = jws.verify(token, self._public_key, ALGORITHM)
+        except jws.InvalidJws as error:
+            raise InvalidToken(str(error)) from error
+        if not hmac.compare_digest(str(claims.get("aud")), audience):
+            raise InvalidToken("a token for another audience")
+        return claims
+
+
+def _format_claims(grant: AccessGrant | RegistryGrant) -> dict[str, object]:
+    return {
+        "sub": grant.member,
+        "key": grant.key_id,
+        "scope": " ".join(sorted(grant.oauth_scopes)),
+        "iat": grant.issued_at,
+        "exp": grant.expires_at,
+    }
+
+
+def _unwrap(token: str) -> str:
+    if len(token) > 2 * jws.MAX_SIZE:
+        raise InvalidToken("too long")
+    try:
+        return base64.b64decode(token, validate=True).decode("ascii")
+    except (binascii.Error, ValueError) as error:
+        raise InvalidToken("not a registry token") from error
+
+
+def _check_expiry(expires_at: int, now: float) -> None:
+    if now >= expires_at:
+        raise InvalidToken("expired")

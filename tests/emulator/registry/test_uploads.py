@@ -1,0 +1,202 @@
+"""Uploads: how bytes arrive, go on after an interruption, and become visible."""
+
+import hashlib
+import socket
+
+import pytest
+
+SMALL = b"few bytes"
+# Larger than a row holds, and than a block that is hashed at once.
+LARGE = bytes(range(256)) * 4096 + b"end"
+REPOSITORY = "my-project/app"
+UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
+
+
+def digest_of(data, algorithm="sha256"):
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+def error_of(answer):
+    (error,) = answer.json()["errors"]
+    return answer.status_code, error["code"]
+
+
+@pytest.fixture
+def token(editor):
+    return editor.token(f"repository:{REPOSITORY}:pull,push,delete")
+
+
+@pytest.fixture
+def call(editor, token):
+    def make(method, path, **options):
+        return editor.call(method, path, token=token, **options)
+
+    return make
+
+
+def pull(call, digest):
+    answer = call("GET", f"/v2/{REPOSITORY}/blobs/{digest}")
+    return answer.status_code, answer.content
+
+
+@pytest.mark.parametrize("data", [b"", SMALL, LARGE], ids=["empty", "small", "large"])
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_blob_pulls_as_it_was_pushed(call, data, algorithm):
+    digest = digest_of(data, algorithm)
+    location = call("POST", UPLOADS).headers["Location"]
+    location = call("PATCH", location, data=data).headers["Location"]
+    ended = call("PUT", f"{location}?digest={digest}")
+    assert (ended.status_code, ended.headers["Docker-Content-Digest"]) == (201, digest)
+    assert ended.headers["Location"] == f"/v2/{REPOSITORY}/blobs/{digest}"
+    assert pull(call, digest) == (200, data)
+    head = call("HEAD", f"/v2/{REPOSITORY}/blobs/{digest}")
+    assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(data)))
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
+def test_monolithic_uploads_take_one_request_or_two(call, data):
+    digest = digest_of(data)
+    assert call("POST", f"{UPLOADS}?digest={digest}", data=data).status_code == 201
+    assert pull(call, digest) == (200, data)
+    other = data + b"!"
+    location = call("POST", UPLOADS).headers["Location"]
+    assert call("PUT", f"{location}?digest={digest_of(other)}", data=other).status_code == 201
+    assert pull(call, digest_of(other)) == (200, other)
+
+
+def test_chunks_grow_from_a_row_into_a_file(call):
+    chunks = [b"a" * 1000, b"b" * 70_000, b"c" * 1_000_000, b"d"]
+    location, sent = call("POST", UPLOADS).headers["Location"], 0
+    for chunk in chunks:
+        content_range = f"{sent}-{sent + len(chunk) - 1}"
+        answer = call("PATCH", location, data=chunk, headers={"Content-Range": content_range})
+        sent += len(chunk)
+        assert (answer.status_code, answer.headers["Range"]) == (202, f"0-{sent - 1}")
+        location = answer.headers["Location"]
+    whole = b"".join(chunks)
+    assert call("PUT", f"{location}?digest={digest_of(whole)}").status_code == 201
+    assert pull(call, digest_of(whole)) == (200, whole)
+
+
+def test_a_location_is_good_for_one_request(call):
+    first = call("POST", UPLOADS).headers["Location"]
+    second = call("PATCH", first, data=SMALL).headers["Location"]
+    assert first != second
+    assert error_of(call("PATCH", first, data=SMALL)) == (404, "BLOB_UPLOAD_UNKNOWN")
+    assert call("GET", second).headers["Range"] == f"0-{len(SMALL) - 1}"
+
+
+def test_chunk_out_of_order_is_refused_and_tells_where_to_go_on(call):
+    location = call("POST", UPLOADS).headers["Location"]
+    location = call("PATCH", location, data=SMALL).headers["Location"]
+    answer = call("PATCH", location, data=SMALL, headers={"Content-Range": "20-28"})
+    assert error_of(answer) == (416, "BLOB_UPLOAD_INVALID")
+    assert answer.headers["Range"] == f"0-{len(SMALL) - 1}"
+    assert answer.headers["Location"] == location
+
+
+@pytest.mark.parametrize("content_range", ["nonsense", "5-2", "0-99"])
+def test_chunk_that_is_not_what_it_announces_is_refused(call, content_range):
+    location = call("POST", UPLOADS).headers["Location"]
+    answer = call("PATCH", location, data=SMALL, headers={"Content-Range": content_range})
+    assert error_of(answer) == (400, "BLOB_UPLOAD_INVALID")
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
+def test_wrong_digest_leaves_no_blob_and_no_upload(call, data):
+    location = call("POST", UPLOADS).headers["Location"]
+    answer = call("PUT", f"{location}?digest={digest_of(b'other')}", data=data)
+    assert error_of(answer) == (400, "DIGEST_INVALID")
+    for digest in (digest_of(b"other"), digest_of(data)):
+        assert pull(call, digest)[0] == 404
+    assert error_of(call("GET", location)) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+def test_cancelled_upload_is_gone(call):
+    location = call("POST", UPLOADS).headers["Location"]
+    assert call("DELETE", location).status_code == 204
+    assert error_of(call("PATCH", location, data=SMALL)) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+def test_another_accounts_upload_is_none(call, connect):
+    location = call("POST", UPLOADS).headers["Location"]
+    other = connect("roles/editor", account="other")
+    token = other.token(f"repository:{REPOSITORY}:pull,push")
+    for method in ("GET", "PATCH", "PUT", "DELETE"):
+        url = f"{location}?digest={digest_of(SMALL)}"
+        assert error_of(other.call(method, url, token=token)) == (404, "BLOB_UPLOAD_UNKNOWN"), method
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 2000000", "Transfer-Encoding: chunked"])
+def test_interrupted_chunk_counts_for_nothing_and_the_upload_goes_on(gcr_emulator, call, token, framing):
+    location = call("POST", UPLOADS).headers["Location"]
+    location = call("PATCH", location, data=LARGE).headers["Location"]
+    port = int(gcr_emulator.registry.rpartition(":")[2])
+    lines = [f"PATCH {location} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}", framing]
+    head = "\r\n".join([*lines, "", ""])
+    part = b"x" * 1_000_000
+    body = b"%x\r\n%s\r\n" % (len(part), part) if "chunked" in framing else part
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(head.encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(12) == b"HTTP/1.1 400"
+    assert call("GET", location).headers["Range"] == f"0-{len(LARGE) - 1}"
+    whole = LARGE + SMALL
+    answer = call("PUT", f"{location}?digest={digest_of(whole)}", data=SMALL)
+    assert answer.status_code == 201
+    assert pull(call, digest_of(whole)) == (200, whole)
+
+
+def test_mount_links_a_blob_of_a_repository_that_the_client_may_pull(editor, call):
+    blob = editor.push_blob("my-project/source", LARGE)
+    token = editor.token(f"repository:{REPOSITORY}:push,pull", "repository:my-project/source:pull")
+    url = f"{UPLOADS}?mount={blob['digest']}&from=my-project/source"
+    mounted = editor.call("POST", url, token=token)
+    assert (mounted.status_code, mounted.headers["Docker-Content-Digest"]) == (201, blob["digest"])
+    assert pull(call, blob["digest"]) == (200, LARGE)
+
+
+@pytest.mark.parametrize("source", ["my-project/source", "my-project/none", "no-such-project/app", "BAD", ""])
+def test_mount_of_what_the_client_may_not_pull_begins_an_upload(editor, call, source):
+    # The token of `call` is for one repository: the source is another's secret to it.
+    blob = editor.push_blob("my-project/source", SMALL)
+    answer = call("POST", f"{UPLOADS}?mount={blob['digest']}&from={source}")
+    assert answer.status_code == 202
+    assert "/blobs/uploads/" in answer.headers["Location"]
+
+
+def test_mount_without_a_source_looks_in_the_repository_itself(editor, call):
+    blob = editor.push_blob(REPOSITORY, SMALL)
+    assert call("POST", f"{UPLOADS}?mount={blob['digest']}").status_code == 201
+    assert call("POST", f"{UPLOADS}?mount={digest_of(b'absent')}").status_code == 202
+
+
+def test_blob_of_another_repository_is_unknown(editor, call):
+    blob = editor.push_blob("my-project/source", LARGE)
+    for method in ("GET", "HEAD"):
+        assert call(method, f"/v2/{REPOSITORY}/blobs/{blob['digest']}").status_code == 404
+
+
+def test_deleted_blob_is_gone_here_and_stays_elsewhere(editor, call):
+    for repository in (REPOSITORY, "my-project/other"):
+        blob = editor.push_blob(repository, SMALL)
+    assert call("DELETE", f"/v2/{REPOSITORY}/blobs/{blob['digest']}").status_code == 202
+    assert pull(call, blob["digest"])[0] == 404
+    there = editor.get(f"/v2/my-project/other/blobs/{blob['digest']}", repository="my-project/other")
+    assert there.content == SMALL
+
+
+@pytest.mark.parametrize("data", [bytes(range(100)), bytes(range(256)) * 2500], ids=["row", "file"])
+def test_every_range_is_those_bytes(editor, call, data):
+    size = len(data)
+    blob = editor.push_blob(REPOSITORY, data)
+    path = f"/v2/{REPOSITORY}/blobs/{blob['digest']}"
+    ranges = [(0, 0), (0, size - 1), (1, 50), (size - 1, size - 1), (size // 2, size - 2)]
+    for first, last in ranges:
+        answer = call("GET", path, headers={"Range": f"bytes={first}-{last}"})
+        assert (answer.status_code, answer.content) == (206, data[first : last + 1])
+        assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{size}"
+    assert call("GET", path, headers={"Range": f"bytes={size - 7}-"}).content == data[-7:]
+    assert call("GET", path, headers={"Range": "bytes=-7"}).content == data[-7:]
+    beyond = call("GET", path, headers={"Range": f"bytes={size}-"})
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")

@@ -1,0 +1,55 @@
+"""Which repository a name means at a host."""
+
+import pytest
+
+from docker_credential_gcr.emulator.hosts import find_site, is_google_api, locate
+from docker_credential_gcr.emulator.oci.errors import InvalidName
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "site", "path", "project_id", "bucket"),
+    [
+        ("gcr.io", "p/i", "gcr.io", "p/i", "p", "artifacts.p.appspot.com"),
+        ("us.gcr.io", "p/i", "us.gcr.io", "p/i", "p", "us.artifacts.p.appspot.com"),
+        ("EU.GCR.IO:5000", "p/a/b", "eu.gcr.io", "p/a/b", "p", "eu.artifacts.p.appspot.com"),
+        ("asia.gcr.io.localhost:5000", "p/i", "asia.gcr.io", "p/i", "p", "asia.artifacts.p.appspot.com"),
+        ("localhost:5000", "p/i", "gcr.io", "p/i", "p", "artifacts.p.appspot.com"),
+        ("[::1]:5000", "p/i", "gcr.io", "p/i", "p", "artifacts.p.appspot.com"),
+        ("127.0.0.1:5000", "eu.gcr.io/p/i", "eu.gcr.io", "p/i", "p", "eu.artifacts.p.appspot.com"),
+        (
+            "gcr.io",
+            "example.com/p/i",
+            "gcr.io",
+            "example.com/p/i",
+            "example.com:p",
+            "artifacts.p.example.com.a.appspot.com",
+        ),
+    ],
+)
+def test_name_at_a_host(host, name, site, path, project_id, bucket):
+    target = locate(host, name)
+    assert (target.site.host, target.name, target.path, target.project_id, target.bucket) == (
+        site,
+        name,
+        path,
+        project_id,
+        bucket,
+    )
+
+
+@pytest.mark.parametrize("name", ["", "p", "eu.gcr.io", "eu.gcr.io/p", "example.com/p", "P/i"])
+def test_name_without_project_and_image_is_refused(name):
+    with pytest.raises(InvalidName):
+        locate("localhost:5000", name)
+
+
+@pytest.mark.parametrize(
+    "host", ["gcr.io.evil.com", "evilgcr.io", "a.gcr.io.localhost", "localhost", "", "[::1]"]
+)
+def test_host_that_only_looks_like_a_registry_is_none(host):
+    assert find_site(host) is None
+
+
+def test_google_apis_are_no_registries():
+    assert is_google_api("OAuth2.googleapis.com:443")
+    assert not is_google_api("gcr.io")
