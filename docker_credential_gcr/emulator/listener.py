@@ -6,6 +6,7 @@ socket is bound and listening before Granian sees it, and its embedded server ru
 
 import asyncio
 import errno
+import ipaddress
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -40,6 +41,15 @@ def bind(host: str, port: int) -> socket.socket:
         raise CannotListen(f"cannot listen on {format_address(host, port)}: {reason}") from error
     except OverflowError as error:
         raise CannotListen(f"cannot listen on {format_address(host, port)}: no such port") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address. Raises CannotListen where the name has none."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}: {error.strerror}") from error
+    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 def format_address(host: str, port: int) -> str:

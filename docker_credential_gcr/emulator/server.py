@@ -3,18 +3,11 @@
 import asyncio
 import contextlib
 import functools
-import ipaddress
-import json
-import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, delete
@@ -27,34 +20,19 @@ from .clock import Clock
 from .control import app as control
 from .control.faults import Faults
 from .control.journal import Journal
-from .data_directory import DataDirectory, DataDirectoryError, replace_file
+from .data_directory import DataDirectory, DataDirectoryError
 from .google import app as google
 from .google.services import Services as GoogleServices
 from .identity.credentials import authenticate
 from .identity.principal import Principal
-from .listener import CannotListen, Listener, bind, format_address
+from .listener import CannotListen, Listener, bind, is_loopback
+from .ready import Ready, announce, describe
 from .records import keys, projects, schema, uploads
 from .records.database import Database, IncompatibleDatabase
 from .registry.app import RegistryApp
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
-
-
-class RemoteRefused(Exception):
-    """The address can be reached from other machines, and nobody said that it may."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """Where a server answers, and where its things are; written as the ready document."""
-
-    url: str
-    registry: str
-    pid: int
-    data: str
-    ca: str | None
-    operator_token_file: str
 
 
 class Emulator:
@@ -146,7 +124,7 @@ OnReady = Callable[[Ready], None]
 async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Serve until `stop` is set.
 
-    Raises CannotListen, DataDirectoryError, IncompatibleDatabase, RemoteRefused.
+    Raises CannotListen, DataDirectoryError, IncompatibleDatabase; OSError from a disk that is full.
     """
     _check_address(settings)
     listening = bind(settings.host, settings.port)
@@ -154,52 +132,33 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
         emulator = Emulator(settings, directory)
         try:
             listener = Listener(emulator.app, listening)
-            on_ready(_describe(settings, listening, directory))
+            on_ready(describe(settings, listening, directory))
             await listener.run(stop)
         finally:
             emulator.close()
 
 
-class InThread:
-    """A server in a thread of this process, for tests: `with InThread(settings) as ready`."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._ready: Future[Ready] = Future()
-        self._loop = new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._main, name="gcr-emulator", daemon=True)
-
-    def __enter__(self) -> Ready:
-        """Start it; raises what `run` raises."""
-        self._thread.start()
-        return self._ready.result()
-
-    def __exit__(self, *_: object) -> None:
-        """Stop it and wait until it has ended."""
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _main(self) -> None:
-        serving = run(self._settings, stop=self._stop, on_ready=self._ready.set_result)
-        try:
-            self._loop.run_until_complete(serving)
-        except Exception as error:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(error)
-        finally:
-            self._loop.close()
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The fastest event loop there is on this platform."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def serve(settings: Settings) -> int:
     """Serve until a signal ends it; the exit status."""
     try:
         _run_until_signal(settings)
-    except (CannotListen, DataDirectoryError, IncompatibleDatabase, RemoteRefused) as error:
-        print(f"gcr-emulator: {error}", file=sys.stderr)  # noqa: T201 - the program's rim
-        return 1
-    return 0
+    except (CannotListen, DataDirectoryError, IncompatibleDatabase) as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    else:
+        return 0
+    print(f"gcr-emulator: {message}", file=sys.stderr)  # noqa: T201 - the program's rim
+    return 1
 
 
 def _run_until_signal(settings: Settings) -> None:
@@ -216,24 +175,6 @@ def _run_until_signal(settings: Settings) -> None:
         loop.close()
 
 
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The fastest event loop there is on this platform."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
-
-
-def announce(ready: Ready, ready_file: Path | None) -> None:
-    """Print the ready document, one line, and leave it in the file."""
-    line = json.dumps(vars(ready)) + "\n"
-    if ready_file is not None:
-        replace_file(ready_file, line.encode())
-    sys.stdout.write(line)
-    sys.stdout.flush()
-
-
 @contextlib.contextmanager
 def _directory(settings: Settings) -> Iterator[DataDirectory]:
     """The data directory of the settings, or one that goes when the server stops."""
@@ -247,27 +188,7 @@ def _directory(settings: Settings) -> Iterator[DataDirectory]:
 
 
 def _check_address(settings: Settings) -> None:
-    if settings.allow_remote:
-        return
-    try:
-        found = socket.getaddrinfo(settings.host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise CannotListen(f"cannot listen on {settings.host}: {error.strerror}") from error
-    if not all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found):
-        raise RemoteRefused(
+    if not settings.allow_remote and not is_loopback(settings.host):
+        raise CannotListen(
             f"{settings.host} can be reached from other machines: say --allow-remote if you mean it"
         )
-
-
-def _describe(settings: Settings, listening: socket.socket, directory: DataDirectory) -> Ready:
-    port = listening.getsockname()[1]
-    # A loopback address is spelled as people and Docker's defaults spell it.
-    authority = format_address(settings.host if settings.allow_remote else "localhost", port)
-    return Ready(
-        url=f"http://{authority}",
-        registry=authority,
-        pid=os.getpid(),
-        data=str(directory.path),
-        ca=None,
-        operator_token_file=str(directory.operator_token_path),
-    )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.server import InThread
+from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
@@ -107,6 +107,14 @@ def test_data_directory_in_use_is_refused(tmp_path):
 def test_address_of_other_machines_is_refused_unless_allowed():
     message = "gcr-emulator: 0.0.0.0 can be reached from other machines: say --allow-remote if you mean it\n"
     assert run("--port", "0", "--host", "0.0.0.0") == (1, "", message)
+
+
+def test_ready_file_that_cannot_be_written_is_named(tmp_path):
+    ready_file = tmp_path / "none" / "ready.json"
+    status, _, error = run("--port", "0", "--ready-file", str(ready_file))
+    assert status == 1
+    assert error.startswith(f"gcr-emulator: {ready_file.parent}/.ready.json.")
+    assert error.endswith(": No such file or directory\n")
 
 
 def test_database_of_another_revision_is_refused_and_kept(tmp_path):

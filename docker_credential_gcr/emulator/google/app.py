@@ -44,19 +44,19 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("DELETE", f"{_ACCOUNT}/keys/{{key}}", keys.delete_key),
 ]
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_OWN_PATHS = ("/token", "/v1/{path:path}", "/v3/{path:path}")
 
 
 def routes(services: Services) -> list[Route]:
-    """Starlette's routes for the table, then for whatever else lies under its paths."""
+    """Starlette's routes for the table, and last a refusal of every other path: put them last."""
     served = [Route(path, _bind(endpoint, services), methods=[method]) for method, path, endpoint in ROUTES]
-    return served + [Route(path, _bind(refuse, services), methods=_METHODS) for path in _OWN_PATHS]
+    return [*served, Route("/{path:path}", _bind(refuse, services), methods=_METHODS)]
 
 
 def _bind(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             return await endpoint(request, services)
+        # The rim: whatever happens, nothing but JSON in Google's form leaves it.
         except Exception as error:
             response = find_response(error)
             if response is not None:

@@ -56,11 +56,11 @@ class Database:
 
         What `work` raises undoes this call's changes alone, and is raised here.
         """
-        return await asyncio.wrap_future(self._submit(work))
+        return await asyncio.wrap_future(self.submit(work))
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for callers without an event loop."""
-        return self._submit(work).result()
+        return self.submit(work).result()
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""
@@ -68,7 +68,8 @@ class Database:
         self._writer.join()
         self._engine.dispose()
 
-    def _submit(self, work: Callable[[Connection], T]) -> "Future[T]":
+    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """As `write`, for callers that wait for the result in a way of their own."""
         job = _Job(work)
         self._jobs.put(job)
         return job.future

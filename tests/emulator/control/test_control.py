@@ -89,7 +89,8 @@ FAULT = "faults[0]"
             "PUT",
             "faults",
             '{"faults": [{"code": 500}]}',
-            f"{FAULT} has an unknown field 'code': known are method, path, status, body, headers, delay_s, times",
+            f"{FAULT} has an unknown field 'code': known are method, path, status, body, headers, "
+            "delay_s, times",
         ),
         ("PUT", "faults", '{"faults": [{"status": "x"}]}', f"{FAULT}.status has a value of the wrong type"),
         ("PUT", "faults", '{"faults": [{"status": 99}]}', f"{FAULT}.status is not between 200 and 599"),
@@ -125,7 +126,7 @@ def test_web_page_and_rebound_name_control_nothing(gcr_emulator, headers):
     assert requests.get(f"{gcr_emulator.url}/v1/projects/my-project", timeout=30).status_code == 200
 
 
-def test_account_that_is_not_the_operator_controls_nothing(gcr_emulator, editor):
+def test_account_that_is_not_the_operator_controls_nothing(gcr_emulator):
     from google.auth.transport.requests import Request
     from google.oauth2 import service_account
 

@@ -129,9 +129,10 @@ documents = st.dictionaries(fields, json_values | st.just(2), max_size=7)
 def test_any_document_is_a_manifest_or_refused(data):
     for media_type in media_types.MANIFESTS | media_types.INDEXES:
         try:
-            assert parse_manifest(data, media_type).media_type == media_type
-        except InvalidManifest as error:
-            assert len(str(error)) < 400
+            parsed = parse_manifest(data, media_type)
+        except InvalidManifest:
+            continue
+        assert parsed.media_type == media_type
 
 
 @given(st.text(max_size=200))

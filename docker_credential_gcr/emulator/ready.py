@@ -1,0 +1,58 @@
+"""The ready document: where a server answers, and where its things are.
+
+{"url": "http://localhost:5000", "registry": "localhost:5000", "pid": 1234, "data": "/data",
+ "ca": null, "operator_token_file": "/data/keys/operator-token"}
+"""
+
+import json
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .data_directory import DataDirectory, replace_file
+from .listener import format_address, is_loopback
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Where a server answers, and where its things are; `ca` is None without TLS."""
+
+    url: str
+    registry: str
+    pid: int
+    data: str
+    ca: str | None
+    operator_token_file: str
+
+
+def describe(settings: Settings, listening: socket.socket, directory: DataDirectory) -> Ready:
+    """What is ready, of a server that listens."""
+    port = listening.getsockname()[1]
+    authority = format_address(_name_of(settings.host), port)
+    return Ready(
+        url=f"http://{authority}",
+        registry=authority,
+        pid=os.getpid(),
+        data=str(directory.path),
+        ca=None,
+        operator_token_file=str(directory.operator_token_path),
+    )
+
+
+def _name_of(host: str) -> str:
+    """What others call the host: localhost, as Docker trusts it without TLS, or this machine's name."""
+    if is_loopback(host):
+        return "localhost"
+    return socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - it is only compared
+
+
+def announce(ready: Ready, ready_file: Path | None) -> None:
+    """Print the ready document, one line, and leave it in the file."""
+    line = json.dumps(vars(ready)) + "\n"
+    if ready_file is not None:
+        replace_file(ready_file, line.encode())
+    sys.stdout.write(line)
+    sys.stdout.flush()

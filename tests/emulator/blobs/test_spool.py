@@ -1,0 +1,61 @@
+"""Bytes in flight: whatever way they arrive, they are hashed and kept once each."""
+
+import asyncio
+import hashlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from docker_credential_gcr.emulator.blobs.spool import SMALL, Spool
+
+
+async def feed(spool, *chunks):
+    for chunk in chunks:
+        await spool.append(chunk)
+    await spool.settle()
+
+
+def content(spool, path):
+    return path.read_bytes() if spool.data is None else spool.data
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.integers(0, 700_000), max_size=4), max_size=4), st.booleans())
+def test_any_requests_of_any_chunks_add_up(tmp_path, requests, restarting):
+    path = tmp_path / "upload"
+    path.unlink(missing_ok=True)
+    spool, expected = Spool(path), b""
+    for number, sizes in enumerate(requests):
+        chunks = [bytes([65 + number]) * size for size in sizes]
+        asyncio.run(feed(spool, *chunks))
+        expected += b"".join(chunks)
+        assert (spool.size, content(spool, path)) == (len(expected), expected)
+        if restarting:
+            spool = Spool.resume(path, spool.data, spool.size)
+    for algorithm in ("sha256", "sha512"):
+        digest = asyncio.run(spool.digest(algorithm))
+        assert digest == f"{algorithm}:{hashlib.new(algorithm, expected).hexdigest()}"
+
+
+@pytest.mark.parametrize(("size", "in_row"), [(SMALL, True), (SMALL + 1, False)])
+def test_few_bytes_stay_in_memory_and_make_no_file(tmp_path, size, in_row):
+    spool = Spool(tmp_path / "upload")
+    asyncio.run(feed(spool, b"x" * size))
+    assert (spool.data is not None, (tmp_path / "upload").exists()) == (in_row, not in_row)
+
+
+def test_bytes_that_were_not_acknowledged_are_cut_off(tmp_path):
+    path = tmp_path / "upload"
+    path.write_bytes(b"x" * 100_000 + b"never acknowledged")
+    spool = Spool.resume(path, None, 100_000)
+    asyncio.run(feed(spool, b"y"))
+    assert path.read_bytes() == b"x" * 100_000 + b"y"
+
+
+def test_file_shorter_than_what_was_acknowledged_is_no_upload(tmp_path):
+    path = tmp_path / "upload"
+    path.write_bytes(b"x")
+    for missing in (path, tmp_path / "none"):
+        with pytest.raises(FileNotFoundError):
+            Spool.resume(missing, None, 100_000)
