@@ -1,8 +1,9 @@
 """Pytest fixtures: an emulator in this process, empty for each test.
 
     def test_push(gcr_emulator):
-        key = gcr_emulator.key(role="roles/editor")
-        ...  # push to gcr_emulator.registry
+        image = f"{gcr_emulator.registry}/{gcr_emulator.project()}/app:v1"
+        environ = {**os.environ, "DOCKER_CONFIG": str(gcr_emulator.docker_config)}
+        subprocess.run(["docker", "push", image], env=environ, check=True)
 
 Needs the `emulator` extra; without it only a test that asks for the fixture fails.
 """
@@ -10,7 +11,9 @@ Needs the `emulator` extra; without it only a test that asks for the fixture fai
 import base64
 import json
 import os
+import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +55,10 @@ class EmulatorFaults(_Control):
     """Requests that the emulator answers otherwise than it should."""
 
     def set(self, *faults: dict[str, object]) -> None:
-        """Put these in force: {"method", "path" (a glob), "status", "body", "headers", "delay_s", "times"}."""
+        """Put these in force: {"method", "path", "status", "body", "headers", "delay_s", "times"}.
+
+        `path` is a glob, `times` None is for ever.
+        """
         self._call("PUT", "faults", {"faults": list(faults)})
 
     def clear(self) -> None:
@@ -105,16 +111,18 @@ class GcrEmulator(_Control):
         response = self._session.post(f"{resource}:setIamPolicy", json={"policy": policy}, timeout=30)
         response.raise_for_status()
 
-    def docker_config(self, key: Path) -> Path:
-        """A DOCKER_CONFIG folder whose helper answers for this emulator with the key."""
+    @property
+    def docker_config(self) -> Path:
+        """A DOCKER_CONFIG folder, in which the helper answers for this emulator as an editor."""
+        return self.configure_docker(self.key())
+
+    def configure_docker(self, key: Path) -> Path:
+        """A DOCKER_CONFIG folder, in which the helper answers for this emulator with the key."""
         folder = self._folder / "docker"
-        environ = {
-            **os.environ,
-            "DOCKER_CONFIG": str(folder),
-            "DOCKER_CREDENTIAL_GCR_CONFIG": str(self._folder / "helper.json"),
-        }
+        program = shutil.which("docker-credential-gcr") or "docker-credential-gcr"
         arguments = ["configure-docker", "--registries", self.registry, "--token-source", f"file:{key}"]
-        subprocess.run(["docker-credential-gcr", *arguments], env=environ, check=True)  # noqa: S607
+        environ = {**os.environ, "DOCKER_CONFIG": str(folder)}
+        subprocess.run([program, *arguments], env=environ, check=True, capture_output=True)
         return folder
 
     def journal(self) -> list[dict[str, Any]]:
@@ -129,7 +137,7 @@ class GcrEmulator(_Control):
 
 @pytest.fixture(scope="session")
 def _gcr_emulator_server() -> Iterator[Any]:
-    from docker_credential_gcr.emulator.server import InThread
+    from docker_credential_gcr.emulator.in_thread import InThread
     from docker_credential_gcr.emulator.settings import Settings
 
     with InThread(Settings(port=0)) as ready:
@@ -137,13 +145,21 @@ def _gcr_emulator_server() -> Iterator[Any]:
 
 
 @pytest.fixture
-def gcr_emulator(_gcr_emulator_server: Any, tmp_path: Path) -> Iterator[GcrEmulator]:
-    """An emulator without projects, with its clock right and no faults."""
+def gcr_emulator(
+    _gcr_emulator_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[GcrEmulator]:
+    """An emulator without projects, with its clock right and no faults.
+
+    Programs that the test starts find this environment's helper, which keeps its files to the test.
+    """
     import requests
 
     ready = _gcr_emulator_server
     folder = tmp_path / "gcr-emulator"
     folder.mkdir()
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
+    monkeypatch.setenv("DOCKER_CREDENTIAL_GCR_CONFIG", str(folder / "helper.json"))
+    monkeypatch.setenv("DOCKER_CREDENTIAL_GCR_CACHE_DIR", str(folder / "cache"))
     with requests.Session() as session:
         # A proxy knows another localhost than this one.
         session.trust_env = False

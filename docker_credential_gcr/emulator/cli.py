@@ -1,5 +1,6 @@
 """The gcr-emulator command: the rim, where errors become a line on stderr and an exit code."""
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -51,11 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message())
     except EmulatorError as error:
         return _fail(str(error))
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        return _fail(f"{error.name} is missing: pip install 'docker-credential-gcr[emulator]'")
+    except BrokenPipeError:
+        # Who read the results has enough; Python would complain once more when it closes stdout.
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except Exception as error:  # noqa: BLE001 - the rim
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _EXTRA:
+            return _fail(f"{error.name} is missing: pip install 'docker-credential-gcr[emulator]'")
         traceback.print_exc()
         return _fail(f"internal error: {type(error).__name__}")
 

@@ -146,9 +146,10 @@ def is_loopback(url: str) -> bool:
 
 def format_registry(url: str) -> str:
     """The registry's HOST:PORT of a server, as images are named with it; localhost for loopback."""
+    if not is_loopback(url):
+        return urlsplit(url).netloc
     port = urlsplit(url).port
-    host = "localhost" if is_loopback(url) else urlsplit(url).hostname or ""
-    return host if port is None else f"{host}:{port}"
+    return "localhost" if port is None else f"localhost:{port}"
 
 
 def _path(project_id: str) -> str:

@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _project = click.option(
     "--project",
     "project_id",
-    type=options.project_id,
+    type=options.parse_project_id,
     metavar="ID",
     required=True,
     help="The project whose policy it is.",
@@ -27,13 +27,17 @@ _project = click.option(
 def _binding(command: F) -> F:
     member = click.option(
         "--member",
-        type=options.member,
+        type=options.parse_member,
         metavar="MEMBER",
         required=True,
         help="Who: serviceAccount:EMAIL, user:EMAIL, allUsers, allAuthenticatedUsers.",
     )
     role = click.option(
-        "--role", type=options.role, metavar="ROLE", required=True, help="The role, such as roles/viewer."
+        "--role",
+        type=options.parse_role,
+        metavar="ROLE",
+        required=True,
+        help="The role, such as roles/viewer.",
     )
     return _project(member(role(command)))
 

@@ -28,14 +28,14 @@ def key() -> None:
 @click.option(
     "--project",
     "project_id",
-    type=options.project_id,
+    type=options.parse_project_id,
     metavar="ID",
     required=True,
     help="The account's project.",
 )
 @click.option(
     "--account",
-    type=options.account,
+    type=options.parse_account,
     metavar="NAME",
     required=True,
     help="The service account; made if it is absent.",
@@ -43,7 +43,7 @@ def key() -> None:
 @click.option(
     "--role",
     "roles",
-    type=options.role,
+    type=options.parse_role,
     metavar="ROLE",
     multiple=True,
     help="A role on the project; may be repeated.",

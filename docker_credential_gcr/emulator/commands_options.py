@@ -16,7 +16,7 @@ from .identity.roles import BUCKET_ROLES, ROLES
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def url(text: str) -> str:
+def parse_url_option(text: str) -> str:
     """The option's type: the root of a server."""
     try:
         return parse_url(text)
@@ -24,28 +24,28 @@ def url(text: str) -> str:
         raise click.BadParameter(f"{text!r} is not the URL of a server, such as {DEFAULT_URL}") from error
 
 
-def project_id(text: str) -> str:
+def parse_project_id(text: str) -> str:
     """The option's type: a project's ID."""
     if not is_project_id(text):
         raise click.BadParameter(f"{text!r} is not a project ID: {PROJECT_ID_RULE}")
     return text
 
 
-def account(text: str) -> str:
+def parse_account(text: str) -> str:
     """The option's type: what stands before the @ of a service account's address."""
     if not is_account(text):
         raise click.BadParameter(f"{text!r} is not a name for a service account: {ACCOUNT_RULE}")
     return text
 
 
-def member(text: str) -> str:
+def parse_member(text: str) -> str:
     """The option's type: a member as IAM names it."""
     if not is_member(text):
         raise click.BadParameter(f"{text!r} is not a member, such as serviceAccount:EMAIL or allUsers")
     return text
 
 
-def role(text: str) -> str:
+def parse_role(text: str) -> str:
     """The option's type: a role that means something on a project."""
     if text in BUCKET_ROLES:
         raise click.BadParameter(f"{text} can be granted on buckets only")
@@ -62,7 +62,7 @@ def role(text: str) -> str:
 server_url = click.option(
     "--server",
     "url",
-    type=url,
+    type=parse_url_option,
     metavar="URL",
     envvar="GCR_EMULATOR_URL",
     default=DEFAULT_URL,

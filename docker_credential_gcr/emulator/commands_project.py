@@ -13,7 +13,7 @@ def project() -> None:
 
 
 @project.command()
-@click.argument("project_id", metavar="ID", type=options.project_id)
+@click.argument("project_id", metavar="ID", type=options.parse_project_id)
 @click.option("--name", default="", help="A name for people.")
 @with_server
 def create(server: Server, project_id: str, name: str) -> None:

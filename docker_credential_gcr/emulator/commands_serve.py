@@ -30,7 +30,7 @@ _file = click.Path(path_type=Path)
 @click.option(
     "--project",
     "projects",
-    type=options.project_id,
+    type=options.parse_project_id,
     metavar="ID",
     multiple=True,
     envvar="GCR_EMULATOR_PROJECT",

@@ -9,7 +9,7 @@ import binascii
 import hmac
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -148,12 +148,10 @@ def _parse_object(text: str) -> dict[str, Any]:
 def _derive_public_key(private_key: str) -> bytes:
     # Loading checks that the private numbers belong to the public ones: without that check, which
     # the library can skip, whoever has the public key could pass for the account.
-    load: Callable[..., Any] = serialization.load_pem_private_key
     try:
-        key = load(private_key.encode(), password=None)
+        key = serialization.load_pem_private_key(private_key.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InvalidCredential("malformed private key") from error
-    public_key: bytes = key.public_key().public_bytes(
+    return key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return public_key

@@ -20,7 +20,7 @@ _ACCESS_HEADER = {"alg": ALGORITHM, "typ": "access+jwt"}
 _REGISTRY_HEADER = {"alg": ALGORITHM, "typ": "registry+jwt"}
 _ACCESS_AUDIENCE = "gcr-emulator/apis"
 _REGISTRY_AUDIENCE = "gcr-emulator/registry"
-# Verified signatures that are remembered, of each kind: about 4 MiB.
+# So many verified signatures of each kind are remembered, at a kilobyte or so.
 _REMEMBERED = 4096
 
 

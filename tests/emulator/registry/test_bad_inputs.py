@@ -158,7 +158,8 @@ MANIFESTS = {
     "not JSON": (
         b"{",
         OCI_MANIFEST,
-        "the document is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        "the document is not JSON: "
+        "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
     ),
     "not UTF-8": (
         b"\xff",

@@ -1,0 +1,139 @@
+"""Google's APIs in this process, called as an ASGI server would call them."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+import pytest
+from starlette.applications import Starlette
+
+from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.google.app import routes
+from docker_credential_gcr.emulator.google.services import Services
+from docker_credential_gcr.emulator.identity.tokens import Signer
+from docker_credential_gcr.emulator.records.database import Database
+
+NOW = 1_700_000_000
+OPERATOR_TOKEN = "operator-token"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@dataclass
+class Reply:
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+@dataclass
+class Apis:
+    """A client on this machine, without a token unless one is given."""
+
+    services: Services
+    clock: Clock
+    peer: str = "127.0.0.1"
+    host: str = "localhost:5000"
+
+    def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Reply:
+        """One request, its answer parsed as JSON."""
+        path, _, query = path.partition("?")
+        lines = {"host": self.host, **(headers or {})}
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in lines.items()],
+            "client": (self.peer, 1),
+            "server": ("127.0.0.1", 5000),
+        }
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        app = Starlette(routes=routes(self.services))
+        asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+        content = b"".join(message.get("body", b"") for message in sent[1:])
+        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Reply(sent[0]["status"], json.loads(content), answered)
+
+    def call(self, method: str, path: str, document: object = None, token: str | None = None) -> Reply:
+        """A request with a JSON body."""
+        body = b"" if document is None else json.dumps(document).encode()
+        return self.send(method, path, body, {"authorization": f"Bearer {token}"} if token else None)
+
+    def post_form(self, path: str, fields: dict[str, str]) -> Reply:
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        return self.send("POST", path, urlencode(fields).encode(), headers)
+
+    def make_account(self, account: str = "ci", project: str = "my-project", role: str | None = None) -> str:
+        """The address of an account that is made for it, with its project and its role."""
+        email = f"{account}@{project}.iam.gserviceaccount.com"
+        self.call("POST", "/v1/projects", {"projectId": project})
+        self.call("POST", f"/v1/projects/{project}/serviceAccounts", {"accountId": account})
+        if role is not None:
+            self.grant(role, f"serviceAccount:{email}", project)
+        return email
+
+    def make_key(
+        self, account: str = "ci", project: str = "my-project", role: str | None = None
+    ) -> dict[str, Any]:
+        """The key file of such an account."""
+        email = self.make_account(account, project, role)
+        reply = self.call("POST", f"/v1/projects/{project}/serviceAccounts/{email}/keys", {})
+        assert reply.status == 200, reply
+        document: dict[str, Any] = json.loads(base64.b64decode(reply.body["privateKeyData"]))
+        return document
+
+    def grant(self, role: str, member: str, project: str = "my-project") -> None:
+        policy = self.call("POST", f"/v1/projects/{project}:getIamPolicy").body
+        policy.setdefault("bindings", []).append({"role": role, "members": [member]})
+        reply = self.call("POST", f"/v1/projects/{project}:setIamPolicy", {"policy": policy})
+        assert reply.status == 200, reply
+
+    def sign(self, key: dict[str, Any], **changes: object) -> str:
+        """The assertion that a client makes of a key file; None takes a claim away."""
+        claims = {
+            "iss": key["client_email"],
+            "aud": "https://oauth2.googleapis.com/token",
+            "iat": NOW,
+            "exp": NOW + 3600,
+            "scope": "https://www.googleapis.com/auth/cloud-platform",
+            **changes,
+        }
+        claims = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(claims, key["private_key"], "RS256", {"kid": key["private_key_id"]})
+
+    def fetch_token(self, key: dict[str, Any], **changes: object) -> str:
+        reply = self.post_form("/token", {"grant_type": JWT_BEARER, "assertion": self.sign(key, **changes)})
+        assert reply.status == 200, reply
+        token: str = reply.body["access_token"]
+        return token
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    return Signer.generate()
+
+
+@pytest.fixture
+def apis(tmp_path: Path, signer: Signer) -> Iterator[Apis]:
+    clock = Clock()
+    clock.set(NOW)
+    database = Database(tmp_path / "emulator.db")
+    yield Apis(Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False), clock)
+    database.close()

@@ -1,0 +1,223 @@
+"""Ways to ask the APIs wrongly, each with its whole answer; the token endpoint's are in test_bad_grants."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+Apis = Any
+PROJECTS = "/v1/projects"
+POLICY = f"{PROJECTS}/my-project:setIamPolicy"
+ACCOUNTS = f"{PROJECTS}/my-project/serviceAccounts"
+CI = "ci@my-project.iam.gserviceaccount.com"
+PROJECT_ID = (
+    "field [project_id] has issue [project_id contains invalid characters or has the wrong length: "
+    "it must be 6 to 30 lower-case letters, digits or hyphens, beginning with a letter, "
+    "not ending in a hyphen]"
+)
+ACCOUNT_ID = (
+    "Invalid account ID: it must be 1 to 30 lower-case letters, digits or hyphens, "
+    "beginning with a letter, not ending in a hyphen."
+)
+INVALID, MISSING, TAKEN = (400, "INVALID_ARGUMENT"), (404, "NOT_FOUND"), (409, "ALREADY_EXISTS")
+EXISTS = "Requested entity already exists"
+
+
+def bindings(role: str, *members: object) -> dict[str, Any]:
+    return {"policy": {"bindings": [{"role": role, "members": list(members)}]}}
+
+
+# Method, path, body (bytes, or what becomes JSON), status, text.
+BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
+    "no JSON": ("POST", PROJECTS, b"{", INVALID, "Invalid JSON payload received."),
+    "not UTF-8": ("POST", PROJECTS, b"\xff", INVALID, "Invalid JSON payload received."),
+    "deep JSON": ("POST", PROJECTS, b"[" * 100_000, INVALID, "Invalid JSON payload received."),
+    "a list": (
+        "POST",
+        PROJECTS,
+        [],
+        INVALID,
+        "Invalid JSON payload received. The body is not an object.",
+    ),
+    "2 MiB": (
+        "POST",
+        PROJECTS,
+        b"x" * 2_000_000,
+        (413, "INVALID_ARGUMENT"),
+        "Request payload size exceeds the limit: 1048576 bytes.",
+    ),
+    "no project ID": ("POST", PROJECTS, {}, INVALID, PROJECT_ID),
+    "project ID that climbs": ("POST", PROJECTS, {"projectId": "../../etc"}, INVALID, PROJECT_ID),
+    "project ID in a list": ("POST", PROJECTS, {"projectId": ["my-project"]}, INVALID, PROJECT_ID),
+    "name that is a number": (
+        "POST",
+        PROJECTS,
+        {"projectId": "your-project", "name": 1},
+        INVALID,
+        "field [name] has issue [it must be a string of at most 100 characters]",
+    ),
+    "project that exists": ("POST", PROJECTS, {"projectId": "my-project"}, TAKEN, EXISTS),
+    "filter": (
+        "GET",
+        f"{PROJECTS}?filter=name:x",
+        None,
+        INVALID,
+        "gcr-emulator knows no other filter than lifecycleState:ACTIVE",
+    ),
+    "unknown project": ("GET", f"{PROJECTS}/no-project", None, MISSING, "Project not found: no-project"),
+    "unknown verb": (
+        "POST",
+        f"{PROJECTS}/my-project:undelete",
+        {},
+        MISSING,
+        "The requested URL /v1/projects/my-project:undelete was not found on this server.",
+    ),
+    "another method": (
+        "PATCH",
+        f"{PROJECTS}/my-project",
+        {},
+        MISSING,
+        "The requested URL /v1/projects/my-project was not found on this server.",
+    ),
+    "no token by GET": (
+        "GET",
+        "/token",
+        None,
+        MISSING,
+        "The requested URL /token was not found on this server.",
+    ),
+    "unknown service": (
+        "GET",
+        "/compute/v1/projects",
+        None,
+        MISSING,
+        "The requested URL /compute/v1/projects was not found on this server.",
+    ),
+    "no policy": ("POST", POLICY, {}, INVALID, "policy must be an object"),
+    "bare role": (
+        "POST",
+        POLICY,
+        bindings("editor"),
+        INVALID,
+        "role 'editor' is not of the form roles/NAME",
+    ),
+    "role of buckets": (
+        "POST",
+        POLICY,
+        bindings("roles/storage.legacyBucketWriter", "allUsers"),
+        INVALID,
+        "Role roles/storage.legacyBucketWriter is not supported for this resource.",
+    ),
+    "bare member": (
+        "POST",
+        POLICY,
+        bindings("roles/viewer", "a@example.com"),
+        INVALID,
+        "member 'a@example.com' is not of a known form, such as user:EMAIL",
+    ),
+    "member that is a number": (
+        "POST",
+        POLICY,
+        bindings("roles/viewer", 1),
+        INVALID,
+        "member 1 is not of a known form, such as user:EMAIL",
+    ),
+    "unknown account as member": (
+        "POST",
+        POLICY,
+        bindings("roles/viewer", "serviceAccount:no@my-project.iam.gserviceaccount.com"),
+        INVALID,
+        "Service account no@my-project.iam.gserviceaccount.com does not exist.",
+    ),
+    "etag that is a number": (
+        "POST",
+        POLICY,
+        {"policy": {"etag": 1}},
+        INVALID,
+        "the etag of a policy is a string",
+    ),
+    "old etag": (
+        "POST",
+        POLICY,
+        {"policy": {"etag": "BwXhqDVwtOY="}},
+        (409, "ABORTED"),
+        "There were concurrent policy changes. Please retry the whole read-modify-write with "
+        "exponential backoff.",
+    ),
+    "no account ID": ("POST", ACCOUNTS, {}, INVALID, ACCOUNT_ID),
+    "account ID in capitals": ("POST", ACCOUNTS, {"accountId": "CI"}, INVALID, ACCOUNT_ID),
+    "display name in a list": (
+        "POST",
+        ACCOUNTS,
+        {"accountId": "cd", "serviceAccount": []},
+        INVALID,
+        "The display name must be a string of at most 100 characters.",
+    ),
+    "account that exists": ("POST", ACCOUNTS, {"accountId": "ci"}, TAKEN, EXISTS),
+    "unknown account": (
+        "GET",
+        f"{ACCOUNTS}/no@example.com",
+        None,
+        MISSING,
+        "Unknown service account: projects/my-project/serviceAccounts/no@example.com",
+    ),
+    "unknown account anywhere": (
+        "DELETE",
+        f"{PROJECTS}/-/serviceAccounts/no@example.com",
+        None,
+        MISSING,
+        "Unknown service account: projects/-/serviceAccounts/no@example.com",
+    ),
+    "account of another project": (
+        "GET",
+        f"{PROJECTS}/other-project/serviceAccounts/{CI}",
+        None,
+        MISSING,
+        f"Unknown service account: projects/other-project/serviceAccounts/{CI}",
+    ),
+    "PKCS 12": (
+        "POST",
+        f"{ACCOUNTS}/{CI}/keys",
+        {"privateKeyType": "TYPE_PKCS12_FILE"},
+        INVALID,
+        "gcr-emulator makes no other privateKeyType than TYPE_GOOGLE_CREDENTIALS_FILE.",
+    ),
+    "RSA 1024": (
+        "POST",
+        f"{ACCOUNTS}/{CI}/keys",
+        {"keyAlgorithm": "KEY_ALG_RSA_1024"},
+        INVALID,
+        "gcr-emulator makes no other keyAlgorithm than KEY_ALG_RSA_2048.",
+    ),
+    "algorithm in a list": (
+        "POST",
+        f"{ACCOUNTS}/{CI}/keys",
+        {"keyAlgorithm": []},
+        INVALID,
+        "gcr-emulator makes no other keyAlgorithm than KEY_ALG_RSA_2048.",
+    ),
+    "unknown key": (
+        "DELETE",
+        f"{ACCOUNTS}/{CI}/keys/{'0' * 40}",
+        None,
+        MISSING,
+        "Service account key not found.",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "text"), BAD_CALLS.values(), ids=BAD_CALLS.keys()
+)
+def test_a_bad_call(
+    apis: Apis, method: str, path: str, body: object, status: tuple[int, str], text: str
+) -> None:
+    apis.make_account(role="roles/viewer")
+    apis.call("POST", PROJECTS, {"projectId": "other-project"})
+    content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+
+    reply = apis.send(method, quote(path, safe="/:?=@"), content)
+
+    code, word = status
+    assert (reply.status, reply.body) == (code, {"error": {"code": code, "message": text, "status": word}})

@@ -1,0 +1,71 @@
+"""A key pair that is registered, one that is not, and everything the identity functions are handed."""
+
+from dataclasses import dataclass, replace
+
+import jwt
+import pytest
+
+from docker_credential_gcr.emulator.identity import service_account_keys
+from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
+from docker_credential_gcr.emulator.identity.service_account_keys import NEVER, ServiceAccountKey
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
+
+NOW = 1_700_000_000
+EMAIL = "ci@my-project.iam.gserviceaccount.com"
+
+
+@dataclass
+class World:
+    """One service account with one key, a stranger's key, the emulator's signer, and the time."""
+
+    key: ServiceAccountKey
+    other: ServiceAccountKey
+    signer: Signer
+    registered: RegisteredKey | None
+    now: float = NOW
+    email: str = EMAIL
+
+    def find_key(self, key_id: str) -> RegisteredKey | None:
+        return self.registered if self.registered and key_id == self.registered.key_id else None
+
+    def expire_key(self, expires_at: int) -> None:
+        assert self.registered is not None
+        self.registered = replace(self.registered, expires_at=expires_at)
+
+    def sign(
+        self,
+        changes: dict[str, object] | None = None,
+        header: dict[str, object] | None = None,
+        key: object = None,
+        algorithm: str = "RS256",
+    ) -> str:
+        """A JWT as a client signs it, with some claims changed; None takes a claim away."""
+        claims = {"iss": EMAIL, "iat": NOW, "exp": NOW + 3600, "scope": "a b", **(changes or {})}
+        return jwt.encode(
+            {name: value for name, value in claims.items() if value is not None},
+            key if key is not None else self.key.private_key,  # type: ignore[arg-type]
+            algorithm=algorithm,
+            headers={"kid": self.key.key_id, **(header or {})},
+        )
+
+    def access_token(self, lifetime_s: int = 3600, key_id: str | None = None) -> str:
+        grant = AccessGrant(
+            f"serviceAccount:{EMAIL}",
+            key_id or self.key.key_id,
+            frozenset({"a"}),
+            NOW + lifetime_s,
+            NOW,
+        )
+        return self.signer.sign_access(grant, NOW)
+
+
+@pytest.fixture(scope="session")
+def key_pairs() -> tuple[ServiceAccountKey, ServiceAccountKey]:
+    return service_account_keys.generate(), service_account_keys.generate()
+
+
+@pytest.fixture
+def world(key_pairs: tuple[ServiceAccountKey, ServiceAccountKey]) -> World:
+    key, other = key_pairs
+    registered = RegisteredKey(key.key_id, EMAIL, "my-project", key.public_key, NEVER)
+    return World(key, other, Signer.generate(), registered)

@@ -1,0 +1,249 @@
+"""Every user name and password that Google's registry takes is taken; nothing else is."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate
+from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, CLOUD_PLATFORM, Principal
+from docker_credential_gcr.emulator.identity.service_account_keys import ServiceAccountKey, format_key_file
+
+NOW = 1_700_000_000
+EMAIL = "ci@my-project.iam.gserviceaccount.com"
+MEMBER = f"serviceAccount:{EMAIL}"
+World = Any
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def key_file(world: World, **changes: object) -> str:
+    text = format_key_file(world.key, project_id="my-project", email=EMAIL, unique_id="1")
+    return json.dumps({**json.loads(text), **changes})
+
+
+def check(world: World, authorization: str | None) -> Principal:
+    return authenticate(
+        authorization,
+        find_key=world.find_key,
+        signer=world.signer,
+        now=world.now,
+        audiences=("https://gcr.io/",),
+    )
+
+
+def test_without_a_credential_one_is_anonymous(world: World) -> None:
+    assert check(world, None) == ANONYMOUS
+
+
+TOKEN_USERS = [
+    "oauth2accesstoken",
+    "_token",
+    "_dcgcloud_token",
+    "gclouddockertoken",
+    "_dcgcr_0_0_0_token",
+    "_dcgcr_2_1_22_token",
+    "_dcgcr_token",
+]
+
+
+@pytest.mark.parametrize("user", TOKEN_USERS)
+def test_each_token_user_may_send_an_access_token(world: World, user: str) -> None:
+    principal = check(world, basic(user, world.access_token()))
+
+    assert principal == Principal(MEMBER, frozenset({"a"}), world.key.key_id)
+
+
+@pytest.mark.parametrize("user", TOKEN_USERS)
+def test_each_token_user_may_send_a_self_signed_jwt(world: World, user: str) -> None:
+    principal = check(world, basic(user, world.sign()))
+
+    assert principal == Principal(MEMBER, frozenset({"a", "b"}), world.key.key_id)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_bearer_may_send_both(world: World, scheme: str) -> None:
+    assert check(world, f"{scheme} {world.access_token()}").oauth_scopes == {"a"}
+    assert check(world, f"{scheme} {world.sign()}").oauth_scopes == {"a", "b"}
+
+
+def test_a_key_file_may_do_all_that_its_account_may(world: World) -> None:
+    text = key_file(world)
+    encoded = base64.b64encode(text.encode()).decode()
+    expected = Principal(MEMBER, frozenset({CLOUD_PLATFORM}), world.key.key_id)
+
+    assert check(world, basic("_json_key", text)) == expected
+    assert check(world, basic("_json_key_base64", encoded)) == expected
+    assert check(world, basic("_json_key_base64", encoded + "\n")) == expected
+    assert check(world, "basic  " + basic("_json_key", text).partition(" ")[2]) == expected
+
+
+def test_a_self_signed_jwt_may_name_the_service_it_is_for(world: World) -> None:
+    jwt = world.sign({"aud": "https://gcr.io/", "scope": None})
+
+    assert check(world, f"Bearer {jwt}").oauth_scopes == {CLOUD_PLATFORM}
+
+
+def _public_half_with_anothers_private_numbers(world: World) -> str:
+    """A PEM that says the right modulus, and cannot sign for it: what a thief of public keys could write."""
+    key = serialization.load_pem_private_key(world.key.private_key.encode(), None)
+    other = serialization.load_pem_private_key(world.other.private_key.encode(), None)
+    numbers, others = key.private_numbers(), other.private_numbers()  # type: ignore[union-attr]
+    der = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp"):
+        mine, theirs = getattr(numbers, name), getattr(others, name)
+        size = (mine.bit_length() + 7) // 8
+        # The first byte stays, so that the length and sign of the number do.
+        forged = mine.to_bytes(size, "big")[:1] + theirs.to_bytes(256, "big")[1 - size :]
+        der = der.replace(mine.to_bytes(size, "big"), forged)
+    pem = f"-----BEGIN PRIVATE KEY-----\n{base64.encodebytes(der).decode()}-----END PRIVATE KEY-----\n"
+    lenient = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+    assert lenient.public_key() == key.public_key()
+    return pem
+
+
+def _ec_key() -> str:
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        .decode()
+    )
+
+
+def _encrypted(key: ServiceAccountKey) -> str:
+    loaded = serialization.load_pem_private_key(key.private_key.encode(), None)
+    pem = loaded.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    return pem.decode()
+
+
+def _json_key(**changes: object) -> Callable[[World], str]:
+    return lambda world: basic("_json_key", key_file(world, **changes))
+
+
+REFUSED: dict[str, tuple[Callable[[World], str], str]] = {
+    "empty": (lambda _: "", "unknown scheme"),
+    "scheme alone": (lambda _: "Basic", "no colon between user name and password"),
+    "Digest": (lambda _: "Digest x", "unknown scheme"),
+    "40 KiB": (lambda _: "Basic " + "A" * 40_000, "too long"),
+    "not base64": (lambda _: "Basic !!!!", "malformed base64 or UTF-8"),
+    "base64 without padding": (lambda _: "Basic YTpiYg", "malformed base64 or UTF-8"),
+    "not ASCII": (lambda _: "Basic é", "malformed base64 or UTF-8"),
+    "not UTF-8": (lambda _: "Basic /////w==", "malformed base64 or UTF-8"),
+    "no colon": (lambda _: "Basic YWJj", "no colon between user name and password"),
+    "NUL": (lambda _: basic("_token", "a\0b"), "a NUL byte"),
+    "unknown user": (lambda w: basic("nobody", w.access_token()), "unknown user name"),
+    "no user": (lambda w: basic("", w.access_token()), "unknown user name"),
+    "user in capitals": (lambda w: basic("_TOKEN", w.access_token()), "unknown user name"),
+    "user with a line end": (lambda w: basic("_token\n", w.access_token()), "unknown user name"),
+    "version with letters": (lambda w: basic("_dcgcr_1_a_token", w.access_token()), "unknown user name"),
+    "garbage": (lambda _: basic("_token", "garbage"), "not an access token"),
+    "empty password": (lambda _: basic("_token", ""), "not an access token"),
+    "expired JWT": (
+        lambda w: basic("_dcgcr_0_0_0_token", w.sign({"iat": NOW - 3600, "exp": NOW})),
+        "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+        "Check your iat and exp values in the JWT claim.",
+    ),
+    "JWT of an unregistered key": (
+        lambda w: basic("_token", w.sign(header={"kid": w.other.key_id}, key=w.other.private_key)),
+        "Invalid JWT Signature.",
+    ),
+    "JWT for another service": (
+        lambda w: f"Bearer {w.sign({'aud': 'https://storage.googleapis.com/'})}",
+        "Invalid JWT: Failed audience check.",
+    ),
+    "key file that is no JSON": (lambda _: basic("_json_key", "key.json"), "malformed JSON"),
+    "key file that nests": (lambda _: basic("_json_key", "[" * 20_000), "malformed JSON"),
+    "key file in a list": (lambda _: basic("_json_key", "[]"), "JSON that is not an object"),
+    "key file base64 twice": (lambda _: basic("_json_key_base64", "!"), "malformed base64 or UTF-8"),
+    "another type": (_json_key(type="authorized_user"), "not a service account key file"),
+    "no key ID": (_json_key(private_key_id=None), "not a service account key file"),
+    "unknown key ID": (_json_key(private_key_id="0" * 40), "unknown key"),
+    "another account": (_json_key(client_email="boss@example.com"), "unknown key"),
+    "no private key": (_json_key(private_key=None), "a key file without its private key"),
+    "garbage for a private key": (_json_key(private_key="-----BEGIN"), "malformed private key"),
+    "EC private key": (_json_key(private_key=_ec_key()), "another private key"),
+    "encrypted private key": (
+        lambda w: basic("_json_key", key_file(w, private_key=_encrypted(w.key))),
+        "malformed private key",
+    ),
+    "another private key": (
+        lambda w: basic("_json_key", key_file(w, private_key=w.other.private_key)),
+        "another private key",
+    ),
+    "public key as private key": (
+        lambda w: basic("_json_key", key_file(w, private_key=w.key.public_key)),
+        "malformed private key",
+    ),
+    "right modulus, wrong private numbers": (
+        lambda w: basic("_json_key", key_file(w, private_key=_public_half_with_anothers_private_numbers(w))),
+        "malformed private key",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_bad_credential_is_refused(world: World, make: Callable[[World], str], reason: str) -> None:
+    with pytest.raises(InvalidCredential) as refusal:
+        check(world, make(world))
+
+    assert str(refusal.value) == reason
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda w: basic("_token", w.access_token()),
+        lambda w: f"Bearer {w.sign()}",
+        lambda w: basic("_json_key", key_file(w)),
+    ],
+    ids=["access token", "self-signed JWT", "key file"],
+)
+def test_what_a_deleted_or_expired_key_backs_is_refused_at_once(
+    world: World, make: Callable[[World], str]
+) -> None:
+    authorization = make(world)
+    assert check(world, authorization).member == MEMBER
+
+    world.expire_key(NOW)
+    with pytest.raises(InvalidCredential):
+        check(world, authorization)
+
+    world.registered = None
+    with pytest.raises(InvalidCredential):
+        check(world, authorization)
+
+
+HEADERS = st.one_of(
+    st.text(),
+    st.text(st.characters(max_codepoint=127)).map(lambda text: f"Bearer {text}"),
+    st.text(st.characters(max_codepoint=127)).map(lambda text: f"Bearer eyJ{text}"),
+    st.binary().map(lambda data: "Basic " + base64.b64encode(data).decode()),
+    st.text().map(lambda text: basic("_json_key", text)),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", "private_key_id"]), inner),
+    ).map(lambda document: basic("_json_key", json.dumps(document))),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(authorization=HEADERS)
+def test_whatever_the_header_says_it_is_refused_and_no_more(world: World, authorization: str) -> None:
+    with pytest.raises(InvalidCredential):
+        check(world, authorization)

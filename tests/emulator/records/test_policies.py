@@ -1,0 +1,46 @@
+"""Policies are found by their resource, and saved only over what their writer has read."""
+
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
+from docker_credential_gcr.emulator.records import policies
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.records.errors import Changed
+
+RESOURCE = "projects/my-project"
+ONE = grant(EMPTY, "roles/viewer", "user:a@example.com")
+TWO = grant(ONE, "roles/viewer", "user:b@example.com")
+
+
+def test_a_resource_without_a_policy_has_an_empty_one(tmp_path: Path) -> None:
+    database = Database(tmp_path / "emulator.db")
+
+    with database.read() as connection:
+        assert policies.find(connection, RESOURCE) == EMPTY
+        assert policies.list_all(connection) == []
+    database.close()
+
+
+def test_a_saved_policy_replaces_the_one_before(tmp_path: Path) -> None:
+    database = Database(tmp_path / "emulator.db")
+    database.write_now(lambda c: policies.save(c, RESOURCE, ONE))
+    database.write_now(lambda c: policies.save(c, RESOURCE, TWO, etag=ONE.etag))
+
+    with database.read() as connection:
+        assert policies.find(connection, RESOURCE) == TWO
+        assert policies.list_all(connection) == [(RESOURCE, TWO)]
+    database.close()
+
+
+def test_the_etag_of_another_policy_changes_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "emulator.db")
+    database.write_now(lambda c: policies.save(c, RESOURCE, ONE))
+
+    with pytest.raises(Changed):
+        database.write_now(lambda c: policies.save(c, RESOURCE, TWO, etag=EMPTY.etag))
+
+    with database.read() as connection:
+        assert policies.find(connection, RESOURCE) == ONE
+    database.close()

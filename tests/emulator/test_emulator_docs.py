@@ -1,0 +1,82 @@
+"""docs/emulator.md tells the truth: its commands run, its tables are those of the code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from docker_credential_gcr.emulator.commands_serve import serve
+from docker_credential_gcr.emulator.google.app import ROUTES
+from docker_credential_gcr.emulator.google.errors import TABLE
+from docker_credential_gcr.emulator.identity.roles import ROLES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+# What each column of the roles' table promises.
+COLUMNS = [
+    {"storage.objects.get"},
+    {"storage.buckets.get", "storage.objects.create"},
+    {"storage.buckets.get", "storage.objects.create", "storage.buckets.create"},
+    {"iam.serviceAccounts.create", "iam.serviceAccountKeys.create"},
+    {"resourcemanager.projects.setIamPolicy"},
+]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table whose first column has that heading."""
+    table = PAGE.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_the_commands_run_in_their_order(gcr_emulator: Any, tmp_path: Path) -> None:
+    (script,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    environ = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "GCR_EMULATOR_URL": gcr_emulator.url,
+        "HOME": str(tmp_path),
+    }
+
+    done = subprocess.run(
+        ["sh", "-eu"],
+        input=script,
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "key.json").exists()
+
+
+def test_every_route_is_listed() -> None:
+    listed = [(method, path.strip("`")) for method, path, _ in rows("method")]
+
+    assert listed == [(method, path) for method, path, _ in ROUTES]
+
+
+def test_every_role_is_listed_with_what_it_may_do() -> None:
+    listed = {cells[0].strip("`"): [cell == "yes" for cell in cells[1:]] for cells in rows("role")}
+
+    assert listed == {
+        role: [column <= permissions for column in COLUMNS] for role, permissions in ROLES.items()
+    }
+
+
+def test_every_error_is_listed() -> None:
+    listed = {
+        (int(code), word) for code, words, _ in rows("status") for word in re.findall(r"`(\w+)`", words)
+    }
+
+    assert listed == {(code, word) for code, word, _ in TABLE.values()} | {(500, "INTERNAL")}
+
+
+def test_every_option_of_serve_is_listed_with_its_variable() -> None:
+    listed = {option.strip("`"): variable.strip("`") for option, variable, *_ in rows("option")}
+
+    options = [option for option in serve.params if isinstance(option, click.Option)]
+    assert listed == {option.opts[0]: option.envvar for option in options}
