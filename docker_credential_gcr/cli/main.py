@@ -1,0 +1,65 @@
+"""The commands for people: what Docker does not ask for."""
+
+import os
+import sys
+import traceback
+
+import click
+
+from docker_credential_gcr.cli.configure_docker import configure_docker
+from docker_credential_gcr.errors import Error
+from docker_credential_gcr.helper import PROGRAM, protocol
+
+INTERRUPTED = 130
+
+EPILOG = f"""\b
+Docker's own verbs, which read stdin and write stdout:
+  get       Print the credential for the registry named on stdin.
+  store     Accept a credential, and keep nothing.
+  erase     Accept a registry, and forget nothing.
+  list      Print the registries that are configured for this helper.
+  version   Print the version; also -v and --version.
+
+\b
+Examples:
+  {PROGRAM} configure-docker
+  {PROGRAM} configure-docker --registries us-docker.pkg.dev
+  echo gcr.io | {PROGRAM} get
+"""
+
+
+@click.group(
+    invoke_without_command=True, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Docker credential helper for Google's container registries."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+cli.add_command(configure_docker)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    try:
+        cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        if sys.stdout:
+            sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except Error as error:
+        click.echo(protocol.format_notice(error), err=True, nl=False)
+        return error.exit_code
+    except BrokenPipeError:
+        # What is left in the buffer must not fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception:  # noqa: BLE001 - the rim
+        click.echo(f"{PROGRAM}: internal error\n{traceback.format_exc()}", err=True, nl=False)
+        return 1
+    return 0

@@ -1,0 +1,105 @@
+"""The access tokens on disk: one file per identity, scopes and world, readable by its owner alone.
+
+{"version": 1, "access_token": "ya29.…", "expires_at": 1700003600, "obtained_at": 1700000000}
+"""
+
+import os
+import sys
+
+from docker_credential_gcr.helper import paths, wire
+from docker_credential_gcr.helper.access_token import MAX_LIFETIME_S, AccessToken, is_token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+VERSION = 1
+MAX_SIZE = 64 * 1024
+FORMAT, REGULAR = (
+    0o170000,
+    0o100000,
+)  # the bits of a mode that say what it is; `stat` would be one more module
+OPEN_FLAGS = (
+    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+)
+
+
+def find_entry(
+    identity: "Iterable[str]", *, environ: "Mapping[str, str]", platform: str = sys.platform
+) -> str | None:
+    """The path of the file for an identity; None when the cache is off."""
+    directory = paths.find_cache_dir(environ, platform)
+    if directory is None:
+        return None
+    return os.path.join(directory, _digest("\0".join(identity)) + ".json")
+
+
+def load_token(path: str | None, now: float) -> AccessToken | None:
+    """The token in a file; None when there is none that can be trusted and read."""
+    if path is None:
+        return None
+    try:
+        descriptor = os.open(path, OPEN_FLAGS)
+    except (OSError, ValueError):
+        return None
+    try:
+        if not _is_private(os.fstat(descriptor)):
+            return None
+        data = os.read(descriptor, MAX_SIZE)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return _parse_token(data, now)
+
+
+def save_token(path: str, token: AccessToken) -> None:
+    """Replace the file. Raises OSError; the directory is made, and taken from group and others."""
+    import json
+
+    from docker_credential_gcr.helper import files
+
+    files.make_private_directory(os.path.dirname(path))
+    entry = {
+        "version": VERSION,
+        "access_token": token.value,
+        "expires_at": token.expires_at,
+        "obtained_at": token.obtained_at,
+    }
+    files.replace_file(path, json.dumps(entry).encode("ascii"))
+
+
+def _is_private(found: os.stat_result) -> bool:
+    """Whether it is a file of a plausible size that nobody else owns, reads or writes."""
+    if found.st_size > MAX_SIZE or found.st_mode & FORMAT != REGULAR:
+        return False
+    return not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o077)
+
+
+def _parse_token(data: bytes, now: float) -> AccessToken | None:
+    try:
+        entry = wire.loads(data.decode("ascii"))
+    except ValueError:
+        return None
+    if (
+        not isinstance(entry, dict)
+        or entry.get("version") != VERSION
+        or not is_token(entry.get("access_token"))
+    ):
+        return None
+    expires_at, obtained_at = entry.get("expires_at"), entry.get("obtained_at")
+    if not isinstance(expires_at, int) or not isinstance(obtained_at, int):
+        return None
+    # One from the future was written before the clock was set back; one that lives too long, by nobody here.
+    if obtained_at > now or not 0 < expires_at - obtained_at <= MAX_LIFETIME_S:
+        return None
+    return AccessToken(entry["access_token"], expires_at=expires_at, obtained_at=obtained_at)
+
+
+def _digest(text: str) -> str:
+    data = text.encode("utf-8", "surrogateescape")
+    try:
+        from _blake2 import blake2b  # `hashlib` loads OpenSSL: 3 ms
+    except ImportError:
+        from hashlib import blake2b
+    return blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,102 @@
+"""Changes one member of a JSON text and leaves every other byte as its owner wrote it."""
+
+import json
+
+SPACE = " \t\n\r"
+DECODER = json.JSONDecoder()
+
+
+class Member:
+    """One member of an object: where its key and its value stand in the text."""
+
+    __slots__ = ("colon", "key", "lead", "value_end", "value_start")
+
+    def __init__(self, key: str, lead: str, colon: str, value_start: int, value_end: int) -> None:
+        self.key = key
+        self.lead = lead  # the white space before the key
+        self.colon = colon  # from the key to the value
+        self.value_start = value_start
+        self.value_end = value_end
+
+
+class Style:
+    """How a text is laid out; `unit` is one step of indentation, None when it is all on one line."""
+
+    __slots__ = ("colon", "gap", "newline", "unit")
+
+    def __init__(self, text: str) -> None:
+        start = skip_space(text, 0)
+        members = scan_object(text, start)
+        self.colon = members[0].colon if members else ": "
+        self.gap = self.colon.partition(":")[2]  # the white space after a colon stands after a comma, too
+        lead = members[0].lead if members else "\n\t"
+        self.newline = "\r\n" if "\r\n" in lead else "\n"
+        self.unit = lead.rpartition("\n")[2] if "\n" in lead else None
+
+    def format(self, value: object, depth: int) -> str:
+        """A value whose first line stands at a depth of the text."""
+        if self.unit is None:
+            return json.dumps(value, ensure_ascii=False, separators=("," + self.gap, self.colon))
+        lines = json.dumps(value, ensure_ascii=False, indent=self.unit, separators=(",", self.colon))
+        return lines.replace("\n", self.newline + self.unit * depth)
+
+
+def skip_space(text: str, position: int) -> int:
+    """The next position that is not white space."""
+    while text[position] in SPACE:
+        position += 1
+    return position
+
+
+def scan_object(text: str, start: int) -> list[Member]:
+    """The members of the object that opens at `start`, in a text that is known to be sound."""
+    members = []
+    before, position = start + 1, skip_space(text, start + 1)
+    while text[position] != "}":
+        key, key_end = DECODER.raw_decode(text, position)
+        value_start = skip_space(text, skip_space(text, key_end) + 1)
+        _, value_end = DECODER.raw_decode(text, value_start)
+        members.append(Member(key, text[before:position], text[key_end:value_start], value_start, value_end))
+        position = skip_space(text, value_end)
+        if text[position] == ",":
+            before, position = position + 1, skip_space(text, position + 1)
+    return members
+
+
+def set_member(text: str, path: tuple[str, ...], value: object) -> str:
+    """The text with a value at a path of keys; objects on the way are made, also in the place of a null."""
+    style = Style(text)
+    start = skip_space(text, 0)
+    for depth, key in enumerate(path):
+        members = scan_object(text, start)
+        member = next((member for member in members if member.key == key), None)
+        rest: object = value
+        for inner in reversed(path[depth + 1 :]):
+            rest = {inner: rest}
+        if member is None:
+            return _insert(text, start, members, key, style.format(rest, depth + 1), depth, style)
+        if DECODER.raw_decode(text, member.value_start)[0] == rest:
+            return text
+        if depth == len(path) - 1 or text[member.value_start] != "{":
+            return text[: member.value_start] + style.format(rest, depth + 1) + text[member.value_end :]
+        start = member.value_start
+    return text
+
+
+def _insert(
+    text: str, start: int, members: list[Member], key: str, value: str, depth: int, style: Style
+) -> str:
+    """The text with a member at the end of the object at `start`, laid out as its siblings are."""
+    quoted = json.dumps(key, ensure_ascii=False)
+    if not members:
+        end = skip_space(text, start + 1)
+        unit = style.unit
+        lead, tail = (
+            ("", "") if unit is None else (style.newline + unit * (depth + 1), style.newline + unit * depth)
+        )
+        return text[: start + 1] + lead + quoted + style.colon + value + tail + text[end:]
+    last = members[-1]
+    lead = last.lead
+    if len(members) == 1 and "\n" not in lead:  # what follows an opening brace says nothing of a comma
+        lead = style.gap
+    return text[: last.value_end] + "," + lead + quoted + last.colon + value + text[last.value_end :]

@@ -1,0 +1,200 @@
+"""Docker's verbs over stdin and stdout; the only writer of Docker's stdout.
+
+get      the server string        {"ServerURL":"gcr.io","Username":"oauth2accesstoken","Secret":"ya29.…"}
+store    Docker's triple as JSON  nothing
+erase    the server string        nothing
+list     never read               {"gcr.io":"oauth2accesstoken"}
+version  never read               docker-credential-gcr (docker-credential-gcr) 0.1.0
+A failure is one line on stdout and exit status 1: stdout is all that Docker reads. Also a hint for a
+person on stderr, which docker passes on; never on success nor when there is no credential.
+https://github.com/docker/docker-credential-helpers#development
+"""
+
+import os
+import sys
+
+from docker_credential_gcr.errors import CredentialsNotFound, Error, ProtocolError
+from docker_credential_gcr.helper import PROGRAM, registries, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import BinaryIO
+
+# Docker and its kin compare these three texts, whole.
+CREDENTIALS_NOT_FOUND = "credentials not found in native keychain"
+NO_SERVER_URL = "no credentials server URL"
+NO_USERNAME = "no credentials username"
+
+USAGE = f"Usage: {PROGRAM} <store|get|erase|list|version>"
+MAX_CREDENTIAL_SIZE = 1024 * 1024
+
+
+def run(
+    arguments: list[str],
+    *,
+    stdin: "BinaryIO | None" = None,
+    stdout: "BinaryIO | None" = None,
+    stderr: "BinaryIO | None" = None,
+    environ: "Mapping[str, str]" = os.environ,
+) -> int:
+    """Answer one request and return the exit status, 0 or 1. Nothing is raised."""
+    # Descriptors, not streams: a stream would keep what a closed pipe refused, and fail again at exit.
+    is_deaf = stdout is None and _open_closed_descriptors()
+    status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ)
+    _write(stderr or _Descriptor(2), notice)  # if nobody reads it, the answer still counts
+    is_heard = _write(stdout or _Descriptor(1), answer)
+    return status if is_heard and not is_deaf else 1
+
+
+def _answer(
+    arguments: list[str], stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]"
+) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr."""
+    if len(arguments) != 1:
+        return 1, USAGE + "\n", ""
+    try:
+        answer = VERBS[arguments[0]](stdin, environ)
+    except CredentialsNotFound as error:
+        notice = f"{PROGRAM}: anonymous, as configured: {error.waived}\n" if error.waived else ""
+        return 1, CREDENTIALS_NOT_FOUND + "\n", notice
+    except ProtocolError as error:
+        return 1, f"{error}\n", ""
+    except Error as error:
+        return 1, f"{error}\n", format_notice(error)
+    except KeyboardInterrupt:
+        return 1, "interrupted\n", ""
+    except Exception as error:  # noqa: BLE001 - the rim: Docker must get a line, and no traceback
+        return 1, "internal error\n", _format_fault(error)
+    return 0, answer, ""
+
+
+def format_notice(error: Error) -> str:
+    """What a person reads of an error on stderr."""
+    return f"{PROGRAM}: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
+
+
+def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+    """The credential for the server string on stdin, as a line of JSON."""
+    from docker_credential_gcr.helper import keychain
+
+    server_url = _read_server_url(stdin)
+    if server_url is None:
+        raise CredentialsNotFound("")
+    credential = keychain.resolve(server_url, environ=environ)
+    answer = {
+        "ServerURL": credential.server_url,
+        "Username": credential.username,
+        "Secret": credential.secret,
+    }
+    return wire.format_strings(answer) + "\n"
+
+
+def store(stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
+    """Check Docker's triple and keep nothing: `docker login` hands back the token that `get` gave it."""
+    data = stdin.read(MAX_CREDENTIAL_SIZE + 1)
+    if len(data) > MAX_CREDENTIAL_SIZE:
+        raise ProtocolError("the credential is larger than 1 MiB")
+    try:
+        members = wire.loads(data.decode("utf-8"))
+    except ValueError as error:
+        raise ProtocolError(f"the credential is not JSON: {error}") from error
+    if not isinstance(members, dict):
+        raise ProtocolError("the credential is not a JSON object")
+    for name, absent in (("ServerURL", NO_SERVER_URL), ("Username", NO_USERNAME), ("Secret", "")):
+        value = members.get(name) or ""
+        if not isinstance(value, str):
+            raise ProtocolError(f"the credential's {name} is not a string")
+        if absent and not value.strip():
+            raise ProtocolError(absent)
+    return ""
+
+
+def erase(stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
+    """Succeed: nothing is kept, and `docker logout` asks up to four times for one host."""
+    _read_server_url(stdin)
+    return ""
+
+
+def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+    """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal."""
+    from docker_credential_gcr.helper import docker_config, keychain
+
+    hosts = docker_config.load_our_hosts(environ) or registries.DEFAULT_HOSTS
+    return wire.format_strings(dict.fromkeys(hosts, keychain.USERNAME)) + "\n"
+
+
+def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
+    """Program, package and version."""
+    from docker_credential_gcr import __version__
+
+    return f"{PROGRAM} ({PROGRAM}) {__version__}\n"
+
+
+VERBS: "dict[str, Callable[[BinaryIO | _Descriptor, Mapping[str, str]], str]]" = {
+    "get": get,
+    "store": store,
+    "erase": erase,
+    "list": list_,
+    "version": version,
+    "-v": version,
+    "--version": version,
+}
+
+
+class _Descriptor:
+    """An open file of the process, without a buffer."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def read(self, size: int) -> bytes:
+        """Everything up to the end, at most `size` bytes; nothing when the descriptor is closed."""
+        parts = []
+        try:
+            while size > 0 and (part := os.read(self.number, size)):
+                parts.append(part)
+                size -= len(part)
+        except OSError:
+            return b""
+        return b"".join(parts)
+
+    def write(self, data: bytes) -> int:
+        return os.write(self.number, data)
+
+
+def _open_closed_descriptors() -> bool:
+    """Whether stdout was closed. A file that is opened later must not become it, and be written to."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(number)
+    return sys.stdout is None
+
+
+def _read_server_url(stdin: "BinaryIO | _Descriptor") -> str | None:
+    server_url = registries.find_server_url(stdin.read(registries.MAX_SIZE + 1))
+    if server_url == "":
+        raise ProtocolError(NO_SERVER_URL)
+    return server_url
+
+
+def _write(stream: "BinaryIO | _Descriptor", text: str) -> bool:
+    """Whether all of the text went out."""
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        while data:
+            data = data[stream.write(data) :]
+    except OSError:
+        return False
+    return True
+
+
+def _format_fault(error: Exception) -> str:
+    if not sys.flags.dev_mode:
+        return f"{PROGRAM}: internal error: {type(error).__name__}\nhint: set PYTHONDEVMODE=1 to see where\n"
+    import traceback
+
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,73 @@
+"""Buys a new access token once for all that ask at the same time. Never loaded for a cached one."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.helper import cache, files
+from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper.token_sources import TokenRequest
+
+if TYPE_CHECKING:
+    from docker_credential_gcr.helper.token_sources import TokenSource
+
+
+def refresh(
+    source: "TokenSource",
+    request: TokenRequest,
+    entry: str | None,
+    *,
+    min_ttl_s: float,
+    timeout_s: float,
+    now: Callable[[], float],
+) -> AccessToken:
+    """A new token from the source, kept in the cache; or the one that a parallel caller has just bought.
+
+    A token that still serves is given when the source fails, and when somebody else is already asking.
+    """
+    deadline = time.monotonic() + timeout_s
+    held = _find_fresh(entry, now)
+    # Half of the time for the lock, so that enough is left to go alone when its holder hangs.
+    with _lock(entry, 0 if held else timeout_s / 2) as is_ours:
+        held = _find_fresh(entry, now)
+        if held and not (is_ours and held.is_aging(now(), min_ttl_s)):
+            return held
+        try:
+            token = source.fetch(request, deadline)
+        except TokenError:
+            if held:
+                return held
+            raise
+        if entry:
+            with suppress(OSError):  # a full or read-only disk costs the next caller a request, not this one
+                cache.save_token(entry, token)
+        return token
+
+
+def _find_fresh(entry: str | None, now: Callable[[], float]) -> AccessToken | None:
+    token = cache.load_token(entry, now())
+    return token if token and token.is_fresh(now()) else None
+
+
+@contextmanager
+def _lock(entry: str | None, timeout_s: float) -> Iterator[bool]:
+    """Hold the entry's lock; gives False when there is none to be had in time, or at all."""
+    if entry is None:
+        yield False
+        return
+    import filelock
+
+    lock = filelock.FileLock(entry + ".lock", mode=0o600)
+    try:
+        files.make_private_directory(os.path.dirname(entry))
+        lock.acquire(timeout=timeout_s)
+    except (OSError, NotImplementedError):  # filelock.Timeout is an OSError; a file system may have no locks
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

@@ -1,0 +1,71 @@
+"""Reads the server string that Docker sends and says whose host it names."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+MAX_SIZE = 64 * 1024  # of a server string, in bytes
+DEFAULT_HOSTS = ("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io", "marketplace.gcr.io")
+
+# The worlds between which no token may travel.
+GOOGLE = "google"
+LOOPBACK = "loopback"
+OTHER = "other"
+
+LABEL = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+
+def find_server_url(data: bytes) -> str | None:
+    """The server string without the white space around it; None when it can name no registry."""
+    trimmed = data.strip(b" \t\n\r\v\f")
+    if len(data) > MAX_SIZE or not trimmed.isascii():
+        return None
+    text = trimmed.decode("ascii")
+    # Also a line break inside: Docker's own library would join the two lines into another host.
+    return text if text.isprintable() else None
+
+
+def find_host(server_url: str) -> str | None:
+    """The host, with its port if that matters, in lower case; None when there is none to be sure of."""
+    for scheme in ("https://", "http://"):
+        if server_url.startswith(scheme):
+            server_url = server_url[len(scheme) :]
+            break
+    host = server_url.partition("/")[0].lower()
+    if not host or host.endswith(".") or any(char in host for char in "@%\\?# "):
+        return None
+    if host.endswith(":443") and is_google(host[:-4]):
+        return host[:-4]
+    return host
+
+
+def is_google(host: str) -> bool:
+    """Whether the host is one of Google's registries: gcr.io, *.gcr.io, LOCATION-docker.pkg.dev,
+    docker.LOCATION.rep.pkg.dev."""
+    if host == "gcr.io":
+        return True
+    for before, after in (("", ".gcr.io"), ("", "-docker.pkg.dev"), ("docker.", ".rep.pkg.dev")):
+        if host.startswith(before) and host.endswith(after):
+            # The anchor at both ends: what is left between them must be one label and nothing else.
+            label = host[len(before) : -len(after)]
+            if label and not label.strip(LABEL):
+                return True
+    return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host, with or without a port, is this machine."""
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if name in ("localhost", "[::1]") or name.endswith(".localhost"):
+        return True
+    parts = name.split(".")
+    return len(parts) == 4 and parts[0] == "127" and all(part.isdigit() for part in parts)
+
+
+def find_world(host: str, configured: "Container[str]") -> str | None:
+    """GOOGLE, LOOPBACK or OTHER for a host that may get a token; None for a stranger's."""
+    if is_google(host):
+        return GOOGLE
+    if host not in configured:
+        return None
+    return LOOPBACK if is_loopback(host) else OTHER

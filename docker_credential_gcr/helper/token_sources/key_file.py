@@ -1,0 +1,46 @@
+"""A service account key in a file, as Google hands it out."""
+
+import os
+
+from docker_credential_gcr.errors import KeyFileError
+from docker_credential_gcr.helper import cache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_gcr.helper.access_token import AccessToken
+    from docker_credential_gcr.helper.token_sources import TokenRequest
+
+KEY_HINT = "name the JSON key file of a service account"
+
+
+class KeyFile:
+    """A key file that exists. Its content is read when a token is fetched, not for a cached one."""
+
+    __slots__ = ("identity", "path")
+
+    def __init__(self, path: str, identity: tuple[str, ...]) -> None:
+        self.path = path
+        self.identity = identity
+
+    def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
+        """Trade an assertion that the key signs for an access token. Raises TokenError."""
+        from docker_credential_gcr.helper import oauth, service_account
+
+        key = service_account.load_key(self.path)
+        service_account.check_use(key, request)
+        return oauth.exchange_assertion(key, scopes=request.scopes, deadline=deadline)
+
+
+def find_source(path: str) -> KeyFile:
+    """The key file at a path. Raises KeyFileError when there is no file."""
+    try:
+        real_path = os.path.realpath(path)
+        found = os.stat(real_path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise KeyFileError(f"cannot read key file {path!r}: {reason}", hint=KEY_HINT) from error
+    if found.st_mode & cache.FORMAT != cache.REGULAR:
+        raise KeyFileError(f"key file {path!r} is not a file", hint=KEY_HINT)
+    # Another key under the same name is another identity, also when a mount swapped it.
+    identity = (real_path, str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
+    return KeyFile(path, identity)

@@ -1,0 +1,69 @@
+"""The program's front: help, usage errors and exit statuses."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_names_the_commands_and_dockers_verbs(cli: Any, arguments: tuple[str, ...]) -> None:
+    outcome = cli(*arguments)
+
+    lines = outcome.stdout.splitlines()
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert lines[0] == "Usage: docker-credential-gcr [OPTIONS] [COMMAND] [ARGS]..."
+    named = {line.split()[0] for line in lines if line.startswith(("  ", "    ")) and line.strip()}
+    assert {"configure-docker", "get", "store", "erase", "list", "version"} <= named
+
+
+def test_the_help_of_a_command_shows_examples(cli: Any) -> None:
+    outcome = cli("configure-docker", "--help")
+
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert "docker-credential-gcr configure-docker --registries us-docker.pkg.dev,gcr.io\n" in outcome.stdout
+    assert "gcr.io, us.gcr.io, eu.gcr.io, asia.gcr.io, marketplace.gcr.io" in " ".join(outcome.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("nonsense",), "Error: No such command 'nonsense'."),
+        (("--nonsense",), "Error: No such option: --nonsense"),
+        (("configure-docker", "extra"), "Error: Got unexpected extra argument (extra)"),
+    ],
+)
+def test_a_usage_error_ends_with_2(cli: Any, arguments: tuple[str, ...], fault: str) -> None:
+    outcome = cli(*arguments)
+
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert outcome.stderr.splitlines()[-1].replace("option '--nonsense'.", "option: --nonsense") == fault
+
+
+def test_a_reader_that_has_gone_is_a_failure_without_a_traceback(cli: Any) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "docker_credential_gcr", "--help"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            env=cli.environ,
+            cwd=cli.directory,
+            timeout=60,
+        )
+    finally:
+        os.close(writer)
+
+    assert (run.returncode, run.stderr) == (1, b"")
+
+
+def test_a_closed_stdout_is_no_fault_of_a_command(cli: Any) -> None:
+    script = f"{sys.executable} -m docker_credential_gcr configure-docker --registries gcr.io >&-"
+    run = subprocess.run(
+        ["/bin/sh", "-c", script], env=cli.environ, cwd=cli.directory, stderr=subprocess.PIPE, timeout=60
+    )
+
+    assert (run.returncode, run.stderr) == (0, b"gcr.io: configured\n")

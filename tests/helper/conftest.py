@@ -1,0 +1,177 @@
+"""What the helper's tests share: a token endpoint, keys for it, and the helper run as a program."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+SCRIPT = Path(sysconfig.get_path("scripts"), "docker-credential-gcr")
+PROGRAM = (
+    [sys.executable, str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "docker_credential_gcr"]
+)
+
+
+@dataclass
+class Answer:
+    """What the token endpoint says next."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class TokenServer(ThreadingHTTPServer):
+    """A token endpoint on loopback: says what it is told to, else hands out a new token each time."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), TokenHandler)
+        self.host = f"localhost:{self.server_port}"
+        self.url = f"http://{self.host}/token"
+        self.answers: list[Answer] = []
+        self.requests: list[dict[str, str]] = []
+        self.lock = threading.Lock()
+        self.is_silent = False
+        self.asked = threading.Event()
+        self.released = threading.Event()
+
+    def take_answer(self, form: dict[str, str]) -> Answer:
+        with self.lock:
+            self.requests.append(form)
+            self.asked.set()
+            if self.answers:
+                return self.answers.pop(0)
+            token = {"access_token": f"ya29.{len(self.requests)}", "expires_in": 3600, "token_type": "Bearer"}
+        return Answer(200, json.dumps(token).encode(), {"Content-Type": "application/json"})
+
+
+class TokenHandler(BaseHTTPRequestHandler):
+    server: TokenServer
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        answer = self.server.take_answer({name: values[0] for name, values in form.items()})
+        if self.server.is_silent:
+            self.server.released.wait(30)
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the helper left."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Helper:
+    """The helper as Docker calls it, in an environment of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.home = directory / "home"
+        self.home.mkdir()
+        self.directory = directory
+        self.config = self.home / ".config/gcloud/docker_credential_gcr_config.json"
+        self.cache = self.home / ".cache/docker-credential-gcr"
+        self.environ = {"HOME": str(self.home), "PATH": os.defpath}
+
+    def __call__(self, *arguments: str, stdin: str | bytes = b"", **environ: str) -> Outcome:
+        process = subprocess.run(
+            [*PROGRAM, *arguments],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            env=self.environ | environ,
+            cwd=self.directory,
+            timeout=60,
+        )
+        return Outcome(process.returncode, process.stdout.decode(), process.stderr.decode())
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Run the helper with pipes for its streams, and do not wait for it."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [*PROGRAM, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=self.environ
+        )
+
+    def configure(self, content: object) -> None:
+        """Write the helper's configuration, text as it is and anything else as JSON."""
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+@pytest.fixture
+def helper(tmp_path: Path) -> Helper:
+    return Helper(tmp_path)
+
+
+@pytest.fixture
+def token_server() -> Iterator[TokenServer]:
+    server = TokenServer()
+    # A short poll: shutdown waits for one.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def answer() -> type[Answer]:
+    return Answer
+
+
+@pytest.fixture(scope="session")
+def private_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+@pytest.fixture
+def make_key(tmp_path: Path, private_key: str, token_server: TokenServer) -> Callable[..., Path]:
+    """Write a service account key for the token server; a field that is None is left out."""
+
+    def make(name: str = "key.json", **fields: Any) -> Path:
+        content = {
+            "type": "service_account",
+            "project_id": "my-project",
+            "private_key_id": "0" * 40,
+            "private_key": private_key,
+            "client_email": "ci@my-project.iam.gserviceaccount.com",
+            "client_id": "1",
+            "token_uri": token_server.url,
+            "universe_domain": "googleapis.com",
+        } | fields
+        path = tmp_path / name
+        path.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+        path.chmod(0o600)
+        return path
+
+    return make

@@ -1,0 +1,122 @@
+"""The access tokens on disk: what is kept, what is trusted, and what is not."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.helper import cache
+from docker_credential_gcr.helper.access_token import AccessToken
+
+NOW = 1_700_000_000.5
+ENTRY = {"version": 1, "access_token": "ya29.t", "expires_at": 1_700_003_600, "obtained_at": 1_700_000_000}
+
+
+def write(path: Path, content: object, mode: int = 0o600) -> str:
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    path.chmod(mode)
+    return str(path)
+
+
+def load(path: str) -> tuple[str, int, int] | None:
+    token = cache.load_token(path, NOW)
+    return token and (token.value, token.expires_at, token.obtained_at)
+
+
+def test_a_saved_token_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "cache/entry.json"
+
+    cache.save_token(str(path), AccessToken("ya29.t", expires_at=1_700_003_600, obtained_at=1_700_000_000))
+
+    assert load(str(path)) == ("ya29.t", 1_700_003_600, 1_700_000_000)
+    assert json.loads(path.read_text()) == ENTRY
+    assert [oct(p.stat().st_mode & 0o777) for p in (path.parent, path)] == ["0o700", "0o600"]
+    assert os.listdir(path.parent) == ["entry.json"]
+
+
+def test_a_directory_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
+    directory = tmp_path / "cache"
+    directory.mkdir(mode=0o755)
+
+    cache.save_token(str(directory / "e.json"), AccessToken("t", expires_at=2, obtained_at=1))
+
+    assert oct(directory.stat().st_mode & 0o777) == "0o700"
+
+
+UNTRUSTED = {
+    "corrupt": "{",
+    "truncated": json.dumps(ENTRY)[:-1],
+    "two values": json.dumps(ENTRY) + "}",
+    "empty": "",
+    "not ASCII": json.dumps(ENTRY) + "é",
+    "a list": [ENTRY],
+    "another version": ENTRY | {"version": 2},
+    "no version": {k: v for k, v in ENTRY.items() if k != "version"},
+    "a token that is no text": ENTRY | {"access_token": 1},
+    "an empty token": ENTRY | {"access_token": ""},
+    "a line break in the token": ENTRY | {"access_token": "a\nb"},
+    "an expiry that is text": ENTRY | {"expires_at": "1700003600"},
+    "an expiry that is a fraction": ENTRY | {"expires_at": 1_700_003_600.5},
+    "an expiry that is no number": json.dumps(ENTRY | {"expires_at": float("inf")}),
+    "no expiry": {k: v for k, v in ENTRY.items() if k != "expires_at"},
+    "true for an instant": ENTRY | {"obtained_at": True},
+    "from the future": ENTRY | {"obtained_at": 1_700_000_001},
+    "expired before it was obtained": ENTRY | {"expires_at": 1_600_000_000},
+    "a life of years": ENTRY | {"expires_at": 1_900_000_000},
+}
+
+
+@pytest.mark.parametrize("content", UNTRUSTED.values(), ids=UNTRUSTED)
+def test_an_entry_that_this_program_did_not_write_is_not_trusted(content: object, tmp_path: Path) -> None:
+    assert load(write(tmp_path / "e.json", content)) is None
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o602])
+def test_an_entry_that_others_may_read_or_write_is_not_trusted(mode: int, tmp_path: Path) -> None:
+    assert load(write(tmp_path / "e.json", ENTRY, mode)) is None
+
+
+def test_what_is_no_file_is_not_an_entry(tmp_path: Path) -> None:
+    target = write(tmp_path / "target", ENTRY)
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe", 0o600)
+
+    found = [
+        load(str(tmp_path / name)) for name in ("link", "directory", "pipe", "absent", "absent/too", "nul\0")
+    ]
+
+    assert found == [None] * 6
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of another user: run as root")
+def test_an_entry_of_another_user_is_not_trusted(tmp_path: Path) -> None:
+    path = write(tmp_path / "e.json", ENTRY)
+    os.chown(path, 12345, 12345)
+
+    assert load(path) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of another user: run as root")
+def test_nothing_is_saved_in_a_directory_of_another_user(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, 12345)
+
+    with pytest.raises(PermissionError):
+        cache.save_token(str(tmp_path / "e.json"), AccessToken("t", expires_at=2, obtained_at=1))
+    assert os.listdir(tmp_path) == []
+
+
+def test_each_identity_has_its_own_entry(tmp_path: Path) -> None:
+    environ = {"DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(tmp_path)}
+
+    one, other, same = (cache.find_entry(i, environ=environ) for i in (("a", "b"), ("ab", ""), ("a", "b")))
+
+    assert one == same
+    assert one != other
+    assert [len(Path(entry or "").name) for entry in (one, other)] == [37, 37]
+
+
+def test_a_cache_that_is_off_has_no_entries() -> None:
+    assert cache.find_entry(("a",), environ={"DOCKER_CREDENTIAL_GCR_CACHE": "off", "HOME": "/h"}) is None
+    assert cache.load_token(None, NOW) is None

@@ -1,0 +1,154 @@
+"""Buying tokens: once for all who ask, early, and without a cache."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pytest
+
+
+@pytest.fixture
+def configured(helper: Any, make_key: Callable[..., Path]) -> Any:
+    """The helper with a key of the token server for localhost:5000."""
+    helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{make_key()}"]}}})
+    return helper
+
+
+def get(helper: Any, **environ: str) -> tuple[str, str]:
+    outcome = helper("get", stdin="localhost:5000", **environ)
+    assert outcome.status == 0, outcome
+    return json.loads(outcome.stdout)["Secret"], outcome.stderr
+
+
+def age(helper: Any, seconds_left: int) -> Path:
+    """Rewrite the cached token so that it has that much left of an hour."""
+    (entry,) = helper.cache.glob("*.json")
+    now = int(time.time())
+    token = json.loads(entry.read_text())
+    token |= {"expires_at": now + seconds_left, "obtained_at": now + seconds_left - 3600}
+    entry.write_text(json.dumps(token))
+    return entry
+
+
+def test_fifty_parallel_callers_buy_one_token(configured: Any, token_server: Any) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        # More time than usual: this machine starts fifty interpreters at once.
+        answers = list(pool.map(lambda _: get(configured, DOCKER_CREDENTIAL_GCR_TIMEOUT="120"), range(50)))
+
+    assert answers == [("ya29.1", "")] * 50
+    assert len(token_server.requests) == 1
+
+
+def test_a_token_with_less_than_min_ttl_left_is_refreshed_early(configured: Any) -> None:
+    assert get(configured) == ("ya29.1", "")
+    age(configured, 290)
+
+    assert [get(configured), get(configured)] == [("ya29.2", "")] * 2
+
+
+def test_min_ttl_is_configured(configured: Any) -> None:
+    assert get(configured) == ("ya29.1", "")
+    age(configured, 290)
+
+    assert get(configured, DOCKER_CREDENTIAL_GCR_MIN_TTL="60") == ("ya29.1", "")
+
+
+def test_the_token_in_hand_is_served_when_the_early_refresh_fails(
+    configured: Any, token_server: Any, answer: Any
+) -> None:
+    assert get(configured) == ("ya29.1", "")
+    age(configured, 60)
+    token_server.answers = [answer(400, b'{"error":"invalid_grant"}')]
+
+    assert get(configured) == ("ya29.1", "")
+    assert len(token_server.requests) == 2
+
+
+def test_a_token_with_nine_seconds_left_is_not_served(
+    configured: Any, token_server: Any, answer: Any
+) -> None:
+    assert get(configured) == ("ya29.1", "")
+    age(configured, 9)
+    token_server.answers = [answer(400, b'{"error":"invalid_grant"}')]
+
+    outcome = configured("get", stdin="localhost:5000")
+
+    assert outcome.stdout == (
+        f"no access token for localhost:5000: file: {token_server.host} answered 400: invalid_grant\n"
+    )
+
+
+def test_an_aging_token_is_served_while_somebody_else_refreshes_it(
+    configured: Any, token_server: Any
+) -> None:
+    assert get(configured) == ("ya29.1", "")
+    entry = age(configured, 290)
+
+    with filelock.FileLock(f"{entry}.lock"):
+        assert get(configured) == ("ya29.1", "")
+    assert len(token_server.requests) == 1
+
+
+def test_a_lock_that_is_never_released_is_waited_for_half_of_the_time(configured: Any) -> None:
+    assert get(configured) == ("ya29.1", "")
+    entry = age(configured, 5)
+
+    with filelock.FileLock(f"{entry}.lock"):
+        assert get(configured, DOCKER_CREDENTIAL_GCR_TIMEOUT="4") == ("ya29.2", "")
+
+
+def test_a_cache_that_is_off_keeps_nothing(configured: Any) -> None:
+    answers = [get(configured, DOCKER_CREDENTIAL_GCR_CACHE="off") for _ in range(2)]
+
+    assert answers == [("ya29.1", ""), ("ya29.2", "")]
+    assert not configured.cache.exists()
+
+
+@pytest.mark.parametrize("place", ["file", "file/cache", "/proc/cache"])
+def test_a_cache_that_cannot_be_written_costs_a_request_and_nothing_else(
+    configured: Any, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").write_text("")
+
+    answers = [get(configured, DOCKER_CREDENTIAL_GCR_CACHE_DIR=str(tmp_path / place)) for _ in range(2)]
+
+    assert answers == [("ya29.1", ""), ("ya29.2", "")]
+
+
+def test_a_directory_in_the_place_of_an_entry_costs_a_request_and_nothing_else(configured: Any) -> None:
+    assert get(configured) == ("ya29.1", "")
+    (entry,) = configured.cache.glob("*.json")
+    entry.unlink()
+    entry.mkdir()
+
+    assert get(configured) == ("ya29.2", "")
+    assert sorted(os.listdir(configured.cache)) == [entry.name, entry.name + ".lock"]
+
+
+def test_an_interrupt_ends_in_a_line_and_no_traceback(configured: Any, token_server: Any) -> None:
+    token_server.is_silent = True
+    with configured.start("get") as process:
+        process.stdin.write("localhost:5000")
+        process.stdin.close()
+        assert token_server.asked.wait(30)
+        process.send_signal(signal.SIGINT)
+        outcome = (process.wait(30), process.stdout.read(), process.stderr.read())
+
+    assert outcome == (1, "interrupted\n", "")
+
+
+def test_files_of_the_cache_are_for_their_owner_alone(configured: Any) -> None:
+    get(configured)
+
+    modes = {path.stat().st_mode & 0o777 for path in configured.cache.iterdir()}
+    assert (modes, configured.cache.stat().st_mode & 0o777) == ({0o600}, 0o700)
+
+
+def test_warnings_of_libraries_do_not_reach_the_output(configured: Any) -> None:
+    assert get(configured, PYTHONWARNINGS="always") == ("ya29.1", "")

@@ -1,0 +1,95 @@
+"""Keys and hosts: an emulator's key never serves Google, Google's never an emulator."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.errors import KeyFileError, KeyNotForHost
+from docker_credential_gcr.helper import registries, service_account
+from docker_credential_gcr.helper.token_sources import TokenRequest
+
+GOOGLE_URI = "https://oauth2.googleapis.com/token"
+TO_GOOGLE = "no token of it goes to Google's gcr.io"
+TO_LOOPBACK = "no token of it goes to localhost:5000"
+
+PAIRS = [
+    (GOOGLE_URI, "gcr.io", None),
+    ("https://www.googleapis.com:443/oauth2/v4/token", "us-docker.pkg.dev", None),
+    (GOOGLE_URI, "registry.example", None),
+    (GOOGLE_URI, "localhost:5000", f"is Google's: {TO_LOOPBACK}"),
+    ("http://localhost:5000/token", "localhost:5000", None),
+    ("http://127.0.0.1:5000/token", "localhost:5000", None),
+    ("http://[::1]:5000/token", "registry.example", None),
+    ("https://tokens.example/token", "localhost:5000", None),
+    ("http://tokens.example:80/token", "localhost:5000", None),  # named as insecure, with its port
+    ("http://lab.example:81/token", "localhost:5000", None),  # named as insecure, without one
+    ("http://localhost:5000/token", "gcr.io", f"is for localhost:5000: {TO_GOOGLE}"),
+    ("https://tokens.example/token", "gcr.io", f"is for tokens.example: {TO_GOOGLE}"),
+    ("http://oauth2.googleapis.com/token", "gcr.io", f"is for oauth2.googleapis.com: {TO_GOOGLE}"),
+    ("https://evilgoogleapis.com/token", "gcr.io", f"is for evilgoogleapis.com: {TO_GOOGLE}"),
+    ("https://googleapis.com.evil.example/", "gcr.io", f"is for googleapis.com.evil.example: {TO_GOOGLE}"),
+    ("https://oauth2.googleapis.com:444/", "gcr.io", f"is for oauth2.googleapis.com:444: {TO_GOOGLE}"),
+    ("http://evil.example/token", "localhost:5000", "token endpoint http://evil.example is not encrypted"),
+]
+
+
+@pytest.mark.parametrize(("token_uri", "host", "fault"), PAIRS)
+def test_a_key_serves_the_registries_of_its_own_world(
+    make_key: Callable[..., Path], token_uri: str, host: str, fault: str | None
+) -> None:
+    path = str(make_key(token_uri=token_uri))
+    key = service_account.load_key(path)
+    request = TokenRequest(
+        host,
+        registries.find_world(host, {host}) or "",
+        scopes=(),
+        insecure_hosts=("tokens.example:80", "lab.example"),
+    )
+
+    try:
+        service_account.check_use(key, request)
+        found = None
+    except KeyNotForHost as error:
+        found = str(error)
+
+    joint = ": " if fault and fault.startswith("token") else " "
+    assert found == (fault and f"key file {path!r}{joint}{fault}")
+
+
+@pytest.mark.parametrize(
+    "token_uri",
+    [
+        "",
+        "localhost/token",
+        "ftp://localhost/",
+        "http://u:p@localhost/",
+        "http:///token",
+        "http://a:b/",
+        "https://é/",
+        "https://evil.example\\@oauth2.googleapis.com/token",
+        "https://oauth2.googleapis.com\n.evil.example/",
+    ],
+)
+def test_a_token_uri_that_is_no_plain_url_is_refused(make_key: Callable[..., Path], token_uri: str) -> None:
+    path = str(make_key(token_uri=token_uri))
+
+    with pytest.raises(KeyFileError) as raised:
+        service_account.load_key(path)
+
+    fault = ": 'token_uri' is not an http or https URL" if token_uri else " has no 'token_uri'"
+    assert str(raised.value) == f"key file {path!r}{fault}"
+
+
+def test_a_key_with_windows_line_ends_signs(make_key: Callable[..., Path], private_key: str) -> None:
+    path = make_key(private_key=private_key.replace("\n", "\r\n"))
+
+    assert service_account.check_key(str(path)).client_email == "ci@my-project.iam.gserviceaccount.com"
+
+
+def test_the_private_key_does_not_show(make_key: Callable[..., Path]) -> None:
+    path = make_key()
+
+    shown = repr(service_account.load_key(str(path)))
+
+    assert shown == f"ServiceAccountKey({str(path)!r}, 'ci@my-project.iam.gserviceaccount.com', <hidden>)"
