@@ -10,9 +10,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run one verb or command and return its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] not in VERBS:
-        from docker_credential_gcr.cli import main as cli
+        from docker_credential_gcr.cli.main import run
 
-        return cli.run(arguments)
+        return run(arguments)
     from docker_credential_gcr.helper import protocol
 
     status = protocol.run(arguments)

@@ -64,7 +64,10 @@ def scan_object(text: str, start: int) -> list[Member]:
 
 
 def set_member(text: str, path: tuple[str, ...], value: object) -> str:
-    """The text with a value at a path of keys; objects on the way are made, also in the place of a null."""
+    """The text with a value at a path of keys; objects on the way are made, also in the place of a null.
+
+    Raises ValueError when something else stands where an object must.
+    """
     style = Style(text)
     start = skip_space(text, 0)
     for depth, key in enumerate(path):
@@ -77,7 +80,10 @@ def set_member(text: str, path: tuple[str, ...], value: object) -> str:
             return _insert(text, start, members, key, style.format(rest, depth + 1), depth, style)
         if DECODER.raw_decode(text, member.value_start)[0] == rest:
             return text
-        if depth == len(path) - 1 or text[member.value_start] != "{":
+        is_object, is_null = text[member.value_start] == "{", text[member.value_start] == "n"
+        if depth < len(path) - 1 and not is_object and not is_null:
+            raise ValueError(f"{key!r} is not an object")
+        if depth == len(path) - 1 or is_null:
             return text[: member.value_start] + style.format(rest, depth + 1) + text[member.value_end :]
         start = member.value_start
     return text

@@ -110,7 +110,10 @@ def _plan_sources(
 
     def change(text: str) -> str:
         for key in keys:
-            text = json_text.set_member(text, key, sources)
+            try:
+                text = json_text.set_member(text, key, sources)
+            except ValueError as error:
+                raise ConfigError(f"{path!r}: {error}", hint=config_file.HINT) from error
         content = config_file.parse(text, path)
         assert isinstance(content, dict)  # noqa: S101 - for the type checker: it began as an object
         Config(content, path, environ)

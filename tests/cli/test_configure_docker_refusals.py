@@ -105,3 +105,21 @@ def test_a_malformed_configuration_of_the_helper_is_refused_before_anything_is_w
         f"docker-credential-gcr: {fault}\nhint: correct the file, or move it away\n",
     )
     assert not cli.docker.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ('{"Registries": []}', "'Registries' is not an object"),
+        ('{"Registries": {"gcr.io": "x"}}', "'gcr.io' is not an object"),
+    ],
+)
+def test_a_configuration_that_is_not_understood_is_left_alone(cli: Any, content: str, fault: str) -> None:
+    cli.write(cli.own, content)
+
+    outcome = cli("configure-docker", "--registries", "gcr.io", "--token-source", "env")
+
+    hint = "hint: correct the file, or move it away\n"
+    assert see(outcome) == (1, "", f"docker-credential-gcr: {str(cli.own)!r}: {fault}\n{hint}")
+    assert cli.own.read_text() == content
+    assert not cli.docker.exists()

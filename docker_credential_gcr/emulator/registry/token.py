@@ -1,6 +1,6 @@
 """The token endpoint, GET /v2/token: a credential of Google's for a registry token.
 
-    {"token": "…", "access_token": "…", "expires_in": 3600, "issued_at": "2026-01-01T00:00:00.000000+00:00"}
+    {"token": "…", "access_token": "…", "expires_in": 300, "issued_at": "2026-01-01T00:00:00.000000+00:00"}
 
 https://distribution.github.io/distribution/spec/auth/token/
 """
@@ -23,8 +23,8 @@ from .errors import NEEDED_PERMISSIONS, Denied, TokenExchangeFailed, Unauthorize
 from .http import Request, Response
 from .services import Services
 
-_LIFETIME_S = 3600
-# Container Registry's own for the anonymous.
+# Container Registry's own, for private repositories and for the anonymous.
+_LIFETIME_S = 300
 _ANONYMOUS_LIFETIME_S = 43200
 
 Wanted = list[tuple[Target, frozenset[str]]]

@@ -51,14 +51,14 @@ def test_repository_without_credential_is_challenged_with_its_scope(gcr_emulator
     )
 
 
-def test_token_is_for_an_hour_from_now(gcr_emulator, editor):
+def test_token_is_for_five_minutes_from_now(gcr_emulator, editor):
     gcr_emulator.clock.set(1_800_000_000)
     document = editor.ask_token("repository:my-project/app:pull,push").json()
     token = document["token"]
     assert document == {
         "token": token,
         "access_token": token,
-        "expires_in": 3600,
+        "expires_in": 300,
         "issued_at": datetime.fromtimestamp(1_800_000_000, timezone.utc).isoformat(timespec="microseconds"),
     }
 
@@ -72,7 +72,7 @@ def test_token_without_scope_opens_the_ping_and_nothing_else(editor):
 def test_token_expires_by_the_emulators_clock(gcr_emulator, editor):
     editor.push_image("my-project/app", "v1", b"layer")
     token = editor.token("repository:my-project/app:pull")
-    gcr_emulator.clock.shift(3601)
+    gcr_emulator.clock.shift(301)
     answer = editor.call("GET", "/v2/my-project/app/manifests/v1", token=token)
     assert answer.status_code == 401
     assert "realm=" in answer.headers["WWW-Authenticate"]
