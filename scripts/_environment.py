@@ -1,0 +1,127 @@
+"""Environments of their own for the scripts, made from a copy of the checkout."""
+
+import configparser
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+# A wheel built before: scripts/test hands it to the scripts that the tests run.
+WHEEL_VARIABLE = "GCR_TEST_WHEEL"
+
+_LEFT_BEHIND = shutil.ignore_patterns(
+    ".git", ".*_cache", ".hypothesis", ".venv", "__pycache__", "*.egg-info", "build", "dist"
+)
+# What a program needs to run at all; nothing of the user's settings, credentials or proxies.
+_KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "TZ", "CI", "SYSTEMROOT", "GCR_TEST_KILLS")
+
+# Of a failed command's output: as many lines, each cut after as many characters.
+_MOST, _LONGEST = 30, 400
+
+
+class Failed(Exception):
+    """A step failed; the message holds what was run and what it said."""
+
+
+class Environment:
+    """A virtual environment: `install` as the user has configured pip, `program` to run what it holds."""
+
+    def __init__(self, path: Path, python: str = sys.executable) -> None:
+        self.path = path
+        self.programs = path / "bin"
+        run([python, "-m", "venv", str(path)])
+
+    def program(self, name: str) -> str:
+        """The path of an installed program."""
+        return str(self.programs / name)
+
+    def install(self, *requirements: str) -> None:
+        """Install from the index that the user has configured."""
+        self.pip("install", *requirements)
+
+    def pip(self, command: str, *arguments: str) -> None:
+        """Run pip itself."""
+        quiet = ("--quiet", "--disable-pip-version-check")
+        run([self.program("python"), "-m", "pip", command, *quiet, *arguments])
+
+
+@contextmanager
+def workplace(*, keep: bool = False) -> Iterator[Path]:
+    """A temporary directory, which goes in the end, whatever happens."""
+    directory = Path(tempfile.mkdtemp(prefix="gcr-"))
+    try:
+        yield directory
+    finally:
+        if not keep:
+            previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            shutil.rmtree(directory, ignore_errors=True)
+            signal.signal(signal.SIGINT, previous)
+
+
+def run(command: Sequence[str], *, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """What the command wrote, output and errors together. Raises Failed when it fails."""
+    done = subprocess.run(
+        command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        last = [line[:_LONGEST] for line in done.stdout.splitlines()[-_MOST:]]
+        raise Failed("\n".join([f"{' '.join(command)}: exit status {done.returncode}", *last]))
+    return done.stdout
+
+
+def copy_checkout(target: Path) -> Path:
+    """Copy what a build needs: setuptools leaves its traces where it builds."""
+    return Path(shutil.copytree(CHECKOUT, target, ignore=_LEFT_BEHIND))
+
+
+def build_distributions(directory: Path) -> tuple[Path, Path]:
+    """Build the sdist, and the wheel from the sdist."""
+    source = copy_checkout(directory / "source")
+    builder = Environment(directory / "builder")
+    builder.install(*(line for line in extra("dev") if line.startswith("build")))
+    dist = directory / "dist"
+    run([builder.program("python"), "-m", "build", "--outdir", str(dist), str(source)])
+    return next(dist.glob("*.tar.gz")), next(dist.glob("*.whl"))
+
+
+def find_wheel(directory: Path) -> Path:
+    """The wheel that was built before, or one built in the directory now."""
+    built = os.environ.get(WHEEL_VARIABLE)
+    return Path(built) if built else build_distributions(directory)[1]
+
+
+def requirements() -> list[str]:
+    """What the helper needs, as setup.cfg says it."""
+    return _lines("options", "install_requires")
+
+
+def extra(name: str) -> list[str]:
+    """The requirements of an extra, as setup.cfg pins them."""
+    return _lines("options.extras_require", name)
+
+
+def _lines(section: str, option: str) -> list[str]:
+    setup = configparser.ConfigParser()
+    setup.read(CHECKOUT / "setup.cfg", encoding="utf-8")
+    return [line for line in setup[section][option].splitlines() if line]
+
+
+def isolated_environ(home: Path, *programs: Path) -> dict[str, str]:
+    """An environment with a home of its own, and these directories first on PATH."""
+    environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environ["PATH"] = os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)])
+    temporary, runtime = home / "tmp", home / "run"
+    for directory in (temporary, runtime):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environ.update(HOME=str(home), TMPDIR=str(temporary), XDG_RUNTIME_DIR=str(runtime))
+    for name in ("cache", "config", "data", "state"):
+        environ[f"XDG_{name.upper()}_HOME"] = str(home / f".{name}")
+    return environ

@@ -1,0 +1,164 @@
+"""The tests, run against the built wheel where the checkout cannot be imported."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from _environment import (
+    CHECKOUT,
+    WHEEL_VARIABLE,
+    Environment,
+    Failed,
+    build_distributions,
+    extra,
+    isolated_environ,
+    run,
+    workplace,
+)
+from _interpreters import find_interpreters
+
+# What must hold on every supported Python, with the helper's own dependencies alone.
+HELPER_TESTS = ("tests/helper", "tests/cli", "tests/test_hot_path.py")
+SDIST_VARIABLE = "GCR_TEST_SDIST"
+
+_WHERE = (
+    "import docker_credential_gcr, sys; print(docker_credential_gcr.__file__.startswith(sys.prefix + '/'))"
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the suite with pytest's arguments; 0 when all passed."""
+    if {"-h", "--help"} & set(arguments):
+        print("usage: scripts/test [PYTEST ARGUMENTS]; with a path among them, on this Python alone")
+        return 0
+    try:
+        with workplace() as work:
+            return _test(work, arguments)
+    except Failed as failure:
+        print(f"failed: {failure}", file=sys.stderr)
+        return 1
+
+
+def _test(work: Path, arguments: Sequence[str]) -> int:
+    print("scripts/test: build the sdist, and the wheel from it", flush=True)
+    sdist, wheel = build_distributions(work)
+    chosen = any(_absolute(argument) != argument for argument in arguments)
+    others = {} if chosen else find_interpreters()
+    found = {version: python for version, python in others.items() if python}
+    print(f"scripts/test: install the wheel for Python {', '.join([_running(), *found])}", flush=True)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        full = pool.submit(_prepare_full, work, wheel)
+        rest = {
+            version: pool.submit(_prepare_helper, work, wheel, python) for version, python in found.items()
+        }
+    handed = {WHEEL_VARIABLE: str(wheel), SDIST_VARIABLE: str(sdist), **_offline(work)}
+    failed = []
+    if not _passes(work, full, handed, arguments if chosen else ["tests", *arguments]):
+        failed.append(_running())
+    for version, environment in rest.items():
+        print(f"scripts/test: the helper's tests on Python {version}", flush=True)
+        if not _passes(work, environment, {}, [*HELPER_TESTS, *arguments]):
+            failed.append(version)
+    _report(failed, [version for version, python in others.items() if not python])
+    return 1 if failed else 0
+
+
+def _report(failed: list[str], missing: list[str]) -> None:
+    if missing:
+        print(f"scripts/test: not found on this machine: Python {', '.join(missing)}")
+    print(f"scripts/test: {'failed on Python ' + ', '.join(failed) if failed else 'passed'}", flush=True)
+
+
+def _prepare_full(work: Path, wheel: Path) -> Environment:
+    """Everything, and beside it what the tests install, so that they need no network."""
+    environment = Environment(work / "full")
+    requirements = [
+        f"{wheel}[emulator,test]",
+        *(line for line in extra("dev") if line.startswith(("build", "setuptools"))),
+    ]
+    environment.pip("download", "--dest", str(_downloads(work)), "wheel", *requirements)
+    environment.pip("install", "--no-index", "--find-links", str(_downloads(work)), *requirements)
+    return environment
+
+
+def _prepare_helper(work: Path, wheel: Path, python: str) -> Environment:
+    environment = Environment(work / Path(python).name, python)
+    environment.install(f"{wheel}[test]")
+    return environment
+
+
+def _offline(work: Path) -> dict[str, str]:
+    return {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(_downloads(work)),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+
+
+def _downloads(work: Path) -> Path:
+    return work / "downloads"
+
+
+def _passes(
+    work: Path, environment: "Future[Environment]", handed: dict[str, str], arguments: Sequence[str]
+) -> bool:
+    try:
+        return _run_pytest(work, environment.result(), handed, arguments)
+    except Failed as failure:
+        print(f"failed: {failure}", file=sys.stderr)
+        return False
+
+
+def _run_pytest(
+    work: Path, environment: Environment, handed: dict[str, str], arguments: Sequence[str]
+) -> bool:
+    # Not in the checkout: `python -m` in a test would import it instead of what is installed.
+    place = work / f"{environment.path.name}-tests"
+    place.mkdir()
+    environ = isolated_environ(place / "home", environment.programs) | handed
+    python = environment.program("python")
+    if run([python, "-c", _WHERE], cwd=place, environ=environ).strip() != "True":
+        raise Failed(
+            "docker_credential_gcr is not imported from the environment that the wheel was installed into"
+        )
+    command = [python, "-B", "-m", "pytest", "-c", str(CHECKOUT / "setup.cfg"), "--rootdir", str(CHECKOUT)]
+    command += [
+        "-o",
+        f"cache_dir={place / 'cache'}",
+        "--basetemp",
+        str(place / "pytest"),
+        *map(_absolute, arguments),
+    ]
+    status = _wait(subprocess.Popen(command, cwd=place, env=environ, stdin=subprocess.DEVNULL))
+    shutil.rmtree(place, ignore_errors=True)
+    return status == 0
+
+
+def _wait(pytest: "subprocess.Popen[bytes]") -> int:
+    """Its exit status; when the script itself is told to stop, pytest tears its fixtures down first."""
+    try:
+        return pytest.wait()
+    except KeyboardInterrupt:  # the terminal has told pytest too
+        pytest.wait()
+        raise
+    except SystemExit:
+        pytest.send_signal(signal.SIGINT)
+        pytest.wait()
+        raise
+
+
+def _absolute(argument: str) -> str:
+    path, separator, test = argument.partition("::")
+    for base in (Path.cwd(), CHECKOUT):
+        if path and not path.startswith("-") and (base / path).exists():
+            return f"{base / path}{separator}{test}"
+    return argument
+
+
+def _running() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"

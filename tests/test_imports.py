@@ -1,0 +1,197 @@
+"""Who may import whom: the design's table as data, held against every import in the package."""
+
+import ast
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker_credential_gcr
+
+PACKAGE = "docker_credential_gcr"
+ROOT = Path(docker_credential_gcr.__file__).parent
+
+# What a cached `get` loads. At module level these import each other and CHEAP, nothing else.
+HOT = {
+    "__init__",
+    "__main__",
+    "errors",
+    "helper.__init__",
+    "helper.protocol",
+    "helper.registries",
+    "helper.config",
+    "helper.paths",
+    "helper.wire",
+    "helper.access_token",
+    "helper.cache",
+    "helper.keychain",
+    "helper.token_sources.__init__",
+}
+# Each costs less than half a millisecond over bare Python.
+CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
+
+LEAVES = "emulator.clock emulator.hosts emulator.settings"
+VALUES = "emulator.identity emulator.oci"
+SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
+
+# part: (the parts which it may import beside itself, the distributions which it may import).
+# The longest matching row counts; the standard library is free, but for the hot modules. A row
+# that ends in _ is about all the modules whose names begin so.
+TABLE = {
+    "__init__": ("errors", ""),
+    "__main__": ("errors helper cli", ""),
+    "errors": ("", ""),
+    "helper": ("errors", "requests google keyring filelock"),
+    "cli": ("errors helper", "click rich"),
+    "emulator.__init__": ("", ""),
+    "emulator.oci": ("", ""),
+    "emulator.identity": ("emulator.oci", "cryptography jwt"),
+    "emulator.records": (VALUES, "sqlalchemy"),
+    "emulator.blobs": (VALUES, ""),
+    "emulator.registry": (SITE, "sqlalchemy"),
+    "emulator.google": (SITE, "sqlalchemy starlette"),
+    "emulator.console": (SITE, "sqlalchemy starlette jinja2"),
+    "emulator.mirror": (SITE, "sqlalchemy"),
+    "emulator.events": (SITE, "sqlalchemy"),
+    "emulator.control": (SITE, "sqlalchemy starlette"),
+    "emulator.clock": ("", ""),
+    "emulator.hosts": ("emulator.oci", ""),
+    "emulator.settings": ("", ""),
+    "emulator.sites": (LEAVES, ""),
+    "emulator.data_directory": (VALUES, "filelock"),
+    "emulator.listener": ("", "granian uvloop"),
+    "emulator.ready": ("emulator.data_directory emulator.listener emulator.settings", ""),
+    "emulator.in_thread": ("emulator", ""),
+    "emulator.server": ("emulator", "sqlalchemy starlette uvloop"),
+    "emulator.client": (VALUES, "requests"),
+    "emulator.commands_": ("emulator", "click"),
+    "emulator.cli": ("emulator", "click"),
+    "pytest_plugin": ("emulator", "pytest requests"),
+    "kubelet": ("errors helper", ""),
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of one module; `deferred` when it runs in a function only, or for types alone."""
+
+    module: str
+    target: str
+    deferred: bool
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.target}"
+
+
+def test_every_import_is_in_the_table() -> None:
+    assert find_violations(ROOT) == []
+
+
+def test_the_modules_of_a_cached_get_exist() -> None:
+    assert HOT - set(find_modules(ROOT)) == set()
+
+
+def test_the_walk_sees_what_the_table_forbids(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(ROOT, tmp_path / PACKAGE))
+    planted = {
+        "helper/planted.py": "def f():\n    from ..emulator import clock\n",
+        "emulator/sites.py": "from .registry import app\nimport docker_credential_gcr.helper\n",
+        "emulator/oci/planted.py": "from ..records import schema\n",
+        "emulator/registry/planted.py": "import json, starlette\n",
+        "helper/wire.py": "import re\nfrom . import planted\n",
+        "unknown.py": "import os\n",
+    }
+    for path, source in planted.items():
+        (copy / path).write_text(source)
+
+    assert sorted(set(find_violations(copy)) - set(find_violations(ROOT))) == [
+        "emulator.oci.planted:1 imports docker_credential_gcr.emulator.records.schema",
+        "emulator.registry.planted:1 imports starlette",
+        "emulator.sites:1 imports docker_credential_gcr.emulator.registry.app",
+        "emulator.sites:2 imports docker_credential_gcr.helper",
+        "helper.planted:2 imports docker_credential_gcr.emulator.clock",
+        "helper.wire:1 imports re, which a cached get cannot afford",
+        "helper.wire:2 imports docker_credential_gcr.helper.planted, which a cached get cannot afford",
+        "unknown has no row in the table",
+    ]
+
+
+def find_violations(root: Path) -> list[str]:
+    """Every import under the root which the table does not allow, in words."""
+    modules = find_modules(root)
+    found = []
+    for name, path in sorted(modules.items()):
+        part = find_part(name)
+        if part is None:
+            found.append(f"{name} has no row in the table")
+            continue
+        for item in find_imports(name, path, modules):
+            if not is_allowed(item, part):
+                found.append(str(item))
+            elif name in HOT and not item.deferred and not is_cheap(item):
+                found.append(f"{item}, which a cached get cannot afford")
+    return found
+
+
+def find_modules(root: Path) -> dict[str, Path]:
+    """Dotted names below the package; that of a package ends in __init__."""
+    return {".".join(path.relative_to(root).with_suffix("").parts): path for path in root.rglob("*.py")}
+
+
+def find_part(module: str) -> str | None:
+    """The row which is about the module."""
+    return max((part for part in TABLE if covers(part, module)), key=len, default=None)
+
+
+def covers(part: str, module: str) -> bool:
+    """Whether the module is the part, is in it, or has a name which begins with it."""
+    return module == part or module.startswith(part if part.endswith("_") else f"{part}.")
+
+
+def is_allowed(item: Import, part: str) -> bool:
+    """Whether the part's row holds the import's target."""
+    own, distributions = (cell.split() for cell in TABLE[part])
+    top, _, rest = item.target.partition(".")
+    if top != PACKAGE:
+        return top in sys.stdlib_module_names or top in distributions
+    # The root itself holds the version, which anyone may ask for.
+    return rest == "" or any(covers(row, rest) for row in (part, *own))
+
+
+def is_cheap(item: Import) -> bool:
+    """Whether a cached `get` can afford the import."""
+    top, _, rest = item.target.partition(".")
+    if top != PACKAGE:
+        return top in CHEAP
+    return rest in HOT or f"{rest}.__init__".lstrip(".") in HOT
+
+
+def find_imports(module: str, path: Path, modules: dict[str, Path]) -> Iterator[Import]:
+    """Every import statement of the module, wherever it stands."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    deferred = {id(inner) for node in ast.walk(tree) if is_deferring(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        for target in find_targets(node, module, modules):
+            yield Import(module, target, id(node) in deferred, getattr(node, "lineno", 0))
+
+
+def is_deferring(node: ast.AST) -> bool:
+    """Whether what stands in the node does not run when the module is imported."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def find_targets(node: ast.AST, module: str, modules: dict[str, Path]) -> Iterator[str]:
+    """The absolute names of what an import statement loads."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        parents = [PACKAGE, *module.split(".")][: -node.level] if node.level else []
+        base = ".".join([*parents, *([node.module] if node.module else [])])
+        for alias in node.names:
+            name = f"{base}.{alias.name}".removeprefix(f"{PACKAGE}.")
+            is_module = name in modules or f"{name}.__init__" in modules
+            yield f"{PACKAGE}.{name}" if is_module else base

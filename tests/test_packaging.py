@@ -1,0 +1,140 @@
+"""What people install: the contents of sdist and wheel, and what each extra makes work.
+
+scripts/test names the distributions that it built in GCR_TEST_SDIST and GCR_TEST_WHEEL; without
+them they are built here, which needs `build`.
+"""
+
+import configparser
+import email
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr import __version__
+
+ROOT = Path(__file__).parents[1]
+NAME = f"docker_credential_gcr-{__version__}"
+INFO = f"{NAME}.dist-info"
+LAUNCHER = f"{NAME}.data/scripts/docker-credential-gcr"
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The sdist and the wheel."""
+    built = [os.environ.get(name) for name in ("GCR_TEST_SDIST", "GCR_TEST_WHEEL")]
+    if built[0] and built[1]:
+        return Path(built[0]), Path(built[1])
+    pytest.importorskip("build", reason="pip install build, or run scripts/test")
+    directory = tmp_path_factory.mktemp("build")
+    leave = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
+    source = shutil.copytree(ROOT, directory / "source", ignore=leave)
+    _run([sys.executable, "-m", "build", "--outdir", directory / "dist", source])
+    return next((directory / "dist").glob("*.tar.gz")), next((directory / "dist").glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def wheel(distributions: tuple[Path, Path]) -> zipfile.ZipFile:
+    return zipfile.ZipFile(distributions[1])
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: zipfile.ZipFile) -> Message:
+    return email.message_from_bytes(wheel.read(f"{INFO}/METADATA"))
+
+
+@pytest.fixture(scope="module")
+def programs(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment which holds the wheel without any extra."""
+    environment = tmp_path_factory.mktemp("bare") / "environment"
+    _run([sys.executable, "-m", "venv", environment])
+    _run([environment / "bin" / "python", "-m", "pip", "install", "--quiet", distributions[1]])
+    return environment / "bin"
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    package = ROOT / "docker_credential_gcr"
+    sources = {str(path.relative_to(ROOT)) for path in package.rglob("*.py")}
+    names = {name for name in wheel.namelist() if not name.startswith(f"{INFO}/")}
+
+    assert names == {*sources, "docker_credential_gcr/py.typed", LAUNCHER}
+
+
+def test_the_wheel_carries_the_licence(wheel: zipfile.ZipFile) -> None:
+    licences = [name for name in wheel.namelist() if name.endswith("/LICENSE")]
+
+    assert [wheel.read(name) for name in licences] == [(ROOT / "LICENSE").read_bytes()]
+
+
+def test_the_launcher_is_a_raw_script_that_an_installer_points_at_its_python(wheel: zipfile.ZipFile) -> None:
+    assert wheel.read(LAUNCHER).splitlines()[0] == b"#!python"
+
+
+def test_the_other_programs_and_the_plugin_are_entry_points(wheel: zipfile.ZipFile) -> None:
+    entries = configparser.ConfigParser()
+    entries.read_string(wheel.read(f"{INFO}/entry_points.txt").decode())
+
+    assert {section: dict(entries[section]) for section in entries.sections()} == {
+        "console_scripts": {"gcr-emulator": "docker_credential_gcr.emulator.cli:main"},
+        "pytest11": {"gcr_emulator": "docker_credential_gcr.pytest_plugin"},
+    }
+
+
+def test_the_sdist_holds_what_a_build_needs(distributions: tuple[Path, Path]) -> None:
+    needed = {"setup.py", "setup.cfg", "README.md", "LICENSE", "scripts/docker-credential-gcr"}
+    package = {str(path.relative_to(ROOT)) for path in (ROOT / "docker_credential_gcr").rglob("*.py")}
+    with tarfile.open(distributions[0]) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {*needed, *package, "docker_credential_gcr/py.typed"} - names == set()
+
+
+def test_the_metadata_names_version_python_and_extras(metadata: Message) -> None:
+    assert metadata["Name"] == "docker-credential-gcr"
+    assert metadata["Version"] == __version__
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata.get_all("Provides-Extra") == ["emulator", "test", "dev"]
+
+
+def test_the_helper_alone_needs_six_distributions(metadata: Message) -> None:
+    lines = metadata.get_all("Requires-Dist", [])
+    needed = {re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line}
+
+    assert needed == {"click", "filelock", "google-auth", "keyring", "requests", "rich"}
+
+
+def test_the_readme_is_the_description(metadata: Message) -> None:
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert str(metadata.get_payload()).strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
+
+
+def test_an_install_without_extras_gives_a_helper_that_runs(programs: Path) -> None:
+    done = _try([programs / "docker-credential-gcr", "version"])
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(rf"docker-credential-gcr \(.+\) {re.escape(__version__)}\n", done.stdout)
+
+
+def test_an_install_without_extras_says_which_one_the_emulator_needs(programs: Path) -> None:
+    done = _try([programs / "gcr-emulator", "serve", "--port", "0"])
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        r"gcr-emulator: \w+ is missing: pip install 'docker-credential-gcr\[emulator\]'\n", done.stderr
+    )
+
+
+def _run(command: list[str | Path]) -> None:
+    done = _try(command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _try(command: list[str | Path]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)

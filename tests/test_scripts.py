@@ -1,0 +1,138 @@
+"""The scripts do what README says of them, and leave nothing behind.
+
+scripts/test names the wheel that it built in GCR_TEST_WHEEL, which scripts/try then installs
+instead of building one.
+"""
+
+import http.server
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+LIMIT_S = 300
+
+
+@pytest.fixture
+def environ() -> Iterator[dict[str, str]]:
+    """A temporary directory of its own, in which nothing may be left."""
+    # podman refuses a directory whose name is as long as that of tmp_path.
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        yield {**os.environ, "TMPDIR": directory}
+        assert os.listdir(directory) == []
+
+
+@pytest.fixture
+def foreign_realm() -> Iterator[str]:
+    """A registry whose challenge names a realm on another host."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Bearer realm="http://elsewhere.invalid/token",service="x"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            del format, arguments
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"localhost:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("client", ["builtin", "podman", "skopeo"])
+def test_try_pushes_and_pulls_and_says_the_digest(client: str, environ: dict[str, str]) -> None:
+    if client != "builtin" and shutil.which(client) is None:
+        pytest.skip(f"{client} is not installed: apt-get install {client}")
+
+    done = _run("try", "--client", client, environ=environ)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    steps = [line.partition(": ")[0] for line in done.stdout.splitlines()]
+    assert [step for step in steps if step in ("push", "pull", "push as the viewer", "it is refused")] == [
+        *["push"] * (2 if client == "podman" else 1),
+        "pull",
+        "push as the viewer",
+        "it is refused",
+    ]
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", steps[-1])
+    assert _find_processes(environ["TMPDIR"]) == []
+
+
+def test_try_leaves_nothing_when_it_is_interrupted(environ: dict[str, str]) -> None:
+    command = [sys.executable, SCRIPTS / "try", "--client", "builtin"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("REGISTRY="):
+                process.send_signal(signal.SIGINT)
+
+    assert process.returncode == 130
+    assert _find_processes(environ["TMPDIR"]) == []
+
+
+def test_try_says_why_a_client_cannot_be_used(environ: dict[str, str]) -> None:
+    if shutil.which("docker") is None:
+        pytest.skip("docker is not installed: apt-get install docker.io")
+
+    done = _run("try", "--client", "docker", environ={**environ, "DOCKER_HOST": "tcp://192.0.2.1:2375"})
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        "failed: docker cannot be used: its engine is on another machine\n",
+    )
+
+
+def test_the_builtin_client_keeps_its_credential_from_another_host(
+    foreign_realm: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    helper = tmp_path / "docker-credential-fake"
+    helper.write_text('#!/bin/sh\necho \'{"Username":"u","Secret":"s"}\'\n')
+    helper.chmod(0o700)
+    (tmp_path / "config.json").write_text(f'{{"credHelpers":{{"{foreign_realm}":"fake"}}}}')
+    there = {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{tmp_path}:{environ['PATH']}"}
+
+    done = _run("_builtin_client.py", "pull", f"{foreign_realm}/p/i:1", "x", environ={**environ, **there})
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        f"{foreign_realm} sends the credential to another host, 'elsewhere.invalid'\n",
+    )
+
+
+@pytest.mark.parametrize("script", ["try", "check", "bench"])
+def test_an_unknown_option_is_a_usage_error(script: str, environ: dict[str, str]) -> None:
+    done = _run(script, "--nonsense", environ=environ)
+
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def _run(script: str, *arguments: str, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, SCRIPTS / script, *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=LIMIT_S)
+
+
+def _find_processes(directory: str) -> list[str]:
+    """The command lines of the processes that were started in the directory's environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if directory.encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
