@@ -10,7 +10,14 @@ _file = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--host", envvar="GCR_EMULATOR_HOST", default="127.0.0.1", show_default=True, show_envvar=True)
+@click.option(
+    "--host",
+    envvar="GCR_EMULATOR_HOST",
+    default="127.0.0.1",
+    show_default=True,
+    show_envvar=True,
+    help="The address to listen on.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
