@@ -1,10 +1,8 @@
 """gcr-emulator key: makes service account keys."""
 
 import base64
-import contextlib
 import json
 import os
-import secrets
 from pathlib import Path
 
 import click
@@ -15,6 +13,7 @@ from .commands_options import say, with_server
 from .identity.names import format_email
 from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
+from .private_file import replace_file
 
 _STDOUT = Path("-")
 
@@ -96,7 +95,7 @@ def create(
     if output == _STDOUT:
         click.echo(text, nl=False)
     else:
-        _save_private(output, text)
+        _save(output, text)
         say(f"wrote {output}: key {document['private_key_id']} of {email}")
 
 
@@ -117,17 +116,8 @@ def _check_output(output: Path, force: bool) -> None:
         raise EmulatorError(f"{output} exists: name another file, or replace it with --force")
 
 
-def _save_private(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+def _save(path: Path, text: str) -> None:
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace_file(path, text.encode("ascii"))
     except OSError as error:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
         raise EmulatorError(f"{path} cannot be written: {error.strerror}") from error

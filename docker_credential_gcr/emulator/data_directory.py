@@ -8,7 +8,6 @@ DATA/
   buckets/  uploads/    the bytes, see blobs/filesystem.py
 """
 
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from .identity.tokens import Signer
+from .private_file import replace_file
 
 
 class DataDirectoryError(Exception):
@@ -61,21 +61,6 @@ class DataDirectory:
     def close(self) -> None:
         """Let another server have it."""
         self._lock.release()
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file that its owner alone can read, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:

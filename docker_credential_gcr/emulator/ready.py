@@ -11,8 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .data_directory import DataDirectory, replace_file
+from .data_directory import DataDirectory
 from .listener import format_address, is_loopback
+from .private_file import replace_file
 from .settings import Settings
 
 
