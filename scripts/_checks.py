@@ -8,7 +8,7 @@ from pathlib import Path
 from _environment import CHECKOUT, Environment, Failed, extra, isolated_environ, requirements, workplace
 
 # Scripts without a suffix, which the tools would not find.
-PROGRAMS = ("try", "test", "check", "bench")
+PROGRAMS = ("try", "test", "test-clients", "check", "bench")
 
 
 def main(arguments: list[str]) -> int:

@@ -11,6 +11,7 @@ from _cached_get import Times, fill_cache, time_interleaved
 from _emulator_process import emulator
 from _emulator_rates import measure
 from _environment import Environment, Failed, find_wheel, isolated_environ, workplace
+from _legacy_build import measure as measure_legacy_build
 
 LIMIT = 1.4
 PROJECT = "bench-project"
@@ -56,6 +57,12 @@ def _measure(work: Path, *, quick: bool) -> dict[str, Times]:
         for name, environment in environments.items()
     }
     _print(rows)
+    helper, key = (
+        environments["path"].program("docker-credential-gcr"),
+        Path(environs["path"]["HOME"], "key.json"),
+    )
+    for row in measure_legacy_build(helper, key, environs["path"]):
+        print(row, flush=True)
     for line in measure(serve, serving, work, PROJECT, seconds=1.0 if quick else 3.0):
         print(line, flush=True)
     return rows

@@ -54,11 +54,11 @@ def _test(work: Path, arguments: Sequence[str]) -> int:
     found = {version: python for version, python in others.items() if python}
     print(f"scripts/test: install the wheel for Python {', '.join([_running(), *found])}", flush=True)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        full = pool.submit(_prepare_full, work, wheel)
+        full = pool.submit(prepare_full, work, wheel)
         rest = {
             version: pool.submit(_prepare_helper, work, wheel, python) for version, python in found.items()
         }
-    handed = {WHEEL_VARIABLE: str(wheel), SDIST_VARIABLE: str(sdist), **_offline(work)}
+    handed = {WHEEL_VARIABLE: str(wheel), SDIST_VARIABLE: str(sdist), **offline(work)}
     failed = []
     if not _passes(work, full, handed, arguments if chosen else [*EVERYTHING, *arguments]):
         failed.append(_running())
@@ -76,7 +76,7 @@ def _report(failed: list[str], missing: list[str]) -> None:
     print(f"scripts/test: {'failed on Python ' + ', '.join(failed) if failed else 'passed'}", flush=True)
 
 
-def _prepare_full(work: Path, wheel: Path) -> Environment:
+def prepare_full(work: Path, wheel: Path) -> Environment:
     """Everything, and beside it what the tests install, so that they need no network."""
     environment = Environment(work / "full")
     requirements = [
@@ -94,7 +94,7 @@ def _prepare_helper(work: Path, wheel: Path, python: str) -> Environment:
     return environment
 
 
-def _offline(work: Path) -> dict[str, str]:
+def offline(work: Path) -> dict[str, str]:
     return {
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(_downloads(work)),
@@ -110,13 +110,13 @@ def _passes(
     work: Path, environment: "Future[Environment]", handed: dict[str, str], arguments: Sequence[str]
 ) -> bool:
     try:
-        return _run_pytest(work, environment.result(), handed, arguments)
+        return run_pytest(work, environment.result(), handed, arguments)
     except Failed as failure:
         print(f"failed: {failure}", file=sys.stderr)
         return False
 
 
-def _run_pytest(
+def run_pytest(
     work: Path, environment: Environment, handed: dict[str, str], arguments: Sequence[str]
 ) -> bool:
     # Not in the checkout: `python -m` in a test would import it instead of what is installed.

@@ -1,0 +1,117 @@
+"""A Docker Engine of our own, of which nothing can be left.
+
+It runs in a process and a mount namespace of its own: the end of its first process ends containerd and
+whatever else it started, and takes its mounts away; and the end of the program that started it, be it by
+SIGKILL, is the end of that first process. What it keeps is in the directory that it is given:
+
+    directory/
+      engine.sock   what DOCKER_HOST names
+      engine.log    what it said
+      data  exec    images and containers, sockets and state
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from _environment import Failed
+
+SOCKET = "engine.sock"
+START_S = 60
+_READY = b"API listen on"
+_POLL_S = 0.05
+
+_SETTINGS = Path("/etc/docker")
+_ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+_APART = (
+    *("unshare", "--fork", "--kill-child", "--pid", "--mount-proc"),
+    *("--mount", "--propagation", "private"),
+)
+# This machine's settings are not for this engine, nor is what it writes beside them for the machine.
+_FIRST_PROCESS = f'mount -t tmpfs tmpfs {_SETTINGS} && exec "$0" "$@"'
+
+# No network is made, and none of the machine's is changed: the tests run nothing in a container.
+_OPTIONS = (
+    "--bridge=none",
+    "--iptables=false",
+    "--ip6tables=false",
+    "--ip-masq=false",
+    "--ip-forward=false",
+)
+# overlay2 cannot be had everywhere, vfs can; it copies every layer.
+_DRIVERS = ("overlay2", "vfs")
+
+
+@contextmanager
+def engine(directory: Path) -> Iterator[str]:
+    """Run an engine; gives its address. Raises Failed with what it said when it does not start."""
+    made = not _SETTINGS.exists()
+    _SETTINGS.mkdir(parents=True, exist_ok=True)
+    try:
+        yield from _run(directory)
+    finally:
+        if made:
+            _SETTINGS.rmdir()
+
+
+def _run(directory: Path) -> Iterator[str]:
+    for driver in _DRIVERS:
+        attempt = _Engine(directory, driver)
+        try:
+            if attempt.answers():
+                yield f"unix://{directory / SOCKET}"
+                return
+        finally:
+            attempt.stop()
+    said = (directory / "engine.log").read_text(errors="replace").splitlines()[-10:]
+    raise Failed("\n".join(["dockerd does not start:", *said]))
+
+
+class _Engine:
+    """One attempt at an engine, with one storage driver."""
+
+    def __init__(self, directory: Path, driver: str) -> None:
+        self._log = directory / "engine.log"
+        command = [*_ENDS_WITH_US, *_APART, "sh", "-c", _FIRST_PROCESS, "dockerd", *_OPTIONS]
+        command += ["--storage-driver", driver, "--host", f"unix://{directory / SOCKET}"]
+        command += ["--data-root", str(directory / "data"), "--exec-root", str(directory / "exec")]
+        command += ["--pidfile", str(directory / "engine.pid")]
+        with self._log.open("wb") as log:
+            # A session of its own: ^C in the terminal reaches the script, which then stops the engine.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def answers(self) -> bool:
+        """Whether it gets ready; it says so last."""
+        for _ in range(int(START_S / _POLL_S)):
+            try:
+                self._process.wait(_POLL_S)
+            except subprocess.TimeoutExpired:
+                if _READY in self._log.read_bytes():
+                    return True
+            else:
+                return False
+        return False
+
+    def stop(self) -> None:
+        """End all its processes, and wait until they have ended."""
+        first = _find_child(self._process.pid)
+        # unshare ends when its child has, and that when all in its namespace have.
+        os.kill(first or self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def _find_child(parent: int) -> int | None:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            # PID (NAME) STATE PARENT …, and a name may hold anything
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            return int(process.name)
+    return None

@@ -1,0 +1,64 @@
+"""Debian's packages of the clients: what is missing, and how it is installed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from _environment import run
+
+# program: the package that brings it
+PACKAGES = {
+    "docker": "docker.io",
+    "dockerd": "docker.io",
+    "podman": "podman",
+    "skopeo": "skopeo",
+    "buildah": "buildah",
+    "docker-registry": "docker-registry",
+    "htpasswd": "apache2-utils",
+}
+# What podman of Debian 12 and later warns that it lacks, and only suggests; Ubuntu 22.04 has none.
+_NETWORK = "netavark"
+# What says to Debian's maintainer scripts that no service may be started.
+_POLICY = Path("/usr/sbin/policy-rc.d")
+_NO_SERVICES = "#!/bin/sh\nexit 101\n"
+_QUIET = ("--quiet", "--quiet", "-o", "Dpkg::Use-Pty=0")
+
+
+def find_missing() -> list[str]:
+    """The packages of which a program is not on PATH."""
+    return sorted({package for program, package in PACKAGES.items() if shutil.which(program) is None})
+
+
+def install_command(*programs: str) -> str:
+    """What a person types to get the programs, or the packages, if these are named."""
+    return " ".join(["apt-get install", *(PACKAGES.get(name, name) for name in programs)])
+
+
+def can_install() -> bool:
+    """Whether we may: root, on a system with apt."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install(packages: list[str]) -> None:
+    """Install them, and start none of their services. Raises Failed with what apt-get said."""
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _no_services():
+        run(["apt-get", *_QUIET, "update"], environ=environ)
+        network = [_NETWORK] if run(["apt-cache", "search", "--names-only", f"^{_NETWORK}$"]) else []
+        options = ("--yes", "--no-install-recommends")
+        run(["apt-get", *_QUIET, "install", *options, *packages, *network], environ=environ)
+
+
+@contextmanager
+def _no_services() -> Iterator[None]:
+    if _POLICY.exists():  # the machine's own policy, which is left alone
+        yield
+        return
+    _POLICY.write_text(_NO_SERVICES)
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()

@@ -1,0 +1,49 @@
+"""Debian's docker-registry on a free port of loopback, for as long as a `with` lasts."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from _environment import Failed
+
+_CONFIGURATION = """version: 0.1
+log: {{level: info}}
+storage: {{filesystem: {{rootdirectory: {0}/data}}}}
+http: {{addr: "127.0.0.1:0"}}
+"""
+_PASSWORDS = "auth: {{htpasswd: {{realm: foreign, path: {0}}}}}\n"
+_LISTENING = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
+
+
+@contextmanager
+def registry(directory: Path, *, passwords: Path | None = None) -> Iterator[str]:
+    """Run one; gives its host and port. With a file of passwords it asks for one."""
+    directory.mkdir()
+    configuration = directory / "configuration.yml"
+    text = _CONFIGURATION.format(directory) + (_PASSWORDS.format(passwords) if passwords else "")
+    configuration.write_text(text)
+    process = subprocess.Popen(
+        ["docker-registry", "serve", str(configuration)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield f"localhost:{_await_port(process)}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _await_port(process: "subprocess.Popen[str]") -> int:
+    assert process.stderr is not None  # noqa: S101 - it is a pipe
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if listening := _LISTENING.search(line):
+            return int(listening.group(1))
+    raise Failed("docker-registry does not start:\n" + "".join(said[-10:]))

@@ -1,0 +1,198 @@
+"""The real clients of this machine, each with storage, configuration and a home of its own.
+
+A client that is missing skips its tests, and fails them where CI is true.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import requests
+
+from docker_credential_gcr.pytest_plugin import GcrEmulator
+
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+
+import _client_engine
+import _client_packages
+import _client_registry
+import _environment
+import _image
+from _client_command import Client, HelperCalls, find_programs
+
+# vfs needs no mount; the rest keeps what podman writes out of the machine's own directories.
+STORAGE = '[storage]\ndriver = "vfs"\ngraphroot = "{0}/graph"\nrunroot = "{0}/run"\n'
+ENGINE = (
+    '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\nlock_type = "file"\n'
+    'tmp_dir = "{0}/libpod"\n[network]\nnetwork_backend = "netavark"\n'
+)
+
+
+def require(program: str) -> str:
+    """The program's path."""
+    path = shutil.which(program)
+    if path is None:
+        reason = f"{program} is not installed: {_client_packages.install_command(program)}"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    return path
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory with a short name: podman refuses one that is as long as that of tmp_path."""
+    with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def image_maker() -> ModuleType:
+    """scripts/_image.py, which makes images from nothing."""
+    return _image
+
+
+@pytest.fixture
+def layer(place: Path) -> Path:
+    """A layer's tar that nobody has pushed before."""
+    path = place / "layer.tar"
+    path.write_bytes(_image.make_layer(place.name.encode()))
+    return path
+
+
+@pytest.fixture
+def revoke(gcr_emulator: GcrEmulator) -> Callable[[Path], None]:
+    """Delete a key of a service account, as `gcloud iam service-accounts keys delete` does."""
+
+    def delete(key: Path) -> None:
+        document = json.loads(key.read_text())
+        name = f"projects/-/serviceAccounts/{document['client_email']}/keys/{document['private_key_id']}"
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy knows another localhost than this one
+            session.delete(f"{gcr_emulator.url}/v1/{name}", timeout=30).raise_for_status()
+
+    return delete
+
+
+@pytest.fixture
+def helper_calls(place: Path) -> HelperCalls:
+    """The calls of the helper, which the clients find first on PATH."""
+    (place / "bin").mkdir()
+    return HelperCalls(place / "bin", Path(sysconfig.get_path("scripts")) / "docker-credential-gcr")
+
+
+@pytest.fixture
+def environ(place: Path, gcr_emulator: GcrEmulator, helper_calls: HelperCalls) -> dict[str, str]:
+    """What the clients see: the helper, configured in config.json for the emulator with an editor's key."""
+    environ = _environment.isolated_environ(place / "home", place / "bin")
+    for name in ("DOCKER_CREDENTIAL_GCR_CONFIG", "DOCKER_CREDENTIAL_GCR_CACHE_DIR"):
+        environ[name] = os.environ[name]
+    (place / "storage.conf").write_text(STORAGE.format(place))
+    (place / "containers.conf").write_text(ENGINE.format(place))
+    environ["CONTAINERS_STORAGE_CONF"] = str(place / "storage.conf")
+    environ["CONTAINERS_CONF"] = str(place / "containers.conf")
+    environ["DOCKER_CONFIG"] = str(gcr_emulator.docker_config)
+    helper_calls.take()
+    return environ
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[str]:
+    """The address of a Docker Engine of our own."""
+    require("dockerd")
+    if os.geteuid() != 0:
+        pytest.skip("a Docker Engine needs root")
+    place = tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp")
+    with place as directory, _client_engine.engine(Path(directory)) as address:
+        yield address
+
+
+@pytest.fixture
+def make_docker(engine: str, environ: dict[str, str]) -> Iterator[Callable[[str], Client]]:
+    """A docker CLI at a path; the images that it makes go from the engine in the end."""
+    # `docker manifest` of 20.10 asks for EXPERIMENTAL; a legacy build is what reads the credHelpers.
+    settings = {"DOCKER_HOST": engine, "DOCKER_CLI_EXPERIMENTAL": "enabled", "DOCKER_BUILDKIT": "0"}
+
+    def make(program: str) -> Client:
+        return Client(program, environ | settings)
+
+    yield make
+    clear = Client(require("docker"), environ | settings)
+    if containers := clear.succeed("ps", "--all", "--quiet").split():
+        clear.succeed("rm", "--force", *containers)
+    if images := set(clear.succeed("images", "--all", "--quiet").split()):
+        clear("image", "rm", "--force", *images)
+
+
+@pytest.fixture(params=find_programs("docker", os.environ["PATH"]) or ["docker"])
+def docker(request: pytest.FixtureRequest, make_docker: Callable[[str], Client]) -> Client:
+    """A docker CLI; each on PATH in turn."""
+    return make_docker(require(request.param))
+
+
+@pytest.fixture
+def one_docker(make_docker: Callable[[str], Client]) -> Client:
+    """The first docker CLI on PATH, for what the engine does and the CLI only asks for."""
+    return make_docker(require("docker"))
+
+
+@pytest.fixture
+def find_client(environ: dict[str, str]) -> Callable[[str], Client]:
+    """The client of that name."""
+    return lambda name: Client(require(name), environ)
+
+
+@pytest.fixture
+def podman(environ: dict[str, str]) -> Client:
+    return Client(require("podman"), environ)
+
+
+@pytest.fixture
+def skopeo(environ: dict[str, str]) -> Client:
+    return Client(require("skopeo"), environ)
+
+
+@pytest.fixture(params=["podman", "buildah"])
+def builder(request: pytest.FixtureRequest, environ: dict[str, str]) -> Client:
+    """What keeps images of its own: podman and buildah take the same commands."""
+    return Client(require(request.param), environ)
+
+
+@pytest.fixture(params=["podman", "buildah", "skopeo"])
+def member(request: pytest.FixtureRequest, environ: dict[str, str]) -> Client:
+    """What logs in: podman, buildah and skopeo do it alike."""
+    return Client(require(request.param), environ)
+
+
+@pytest.fixture
+def make_foreign_registry(place: Path) -> Iterator[Callable[..., str]]:
+    """Start a registry that is not Google's; gives its address."""
+    require("docker-registry")
+    with ExitStack() as stack:
+
+        def make(passwords: Path | None = None) -> str:
+            registry = _client_registry.registry(place / "foreign", passwords=passwords)
+            return stack.enter_context(registry)
+
+        yield make
+
+
+@pytest.fixture
+def foreign_registry(make_foreign_registry: Callable[..., str]) -> str:
+    """A registry that is not Google's and asks nobody for anything."""
+    return make_foreign_registry()
+
+
+@pytest.fixture
+def foreign_registry_with_password(make_foreign_registry: Callable[..., str], place: Path) -> str:
+    """The same with a user named `user`, whose password is `word`."""
+    lines = subprocess.check_output([require("htpasswd"), "-Bbn", "user", "word"])
+    (place / "passwords").write_bytes(lines)
+    return make_foreign_registry(place / "passwords")

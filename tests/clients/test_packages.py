@@ -1,0 +1,40 @@
+"""scripts/test-clients says what is missing, and in CI does not go on without it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+MISSING = "apache2-utils buildah docker-registry docker.io podman skopeo"
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """An environment without any client, and without apt-get."""
+    return {"PATH": str(tmp_path), "HOME": str(tmp_path), "CI": "true"}
+
+
+def test_in_ci_a_missing_client_is_a_failure_that_names_the_command(bare: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-B", SCRIPTS / "test-clients"], env=bare, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        f"failed: not installed: {MISSING}; apt-get install {MISSING}\n",
+    )
+
+
+def test_help_installs_nothing(bare: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-B", SCRIPTS / "test-clients", "--help"], env=bare, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "usage: scripts/test-clients [PYTEST ARGUMENTS]\n",
+        "",
+    )

@@ -1,0 +1,34 @@
+"""scripts/try with every client."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+STEPS = ("push", "pull", "push as the viewer", "it is refused")
+
+
+@pytest.mark.parametrize("client", ["docker", "podman", "skopeo", "builtin"])
+def test_try_pushes_pulls_and_is_refused(
+    client: str, request: pytest.FixtureRequest, find_client, place: Path
+) -> None:
+    (place / "tmp").mkdir()
+    environ = {**os.environ, "TMPDIR": str(place / "tmp")}
+    if client == "docker":
+        environ["DOCKER_HOST"] = request.getfixturevalue("engine")
+    if client != "builtin":
+        find_client(client)
+
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "try", "--client", client], env=environ, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    steps = [line.partition(": ")[0] for line in done.stdout.splitlines()]
+    assert list(dict.fromkeys(step for step in steps if step in STEPS)) == list(STEPS)
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", steps[-1])
+    assert list((place / "tmp").iterdir()) == []
