@@ -48,7 +48,12 @@ class Emulator:
         self._database = Database(directory.database_path)
         self._files = BlobFiles(directory.path)
         self._registry = RegistryServices(
-            self._database, self._files, self._signer, self.clock, settings.limits
+            self._database,
+            self._files,
+            self._signer,
+            self.clock,
+            settings.limits,
+            takes_sparse_manifests=settings.sparse_manifests,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
         sites = Sites(RegistryApp(self._registry), others)

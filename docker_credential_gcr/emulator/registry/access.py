@@ -17,12 +17,19 @@ from .services import Services
 
 # https://cloud.google.com/container-registry/docs/access-control
 _PERMISSIONS = {
-    PULL: ("storage.objects.get",),
-    PUSH: ("storage.buckets.get", "storage.objects.create"),
+    PULL: ("storage.objects.get", "storage.objects.list"),
+    # A push may move a tag, and so needs all that a change of what is there needs.
+    PUSH: (
+        "storage.buckets.get",
+        "storage.objects.create",
+        "storage.objects.delete",
+        "storage.objects.get",
+        "storage.objects.list",
+    ),
     DELETE: ("storage.objects.delete",),
 }
 # The first push to a host makes the project's bucket there.
-_FIRST_PUSH = ("storage.buckets.get", "storage.buckets.create", "storage.objects.create")
+_CREATE_BUCKET = "storage.buckets.create"
 
 # The actions that a challenge asks a client to get a token for.
 _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
@@ -40,22 +47,14 @@ def authorize(services: Services, request: Request, target: Target, action: str)
     return principal
 
 
-def is_authorized(services: Services, request: Request, target: Target, action: str) -> bool:
-    """Whether `authorize` would name a principal."""
-    try:
-        authorize(services, request, target, action)
-    except (Unauthorized, Denied):
-        return False
-    return True
-
-
-def authorize_ping(services: Services, request: Request) -> None:
-    """Let through whoever holds a credential of any kind for this site; raises Unauthorized."""
-    challenge = _challenge(request, None)
-    _, grant = _identify(services, request, challenge)
+def authorize_site(services: Services, request: Request, scope: str | None = None) -> Principal:
+    """The principal behind a credential of any kind for this site; raises Unauthorized."""
+    challenge = _challenge(request, scope)
+    principal, grant = _identify(services, request, challenge)
     site = find_site(request.host)
     if grant is not None and site is not None and grant.site != site.host:
         raise Unauthorized(challenge)
+    return principal
 
 
 def identify(services: Services, connection: Connection, authorization: str | None) -> Principal:
@@ -83,7 +82,7 @@ def find_refusal(connection: Connection, principal: Principal, target: Target, a
     ]
     needed = _PERMISSIONS[action]
     if action == PUSH and buckets.find(connection, target.bucket) is None:
-        needed = _FIRST_PUSH
+        needed = (needed[0], _CREATE_BUCKET, *needed[1:])
     for permission in needed:
         if not decide(principal, found, permission).allowed:
             return permission
