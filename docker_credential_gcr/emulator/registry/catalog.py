@@ -30,8 +30,6 @@ async def list_(services: Services, request: Request) -> Response:
         readable = [
             target.bucket for target in targets if find_refusal(connection, principal, target, PULL) is None
         ]
-        names = repositories.list_page(connection, readable, last=page.last, count=page.count)
-    headers = {"Content-Type": "application/json"}
-    if names and len(names) == page.count:
-        headers.update(page.link("/v2/_catalog", names[-1]))
-    return Response(200, headers, json.dumps({"repositories": names}).encode())
+        names = repositories.list_page(connection, readable, last=page.last, count=page.limit)
+    headers = {"Content-Type": "application/json", **page.link("/v2/_catalog", names)}
+    return Response(200, headers, json.dumps({"repositories": names[: page.count]}).encode())

@@ -3,7 +3,7 @@
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -18,9 +18,16 @@ class Page:
     count: int | None
     last: str
 
-    def link(self, path: str, last: str, **parameters: str) -> Mapping[str, str]:
-        """The header that leads to the entries after `last`."""
-        following = urlencode({**parameters, "n": str(self.count or ""), "last": last})
+    @property
+    def limit(self) -> int | None:
+        """How many entries to look for: one more than are shown tells whether a page follows."""
+        return None if self.count is None else self.count + 1
+
+    def link(self, path: str, found: Sequence[str], **parameters: str) -> Mapping[str, str]:
+        """The header that leads to the next page, if one follows the shown part of what was found."""
+        if not self.count or len(found) <= self.count:
+            return {}
+        following = urlencode({**parameters, "n": self.count, "last": found[self.count - 1]})
         return {"Link": f'<{path}?{following}>; rel="next"'}
 
 

@@ -32,17 +32,17 @@ async def list_(services: Services, request: Request, target: Target, digest: st
             []
             if repository is None
             else referrers.list_page(
-                connection, repository, digest, artifact_type=wanted, last=page.last, count=page.count or 0
+                connection, repository, digest, artifact_type=wanted, last=page.last, count=page.limit or 0
             )
         )
     # The entries are JSON already.
-    entries = ",".join(entry for _, entry in found)
+    entries = ",".join(entry for _, entry in found[: page.count])
     body = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{entries}]}}'
     headers = {"Content-Type": OCI_INDEX}
     filters = {}
     if wanted is not None:
         filters["artifactType"] = wanted
         headers["OCI-Filters-Applied"] = "artifactType"
-    if found and len(found) == page.count:
-        headers.update(page.link(f"/v2/{target.name}/referrers/{digest}", found[-1][0], **filters))
+    digests = [known for known, _ in found]
+    headers.update(page.link(f"/v2/{target.name}/referrers/{digest}", digests, **filters))
     return Response(200, headers, body.encode())

@@ -34,21 +34,20 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
         found = (
             []
             if repository is None
-            else tags.list_page(connection, repository, last=page.last, count=page.count)
+            else tags.list_page(connection, repository, last=page.last, count=page.limit)
         )
         # A page is for a client that wants tags; the rest comes with the whole list.
         listed = {} if repository is None or page.count is not None else _manifests(connection, repository)
     if not below and not found and not listed and page == EVERYTHING:
         raise NameUnknown(f"repository name not known to registry: {target.name}")
+    names = [tag for tag, _ in found]
     document = {
         "child": sorted({name[len(target.path) + 1 :].partition("/")[0] for name in below}),
         "manifest": listed,
         "name": target.name,
-        "tags": [tag for tag, _ in found],
+        "tags": names[: page.count],
     }
-    headers = {"Content-Type": "application/json"}
-    if found and len(found) == page.count:
-        headers.update(page.link(f"/v2/{target.name}/tags/list", found[-1][0]))
+    headers = {"Content-Type": "application/json", **page.link(f"/v2/{target.name}/tags/list", names)}
     return Response(200, headers, json.dumps(document).encode())
 
 
