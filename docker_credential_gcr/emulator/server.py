@@ -30,6 +30,7 @@ from .ready import Ready, announce, describe
 from .records import keys, projects, schema, uploads
 from .records.database import Database, IncompatibleDatabase
 from .registry.app import RegistryApp
+from .registry.memory import Memory
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
@@ -53,6 +54,7 @@ class Emulator:
             self._signer,
             self.clock,
             settings.limits,
+            Memory(self._database.version),
             takes_sparse_manifests=settings.sparse_manifests,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])

@@ -37,6 +37,22 @@ _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 
 def authorize(services: Services, request: Request, target: Target, action: str) -> Principal:
     """The principal that may do `action` on the repository; raises Unauthorized, Denied."""
+    key = (request.headers.get("authorization"), request.scheme, request.host, target, action)
+
+    def find() -> tuple[Principal, int | None]:
+        return _authorize(services, request, target, action)
+
+    # Only a registry token says here when it ends; any other credential is read each time.
+    principal, ends_at = services.memory.recall(key, find, keep=lambda found: found[1] is not None)
+    if ends_at is not None and services.clock.now() >= ends_at:
+        principal, _ = find()
+    return principal
+
+
+def _authorize(
+    services: Services, request: Request, target: Target, action: str
+) -> tuple[Principal, int | None]:
+    """As `authorize`, and when the registry token ends, if it is one."""
     challenge = _challenge(request, format_scope(target.name, *_CHALLENGES[action]))
     principal, grant = _identify(services, request, challenge)
     if grant is not None and action not in granted_actions(grant, target):
@@ -44,7 +60,7 @@ def authorize(services: Services, request: Request, target: Target, action: str)
     with services.database.read() as connection:
         if find_refusal(connection, principal, target, action) is not None:
             raise Denied
-    return principal
+    return principal, None if grant is None else grant.expires_at
 
 
 def authorize_site(services: Services, request: Request, scope: str | None = None) -> Principal:

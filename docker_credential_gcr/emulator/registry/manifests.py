@@ -17,15 +17,16 @@ from .services import Services
 
 # Container Registry's form of a body that has nothing to say.
 _NOTHING = b'{"errors":[]}'
+_REMEMBERED_SIZE = 16 * 1024
 
 
 async def get(services: Services, request: Request, target: Target, reference: str) -> Response:
     """A manifest by tag or digest."""
     authorize(services, request, target, PULL)
     parse_reference(reference)
-    with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
-        stored = None if repository is None else _find(connection, repository, reference)
+    stored = services.memory.recall(
+        (target, reference), lambda: _look_up(services, target, reference), keep=_is_small
+    )
     if stored is None:
         raise ManifestUnknown(f'Failed to fetch "{reference}" from request "{request.path}".')
     _check_accept(request.headers.get("accept"), reference, stored.media_type)
@@ -67,6 +68,17 @@ async def delete(services: Services, request: Request, target: Target, reference
 
     await services.database.write(work)
     return Response(202, {"Content-Type": "application/json"}, _NOTHING)
+
+
+def _is_small(stored: StoredManifest | None) -> bool:
+    # All that is remembered then takes less than 64 MiB.
+    return stored is not None and len(stored.data) <= _REMEMBERED_SIZE
+
+
+def _look_up(services: Services, target: Target, reference: str) -> StoredManifest | None:
+    with services.database.read() as connection:
+        repository = repositories.find(connection, target.bucket, target.path)
+        return None if repository is None else _find(connection, repository, reference)
 
 
 def _find(connection: Connection, repository: Repository, reference: str) -> StoredManifest | None:

@@ -9,6 +9,8 @@ from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Limits
 
+from .memory import Memory
+
 
 @dataclass(frozen=True)
 class Services:
@@ -23,6 +25,7 @@ class Services:
     signer: Signer
     clock: Clock
     limits: Limits
+    memory: Memory
     takes_sparse_manifests: bool = False
     spools: dict[str, Spool] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
