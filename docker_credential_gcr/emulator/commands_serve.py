@@ -65,6 +65,13 @@ _file = click.Path(path_type=Path)
     show_envvar=True,
     help="Demand a token for the administrative APIs from local programs too.",
 )
+@click.option(
+    "--sparse-manifests",
+    is_flag=True,
+    envvar="GCR_EMULATOR_SPARSE_MANIFESTS",
+    show_envvar=True,
+    help="Take manifests and indexes of which something is missing, which Container Registry refuses.",
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -75,6 +82,7 @@ def serve(
     ready_file: Path | None,
     allow_remote: bool,
     strict_admin: bool,
+    sparse_manifests: bool,
 ) -> None:
     """Run the emulator until it is stopped.
 
@@ -93,5 +101,6 @@ def serve(
         ready_file=ready_file,
         allow_remote=allow_remote,
         strict_admin=strict_admin,
+        sparse_manifests=sparse_manifests,
     )
     context.exit(run(settings))

@@ -30,6 +30,7 @@ from .ready import Ready, announce, describe
 from .records import keys, projects, schema, uploads
 from .records.database import Database, IncompatibleDatabase
 from .registry.app import RegistryApp
+from .registry.memory import Memory
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
@@ -48,7 +49,13 @@ class Emulator:
         self._database = Database(directory.database_path)
         self._files = BlobFiles(directory.path)
         self._registry = RegistryServices(
-            self._database, self._files, self._signer, self.clock, settings.limits
+            self._database,
+            self._files,
+            self._signer,
+            self.clock,
+            settings.limits,
+            Memory(self._database.version),
+            takes_sparse_manifests=settings.sparse_manifests,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
         sites = Sites(RegistryApp(self._registry), others)

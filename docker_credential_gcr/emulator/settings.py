@@ -29,4 +29,6 @@ class Settings:
     ready_file: Path | None = None
     allow_remote: bool = False
     strict_admin: bool = False
+    # Container Registry refuses a manifest of which something is missing.
+    sparse_manifests: bool = False
     limits: Limits = Limits()

@@ -6,7 +6,7 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import media_types
@@ -19,13 +19,16 @@ class Manifest:
     """A manifest or an index.
 
     `config` is None in an index; `blobs` are the config and the layers that a registry must
-    hold, `children` the manifests that an index names.
+    hold, `children` the manifests that an index names, `subject` the manifest that it is about.
     """
 
     media_type: str
     config: Descriptor | None
     blobs: tuple[Descriptor, ...]
     children: tuple[Descriptor, ...]
+    subject: Descriptor | None = None
+    artifact_type: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def image_size(self) -> int:
@@ -44,15 +47,34 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest:
         raise InvalidManifest("schemaVersion is not 2")
     if "manifests" in document and ("layers" in document or "config" in document):
         raise InvalidManifest("the document is both a manifest and an index")
+    subject = None if document.get("subject") is None else parse_descriptor(document["subject"], "subject")
+    artifact_type = _text(document, "artifactType")
+    annotations = _annotations(document)
     if media_type in media_types.INDEXES:
         children = _descriptors(document.get("manifests"), "manifests")
-        return Manifest(media_type, None, (), children)
+        return Manifest(media_type, None, (), children, subject, artifact_type, annotations)
     if "manifests" in document:
         raise InvalidManifest(f"an index was pushed as {media_type!r}")
     config = parse_descriptor(document.get("config"), "config")
     layers = _descriptors(document.get("layers"), "layers")
     held = tuple(layer for layer in layers if layer.media_type not in media_types.FOREIGN_LAYERS)
-    return Manifest(media_type, config, (config, *held), ())
+    # https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+    artifact_type = artifact_type or config.media_type
+    return Manifest(media_type, config, (config, *held), (), subject, artifact_type, annotations)
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidManifest(f"{name} is not a string")
+    return value
+
+
+def _annotations(document: Mapping[str, Any]) -> Mapping[str, str]:
+    value = document.get("annotations") or {}
+    if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
+        raise InvalidManifest("annotations is not an object of strings")
+    return value
 
 
 def _media_type(document: Mapping[str, Any], content_type: str) -> str:

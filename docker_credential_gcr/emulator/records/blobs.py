@@ -7,7 +7,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from .digests import select_digests
 from .repositories import Repository
-from .schema import blob_links, blobs
+from .schema import blob_links, blobs, buckets, repositories
 
 _FIND = (
     select(blobs.c.digest, blobs.c.size, blobs.c.data)
@@ -22,6 +22,15 @@ _LINKED = (
         blobs.c.digest.in_(bindparam("digests", expanding=True)),
     )
 )
+_IN_BUCKET = (
+    select(blobs.c.id)
+    .join(buckets, buckets.c.id == blobs.c.bucket)
+    .join(blob_links, blob_links.c.blob == blobs.c.id)
+    .join(repositories, repositories.c.id == blob_links.c.repository)
+    .where(buckets.c.name == bindparam("bucket_name"), blobs.c.digest == bindparam("digest"))
+    .limit(1)
+)
+_IN_REPOSITORY = _IN_BUCKET.where(repositories.c.name == bindparam("repository_name"))
 _ADD = insert(blobs).on_conflict_do_nothing()
 _LINK = (
     insert(blob_links)
@@ -59,6 +68,14 @@ def find(connection: Connection, repository: Repository, digest: str) -> Blob | 
 def find_missing(connection: Connection, repository: Repository, digests: set[str]) -> set[str]:
     """Those of `digests` that are not linked to the repository."""
     return digests - select_digests(connection, _LINKED, repository.id, digests)
+
+
+def is_linked(connection: Connection, bucket: str, digest: str, *, repository: str | None) -> bool:
+    """Whether that repository of the bucket sees the blob; whether any does, for None."""
+    statement, values = _IN_BUCKET, {"bucket_name": bucket, "digest": digest}
+    if repository is not None:
+        statement, values["repository_name"] = _IN_REPOSITORY, repository
+    return connection.execute(statement, values).first() is not None
 
 
 def add(connection: Connection, repository: Repository, blob: Blob, *, now: float) -> None:

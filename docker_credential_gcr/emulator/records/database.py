@@ -42,6 +42,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._engine = _connect(path)
+        self._commits = 0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         _prepare(self._engine, path)
         self._writer = threading.Thread(target=self._run, name="database-writer", daemon=True)
@@ -61,6 +62,13 @@ class Database:
     def write_now(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for callers without an event loop."""
         return self.submit(work).result()
+
+    def version(self) -> int:
+        """A number that changes with every commit, before the write is acknowledged.
+
+        The data directory belongs to this process, so all commits are this object's.
+        """
+        return self._commits
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""
@@ -85,6 +93,8 @@ class Database:
                         break
                     batch.append(following)
                 _commit(connection, batch)
+                self._commits += 1
+                _acknowledge(batch)
 
 
 class _Job:
@@ -109,6 +119,9 @@ def _commit(connection: Connection, batch: "list[_Job]") -> None:
             connection.exec_driver_sql("ROLLBACK")
         for job in batch:
             job.outcome = (None, failure)
+
+
+def _acknowledge(batch: "list[_Job]") -> None:
     for job in batch:
         result, error = job.outcome
         if not job.future.set_running_or_notify_cancel():

@@ -42,6 +42,19 @@ _BELOW = (
 )
 
 
+_PAGE = (
+    select(repositories.c.name)
+    .join(buckets, buckets.c.id == repositories.c.bucket)
+    .where(
+        buckets.c.name.in_(bindparam("bucket_names", expanding=True)),
+        repositories.c.name > bindparam("last"),
+        select(manifests.c.id).where(manifests.c.repository == repositories.c.id).exists(),
+    )
+    .order_by(repositories.c.name)
+    .limit(bindparam("count"))
+)
+
+
 @dataclass(frozen=True)
 class Repository:
     """A repository and the bucket that holds it."""
@@ -67,3 +80,9 @@ def list_below(connection: Connection, bucket_name: str, folder: str) -> list[st
     """The names of the repositories with a manifest below `folder`, in order."""
     values = {"bucket_name": bucket_name, "first": f"{folder}/", "stop": f"{folder}0"}
     return list(connection.execute(_BELOW, values).scalars())
+
+
+def list_page(connection: Connection, bucket_names: list[str], *, last: str, count: int | None) -> list[str]:
+    """The names of at most `count` repositories with a manifest after `last`, in order; all for None."""
+    values = {"bucket_names": bucket_names, "last": last, "count": -1 if count is None else count}
+    return list(connection.execute(_PAGE, values).scalars())

@@ -126,6 +126,20 @@ manifests = Table(
     UniqueConstraint("repository", "digest"),
 )
 
+# What a manifest with a subject tells of itself in the list of that subject's referrers; the subject
+# need not be there. `descriptor` is the JSON of that list's entry.
+referrers = Table(
+    "referrers",
+    metadata,
+    Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
+    _reference("repository", "repositories.id"),
+    Column("subject", String, nullable=False),
+    Column("artifact_type", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("descriptor", String, nullable=False),
+    Index("referrers_subject", "repository", "subject", "digest"),
+)
+
 # The children of an index, by digest: a child may have been deleted and pushed anew.
 manifest_children = Table(
     "manifest_children",

@@ -17,12 +17,19 @@ from .services import Services
 
 # https://cloud.google.com/container-registry/docs/access-control
 _PERMISSIONS = {
-    PULL: ("storage.objects.get",),
-    PUSH: ("storage.buckets.get", "storage.objects.create"),
+    PULL: ("storage.objects.get", "storage.objects.list"),
+    # A push may move a tag, and so needs all that a change of what is there needs.
+    PUSH: (
+        "storage.buckets.get",
+        "storage.objects.create",
+        "storage.objects.delete",
+        "storage.objects.get",
+        "storage.objects.list",
+    ),
     DELETE: ("storage.objects.delete",),
 }
 # The first push to a host makes the project's bucket there.
-_FIRST_PUSH = ("storage.buckets.get", "storage.buckets.create", "storage.objects.create")
+_CREATE_BUCKET = "storage.buckets.create"
 
 # The actions that a challenge asks a client to get a token for.
 _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
@@ -30,6 +37,22 @@ _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 
 def authorize(services: Services, request: Request, target: Target, action: str) -> Principal:
     """The principal that may do `action` on the repository; raises Unauthorized, Denied."""
+    key = (request.headers.get("authorization"), request.scheme, request.host, target, action)
+
+    def find() -> tuple[Principal, int | None]:
+        return _authorize(services, request, target, action)
+
+    # Only a registry token says here when it ends; any other credential is read each time.
+    principal, ends_at = services.memory.recall(key, find, keep=lambda found: found[1] is not None)
+    if ends_at is not None and services.clock.now() >= ends_at:
+        principal, _ = find()
+    return principal
+
+
+def _authorize(
+    services: Services, request: Request, target: Target, action: str
+) -> tuple[Principal, int | None]:
+    """As `authorize`, and when the registry token ends, if it is one."""
     challenge = _challenge(request, format_scope(target.name, *_CHALLENGES[action]))
     principal, grant = _identify(services, request, challenge)
     if grant is not None and action not in granted_actions(grant, target):
@@ -37,25 +60,17 @@ def authorize(services: Services, request: Request, target: Target, action: str)
     with services.database.read() as connection:
         if find_refusal(connection, principal, target, action) is not None:
             raise Denied
-    return principal
+    return principal, None if grant is None else grant.expires_at
 
 
-def is_authorized(services: Services, request: Request, target: Target, action: str) -> bool:
-    """Whether `authorize` would name a principal."""
-    try:
-        authorize(services, request, target, action)
-    except (Unauthorized, Denied):
-        return False
-    return True
-
-
-def authorize_ping(services: Services, request: Request) -> None:
-    """Let through whoever holds a credential of any kind for this site; raises Unauthorized."""
-    challenge = _challenge(request, None)
-    _, grant = _identify(services, request, challenge)
+def authorize_site(services: Services, request: Request, scope: str | None = None) -> Principal:
+    """The principal behind a credential of any kind for this site; raises Unauthorized."""
+    challenge = _challenge(request, scope)
+    principal, grant = _identify(services, request, challenge)
     site = find_site(request.host)
     if grant is not None and site is not None and grant.site != site.host:
         raise Unauthorized(challenge)
+    return principal
 
 
 def identify(services: Services, connection: Connection, authorization: str | None) -> Principal:
@@ -83,7 +98,7 @@ def find_refusal(connection: Connection, principal: Principal, target: Target, a
     ]
     needed = _PERMISSIONS[action]
     if action == PUSH and buckets.find(connection, target.bucket) is None:
-        needed = _FIRST_PUSH
+        needed = (needed[0], _CREATE_BUCKET, *needed[1:])
     for permission in needed:
         if not decide(principal, found, permission).allowed:
             return permission

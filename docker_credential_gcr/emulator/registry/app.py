@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from docker_credential_gcr.emulator.hosts import locate
 
-from . import blobs, manifests, tags, token, uploads
-from .access import authorize_ping
+from . import blobs, catalog, manifests, referrers, tags, token, uploads
+from .access import authorize_site
 from .errors import Unsupported, find_response, format_error
 from .http import Message, Receive, Request, Response, Send, send_response
 from .services import Services
@@ -22,14 +22,14 @@ Handler = Callable[..., Awaitable[Response]]
 
 async def ping(services: Services, request: Request) -> Response:
     """Say that this is a registry, to whoever holds a credential for it."""
-    authorize_ping(services, request)
+    authorize_site(services, request)
     return Response(200, {"Content-Type": "application/json"}, b"{}")
 
 
+# HEAD is GET without the body, everywhere.
 ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/v2/", ping),  # end-1
     ("GET", "/v2/token", token.issue),
-    ("HEAD", "/v2/{name}/blobs/{digest}", blobs.get),  # end-2
     ("GET", "/v2/{name}/blobs/{digest}", blobs.get),  # end-2
     ("DELETE", "/v2/{name}/blobs/{digest}", blobs.delete),  # end-10
     ("POST", "/v2/{name}/blobs/uploads/", uploads.start),  # end-4a, 4b, 11
@@ -37,11 +37,12 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PATCH", "/v2/{name}/blobs/uploads/{upload}", uploads.append),  # end-5
     ("PUT", "/v2/{name}/blobs/uploads/{upload}", uploads.finish),  # end-6
     ("DELETE", "/v2/{name}/blobs/uploads/{upload}", uploads.cancel),  # end-14
-    ("HEAD", "/v2/{name}/manifests/{reference}", manifests.get),  # end-3
     ("GET", "/v2/{name}/manifests/{reference}", manifests.get),  # end-3
     ("PUT", "/v2/{name}/manifests/{reference}", manifests.put),  # end-7
     ("DELETE", "/v2/{name}/manifests/{reference}", manifests.delete),  # end-9
     ("GET", "/v2/{name}/tags/list", tags.list_),  # end-8a, 8b
+    ("GET", "/v2/{name}/referrers/{digest}", referrers.list_),  # end-12a, 12b
+    ("GET", "/v2/_catalog", catalog.list_),  # of Docker's API, not in the specification
 ]
 
 # On every answer of Container Registry's.
@@ -96,11 +97,12 @@ class RegistryApp:
 
 def _route(request: Request) -> tuple[Handler, list[Any]]:
     """The function for a request and what its path names. Raises Unsupported, InvalidName."""
+    method = "GET" if request.method == "HEAD" else request.method
     for pattern, handlers in _TABLE.items():
         match = pattern.fullmatch(request.path)
         if match is None:
             continue
-        handler = handlers.get(request.method)
+        handler = handlers.get(method)
         if handler is None:
             continue
         named = match.groupdict()
@@ -108,7 +110,7 @@ def _route(request: Request) -> tuple[Handler, list[Any]]:
             return handler, []
         target = locate(request.host, named.pop("name"))
         return handler, [target, *map(unquote, named.values())]
-    raise Unsupported(f"this registry has no {request.method} {request.path[:300]}")
+    raise Unsupported(f"this registry has no {method} {request.path[:300]}")
 
 
 def _read(scope: Message, receive: Receive, body_silence_s: float) -> Request:

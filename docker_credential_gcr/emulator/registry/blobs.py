@@ -15,16 +15,22 @@ from .services import Services
 
 
 async def get(services: Services, request: Request, target: Target, digest: str) -> Response:
-    """The bytes of a blob; serves HEAD too."""
+    """The bytes of a blob, whole or a range."""
     authorize(services, request, target, PULL)
     repository, blob = _find(services, target, digest)
     headers = {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": blob.digest,
         "Accept-Ranges": "bytes",
+        "ETag": f'"{blob.digest}"',
     }
+    if _matches(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(304, headers)
+    wanted = request.headers.get("range")
+    if not _matches(request.headers.get("if-range", headers["ETag"]), headers["ETag"]):
+        wanted = None
     try:
-        span = find_span(request.headers.get("range"), blob.size)
+        span = find_span(wanted, blob.size)
     except UnsatisfiableRange as error:
         refusal = RangeInvalid(f"the blob has {blob.size} bytes")
         refusal.headers = {"Content-Range": f"bytes */{blob.size}"}
@@ -42,6 +48,12 @@ async def delete(services: Services, request: Request, target: Target, digest: s
     repository, blob = _find(services, target, digest)
     await services.database.write(lambda connection: blobs.unlink(connection, repository, blob.digest))
     return Response(202)
+
+
+def _matches(header: str | None, etag: str) -> bool:
+    """Whether a header of RFC 9110 §13.1 names the entity tag. Bytes under a digest never change."""
+    names = {part.strip().removeprefix("W/") for part in (header or "").split(",")}
+    return bool(names & {etag, "*"})
 
 
 def _find(services: Services, target: Target, digest: str) -> tuple[Repository, Blob]:

@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.oci.errors import (
     InvalidScope,
 )
 
-from .http import BodyIncomplete, BodyTooLarge, Response
+from .http import BodyIncomplete, BodyTooLarge, QueryTooLong, Response
 
 NEEDED_PERMISSIONS = (
     "You don't have the needed permissions to perform this operation, and you may have invalid "
@@ -121,7 +121,7 @@ class Unsupported(RegistryError):
 
 
 class PageSizeInvalid(RegistryError):
-    """`n` is not a number of tags."""
+    """`n` is not a number of entries."""
 
 
 # class -> (status, code)
@@ -150,6 +150,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
 _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
     BodyTooLarge: (413, "SIZE_INVALID", "the body is larger than this registry takes"),
     BodyIncomplete: (400, "SIZE_INVALID", "the body did not arrive whole"),
+    QueryTooLong: (414, "UNSUPPORTED", "the query has too many parameters"),
 }
 
 

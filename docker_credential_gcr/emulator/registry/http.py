@@ -17,10 +17,18 @@ Send = Callable[[Message], Awaitable[None]]
 
 # Granian hands a whole file to the kernel; a part of one is read in blocks of this many bytes.
 _BLOCK = 256 * 1024
+# A push by digest may come with many tags; no other request has more than a few parameters.
+_PARAMETERS = 200
+# https://www.rfc-editor.org/rfc/rfc9110#section-8.6
+_WITHOUT_BODY = (204, 304)
 
 
 class BodyIncomplete(Exception):
     """The client closed the connection, or fell silent, before its body was whole."""
+
+
+class QueryTooLong(Exception):
+    """The query has more parameters than any request needs."""
 
 
 class BodyTooLarge(Exception):
@@ -46,8 +54,11 @@ class Request:
 
     @cached_property
     def query(self) -> Mapping[str, list[str]]:
-        """The query's parameters; blank ones are kept."""
-        return parse_qs(self.query_string, keep_blank_values=True, max_num_fields=100)
+        """The query's parameters; blank ones are kept. Raises QueryTooLong."""
+        try:
+            return parse_qs(self.query_string, keep_blank_values=True, max_num_fields=_PARAMETERS)
+        except ValueError as error:
+            raise QueryTooLong from error
 
     def parameter(self, name: str) -> str | None:
         """The query's last value of that name."""
@@ -92,7 +103,7 @@ class FileBody:
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP response; a Content-Length is added when it is sent."""
+    """One HTTP response; a Content-Length is added when it is sent, where there may be one."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +115,7 @@ async def send_response(response: Response, send: Send, *, headers_only: bool) -
     body = response.body
     size = len(body) if isinstance(body, bytes) else body.span.size
     headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
-    if "Content-Length" not in response.headers:
+    if response.status not in _WITHOUT_BODY:
         headers.append((b"content-length", str(size).encode()))
     start = {"type": "http.response.start", "status": response.status, "headers": headers}
     if headers_only or isinstance(body, bytes):

@@ -1,44 +1,32 @@
-"""Manifests: stored byte for byte once all they name is there, served under the type they were pushed as."""
-
-import asyncio
+"""Manifests: served byte for byte under the type they were pushed as, deleted where nothing names them."""
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.hosts import Target
-from docker_credential_gcr.emulator.oci.descriptor import Descriptor
-from docker_credential_gcr.emulator.oci.digest import digest_bytes, split_digest
-from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
-from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_reference
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH
-from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
-from docker_credential_gcr.emulator.records.manifests import StoredManifest, Summary
+from docker_credential_gcr.emulator.records import manifests, repositories, tags
+from docker_credential_gcr.emulator.records.manifests import StoredManifest
 from docker_credential_gcr.emulator.records.repositories import Repository
 
+from . import manifest_push
 from .access import authorize
-from .errors import (
-    DanglingParent,
-    DanglingTag,
-    DigestInvalid,
-    ManifestBlobUnknown,
-    ManifestUnknown,
-    NameUnknown,
-)
+from .errors import DanglingParent, DanglingTag, ManifestUnknown, NameUnknown
 from .http import Request, Response
 from .services import Services
-from .uploads import open_repository
 
 # Container Registry's form of a body that has nothing to say.
 _NOTHING = b'{"errors":[]}'
+_REMEMBERED_SIZE = 16 * 1024
 
 
 async def get(services: Services, request: Request, target: Target, reference: str) -> Response:
-    """A manifest by tag or digest; serves HEAD too."""
+    """A manifest by tag or digest."""
     authorize(services, request, target, PULL)
     parse_reference(reference)
-    with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
-        stored = None if repository is None else _find(connection, repository, reference)
+    stored = services.memory.recall(
+        (target, reference), lambda: _look_up(services, target, reference), keep=_is_small
+    )
     if stored is None:
         raise ManifestUnknown(f'Failed to fetch "{reference}" from request "{request.path}".')
     _check_accept(request.headers.get("accept"), reference, stored.media_type)
@@ -47,29 +35,18 @@ async def get(services: Services, request: Request, target: Target, reference: s
 
 
 async def put(services: Services, request: Request, target: Target, reference: str) -> Response:
-    """Store a manifest, and let the tag name it."""
+    """Store a manifest, and let tags name it."""
     authorize(services, request, target, PUSH)
-    parse_reference(reference)
-    data = await request.body(services.limits.manifest_size)
-    manifest = parse_manifest(data, request.headers.get("content-type", ""))
-    algorithm = split_digest(reference)[0] if is_digest(reference) else "sha256"
-    digest = digest_bytes(data, algorithm)
-    if is_digest(reference) and reference != digest:
-        raise DigestInvalid(reference, digest)
-    created_ms = await _find_created_ms(services, target, manifest)
-    uploaded_ms = int(services.clock.now() * 1000)
-    summary = Summary(0, digest, manifest.media_type, manifest.image_size, created_ms, uploaded_ms)
-
-    def work(connection: Connection) -> None:
-        repository = open_repository(services, connection, target)
-        _check_complete(connection, repository, manifest)
-        children = {child.digest for child in manifest.children}
-        manifest_id = manifests.add(connection, repository, summary, data, children)
-        if not is_digest(reference):
-            tags.put(connection, repository, reference, manifest_id)
-
-    await services.database.write(work)
-    headers = {"Location": f"/v2/{target.name}/manifests/{digest}", "Docker-Content-Digest": digest}
+    push = await manifest_push.receive(services, request, target, reference)
+    await services.database.write(lambda connection: manifest_push.store(services, connection, target, push))
+    headers = {
+        "Location": f"/v2/{target.name}/manifests/{push.digest}",
+        "Docker-Content-Digest": push.digest,
+    }
+    if push.manifest.subject is not None:
+        headers["OCI-Subject"] = push.manifest.subject.digest
+    if push.tag_parameters:
+        headers["OCI-Tag"] = ", ".join(push.tag_parameters)
     return Response(201, headers)
 
 
@@ -93,6 +70,17 @@ async def delete(services: Services, request: Request, target: Target, reference
     return Response(202, {"Content-Type": "application/json"}, _NOTHING)
 
 
+def _is_small(stored: StoredManifest | None) -> bool:
+    # All that is remembered then takes less than 64 MiB.
+    return stored is not None and len(stored.data) <= _REMEMBERED_SIZE
+
+
+def _look_up(services: Services, target: Target, reference: str) -> StoredManifest | None:
+    with services.database.read() as connection:
+        repository = repositories.find(connection, target.bucket, target.path)
+        return None if repository is None else _find(connection, repository, reference)
+
+
 def _find(connection: Connection, repository: Repository, reference: str) -> StoredManifest | None:
     find = manifests.find if is_digest(reference) else manifests.find_tagged
     return find(connection, repository, reference)
@@ -112,40 +100,9 @@ def _check_accept(accept: str | None, reference: str, media_type: str) -> None:
     )
 
 
-def _check_complete(connection: Connection, repository: Repository, manifest: Manifest) -> None:
-    named = {blob.digest for blob in manifest.blobs}
-    missing = blobs.find_missing(connection, repository, named)
-    children = {child.digest for child in manifest.children}
-    missing |= manifests.find_missing(connection, repository, children)
-    if missing:
-        raise ManifestBlobUnknown(min(missing))
-
-
 def _check_unused(connection: Connection, repository: Repository, known: StoredManifest) -> None:
     for tag in tags.list_of(connection, known.id):
         raise DanglingTag(tag)
     parent = manifests.find_parent(connection, repository, known.digest)
     if parent is not None:
         raise DanglingParent(known.digest, parent)
-
-
-async def _find_created_ms(services: Services, target: Target, manifest: Manifest) -> int:
-    """When the image says it was made. A config may be any blob: only one of a config's size is read."""
-    config = manifest.config
-    if config is None or config.size > services.limits.manifest_size:
-        return UNKNOWN_CREATED_MS
-    data = await asyncio.to_thread(_load_config, services, target, config)
-    return parse_created_ms(data)
-
-
-def _load_config(services: Services, target: Target, config: Descriptor) -> bytes:
-    with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
-        blob = None if repository is None else blobs.find(connection, repository, config.digest)
-    if repository is None or blob is None:
-        return b""
-    if blob.data is not None:
-        return blob.data
-    if blob.size > services.limits.manifest_size:
-        return b""
-    return services.files.path(repository.bucket.name, blob.digest).read_bytes()

@@ -9,10 +9,12 @@ from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Limits
 
+from .memory import Memory
+
 
 @dataclass(frozen=True)
 class Services:
-    """The registry's parts, and its memory of uploads.
+    """The registry's parts, how it is set, and its memory of uploads.
 
     `spools` only saves hashing an upload's bytes again: whatever is lost is read from the disk.
     `busy` are the uploads that a request of this process is writing to.
@@ -23,5 +25,7 @@ class Services:
     signer: Signer
     clock: Clock
     limits: Limits
+    memory: Memory
+    takes_sparse_manifests: bool = False
     spools: dict[str, Spool] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)

@@ -7,7 +7,6 @@ All numbers are decimal strings: Google's own Go client reads nothing else.
 """
 
 import json
-from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 
@@ -17,47 +16,39 @@ from docker_credential_gcr.emulator.records import manifests, repositories, tags
 from docker_credential_gcr.emulator.records.repositories import Repository
 
 from .access import authorize
-from .errors import NameUnknown, PageSizeInvalid
+from .errors import NameUnknown
 from .http import Request, Response
+from .pages import EVERYTHING, parse_page
 from .services import Services
 
 
 async def list_(services: Services, request: Request, target: Target) -> Response:
     """The tags of a repository, its manifests, and the folders and images below its name."""
     authorize(services, request, target, PULL)
-    count, last = _parse_page(services, request)
+    page = parse_page(request, services.limits.page_size)
     with services.database.read() as connection:
         repository = repositories.find(connection, target.bucket, target.path)
         below = repositories.list_below(connection, target.bucket, target.path)
         if repository is None and not below:
             raise NameUnknown(f"repository name not known to registry: {target.name}")
-        page = [] if repository is None else tags.list_page(connection, repository, last=last, count=count)
+        found = (
+            []
+            if repository is None
+            else tags.list_page(connection, repository, last=page.last, count=page.limit)
+        )
         # A page is for a client that wants tags; the rest comes with the whole list.
-        listed = {} if repository is None or count is not None else _manifests(connection, repository)
-    if repository is not None and not below and not page and not listed and count is None and not last:
+        listed = {} if repository is None or page.count is not None else _manifests(connection, repository)
+    if not below and not found and not listed and page == EVERYTHING:
         raise NameUnknown(f"repository name not known to registry: {target.name}")
+    names = [tag for tag, _ in found]
     document = {
         "child": sorted({name[len(target.path) + 1 :].partition("/")[0] for name in below}),
         "manifest": listed,
         "name": target.name,
-        "tags": [tag for tag, _ in page],
+        "tags": names[: page.count],
     }
-    headers = {"Content-Type": "application/json"}
-    if count and len(page) == count:
-        following = urlencode({"n": count, "last": page[-1][0]})
-        headers["Link"] = f'</v2/{target.name}/tags/list?{following}>; rel="next"'
+    headers = {"Content-Type": "application/json", **page.link(f"/v2/{target.name}/tags/list", names)}
     return Response(200, headers, json.dumps(document).encode())
-
-
-def _parse_page(services: Services, request: Request) -> tuple[int | None, str]:
-    """(how many tags, after which); everything without `n`, and where it is so large that it means that."""
-    text, last = request.parameter("n"), request.parameter("last") or ""
-    if text is None:
-        return None, last
-    if not text.isascii() or not text.isdigit():
-        raise PageSizeInvalid(f"n is not a number of tags: {text[:50]!r}")
-    count = int(text[:10])
-    return (None if count >= services.limits.page_size else count), last
 
 
 def _manifests(connection: Connection, repository: Repository) -> dict[str, dict[str, object]]:

@@ -24,7 +24,7 @@ from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 
-from .access import authorize, is_authorized
+from .access import authorize, find_refusal
 from .errors import DigestInvalid, NameUnknown, RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
 from .services import Services
@@ -38,7 +38,7 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     """Begin an upload, or finish at once: a mount, or the whole blob in this request."""
     principal = authorize(services, request, target, PUSH)
     mounted = request.parameter("mount")
-    if mounted is not None and await _mount(services, request, target, parse_digest(mounted)):
+    if mounted is not None and await _mount(services, request, principal, target, parse_digest(mounted)):
         return _created(target, mounted)
     digest = request.parameter("digest")
     if digest is not None:
@@ -109,10 +109,13 @@ def open_repository(services: Services, connection: Connection, target: Target) 
     return repository
 
 
-async def _mount(services: Services, request: Request, target: Target, digest: str) -> bool:
-    """Link a blob of a repository that the client may pull from; False if there is none.
+async def _mount(
+    services: Services, request: Request, principal: Principal, target: Target, digest: str
+) -> bool:
+    """Link a blob that the principal may pull from the source; False if there is none.
 
-    Without `from` the repository itself is looked at: clients ask so whether they must upload.
+    Without `from` any repository of the bucket is a source: who may pull from one may from all. The
+    token is for the target alone, so it is the principal's own rights that count for the source.
     """
     source = target
     if (name := request.parameter("from")) is not None:
@@ -120,12 +123,13 @@ async def _mount(services: Services, request: Request, target: Target, digest: s
             source = locate(request.host, name)
         except InvalidName:
             return False
-        if source.bucket != target.bucket or not is_authorized(services, request, source, PULL):
-            return False
+    if source.bucket != target.bucket:
+        return False
 
     def work(connection: Connection) -> bool:
-        held = repositories.find(connection, source.bucket, source.path)
-        if held is None or blobs.find(connection, held, digest) is None:
+        if find_refusal(connection, principal, source, PULL) is not None:
+            return False
+        if not blobs.is_linked(connection, target.bucket, digest, repository=name and source.path):
             return False
         blobs.link(connection, open_repository(services, connection, target), digest)
         return True

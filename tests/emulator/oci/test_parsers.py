@@ -69,7 +69,6 @@ def test_challenge_has_no_blank_after_a_comma():
         ("bytes=-30", Span(0, 10)),
         ("bytes=2-99", Span(2, 10)),
         ("bytes=0-1,4-5", None),
-        ("bytes=5-2", None),
         ("items=0-1", None),
         ("bytes=-", None),
     ],
@@ -78,7 +77,7 @@ def test_range_of_ten_bytes(header, span):
     assert find_span(header, 10) == span
 
 
-@pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-11", "bytes=-0"])
+@pytest.mark.parametrize("header", ["bytes=10-", "bytes=10-11", "bytes=-0", "bytes=5-2"])
 def test_range_beyond_ten_bytes(header):
     with pytest.raises(UnsatisfiableRange):
         find_span(header, 10)
@@ -107,7 +106,8 @@ def test_manifest_names_its_config_and_layers():
     data = json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode()
     described = Descriptor(config["mediaType"], SHA, 2), Descriptor(layer["mediaType"], SHA, 7)
     parsed = parse_manifest(data, media_types.OCI_MANIFEST + "; charset=utf-8")
-    assert parsed == Manifest(media_types.OCI_MANIFEST, described[0], described, ())
+    artifact_type = config["mediaType"]
+    assert parsed == Manifest(media_types.OCI_MANIFEST, described[0], described, (), None, artifact_type)
     assert parsed.image_size == 9
 
 

@@ -128,14 +128,14 @@ REQUESTS = {
         f"{PATH}/tags/list?n=ten",
         400,
         "PAGINATION_NUMBER_INVALID",
-        "n is not a number of tags: 'ten'",
+        "n is not a number of entries: 'ten'",
     ),
     "page size below zero": (
         "GET",
         f"{PATH}/tags/list?n=-1",
         400,
         "PAGINATION_NUMBER_INVALID",
-        "n is not a number of tags: '-1'",
+        "n is not a number of entries: '-1'",
     ),
     "upload that never was": (
         "PATCH",

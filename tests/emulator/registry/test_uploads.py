@@ -147,28 +147,33 @@ def test_interrupted_chunk_counts_for_nothing_and_the_upload_goes_on(gcr_emulato
     assert pull(call, digest_of(whole)) == (200, whole)
 
 
-def test_mount_links_a_blob_of_a_repository_that_the_client_may_pull(editor, call):
-    blob = editor.push_blob("my-project/source", LARGE)
-    token = editor.token(f"repository:{REPOSITORY}:push,pull", "repository:my-project/source:pull")
-    url = f"{UPLOADS}?mount={blob['digest']}&from=my-project/source"
-    mounted = editor.call("POST", url, token=token)
-    assert (mounted.status_code, mounted.headers["Docker-Content-Digest"]) == (201, blob["digest"])
-    assert pull(call, blob["digest"]) == (200, LARGE)
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+@pytest.mark.parametrize("source", ["?from=my-project/source", ""], ids=["named", "anonymous"])
+def test_mount_links_a_blob_that_the_client_may_pull(editor, call, algorithm, source):
+    digest = digest_of(LARGE, algorithm)
+    token = editor.token("repository:my-project/source:pull,push")
+    path = "/v2/my-project/source/blobs/uploads/"
+    assert editor.call("POST", f"{path}?digest={digest}", token=token, data=LARGE).status_code == 201
+    mounted = call("POST", f"{UPLOADS}{source or '?'}&mount={digest}")
+    assert (mounted.status_code, mounted.headers["Docker-Content-Digest"]) == (201, digest)
+    assert pull(call, digest) == (200, LARGE)
 
 
-@pytest.mark.parametrize("source", ["my-project/source", "my-project/none", "no-such-project/app", "BAD", ""])
-def test_mount_of_what_the_client_may_not_pull_begins_an_upload(editor, call, source):
-    # The token of `call` is for one repository: the source is another's secret to it.
-    blob = editor.push_blob("my-project/source", SMALL)
+@pytest.mark.parametrize(
+    "source",
+    ["my-project/none", "no-such-project/app", "other-project/source", "eu.gcr.io/my-project/a", "BAD", ""],
+)
+def test_mount_of_what_is_not_there_begins_an_upload(connect, call, source):
+    blob = connect(project="other-project", account="other").push_blob("other-project/source", SMALL)
     answer = call("POST", f"{UPLOADS}?mount={blob['digest']}&from={source}")
     assert answer.status_code == 202
     assert "/blobs/uploads/" in answer.headers["Location"]
 
 
-def test_mount_without_a_source_looks_in_the_repository_itself(editor, call):
-    blob = editor.push_blob(REPOSITORY, SMALL)
-    assert call("POST", f"{UPLOADS}?mount={blob['digest']}").status_code == 201
-    assert call("POST", f"{UPLOADS}?mount={digest_of(b'absent')}").status_code == 202
+def test_blob_that_every_repository_has_dropped_cannot_be_mounted(editor, call):
+    blob = editor.push_blob("my-project/source", SMALL)
+    editor.delete(f"/v2/my-project/source/blobs/{blob['digest']}", repository="my-project/source")
+    assert call("POST", f"{UPLOADS}?mount={blob['digest']}").status_code == 202
 
 
 def test_blob_of_another_repository_is_unknown(editor, call):
@@ -200,3 +205,18 @@ def test_every_range_is_those_bytes(editor, call, data):
     assert call("GET", path, headers={"Range": "bytes=-7"}).content == data[-7:]
     beyond = call("GET", path, headers={"Range": f"bytes={size}-"})
     assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")
+
+
+def test_bytes_that_the_client_has_are_not_sent_again(editor, call):
+    blob = editor.push_blob(REPOSITORY, LARGE)
+    path = f"/v2/{REPOSITORY}/blobs/{blob['digest']}"
+    etag = call("GET", path).headers["ETag"]
+    assert etag == f'"{blob["digest"]}"'
+    for names in (etag, f'W/"x", {etag}', "*"):
+        answer = call("GET", path, headers={"If-None-Match": names})
+        assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", etag)
+    assert call("GET", path, headers={"If-None-Match": '"other"'}).content == LARGE
+    part = call("GET", path, headers={"Range": "bytes=0-3", "If-Range": etag})
+    assert (part.status_code, part.content) == (206, LARGE[:4])
+    whole = call("GET", path, headers={"Range": "bytes=0-3", "If-Range": '"other"'})
+    assert (whole.status_code, whole.content) == (200, LARGE)

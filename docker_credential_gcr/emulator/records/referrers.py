@@ -1,0 +1,59 @@
+"""Referrers: the manifests that say they are about another one, whether or not that one is there."""
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
+
+from .repositories import Repository
+from .schema import referrers
+
+_ADD = insert(referrers).on_conflict_do_nothing()
+_PAGE = (
+    select(referrers.c.digest, referrers.c.descriptor)
+    .where(
+        referrers.c.repository == bindparam("repository_id"),
+        referrers.c.subject == bindparam("about"),
+        referrers.c.digest > bindparam("last"),
+    )
+    .order_by(referrers.c.digest)
+    .limit(bindparam("count"))
+)
+_PAGE_OF_TYPE = _PAGE.where(referrers.c.artifact_type == bindparam("wanted_type"))
+
+
+def add(
+    connection: Connection,
+    repository: Repository,
+    manifest_id: int,
+    *,
+    subject: str,
+    artifact_type: str,
+    digest: str,
+    descriptor: str,
+) -> None:
+    """Enter a manifest in the list of its subject; `descriptor` is the entry's JSON."""
+    values = {
+        "manifest": manifest_id,
+        "repository": repository.id,
+        "subject": subject,
+        "artifact_type": artifact_type,
+        "digest": digest,
+        "descriptor": descriptor,
+    }
+    connection.execute(_ADD, values)
+
+
+def list_page(
+    connection: Connection,
+    repository: Repository,
+    subject: str,
+    *,
+    artifact_type: str | None,
+    last: str,
+    count: int,
+) -> list[tuple[str, str]]:
+    """(digest, entry's JSON) of at most `count` referrers after the digest `last`, in order."""
+    values = {"repository_id": repository.id, "about": subject, "last": last, "count": count}
+    statement = _PAGE
+    if artifact_type is not None:
+        statement, values["wanted_type"] = _PAGE_OF_TYPE, artifact_type
+    return [(row.digest, row.descriptor) for row in connection.execute(statement, values)]

@@ -1,0 +1,121 @@
+"""A manifest that is being pushed: checked by itself, then stored once all that it names is there."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.oci.descriptor import Descriptor
+from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
+from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
+from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest
+from docker_credential_gcr.emulator.oci.reference import is_digest, parse_tag
+from docker_credential_gcr.emulator.records import blobs, manifests, referrers, repositories, tags
+from docker_credential_gcr.emulator.records.manifests import Summary
+from docker_credential_gcr.emulator.records.repositories import Repository
+
+from .errors import DigestInvalid, ManifestBlobUnknown
+from .http import Request
+from .services import Services
+from .uploads import open_repository
+
+
+@dataclass(frozen=True)
+class Push:
+    """A manifest as it arrived; `tags` are to name it, of which `tag_parameters` came in the query."""
+
+    manifest: Manifest
+    data: bytes
+    digest: str
+    tags: tuple[str, ...]
+    tag_parameters: tuple[str, ...]
+    created_ms: int
+
+
+async def receive(services: Services, request: Request, target: Target, reference: str) -> Push:
+    """Read a pushed manifest. Raises InvalidManifest, InvalidDigest, InvalidReference, DigestInvalid.
+
+    Pushed by digest it may be tagged as well: ?tag=a&tag=b.
+    """
+    algorithm = "sha256"
+    named: tuple[str, ...] = ()
+    if is_digest(reference):
+        algorithm, _ = split_digest(parse_digest(reference))
+    else:
+        named = (parse_tag(reference),)
+    parameters = tuple(parse_tag(tag) for tag in request.query.get("tag", []))
+    data = await request.body(services.limits.manifest_size)
+    manifest = parse_manifest(data, request.headers.get("content-type", ""))
+    digest = digest_bytes(data, algorithm)
+    if is_digest(reference) and reference != digest:
+        raise DigestInvalid(reference, digest)
+    created_ms = await asyncio.to_thread(_find_created_ms, services, target, manifest.config)
+    return Push(manifest, data, digest, (*named, *parameters), parameters, created_ms)
+
+
+def store(services: Services, connection: Connection, target: Target, push: Push) -> None:
+    """Store a manifest, tag it, and enter it in its subject's list. Raises ManifestBlobUnknown."""
+    repository = open_repository(services, connection, target)
+    if not services.takes_sparse_manifests:
+        _check_complete(connection, repository, push.manifest)
+    uploaded_ms = int(services.clock.now() * 1000)
+    manifest = push.manifest
+    summary = Summary(0, push.digest, manifest.media_type, manifest.image_size, push.created_ms, uploaded_ms)
+    children = {child.digest for child in manifest.children}
+    manifest_id = manifests.add(connection, repository, summary, push.data, children)
+    for tag in push.tags:
+        tags.put(connection, repository, tag, manifest_id)
+    if manifest.subject is not None:
+        referrers.add(
+            connection,
+            repository,
+            manifest_id,
+            subject=manifest.subject.digest,
+            artifact_type=manifest.artifact_type,
+            digest=push.digest,
+            descriptor=_format_referrer(push),
+        )
+
+
+def _format_referrer(push: Push) -> str:
+    """The entry in the list of the subject's referrers.
+
+    https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+    """
+    entry: dict[str, object] = {
+        "mediaType": push.manifest.media_type,
+        "digest": push.digest,
+        "size": len(push.data),
+    }
+    if push.manifest.artifact_type:
+        entry["artifactType"] = push.manifest.artifact_type
+    if push.manifest.annotations:
+        entry["annotations"] = dict(push.manifest.annotations)
+    return json.dumps(entry)
+
+
+def _check_complete(connection: Connection, repository: Repository, manifest: Manifest) -> None:
+    named = {blob.digest for blob in manifest.blobs}
+    missing = blobs.find_missing(connection, repository, named)
+    children = {child.digest for child in manifest.children}
+    missing |= manifests.find_missing(connection, repository, children)
+    if missing:
+        raise ManifestBlobUnknown(min(missing))
+
+
+def _find_created_ms(services: Services, target: Target, config: Descriptor | None) -> int:
+    """When the image says it was made. A config may be any blob: only one of a config's size is read."""
+    limit = services.limits.manifest_size
+    if config is None or config.size > limit:
+        return UNKNOWN_CREATED_MS
+    with services.database.read() as connection:
+        repository = repositories.find(connection, target.bucket, target.path)
+        blob = None if repository is None else blobs.find(connection, repository, config.digest)
+    if repository is None or blob is None or blob.size > limit:
+        return UNKNOWN_CREATED_MS
+    data = blob.data
+    if data is None:
+        data = services.files.path(repository.bucket.name, blob.digest).read_bytes()
+    return parse_created_ms(data)

@@ -1,0 +1,194 @@
+"""Referrers, tag parameters, sparse manifests and the catalog."""
+
+import hashlib
+import json
+
+import pytest
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Settings
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+EMPTY = "application/vnd.oci.empty.v1+json"
+REPOSITORY = "my-project/app"
+PATH = f"/v2/{REPOSITORY}"
+
+
+def digest_of(data, algorithm="sha256"):
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+@pytest.fixture
+def artifact(editor):
+    """Pushes an artifact about a subject; its entry in a list of referrers."""
+
+    def push(subject, artifact_type, *, annotations=None, repository=REPOSITORY):
+        config = {**editor.push_blob(repository, b"{}"), "mediaType": EMPTY}
+        document = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": config,
+            "layers": [config],
+            "subject": {"mediaType": OCI_MANIFEST, "digest": subject, "size": 7},
+        }
+        if artifact_type:
+            document["artifactType"] = artifact_type
+        if annotations:
+            document["annotations"] = annotations
+        data = json.dumps(document).encode()
+        answer = editor.put_manifest(repository, digest_of(data), data)
+        assert (answer.status_code, answer.headers["OCI-Subject"]) == (201, subject)
+        entry = {
+            "mediaType": OCI_MANIFEST,
+            "digest": digest_of(data),
+            "size": len(data),
+            "artifactType": artifact_type or EMPTY,
+        }
+        return {**entry, "annotations": annotations} if annotations else entry
+
+    return push
+
+
+def listed(answer):
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, OCI_INDEX)
+    document = answer.json()
+    assert {**document, "manifests": []} == {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+    return document["manifests"]
+
+
+def by_digest(*entries):
+    return sorted(entries, key=lambda entry: entry["digest"])
+
+
+@pytest.mark.parametrize("repository", [REPOSITORY, "my-project/never-pushed"])
+def test_nobody_refers_to_what_is_not_there(editor, repository):
+    answer = editor.get(f"/v2/{repository}/referrers/{digest_of(b'absent')}", repository=repository)
+    assert listed(answer) == []
+
+
+def test_referrers_are_listed_before_and_after_their_subject_is_there(editor, artifact):
+    config = editor.push_blob(REPOSITORY, b"{}")
+    data = json.dumps({"schemaVersion": 2, "config": config, "layers": []}).encode()
+    first = artifact(digest_of(data), "application/x.sbom", annotations={"a": "b"})
+    assert listed(editor.get(f"{PATH}/referrers/{digest_of(data)}")) == [first]
+    editor.put_manifest(REPOSITORY, "v1", data)
+    second = artifact(digest_of(data), "application/x.signature")
+    assert listed(editor.get(f"{PATH}/referrers/{digest_of(data)}")) == by_digest(first, second)
+
+
+def test_artifact_without_a_type_has_that_of_its_config(editor, artifact):
+    subject = digest_of(b"subject")
+    entry = artifact(subject, "")
+    assert listed(editor.get(f"{PATH}/referrers/{subject}")) == [entry]
+
+
+def test_index_refers_too(editor):
+    subject = {"mediaType": OCI_MANIFEST, "digest": digest_of(b"subject"), "size": 7}
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [], "subject": subject}
+    data = json.dumps(document).encode()
+    editor.put_manifest(REPOSITORY, "index", data, OCI_INDEX)
+    (entry,) = listed(editor.get(f"{PATH}/referrers/{subject['digest']}"))
+    assert entry == {"mediaType": OCI_INDEX, "digest": digest_of(data), "size": len(data)}
+
+
+def test_referrers_are_filtered_by_type_and_say_so(editor, artifact):
+    subject = digest_of(b"subject")
+    wanted = artifact(subject, "application/x.sbom")
+    artifact(subject, "application/x.signature")
+    answer = editor.get(f"{PATH}/referrers/{subject}?artifactType=application/x.sbom")
+    assert (listed(answer), answer.headers["OCI-Filters-Applied"]) == ([wanted], "artifactType")
+    assert "OCI-Filters-Applied" not in editor.get(f"{PATH}/referrers/{subject}").headers
+
+
+def test_referrers_are_paged(editor, artifact):
+    subject = digest_of(b"subject")
+    entries = by_digest(*(artifact(subject, "application/x", annotations={"n": str(n)}) for n in range(5)))
+    found, url = [], f"{PATH}/referrers/{subject}?artifactType=application/x&n=2"
+    while url:
+        answer = editor.get(url)
+        found += listed(answer)
+        assert answer.headers["OCI-Filters-Applied"] == "artifactType"
+        url = answer.links.get("next", {}).get("url")
+    assert found == entries
+
+
+def test_deleted_referrer_is_gone_and_so_is_that_of_another_repository(editor, artifact):
+    subject = digest_of(b"subject")
+    artifact(subject, "application/x", repository="my-project/other")
+    entry = artifact(subject, "application/x")
+    assert editor.delete(f"{PATH}/manifests/{entry['digest']}").status_code == 202
+    assert listed(editor.get(f"{PATH}/referrers/{subject}")) == []
+
+
+def test_stranger_lists_no_referrers(stranger):
+    answer = stranger.session.get(f"{stranger.url}{PATH}/referrers/{digest_of(b'x')}", auth=stranger.auth)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_manifest_pushed_by_digest_is_tagged_by_its_parameters(editor, algorithm):
+    config = editor.push_blob(REPOSITORY, b"{}")
+    data = json.dumps({"schemaVersion": 2, "config": config, "layers": []}).encode()
+    reference = f"{digest_of(data, algorithm)}?tag=v1&tag=latest"
+    answer = editor.put_manifest(REPOSITORY, reference, data)
+    assert (answer.status_code, answer.headers["OCI-Tag"]) == (201, "v1, latest")
+    for tag in ("v1", "latest"):
+        got = editor.get(f"{PATH}/manifests/{tag}")
+        assert (got.content, got.headers["Docker-Content-Digest"]) == (data, digest_of(data, algorithm))
+
+
+def test_bad_tag_parameter_stores_nothing(editor):
+    config = editor.push_blob(REPOSITORY, b"{}")
+    data = json.dumps({"schemaVersion": 2, "config": config, "layers": []}).encode()
+    answer = editor.put_manifest(REPOSITORY, f"{digest_of(data)}?tag=v1&tag=.bad", data)
+    assert answer.json() == {
+        "errors": [{"code": "MANIFEST_UNKNOWN", "message": 'Invalid manifest reference ".bad"'}]
+    }
+    assert editor.get(f"{PATH}/manifests/{digest_of(data)}").status_code == 404
+
+
+def test_more_parameters_than_a_request_may_have_are_refused(editor):
+    answer = editor.put_manifest(REPOSITORY, "v1?" + "&".join(["tag=a"] * 201), b"{}")
+    assert (answer.status_code, answer.json()) == (
+        414,
+        {"errors": [{"code": "UNSUPPORTED", "message": "the query has too many parameters"}]},
+    )
+
+
+def test_sparse_manifests_are_taken_where_that_is_set(tmp_path, editor_of):
+    absent = {"mediaType": OCI_MANIFEST, "digest": digest_of(b"absent"), "size": 6}
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [absent]}
+    image = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": absent, "layers": [absent]}
+    with InThread(Settings(port=0, data=tmp_path, sparse_manifests=True)) as ready:
+        editor = editor_of(ready.url)
+        assert editor.put_manifest(REPOSITORY, "index", index, OCI_INDEX).status_code == 201
+        assert editor.put_manifest(REPOSITORY, "image", image).status_code == 201
+        assert editor.get(f"{PATH}/tags/list").json()["tags"] == ["image", "index"]
+
+
+def test_catalog_lists_the_callers_projects_and_is_paged(connect, editor):
+    connect(project="other-project", account="other").push_image("other-project/app", "v1", b"layer")
+    for name in ("a", "b", "c"):
+        editor.push_image(f"my-project/{name}", "v1", b"layer")
+    token = editor.token("registry:catalog:*")
+    whole = editor.call("GET", "/v2/_catalog", token=token)
+    assert whole.json() == {"repositories": ["my-project/a", "my-project/b", "my-project/c"]}
+    page = editor.call("GET", "/v2/_catalog?n=2", token=token)
+    assert page.json() == {"repositories": ["my-project/a", "my-project/b"]}
+    assert page.headers["Link"] == '</v2/_catalog?n=2&last=my-project%2Fb>; rel="next"'
+    rest = editor.call("GET", page.links["next"]["url"], token=token)
+    assert rest.json() == {"repositories": ["my-project/c"]}
+    elsewhere = editor.session.get(
+        f"{editor.url}/v2/_catalog", auth=editor.auth, headers={"Host": "eu.gcr.io"}
+    )
+    assert elsewhere.json() == {"repositories": []}
+
+
+def test_catalog_is_closed_to_the_anonymous_and_empty_for_a_stranger(editor, stranger, anonymous):
+    editor.push_image(REPOSITORY, "v1", b"layer")
+    without = anonymous.session.get(f"{anonymous.url}/v2/_catalog")
+    assert without.status_code == 401
+    assert without.headers["WWW-Authenticate"].endswith('scope="registry:catalog:*"')
+    assert anonymous.call("GET", "/v2/_catalog", token=anonymous.token()).status_code == 401
+    assert stranger.call("GET", "/v2/_catalog", token=stranger.token()).json() == {"repositories": []}

@@ -1,0 +1,366 @@
+"""The distribution specification's demands on a registry, one by one, by its sections and endpoints.
+
+https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
+"""
+
+import hashlib
+import json
+
+import pytest
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+REPOSITORY = "my-project/app"
+PATH = f"/v2/{REPOSITORY}"
+UPLOADS = f"{PATH}/blobs/uploads/"
+DATA = b"0123456789" * 400
+LARGE = b"x" * 300_000
+
+DEMANDS = []
+
+
+def digest_of(data, algorithm="sha256"):
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+def demand(section, claim):
+    """Enter a function in the table; it is called with a registry in which an editor may do everything."""
+
+    def enter(function):
+        DEMANDS.append(pytest.param(function, id=f"{section}: {claim}"))
+        return function
+
+    return enter
+
+
+class Registry:
+    """Calls on one repository, and the image that is in it from the start."""
+
+    def __init__(self, editor):
+        self.editor = editor
+        self.token = editor.token(f"repository:{REPOSITORY}:pull,push,delete")
+        self.digest = editor.push_image(REPOSITORY, "v1", DATA)
+        self.blob = f"{PATH}/blobs/{digest_of(DATA)}"
+        self.data = self("GET", f"{PATH}/manifests/v1").content
+
+    def __call__(self, method, path, **options):
+        return self.editor.call(method, path, token=self.token, **options)
+
+    def start(self):
+        return self("POST", UPLOADS).headers["Location"]
+
+    def put(self, reference, data, media_type=OCI_MANIFEST):
+        return self("PUT", f"{PATH}/manifests/{reference}", data=data, headers={"Content-Type": media_type})
+
+    def error(self, answer):
+        (error,) = answer.json()["errors"]
+        return answer.status_code, error["code"]
+
+
+@pytest.fixture
+def registry(editor):
+    return Registry(editor)
+
+
+@demand("end-1 determining support", "GET /v2/ is 200 for who may enter and 401 for who may not")
+def _(registry):
+    assert registry("GET", "/v2/").status_code == 200
+    assert registry.editor.session.get(f"{registry.editor.url}/v2/").status_code == 401
+
+
+@demand("end-3 pulling manifests", "a tag and a digest give the same bytes")
+def _(registry):
+    for reference in ("v1", registry.digest):
+        answer = registry("GET", f"{PATH}/manifests/{reference}")
+        assert (answer.status_code, answer.content) == (200, registry.data)
+
+
+@demand("end-3 pulling manifests", "Content-Type is the type that the manifest was pushed as")
+def _(registry):
+    assert registry("GET", f"{PATH}/manifests/v1").headers["Content-Type"] == OCI_MANIFEST
+
+
+@demand("end-3 pulling manifests", "Docker-Content-Digest is the digest of the body")
+def _(registry):
+    answer = registry("GET", f"{PATH}/manifests/v1")
+    assert answer.headers["Docker-Content-Digest"] == digest_of(answer.content)
+
+
+@demand("end-3 pulling manifests", "one that is not there is 404")
+def _(registry):
+    for reference in ("none", digest_of(b"none")):
+        answer = registry("GET", f"{PATH}/manifests/{reference}")
+        assert registry.error(answer) == (404, "MANIFEST_UNKNOWN")
+
+
+@demand("end-2 pulling blobs", "a digest gives those bytes and says their digest")
+def _(registry):
+    answer = registry("GET", registry.blob)
+    assert (answer.status_code, answer.content) == (200, DATA)
+    assert answer.headers["Docker-Content-Digest"] == digest_of(DATA)
+
+
+@demand("end-2 pulling blobs", "one that is not there is 404")
+def _(registry):
+    assert registry.error(registry("GET", f"{PATH}/blobs/{digest_of(b'none')}")) == (404, "BLOB_UNKNOWN")
+
+
+@demand("end-2 pulling blobs", "a range gives that part as 206, and one outside is 416")
+def _(registry):
+    part = registry("GET", registry.blob, headers={"Range": "bytes=500-1499"})
+    assert (part.status_code, part.content) == (206, DATA[500:1500])
+    for outside in ("bytes=5000-6000", "bytes=500-0"):
+        assert registry("GET", registry.blob, headers={"Range": outside}).status_code == 416
+
+
+@demand("end-2, end-3 checking existence", "HEAD is 200 with the length and without a body, or 404")
+def _(registry):
+    for path, size in ((registry.blob, len(DATA)), (f"{PATH}/manifests/v1", len(registry.data))):
+        answer = registry("HEAD", path)
+        assert (answer.status_code, answer.headers["Content-Length"], answer.content) == (200, str(size), b"")
+    for path in (f"{PATH}/blobs/{digest_of(b'none')}", f"{PATH}/manifests/none"):
+        assert registry("HEAD", path).status_code == 404
+
+
+@demand("end-4a POST then PUT", "POST is 202 with a Location, PUT 201 with one that pulls")
+def _(registry):
+    started = registry("POST", UPLOADS)
+    assert started.status_code == 202
+    ended = registry("PUT", f"{started.headers['Location']}?digest={digest_of(LARGE)}", data=LARGE)
+    assert ended.status_code == 201
+    assert registry("GET", ended.headers["Location"]).content == LARGE
+
+
+@demand("end-4b single POST", "the whole blob in one request is 201 with a Location that pulls")
+def _(registry):
+    answer = registry("POST", f"{UPLOADS}?digest={digest_of(LARGE)}", data=LARGE)
+    assert answer.status_code == 201
+    assert registry("GET", answer.headers["Location"]).content == LARGE
+
+
+@demand("end-4b single POST", "bytes of another digest are 400 and no blob")
+def _(registry):
+    answer = registry("POST", f"{UPLOADS}?digest={digest_of(LARGE)}", data=LARGE + b"!")
+    assert registry.error(answer) == (400, "DIGEST_INVALID")
+    assert registry("HEAD", f"{PATH}/blobs/{digest_of(LARGE)}").status_code == 404
+
+
+@demand("end-5 chunks", "each is 202 with a Location and a Range that ends with its last byte")
+def _(registry):
+    location = registry.start()
+    for first in range(0, len(DATA), 1000):
+        chunk = DATA[first : first + 1000]
+        content_range = {"Content-Range": f"{first}-{first + len(chunk) - 1}"}
+        answer = registry("PATCH", location, data=chunk, headers=content_range)
+        assert (answer.status_code, answer.headers["Range"]) == (202, f"0-{first + len(chunk) - 1}")
+        location = answer.headers["Location"]
+    assert registry("PUT", f"{location}?digest={digest_of(DATA)}").status_code == 201
+
+
+@demand("end-5 chunks", "one out of order is 416, and the upload goes on where it was")
+def _(registry):
+    location = registry("PATCH", registry.start(), data=DATA[:1000]).headers["Location"]
+    for first in (2000, 0):
+        content_range = {"Content-Range": f"{first}-{first + 999}"}
+        answer = registry("PATCH", location, data=DATA[first : first + 1000], headers=content_range)
+        assert answer.status_code == 416
+    status = registry("GET", location)
+    assert (status.status_code, status.headers["Range"]) == (204, "0-999")
+    ended = registry("PUT", f"{status.headers['Location']}?digest={digest_of(DATA)}", data=DATA[1000:])
+    assert ended.status_code == 201
+
+
+@demand("end-6 closing", "the last chunk may come with the PUT, in order or not at all")
+def _(registry):
+    location = registry("PATCH", registry.start(), data=DATA[:1000]).headers["Location"]
+    url = f"{location}?digest={digest_of(DATA)}"
+    wrong = registry("PUT", url, data=DATA[2000:], headers={"Content-Range": f"2000-{len(DATA) - 1}"})
+    assert wrong.status_code == 416
+    right = registry("PUT", url, data=DATA[1000:], headers={"Content-Range": f"1000-{len(DATA) - 1}"})
+    assert right.status_code == 201
+
+
+@demand("end-6 closing", "without a digest, or with one that is none, it is 400")
+def _(registry):
+    for query in ("", "?digest=", "?digest=sha256:bad"):
+        assert registry.error(registry("PUT", registry.start() + query)) == (400, "DIGEST_INVALID")
+
+
+@demand("end-13 upload status", "it is 204 with the Range so far, and 404 once the upload has ended")
+def _(registry):
+    location = registry("PATCH", registry.start(), data=DATA).headers["Location"]
+    status = registry("GET", location)
+    assert (status.status_code, status.headers["Range"]) == (204, f"0-{len(DATA) - 1}")
+    registry("PUT", f"{status.headers['Location']}?digest={digest_of(DATA)}")
+    assert registry.error(registry("GET", location)) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+@demand("end-14 cancelling", "it is 204, and the upload is gone")
+def _(registry):
+    location = registry.start()
+    assert registry("DELETE", location).status_code == 204
+    assert registry("GET", location).status_code == 404
+
+
+@demand("end-11 mounting", "a blob of the source is 201 with a Location that pulls")
+def _(registry):
+    blob = registry.editor.push_blob("my-project/source", LARGE)
+    answer = registry("POST", f"{UPLOADS}?mount={blob['digest']}&from=my-project/source")
+    assert answer.status_code == 201
+    assert registry("GET", answer.headers["Location"]).content == LARGE
+
+
+@demand("end-11 mounting", "one that is not there is 202 and an upload")
+def _(registry):
+    answer = registry("POST", f"{UPLOADS}?mount={digest_of(b'none')}&from=my-project/source")
+    assert answer.status_code == 202
+    assert registry("GET", answer.headers["Location"]).status_code == 204
+
+
+@demand("end-7 pushing manifests", "it is 201 with a Location that gives the very bytes")
+def _(registry):
+    data = registry.data + b"\n"
+    for reference in ("v2", digest_of(data)):
+        answer = registry.put(reference, data)
+        assert answer.status_code == 201
+        assert answer.headers["Docker-Content-Digest"] == digest_of(data)
+        assert registry("GET", answer.headers["Location"]).content == data
+
+
+@demand("end-7 pushing manifests", "a digest that is not the body's, or none at all, is 400")
+def _(registry):
+    for reference in (digest_of(b"other"), "sha256:baddigeststring"):
+        assert registry.error(registry.put(reference, registry.data)) == (400, "DIGEST_INVALID")
+
+
+@demand("end-7 pushing manifests", "one of 4 MiB is taken")
+def _(registry):
+    document = json.loads(registry.data)
+    document["annotations"] = {"padding": ""}
+    document["annotations"]["padding"] = "x" * (4 * 1024 * 1024 - len(json.dumps(document)))
+    data = json.dumps(document).encode()
+    assert (len(data), registry.put("large", data).status_code) == (4 * 1024 * 1024, 201)
+
+
+@demand("end-7 pushing manifests", "fields that nobody knows are kept")
+def _(registry):
+    data = json.dumps({**json.loads(registry.data), "org.example.field": [1, {"deep": None}]}).encode()
+    assert registry.put("custom", data).status_code == 201
+    assert registry("GET", f"{PATH}/manifests/custom").content == data
+
+
+@demand("end-7 pushing manifests", "an index may be empty, and may hold indexes")
+def _(registry):
+    empty = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
+    assert registry.put("empty", empty, OCI_INDEX).status_code == 201
+    entry = {"mediaType": OCI_INDEX, "digest": digest_of(empty), "size": len(empty)}
+    nested = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry]}).encode()
+    assert registry.put("nested", nested, OCI_INDEX).status_code == 201
+
+
+@demand("end-7 pushing manifests", "sha512 is kept and answered as sha512")
+def _(registry):
+    data = registry.data + b"\n"
+    answer = registry.put(digest_of(data, "sha512"), data)
+    assert answer.headers["Docker-Content-Digest"] == digest_of(data, "sha512")
+    got = registry("GET", f"{PATH}/manifests/{digest_of(data, 'sha512')}")
+    assert (got.content, got.headers["Docker-Content-Digest"]) == (data, digest_of(data, "sha512"))
+
+
+@demand("end-7 subjects", "OCI-Subject is the subject's digest, also of one that is not there")
+def _(registry):
+    subject = {"mediaType": OCI_MANIFEST, "digest": digest_of(b"none"), "size": 7}
+    data = json.dumps({**json.loads(registry.data), "subject": subject}).encode()
+    answer = registry.put("about", data)
+    assert (answer.status_code, answer.headers["OCI-Subject"]) == (201, subject["digest"])
+
+
+@demand("end-8a listing tags", "they are in lexical order")
+def _(registry):
+    for tag in ("b", "B", "a", "_", "10", "9"):
+        registry.put(tag, registry.data)
+    assert registry("GET", f"{PATH}/tags/list").json()["tags"] == ["10", "9", "B", "_", "a", "b", "v1"]
+
+
+@demand("end-8b paging tags", "n bounds them, last begins after it, Link is there while more follow")
+def _(registry):
+    registry.put("v2", registry.data)
+    first = registry("GET", f"{PATH}/tags/list?n=1")
+    assert (first.json()["tags"], first.links["next"]["rel"]) == (["v1"], "next")
+    second = registry("GET", first.links["next"]["url"])
+    assert (second.json()["tags"], second.links) == (["v2"], {})
+
+
+@demand("end-8b paging tags", "n=0 is an empty list without Link")
+def _(registry):
+    answer = registry("GET", f"{PATH}/tags/list?n=0")
+    assert (answer.status_code, answer.json()["tags"], answer.links) == (200, [], {})
+
+
+@demand("end-12a referrers", "of nothing they are an empty index, never 404")
+def _(registry):
+    answer = registry("GET", f"{PATH}/referrers/{digest_of(b'none')}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, OCI_INDEX)
+    assert answer.json() == {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
+
+
+@demand("end-12a referrers", "a digest that is none is 400")
+def _(registry):
+    assert registry.error(registry("GET", f"{PATH}/referrers/sha256:bad")) == (400, "DIGEST_INVALID")
+
+
+@demand("end-12b filtered referrers", "only those of the type, and OCI-Filters-Applied says so")
+def _(registry):
+    subject = {"mediaType": OCI_MANIFEST, "digest": registry.digest, "size": 7}
+    for kind in ("application/a", "application/b"):
+        document = {**json.loads(registry.data), "subject": subject, "artifactType": kind}
+        registry.put(kind[-1], json.dumps(document).encode())
+    answer = registry("GET", f"{PATH}/referrers/{registry.digest}?artifactType=application/a")
+    assert answer.headers["OCI-Filters-Applied"] == "artifactType"
+    assert [entry["artifactType"] for entry in answer.json()["manifests"]] == ["application/a"]
+
+
+@demand("end-9 deleting tags", "it is 202, at once, and the manifest stays")
+def _(registry):
+    assert registry("DELETE", f"{PATH}/manifests/v1").status_code == 202
+    assert registry("GET", f"{PATH}/manifests/v1").status_code == 404
+    assert registry("GET", f"{PATH}/manifests/{registry.digest}").status_code == 200
+    assert registry("DELETE", f"{PATH}/manifests/v1").status_code == 404
+
+
+@demand("end-9 deleting manifests", "it is 202, at once, and its referrers are still listed")
+def _(registry):
+    subject = {"mediaType": OCI_MANIFEST, "digest": registry.digest, "size": 7}
+    registry.put("about", json.dumps({**json.loads(registry.data), "subject": subject}).encode())
+    registry("DELETE", f"{PATH}/manifests/v1")
+    assert registry("DELETE", f"{PATH}/manifests/{registry.digest}").status_code == 202
+    assert registry("GET", f"{PATH}/manifests/{registry.digest}").status_code == 404
+    assert len(registry("GET", f"{PATH}/referrers/{registry.digest}").json()["manifests"]) == 1
+
+
+@demand("end-10 deleting blobs", "it is 202, at once, and then 404")
+def _(registry):
+    blob = registry.editor.push_blob(REPOSITORY, LARGE)
+    path = f"{PATH}/blobs/{blob['digest']}"
+    assert registry("DELETE", path).status_code == 202
+    assert registry("HEAD", path).status_code == 404
+    assert registry("DELETE", path).status_code == 404
+
+
+@demand("error codes", "a body is a list of errors, each with a code in capitals and a message")
+def _(registry):
+    for method, path in (
+        ("GET", f"{PATH}/manifests/none"),
+        ("GET", "/v2/UP/x/tags/list"),
+        ("PUT", registry.blob),
+    ):
+        answer = registry(method, path)
+        assert answer.headers["Content-Type"] == "application/json"
+        ((error,),) = answer.json().values()
+        assert set(error) == {"code", "message"}
+        assert error["code"] == error["code"].upper()
+
+
+@pytest.mark.parametrize("check", DEMANDS)
+def test_demand(registry, check):
+    check(registry)
