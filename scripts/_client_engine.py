@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from _environment import Failed
@@ -54,7 +54,8 @@ def engine(directory: Path) -> Iterator[str]:
         yield from _run(directory)
     finally:
         if made:
-            _SETTINGS.rmdir()
+            with suppress(OSError):  # somebody has begun to use it
+                _SETTINGS.rmdir()
 
 
 def _run(directory: Path) -> Iterator[str]:
@@ -99,9 +100,9 @@ class _Engine:
 
     def stop(self) -> None:
         """End all its processes, and wait until they have ended."""
-        first = _find_child(self._process.pid)
-        # unshare ends when its child has, and that when all in its namespace have.
-        os.kill(first or self._process.pid, signal.SIGKILL)
+        if self._process.poll() is None:
+            # unshare ends when its child has, and that when all in its namespace have.
+            os.kill(_find_child(self._process.pid) or self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 

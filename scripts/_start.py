@@ -18,6 +18,8 @@ def start(module: str) -> None:
             sys.exit("Python's {} module is missing: install python3-venv".format(name))  # noqa: UP032
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
+    # A shell starts what runs in its background with SIGINT ignored, and what a script starts inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(importlib.import_module(module).main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -76,11 +76,11 @@ def _report(failed: list[str], missing: list[str]) -> None:
     print(f"scripts/test: {'failed on Python ' + ', '.join(failed) if failed else 'passed'}", flush=True)
 
 
-def prepare_full(work: Path, wheel: Path) -> Environment:
+def prepare_full(work: Path, wheel: Path, *extras: str) -> Environment:
     """Everything, and beside it what the tests install, so that they need no network."""
     environment = Environment(work / "full")
     requirements = [
-        f"{wheel}[emulator,test]",
+        f"{wheel}[{','.join(['emulator', 'test', *extras])}]",
         *(line for line in extra("dev") if line.startswith(("build", "setuptools"))),
     ]
     environment.pip("download", "--dest", str(_downloads(work)), "wheel", *requirements)

@@ -1,5 +1,6 @@
 """How often each command calls the helper, and for what: docs/clients.md says the same to users."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,21 @@ def test_a_legacy_build_asks_for_every_entry_of_credhelpers(docker, place: Path,
     assert sorted(helper_calls.take()) == [f"get {host}" for host in hosts]
 
 
+def test_buildkit_asks_for_the_host_of_the_image_alone(
+    docker, words: dict[str, str], helper_calls, layer: Path
+) -> None:
+    provide(docker, words, layer)
+    docker.succeed("rmi", words["IMAGE"])
+    add_entry(Path(docker.environ["DOCKER_CONFIG"]) / "config.json", "gcr.io")
+    helper_calls.take()
+
+    done = docker("build", words["CONTEXT"], DOCKER_BUILDKIT="1")
+
+    if "buildx component is missing" in done.stderr:
+        pytest.skip("this docker has no BuildKit of its own: install its buildx plugin")
+    assert (done.status, set(helper_calls.take())) == (0, {f"get {words['REGISTRY']}"})
+
+
 def test_podman(podman, words: dict[str, str], count, layer: Path) -> None:
     provide(podman, words, layer, "--tls-verify=false")
 
@@ -160,6 +176,13 @@ def provide(client, words: dict[str, str], layer: Path, *options: str) -> None:
     client.succeed("push", *options, words["IMAGE"])
     client.succeed("push", *options, words["ABSENT"])
     client.succeed("rmi", words["ABSENT"])
+
+
+def add_entry(config: Path, host: str) -> None:
+    """Give one more host to the helper."""
+    document = json.loads(config.read_text())
+    document["credHelpers"][host] = "gcr"
+    config.write_text(json.dumps(document))
 
 
 def translate(word: str, words: dict[str, str]) -> str:
