@@ -90,9 +90,17 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
     return wire.format_strings(answer) + "\n"
 
 
-def store(stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
-    """Check Docker's triple and keep nothing: `docker login` hands back the token that `get` gave it."""
-    data = stdin.read(MAX_CREDENTIAL_SIZE + 1)
+def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+    """Keep Docker's triple, unless it is the token that `get` gave: `docker login` hands that back."""
+    from docker_credential_gcr.helper import docker_login
+
+    triple = _parse_triple(stdin.read(MAX_CREDENTIAL_SIZE + 1))
+    docker_login.keep(*triple, environ)
+    return ""
+
+
+def _parse_triple(data: bytes) -> tuple[str, str, str]:
+    """ServerURL, Username and Secret. Raises ProtocolError."""
     if len(data) > MAX_CREDENTIAL_SIZE:
         raise ProtocolError("the credential is larger than 1 MiB")
     try:
@@ -101,27 +109,41 @@ def store(stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str
         raise ProtocolError(f"the credential is not JSON: {error}") from error
     if not isinstance(members, dict):
         raise ProtocolError("the credential is not a JSON object")
+    values = []
     for name, absent in (("ServerURL", NO_SERVER_URL), ("Username", NO_USERNAME), ("Secret", "")):
         value = members.get(name) or ""
         if not isinstance(value, str):
             raise ProtocolError(f"the credential's {name} is not a string")
         if absent and not value.strip():
             raise ProtocolError(absent)
-    return ""
+        values.append(value)
+    return values[0].strip(" \t\n\r\v\f"), values[1], values[2]
 
 
-def erase(stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
-    """Succeed: nothing is kept, and `docker logout` asks up to four times for one host."""
-    _read_server_url(stdin)
+def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+    """Forget what is kept for a registry. `docker logout` asks up to four times for one host."""
+    server_url = _read_server_url(stdin)
+    if server_url is not None:
+        from docker_credential_gcr.helper import docker_login
+
+        docker_login.forget(server_url, environ)
     return ""
 
 
 def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
-    """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal."""
-    from docker_credential_gcr.helper import docker_config, keychain
+    """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal.
 
-    hosts = docker_config.load_our_hosts(environ) or registries.DEFAULT_HOSTS
-    return wire.format_strings(dict.fromkeys(hosts, keychain.USERNAME)) + "\n"
+    Where this helper is Docker's whole store, also the strangers' of which a login is kept.
+    """
+    from docker_credential_gcr.helper import docker_config, keychain, logins, paths
+
+    found = docker_config.load_registered(environ)
+    answer = dict.fromkeys(found.hosts or registries.DEFAULT_HOSTS, keychain.USERNAME)
+    path = paths.find_logins_file(environ)
+    if found.is_whole_store and path:
+        for login in logins.load_logins(path).values():
+            answer.setdefault(login.server_url, login.username)
+    return wire.format_strings(answer) + "\n"
 
 
 def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:

@@ -53,15 +53,19 @@ def parse_hosts(names: str) -> tuple[str, ...]:
 def parse_token_sources(value: str) -> tuple[str, ...]:
     """The names in a comma-separated list, files by their absolute paths. Raises UsageError."""
     try:
-        names = token_sources.parse_names(value.split(","), allowed=())
+        names = token_sources.parse_names(value.split(","), legacy={})
     except ConfigError as error:
         raise UsageError(str(error)) from error
     if not names:
         raise UsageError(f"--token-source names no token source: use {token_sources.WORKING}")
-    return tuple(
-        "file:" + os.path.abspath(os.path.expanduser(name[5:])) if name.startswith("file:") else name
-        for name in names
-    )
+    return tuple(_make_absolute(name) for name in names)
+
+
+def _make_absolute(name: str) -> str:
+    kind, colon, path = name.partition(":")
+    if kind not in token_sources.PATHS:
+        return name
+    return kind + colon + os.path.abspath(os.path.expanduser(path))
 
 
 def plan(
@@ -138,6 +142,8 @@ def _check_keys(sources: tuple[str, ...], hosts: tuple[str, ...], environ: Mappi
     for name in sources:
         if name.startswith("file:"):
             key = service_account.check_key(name[5:])
+            if key is None:  # another type of credential, which only its endpoint can judge
+                continue
             for host in hosts:
                 world = registries.find_world(host, (host,))
                 assert world is not None  # noqa: S101 - for the type checker: the host is configured

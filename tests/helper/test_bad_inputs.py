@@ -81,14 +81,15 @@ KEY_FILES: dict[str, tuple[Callable[[Keys], object], str]] = {
         "key file PATH is not JSON: nested too deeply",
     ),
     "huge": (lambda keys: keys.write(b" " * 70000), "key file PATH is larger than 64 KiB"),
-    "of a user": (
+    "of a user, without a login": (
         lambda keys: keys.make(type="authorized_user"),
-        "key file PATH has the type 'authorized_user': this version uses service account keys only",
+        "key file PATH has no 'client_secret'",
     ),
-    "without a type": (
-        lambda keys: keys.make(type=None),
-        "key file PATH has the type None: this version uses service account keys only",
+    "of an unknown type": (
+        lambda keys: keys.make(type="api_key"),
+        "key file PATH has the unknown type 'api_key'",
     ),
+    "without a type": (lambda keys: keys.make(type=None), "key file PATH has the unknown type None"),
     "without an account": (lambda keys: keys.make(client_email=None), "key file PATH has no 'client_email'"),
     "with a number for a key": (lambda keys: keys.make(private_key=1), "key file PATH has no 'private_key'"),
     "of another universe": (

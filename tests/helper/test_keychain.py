@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 NOT_FOUND = (1, "credentials not found in native keychain\n", "")
-ABSENT = "GOOGLE_APPLICATION_CREDENTIALS is not set and gcloud's well-known file does not exist"
+ABSENT = (
+    "GOOGLE_APPLICATION_CREDENTIALS is not set, gcloud's well-known file does not exist "
+    "and the metadata server is switched off"
+)
 HINT = "hint: configure a token source that has a credential\n"
 
 
@@ -70,16 +73,15 @@ def test_a_variable_that_names_no_file_is_a_failure(helper: Any) -> None:
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}{hint}")
 
 
-def test_credentials_of_another_type_are_a_failure_that_names_it(configured: Any) -> None:
+def test_credentials_of_an_unknown_type_are_a_failure_that_names_it(configured: Any) -> None:
     well_known = configured.config.parent / "application_default_credentials.json"
-    well_known.write_text('{"type": "authorized_user", "refresh_token": "1//secret"}')
+    well_known.write_text('{"type": "api_key", "refresh_token": "1//secret"}')
 
     outcome = configured("get", stdin="gcr.io")
 
     message = (
         "no access token for gcr.io: store: no login is stored; env: "
-        f"key file {str(well_known)!r} has the type "
-        "'authorized_user': this version uses service account keys only\n"
+        f"key file {str(well_known)!r} has the unknown type 'api_key'\n"
     )
     hint = "hint: make a new JSON key for the service account\n"
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}{hint}")
@@ -115,19 +117,6 @@ def test_a_failure_is_an_absence_where_that_is_configured_and_says_so(helper: An
 
     notice = f"docker-credential-gcr: anonymous, as configured: no access token for gcr.io: env: {ABSENT}\n"
     assert see(helper("get", stdin="gcr.io")) == (1, NOT_FOUND[1], notice)
-
-
-def test_a_stored_login_is_a_failure_as_long_as_it_cannot_be_used(helper: Any) -> None:
-    store = helper.home / "store.json"
-    store.write_text('{"gcrCreds": {"refresh_token": "1//secret"}}')
-
-    outcome = helper("get", stdin="gcr.io", DOCKER_CREDENTIAL_GCR_STORE=str(store))
-
-    message = (
-        f"no access token for gcr.io: store: {str(store)!r} holds a login, which this version cannot use\n"
-    )
-    hint = "hint: set DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE=env, or move the file away\n"
-    assert see(outcome) == (1, message, f"docker-credential-gcr: {message}{hint}")
 
 
 def test_an_emptied_store_is_an_absence(helper: Any) -> None:
