@@ -27,6 +27,7 @@ NO_SERVER_URL = "no credentials server URL"
 NO_USERNAME = "no credentials username"
 
 USAGE = f"Usage: {PROGRAM} <store|get|erase|list|version>"
+LOG = "DOCKER_CREDENTIAL_GCR_LOG"
 MAX_CREDENTIAL_SIZE = 1024 * 1024
 
 
@@ -41,30 +42,38 @@ def run(
     """Answer one request and return the exit status, 0 or 1. Nothing is raised."""
     # Descriptors, not streams: a stream would keep what a closed pipe refused, and fail again at exit.
     is_deaf = stdout is None and _open_closed_descriptors()
-    status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ)
+    notes: list[str] = []
+    status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ, notes)
     _write(stderr or _Descriptor(2), notice)  # if nobody reads it, the answer still counts
     is_heard = _write(stdout or _Descriptor(1), answer)
+    if environ and environ.get(LOG):
+        from docker_credential_gcr.helper import log
+
+        log.add(environ[LOG], f"{' '.join(arguments)}{''.join(notes)}: {status}")
     return status if is_heard and not is_deaf else 1
 
 
 def _answer(
-    arguments: list[str], stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]"
+    arguments: list[str], stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]
 ) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr."""
+    """Exit status, stdout and stderr; `notes` get what the log is told of the call."""
     if len(arguments) != 1:
         return 1, USAGE + "\n", ""
     try:
-        answer = VERBS[arguments[0]](stdin, environ)
+        answer = VERBS[arguments[0]](stdin, environ, notes)
     except CredentialsNotFound as error:
+        notes.append(f": not found: {error.waived or error}")
         notice = f"{PROGRAM}: anonymous, as configured: {error.waived}\n" if error.waived else ""
         return 1, CREDENTIALS_NOT_FOUND + "\n", notice
     except ProtocolError as error:
         return 1, f"{error}\n", ""
     except Error as error:
+        notes.append(f": {type(error).__name__}: {error}")
         return 1, f"{error}\n", format_notice(error)
     except KeyboardInterrupt:
         return 1, "interrupted\n", ""
     except Exception as error:  # noqa: BLE001 - the rim: Docker must get a line, and no traceback
+        notes.append(f": internal error: {error!r}")
         return 1, "internal error\n", _format_fault(error)
     return 0, answer, ""
 
@@ -74,14 +83,16 @@ def format_notice(error: Error) -> str:
     return f"{PROGRAM}: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
 
 
-def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
     """The credential for the server string on stdin, as a line of JSON."""
     from docker_credential_gcr.helper import keychain
 
     server_url = _read_server_url(stdin)
     if server_url is None:
         raise CredentialsNotFound("")
+    notes.append(f" {registries.find_host(server_url)!r}")
     credential = keychain.resolve(server_url, environ=environ)
+    notes.append(f": {credential.origin}")
     answer = {
         "ServerURL": credential.server_url,
         "Username": credential.username,
@@ -90,11 +101,12 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
     return wire.format_strings(answer) + "\n"
 
 
-def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
     """Keep Docker's triple, unless it is the token that `get` gave: `docker login` hands that back."""
     from docker_credential_gcr.helper import docker_login
 
     triple = _parse_triple(stdin.read(MAX_CREDENTIAL_SIZE + 1))
+    notes.append(f" {registries.find_host(triple[0])!r}")
     docker_login.keep(*triple, environ)
     return ""
 
@@ -120,17 +132,18 @@ def _parse_triple(data: bytes) -> tuple[str, str, str]:
     return values[0].strip(" \t\n\r\v\f"), values[1], values[2]
 
 
-def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
     """Forget what is kept for a registry. `docker logout` asks up to four times for one host."""
     server_url = _read_server_url(stdin)
     if server_url is not None:
         from docker_credential_gcr.helper import docker_login
 
+        notes.append(f" {registries.find_host(server_url)!r}")
         docker_login.forget(server_url, environ)
     return ""
 
 
-def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes: list[str]) -> str:
     """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal.
 
     Where this helper is Docker's whole store, also the strangers' of which a login is kept.
@@ -146,14 +159,14 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str
     return wire.format_strings(answer) + "\n"
 
 
-def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
+def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]", _notes: list[str]) -> str:
     """Program, package and version."""
     from docker_credential_gcr import __version__
 
     return f"{PROGRAM} ({PROGRAM}) {__version__}\n"
 
 
-VERBS: "dict[str, Callable[[BinaryIO | _Descriptor, Mapping[str, str]], str]]" = {
+VERBS: "dict[str, Callable[[BinaryIO | _Descriptor, Mapping[str, str], list[str]], str]]" = {
     "get": get,
     "store": store,
     "erase": erase,
