@@ -20,6 +20,7 @@ from docker_credential_gcr.helper.access_token import (
     is_token,
     make_of_unknown_life,
 )
+from docker_credential_gcr.helper.redaction import redact
 from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
 
@@ -119,7 +120,7 @@ def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) 
     if NO_ACCOUNT in complaint:
         raise TokenError("gcloud is not logged in", hint=LOGIN_HINT)
     hint = "let the other gcloud finish" if LOCKED in complaint else LOGIN_HINT
-    raise TokenError(f"gcloud failed: {reason:.300}", hint=hint)
+    raise TokenError(f"gcloud failed: {redact(reason):.300}", hint=hint)
 
 
 def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> tuple[int, str, str]:
@@ -129,7 +130,7 @@ def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> tup
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict(environ),
+            env={**environ, "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true"},  # it would log its answer
             start_new_session=True,  # so that a wrapper's children end with it
         )
     except OSError as error:

@@ -9,6 +9,7 @@ from docker_credential_gcr.errors import TokenRefused
 from docker_credential_gcr.helper import http
 from docker_credential_gcr.helper.access_token import MAX_LIFETIME_S, AccessToken, is_token
 from docker_credential_gcr.helper.endpoint import Endpoint
+from docker_credential_gcr.helper.redaction import redact
 from docker_credential_gcr.helper.service_account import ServiceAccountKey
 
 JWT_BEARER = (
@@ -118,4 +119,5 @@ def _format_error(document: object) -> str:
     else:
         # The subtype tells a login that must be renewed (invalid_rapt) from one that is gone.
         parts = (error, document.get("error_subtype"), document.get("error_description"))
-    return "".join(f": {part:.200}" for part in parts if isinstance(part, str) and part)
+    # An endpoint may quote what it was sent.
+    return "".join(f": {redact(part):.200}" for part in parts if isinstance(part, str) and part)

@@ -8,7 +8,9 @@ SECRETS = re.compile(
     r"|ya29\.[\w.~+/-]+|1//[\w-]+|eyJ[\w-]+(?:\.[\w-]+)*|GOCSPX-[\w-]+"
     r"|(?<=://)[^\s/@]+@"  # a user and a password in a URL
     r"|(?<=[Bb]earer )\S+|(?<=[Bb]asic )\S+"
-    r"|\b[\w+/-]{60,}={0,2}",
+    r"|\b[\w+-]{60,}={0,2}"
+    # With slashes it may be a path, which has no such mixture.
+    r"|\b(?=[\w+/-]*[A-Z])(?=[\w+/-]*[a-z])(?=[\w+/-]*[0-9])[\w+/-]{80,}={0,2}",
     re.DOTALL,
 )
 # "access_token": "…", refresh_token=…
@@ -21,4 +23,4 @@ MEMBERS = re.compile(
 
 def redact(text: str) -> str:
     """The text with a mask in the place of each secret."""
-    return SECRETS.sub(MASK, MEMBERS.sub(rf"\1\2{MASK}", text))
+    return MEMBERS.sub(rf"\1\2{MASK}", SECRETS.sub(MASK, text))
