@@ -105,7 +105,7 @@ def test_a_list_with_none_in_it_may_find_nothing(helper: Any, sources: list[str]
     assert see(helper("get", stdin="gcr.io")) == NOT_FOUND
 
 
-def test_a_configured_list_that_finds_nothing_has_failed_and_names_every_source(helper: Any) -> None:
+def test_edge_36_a_configured_list_that_finds_nothing_has_failed_and_names_every_source(helper: Any) -> None:
     helper.configure({"TokenSources": ["store", "env"]})
 
     message = f"no access token for gcr.io: store: no login is stored; env: {ABSENT}\n"
@@ -126,7 +126,9 @@ def test_an_emptied_store_is_an_absence(helper: Any) -> None:
     assert see(helper("get", stdin="gcr.io", DOCKER_CREDENTIAL_GCR_STORE=str(store))) == NOT_FOUND
 
 
-def test_a_cached_token_of_an_emulator_is_not_found_for_google(configured: Any, token_server: Any) -> None:
+def test_t05_a_cached_token_of_an_emulator_is_not_found_for_google(
+    configured: Any, token_server: Any
+) -> None:
     configured.configure({"TokenSources": [f"file:{configured.key}"], "Registries": {"localhost:5000": {}}})
     assert configured("get", stdin="localhost:5000").status == 0
 
@@ -139,7 +141,7 @@ def test_a_cached_token_of_an_emulator_is_not_found_for_google(configured: Any, 
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}hint: use a key that Google made\n")
 
 
-def test_another_key_under_the_same_name_buys_another_token(configured: Any) -> None:
+def test_edge_27_another_key_under_the_same_name_buys_another_token(configured: Any) -> None:
     assert see(configured("get", stdin="localhost:5000")) == answer_of("localhost:5000", "ya29.1")
     other = configured.key.with_name("other")
     other.write_text(configured.key.read_text() + "\n")
@@ -148,7 +150,7 @@ def test_another_key_under_the_same_name_buys_another_token(configured: Any) -> 
     assert see(configured("get", stdin="localhost:5000")) == answer_of("localhost:5000", "ya29.2")
 
 
-def test_other_scopes_buy_another_token(configured: Any, token_server: Any) -> None:
+def test_edge_27_other_scopes_buy_another_token(configured: Any, token_server: Any) -> None:
     assert configured("get", stdin="localhost:5000").status == 0
     registry = {"TokenSources": [f"file:{configured.key}"], "Scopes": ["read-only"]}
     configured.configure({"Registries": {"localhost:5000": registry}})

@@ -315,6 +315,19 @@ def test_edge_38_an_sts_that_refuses_is_named_without_the_tokens(
     assert subject not in text + notice
 
 
+def test_t06_a_redirect_of_the_sts_takes_no_subject_token_along(
+    get: Any, services: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "subject").write_text("subject-token")
+    services.tell("/v1/token", status=307, headers={"Location": services.url + "/elsewhere"})
+    services.tell("/elsewhere", STS)
+
+    status, _, _ = get(external(services, {"file": str(tmp_path / "subject")}))
+
+    assert status == 1
+    assert {request.path for request in services.requests} == {"/v1/token"}
+
+
 def test_edge_38_an_sts_that_does_not_answer_is_left_at_the_deadline(
     get: Any, services: Any, tmp_path: Path
 ) -> None:
