@@ -70,11 +70,12 @@ def forget(server_url: str, environ: Mapping[str, str], platform: str = sys.plat
     path = paths.find_logins_file(environ, platform)
     if path is None or not os.path.exists(path):
         return
-    asked = {logins.shorten(server_url)}
-    if registries.is_google(host):
-        asked.add(host)
-    names = tuple(name for name in logins.load_logins(path) if logins.shorten(name) in asked)
-    store.forget_logins(path, names, environ, deadline=time.monotonic() + timeout_s)
+    asked = logins.shorten(server_url)
+    kept = logins.load_logins(path)
+    names = {name for name in kept if logins.shorten(name) == asked}
+    if host in kept and kept[host].username in logins.KEY_USERS:  # a key is the host's, whatever the path
+        names.add(host)
+    store.forget_logins(path, tuple(names), environ, deadline=time.monotonic() + timeout_s)
 
 
 def _forget_tokens(host: str, config: Config, environ: Mapping[str, str], platform: str) -> None:

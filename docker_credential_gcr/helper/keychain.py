@@ -86,7 +86,7 @@ def _get_login(server_url: str, config: Config, environ: "Mapping[str, str]", pl
 class Search:
     """One walk along a host's token sources; `origin` says in the end where the token comes from."""
 
-    __slots__ = ("config", "environ", "now", "origin", "platform", "request", "settings")
+    __slots__ = ("config", "deadline", "environ", "now", "origin", "platform", "request", "settings")
 
     def __init__(
         self,
@@ -102,6 +102,7 @@ class Search:
         self.platform = platform
         self.now = now
         self.origin = ""
+        self.deadline = time.monotonic() + config.timeout_s  # one for all sources
         self.settings = config.get_settings(host)
         self.request = token_sources.TokenRequest(
             host,
@@ -160,7 +161,7 @@ class Search:
 
     def _ask(self, source: "TokenSource") -> "AccessToken":
         if source.identity is None:
-            return source.fetch(self.request, time.monotonic() + self.config.timeout_s)
+            return source.fetch(self.request, self.deadline)
         entry = self.find_entry(source)
         held = cache.load_token(entry, self.now())
         if held and held.is_fresh(self.now()) and not held.is_aging(self.now(), self.config.min_ttl_s):
@@ -173,7 +174,7 @@ class Search:
             self.request,
             entry,
             min_ttl_s=self.config.min_ttl_s,
-            timeout_s=self.config.timeout_s,
+            deadline=self.deadline,
             now=self.now,
         )
 
