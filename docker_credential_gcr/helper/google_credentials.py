@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from docker_credential_gcr.errors import KeyFileError, NetworkError, TokenRefused
 from docker_credential_gcr.helper import http, times
@@ -112,14 +113,13 @@ def _start_transport(deadline: float) -> Any:
     from google.auth.transport.requests import Request
 
     class Session(requests.Session):
-        def request(self, *args: Any, **kwargs: Any) -> "requests.Response":
+        def request(self, method: Any, url: Any, **kwargs: Any) -> "requests.Response":  # type: ignore[override]
             kwargs["timeout"] = max(0.1, deadline - time.monotonic())
             kwargs["allow_redirects"] = False
-            return super().request(*args, **kwargs)
+            with http.start_session(urlsplit(url).netloc) as session:
+                return session.request(method, url, **kwargs)
 
-    session = Session()
-    session.auth = http.add_nothing
-    return Request(session=session)
+    return Request(session=Session())
 
 
 def _format_fault(error: BaseException) -> str:

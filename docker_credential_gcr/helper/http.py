@@ -54,7 +54,7 @@ def start_session(host: str) -> "requests.Session":
     import requests
 
     session = requests.Session()
-    session.auth = add_nothing  # else the password of that host in ~/.netrc would be sent
+    session.auth = _add_nothing  # else the password of that host in ~/.netrc would be sent
     if registries.is_loopback(host):
         session.trust_env = False  # a proxy would look for the endpoint on its own loopback
         session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
@@ -136,7 +136,7 @@ def _read_body(response: "requests.Response") -> bytes:
     return body
 
 
-def add_nothing(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+def _add_nothing(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
     return request
 
 

@@ -148,8 +148,8 @@ class Search:
         return source
 
     def find_entry(self, source: "TokenSource") -> str | None:
-        """The file in which the source's tokens are kept."""
-        if source.identity is None:
+        """The file in which the source's tokens are kept; None when they are not, or the cache is off."""
+        if not source.is_kept:
             return None
         # The world belongs to the key: a token that an emulator gave must never be found for Google.
         identity = [self.request.world, *source.identity, *self.request.scopes]
@@ -160,7 +160,7 @@ class Search:
         return cache.find_entry(identity, environ=self.environ, platform=self.platform)
 
     def _ask(self, source: "TokenSource") -> "AccessToken":
-        if source.identity is None:
+        if not source.is_kept:
             return source.fetch(self.request, self.deadline)
         entry = self.find_entry(source)
         held = cache.load_token(entry, self.now())

@@ -54,7 +54,9 @@ def _check_use(source: Metadata, request: TokenRequest) -> None:
     """Raise TokenError when a token of that server may not reach the registry."""
     host = source.host.lower().removesuffix(":80")
     name = host if host.endswith("]") else host.partition(":")[0]
-    is_google = name in GOOGLES or name.startswith("169.254.")
+    parts = name.split(".")
+    is_link_local = parts[:2] == ["169", "254"] and len(parts) == 4 and all(part.isdigit() for part in parts)
+    is_google = name in GOOGLES or is_link_local
     if request.world == registries.GOOGLE and not is_google:
         raise TokenError(
             f"metadata server {source.host} is not Google's: no token of it goes to Google's {request.host}",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.errors import NoToken, TokenError
 from docker_credential_gcr.helper import cache, files
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.token_sources import TokenRequest
@@ -37,7 +37,7 @@ def refresh(
             return held
         try:
             token = source.fetch(request, deadline)
-        except TokenError:
+        except (NoToken, TokenError):
             if held:
                 return held
             raise

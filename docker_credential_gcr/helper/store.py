@@ -34,7 +34,7 @@ def find_secret(login: Login, environ: Mapping[str, str], *, deadline: float) ->
 def keep_login(
     path: str, server_url: str, username: str, secret: str, environ: Mapping[str, str], *, deadline: float
 ) -> None:
-    """Keep a login in the place of the one before. Raises StoreError, and then nothing has changed."""
+    """Keep a login in the place of the one before. Raises StoreError."""
     choice = get_choice(environ)
     if choice == "off":
         raise StoreError(

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
         """Where access tokens come from."""
 
         @property
-        def identity(self) -> "tuple[str, ...] | None":
-            """What the cached tokens are kept under; None when asking costs no more than the cache."""
+        def identity(self) -> tuple[str, ...]:
+            """What the cached tokens are kept under."""
+
+        @property
+        def is_kept(self) -> bool:
+            """Whether its tokens are cached; not where asking costs no more than looking into the cache."""
 
         def fetch(self, request: "TokenRequest", deadline: float) -> AccessToken:
             """Buy a new access token until an instant of time.monotonic. Raises TokenError."""

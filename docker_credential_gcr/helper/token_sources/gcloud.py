@@ -27,6 +27,8 @@ class Gcloud:
 
     __slots__ = ("configuration", "environ", "identity", "platform")
 
+    is_kept = True
+
     def __init__(
         self, configuration: str, environ: "Mapping[str, str]", platform: str, identity: tuple[str, ...]
     ) -> None:

@@ -17,6 +17,8 @@ class Impersonated:
 
     __slots__ = ("account", "api_url", "base", "delegates", "identity", "lifetime_s")
 
+    is_kept = True
+
     def __init__(self, base: "TokenSource", settings: "Settings", environ: "Mapping[str, str]") -> None:
         self.base = base
         self.account = settings.impersonate or ""
@@ -24,8 +26,7 @@ class Impersonated:
         self.lifetime_s = settings.lifetime_s
         self.api_url = environ.get(API_VARIABLE) or API_URL
         chain = (self.api_url, self.account, *self.delegates, str(self.lifetime_s))
-        # Of a base that is asked each time nothing is known but its name.
-        self.identity = ("impersonated", *chain, *(base.identity or (getattr(base, "path", ""),)))
+        self.identity = ("impersonated", *chain, *base.identity)
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
         """A token of the impersonated account. Raises TokenError."""

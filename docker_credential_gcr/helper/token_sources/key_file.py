@@ -18,6 +18,8 @@ class KeyFile:
 
     __slots__ = ("identity", "path")
 
+    is_kept = True
+
     def __init__(self, path: str, identity: tuple[str, ...]) -> None:
         self.path = path
         self.identity = identity

@@ -16,6 +16,8 @@ class KeptKey:
 
     __slots__ = ("environ", "identity", "login")
 
+    is_kept = True
+
     def __init__(self, login: logins.Login, environ: "Mapping[str, str]") -> None:
         self.login = login
         self.environ = environ

@@ -31,6 +31,8 @@ class Metadata:
 
     __slots__ = ("address", "host", "identity", "is_sure", "record")
 
+    is_kept = True
+
     def __init__(self, environ: "Mapping[str, str]", platform: str, *, is_sure: bool) -> None:
         self.host = environ.get("GCE_METADATA_HOST") or NAME
         self.address = environ.get("GCE_METADATA_IP") or environ.get("GCE_METADATA_HOST") or ADDRESS

@@ -33,6 +33,8 @@ class Login:
 
     __slots__ = ("endpoint_url", "fields", "identity", "path")
 
+    is_kept = True
+
     def __init__(
         self, path: str, fields: "dict[str, str]", identity: tuple[str, ...], endpoint_url: str
     ) -> None:

@@ -19,10 +19,19 @@ class TokenFile:
 
     __slots__ = ("path",)
 
-    identity = None
+    is_kept = False
 
     def __init__(self, path: str) -> None:
         self.path = path
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Another with each token that is written: what a token buys is kept, if not the token."""
+        try:
+            found = os.stat(self.path)
+        except (OSError, ValueError):
+            return ("token-file", self.path)
+        return ("token-file", self.path, str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
 
     def fetch(self, request: "TokenRequest", deadline: float) -> AccessToken:  # noqa: ARG002
         """The token in the file. Raises TokenError."""

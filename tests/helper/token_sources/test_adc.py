@@ -229,6 +229,13 @@ def test_edge_34_a_federated_account_is_impersonated(get: Any, sts: Any, tmp_pat
     assert get(external(sts, source, service_account_impersonation_url=url)) == (0, "ya29.impersonated", "")
 
 
+def test_a_proxy_is_not_asked_for_an_sts_on_loopback(get: Any, sts: Any, tmp_path: Path) -> None:
+    (tmp_path / "subject").write_text("subject-token")
+    proxies = {"HTTP_PROXY": "http://localhost:1", "http_proxy": "http://localhost:1"}
+
+    assert get(external(sts, {"file": str(tmp_path / "subject")}), **proxies) == (0, "ya29.federated", "")
+
+
 # What is changed in a good file, and what is then said of it.
 FAULTS: dict[str, tuple[dict[str, object], str]] = {
     "no audience": ({"audience": None}, "key file PATH: "),

@@ -73,6 +73,25 @@ def test_edge_27_another_account_scope_or_way_is_another_identity(get: Any, serv
     assert secrets == ["ya29.1", "ya29.2", "ya29.3", "ya29.4", "ya29.5", "ya29.1"]
 
 
+def test_edge_27_another_token_in_the_file_is_another_identity(
+    get: Any, services: Any, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        services.tell(PATH, {"accessToken": f"ya29.{number}", "expireTime": instant(3600)})
+    sources = [f"token-file:{tmp_path}/token"]
+    secrets = []
+    for token in ("ya29.mine", "ya29.mine", "ya29.another"):
+        if not (tmp_path / "token").exists() or (tmp_path / "token").read_text() != token:
+            (tmp_path / "token").write_text(token)
+        secrets.append(get(TokenSources=sources)[1])
+
+    assert secrets == ["ya29.1", "ya29.1", "ya29.2"]
+    assert [r.headers["Authorization"] for r in services.requests] == [
+        "Bearer ya29.mine",
+        "Bearer ya29.another",
+    ]
+
+
 ANSWERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "denied": (
         {"status": 403, "document": {"error": {"status": "PERMISSION_DENIED", "message": "no"}}},

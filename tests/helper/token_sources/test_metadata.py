@@ -137,6 +137,18 @@ def test_an_emulators_metadata_never_serves_google_nor_googles_loopback(
     assert services.requests == []
 
 
+@pytest.mark.parametrize(
+    "host", ["metadata.evil.example", "169.254.evil.example", "169.254.1", "10.0.0.1:80"]
+)
+def test_t05_another_hosts_metadata_never_serves_google(get: Any, helper: Any, host: str) -> None:
+    helper.configure({"TokenSources": ["metadata"]})
+
+    assert get("gcr.io", GCE_METADATA_HOST=host)[1] == (
+        f"no access token for gcr.io: metadata: metadata server {host} is not Google's: "
+        "no token of it goes to Google's gcr.io\n"
+    )
+
+
 def test_env_ends_at_the_metadata_server(get: Any, services: Any, helper: Any) -> None:
     helper.configure({"Registries": {"localhost:5000": {}}})
     services.tell(TOKEN_PATH, TOKEN, headers=FLAVOR)
