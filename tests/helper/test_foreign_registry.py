@@ -236,3 +236,41 @@ def test_a_private_bus_without_a_secret_service_is_no_keyring(helper: Any) -> No
         "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps logins in a file for you alone" in run.stdout + run.stderr
     )
     assert "s3cret" not in run.stdout + run.stderr
+
+
+SECRET_SERVICE = """
+printf password | gnome-keyring-daemon --unlock --components=secrets > /dev/null
+helper() { printf %s "$2" | "$PYTHON" -m docker_credential_gcr "$1"; echo "$1: $?"; }
+helper store '{"ServerURL":"https://index.docker.io/v1/","Username":"me","Secret":"s3cret"}'
+helper get https://index.docker.io/v1/
+helper erase https://index.docker.io/v1/
+helper get https://index.docker.io/v1/
+"""
+
+
+def test_a_real_secret_service_on_a_private_bus_keeps_a_login(helper: Any) -> None:
+    path = os.environ.get("PATH", os.defpath)
+    for name in ("dbus-run-session", "gnome-keyring-daemon"):
+        if shutil.which(name, path=path) is None:
+            pytest.skip(f"{name} is not installed: apt-get install dbus gnome-keyring")
+    libraries = os.environ.get("LD_LIBRARY_PATH", "")
+    environ = helper.environ | {"PATH": path, "PYTHON": sys.executable, "LD_LIBRARY_PATH": libraries}
+
+    run = subprocess.run(
+        ["dbus-run-session", "--", "sh", "-c", SECRET_SERVICE],
+        env=environ,
+        capture_output=True,
+        text=True,
+        cwd=helper.directory,
+        timeout=60,
+    )
+
+    assert run.stdout.splitlines() == [
+        "store: 0",
+        '{"ServerURL":"https://index.docker.io/v1/","Username":"me","Secret":"s3cret"}',
+        "get: 0",
+        "erase: 0",
+        "credentials not found in native keychain",
+        "get: 1",
+    ]
+    assert "s3cret" not in run.stderr
