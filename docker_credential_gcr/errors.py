@@ -5,6 +5,7 @@ Error                       the root; its text is one line, `hint` is the next s
 ├── ProtocolError           Docker's request is malformed; the text is the protocol's own
 ├── CredentialsNotFound     no credential for this registry, and that is no fault
 ├── ConfigError             a configuration file is malformed, or cannot be read or replaced
+├── StoreError              a login cannot be kept, read or forgotten
 ├── NoToken                 a token source has nothing to offer: the next one is asked
 └── TokenError              a token source failed
     ├── KeyFileError        the key file is no usable service account key
@@ -47,6 +48,10 @@ class CredentialsNotFound(Error):
 
 class ConfigError(Error):
     """A configuration file is malformed, or cannot be read or replaced."""
+
+
+class StoreError(Error):
+    """A login cannot be kept, read or forgotten."""
 
 
 class NoToken(Error):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.helper import cache, config, registries
+from docker_credential_gcr.helper import cache, config, keychain, registries
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.token_sources import key_file
 
@@ -118,6 +118,50 @@ def test_a_cached_get_answers_from_a_read_only_cache_without_a_network(
 
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, ANSWER, b"")
     assert sorted(os.listdir(directory)) == before
+
+
+# Each way to a token with what a cached `get` of it loads beyond ALLOWED.
+SOURCES: dict[str, tuple[dict[str, object], set[str]]] = {
+    "store": ({"TokenSources": ["store"]}, set()),
+    "gcloud": ({"TokenSources": ["gcloud:work"], "Account": "me@x.example"}, {"token_sources.gcloud"}),
+    "metadata": ({"TokenSources": ["metadata"]}, {"token_sources.metadata"}),
+    "a token file": ({"TokenSources": ["token-file:TOKEN"]}, {"token_sources.token_file"}),
+    "impersonation": (
+        {"TokenSources": ["env"], "Impersonate": "ci@p.iam"},
+        {"token_sources.impersonated"},
+    ),
+    "a kept key": ({"TokenSources": ["none"]}, {"logins", "token_sources.login"}),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_cached_get_is_as_cheap_from_any_source(
+    program: list[str], environ: dict[str, str], name: str
+) -> None:
+    settings, more = SOURCES[name]
+    folder = Path(environ["HOME"], ".config/gcloud")
+    token = Path(environ["HOME"], "token")
+    token.write_text("ya29.cached")
+    configuration = json.dumps({"Registries": {"gcr.io": settings}}).replace("TOKEN", str(token))
+    (folder / "docker_credential_gcr_config.json").write_text(configuration)
+    (folder / "docker_credentials.json").write_text('{"gcrCreds": {"refresh_token": "1//kept"}}')
+    if name == "a kept key":
+        logins = folder / "docker_credential_gcr_logins.json"
+        logins.write_text('{"logins": {"gcr.io": {"Username": "_json_key", "Stamp": "1"}}}')
+        logins.chmod(0o600)
+    search = keychain.Search(
+        "gcr.io", registries.GOOGLE, config.load_config(environ), environ, sys.platform, time.time
+    )
+    now = int(time.time())
+    entry = search.find_entry(search.find_source(search.list_names()[0]))
+    if entry:
+        cache.save_token(entry, AccessToken("ya29.cached", expires_at=now + 3600, obtained_at=now))
+    bare = list_modules(["-c", "pass"], environ)
+
+    loaded = list_modules(program, environ) - bare
+
+    assert loaded - ALLOWED == {f"docker_credential_gcr.helper.{module}" for module in more}
+    assert run(program, environ).stdout == ANSWER
 
 
 def test_a_strangers_host_loads_no_token_source(program: list[str], environ: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ import shutil
 
 import click
 
-from docker_credential_gcr.helper import PROGRAM, config_file, registration, registries
+from docker_credential_gcr.helper import PROGRAM, config_file, registration, registries, token_sources
 
 
 @click.command("configure-docker", short_help="Make docker ask this helper for registries.")
@@ -17,7 +17,7 @@ from docker_credential_gcr.helper import PROGRAM, config_file, registration, reg
 @click.option(
     "--token-source",
     metavar="S",
-    help="Where their access tokens come from: env, file:PATH or none, comma-separated, asked in order.",
+    help=f"Where their access tokens come from, comma-separated, asked in order: {token_sources.WORKING}.",
 )
 @click.option("--overwrite", is_flag=True, help="Also take over registries that another helper holds.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")

@@ -6,6 +6,7 @@ import traceback
 
 import click
 
+from docker_credential_gcr.cli.config import config
 from docker_credential_gcr.cli.configure_docker import configure_docker
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
@@ -15,8 +16,8 @@ INTERRUPTED = 130
 EPILOG = f"""\b
 Docker's own verbs, which read stdin and write stdout:
   get       Print the credential for the registry named on stdin.
-  store     Accept a credential, and keep nothing.
-  erase     Accept a registry, and forget nothing.
+  store     Keep a login, or the key of one; a token of Google's is not kept.
+  erase     Forget what is kept for the registry named on stdin.
   list      Print the registries that are configured for this helper.
   version   Print the version; also -v and --version.
 
@@ -38,6 +39,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
+cli.add_command(config)
 cli.add_command(configure_docker)
 
 

@@ -30,6 +30,11 @@ class AccessToken:
         return self.expires_at - now < min(min_ttl_s, (self.expires_at - self.obtained_at) / 2)
 
 
+def make_of_unknown_life(value: str, now: float) -> AccessToken:
+    """A token that nobody dates: for this call it will do, and the cache must not give it to a later one."""
+    return AccessToken(value, expires_at=int(now) + FLOOR_S, obtained_at=int(now))
+
+
 def is_token(value: object) -> bool:
     """Whether a value can be sent as a password: control characters would break the header or the line."""
     return (

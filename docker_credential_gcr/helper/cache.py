@@ -71,7 +71,12 @@ def save_token(path: str, token: AccessToken) -> None:
 
 def _is_private(found: os.stat_result) -> bool:
     """Whether it is a file of a plausible size that nobody else owns, reads or writes."""
-    if found.st_size > MAX_SIZE or found.st_mode & FORMAT != REGULAR:
+    return found.st_size <= MAX_SIZE and is_owners(found)
+
+
+def is_owners(found: os.stat_result) -> bool:
+    """Whether it is a file that nobody else owns, reads or writes."""
+    if found.st_mode & FORMAT != REGULAR:
         return False
     return not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o077)
 

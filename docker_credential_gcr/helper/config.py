@@ -1,7 +1,8 @@
 """The helper's configuration: environment variables, and the file that Google's helper also reads.
 
-{"TokenSources": ["store", "env"], "MinTTL": 300, "Timeout": 10, "OnError": "fail",
- "Registries": {"localhost:43121": {"TokenSources": ["file:/abs/key.json"], "Scopes": []}}}
+{"TokenSources": ["store", "env"], "MinTTL": 300, "Timeout": 10, "OnError": "fail", "SelfSignedJWT": false,
+ "Registries": {"localhost:43121": {"TokenSources": ["file:/abs/key.json"], "Account": null,
+                                    "Impersonate": null, "Delegates": [], "Lifetime": 3600, "Scopes": []}}}
 """
 
 import sys
@@ -19,21 +20,53 @@ DEFAULT_SCOPES = (
 )  # Artifact Registry takes nothing narrower
 DEFAULT_MIN_TTL_S = 300.0
 DEFAULT_TIMEOUT_S = 10.0
+DEFAULT_LIFETIME_S = 3600
+MAX_LIFETIME_S = 43200  # https://cloud.google.com/iam/docs/create-short-lived-credentials-direct
 MAX_SIZE = 1024 * 1024
 PREFIX = "DOCKER_CREDENTIAL_GCR_"
-NOT_YET = ("Account", "Impersonate", "Delegates")  # refused rather than ignored: they choose who one is
+SWITCH = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
 
 
 class Settings:
-    """What applies to one registry."""
+    """What applies to one registry: its own members, else those of the whole file."""
 
-    __slots__ = ("is_explicit", "scopes", "token_sources")
+    __slots__ = (
+        "account",
+        "delegates",
+        "impersonate",
+        "is_explicit",
+        "lifetime_s",
+        "scopes",
+        "token_sources",
+    )
 
-    def __init__(self, sources: tuple[str, ...], scopes: tuple[str, ...]) -> None:
-        self.token_sources = sources or DEFAULT_SOURCES
-        self.scopes = scopes or DEFAULT_SCOPES
+    def __init__(
+        self,
+        members: "dict[str, object]",
+        at: str,
+        *,
+        forced: tuple[str, ...] = (),
+        above: "Settings | None" = None,
+    ) -> None:
+        own = _sources(_strings(members, "TokenSources", at), at)
+        configured = forced or own or (above.token_sources if above and above.is_configured else ())
+        self.token_sources: tuple[str, ...] = configured or DEFAULT_SOURCES
         # Finding nothing in a list that somebody wrote is a failure, unless `none` in it says otherwise.
-        self.is_explicit = bool(sources) and "none" not in sources
+        self.is_explicit: bool = bool(configured) and "none" not in configured
+        self.scopes: tuple[str, ...] = _strings(members, "Scopes", at) or (
+            above.scopes if above else DEFAULT_SCOPES
+        )
+        self.account: str | None = _string(members, "Account", at) or (above.account if above else None)
+        self.impersonate: str | None = _string(members, "Impersonate", at)
+        self.delegates: tuple[str, ...] = _strings(members, "Delegates", at)
+        if above and not self.impersonate:
+            self.impersonate, self.delegates = above.impersonate, self.delegates or above.delegates
+        self.lifetime_s: int = _lifetime(members, at, above.lifetime_s if above else DEFAULT_LIFETIME_S)
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether somebody wrote the list of token sources."""
+        return self.is_explicit or "none" in self.token_sources
 
 
 class Config:
@@ -42,10 +75,11 @@ class Config:
     __slots__ = (
         "insecure_hosts",
         "is_anonymous_on_error",
+        "is_self_signed",
         "min_ttl_s",
         "registries",
+        "settings",
         "timeout_s",
-        "token_sources",
     )
 
     def __init__(self, file: "dict[str, object]", path: str, environ: "Mapping[str, str]") -> None:
@@ -55,24 +89,22 @@ class Config:
         if file.get("OnError", "fail") not in ("fail", "anonymous"):
             raise ConfigError(f'{at}OnError must be "fail" or "anonymous"')
         self.is_anonymous_on_error = file.get("OnError") == "anonymous"
+        self.is_self_signed = _switch(environ, file, at)
         self.insecure_hosts = parse_insecure_hosts(environ)
         variable = PREFIX + "TOKEN_SOURCE"
         forced = _sources(tuple(environ.get(variable, "").split(",")), variable + ": ")
-        self.token_sources = forced or _sources(_strings(file, "TokenSources", at), at)
+        self.settings = Settings(file, at, forced=forced)
         self.registries: dict[str, Settings] = {}
         for host, registry in _object(file.get("Registries"), at + "Registries").items():
             where = f"{at}Registries[{host!r}]"
             members = _object(registry, where)
-            for name in NOT_YET:
-                if members.get(name):
-                    raise ConfigError(f"{where}: {name} is not supported by this version")
-            own = _sources(_strings(members, "TokenSources", where + ": "), where + ": ")
-            scopes = _strings(members, "Scopes", where + ": ")
-            self.registries[host.lower()] = Settings(forced or own or self.token_sources, scopes)
+            self.registries[host.lower()] = Settings(
+                members, where + ": ", forced=forced, above=self.settings
+            )
 
     def get_settings(self, host: str) -> Settings:
         """What applies to a host: its own settings, else the global ones."""
-        return self.registries.get(host) or Settings(self.token_sources, ())
+        return self.registries.get(host) or self.settings
 
 
 def load_config(environ: "Mapping[str, str]", platform: str = sys.platform) -> Config:
@@ -114,12 +146,41 @@ def _number(
     return float(value)
 
 
+def _switch(environ: "Mapping[str, str]", file: "dict[str, object]", at: str) -> bool:
+    """Whether keys make their access tokens themselves: the variable, else the file, else not."""
+    given, value = environ.get(PREFIX + "SELF_SIGNED_JWT"), file.get("SelfSignedJWT")
+    if given:
+        if given.lower() not in SWITCH:
+            raise ConfigError(f"{PREFIX}SELF_SIGNED_JWT must be on or off")
+        return SWITCH[given.lower()]
+    if value is not None and not isinstance(value, bool):
+        raise ConfigError(f"{at}SelfSignedJWT must be true or false")
+    return bool(value)
+
+
+def _lifetime(members: "dict[str, object]", where: str, default: int) -> int:
+    """How long an impersonated account's tokens are to live, in seconds."""
+    value = members.get("Lifetime")
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or not 60 <= value <= MAX_LIFETIME_S:
+        raise ConfigError(f"{where}Lifetime must be a number of seconds from 60 to {MAX_LIFETIME_S}")
+    return value
+
+
 def _object(value: object, where: str) -> "dict[str, object]":
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise ConfigError(f"{where} must be a JSON object")
     return value
+
+
+def _string(members: "dict[str, object]", name: str, where: str) -> str | None:
+    value = members.get(name)
+    if value is not None and not (isinstance(value, str) and value.isprintable()):
+        raise ConfigError(f"{where}{name} must be a string")
+    return value or None
 
 
 def _strings(members: "dict[str, object]", name: str, where: str) -> tuple[str, ...]:

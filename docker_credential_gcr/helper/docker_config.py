@@ -1,4 +1,4 @@
-"""The `credHelpers` of Docker's config.json: which program answers for which registry.
+"""The `credHelpers` and `credsStore` of Docker's config.json: which program answers for which registry.
 
 {"auths": {…}, "credHelpers": {"gcr.io": "gcr", "us-docker.pkg.dev": "gcloud"}}
 """
@@ -11,6 +11,7 @@ from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import SUFFIX, config_file, json_text, paths
 
 MEMBER = "credHelpers"
+STORE_MEMBER = "credsStore"
 
 
 def get_path(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> str:
@@ -21,13 +22,26 @@ def get_path(environ: Mapping[str, str] = os.environ, platform: str = sys.platfo
     return path
 
 
-def load_our_hosts(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """The hosts that config.json gives to this helper, byte for byte. Raises ConfigError."""
+class Registered:
+    """What Docker asks this helper for: hosts, byte for byte, and whether it is the store of all others."""
+
+    __slots__ = ("hosts", "is_whole_store")
+
+    def __init__(self, hosts: list[str], is_whole_store: bool) -> None:
+        self.hosts = hosts
+        self.is_whole_store = is_whole_store
+
+
+def load_registered(environ: Mapping[str, str] = os.environ) -> Registered:
+    """What config.json gives to this helper. Raises ConfigError."""
     path = paths.find_docker_config_file(environ)
     if path is None:
-        return []
-    helpers = parse_helpers(config_file.load_text(path), path)
-    return [host for host, helper in helpers.items() if helper == SUFFIX]
+        return Registered([], is_whole_store=False)
+    text = config_file.load_text(path)
+    hosts = [host for host, helper in parse_helpers(text, path).items() if helper == SUFFIX]
+    store = _find_member(text, path, STORE_MEMBER)
+    is_ours = store is not None and json_text.DECODER.raw_decode(text, store.value_start)[0] == SUFFIX
+    return Registered(hosts, is_ours)
 
 
 def parse_helpers(text: str, path: str) -> dict[str, str]:
@@ -57,10 +71,10 @@ def set_helpers(text: str, path: str, hosts: Iterable[str]) -> str:
     return text
 
 
-def _find_member(text: str, path: str) -> json_text.Member | None:
-    """`credHelpers`, in any case: Go's decoder takes it so."""
+def _find_member(text: str, path: str, name: str = MEMBER) -> json_text.Member | None:
+    """The member of that name, in any case: Go's decoder takes it so."""
     top = json_text.scan_object(text, json_text.skip_space(text, 0))
-    found = [member for member in top if member.key.lower() == MEMBER.lower()]
+    found = [member for member in top if member.key.lower() == name.lower()]
     if len(found) > 1:
         raise _error(text, path, found[1].value_start, f"{found[1].key!r} stands there twice")
     return found[0] if found else None

@@ -89,6 +89,33 @@ def set_member(text: str, path: tuple[str, ...], value: object) -> str:
     return text
 
 
+def remove_member(text: str, path: tuple[str, ...]) -> str:
+    """The text without the member at a path of keys; the same text when there is none.
+
+    Raises ValueError when something else stands where an object must.
+    """
+    start = skip_space(text, 0)
+    for depth, key in enumerate(path):
+        members = scan_object(text, start)
+        keys = [member.key for member in members]
+        if key not in keys:
+            return text
+        position = keys.index(key)
+        if depth < len(path) - 1:
+            start = members[position].value_start
+            if text[start] == "n":  # null holds nothing
+                return text
+            if text[start] != "{":
+                raise ValueError(f"{key!r} is not an object")
+    end = members[position].value_end
+    following = skip_space(text, end)
+    if position > 0:  # with the comma before it
+        return text[: members[position - 1].value_end] + text[end:]
+    if text[following] == ",":
+        return text[: start + 1] + text[following + 1 :]
+    return text[: start + 1] + text[following:]
+
+
 def _insert(
     text: str, start: int, members: list[Member], key: str, value: str, depth: int, style: Style
 ) -> str:

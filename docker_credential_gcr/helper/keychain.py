@@ -1,10 +1,11 @@
 """Resolves a server string to a credential, asking the token sources in order."""
 
+import os
 import sys
 import time
 
 from docker_credential_gcr.errors import CredentialsNotFound, NoToken, TokenError
-from docker_credential_gcr.helper import cache, registries, token_sources
+from docker_credential_gcr.helper import cache, paths, registries, token_sources
 from docker_credential_gcr.helper.config import Config, load_config
 
 TYPE_CHECKING = False
@@ -12,19 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from docker_credential_gcr.helper.access_token import AccessToken
+    from docker_credential_gcr.helper.token_sources import TokenSource
 
 USERNAME = "oauth2accesstoken"  # https://cloud.google.com/artifact-registry/docs/docker/authentication#token
 
 
 class Credential:
-    """Docker's triple."""
+    """Docker's triple, and for the log where it comes from."""
 
-    __slots__ = ("secret", "server_url", "username")
+    __slots__ = ("origin", "secret", "server_url", "username")
 
-    def __init__(self, server_url: str, username: str, secret: str) -> None:
+    def __init__(self, server_url: str, username: str, secret: str, origin: str = "") -> None:
         self.server_url = server_url
         self.username = username
         self.secret = secret
+        self.origin = origin
 
     def __repr__(self) -> str:
         return f"Credential({self.server_url!r}, {self.username!r}, <hidden>)"
@@ -39,8 +42,9 @@ def resolve(
 ) -> Credential:
     """The credential for a server string.
 
-    Raises CredentialsNotFound for a stranger's host and where no source has anything to offer, TokenError
-    when a source failed or a configured list came to nothing, ConfigError for a malformed configuration.
+    Raises CredentialsNotFound for a stranger's host of which no login is kept and where no source has
+    anything to offer, TokenError when a source failed or a configured list came to nothing, StoreError for
+    a login that cannot be read, ConfigError for a malformed configuration.
     """
     host = registries.find_host(server_url)
     if host is None:
@@ -48,56 +52,131 @@ def resolve(
     config = load_config(environ, platform)
     world = registries.find_world(host, config.registries)
     if world is None:
-        raise CredentialsNotFound(server_url)
+        return _get_login(server_url, config, environ, platform)
+    search = Search(host, world, config, environ, platform, now)
     try:
-        token = _find_token(host, world, config, environ=environ, platform=platform, now=now)
+        token = search.find_token()
     except TokenError as error:
         if config.is_anonymous_on_error:
             raise CredentialsNotFound(server_url, waived=error) from error
         raise
     if token is None:
         raise CredentialsNotFound(server_url)
-    return Credential(server_url, USERNAME, token.value)
+    return Credential(server_url, USERNAME, token.value, search.origin)
 
 
-def _find_token(
-    host: str,
-    world: str,
-    config: Config,
-    *,
-    environ: "Mapping[str, str]",
-    platform: str,
-    now: "Callable[[], float]",
-) -> "AccessToken | None":
-    """The first token that a source gives; None when all are absent and nobody configured them."""
-    settings = config.get_settings(host)
-    request = token_sources.TokenRequest(
-        host, world, scopes=settings.scopes, insecure_hosts=config.insecure_hosts
-    )
-    tried = []
-    for name in settings.token_sources:
-        kind = name.partition(":")[0]
-        try:
-            source = token_sources.find_source(name, environ=environ, platform=platform)
-            # The world belongs to the key: a token that an emulator gave must never be found for Google.
-            identity = (world, *source.identity, *settings.scopes)
-            entry = cache.find_entry(identity, environ=environ, platform=platform)
-            held = cache.load_token(entry, now())
-            if held and held.is_fresh(now()) and not held.is_aging(now(), config.min_ttl_s):
-                return held
-            from docker_credential_gcr.helper import refresh
+def _get_login(server_url: str, config: Config, environ: "Mapping[str, str]", platform: str) -> Credential:
+    """What `docker login` handed over for a registry that is not Google's. Raises CredentialsNotFound."""
+    path = paths.find_logins_file(environ, platform)
+    if path is None or not os.path.exists(path):
+        raise CredentialsNotFound(server_url)
+    from docker_credential_gcr.helper import logins
 
-            return refresh.refresh(
-                source, request, entry, min_ttl_s=config.min_ttl_s, timeout_s=config.timeout_s, now=now
-            )
-        except NoToken as reason:
-            tried.append(f"{kind}: {reason}")
-        except TokenError as error:
-            raise _failure(host, [*tried, f"{kind}: {error}"], error) from error
-    if settings.is_explicit:
-        raise _failure(host, tried, TokenError("", hint="configure a token source that has a credential"))
-    return None
+    login = logins.find_login(path, server_url)
+    if login is None:
+        raise CredentialsNotFound(server_url)
+    from docker_credential_gcr.helper import store
+
+    secret = store.find_secret(login, environ, deadline=time.monotonic() + config.timeout_s)
+    if secret is None:
+        raise CredentialsNotFound(server_url)
+    return Credential(server_url, login.username, secret, "login")
 
 
-def _failure(host: str, tried: list[str], error: TokenError) -> TokenError:
-    return TokenError(f"no access token for {host}: " + "; ".join(tried), hint=error.hint)
+class Search:
+    """One walk along a host's token sources; `origin` says in the end where the token comes from."""
+
+    __slots__ = ("config", "deadline", "environ", "now", "origin", "platform", "request", "settings")
+
+    def __init__(
+        self,
+        host: str,
+        world: str,
+        config: Config,
+        environ: "Mapping[str, str]",
+        platform: str,
+        now: "Callable[[], float]",
+    ) -> None:
+        self.config = config
+        self.environ = environ
+        self.platform = platform
+        self.now = now
+        self.origin = ""
+        self.deadline = time.monotonic() + config.timeout_s  # one for all sources
+        self.settings = config.get_settings(host)
+        self.request = token_sources.TokenRequest(
+            host,
+            world,
+            scopes=self.settings.scopes,
+            insecure_hosts=config.insecure_hosts,
+            account=self.settings.account,
+            min_ttl_s=config.min_ttl_s,
+            is_self_signed=config.is_self_signed,
+        )
+
+    def find_token(self) -> "AccessToken | None":
+        """The first token that a source gives; None when all are absent and nobody configured them."""
+        tried = []
+        for name in self.list_names():
+            kind = name.partition(":")[0]
+            self.origin = kind
+            try:
+                return self._ask(self.find_source(name))
+            except NoToken as reason:
+                tried.append(f"{kind}: {reason}")
+            except TokenError as error:
+                raise self._failure([*tried, f"{kind}: {error}"], error) from error
+        if self.settings.is_explicit:
+            hint = "configure a token source that has a credential"
+            raise self._failure(tried, TokenError("", hint=hint))
+        return None
+
+    def list_names(self) -> tuple[str, ...]:
+        """The names of the sources, in order; a key that was handed over for the host comes first."""
+        path = paths.find_logins_file(self.environ, self.platform)
+        if path is not None and os.path.exists(path):
+            return (f"{token_sources.KEPT}:{self.request.host}", *self.settings.token_sources)
+        return self.settings.token_sources
+
+    def find_source(self, name: str) -> "TokenSource":
+        """The source of that name, or the account that it leads to. Raises NoToken and TokenError."""
+        source = token_sources.find_source(name, environ=self.environ, platform=self.platform)
+        if self.settings.impersonate:
+            from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
+
+            return Impersonated(source, self.settings, self.environ)
+        return source
+
+    def find_entry(self, source: "TokenSource") -> str | None:
+        """The file in which the source's tokens are kept; None when they are not, or the cache is off."""
+        if not source.is_kept:
+            return None
+        # The world belongs to the key: a token that an emulator gave must never be found for Google.
+        identity = [self.request.world, *source.identity, *self.request.scopes]
+        if self.settings.account:
+            identity.append("account " + self.settings.account)
+        if self.config.is_self_signed:
+            identity.append("self-signed")
+        return cache.find_entry(identity, environ=self.environ, platform=self.platform)
+
+    def _ask(self, source: "TokenSource") -> "AccessToken":
+        if not source.is_kept:
+            return source.fetch(self.request, self.deadline)
+        entry = self.find_entry(source)
+        held = cache.load_token(entry, self.now())
+        if held and held.is_fresh(self.now()) and not held.is_aging(self.now(), self.config.min_ttl_s):
+            self.origin += ", cached"
+            return held
+        from docker_credential_gcr.helper import refresh
+
+        return refresh.refresh(
+            source,
+            self.request,
+            entry,
+            min_ttl_s=self.config.min_ttl_s,
+            deadline=self.deadline,
+            now=self.now,
+        )
+
+    def _failure(self, tried: list[str], error: TokenError) -> TokenError:
+        return TokenError(f"no access token for {self.request.host}: " + "; ".join(tried), hint=error.hint)

@@ -42,6 +42,18 @@ def find_config_file(environ: "Mapping[str, str]", platform: str = sys.platform)
     return given or _join(platform, find_gcloud_dir(environ, platform), "docker_credential_gcr_config.json")
 
 
+def find_logins_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
+    """What `docker login` handed over, beside the helper's configuration."""
+    path = find_config_file(environ, platform)
+    if path is None:
+        return None
+    separators = "/\\" if platform == "win32" else "/"
+    name = path
+    for separator in separators:
+        name = name.rpartition(separator)[2]
+    return path[: len(path) - len(name)] + "docker_credential_gcr_logins.json"
+
+
 def find_store_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """The file in which Google's helper keeps a login."""
     given = environ.get("DOCKER_CREDENTIAL_GCR_STORE")

@@ -27,6 +27,7 @@ NO_SERVER_URL = "no credentials server URL"
 NO_USERNAME = "no credentials username"
 
 USAGE = f"Usage: {PROGRAM} <store|get|erase|list|version>"
+LOG = "DOCKER_CREDENTIAL_GCR_LOG"
 MAX_CREDENTIAL_SIZE = 1024 * 1024
 
 
@@ -41,30 +42,38 @@ def run(
     """Answer one request and return the exit status, 0 or 1. Nothing is raised."""
     # Descriptors, not streams: a stream would keep what a closed pipe refused, and fail again at exit.
     is_deaf = stdout is None and _open_closed_descriptors()
-    status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ)
+    notes: list[str] = []
+    status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ, notes)
     _write(stderr or _Descriptor(2), notice)  # if nobody reads it, the answer still counts
     is_heard = _write(stdout or _Descriptor(1), answer)
+    if environ and environ.get(LOG):
+        from docker_credential_gcr.helper import log
+
+        log.add(environ[LOG], f"{' '.join(arguments)}{''.join(notes)}: {status}")
     return status if is_heard and not is_deaf else 1
 
 
 def _answer(
-    arguments: list[str], stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]"
+    arguments: list[str], stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]
 ) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr."""
+    """Exit status, stdout and stderr; `notes` get what the log is told of the call."""
     if len(arguments) != 1:
         return 1, USAGE + "\n", ""
     try:
-        answer = VERBS[arguments[0]](stdin, environ)
+        answer = VERBS[arguments[0]](stdin, environ, notes)
     except CredentialsNotFound as error:
+        notes.append(f": not found: {error.waived or error}")
         notice = f"{PROGRAM}: anonymous, as configured: {error.waived}\n" if error.waived else ""
         return 1, CREDENTIALS_NOT_FOUND + "\n", notice
     except ProtocolError as error:
         return 1, f"{error}\n", ""
     except Error as error:
+        notes.append(f": {type(error).__name__}: {error}")
         return 1, f"{error}\n", format_notice(error)
     except KeyboardInterrupt:
         return 1, "interrupted\n", ""
     except Exception as error:  # noqa: BLE001 - the rim: Docker must get a line, and no traceback
+        notes.append(f": internal error: {error!r}")
         return 1, "internal error\n", _format_fault(error)
     return 0, answer, ""
 
@@ -74,14 +83,16 @@ def format_notice(error: Error) -> str:
     return f"{PROGRAM}: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
 
 
-def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
+def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
     """The credential for the server string on stdin, as a line of JSON."""
     from docker_credential_gcr.helper import keychain
 
     server_url = _read_server_url(stdin)
     if server_url is None:
         raise CredentialsNotFound("")
+    notes.append(f" {registries.find_host(server_url)!r}")
     credential = keychain.resolve(server_url, environ=environ)
+    notes.append(f": {credential.origin}")
     answer = {
         "ServerURL": credential.server_url,
         "Username": credential.username,
@@ -90,9 +101,18 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
     return wire.format_strings(answer) + "\n"
 
 
-def store(stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
-    """Check Docker's triple and keep nothing: `docker login` hands back the token that `get` gave it."""
-    data = stdin.read(MAX_CREDENTIAL_SIZE + 1)
+def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
+    """Keep Docker's triple, unless it is the token that `get` gave: `docker login` hands that back."""
+    from docker_credential_gcr.helper import docker_login
+
+    triple = _parse_triple(stdin.read(MAX_CREDENTIAL_SIZE + 1))
+    notes.append(f" {registries.find_host(triple[0])!r}")
+    docker_login.keep(*triple, environ)
+    return ""
+
+
+def _parse_triple(data: bytes) -> tuple[str, str, str]:
+    """ServerURL, Username and Secret. Raises ProtocolError."""
     if len(data) > MAX_CREDENTIAL_SIZE:
         raise ProtocolError("the credential is larger than 1 MiB")
     try:
@@ -101,37 +121,52 @@ def store(stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str
         raise ProtocolError(f"the credential is not JSON: {error}") from error
     if not isinstance(members, dict):
         raise ProtocolError("the credential is not a JSON object")
+    values = []
     for name, absent in (("ServerURL", NO_SERVER_URL), ("Username", NO_USERNAME), ("Secret", "")):
         value = members.get(name) or ""
         if not isinstance(value, str):
             raise ProtocolError(f"the credential's {name} is not a string")
         if absent and not value.strip():
             raise ProtocolError(absent)
+        values.append(value)
+    return values[0].strip(" \t\n\r\v\f"), values[1], values[2]
+
+
+def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
+    """Forget what is kept for a registry. `docker logout` asks up to four times for one host."""
+    server_url = _read_server_url(stdin)
+    if server_url is not None:
+        from docker_credential_gcr.helper import docker_login
+
+        notes.append(f" {registries.find_host(server_url)!r}")
+        docker_login.forget(server_url, environ)
     return ""
 
 
-def erase(stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
-    """Succeed: nothing is kept, and `docker logout` asks up to four times for one host."""
-    _read_server_url(stdin)
-    return ""
+def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes: list[str]) -> str:
+    """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal.
+
+    Where this helper is Docker's whole store, also the strangers' of which a login is kept.
+    """
+    from docker_credential_gcr.helper import docker_config, keychain, logins, paths
+
+    found = docker_config.load_registered(environ)
+    answer = dict.fromkeys(found.hosts or registries.DEFAULT_HOSTS, keychain.USERNAME)
+    path = paths.find_logins_file(environ)
+    if found.is_whole_store and path:
+        for login in logins.load_logins(path).values():
+            answer.setdefault(login.server_url, login.username)
+    return wire.format_strings(answer) + "\n"
 
 
-def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]") -> str:
-    """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal."""
-    from docker_credential_gcr.helper import docker_config, keychain
-
-    hosts = docker_config.load_our_hosts(environ) or registries.DEFAULT_HOSTS
-    return wire.format_strings(dict.fromkeys(hosts, keychain.USERNAME)) + "\n"
-
-
-def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]") -> str:
+def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]", _notes: list[str]) -> str:
     """Program, package and version."""
     from docker_credential_gcr import __version__
 
     return f"{PROGRAM} ({PROGRAM}) {__version__}\n"
 
 
-VERBS: "dict[str, Callable[[BinaryIO | _Descriptor, Mapping[str, str]], str]]" = {
+VERBS: "dict[str, Callable[[BinaryIO | _Descriptor, Mapping[str, str], list[str]], str]]" = {
     "get": get,
     "store": store,
     "erase": erase,

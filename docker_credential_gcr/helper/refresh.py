@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.errors import NoToken, TokenError
 from docker_credential_gcr.helper import cache, files
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.token_sources import TokenRequest
@@ -21,23 +21,23 @@ def refresh(
     entry: str | None,
     *,
     min_ttl_s: float,
-    timeout_s: float,
+    deadline: float,
     now: Callable[[], float],
 ) -> AccessToken:
     """A new token from the source, kept in the cache; or the one that a parallel caller has just bought.
 
     A token that still serves is given when the source fails, and when somebody else is already asking.
     """
-    deadline = time.monotonic() + timeout_s
     held = _find_fresh(entry, now)
     # Half of the time for the lock, so that enough is left to go alone when its holder hangs.
-    with _lock(entry, 0 if held else timeout_s / 2) as is_ours:
+    patience_s = 0 if held else max(0.0, deadline - time.monotonic()) / 2
+    with _lock(entry, patience_s) as is_ours:
         held = _find_fresh(entry, now)
         if held and not (is_ours and held.is_aging(now(), min_ttl_s)):
             return held
         try:
             token = source.fetch(request, deadline)
-        except TokenError:
+        except (NoToken, TokenError):
             if held:
                 return held
             raise

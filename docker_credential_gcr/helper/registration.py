@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from docker_credential_gcr.errors import ConfigError, UsageError
 from docker_credential_gcr.helper import (
     SUFFIX,
+    config_changes,
     config_file,
     docker_config,
-    json_text,
-    paths,
     registries,
     token_sources,
 )
-from docker_credential_gcr.helper.config import DEFAULT_SCOPES, Config, load_config, parse_insecure_hosts
+from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config, parse_insecure_hosts
 
 HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")  # Docker asks for its own under another name
 
@@ -33,35 +32,42 @@ class Registration:
 
 def parse_hosts(names: str) -> tuple[str, ...]:
     """The hosts in a comma-separated list, as Docker will ask for them. Raises UsageError."""
-    hosts: list[str] = []
-    for name in filter(None, (name.strip() for name in names.split(","))):
-        url = registries.find_server_url(name.encode("utf-8", "replace"))
-        host = registries.find_host(url) if url else None
-        if host is None or not _is_host(host):
-            raise UsageError(
-                f"{name!r} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
-            )
-        if host in HUB:
-            raise UsageError(f"{name!r} is Docker Hub, which takes no Google credential")
-        if host not in hosts:
-            hosts.append(host)
+    given = filter(None, (name.strip() for name in names.split(",")))
+    hosts = tuple(dict.fromkeys(parse_host(name) for name in given))
     if not hosts:
         raise UsageError("--registries names no registry")
-    return tuple(hosts)
+    return hosts
+
+
+def parse_host(name: str) -> str:
+    """The host of a registry, as Docker will ask for it. Raises UsageError."""
+    url = registries.find_server_url(name.encode("utf-8", "replace"))
+    host = registries.find_host(url) if url else None
+    if host is None or not _is_host(host):
+        raise UsageError(
+            f"{name!r} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
+        )
+    if host in HUB:
+        raise UsageError(f"{name!r} is Docker Hub, which takes no Google credential")
+    return host
 
 
 def parse_token_sources(value: str) -> tuple[str, ...]:
     """The names in a comma-separated list, files by their absolute paths. Raises UsageError."""
     try:
-        names = token_sources.parse_names(value.split(","), allowed=())
+        names = token_sources.parse_names(value.split(","), legacy={})
     except ConfigError as error:
         raise UsageError(str(error)) from error
     if not names:
         raise UsageError(f"--token-source names no token source: use {token_sources.WORKING}")
-    return tuple(
-        "file:" + os.path.abspath(os.path.expanduser(name[5:])) if name.startswith("file:") else name
-        for name in names
-    )
+    return tuple(_make_absolute(name) for name in names)
+
+
+def _make_absolute(name: str) -> str:
+    kind, colon, path = name.partition(":")
+    if kind not in token_sources.PATHS:
+        return name
+    return kind + colon + os.path.abspath(os.path.expanduser(path))
 
 
 def plan(
@@ -82,7 +88,7 @@ def plan(
     if sources is None:
         _check_configured(hosts, environ, platform)
     else:
-        _check_keys(sources, hosts, environ)
+        check_keys(sources, hosts, environ)
     path = docker_config.get_path(environ, platform)
     helpers = docker_config.parse_helpers(config_file.load_text(path), path)
     result = Registration()
@@ -96,32 +102,10 @@ def plan(
         keys: list[tuple[str, ...]] = (
             [("TokenSources",)] if names is None else [("Registries", host, "TokenSources") for host in ours]
         )
-        result.edits.append(_plan_sources(keys, list(sources), environ, platform))
+        values = {key: list(sources) for key in keys}
+        result.edits.append(config_changes.plan(values, (), environ, platform))
     result.edits.append(config_file.Edit(path, lambda text: docker_config.set_helpers(text, path, ours)))
     return result
-
-
-def _plan_sources(
-    keys: list[tuple[str, ...]], sources: list[str], environ: Mapping[str, str], platform: str
-) -> config_file.Edit:
-    path = paths.find_config_file(environ, platform)
-    if path is None:
-        raise ConfigError("no home directory for the configuration", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
-
-    def change(text: str) -> str:
-        for key in keys:
-            try:
-                text = json_text.set_member(text, key, sources)
-            except ValueError as error:
-                raise ConfigError(f"{path!r}: {error}", hint=config_file.HINT) from error
-        content = config_file.parse(text, path)
-        assert isinstance(content, dict)  # noqa: S101 - for the type checker: it began as an object
-        Config(content, path, environ)
-        return text
-
-    edit = config_file.Edit(path, change, is_private=True)
-    config_file.preview(edit)
-    return edit
 
 
 def _check_configured(hosts: tuple[str, ...], environ: Mapping[str, str], platform: str) -> None:
@@ -131,13 +115,16 @@ def _check_configured(hosts: tuple[str, ...], environ: Mapping[str, str], platfo
             raise UsageError(f"{host!r} is not Google's: name the --token-source whose tokens it may have")
 
 
-def _check_keys(sources: tuple[str, ...], hosts: tuple[str, ...], environ: Mapping[str, str]) -> None:
+def check_keys(sources: tuple[str, ...], hosts: tuple[str, ...], environ: Mapping[str, str]) -> None:
+    """Raise KeyFileError or KeyNotForHost when a key file among the sources would never give a token."""
     from docker_credential_gcr.helper import service_account
 
     insecure_hosts = parse_insecure_hosts(environ)
     for name in sources:
         if name.startswith("file:"):
             key = service_account.check_key(name[5:])
+            if key is None:  # another type of credential, which only its endpoint can judge
+                continue
             for host in hosts:
                 world = registries.find_world(host, (host,))
                 assert world is not None  # noqa: S101 - for the type checker: the host is configured

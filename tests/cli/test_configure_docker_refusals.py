@@ -14,7 +14,7 @@ def see(outcome: Any) -> tuple[int, str, str]:
 
 
 NO_REGISTRY = "is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
-WORKING = "use env, file:PATH or none"
+WORKING = "use store, env, gcloud, gcloud:CONFIGURATION, file:PATH, token-file:PATH, metadata or none"
 USAGE = [
     (("--registries", ""), "--registries names no registry"),
     (("--registries", " ,"), "--registries names no registry"),
@@ -33,11 +33,8 @@ USAGE = [
     ),
     (("--token-source", ""), f"--token-source names no token source: {WORKING}"),
     (("--token-source", "bogus"), f"token source 'bogus' is unknown: {WORKING}"),
-    (("--token-source", "store"), f"token source 'store' is not supported by this version: {WORKING}"),
-    (
-        ("--token-source", "env,gcloud:x"),
-        f"token source 'gcloud:x' is not supported by this version: {WORKING}",
-    ),
+    (("--token-source", "gcloud_sdk"), f"token source 'gcloud_sdk' is unknown: {WORKING}"),
+    (("--token-source", "env,gcloud:../x"), f"token source 'gcloud:../x' is unknown: {WORKING}"),
 ]
 
 

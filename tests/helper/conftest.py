@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -88,8 +90,43 @@ class Outcome:
     stderr: str
 
 
+# What a secret looks like in this suite; every token, login and key in it has one of these shapes.
+SECRETS = re.compile(r"ya29\.[\w-]|1//\w|eyJ[\w-]{6}|PRIVATE KEY|s3cret|GOCSPX-")
+# The files in which the helper, or a keyring, is to keep them; and those on their way there.
+STORES = re.compile(r"([0-9a-f]{32}|docker_credential_gcr_logins|secrets)\.json(\.[0-9a-f]{8}\.tmp)?")
+
+
+class SecretScan:
+    """Looks for secrets in whatever a run of a program left, but for Docker's answer and the stores."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.before = self.list_files()
+
+    def list_files(self) -> dict[Path, tuple[int, int]]:
+        """Every file below the directory, with what changes when it is written."""
+        found = {}
+        for folder, _, names in os.walk(self.directory):
+            for path in (Path(folder, name) for name in names):
+                with suppress(FileNotFoundError):
+                    stat = path.stat(follow_symlinks=False)
+                    found[path] = (stat.st_mtime_ns, stat.st_size)
+        return found
+
+    def find(self, arguments: tuple[str, ...], outcome: Outcome) -> list[str]:
+        """The places that hold a secret."""
+        is_answer = arguments[:1] == ("get",) and outcome.status == 0
+        texts = {"argv": " ".join(arguments), "stderr": outcome.stderr}
+        texts["stdout"] = "" if is_answer else outcome.stdout
+        for path, stamp in self.list_files().items():
+            if self.before.get(path) != stamp and path.is_file() and not STORES.fullmatch(path.name):
+                with suppress(FileNotFoundError):
+                    texts[str(path.relative_to(self.directory))] = path.read_text(errors="replace")
+        return sorted(place for place, text in texts.items() if SECRETS.search(text))
+
+
 class Helper:
-    """The helper as Docker calls it, in an environment of its own."""
+    """The helper as Docker calls it, in an environment of its own. Every run is scanned for secrets."""
 
     def __init__(self, directory: Path) -> None:
         self.home = directory / "home"
@@ -97,9 +134,11 @@ class Helper:
         self.directory = directory
         self.config = self.home / ".config/gcloud/docker_credential_gcr_config.json"
         self.cache = self.home / ".cache/docker-credential-gcr"
-        self.environ = {"HOME": str(self.home), "PATH": os.defpath}
+        # No metadata server: whether this machine has one is no business of a test.
+        self.environ = {"HOME": str(self.home), "PATH": os.defpath, "NO_GCE_CHECK": "true"}
 
     def __call__(self, *arguments: str, stdin: str | bytes = b"", **environ: str) -> Outcome:
+        scan = SecretScan(self.directory)
         process = subprocess.run(
             [*PROGRAM, *arguments],
             input=stdin.encode() if isinstance(stdin, str) else stdin,
@@ -108,7 +147,9 @@ class Helper:
             cwd=self.directory,
             timeout=60,
         )
-        return Outcome(process.returncode, process.stdout.decode(), process.stderr.decode())
+        outcome = Outcome(process.returncode, process.stdout.decode(), process.stderr.decode())
+        assert scan.find(arguments, outcome) == []
+        return outcome
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Run the helper with pipes for its streams, and do not wait for it."""
@@ -121,6 +162,11 @@ class Helper:
         """Write the helper's configuration, text as it is and anything else as JSON."""
         self.config.parent.mkdir(parents=True, exist_ok=True)
         self.config.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+@pytest.fixture
+def secret_scan() -> type[SecretScan]:
+    return SecretScan
 
 
 @pytest.fixture

@@ -81,14 +81,15 @@ KEY_FILES: dict[str, tuple[Callable[[Keys], object], str]] = {
         "key file PATH is not JSON: nested too deeply",
     ),
     "huge": (lambda keys: keys.write(b" " * 70000), "key file PATH is larger than 64 KiB"),
-    "of a user": (
+    "of a user, without a login": (
         lambda keys: keys.make(type="authorized_user"),
-        "key file PATH has the type 'authorized_user': this version uses service account keys only",
+        "key file PATH has no 'client_secret'",
     ),
-    "without a type": (
-        lambda keys: keys.make(type=None),
-        "key file PATH has the type None: this version uses service account keys only",
+    "of an unknown type": (
+        lambda keys: keys.make(type="api_key"),
+        "key file PATH has the unknown type 'api_key'",
     ),
+    "without a type": (lambda keys: keys.make(type=None), "key file PATH has the unknown type None"),
     "without an account": (lambda keys: keys.make(client_email=None), "key file PATH has no 'client_email'"),
     "with a number for a key": (lambda keys: keys.make(private_key=1), "key file PATH has no 'private_key'"),
     "of another universe": (
@@ -114,8 +115,8 @@ KEY_FILES: dict[str, tuple[Callable[[Keys], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", KEY_FILES)
-def test_a_bad_key_file(helper: Any, keys: Keys, name: str) -> None:
+@pytest.mark.parametrize("name", KEY_FILES, ids=lambda name: f"33-{name}")
+def test_edge_33_a_bad_key_file(helper: Any, keys: Keys, name: str) -> None:
     spoil, fault = KEY_FILES[name]
     hint = NAME_KEY if name in ("missing", "a directory", "unreadable") else NEW_KEY
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{keys.path}"]}}})
@@ -128,7 +129,7 @@ def test_a_bad_key_file(helper: Any, keys: Keys, name: str) -> None:
     assert outcome.stderr == f"docker-credential-gcr: {line}hint: {hint}\n"
 
 
-def test_a_key_file_with_a_byte_order_mark_is_a_good_one(helper: Any, keys: Keys) -> None:
+def test_edge_33_a_key_file_with_a_byte_order_mark_is_a_good_one(helper: Any, keys: Keys) -> None:
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{keys.path}"]}}})
     keys.write(b"\xef\xbb\xbf" + keys.path.read_bytes())
 
@@ -139,31 +140,36 @@ def test_a_key_file_with_a_byte_order_mark_is_a_good_one(helper: Any, keys: Keys
 
 
 HOSTS: dict[str, bytes] = {
-    "look-alike prefix": b"evilgcr.io",
-    "look-alike suffix": b"gcr.io.evil.example",
-    "look-alike of Artifact Registry": b"us-docker.pkg.dev.evil.example",
-    "another product": b"us-python.pkg.dev",
-    "userinfo": b"https://u:p@gcr.io",
-    "a host in the userinfo": b"gcr.io@evil.example",
-    "trailing dot": b"gcr.io.",
-    "port": b"gcr.io:5000",
-    "port and more": b"gcr.io:443.evil.example",
-    "query": b"gcr.io?x",
-    "escape": b"gcr%2eio",
-    "two lines": b"gcr.io\nevil.example",
-    "carriage return": b"gcr.io\revil.example",
-    "NUL": b"gcr.io\0",
-    "not UTF-8": b"gcr.io\xff",
-    "look-alike letter": "gcr.\u0456o".encode(),
-    "70 KiB": b"gcr.io/" + b"a" * 70 * 1024,
-    "10 MiB": b"a" * 10 * 1024 * 1024,
-    "IPv6": b"[::1]:5000",
-    "Docker Hub": b"https://index.docker.io/v1/",
+    "T01-18-look-alike prefix": b"evilgcr.io",
+    "T01-18-look-alike suffix": b"gcr.io.evil.example",
+    "T01-18-look-alike of Artifact Registry": b"us-docker.pkg.dev.evil.example",
+    "T01-18-another product": b"us-python.pkg.dev",
+    "T01-17-userinfo": b"https://u:p@gcr.io",
+    "T01-17-a host in the userinfo": b"gcr.io@evil.example",
+    "T01-17-trailing dot": b"gcr.io.",
+    "T01-17-port": b"gcr.io:5000",
+    "T01-18-port and more": b"gcr.io:443.evil.example",
+    "T01-17-query": b"gcr.io?x",
+    "T01-17-escape": b"gcr%2eio",
+    "T02-20-two lines": b"gcr.io\nevil.example",
+    "T02-20-carriage return": b"gcr.io\revil.example",
+    "T02-20-NUL": b"gcr.io\0",
+    "T02-20-not UTF-8": b"gcr.io\xff",
+    "T01-18-look-alike letter": "gcr.\u0456o".encode(),
+    "T02-20-70 KiB": b"gcr.io/" + b"a" * 70 * 1024,
+    "T02-20-10 MiB": b"a" * 10 * 1024 * 1024,
+    "T01-18-IPv6": b"[::1]:5000",
+    "T01-18-punycode": b"xn--gcr-io.example",
+    "T01-18-upper case": b"GCR.IO.EVIL.EXAMPLE",
+    "T01-18-a pattern in the middle": b"docker.evil.rep.pkg.dev.example",
+    "T01-18-the bare domain": b"pkg.dev",
+    "T01-18-two labels": b"a.b-docker.pkg.dev",
+    "T01-18-Docker Hub": b"https://index.docker.io/v1/",
 }
 
 
 @pytest.mark.parametrize("server_url", HOSTS.values(), ids=HOSTS)
-def test_a_bad_host(helper: Any, keys: Keys, token_server: Any, server_url: bytes) -> None:
+def test_edge_18_a_bad_host(helper: Any, keys: Keys, token_server: Any, server_url: bytes) -> None:
     outcome = helper("get", stdin=server_url, GOOGLE_APPLICATION_CREDENTIALS=str(keys.path))
 
     assert (outcome.status, outcome.stdout, outcome.stderr) == (1, NOT_FOUND, "")
@@ -171,18 +177,18 @@ def test_a_bad_host(helper: Any, keys: Keys, token_server: Any, server_url: byte
 
 
 CACHES: dict[str, Callable[[dict[str, Any]], object]] = {
-    "corrupt": lambda _: "{,}",
-    "truncated": lambda entry: json.dumps(entry)[:-2],
-    "of another version": lambda entry: entry | {"version": 2},
-    "of other types": lambda entry: entry | {"expires_at": "soon"},
-    "from the future": lambda entry: entry | {"obtained_at": entry["expires_at"] - 1},
-    "nested deeply": lambda _: "[" * 60000,
-    "huge": lambda entry: json.dumps(entry) + " " * 70000,
+    "24-corrupt": lambda _: "{,}",
+    "24-truncated": lambda entry: json.dumps(entry)[:-2],
+    "24-of another version": lambda entry: entry | {"version": 2},
+    "24-of other types": lambda entry: entry | {"expires_at": "soon"},
+    "26-from the future": lambda entry: entry | {"obtained_at": entry["expires_at"] - 1},
+    "24-nested deeply": lambda _: "[" * 60000,
+    "24-huge": lambda entry: json.dumps(entry) + " " * 70000,
 }
 
 
 @pytest.mark.parametrize("spoil", CACHES.values(), ids=CACHES)
-def test_a_bad_cache(helper: Any, keys: Keys, spoil: Callable[[dict[str, Any]], object]) -> None:
+def test_edge_24_a_bad_cache(helper: Any, keys: Keys, spoil: Callable[[dict[str, Any]], object]) -> None:
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{keys.path}"]}}})
     assert helper("get", stdin="localhost:5000").status == 0
     (entry,) = helper.cache.glob("*.json")

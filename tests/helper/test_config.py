@@ -69,6 +69,50 @@ def test_a_registry_has_settings_of_its_own(tmp_path: Path) -> None:
     ]
 
 
+def test_a_registry_inherits_what_it_does_not_say(tmp_path: Path) -> None:
+    content = {
+        "Account": "a@x",
+        "Impersonate": "i@x",
+        "Delegates": ["d@x"],
+        "Lifetime": 600,
+        "Scopes": ["s"],
+        "Registries": {"a": {}, "b": {"Account": "b@x", "Impersonate": "j@x", "Lifetime": 900}},
+    }
+
+    config = load(tmp_path / "c.json", content)
+
+    shown = [
+        (s.account, s.impersonate, s.delegates, s.lifetime_s, s.scopes)
+        for s in (config.get_settings(host) for host in ("gcr.io", "a", "b"))
+    ]
+    inherited = ("a@x", "i@x", ("d@x",), 600, ("s",))
+    # Delegates lead to one account: another one has its own.
+    assert shown == [inherited, inherited, ("b@x", "j@x", (), 900, ("s",))]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["gcloud_sdk"], ("gcloud",)),
+        (["gcloud_sdk", "gcloud"], ("gcloud",)),
+        (["env, store"], None),
+        ([" env ", "store", "env", ""], ("env", "store")),
+        ([], ("store", "env")),
+        (["gcloud:work", "token-file:/t", "metadata"], ("gcloud:work", "token-file:/t", "metadata")),
+    ],
+    ids=lambda value: f"37-{value}",
+)
+def test_edge_37_names_of_token_sources(
+    tmp_path: Path, names: list[str], expected: tuple[str, ...] | None
+) -> None:
+    try:
+        found = load(tmp_path / "c.json", {"TokenSources": names}).settings.token_sources
+    except ConfigError:
+        found = None
+
+    assert found == expected
+
+
 def test_the_environment_wins(tmp_path: Path) -> None:
     content = {"TokenSources": ["env"], "MinTTL": 1, "Registries": {"gcr.io": {"TokenSources": ["env"]}}}
 
@@ -77,25 +121,19 @@ def test_the_environment_wins(tmp_path: Path) -> None:
     assert show(config) == (("file:/k", "none"), False, DEFAULT_SCOPES, 2.0, 3.0, False)
 
 
+USE = "use store, env, gcloud, gcloud:CONFIGURATION, file:PATH, token-file:PATH, metadata or none"
+
 FAULTS = [
     ("{", "CONFIG is malformed: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
     ("[]", "CONFIG must be a JSON object"),
     ({"TokenSources": "env"}, "CONFIG: TokenSources must be a list of strings"),
     ({"TokenSources": [1]}, "CONFIG: TokenSources must be a list of strings"),
-    (
-        {"TokenSources": ["gcloud"]},
-        "CONFIG: token source 'gcloud' is not supported by this version: use env, file:PATH or none",
-    ),
-    (
-        {"TokenSources": ["gcloud:work"]},
-        "CONFIG: token source 'gcloud:work' is not supported by this version: use env, file:PATH or none",
-    ),
-    (
-        {"TokenSources": ["gcloud_sdk"]},
-        "CONFIG: token source 'gcloud_sdk' is not supported by this version: use env, file:PATH or none",
-    ),
-    ({"TokenSources": ["bogus"]}, "CONFIG: token source 'bogus' is unknown: use env, file:PATH or none"),
-    ({"TokenSources": ["file:"]}, "CONFIG: token source 'file:' is unknown: use env, file:PATH or none"),
+    ({"TokenSources": ["bogus"]}, f"CONFIG: token source 'bogus' is unknown: {USE}"),
+    ({"TokenSources": ["file:"]}, f"CONFIG: token source 'file:' is unknown: {USE}"),
+    ({"TokenSources": ["token-file:"]}, f"CONFIG: token source 'token-file:' is unknown: {USE}"),
+    ({"TokenSources": ["gcloud:"]}, f"CONFIG: token source 'gcloud:' is unknown: {USE}"),
+    ({"TokenSources": ["gcloud:../x"]}, f"CONFIG: token source 'gcloud:../x' is unknown: {USE}"),
+    ({"TokenSources": ["login:gcr.io"]}, f"CONFIG: token source 'login:gcr.io' is unknown: {USE}"),
     ({"MinTTL": "5"}, "CONFIG: MinTTL must be a number of seconds"),
     ({"MinTTL": True}, "CONFIG: MinTTL must be a number of seconds"),
     ({"Timeout": -1}, "CONFIG: Timeout must be a number of seconds"),
@@ -104,13 +142,16 @@ FAULTS = [
     ({"Registries": []}, "CONFIG: Registries must be a JSON object"),
     ({"Registries": {"a": 1}}, "CONFIG: Registries['a'] must be a JSON object"),
     ({"Registries": {"a": {"Scopes": "s"}}}, "CONFIG: Registries['a']: Scopes must be a list of strings"),
-    (
-        {"Registries": {"a": {"Account": "x"}}},
-        "CONFIG: Registries['a']: Account is not supported by this version",
-    ),
+    ({"Registries": {"a": {"Account": 1}}}, "CONFIG: Registries['a']: Account must be a string"),
+    ({"Impersonate": ["x"]}, "CONFIG: Impersonate must be a string"),
+    ({"Delegates": "x"}, "CONFIG: Delegates must be a list of strings"),
+    ({"Lifetime": 59}, "CONFIG: Lifetime must be a number of seconds from 60 to 43200"),
+    ({"Lifetime": 43201}, "CONFIG: Lifetime must be a number of seconds from 60 to 43200"),
+    ({"Lifetime": True}, "CONFIG: Lifetime must be a number of seconds from 60 to 43200"),
+    ({"SelfSignedJWT": "yes"}, "CONFIG: SelfSignedJWT must be true or false"),
     (
         {"Registries": {"a": {"TokenSources": ["x"]}}},
-        "CONFIG: Registries['a']: token source 'x' is unknown: use env, file:PATH or none",
+        f"CONFIG: Registries['a']: token source 'x' is unknown: {USE}",
     ),
 ]
 
@@ -120,7 +161,7 @@ def test_a_malformed_file_is_refused_with_its_path(tmp_path: Path, content: obje
     with pytest.raises(ConfigError) as raised:
         load(tmp_path / "c.json", content)
 
-    assert str(raised.value) == fault.replace("CONFIG", repr(str(tmp_path / "c.json")))
+    assert str(raised.value) == fault.replace("CONFIG", repr(str(tmp_path / "c.json")), 1)
 
 
 @pytest.mark.parametrize(
@@ -129,11 +170,8 @@ def test_a_malformed_file_is_refused_with_its_path(tmp_path: Path, content: obje
         ("TIMEOUT", "soon", " must be a number of seconds"),
         ("TIMEOUT", "nan", " must be a number of seconds"),
         ("MIN_TTL", "-1", " must be a number of seconds"),
-        (
-            "TOKEN_SOURCE",
-            "metadata",
-            ": token source 'metadata' is not supported by this version: use env, file:PATH or none",
-        ),
+        ("TOKEN_SOURCE", "env,bogus", f": token source 'bogus' is unknown: {USE}"),
+        ("SELF_SIGNED_JWT", "maybe", " must be on or off"),
     ],
 )
 def test_a_malformed_variable_is_refused_by_its_name(

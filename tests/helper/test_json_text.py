@@ -47,3 +47,27 @@ def test_a_list_is_written_once_however_it_is_laid_out() -> None:
 
     assert json_text.set_member(text, ("a",), ["x", "y"]) == text
     assert json_text.set_member(text, ("a",), ["z"]) == '{\n  "a": [\n    "z"\n  ]\n}'
+
+
+REMOVALS = [
+    ('{"a":1}', ("a",), "{}"),
+    ('{ "a": 1 }', ("a",), "{}"),
+    ('{"a":1,"b":2}', ("a",), '{"b":2}'),
+    ('{"a":1, "b":2, "c":3}', ("b",), '{"a":1, "c":3}'),
+    ('{\n  "a": 1,\n  "b": 2\n}\n', ("a",), '{\n  "b": 2\n}\n'),
+    ('{\n  "a": 1,\n  "b": 2\n}\n', ("b",), '{\n  "a": 1\n}\n'),
+    ('{"x": {"a": 1, "b": {}}}', ("x", "a"), '{"x": { "b": {}}}'),
+    ('{"x": null}', ("x", "a"), '{"x": null}'),
+    ('{"x": {}}', ("x", "a"), '{"x": {}}'),
+    ("{}", ("a",), "{}"),
+]
+
+
+@pytest.mark.parametrize(("text", "path", "expected"), REMOVALS)
+def test_a_member_is_taken_out_and_the_rest_stays(text: str, path: tuple[str, ...], expected: str) -> None:
+    assert json_text.remove_member(text, path) == expected
+
+
+def test_nothing_is_taken_out_of_what_is_no_object() -> None:
+    with pytest.raises(ValueError, match=r"^'x' is not an object$"):
+        json_text.remove_member('{"x": [1]}', ("x", "a"))

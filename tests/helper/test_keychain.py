@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 NOT_FOUND = (1, "credentials not found in native keychain\n", "")
-ABSENT = "GOOGLE_APPLICATION_CREDENTIALS is not set and gcloud's well-known file does not exist"
+ABSENT = (
+    "GOOGLE_APPLICATION_CREDENTIALS is not set, gcloud's well-known file does not exist "
+    "and the metadata server is switched off"
+)
 HINT = "hint: configure a token source that has a credential\n"
 
 
@@ -70,16 +73,15 @@ def test_a_variable_that_names_no_file_is_a_failure(helper: Any) -> None:
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}{hint}")
 
 
-def test_credentials_of_another_type_are_a_failure_that_names_it(configured: Any) -> None:
+def test_credentials_of_an_unknown_type_are_a_failure_that_names_it(configured: Any) -> None:
     well_known = configured.config.parent / "application_default_credentials.json"
-    well_known.write_text('{"type": "authorized_user", "refresh_token": "1//secret"}')
+    well_known.write_text('{"type": "api_key", "refresh_token": "1//secret"}')
 
     outcome = configured("get", stdin="gcr.io")
 
     message = (
         "no access token for gcr.io: store: no login is stored; env: "
-        f"key file {str(well_known)!r} has the type "
-        "'authorized_user': this version uses service account keys only\n"
+        f"key file {str(well_known)!r} has the unknown type 'api_key'\n"
     )
     hint = "hint: make a new JSON key for the service account\n"
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}{hint}")
@@ -103,7 +105,7 @@ def test_a_list_with_none_in_it_may_find_nothing(helper: Any, sources: list[str]
     assert see(helper("get", stdin="gcr.io")) == NOT_FOUND
 
 
-def test_a_configured_list_that_finds_nothing_has_failed_and_names_every_source(helper: Any) -> None:
+def test_edge_36_a_configured_list_that_finds_nothing_has_failed_and_names_every_source(helper: Any) -> None:
     helper.configure({"TokenSources": ["store", "env"]})
 
     message = f"no access token for gcr.io: store: no login is stored; env: {ABSENT}\n"
@@ -117,19 +119,6 @@ def test_a_failure_is_an_absence_where_that_is_configured_and_says_so(helper: An
     assert see(helper("get", stdin="gcr.io")) == (1, NOT_FOUND[1], notice)
 
 
-def test_a_stored_login_is_a_failure_as_long_as_it_cannot_be_used(helper: Any) -> None:
-    store = helper.home / "store.json"
-    store.write_text('{"gcrCreds": {"refresh_token": "1//secret"}}')
-
-    outcome = helper("get", stdin="gcr.io", DOCKER_CREDENTIAL_GCR_STORE=str(store))
-
-    message = (
-        f"no access token for gcr.io: store: {str(store)!r} holds a login, which this version cannot use\n"
-    )
-    hint = "hint: set DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE=env, or move the file away\n"
-    assert see(outcome) == (1, message, f"docker-credential-gcr: {message}{hint}")
-
-
 def test_an_emptied_store_is_an_absence(helper: Any) -> None:
     store = helper.home / "store.json"
     store.write_text("{}")
@@ -137,7 +126,9 @@ def test_an_emptied_store_is_an_absence(helper: Any) -> None:
     assert see(helper("get", stdin="gcr.io", DOCKER_CREDENTIAL_GCR_STORE=str(store))) == NOT_FOUND
 
 
-def test_a_cached_token_of_an_emulator_is_not_found_for_google(configured: Any, token_server: Any) -> None:
+def test_t05_a_cached_token_of_an_emulator_is_not_found_for_google(
+    configured: Any, token_server: Any
+) -> None:
     configured.configure({"TokenSources": [f"file:{configured.key}"], "Registries": {"localhost:5000": {}}})
     assert configured("get", stdin="localhost:5000").status == 0
 
@@ -150,7 +141,7 @@ def test_a_cached_token_of_an_emulator_is_not_found_for_google(configured: Any, 
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}hint: use a key that Google made\n")
 
 
-def test_another_key_under_the_same_name_buys_another_token(configured: Any) -> None:
+def test_edge_27_another_key_under_the_same_name_buys_another_token(configured: Any) -> None:
     assert see(configured("get", stdin="localhost:5000")) == answer_of("localhost:5000", "ya29.1")
     other = configured.key.with_name("other")
     other.write_text(configured.key.read_text() + "\n")
@@ -159,7 +150,7 @@ def test_another_key_under_the_same_name_buys_another_token(configured: Any) -> 
     assert see(configured("get", stdin="localhost:5000")) == answer_of("localhost:5000", "ya29.2")
 
 
-def test_other_scopes_buy_another_token(configured: Any, token_server: Any) -> None:
+def test_edge_27_other_scopes_buy_another_token(configured: Any, token_server: Any) -> None:
     assert configured("get", stdin="localhost:5000").status == 0
     registry = {"TokenSources": [f"file:{configured.key}"], "Scopes": ["read-only"]}
     configured.configure({"Registries": {"localhost:5000": registry}})

@@ -94,8 +94,10 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body", "fault"), REFUSALS, ids=range(len(REFUSALS)))
-def test_anything_but_a_token_is_refused_in_a_line(
+@pytest.mark.parametrize(
+    ("status", "body", "fault"), REFUSALS, ids=[f"38-{number}" for number in range(len(REFUSALS))]
+)
+def test_edge_38_anything_but_a_token_is_refused_in_a_line(
     exchange: Callable[..., AccessToken], token_server: Any, answer: Any, status: int, body: bytes, fault: str
 ) -> None:
     headers = {"Content-Type": "text/html; charset=utf-8", "Location": token_server.url}
@@ -109,7 +111,7 @@ def test_anything_but_a_token_is_refused_in_a_line(
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_passing_fault_is_tried_again(
+def test_edge_38_a_passing_fault_is_tried_again(
     exchange: Callable[..., AccessToken], token_server: Any, answer: Any, status: int
 ) -> None:
     token_server.answers = [answer(status, b"", {"Retry-After": "0"})] * 2
@@ -117,7 +119,7 @@ def test_a_passing_fault_is_tried_again(
     assert exchange().value == "ya29.3"
 
 
-def test_a_lasting_fault_is_tried_three_times(
+def test_edge_38_a_lasting_fault_is_tried_three_times(
     exchange: Callable[..., AccessToken], token_server: Any, answer: Any
 ) -> None:
     token_server.answers = [answer(503, b"", {"Retry-After": "0"})] * 9
@@ -129,7 +131,7 @@ def test_a_lasting_fault_is_tried_three_times(
     assert len(token_server.requests) == 3
 
 
-def test_a_pause_beyond_the_deadline_is_not_waited_for(
+def test_edge_38_a_pause_beyond_the_deadline_is_not_waited_for(
     exchange: Callable[..., AccessToken], token_server: Any, answer: Any
 ) -> None:
     token_server.answers = [answer(429, b"", {"Retry-After": "3600"})] * 2
@@ -140,7 +142,7 @@ def test_a_pause_beyond_the_deadline_is_not_waited_for(
     assert len(token_server.requests) == 1
 
 
-def test_an_endpoint_that_does_not_answer_is_left_at_the_deadline(
+def test_edge_38_an_endpoint_that_does_not_answer_is_left_at_the_deadline(
     exchange: Callable[..., AccessToken], token_server: Any
 ) -> None:
     token_server.is_silent = True
@@ -151,14 +153,14 @@ def test_an_endpoint_that_does_not_answer_is_left_at_the_deadline(
     assert str(raised.value) == f"{token_server.host} did not answer in time"
 
 
-def test_an_endpoint_that_is_not_there_is_named(exchange: Callable[..., AccessToken]) -> None:
+def test_edge_38_an_endpoint_that_is_not_there_is_named(exchange: Callable[..., AccessToken]) -> None:
     with pytest.raises(NetworkError) as raised:
         exchange(token_uri="http://localhost:1/token")
 
     assert str(raised.value) == "cannot reach localhost:1: Connection refused"
 
 
-def test_a_proxy_is_not_asked_for_a_loopback_endpoint(
+def test_edge_38_a_proxy_is_not_asked_for_a_loopback_endpoint(
     exchange: Callable[..., AccessToken], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://localhost:1")

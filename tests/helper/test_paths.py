@@ -79,3 +79,23 @@ def test_without_home_the_password_database_names_the_directory() -> None:
     import pwd
 
     assert paths.find_home({"HOME": ""}, "linux") == pwd.getpwuid(paths.os.getuid()).pw_dir
+
+
+@pytest.mark.parametrize(
+    ("environ", "platform", "expected"),
+    [
+        ({"HOME": "/h"}, "linux", "/h/.config/gcloud/docker_credential_gcr_logins.json"),
+        ({"APPDATA": "C:\\a"}, "win32", "C:\\a\\gcloud\\docker_credential_gcr_logins.json"),
+        (
+            {"DOCKER_CREDENTIAL_GCR_CONFIG": "C:/a\\own.json"},
+            "win32",
+            "C:/a\\docker_credential_gcr_logins.json",
+        ),
+        ({"DOCKER_CREDENTIAL_GCR_CONFIG": "own.json"}, "linux", "docker_credential_gcr_logins.json"),
+        ({}, "win32", None),
+    ],
+)
+def test_the_logins_are_beside_the_configuration(
+    environ: dict[str, str], platform: str, expected: str | None
+) -> None:
+    assert paths.find_logins_file(environ, platform) == expected

@@ -20,14 +20,14 @@ VERSION = f"docker-credential-gcr (docker-credential-gcr) {docker_credential_gcr
 
 
 @pytest.mark.parametrize("verb", ["version", "-v", "--version"])
-def test_version_names_program_package_and_version(helper: Any, verb: str) -> None:
+def test_edge_23_version_names_program_package_and_version(helper: Any, verb: str) -> None:
     outcome = helper(verb)
 
     assert (outcome.status, outcome.stdout, outcome.stderr) == (0, VERSION, "")
 
 
 @pytest.mark.parametrize("verb", ["get", "store", "erase", "list", "version"])
-def test_a_verb_takes_no_argument(helper: Any, verb: str) -> None:
+def test_edge_23_a_verb_takes_no_argument(helper: Any, verb: str) -> None:
     outcome = helper(verb, "extra")
 
     assert (outcome.status, outcome.stdout, outcome.stderr) == (1, USAGE, "")
@@ -59,7 +59,16 @@ REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize(("verb", "stdin", "status", "stdout"), REQUESTS)
+def name_request(request: tuple[str, str | bytes, int, str | None]) -> str:
+    """The number of its edge case, the verb and the start of what is sent."""
+    verb, stdin = request[:2]
+    number = "21" if verb in ("store", "erase") else "19" if not stdin.strip() else "20"
+    return f"{number}-{verb}-{stdin[:24]!r}"
+
+
+@pytest.mark.parametrize(
+    ("verb", "stdin", "status", "stdout"), REQUESTS, ids=[name_request(request) for request in REQUESTS]
+)
 def test_a_request_is_answered_with_the_protocols_texts(
     helper: Any, verb: str, stdin: str | bytes, status: int, stdout: str | None
 ) -> None:
@@ -108,7 +117,7 @@ def test_list_refuses_a_config_json_that_docker_itself_cannot_read(helper: Any) 
 
 
 @pytest.mark.parametrize("verb", ["list", "version"])
-def test_list_and_version_do_not_wait_for_stdin(helper: Any, verb: str) -> None:
+def test_edge_22_list_and_version_do_not_wait_for_stdin(helper: Any, verb: str) -> None:
     reader, writer = os.pipe()  # never closed by the other side while the helper runs
     try:
         program = [sys.executable, "-m", "docker_credential_gcr", verb]
@@ -145,7 +154,7 @@ def run_shell(helper: Any) -> Callable[[str], tuple[int, str, str]]:
         ("(HELPER version; echo $? >&2) | exec true", (0, "", None)),
     ],
 )
-def test_closed_streams_end_in_a_status_and_no_traceback(
+def test_edge_16_closed_streams_end_in_a_status_and_no_traceback(
     run_shell: Callable[[str], tuple[int, str, str]], command: str, expected: tuple[int, str, str | None]
 ) -> None:
     status, stdout, stderr = run_shell(command)
@@ -154,7 +163,7 @@ def test_closed_streams_end_in_a_status_and_no_traceback(
     assert stderr == expected[2] if expected[2] is not None else stderr in ("0\n", "1\n")
 
 
-def test_a_pipe_that_nobody_reads_is_a_failure(helper: Any) -> None:
+def test_edge_16_a_pipe_that_nobody_reads_is_a_failure(helper: Any) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:

@@ -36,7 +36,7 @@ def age(helper: Any, seconds_left: int) -> Path:
     return entry
 
 
-def test_fifty_parallel_callers_buy_one_token(configured: Any, token_server: Any) -> None:
+def test_edge_28_fifty_parallel_callers_buy_one_token(configured: Any, token_server: Any) -> None:
     with ThreadPoolExecutor(50) as pool:
         # More time than usual: this machine starts fifty interpreters at once.
         answers = list(pool.map(lambda _: get(configured, DOCKER_CREDENTIAL_GCR_TIMEOUT="120"), range(50)))
@@ -45,7 +45,7 @@ def test_fifty_parallel_callers_buy_one_token(configured: Any, token_server: Any
     assert len(token_server.requests) == 1
 
 
-def test_a_token_with_less_than_min_ttl_left_is_refreshed_early(configured: Any) -> None:
+def test_edge_25_a_token_with_less_than_min_ttl_left_is_refreshed_early(configured: Any) -> None:
     assert get(configured) == ("ya29.1", "")
     age(configured, 290)
 
@@ -59,7 +59,7 @@ def test_min_ttl_is_configured(configured: Any) -> None:
     assert get(configured, DOCKER_CREDENTIAL_GCR_MIN_TTL="60") == ("ya29.1", "")
 
 
-def test_the_token_in_hand_is_served_when_the_early_refresh_fails(
+def test_edge_29_the_token_in_hand_is_served_when_the_early_refresh_fails(
     configured: Any, token_server: Any, answer: Any
 ) -> None:
     assert get(configured) == ("ya29.1", "")
@@ -70,7 +70,7 @@ def test_the_token_in_hand_is_served_when_the_early_refresh_fails(
     assert len(token_server.requests) == 2
 
 
-def test_a_token_with_nine_seconds_left_is_not_served(
+def test_edge_25_a_token_with_nine_seconds_left_is_not_served(
     configured: Any, token_server: Any, answer: Any
 ) -> None:
     assert get(configured) == ("ya29.1", "")
@@ -84,7 +84,7 @@ def test_a_token_with_nine_seconds_left_is_not_served(
     )
 
 
-def test_an_aging_token_is_served_while_somebody_else_refreshes_it(
+def test_edge_28_an_aging_token_is_served_while_somebody_else_refreshes_it(
     configured: Any, token_server: Any
 ) -> None:
     assert get(configured) == ("ya29.1", "")
@@ -95,7 +95,7 @@ def test_an_aging_token_is_served_while_somebody_else_refreshes_it(
     assert len(token_server.requests) == 1
 
 
-def test_a_lock_that_is_never_released_is_waited_for_half_of_the_time(configured: Any) -> None:
+def test_edge_28_a_lock_that_is_never_released_is_waited_for_half_of_the_time(configured: Any) -> None:
     assert get(configured) == ("ya29.1", "")
     entry = age(configured, 5)
 
@@ -103,7 +103,7 @@ def test_a_lock_that_is_never_released_is_waited_for_half_of_the_time(configured
         assert get(configured, DOCKER_CREDENTIAL_GCR_TIMEOUT="4") == ("ya29.2", "")
 
 
-def test_a_cache_that_is_off_keeps_nothing(configured: Any) -> None:
+def test_edge_31_a_cache_that_is_off_keeps_nothing(configured: Any) -> None:
     answers = [get(configured, DOCKER_CREDENTIAL_GCR_CACHE="off") for _ in range(2)]
 
     assert answers == [("ya29.1", ""), ("ya29.2", "")]
@@ -111,7 +111,7 @@ def test_a_cache_that_is_off_keeps_nothing(configured: Any) -> None:
 
 
 @pytest.mark.parametrize("place", ["file", "file/cache", "/proc/cache"])
-def test_a_cache_that_cannot_be_written_costs_a_request_and_nothing_else(
+def test_edge_16_a_cache_that_cannot_be_written_costs_a_request_and_nothing_else(
     configured: Any, tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -121,7 +121,9 @@ def test_a_cache_that_cannot_be_written_costs_a_request_and_nothing_else(
     assert answers == [("ya29.1", ""), ("ya29.2", "")]
 
 
-def test_a_directory_in_the_place_of_an_entry_costs_a_request_and_nothing_else(configured: Any) -> None:
+def test_edge_24_a_directory_in_the_place_of_an_entry_costs_a_request_and_nothing_else(
+    configured: Any,
+) -> None:
     assert get(configured) == ("ya29.1", "")
     (entry,) = configured.cache.glob("*.json")
     entry.unlink()
@@ -131,7 +133,7 @@ def test_a_directory_in_the_place_of_an_entry_costs_a_request_and_nothing_else(c
     assert sorted(os.listdir(configured.cache)) == [entry.name, entry.name + ".lock"]
 
 
-def test_an_interrupt_ends_in_a_line_and_no_traceback(configured: Any, token_server: Any) -> None:
+def test_edge_16_an_interrupt_ends_in_a_line_and_no_traceback(configured: Any, token_server: Any) -> None:
     token_server.is_silent = True
     with configured.start("get") as process:
         process.stdin.write("localhost:5000")
@@ -150,5 +152,5 @@ def test_files_of_the_cache_are_for_their_owner_alone(configured: Any) -> None:
     assert (modes, configured.cache.stat().st_mode & 0o777) == ({0o600}, 0o700)
 
 
-def test_warnings_of_libraries_do_not_reach_the_output(configured: Any) -> None:
+def test_edge_16_warnings_of_libraries_do_not_reach_the_output(configured: Any) -> None:
     assert get(configured, PYTHONWARNINGS="always") == ("ya29.1", "")

@@ -35,7 +35,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("token_uri", "host", "fault"), PAIRS)
-def test_a_key_serves_the_registries_of_its_own_world(
+def test_t05_a_key_serves_the_registries_of_its_own_world(
     make_key: Callable[..., Path], token_uri: str, host: str, fault: str | None
 ) -> None:
     path = str(make_key(token_uri=token_uri))

@@ -1,4 +1,5 @@
-"""Application Default Credentials: the file that the environment names, else gcloud's well-known one."""
+"""Application Default Credentials: the file that the environment names, else gcloud's well-known one, else
+the metadata server."""
 
 import os
 
@@ -10,21 +11,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+    from docker_credential_gcr.helper.token_sources import TokenSource
+
+# The second is gcloud's, for the same files. https://cloud.google.com/sdk/gcloud/reference/topic/configurations
+VARIABLES = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")
 
 
-def find_source(environ: "Mapping[str, str]", platform: str) -> key_file.KeyFile:
-    """The key file. Raises NoToken without one, KeyFileError when the variable names none.
+def find_source(environ: "Mapping[str, str]", platform: str) -> "TokenSource":
+    """The first that is there. Raises NoToken without one, KeyFileError when a variable names no file.
 
     https://cloud.google.com/docs/authentication/application-default-credentials
     """
-    named = environ.get(VARIABLE)
-    if named:
-        try:
-            return key_file.find_source(named)
-        except KeyFileError as error:
-            raise KeyFileError(f"{VARIABLE}: {error}", hint=error.hint) from error
+    for variable in VARIABLES:
+        named = environ.get(variable)
+        if named:
+            try:
+                return key_file.find_source(named)
+            except KeyFileError as error:
+                raise KeyFileError(f"{variable}: {error}", hint=error.hint) from error
     well_known = paths.find_adc_file(environ, platform)
-    if well_known is None or not os.path.lexists(well_known):
-        raise NoToken(f"{VARIABLE} is not set and gcloud's well-known file does not exist")
-    return key_file.find_source(well_known)
+    if well_known is not None and os.path.lexists(well_known):
+        return key_file.find_source(well_known)
+    from docker_credential_gcr.helper.token_sources import metadata
+
+    try:
+        return metadata.find_default(environ, platform)
+    except NoToken as reason:
+        raise NoToken(
+            f"{VARIABLES[0]} is not set, gcloud's well-known file does not exist and {reason}"
+        ) from None

@@ -1,4 +1,4 @@
-"""A service account key in a file, as Google hands it out."""
+"""A file of Application Default Credentials: a service account key, or any other type."""
 
 import os
 
@@ -18,17 +18,17 @@ class KeyFile:
 
     __slots__ = ("identity", "path")
 
+    is_kept = True
+
     def __init__(self, path: str, identity: tuple[str, ...]) -> None:
         self.path = path
         self.identity = identity
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
-        """Trade an assertion that the key signs for an access token. Raises TokenError."""
-        from docker_credential_gcr.helper import oauth, service_account
+        """A token for what the file holds. Raises TokenError."""
+        from docker_credential_gcr.helper import adc, service_account
 
-        key = service_account.load_key(self.path)
-        service_account.check_use(key, request)
-        return oauth.exchange_assertion(key, scopes=request.scopes, deadline=deadline)
+        return adc.fetch_token(self.path, service_account.load_document(self.path), request, deadline)
 
 
 def find_source(path: str) -> KeyFile:

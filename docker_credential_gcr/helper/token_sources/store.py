@@ -1,22 +1,108 @@
-"""The login that Google's helper keeps in a file; this version sees that it is there, and cannot use it."""
+"""The login that Google's helper keeps in a file, which is read and never written.
 
-from docker_credential_gcr.errors import NoToken, TokenError
+{"gcrCreds": {"access_token": "ya29.…", "refresh_token": "1//…", "token_expiry": "2024-05-01T12:00:00Z"}}
+"""
+
+import os
+import time
+
+from docker_credential_gcr.errors import NetworkError, NoToken, TokenError
 from docker_credential_gcr.helper import paths, wire
+from docker_credential_gcr.helper.access_token import MAX_LIFETIME_S, AccessToken, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.token_sources import TokenSource
+    from docker_credential_gcr.helper.token_sources import TokenRequest
 
 MAX_SIZE = 1024 * 1024
+TOKEN_HOST = "CLOUDSDK_AUTH_TOKEN_HOST"  # gcloud's own variable for another token endpoint
+# Google's helper is an installed program, and publishes both: refresh tokens work for their client alone.
+# https://developers.google.com/identity/protocols/oauth2#installed
+CLIENT = (
+    "99426463878-o7n0bshgue20tdpm25q4at0vs2mr4utq.apps.googleusercontent.com",
+    "HpVi8cnKx8AAkddzaNrSWmS8",
+)
+FIELDS = ("access_token", "refresh_token", "token_expiry")
+LOGIN_HINT = "log in again with Google's docker-credential-gcr, or move the file away"
 
 
-def find_source(environ: "Mapping[str, str]", platform: str) -> "TokenSource":
-    """Raises NoToken when the file holds no login, TokenError when it is malformed or holds one."""
+class Login:
+    """What the file holds: an access token that may still serve, and what buys new ones."""
+
+    __slots__ = ("endpoint_url", "fields", "identity", "path")
+
+    is_kept = True
+
+    def __init__(
+        self, path: str, fields: "dict[str, str]", identity: tuple[str, ...], endpoint_url: str
+    ) -> None:
+        self.path = path
+        self.fields = fields
+        self.identity = identity
+        self.endpoint_url = endpoint_url
+
+    def fetch(self, request: "TokenRequest", deadline: float) -> AccessToken:
+        """The token in the file while it is young, else a new one. Raises TokenError.
+
+        Without an answer from the token endpoint, the one in the file is given for as long as it serves.
+        """
+        from docker_credential_gcr.helper import config, endpoint, oauth
+
+        what = f"the login in {self.path!r}"
+        if request.account:
+            raise TokenError(f"{what} does not say whether it is {request.account}'s")
+        try:
+            token_endpoint = endpoint.parse_endpoint(self.endpoint_url)
+        except ValueError as error:
+            raise TokenError(f"{TOKEN_HOST} is not an http or https URL") from error
+        endpoint.check_use(what, "login", token_endpoint, request)
+        now = time.time()
+        held = self._find_token(now)
+        if held and not held.is_aging(now, request.min_ttl_s):
+            return held
+        if not self.fields["refresh_token"]:
+            if held:
+                return held
+            raise TokenError(f"{what} has expired and holds no refresh token", hint=LOGIN_HINT)
+        try:
+            return oauth.exchange_refresh_token(
+                token_endpoint,
+                self.fields["refresh_token"],
+                client=CLIENT,
+                # The login may have been made for less than the default, which must not be asked for then.
+                scopes=() if request.scopes == config.DEFAULT_SCOPES else request.scopes,
+                deadline=deadline,
+            )
+        except NetworkError:
+            if held:
+                return held
+            raise
+
+    def _find_token(self, now: float) -> AccessToken | None:
+        from docker_credential_gcr.helper import times
+
+        value, expiry = self.fields["access_token"], self.fields["token_expiry"]
+        if not is_token(value) or not expiry:
+            return None
+        try:
+            expires_at = times.parse_instant(expiry)
+        except ValueError:
+            return None
+        if not 0 < expires_at - now <= MAX_LIFETIME_S:
+            return None
+        # When it was bought is not written down: as long ago as makes it due for MinTTL and no sooner.
+        token = AccessToken(value, expires_at=expires_at, obtained_at=min(int(now), expires_at - 3600))
+        return token if token.is_fresh(now) else None
+
+
+def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
+    """The login. Raises NoToken when the file holds none, TokenError when it is malformed."""
     path = paths.find_store_file(environ, platform)
     try:
         with open(path or "", encoding="utf-8") as file:
+            found = os.fstat(file.fileno())
             stored = wire.loads(file.read(MAX_SIZE) or "{}")
     except FileNotFoundError:
         raise NoToken("no login is stored") from None
@@ -26,9 +112,13 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> "TokenSource":
         raise TokenError(f"{path!r} is malformed: {error}", hint="move the file away") from error
     if not isinstance(stored, dict):
         raise TokenError(f"{path!r} is malformed: not a JSON object", hint="move the file away")
-    if stored.get("gcrCreds"):
-        raise TokenError(
-            f"{path!r} holds a login, which this version cannot use",
-            hint="set DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE=env, or move the file away",
-        )
-    raise NoToken("no login is stored")
+    login = stored.get("gcrCreds")
+    if not login:
+        raise NoToken("no login is stored")
+    fields = {name: login.get(name) or "" for name in FIELDS} if isinstance(login, dict) else {"": login}
+    if not all(isinstance(value, str) for value in fields.values()) or "" in fields:
+        raise TokenError(f"{path!r} is malformed: 'gcrCreds' is no login", hint="move the file away")
+    endpoint_url = environ.get(TOKEN_HOST) or "https://oauth2.googleapis.com/token"
+    real_path = os.path.realpath(path or "")
+    stamp = (str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
+    return Login(path or "", fields, (real_path, *stamp, endpoint_url), endpoint_url)

@@ -1,0 +1,144 @@
+"""`config`: show and change the helper's own configuration, the file that Google's helper also reads."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+
+import click
+
+from docker_credential_gcr.errors import UsageError
+from docker_credential_gcr.helper import config_changes, config_file, registration, registries, token_sources
+from docker_credential_gcr.helper.config import Config, Settings, load_config
+
+Path = tuple[str, ...]
+
+
+@click.command("config", short_help="Show or change where access tokens come from.")
+@click.option(
+    "--token-source",
+    metavar="S",
+    help=f"Where access tokens come from, comma-separated, asked in order: {token_sources.WORKING}.",
+)
+@click.option("--account", metavar="EMAIL", help="The account of gcloud, of the machine or of the key.")
+@click.option("--impersonate", metavar="EMAIL", help="The service account to impersonate.")
+@click.option("--delegates", metavar="A,B", help="The service accounts on the way to it.")
+@click.option("--lifetime", metavar="SECONDS", type=int, help="How long its tokens live. Default: 3600.")
+@click.option("--scopes", metavar="A,B", help="The scopes of the tokens. Default: cloud-platform.")
+@click.option("--registry", metavar="HOST", help="Change or show what applies to this registry alone.")
+@click.option("--show", is_flag=True, help="Print what is in force, as JSON.")
+@click.option("--unset", "unset", metavar="KEY", multiple=True, help="Take a key out; may be repeated.")
+@click.option("--unset-all", is_flag=True, help="Remove the configuration, or that of --registry.")
+@click.pass_context
+def config(
+    context: click.Context,
+    token_source: str | None,
+    account: str | None,
+    impersonate: str | None,
+    delegates: str | None,
+    lifetime: int | None,
+    scopes: str | None,
+    registry: str | None,
+    show: bool,
+    unset: tuple[str, ...],
+    unset_all: bool,
+) -> None:
+    """Show or change the helper's own configuration.
+
+    \b
+    Examples:
+      docker-credential-gcr config --token-source gcloud
+      docker-credential-gcr config --registry us-docker.pkg.dev --impersonate ci@p.iam.gserviceaccount.com
+      docker-credential-gcr config --show
+      docker-credential-gcr config --unset Impersonate --registry us-docker.pkg.dev
+    """
+    host = registration.parse_host(registry) if registry is not None else None
+    at: Path = ("Registries", host) if host else ()
+    members: dict[str, object] = {
+        "TokenSources": _parse_sources(token_source, host),
+        "Account": account,
+        "Impersonate": impersonate,
+        "Delegates": _split(delegates),
+        "Lifetime": lifetime,
+        "Scopes": _split(scopes),
+    }
+    values = {(*at, name): value for name, value in members.items() if value is not None}
+    removed = tuple((*at, _parse_key(key, host)) for key in unset)
+    if unset_all:
+        _unset_all(host)
+    elif values or removed:
+        _apply(values, removed)
+    elif not show:
+        click.echo(context.get_help())
+    if show:
+        _show(host)
+
+
+def _parse_sources(token_source: str | None, host: str | None) -> list[str] | None:
+    if token_source is None:
+        return None
+    sources = registration.parse_token_sources(token_source)
+    registration.check_keys(sources, (host,) if host else registries.DEFAULT_HOSTS, os.environ)
+    return list(sources)
+
+
+def _split(names: str | None) -> list[str] | None:
+    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _parse_key(name: str, host: str | None) -> str:
+    """The key of the file that a name means, in any case, also written as the option. Raises UsageError."""
+    keys = config_changes.REGISTRY_KEYS if host else config_changes.KEYS
+    plain = name.replace("-", "").lower()
+    for key in keys:
+        if plain in (key.lower(), key.lower().removesuffix("s")):
+            return key
+    raise UsageError(f"--unset {name!r} names no key: use one of {', '.join(sorted(keys))}")
+
+
+def _apply(values: Mapping[Path, object], removed: tuple[Path, ...]) -> None:
+    is_changed = config_file.apply(config_changes.plan(values, removed, os.environ, sys.platform))
+    for path in (*values, *removed):
+        done = "already so" if not is_changed else "set" if path in values else "unset"
+        click.echo(f"{': '.join(path[1:] if len(path) > 1 else path)}: {done}", err=True)
+
+
+def _unset_all(host: str | None) -> None:
+    if host:
+        edit = config_changes.plan({}, (("Registries", host),), os.environ, sys.platform)
+        is_changed = config_file.apply(edit)
+    else:
+        is_changed = config_changes.remove_file(os.environ, sys.platform)
+    click.echo(f"{host or 'configuration'}: {'removed' if is_changed else 'there was none'}", err=True)
+
+
+def _show(host: str | None) -> None:
+    loaded = load_config(os.environ)
+    if host:
+        shown: dict[str, object] = _format_settings(loaded.get_settings(host))
+    else:
+        shown = _format_config(loaded)
+    click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+def _format_config(loaded: Config) -> dict[str, object]:
+    return {
+        "File": config_changes.get_path(os.environ, sys.platform),
+        **_format_settings(loaded.settings),
+        "MinTTL": loaded.min_ttl_s,
+        "Timeout": loaded.timeout_s,
+        "OnError": "anonymous" if loaded.is_anonymous_on_error else "fail",
+        "SelfSignedJWT": loaded.is_self_signed,
+        "Registries": {host: _format_settings(settings) for host, settings in loaded.registries.items()},
+    }
+
+
+def _format_settings(settings: Settings) -> dict[str, object]:
+    return {
+        "TokenSources": list(settings.token_sources),
+        "Account": settings.account,
+        "Impersonate": settings.impersonate,
+        "Delegates": list(settings.delegates),
+        "Lifetime": settings.lifetime_s,
+        "Scopes": list(settings.scopes),
+    }

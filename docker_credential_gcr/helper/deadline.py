@@ -1,0 +1,33 @@
+"""Keeps one deadline for whatever a library may wait for."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def call_within(deadline: float, call: Callable[[], Result]) -> Result:
+    """The result of the call, or TimeoutError at an instant of time.monotonic.
+
+    In a thread of its own, for no time limit of a socket covers the look-up of a name, a server that sends
+    a byte a second, or a keyring that waits for a person. The thread is left to itself: the process ends.
+    """
+    results: list[Result] = []
+    faults: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:  # noqa: BLE001 - it is raised again, in the thread that waits
+            faults.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(max(0.0, deadline - time.monotonic()))
+    if results:
+        return results[0]
+    if faults:
+        raise faults[0]
+    raise TimeoutError("no answer in time")

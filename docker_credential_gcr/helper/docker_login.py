@@ -1,0 +1,90 @@
+"""What `docker login` hands over and `docker logout` takes back."""
+
+import base64
+import binascii
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from docker_credential_gcr.errors import Error, StoreError, TokenError
+from docker_credential_gcr.helper import logins, paths, registries, service_account, store
+from docker_credential_gcr.helper.config import DEFAULT_SCOPES, Config, load_config
+from docker_credential_gcr.helper.keychain import Search
+from docker_credential_gcr.helper.token_sources import TokenRequest
+
+
+def keep(
+    server_url: str,
+    username: str,
+    secret: str,
+    environ: Mapping[str, str],
+    platform: str = sys.platform,
+) -> None:
+    """Keep a login: a stranger's as it is, and for our hosts a service account key.
+
+    Anything else for our hosts is a token that `get` gave, which docker hands back: nothing is kept.
+    Raises StoreError when the login cannot be kept, TokenError when the key will never give a token.
+    """
+    host = registries.find_host(server_url)
+    if host is None:
+        raise StoreError(f"{server_url!r:.200} names no registry")
+    config = load_config(environ, platform)
+    world = registries.find_world(host, config.registries)
+    if world and username not in logins.KEY_USERS:
+        return
+    if world:
+        key = service_account.parse_key(f"of {host}", parse_key_login(host, username, secret))
+        request = TokenRequest(host, world, scopes=DEFAULT_SCOPES, insecure_hosts=config.insecure_hosts)
+        service_account.check_use(key, request)
+        key.sign((), now=time.time())
+        server_url = host
+    path = paths.find_logins_file(environ, platform)
+    if path is None:
+        raise StoreError("no home directory to keep a login in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
+    deadline = time.monotonic() + config.timeout_s
+    store.keep_login(path, server_url, username, secret, environ, deadline=deadline)
+
+
+def parse_key_login(host: str, username: str, secret: str) -> dict[str, object]:
+    """The JSON object of a key that was handed over. Raises KeyFileError."""
+    if username == "_json_key_base64":
+        try:
+            secret = base64.b64decode("".join(secret.split()), validate=True).decode("utf-8")
+        except (binascii.Error, ValueError) as error:
+            raise TokenError(f"the key of {host} is not base64") from error
+    return service_account.parse_document(f"of {host}", secret)
+
+
+def forget(server_url: str, environ: Mapping[str, str], platform: str = sys.platform) -> None:
+    """Forget a login, and the access tokens of one of our hosts. Nothing to forget is no fault."""
+    host = registries.find_host(server_url)
+    if host is None:
+        return
+    timeout_s = 10.0
+    with suppress(Error):  # a malformed configuration must not keep a secret from being forgotten
+        config = load_config(environ, platform)
+        timeout_s = config.timeout_s
+        _forget_tokens(host, config, environ, platform)
+    path = paths.find_logins_file(environ, platform)
+    if path is None or not os.path.exists(path):
+        return
+    asked = logins.shorten(server_url)
+    kept = logins.load_logins(path)
+    names = {name for name in kept if logins.shorten(name) == asked}
+    if host in kept and kept[host].username in logins.KEY_USERS:  # a key is the host's, whatever the path
+        names.add(host)
+    store.forget_logins(path, tuple(names), environ, deadline=time.monotonic() + timeout_s)
+
+
+def _forget_tokens(host: str, config: Config, environ: Mapping[str, str], platform: str) -> None:
+    world = registries.find_world(host, config.registries)
+    if world is None:
+        return
+    search = Search(host, world, config, environ, platform, time.time)
+    for name in search.list_names():
+        with suppress(Error, OSError):
+            entry = search.find_entry(search.find_source(name))
+            if entry:
+                os.unlink(entry)

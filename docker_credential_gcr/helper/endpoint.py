@@ -1,0 +1,64 @@
+"""Where credentials are traded for tokens, and to which registries those tokens may then go."""
+
+from urllib.parse import urlsplit
+
+from docker_credential_gcr.errors import KeyNotForHost
+from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.token_sources import TokenRequest
+
+UNIVERSE = "googleapis.com"
+GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"
+
+
+class Endpoint:
+    """An http or https URL with what its host says about it."""
+
+    __slots__ = ("host", "is_google", "scheme", "url")
+
+    def __init__(self, url: str, scheme: str, host: str) -> None:
+        self.url = url
+        self.scheme = scheme
+        self.host = host
+        name = host.removesuffix(":443")
+        self.is_google = scheme == "https" and name.endswith("." + UNIVERSE)
+
+    @property
+    def world(self) -> str:
+        """The world whose tokens it may see."""
+        if self.is_google:
+            return registries.GOOGLE
+        return registries.LOOPBACK if registries.is_loopback(self.host) else registries.OTHER
+
+
+def parse_endpoint(url: str) -> Endpoint:
+    """The endpoint at a URL, its host with the port. Raises ValueError."""
+    parts = urlsplit(url)
+    _ = parts.port
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("not an http or https URL")
+    if "\\" in url or not url.isascii() or not url.isprintable():
+        raise ValueError("not an http or https URL")
+    return Endpoint(url, parts.scheme, parts.netloc.lower())
+
+
+def check_use(what: str, noun: str, endpoint: Endpoint, request: TokenRequest) -> None:
+    """Raise KeyNotForHost when no token of the endpoint may reach the registry, or it is not safe to ask."""
+    if request.world == registries.GOOGLE and not endpoint.is_google:
+        raise KeyNotForHost(
+            f"{what} is for {endpoint.host}: no token of it goes to Google's {request.host}",
+            hint=f"use a {noun} that Google made",
+        )
+    if request.world == registries.LOOPBACK and endpoint.is_google:
+        raise KeyNotForHost(
+            f"{what} is Google's: no token of it goes to {request.host}",
+            hint=f"use a {noun} that the emulator made",
+        )
+    if endpoint.scheme == "http" and not (
+        registries.is_loopback(endpoint.host)
+        or endpoint.host in request.insecure_hosts
+        or endpoint.host.rpartition(":")[0] in request.insecure_hosts
+    ):
+        raise KeyNotForHost(
+            f"{what}: token endpoint http://{endpoint.host} is not encrypted",
+            hint="use https, or name the host in DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS",
+        )

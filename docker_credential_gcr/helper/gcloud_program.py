@@ -1,0 +1,183 @@
+"""Runs gcloud for an access token: by its absolute path, one at a time, and never beyond the deadline.
+
+{"credential": {"access_token": "ya29.…", "id_token": "…", "token_expiry": "2024-05-01T12:00:00Z"}}
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.helper import endpoint, files, paths, times
+from docker_credential_gcr.helper.access_token import (
+    MAX_LIFETIME_S,
+    AccessToken,
+    is_token,
+    make_of_unknown_life,
+)
+from docker_credential_gcr.helper.redaction import redact
+from docker_credential_gcr.helper.token_sources import TokenRequest
+from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
+
+MAX_SIZE = 1024 * 1024
+MAX_MIN_EXPIRY_S = 3600  # gcloud refuses more
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
+LOCKED = "database is locked"  # gcloud's words when another process writes its credentials
+NO_ACCOUNT = "active account selected"
+INSTALL_HINT = "install the Google Cloud CLI, or configure another token source"
+LOGIN_HINT = "run `gcloud auth login`"
+TIME_HINT = "allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
+
+
+def fetch_token(source: Gcloud, request: TokenRequest, deadline: float) -> AccessToken:
+    """The access token that gcloud gives. Raises TokenError."""
+    _check_use(source, request)
+    program = find_program(source.environ, source.platform)
+    if program is None:
+        raise TokenError("gcloud is not on PATH", hint=INSTALL_HINT)
+    min_expiry_s = min(int(request.min_ttl_s), MAX_MIN_EXPIRY_S)
+    command = [program, "config", "config-helper", "--format=json(credential)"]
+    command += [f"--min-expiry={min_expiry_s}s", "--quiet"]
+    if source.configuration:
+        command.append(f"--configuration={source.configuration}")
+    if request.account:
+        command.append(f"--account={request.account}")
+    with _lock(source, (deadline - time.monotonic()) / 2):
+        output = _run_until(command, source.environ, deadline)
+    return parse_output(output, time.time())
+
+
+def find_program(environ: Mapping[str, str], platform: str) -> str | None:
+    """The absolute path of gcloud on PATH. A relative entry is somebody else's directory some day."""
+    is_windows = platform == "win32"
+    separator, slash, names = (
+        (";", "\\", ("gcloud.cmd", "gcloud.exe")) if is_windows else (":", "/", ("gcloud",))
+    )
+    for directory in environ.get("PATH", "").split(separator):
+        is_absolute = (
+            directory[1:3] == ":\\" or directory[:2] == "\\\\" if is_windows else directory[:1] == "/"
+        )
+        for name in names if is_absolute else ():
+            path = directory.rstrip(slash) + slash + name
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return path
+    return None
+
+
+def parse_output(output: str, now: float) -> AccessToken:
+    """The access token in gcloud's answer, which a warning may precede. Raises TokenError."""
+    start = output.find("{")
+    try:
+        answer: Any = json.JSONDecoder().raw_decode(output[max(0, start) :])[0]
+        credential = answer["credential"]
+        value, expiry = credential["access_token"], credential.get("token_expiry")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise TokenError("gcloud answered something else than a credential") from error
+    if not is_token(value):
+        raise TokenError("gcloud answered without an access token", hint=LOGIN_HINT)
+    if expiry is None:  # of an access token file nobody knows
+        return make_of_unknown_life(value, now)
+    try:
+        expires_at = times.parse_instant(expiry)
+    except (TypeError, ValueError) as error:
+        raise TokenError("gcloud answered an access token with a malformed expiry") from error
+    token = AccessToken(value, expires_at=min(expires_at, int(now) + MAX_LIFETIME_S), obtained_at=int(now))
+    if not token.is_fresh(now):
+        raise TokenError("gcloud answered an expired access token", hint="check this machine's clock")
+    return token
+
+
+def _check_use(source: Gcloud, request: TokenRequest) -> None:
+    if source.environ.get("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"):
+        return  # whose token that is, only the user knows
+    url = source.environ.get("CLOUDSDK_AUTH_TOKEN_HOST") or endpoint.GOOGLE_TOKEN_URL
+    try:
+        token_endpoint = endpoint.parse_endpoint(url)
+    except ValueError as error:
+        raise TokenError("CLOUDSDK_AUTH_TOKEN_HOST is not an http or https URL") from error
+    endpoint.check_use("gcloud's login", "login", token_endpoint, request)
+
+
+def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) -> str:
+    """gcloud's stdout. Raises TokenError, after further tries while its database is locked."""
+    for pause_s in (*PAUSES_S, None):
+        status, output, complaint = _run(command, environ, deadline)
+        if status == 0:
+            return output
+        is_passing = LOCKED in complaint and pause_s is not None
+        if not is_passing or time.monotonic() + (pause_s or 0) > deadline:
+            break
+        time.sleep(pause_s or 0)
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    reason = next(
+        (line for line in lines if "ERROR" in line), lines[-1] if lines else f"exit status {status}"
+    )
+    if NO_ACCOUNT in complaint:
+        raise TokenError("gcloud is not logged in", hint=LOGIN_HINT)
+    hint = "let the other gcloud finish" if LOCKED in complaint else LOGIN_HINT
+    raise TokenError(f"gcloud failed: {redact(reason):.300}", hint=hint)
+
+
+def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> tuple[int, str, str]:
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**environ, "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true"},  # it would log its answer
+            start_new_session=True,  # so that a wrapper's children end with it
+        )
+    except OSError as error:
+        raise TokenError(f"cannot run {command[0]!r}: {error.strerror}", hint=INSTALL_HINT) from error
+    try:
+        output, complaint = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise TokenError("gcloud did not answer in time", hint=TIME_HINT) from error
+    finally:
+        if process.poll() is None:
+            _kill(process)
+    return process.returncode, _decode(output), _decode(complaint)
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
+def _decode(data: bytes) -> str:
+    return data[:MAX_SIZE].decode("utf-8", "replace")
+
+
+@contextmanager
+def _lock(source: Gcloud, timeout_s: float) -> Iterator[None]:
+    """Keep our own runs of gcloud apart, for as long as that takes no more than the time limit."""
+    directory = paths.find_cache_dir(source.environ, source.platform)
+    if directory is None:
+        yield
+        return
+    import filelock
+
+    lock = filelock.FileLock(os.path.join(directory, "gcloud.lock"), mode=0o600)
+    try:
+        files.make_private_directory(directory)
+        lock.acquire(timeout=max(0.0, timeout_s))
+    except (OSError, NotImplementedError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()

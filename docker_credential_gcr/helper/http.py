@@ -1,0 +1,146 @@
+"""One request to an endpoint that knows tokens: bounded in time and size, never redirected."""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from docker_credential_gcr.errors import NetworkError
+from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.deadline import call_within
+from docker_credential_gcr.helper.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    import requests
+
+MAX_SIZE = 64 * 1024
+RETRIED = (429, 500, 502, 503, 504)
+PAUSES_S = (0.3, 1.0)
+HINT = "check the network, or allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
+
+
+class Answer:
+    """Status, headers, media type, and at most MAX_SIZE + 1 bytes of the body."""
+
+    __slots__ = ("body", "headers", "media_type", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.media_type = headers.get("Content-Type", "").partition(";")[0]
+        self.body = body
+
+
+def send(
+    method: str,
+    endpoint: Endpoint,
+    *,
+    deadline: float,
+    headers: Mapping[str, str],
+    form: Mapping[str, str] | None = None,
+    document: object = None,
+    pauses_s: tuple[float, ...] = PAUSES_S,
+) -> Answer:
+    """The endpoint's answer, after a further try where one may help. Raises NetworkError at the deadline."""
+    call = _Call(method, endpoint, deadline, {"Accept": "application/json", **headers}, form, document)
+    try:
+        return call_within(deadline, lambda: call.run(pauses_s))
+    except TimeoutError as error:
+        raise NetworkError(f"{endpoint.host} did not answer in time", hint=HINT) from error
+
+
+def start_session(host: str) -> "requests.Session":
+    """A session that gives no host more than it is asked to."""
+    import requests
+
+    session = requests.Session()
+    session.auth = _add_nothing  # else the password of that host in ~/.netrc would be sent
+    if registries.is_loopback(host):
+        session.trust_env = False  # a proxy would look for the endpoint on its own loopback
+        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+    return session
+
+
+class _Call:
+    """One request, and its repetitions."""
+
+    __slots__ = ("deadline", "document", "endpoint", "form", "headers", "method")
+
+    def __init__(
+        self,
+        method: str,
+        endpoint: Endpoint,
+        deadline: float,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None,
+        document: object,
+    ) -> None:
+        self.method = method
+        self.endpoint = endpoint
+        self.deadline = deadline
+        self.headers = headers
+        self.form = form
+        self.document = document
+
+    def run(self, pauses_s: tuple[float, ...]) -> Answer:
+        with start_session(self.endpoint.host) as session:
+            for planned_s in (*pauses_s, None):
+                answer = self._try(session)
+                pause_s = _find_pause(answer, planned_s)
+                if (
+                    answer.status not in RETRIED
+                    or pause_s is None
+                    or time.monotonic() + pause_s > self.deadline
+                ):
+                    break
+                time.sleep(pause_s)
+        return answer
+
+    def _try(self, session: "requests.Session") -> Answer:
+        import requests
+
+        host = self.endpoint.host
+        try:
+            with session.request(
+                self.method,
+                self.endpoint.url,
+                data=self.form,
+                json=self.document,
+                headers=self.headers,
+                allow_redirects=False,  # what is sent is for this endpoint and no other
+                stream=True,
+                timeout=max(0.1, self.deadline - time.monotonic()),
+            ) as response:
+                return Answer(response.status_code, response.headers, _read_body(response))
+        except requests.Timeout as error:
+            raise NetworkError(f"{host} did not answer in time", hint=HINT) from error
+        except requests.RequestException as error:
+            raise NetworkError(f"cannot reach {host}: {find_reason(error)}", hint=HINT) from error
+
+
+def find_reason(error: BaseException) -> str:
+    """What the operating system said, from within the libraries' wrappings."""
+    reason, cause = type(error).__name__, error.__context__
+    while cause is not None:
+        reason = getattr(cause, "strerror", None) or reason
+        cause = cause.__context__
+    return reason
+
+
+def _read_body(response: "requests.Response") -> bytes:
+    body = b""
+    for part in response.iter_content(MAX_SIZE + 1):  # a part may be as small as the server likes
+        body += part
+        if len(body) > MAX_SIZE:
+            break
+    return body
+
+
+def _add_nothing(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+    return request
+
+
+def _find_pause(answer: Answer, planned_s: float | None) -> float | None:
+    """How long to wait before the next try; None for no further one."""
+    asked = answer.headers.get("Retry-After", "")
+    return float(asked) if planned_s is not None and asked.isdecimal() else planned_s

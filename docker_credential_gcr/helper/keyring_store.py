@@ -1,0 +1,74 @@
+"""Secrets in the operating system's keyring. Loaded only when one is asked for: it costs a tenth of a second.
+
+A keyring may wait for a person, its bus may be gone, its backends raise whatever they like: each call has
+the deadline, and every fault becomes a StoreError.
+"""
+
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from docker_credential_gcr.errors import StoreError
+from docker_credential_gcr.helper import PROGRAM
+from docker_credential_gcr.helper.deadline import call_within
+
+Result = TypeVar("Result")
+
+FILE = "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps logins in a file for you alone"
+NO_KEYRING = f"this machine has no keyring to keep a login in: {FILE}"
+
+
+class _NoKeyring(StoreError):
+    """There is no keyring at all, which is an absence."""
+
+
+def find_secret(server_url: str, *, deadline: float) -> str | None:
+    """The secret that is kept for a server string; None without one, or without a keyring."""
+    import keyring
+
+    with suppress(_NoKeyring):
+        return _call(lambda: keyring.get_password(PROGRAM, server_url), deadline)
+    return None
+
+
+def save_secret(server_url: str, secret: str, *, deadline: float) -> None:
+    """Keep a secret. Raises StoreError, also for a keyring that forgets or cuts what it is given."""
+    import keyring
+
+    def save() -> bool:
+        keyring.set_password(PROGRAM, server_url, secret)
+        return keyring.get_password(PROGRAM, server_url) == secret
+
+    if not _call(save, deadline):
+        raise StoreError(f"the keyring does not keep what it is given: {FILE}")
+
+
+def erase_secret(server_url: str, *, deadline: float) -> None:
+    """Forget a secret, if it is kept. Raises StoreError when the keyring refuses."""
+    import keyring
+    from keyring.errors import PasswordDeleteError
+
+    def erase() -> None:
+        with suppress(PasswordDeleteError):  # there was none
+            keyring.delete_password(PROGRAM, server_url)
+
+    with suppress(_NoKeyring):
+        _call(erase, deadline)
+
+
+def _call(call: Callable[[], Result], deadline: float) -> Result:
+    from keyring.errors import KeyringLocked, NoKeyringError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return call_within(deadline, call)
+        except NoKeyringError as error:
+            raise _NoKeyring(NO_KEYRING) from error
+        except KeyringLocked as error:
+            raise StoreError("the keyring is locked", hint=f"unlock it, or: {FILE}") from error
+        except TimeoutError as error:
+            raise StoreError("the keyring did not answer in time", hint=FILE) from error
+        except Exception as error:  # D-Bus errors have no root that could be named without importing it
+            raise StoreError(f"the keyring failed: {type(error).__name__}", hint=FILE) from error

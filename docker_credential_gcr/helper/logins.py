@@ -1,0 +1,90 @@
+"""What `docker login` handed over, by server string; the secrets themselves may be in the keyring.
+
+{"version": 1, "logins": {
+  "https://index.docker.io/v1/": {"Username": "me", "Stamp": "5e0b7c…"},
+  "gcr.io": {"Username": "_json_key", "Stamp": "9f2c4…", "Secret": "{\\"type\\": \\"service_account\\", …}"}}}
+"""
+
+import os
+
+from docker_credential_gcr.errors import StoreError
+from docker_credential_gcr.helper import cache, registries, wire
+
+VERSION = 1
+MAX_SIZE = 16 * 1024 * 1024
+KEY_USERS = ("_json_key", "_json_key_base64")
+HINT = "correct the file, or move it away and log in again"
+
+
+class Login:
+    """A login without its secret, unless the file holds that, too; `stamp` is another for each login."""
+
+    __slots__ = ("secret", "server_url", "stamp", "username")
+
+    def __init__(self, server_url: str, username: str, stamp: str, secret: str | None) -> None:
+        self.server_url = server_url
+        self.username = username
+        self.stamp = stamp
+        self.secret = secret
+
+    def __repr__(self) -> str:
+        return f"Login({self.server_url!r}, {self.username!r}, <hidden>)"
+
+
+def load_logins(path: str) -> dict[str, Login]:
+    """The logins in the file; none when there is no file. Raises StoreError when it cannot be trusted."""
+    try:
+        with open(path, "rb") as file:
+            if not cache.is_owners(os.fstat(file.fileno())):
+                raise StoreError(
+                    f"{path!r} holds secrets, and others may read or change it", hint=f"chmod 600 {path}"
+                )
+            content = wire.loads(file.read(MAX_SIZE).decode("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StoreError(f"cannot read {path!r}: {error.strerror}") from error
+    except ValueError as error:
+        raise StoreError(f"{path!r} is malformed: not JSON", hint=HINT) from error
+    logins = content.get("logins") if isinstance(content, dict) else None
+    if not isinstance(logins, dict):
+        raise StoreError(f"{path!r} is malformed: it holds no 'logins'", hint=HINT)
+    return {server_url: _parse_login(path, server_url, entry) for server_url, entry in logins.items()}
+
+
+def find_login(path: str, server_url: str) -> Login | None:
+    """The login for a server string: under itself, else without scheme and end, else under its host."""
+    logins = load_logins(path)
+    if server_url in logins:
+        return logins[server_url]
+    for asked in (shorten(server_url), registries.find_host(server_url)):
+        for name, login in logins.items():
+            if shorten(name) == asked:
+                return login
+    return None
+
+
+def find_key(path: str, host: str) -> Login | None:
+    """The login of a host whose secret is a key of Google's kind."""
+    login = load_logins(path).get(host)
+    return login if login and login.username in KEY_USERS else None
+
+
+def shorten(server_url: str) -> str:
+    """The server string without what docker adds and drops at will: the scheme, and a slash at the end."""
+    for scheme in ("https://", "http://"):
+        server_url = server_url.removeprefix(scheme)
+    host, slash, path = server_url.rstrip("/").partition("/")
+    return host.lower() + slash + path
+
+
+def _parse_login(path: str, server_url: str, entry: object) -> Login:
+    if isinstance(entry, dict):
+        username, stamp, secret = entry.get("Username"), entry.get("Stamp"), entry.get("Secret")
+        if (
+            isinstance(username, str)
+            and isinstance(stamp, str)
+            and (secret is None or isinstance(secret, str))
+        ):
+            return Login(server_url, username, stamp, secret)
+    raise StoreError(f"{path!r} is malformed: the login of {server_url!r} is none", hint=HINT)

@@ -1,0 +1,109 @@
+"""Asks the metadata server of a Google Cloud machine for a token of the machine's service account."""
+
+import json
+import os
+import time
+import warnings
+from contextlib import suppress
+from urllib.parse import quote
+
+from docker_credential_gcr.errors import NetworkError, NoToken, TokenError, TokenRefused
+from docker_credential_gcr.helper import config, endpoint, files, http, oauth, registries
+from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper.token_sources import TokenRequest
+from docker_credential_gcr.helper.token_sources.metadata import ADDRESS, NAME, NOT_THERE, Metadata
+
+# Proves that neither side is a confused proxy. https://cloud.google.com/compute/docs/metadata/querying-metadata
+FLAVOR = {"Metadata-Flavor": "Google"}
+DETECTION_S = 1.0
+GOOGLES = (NAME, "metadata", ADDRESS, "[fd20:ce::254]")
+ACCOUNT_HINT = "give the machine a service account, or configure another token source"
+SCOPES_HINT = "give the machine's service account the scope cloud-platform, or configure another token source"
+
+
+def fetch_token(source: Metadata, request: TokenRequest, deadline: float) -> AccessToken:
+    """The token of the machine's service account, or of the account that is configured.
+
+    Raises NoToken when there is no server where one was only possible, TokenError otherwise.
+    """
+    _check_use(source, request)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not source.is_sure and not _detect(source, deadline):
+            _remember(source, False)
+            raise NoToken(NOT_THERE)
+        asked_at = int(time.time())
+        token_endpoint = endpoint.parse_endpoint(_format_url(source, request))
+        answer = http.send("GET", token_endpoint, headers=FLAVOR, deadline=deadline)
+    _check_answer(source, answer)
+    document = oauth.parse_answer(source.host, answer, ACCOUNT_HINT)
+    token = oauth.parse_token(source.host, document, asked_at)
+    _remember(source, True)
+    return token
+
+
+def _format_url(source: Metadata, request: TokenRequest) -> str:
+    account = quote(request.account or "default", safe="@")
+    # A virtual machine's scopes are fixed; a Kubernetes workload's may be narrowed.
+    narrowed = () if request.scopes == config.DEFAULT_SCOPES else request.scopes
+    query = "?scopes=" + quote(",".join(narrowed), safe=",") if narrowed else ""
+    return f"http://{source.host}/computeMetadata/v1/instance/service-accounts/{account}/token{query}"
+
+
+def _check_use(source: Metadata, request: TokenRequest) -> None:
+    """Raise TokenError when a token of that server may not reach the registry."""
+    host = source.host.lower().removesuffix(":80")
+    name = host if host.endswith("]") else host.partition(":")[0]
+    parts = name.split(".")
+    is_link_local = parts[:2] == ["169", "254"] and len(parts) == 4 and all(part.isdigit() for part in parts)
+    is_google = name in GOOGLES or is_link_local
+    if request.world == registries.GOOGLE and not is_google:
+        raise TokenError(
+            f"metadata server {source.host} is not Google's: no token of it goes to Google's {request.host}",
+            hint="unset GCE_METADATA_HOST",
+        )
+    if request.world == registries.LOOPBACK and not registries.is_loopback(host):
+        raise TokenError(
+            f"metadata server {source.host} is Google's: no token of it goes to {request.host}",
+            hint="set GCE_METADATA_HOST to the emulator's host",
+        )
+
+
+def _detect(source: Metadata, deadline: float) -> bool:
+    """Whether a metadata server answers within a second; a captive portal is none."""
+    until = min(deadline, time.monotonic() + DETECTION_S)
+    with suppress(NetworkError):
+        answer = http.send(
+            "GET",
+            endpoint.parse_endpoint(f"http://{source.address}/"),
+            headers=FLAVOR,
+            deadline=until,
+            pauses_s=(),
+        )
+        return answer.headers.get("Metadata-Flavor") == "Google"
+    return False
+
+
+def _check_answer(source: Metadata, answer: http.Answer) -> None:
+    if answer.headers.get("Metadata-Flavor") != "Google":
+        raise TokenRefused(
+            f"{source.host} answered {answer.status}, and is no metadata server", hint=http.HINT
+        )
+    if answer.status == 404:
+        raise NoToken("the machine has no service account")
+    if answer.status == 403:
+        raise TokenRefused(f"{source.host} answered 403: the scopes are not granted", hint=SCOPES_HINT)
+
+
+def _remember(source: Metadata, is_present: bool) -> None:
+    if source.record is None:
+        return
+    record = {
+        "version": 1,
+        "address": source.address,
+        "is_present": is_present,
+        "checked_at": int(time.time()),
+    }
+    with suppress(OSError):  # nobody remembers then, and the next caller looks again
+        files.make_private_directory(os.path.dirname(source.record))
+        files.replace_file(source.record, json.dumps(record).encode("ascii"))

@@ -1,0 +1,83 @@
+"""Keeps the secrets of logins: in the operating system's keyring, or in a file that only its owner reads."""
+
+import json
+import os
+from collections.abc import Mapping
+
+from docker_credential_gcr.errors import ConfigError, StoreError
+from docker_credential_gcr.helper import files, logins
+from docker_credential_gcr.helper.logins import Login
+
+VARIABLE = "DOCKER_CREDENTIAL_GCR_KEYRING"
+CHOICES = ("keyring", "file", "off")
+
+
+def get_choice(environ: Mapping[str, str]) -> str:
+    """Where secrets are kept: `keyring`, `file` or `off`. Raises ConfigError."""
+    choice = environ.get(VARIABLE) or "keyring"
+    if choice not in CHOICES:
+        raise ConfigError(f"{VARIABLE} must be one of {', '.join(CHOICES)}")
+    return choice
+
+
+def find_secret(login: Login, environ: Mapping[str, str], *, deadline: float) -> str | None:
+    """The secret of a login; None when there is no place where it could be. Raises StoreError."""
+    if get_choice(environ) == "off":
+        return None
+    if login.secret is not None:
+        return login.secret
+    from docker_credential_gcr.helper import keyring_store
+
+    return keyring_store.find_secret(login.server_url, deadline=deadline)
+
+
+def keep_login(
+    path: str, server_url: str, username: str, secret: str, environ: Mapping[str, str], *, deadline: float
+) -> None:
+    """Keep a login in the place of the one before. Raises StoreError."""
+    choice = get_choice(environ)
+    if choice == "off":
+        raise StoreError(
+            f"no login is kept, as {VARIABLE}=off says: {VARIABLE}=file keeps it in a file for you alone"
+        )
+    entry = {"Username": username, "Stamp": os.urandom(8).hex()}
+    if choice == "file":
+        entry["Secret"] = secret
+    else:
+        from docker_credential_gcr.helper import keyring_store
+
+        keyring_store.save_secret(server_url, secret, deadline=deadline)
+    _change(path, add={server_url: entry}, drop=())
+
+
+def forget_logins(
+    path: str, server_urls: tuple[str, ...], environ: Mapping[str, str], *, deadline: float
+) -> None:
+    """Forget the logins of these server strings, as they are kept. Raises StoreError."""
+    kept = logins.load_logins(path)
+    for server_url in server_urls:
+        if kept[server_url].secret is None and get_choice(environ) != "off":
+            from docker_credential_gcr.helper import keyring_store
+
+            keyring_store.erase_secret(server_url, deadline=deadline)
+    if server_urls:
+        _change(path, add={}, drop=server_urls)
+
+
+def _change(path: str, *, add: dict[str, dict[str, str]], drop: tuple[str, ...]) -> None:
+    directory = os.path.dirname(os.path.abspath(path))
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        with files.lock_directory(directory):
+            entries = {login.server_url: _format(login) for login in logins.load_logins(path).values()}
+            for server_url in drop:
+                entries.pop(server_url, None)
+            content = {"version": logins.VERSION, "logins": {**entries, **add}}
+            files.replace_file(os.path.realpath(path), json.dumps(content, indent=2).encode("ascii"))
+    except OSError as error:
+        raise StoreError(f"cannot write {path!r}: {error.strerror or error}") from error
+
+
+def _format(login: Login) -> dict[str, str]:
+    entry = {"Username": login.username, "Stamp": login.stamp}
+    return entry if login.secret is None else {**entry, "Secret": login.secret}

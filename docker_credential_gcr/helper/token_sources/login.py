@@ -1,0 +1,50 @@
+"""The service account key that `docker login -u _json_key` handed over for a host."""
+
+from docker_credential_gcr.errors import NoToken, StoreError, TokenError
+from docker_credential_gcr.helper import logins, paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from docker_credential_gcr.helper.access_token import AccessToken
+    from docker_credential_gcr.helper.token_sources import TokenRequest
+
+
+class KeptKey:
+    """A key that is kept for a host. It is taken out when a token is fetched, not for a cached one."""
+
+    __slots__ = ("environ", "identity", "login")
+
+    is_kept = True
+
+    def __init__(self, login: logins.Login, environ: "Mapping[str, str]") -> None:
+        self.login = login
+        self.environ = environ
+        self.identity = ("login", login.server_url, login.stamp)
+
+    def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
+        """A token for the key. Raises TokenError."""
+        from docker_credential_gcr.helper import adc, docker_login, store
+
+        host = self.login.server_url
+        try:
+            secret = store.find_secret(self.login, self.environ, deadline=deadline)
+        except StoreError as error:
+            raise TokenError(str(error), hint=error.hint) from error
+        if secret is None:
+            raise NoToken(f"the key of {host} is in a keyring, which is not there")
+        document = docker_login.parse_key_login(host, self.login.username, secret)
+        return adc.fetch_token(f"of {host}", document, request, deadline)
+
+
+def find_source(host: str, environ: "Mapping[str, str]", platform: str) -> KeptKey:
+    """The key that is kept for a host. Raises NoToken without one, TokenError when it cannot be looked up."""
+    path = paths.find_logins_file(environ, platform)
+    try:
+        login = logins.find_key(path or "", host)
+    except StoreError as error:
+        raise TokenError(str(error), hint=error.hint) from error
+    if login is None:
+        raise NoToken("no key was handed over")
+    return KeptKey(login, environ)

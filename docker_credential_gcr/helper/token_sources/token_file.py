@@ -1,0 +1,55 @@
+"""A bare access token in a file, which somebody else keeps fresh: gcloud's `access_token_file`."""
+
+import os
+import time
+
+from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.helper.access_token import AccessToken, is_token, make_of_unknown_life
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_gcr.helper.token_sources import TokenRequest
+
+MAX_SIZE = 64 * 1024
+HINT = "write an access token, and nothing else, into the file"
+
+
+class TokenFile:
+    """A token file. It is read for every call: its tokens have no date, and reading is what a cache costs."""
+
+    __slots__ = ("path",)
+
+    is_kept = False
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Another with each token that is written: what a token buys is kept, if not the token."""
+        try:
+            found = os.stat(self.path)
+        except (OSError, ValueError):
+            return ("token-file", self.path)
+        return ("token-file", self.path, str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
+
+    def fetch(self, request: "TokenRequest", deadline: float) -> AccessToken:  # noqa: ARG002
+        """The token in the file. Raises TokenError."""
+        try:
+            # A pipe would keep the caller waiting.
+            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            try:
+                data = os.read(descriptor, MAX_SIZE)
+            finally:
+                os.close(descriptor)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise TokenError(f"cannot read token file {self.path!r}: {reason}", hint=HINT) from error
+        value = data.removeprefix(b"\xef\xbb\xbf").strip().decode("ascii", "replace")
+        if not value:
+            raise TokenError(f"token file {self.path!r} is empty", hint=HINT)
+        if request.account:
+            raise TokenError(f"token file {self.path!r} does not say whether it is {request.account}'s")
+        if not is_token(value):
+            raise TokenError(f"token file {self.path!r} holds more than a token", hint=HINT)
+        return make_of_unknown_life(value, time.time())

@@ -1,0 +1,121 @@
+"""What the token sources' tests share: Google's services on loopback, and a stand-in for gcloud."""
+
+import json
+import shlex
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+
+@dataclass
+class Reply:
+    """What a path is answered with."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def form(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(self.body.decode()).items()}
+
+
+class Services(ThreadingHTTPServer):
+    """Any number of paths on one port of loopback; what is not told is 404."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.host = f"localhost:{self.server_port}"
+        self.url = f"http://{self.host}"
+        self.replies: dict[str, list[Reply]] = {}
+        self.requests: list[Request] = []
+
+    def tell(self, path: str, document: object = None, **fields: Any) -> None:
+        """Add a reply for a path; the last one stays."""
+        body = fields.pop("body", json.dumps(document).encode())
+        self.replies.setdefault(path, []).append(Reply(body=body, **fields))
+
+    def take_reply(self, request: Request) -> Reply:
+        self.requests.append(request)
+        replies = self.replies.get(request.path.partition("?")[0], [Reply(404)])
+        return replies.pop(0) if len(replies) > 1 else replies[0]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Services
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        request = Request(self.command, self.path, {**self.headers}, body)
+        reply = self.server.take_reply(request)
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def services() -> Iterator[Services]:
+    server = Services()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class StandIn:
+    """A program that answers as gcloud does; it notes its arguments and what it saw of the environment."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory / "gcloud-bin"
+        self.directory.mkdir()
+        self.calls_file = directory / "gcloud-calls"
+        self.path = f"{self.directory}:/usr/bin:/bin"
+        self.answer("")
+
+    def answer(self, *scripts: str) -> None:
+        """Run one shell script for each call; the last one stays."""
+        lines = [f'printf "%s\\n" "$*" >> {shlex.quote(str(self.calls_file))}']
+        lines += [f"count=$(wc -l < {shlex.quote(str(self.calls_file))})", "case $count in"]
+        for number, script in enumerate(scripts[:-1], 1):
+            lines.append(f"{number}) {script};;")
+        lines += [f"*) {scripts[-1] or ':'};;", "esac"]
+        program = self.directory / "gcloud"
+        program.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n")
+        program.chmod(0o755)
+
+    @property
+    def calls(self) -> list[str]:
+        return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+
+
+@pytest.fixture
+def gcloud(tmp_path: Path) -> StandIn:
+    return StandIn(tmp_path)

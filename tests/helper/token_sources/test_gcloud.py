@@ -1,0 +1,309 @@
+"""gcloud as a token source: a stand-in program with its answers, and gcloud itself where it is installed."""
+
+import json
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.helper import gcloud_program
+from docker_credential_gcr.helper.token_sources import gcloud as gcloud_source
+
+NOW = 1_700_000_000
+ARGUMENTS = "config config-helper --format=json(credential) --min-expiry=300s --quiet"
+
+
+def say(token: object = "ya29.gcloud", expiry: object = "2999-01-01T00:00:00Z") -> str:
+    credential = {"access_token": token, "id_token": None, "token_expiry": expiry}
+    return "echo '" + json.dumps({"credential": credential}) + "'"
+
+
+@pytest.fixture
+def get(helper: Any, gcloud: Any) -> Callable[..., tuple[int, str, str]]:
+    helper.configure({"TokenSources": ["gcloud"]})
+
+    def run(server_url: str = "gcr.io", **environ: str) -> tuple[int, str, str]:
+        outcome = helper("get", stdin=server_url, **{"PATH": gcloud.path} | environ)
+        secret = json.loads(outcome.stdout)["Secret"] if outcome.status == 0 else outcome.stdout
+        return outcome.status, secret, outcome.stderr
+
+    return run
+
+
+def failure(text: str, hint: str = "") -> tuple[int, str, str]:
+    line = f"no access token for gcr.io: gcloud: {text}\n"
+    return 1, line, f"docker-credential-gcr: {line}" + (f"hint: {hint}\n" if hint else "")
+
+
+def test_edge_32_gcloud_is_asked_once_and_then_the_cache(get: Any, gcloud: Any) -> None:
+    gcloud.answer(say())
+
+    assert [get(), get("eu.gcr.io")] == [(0, "ya29.gcloud", "")] * 2
+    assert gcloud.calls == [ARGUMENTS]
+
+
+def test_a_configuration_and_an_account_are_named_to_gcloud(get: Any, gcloud: Any, helper: Any) -> None:
+    gcloud.answer(say())
+    helper.configure({"Registries": {"gcr.io": {"TokenSources": ["gcloud:work"], "Account": "me@x.example"}}})
+
+    assert get() == (0, "ya29.gcloud", "")
+    assert gcloud.calls == [ARGUMENTS + " --configuration=work --account=me@x.example"]
+
+
+# What gcloud does, and what is then said of it.
+FAULTS = {
+    "exit 1, not logged in": (
+        "echo 'ERROR: You do not currently have an active account selected.' >&2; exit 1",
+        failure("gcloud is not logged in", "run `gcloud auth login`"),
+    ),
+    "exit 1, silent": ("exit 1", failure("gcloud failed: exit status 1", "run `gcloud auth login`")),
+    "exit 1, in its own words": (
+        "echo WARNING: x >&2; echo 'ERROR: it is broken' >&2; echo more >&2; exit 1",
+        failure("gcloud failed: ERROR: it is broken", "run `gcloud auth login`"),
+    ),
+    "non-JSON": ("echo hello", failure("gcloud answered something else than a credential")),
+    "another JSON": ("echo '{}'", failure("gcloud answered something else than a credential")),
+    "nothing": ("", failure("gcloud answered something else than a credential")),
+    "null": ("echo '{\"credential\": null}'", failure("gcloud answered something else than a credential")),
+    "empty token": (say(""), failure("gcloud answered without an access token", "run `gcloud auth login`")),
+    "token in two lines": (
+        say("a\\nb"),
+        failure("gcloud answered without an access token", "run `gcloud auth login`"),
+    ),
+    "token_expiry past": (
+        say(expiry="2001-01-01T00:00:00Z"),
+        failure("gcloud answered an expired access token", "check this machine's clock"),
+    ),
+    "token_expiry nonsense": (
+        say(expiry="soon"),
+        failure("gcloud answered an access token with a malformed expiry"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS, ids=lambda name: f"32-{name}")
+def test_edge_32_what_gcloud_may_do_wrong(get: Any, gcloud: Any, name: str) -> None:
+    script, expected = FAULTS[name]
+    gcloud.answer(script)
+
+    assert get() == expected
+
+
+def test_edge_32_gcloud_that_is_absent_is_a_failure_where_it_is_configured(get: Any, tmp_path: Path) -> None:
+    hint = "install the Google Cloud CLI, or configure another token source"
+
+    assert get(PATH=str(tmp_path)) == failure("gcloud is not on PATH", hint)
+
+
+def test_edge_32_gcloud_that_is_not_executable_is_not_there(get: Any, gcloud: Any) -> None:
+    (gcloud.directory / "gcloud").chmod(0o644)
+
+    assert get(PATH=str(gcloud.directory))[1] == failure("gcloud is not on PATH")[1]
+
+
+def test_gcloud_in_the_current_directory_is_never_run(get: Any, gcloud: Any, helper: Any) -> None:
+    gcloud.answer(say())
+    shutil.copy(gcloud.directory / "gcloud", helper.directory / "gcloud")
+
+    for path in ("", ".", ":", f"./{gcloud.directory.name}", "gcloud-bin"):
+        assert get(PATH=path)[1] == failure("gcloud is not on PATH")[1]
+    assert gcloud.calls == []
+
+
+def test_edge_32_gcloud_that_hangs_is_ended_at_the_deadline_with_its_children(
+    get: Any, gcloud: Any, tmp_path: Path
+) -> None:
+    gcloud.answer(f"sleep 300 & echo $! > {tmp_path}/child; wait")
+
+    outcome = get(DOCKER_CREDENTIAL_GCR_TIMEOUT="1.5")
+
+    hint = "allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
+    assert outcome == failure("gcloud did not answer in time", hint)
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
+    assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+LOCKED = "echo 'ERROR: gcloud crashed (OperationalError): database is locked' >&2; exit 1"
+
+
+def test_edge_32_a_locked_database_is_tried_again(get: Any, gcloud: Any) -> None:
+    gcloud.answer(LOCKED, LOCKED, say())
+
+    assert get() == (0, "ya29.gcloud", "")
+    assert gcloud.calls == [ARGUMENTS] * 3
+
+
+def test_edge_32_a_database_that_stays_locked_is_named(get: Any, gcloud: Any) -> None:
+    gcloud.answer(LOCKED)
+
+    outcome = get(DOCKER_CREDENTIAL_GCR_TIMEOUT="1")
+
+    fault = "gcloud failed: ERROR: gcloud crashed (OperationalError): database is locked"
+    assert outcome == failure(fault, "let the other gcloud finish")
+
+
+def test_edge_32_warnings_before_the_json_are_passed_over(get: Any, gcloud: Any) -> None:
+    gcloud.answer(f"echo 'WARNING: an update is available'; echo more >&2; {say()}")
+
+    assert get() == (0, "ya29.gcloud", "")
+
+
+def test_edge_32_a_token_without_an_expiry_serves_this_call_alone(get: Any, gcloud: Any) -> None:
+    gcloud.answer(say("ya29.1", None), say("ya29.2", None))
+
+    assert get() == (0, "ya29.1", "")
+    token = gcloud_program.parse_output('{"credential": {"access_token": "t", "token_expiry": null}}', NOW)
+    assert (token.is_fresh(NOW), token.is_fresh(NOW + 1)) == (True, False)
+
+
+def test_a_token_of_googles_does_not_go_to_loopback(get: Any, gcloud: Any, helper: Any) -> None:
+    helper.configure({"Registries": {"localhost:5000": {"TokenSources": ["gcloud"]}}})
+    gcloud.answer(say())
+
+    status, text, _ = get("localhost:5000")
+
+    fault = "gcloud's login is Google's: no token of it goes to localhost:5000"
+    assert (status, text) == (1, f"no access token for localhost:5000: gcloud: {fault}\n")
+    assert gcloud.calls == []
+
+
+def test_a_token_of_an_emulators_goes_to_loopback_and_not_to_google(
+    get: Any, gcloud: Any, helper: Any
+) -> None:
+    helper.configure({"TokenSources": ["gcloud"], "Registries": {"localhost:5000": {}}})
+    gcloud.answer(say())
+    host = {"CLOUDSDK_AUTH_TOKEN_HOST": "http://localhost:5000/token"}
+
+    assert get("localhost:5000", **host) == (0, "ya29.gcloud", "")
+    assert (
+        get("gcr.io", **host)[1]
+        == failure("gcloud's login is for localhost:5000: no token of it goes to Google's gcr.io")[1]
+    )
+
+
+def test_edge_27_another_account_of_gcloud_is_another_identity(get: Any, gcloud: Any, helper: Any) -> None:
+    folder = helper.config.parent
+    (folder / "configurations").mkdir(parents=True, exist_ok=True)
+    (folder / "active_config").write_text("one")
+    for name, account in (("one", "a@x"), ("two", "b@x")):
+        (folder / f"configurations/config_{name}").write_text(f"[core]\naccount = {account}\n")
+    gcloud.answer(*(say(f"ya29.{number}") for number in range(1, 6)))
+    answers = [get()]
+
+    (folder / "active_config").write_text("two")
+    answers += [get(), get()]
+    (folder / "configurations/config_two").write_text("[core]\naccount = other@x\n")
+    answers += [get(), get(CLOUDSDK_CORE_ACCOUNT="c@x"), get(CLOUDSDK_ACTIVE_CONFIG_NAME="one")]
+
+    assert [secret for _, secret, _ in answers] == [
+        "ya29.1",
+        "ya29.2",
+        "ya29.2",
+        "ya29.3",
+        "ya29.4",
+        "ya29.1",
+    ]
+
+
+def test_edge_32_gcloud_is_a_cmd_file_on_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # On this machine the Windows path is a file name in the current directory.
+    for name in ("C:\\sdk\\gcloud.cmd", "sdk\\gcloud.cmd"):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(0o755)
+
+    found = [
+        gcloud_program.find_program({"PATH": path}, "win32")
+        for path in ("sdk;C:\\other;C:\\sdk\\", "sdk", "", ".")
+    ]
+
+    assert found == ["C:\\sdk\\gcloud.cmd", None, None, None]
+
+
+def test_runs_of_gcloud_for_two_identities_do_not_overlap(get: Any, gcloud: Any, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    gcloud.answer(f"mkdir {tmp_path}/busy || exit 1; sleep 0.2; rmdir {tmp_path}/busy; {say()}")
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(
+            pool.map(
+                lambda number: get(CLOUDSDK_CORE_ACCOUNT=f"{number}@x", DOCKER_CREDENTIAL_GCR_TIMEOUT="60"),
+                range(4),
+            )
+        )
+
+    assert outcomes == [(0, "ya29.gcloud", "")] * 4
+
+
+def test_parse_output_takes_what_is_left_of_a_token() -> None:
+    instant = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 30))
+    credential = {"access_token": "t", "token_expiry": instant}
+
+    token = gcloud_program.parse_output(json.dumps({"credential": credential}), NOW)
+
+    assert (token.value, token.expires_at, token.obtained_at) == ("t", NOW + 30, NOW)
+    with pytest.raises(TokenError):
+        gcloud_program.parse_output(json.dumps({"credential": credential}), NOW + 25)
+
+
+REAL = shutil.which("gcloud", path=os.defpath + ":/usr/local/bin:/snap/bin:/opt/google-cloud-sdk/bin")
+needs_gcloud = pytest.mark.skipif(
+    REAL is None, reason="gcloud is not installed: apt-get install google-cloud-cli"
+)
+
+
+@needs_gcloud
+def test_the_real_gcloud_gives_the_token_of_an_access_token_file(get: Any, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("ya29.from-a-file\n")
+
+    outcome = get(
+        PATH=f"{Path(REAL or '').parent}:{os.defpath}",
+        CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=str(tmp_path / "token"),
+        DOCKER_CREDENTIAL_GCR_TIMEOUT="60",
+    )
+
+    assert outcome == (0, "ya29.from-a-file", "")
+
+
+@needs_gcloud
+def test_the_real_gcloud_without_an_account_is_not_logged_in(get: Any) -> None:
+    outcome = get(PATH=f"{Path(REAL or '').parent}:{os.defpath}", DOCKER_CREDENTIAL_GCR_TIMEOUT="60")
+
+    assert outcome == failure("gcloud is not logged in", "run `gcloud auth login`")
+
+
+@needs_gcloud
+def test_the_real_gcloud_whose_database_is_held_ends_at_the_deadline(get: Any, helper: Any) -> None:
+    folder = helper.config.parent
+    databases = [sqlite3.connect(folder / name) for name in ("credentials.db", "access_tokens.db")]
+    for database in databases:
+        database.execute("CREATE TABLE credentials (account_id TEXT PRIMARY KEY, value BLOB)")
+        database.execute("BEGIN EXCLUSIVE")
+    try:
+        status, text, _ = get(
+            PATH=f"{Path(REAL or '').parent}:{os.defpath}",
+            CLOUDSDK_CORE_ACCOUNT="me@x.example",
+            DOCKER_CREDENTIAL_GCR_TIMEOUT="4",
+        )
+    finally:
+        for database in databases:
+            database.close()
+
+    assert status == 1
+    assert text.startswith("no access token for gcr.io: gcloud: gcloud ")
+    assert "\n" not in text[:-1]
+
+
+def test_find_source_reads_no_more_than_stamps(tmp_path: Path) -> None:
+    environ = {"CLOUDSDK_CONFIG": str(tmp_path)}
+
+    identities = [gcloud_source.find_source(name, environ, "linux").identity for name in ("", "default", "x")]
+
+    assert identities[0] == identities[1] != identities[2]
