@@ -64,6 +64,15 @@ def time_interleaved(
     return Times(sorted(bare), sorted(get))
 
 
+def time_cold(environment: Environment, environ: Mapping[str, str], registry: str, *, runs: int) -> float:
+    """Milliseconds, the median, of a get that finds no cached token and asks the token endpoint."""
+    helper = environment.program("docker-credential-gcr")
+    question = Path(environ["HOME"], "server-url")
+    question.write_text(registry)
+    uncached = {**environ, "DOCKER_CREDENTIAL_GCR_CACHE": "off"}
+    return statistics.median(_time([helper, "get"], uncached, question) for _ in range(runs))
+
+
 def _get(helper: str, environ: Mapping[str, str], registry: str) -> None:
     done = subprocess.run(
         [helper, "get"], input=registry, env=environ, capture_output=True, text=True, check=False

@@ -146,13 +146,17 @@ def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
 def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes: list[str]) -> str:
     """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal.
 
-    Where this helper is Docker's whole store, also the strangers' of which a login is kept.
+    Where this helper is Docker's whole store, also those that are configured here, and the strangers' of
+    which a login is kept: a legacy build asks for what is listed and nothing else.
     """
-    from docker_credential_gcr.helper import docker_config, keychain, logins, paths
+    from docker_credential_gcr.helper import config, docker_config, keychain, logins, paths
 
     found = docker_config.load_registered(environ)
     answer = dict.fromkeys(found.hosts or registries.DEFAULT_HOSTS, keychain.USERNAME)
     path = paths.find_logins_file(environ)
+    if found.is_whole_store:
+        configured = config.load_config(environ).registries
+        answer.update(dict.fromkeys(configured, keychain.USERNAME))
     if found.is_whole_store and path:
         for login in logins.load_logins(path).values():
             answer.setdefault(login.server_url, login.username)

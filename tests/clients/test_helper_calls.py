@@ -28,7 +28,11 @@ DOCKER_20 = DOCKER | {"login http://REGISTRY/v2/": ["get REGISTRY"]}
 DOCKER_STORE = {
     "pull IMAGE": ["get REGISTRY"],
     "push IMAGE": ["get REGISTRY"],
-    "build CONTEXT": ["list", *(f"get {h}gcr.io" for h in ("asia.", "eu.", "", "marketplace.", "us."))],
+    "build CONTEXT": [
+        "list",
+        "get REGISTRY",
+        *(f"get {h}gcr.io" for h in ("asia.", "eu.", "", "marketplace.", "us.")),
+    ],
     "login REGISTRY": ["get REGISTRY", "store REGISTRY"],
     "logout REGISTRY": [
         "erase REGISTRY",

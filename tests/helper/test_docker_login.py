@@ -408,6 +408,16 @@ def test_list_names_the_strangers_where_this_helper_is_the_whole_store(store: St
     ]
 
 
+def test_list_names_what_is_configured_where_this_helper_is_the_whole_store(store: Store) -> None:
+    store.helper.configure({"Registries": {"localhost:5000": {"TokenSources": ["none"]}}})
+    ours = {"gcr.io": "oauth2accesstoken"}
+
+    alone = list_hosts(store, {"credHelpers": {"gcr.io": "gcr"}})
+    whole = list_hosts(store, {"credHelpers": {"gcr.io": "gcr"}, "credsStore": "gcr"})
+
+    assert (alone, whole) == (ours, ours | {"localhost:5000": "oauth2accesstoken"})
+
+
 def test_two_logins_at_once_are_both_kept(store: Store) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
