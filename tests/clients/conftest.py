@@ -99,6 +99,8 @@ def environ(place: Path, gcr_emulator: GcrEmulator, helper_calls: HelperCalls) -
     environ["CONTAINERS_STORAGE_CONF"] = str(place / "storage.conf")
     environ["CONTAINERS_CONF"] = str(place / "containers.conf")
     environ["DOCKER_CONFIG"] = str(gcr_emulator.docker_config)
+    # These machines have no keyring for a key that `docker login -u _json_key` hands over.
+    environ["DOCKER_CREDENTIAL_GCR_KEYRING"] = "file"
     helper_calls.take()
     return environ
 
