@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from _client_packages import can_install, find_missing, install, install_command
 from _environment import WHEEL_VARIABLE, Failed, build_distributions, workplace
-from _suite import offline, prepare_full, run_pytest
+from _suite import offline, prepare_full
+from _test_runs import TestRun, run_side_by_side
 
 TESTS = "tests/clients"
 IN_CI = os.environ.get("CI") == "true"
@@ -25,12 +26,12 @@ def main(arguments: list[str]) -> int:
             environment = prepare_full(work, wheel, "clients")
             _say("drive the clients")
             handed = {WHEEL_VARIABLE: str(wheel), **offline(work)}
-            passed = run_pytest(work, environment, handed, _choose(arguments))
+            failed = run_side_by_side(work, {"clients": TestRun(environment, handed, _choose(arguments))})
     except Failed as failure:
         print(f"failed: {failure}", file=sys.stderr)
         return 1
-    _say("passed" if passed else "failed")
-    return 0 if passed else 1
+    _say("failed" if failed else "passed")
+    return 1 if failed else 0
 
 
 def _choose(arguments: Sequence[str]) -> Sequence[str]:

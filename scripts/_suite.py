@@ -1,12 +1,9 @@
 """The tests, run against the built wheel where the checkout cannot be imported."""
 
 import os
-import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from _environment import (
@@ -16,21 +13,16 @@ from _environment import (
     Failed,
     build_distributions,
     extra,
-    isolated_environ,
-    run,
     workplace,
 )
 from _interpreters import find_interpreters
+from _test_runs import TestRun, find_path, run_side_by_side
 
 # What must hold on every supported Python, with the helper's own dependencies alone.
 HELPER_TESTS = ("tests/helper", "tests/cli", "tests/test_hot_path.py")
 # The real clients have a script of their own: they need root to be installed.
 EVERYTHING = ("tests", f"--ignore={CHECKOUT / 'tests' / 'clients'}")
 SDIST_VARIABLE = "GCR_TEST_SDIST"
-
-_WHERE = (
-    "import docker_credential_gcr, sys; print(docker_credential_gcr.__file__.startswith(sys.prefix + '/'))"
-)
 
 
 def main(arguments: list[str]) -> int:
@@ -49,23 +41,24 @@ def main(arguments: list[str]) -> int:
 def _test(work: Path, arguments: Sequence[str]) -> int:
     print("scripts/test: build the sdist, and the wheel from it", flush=True)
     sdist, wheel = build_distributions(work)
-    chosen = any(_absolute(argument) != argument for argument in arguments)
+    chosen = any(find_path(argument) != argument for argument in arguments)
     others = {} if chosen else find_interpreters()
     found = {version: python for version, python in others.items() if python}
-    print(f"scripts/test: install the wheel for Python {', '.join([_running(), *found])}", flush=True)
+    versions = ", ".join([_running(), *found])
+    print(f"scripts/test: install the wheel for Python {versions}", flush=True)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         full = pool.submit(prepare_full, work, wheel)
         rest = {
             version: pool.submit(_prepare_helper, work, wheel, python) for version, python in found.items()
         }
     handed = {WHEEL_VARIABLE: str(wheel), SDIST_VARIABLE: str(sdist), **offline(work)}
-    failed = []
-    if not _passes(work, full, handed, arguments if chosen else [*EVERYTHING, *arguments]):
-        failed.append(_running())
+    runs = {_running(): TestRun(full.result(), handed, arguments if chosen else [*EVERYTHING, *arguments])}
     for version, environment in rest.items():
-        print(f"scripts/test: the helper's tests on Python {version}", flush=True)
-        if not _passes(work, environment, {}, [*HELPER_TESTS, *arguments]):
-            failed.append(version)
+        runs[version] = TestRun(environment.result(), {}, [*HELPER_TESTS, *arguments])
+    print(f"scripts/test: run all tests on Python {_running()}", flush=True)
+    if found:
+        print(f"scripts/test: beside them the helper's on Python {', '.join(found)}", flush=True)
+    failed = run_side_by_side(work, runs)
     _report(failed, [version for version, python in others.items() if not python])
     return 1 if failed else 0
 
@@ -104,62 +97,6 @@ def offline(work: Path) -> dict[str, str]:
 
 def _downloads(work: Path) -> Path:
     return work / "downloads"
-
-
-def _passes(
-    work: Path, environment: "Future[Environment]", handed: dict[str, str], arguments: Sequence[str]
-) -> bool:
-    try:
-        return run_pytest(work, environment.result(), handed, arguments)
-    except Failed as failure:
-        print(f"failed: {failure}", file=sys.stderr)
-        return False
-
-
-def run_pytest(
-    work: Path, environment: Environment, handed: dict[str, str], arguments: Sequence[str]
-) -> bool:
-    # Not in the checkout: `python -m` in a test would import it instead of what is installed.
-    place = work / f"{environment.path.name}-tests"
-    place.mkdir()
-    environ = isolated_environ(place / "home", environment.programs) | handed
-    python = environment.program("python")
-    if run([python, "-c", _WHERE], cwd=place, environ=environ).strip() != "True":
-        raise Failed(
-            "docker_credential_gcr is not imported from the environment that the wheel was installed into"
-        )
-    command = [python, "-B", "-m", "pytest", "-c", str(CHECKOUT / "setup.cfg"), "--rootdir", str(CHECKOUT)]
-    command += [
-        "-o",
-        f"cache_dir={place / 'cache'}",
-        "--basetemp",
-        str(place / "pytest"),
-        *map(_absolute, arguments),
-    ]
-    status = _wait(subprocess.Popen(command, cwd=place, env=environ, stdin=subprocess.DEVNULL))
-    shutil.rmtree(place, ignore_errors=True)
-    return status == 0
-
-
-def _wait(pytest: "subprocess.Popen[bytes]") -> int:
-    """Its exit status; when the script itself is told to stop, pytest tears its fixtures down first."""
-    try:
-        return pytest.wait()
-    except KeyboardInterrupt:  # the terminal has told pytest too
-        pytest.wait()
-        raise
-    except SystemExit:
-        pytest.send_signal(signal.SIGINT)
-        pytest.wait()
-        raise
-
-
-def _absolute(argument: str) -> str:
-    path, separator, test = argument.partition("::")
-    for base in (Path.cwd(), CHECKOUT):
-        if path and not path.startswith("-") and (base / path).exists():
-            return f"{base / path}{separator}{test}"
-    return argument
 
 
 def _running() -> str:
