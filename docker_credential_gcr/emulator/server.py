@@ -55,6 +55,7 @@ class Emulator:
             self.clock,
             settings.limits,
             Memory(self._database.version),
+            Memory(self._database.access_version),
             takes_sparse_manifests=settings.sparse_manifests,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])

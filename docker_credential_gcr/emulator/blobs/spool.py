@@ -18,27 +18,24 @@ class Spool:
     `size` counts them. `data` is what a row should hold: the bytes, or None once they are in the file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, data: bytes = b"") -> None:
         self._path = path
         self._hasher: Hasher = new_hasher("sha256")
+        self._hasher.update(data)
         self._pending: list[bytes] = []
         self._pending_size = 0
         self._spilled = False
-        self._small = b""
-        self.size = 0
+        self._small = data
+        self.size = len(data)
 
     @classmethod
-    def resume(cls, path: Path, data: bytes | None, size: int) -> "Spool":
-        """Go on after the first `size` bytes: `data`, or what the file holds; blocks on the disk.
+    def resume(cls, path: Path, size: int) -> "Spool":
+        """Go on after the first `size` bytes of the file; blocks on the disk.
 
         Raises FileNotFoundError where the file is gone or shorter than that.
         """
         spool = cls(path)
         spool.size = size
-        if data is not None:
-            spool._small = data
-            spool._hasher.update(data)
-            return spool
         spool._spilled = True
         # Whatever follows was never acknowledged.
         with path.open("r+b") as file:

@@ -5,21 +5,27 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from .digests import select_digests
+from .digests import find_listed, select_listed
 from .repositories import Repository
 from .schema import blob_links, blobs, buckets, repositories
+from .statement import Statement
 
-_FIND = (
+_FIND = Statement(
     select(blobs.c.digest, blobs.c.size, blobs.c.data)
     .join(blob_links, blob_links.c.blob == blobs.c.id)
-    .where(blob_links.c.repository == bindparam("repository"), blobs.c.digest == bindparam("digest"))
+    .where(
+        blobs.c.bucket == bindparam("bucket"),
+        blobs.c.digest == bindparam("digest"),
+        blob_links.c.repository == bindparam("repository"),
+    )
 )
-_LINKED = (
+_LINKED = Statement(
     select(blobs.c.digest)
     .join(blob_links, blob_links.c.blob == blobs.c.id)
     .where(
+        blobs.c.bucket == bindparam("bucket"),
+        blobs.c.digest.in_(select_listed()),
         blob_links.c.repository == bindparam("repository"),
-        blobs.c.digest.in_(bindparam("digests", expanding=True)),
     )
 )
 _IN_BUCKET = (
@@ -31,8 +37,10 @@ _IN_BUCKET = (
     .limit(1)
 )
 _IN_REPOSITORY = _IN_BUCKET.where(repositories.c.name == bindparam("repository_name"))
-_ADD = insert(blobs).on_conflict_do_nothing()
-_LINK = (
+_ADD = Statement(
+    insert(blobs).on_conflict_do_nothing(), columns=["bucket", "digest", "size", "data", "created_at"]
+)
+_LINK = Statement(
     insert(blob_links)
     .from_select(
         ["repository", "blob"],
@@ -42,11 +50,15 @@ _LINK = (
     )
     .on_conflict_do_nothing()
 )
-_UNLINK = delete(blob_links).where(
-    blob_links.c.repository == bindparam("repository_id"),
-    blob_links.c.blob.in_(
-        select(blobs.c.id).where(blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("digest"))
-    ),
+_UNLINK = Statement(
+    delete(blob_links).where(
+        blob_links.c.repository == bindparam("repository_id"),
+        blob_links.c.blob.in_(
+            select(blobs.c.id).where(
+                blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("digest")
+            )
+        ),
+    )
 )
 
 
@@ -61,13 +73,17 @@ class Blob:
 
 def find(connection: Connection, repository: Repository, digest: str) -> Blob | None:
     """The blob, if it is linked to the repository."""
-    row = connection.execute(_FIND, {"repository": repository.id, "digest": digest}).one_or_none()
-    return None if row is None else Blob(row.digest, row.size, row.data)
+    row = _FIND.one(
+        connection, {"repository": repository.id, "bucket": repository.bucket.id, "digest": digest}
+    )
+    return None if row is None else Blob(*row)
 
 
 def find_missing(connection: Connection, repository: Repository, digests: set[str]) -> set[str]:
     """Those of `digests` that are not linked to the repository."""
-    return digests - select_digests(connection, _LINKED, repository.id, digests)
+    return digests - find_listed(
+        connection, _LINKED, digests, repository=repository.id, bucket=repository.bucket.id
+    )
 
 
 def is_linked(connection: Connection, bucket: str, digest: str, *, repository: str | None) -> bool:
@@ -87,17 +103,17 @@ def add(connection: Connection, repository: Repository, blob: Blob, *, now: floa
         "data": blob.data,
         "created_at": int(now),
     }
-    connection.execute(_ADD, values)
+    _ADD.run(connection, values)
     link(connection, repository, blob.digest)
 
 
 def link(connection: Connection, repository: Repository, digest: str) -> None:
     """Let the repository see a blob of its bucket."""
     values = {"repository": repository.id, "bucket": repository.bucket.id, "digest": digest}
-    connection.execute(_LINK, values)
+    _LINK.run(connection, values)
 
 
 def unlink(connection: Connection, repository: Repository, digest: str) -> bool:
     """Hide the blob from the repository; True if it was seen."""
     values = {"repository_id": repository.id, "bucket": repository.bucket.id, "digest": digest}
-    return connection.execute(_UNLINK, values).rowcount > 0
+    return _UNLINK.run(connection, values) > 0

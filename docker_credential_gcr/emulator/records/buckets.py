@@ -6,8 +6,9 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
 from .schema import buckets, projects
+from .statement import Statement
 
-_FIND = select(buckets.c.id, buckets.c.name).where(buckets.c.name == bindparam("name"))
+_FIND = Statement(select(buckets.c.id, buckets.c.name).where(buckets.c.name == bindparam("name")))
 _CREATE = (
     insert(buckets)
     .from_select(
@@ -33,8 +34,8 @@ class Bucket:
 
 def find(connection: Connection, name: str) -> Bucket | None:
     """The bucket of that name."""
-    row = connection.execute(_FIND, {"name": name}).one_or_none()
-    return None if row is None else Bucket(row.id, row.name)
+    row = _FIND.one(connection, {"name": name})
+    return None if row is None else Bucket(*row)
 
 
 def create(connection: Connection, name: str, *, project_id: str, location: str, now: float) -> None:

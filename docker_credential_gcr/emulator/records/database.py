@@ -1,16 +1,16 @@
-"""The database: reads on the caller's thread, writes in order on a thread of their own."""
+"""The database: reads on a connection of the caller's thread, writes in order through one writer."""
 
-import asyncio
-import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, Engine, NullPool, bindparam, create_engine, event, insert, inspect, select
 
 from . import schema
+from .statement import Statement
+from .writer import Writer
 
 T = TypeVar("T")
 
@@ -20,8 +20,9 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
-# More than this in one transaction delays the first caller for no gain.
-_BATCH = 256
+_REVISION = Statement(
+    select(schema.revisions.c.number).where(schema.revisions.c.subject == bindparam("wanted"))
+)
 
 
 class IncompatibleDatabase(Exception):
@@ -37,114 +38,109 @@ class IncompatibleDatabase(Exception):
 class Database:
     """SQLite in WAL mode; one writer, which commits what has queued meanwhile in one transaction.
 
-    A write is acknowledged only after the transaction that holds it was flushed to the disk.
+    A write is acknowledged only after the transaction that holds it was committed, and, unless the
+    caller can do with less, flushed to the disk. `shared` says that other processes write to it too.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        self._shared = shared
         self._engine = _connect(path)
-        self._commits = 0
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         _prepare(self._engine, path)
-        self._writer = threading.Thread(target=self._run, name="database-writer", daemon=True)
-        self._writer.start()
+        self._readers = _Readers(self._engine)
+        self._writing = self._engine.connect()
+        self._writer = Writer(self._writing)
 
-    def read(self) -> Connection:
-        """A connection that sees every committed write: `with database.read() as connection`."""
-        return self._engine.connect()
+    def read(self) -> AbstractContextManager[Connection]:
+        """A connection that sees every committed write: `with database.read() as connection`.
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+        It is this thread's own, and stays open: what is read must be fetched before the block ends.
+        """
+        return nullcontext(self._readers.get().connection)
+
+    async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `work` on the writer's connection and return its result once it is committed.
 
-        What `work` raises undoes this call's changes alone, and is raised here.
+        It runs on the event loop, and so must be short. What it raises undoes this call's changes
+        alone, and is raised here. What is not durable outlives this process, however it ends, and
+        not the machine's loss of power.
         """
-        return await asyncio.wrap_future(self.submit(work))
+        return await self._writer.write(work, durable=durable)
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for callers without an event loop."""
-        return self.submit(work).result()
+        return self._writer.write_now(work)
 
     def version(self) -> int:
         """A number that changes with every commit, before the write is acknowledged.
 
-        The data directory belongs to this process, so all commits are this object's.
+        Where the database is shared by processes each thread has numbers of its own.
         """
-        return self._commits
+        return self._readers.get().read_version() if self._shared else self._writer.commits
+
+    def access_version(self) -> int:
+        """As `version`, of what decides who may do what: projects, policies, accounts, keys, buckets."""
+        return self._readers.get().read_access_version(self.version())
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""
-        self._jobs.put(None)
-        self._writer.join()
+        self._writer.close()
+        self._writing.close()
+        self._readers.close()
         self._engine.dispose()
 
-    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
-        """As `write`, for callers that wait for the result in a way of their own."""
-        job = _Job(work)
-        self._jobs.put(job)
-        return job.future
 
-    def _run(self) -> None:
-        with self._engine.connect() as connection:
-            while (job := self._jobs.get()) is not None:
-                batch = [job]
-                while len(batch) < _BATCH and not self._jobs.empty():
-                    following = self._jobs.get()
-                    if following is None:
-                        self._jobs.put(None)
-                        break
-                    batch.append(following)
-                _commit(connection, batch)
-                self._commits += 1
-                _acknowledge(batch)
+class _Reader:
+    """A thread's connection, and what it last knew of the database's versions."""
 
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._driver: Any = connection.connection.dbapi_connection
+        self._seen = -1
+        self._access = -1
 
-class _Job:
-    """One caller's work, and where its result goes."""
+    def read_version(self) -> int:
+        """SQLite's own: https://www.sqlite.org/pragma.html#pragma_data_version"""
+        version: int = self._driver.execute("PRAGMA data_version").fetchone()[0]
+        return version
 
-    __slots__ = ("future", "outcome", "work")
-
-    def __init__(self, work: Callable[[Connection], Any]) -> None:
-        self.work = work
-        self.future: Future[Any] = Future()
-        self.outcome: tuple[Any, BaseException | None] = (None, None)
+    def read_access_version(self, version: int) -> int:
+        """The number of changes to what decides about access, read again when `version` is another."""
+        if version != self._seen:
+            row = _REVISION.one(self.connection, {"wanted": schema.ACCESS})
+            self._seen, self._access = version, row[0] if row else -1
+        return self._access
 
 
-def _commit(connection: Connection, batch: "list[_Job]") -> None:
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        for job in batch:
-            _attempt(connection, job)
-        connection.exec_driver_sql("COMMIT")
-    except Exception as failure:  # noqa: BLE001 - a full disk fails the batch, not the writer
-        if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
-            connection.exec_driver_sql("ROLLBACK")
-        for job in batch:
-            job.outcome = (None, failure)
+class _Readers:
+    """A reader for each thread: opening a connection for each read costs more than most reads."""
 
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._of_thread = threading.local()
+        self._lock = threading.Lock()
+        self._open: list[_Reader] = []
 
-def _acknowledge(batch: "list[_Job]") -> None:
-    for job in batch:
-        result, error = job.outcome
-        if not job.future.set_running_or_notify_cancel():
-            continue
-        if error is None:
-            job.future.set_result(result)
-        else:
-            job.future.set_exception(error)
+    def get(self) -> _Reader:
+        """This thread's."""
+        found: _Reader | None = getattr(self._of_thread, "reader", None)
+        return found or self._open_another()
 
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._lock:
+            for reader in self._open:
+                reader.connection.close()
 
-def _attempt(connection: Connection, job: "_Job") -> None:
-    connection.exec_driver_sql("SAVEPOINT job")
-    try:
-        job.outcome = (job.work(connection), None)
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-        connection.exec_driver_sql("ROLLBACK TO job")
-        job.outcome = (None, error)
-    connection.exec_driver_sql("RELEASE job")
+    def _open_another(self) -> _Reader:
+        self._of_thread.reader = reader = _Reader(self._engine.connect())
+        with self._lock:
+            self._open.append(reader)
+        return reader
 
 
 def _connect(path: Path) -> Engine:
     # AUTOCOMMIT: the writer says BEGIN and COMMIT itself, and a read never holds an old snapshot.
-    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
     def configure(dbapi_connection: Any, _record: object) -> None:

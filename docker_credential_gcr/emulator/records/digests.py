@@ -1,20 +1,22 @@
-"""Which of many digests a repository knows, in queries of a bounded size."""
+"""Which of many digests are known: one statement, however many there are."""
 
-from typing import Any
+import json
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
-# SQLite takes 32,766 variables in a statement; an index of 4 MiB may name more.
-_AT_ONCE = 5000
+from .statement import Statement
 
 
-def select_digests(
-    connection: Connection, statement: Select[Any], repository_id: int, digests: set[str]
+def select_listed() -> Select[tuple[str]]:
+    """The digests that `find_listed` is asked about, for a statement's `IN`."""
+    # As a document, so that the statement stays the same and takes any number.
+    return select(func.json_each(bindparam("digests")).table_valued("value").c.value)
+
+
+def find_listed(
+    connection: Connection, statement: Statement, digests: set[str], **values: object
 ) -> set[str]:
-    """Those of `digests` that `statement` (parameters: repository, digests) selects."""
-    wanted = sorted(digests)
-    known: set[str] = set()
-    for start in range(0, len(wanted), _AT_ONCE):
-        values = {"repository": repository_id, "digests": wanted[start : start + _AT_ONCE]}
-        known.update(connection.execute(statement, values).scalars())
-    return known
+    """Those of `digests` that the statement selects."""
+    if not digests:
+        return set()
+    return {digest for (digest,) in statement.all(connection, {"digests": json.dumps([*digests]), **values})}

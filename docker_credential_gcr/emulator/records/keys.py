@@ -7,6 +7,7 @@ from docker_credential_gcr.emulator.identity.service_account_keys import NEVER, 
 
 from .schema import projects, service_account_keys, service_accounts
 from .service_accounts import ServiceAccount
+from .statement import Statement
 
 _COLUMNS = (
     service_account_keys.c.key_id,
@@ -21,7 +22,7 @@ _SELECT = (
     .join(service_accounts, service_accounts.c.id == service_account_keys.c.account)
     .join(projects, projects.c.id == service_accounts.c.project)
 )
-_FIND = _SELECT.where(service_account_keys.c.key_id == bindparam("wanted"))
+_FIND = Statement(_SELECT.where(service_account_keys.c.key_id == bindparam("wanted")))
 _LIST = _SELECT.where(service_account_keys.c.account == bindparam("wanted")).order_by(
     service_account_keys.c.id
 )
@@ -46,7 +47,7 @@ def add(
 
 def find(connection: Connection, key_id: str) -> RegisteredKey | None:
     """The registered key of that ID."""
-    row = connection.execute(_FIND, {"wanted": key_id}).one_or_none()
+    row = _FIND.one(connection, {"wanted": key_id})
     return None if row is None else RegisteredKey(*row)
 
 

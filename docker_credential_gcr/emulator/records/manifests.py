@@ -5,30 +5,37 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from .digests import select_digests
+from .digests import find_listed, select_listed
 from .repositories import Repository
 from .schema import manifest_children, manifests, tags
+from .statement import Statement
 
 _COLUMNS = (manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.data)
-_BY_DIGEST = select(*_COLUMNS).where(
-    manifests.c.repository == bindparam("repository"), manifests.c.digest == bindparam("digest")
+_BY_DIGEST = Statement(
+    select(*_COLUMNS).where(
+        manifests.c.repository == bindparam("repository"), manifests.c.digest == bindparam("digest")
+    )
 )
-_BY_TAG = (
+_BY_TAG = Statement(
     select(*_COLUMNS)
     .join(tags, tags.c.manifest == manifests.c.id)
     .where(tags.c.repository == bindparam("repository"), tags.c.tag == bindparam("tag"))
 )
-_KNOWN = select(manifests.c.digest).where(
-    manifests.c.repository == bindparam("repository"),
-    manifests.c.digest.in_(bindparam("digests", expanding=True)),
+_KNOWN = Statement(
+    select(manifests.c.digest).where(
+        manifests.c.repository == bindparam("repository"), manifests.c.digest.in_(select_listed())
+    )
 )
 _INSERT = insert(manifests)
-_ADD = _INSERT.on_conflict_do_update(
-    index_elements=["repository", "digest"],
-    set_={"media_type": _INSERT.excluded.media_type, "uploaded_ms": _INSERT.excluded.uploaded_ms},
+_ADD = Statement(
+    _INSERT.on_conflict_do_update(
+        index_elements=["repository", "digest"],
+        set_={"media_type": _INSERT.excluded.media_type, "uploaded_ms": _INSERT.excluded.uploaded_ms},
+    ).returning(manifests.c.id),
+    columns=["repository", "digest", "media_type", "data", "image_size", "created_ms", "uploaded_ms"],
 )
-_ADD_CHILD = insert(manifest_children).on_conflict_do_nothing()
-_PARENT = (
+_ADD_CHILD = Statement(insert(manifest_children).on_conflict_do_nothing())
+_PARENT = Statement(
     select(manifests.c.digest)
     .join(manifest_children, manifest_children.c.parent == manifests.c.id)
     .where(
@@ -36,8 +43,8 @@ _PARENT = (
     )
     .limit(1)
 )
-_REMOVE = delete(manifests).where(manifests.c.id == bindparam("manifest"))
-_SUMMARIES = (
+_REMOVE = Statement(delete(manifests).where(manifests.c.id == bindparam("manifest")))
+_SUMMARIES = Statement(
     select(
         manifests.c.id,
         manifests.c.digest,
@@ -75,19 +82,19 @@ class Summary:
 
 def find(connection: Connection, repository: Repository, digest: str) -> StoredManifest | None:
     """The manifest of that digest."""
-    row = connection.execute(_BY_DIGEST, {"repository": repository.id, "digest": digest}).one_or_none()
-    return None if row is None else StoredManifest(row.id, row.digest, row.media_type, row.data)
+    row = _BY_DIGEST.one(connection, {"repository": repository.id, "digest": digest})
+    return None if row is None else StoredManifest(*row)
 
 
 def find_tagged(connection: Connection, repository: Repository, tag: str) -> StoredManifest | None:
     """The manifest that the tag names."""
-    row = connection.execute(_BY_TAG, {"repository": repository.id, "tag": tag}).one_or_none()
-    return None if row is None else StoredManifest(row.id, row.digest, row.media_type, row.data)
+    row = _BY_TAG.one(connection, {"repository": repository.id, "tag": tag})
+    return None if row is None else StoredManifest(*row)
 
 
 def find_missing(connection: Connection, repository: Repository, digests: set[str]) -> set[str]:
     """Those of `digests` that are no manifests of the repository."""
-    return digests - select_digests(connection, _KNOWN, repository.id, digests)
+    return digests - find_listed(connection, _KNOWN, digests, repository=repository.id)
 
 
 def add(
@@ -106,25 +113,24 @@ def add(
         "created_ms": summary.created_ms,
         "uploaded_ms": summary.uploaded_ms,
     }
-    connection.execute(_ADD, values)
-    stored = find(connection, repository, summary.digest)
-    assert stored is not None  # noqa: S101 - it was written in this transaction
-    for digest in children:
-        connection.execute(_ADD_CHILD, {"parent": stored.id, "digest": digest})
-    return stored.id
+    (manifest_id,) = _ADD.all(connection, values)[0]
+    if children:
+        _ADD_CHILD.run_many(connection, [{"parent": manifest_id, "digest": digest} for digest in children])
+    return int(manifest_id)
 
 
 def remove(connection: Connection, manifest_id: int) -> None:
     """Forget a manifest and the tags that name it."""
-    connection.execute(_REMOVE, {"manifest": manifest_id})
+    _REMOVE.run(connection, {"manifest": manifest_id})
 
 
 def find_parent(connection: Connection, repository: Repository, digest: str) -> str | None:
     """The digest of an index of the repository that names the manifest."""
     values = {"repository": repository.id, "digest": digest}
-    return connection.execute(_PARENT, values).scalar_one_or_none()
+    row = _PARENT.one(connection, values)
+    return None if row is None else str(row[0])
 
 
 def list_summaries(connection: Connection, repository: Repository) -> list[Summary]:
     """Every manifest of the repository, by digest."""
-    return [Summary(*row) for row in connection.execute(_SUMMARIES, {"repository": repository.id})]
+    return [Summary(*row) for row in _SUMMARIES.all(connection, {"repository": repository.id})]

@@ -10,8 +10,9 @@ from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy, format
 
 from .errors import Changed
 from .schema import policies
+from .statement import Statement
 
-_FIND = select(policies.c.document).where(policies.c.resource == bindparam("wanted"))
+_FIND = Statement(select(policies.c.document).where(policies.c.resource == bindparam("wanted")))
 _LIST = select(policies.c.resource, policies.c.document).order_by(policies.c.resource)
 _INSERT = insert(policies)
 _SAVE = _INSERT.on_conflict_do_update(
@@ -21,8 +22,8 @@ _SAVE = _INSERT.on_conflict_do_update(
 
 def find(connection: Connection, resource: str) -> Policy:
     """The resource's policy; an empty one where none was set."""
-    document = connection.execute(_FIND, {"wanted": resource}).scalar_one_or_none()
-    return EMPTY if document is None else _parse(document)
+    row = _FIND.one(connection, {"wanted": resource})
+    return EMPTY if row is None else _parse(row[0])
 
 
 def save(connection: Connection, resource: str, policy: Policy, *, etag: str | None = None) -> Policy:

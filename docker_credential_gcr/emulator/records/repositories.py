@@ -7,8 +7,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from .buckets import Bucket
 from .schema import buckets, manifests, repositories
+from .statement import Statement
 
-_FIND = (
+_FIND = Statement(
     select(
         repositories.c.id,
         repositories.c.name,
@@ -18,7 +19,7 @@ _FIND = (
     .join(buckets, buckets.c.id == repositories.c.bucket)
     .where(buckets.c.name == bindparam("bucket_name"), repositories.c.name == bindparam("name"))
 )
-_CREATE = (
+_CREATE = Statement(
     insert(repositories)
     .from_select(
         ["bucket", "name"],
@@ -29,7 +30,7 @@ _CREATE = (
     .on_conflict_do_nothing()
 )
 # `0` is the character after `/`: the names below a folder, from an index.
-_BELOW = (
+_BELOW = Statement(
     select(repositories.c.name)
     .join(buckets, buckets.c.id == repositories.c.bucket)
     .where(
@@ -66,20 +67,23 @@ class Repository:
 
 def find(connection: Connection, bucket_name: str, name: str) -> Repository | None:
     """The repository of that name in that bucket."""
-    row = connection.execute(_FIND, {"bucket_name": bucket_name, "name": name}).one_or_none()
-    return None if row is None else Repository(row.id, row.name, Bucket(row.bucket, row.bucket_name))
+    row = _FIND.one(connection, {"bucket_name": bucket_name, "name": name})
+    if row is None:
+        return None
+    row_id, name, bucket_id, bucket_name = row
+    return Repository(row_id, name, Bucket(bucket_id, bucket_name))
 
 
 def create(connection: Connection, bucket_name: str, name: str) -> Repository | None:
     """The repository of that name, made if it was not there; None where there is no such bucket."""
-    connection.execute(_CREATE, {"bucket_name": bucket_name, "name": name})
+    _CREATE.run(connection, {"bucket_name": bucket_name, "name": name})
     return find(connection, bucket_name, name)
 
 
 def list_below(connection: Connection, bucket_name: str, folder: str) -> list[str]:
     """The names of the repositories with a manifest below `folder`, in order."""
     values = {"bucket_name": bucket_name, "first": f"{folder}/", "stop": f"{folder}0"}
-    return list(connection.execute(_BELOW, values).scalars())
+    return [name for (name,) in _BELOW.all(connection, values)]
 
 
 def list_page(connection: Connection, bucket_names: list[str], *, last: str, count: int | None) -> list[str]:

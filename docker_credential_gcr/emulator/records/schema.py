@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -10,6 +11,8 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    event,
+    insert,
 )
 
 REVISION = "0001"
@@ -173,3 +176,25 @@ uploads = Table(
     Column("started_at", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# A number that grows with every change of what decides who may do what, so that a decision can be
+# remembered while others push. It is the database that counts: no writer can forget to.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+ACCESS = "access"
+
+_COUNTED = (projects, policies, service_accounts, service_account_keys, buckets)
+
+
+@event.listens_for(metadata, "after_create")
+def _count_changes(_metadata: MetaData, connection: Connection, **_: object) -> None:
+    connection.execute(insert(revisions).values(subject=ACCESS, number=0))
+    for table in _COUNTED:
+        for change in ("INSERT", "UPDATE", "DELETE"):
+            when = f"CREATE TRIGGER {table.name}_{change.lower()}_counts AFTER {change} ON {table.name}"
+            count = f"UPDATE revisions SET number = number + 1 WHERE subject = '{ACCESS}'"  # noqa: S608
+            connection.exec_driver_sql(f"{when} BEGIN {count}; END")

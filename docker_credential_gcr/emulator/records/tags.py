@@ -5,29 +5,36 @@ from sqlalchemy.dialects.sqlite import insert
 
 from .repositories import Repository
 from .schema import tags
+from .statement import Statement
 
 _INSERT = insert(tags)
-_PUT = _INSERT.on_conflict_do_update(
-    index_elements=["repository", "tag"], set_={"manifest": _INSERT.excluded.manifest}
+_PUT = Statement(
+    _INSERT.on_conflict_do_update(
+        index_elements=["repository", "tag"], set_={"manifest": _INSERT.excluded.manifest}
+    )
 )
-_REMOVE = delete(tags).where(tags.c.repository == bindparam("repository_id"), tags.c.tag == bindparam("name"))
-_PAGE = (
+_REMOVE = Statement(
+    delete(tags).where(tags.c.repository == bindparam("repository_id"), tags.c.tag == bindparam("name"))
+)
+_PAGE = Statement(
     select(tags.c.tag, tags.c.manifest)
     .where(tags.c.repository == bindparam("repository"), tags.c.tag > bindparam("last"))
     .order_by(tags.c.tag)
     .limit(bindparam("count"))
 )
-_OF_MANIFEST = select(tags.c.tag).where(tags.c.manifest == bindparam("manifest")).order_by(tags.c.tag)
+_OF_MANIFEST = Statement(
+    select(tags.c.tag).where(tags.c.manifest == bindparam("manifest")).order_by(tags.c.tag)
+)
 
 
 def put(connection: Connection, repository: Repository, tag: str, manifest_id: int) -> None:
     """Let the tag name the manifest from now on."""
-    connection.execute(_PUT, {"repository": repository.id, "tag": tag, "manifest": manifest_id})
+    _PUT.run(connection, {"repository": repository.id, "tag": tag, "manifest": manifest_id})
 
 
 def remove(connection: Connection, repository: Repository, tag: str) -> bool:
     """Forget the tag, not its manifest; False if there was none."""
-    return connection.execute(_REMOVE, {"repository_id": repository.id, "name": tag}).rowcount > 0
+    return _REMOVE.run(connection, {"repository_id": repository.id, "name": tag}) > 0
 
 
 def list_page(
@@ -35,9 +42,9 @@ def list_page(
 ) -> list[tuple[str, int]]:
     """(tag, manifest id) of at most `count` tags after `last`, in order; all of them for None."""
     values = {"repository": repository.id, "last": last, "count": -1 if count is None else count}
-    return [(row.tag, row.manifest) for row in connection.execute(_PAGE, values)]
+    return [(tag, manifest) for tag, manifest in _PAGE.all(connection, values)]
 
 
 def list_of(connection: Connection, manifest_id: int) -> list[str]:
     """The tags that name the manifest, in order."""
-    return list(connection.execute(_OF_MANIFEST, {"manifest": manifest_id}).scalars())
+    return [tag for (tag,) in _OF_MANIFEST.all(connection, {"manifest": manifest_id})]

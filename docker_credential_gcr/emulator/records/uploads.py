@@ -6,17 +6,20 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from .repositories import Repository
 from .schema import uploads
+from .statement import Statement
 
-_FIND = select(uploads).where(
-    uploads.c.location == bindparam("at"), uploads.c.repository == bindparam("repository_id")
+_FIND = Statement(
+    select(uploads.c.id, uploads.c.location, uploads.c.owner, uploads.c.size, uploads.c.data).where(
+        uploads.c.location == bindparam("at"), uploads.c.repository == bindparam("repository_id")
+    )
 )
-_START = insert(uploads)
-_MOVE = (
+_START = Statement(insert(uploads))
+_MOVE = Statement(
     update(uploads)
     .where(uploads.c.id == bindparam("upload"))
     .values(location=bindparam("to"), size=bindparam("new_size"), data=bindparam("new_data"))
 )
-_END = delete(uploads).where(uploads.c.id == bindparam("upload"))
+_END = Statement(delete(uploads).where(uploads.c.id == bindparam("upload")))
 _STALE = select(uploads.c.id).where(uploads.c.started_at < bindparam("before"))
 _ALL = select(uploads.c.id)
 
@@ -43,13 +46,13 @@ def start(connection: Connection, repository: Repository, upload: Upload, *, now
         "data": upload.data,
         "started_at": int(now),
     }
-    connection.execute(_START, values)
+    _START.run(connection, values)
 
 
 def find(connection: Connection, repository: Repository, location: str) -> Upload | None:
     """The upload that goes on at `location`."""
-    row = connection.execute(_FIND, {"at": location, "repository_id": repository.id}).one_or_none()
-    return None if row is None else Upload(row.id, row.location, row.owner, row.size, row.data)
+    row = _FIND.one(connection, {"at": location, "repository_id": repository.id})
+    return None if row is None else Upload(*row)
 
 
 def move(connection: Connection, upload: Upload) -> bool:
@@ -60,12 +63,12 @@ def move(connection: Connection, upload: Upload) -> bool:
         "new_size": upload.size,
         "new_data": upload.data,
     }
-    return connection.execute(_MOVE, values).rowcount > 0
+    return _MOVE.run(connection, values) > 0
 
 
 def end(connection: Connection, upload_id: str) -> bool:
     """Forget the upload; False if it had ended."""
-    return connection.execute(_END, {"upload": upload_id}).rowcount > 0
+    return _END.run(connection, {"upload": upload_id}) > 0
 
 
 def list_ids(connection: Connection) -> set[str]:

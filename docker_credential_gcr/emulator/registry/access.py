@@ -43,7 +43,7 @@ def authorize(services: Services, request: Request, target: Target, action: str)
         return _authorize(services, request, target, action)
 
     # Only a registry token says here when it ends; any other credential is read each time.
-    principal, ends_at = services.memory.recall(key, find, keep=lambda found: found[1] is not None)
+    principal, ends_at = services.decisions.recall(key, find, keep=lambda found: found[1] is not None)
     if ends_at is not None and services.clock.now() >= ends_at:
         principal, _ = find()
     return principal

@@ -3,7 +3,6 @@
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
 """
 
-import re
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -54,15 +53,19 @@ _HEADERS = [
 ]
 
 
-def _compile(path: str) -> re.Pattern[str]:
-    # A name is greedy and may hold slashes; what stands for one segment may not.
-    pattern = path.replace("{name}", "(?P<name>.+)")
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern))
-
-
-_TABLE: dict[re.Pattern[str], dict[str, Handler]] = {}
+# How a path ends -> its resource: by what stands before the last segment, then by that one, where it
+# is a word of the API. A name may hold slashes, so it is read from the end; the longest ending counts.
+_FIXED: dict[str, dict[str, Handler]] = {}
+_ENDINGS: dict[tuple[str, ...], dict[str | None, dict[str, Handler]]] = {}
 for _method, _path, _handler in ROUTES:
-    _TABLE.setdefault(_compile(_path), {})[_method] = _handler
+    _name, _, _ending = _path.partition("{name}/")
+    if not _ending:
+        _FIXED.setdefault(_path, {})[_method] = _handler
+        continue
+    *_before, _last = _ending.split("/")
+    _resource = _ENDINGS.setdefault(tuple(_before), {})
+    _resource.setdefault(None if _last.startswith("{") else _last, {})[_method] = _handler
+_DEPTHS = sorted({len(ending) for ending in _ENDINGS}, reverse=True)
 
 
 class RegistryApp:
@@ -73,15 +76,9 @@ class RegistryApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = _read(scope, receive, self._services.limits.body_silence_s)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
-            await send(message)
-
+        request = Request(scope, receive, body_silence_s=self._services.limits.body_silence_s)
         response = await self._respond(request)
-        await send_response(response, send_with_headers, headers_only=request.method == "HEAD")
+        await send_response(response, send, _HEADERS, headers_only=request.method == "HEAD")
 
     async def _respond(self, request: Request) -> Response:
         try:
@@ -98,33 +95,20 @@ class RegistryApp:
 def _route(request: Request) -> tuple[Handler, list[Any]]:
     """The function for a request and what its path names. Raises Unsupported, InvalidName."""
     method = "GET" if request.method == "HEAD" else request.method
-    for pattern, handlers in _TABLE.items():
-        match = pattern.fullmatch(request.path)
-        if match is None:
+    handler = _FIXED.get(request.path, {}).get(method)
+    if handler is not None:
+        return handler, []
+    segments = request.path.split("/")
+    for depth in _DEPTHS:
+        resources = _ENDINGS.get(tuple(segments[-depth - 1 : -1]))
+        name = "/".join(segments[2 : -depth - 1])
+        if resources is None or not name:
             continue
-        handler = handlers.get(method)
-        if handler is None:
-            continue
-        named = match.groupdict()
-        if "name" not in named:
-            return handler, []
-        target = locate(request.host, named.pop("name"))
-        return handler, [target, *map(unquote, named.values())]
+        last = segments[-1]
+        handler = resources.get(last, {}).get(method)
+        if handler is not None:
+            return handler, [locate(request.host, name)]
+        handler = resources.get(None, {}).get(method)
+        if handler is not None and last:
+            return handler, [locate(request.host, name), unquote(last)]
     raise Unsupported(f"this registry has no {method} {request.path[:300]}")
-
-
-def _read(scope: Message, receive: Receive, body_silence_s: float) -> Request:
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        text = value.decode("latin-1")
-        key = name.decode("latin-1")
-        headers[key] = f"{headers[key]},{text}" if key in headers else text
-    return Request(
-        method=scope["method"],
-        path=scope["raw_path"].decode("latin-1"),
-        headers=headers,
-        query_string=scope["query_string"].decode("latin-1"),
-        scheme=scope["scheme"],
-        receive=receive,
-        body_silence_s=body_silence_s,
-    )

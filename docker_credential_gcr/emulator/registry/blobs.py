@@ -1,23 +1,30 @@
 """Blobs: download, whole or a range, and removal from a repository."""
 
+from sqlalchemy import Connection
+
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL
 from docker_credential_gcr.emulator.records import blobs, repositories
 from docker_credential_gcr.emulator.records.blobs import Blob
-from docker_credential_gcr.emulator.records.repositories import Repository
 
 from .access import authorize
 from .errors import BlobUnknown, RangeInvalid
 from .http import FileBody, Request, Response
+from .memory import REMEMBERED_SIZE
 from .services import Services
 
 
 async def get(services: Services, request: Request, target: Target, digest: str) -> Response:
     """The bytes of a blob, whole or a range."""
     authorize(services, request, target, PULL)
-    repository, blob = _find(services, target, digest)
+    parse_digest(digest)
+    blob = services.memory.recall(
+        (target, digest, "blob"), lambda: _look_up(services, target, digest), keep=_is_small
+    )
+    if blob is None:
+        raise BlobUnknown(digest)
     headers = {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": blob.digest,
@@ -35,7 +42,7 @@ async def get(services: Services, request: Request, target: Target, digest: str)
         refusal = RangeInvalid(f"the blob has {blob.size} bytes")
         refusal.headers = {"Content-Range": f"bytes */{blob.size}"}
         raise refusal from error
-    body = _body(services, repository, blob, span)
+    body = _body(services, target, blob, span)
     if span is None:
         return Response(200, headers, body)
     headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{blob.size}"
@@ -45,8 +52,14 @@ async def get(services: Services, request: Request, target: Target, digest: str)
 async def delete(services: Services, request: Request, target: Target, digest: str) -> Response:
     """Hide a blob from the repository; others that hold it keep it."""
     authorize(services, request, target, DELETE)
-    repository, blob = _find(services, target, digest)
-    await services.database.write(lambda connection: blobs.unlink(connection, repository, blob.digest))
+    parse_digest(digest)
+
+    def work(connection: Connection) -> None:
+        repository = repositories.find(connection, target.bucket, target.path)
+        if repository is None or not blobs.unlink(connection, repository, digest):
+            raise BlobUnknown(digest)
+
+    await services.database.write(work)
     return Response(202)
 
 
@@ -56,21 +69,21 @@ def _matches(header: str | None, etag: str) -> bool:
     return bool(names & {etag, "*"})
 
 
-def _find(services: Services, target: Target, digest: str) -> tuple[Repository, Blob]:
-    parse_digest(digest)
+def _look_up(services: Services, target: Target, digest: str) -> Blob | None:
     with services.database.read() as connection:
         repository = repositories.find(connection, target.bucket, target.path)
-        blob = None if repository is None else blobs.find(connection, repository, digest)
-    if repository is None or blob is None:
-        raise BlobUnknown(digest)
-    return repository, blob
+        return None if repository is None else blobs.find(connection, repository, digest)
 
 
-def _body(services: Services, repository: Repository, blob: Blob, span: Span | None) -> bytes | FileBody:
+def _is_small(blob: Blob | None) -> bool:
+    return blob is not None and len(blob.data or b"") <= REMEMBERED_SIZE
+
+
+def _body(services: Services, target: Target, blob: Blob, span: Span | None) -> bytes | FileBody:
     wanted = span or Span(0, blob.size)
     if blob.data is not None:
         return blob.data[wanted.start : wanted.stop]
-    path = services.files.path(repository.bucket.name, blob.digest)
+    path = services.files.path(target.bucket, blob.digest)
     # A body once begun cannot become an error: look before.
     if path.stat().st_size != blob.size:
         raise OSError(f"{path} is not as long as its blob")

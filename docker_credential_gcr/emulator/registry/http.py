@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,22 +35,18 @@ class BodyTooLarge(Exception):
     """The body holds more bytes than this resource takes."""
 
 
-@dataclass(frozen=True)
 class Request:
     """One HTTP request; header names are in lower case, `path` is as received, not decoded."""
 
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    query_string: str
-    scheme: str
-    receive: Receive
-    body_silence_s: float
-
-    @property
-    def host(self) -> str:
-        """The Host header, or "" (HTTP/1.0)."""
-        return self.headers.get("host", "")
+    def __init__(self, scope: Message, receive: Receive, *, body_silence_s: float) -> None:
+        self.method: str = scope["method"]
+        self.path: str = scope["raw_path"].decode("latin-1")
+        self.query_string: str = scope["query_string"].decode("latin-1")
+        self.scheme: str = scope["scheme"]
+        self.headers: Mapping[str, str] = _read_headers(scope["headers"])
+        self.host = self.headers.get("host", "")
+        self.receive = receive
+        self.body_silence_s = body_silence_s
 
     @cached_property
     def query(self) -> Mapping[str, list[str]]:
@@ -101,20 +97,27 @@ class FileBody:
     whole: bool
 
 
-@dataclass(frozen=True)
 class Response:
     """One HTTP response; a Content-Length is added when it is sent, where there may be one."""
 
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | FileBody = b""
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str] | None = None, body: bytes | FileBody = b""
+    ) -> None:
+        self.status = status
+        self.headers = headers or {}
+        self.body = body
 
 
-async def send_response(response: Response, send: Send, *, headers_only: bool) -> None:
-    """Send a response; with `headers_only` (HEAD) all of it but the body's bytes."""
+async def send_response(
+    response: Response, send: Send, common: Sequence[tuple[bytes, bytes]] = (), *, headers_only: bool
+) -> None:
+    """Send a response and the `common` headers; with `headers_only` (HEAD) without the body's bytes."""
     body = response.body
     size = len(body) if isinstance(body, bytes) else body.span.size
     headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+    headers.extend(common)
     if response.status not in _WITHOUT_BODY:
         headers.append((b"content-length", str(size).encode()))
     start = {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -126,6 +129,16 @@ async def send_response(response: Response, send: Send, *, headers_only: bool) -
         await send({"type": "http.response.pathsend", "path": str(body.path)})
     else:
         await _send_span(start, body, send)
+
+
+def _read_headers(pairs: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """The headers by name; the values of one that came twice are joined."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    if len(headers) != len(pairs):
+        for name in headers:
+            wanted = name.encode("latin-1")
+            headers[name] = ",".join(value.decode("latin-1") for other, value in pairs if other == wanted)
+    return headers
 
 
 async def _send_span(start: Message, body: FileBody, send: Send) -> None:

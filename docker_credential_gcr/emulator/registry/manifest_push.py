@@ -51,7 +51,7 @@ async def receive(services: Services, request: Request, target: Target, referenc
     digest = digest_bytes(data, algorithm)
     if is_digest(reference) and reference != digest:
         raise DigestInvalid(reference, digest)
-    created_ms = await asyncio.to_thread(_find_created_ms, services, target, manifest.config)
+    created_ms = await _find_created_ms(services, target, manifest.config)
     return Push(manifest, data, digest, (*named, *parameters), parameters, created_ms)
 
 
@@ -105,7 +105,7 @@ def _check_complete(connection: Connection, repository: Repository, manifest: Ma
         raise ManifestBlobUnknown(min(missing))
 
 
-def _find_created_ms(services: Services, target: Target, config: Descriptor | None) -> int:
+async def _find_created_ms(services: Services, target: Target, config: Descriptor | None) -> int:
     """When the image says it was made. A config may be any blob: only one of a config's size is read."""
     limit = services.limits.manifest_size
     if config is None or config.size > limit:
@@ -117,5 +117,6 @@ def _find_created_ms(services: Services, target: Target, config: Descriptor | No
         return UNKNOWN_CREATED_MS
     data = blob.data
     if data is None:
-        data = services.files.path(repository.bucket.name, blob.digest).read_bytes()
+        path = services.files.path(repository.bucket.name, blob.digest)
+        data = await asyncio.to_thread(path.read_bytes)
     return parse_created_ms(data)

@@ -13,11 +13,11 @@ from . import manifest_push
 from .access import authorize
 from .errors import DanglingParent, DanglingTag, ManifestUnknown, NameUnknown
 from .http import Request, Response
+from .memory import REMEMBERED_SIZE
 from .services import Services
 
 # Container Registry's form of a body that has nothing to say.
 _NOTHING = b'{"errors":[]}'
-_REMEMBERED_SIZE = 16 * 1024
 
 
 async def get(services: Services, request: Request, target: Target, reference: str) -> Response:
@@ -71,8 +71,7 @@ async def delete(services: Services, request: Request, target: Target, reference
 
 
 def _is_small(stored: StoredManifest | None) -> bool:
-    # All that is remembered then takes less than 64 MiB.
-    return stored is not None and len(stored.data) <= _REMEMBERED_SIZE
+    return stored is not None and len(stored.data) <= REMEMBERED_SIZE
 
 
 def _look_up(services: Services, target: Target, reference: str) -> StoredManifest | None:

@@ -5,6 +5,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# Contents of at most so many bytes are remembered: with the limit of answers, 32 MiB at most.
+REMEMBERED_SIZE = 8 * 1024
+
 
 class Memory:
     """Answers by key, all forgotten when `version` changes, or when there are too many."""

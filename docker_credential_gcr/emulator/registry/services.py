@@ -14,7 +14,7 @@ from .memory import Memory
 
 @dataclass(frozen=True)
 class Services:
-    """The registry's parts, how it is set, and its memory of uploads.
+    """The registry's parts, how it is set, and its memories: of contents, of who may do what, of uploads.
 
     `spools` only saves hashing an upload's bytes again: whatever is lost is read from the disk.
     `busy` are the uploads that a request of this process is writing to.
@@ -26,6 +26,7 @@ class Services:
     clock: Clock
     limits: Limits
     memory: Memory
+    decisions: Memory
     takes_sparse_manifests: bool = False
     spools: dict[str, Spool] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)

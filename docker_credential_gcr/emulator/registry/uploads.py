@@ -5,6 +5,7 @@ Each answer names a new Location; the one before is good for nothing.
 """
 
 import asyncio
+import functools
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -50,7 +51,8 @@ async def start(services: Services, request: Request, target: Target) -> Respons
         uploads.start(connection, repository, upload, now=services.clock.now())
         return repository
 
-    repository = await services.database.write(work)
+    # Whoever holds power must not lose what it acknowledged; an upload can be begun anew.
+    repository = await services.database.write(work, durable=False)
     if digest is None:
         return _accepted(target, upload)
     async with _writing(services, upload) as spool:
@@ -61,7 +63,7 @@ async def start(services: Services, request: Request, target: Target) -> Respons
 async def status(services: Services, request: Request, target: Target, location: str) -> Response:
     """How much of an upload was acknowledged."""
     _, upload = _find(services, target, location, authorize(services, request, target, PUSH))
-    return replace(_accepted(target, upload), status=204)
+    return Response(204, _accepted(target, upload).headers)
 
 
 async def append(services: Services, request: Request, target: Target, location: str) -> Response:
@@ -71,7 +73,8 @@ async def append(services: Services, request: Request, target: Target, location:
         _check_chunk(request, target, upload)
         await _receive(request, spool)
         moved = replace(upload, location=secrets.token_hex(16), size=spool.size, data=spool.data)
-        if not await services.database.write(lambda connection: uploads.move(connection, moved)):
+        move = functools.partial(uploads.move, upload=moved)
+        if not await services.database.write(move, durable=False):
             raise UploadUnknown
         _remember(services, upload.id, spool)
     return _accepted(target, moved)
@@ -159,7 +162,10 @@ async def _writing(services: Services, upload: Upload) -> AsyncIterator[Spool]:
         spool = services.spools.pop(upload.id, None)
         if spool is None or spool.size != upload.size:
             path = services.files.upload_path(upload.id)
-            spool = await asyncio.to_thread(Spool.resume, path, upload.data, upload.size)
+            if upload.data is None:
+                spool = await asyncio.to_thread(Spool.resume, path, upload.size)
+            else:
+                spool = Spool(path, upload.data)
         yield spool
     except FileNotFoundError as error:
         raise UploadUnknown from error

@@ -32,7 +32,8 @@ def test_any_requests_of_any_chunks_add_up(tmp_path, requests, restarting):
         expected += b"".join(chunks)
         assert (spool.size, content(spool, path)) == (len(expected), expected)
         if restarting:
-            spool = Spool.resume(path, spool.data, spool.size)
+            data = spool.data
+            spool = Spool.resume(path, spool.size) if data is None else Spool(path, data)
     for algorithm in ("sha256", "sha512"):
         digest = asyncio.run(spool.digest(algorithm))
         assert digest == f"{algorithm}:{hashlib.new(algorithm, expected).hexdigest()}"
@@ -48,7 +49,7 @@ def test_few_bytes_stay_in_memory_and_make_no_file(tmp_path, size, in_row):
 def test_bytes_that_were_not_acknowledged_are_cut_off(tmp_path):
     path = tmp_path / "upload"
     path.write_bytes(b"x" * 100_000 + b"never acknowledged")
-    spool = Spool.resume(path, None, 100_000)
+    spool = Spool.resume(path, 100_000)
     asyncio.run(feed(spool, b"y"))
     assert path.read_bytes() == b"x" * 100_000 + b"y"
 
@@ -58,4 +59,4 @@ def test_file_shorter_than_what_was_acknowledged_is_no_upload(tmp_path):
     path.write_bytes(b"x")
     for missing in (path, tmp_path / "none"):
         with pytest.raises(FileNotFoundError):
-            Spool.resume(missing, None, 100_000)
+            Spool.resume(missing, 100_000)

@@ -1,14 +1,13 @@
 """The database's one writer: what is acknowledged is committed, and one caller's failure is its own."""
 
 import asyncio
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
-from docker_credential_gcr.emulator.records.schema import policies
+from docker_credential_gcr.emulator.records.schema import buckets, policies, projects, repositories
 
 
 @pytest.fixture
@@ -37,22 +36,44 @@ def test_async_write_is_the_same(database):
     assert names(database) == ["a"]
 
 
-def test_what_a_work_raises_undoes_it_alone(database):
-    gate = threading.Event()
-
+def test_what_a_work_raises_undoes_it_alone_among_those_of_its_transaction(database):
     def fail(connection):
         add("undone")(connection)
         raise LookupError("why")
 
-    with ThreadPoolExecutor() as pool:
-        # While the first work waits, the others queue, and are committed in one transaction.
-        waiting = pool.submit(database.write_now, lambda _: gate.wait(30))
-        works = [pool.submit(database.write_now, work) for work in (add("a"), fail, add("b"))]
-        gate.set()
-        assert waiting.result(30)
-        outcomes = [work.exception(30) for work in works]
-    assert [type(outcome) for outcome in outcomes] == [type(None), LookupError, type(None)]
+    async def write_all():
+        writes = [database.write(work) for work in (add("a"), fail, add("b"))]
+        return await asyncio.gather(*writes, return_exceptions=True)
+
+    before = database.version()
+    outcomes = asyncio.run(write_all())
+    assert database.version() == before + 1
+    assert [isinstance(outcome, LookupError) for outcome in outcomes] == [False, True, False]
     assert names(database) == ["a", "b"]
+
+
+def test_write_that_nobody_waits_for_any_more_is_done_and_harms_no_other(database):
+    async def cancel_one():
+        given_up = asyncio.ensure_future(database.write(add("a")))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await database.write(add("b"))
+        assert given_up.cancelled()
+
+    asyncio.run(cancel_one())
+    assert names(database) == ["a", "b"]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_writes_of_threads_and_of_an_event_loop_wait_for_each_other(database, durable):
+    async def write_all():
+        await asyncio.gather(
+            *(database.write(add(f"loop-{number:03}"), durable=durable) for number in range(300)),
+            *(asyncio.to_thread(database.write_now, add(f"thread-{number:03}")) for number in range(300)),
+        )
+
+    asyncio.run(write_all())
+    assert len(names(database)) == 600
 
 
 def test_many_writers_lose_nothing(database):
@@ -63,12 +84,46 @@ def test_many_writers_lose_nothing(database):
 
 def test_close_finishes_what_is_queued(tmp_path):
     database = Database(tmp_path / "emulator.db")
-    writes = [database.submit(add(f"{number:03}")) for number in range(100)]
-    database.close()
-    assert all(write.exception() is None for write in writes)
+
+    async def close_at_once():
+        writes = [asyncio.ensure_future(database.write(add(f"{number:03}"))) for number in range(600)]
+        await asyncio.sleep(0)
+        database.close()
+        await asyncio.gather(*writes)
+
+    asyncio.run(close_at_once())
     again = Database(tmp_path / "emulator.db")
-    assert len(names(again)) == 100
+    assert len(names(again)) == 600
     again.close()
+
+
+def test_version_changes_with_the_commits_of_other_processes(tmp_path):
+    here, elsewhere = (Database(tmp_path / "emulator.db", shared=True) for _ in range(2))
+    before = here.version()
+    assert here.version() == before
+    elsewhere.write_now(add("a"))
+    assert here.version() != before
+    here.close()
+    elsewhere.close()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_access_version_changes_only_with_what_decides_about_access(tmp_path, shared):
+    database = Database(tmp_path / "emulator.db", shared=shared)
+
+    def count(work):
+        before = database.access_version()
+        database.write_now(work)
+        return database.access_version() - before
+
+    project = insert(projects).values(project_id="p", number="1", name="p", created_at=0)
+    bucket = insert(buckets).values(project=1, name="b", location="US", created_at=0)
+    repository = insert(repositories).values(bucket=1, name="p/app")
+    changes = [project, bucket, repository, update(repositories).values(name="p/b"), delete(projects)]
+    # With the project goes its bucket, by the foreign key.
+    counts = [count(lambda connection, change=change: connection.execute(change)) for change in changes]
+    assert counts == [1, 1, 0, 0, 2]
+    database.close()
 
 
 def test_database_of_another_revision_is_refused(tmp_path):
