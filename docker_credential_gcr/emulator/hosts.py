@@ -1,6 +1,7 @@
 """Which host is which site: a table."""
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from .oci.errors import InvalidName
 from .oci.reference import parse_name
@@ -51,7 +52,7 @@ class Target:
     path: str
     project_id: str
 
-    @property
+    @cached_property
     def bucket(self) -> str:
         """The bucket of the project at this host.
 
@@ -63,6 +64,7 @@ class Target:
         return f"{self.site.bucket_prefix}artifacts.{owner}.appspot.com"
 
 
+@lru_cache(1024)
 def find_site(host: str) -> Site | None:
     """The registry that a Host header names: gcr.io, gcr.io:5000, gcr.io.localhost:5000."""
     name = host.lower().rpartition(":")[0] if _has_port(host) else host.lower()
@@ -74,6 +76,8 @@ def is_google_api(host: str) -> bool:
     return host.lower().partition(":")[0].removesuffix(".localhost") in GOOGLE_APIS
 
 
+# Each request names one; what is refused is not remembered.
+@lru_cache(4096)
 def locate(host: str, name: str) -> Target:
     """The repository that `name` means at a host; raises InvalidName.
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 
 from .hosts import find_site, is_google_api
@@ -15,6 +16,8 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 # A host's name or address with a port: nothing that could break out of the quotes of a challenge.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
+_REGISTRY, _GOOGLE, _EVERYTHING = "registry", "google", "everything"
+
 
 class Sites:
     """The ASGI application on the port: the registry, or everything else."""
@@ -25,17 +28,28 @@ class Sites:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Hand one request on."""
-        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        kind = _classify(hosts[0]) if len(hosts) == 1 else None
+        if kind is None:
             await _refuse(send, 400, "a request needs one Host header that names a host")
-            return
-        wants_registry = scope["raw_path"].startswith(b"/v2/")
-        if wants_registry and not is_google_api(hosts[0]):
+        elif scope["raw_path"].startswith(b"/v2/") and kind != _GOOGLE:
             await self._registry(scope, receive, send)
-        elif find_site(hosts[0]) is not None:
-            await _refuse(send, 404, f"{hosts[0]} is a registry: its API begins at /v2/")
+        elif kind == _REGISTRY:
+            host = hosts[0].decode("latin-1")
+            await _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
         else:
             await self._others(scope, receive, send)
+
+
+@lru_cache(1024)
+def _classify(header: bytes) -> str | None:
+    """What a host serves; None for a header that names none."""
+    host = header.decode("latin-1")
+    if not _HOST.fullmatch(host):
+        return None
+    if is_google_api(host):
+        return _GOOGLE
+    return _EVERYTHING if find_site(host) is None else _REGISTRY
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:

@@ -51,6 +51,9 @@ class Faults:
         """`app` behind the faults."""
 
         async def faulty(scope: Message, receive: Receive, send: Send) -> None:
+            if not self._faults:
+                await app(scope, receive, send)
+                return
             path = scope["raw_path"].decode("latin-1")
             fault = next((fault for fault in self._faults if fault.meets(scope["method"], path)), None)
             # Control stays reachable, so that a fault for everything can be lifted again.
