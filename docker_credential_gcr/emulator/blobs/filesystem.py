@@ -33,12 +33,11 @@ class BlobFiles:
         """Flush an upload's bytes and make them the blob's file; blocks on the disk."""
         source, target = self.upload_path(upload_id), self.path(bucket, digest)
         _flush(source, os.O_RDWR)
-        fresh = _missing_folders(target.parent)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not target.parent.exists():
+            _make_folders(target.parent.parent)
         os.replace(source, target)
-        # The rename must be on the disk before a row points at it, and so must each new folder's name.
-        for folder in [target.parent, *(made.parent for made in fresh)]:
-            _flush(folder, os.O_RDONLY)
+        # The rename must be on the disk before a row points at it.
+        _flush(target.parent, os.O_RDONLY)
 
     def discard_upload(self, upload_id: str) -> None:
         """Remove an upload's bytes; none is no error."""
@@ -57,8 +56,13 @@ class BlobFiles:
             folder.mkdir(mode=0o700)
 
 
-def _missing_folders(folder: Path) -> list[Path]:
-    return [path for path in (folder, *folder.parents) if not path.exists()]
+def _make_folders(images: Path) -> None:
+    """Make the folders of all blobs at once: each name costs a flush of the folder that holds it."""
+    fresh = [path for path in (images, *images.parents) if not path.exists()]
+    for number in range(256):
+        (images / f"{number:02x}").mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (images, *(made.parent for made in fresh)):
+        _flush(folder, os.O_RDONLY)
 
 
 def _flush(path: Path, flags: int) -> None:

@@ -1,6 +1,7 @@
 """Bytes in flight: hashed as they arrive; in memory while they are few, in a file from then on."""
 
 import asyncio
+from io import FileIO
 from pathlib import Path
 
 from docker_credential_gcr.emulator.oci.digest import Hasher, format_digest, new_hasher
@@ -22,10 +23,11 @@ class Spool:
         self._path = path
         self._hasher: Hasher = new_hasher("sha256")
         self._hasher.update(data)
+        self._small = data
+        self._spilled = False
         self._pending: list[bytes] = []
         self._pending_size = 0
-        self._spilled = False
-        self._small = data
+        self._draining: asyncio.Future[None] | None = None
         self.size = len(data)
 
     @classmethod
@@ -51,19 +53,25 @@ class Spool:
         return None if self._spilled else self._small
 
     async def append(self, chunk: bytes) -> None:
-        """Take more bytes."""
+        """Take more bytes; they are hashed and written while the next ones arrive. Raises OSError."""
         self._pending.append(chunk)
         self._pending_size += len(chunk)
         self.size += len(chunk)
         if self._pending_size >= _BLOCK:
-            await asyncio.to_thread(self._drain)
+            await self._finish_draining()
+            self._start_draining()
 
     async def settle(self) -> None:
-        """Have every byte hashed, and in `data` or handed to the operating system."""
+        """Have every byte hashed, and in `data` or handed to the operating system. Raises OSError.
+
+        Whoever has called `append` must call this, whatever happens: a thread may be at work.
+        """
+        await self._finish_draining()
         if self._spilled or self.size > SMALL:
-            await asyncio.to_thread(self._drain)
+            self._start_draining()
+            await self._finish_draining()
         else:
-            block = self._take()
+            block = b"".join(self._take())
             self._hasher.update(block)
             self._small += block
 
@@ -78,20 +86,35 @@ class Spool:
             hasher.update(self._small)
         return format_digest(algorithm, hasher)
 
-    def _take(self) -> bytes:
-        block = b"".join(self._pending)
-        self._pending.clear()
-        self._pending_size = 0
-        return block
+    def _take(self) -> list[bytes]:
+        chunks, self._pending, self._pending_size = self._pending, [], 0
+        return chunks
 
-    def _drain(self) -> None:
-        block = self._take()
-        self._hasher.update(block)
-        with self._path.open("ab" if self._spilled else "wb") as file:
-            file.write(self._small)
-            file.write(block)
+    def _start_draining(self) -> None:
+        chunks = self._take()
+        if chunks or not self._spilled:
+            self._draining = asyncio.get_running_loop().run_in_executor(None, self._drain, chunks)
+
+    async def _finish_draining(self) -> None:
+        draining, self._draining = self._draining, None
+        if draining is not None:
+            # A thread cannot be called back: who is cancelled waits for it all the same.
+            await asyncio.shield(draining)
+
+    def _drain(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._hasher.update(chunk)
+        with self._path.open("ab" if self._spilled else "wb", buffering=0) as file:
+            for block in (self._small, *chunks):
+                _write(file, block)
         self._small = b""
         self._spilled = True
+
+
+def _write(file: FileIO, block: bytes) -> None:
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _hash_file(path: Path, hasher: Hasher) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, NullPool, bindparam, create_engine, event, insert, inspect, select
 
 from . import schema
+from .log_file import LogFile
 from .statement import Statement
 from .writer import Writer
 
@@ -16,7 +17,9 @@ T = TypeVar("T")
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
+    # The writer flushes the log itself, before it acknowledges.
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA wal_autocheckpoint=0",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
@@ -48,7 +51,8 @@ class Database:
         _prepare(self._engine, path)
         self._readers = _Readers(self._engine)
         self._writing = self._engine.connect()
-        self._writer = Writer(self._writing)
+        self._log = LogFile(path)
+        self._writer = Writer(self._writing, self._log)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection that sees every committed write: `with database.read() as connection`.
@@ -84,6 +88,7 @@ class Database:
     def close(self) -> None:
         """Finish what is queued, then close the connections."""
         self._writer.close()
+        self._log.close()
         self._writing.close()
         self._readers.close()
         self._engine.dispose()

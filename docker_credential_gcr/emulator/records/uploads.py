@@ -4,13 +4,27 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from .buckets import Bucket
 from .repositories import Repository
-from .schema import uploads
+from .schema import buckets, repositories, uploads
 from .statement import Statement
 
 _FIND = Statement(
-    select(uploads.c.id, uploads.c.location, uploads.c.owner, uploads.c.size, uploads.c.data).where(
-        uploads.c.location == bindparam("at"), uploads.c.repository == bindparam("repository_id")
+    select(
+        uploads.c.id,
+        uploads.c.location,
+        uploads.c.owner,
+        uploads.c.size,
+        uploads.c.data,
+        repositories.c.id.label("repository_id"),
+        buckets.c.id.label("bucket_id"),
+    )
+    .join(repositories, repositories.c.id == uploads.c.repository)
+    .join(buckets, buckets.c.id == repositories.c.bucket)
+    .where(
+        uploads.c.location == bindparam("at"),
+        repositories.c.name == bindparam("repository_name"),
+        buckets.c.name == bindparam("bucket_name"),
     )
 )
 _START = Statement(insert(uploads))
@@ -49,10 +63,16 @@ def start(connection: Connection, repository: Repository, upload: Upload, *, now
     _START.run(connection, values)
 
 
-def find(connection: Connection, repository: Repository, location: str) -> Upload | None:
-    """The upload that goes on at `location`."""
-    row = _FIND.one(connection, {"at": location, "repository_id": repository.id})
-    return None if row is None else Upload(*row)
+def find(
+    connection: Connection, location: str, *, bucket_name: str, repository_name: str
+) -> tuple[Repository, Upload] | None:
+    """The upload that goes on at `location`, if it is to that repository."""
+    values = {"at": location, "bucket_name": bucket_name, "repository_name": repository_name}
+    row = _FIND.one(connection, values)
+    if row is None:
+        return None
+    *upload, repository_id, bucket_id = row
+    return Repository(repository_id, repository_name, Bucket(bucket_id, bucket_name)), Upload(*upload)
 
 
 def move(connection: Connection, upload: Upload) -> bool:

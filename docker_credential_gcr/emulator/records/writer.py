@@ -1,7 +1,8 @@
-"""The one writer: what has queued is done in one transaction, and acknowledged once that is committed.
+"""The one writer: what has queued is done in one transaction, and acknowledged once that is on the disk.
 
-Statements run on the event loop, for a few microseconds each; a thread of their own would cost more in
-handing Python's lock to and fro. Only what waits for the disk, a commit that is flushed, leaves the loop.
+Statements and commits run on the event loop, for some microseconds each; a thread of their own would
+cost more in handing Python's lock to and fro. Only what waits for the disk leaves the loop: one flush
+of SQLite's log at a time, for all that was committed before it began.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from .log_file import LogFile
+
 T = TypeVar("T")
 
 # More than this in one transaction delays the first caller, and the event loop, for no gain.
@@ -23,20 +26,20 @@ _BATCH = 256
 class Writer:
     """A connection that writes; jobs are done in the order in which they were put.
 
-    A job that fails is undone alone. One batch is open at a time: on the event loop, then, while it
-    is being flushed, in a thread. `commits` counts the transactions.
+    A job that fails is undone alone. `commits` counts the transactions.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, log: LogFile) -> None:
+        self.commits = 0
         self._connection = connection
         # SQLAlchemy's own way to say BEGIN costs more than a job does.
         self._driver: Any = connection.connection.dbapi_connection
-        self._flushes = True
-        self.commits = 0
+        self._log = log
         self._transaction = threading.Lock()
         self._queue: deque[Job] = deque()
-        self._flushing: list[Job] = []
         self._scheduled = False
+        self._committed: list[Job] = []
+        self._flushing: list[Job] = []
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="database-flush")
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool) -> T:
@@ -46,15 +49,14 @@ class Writer:
         self._queue.append(Job(work, result, durable=durable))
         if not self._scheduled:
             self._scheduled = True
-            loop.call_soon(self._start, loop)
+            loop.call_soon(self._run, loop)
         return await result
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for a caller without an event loop: it waits."""
         job = Job(work, None, durable=True)
-        with self._transaction:
-            self._do([job])
-            self._commit([job])
+        self._commit([job])
+        self._flush([job])
         value, error = job.outcome
         if error is not None:
             raise error
@@ -64,59 +66,59 @@ class Writer:
     def close(self) -> None:
         """Finish what is queued."""
         self._disk.shutdown()
-        if self._flushing:
-            self._end(None)
+        rest = [*self._flushing, *self._committed]
         while self._queue:
             batch = self._take()
-            with self._transaction:
-                self._do(batch)
-                self._commit(batch)
-            _acknowledge(batch)
+            self._commit(batch)
+            rest += batch
+        self._flush(rest)
+        self._flushing, self._committed = [], []
+        _acknowledge(rest)
 
     def _take(self) -> "list[Job]":
         return [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         batch = self._take()
-        self._transaction.acquire()
-        self._do(batch)
-        if any(job.durable for job in batch):
-            self._flushing = batch
-            self._disk.submit(self._flush, loop)
-        else:
-            self._commit(batch)
-            self._transaction.release()
-            _acknowledge(batch)
-            self._go_on(loop)
-
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._commit(self._flushing)
-        # A loop that has ended waits for nothing.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._end, loop)
-
-    def _end(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        batch, self._flushing = self._flushing, []
-        if not batch:
-            return
-        self._transaction.release()
-        _acknowledge(batch)
-        if loop is not None:
-            self._go_on(loop)
-
-    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._commit(batch)
+        _acknowledge([job for job in batch if not job.durable])
+        self._committed += [job for job in batch if job.durable]
+        self._start_flush(loop)
         self._scheduled = bool(self._queue)
         if self._scheduled:
-            loop.call_soon(self._start, loop)
+            loop.call_soon(self._run, loop)
 
-    def _do(self, batch: "list[Job]") -> None:
-        try:
-            self._flush_on_commit(any(job.durable for job in batch))
-            self._driver.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                self._attempt(job)
-        except Exception as failure:  # noqa: BLE001 - a full disk fails the batch, not the writer
-            self._fail(batch, failure)
+    def _start_flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._committed and not self._flushing:
+            self._flushing, self._committed = self._committed, []
+            self._disk.submit(self._flush_for, loop)
+
+    def _flush_for(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._flush(self._flushing)
+        # A loop that has ended waits for nothing.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._end_flush, loop)
+            if self._log.checkpoint_at_times():
+                loop.call_soon_threadsafe(self._log.shorten)
+
+    def _end_flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, self._flushing = self._flushing, []
+        _acknowledge(batch)
+        self._start_flush(loop)
+
+    def _commit(self, batch: "list[Job]") -> None:
+        with self._transaction:
+            try:
+                self._driver.execute("BEGIN IMMEDIATE")
+                for job in batch:
+                    self._attempt(job)
+                self._driver.execute("COMMIT")
+            except Exception as failure:  # noqa: BLE001 - a full disk fails the batch, not the writer
+                if self._driver.in_transaction:
+                    self._driver.execute("ROLLBACK")
+                for job in batch:
+                    job.outcome = (None, failure)
+            self.commits += 1
 
     def _attempt(self, job: "Job") -> None:
         self._driver.execute("SAVEPOINT job")
@@ -127,28 +129,13 @@ class Writer:
             job.outcome = (None, error)
         self._driver.execute("RELEASE job")
 
-    def _commit(self, batch: "list[Job]") -> None:
+    def _flush(self, batch: "list[Job]") -> None:
         try:
-            if self._driver.in_transaction:
-                self._driver.execute("COMMIT")
-                self.commits += 1
-        except Exception as failure:  # noqa: BLE001 - as above
-            self._fail(batch, failure)
-
-    def _fail(self, batch: "list[Job]", failure: Exception) -> None:
-        if self._driver.in_transaction:
-            self._driver.execute("ROLLBACK")
-        for job in batch:
-            job.outcome = (None, failure)
-
-    def _flush_on_commit(self, flushes: bool) -> None:
-        """The next flush covers what was committed without one: there is one log for all.
-
-        https://www.sqlite.org/pragma.html#pragma_synchronous
-        """
-        if flushes != self._flushes:
-            self._driver.execute(f"PRAGMA synchronous={'FULL' if flushes else 'NORMAL'}")
-            self._flushes = flushes
+            self._log.flush()
+        except OSError as failure:
+            for job in batch:
+                if job.outcome[1] is None:
+                    job.outcome = (None, failure)
 
 
 class Job:

@@ -37,7 +37,8 @@ _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 
 def authorize(services: Services, request: Request, target: Target, action: str) -> Principal:
     """The principal that may do `action` on the repository; raises Unauthorized, Denied."""
-    key = (request.headers.get("authorization"), request.scheme, request.host, target, action)
+    # The host and the name say which repository it is, and cost less to hash.
+    key = (request.headers.get("authorization"), request.scheme, request.host, target.name, action)
 
     def find() -> tuple[Principal, int | None]:
         return _authorize(services, request, target, action)

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -46,15 +45,15 @@ class Request:
         self.headers: Mapping[str, str] = _read_headers(scope["headers"])
         self.host = self.headers.get("host", "")
         self.receive = receive
+        self._query: Mapping[str, list[str]] | None = None if self.query_string else {}
         self.body_silence_s = body_silence_s
 
-    @cached_property
+    @property
     def query(self) -> Mapping[str, list[str]]:
         """The query's parameters; blank ones are kept. Raises QueryTooLong."""
-        try:
-            return parse_qs(self.query_string, keep_blank_values=True, max_num_fields=_PARAMETERS)
-        except ValueError as error:
-            raise QueryTooLong from error
+        if self._query is None:
+            self._query = _parse_query(self.query_string)
+        return self._query
 
     def parameter(self, name: str) -> str | None:
         """The query's last value of that name."""
@@ -139,6 +138,13 @@ def _read_headers(pairs: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
             wanted = name.encode("latin-1")
             headers[name] = ",".join(value.decode("latin-1") for other, value in pairs if other == wanted)
     return headers
+
+
+def _parse_query(text: str) -> Mapping[str, list[str]]:
+    try:
+        return parse_qs(text, keep_blank_values=True, max_num_fields=_PARAMETERS)
+    except ValueError as error:
+        raise QueryTooLong from error
 
 
 async def _send_span(start: Message, body: FileBody, send: Send) -> None:

@@ -9,7 +9,6 @@ import functools
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -72,7 +71,7 @@ async def append(services: Services, request: Request, target: Target, location:
     async with _writing(services, upload) as spool:
         _check_chunk(request, target, upload)
         await _receive(request, spool)
-        moved = replace(upload, location=secrets.token_hex(16), size=spool.size, data=spool.data)
+        moved = Upload(upload.id, secrets.token_hex(16), upload.owner, spool.size, spool.data)
         move = functools.partial(uploads.move, upload=moved)
         if not await services.database.write(move, durable=False):
             raise UploadUnknown
@@ -144,12 +143,11 @@ def _find(
     services: Services, target: Target, location: str, principal: Principal
 ) -> tuple[Repository, Upload]:
     with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
-        upload = None if repository is None else uploads.find(connection, repository, location)
+        found = uploads.find(connection, location, bucket_name=target.bucket, repository_name=target.path)
     # Another's upload is none at all: its bytes are not to be read, changed or ended.
-    if repository is None or upload is None or upload.owner != (principal.member or ""):
+    if found is None or found[1].owner != (principal.member or ""):
         raise UploadUnknown
-    return repository, upload
+    return found
 
 
 @asynccontextmanager
@@ -197,9 +195,11 @@ def _check_chunk(request: Request, target: Target, upload: Upload) -> None:
 
 
 async def _receive(request: Request, spool: Spool) -> None:
-    async for chunk in request.chunks():
-        await spool.append(chunk)
-    await spool.settle()
+    try:
+        async for chunk in request.chunks():
+            await spool.append(chunk)
+    finally:
+        await spool.settle()
 
 
 async def _finish(
