@@ -19,7 +19,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
-def digest_of(data: bytes) -> str:
+def digest_of(data: bytes | memoryview) -> str:
     """The digest of the bytes."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 

@@ -1,0 +1,184 @@
+"""Clients that ask a registry as fast as they are answered: processes with one raw connection each.
+
+A body is written and an answer read without a copy more than the kernel's, so that it is the server
+which is measured. Small GETs come from h2load, which is faster than any Python.
+"""
+
+import mmap
+import multiprocessing
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+from _environment import Failed, run
+from _image import digest_of
+
+_FORK = multiprocessing.get_context("fork")
+_READ = 1 << 20
+_RATE = re.compile(r"finished in .*?, ([0-9.]+) req/s")
+_STATUSES = re.compile(r"status codes: (\d+) 2xx, \d+ 3xx, (\d+) 4xx, (\d+) 5xx")
+# The kernel drops a body that is only counted. https://man7.org/linux/man-pages/man7/tcp.7.html
+_DROP = getattr(socket, "MSG_TRUNC", 0)
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a registry answers, and what each request shows."""
+
+    port: int
+    repository: str
+    authorization: str | None
+
+
+class Line:
+    """One connection."""
+
+    def __init__(self, door: Door) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", door.port), timeout=120)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        shown = f"Authorization: {door.authorization}\r\n" if door.authorization else ""
+        self._common = f"Host: localhost:{door.port}\r\n{shown}"
+        self._buffer = bytearray(_READ)
+
+    def ask(
+        self, method: str, path: str, *parts: "bytes | memoryview", expected: int, headers: str = ""
+    ) -> str:
+        """The answer's headers. Raises Failed for another status."""
+        size = sum(map(len, parts))
+        length = "" if method == "GET" else f"Content-Length: {size}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\n{self._common}{headers}{length}\r\n".encode()
+        if size < _READ // 16:
+            self._socket.sendall(head + b"".join(parts))
+        else:
+            self._socket.sendall(head)
+            for part in parts:
+                self._socket.sendall(part)
+        return self._read(expected)
+
+    def push_blob(self, repository: str, digest: str, *parts: "bytes | memoryview") -> None:
+        """Upload as Docker does: POST, PATCH, PUT."""
+        kind = "Content-Type: application/octet-stream\r\n"
+        answer = self.ask("POST", f"/v2/{repository}/blobs/uploads/", expected=202)
+        answer = self.ask("PATCH", _location(answer), *parts, expected=202, headers=kind)
+        location = _location(answer)
+        finish = f"{location}{'&' if '?' in location else '?'}digest={digest}"
+        self.ask("PUT", finish, expected=201)
+
+    def _read(self, expected: int) -> str:
+        received = b""
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            count = self._socket.recv_into(self._buffer)
+            if not count:
+                raise Failed("the registry closed the connection")
+            received += self._buffer[:count]
+        head = received[:end].decode("latin-1")
+        if int(head[9:12]) != expected:
+            raise Failed(f"the registry answered {head.splitlines()[0]!r}: {received[end:][:200]!r}")
+        length = re.search(r"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+        left = int(length[1]) - (len(received) - end - 4) if length else 0
+        while left > 0:
+            count = self._socket.recv_into(self._buffer, min(left, _READ), _DROP)
+            if not count:
+                raise Failed("the registry closed the connection")
+            left -= count
+        return head
+
+
+# Does one act on a connection: with what was prepared for the client, the act's number.
+Act = Callable[[Line, Any, int], None]
+# When the first act began and the last one ended, and how many there were; or what went wrong.
+Result = tuple[float, float, int] | str
+
+
+def measure_rate(
+    door: Door,
+    clients: int,
+    prepare: Callable[[int], Any],
+    act: Act,
+    *,
+    seconds: float,
+    at_most: int,
+) -> float:
+    """Acts per second of so many clients at once, each with what `prepare` gave it before the start."""
+    barrier, ends = _FORK.Barrier(clients + 1), _FORK.SimpleQueue()
+
+    def work(number: int) -> None:
+        ends.put(_act_for(door, barrier, prepare(number), act, seconds, at_most))
+
+    workers = [_FORK.Process(target=work, args=(number,), daemon=True) for number in range(clients)]
+    for worker in workers:
+        worker.start()
+    barrier.wait(300)
+    results = [ends.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    failed = [result for result in results if isinstance(result, str)]
+    if failed:
+        raise Failed(failed[0])
+    began, ended = min(start for start, _, _ in results), max(end for _, end, _ in results)
+    return float(sum(acts for _, _, acts in results) / (ended - began))
+
+
+def measure_get_rate(url: str, door: Door, *headers: str, clients: int, seconds: float, http2: bool) -> float:
+    """GETs per second by h2load, of the one URL, all of them answered alike."""
+    command = ["h2load", "-c", str(clients), "-t", "1", "-D", f"{seconds:g}", *([] if http2 else ["--h1"])]
+    shown = [f"authorization: {door.authorization}"] if door.authorization else []
+    for header in (*shown, *headers):
+        command += ["-H", header]
+    said = run([*command, url])
+    rate, statuses = _RATE.search(said), _STATUSES.search(said)
+    if rate is None or statuses is None or 0 not in map(int, statuses.groups()[:2]) or statuses[3] != "0":
+        raise Failed(f"h2load {url}: {said[-500:]}")
+    return float(rate[1])
+
+
+def find_missing_tools() -> list[str]:
+    """The Debian packages that a measurement needs and that are not installed."""
+    tools = {"h2load": "nghttp2-client", "docker-registry": "docker-registry"}
+    return [package for tool, package in tools.items() if shutil.which(tool) is None]
+
+
+def make_bytes(size: int) -> memoryview:
+    """Bytes that all clients share, however many there are."""
+    shared = mmap.mmap(-1, size)
+    block = os.urandom(min(size, _READ))
+    for offset in range(0, size, len(block)):
+        shared[offset : offset + len(block)] = block[: size - offset]
+    return memoryview(shared)
+
+
+def make_blobs(content: memoryview, count: int) -> list[tuple[str, bytes, memoryview]]:
+    """So many blobs (digest and its two parts) which differ in their first bytes."""
+    made = []
+    for _ in range(count):
+        first, rest = os.urandom(32), content[32:]
+        made.append((digest_of(first + rest), first, rest))
+    return made
+
+
+def _act_for(door: Door, barrier: Barrier, prepared: Any, act: Act, seconds: float, at_most: int) -> Result:
+    try:
+        line = Line(door)
+        barrier.wait(300)
+        began = time.perf_counter()
+        acts = 0
+        while acts < at_most and time.perf_counter() < began + seconds:
+            act(line, prepared, acts)
+            acts += 1
+        return began, time.perf_counter(), acts
+    except Exception as error:  # noqa: BLE001 - it is the parent that says what went wrong
+        barrier.abort()
+        return f"{type(error).__name__}: {error}"
+
+
+def _location(head: str) -> str:
+    found = re.search(r"\r\nlocation: *(\S+)", head, re.IGNORECASE)
+    if found is None:
+        raise Failed("the registry named no Location")
+    return re.sub(r"^https?://[^/]+", "", found[1])
