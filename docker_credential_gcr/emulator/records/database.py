@@ -37,14 +37,17 @@ class IncompatibleDatabase(Exception):
 class Database:
     """SQLite in WAL mode; one writer, which commits what has queued meanwhile in one transaction.
 
-    A write is acknowledged only after the transaction that holds it was flushed to the disk.
+    A write is acknowledged only after the transaction that holds it was flushed to the disk. `shared`
+    says that other processes write to it too.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._engine = _connect(path)
         self._commits = 0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         _prepare(self._engine, path)
+        # It never writes, so that every commit is another's. A version is asked for on one thread.
+        self._watching = self._engine.raw_connection() if shared else None
         self._writer = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._writer.start()
 
@@ -66,14 +69,20 @@ class Database:
     def version(self) -> int:
         """A number that changes with every commit, before the write is acknowledged.
 
-        The data directory belongs to this process, so all commits are this object's.
+        A database that is not shared changes by this object's commits alone.
         """
-        return self._commits
+        if self._watching is None:
+            return self._commits
+        # https://www.sqlite.org/pragma.html#pragma_data_version
+        version: int = self._watching.cursor().execute("PRAGMA data_version").fetchone()[0]
+        return version
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""
         self._jobs.put(None)
         self._writer.join()
+        if self._watching is not None:
+            self._watching.close()
         self._engine.dispose()
 
     def submit(self, work: Callable[[Connection], T]) -> "Future[T]":

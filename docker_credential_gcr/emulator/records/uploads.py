@@ -13,7 +13,7 @@ _FIND = select(uploads).where(
 _START = insert(uploads)
 _MOVE = (
     update(uploads)
-    .where(uploads.c.id == bindparam("upload"))
+    .where(uploads.c.id == bindparam("upload"), uploads.c.location == bindparam("from"))
     .values(location=bindparam("to"), size=bindparam("new_size"), data=bindparam("new_data"))
 )
 _END = delete(uploads).where(uploads.c.id == bindparam("upload"))
@@ -52,13 +52,14 @@ def find(connection: Connection, repository: Repository, location: str) -> Uploa
     return None if row is None else Upload(row.id, row.location, row.owner, row.size, row.data)
 
 
-def move(connection: Connection, upload: Upload) -> bool:
-    """Save what arrived and where the upload goes on; False if it ended meanwhile."""
+def move(connection: Connection, upload: Upload, moved: Upload) -> bool:
+    """Save what arrived and where the upload goes on; False if it ended or went on elsewhere meanwhile."""
     values = {
         "upload": upload.id,
-        "to": upload.location,
-        "new_size": upload.size,
-        "new_data": upload.data,
+        "from": upload.location,
+        "to": moved.location,
+        "new_size": moved.size,
+        "new_data": moved.data,
     }
     return connection.execute(_MOVE, values).rowcount > 0
 
