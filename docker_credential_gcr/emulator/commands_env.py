@@ -68,7 +68,7 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
         "GCE_METADATA_HOST": registry,
         "GCE_METADATA_IP": address,
         "METADATA_SERVER_DETECTION": "none",
-        **({} if ca is None else _trust(ca.absolute())),
+        **(_trust(ca.absolute()) if ca and url.startswith("https:") else {}),
     }
 
 
