@@ -58,9 +58,10 @@ class Channel:
         self._send(["ask", number, word, value])
         return await answer
 
-    def close(self) -> None:
-        """End the conversation."""
-        self._writer.close()
+    async def end(self) -> None:
+        """End the conversation at once: an end that no longer reads is not waited for."""
+        self._writer.transport.abort()
+        await self._reading
 
     async def _read(self) -> None:
         try:

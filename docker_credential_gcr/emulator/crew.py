@@ -146,7 +146,7 @@ class Crew:
         stopping = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        self._first.dismiss(channel)
+        await self._first.dismiss(channel)
         await asyncio.wait({ended}, timeout=_END_S)
         if not ended.done():
             process.kill()

@@ -35,10 +35,10 @@ class First:
         self._others.add(channel)
         return channel
 
-    def dismiss(self, channel: Channel) -> None:
+    async def dismiss(self, channel: Channel) -> None:
         """End the conversation with a worker; it then ends itself."""
         self._others.discard(channel)
-        channel.close()
+        await channel.end()
 
     async def _relay_first(self, asked: tuple[str, object]) -> Any:
         return await self.ask_first(*asked)

@@ -67,6 +67,7 @@ async def _serve(order: Order, end: socket.socket) -> None:
         begun.cancel()
         if not ended.done():
             await listener.run(stop)
+        await channel.end()
 
 
 if __name__ == "__main__":

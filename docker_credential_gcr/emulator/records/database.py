@@ -5,12 +5,14 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
 
 from . import schema
+from .turns import Turns
 
 T = TypeVar("T")
 
@@ -48,6 +50,7 @@ class Database:
         _prepare(self._engine, path)
         # It never writes, so that every commit is another's. A version is asked for on one thread.
         self._watching = self._engine.raw_connection() if shared else None
+        self._turns = Turns(path.with_name("turns.lock")) if shared else None
         self._writer = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._writer.start()
 
@@ -83,6 +86,8 @@ class Database:
         self._writer.join()
         if self._watching is not None:
             self._watching.close()
+        if self._turns is not None:
+            self._turns.close()
         self._engine.dispose()
 
     def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
@@ -101,7 +106,8 @@ class Database:
                         self._jobs.put(None)
                         break
                     batch.append(following)
-                _commit(connection, batch)
+                with self._turns.take() if self._turns else nullcontext():
+                    _commit(connection, batch)
                 self._commits += 1
                 _acknowledge(batch)
 
