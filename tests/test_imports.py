@@ -40,7 +40,7 @@ HOT = {
 # Each costs less than half a millisecond over bare Python.
 CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
-LEAVES = "emulator.clock emulator.hosts emulator.settings"
+LEAVES = "emulator.clock emulator.hosts emulator.locations emulator.settings"
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
 
@@ -65,12 +65,23 @@ TABLE = {
     "emulator.events": (SITE, "sqlalchemy"),
     "emulator.control": (SITE, "sqlalchemy starlette"),
     "emulator.clock": ("", ""),
-    "emulator.hosts": ("emulator.oci", ""),
+    "emulator.hosts": ("emulator.locations emulator.oci", ""),
+    "emulator.locations": ("", ""),
     "emulator.settings": ("", ""),
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
-    "emulator.listener": ("", "granian uvloop"),
+    "emulator.listener": ("emulator.tls", "granian uvloop"),
+    "emulator.open_files": ("emulator.listener", ""),
+    "emulator.certificates": ("", "cryptography"),
+    "emulator.tls": ("emulator.certificates emulator.hosts emulator.private_file", "cryptography"),
+    "emulator.channel": ("", ""),
+    "emulator.peers": ("emulator.channel", ""),
+    "emulator.crew": (
+        "emulator.channel emulator.listener emulator.peers emulator.settings emulator.tls",
+        "",
+    ),
+    "emulator.worker": ("emulator", ""),
     "emulator.ready": (
         "emulator.data_directory emulator.listener emulator.private_file emulator.settings",
         "",

@@ -1,7 +1,9 @@
 """Speaks Google's REST APIs to a running emulator, for the commands."""
 
 import ipaddress
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -29,6 +31,15 @@ class ServerUnreachable(EmulatorError):
         )
 
 
+class NotTrusted(EmulatorError):
+    """What answers there shows no certificate that is to be believed."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"the certificate of {url} is not trusted: name its authority, DATA/keys/ca.pem, with --ca"
+        )
+
+
 class Refused(EmulatorError):
     """The emulator said no; `status` is Google's word, such as ALREADY_EXISTS."""
 
@@ -42,13 +53,18 @@ class InvalidUrl(ValueError):
 
 
 class Server:
-    """A running emulator, at the URL of its root and with the token that opens its APIs."""
+    """A running emulator, at the URL of its root and with the token that opens its APIs.
 
-    def __init__(self, url: str, token: str | None) -> None:
+    Under TLS `ca` is the file of the authority to trust; None trusts those of the machine.
+    """
+
+    def __init__(self, url: str, token: str | None, ca: Path | None = None) -> None:
         # 130 ms, which `serve` need not pay.
         import requests
 
         self.url = url
+        # requests asks for text, and with True for REQUESTS_CA_BUNDLE.
+        self._verify = True if ca is None else str(ca)
         self._session = requests.Session()
         # A proxy knows another localhost than this one.
         self._session.trust_env = not is_loopback(url)
@@ -62,11 +78,18 @@ class Server:
         try:
             # A redirect could carry the token to a host that nobody named.
             response = self._session.request(
-                method, self.url + path, json=body, timeout=_TIMEOUT_S, allow_redirects=False
+                method,
+                self.url + path,
+                json=body,
+                timeout=_TIMEOUT_S,
+                allow_redirects=False,
+                verify=self._verify,
             )
             document = response.json()
         except requests.JSONDecodeError as error:
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
+        except requests.exceptions.SSLError as error:
+            raise NotTrusted(self.url) from error
         except (requests.ConnectionError, requests.Timeout) as error:
             raise ServerUnreachable(self.url) from error
         except requests.RequestException as error:
@@ -133,6 +156,26 @@ def parse_url(text: str) -> str:
     if url.scheme not in ("http", "https") or not url.hostname or port == 0 or extras:
         raise InvalidUrl(text)
     return f"{url.scheme}://{url.netloc}"
+
+
+def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
+    """The authority of the server whose ready file or data directory the environment names.
+
+    None where there is none, or nothing to trust. Raises EmulatorError for a ready file that is none.
+    """
+    if urlsplit(url).scheme != "https":
+        return None
+    if ready_file := environ.get("GCR_EMULATOR_READY_FILE"):
+        try:
+            named = json.loads(Path(ready_file).read_bytes())["ca"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise EmulatorError(
+                f"{ready_file} is no ready file of a server: name its authority with --ca"
+            ) from error
+        return None if named is None else Path(named)
+    data = environ.get("GCR_EMULATOR_DATA")
+    path = Path(data, "keys", "ca.pem") if data else None
+    return path if path and path.exists() else None
 
 
 def is_loopback(url: str) -> bool:

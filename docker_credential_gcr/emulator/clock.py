@@ -24,6 +24,7 @@ class Clock:
         """Run `offset_s` seconds ahead of the machine's clock (behind it when negative)."""
         self._fixed, self._offset_s = None, offset_s
 
-    def reset(self) -> None:
-        """Follow the machine's clock again."""
-        self.shift(0.0)
+    @property
+    def setting(self) -> tuple[float | None, float]:
+        """The instant at which it stands still, if it does, and how far ahead it runs."""
+        return self._fixed, self._offset_s

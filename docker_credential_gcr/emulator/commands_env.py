@@ -1,12 +1,13 @@
 """gcr-emulator env: prints the variables that lead Google's clients to the emulator."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
 from .client import format_registry, is_loopback
 from .commands_key import format_token_url
-from .commands_options import server_url
+from .commands_options import with_ca
 
 # gcloud's word for each API that the emulator serves. https://cloud.google.com/sdk/gcloud/reference/config
 _APIS = ("CLOUDRESOURCEMANAGER", "IAM")
@@ -25,16 +26,19 @@ def _quote_powershell(value: str) -> str:
 
 
 _SHELLS = {
-    "posix": ("export {}={}", _quote_posix),
-    "fish": ("set -gx {} {}", _quote_fish),
-    "powershell": ("$Env:{} = {}", _quote_powershell),
+    "posix": ("export {}={}", "unset {}", _quote_posix),
+    "fish": ("set -gx {} {}", "set -e {}", _quote_fish),
+    "powershell": ("$Env:{} = {}", "Remove-Item Env:{} -ErrorAction SilentlyContinue", _quote_powershell),
 }
+
+# Each would win over gcloud's own setting, and does not hold the emulator's authority.
+_IN_THE_WAY = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @click.command()
 @click.option("--shell", type=click.Choice(list(_SHELLS)), default="posix", show_default=True)
-@server_url
-def env(url: str, shell: str) -> None:
+@with_ca
+def env(url: str, ca: Path | None, shell: str) -> None:
     """Print the variables that lead Google's clients to the emulator.
 
     \b
@@ -42,13 +46,16 @@ def env(url: str, shell: str) -> None:
     gcr-emulator env --shell fish | source
     gcr-emulator env --shell powershell | Out-String | Invoke-Expression
     """
-    form, quote = _SHELLS[shell]
-    for name, value in format_environment(url).items():
-        click.echo(form.format(name, quote(value)))
+    export, unset, quote = _SHELLS[shell]
+    for name, value in format_environment(url, ca).items():
+        click.echo(unset.format(name) if value is None else export.format(name, quote(value)))
 
 
-def format_environment(url: str) -> dict[str, str]:
-    """The variables and their values, for an emulator at that URL."""
+def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None]:
+    """The variables and their values, for an emulator at that URL; None is a variable to unset.
+
+    `ca` is the file of the authority that signs for it.
+    """
     registry = format_registry(url)
     root = f"{urlsplit(url).scheme}://{registry}"
     address = registry.replace("localhost", "127.0.0.1") if is_loopback(url) else registry
@@ -61,4 +68,16 @@ def format_environment(url: str) -> dict[str, str]:
         "GCE_METADATA_HOST": registry,
         "GCE_METADATA_IP": address,
         "METADATA_SERVER_DETECTION": "none",
+        **(_trust(ca.absolute()) if ca and url.startswith("https:") else {}),
+    }
+
+
+def _trust(ca: Path) -> dict[str, str | None]:
+    return {
+        "GCR_EMULATOR_CA": str(ca),
+        # gcloud; OpenSSL and Go, which look into the machine's directory of authorities too; Node.
+        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(ca),
+        "SSL_CERT_FILE": str(ca),
+        "NODE_EXTRA_CA_CERTS": str(ca),
+        **dict.fromkeys(_IN_THE_WAY),
     }

@@ -1,17 +1,21 @@
 """What several commands ask alike: where the emulator is, and in which words things are named."""
 
 import difflib
+import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, parse_url
+from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, find_ca, parse_url
 from .identity.names import ACCOUNT_RULE, PROJECT_ID_RULE, is_account, is_project_id
 from .identity.policy import is_member
 from .identity.roles import BUCKET_ROLES, ROLES
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,6 +33,17 @@ def parse_project_id(text: str) -> str:
     if not is_project_id(text):
         raise click.BadParameter(f"{text!r} is not a project ID: {PROJECT_ID_RULE}")
     return text
+
+
+def parse_name(text: str) -> str:
+    """The option's type: the name or address of a machine, perhaps with a wildcard for its first label."""
+    labels = text.lower().removeprefix("*.").split(".")
+    try:
+        ipaddress.ip_address(text)
+    except ValueError as error:
+        if len(text) > 253 or not all(map(_LABEL.fullmatch, labels)):
+            raise click.BadParameter(f"{text!r} is neither a name nor an address") from error
+    return text.lower()
 
 
 def parse_account(text: str) -> str:
@@ -77,15 +92,41 @@ _token_file = click.option(
 )
 
 
+_ca_file = click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    envvar="GCR_EMULATOR_CA",
+    show_envvar=True,
+    help="The authority that a server with TLS is trusted by; that of GCR_EMULATOR_READY_FILE or "
+    "GCR_EMULATOR_DATA if these are set, else those of this machine.",
+)
+
+
+def with_ca(command: F) -> F:
+    """Give the command the `url` of the server and the `ca` that it is trusted by, None for the machine's."""
+
+    def run(url: str, ca: Path | None, **options: object) -> object:
+        return command(url=url, ca=ca or find_ca(url, os.environ), **options)
+
+    return server_url(_ca_file(_take_place(run, command)))  # type: ignore[return-value]
+
+
 def with_server(command: F) -> F:
     """Give the command a `server`, found by --server, and opened by --token-file where one is needed."""
 
-    def run(url: str, token_file: Path | None, **options: object) -> object:
-        return command(server=Server(url, _load_token(token_file, os.environ)), **options)
+    def run(url: str, ca: Path | None, token_file: Path | None, **options: object) -> object:
+        server = Server(url, _load_token(token_file, os.environ), ca)
+        return command(server=server, **options)
 
+    return with_ca(_token_file(_take_place(run, command)))  # type: ignore[return-value]
+
+
+def _take_place(run: Callable[..., object], command: Callable[..., object]) -> Callable[..., object]:
+    """`run` under the name and with the options of the command that it wraps."""
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    return server_url(_token_file(run))  # type: ignore[return-value]
+    return run
 
 
 def say(text: str) -> None:

@@ -1,5 +1,6 @@
 """gcr-emulator serve: runs the emulator."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -66,6 +67,46 @@ _file = click.Path(path_type=Path)
     help="Demand a token for the administrative APIs from local programs too.",
 )
 @click.option(
+    "--tls",
+    is_flag=True,
+    envvar="GCR_EMULATOR_TLS",
+    show_envvar=True,
+    help="Speak TLS, with a certificate authority that is made at the first start: DATA/keys/ca.pem.",
+)
+@click.option(
+    "--tls-name",
+    "tls_names",
+    type=options.parse_name,
+    metavar="NAME",
+    multiple=True,
+    envvar="GCR_EMULATOR_TLS_NAME",
+    show_envvar=True,
+    help="One more name or address that the certificate is for; may be repeated.",
+)
+@click.option(
+    "--tls-cert",
+    type=_file,
+    envvar="GCR_EMULATOR_TLS_CERT",
+    show_envvar=True,
+    help="Speak TLS with this certificate, or chain, in PEM.",
+)
+@click.option(
+    "--tls-key",
+    type=_file,
+    envvar="GCR_EMULATOR_TLS_KEY",
+    show_envvar=True,
+    help="The key of --tls-cert, in PEM.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    envvar="GCR_EMULATOR_WORKERS",
+    default=1,
+    show_default=True,
+    show_envvar=True,
+    help="Processes that serve.",
+)
+@click.option(
     "--sparse-manifests",
     is_flag=True,
     envvar="GCR_EMULATOR_SPARSE_MANIFESTS",
@@ -82,6 +123,11 @@ def serve(
     ready_file: Path | None,
     allow_remote: bool,
     strict_admin: bool,
+    tls: bool,
+    tls_names: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    workers: int,
     sparse_manifests: bool,
 ) -> None:
     """Run the emulator until it is stopped.
@@ -89,6 +135,9 @@ def serve(
     Stdout gets one line of JSON once the server answers:
     url, registry, pid, data, ca, operator_token_file.
     """
+    _check_tls(tls, tls_names, tls_cert, tls_key)
+    if workers > 1 and sys.platform == "win32":
+        raise click.UsageError("--workers needs a system on which processes share a listening socket")
     # The server's libraries come with the extra, and take most of a second to load.
     from .server import serve as run
     from .settings import Settings
@@ -101,6 +150,21 @@ def serve(
         ready_file=ready_file,
         allow_remote=allow_remote,
         strict_admin=strict_admin,
+        tls=tls,
+        tls_names=tls_names,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        workers=workers,
         sparse_manifests=sparse_manifests,
     )
     context.exit(run(settings))
+
+
+def _check_tls(tls: bool, names: tuple[str, ...], certificate: Path | None, key: Path | None) -> None:
+    """Refuse what would be passed over in silence."""
+    if (certificate is None) != (key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    if tls and certificate is not None:
+        raise click.UsageError("--tls makes a certificate, --tls-cert brings one: give one of them")
+    if names and not tls:
+        raise click.UsageError("--tls-name needs --tls")

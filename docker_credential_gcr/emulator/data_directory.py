@@ -5,6 +5,7 @@ DATA/
   emulator.db           the database
   keys/signing-key.pem  signs every token, 0600
   keys/operator-token   administers the server, 0600
+  keys/ca.pem …         under TLS, see tls.py
   buckets/  uploads/    the bytes, see blobs/filesystem.py
 """
 
@@ -23,10 +24,15 @@ class DataDirectoryError(Exception):
 
 
 class DataDirectory:
-    """A data directory, held until it is closed; made if it was not there, readable by its owner alone."""
+    """A data directory, held until it is closed; made if it was not there, readable by its owner alone.
 
-    def __init__(self, path: Path) -> None:
+    `shared` is for the workers beside the one that holds it.
+    """
+
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path.absolute()
+        if shared:
+            return
         try:
             (self.path / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
@@ -42,13 +48,18 @@ class DataDirectory:
         return self.path / "emulator.db"
 
     @property
+    def keys_path(self) -> Path:
+        """Where the secrets are."""
+        return self.path / "keys"
+
+    @property
     def operator_token_path(self) -> Path:
         """Where the operator token is."""
-        return self.path / "keys" / "operator-token"
+        return self.keys_path / "operator-token"
 
     def load_signer(self) -> Signer:
         """The signer of all tokens, made at the first start."""
-        path = self.path / "keys" / "signing-key.pem"
+        path = self.keys_path / "signing-key.pem"
         try:
             return Signer.from_pem(_load_or_create(path, lambda: Signer.generate().to_pem()))
         except ValueError as error:

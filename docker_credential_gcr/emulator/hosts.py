@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from .locations import REGIONS
 from .oci.errors import InvalidName
 from .oci.reference import parse_name
 
@@ -37,6 +38,31 @@ GOOGLE_APIS = frozenset(
 
 # Any other host, loopback above all, serves everything by path, and this registry at /v2/.
 DEFAULT_SITE = REGISTRIES["gcr.io"]
+
+
+# The domains that a client may be led here for: the certificate authority vouches for nothing else.
+CERTIFIED_DOMAINS = (
+    "gcr.io",
+    "pkg.dev",
+    "googleapis.com",
+    "accounts.google.com",
+    "console.cloud.google.com",
+    "metadata.google.internal",
+    "localhost",
+)
+
+
+def list_certified_names() -> list[str]:
+    """The names in the server's certificate, as clients match them.
+
+    A wildcard is one whole label, and none that stands right before the last one: LOCATION-docker.pkg.dev
+    is a *.pkg.dev, a *.localhost is nothing. https://www.rfc-editor.org/rfc/rfc9525#section-6.3
+    """
+    own = [name for name in CERTIFIED_DOMAINS if name != "localhost"]
+    below = [f"*.{domain}" for domain in ("gcr.io", "pkg.dev", "googleapis.com")]
+    regional = [f"docker.{region}.rep.pkg.dev" for region in REGIONS]
+    names = [*own, *below, *regional]
+    return ["localhost", *names, *(f"{name}.localhost" for name in names)]
 
 
 @dataclass(frozen=True)

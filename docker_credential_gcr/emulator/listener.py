@@ -1,6 +1,6 @@
-"""Our socket, and the ASGI server behind it: the one file that knows Granian (2.8.7).
+"""Our sockets, and the ASGI servers behind them: the one file that knows Granian (2.8.7).
 
-Granian binds with SO_REUSEPORT, never reports port 0, and forks workers that outlive it; so the
+Granian binds with SO_REUSEPORT, never reports port 0, and forks workers that outlive it; so a
 socket is bound and listening before Granian sees it, and its embedded server runs in this process.
 """
 
@@ -9,20 +9,28 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
+
+from .tls import Identity
 
 App = Callable[..., Awaitable[None]]
 
 _BACKLOG = 1024
 # Idle connections count, and at the bound Granian stops accepting: far above any number of clients.
-_BACKPRESSURE = 1 << 16
+MOST_CONNECTIONS = 1 << 16
 _HEADER_TIMEOUT_MS = 30_000
+# Granian's own is 16 MiB a request; HTTP/1's headers end at 417,792 bytes.
+_HTTP2_HEADERS_SIZE = 256 * 1024
+# A silent HTTP/2 connection is asked whether it lives, and closed when it does not say so.
+_PING_MS = 30_000
+_PING_TIMEOUT_S = 20
 # What is in flight when the server stops gets so long to end.
 _GRACE_S = 1.0
 
@@ -57,41 +65,64 @@ def format_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-class Listener:
-    """Serves an application on a listening socket, in the event loop that calls it."""
+@dataclass(frozen=True)
+class Door:
+    """One listening socket; under TLS where it has an identity to show."""
 
-    def __init__(self, app: App, listening: socket.socket) -> None:
-        self._server = _EmbeddedServer(app, listening)
+    listening: socket.socket
+    identity: Identity | None = None
+
+
+class Listener:
+    """Serves an application at every door, in the event loop that calls it."""
+
+    def __init__(self, app: App, doors: Sequence[Door], connections: int = MOST_CONNECTIONS) -> None:
+        self._servers = [_EmbeddedServer(app, door, connections) for door in doors]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; requests in flight get a second to end."""
-        serving = asyncio.ensure_future(self._server.serve())
+        serving = {asyncio.ensure_future(server.serve()) for server in self._servers}
         stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        self._server.stop()  # type: ignore[no-untyped-call]
-        await asyncio.wait({serving}, timeout=_GRACE_S)
-        serving.cancel()
+        for server in self._servers:
+            server.stop()  # type: ignore[no-untyped-call]
+        done, hanging = await asyncio.wait(serving, timeout=_GRACE_S)
+        for task in hanging:
+            task.cancel()
         # A server that ended by itself says why.
-        if serving.done() and not serving.cancelled() and serving.exception() is not None:
-            serving.result()
+        for task in done:
+            task.result()
 
 
 class _EmbeddedServer(Server):
-    """Granian's embedded server on a socket that it is given."""
+    """Granian's embedded server on a socket that it is given.
 
-    def __init__(self, app: App, listening: socket.socket) -> None:
+    HTTP/1.1 alone without TLS, for only then does Granian close a silent connection; with TLS the client
+    chooses between that and HTTP/2 (ALPN).
+    """
+
+    def __init__(self, app: App, door: Door, connections: int) -> None:
+        identity = door.identity
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
+            http=HTTPModes.auto if identity else HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS),
+            http2_settings=HTTP2Settings(
+                max_headers_size=_HTTP2_HEADERS_SIZE,
+                keep_alive_interval=_PING_MS,
+                keep_alive_timeout=_PING_TIMEOUT_S,
+            ),
             backlog=_BACKLOG,
-            backpressure=_BACKPRESSURE,
+            backpressure=connections,
             websockets=False,
             log_enabled=False,
+            ssl_cert=identity.certificate if identity else None,
+            ssl_key=identity.key if identity else None,
+            ssl_protocol_min=SSLProtocols.tls12,
         )
-        self._listening = listening
+        self._listening = door.listening
 
     def _init_shared_socket(self) -> None:
         # Granian closes what it holds, so it gets a descriptor of its own.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .data_directory import DataDirectory
-from .listener import format_address, is_loopback
+from .listener import Door, format_address, is_loopback
 from .private_file import replace_file
 from .settings import Settings
 
@@ -29,21 +29,22 @@ class Ready:
     operator_token_file: str
 
 
-def describe(settings: Settings, listening: socket.socket, directory: DataDirectory) -> Ready:
-    """What is ready, of a server that listens."""
-    port = listening.getsockname()[1]
-    authority = format_address(_name_of(settings.host), port)
+def describe(settings: Settings, door: Door, directory: DataDirectory) -> Ready:
+    """What is ready, of a server that listens there."""
+    port = door.listening.getsockname()[1]
+    authority = format_address(find_name(settings.host), port)
+    ca = door.identity and door.identity.ca
     return Ready(
-        url=f"http://{authority}",
+        url=f"{'https' if door.identity else 'http'}://{authority}",
         registry=authority,
         pid=os.getpid(),
         data=str(directory.path),
-        ca=None,
+        ca=None if ca is None else str(ca),
         operator_token_file=str(directory.operator_token_path),
     )
 
 
-def _name_of(host: str) -> str:
+def find_name(host: str) -> str:
     """What others call the host: localhost, as Docker trusts it without TLS, or this machine's name."""
     if is_loopback(host):
         return "localhost"

@@ -15,18 +15,21 @@ from starlette.applications import Starlette
 
 from docker_credential_gcr import __version__
 
+from .blobs.claims import Claims
 from .blobs.filesystem import BlobFiles
 from .clock import Clock
 from .control import app as control
-from .control.faults import Faults
-from .control.journal import Journal
+from .control.state import State
+from .crew import Crew, Order, WorkerFailed
 from .data_directory import DataDirectory, DataDirectoryError
 from .google import app as google
 from .google.services import Services as GoogleServices
 from .identity.credentials import authenticate
 from .identity.principal import Principal
-from .listener import CannotListen, Listener, bind, is_loopback
-from .ready import Ready, announce, describe
+from .listener import CannotListen, Door, Listener, bind, is_loopback
+from .open_files import count_connections, raise_limit
+from .peers import First, Peers
+from .ready import Ready, announce, describe, find_name
 from .records import keys, projects, schema, uploads
 from .records.database import Database, IncompatibleDatabase
 from .registry.app import RegistryApp
@@ -34,19 +37,23 @@ from .registry.memory import Memory
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
+from .tls import CertificateError, Identity, check_identity, load_identity
 
 
 class Emulator:
-    """Everything behind the port: the stores of one data directory, and the application over them."""
+    """Everything behind the doors: the stores of one data directory, and the application over them.
 
-    def __init__(self, settings: Settings, directory: DataDirectory) -> None:
+    Each worker has one; `peers` are all of them.
+    """
+
+    def __init__(self, settings: Settings, directory: DataDirectory, peers: Peers) -> None:
         self._settings = settings
+        shared = settings.workers > 1
         self.clock = Clock()
-        self.journal = Journal(self.clock)
-        self.faults = Faults()
+        self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
         self._operator_token = directory.load_operator_token()
-        self._database = Database(directory.database_path)
+        self._database = Database(directory.database_path, shared=shared)
         self._files = BlobFiles(directory.path)
         self._registry = RegistryServices(
             self._database,
@@ -57,13 +64,16 @@ class Emulator:
             Memory(self._database.version),
             Memory(self._database.access_version),
             takes_sparse_manifests=settings.sparse_manifests,
+            claims=Claims(directory.path / "uploads.lock" if shared else None),
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
-        sites = Sites(RegistryApp(self._registry), others)
-        self.app = self.journal.wrap(self.faults.wrap(sites))
+        self.app = self.state.wrap(Sites(RegistryApp(self._registry), others))
+
+    def prepare(self) -> None:
+        """Make the projects of the settings, and forget uploads that nobody goes on with."""
         self._database.write_now(self._prepare)
 
-    async def reset(self) -> None:
+    async def _reset(self) -> None:
         """Forget all but the keys, and make the projects of the settings anew."""
 
         def work(connection: Connection) -> None:
@@ -73,10 +83,9 @@ class Emulator:
 
         await self._database.write(work)
         await asyncio.to_thread(self._files.clear)
+
+    def _forget(self) -> None:
         self._registry.spools.clear()
-        self.faults.replace([])
-        self.clock.reset()
-        self.journal.clear()
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -102,13 +111,10 @@ class Emulator:
 
     def _control(self) -> control.Services:
         return control.Services(
-            clock=self.clock,
-            journal=self.journal,
-            faults=self.faults,
+            state=self.state,
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             verify=self._verify,
-            reset=self.reset,
             version=__version__,
         )
 
@@ -132,18 +138,22 @@ OnReady = Callable[[Ready], None]
 async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Serve until `stop` is set.
 
-    Raises CannotListen, DataDirectoryError, IncompatibleDatabase; OSError from a disk that is full.
+    Raises CannotListen, CertificateError, DataDirectoryError, IncompatibleDatabase, WorkerFailed; OSError
+    from a disk that is full.
     """
     _check_address(settings)
     listening = bind(settings.host, settings.port)
     with contextlib.closing(listening), _directory(settings) as directory:
-        emulator = Emulator(settings, directory)
-        try:
-            listener = Listener(emulator.app, listening)
-            on_ready(describe(settings, listening, directory))
-            await listener.run(stop)
-        finally:
-            emulator.close()
+        door = Door(listening, _find_identity(settings, directory))
+        first = First()
+        with contextlib.closing(Emulator(settings, directory, first)) as emulator:
+            emulator.prepare()
+            connections = count_connections()
+            listener = Listener(emulator.app, [door], connections)
+            order = Order(settings, directory.path, ((listening.fileno(), door.identity),), connections)
+            async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
+                on_ready(describe(settings, door, directory))
+                await listener.run(stop)
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -157,9 +167,17 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 def serve(settings: Settings) -> int:
     """Serve until a signal ends it; the exit status."""
+    if (complaint := raise_limit()) is not None:
+        print(f"gcr-emulator: {complaint}", file=sys.stderr)  # noqa: T201 - the program's rim
     try:
         _run_until_signal(settings)
-    except (CannotListen, DataDirectoryError, IncompatibleDatabase) as error:
+    except (
+        CannotListen,
+        CertificateError,
+        DataDirectoryError,
+        IncompatibleDatabase,
+        WorkerFailed,
+    ) as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
@@ -193,6 +211,15 @@ def _directory(settings: Settings) -> Iterator[DataDirectory]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _find_identity(settings: Settings, directory: DataDirectory) -> Identity | None:
+    """What the server shows under TLS; None without."""
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        return check_identity(settings.tls_cert, settings.tls_key)
+    if settings.tls:
+        return load_identity(directory.keys_path, settings.tls_names, machine=find_name(settings.host))
+    return None
 
 
 def _check_address(settings: Settings) -> None:

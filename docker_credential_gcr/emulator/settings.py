@@ -27,8 +27,21 @@ class Settings:
     data: Path | None = None
     projects: tuple[str, ...] = ()
     ready_file: Path | None = None
+    # TLS with an authority of our own, which vouches for these names beside the table's; or with the
+    # user's certificate and key.
+    tls: bool = False
+    tls_names: tuple[str, ...] = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    # Processes that serve; the first is the one that is started.
+    workers: int = 1
     allow_remote: bool = False
     strict_admin: bool = False
     # Container Registry refuses a manifest of which something is missing.
     sparse_manifests: bool = False
     limits: Limits = Limits()
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the server speaks TLS."""
+        return self.tls or self.tls_cert is not None

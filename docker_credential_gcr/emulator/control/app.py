@@ -8,12 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
-from .faults import Faults, InvalidFaults, parse_faults
-from .journal import Journal
+from .faults import InvalidFaults
+from .state import State
 
 _BODY_LIMIT = 1024 * 1024
 
@@ -22,15 +21,12 @@ Endpoint = Callable[["Services", Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Services:
-    """What the control's functions are handed; `reset` brings the server to the state it began in."""
+    """What the control's functions are handed."""
 
-    clock: Clock
-    journal: Journal
-    faults: Faults
+    state: State
     operator_token: str
     strict_admin: bool
     verify: Callable[[str], Principal]
-    reset: Callable[[], Awaitable[None]]
     version: str
 
 
@@ -45,18 +41,18 @@ async def get_health(services: Services, _request: Request) -> Response:
 
 async def get_journal(services: Services, _request: Request) -> Response:
     """The last requests, oldest first."""
-    return JSONResponse({"requests": services.journal.list_entries()})
+    return JSONResponse({"requests": await services.state.list_requests()})
 
 
 async def put_faults(services: Services, request: Request) -> Response:
     """Put faults in force."""
-    services.faults.replace(parse_faults(await _load(request)))
+    await services.state.replace_faults(await _load(request))
     return Response(status_code=204)
 
 
 async def delete_faults(services: Services, _request: Request) -> Response:
     """Lift all faults."""
-    services.faults.replace([])
+    await services.state.replace_faults({"faults": []})
     return Response(status_code=204)
 
 
@@ -71,16 +67,13 @@ async def put_clock(services: Services, request: Request) -> Response:
     # Beyond these years neither a date nor a token can be written.
     if not abs(value) < 2**37:
         raise InvalidBody(f"{name} is out of range")
-    if name == "now":
-        services.clock.set(value)
-    else:
-        services.clock.shift(value)
-    return JSONResponse({"now": services.clock.now()})
+    await services.state.set_clock(*((value, 0.0) if name == "now" else (None, value)))
+    return JSONResponse({"now": services.state.clock.now()})
 
 
 async def post_reset(services: Services, _request: Request) -> Response:
     """Forget everything: projects, images, uploads, the journal, faults and the clock."""
-    await services.reset()
+    await services.state.reset()
     return Response(status_code=204)
 
 

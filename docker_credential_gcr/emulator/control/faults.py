@@ -4,7 +4,8 @@
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -17,11 +18,11 @@ class InvalidFaults(ValueError):
     """The document does not describe faults."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fault:
     """One fault: which requests it meets, and what becomes of them.
 
-    `status` None delays alone; `remaining` None is for ever.
+    `status` None delays alone; `times` None is for ever.
     """
 
     method: str
@@ -30,38 +31,49 @@ class Fault:
     body: bytes
     headers: dict[str, str]
     delay_s: float
-    remaining: int | None
+    times: int | None
 
-    def meets(self, method: str, path: str) -> bool:
-        """Whether this request is one of them."""
-        return self.remaining != 0 and self.method in ("*", method) and fnmatchcase(path, self.path)
+    def is_for(self, method: str, path: str) -> bool:
+        """Whether this request is one of those that the fault is meant for."""
+        return self.method in ("*", method) and fnmatchcase(path, self.path)
 
 
-@dataclass
+# Says whether one more request may meet a fault that is not for ever: which set of faults, which of them.
+Take = Callable[[int, int], Awaitable[bool]]
+
+
 class Faults:
-    """The faults in force, in order; a request meets the first that is meant for it."""
+    """The faults in force, in order; a request meets the first that is meant for it and not used up.
 
-    _faults: list[Fault] = field(default_factory=list)
+    `take` counts for all workers; the one that counts does it with `count_one`.
+    """
 
-    def replace(self, faults: list[Fault]) -> None:
-        """Put these in force instead of all others."""
-        self._faults = faults
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self.number = 0
+        self._faults: list[Fault] = []
+        self._met: dict[int, int] = {}
+
+    def replace(self, number: int, faults: list[Fault]) -> None:
+        """Put these in force instead of all others; each set has a number of its own."""
+        self.number, self._faults, self._met = number, faults, {}
+
+    def count_one(self, number: int, index: int) -> bool:
+        """Count a request that met a fault; False when that was used up, or is no more in force."""
+        if number != self.number:
+            return False
+        met, times = self._met.get(index, 0), self._faults[index].times
+        self._met[index] = met + 1
+        return times is None or met < times
 
     def wrap(self, app: App) -> App:
         """`app` behind the faults."""
 
         async def faulty(scope: Message, receive: Receive, send: Send) -> None:
-            if not self._faults:
+            fault = await self._find(scope) if self._faults else None
+            if fault is None:
                 await app(scope, receive, send)
                 return
-            path = scope["raw_path"].decode("latin-1")
-            fault = next((fault for fault in self._faults if fault.meets(scope["method"], path)), None)
-            # Control stays reachable, so that a fault for everything can be lifted again.
-            if fault is None or path.startswith("/_emulator/"):
-                await app(scope, receive, send)
-                return
-            if fault.remaining is not None:
-                fault.remaining -= 1
             await asyncio.sleep(fault.delay_s)
             if fault.status is None:
                 await app(scope, receive, send)
@@ -69,6 +81,17 @@ class Faults:
                 await _answer(fault, fault.status, send)
 
         return faulty
+
+    async def _find(self, scope: Message) -> Fault | None:
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        # Control stays reachable, so that a fault for everything can be lifted again.
+        if path.startswith("/_emulator/"):
+            return None
+        number = self.number
+        for index, fault in enumerate(self._faults):
+            if fault.is_for(method, path) and (fault.times is None or await self._take(number, index)):
+                return fault
+        return None
 
 
 async def _answer(fault: Fault, status: int, send: Send) -> None:

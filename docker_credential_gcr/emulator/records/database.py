@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, NullPool, bindparam, create_engine, e
 from . import schema
 from .log_file import LogFile
 from .statement import Statement
+from .turns import Turns
 from .writer import Writer
 
 T = TypeVar("T")
@@ -52,7 +53,8 @@ class Database:
         self._readers = _Readers(self._engine)
         self._writing = self._engine.connect()
         self._log = LogFile(path)
-        self._writer = Writer(self._writing, self._log)
+        self._turns = Turns(path.with_name("turns.lock")) if shared else None
+        self._writer = Writer(self._writing, self._log, self._turns.take if self._turns else nullcontext)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection that sees every committed write: `with database.read() as connection`.
@@ -91,6 +93,8 @@ class Database:
         self._log.close()
         self._writing.close()
         self._readers.close()
+        if self._turns is not None:
+            self._turns.close()
         self._engine.dispose()
 
 

@@ -30,7 +30,7 @@ _FIND = Statement(
 _START = Statement(insert(uploads))
 _MOVE = Statement(
     update(uploads)
-    .where(uploads.c.id == bindparam("upload"))
+    .where(uploads.c.id == bindparam("upload"), uploads.c.location == bindparam("from"))
     .values(location=bindparam("to"), size=bindparam("new_size"), data=bindparam("new_data"))
 )
 _END = Statement(delete(uploads).where(uploads.c.id == bindparam("upload")))
@@ -75,13 +75,14 @@ def find(
     return Repository(repository_id, repository_name, Bucket(bucket_id, bucket_name)), Upload(*upload)
 
 
-def move(connection: Connection, upload: Upload) -> bool:
-    """Save what arrived and where the upload goes on; False if it ended meanwhile."""
+def move(connection: Connection, upload: Upload, moved: Upload) -> bool:
+    """Save what arrived and where the upload goes on; False if it ended or went on elsewhere meanwhile."""
     values = {
         "upload": upload.id,
-        "to": upload.location,
-        "new_size": upload.size,
-        "new_data": upload.data,
+        "from": upload.location,
+        "to": moved.location,
+        "new_size": moved.size,
+        "new_data": moved.data,
     }
     return _MOVE.run(connection, values) > 0
 

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from .log_file import LogFile
 
 T = TypeVar("T")
+TakeTurn = Callable[[], AbstractContextManager[None]]
 
 # More than this in one transaction delays the first caller, and the event loop, for no gain.
 _BATCH = 256
@@ -26,11 +27,12 @@ _BATCH = 256
 class Writer:
     """A connection that writes; jobs are done in the order in which they were put.
 
-    A job that fails is undone alone. `commits` counts the transactions.
+    A job that fails is undone alone. A transaction is this process's turn. `commits` counts the transactions.
     """
 
-    def __init__(self, connection: Connection, log: LogFile) -> None:
+    def __init__(self, connection: Connection, log: LogFile, take_turn: TakeTurn) -> None:
         self.commits = 0
+        self._take_turn = take_turn
         self._connection = connection
         # SQLAlchemy's own way to say BEGIN costs more than a job does.
         self._driver: Any = connection.connection.dbapi_connection
@@ -107,7 +109,7 @@ class Writer:
         self._start_flush(loop)
 
     def _commit(self, batch: "list[Job]") -> None:
-        with self._transaction:
+        with self._transaction, self._take_turn():
             try:
                 self._driver.execute("BEGIN IMMEDIATE")
                 for job in batch:

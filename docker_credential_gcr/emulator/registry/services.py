@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from docker_credential_gcr.emulator.blobs.claims import Claims
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.blobs.spool import Spool
 from docker_credential_gcr.emulator.clock import Clock
@@ -17,7 +18,7 @@ class Services:
     """The registry's parts, how it is set, and its memories: of contents, of who may do what, of uploads.
 
     `spools` only saves hashing an upload's bytes again: whatever is lost is read from the disk.
-    `busy` are the uploads that a request of this process is writing to.
+    `claims` are the uploads that a request is writing to.
     """
 
     database: Database
@@ -29,4 +30,4 @@ class Services:
     decisions: Memory
     takes_sparse_manifests: bool = False
     spools: dict[str, Spool] = field(default_factory=dict)
-    busy: set[str] = field(default_factory=set)
+    claims: Claims = field(default_factory=Claims)

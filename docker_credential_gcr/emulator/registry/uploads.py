@@ -54,7 +54,7 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     repository = await services.database.write(work, durable=False)
     if digest is None:
         return _accepted(target, upload)
-    async with _writing(services, upload) as spool:
+    async with _writing(services, repository, upload) as spool:
         await _receive(request, spool)
         return await _finish(services, target, repository, upload, spool, digest)
 
@@ -67,12 +67,12 @@ async def status(services: Services, request: Request, target: Target, location:
 
 async def append(services: Services, request: Request, target: Target, location: str) -> Response:
     """Take a chunk, or all the bytes."""
-    _, upload = _find(services, target, location, authorize(services, request, target, PUSH))
-    async with _writing(services, upload) as spool:
+    repository, upload = _find(services, target, location, authorize(services, request, target, PUSH))
+    async with _writing(services, repository, upload) as spool:
         _check_chunk(request, target, upload)
         await _receive(request, spool)
         moved = Upload(upload.id, secrets.token_hex(16), upload.owner, spool.size, spool.data)
-        move = functools.partial(uploads.move, upload=moved)
+        move = functools.partial(uploads.move, upload=upload, moved=moved)
         if not await services.database.write(move, durable=False):
             raise UploadUnknown
         _remember(services, upload.id, spool)
@@ -86,7 +86,7 @@ async def finish(services: Services, request: Request, target: Target, location:
     if digest is None:
         raise InvalidDigest("the upload cannot be finished without ?digest=")
     parse_digest(digest)
-    async with _writing(services, upload) as spool:
+    async with _writing(services, repository, upload) as spool:
         _check_chunk(request, target, upload)
         await _receive(request, spool)
         return await _finish(services, target, repository, upload, spool, digest)
@@ -94,8 +94,8 @@ async def finish(services: Services, request: Request, target: Target, location:
 
 async def cancel(services: Services, request: Request, target: Target, location: str) -> Response:
     """Forget an upload and its bytes."""
-    _, upload = _find(services, target, location, authorize(services, request, target, PUSH))
-    async with _writing(services, upload):
+    repository, upload = _find(services, target, location, authorize(services, request, target, PUSH))
+    async with _writing(services, repository, upload):
         await _end(services, upload)
     return Response(204)
 
@@ -151,12 +151,12 @@ def _find(
 
 
 @asynccontextmanager
-async def _writing(services: Services, upload: Upload) -> AsyncIterator[Spool]:
+async def _writing(services: Services, repository: Repository, upload: Upload) -> AsyncIterator[Spool]:
     """The upload's spool, for one request at a time; a second one meanwhile finds no upload."""
-    if upload.id in services.busy:
+    if not services.claims.claim(upload.id):
         raise UploadUnknown
-    services.busy.add(upload.id)
     try:
+        _check_current(services, repository, upload)
         spool = services.spools.pop(upload.id, None)
         if spool is None or spool.size != upload.size:
             path = services.files.upload_path(upload.id)
@@ -168,7 +168,22 @@ async def _writing(services: Services, upload: Upload) -> AsyncIterator[Spool]:
     except FileNotFoundError as error:
         raise UploadUnknown from error
     finally:
-        services.busy.discard(upload.id)
+        services.claims.release(upload.id)
+
+
+def _check_current(services: Services, repository: Repository, upload: Upload) -> None:
+    """Raise UploadUnknown where another worker went on with the upload before it could be claimed here."""
+    if not services.claims.is_shared:
+        return
+    with services.database.read() as connection:
+        found = uploads.find(
+            connection,
+            upload.location,
+            bucket_name=repository.bucket.name,
+            repository_name=repository.name,
+        )
+    if found is None or found[1] != upload:
+        raise UploadUnknown
 
 
 def _remember(services: Services, upload_id: str, spool: Spool) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from docker_credential_gcr.emulator.commands_env import format_environment
 
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]
+
+TRUST = ("GCR_EMULATOR_CA", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+IN_THE_WAY = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @pytest.mark.parametrize(
@@ -59,3 +63,44 @@ def test_env_spells_loopback_as_docker_wants_it(url: str, registry: str, address
     variables = format_environment(url)
 
     assert (variables["GCR_EMULATOR_REGISTRY"], variables["GCE_METADATA_IP"]) == (registry, address)
+
+
+def test_env_leads_to_the_authority_and_clears_the_way_to_it(run: Run, tmp_path: Path) -> None:
+    ca = tmp_path / "o'ne/ca.pem"
+    ca.parent.mkdir()
+    ca.touch()
+    status, script, _ = run("env", "--server", "https://localhost:5001", "--ca", str(ca))
+    shown = "; ".join(f'echo "{name}=${{{name}-unset}}"' for name in (*TRUST, *IN_THE_WAY))
+    environ = dict.fromkeys(IN_THE_WAY, "/etc/other.pem")
+
+    said = subprocess.run(
+        ["sh", "-c", f"{script}\n{shown}"], env=environ, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    assert status == 0
+    assert said == [*(f"{name}={ca}" for name in TRUST), *(f"{name}=unset" for name in IN_THE_WAY)]
+
+
+@pytest.mark.parametrize(
+    ("shell", "unset"),
+    [
+        ("posix", "unset CURL_CA_BUNDLE"),
+        ("fish", "set -e CURL_CA_BUNDLE"),
+        ("powershell", "Remove-Item Env:CURL_CA_BUNDLE -ErrorAction SilentlyContinue"),
+    ],
+)
+def test_env_unsets_in_the_words_of_the_shell(run: Run, tmp_path: Path, shell: str, unset: str) -> None:
+    (tmp_path / "ca.pem").touch()
+    arguments = ["--server", "https://localhost:5001", "--ca", str(tmp_path / "ca.pem"), "--shell", shell]
+
+    _, script, _ = run("env", *arguments)
+
+    assert script.splitlines()[-1] == unset
+
+
+def test_env_names_no_authority_without_tls(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+
+    _, script, _ = run("env", "--server", "http://localhost:5001", "--ca", str(tmp_path / "ca.pem"))
+
+    assert not [name for name in (*TRUST, *IN_THE_WAY) if name in script]

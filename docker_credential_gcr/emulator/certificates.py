@@ -1,0 +1,179 @@
+"""A certificate authority that vouches for a server's names and no others, and its certificates."""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+_AUTHORITY_LIFETIME = timedelta(days=3652)
+# Clients refuse a certificate that is good for longer than 398 days. https://support.apple.com/102028
+_LIFETIME = timedelta(days=397)
+# A server reads its certificate when it starts, and may then run for so long.
+_SPARE = timedelta(days=90)
+# The clock of a client may be behind.
+_SKEW = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Whom a certificate is for: DNS names, of which some are wildcards, and IP addresses."""
+
+    names: tuple[str, ...]
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    def certificate_pem(self) -> bytes:
+        """The certificate as PEM."""
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    def key_pem(self) -> bytes:
+        """The key as PEM, not encrypted."""
+        return self.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+
+def parse_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
+    """The pair of an authority or of a server; raises ValueError when the two are none."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    key = serialization.load_pem_private_key(key_pem, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
+        raise ValueError("the key is not the certificate's")
+    return Pair(certificate, key)
+
+
+def create_authority(domains: Iterable[str], networks: Iterable[Network], now: float) -> Pair:
+    """A new authority, whose certificates clients believe for those domains and networks alone."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("gcr-emulator certificate authority")
+    permitted: list[x509.GeneralName] = [x509.DNSName(domain) for domain in domains]
+    permitted += [x509.IPAddress(network) for network in networks]
+    builder = (
+        _begin(name, name, key.public_key(), now, _AUTHORITY_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.NameConstraints(permitted, None), critical=True)
+    )
+    return Pair(builder.sign(key, hashes.SHA256()), key)
+
+
+def issue(authority: Pair, subjects: Subjects, now: float) -> Pair:
+    """A server's certificate for the subjects, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = authority.certificate
+    subject_key = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    authority_key = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject_key)
+    builder = (
+        _begin(_name("gcr-emulator"), issuer.subject, key.public_key(), now, _LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(authority_key, critical=False)
+        .add_extension(x509.SubjectAlternativeName(_general_names(subjects)), critical=False)
+    )
+    return Pair(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def is_current(certificate: x509.Certificate, authority: Pair, subjects: Subjects, now: float) -> bool:
+    """Whether a server that starts now can use it: the authority's, for every subject, far from its end."""
+    try:
+        certificate.verify_directly_issued_by(authority.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return (
+        set(_general_names(subjects)) <= set(held)
+        and certificate.not_valid_before_utc <= _instant(now)
+        and certificate.not_valid_after_utc - _instant(now) > _SPARE
+    )
+
+
+def can_issue(authority: Pair, now: float) -> bool:
+    """Whether a certificate of the authority would outlive a server that starts now."""
+    return authority.certificate.not_valid_after_utc - _instant(now) > _SPARE
+
+
+def find_unpermitted(authority: Pair, subjects: Subjects) -> list[str]:
+    """Those of the subjects that the authority must not vouch for."""
+    constraints = authority.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    permitted = constraints.permitted_subtrees or []
+    domains = [item.value for item in permitted if isinstance(item, x509.DNSName)]
+    networks = [item.value for item in permitted if isinstance(item, x509.IPAddress)]
+    names = [
+        name
+        for name in subjects.names
+        if not any(f".{name.removeprefix('*.')}".endswith(f".{domain}") for domain in domains)
+    ]
+    addresses = [str(item) for item in subjects.addresses if not any(_is_in(item, at) for at in networks)]
+    return names + addresses
+
+
+def _is_in(address: Address, network: object) -> bool:
+    return isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network) and address in network
+
+
+def _begin(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    now: float,
+    lifetime: timedelta,
+) -> x509.CertificateBuilder:
+    begin = _instant(now) - _SKEW
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + lifetime)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+    )
+
+
+def _usage(**said: bool) -> x509.KeyUsage:
+    uses = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{use: said.get(use, False) for use in uses})
+
+
+def _general_names(subjects: Subjects) -> list[x509.GeneralName]:
+    return [*map(x509.DNSName, subjects.names), *map(x509.IPAddress, subjects.addresses)]
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _instant(now: float) -> datetime:
+    return datetime.fromtimestamp(int(now), timezone.utc)

@@ -1,0 +1,241 @@
+"""The server under TLS: versions, protocols and names as clients meet them."""
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import h2.connection
+import h2.events
+import httpx
+import pytest
+import requests
+from h2.config import H2Configuration
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Settings
+
+COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+LAYER = bytes(range(256)) * 4096
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory):
+    settings = Settings(port=0, data=tmp_path_factory.mktemp("data"), projects=("my-project",), tls=True)
+    with InThread(settings) as ready:
+        yield ready
+
+
+@pytest.fixture
+def context(ready):
+    return ssl.create_default_context(cafile=ready.ca)
+
+
+def port_of(ready):
+    return int(ready.url.rpartition(":")[2])
+
+
+def connect(ready, context, host="localhost"):
+    return context.wrap_socket(
+        socket.create_connection(("127.0.0.1", port_of(ready)), timeout=10), server_hostname=host
+    )
+
+
+def test_ready_document_names_url_and_authority(ready):
+    assert (ready.url, ready.registry, ready.ca) == (
+        f"https://localhost:{port_of(ready)}",
+        f"localhost:{port_of(ready)}",
+        f"{ready.data}/keys/ca.pem",
+    )
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_versions_from_1_2_up_are_spoken(ready, context, version):
+    context.minimum_version = context.maximum_version = version
+    with connect(ready, context) as connection:
+        assert connection.version() == version.name.replace("_", ".")
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+def test_version_1_1_is_refused(ready, context):
+    # Else OpenSSL itself would not offer it.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError, match=r"alert (protocol version|handshake failure)"):
+        connect(ready, context)
+
+
+@pytest.mark.parametrize(("offered", "chosen"), [(["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1")])
+def test_client_chooses_the_protocol(ready, context, offered, chosen):
+    context.set_alpn_protocols(offered)
+    with connect(ready, context) as connection:
+        assert connection.selected_alpn_protocol() == chosen
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_curl_is_asked_for_a_token_at_the_same_place(ready, version):
+    answer = subprocess.run(
+        ["curl", "-sS", "-i", "--cacert", ready.ca, f"--http{version}", f"{ready.url}/v2/"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.splitlines()
+    challenge = f'Bearer realm="{ready.url}/v2/token",service="{ready.registry}"'
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in answer[1:])}
+    assert (answer[0].split()[:2], headers["www-authenticate"]) == ([f"HTTP/{version}", "401"], challenge)
+
+
+@pytest.mark.parametrize(
+    "host", ["gcr.io", "eu.gcr.io", "us-docker.pkg.dev", "docker.us-west1.rep.pkg.dev", "gcr.io.localhost"]
+)
+def test_realm_is_the_host_that_was_asked(ready, host):
+    route = f"{host}:443:127.0.0.1:{port_of(ready)}"
+    command = ["curl", "-sS", "--cacert", ready.ca, "--connect-to", route, "-o", "/dev/null"]
+    command += ["-w", "%header{www-authenticate}", f"https://{host}/v2/"]
+    challenge = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert challenge == f'Bearer realm="https://{host}/v2/token",service="{host}"'
+
+
+def ask_http2(ready, context, *headers):
+    """The status of a request whose headers are sent as they are, or the event that ended it."""
+    context.set_alpn_protocols(["h2"])
+    asked = [(":method", "GET"), (":scheme", "https"), (":path", "/v2/"), *headers]
+    loose = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)
+    conversation = h2.connection.H2Connection(loose)
+    conversation.initiate_connection()
+    conversation.send_headers(1, asked, end_stream=True)
+    with closing(connect(ready, context)) as connection:
+        connection.sendall(conversation.data_to_send())
+        while True:
+            for event in conversation.receive_data(connection.recv(65536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    found = dict(event.headers)
+                    return found[b":status"], found.get(b"www-authenticate", b"").decode()
+                if isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)):
+                    return type(event).__name__, ""
+
+
+REALM = 'Bearer realm="https://{0}/v2/token",service="{0}"'
+
+
+@pytest.mark.parametrize(
+    ("headers", "answer"),
+    [
+        ([(":authority", "gcr.io")], (b"401", REALM.format("gcr.io"))),
+        ([(":authority", "gcr.io"), ("host", "gcr.io")], (b"401", REALM.format("gcr.io"))),
+        ([("host", "eu.gcr.io")], (b"401", REALM.format("eu.gcr.io"))),
+        # Of two names the Host header's counts, everywhere alike: Granian shows one.
+        ([(":authority", "gcr.io"), ("host", "eu.gcr.io")], (b"401", REALM.format("eu.gcr.io"))),
+        ([], (b"400", "")),
+        ([(":authority", "user@gcr.io")], (b"400", "")),
+        ([("host", "gcr.io"), ("host", "eu.gcr.io")], (b"400", "")),
+    ],
+)
+def test_http2_names_one_host(ready, context, headers, answer):
+    assert ask_http2(ready, context, *headers) == answer
+
+
+@pytest.mark.parametrize("http2", [True, False])
+def test_image_is_pushed_and_pulled(ready, context, editor_of, http2, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ready.ca)
+    editor = editor_of(ready.url)
+    with httpx.Client(http2=http2, verify=context, base_url=ready.url) as client:
+        token = client.get(
+            "/v2/token", params={"scope": "repository:my-project/app:pull,push"}, auth=editor.auth
+        ).json()["token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        location = client.post("/v2/my-project/app/blobs/uploads/").headers["location"]
+        location = client.patch(location, content=LAYER).headers["location"]
+        digest = editor.digest_of(LAYER)
+        assert client.put(location, params={"digest": digest}).status_code == 201
+        whole = client.get(f"/v2/my-project/app/blobs/{digest}")
+        assert (whole.http_version, whole.status_code) == ("HTTP/2" if http2 else "HTTP/1.1", 200)
+        assert whole.content == LAYER
+        part = client.get(f"/v2/my-project/app/blobs/{digest}", headers={"Range": "bytes=300000-900000"})
+        assert (part.status_code, part.content) == (206, LAYER[300_000:900_001])
+
+
+def test_many_requests_share_one_http2_connection(ready, context):
+    context.set_alpn_protocols(["h2"])
+    conversation = h2.connection.H2Connection()
+    conversation.initiate_connection()
+    streams = [1 + 2 * number for number in range(50)]
+    statuses = {}
+    for stream in streams:
+        headers = [(":method", "GET"), (":scheme", "https"), (":path", "/v2/"), (":authority", "gcr.io")]
+        conversation.send_headers(stream, headers, end_stream=True)
+    with closing(connect(ready, context)) as connection:
+        connection.sendall(conversation.data_to_send())
+        while len(statuses) < len(streams):
+            for event in conversation.receive_data(connection.recv(65536)):
+                if isinstance(event, h2.events.ResponseReceived):
+                    statuses[event.stream_id] = dict(event.headers)[b":status"]
+    assert statuses == dict.fromkeys(streams, b"401")
+
+
+def test_commands_trust_the_authority_that_the_ready_file_names(ready, tmp_path):
+    ready_file = tmp_path / "ready.json"
+    ready_file.write_text(json.dumps(vars(ready)))
+    for environ in ({"GCR_EMULATOR_CA": ready.ca}, {"GCR_EMULATOR_READY_FILE": str(ready_file)},
+                    {"GCR_EMULATOR_DATA": ready.data}):  # fmt: skip
+        assert list_projects(ready.url, environ) == (0, "my-project\n", "")
+
+
+def test_commands_refuse_a_server_that_they_do_not_trust(ready):
+    complaint = (
+        f"gcr-emulator: the certificate of {ready.url} is not trusted: "
+        "name its authority, DATA/keys/ca.pem, with --ca\n"
+    )
+    assert list_projects(ready.url, {}) == (1, "", complaint)
+
+
+def list_projects(url, environ):
+    done = subprocess.run(
+        [*COMMAND, "project", "list", "--server", url],
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_own_certificate_is_shown_and_no_authority_named(ready, tmp_path):
+    """Another server shows the first one's certificate as its own."""
+    pair = Path(ready.data, "keys", "server.pem")
+    with InThread(Settings(port=0, data=tmp_path, tls_cert=pair, tls_key=pair)) as other:
+        assert other.ca is None
+        assert requests.get(f"{other.url}/_emulator/health", verify=ready.ca, timeout=10).status_code == 200
+    assert not (tmp_path / "keys" / "ca.pem").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--tls-cert", "own.pem"], 2, "Error: --tls-cert and --tls-key go together"),
+        (["--tls", "--tls-cert", "own.pem", "--tls-key", "own.pem"], 2,
+         "Error: --tls makes a certificate, --tls-cert brings one: give one of them"),
+        (["--tls-name", "a.example"], 2, "Error: --tls-name needs --tls"),
+        (["--tls", "--tls-name", "a b"], 2,
+         "Error: Invalid value for '--tls-name' (env var: 'GCR_EMULATOR_TLS_NAME'): "
+         "'a b' is neither a name nor an address"),
+        (["--tls-cert", "own.pem", "--tls-key", "own.pem"], 1,
+         "gcr-emulator: own.pem: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_refused(tmp_path, arguments, status, message):
+    done = subprocess.run(
+        [*COMMAND, "serve", "--port", "0", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1]) == (status, "", message)

@@ -1,0 +1,227 @@
+"""The files behind TLS: made at the first start, renewed in time, and named when they cannot be used."""
+
+import ipaddress
+from datetime import datetime, timezone
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from docker_credential_gcr.emulator.tls import CertificateError, Identity, check_identity, load_identity
+
+NOW = 1_800_000_000.0
+DAY = 86400
+
+
+def names_of(path):
+    held = (
+        x509.load_pem_x509_certificate(path.read_bytes())
+        .extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        .value
+    )
+    return set(held.get_values_for_type(x509.DNSName)), set(held.get_values_for_type(x509.IPAddress))
+
+
+def test_files_are_kept_at_the_next_start(tmp_path):
+    first = load_identity(tmp_path, now=NOW)
+    content = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    again = load_identity(tmp_path, now=NOW + 300 * DAY)
+    assert again == first == Identity(tmp_path / "server.pem", tmp_path / "server.pem", tmp_path / "ca.pem")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == content
+    assert set(content) == {"ca.pem", "ca-key.pem", "server.pem"}
+    assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600] * 3
+
+
+def changed(folder, change):
+    """Which of the files a second start makes anew after the change."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    change()
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {name for name, content in after.items() if before.get(name) != content}
+
+
+def test_certificate_near_its_end_is_made_anew(tmp_path):
+    load_identity(tmp_path, now=NOW)
+    assert changed(tmp_path, lambda: load_identity(tmp_path, now=NOW + 310 * DAY)) == {"server.pem"}
+
+
+@pytest.mark.parametrize("damage", [b"", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_damaged_certificate_is_made_anew(tmp_path, damage):
+    load_identity(tmp_path, now=NOW)
+    (tmp_path / "server.pem").write_bytes(damage)
+    assert changed(tmp_path, lambda: load_identity(tmp_path, now=NOW)) == {"server.pem"}
+
+
+def test_certificate_that_lacks_a_name_is_made_anew(tmp_path):
+    load_identity(tmp_path, ("registry.example.com", "10.0.0.7"), now=NOW)
+    load_identity(tmp_path, now=NOW)
+    names, addresses = names_of(tmp_path / "server.pem")
+    assert "registry.example.com" in names  # still good: it lacks nothing
+    (tmp_path / "server.pem").unlink()
+    load_identity(tmp_path, now=NOW)
+    assert "registry.example.com" not in names_of(tmp_path / "server.pem")[0]
+    renewed = changed(
+        tmp_path, lambda: load_identity(tmp_path, ("registry.example.com", "10.0.0.7"), now=NOW)
+    )
+    names, addresses = names_of(tmp_path / "server.pem")
+    assert renewed == {"server.pem"}
+    assert "registry.example.com" in names
+    assert addresses == {ipaddress.ip_address(text) for text in ("127.0.0.1", "::1", "10.0.0.7")}
+
+
+def test_new_authority_makes_a_new_certificate(tmp_path):
+    load_identity(tmp_path, now=NOW)
+    (tmp_path / "ca.pem").unlink()
+    assert changed(tmp_path, lambda: load_identity(tmp_path, now=NOW)) == {
+        "ca.pem",
+        "ca-key.pem",
+        "server.pem",
+    }
+
+
+def test_name_that_comes_later_needs_a_new_authority(tmp_path):
+    load_identity(tmp_path, now=NOW)
+    with pytest.raises(CertificateError) as refused:
+        load_identity(tmp_path, ("registry.example.com", "10.0.0.7"), now=NOW)
+    assert str(refused.value) == (
+        f"{tmp_path}/ca.pem may not vouch for registry.example.com, 10.0.0.7: "
+        f"delete {tmp_path}/ca.pem to make a new authority, which clients must then be told to trust"
+    )
+
+
+def test_machine_that_is_called_otherwise_is_left_out(tmp_path):
+    load_identity(tmp_path, machine="first", now=NOW)
+    assert "first" in names_of(tmp_path / "server.pem")[0]
+    load_identity(tmp_path, machine="second", now=NOW)
+    assert "second" not in names_of(tmp_path / "server.pem")[0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda keys: (keys / "ca-key.pem").unlink(), "{0}/ca-key.pem: No such file or directory: "),
+        (lambda keys: (keys / "ca.pem").write_text("x"), "{0}/ca.pem and ca-key.pem are no authority: "),
+        (
+            lambda keys: (keys / "ca-key.pem").write_bytes(another_key()),
+            "{0}/ca.pem and ca-key.pem are no authority: ",
+        ),
+    ],
+)
+def test_authority_that_is_not_whole_is_named(tmp_path, spoil, complaint):
+    load_identity(tmp_path, now=NOW)
+    spoil(tmp_path)
+    with pytest.raises(CertificateError) as refused:
+        load_identity(tmp_path, now=NOW)
+    advice = f"delete {tmp_path}/ca.pem to make a new authority, which clients must then be told to trust"
+    assert str(refused.value) == complaint.format(tmp_path) + advice
+
+
+def test_authority_near_its_end_is_named(tmp_path):
+    load_identity(tmp_path, now=NOW)
+    with pytest.raises(CertificateError, match=f"{tmp_path}/ca.pem ends on 2037-01-13: delete"):
+        load_identity(tmp_path, now=NOW + 3600 * DAY)
+
+
+def another_key():
+    return pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+def pem(key, password=None):
+    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+
+
+KEYS = {
+    "rsa2048": lambda: rsa.generate_private_key(65537, 2048),
+    "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "p384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+}
+
+
+def write_own(folder, key, *, begin=NOW - DAY, end=NOW + DAY, password=None):
+    """A certificate that signs itself, and its key."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "own")])
+    builder = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(datetime.fromtimestamp(begin, timezone.utc))
+        .not_valid_after(datetime.fromtimestamp(end, timezone.utc))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    )
+    signed = builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    (folder / "own.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    (folder / "own-key.pem").write_bytes(pem(key, password))
+    return folder / "own.pem", folder / "own-key.pem"
+
+
+@pytest.mark.parametrize("make", KEYS.values(), ids=KEYS)
+def test_own_certificate_is_taken_with_each_kind_of_key(tmp_path, make):
+    certificate, key = write_own(tmp_path, make())
+    assert check_identity(certificate, key, NOW) == Identity(certificate, key, None)
+
+
+def leave(_):
+    pass
+
+
+def spoil_key(folder):
+    (folder / "own-key.pem").write_bytes(another_key())
+
+
+WRONG = {
+    "mismatch": (write_own, spoil_key, "{0}/own-key.pem is not the key of {0}/own.pem"),
+    "encrypted": (
+        lambda folder, key: write_own(folder, key, password=b"secret"),
+        leave,
+        "{0}/own-key.pem is encrypted: decrypt it with openssl pkey",
+    ),
+    "expired": (
+        lambda folder, key: write_own(folder, key, begin=NOW - 9 * DAY, end=NOW),
+        leave,
+        "{0}/own.pem expired on 2027-01-15: renew it",
+    ),
+    "early": (
+        lambda folder, key: write_own(folder, key, begin=NOW + DAY, end=NOW + 2 * DAY),
+        leave,
+        "{0}/own.pem is not valid before 2027-01-16",
+    ),
+    "no-certificate": (
+        write_own,
+        lambda folder: (folder / "own.pem").unlink(),
+        "{0}/own.pem: No such file or directory",
+    ),
+    "no-key": (
+        write_own,
+        lambda folder: (folder / "own-key.pem").unlink(),
+        "{0}/own-key.pem: No such file or directory",
+    ),
+    "certificate-is-none": (
+        write_own,
+        lambda folder: (folder / "own.pem").write_text("x"),
+        "{0}/own.pem holds no certificate in PEM",
+    ),
+    "key-is-none": (
+        write_own,
+        lambda folder: (folder / "own-key.pem").write_text("x"),
+        "{0}/own-key.pem holds no private key in PEM",
+    ),
+}
+
+
+@pytest.mark.parametrize(("write", "spoil", "complaint"), WRONG.values(), ids=WRONG)
+def test_own_certificate_that_cannot_be_shown_is_named(tmp_path, write, spoil, complaint):
+    certificate, key = write(tmp_path, ec.generate_private_key(ec.SECP256R1()))
+    spoil(tmp_path)
+    with pytest.raises(CertificateError) as refused:
+        check_identity(certificate, key, NOW)
+    assert str(refused.value) == complaint.format(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: ec.generate_private_key(ec.SECP521R1()), lambda: rsa.generate_private_key(65537, 1024)],  # noqa: S505 - that is the point
+)
+def test_key_that_the_server_cannot_sign_with_is_refused(tmp_path, make):
+    with pytest.raises(CertificateError, match=r"own-key\.pem is of no kind to serve with: RSA of 2048 bits"):
+        check_identity(*write_own(tmp_path, make()), NOW)
