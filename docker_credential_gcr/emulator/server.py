@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, delete
 from starlette.applications import Starlette
@@ -34,6 +36,9 @@ from .registry.memory import Memory
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
+from .upkeep.collection import discard_uploads
+from .upkeep.keeper import Keeper
+from .upkeep.keeper import Request as UpkeepRequest
 
 
 class Emulator:
@@ -46,8 +51,12 @@ class Emulator:
         self.faults = Faults()
         self._signer = directory.load_signer()
         self._operator_token = directory.load_operator_token()
+        directory.check_database()
         self._database = Database(directory.database_path)
         self._files = BlobFiles(directory.path)
+        self.keeper = Keeper(
+            self._database, self._files, root=directory.path, limits=settings.limits, now=self.clock.now
+        )
         self._registry = RegistryServices(
             self._database,
             self._files,
@@ -61,6 +70,7 @@ class Emulator:
         sites = Sites(RegistryApp(self._registry), others)
         self.app = self.journal.wrap(self.faults.wrap(sites))
         self._database.write_now(self._prepare)
+        discard_uploads(self._database, self._files)
 
     async def reset(self) -> None:
         """Forget all but the keys, and make the projects of the settings anew."""
@@ -79,6 +89,7 @@ class Emulator:
 
     def close(self) -> None:
         """Finish what is queued."""
+        self.keeper.close()
         self._database.close()
 
     def _prepare(self, connection: Connection) -> None:
@@ -87,7 +98,6 @@ class Emulator:
             if projects.find(connection, project_id) is None:
                 projects.create(connection, project_id, name=project_id, now=now)
         uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
-        self._files.discard_uploads_except(uploads.list_ids(connection))
 
     def _verify(self, token: str) -> Principal:
         """The principal of an access token; raises InvalidCredential."""
@@ -108,8 +118,12 @@ class Emulator:
             strict_admin=self._demands_token,
             verify=self._verify,
             reset=self.reset,
+            collect=self._collect,
             version=__version__,
         )
+
+    def _collect(self, **options: Any) -> dict[str, int]:
+        return dataclasses.asdict(self.keeper.collect(UpkeepRequest(**options)))
 
     def _google(self) -> GoogleServices:
         return GoogleServices(
@@ -140,9 +154,23 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
         try:
             listener = Listener(emulator.app, listening)
             on_ready(describe(settings, listening, directory))
-            await listener.run(stop)
+            async with _upkeep(emulator, settings.gc_interval_s):
+                await listener.run(stop)
         finally:
             emulator.close()
+
+
+@contextlib.asynccontextmanager
+async def _upkeep(emulator: Emulator, interval_s: float) -> AsyncIterator[None]:
+    """Upkeep at intervals beside what the block does; none for 0."""
+    if not interval_s:
+        yield
+        return
+    running = asyncio.ensure_future(emulator.keeper.run_every(interval_s))
+    try:
+        yield
+    finally:
+        running.cancel()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from .digests import select_digests
 from .repositories import Repository
-from .schema import manifest_children, manifests, tags
+from .schema import manifest_blobs, manifest_children, manifests, tags
 
 _COLUMNS = (manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.data)
 _BY_DIGEST = select(*_COLUMNS).where(
@@ -28,6 +28,7 @@ _ADD = _INSERT.on_conflict_do_update(
     set_={"media_type": _INSERT.excluded.media_type, "uploaded_ms": _INSERT.excluded.uploaded_ms},
 )
 _ADD_CHILD = insert(manifest_children).on_conflict_do_nothing()
+_ADD_BLOB = insert(manifest_blobs).on_conflict_do_nothing()
 _PARENT = (
     select(manifests.c.digest)
     .join(manifest_children, manifest_children.c.parent == manifests.c.id)
@@ -91,7 +92,13 @@ def find_missing(connection: Connection, repository: Repository, digests: set[st
 
 
 def add(
-    connection: Connection, repository: Repository, summary: Summary, data: bytes, children: set[str]
+    connection: Connection,
+    repository: Repository,
+    summary: Summary,
+    data: bytes,
+    *,
+    children: set[str],
+    blobs: set[str],
 ) -> int:
     """Store a manifest and return its id; the same digest again changes only what a push may change.
 
@@ -109,8 +116,11 @@ def add(
     connection.execute(_ADD, values)
     stored = find(connection, repository, summary.digest)
     assert stored is not None  # noqa: S101 - it was written in this transaction
-    for digest in children:
-        connection.execute(_ADD_CHILD, {"parent": stored.id, "digest": digest})
+    if children:
+        connection.execute(_ADD_CHILD, [{"parent": stored.id, "digest": digest} for digest in children])
+    if blobs:
+        named = {"manifest": stored.id, "repository": repository.id}
+        connection.execute(_ADD_BLOB, [{**named, "digest": digest} for digest in blobs])
     return stored.id
 
 

@@ -1,5 +1,6 @@
 """Blobs: download, whole or a range, and removal from a repository."""
 
+from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
@@ -13,11 +14,15 @@ from .errors import BlobUnknown, RangeInvalid
 from .http import FileBody, Request, Response
 from .services import Services
 
+_RENEWED_EVERY_S = 60.0
+
 
 async def get(services: Services, request: Request, target: Target, digest: str) -> Response:
     """The bytes of a blob, whole or a range."""
     authorize(services, request, target, PULL)
     repository, blob = _find(services, target, digest)
+    if request.method == "HEAD":
+        await _rely(services, repository, blob)
     headers = {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": blob.digest,
@@ -47,7 +52,22 @@ async def delete(services: Services, request: Request, target: Target, digest: s
     authorize(services, request, target, DELETE)
     repository, blob = _find(services, target, digest)
     await services.database.write(lambda connection: blobs.unlink(connection, repository, blob.digest))
+    reach("blob-unlinked")
     return Response(202)
+
+
+async def _rely(services: Services, repository: Repository, blob: Blob) -> None:
+    """Put off the blob's collection: who asks whether it is there leaves out its upload if so."""
+    age_s = services.clock.now() - blob.used_at
+    # An hour of pushes writes once a minute at most; what is younger is in no collection's reach.
+    if age_s <= min(_RENEWED_EVERY_S, services.limits.unused_lifetime_s / 2):
+        return
+    now = services.clock.now()
+    renewing = services.database.write(
+        lambda connection: blobs.renew(connection, repository, blob.digest, now=now)
+    )
+    if not await renewing:
+        raise BlobUnknown(blob.digest)
 
 
 def _matches(header: str | None, etag: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.descriptor import Descriptor
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
@@ -63,8 +64,14 @@ def store(services: Services, connection: Connection, target: Target, push: Push
     uploaded_ms = int(services.clock.now() * 1000)
     manifest = push.manifest
     summary = Summary(0, push.digest, manifest.media_type, manifest.image_size, push.created_ms, uploaded_ms)
-    children = {child.digest for child in manifest.children}
-    manifest_id = manifests.add(connection, repository, summary, push.data, children)
+    manifest_id = manifests.add(
+        connection,
+        repository,
+        summary,
+        push.data,
+        children={child.digest for child in manifest.children},
+        blobs={blob.digest for blob in manifest.blobs},
+    )
     for tag in push.tags:
         tags.put(connection, repository, tag, manifest_id)
     if manifest.subject is not None:
@@ -77,6 +84,7 @@ def store(services: Services, connection: Connection, target: Target, push: Push
             digest=push.digest,
             descriptor=_format_referrer(push),
         )
+    reach("manifest-written")
 
 
 def _format_referrer(push: Push) -> str:

@@ -7,12 +7,13 @@ Each answer names a new Location; the one before is good for nothing.
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.blobs.spool import Spool
+from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target, locate
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.oci.digest import parse_digest, split_digest
@@ -70,9 +71,11 @@ async def append(services: Services, request: Request, target: Target, location:
     async with _writing(services, upload) as spool:
         _check_chunk(request, target, upload)
         await _receive(request, spool)
+        reach("upload-written")
         moved = replace(upload, location=secrets.token_hex(16), size=spool.size, data=spool.data)
         if not await services.database.write(lambda connection: uploads.move(connection, moved)):
             raise UploadUnknown
+        reach("upload-moved")
         _remember(services, upload.id, spool)
     return _accepted(target, moved)
 
@@ -131,10 +134,14 @@ async def _mount(
             return False
         if not blobs.is_linked(connection, target.bucket, digest, repository=name and source.path):
             return False
-        blobs.link(connection, open_repository(services, connection, target), digest)
+        repository = open_repository(services, connection, target)
+        blobs.link(connection, repository, digest, now=services.clock.now())
         return True
 
-    return await services.database.write(work)
+    mounted = await services.database.write(work)
+    if mounted:
+        reach("blob-mounted")
+    return mounted
 
 
 def _find(
@@ -203,8 +210,6 @@ async def _finish(
     if actual != digest:
         await _end(services, upload)
         raise DigestInvalid(digest, actual)
-    if spool.data is None:
-        await asyncio.to_thread(services.files.adopt, upload.id, repository.bucket.name, digest)
 
     def work(connection: Connection) -> None:
         if not uploads.end(connection, upload.id):
@@ -212,7 +217,12 @@ async def _finish(
         blob = Blob(digest, spool.size, spool.data)
         blobs.add(connection, repository, blob, now=services.clock.now())
 
-    await services.database.write(work)
+    with ExitStack() as holds:
+        if spool.data is None:
+            adopting = asyncio.to_thread(services.files.adopt, upload.id, repository.bucket.name, digest)
+            holds.enter_context(await adopting)
+        await services.database.write(work)
+    reach("blob-committed")
     return _created(target, digest)
 
 

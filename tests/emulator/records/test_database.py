@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
-from docker_credential_gcr.emulator.records.schema import policies
+from docker_credential_gcr.emulator.records.schema import REVISION, policies
 
 
 @pytest.fixture
@@ -79,5 +79,7 @@ def test_database_of_another_revision_is_refused(tmp_path):
         lambda connection: connection.exec_driver_sql("update alembic_version set version_num='x'")
     )
     database.close()
-    with pytest.raises(IncompatibleDatabase, match="is of revision 'x', this gcr-emulator writes '0001'"):
+    with pytest.raises(
+        IncompatibleDatabase, match=f"is of revision 'x', this gcr-emulator writes '{REVISION}'"
+    ):
         Database(path)
