@@ -28,7 +28,7 @@ POINTS = {
     "migration-step": "the migration is half done, nothing of it is committed",
     "migration-committed": "the migration is committed",
     "rebuild-written": "the new database is made, not yet in its place",
-    "rebuild-aside": "the old database is moved aside, the new one not yet in its place",
+    "rebuild-placed": "the new database is in its place",
 }
 
 _armed = os.environ.get("GCR_EMULATOR_CRASH_AT")

@@ -122,18 +122,19 @@ def anonymous(gcr_emulator):
     return RegistryClient(gcr_emulator.url, None)
 
 
-@pytest.fixture
+def make_editor(url):
+    """A client with the rights of an editor at any emulator, by its URL."""
+    project = f"{url}/v1/projects/my-project"
+    email = "editor@my-project.iam.gserviceaccount.com"
+    member = {"role": "roles/editor", "members": [f"serviceAccount:{email}"]}
+    requests.post(f"{url}/v1/projects", json={"projectId": "my-project"}, timeout=30)
+    requests.post(f"{project}/serviceAccounts", json={"accountId": "editor"}, timeout=30)
+    requests.post(f"{project}:setIamPolicy", json={"policy": {"bindings": [member]}}, timeout=30)
+    made = requests.post(f"{project}/serviceAccounts/{email}/keys", json={}, timeout=30)
+    return RegistryClient(url, ("_json_key_base64", made.json()["privateKeyData"]))
+
+
+@pytest.fixture(scope="session")
 def editor_of():
     """Makes a client with the rights of an editor at any emulator, by its URL."""
-
-    def make(url):
-        project = f"{url}/v1/projects/my-project"
-        email = "editor@my-project.iam.gserviceaccount.com"
-        member = {"role": "roles/editor", "members": [f"serviceAccount:{email}"]}
-        requests.post(f"{url}/v1/projects", json={"projectId": "my-project"}, timeout=30)
-        requests.post(f"{project}/serviceAccounts", json={"accountId": "editor"}, timeout=30)
-        requests.post(f"{project}:setIamPolicy", json={"policy": {"bindings": [member]}}, timeout=30)
-        made = requests.post(f"{project}/serviceAccounts/{email}/keys", json={}, timeout=30)
-        return RegistryClient(url, ("_json_key_base64", made.json()["privateKeyData"]))
-
-    return make
+    return make_editor

@@ -1,7 +1,6 @@
 """A manifest that is being pushed: checked by itself, then stored once all that it names is there."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -11,7 +10,7 @@ from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.descriptor import Descriptor
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
-from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest
+from docker_credential_gcr.emulator.oci.manifest import Manifest, format_referrer, parse_manifest
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_tag
 from docker_credential_gcr.emulator.records import blobs, manifests, referrers, repositories, tags
 from docker_credential_gcr.emulator.records.manifests import Summary
@@ -82,26 +81,9 @@ def store(services: Services, connection: Connection, target: Target, push: Push
             subject=manifest.subject.digest,
             artifact_type=manifest.artifact_type,
             digest=push.digest,
-            descriptor=_format_referrer(push),
+            descriptor=format_referrer(manifest, push.digest, len(push.data)),
         )
     reach("manifest-written")
-
-
-def _format_referrer(push: Push) -> str:
-    """The entry in the list of the subject's referrers.
-
-    https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
-    """
-    entry: dict[str, object] = {
-        "mediaType": push.manifest.media_type,
-        "digest": push.digest,
-        "size": len(push.data),
-    }
-    if push.manifest.artifact_type:
-        entry["artifactType"] = push.manifest.artifact_type
-    if push.manifest.annotations:
-        entry["annotations"] = dict(push.manifest.annotations)
-    return json.dumps(entry)
 
 
 def _check_complete(connection: Connection, repository: Repository, manifest: Manifest) -> None:

@@ -1,10 +1,13 @@
 """An emulator on a data directory of its own, and what a test sees of it from outside."""
 
+import os
+import shutil
 import sqlite3
 
 import pytest
 import requests
 
+from docker_credential_gcr.emulator.cli import main
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
@@ -12,6 +15,8 @@ DAY_S = 24 * 3600
 NOW = 1_800_000_000
 REPOSITORY = "my-project/app"
 LARGE = b"large layer " * 10_000
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 class Registry:
@@ -63,6 +68,65 @@ class Registry:
         finally:
             connection.close()
         return value
+
+
+def fill(registry):
+    """Two images in two repositories, an index, a referrer, an upload that goes on; their digests."""
+    editor = registry.editor
+    image = editor.push_image(REPOSITORY, "v1", LARGE, b"small layer")
+    other = editor.push_image("my-project/other", "v1", b"another layer")
+    named = {"mediaType": OCI_MANIFEST, "digest": image, "size": 1}
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [named]}
+    pushed = editor.put_manifest(REPOSITORY, "all", index, OCI_INDEX)
+    config = editor.push_blob(REPOSITORY, b"{}", "application/vnd.oci.empty.v1+json")
+    signature = {"schemaVersion": 2, "config": config, "layers": [], "subject": named}
+    signed = editor.put_manifest(REPOSITORY, "signature", signature)
+    assert (pushed.status_code, signed.status_code) == (201, 201)
+    token = editor.token(f"repository:{REPOSITORY}:pull,push")
+    started = editor.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/", token=token)
+    assert editor.call("PATCH", started.headers["Location"], token=token, data=LARGE).status_code == 202
+    return {
+        "image": image,
+        "other": other,
+        "index": pushed.headers["Docker-Content-Digest"],
+        "signature": signed.headers["Docker-Content-Digest"],
+        "large": editor.digest_of(LARGE),
+    }
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory, editor_of):
+    """(data directory, digests) of an emulator that holds what `fill` says, and is stopped."""
+    data = tmp_path_factory.mktemp("filled") / "data"
+    thread = InThread(Settings(port=0, data=data, gc_interval_s=0))
+    with thread as ready:
+        digests = fill(Registry(ready, data, editor_of(ready.url)))
+    return data, digests
+
+
+@pytest.fixture
+def digests(filled):
+    return filled[1]
+
+
+@pytest.fixture
+def stopped(filled, tmp_path):
+    """A copy of that data directory."""
+    return shutil.copytree(filled[0], tmp_path / "data")
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run a command in this process: exit code, stdout, stderr."""
+    for name in [name for name in os.environ if name.startswith("GCR_EMULATOR_")]:
+        monkeypatch.delenv(name)
+
+    def call(*arguments):
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture
