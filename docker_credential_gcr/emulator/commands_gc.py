@@ -52,7 +52,7 @@ def gc(
 def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bool) -> dict[str, int]:
     from .blobs.filesystem import BlobFiles
     from .data_directory import DataDirectoryError
-    from .records.database import Database, IncompatibleDatabase
+    from .records.database import Database, UnusableDatabase
     from .settings import Limits
     from .upkeep.keeper import Keeper, Request
 
@@ -60,7 +60,7 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
         try:
             directory.check_database()
             database = Database(directory.database_path)
-        except (DataDirectoryError, IncompatibleDatabase) as error:
+        except (DataDirectoryError, UnusableDatabase) as error:
             raise EmulatorError(str(error)) from error
         with contextlib.closing(database):
             keeper = Keeper(database, BlobFiles(directory.path), root=directory.path, limits=Limits())

@@ -24,14 +24,14 @@ def rebuild(data: Path, source: Path | None) -> None:
     Where nothing can be read of it, the last snapshot takes its place. The old database is kept as
     emulator.db.damaged. Prints how much of each kind there is now; stderr names what is lost.
     """
-    from .records.database import IncompatibleDatabase
+    from .records.database import UnusableDatabase
     from .upkeep.rebuild import NothingToRebuildFrom
     from .upkeep.rebuild import rebuild as run
 
     with hold_directory(data) as directory:
         try:
             rebuilt = run(directory.path, source=source, now=time.time())
-        except (IncompatibleDatabase, NothingToRebuildFrom) as error:
+        except (UnusableDatabase, NothingToRebuildFrom) as error:
             raise EmulatorError(str(error)) from error
     say(f"made from {rebuilt.source}")
     for text in rebuilt.lost:

@@ -30,13 +30,13 @@ from .identity.principal import Principal
 from .listener import CannotListen, Listener, bind, is_loopback
 from .ready import Ready, announce, describe
 from .records import keys, projects, schema, uploads
-from .records.database import Database, IncompatibleDatabase
+from .records.database import Database, UnusableDatabase
 from .registry.app import RegistryApp
 from .registry.memory import Memory
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
-from .upkeep.collection import discard_uploads
+from .upkeep.collection import tidy_uploads
 from .upkeep.keeper import Keeper
 from .upkeep.keeper import Request as UpkeepRequest
 
@@ -70,7 +70,7 @@ class Emulator:
         sites = Sites(RegistryApp(self._registry), others)
         self.app = self.journal.wrap(self.faults.wrap(sites))
         self._database.write_now(self._prepare)
-        discard_uploads(self._database, self._files)
+        tidy_uploads(self._database, self._files)
 
     async def reset(self) -> None:
         """Forget all but the keys, and make the projects of the settings anew."""
@@ -145,7 +145,7 @@ OnReady = Callable[[Ready], None]
 async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Serve until `stop` is set.
 
-    Raises CannotListen, DataDirectoryError, IncompatibleDatabase; OSError from a disk that is full.
+    Raises CannotListen, DataDirectoryError, UnusableDatabase; OSError from a disk that is full.
     """
     _check_address(settings)
     listening = bind(settings.host, settings.port)
@@ -186,7 +186,7 @@ def serve(settings: Settings) -> int:
     """Serve until a signal ends it; the exit status."""
     try:
         _run_until_signal(settings)
-    except (CannotListen, DataDirectoryError, IncompatibleDatabase) as error:
+    except (CannotListen, DataDirectoryError, UnusableDatabase) as error:
         message = str(error)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)

@@ -35,20 +35,21 @@ class BlobFile:
 
 
 class Hold:
-    """Until it is closed, no process's collection removes a file of the folder.
+    """Until it is closed, no process's collection removes a file of the folders.
 
-    The lock is the operating system's, and ends with the process.
+    The locks are the operating system's, and end with the process.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._descriptor: int | None = os.open(folder, os.O_RDONLY)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+    def __init__(self, *folders: Path) -> None:
+        self._descriptors: list[int] = []
+        for folder in folders:
+            self._descriptors.append(os.open(folder, os.O_RDONLY))
+            fcntl.flock(self._descriptors[-1], fcntl.LOCK_SH)
 
     def close(self) -> None:
-        """Let collections have the folder."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
+        """Let collections have the folders."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
 
     def __enter__(self) -> "Hold":
         """The hold itself."""
@@ -90,7 +91,7 @@ class BlobFiles:
         reach("blob-flushed")
         fresh = _missing_folders(target.parent)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        hold = Hold(target.parent)
+        hold = Hold(target.parent, self._uploads)
         os.replace(source, target)
         # The rename must be on the disk before a row points at it, and so must each new folder's name.
         for folder in [target.parent, *(made.parent for made in fresh)]:
@@ -114,34 +115,28 @@ class BlobFiles:
         It stays too while a push into its folder is about to commit: the next collection sees it again.
         """
         path = self.path(bucket, digest)
-        try:
-            descriptor = os.open(path.parent, os.O_RDONLY)
-        except FileNotFoundError:
+        if not path.exists():
             return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if is_needed():
+        with _alone_in(path.parent) as is_alone:
+            if not is_alone or is_needed():
                 return False
-            path.unlink()
-        except (BlockingIOError, FileNotFoundError):
-            return False
-        finally:
-            os.close(descriptor)
+            path.unlink(missing_ok=True)
         reach("gc-bytes-removed")
         return True
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
         """One collection at a time, of all processes. Raises CollectionBusy."""
-        descriptor = os.open(self._buckets, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise CollectionBusy from error
+        with _alone_in(self._buckets) as is_alone:
+            if not is_alone:
+                raise CollectionBusy
             yield
-        finally:
-            os.close(descriptor)
+
+    @contextmanager
+    def between_adoptions(self) -> Iterator[bool]:
+        """Whether no upload's bytes are being adopted now, nor will be until the block ends."""
+        with _alone_in(self._uploads) as is_alone:
+            yield is_alone
 
     def list_uploads(self) -> list[str]:
         """The uploads whose bytes are in files."""
@@ -156,6 +151,21 @@ class BlobFiles:
         for folder in (self._buckets, self._uploads):
             shutil.rmtree(folder)
             folder.mkdir(mode=0o700)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[bool]:
+    """Whether nobody holds the folder, nor will until the block ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def _missing_folders(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.exc import DatabaseError
 
 from docker_credential_gcr.emulator.crash_points import reach
 
@@ -26,7 +28,21 @@ _PRAGMAS = (
 _BATCH = 256
 
 
-class IncompatibleDatabase(Exception):
+class UnusableDatabase(Exception):
+    """The database cannot be used as it is."""
+
+
+class DamagedDatabase(UnusableDatabase):
+    """SQLite cannot read it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} is damaged ({reason}): see what is left with gcr-emulator fsck --data {path.parent}, "
+            "and make a new one with gcr-emulator rebuild"
+        )
+
+
+class IncompatibleDatabase(UnusableDatabase):
     """The database was made by a newer version of the emulator, or by something else."""
 
     def __init__(self, path: Path, revision: str) -> None:
@@ -46,7 +62,13 @@ class Database:
         self._engine = _connect(path)
         self._commits = 0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        _prepare(self._engine, path)
+        try:
+            _prepare(self._engine, path)
+        except DatabaseError as error:
+            # Its subclasses tell of other things, such as a full disk.
+            if type(error.orig) is not sqlite3.DatabaseError:
+                raise
+            raise DamagedDatabase(path, str(error.orig)) from error
         self._writer = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._writer.start()
 

@@ -19,6 +19,10 @@ _MOVE = (
 _END = delete(uploads).where(uploads.c.id == bindparam("upload"))
 _END_STALE = delete(uploads).where(uploads.c.started_at < bindparam("before"))
 _ALL = select(uploads.c.id)
+_IN_FILES = _ALL.where(uploads.c.data.is_(None))
+_END_LOST = delete(uploads).where(
+    uploads.c.id.in_(bindparam("ids", expanding=True)), uploads.c.data.is_(None)
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,16 @@ def end(connection: Connection, upload_id: str) -> bool:
 def list_ids(connection: Connection) -> set[str]:
     """The uploads in progress."""
     return set(connection.execute(_ALL).scalars())
+
+
+def list_in_files(connection: Connection) -> set[str]:
+    """The uploads whose bytes are files."""
+    return set(connection.execute(_IN_FILES).scalars())
+
+
+def end_lost(connection: Connection, ids: set[str]) -> int:
+    """Forget those of the uploads whose bytes should be files; how many."""
+    return connection.execute(_END_LOST, {"ids": sorted(ids)}).rowcount
 
 
 def end_stale(connection: Connection, *, before: float) -> int:

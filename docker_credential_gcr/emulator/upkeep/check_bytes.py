@@ -85,7 +85,7 @@ def check_uploads(checked: Checked) -> Iterator[Finding]:
         # What follows in a file was never acknowledged.
         if size < row["size"] or (row["data"] is not None and size > row["size"]):
             text = f"{size} bytes, {row['size']} were acknowledged"
-            yield Finding("missing-bytes", f"upload {row['id']}", text)
+            yield Finding("lost-upload", f"upload {row['id']}", text)
     for name in checked.files.list_uploads():
         if name not in known:
             yield Finding("rowless-bytes", f"upload {name}", f"no row knows uploads/{name}")

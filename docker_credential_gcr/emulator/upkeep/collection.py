@@ -72,7 +72,7 @@ class Collection:
         self.collected.uploads += self._database.write_now(
             lambda connection: uploads.end_stale(connection, before=before)
         )
-        discard_uploads(self._database, self._files)
+        self.collected.uploads += tidy_uploads(self._database, self._files)
 
     def _remove_untagged(self) -> None:
         """Again and again: what a manifest needed may be needed by nothing once it is gone."""
@@ -150,10 +150,11 @@ class Collection:
         return self._database.write_now(lambda connection: work(connection, *arguments, **options))
 
 
-def discard_uploads(database: Database, files: BlobFiles) -> None:
-    """Remove the bytes of uploads that nobody will go on with; blocks on the disk.
+def tidy_uploads(database: Database, files: BlobFiles) -> int:
+    """Remove files that are no upload's, end uploads whose file a crash took; how many it ended.
 
-    The files are listed before the rows: the row of an upload is there before its file.
+    The files are listed before the rows there, and after them here: the row of an upload is there
+    before its file, and says that there is one only afterwards.
     """
     listed = files.list_uploads()
     with database.read() as connection:
@@ -161,3 +162,9 @@ def discard_uploads(database: Database, files: BlobFiles) -> None:
     for upload_id in listed:
         if upload_id not in known:
             files.discard_upload(upload_id)
+    with files.between_adoptions() as is_calm:
+        if not is_calm:
+            return 0
+        with database.read() as connection:
+            lost = uploads.list_in_files(connection) - set(files.list_uploads())
+        return database.write_now(lambda connection: uploads.end_lost(connection, lost)) if lost else 0

@@ -11,6 +11,7 @@ KINDS = {
     "wrong-size": "bytes of another length than their row says: as missing-bytes",
     "wrong-digest": "bytes that are not those of their digest: as missing-bytes",
     "rowless-bytes": "a blob's file that no row knows, as a crash leaves it: gc removes it",
+    "lost-upload": "an upload without its bytes, as a crash at its end leaves it: gc ends it",
     "stray-file": "a file that is nobody's: remove it by hand",
     "unreadable-manifest": "a manifest whose document no push would take: delete it",
     "wrong-references": "the rows that say what a manifest names are not what it names: rebuild",

@@ -1,13 +1,11 @@
 """An emulator on a data directory of its own, and what a test sees of it from outside."""
 
-import os
 import shutil
 import sqlite3
 
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.cli import main
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
@@ -113,20 +111,6 @@ def digests(filled):
 def stopped(filled, tmp_path):
     """A copy of that data directory."""
     return shutil.copytree(filled[0], tmp_path / "data")
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command in this process: exit code, stdout, stderr."""
-    for name in [name for name in os.environ if name.startswith("GCR_EMULATOR_")]:
-        monkeypatch.delenv(name)
-
-    def call(*arguments):
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

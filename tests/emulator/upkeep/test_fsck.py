@@ -69,7 +69,7 @@ DAMAGES = [
         ),
     ),
     ("missing-bytes", "a file", lambda data: large_file(data).unlink()),
-    ("missing-bytes", "an upload", lambda data: next((data / "uploads").iterdir()).unlink()),
+    ("lost-upload", "an upload", lambda data: next((data / "uploads").iterdir()).unlink()),
     ("wrong-size", "a file", lambda data: large_file(data).write_bytes(b"short")),
     ("wrong-size", "a row", lambda data: change(data, RESIZED)),
     (
