@@ -77,6 +77,18 @@ class Registry:
         self._ask("PUT", path, scope, 201, body=data, headers={"Content-Type": media_type})
         return digest_of(data)
 
+    def mount_blob(self, repository: str, digest: str, source: str) -> bool:
+        """Let the repository see a blob of another one; False where it cannot be had from there."""
+        query = urlencode({"mount": digest, "from": source})
+        scope = f"repository:{repository}:pull,push"
+        return self._ask("POST", f"/v2/{repository}/blobs/uploads/?{query}", scope, 201, 202).status == 201
+
+    def delete_manifest(self, repository: str, reference: str) -> bool:
+        """Delete a tag, or a manifest by its digest; False where there was none."""
+        scope = f"repository:{repository}:pull,delete"
+        path = f"/v2/{repository}/manifests/{reference}"
+        return self._ask("DELETE", path, scope, 202, 404).status == 202
+
     def find_blob_size(self, repository: str, digest: str, *, scope: str = "") -> int | None:
         """What HEAD says of the blob: its size, or None where the repository has none."""
         path = f"/v2/{repository}/blobs/{digest}"

@@ -40,7 +40,7 @@ HOT = {
 # Each costs less than half a millisecond over bare Python.
 CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
-LEAVES = "emulator.clock emulator.hosts emulator.locations emulator.settings"
+LEAVES = "emulator.clock emulator.crash_points emulator.hosts emulator.locations emulator.settings"
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
 
@@ -56,15 +56,17 @@ TABLE = {
     "emulator.__init__": ("", ""),
     "emulator.oci": ("", ""),
     "emulator.identity": ("emulator.oci", "cryptography jwt"),
-    "emulator.records": (VALUES, "sqlalchemy"),
-    "emulator.blobs": (VALUES, ""),
+    "emulator.records": (f"{VALUES} emulator.crash_points", "alembic sqlalchemy"),
+    "emulator.blobs": (f"{VALUES} emulator.crash_points", ""),
     "emulator.registry": (SITE, "sqlalchemy"),
     "emulator.google": (SITE, "sqlalchemy starlette"),
     "emulator.console": (SITE, "sqlalchemy starlette jinja2"),
     "emulator.mirror": (SITE, "sqlalchemy"),
     "emulator.events": (SITE, "sqlalchemy"),
     "emulator.control": (SITE, "sqlalchemy starlette"),
+    "emulator.upkeep": (SITE, "sqlalchemy"),
     "emulator.clock": ("", ""),
+    "emulator.crash_points": ("", ""),
     "emulator.hosts": ("emulator.locations emulator.oci", ""),
     "emulator.locations": ("", ""),
     "emulator.settings": ("", ""),

@@ -11,15 +11,18 @@ from docker_credential_gcr import __version__
 
 from .client import EmulatorError
 from .commands_env import env
+from .commands_fsck import fsck
+from .commands_gc import gc
 from .commands_iam import iam
 from .commands_key import key
 from .commands_project import project
+from .commands_rebuild import rebuild
 from .commands_serve import serve
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # What the extra brings, by the names that Python imports.
-_EXTRA = ("cryptography", "granian", "jwt", "sqlalchemy", "starlette", "uvloop")
+_EXTRA = ("alembic", "cryptography", "granian", "jwt", "sqlalchemy", "starlette", "uvloop")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +37,7 @@ def cli() -> None:
     """
 
 
-for _command in (serve, project, key, iam, env):
+for _command in (serve, project, key, iam, env, gc, fsck, rebuild):
     cli.add_command(_command)
 
 

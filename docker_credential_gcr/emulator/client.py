@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import requests
 
 DEFAULT_URL = "http://localhost:5000"
-_TIMEOUT_S = (5, 60)
+_CONNECT_S = 5
+# A collection reads every row and the name of every file.
+_COLLECTION_S = 3600
 # Another writer came between reading and writing a policy; as many times, the whole is tried anew.
 _ATTEMPTS = 5
 
@@ -71,7 +73,7 @@ class Server:
         if token is not None:
             self._session.auth = _bearer(token)
 
-    def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def call(self, method: str, path: str, body: object = None, *, patience_s: float = 60) -> dict[str, Any]:
         """The JSON object that the emulator answers. Raises ServerUnreachable and Refused."""
         import requests
 
@@ -81,7 +83,7 @@ class Server:
                 method,
                 self.url + path,
                 json=body,
-                timeout=_TIMEOUT_S,
+                timeout=(_CONNECT_S, patience_s),
                 allow_redirects=False,
                 verify=self._verify,
             )
@@ -144,6 +146,10 @@ class Server:
                 return True
         raise EmulatorError(f"the policy of {project_id} keeps changing: try again")
 
+    def collect_garbage(self, **options: object) -> dict[str, int]:
+        """Remove what nothing needs; how much of each kind is gone."""
+        return self.call("POST", "/_emulator/gc", options, patience_s=_COLLECTION_S)
+
 
 def parse_url(text: str) -> str:
     """The URL of a server's root without its last slash. Raises InvalidUrl."""
@@ -201,9 +207,12 @@ def _path(project_id: str) -> str:
 
 def _parse_refusal(document: dict[str, Any], status_code: int) -> Refused:
     error = document.get("error")
-    if not isinstance(error, dict):
-        return Refused(f"the emulator answered {status_code}", "UNKNOWN")
-    message, status = str(error.get("message")), str(error.get("status"))
+    if isinstance(error, dict):
+        message, status = str(error.get("message")), str(error.get("status"))
+    else:
+        # Of the emulator's own resources: a text alone.
+        message = error if isinstance(error, str) else f"the emulator answered {status_code}"
+        status = "UNAUTHENTICATED" if status_code == 401 else "UNKNOWN"
     if status == "UNAUTHENTICATED":
         message = "the emulator demands a token: name DATA/keys/operator-token with --token-file"
     return Refused(message, status)

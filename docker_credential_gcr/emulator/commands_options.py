@@ -74,6 +74,17 @@ def parse_role(text: str) -> str:
     raise click.BadParameter(f"no such role: {text!r}; {hint}")
 
 
+_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def parse_duration(text: str) -> float:
+    """The option's type: a duration in seconds, such as 90s, 30m, 24h or 7d."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not a duration, such as 90s, 30m, 24h or 7d")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
 server_url = click.option(
     "--server",
     "url",

@@ -113,6 +113,26 @@ _file = click.Path(path_type=Path)
     show_envvar=True,
     help="Take manifests and indexes of which something is missing, which Container Registry refuses.",
 )
+@click.option(
+    "--gc-interval",
+    type=options.parse_duration,
+    metavar="DURATION",
+    envvar="GCR_EMULATOR_GC_INTERVAL",
+    default="1h",
+    show_default=True,
+    show_envvar=True,
+    help="How often to collect garbage and save a snapshot of the database; 0 is never.",
+)
+@click.option(
+    "--gc-delay",
+    type=options.parse_duration,
+    metavar="DURATION",
+    envvar="GCR_EMULATOR_GC_DELAY",
+    default="24h",
+    show_default=True,
+    show_envvar=True,
+    help="How long to keep what no manifest needs.",
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -129,6 +149,8 @@ def serve(
     tls_key: Path | None,
     workers: int,
     sparse_manifests: bool,
+    gc_interval: float,
+    gc_delay: float,
 ) -> None:
     """Run the emulator until it is stopped.
 
@@ -140,7 +162,7 @@ def serve(
         raise click.UsageError("--workers needs a system on which processes share a listening socket")
     # The server's libraries come with the extra, and take most of a second to load.
     from .server import serve as run
-    from .settings import Settings
+    from .settings import Limits, Settings
 
     settings = Settings(
         host=host,
@@ -156,6 +178,8 @@ def serve(
         tls_key=tls_key,
         workers=workers,
         sparse_manifests=sparse_manifests,
+        gc_interval_s=gc_interval,
+        limits=Limits(unused_lifetime_s=gc_delay),
     )
     context.exit(run(settings))
 

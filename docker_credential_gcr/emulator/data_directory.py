@@ -2,7 +2,7 @@
 
 DATA/
   lock                  held by the server that uses the directory
-  emulator.db           the database
+  emulator.db           the database; emulator.db.snapshot, a copy of it, see upkeep/
   keys/signing-key.pem  signs every token, 0600
   keys/operator-token   administers the server, 0600
   keys/ca.pem …         under TLS, see tls.py
@@ -23,6 +23,20 @@ class DataDirectoryError(Exception):
     """The data directory cannot be used."""
 
 
+class DataDirectoryInUse(DataDirectoryError):
+    """Another process holds the data directory."""
+
+
+class DatabaseMissing(DataDirectoryError):
+    """There are blobs, but no database that knows them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} holds blobs but no emulator.db: bring it back with "
+            f"gcr-emulator rebuild --data {path}, or name another --data"
+        )
+
+
 class DataDirectory:
     """A data directory, held until it is closed; made if it was not there, readable by its owner alone.
 
@@ -38,7 +52,7 @@ class DataDirectory:
             self._lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
             self._lock.acquire()
         except Timeout as error:
-            raise DataDirectoryError(f"{path} is in use by another server: name another --data") from error
+            raise DataDirectoryInUse(f"{path} is in use by another server: name another --data") from error
         except OSError as error:
             raise DataDirectoryError(f"cannot use {path}: {error.strerror}") from error
 
@@ -46,6 +60,11 @@ class DataDirectory:
     def database_path(self) -> Path:
         """Where the database is."""
         return self.path / "emulator.db"
+
+    def check_database(self) -> None:
+        """Refuse blobs without a database, whose bytes would count as garbage. Raises DatabaseMissing."""
+        if not self.database_path.exists() and any((self.path / "buckets").glob("*/containers/images/*/*/*")):
+            raise DatabaseMissing(self.path)
 
     @property
     def keys_path(self) -> Path:

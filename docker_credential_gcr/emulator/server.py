@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, delete
 from starlette.applications import Starlette
@@ -31,13 +33,16 @@ from .open_files import count_connections, raise_limit
 from .peers import First, Peers
 from .ready import Ready, announce, describe, find_name
 from .records import keys, projects, schema, uploads
-from .records.database import Database, IncompatibleDatabase
+from .records.database import Database, UnusableDatabase
 from .registry.app import RegistryApp
 from .registry.memory import Memory
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
 from .tls import CertificateError, Identity, check_identity, load_identity
+from .upkeep.collection import tidy_uploads
+from .upkeep.keeper import Keeper
+from .upkeep.keeper import Request as UpkeepRequest
 
 
 class Emulator:
@@ -53,8 +58,12 @@ class Emulator:
         self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
         self._operator_token = directory.load_operator_token()
+        directory.check_database()
         self._database = Database(directory.database_path, shared=shared)
         self._files = BlobFiles(directory.path)
+        self.keeper = Keeper(
+            self._database, self._files, root=directory.path, limits=settings.limits, now=self.clock.now
+        )
         self._registry = RegistryServices(
             self._database,
             self._files,
@@ -72,6 +81,7 @@ class Emulator:
     def prepare(self) -> None:
         """Make the projects of the settings, and forget uploads that nobody goes on with."""
         self._database.write_now(self._prepare)
+        tidy_uploads(self._database, self._files)
 
     async def _reset(self) -> None:
         """Forget all but the keys, and make the projects of the settings anew."""
@@ -89,6 +99,7 @@ class Emulator:
 
     def close(self) -> None:
         """Finish what is queued."""
+        self.keeper.close()
         self._database.close()
 
     def _prepare(self, connection: Connection) -> None:
@@ -97,7 +108,6 @@ class Emulator:
             if projects.find(connection, project_id) is None:
                 projects.create(connection, project_id, name=project_id, now=now)
         uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
-        self._files.discard_uploads_except(uploads.list_ids(connection))
 
     def _verify(self, token: str) -> Principal:
         """The principal of an access token; raises InvalidCredential."""
@@ -115,8 +125,12 @@ class Emulator:
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             verify=self._verify,
+            collect=self._collect,
             version=__version__,
         )
+
+    def _collect(self, **options: Any) -> dict[str, int]:
+        return dataclasses.asdict(self.keeper.collect(UpkeepRequest(**options)))
 
     def _google(self) -> GoogleServices:
         return GoogleServices(
@@ -138,7 +152,7 @@ OnReady = Callable[[Ready], None]
 async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Serve until `stop` is set.
 
-    Raises CannotListen, CertificateError, DataDirectoryError, IncompatibleDatabase, WorkerFailed; OSError
+    Raises CannotListen, CertificateError, DataDirectoryError, UnusableDatabase, WorkerFailed; OSError
     from a disk that is full.
     """
     _check_address(settings)
@@ -153,7 +167,21 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
             order = Order(settings, directory.path, ((listening.fileno(), door.identity),), connections)
             async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
                 on_ready(describe(settings, door, directory))
-                await listener.run(stop)
+                async with _upkeep(emulator, settings.gc_interval_s):
+                    await listener.run(stop)
+
+
+@contextlib.asynccontextmanager
+async def _upkeep(emulator: Emulator, interval_s: float) -> AsyncIterator[None]:
+    """Upkeep at intervals beside what the block does; none for 0."""
+    if not interval_s:
+        yield
+        return
+    running = asyncio.ensure_future(emulator.keeper.run_every(interval_s))
+    try:
+        yield
+    finally:
+        running.cancel()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -175,7 +203,7 @@ def serve(settings: Settings) -> int:
         CannotListen,
         CertificateError,
         DataDirectoryError,
-        IncompatibleDatabase,
+        UnusableDatabase,
         WorkerFailed,
     ) as error:
         message = str(error)

@@ -11,6 +11,8 @@ class Limits:
     manifest_size: int = 4 * 1024 * 1024
     token_body_size: int = 64 * 1024
     upload_lifetime_s: float = 24 * 3600
+    # What no manifest needs is collected so long after a client last relied on it.
+    unused_lifetime_s: float = 24 * 3600
     # A client that sends nothing for so long in the middle of a body is gone.
     body_silence_s: float = 60.0
     # As long as a tag list may be in one reply without `n`; GCR has no bound.
@@ -39,6 +41,8 @@ class Settings:
     strict_admin: bool = False
     # Container Registry refuses a manifest of which something is missing.
     sparse_manifests: bool = False
+    # Between one collection of garbage and the next; 0 is never.
+    gc_interval_s: float = 3600
     limits: Limits = Limits()
 
     @property

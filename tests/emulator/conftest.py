@@ -1,10 +1,19 @@
-"""Clients of the registry: each acts with one credential, and speaks HTTP only."""
+"""Clients of the registry: each acts with one credential, and speaks HTTP only; the server as a program."""
 
+import contextlib
 import hashlib
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import requests
+
+from docker_credential_gcr.emulator.cli import main
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -122,18 +131,91 @@ def anonymous(gcr_emulator):
     return RegistryClient(gcr_emulator.url, None)
 
 
-@pytest.fixture
+def make_editor(url):
+    """A client with the rights of an editor at any emulator, by its URL."""
+    project = f"{url}/v1/projects/my-project"
+    email = "editor@my-project.iam.gserviceaccount.com"
+    member = {"role": "roles/editor", "members": [f"serviceAccount:{email}"]}
+    requests.post(f"{url}/v1/projects", json={"projectId": "my-project"}, timeout=30)
+    requests.post(f"{project}/serviceAccounts", json={"accountId": "editor"}, timeout=30)
+    requests.post(f"{project}:setIamPolicy", json={"policy": {"bindings": [member]}}, timeout=30)
+    made = requests.post(f"{project}/serviceAccounts/{email}/keys", json={}, timeout=30)
+    return RegistryClient(url, ("_json_key_base64", made.json()["privateKeyData"]))
+
+
+@pytest.fixture(scope="session")
 def editor_of():
     """Makes a client with the rights of an editor at any emulator, by its URL."""
+    return make_editor
 
-    def make(url):
-        project = f"{url}/v1/projects/my-project"
-        email = "editor@my-project.iam.gserviceaccount.com"
-        member = {"role": "roles/editor", "members": [f"serviceAccount:{email}"]}
-        requests.post(f"{url}/v1/projects", json={"projectId": "my-project"}, timeout=30)
-        requests.post(f"{project}/serviceAccounts", json={"accountId": "editor"}, timeout=30)
-        requests.post(f"{project}:setIamPolicy", json={"policy": {"bindings": [member]}}, timeout=30)
-        made = requests.post(f"{project}/serviceAccounts/{email}/keys", json={}, timeout=30)
-        return RegistryClient(url, ("_json_key_base64", made.json()["privateKeyData"]))
 
-    return make
+class ServerProgram:
+    """The emulator as a program on one data directory; every start is on a new port."""
+
+    WAIT_S = 30
+
+    def __init__(self, data, *arguments):
+        program = Path(sys.executable).with_name("gcr-emulator")
+        self.data = data
+        self._command = [program, "serve", "--port", "0", "--data", data, *arguments]
+        self._log = data.with_name(f"{data.name}.stderr")
+        self._process = None
+        self.ready = {}
+
+    def start(self, **environ):
+        """Start it, and wait until it is ready; with GCR_EMULATOR_CRASH_AT it may die before: then False."""
+        # A session of its own, so that one signal reaches all its processes at once.
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **environ},
+                start_new_session=True,
+            )
+        readable, _, _ = select.select([self._process.stdout], [], [], self.WAIT_S)
+        assert readable, f"the server says nothing for {self.WAIT_S} s"
+        line = self._process.stdout.readline()
+        self.ready = json.loads(line) if line else {}
+        return bool(line)
+
+    def kill(self):
+        """Kill its processes, all at once."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self.await_end()
+
+    def await_end(self):
+        """(exit status, stderr), once it has ended."""
+        process, self._process = self._process, None
+        process.communicate(timeout=self.WAIT_S)
+        return process.returncode, self._log.read_text()
+
+
+@pytest.fixture
+def make_server():
+    """Makes a server of a data directory and further arguments of `serve`; it is killed in the end."""
+    made = []
+
+    def make(data, *arguments):
+        made.append(ServerProgram(data, *arguments))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run a gcr-emulator command in this process: exit code, stdout, stderr."""
+    for name in [name for name in os.environ if name.startswith("GCR_EMULATOR_")]:
+        monkeypatch.delenv(name)
+
+    def call(*arguments):
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

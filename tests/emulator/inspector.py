@@ -9,8 +9,10 @@ pulled too, otherwise only those that the record does not know.
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from _image import digest_of
 from _registry_client import Refused, Registry
 
 REPOSITORIES = ("crash-project/image-0", "crash-project/image-1", "crash-project/image-2")
@@ -29,27 +31,35 @@ def main(host: str, key: str, record: str, first: str) -> int:
 
 def find_losses(registry: Registry, facts: list[list[str]]) -> Iterator[str]:
     """What the facts promise and the registry does not keep."""
+    # From the moment that a deletion is asked for until it is acknowledged, both are right.
+    forgotten = {tuple(words) for kind, *words in facts if kind == "forget"}
     for kind, *words in facts:
-        try:
-            match kind, words:
-                case "begin", [repository, digest]:
-                    yield from find_partial_blob(registry, repository, digest)
-                case "blob", [repository, digest]:
-                    registry.pull_blob(repository, digest)
-                case "manifest", [repository, digest, tag]:
-                    by_digest, _ = registry.pull_manifest(repository, digest)
-                    by_tag, _ = registry.pull_manifest(repository, tag)
-                    if by_digest != by_tag:
-                        yield f"moved: {repository}:{tag} is no longer {digest}"
-        except Refused as refusal:
-            yield f"lost: {kind} {' '.join(words)}: {refusal}"
+        match kind, words:
+            case "begin" | "blob", [repository, digest]:
+                # It goes, whole, where no manifest came to name it.
+                yield from find_partial_blob(registry, repository, digest)
+            case "manifest", [repository, digest, tag] if tuple(words) not in forgotten:
+                yield from find_broken_image(registry, repository, digest)
+                yield from find_broken_image(registry, repository, tag, digest)
+            case "gone", [repository, digest, tag]:
+                yield from find_undead(registry, repository, digest, tag)
+
+
+def find_undead(registry: Registry, repository: str, *references: str) -> Iterator[str]:
+    """A manifest is still there though its deletion was acknowledged."""
+    for reference in references:
+        with suppress(Refused):
+            registry.pull_manifest(repository, reference)
+            yield f"undead: {repository} {reference}"
 
 
 def find_partial_blob(registry: Registry, repository: str, digest: str) -> Iterator[str]:
-    """A blob whose upload may not have ended is whole, or is not there."""
-    size = registry.find_blob_size(repository, digest)
-    if size is not None and len(registry.pull_blob(repository, digest)) != size:
-        yield f"partial: {repository} {digest} is said to have {size} bytes"
+    """A blob is whole, or is not there."""
+    try:
+        registry.pull_blob(repository, digest)
+    except Refused as refusal:
+        if refusal.status != 404:
+            yield f"partial: {repository} {digest}: {refusal}"
 
 
 def find_broken_tags(registry: Registry, known: set[tuple[str, str]]) -> Iterator[str]:
@@ -62,17 +72,19 @@ def find_broken_tags(registry: Registry, known: set[tuple[str, str]]) -> Iterato
             yield from find_broken_image(registry, repository, reference)
 
 
-def find_broken_image(registry: Registry, repository: str, reference: str) -> Iterator[str]:
-    """The manifest pulls, and each of its blobs has the size that the manifest says."""
+def find_broken_image(registry: Registry, repository: str, reference: str, digest: str = "") -> Iterator[str]:
+    """The manifest pulls, is the one of that digest, if any, and each of its blobs has its bytes."""
     try:
-        document = json.loads(registry.pull_manifest(repository, reference)[0])
+        data, _ = registry.pull_manifest(repository, reference)
+        document = json.loads(data)
+        if digest and digest_of(data) != digest:
+            yield f"moved: {repository} {reference} is no longer {digest}"
+        for blob in (document["config"], *document["layers"]):
+            size = len(registry.pull_blob(repository, blob["digest"]))
+            if size != blob["size"]:
+                yield f"broken: {repository} {reference}: {blob['digest']} has {size} of {blob['size']} bytes"
     except Refused as refusal:
-        yield f"broken: {repository} {reference} is listed: {refusal}"
-        return
-    for blob in (document["config"], *document["layers"]):
-        size = registry.find_blob_size(repository, blob["digest"])
-        if size != blob["size"]:
-            yield f"broken: {repository} {reference}: {blob['digest']} has {size} of {blob['size']} bytes"
+        yield f"lost: {repository} {reference}: {refusal}"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
-"""Pushes images until its stdin ends, and records on the disk what the registry acknowledged.
+"""Pushes, mounts and deletes images until its stdin ends, and records what the registry acknowledged.
 
     pusher.py READY KEY RECORD SEED
 
-READY is the emulator's ready document, which is replaced when the emulator was started again. One
-line of RECORD is one fact, flushed to the disk before the next request, and said on stdout too:
+READY is the emulator's ready document, which is replaced when the emulator was started again. Meanwhile
+garbage is collected all the time. One line of RECORD is one fact, flushed to the disk before the next
+request, and said on stdout too:
 
+    start SEED                         a pusher has started; what another one was about is over
     begin REPOSITORY DIGEST            a blob is about to be uploaded
     blob REPOSITORY DIGEST             the upload was acknowledged, or HEAD says that the blob is there
     manifest REPOSITORY DIGEST TAG     the manifest was acknowledged under the tag
     again REPOSITORY TAG               a push was interrupted, and is repeated from its start
+    forget REPOSITORY DIGEST TAG       an image is about to be deleted
+    gone REPOSITORY DIGEST TAG         its deletion was acknowledged
 """
 
 import http.client
@@ -17,10 +21,11 @@ import os
 import random
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from _image import CONFIG, LAYER, MANIFEST, digest_of, format_json
-from _registry_client import Registry
+from _registry_client import Refused, Registry
 
 THREADS = 3
 KIB = 1024
@@ -29,6 +34,9 @@ SIZES = (1, 300, 4 * KIB, 63 * KIB, 64 * KIB + 1, 200 * KIB, 1100 * KIB)
 WEIGHTS = (1, 6, 6, 2, 2, 2, 1)
 CHUNKS = (None, None, 100 * KIB)
 RESTART_S = 60
+# Of so many images each, the youngest, blobs are mounted; an older one may be deleted.
+REMEMBERED = 8
+MOUNTING, DELETING = 0.3, 0.4
 
 
 class Record:
@@ -48,42 +56,104 @@ class Record:
             sys.stdout.flush()
 
 
+class Connection:
+    """Where the emulator is now."""
+
+    def __init__(self, ready: Path, key: str) -> None:
+        self._ready = ready
+        self._credential = ("_json_key", key)
+        self._pause = threading.Event()
+
+    def open(self, after: Registry | None = None) -> Registry:
+        """The registry, once it is another one than `after`: each start is on a new port."""
+        for _ in range(RESTART_S * 100):
+            host = json.loads(self._ready.read_bytes())["registry"]
+            if after is None or host != after.host:
+                return Registry(host, self._credential)
+            self._pause.wait(0.01)
+        raise TimeoutError(f"no emulator came after {after and after.host}")
+
+
+def collect_garbage(connection: Connection, over: threading.Event) -> None:
+    """Collect garbage again and again, as the server does by itself too."""
+    host = connection.open().host
+    while not over.wait(0.05):
+        try:
+            request = http.client.HTTPConnection(host, timeout=60)
+            request.request("POST", "/_emulator/gc", "{}")
+            answer = request.getresponse()
+            if answer.status not in (200, 409):
+                raise Refused(answer.status, answer.read().decode())
+        except (OSError, http.client.HTTPException):
+            host = connection.open().host
+        finally:
+            request.close()
+
+
 class Pusher:
     """One thread's pushes into a repository of its own."""
 
     def __init__(
-        self, number: int, ready: Path, key: str, record: Record, seed: str, over: threading.Event
+        self,
+        number: int,
+        connection: Connection,
+        record: Record,
+        shared: list[tuple[str, bytes]],
+        *,
+        seed: str,
+        over: threading.Event,
     ) -> None:
-        self._ready = ready
-        self._credential = ("_json_key", key)
         self._record = record
         self._random = random.Random(f"{seed}-{number}")
         self._over = over
-        self._pause = threading.Event()
         self._repository = f"crash-project/image-{number}"
-        self._pid = 0
+        self._seed = seed
+        self._registry = Registry("", None)
+        self._connection = connection
+        self._images: list[tuple[str, str]] = []
+        self._shared = shared
 
     def run(self) -> None:
         image = 0
+        self._registry = self._connection.open()
         while not self._over.is_set():
             image += 1
             blobs = [self._random.randbytes(self._pick_size()) for _ in range(self._random.randint(1, 4))]
-            self._push_until_done(blobs, f"v{image}")
+            if self._shared and self._random.random() < MOUNTING:
+                blobs.append(self._random.choice(self._shared)[1])
+            self._push_until_done(blobs, f"{self._seed}-{image}")
+            if len(self._images) > REMEMBERED and self._random.random() < DELETING:
+                self._delete_until_done(*self._images.pop(0))
 
     def _push_until_done(self, blobs: list[bytes], tag: str) -> None:
-        registry = self._connect()
         while True:
             try:
-                return self._push(registry, blobs, tag)
+                return self._push(blobs, tag)
+            except Refused as refusal:
+                # A blob that waited longer for its manifest than the collection does.
+                if not str(refusal).startswith("manifest_blob_unknown"):
+                    raise
             except (OSError, http.client.HTTPException):
-                registry = self._connect(after=self._pid)
+                self._registry = self._connection.open(after=self._registry)
                 self._record.add("again", self._repository, tag)
 
-    def _push(self, registry: Registry, blobs: list[bytes], tag: str) -> None:
+    def _delete_until_done(self, digest: str, tag: str) -> None:
+        self._record.add("forget", self._repository, digest, tag)
+        while True:
+            try:
+                self._registry.delete_manifest(self._repository, tag)
+                self._registry.delete_manifest(self._repository, digest)
+            except (OSError, http.client.HTTPException):
+                self._registry = self._connection.open(after=self._registry)
+            else:
+                return self._record.add("gone", self._repository, digest, tag)
+
+    def _push(self, blobs: list[bytes], tag: str) -> None:
         for data in blobs:
             digest = digest_of(data)
             self._record.add("begin", self._repository, digest)
-            registry.push_blob(self._repository, data, chunk_size=self._random.choice(CHUNKS))
+            if not self._mount(digest):
+                self._registry.push_blob(self._repository, data, chunk_size=self._random.choice(CHUNKS))
             self._record.add("blob", self._repository, digest)
         descriptors = [
             {"mediaType": LAYER if position else CONFIG, "digest": digest_of(data), "size": len(data)}
@@ -92,18 +162,15 @@ class Pusher:
         manifest = format_json(
             {"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptors[0], "layers": descriptors[1:]}
         )
-        digest = registry.push_manifest(self._repository, tag, manifest, MANIFEST)
+        digest = self._registry.push_manifest(self._repository, tag, manifest, MANIFEST)
         self._record.add("manifest", self._repository, digest, tag)
+        self._images.append((digest, tag))
+        self._shared.append((self._repository, blobs[-1]))
+        del self._shared[:-REMEMBERED]
 
-    def _connect(self, after: int = 0) -> Registry:
-        """The registry, once another process than `after` serves it."""
-        for _ in range(RESTART_S * 100):
-            ready = json.loads(self._ready.read_bytes())
-            if ready["pid"] != after:
-                self._pid = ready["pid"]
-                return Registry(ready["registry"], self._credential)
-            self._pause.wait(0.01)
-        raise TimeoutError(f"no emulator came after process {after}")
+    def _mount(self, digest: str) -> bool:
+        sources = [repository for repository, data in list(self._shared) if digest_of(data) == digest]
+        return bool(sources) and self._registry.mount_blob(self._repository, digest, sources[0])
 
     def _pick_size(self) -> int:
         return self._random.choices(SIZES, WEIGHTS)[0]
@@ -113,16 +180,21 @@ def main(ready: str, key: str, record: str, seed: str) -> int:
     """Push from several threads; 1 when the registry refused something that it must not."""
     over = threading.Event()
     facts = Record(Path(record))
+    facts.add("start", seed)
+    connection = Connection(Path(ready), Path(key).read_text())
+    shared: list[tuple[str, bytes]] = []
     failures = []
 
-    def work(number: int) -> None:
+    def work(run: Callable[[], None]) -> None:
         try:
-            Pusher(number, Path(ready), Path(key).read_text(), facts, seed, over).run()
+            run()
         except Exception as failure:  # noqa: BLE001 - told to the test, whatever it is
             failures.append(failure)
             facts.add("failed", f"{type(failure).__name__}: {failure}")
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
+    pushers = [Pusher(number, connection, facts, shared, seed=seed, over=over) for number in range(THREADS)]
+    runs = [*(pusher.run for pusher in pushers), lambda: collect_garbage(connection, over)]
+    threads = [threading.Thread(target=work, args=(run,)) for run in runs]
     for thread in threads:
         thread.start()
     sys.stdin.read()

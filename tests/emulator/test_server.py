@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.records.schema import REVISION
 from docker_credential_gcr.emulator.settings import Settings
 
 COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
@@ -129,7 +130,7 @@ def test_database_of_another_revision_is_refused_and_kept(tmp_path):
     status, out, error = run("--port", "0", "--data", str(tmp_path))
     assert (status, out) == (1, "")
     assert error == (
-        f"gcr-emulator: {path} is of revision '9999', this gcr-emulator writes '0001': "
+        f"gcr-emulator: {path} is of revision '9999', this gcr-emulator writes '{REVISION}': "
         "use the version that made it, or another --data\n"
     )
 

@@ -4,11 +4,63 @@ buckets/<bucket>/containers/images/sha256/<ab>/<hex>   a blob, whole
 uploads/<upload>                                       bytes in flight
 """
 
+import fcntl
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
+from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.oci.digest import split_digest
+
+
+class CollectionBusy(Exception):
+    """Another collection of this data directory is going on."""
+
+    def __init__(self) -> None:
+        super().__init__("a collection is going on already: wait until it has ended")
+
+
+@dataclass(frozen=True)
+class BlobFile:
+    """The bytes of a blob at rest: `size` of them, last written at `modified_at`."""
+
+    bucket: str
+    digest: str
+    size: int
+    modified_at: float
+
+
+class Hold:
+    """Until it is closed, no process's collection removes a file of the folders.
+
+    The locks are the operating system's, and end with the process.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._descriptors: list[int] = []
+        for folder in folders:
+            self._descriptors.append(os.open(folder, os.O_RDONLY))
+            fcntl.flock(self._descriptors[-1], fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        """Let collections have the folders."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+    def __enter__(self) -> "Hold":
+        """The hold itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        """Close it."""
+        self.close()
+
+    # A request that was cancelled never gets the hold that its thread took.
+    __del__ = close
 
 
 class BlobFiles:
@@ -29,31 +81,90 @@ class BlobFiles:
         """Where the bytes of an upload are, or would be."""
         return self._uploads / upload_id
 
-    def adopt(self, upload_id: str, bucket: str, digest: str) -> None:
-        """Flush an upload's bytes and make them the blob's file; blocks on the disk."""
+    def adopt(self, upload_id: str, bucket: str, digest: str) -> Hold:
+        """Flush an upload's bytes and make them the blob's file; blocks on the disk.
+
+        Keep the hold until the blob's row is committed: no collection takes the bytes for rowless.
+        """
         source, target = self.upload_path(upload_id), self.path(bucket, digest)
         _flush(source, os.O_RDWR)
+        reach("blob-flushed")
         if not target.parent.exists():
             _make_folders(target.parent.parent)
+        hold = Hold(target.parent, self._uploads)
         os.replace(source, target)
         # The rename must be on the disk before a row points at it.
         _flush(target.parent, os.O_RDONLY)
+        reach("blob-renamed")
+        return hold
+
+    def list_blobs(self) -> Iterator[list[BlobFile]]:
+        """The blobs' files, folder by folder, in order."""
+        for folder in sorted(self._buckets.glob("*/containers/images/*/*")):
+            bucket, _, _, algorithm, _ = folder.relative_to(self._buckets).parts
+            found = []
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                status = entry.stat(follow_symlinks=False)
+                found.append(BlobFile(bucket, f"{algorithm}:{entry.name}", status.st_size, status.st_mtime))
+            yield found
+
+    def remove(self, bucket: str, digest: str, *, is_needed: Callable[[], bool]) -> bool:
+        """Remove a blob's file unless it is needed; False where it stays, or was not there.
+
+        It stays too while a push into its folder is about to commit: the next collection sees it again.
+        """
+        path = self.path(bucket, digest)
+        if not path.exists():
+            return False
+        with _alone_in(path.parent) as is_alone:
+            if not is_alone or is_needed():
+                return False
+            path.unlink(missing_ok=True)
+        reach("gc-bytes-removed")
+        return True
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """One collection at a time, of all processes. Raises CollectionBusy."""
+        with _alone_in(self._buckets) as is_alone:
+            if not is_alone:
+                raise CollectionBusy
+            yield
+
+    @contextmanager
+    def between_adoptions(self) -> Iterator[bool]:
+        """Whether no upload's bytes are being adopted now, nor will be until the block ends."""
+        with _alone_in(self._uploads) as is_alone:
+            yield is_alone
+
+    def list_uploads(self) -> list[str]:
+        """The uploads whose bytes are in files."""
+        return sorted(path.name for path in self._uploads.iterdir())
 
     def discard_upload(self, upload_id: str) -> None:
         """Remove an upload's bytes; none is no error."""
         self.upload_path(upload_id).unlink(missing_ok=True)
-
-    def discard_uploads_except(self, known: set[str]) -> None:
-        """Remove the bytes of uploads that nobody will go on with."""
-        for path in self._uploads.iterdir():
-            if path.name not in known:
-                path.unlink()
 
     def clear(self) -> None:
         """Remove everything."""
         for folder in (self._buckets, self._uploads):
             shutil.rmtree(folder)
             folder.mkdir(mode=0o700)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[bool]:
+    """Whether nobody holds the folder, nor will until the block ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def _make_folders(images: Path) -> None:

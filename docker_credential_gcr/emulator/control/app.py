@@ -1,5 +1,6 @@
 """The routes under /_emulator/."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
@@ -21,12 +23,17 @@ Endpoint = Callable[["Services", Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Services:
-    """What the control's functions are handed."""
+    """What the control's functions are handed.
+
+    `collect` removes garbage as its options say (older_than_s, untagged, dry_run), blocks on the disk,
+    and returns what it removed by kind.
+    """
 
     state: State
     operator_token: str
     strict_admin: bool
     verify: Callable[[str], Principal]
+    collect: Callable[..., dict[str, int]]
     version: str
 
 
@@ -77,6 +84,35 @@ async def post_reset(services: Services, _request: Request) -> Response:
     return Response(status_code=204)
 
 
+async def post_gc(services: Services, request: Request) -> Response:
+    """Remove what nothing needs: {"older_than_s": seconds, "untagged": bool, "dry_run": bool}.
+
+    Every field may be left out.
+    """
+    options = _parse_gc(await _load(request, default=b"{}"))
+    try:
+        return JSONResponse(await asyncio.to_thread(services.collect, **options))
+    except CollectionBusy as error:
+        return JSONResponse({"error": str(error)}, 409)
+
+
+def _parse_gc(document: object) -> dict[str, object]:
+    if not isinstance(document, dict):
+        raise InvalidBody("the body is not a JSON object")
+    for name, value in document.items():
+        if name not in ("older_than_s", "untagged", "dry_run"):
+            raise InvalidBody(f"unknown field {name!r}: known are older_than_s, untagged, dry_run")
+        if name != "older_than_s" and not isinstance(value, bool):
+            raise InvalidBody(f"{name} is not true or false")
+        if name == "older_than_s" and not _is_duration(value):
+            raise InvalidBody("older_than_s is not a number of seconds")
+    return document
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**37
+
+
 def routes(services: Services) -> list[Route]:
     """The routes, each behind the rim that checks who asks and turns errors into statuses."""
     table: list[tuple[str, str, Endpoint]] = [
@@ -85,6 +121,7 @@ def routes(services: Services) -> list[Route]:
         ("DELETE", "/_emulator/faults", delete_faults),
         ("PUT", "/_emulator/clock", put_clock),
         ("POST", "/_emulator/reset", post_reset),
+        ("POST", "/_emulator/gc", post_gc),
     ]
     guarded = [Route(path, _guard(services, endpoint), methods=[method]) for method, path, endpoint in table]
     return [Route("/_emulator/health", _bind(services, get_health)), *guarded]
@@ -119,13 +156,14 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
     return guarded
 
 
-async def _load(request: Request) -> object:
+async def _load(request: Request, default: bytes = b"") -> object:
+    """The body's JSON; that of `default` where there is no body. Raises InvalidBody."""
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > _BODY_LIMIT:
             raise InvalidBody(f"the body is larger than {_BODY_LIMIT} bytes")
     try:
-        return json.loads(body)
+        return json.loads(body or default)
     except (ValueError, RecursionError) as error:
         raise InvalidBody("the body is not JSON") from error

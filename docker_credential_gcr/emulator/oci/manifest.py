@@ -63,6 +63,19 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest:
     return Manifest(media_type, config, (config, *held), (), subject, artifact_type, annotations)
 
 
+def format_referrer(manifest: Manifest, digest: str, size: int) -> str:
+    """What the list of its subject's referrers says of a manifest with that digest and of `size` bytes: JSON.
+
+    https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
+    """
+    entry: dict[str, object] = {"mediaType": manifest.media_type, "digest": digest, "size": size}
+    if manifest.artifact_type:
+        entry["artifactType"] = manifest.artifact_type
+    if manifest.annotations:
+        entry["annotations"] = dict(manifest.annotations)
+    return json.dumps(entry)
+
+
 def _text(document: Mapping[str, Any], name: str) -> str:
     value = document.get(name, "")
     if not isinstance(value, str):

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from .digests import find_listed, select_listed
 from .repositories import Repository
-from .schema import blob_links, blobs, buckets, repositories
+from .schema import blob_links, blobs, buckets, manifest_blobs, repositories
 from .statement import Statement
 
 _FIND = Statement(
-    select(blobs.c.digest, blobs.c.size, blobs.c.data)
+    select(blobs.c.digest, blobs.c.size, blobs.c.data, blob_links.c.used_at)
     .join(blob_links, blob_links.c.blob == blobs.c.id)
     .where(
         blobs.c.bucket == bindparam("bucket"),
@@ -40,15 +40,44 @@ _IN_REPOSITORY = _IN_BUCKET.where(repositories.c.name == bindparam("repository_n
 _ADD = Statement(
     insert(blobs).on_conflict_do_nothing(), columns=["bucket", "digest", "size", "data", "created_at"]
 )
+_INSERT_LINK = insert(blob_links).from_select(
+    ["repository", "blob", "used_at"],
+    select(
+        bindparam("repository", type_=blob_links.c.repository.type),
+        blobs.c.id,
+        bindparam("now", type_=blob_links.c.used_at.type),
+    ).where(blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("digest")),
+)
 _LINK = Statement(
-    insert(blob_links)
-    .from_select(
-        ["repository", "blob"],
-        select(bindparam("repository", type_=blob_links.c.repository.type), blobs.c.id).where(
-            blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("digest")
+    _INSERT_LINK.on_conflict_do_update(
+        index_elements=["repository", "blob"], set_={"used_at": _INSERT_LINK.excluded.used_at}
+    )
+)
+_NAMED = (
+    select(blobs.c.id)
+    .join(repositories, repositories.c.bucket == blobs.c.bucket)
+    .join(
+        manifest_blobs,
+        (manifest_blobs.c.repository == repositories.c.id) & (manifest_blobs.c.digest == blobs.c.digest),
+    )
+    .where(manifest_blobs.c.manifest == bindparam("manifest_id"))
+)
+_RENEW = Statement(
+    update(blob_links)
+    .where(
+        blob_links.c.repository == bindparam("repository_id"),
+        blob_links.c.blob.in_(
+            select(blobs.c.id).where(
+                blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("wanted")
+            )
         ),
     )
-    .on_conflict_do_nothing()
+    .values(used_at=bindparam("now"))
+)
+_RENEW_NAMED = (
+    update(blob_links)
+    .where(blob_links.c.repository == bindparam("repository_id"), blob_links.c.blob.in_(_NAMED))
+    .values(used_at=bindparam("now"))
 )
 _UNLINK = Statement(
     delete(blob_links).where(
@@ -64,11 +93,15 @@ _UNLINK = Statement(
 
 @dataclass(frozen=True)
 class Blob:
-    """A blob of `size` bytes; `data` is None where they are a file of the bucket."""
+    """A blob of `size` bytes; `data` is None where they are a file of the bucket.
+
+    `used_at` is when a client last relied on the repository's link to it.
+    """
 
     digest: str
     size: int
     data: bytes | None
+    used_at: int = 0
 
 
 def find(connection: Connection, repository: Repository, digest: str) -> Blob | None:
@@ -104,13 +137,35 @@ def add(connection: Connection, repository: Repository, blob: Blob, *, now: floa
         "created_at": int(now),
     }
     _ADD.run(connection, values)
-    link(connection, repository, blob.digest)
+    link(connection, repository, blob.digest, now=now)
 
 
-def link(connection: Connection, repository: Repository, digest: str) -> None:
-    """Let the repository see a blob of its bucket."""
-    values = {"repository": repository.id, "bucket": repository.bucket.id, "digest": digest}
+def link(connection: Connection, repository: Repository, digest: str, *, now: float) -> None:
+    """Let the repository see a blob of its bucket, from now on if it saw it before."""
+    values = {
+        "repository": repository.id,
+        "bucket": repository.bucket.id,
+        "digest": digest,
+        "now": int(now),
+    }
     _LINK.run(connection, values)
+
+
+def renew(connection: Connection, repository: Repository, digest: str, *, now: float) -> bool:
+    """Put off the blob's collection, as a client relies on it; False if the repository sees none."""
+    values = {
+        "repository_id": repository.id,
+        "bucket": repository.bucket.id,
+        "wanted": digest,
+        "now": int(now),
+    }
+    return _RENEW.run(connection, values) > 0
+
+
+def renew_named(connection: Connection, repository: Repository, manifest_id: int, *, now: float) -> None:
+    """Put off the collection of what a manifest names that is about to go."""
+    values = {"repository_id": repository.id, "manifest_id": manifest_id, "now": int(now)}
+    connection.execute(_RENEW_NAMED, values)
 
 
 def unlink(connection: Connection, repository: Repository, digest: str) -> bool:

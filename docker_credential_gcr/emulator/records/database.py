@@ -1,5 +1,6 @@
 """The database: reads on a connection of the caller's thread, writes in order through one writer."""
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -7,8 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, NullPool, bindparam, create_engine, event, insert, inspect, select
+from sqlalchemy.exc import DatabaseError
 
-from . import schema
+from docker_credential_gcr.emulator.crash_points import reach
+
+from . import schema, snapshot
 from .log_file import LogFile
 from .statement import Statement
 from .turns import Turns
@@ -29,8 +33,22 @@ _REVISION = Statement(
 )
 
 
-class IncompatibleDatabase(Exception):
-    """The database was made by another version of the emulator."""
+class UnusableDatabase(Exception):
+    """The database cannot be used as it is."""
+
+
+class DamagedDatabase(UnusableDatabase):
+    """SQLite cannot read it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} is damaged ({reason}): see what is left with gcr-emulator fsck --data {path.parent}, "
+            "and make a new one with gcr-emulator rebuild"
+        )
+
+
+class IncompatibleDatabase(UnusableDatabase):
+    """The database was made by a newer version of the emulator, or by something else."""
 
     def __init__(self, path: Path, revision: str) -> None:
         super().__init__(
@@ -49,7 +67,13 @@ class Database:
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._shared = shared
         self._engine = _connect(path)
-        _prepare(self._engine, path)
+        try:
+            _prepare(self._engine, path)
+        except DatabaseError as error:
+            # Its subclasses tell of other things, such as a full disk.
+            if type(error.orig) is not sqlite3.DatabaseError:
+                raise
+            raise DamagedDatabase(path, str(error.orig)) from error
         self._readers = _Readers(self._engine)
         self._writing = self._engine.connect()
         self._log = LogFile(path)
@@ -166,6 +190,28 @@ def _prepare(engine: Engine, path: Path) -> None:
             schema.metadata.create_all(connection)
             connection.execute(insert(schema.alembic_version).values(version_num=schema.REVISION))
             connection.exec_driver_sql("COMMIT")
-        revision = connection.execute(select(schema.alembic_version.c.version_num)).scalar_one_or_none()
-        if revision != schema.REVISION:
-            raise IncompatibleDatabase(path, str(revision))
+        elif (revision := _find_revision(connection)) != schema.REVISION:
+            _migrate(connection, path, revision)
+
+
+def _find_revision(connection: Connection) -> str:
+    return str(connection.execute(select(schema.alembic_version.c.version_num)).scalar_one_or_none())
+
+
+def _migrate(connection: Connection, path: Path, revision: str) -> None:
+    """Bring an older database to the present schema, all of it or nothing; a copy stays beside it."""
+    # 93 ms, which a database of this revision need not pay.
+    from . import migrations
+
+    if not migrations.is_known(revision):
+        raise IncompatibleDatabase(path, revision)
+    snapshot.save(connection, path.with_name(f"{path.name}.{revision}"))
+    reach("migration-saved")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        migrations.migrate(connection)
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+    reach("migration-committed")

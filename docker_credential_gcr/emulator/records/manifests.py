@@ -7,7 +7,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from .digests import find_listed, select_listed
 from .repositories import Repository
-from .schema import manifest_children, manifests, tags
+from .schema import manifest_blobs, manifest_children, manifests, tags
 from .statement import Statement
 
 _COLUMNS = (manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.data)
@@ -35,6 +35,7 @@ _ADD = Statement(
     columns=["repository", "digest", "media_type", "data", "image_size", "created_ms", "uploaded_ms"],
 )
 _ADD_CHILD = Statement(insert(manifest_children).on_conflict_do_nothing())
+_ADD_BLOB = Statement(insert(manifest_blobs).on_conflict_do_nothing())
 _PARENT = Statement(
     select(manifests.c.digest)
     .join(manifest_children, manifest_children.c.parent == manifests.c.id)
@@ -98,7 +99,13 @@ def find_missing(connection: Connection, repository: Repository, digests: set[st
 
 
 def add(
-    connection: Connection, repository: Repository, summary: Summary, data: bytes, children: set[str]
+    connection: Connection,
+    repository: Repository,
+    summary: Summary,
+    data: bytes,
+    *,
+    children: set[str],
+    blobs: set[str],
 ) -> int:
     """Store a manifest and return its id; the same digest again changes only what a push may change.
 
@@ -116,6 +123,9 @@ def add(
     (manifest_id,) = _ADD.all(connection, values)[0]
     if children:
         _ADD_CHILD.run_many(connection, [{"parent": manifest_id, "digest": digest} for digest in children])
+    if blobs:
+        named = {"manifest": manifest_id, "repository": repository.id}
+        _ADD_BLOB.run_many(connection, [{**named, "digest": digest} for digest in blobs])
     return int(manifest_id)
 
 

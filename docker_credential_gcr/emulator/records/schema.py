@@ -15,11 +15,11 @@ from sqlalchemy import (
     insert,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData()
 
-# Alembic's own table, so that a later revision can migrate a database made from this schema.
+# Alembic's own table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
     "alembic_version", metadata, Column("version_num", String(32), primary_key=True, nullable=False)
 )
@@ -106,12 +106,14 @@ blobs = Table(
     UniqueConstraint("bucket", "digest"),
 )
 
-# A repository sees only the blobs that were linked to it.
+# A repository sees only the blobs that were linked to it. `used_at` is when a client last relied on
+# the link: pushed, mounted or asked for the blob, or deleted a manifest that named it.
 blob_links = Table(
     "blob_links",
     metadata,
     Column("repository", Integer, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
     Column("blob", Integer, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("used_at", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -150,6 +152,17 @@ manifest_children = Table(
     Column("parent", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
     Column("digest", String, primary_key=True),
     Index("manifest_children_digest", "digest"),
+    sqlite_with_rowid=False,
+)
+
+# The blobs that a manifest names, by digest: in a sparse one they need not be there.
+manifest_blobs = Table(
+    "manifest_blobs",
+    metadata,
+    Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String, primary_key=True),
+    _reference("repository", "repositories.id"),
+    Index("manifest_blobs_digest", "repository", "digest"),
     sqlite_with_rowid=False,
 )
 

@@ -34,8 +34,12 @@ _MOVE = Statement(
     .values(location=bindparam("to"), size=bindparam("new_size"), data=bindparam("new_data"))
 )
 _END = Statement(delete(uploads).where(uploads.c.id == bindparam("upload")))
-_STALE = select(uploads.c.id).where(uploads.c.started_at < bindparam("before"))
+_END_STALE = delete(uploads).where(uploads.c.started_at < bindparam("before"))
 _ALL = select(uploads.c.id)
+_IN_FILES = _ALL.where(uploads.c.data.is_(None))
+_END_LOST = delete(uploads).where(
+    uploads.c.id.in_(bindparam("ids", expanding=True)), uploads.c.data.is_(None)
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,16 @@ def list_ids(connection: Connection) -> set[str]:
     return set(connection.execute(_ALL).scalars())
 
 
-def end_stale(connection: Connection, *, before: float) -> None:
-    """Forget the uploads that began before that instant."""
-    for upload_id in connection.execute(_STALE, {"before": int(before)}).scalars().all():
-        end(connection, upload_id)
+def list_in_files(connection: Connection) -> set[str]:
+    """The uploads whose bytes are files."""
+    return set(connection.execute(_IN_FILES).scalars())
+
+
+def end_lost(connection: Connection, ids: set[str]) -> int:
+    """Forget those of the uploads whose bytes should be files; how many."""
+    return connection.execute(_END_LOST, {"ids": sorted(ids)}).rowcount
+
+
+def end_stale(connection: Connection, *, before: float) -> int:
+    """Forget the uploads that began before that instant; how many."""
+    return connection.execute(_END_STALE, {"before": int(before)}).rowcount

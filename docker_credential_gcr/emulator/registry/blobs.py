@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
@@ -15,6 +16,8 @@ from .http import FileBody, Request, Response
 from .memory import REMEMBERED_SIZE
 from .services import Services
 
+_RENEWED_EVERY_S = 60.0
+
 
 async def get(services: Services, request: Request, target: Target, digest: str) -> Response:
     """The bytes of a blob, whole or a range."""
@@ -25,6 +28,8 @@ async def get(services: Services, request: Request, target: Target, digest: str)
     )
     if blob is None:
         raise BlobUnknown(digest)
+    if request.method == "HEAD":
+        await _rely(services, target, blob)
     headers = {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": blob.digest,
@@ -60,7 +65,23 @@ async def delete(services: Services, request: Request, target: Target, digest: s
             raise BlobUnknown(digest)
 
     await services.database.write(work)
+    reach("blob-unlinked")
     return Response(202)
+
+
+async def _rely(services: Services, target: Target, blob: Blob) -> None:
+    """Put off the blob's collection: who asks whether it is there leaves out its upload if so."""
+    now = services.clock.now()
+    # An hour of pushes writes once a minute at most; what is younger is in no collection's reach.
+    if now - blob.used_at <= min(_RENEWED_EVERY_S, services.limits.unused_lifetime_s / 2):
+        return
+
+    def work(connection: Connection) -> bool:
+        repository = repositories.find(connection, target.bucket, target.path)
+        return repository is not None and blobs.renew(connection, repository, blob.digest, now=now)
+
+    if not await services.database.write(work):
+        raise BlobUnknown(blob.digest)
 
 
 def _matches(header: str | None, etag: str) -> bool:

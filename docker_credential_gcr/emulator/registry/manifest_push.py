@@ -1,16 +1,16 @@
 """A manifest that is being pushed: checked by itself, then stored once all that it names is there."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.descriptor import Descriptor
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
-from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest
+from docker_credential_gcr.emulator.oci.manifest import Manifest, format_referrer, parse_manifest
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_tag
 from docker_credential_gcr.emulator.records import blobs, manifests, referrers, repositories, tags
 from docker_credential_gcr.emulator.records.manifests import Summary
@@ -63,8 +63,14 @@ def store(services: Services, connection: Connection, target: Target, push: Push
     uploaded_ms = int(services.clock.now() * 1000)
     manifest = push.manifest
     summary = Summary(0, push.digest, manifest.media_type, manifest.image_size, push.created_ms, uploaded_ms)
-    children = {child.digest for child in manifest.children}
-    manifest_id = manifests.add(connection, repository, summary, push.data, children)
+    manifest_id = manifests.add(
+        connection,
+        repository,
+        summary,
+        push.data,
+        children={child.digest for child in manifest.children},
+        blobs={blob.digest for blob in manifest.blobs},
+    )
     for tag in push.tags:
         tags.put(connection, repository, tag, manifest_id)
     if manifest.subject is not None:
@@ -75,25 +81,9 @@ def store(services: Services, connection: Connection, target: Target, push: Push
             subject=manifest.subject.digest,
             artifact_type=manifest.artifact_type,
             digest=push.digest,
-            descriptor=_format_referrer(push),
+            descriptor=format_referrer(manifest, push.digest, len(push.data)),
         )
-
-
-def _format_referrer(push: Push) -> str:
-    """The entry in the list of the subject's referrers.
-
-    https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
-    """
-    entry: dict[str, object] = {
-        "mediaType": push.manifest.media_type,
-        "digest": push.digest,
-        "size": len(push.data),
-    }
-    if push.manifest.artifact_type:
-        entry["artifactType"] = push.manifest.artifact_type
-    if push.manifest.annotations:
-        entry["annotations"] = dict(push.manifest.annotations)
-    return json.dumps(entry)
+    reach("manifest-written")
 
 
 def _check_complete(connection: Connection, repository: Repository, manifest: Manifest) -> None:

@@ -2,10 +2,11 @@
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_reference
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH
-from docker_credential_gcr.emulator.records import manifests, repositories, tags
+from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
 from docker_credential_gcr.emulator.records.manifests import StoredManifest
 from docker_credential_gcr.emulator.records.repositories import Repository
 
@@ -39,6 +40,7 @@ async def put(services: Services, request: Request, target: Target, reference: s
     authorize(services, request, target, PUSH)
     push = await manifest_push.receive(services, request, target, reference)
     await services.database.write(lambda connection: manifest_push.store(services, connection, target, push))
+    reach("manifest-committed")
     headers = {
         "Location": f"/v2/{target.name}/manifests/{push.digest}",
         "Docker-Content-Digest": push.digest,
@@ -62,11 +64,13 @@ async def delete(services: Services, request: Request, target: Target, reference
             raise NameUnknown(f"Failed to compute blob liveness for manifest: '{reference}'")
         if is_digest(reference):
             _check_unused(connection, repository, known)
+            blobs.renew_named(connection, repository, known.id, now=services.clock.now())
             manifests.remove(connection, known.id)
         else:
             tags.remove(connection, repository, reference)
 
     await services.database.write(work)
+    reach("manifest-removed")
     return Response(202, {"Content-Type": "application/json"}, _NOTHING)
 
 

@@ -8,11 +8,12 @@ import asyncio
 import functools
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.blobs.spool import Spool
+from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target, locate
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.oci.digest import parse_digest, split_digest
@@ -71,10 +72,12 @@ async def append(services: Services, request: Request, target: Target, location:
     async with _writing(services, repository, upload) as spool:
         _check_chunk(request, target, upload)
         await _receive(request, spool)
+        reach("upload-written")
         moved = Upload(upload.id, secrets.token_hex(16), upload.owner, spool.size, spool.data)
         move = functools.partial(uploads.move, upload=upload, moved=moved)
         if not await services.database.write(move, durable=False):
             raise UploadUnknown
+        reach("upload-moved")
         _remember(services, upload.id, spool)
     return _accepted(target, moved)
 
@@ -133,10 +136,14 @@ async def _mount(
             return False
         if not blobs.is_linked(connection, target.bucket, digest, repository=name and source.path):
             return False
-        blobs.link(connection, open_repository(services, connection, target), digest)
+        repository = open_repository(services, connection, target)
+        blobs.link(connection, repository, digest, now=services.clock.now())
         return True
 
-    return await services.database.write(work)
+    mounted = await services.database.write(work)
+    if mounted:
+        reach("blob-mounted")
+    return mounted
 
 
 def _find(
@@ -224,8 +231,6 @@ async def _finish(
     if actual != digest:
         await _end(services, upload)
         raise DigestInvalid(digest, actual)
-    if spool.data is None:
-        await asyncio.to_thread(services.files.adopt, upload.id, repository.bucket.name, digest)
 
     def work(connection: Connection) -> None:
         if not uploads.end(connection, upload.id):
@@ -233,7 +238,12 @@ async def _finish(
         blob = Blob(digest, spool.size, spool.data)
         blobs.add(connection, repository, blob, now=services.clock.now())
 
-    await services.database.write(work)
+    with ExitStack() as holds:
+        if spool.data is None:
+            adopting = asyncio.to_thread(services.files.adopt, upload.id, repository.bucket.name, digest)
+            holds.enter_context(await adopting)
+        await services.database.write(work)
+    reach("blob-committed")
     return _created(target, digest)
 
 

@@ -14,14 +14,6 @@ def test_adopted_upload_is_the_blobs_file(tmp_path):
     assert (path.read_bytes(), list((tmp_path / "uploads").iterdir())) == (b"bytes", [])
 
 
-def test_only_uploads_that_nobody_knows_are_discarded(tmp_path):
-    files = BlobFiles(tmp_path)
-    for name in ("known", "unknown"):
-        files.upload_path(name).write_bytes(b"")
-    files.discard_uploads_except({"known", "elsewhere"})
-    assert [path.name for path in (tmp_path / "uploads").iterdir()] == ["known"]
-
-
 def test_clear_removes_every_byte(tmp_path):
     files = BlobFiles(tmp_path)
     for name in ("one", "two"):

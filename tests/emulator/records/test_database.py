@@ -7,7 +7,13 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
-from docker_credential_gcr.emulator.records.schema import buckets, policies, projects, repositories
+from docker_credential_gcr.emulator.records.schema import (
+    REVISION,
+    buckets,
+    policies,
+    projects,
+    repositories,
+)
 
 
 @pytest.fixture
@@ -134,5 +140,7 @@ def test_database_of_another_revision_is_refused(tmp_path):
         lambda connection: connection.exec_driver_sql("update alembic_version set version_num='x'")
     )
     database.close()
-    with pytest.raises(IncompatibleDatabase, match="is of revision 'x', this gcr-emulator writes '0001'"):
+    with pytest.raises(
+        IncompatibleDatabase, match=f"is of revision 'x', this gcr-emulator writes '{REVISION}'"
+    ):
         Database(path)

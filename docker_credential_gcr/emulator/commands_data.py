@@ -1,0 +1,40 @@
+"""What the commands on a data directory share: the option that names it, and its lock."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .client import EmulatorError
+
+if TYPE_CHECKING:
+    from .data_directory import DataDirectory
+
+folder = click.Path(file_okay=False, path_type=Path)
+data_option = click.option(
+    "--data",
+    type=folder,
+    required=True,
+    envvar="GCR_EMULATOR_DATA",
+    show_envvar=True,
+    help="The data directory of a server that is stopped.",
+)
+
+
+@contextlib.contextmanager
+def hold_directory(path: Path) -> Iterator["DataDirectory"]:
+    """The data directory, which no server has meanwhile. Raises EmulatorError."""
+    from .data_directory import DataDirectory, DataDirectoryError, DataDirectoryInUse
+
+    if not (path / "keys").is_dir():
+        raise EmulatorError(f"{path} is not a data directory of gcr-emulator")
+    try:
+        directory = DataDirectory(path)
+    except DataDirectoryInUse as error:
+        raise EmulatorError(f"{path} is in use by a server: stop it first") from error
+    except DataDirectoryError as error:
+        raise EmulatorError(str(error)) from error
+    with contextlib.closing(directory):
+        yield directory

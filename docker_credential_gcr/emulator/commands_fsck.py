@@ -1,0 +1,44 @@
+"""gcr-emulator fsck: checks a data directory."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from .commands_data import data_option, hold_directory
+from .commands_options import say
+
+
+@click.command()
+@data_option
+@click.option("--quick", is_flag=True, help="Do not read the bytes: trust that they have their digest.")
+@click.option("--sparse-manifests", is_flag=True, help="Accept manifests of which something is missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def fsck(context: click.Context, data: Path, quick: bool, sparse_manifests: bool, as_json: bool) -> None:
+    """Check that the database and the bytes agree, and that the bytes are right.
+
+    Prints one finding a line, KIND SUBJECT: WHAT; exit code 1 if there is any. Nothing is changed:
+    gcr-emulator gc removes what is too much, gcr-emulator rebuild makes a new database.
+    """
+    from .upkeep.fsck import check
+
+    tell = _tell if sys.stderr.isatty() else None
+    findings = []
+    with hold_directory(data) as directory:
+        for finding in check(directory.path, quick=quick, sparse=sparse_manifests, tell=tell):
+            findings.append(finding)
+            if not as_json:
+                click.echo(str(finding))
+    if as_json:
+        click.echo(json.dumps({"findings": [vars(finding) for finding in findings]}, indent=2))
+    elif not findings:
+        say(f"{data} is sound")
+    context.exit(1 if findings else 0)
+
+
+def _tell(what: str, count: int) -> None:
+    """How far it is, on the terminal's last line; nothing once it is done."""
+    text = f"{what}: {count}" if count else ""
+    click.echo(f"\r\x1b[K{text}\r", nl=False, err=True)

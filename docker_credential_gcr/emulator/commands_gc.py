@@ -1,0 +1,67 @@
+"""gcr-emulator gc: collects garbage, through a running server or on a data directory."""
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from . import commands_options as options
+from .client import EmulatorError, Server
+from .commands_data import folder, hold_directory
+from .commands_options import say, with_server
+
+
+@click.command()
+@click.option("--data", type=folder, help="The data directory of a server that is stopped.")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.option("--untagged", is_flag=True, help="Remove manifests that no tag, index or referrer needs too.")
+@click.option(
+    "--older-than",
+    type=options.parse_duration,
+    metavar="DURATION",
+    help="Remove what was used last so long ago, not what the server's --gc-delay says (24h).",
+)
+@with_server
+@click.pass_context
+def gc(
+    context: click.Context,
+    server: Server,
+    data: Path | None,
+    dry_run: bool,
+    untagged: bool,
+    older_than: float | None,
+) -> None:
+    """Remove what nothing needs: blobs, uploads and files that no manifest leads to.
+
+    Prints how much of each kind is gone, one a line: manifests, links (blobs that a repository
+    no longer sees), blobs, uploads, files (without a row in the database), bytes.
+    """
+    if data is None:
+        asked = {} if older_than is None else {"older_than_s": older_than}
+        collected = server.collect_garbage(**asked, untagged=untagged, dry_run=dry_run)
+    elif context.get_parameter_source("url") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--server and --data exclude each other: with --data no server is asked")
+    else:
+        collected = _collect(data, older_than, untagged, dry_run)
+    for kind, count in collected.items():
+        click.echo(f"{kind} {count}")
+    if dry_run:
+        say("nothing was removed: leave out --dry-run to do it")
+
+
+def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bool) -> dict[str, int]:
+    from .blobs.filesystem import BlobFiles
+    from .data_directory import DataDirectoryError
+    from .records.database import Database, UnusableDatabase
+    from .settings import Limits
+    from .upkeep.keeper import Keeper, Request
+
+    with hold_directory(data) as directory:
+        try:
+            directory.check_database()
+            database = Database(directory.database_path)
+        except (DataDirectoryError, UnusableDatabase) as error:
+            raise EmulatorError(str(error)) from error
+        with contextlib.closing(database):
+            keeper = Keeper(database, BlobFiles(directory.path), root=directory.path, limits=Limits())
+            return vars(keeper.collect(Request(older_than_s, untagged, dry_run)))

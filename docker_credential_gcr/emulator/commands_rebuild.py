@@ -1,0 +1,40 @@
+"""gcr-emulator rebuild: makes a new database where the old one is damaged or gone."""
+
+import time
+from pathlib import Path
+
+import click
+
+from .client import EmulatorError
+from .commands_data import data_option, hold_directory
+from .commands_options import say
+
+
+@click.command()
+@data_option
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A copy of the database, to use instead of what can be read of the damaged one.",
+)
+def rebuild(data: Path, source: Path | None) -> None:
+    """Make a new database from what can be read of the old one, and from the blobs' bytes.
+
+    Where nothing can be read of it, the last snapshot takes its place. The old database is kept as
+    emulator.db.damaged. Prints how much of each kind there is now; stderr names what is lost.
+    """
+    from .records.database import UnusableDatabase
+    from .upkeep.rebuild import NothingToRebuildFrom
+    from .upkeep.rebuild import rebuild as run
+
+    with hold_directory(data) as directory:
+        try:
+            rebuilt = run(directory.path, source=source, now=time.time())
+        except (UnusableDatabase, NothingToRebuildFrom) as error:
+            raise EmulatorError(str(error)) from error
+    say(f"made from {rebuilt.source}")
+    for text in rebuilt.lost:
+        say(f"lost: {text}")
+    for kind, count in rebuilt.rows.items():
+        click.echo(f"{kind} {count}")

@@ -1,0 +1,97 @@
+"""Garbage collection: which blobs a manifest names, and when a client last relied on a link.
+
+And a number that grows with every change of what decides about access.
+"""
+
+import json
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+# As of this revision; a registry need not hold these layers.
+_FOREIGN = (
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+)
+_PAGE = "SELECT id, repository, data FROM manifests WHERE id > :last ORDER BY id LIMIT 500"
+_COUNT = "UPDATE revisions SET number = number + 1 WHERE subject = 'access'"
+_INSERT = "INSERT INTO manifest_blobs (manifest, digest, repository) VALUES (:manifest, :digest, :repository)"
+
+
+def upgrade() -> None:
+    """Add the column and the tables, and fill them from what is there."""
+    _add_used_at()
+    _add_manifest_blobs()
+    _add_revisions()
+
+
+def _add_used_at() -> None:
+    # SQLite adds no column without a default, and schema.py has none.
+    op.create_table(
+        "blob_links_0002",
+        sa.Column(
+            "repository", sa.Integer, sa.ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True
+        ),
+        sa.Column("blob", sa.Integer, sa.ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("used_at", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    # As if all were used just now: nothing is collected sooner than a delay after the migration.
+    op.execute(
+        "INSERT INTO blob_links_0002 (repository, blob, used_at) "
+        "SELECT repository, blob, CAST(strftime('%s', 'now') AS INTEGER) FROM blob_links"
+    )
+    op.drop_table("blob_links")
+    op.rename_table("blob_links_0002", "blob_links")
+    op.create_index("ix_blob_links_blob", "blob_links", ["blob"])
+
+
+def _add_manifest_blobs() -> None:
+    op.create_table(
+        "manifest_blobs",
+        sa.Column(
+            "manifest", sa.Integer, sa.ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True
+        ),
+        sa.Column("digest", sa.String, primary_key=True),
+        sa.Column(
+            "repository", sa.Integer, sa.ForeignKey("repositories.id", ondelete="CASCADE"), nullable=False
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("manifest_blobs_digest", "manifest_blobs", ["repository", "digest"])
+    connection, last = op.get_bind(), 0
+    while page := connection.execute(sa.text(_PAGE), {"last": last}).all():
+        named = [
+            {"manifest": row.id, "repository": row.repository, "digest": digest}
+            for row in page
+            for digest in sorted(_find_blobs(row.data))
+        ]
+        if named:
+            connection.execute(sa.text(_INSERT), named)
+        last = page[-1].id
+
+
+def _add_revisions() -> None:
+    op.create_table(
+        "revisions",
+        sa.Column("subject", sa.String, primary_key=True),
+        sa.Column("number", sa.Integer, nullable=False),
+    )
+    op.execute("INSERT INTO revisions VALUES ('access', 0)")
+    for table in ("projects", "policies", "service_accounts", "service_account_keys", "buckets"):
+        for change in ("INSERT", "UPDATE", "DELETE"):
+            when = f"CREATE TRIGGER {table}_{change.lower()}_counts AFTER {change} ON {table}"
+            op.execute(f"{when} BEGIN {_COUNT}; END")
+
+
+def _find_blobs(data: bytes) -> set[str]:
+    """The digests of the config and the layers that the document names; none for an index."""
+    document = json.loads(data)
+    config = [document["config"]] if "config" in document else []
+    layers = [layer for layer in document.get("layers", []) if layer["mediaType"] not in _FOREIGN]
+    return {descriptor["digest"] for descriptor in (*config, *layers)}

@@ -1,0 +1,98 @@
+"""The bytes and the rows of blobs and uploads, held against each other."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
+from docker_credential_gcr.emulator.oci.errors import InvalidDigest
+
+from .findings import Finding
+from .reading import Checked, hash_file
+
+_BLOBS = (
+    "SELECT buckets.name AS bucket, blobs.digest, blobs.size, CAST(blobs.data AS BLOB) AS data FROM blobs "
+    "JOIN buckets ON buckets.id = blobs.bucket"
+)
+_KNOWN = (
+    "SELECT 1 FROM blobs JOIN buckets ON buckets.id = blobs.bucket "
+    "WHERE buckets.name = ? AND blobs.digest = ? AND blobs.data IS NULL"
+)
+
+
+def check_blobs(checked: Checked) -> Iterator[Finding]:
+    """Each blob's bytes are there, as many as its row says, and have its digest."""
+    for row in checked.rows("blobs", _BLOBS):
+        subject = f"{row['bucket']} {row['digest']}"
+        try:
+            parse_digest(row["digest"])
+        except InvalidDigest as error:
+            yield Finding("wrong-digest", subject, str(error))
+            continue
+        found = _check_file(checked, row) if row["data"] is None else _check_data(row)
+        if found is not None:
+            yield Finding(found[0], subject, found[1])
+
+
+def _check_data(row: sqlite3.Row) -> tuple[str, str] | None:
+    data, digest = row["data"], row["digest"]
+    if len(data) != row["size"]:
+        return "wrong-size", f"{len(data)} bytes, the row says {row['size']}"
+    actual = digest_bytes(data, split_digest(digest)[0])
+    return None if actual == digest else ("wrong-digest", f"the bytes are {actual}")
+
+
+def _check_file(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
+    path = checked.files.path(row["bucket"], row["digest"])
+    try:
+        size = path.stat().st_size
+        if size != row["size"]:
+            return "wrong-size", f"{size} bytes, the row says {row['size']}"
+        actual = row["digest"] if checked.quick else hash_file(path, row["digest"])
+    except OSError as error:
+        return "missing-bytes", f"{path.relative_to(checked.root)}: {error.strerror}"
+    return None if actual == row["digest"] else ("wrong-digest", f"the bytes are {actual}")
+
+
+def check_files(checked: Checked) -> Iterator[Finding]:
+    """Each file is a blob's that has a row."""
+    for path in sorted(path for path in (checked.root / "buckets").rglob("*") if not path.is_dir()):
+        place = path.relative_to(checked.root)
+        named = _parse_place(place)
+        if named is None:
+            yield Finding("stray-file", str(place), "no blob's file has such a name")
+        elif not checked.connection.execute(_KNOWN, named).fetchone():
+            yield Finding("rowless-bytes", " ".join(named), f"no row knows {place}")
+
+
+def _parse_place(place: Path) -> tuple[str, str] | None:
+    """(bucket, digest) of the blob whose file is there; None where none would be."""
+    match place.parts:
+        case ("buckets", bucket, "containers", "images", algorithm, start, encoded) if encoded[:2] == start:
+            try:
+                return bucket, parse_digest(f"{algorithm}:{encoded}")
+            except InvalidDigest:
+                return None
+    return None
+
+
+def check_uploads(checked: Checked) -> Iterator[Finding]:
+    """Each upload has the bytes that were acknowledged, and each file in uploads/ is one's."""
+    known = set()
+    for row in checked.rows("uploads", "SELECT id, size, data FROM uploads"):
+        known.add(row["id"])
+        size = _count_bytes(checked, row)
+        # What follows in a file was never acknowledged.
+        if size < row["size"] or (row["data"] is not None and size > row["size"]):
+            text = f"{size} bytes, {row['size']} were acknowledged"
+            yield Finding("lost-upload", f"upload {row['id']}", text)
+    for name in checked.files.list_uploads():
+        if name not in known:
+            yield Finding("rowless-bytes", f"upload {name}", f"no row knows uploads/{name}")
+
+
+def _count_bytes(checked: Checked, upload: sqlite3.Row) -> int:
+    if upload["data"] is not None:
+        return len(upload["data"])
+    path = checked.files.upload_path(upload["id"])
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,100 @@
+"""The database by itself: what SQLite says of it, and whether its rows agree with one another."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from docker_credential_gcr.emulator.oci.digest import digest_bytes, split_digest
+from docker_credential_gcr.emulator.oci.errors import InvalidManifest
+from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest
+
+from .findings import Finding
+from .reading import Checked
+
+# What each statement gives is a row that points where it must not: (subject, text).
+_ASTRAY = (
+    "SELECT 'tag ' || t.tag, 'it names a manifest of another repository' FROM tags t "
+    "JOIN manifests m ON m.id = t.manifest WHERE m.repository != t.repository",
+    "SELECT 'link of ' || r.name, 'it leads to ' || b.digest || ' of another bucket' FROM blob_links l "
+    "JOIN repositories r ON r.id = l.repository JOIN blobs b ON b.id = l.blob WHERE b.bucket != r.bucket",
+    "SELECT 'reference of ' || m.digest, 'it is entered under another repository' FROM manifest_blobs n "
+    "JOIN manifests m ON m.id = n.manifest WHERE m.repository != n.repository",
+    "SELECT 'referrer ' || m.digest, 'it is entered under another repository' FROM referrers n "
+    "JOIN manifests m ON m.id = n.manifest WHERE m.repository != n.repository",
+)
+_MANIFESTS = (
+    "SELECT m.id, m.repository, m.digest, m.media_type, CAST(m.data AS BLOB) AS data, r.name "
+    "FROM manifests m JOIN repositories r ON r.id = m.repository"
+)
+_NAMED = {
+    "blobs": "SELECT digest FROM manifest_blobs WHERE manifest = ?",
+    "children": "SELECT digest FROM manifest_children WHERE parent = ?",
+    "subject": "SELECT subject FROM referrers WHERE manifest = ?",
+}
+_HAS_BLOB = (
+    "SELECT 1 FROM blob_links JOIN blobs ON blobs.id = blob_links.blob "
+    "WHERE blob_links.repository = ? AND blobs.digest = ?"
+)
+_HAS_MANIFEST = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
+
+
+def check_database(checked: Checked) -> Iterator[Finding]:
+    """SQLite finds nothing wrong, and each row that one points at is there."""
+    pragma = "quick_check" if checked.quick else "integrity_check"
+    for (text,) in checked.connection.execute(f"PRAGMA {pragma}"):
+        if text != "ok":
+            yield Finding("damaged-database", "emulator.db", text)
+    for table, row_id, parent, _ in checked.connection.execute("PRAGMA foreign_key_check"):
+        # A table without row numbers has none to tell.
+        subject = table if row_id is None else f"{table} {row_id}"
+        yield Finding("dangling-row", subject, f"what it points at is not in {parent}")
+
+
+def check_places(checked: Checked) -> Iterator[Finding]:
+    """What belongs to a repository or bucket is of that one."""
+    for statement in _ASTRAY:
+        for subject, text in checked.connection.execute(statement):
+            yield Finding("astray-row", subject, text)
+
+
+def check_manifests(checked: Checked) -> Iterator[Finding]:
+    """Each manifest has its digest, and the rows know what it names, which is there."""
+    for row in checked.rows("manifests", _MANIFESTS):
+        subject = f"{row['name']}@{row['digest']}"
+        actual = digest_bytes(row["data"], split_digest(row["digest"])[0])
+        if actual != row["digest"]:
+            yield Finding("wrong-digest", subject, f"the document is {actual}")
+            continue
+        try:
+            manifest = parse_manifest(row["data"], row["media_type"])
+        except InvalidManifest as error:
+            yield Finding("unreadable-manifest", subject, str(error))
+            continue
+        for kind, text in _check_references(checked, row, manifest):
+            yield Finding(kind, subject, text)
+
+
+def list_references(manifest: Manifest) -> dict[str, set[str]]:
+    """The digests that a manifest names, as blobs, children and subject."""
+    return {
+        "blobs": {blob.digest for blob in manifest.blobs},
+        "children": {child.digest for child in manifest.children},
+        "subject": set() if manifest.subject is None else {manifest.subject.digest},
+    }
+
+
+def _check_references(checked: Checked, row: sqlite3.Row, manifest: Manifest) -> Iterator[tuple[str, str]]:
+    named = list_references(manifest)
+    for what, statement in _NAMED.items():
+        known = {digest for (digest,) in checked.connection.execute(statement, (row["id"],))}
+        if known != named[what]:
+            yield "wrong-references", f"its {what} are {_join(named[what])}, the rows say {_join(known)}"
+    if checked.sparse:
+        return
+    for what, statement in (("blobs", _HAS_BLOB), ("children", _HAS_MANIFEST)):
+        for digest in sorted(named[what]):
+            if not checked.connection.execute(statement, (row["repository"], digest)).fetchone():
+                yield "incomplete-manifest", f"it names {digest}, which its repository does not have"
+
+
+def _join(digests: set[str]) -> str:
+    return ", ".join(sorted(digests)) or "none"

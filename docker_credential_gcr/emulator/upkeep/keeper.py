@@ -1,0 +1,116 @@
+"""When upkeep is done: at intervals, and when an administrator asks for it."""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy
+from docker_credential_gcr.emulator.records import snapshot
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.settings import Limits
+
+from .collection import Collected, Collection, Rules
+from .rehearsal import rehearse
+
+SNAPSHOT = "emulator.db.snapshot"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an administrator asks for; `older_than_s` None is the server's own delay."""
+
+    older_than_s: float | None = None
+    untagged: bool = False
+    dry_run: bool = False
+
+
+class Keeper:
+    """Collects garbage and saves snapshots, on threads of its own beside the server's work."""
+
+    def __init__(
+        self,
+        database: Database,
+        files: BlobFiles,
+        *,
+        root: Path,
+        limits: Limits,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._root = root
+        self._limits = limits
+        self._now = now
+        self._over = threading.Event()
+        self._working = threading.Lock()
+        self._copying: sqlite3.Connection | None = None
+        self._saved_version: int | None = None
+
+    def collect(self, request: Request) -> Collected:
+        """Collect garbage; blocks on the disk. Raises CollectionBusy while other upkeep goes on."""
+        now = self._now()
+        delay_s = self._limits.unused_lifetime_s if request.older_than_s is None else request.older_than_s
+        rules = Rules(
+            # Rows hold whole seconds: without a delay the present one has passed too.
+            unused_before=now - delay_s + (delay_s == 0),
+            uploads_before=now - self._limits.upload_lifetime_s,
+            untagged=request.untagged,
+            is_over=self._over.is_set,
+        )
+        with self._alone():
+            if request.dry_run:
+                return rehearse(self._root / "emulator.db", self._root, rules)
+            return Collection(self._database, self._files, rules).run()
+
+    def save_snapshot(self) -> None:
+        """Copy the database beside it, if it has changed since the last time. Raises CollectionBusy."""
+        version = self._database.version()
+        if version == self._saved_version:
+            return
+        with self._alone(), self._database.read() as connection:
+            self._copying = connection.connection.driver_connection
+            try:
+                snapshot.save(connection, self._root / SNAPSHOT)
+            finally:
+                self._copying = None
+        self._saved_version = version
+
+    async def run_every(self, interval_s: float) -> None:
+        """Collect and save again and again, until `stop`."""
+        while not self._over.is_set():
+            await asyncio.sleep(interval_s)
+            try:
+                await asyncio.to_thread(self.collect, Request())
+                await asyncio.to_thread(self.save_snapshot)
+            except CollectionBusy:
+                continue
+            except Exception as error:  # noqa: BLE001 - it is tried again, and the server goes on
+                if not self._over.is_set():
+                    traceback.print_exception(error)
+
+    def close(self) -> None:
+        """End what is going on at its next step, and wait for that; nothing begins any more."""
+        self._over.set()
+        copying = self._copying
+        if copying is not None:
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                copying.interrupt()
+        with self._working:
+            pass
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._working.acquire(blocking=False):
+            raise CollectionBusy
+        try:
+            if self._over.is_set():
+                raise CollectionBusy
+            yield
+        finally:
+            self._working.release()

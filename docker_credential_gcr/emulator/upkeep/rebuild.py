@@ -1,0 +1,159 @@
+"""Makes a new database from what can be read of the old one, or of a copy, and from the bytes.
+
+The old database stays beside the new one, and is in its place until the new one is whole.
+"""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from docker_credential_gcr.emulator.crash_points import reach
+from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
+
+from .keeper import SNAPSHOT
+from .reading import open_database
+from .rebuild_bytes import adopt_files, drop_wrong_blobs, restore_links
+from .rebuild_rows import copy_rows, drop_dangling, enter_references
+
+DATABASE = "emulator.db"
+_NEW = f"{DATABASE}.rebuilt"
+_DAMAGED = f"{DATABASE}.damaged"
+# The journals that SQLite keeps beside a database.
+_JOURNALS = ("-wal", "-shm")
+
+
+class NothingToRebuildFrom(Exception):
+    """No database can be read."""
+
+    def __init__(self, tried: list[Path]) -> None:
+        names = " and ".join(path.name for path in tried)
+        super().__init__(
+            f"nothing to rebuild from, {names} cannot be read: name a copy of the database with --from, "
+            "or begin anew in another data directory"
+        )
+
+
+@dataclass
+class Rebuilt:
+    """What a rebuild made: `rows` of each table, from `source`, and what is `lost`, one text each."""
+
+    source: Path
+    rows: dict[str, int] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+
+def rebuild(root: Path, *, source: Path | None, now: float) -> Rebuilt:
+    """Put a new database into the data directory, which nobody else may use meanwhile.
+
+    It is made from `source`; for None from the old database, or the last snapshot if that cannot be
+    read. Raises NothingToRebuildFrom, and IncompatibleDatabase where a newer version made it.
+    """
+    damaged = _set_aside(root)
+    tried = [source] if source else [path for path in (damaged, root / SNAPSHOT) if path is not None]
+    chosen = next((path for path in tried if _is_readable(path)), None)
+    if chosen is None:
+        if damaged is not None:
+            _remove(damaged)
+        raise NothingToRebuildFrom(tried or [root / DATABASE, root / SNAPSHOT])
+    _check_revision(chosen)
+    rebuilt = Rebuilt(chosen)
+    new = root / _NEW
+    _remove(new)
+    Database(new).close()
+    with contextlib.closing(open_database(chosen)) as old, contextlib.closing(open_database(new)) as made:
+        _fill(root, old, made, rebuilt, now)
+    _put_in_place(root, new)
+    return rebuilt
+
+
+def _fill(
+    root: Path, old: sqlite3.Connection, made: sqlite3.Connection, rebuilt: Rebuilt, now: float
+) -> None:
+    made.execute("BEGIN")
+    lose = rebuilt.lost.append
+    copy_rows(old, made, lose, now=now)
+    steps: tuple[Callable[[], None], ...] = (
+        lambda: drop_dangling(made, lose),
+        lambda: enter_references(made, lose),
+        lambda: drop_wrong_blobs(root, made, lose),
+        lambda: adopt_files(root, made, now=now),
+        lambda: restore_links(made, now=now),
+    )
+    for step in steps:
+        step()
+    for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):
+        ((rebuilt.rows[table],),) = made.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
+    made.execute("COMMIT")
+
+
+def _set_aside(root: Path) -> Path | None:
+    """A copy of the old database as it is, journal and all; None where there is none."""
+    if not (root / DATABASE).exists():
+        return None
+    number = 0
+    while (copy := root / (f"{_DAMAGED}-{number}" if number else _DAMAGED)).exists():
+        number += 1
+    for suffix in ("-wal", ""):
+        if (root / f"{DATABASE}{suffix}").exists():
+            shutil.copyfile(root / f"{DATABASE}{suffix}", f"{copy}{suffix}")
+            os.chmod(f"{copy}{suffix}", 0o600)
+            _flush(Path(f"{copy}{suffix}"))
+    return copy
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        with contextlib.closing(open_database(path)) as connection:
+            ((count,),) = connection.execute("SELECT count(*) FROM sqlite_master")
+            return bool(count)
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _check_revision(path: Path) -> None:
+    with contextlib.closing(open_database(path)) as connection:
+        try:
+            (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except (sqlite3.DatabaseError, TypeError):
+            # It is lost, and the columns that are there speak for themselves.
+            return
+    # 93 ms, which only a rebuild pays.
+    from docker_credential_gcr.emulator.records import migrations
+
+    if not migrations.is_known(revision):
+        raise IncompatibleDatabase(path, revision)
+
+
+def _put_in_place(root: Path, new: Path) -> None:
+    """Let the new database take the old one's place at once.
+
+    The old one's journal goes first: SQLite would apply it to the new one. What it holds is in the
+    copy that was set aside, and in the old database itself, if SQLite can still write there.
+    """
+    reach("rebuild-written")
+    old = root / DATABASE
+    if old.exists():
+        with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(open_database(old)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for suffix in _JOURNALS:
+        Path(f"{old}{suffix}").unlink(missing_ok=True)
+    os.replace(new, old)
+    _flush(root)
+    reach("rebuild-placed")
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", *_JOURNALS):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

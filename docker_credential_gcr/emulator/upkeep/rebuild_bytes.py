@@ -1,0 +1,61 @@
+"""The blobs of a new database, held against the bytes: what is wrong goes, what is named comes back."""
+
+import sqlite3
+from pathlib import Path
+
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFile, BlobFiles
+
+from .check_bytes import check_blobs
+from .reading import Checked, hash_file
+from .rebuild_rows import Lose
+
+_BUCKET = "SELECT id FROM buckets WHERE name = ?"
+# Whether a manifest of the bucket names the blob, of which there is no row.
+_WANTED = (
+    "SELECT 1 FROM manifest_blobs JOIN repositories ON repositories.id = manifest_blobs.repository "
+    "WHERE repositories.bucket = :bucket AND manifest_blobs.digest = :digest "
+    "AND NOT EXISTS (SELECT 1 FROM blobs WHERE bucket = :bucket AND digest = :digest)"
+)
+_ADD = "INSERT INTO blobs (bucket, digest, size, data, created_at) VALUES (?, ?, ?, NULL, ?)"
+_LINK = (
+    "INSERT OR IGNORE INTO blob_links (repository, blob, used_at) "
+    "SELECT manifest_blobs.repository, blobs.id, ? FROM manifest_blobs "
+    "JOIN repositories ON repositories.id = manifest_blobs.repository "
+    "JOIN blobs ON blobs.bucket = repositories.bucket AND blobs.digest = manifest_blobs.digest"
+)
+
+
+def drop_wrong_blobs(root: Path, new: sqlite3.Connection, lose: Lose) -> None:
+    """Delete the rows of blobs whose bytes are not there, or not theirs; reads all bytes."""
+    checked = Checked(new, root, quick=False, sparse=True, tell=lambda _what, _count: None)
+    for finding in list(check_blobs(checked)):
+        bucket, digest = finding.subject.split()
+        row = new.execute(
+            "SELECT id FROM blobs WHERE digest = ? AND bucket = (SELECT id FROM buckets WHERE name = ?)",
+            (digest, bucket),
+        ).fetchone()
+        lose(f"blob {finding.subject}: {finding.text}")
+        new.execute("DELETE FROM blob_links WHERE blob = ?", (row["id"],))
+        new.execute("DELETE FROM blobs WHERE id = ?", (row["id"],))
+
+
+def adopt_files(root: Path, new: sqlite3.Connection, *, now: float) -> None:
+    """Enter the blobs that a manifest names, and whose bytes are files that no row knows."""
+    for files in BlobFiles(root).list_blobs():
+        for file in files:
+            _adopt(root, new, file, now=now)
+
+
+def _adopt(root: Path, new: sqlite3.Connection, file: BlobFile, *, now: float) -> None:
+    bucket = new.execute(_BUCKET, (file.bucket,)).fetchone()
+    if bucket is None:
+        return
+    if not new.execute(_WANTED, {"bucket": bucket["id"], "digest": file.digest}).fetchone():
+        return
+    if hash_file(BlobFiles(root).path(file.bucket, file.digest), file.digest) == file.digest:
+        new.execute(_ADD, (bucket["id"], file.digest, file.size, int(now)))
+
+
+def restore_links(new: sqlite3.Connection, *, now: float) -> None:
+    """Let each repository see the blobs that its manifests name."""
+    new.execute(_LINK, (int(now),))

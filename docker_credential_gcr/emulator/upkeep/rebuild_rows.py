@@ -1,0 +1,93 @@
+"""The rows of a new database: copied as far as they can be read, then made to agree with one another."""
+
+import sqlite3
+from collections.abc import Callable
+
+from sqlalchemy import Table
+
+from docker_credential_gcr.emulator.oci.digest import digest_bytes, split_digest
+from docker_credential_gcr.emulator.oci.errors import InvalidManifest
+from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_manifest
+from docker_credential_gcr.emulator.records import schema
+
+from .check_rows import list_references
+from .salvage import Salvage
+
+Lose = Callable[[str], None]
+
+# The manifests tell anew what is in the rest of the tables; an upload in progress is begun anew.
+_COPIED = (
+    schema.projects,
+    schema.policies,
+    schema.service_accounts,
+    schema.service_account_keys,
+    schema.buckets,
+    schema.repositories,
+    schema.blobs,
+    schema.blob_links,
+    schema.manifests,
+    schema.tags,
+)
+
+
+def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, now: float) -> None:
+    """Copy each row that can be read."""
+    for table in _COPIED:
+        salvage = Salvage(old, table)
+        for row in salvage.rows():
+            # An older revision has no such column.
+            values = {"used_at": int(now), **dict(row)}
+            values = {column.name: values[column.name] for column in table.columns if column.name in values}
+            names, marks = ", ".join(values), ", ".join("?" * len(values))
+            statement = f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
+            new.execute(statement, tuple(values.values()))
+        if not salvage.is_whole:
+            lose(f"a part of the table {table.name} cannot be read")
+
+
+def drop_dangling(new: sqlite3.Connection, lose: Lose) -> None:
+    """Delete the rows that point at one which is lost."""
+    for table in (table for table in schema.metadata.sorted_tables if table in _COPIED):
+        for column, parent in _list_references(table):
+            statement = f"DELETE FROM {table.name} WHERE {column} NOT IN (SELECT id FROM {parent})"  # noqa: S608
+            count = new.execute(statement).rowcount
+            if count:
+                lose(f"{count} of {table.name}, whose {parent} are lost")
+
+
+def _list_references(table: Table) -> list[tuple[str, str]]:
+    return [(key.parent.name, key.column.table.name) for key in table.foreign_keys]
+
+
+def enter_references(new: sqlite3.Connection, lose: Lose) -> None:
+    """Enter what each manifest names; delete those that are not what was pushed."""
+    statement = "SELECT id, repository, digest, media_type, CAST(data AS BLOB) AS data FROM manifests"
+    for row in new.execute(statement).fetchall():
+        try:
+            if digest_bytes(row["data"], split_digest(row["digest"])[0]) != row["digest"]:
+                raise InvalidManifest("its bytes are not those of its digest")
+            _enter(new, row)
+        except InvalidManifest as error:
+            lose(f"manifest {row['digest']}: {error}")
+            new.execute("DELETE FROM tags WHERE manifest = ?", (row["id"],))
+            new.execute("DELETE FROM manifests WHERE id = ?", (row["id"],))
+
+
+def _enter(new: sqlite3.Connection, row: sqlite3.Row) -> None:
+    manifest = parse_manifest(row["data"], row["media_type"])
+    named = list_references(manifest)
+    new.executemany(
+        "INSERT INTO manifest_blobs (manifest, digest, repository) VALUES (?, ?, ?)",
+        [(row["id"], digest, row["repository"]) for digest in sorted(named["blobs"])],
+    )
+    new.executemany(
+        "INSERT INTO manifest_children (parent, digest) VALUES (?, ?)",
+        [(row["id"], digest) for digest in sorted(named["children"])],
+    )
+    for subject in named["subject"]:
+        descriptor = format_referrer(manifest, row["digest"], len(row["data"]))
+        new.execute(
+            "INSERT INTO referrers (manifest, repository, subject, artifact_type, digest, descriptor) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (row["id"], row["repository"], subject, manifest.artifact_type, row["digest"], descriptor),
+        )

@@ -1,0 +1,138 @@
+"""A database of any earlier revision becomes one of the present schema, with all that is in it."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.emulator.records import schema
+from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
+
+DATA = Path(__file__).parents[2] / "data"
+DUMPS = sorted(DATA.glob("database-*.sql"))
+# What each later revision adds to a table.
+ADDED = {"blob_links": 1}
+# What Python's own tables of a database do not say alike.
+PRAGMAS = ("table_xinfo", "index_list", "foreign_key_list")
+
+
+@pytest.fixture(params=DUMPS, ids=lambda dump: dump.stem)
+def older(request, tmp_path):
+    """The path of a database of an earlier revision."""
+    path = tmp_path / "emulator.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(request.param.read_text())
+    connection.close()
+    return path
+
+
+def ask(path, statement, *values):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(statement, values).fetchall()
+    finally:
+        connection.close()
+
+
+def names(path):
+    return [
+        name for (name,) in ask(path, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    ]
+
+
+def structure(path):
+    """table: what SQLite knows of its columns, keys, indexes and triggers, in whatever order made."""
+    found = {}
+    for table in names(path):
+        pragmas = [sorted(map(repr, ask(path, f"PRAGMA {name}({table})"))) for name in PRAGMAS]
+        indexes = [name for _, name, *_ in ask(path, f"PRAGMA index_list({table})")]
+        columns = {name: ask(path, f"PRAGMA index_xinfo({name})") for name in indexes}
+        ((made,),) = ask(path, "SELECT sql LIKE '%WITHOUT ROWID%' FROM sqlite_master WHERE name = ?", table)
+        # The first column is the index's number, which is the order of making.
+        pragmas[1] = sorted(repr(row[1:]) for row in ask(path, f"PRAGMA index_list({table})"))
+        triggers = sorted(
+            ask(path, "SELECT sql FROM sqlite_master WHERE type='trigger' AND tbl_name = ?", table)
+        )
+        found[table] = (pragmas, columns, made, triggers)
+    return found
+
+
+def content(path, table):
+    return sorted(map(repr, rows_of(path, table)))
+
+
+def rows_of(path, table):
+    return ask(path, f"SELECT * FROM {table}")  # noqa: S608 - names of the schema
+
+
+def test_migrated_database_is_one_that_the_schema_makes(older, tmp_path):
+    Database(older).close()
+    Database(tmp_path / "new.db").close()
+    assert structure(older) == structure(tmp_path / "new.db")
+    assert ask(older, "SELECT version_num FROM alembic_version") == [(schema.REVISION,)]
+    assert ask(older, "PRAGMA integrity_check") == [("ok",)]
+    assert ask(older, "PRAGMA foreign_key_check") == []
+
+
+def test_migration_keeps_every_row(older, tmp_path):
+    shutil.copy(older, tmp_path / "before.db")
+    Database(older).close()
+    for table in set(names(tmp_path / "before.db")) - {"alembic_version"}:
+        width = len(ask(older, f"PRAGMA table_info({table})")) - ADDED.get(table, 0)
+        kept = sorted(repr(row[:width]) for row in rows_of(older, table))
+        assert kept == content(tmp_path / "before.db", table), table
+
+
+def test_migration_enters_what_each_manifest_names_but_foreign_layers(older):
+    Database(older).close()
+    named = (
+        "SELECT tags.tag, count(manifest_blobs.digest) FROM tags "
+        "LEFT JOIN manifest_blobs ON manifest_blobs.manifest = tags.manifest GROUP BY tags.tag"
+    )
+    assert dict(ask(older, named)) == {"both": 0, "foreign": 1, "v1": 3, "v2": 3}
+    unnamed = "SELECT CAST(data AS TEXT) FROM blobs WHERE digest NOT IN (SELECT digest FROM manifest_blobs)"
+    assert ask(older, unnamed) == [("nobody names this",)]
+
+
+def test_migration_gives_links_the_whole_delay(older):
+    before = int(ask(older, "SELECT strftime('%s', 'now')")[0][0])
+    Database(older).close()
+    ((oldest,),) = ask(older, "SELECT min(used_at) FROM blob_links")
+    assert oldest >= before
+
+
+def test_migration_leaves_a_copy_of_the_older_database_beside_it(older, tmp_path):
+    before = {table: content(older, table) for table in names(older)}
+    ((revision,),) = ask(older, "SELECT version_num FROM alembic_version")
+    Database(older).close()
+    copy = tmp_path / f"emulator.db.{revision}"
+    assert {table: content(copy, table) for table in names(copy)} == before
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_migration_that_fails_changes_nothing(older):
+    with sqlite3.connect(older) as connection:
+        connection.execute("UPDATE manifests SET data = 'no JSON'")
+    connection.close()
+    before = {table: content(older, table) for table in names(older)}
+    for _ in range(2):
+        with pytest.raises(ValueError, match="Expecting value"):
+            Database(older)
+    assert {table: content(older, table) for table in names(older)} == before
+
+
+def test_newer_database_is_refused_and_kept(older, tmp_path):
+    with sqlite3.connect(older) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    before = structure(older)
+    with pytest.raises(IncompatibleDatabase, match=f"is of revision '9999', .* writes '{schema.REVISION}'"):
+        Database(older)
+    assert structure(older) == before
+    assert not (tmp_path / "emulator.db.9999").exists()
+
+
+def test_every_revision_before_this_one_has_a_dump():
+    revisions = [f"{number:04}" for number in range(1, int(schema.REVISION))]
+    assert [dump.stem.removeprefix("database-") for dump in DUMPS] == revisions

@@ -1,0 +1,220 @@
+"""A crash at each write point by name: nothing acknowledged is lost, and a repetition succeeds (T20).
+
+The server is started with one point armed, meets it, and dies by SIGKILL; then it is started anew.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
+from docker_credential_gcr.emulator.crash_points import POINTS
+
+PROGRAM = Path(sys.executable).with_name("gcr-emulator")
+DUMP = Path(__file__).parents[1] / "data" / "database-0001.sql"
+BUCKET = "artifacts.my-project.appspot.com"
+REPOSITORY = "my-project/app"
+OTHER = "my-project/other"
+KILLED = -9
+BASE = b"acknowledged before the crash " * 5000
+LARGE = b"under way at the crash " * 5000
+
+
+def push(editor, _url):
+    editor.push_image(REPOSITORY, "new", LARGE, b"small")
+
+
+def mount(editor, _url):
+    token = editor.token(f"repository:{OTHER}:pull,push")
+    path = f"/v2/{OTHER}/blobs/uploads/?mount={editor.digest_of(BASE)}&from={REPOSITORY}"
+    assert editor.call("POST", path, token=token).status_code == 201
+
+
+def unlink(editor, _url):
+    digest = editor.push_blob(OTHER, LARGE)["digest"]
+    assert editor.delete(f"/v2/{OTHER}/blobs/{digest}", repository=OTHER).status_code == 202
+
+
+def remove_tag(editor, _url):
+    # The second time it may be gone.
+    status = editor.delete(f"/v2/{REPOSITORY}/manifests/spare").status_code
+    assert status in (202, 404)
+
+
+def collect(editor, url):
+    for number in range(3):
+        editor.push_blob(OTHER, LARGE + b"%d" % number)
+    requests.post(f"{url}/_emulator/gc", json={"older_than_s": 0}, timeout=30).raise_for_status()
+
+
+SCENARIOS = {
+    "upload-written": push,
+    "upload-moved": push,
+    "blob-flushed": push,
+    "blob-renamed": push,
+    "blob-committed": push,
+    "blob-mounted": mount,
+    "blob-unlinked": unlink,
+    "manifest-written": push,
+    "manifest-committed": push,
+    "manifest-removed": remove_tag,
+    "gc-links-removed": collect,
+    "gc-rows-removed": collect,
+    "gc-bytes-removed": collect,
+}
+STARTS = ["migration-saved", "migration-step", "migration-committed"]
+REBUILDS = ["rebuild-written", "rebuild-placed"]
+
+
+# A crash may leave these; a collection removes them.
+LEFTOVERS = {"rowless-bytes", "lost-upload"}
+
+
+@pytest.fixture
+def find_kinds(run):
+    """The kinds of what fsck finds in a data directory."""
+
+    def find(data):
+        code, out, err = run("fsck", "--data", data)
+        assert code in (0, 1), err
+        return {line.split()[0] for line in out.splitlines()}
+
+    return find
+
+
+@pytest.fixture
+def check_sound(run, find_kinds):
+    """Nothing but leftovers is found in a data directory, and nothing after a collection."""
+
+    def check(data):
+        assert find_kinds(data) <= LEFTOVERS
+        assert run("gc", "--data", data, "--older-than", "0")[0] == 0
+        assert find_kinds(data) == set()
+
+    return check
+
+
+def check_base(editor):
+    """What was acknowledged before is there."""
+    assert editor.get(f"/v2/{REPOSITORY}/manifests/base").status_code == 200
+    assert editor.get(f"/v2/{REPOSITORY}/blobs/{editor.digest_of(BASE)}").content == BASE
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, editor_of):
+    """The data directory of a server that has acknowledged an image under two tags; its editor."""
+    from docker_credential_gcr.emulator.in_thread import InThread
+    from docker_credential_gcr.emulator.settings import Settings
+
+    data = tmp_path_factory.mktemp("prepared") / "data"
+    with InThread(Settings(port=0, data=data)) as ready:
+        editor = editor_of(ready.url)
+        for tag in ("base", "spare"):
+            editor.push_image(REPOSITORY, tag, BASE)
+    return data, editor
+
+
+@pytest.fixture
+def data(prepared, tmp_path):
+    return shutil.copytree(prepared[0], tmp_path / "data")
+
+
+@pytest.fixture
+def editor(prepared):
+    """The same editor at any server on a copy of the data directory: `editor(ready)`."""
+
+    def at(ready):
+        prepared[1].url = ready["url"]
+        return prepared[1]
+
+    return at
+
+
+def test_every_point_has_a_scenario():
+    assert {*SCENARIOS, *STARTS, *REBUILDS, "snapshot-written"} == set(POINTS)
+
+
+@pytest.mark.parametrize("point", SCENARIOS)
+def test_t20_crash_loses_nothing_and_its_repetition_succeeds(
+    make_server, data, editor, find_kinds, check_sound, point
+):
+    server = make_server(data, "--gc-interval", "0")
+    server.start(GCR_EMULATOR_CRASH_AT=point)
+    with pytest.raises(requests.ConnectionError):
+        SCENARIOS[point](editor(server.ready), server.ready["url"])
+    assert server.await_end() == (KILLED, "")
+    assert find_kinds(data) <= LEFTOVERS
+
+    server.start()
+    check_base(editor(server.ready))
+    SCENARIOS[point](editor(server.ready), server.ready["url"])
+    check_base(editor(server.ready))
+    server.kill()
+    check_sound(data)
+
+
+def test_t20_crash_while_a_snapshot_is_saved_leaves_the_last_one(make_server, data, editor, check_sound):
+    (data / "emulator.db.snapshot").write_text("the last one")
+    server = make_server(data, "--gc-interval", "0.1s")
+    server.start(GCR_EMULATOR_CRASH_AT="snapshot-written")
+    assert server.await_end() == (KILLED, "")
+    assert (data / "emulator.db.snapshot").read_text() == "the last one"
+    assert (data / ".emulator.db.snapshot.part").exists()
+
+    server.start()
+    check_base(editor(server.ready))
+    server.kill()
+    check_sound(data)
+
+
+@pytest.fixture
+def older(tmp_path):
+    """The data directory of a server that wrote revision 0001."""
+    data = tmp_path / "older"
+    (data / "keys").mkdir(parents=True)
+    connection = sqlite3.connect(data / "emulator.db")
+    connection.executescript(DUMP.read_text())
+    ((digest, size),) = connection.execute("SELECT digest, size FROM blobs WHERE data IS NULL")
+    connection.close()
+    content = b"large layer " * 6000
+    path = BlobFiles(data).path(BUCKET, digest)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert len(content) == size
+    return data
+
+
+@pytest.mark.parametrize("point", STARTS)
+def test_t20_crash_in_a_migration_loses_nothing(make_server, older, find_kinds, point):
+    server = make_server(older)
+    assert server.start(GCR_EMULATOR_CRASH_AT=point) is False
+    assert server.await_end() == (KILLED, "")
+
+    assert server.start() is True
+    server.kill()
+    assert find_kinds(older) == set()
+    connection = sqlite3.connect(older / "emulator.db")
+    ((manifests, tags),) = connection.execute(
+        "SELECT (SELECT count(*) FROM manifests), (SELECT count(*) FROM tags)"
+    )
+    connection.close()
+    assert (manifests, tags) == (5, 4)
+
+
+@pytest.mark.parametrize("point", REBUILDS)
+def test_t20_crash_in_a_rebuild_loses_nothing(make_server, run, data, editor, find_kinds, point):
+    environ = {**os.environ, "GCR_EMULATOR_CRASH_AT": point}
+    died = subprocess.run([PROGRAM, "rebuild", "--data", data], env=environ, capture_output=True, timeout=60)
+    assert (died.returncode, died.stdout, died.stderr) == (KILLED, b"", b"")
+    assert find_kinds(data) == set()
+    assert run("rebuild", "--data", data)[0] == 0
+    assert find_kinds(data) == set()
+    server = make_server(data)
+    server.start()
+    check_base(editor(server.ready))

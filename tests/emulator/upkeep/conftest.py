@@ -1,0 +1,137 @@
+"""An emulator on a data directory of its own, and what a test sees of it from outside."""
+
+import shutil
+import sqlite3
+
+import pytest
+import requests
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Limits, Settings
+
+DAY_S = 24 * 3600
+NOW = 1_800_000_000
+REPOSITORY = "my-project/app"
+LARGE = b"large layer " * 10_000
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+class Registry:
+    """A running emulator whose clock stands, its data directory, and an editor of it."""
+
+    def __init__(self, ready, data, editor):
+        self.url = ready.url
+        self.data = data
+        self.editor = editor
+        self.set_clock(NOW)
+
+    def set_clock(self, now):
+        requests.put(f"{self.url}/_emulator/clock", json={"now": now}, timeout=30).raise_for_status()
+
+    def gc(self, **options):
+        answer = requests.post(f"{self.url}/_emulator/gc", json=options, timeout=60)
+        answer.raise_for_status()
+        return {kind: count for kind, count in answer.json().items() if count}
+
+    def delete(self, reference, repository=REPOSITORY):
+        path = f"/v2/{repository}/manifests/{reference}"
+        return self.editor.delete(path, repository=repository).status_code
+
+    def status(self, kind, reference, repository=REPOSITORY, method="GET"):
+        token = self.editor.token(f"repository:{repository}:pull")
+        return self.editor.call(method, f"/v2/{repository}/{kind}/{reference}", token=token).status_code
+
+    def mount(self, digest, repository, source=REPOSITORY):
+        token = self.editor.token(f"repository:{repository}:pull,push")
+        path = f"/v2/{repository}/blobs/uploads/?mount={digest}&from={source}"
+        return self.editor.call("POST", path, token=token).status_code
+
+    def files(self):
+        """The digests of the blobs' files."""
+        found = (self.data / "buckets").glob("*/containers/images/*/*/*")
+        return sorted(f"{path.parts[-3]}:{path.name}" for path in found)
+
+    def count(self, table):
+        return self.ask(f"SELECT count(*) FROM {table}")  # noqa: S608 - names of the schema
+
+    def used_at(self, digest):
+        return self.ask("SELECT used_at FROM blob_links JOIN blobs ON blob = id WHERE digest = ?", digest)
+
+    def ask(self, statement, *values):
+        """The only value that the statement gives."""
+        connection = sqlite3.connect(self.data / "emulator.db")
+        try:
+            ((value,),) = connection.execute(statement, values)
+        finally:
+            connection.close()
+        return value
+
+
+def fill(registry):
+    """Two images in two repositories, an index, a referrer, an upload that goes on; their digests."""
+    editor = registry.editor
+    image = editor.push_image(REPOSITORY, "v1", LARGE, b"small layer")
+    other = editor.push_image("my-project/other", "v1", b"another layer")
+    named = {"mediaType": OCI_MANIFEST, "digest": image, "size": 1}
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [named]}
+    pushed = editor.put_manifest(REPOSITORY, "all", index, OCI_INDEX)
+    config = editor.push_blob(REPOSITORY, b"{}", "application/vnd.oci.empty.v1+json")
+    signature = {"schemaVersion": 2, "config": config, "layers": [], "subject": named}
+    signed = editor.put_manifest(REPOSITORY, "signature", signature)
+    assert (pushed.status_code, signed.status_code) == (201, 201)
+    token = editor.token(f"repository:{REPOSITORY}:pull,push")
+    started = editor.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/", token=token)
+    assert editor.call("PATCH", started.headers["Location"], token=token, data=LARGE).status_code == 202
+    return {
+        "image": image,
+        "other": other,
+        "index": pushed.headers["Docker-Content-Digest"],
+        "signature": signed.headers["Docker-Content-Digest"],
+        "large": editor.digest_of(LARGE),
+    }
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory, editor_of):
+    """(data directory, digests) of an emulator that holds what `fill` says, and is stopped."""
+    data = tmp_path_factory.mktemp("filled") / "data"
+    thread = InThread(Settings(port=0, data=data, gc_interval_s=0))
+    with thread as ready:
+        digests = fill(Registry(ready, data, editor_of(ready.url)))
+    return data, digests
+
+
+@pytest.fixture
+def digests(filled):
+    return filled[1]
+
+
+@pytest.fixture
+def stopped(filled, tmp_path):
+    """A copy of that data directory."""
+    return shutil.copytree(filled[0], tmp_path / "data")
+
+
+@pytest.fixture
+def serving(tmp_path, editor_of):
+    """Starts an emulator on the test's data directory: `with serving(limits) as registry`."""
+
+    class Serving:
+        def __init__(self, **settings):
+            self._thread = InThread(Settings(port=0, data=tmp_path / "data", **settings))
+
+        def __enter__(self):
+            ready = self._thread.__enter__()
+            return Registry(ready, tmp_path / "data", editor_of(ready.url))
+
+        def __exit__(self, *error):
+            self._thread.__exit__(*error)
+
+    return Serving
+
+
+@pytest.fixture
+def registry(serving):
+    with serving(limits=Limits(unused_lifetime_s=DAY_S), gc_interval_s=0) as registry:
+        yield registry

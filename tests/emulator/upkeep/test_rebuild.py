@@ -1,0 +1,212 @@
+"""rebuild: what can be read of a damaged database, or its snapshot, becomes a new one (T20)."""
+
+import shutil
+import sqlite3
+
+import pytest
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Settings
+
+REPOSITORY = "my-project/app"
+WHOLE = {"projects": 1, "service_accounts": 1, "repositories": 2, "manifests": 4, "tags": 4, "blobs": 5}
+
+
+def count(text):
+    return {kind: int(number) for kind, number in map(str.split, text.splitlines())}
+
+
+def ask(path, statement):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def change(data, *statements):
+    connection = sqlite3.connect(data / "emulator.db")
+    with connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+def content(path):
+    """The rows of every table, but for what an upload in progress and the time leave."""
+    tables = [name for (name,) in ask(path, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    rows = {table: sorted(map(repr, ask(path, f"SELECT * FROM {table}"))) for table in tables}  # noqa: S608
+    del rows["uploads"]
+    return rows
+
+
+def overwrite_pages(path, pages):
+    ((size,),) = ask(path, "PRAGMA page_size")
+    with path.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+
+
+def find_leaves(path, table):
+    """The pages that hold the rows of a table, in order."""
+    try:
+        query = f"SELECT pageno FROM dbstat WHERE name = '{table}' AND pagetype = 'leaf' ORDER BY path"  # noqa: S608
+        return [page for (page,) in ask(path, query)]
+    except sqlite3.OperationalError:
+        pytest.skip("this Python's SQLite has no dbstat")
+
+
+@pytest.fixture
+def pulls(stopped, editor_of):
+    """Whether a reference pulls from an emulator on the data directory, with all that it names."""
+
+    def pull(*references):
+        with InThread(Settings(port=0, data=stopped)) as ready:
+            editor = editor_of(ready.url)
+            token = editor.token(f"repository:{REPOSITORY}:pull")
+            answers = [editor.call("GET", f"/v2/{REPOSITORY}/{path}", token=token) for path in references]
+        return [answer.status_code for answer in answers]
+
+    return pull
+
+
+def test_whole_database_is_rebuilt_as_it_was(stopped, run):
+    before = content(stopped / "emulator.db")
+    code, out, err = run("rebuild", "--data", stopped)
+    assert (code, count(out), err) == (0, WHOLE, f"made from {stopped / 'emulator.db.damaged'}\n")
+    assert content(stopped / "emulator.db") == content(stopped / "emulator.db.damaged") == before
+    assert run("gc", "--data", stopped)[0] == 0
+    assert run("fsck", "--data", stopped)[0] == 0
+
+
+def test_what_is_only_in_the_journal_is_rebuilt_too(stopped, run, tmp_path):
+    open_one = sqlite3.connect(stopped / "emulator.db")
+    open_one.execute("UPDATE projects SET name = 'in the journal'")
+    open_one.commit()
+    crashed = shutil.copytree(stopped, tmp_path / "crashed")
+    open_one.close()
+    assert (crashed / "emulator.db-wal").stat().st_size > 0
+    assert run("rebuild", "--data", crashed)[0] == 0
+    assert not (crashed / "emulator.db-wal").exists()
+    assert ask(crashed / "emulator.db", "SELECT name FROM projects") == [("in the journal",)]
+
+
+@pytest.mark.parametrize(
+    "table", ["blob_links", "manifest_blobs", "manifest_children", "referrers", "uploads"]
+)
+def test_table_that_the_manifests_tell_anew_may_be_missing(stopped, run, digests, pulls, table):
+    change(stopped, f"DROP TABLE {table}")
+    assert run("rebuild", "--data", stopped)[:2][0] == 0
+    assert run("gc", "--data", stopped)[0] == 0
+    assert run("fsck", "--data", stopped) == (0, "", f"{stopped} is sound\n")
+    paths = ["manifests/v1", "manifests/all", f"blobs/{digests['large']}", f"referrers/{digests['image']}"]
+    assert pulls(*paths) == [200] * 4
+
+
+def test_blobs_that_lost_their_rows_come_back_from_their_files(stopped, run, digests, pulls):
+    change(stopped, "DELETE FROM blobs WHERE data IS NULL", "DELETE FROM blob_links WHERE blob = 2")
+    code, out, _ = run("rebuild", "--data", stopped)
+    assert (code, count(out)) == (0, WHOLE)
+    assert pulls("manifests/v1", f"blobs/{digests['large']}") == [200, 200]
+
+
+def test_file_that_is_not_what_a_manifest_names_stays_out(stopped, run, digests):
+    (path,) = (stopped / "buckets").glob("*/containers/images/*/*/*")
+    path.write_bytes(b"L" + path.read_bytes()[1:])
+    code, out, err = run("rebuild", "--data", stopped)
+    assert (code, count(out)["blobs"]) == (0, WHOLE["blobs"] - 1)
+    assert f"lost: blob artifacts.my-project.appspot.com {digests['large']}: the bytes are sha256:" in err
+    kinds = {line.split()[0] for line in run("fsck", "--data", stopped)[1].splitlines()}
+    # The upload was not carried over either: the next start, or gc, removes its bytes.
+    assert kinds == {"incomplete-manifest", "rowless-bytes"}
+
+
+def test_manifest_that_is_not_what_was_pushed_stays_out(stopped, run, digests, pulls):
+    change(stopped, "UPDATE manifests SET data = CAST('{}' AS BLOB) WHERE id = 2")
+    code, out, err = run("rebuild", "--data", stopped)
+    assert (code, count(out)) == (0, {**WHOLE, "manifests": 3, "tags": 3})
+    assert f"lost: manifest {digests['other']}: its bytes are not those of its digest\n" in err
+    assert pulls("manifests/v1") == [200]
+
+
+def test_rows_around_unreadable_pages_are_saved(stopped, run):
+    path = stopped / "emulator.db"
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.executemany(
+            "INSERT INTO blobs (id, bucket, digest, size, data, created_at) VALUES (?, 1, ?, 300, ?, 1)",
+            [(number, f"sha256:{number:064x}", bytes(300)) for number in range(1000, 3000)],
+        )
+    connection.close()
+    leaves = find_leaves(path, "blobs")
+    lost = {leaves[len(leaves) // 3], leaves[len(leaves) // 2], leaves[2 * len(leaves) // 3]}
+    overwrite_pages(path, lost)
+    with pytest.raises(sqlite3.DatabaseError):
+        ask(path, "SELECT sum(length(data)) FROM blobs NOT INDEXED")
+
+    code, out, err = run("rebuild", "--data", stopped)
+    assert (code, "lost: a part of the table blobs cannot be read\n" in err) == (0, True)
+    # Their digests are none of theirs: each that was read is told of, and about a dozen were on a page.
+    read = err.count(f"lost: blob artifacts.my-project.appspot.com sha256:{'0' * 50}")
+    assert 2000 - 3 * 15 <= read < 2000
+    assert count(out) == WHOLE
+    assert run("gc", "--data", stopped)[0] == 0
+    assert run("fsck", "--data", stopped)[0] == 0
+
+
+def test_database_that_is_gone_or_no_database_is_replaced_by_the_snapshot(stopped, run, digests, pulls):
+    shutil.copy(stopped / "emulator.db", stopped / "emulator.db.snapshot")
+    for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"x" * 10_000)):
+        damage(stopped / "emulator.db")
+        code, out, err = run("rebuild", "--data", stopped)
+        assert (code, count(out), err) == (0, WHOLE, f"made from {stopped / 'emulator.db.snapshot'}\n")
+        assert pulls("manifests/v1", f"blobs/{digests['large']}") == [200, 200]
+
+
+def test_copy_that_is_named_is_used(stopped, run, tmp_path):
+    shutil.move(stopped / "emulator.db", tmp_path / "copy.db")
+    assert run("rebuild", "--data", stopped, "--from", tmp_path / "copy.db")[0] == 0
+    assert count(run("rebuild", "--data", stopped)[1]) == WHOLE
+
+
+def test_without_anything_to_read_it_says_so_and_leaves_all_as_it_is(stopped, run):
+    (stopped / "emulator.db").write_bytes(b"x" * 10_000)
+    before = sorted(path.name for path in stopped.iterdir())
+    assert run("rebuild", "--data", stopped) == (
+        1,
+        "",
+        "gcr-emulator: nothing to rebuild from, emulator.db.damaged and emulator.db.snapshot cannot be read: "
+        "name a copy of the database with --from, or begin anew in another data directory\n",
+    )
+    assert sorted(path.name for path in stopped.iterdir()) == before
+
+
+def test_database_of_a_newer_version_is_not_touched(stopped, run):
+    change(stopped, "UPDATE alembic_version SET version_num = '9999'")
+    code, out, err = run("rebuild", "--data", stopped)
+    assert (code, out, "is of revision '9999'" in err) == (1, "", True)
+    assert ask(stopped / "emulator.db", "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+def test_older_database_is_rebuilt_as_one_of_this_revision(stopped, run):
+    change(
+        stopped,
+        "UPDATE alembic_version SET version_num = '0001'",
+        "DROP TABLE manifest_blobs",
+        "ALTER TABLE blob_links DROP COLUMN used_at",
+    )
+    code, out, _ = run("rebuild", "--data", stopped)
+    assert (code, count(out)) == (0, WHOLE)
+    assert run("gc", "--data", stopped)[0] == 0
+    assert run("fsck", "--data", stopped)[0] == 0
+
+
+def test_blobs_without_a_database_are_not_taken_for_garbage(stopped):
+    from docker_credential_gcr.emulator.data_directory import DatabaseMissing
+
+    (stopped / "emulator.db").unlink()
+    message = f"run|gcr-emulator rebuild --data {stopped}"
+    with pytest.raises(DatabaseMissing, match=message), InThread(Settings(port=0, data=stopped)):
+        pass
+    assert not (stopped / "emulator.db").exists()
