@@ -40,7 +40,10 @@ HOT = {
 # Each costs less than half a millisecond over bare Python.
 CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
-LEAVES = "emulator.clock emulator.hosts emulator.settings"
+LEAVES = (
+    "emulator.capacity emulator.clock emulator.current_request emulator.hosts emulator.redaction "
+    "emulator.settings"
+)
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
 
@@ -64,13 +67,20 @@ TABLE = {
     "emulator.mirror": (SITE, "sqlalchemy"),
     "emulator.events": (SITE, "sqlalchemy"),
     "emulator.control": (SITE, "sqlalchemy starlette"),
+    "emulator.telemetry": (LEAVES, "prometheus_client"),
+    "emulator.bodies": (LEAVES, ""),
+    "emulator.capacity": ("", ""),
     "emulator.clock": ("", ""),
+    "emulator.current_request": ("", ""),
     "emulator.hosts": ("emulator.oci", ""),
+    "emulator.operations": ("emulator", "sqlalchemy"),
+    "emulator.rate_limiter": (LEAVES, ""),
+    "emulator.redaction": ("", ""),
     "emulator.settings": ("", ""),
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
-    "emulator.listener": ("", "granian uvloop"),
+    "emulator.listener": ("emulator.settings", "granian uvloop"),
     "emulator.ready": (
         "emulator.data_directory emulator.listener emulator.private_file emulator.settings",
         "",

@@ -72,6 +72,22 @@ _file = click.Path(path_type=Path)
     show_envvar=True,
     help="Take manifests and indexes of which something is missing, which Container Registry refuses.",
 )
+@click.option(
+    "--access-log",
+    is_flag=True,
+    envvar="GCR_EMULATOR_ACCESS_LOG",
+    show_envvar=True,
+    help="Write a line of JSON to stderr for each request.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    envvar="GCR_EMULATOR_LIMIT",
+    show_envvar=True,
+    help="Another limit than the default, such as uploads=100; may be repeated.",
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -83,6 +99,8 @@ def serve(
     allow_remote: bool,
     strict_admin: bool,
     sparse_manifests: bool,
+    access_log: bool,
+    limits: tuple[str, ...],
 ) -> None:
     """Run the emulator until it is stopped.
 
@@ -91,8 +109,12 @@ def serve(
     """
     # The server's libraries come with the extra, and take most of a second to load.
     from .server import serve as run
-    from .settings import Settings
+    from .settings import InvalidLimit, Limits, Settings
 
+    try:
+        chosen = Limits.parse(limits)
+    except InvalidLimit as error:
+        raise click.BadParameter(str(error), context, param_hint="--limit") from error
     settings = Settings(
         host=host,
         port=port,
@@ -102,5 +124,7 @@ def serve(
         allow_remote=allow_remote,
         strict_admin=strict_admin,
         sparse_manifests=sparse_manifests,
+        access_log=access_log,
+        limits=chosen,
     )
     context.exit(run(settings))

@@ -17,12 +17,14 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from .settings import Limits
+
 App = Callable[..., Awaitable[None]]
 
 _BACKLOG = 1024
-# Idle connections count, and at the bound Granian stops accepting: far above any number of clients.
-_BACKPRESSURE = 1 << 16
-_HEADER_TIMEOUT_MS = 30_000
+# What the process opens beside connections: files, the database. Without a free descriptor Granian
+# does not wait for one: it tries to accept again and again, at the cost of a whole core.
+_RESERVED_DESCRIPTORS = 256
 # What is in flight when the server stops gets so long to end.
 _GRACE_S = 1.0
 
@@ -57,11 +59,24 @@ def format_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def count_connections(limits: Limits) -> int:
+    """How many connections are served at once: as many as the limits say, if the descriptors suffice."""
+    try:
+        import resource
+    except ImportError:
+        # Windows has no such limit.
+        return limits.connections
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return limits.connections
+    return max(1, min(limits.connections, descriptors - _RESERVED_DESCRIPTORS))
+
+
 class Listener:
     """Serves an application on a listening socket, in the event loop that calls it."""
 
-    def __init__(self, app: App, listening: socket.socket) -> None:
-        self._server = _EmbeddedServer(app, listening)
+    def __init__(self, app: App, listening: socket.socket, limits: Limits) -> None:
+        self._server = _EmbeddedServer(app, listening, limits)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; requests in flight get a second to end."""
@@ -80,14 +95,16 @@ class Listener:
 class _EmbeddedServer(Server):
     """Granian's embedded server on a socket that it is given."""
 
-    def __init__(self, app: App, listening: socket.socket) -> None:
+    def __init__(self, app: App, listening: socket.socket, limits: Limits) -> None:
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS),
+            http1_settings=HTTP1Settings(header_read_timeout=int(limits.header_silence_s * 1000)),
             backlog=_BACKLOG,
-            backpressure=_BACKPRESSURE,
+            # Idle connections count. At the bound new ones wait in the kernel's queue until one ends,
+            # as a silent one does after the limits' silence.
+            backpressure=count_connections(limits),
             websockets=False,
             log_enabled=False,
         )

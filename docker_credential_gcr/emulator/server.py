@@ -26,6 +26,7 @@ from .google.services import Services as GoogleServices
 from .identity.credentials import authenticate
 from .identity.principal import Principal
 from .listener import CannotListen, Listener, bind, is_loopback
+from .operations import Operations
 from .ready import Ready, announce, describe
 from .records import keys, projects, schema, uploads
 from .records.database import Database, IncompatibleDatabase
@@ -39,14 +40,15 @@ from .sites import Sites
 class Emulator:
     """Everything behind the port: the stores of one data directory, and the application over them."""
 
-    def __init__(self, settings: Settings, directory: DataDirectory) -> None:
+    def __init__(self, settings: Settings, directory: DataDirectory, is_stopping: Callable[[], bool]) -> None:
         self._settings = settings
+        self._operations = Operations(settings, is_stopping)
         self.clock = Clock()
         self.journal = Journal(self.clock)
         self.faults = Faults()
         self._signer = directory.load_signer()
         self._operator_token = directory.load_operator_token()
-        self._database = Database(directory.database_path)
+        self._database = Database(directory.database_path, self._operations.counts.count_commit)
         self._files = BlobFiles(directory.path)
         self._registry = RegistryServices(
             self._database,
@@ -59,7 +61,8 @@ class Emulator:
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
         sites = Sites(RegistryApp(self._registry), others)
-        self.app = self.journal.wrap(self.faults.wrap(sites))
+        journaled = self.journal.wrap(self.faults.wrap(sites))
+        self.app = self._operations.wrap(journaled, self._database, directory.path)
         self._database.write_now(self._prepare)
 
     async def reset(self) -> None:
@@ -80,6 +83,7 @@ class Emulator:
     def close(self) -> None:
         """Finish what is queued."""
         self._database.close()
+        self._operations.close()
 
     def _prepare(self, connection: Connection) -> None:
         now = self.clock.now()
@@ -136,9 +140,9 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
     _check_address(settings)
     listening = bind(settings.host, settings.port)
     with contextlib.closing(listening), _directory(settings) as directory:
-        emulator = Emulator(settings, directory)
+        emulator = Emulator(settings, directory, stop.is_set)
         try:
-            listener = Listener(emulator.app, listening)
+            listener = Listener(emulator.app, listening, settings.limits)
             on_ready(describe(settings, listening, directory))
             await listener.run(stop)
         finally:

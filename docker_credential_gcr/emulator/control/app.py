@@ -4,11 +4,12 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
@@ -116,6 +117,7 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
             )
         except NotAnAdministrator as error:
             return JSONResponse({"error": str(error)}, 401)
+        note_member(principal.member)
         if principal != OPERATOR:
             return JSONResponse({"error": "only the operator may do this"}, 403)
         try:
@@ -128,10 +130,13 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
 
 async def _load(request: Request) -> object:
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY_LIMIT:
-            raise InvalidBody(f"the body is larger than {_BODY_LIMIT} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _BODY_LIMIT:
+                raise InvalidBody(f"the body is larger than {_BODY_LIMIT} bytes")
+    except ClientDisconnect as error:
+        raise InvalidBody("the body did not arrive whole") from error
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -7,9 +7,9 @@
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qs
 
 from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.redaction import show_query
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -17,8 +17,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _KEPT = 10_000
-# What a query may tell; anything else may be a secret.
-_SHOWN = frozenset({"account", "digest", "from", "last", "mount", "n", "scope", "service"})
 
 
 class Journal:
@@ -53,13 +51,12 @@ class Journal:
         return journaled
 
     def _describe(self, scope: Message) -> dict[str, object]:
-        query = parse_qs(scope["query_string"].decode("latin-1"))
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         return {
             "time": self._clock.now(),
             "method": scope["method"],
             "host": host.decode("latin-1"),
             "path": scope["raw_path"].decode("latin-1"),
-            "query": {name: values for name, values in query.items() if name in _SHOWN},
+            "query": show_query(scope["query_string"]),
             "status": None,
         }

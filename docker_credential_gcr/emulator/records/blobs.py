@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from .digests import select_digests
 from .repositories import Repository
 from .schema import blob_links, blobs, buckets, repositories
 
+_MEASURE = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0))
 _FIND = (
     select(blobs.c.digest, blobs.c.size, blobs.c.data)
     .join(blob_links, blob_links.c.blob == blobs.c.id)
@@ -101,3 +102,9 @@ def unlink(connection: Connection, repository: Repository, digest: str) -> bool:
     """Hide the blob from the repository; True if it was seen."""
     values = {"repository_id": repository.id, "bucket": repository.bucket.id, "digest": digest}
     return connection.execute(_UNLINK, values).rowcount > 0
+
+
+def measure(connection: Connection) -> tuple[int, int]:
+    """How many blobs there are, once for each bucket, and how many bytes they have."""
+    count, size = connection.execute(_MEASURE).one()
+    return count, size

@@ -3,6 +3,7 @@
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -40,8 +41,10 @@ class Database:
     A write is acknowledged only after the transaction that holds it was flushed to the disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, observe: Callable[[int, float], None] | None = None) -> None:
+        """`observe` is told how many writes each transaction had, and how many seconds it took."""
         self._engine = _connect(path)
+        self._observe = observe
         self._commits = 0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         _prepare(self._engine, path)
@@ -92,8 +95,11 @@ class Database:
                         self._jobs.put(None)
                         break
                     batch.append(following)
+                began = time.perf_counter()
                 _commit(connection, batch)
                 self._commits += 1
+                if self._observe is not None:
+                    self._observe(len(batch), time.perf_counter() - began)
                 _acknowledge(batch)
 
 
@@ -115,7 +121,7 @@ def _commit(connection: Connection, batch: "list[_Job]") -> None:
             _attempt(connection, job)
         connection.exec_driver_sql("COMMIT")
     except Exception as failure:  # noqa: BLE001 - a full disk fails the batch, not the writer
-        if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+        if _is_in_transaction(connection):
             connection.exec_driver_sql("ROLLBACK")
         for job in batch:
             job.outcome = (None, failure)
@@ -136,10 +142,19 @@ def _attempt(connection: Connection, job: "_Job") -> None:
     connection.exec_driver_sql("SAVEPOINT job")
     try:
         job.outcome = (job.work(connection), None)
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+    except Exception as error:
+        # SQLite undoes the whole transaction by itself when the disk is full: all of the batch has failed.
+        if not _is_in_transaction(connection):
+            raise
+        # It belongs to the caller, who gets it.
         connection.exec_driver_sql("ROLLBACK TO job")
         job.outcome = (None, error)
     connection.exec_driver_sql("RELEASE job")
+
+
+def _is_in_transaction(connection: Connection) -> bool:
+    driver_connection: Any = connection.connection.driver_connection
+    return bool(driver_connection.in_transaction)
 
 
 def _connect(path: Path) -> Engine:

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from .repositories import Repository
 from .schema import uploads
 
 _FIND = select(uploads).where(
-    uploads.c.location == bindparam("at"), uploads.c.repository == bindparam("repository_id")
+    uploads.c.location == bindparam("at"),
+    uploads.c.repository == bindparam("repository_id"),
+    uploads.c.started_at >= bindparam("since"),
 )
 _START = insert(uploads)
 _MOVE = (
@@ -19,6 +21,8 @@ _MOVE = (
 _END = delete(uploads).where(uploads.c.id == bindparam("upload"))
 _STALE = select(uploads.c.id).where(uploads.c.started_at < bindparam("before"))
 _ALL = select(uploads.c.id)
+_SURVEY = select(func.count(), func.min(uploads.c.started_at))
+_COUNT_OF = select(func.count()).where(uploads.c.owner == bindparam("whose"))
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,10 @@ def start(connection: Connection, repository: Repository, upload: Upload, *, now
     connection.execute(_START, values)
 
 
-def find(connection: Connection, repository: Repository, location: str) -> Upload | None:
-    """The upload that goes on at `location`."""
-    row = connection.execute(_FIND, {"at": location, "repository_id": repository.id}).one_or_none()
+def find(connection: Connection, repository: Repository, location: str, *, since: float) -> Upload | None:
+    """The upload that goes on at `location`, if it began after that instant."""
+    values = {"at": location, "repository_id": repository.id, "since": int(since)}
+    row = connection.execute(_FIND, values).one_or_none()
     return None if row is None else Upload(row.id, row.location, row.owner, row.size, row.data)
 
 
@@ -73,7 +78,20 @@ def list_ids(connection: Connection) -> set[str]:
     return set(connection.execute(_ALL).scalars())
 
 
-def end_stale(connection: Connection, *, before: float) -> None:
-    """Forget the uploads that began before that instant."""
-    for upload_id in connection.execute(_STALE, {"before": int(before)}).scalars().all():
+def survey(connection: Connection) -> tuple[int, int | None]:
+    """How many uploads are in progress, and when the oldest of them began."""
+    count, oldest = connection.execute(_SURVEY).one()
+    return count, oldest
+
+
+def count_of(connection: Connection, owner: str) -> int:
+    """How many uploads in progress are the member's."""
+    return int(connection.execute(_COUNT_OF, {"whose": owner}).scalar_one())
+
+
+def end_stale(connection: Connection, *, before: float) -> list[str]:
+    """Forget the uploads that began before that instant; their IDs."""
+    stale = list(connection.execute(_STALE, {"before": int(before)}).scalars())
+    for upload_id in stale:
         end(connection, upload_id)
+    return stale

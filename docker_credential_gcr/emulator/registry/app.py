@@ -3,12 +3,13 @@
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
 """
 
+import logging
 import re
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
+from docker_credential_gcr.emulator.current_request import find_request_id
 from docker_credential_gcr.emulator.hosts import locate
 
 from . import blobs, catalog, manifests, referrers, tags, token, uploads
@@ -18,6 +19,8 @@ from .http import Message, Receive, Request, Response, Send, send_response
 from .services import Services
 
 Handler = Callable[..., Awaitable[Response]]
+
+_logger = logging.getLogger(__name__)
 
 
 async def ping(services: Services, request: Request) -> Response:
@@ -73,7 +76,7 @@ class RegistryApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = _read(scope, receive, self._services.limits.body_silence_s)
+        request = _read(scope, receive)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -87,10 +90,10 @@ class RegistryApp:
         try:
             handler, arguments = _route(request)
             return await handler(self._services, request, *arguments)
-        except Exception as error:  # noqa: BLE001 - the rim: nothing but the specification's body leaves it
+        except Exception as error:
             response = find_response(error)
             if response is None:
-                traceback.print_exception(error)
+                _logger.error("internal error in request %s", find_request_id(), exc_info=error)
                 response = format_error(500, "UNKNOWN", "internal error: the server's log says more")
             return response
 
@@ -113,7 +116,7 @@ def _route(request: Request) -> tuple[Handler, list[Any]]:
     raise Unsupported(f"this registry has no {method} {request.path[:300]}")
 
 
-def _read(scope: Message, receive: Receive, body_silence_s: float) -> Request:
+def _read(scope: Message, receive: Receive) -> Request:
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         text = value.decode("latin-1")
@@ -126,5 +129,4 @@ def _read(scope: Message, receive: Receive, body_silence_s: float) -> Request:
         query_string=scope["query_string"].decode("latin-1"),
         scheme=scope["scheme"],
         receive=receive,
-        body_silence_s=body_silence_s,
     )

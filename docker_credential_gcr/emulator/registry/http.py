@@ -24,7 +24,7 @@ _WITHOUT_BODY = (204, 304)
 
 
 class BodyIncomplete(Exception):
-    """The client closed the connection, or fell silent, before its body was whole."""
+    """The client closed the connection, or was taken for one that had, before its body was whole."""
 
 
 class QueryTooLong(Exception):
@@ -45,7 +45,6 @@ class Request:
     query_string: str
     scheme: str
     receive: Receive
-    body_silence_s: float
 
     @property
     def host(self) -> str:
@@ -69,10 +68,7 @@ class Request:
         """The body as it arrives. Raises BodyIncomplete."""
         more = True
         while more:
-            try:
-                message = await asyncio.wait_for(self.receive(), self.body_silence_s)
-            except asyncio.TimeoutError as error:
-                raise BodyIncomplete from error
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise BodyIncomplete
             more = message.get("more_body", False)

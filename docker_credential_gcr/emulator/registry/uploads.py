@@ -29,6 +29,7 @@ from .errors import DigestInvalid, NameUnknown, RangeInvalid, UploadInvalid, Upl
 from .http import Request, Response
 from .services import Services
 from .token import create_bucket
+from .upload_room import discard, make_room
 
 # A spool holds at most 64 KiB and a hash; a client that never comes back must not hold one for ever.
 _REMEMBERED_SPOOLS = 1024
@@ -45,17 +46,24 @@ async def start(services: Services, request: Request, target: Target) -> Respons
         parse_digest(digest)
     upload = Upload(secrets.token_hex(16), secrets.token_hex(16), principal.member or "", 0, b"")
 
-    def work(connection: Connection) -> Repository:
+    def work(connection: Connection) -> tuple[Repository, list[str]]:
         repository = open_repository(services, connection, target)
+        ended = make_room(services, connection, upload.owner)
         uploads.start(connection, repository, upload, now=services.clock.now())
-        return repository
+        return repository, ended
 
-    repository = await services.database.write(work)
+    repository, ended = await services.database.write(work)
+    await discard(services, ended)
     if digest is None:
         return _accepted(target, upload)
-    async with _writing(services, upload) as spool:
-        await _receive(request, spool)
-        return await _finish(services, target, repository, upload, spool, digest)
+    try:
+        async with _writing(services, upload) as spool:
+            await _receive(request, spool)
+            return await _finish(services, target, repository, upload, spool, digest)
+    except BaseException:
+        # Nobody was told its Location. On a full disk it may stay, until its time is over.
+        services.database.submit(lambda connection: uploads.end(connection, upload.id))
+        raise
 
 
 async def status(services: Services, request: Request, target: Target, location: str) -> Response:
@@ -142,7 +150,8 @@ def _find(
 ) -> tuple[Repository, Upload]:
     with services.database.read() as connection:
         repository = repositories.find(connection, target.bucket, target.path)
-        upload = None if repository is None else uploads.find(connection, repository, location)
+        since = services.clock.now() - services.limits.upload_lifetime_s
+        upload = None if repository is None else uploads.find(connection, repository, location, since=since)
     # Another's upload is none at all: its bytes are not to be read, changed or ended.
     if repository is None or upload is None or upload.owner != (principal.member or ""):
         raise UploadUnknown
@@ -161,8 +170,13 @@ async def _writing(services: Services, upload: Upload) -> AsyncIterator[Spool]:
             path = services.files.upload_path(upload.id)
             spool = await asyncio.to_thread(Spool.resume, path, upload.data, upload.size)
         yield spool
-    except FileNotFoundError as error:
-        raise UploadUnknown from error
+    except BaseException as error:
+        # What was not acknowledged gives its space back now, not when the upload ends.
+        is_over = upload.data is not None or isinstance(error, UploadUnknown)
+        services.files.cut_upload(upload.id, 0 if is_over else upload.size)
+        if isinstance(error, FileNotFoundError):
+            raise UploadUnknown from error
+        raise
     finally:
         services.busy.discard(upload.id)
 
