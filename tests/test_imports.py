@@ -40,7 +40,10 @@ HOT = {
 # Each costs less than half a millisecond over bare Python.
 CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
-LEAVES = "emulator.clock emulator.crash_points emulator.hosts emulator.locations emulator.settings"
+LEAVES = (
+    "emulator.capacity emulator.clock emulator.crash_points emulator.current_request emulator.hosts "
+    "emulator.locations emulator.redaction emulator.settings"
+)
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
 
@@ -65,16 +68,23 @@ TABLE = {
     "emulator.events": (SITE, "sqlalchemy"),
     "emulator.control": (SITE, "sqlalchemy starlette"),
     "emulator.upkeep": (SITE, "sqlalchemy"),
+    "emulator.telemetry": (LEAVES, "prometheus_client"),
+    "emulator.bodies": (LEAVES, ""),
+    "emulator.capacity": ("", ""),
     "emulator.clock": ("", ""),
     "emulator.crash_points": ("", ""),
+    "emulator.current_request": ("", ""),
     "emulator.hosts": ("emulator.locations emulator.oci", ""),
     "emulator.locations": ("", ""),
+    "emulator.operations": ("emulator", "sqlalchemy"),
+    "emulator.rate_limiter": (LEAVES, ""),
+    "emulator.redaction": ("", ""),
     "emulator.settings": ("", ""),
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
-    "emulator.listener": ("emulator.tls", "granian uvloop"),
-    "emulator.open_files": ("emulator.listener", ""),
+    "emulator.listener": ("emulator.settings emulator.tls", "granian uvloop"),
+    "emulator.open_files": ("", ""),
     "emulator.certificates": ("", "cryptography"),
     "emulator.tls": ("emulator.certificates emulator.hosts emulator.private_file", "cryptography"),
     "emulator.channel": ("", ""),

@@ -1,6 +1,7 @@
 """gcr-emulator serve: runs the emulator."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -128,10 +129,24 @@ _file = click.Path(path_type=Path)
     type=options.parse_duration,
     metavar="DURATION",
     envvar="GCR_EMULATOR_GC_DELAY",
-    default="24h",
-    show_default=True,
     show_envvar=True,
-    help="How long to keep what no manifest needs.",
+    help="How long to keep what no manifest needs: 24h unless said.",
+)
+@click.option(
+    "--access-log",
+    is_flag=True,
+    envvar="GCR_EMULATOR_ACCESS_LOG",
+    show_envvar=True,
+    help="Write a line of JSON to stderr for each request.",
+)
+@click.option(
+    "--limit",
+    "limits",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    envvar="GCR_EMULATOR_LIMIT",
+    show_envvar=True,
+    help="Another limit than the default, such as uploads=100; may be repeated.",
 )
 @click.pass_context
 def serve(
@@ -150,7 +165,9 @@ def serve(
     workers: int,
     sparse_manifests: bool,
     gc_interval: float,
-    gc_delay: float,
+    gc_delay: float | None,
+    access_log: bool,
+    limits: tuple[str, ...],
 ) -> None:
     """Run the emulator until it is stopped.
 
@@ -162,8 +179,12 @@ def serve(
         raise click.UsageError("--workers needs a system on which processes share a listening socket")
     # The server's libraries come with the extra, and take most of a second to load.
     from .server import serve as run
-    from .settings import Limits, Settings
+    from .settings import InvalidLimit, Limits, Settings
 
+    try:
+        chosen = Limits.parse(limits)
+    except InvalidLimit as error:
+        raise click.BadParameter(str(error), context, param_hint="--limit") from error
     settings = Settings(
         host=host,
         port=port,
@@ -179,7 +200,8 @@ def serve(
         workers=workers,
         sparse_manifests=sparse_manifests,
         gc_interval_s=gc_interval,
-        limits=Limits(unused_lifetime_s=gc_delay),
+        access_log=access_log,
+        limits=chosen if gc_delay is None else replace(chosen, unused_lifetime_s=gc_delay),
     )
     context.exit(run(settings))
 

@@ -38,7 +38,6 @@ class Order:
     settings: Settings
     data: Path
     doors: tuple[tuple[int, Identity | None], ...]
-    connections: int
 
 
 def send_order(end: socket.socket, order: Order) -> None:

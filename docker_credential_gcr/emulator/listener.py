@@ -18,14 +18,12 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
+from .settings import Limits
 from .tls import Identity
 
 App = Callable[..., Awaitable[None]]
 
 _BACKLOG = 1024
-# Idle connections count, and at the bound Granian stops accepting: far above any number of clients.
-MOST_CONNECTIONS = 1 << 16
-_HEADER_TIMEOUT_MS = 30_000
 # Granian's own is 16 MiB a request; HTTP/1's headers end at 417,792 bytes.
 _HTTP2_HEADERS_SIZE = 256 * 1024
 # A silent HTTP/2 connection is asked whether it lives, and closed when it does not say so.
@@ -76,8 +74,8 @@ class Door:
 class Listener:
     """Serves an application at every door, in the event loop that calls it."""
 
-    def __init__(self, app: App, doors: Sequence[Door], connections: int = MOST_CONNECTIONS) -> None:
-        self._servers = [_EmbeddedServer(app, door, connections) for door in doors]
+    def __init__(self, app: App, doors: Sequence[Door], limits: Limits) -> None:
+        self._servers = [_EmbeddedServer(app, door, limits) for door in doors]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; requests in flight get a second to end."""
@@ -102,20 +100,22 @@ class _EmbeddedServer(Server):
     chooses between that and HTTP/2 (ALPN).
     """
 
-    def __init__(self, app: App, door: Door, connections: int) -> None:
+    def __init__(self, app: App, door: Door, limits: Limits) -> None:
         identity = door.identity
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto if identity else HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS),
+            http1_settings=HTTP1Settings(header_read_timeout=int(limits.header_silence_s * 1000)),
             http2_settings=HTTP2Settings(
                 max_headers_size=_HTTP2_HEADERS_SIZE,
                 keep_alive_interval=_PING_MS,
                 keep_alive_timeout=_PING_TIMEOUT_S,
             ),
             backlog=_BACKLOG,
-            backpressure=connections,
+            # Idle connections count. At the bound new ones wait in the kernel's queue until one ends,
+            # as a silent one does after the limits' silence.
+            backpressure=limits.connections,
             websockets=False,
             log_enabled=False,
             ssl_cert=identity.certificate if identity else None,

@@ -7,11 +7,10 @@ try:
 except ImportError:  # Windows has no such limit
     resource = None  # type: ignore[assignment]
 
-from .listener import MOST_CONNECTIONS
-
 # Below this, clients that keep their connections open soon leave none for others.
 _FEW = 4096
-# The database, blobs that are being sent, uploads, and whatever the libraries hold.
+# The database, blobs that are being sent, uploads, and whatever the libraries hold. Without a free
+# descriptor Granian does not wait for one: it tries to accept again and again, at the cost of a core.
 _RESERVED = 256
 
 
@@ -31,10 +30,10 @@ def raise_limit() -> str | None:
     return None
 
 
-def count_connections() -> int:
-    """As many connections as may be open at once; more wait to be accepted."""
+def count_connections(wanted: int) -> int:
+    """As many connections as are wanted, if there are files for them; more wait to be accepted."""
     soft = _read_limit()
-    return MOST_CONNECTIONS if soft is None else min(MOST_CONNECTIONS, max(1, (soft - _RESERVED) // 2))
+    return wanted if soft is None else min(wanted, max(1, (soft - _RESERVED) // 2))
 
 
 def _read_limit() -> int | None:

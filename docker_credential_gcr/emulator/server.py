@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from .identity.credentials import authenticate
 from .identity.principal import Principal
 from .listener import CannotListen, Door, Listener, bind, is_loopback
 from .open_files import count_connections, raise_limit
+from .operations import Operations
 from .peers import First, Peers
 from .ready import Ready, announce, describe, find_name
 from .records import keys, projects, schema, uploads
@@ -51,15 +53,25 @@ class Emulator:
     Each worker has one; `peers` are all of them.
     """
 
-    def __init__(self, settings: Settings, directory: DataDirectory, peers: Peers) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: DataDirectory,
+        peers: Peers,
+        *,
+        is_stopping: Callable[[], bool],
+    ) -> None:
         self._settings = settings
+        self._operations = Operations(settings, peers, is_stopping)
         shared = settings.workers > 1
         self.clock = Clock()
         self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
         self._operator_token = directory.load_operator_token()
         directory.check_database()
-        self._database = Database(directory.database_path, shared=shared)
+        self._database = Database(
+            directory.database_path, shared=shared, observe=self._operations.counts.count_commit
+        )
         self._files = BlobFiles(directory.path)
         self.keeper = Keeper(
             self._database, self._files, root=directory.path, limits=settings.limits, now=self.clock.now
@@ -76,7 +88,8 @@ class Emulator:
             claims=Claims(directory.path / "uploads.lock" if shared else None),
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
-        self.app = self.state.wrap(Sites(RegistryApp(self._registry), others))
+        sites = self.state.wrap(Sites(RegistryApp(self._registry), others))
+        self.app = self._operations.wrap(sites, self._database, directory.path)
 
     def prepare(self) -> None:
         """Make the projects of the settings, and forget uploads that nobody goes on with."""
@@ -101,6 +114,7 @@ class Emulator:
         """Finish what is queued."""
         self.keeper.close()
         self._database.close()
+        self._operations.close()
 
     def _prepare(self, connection: Connection) -> None:
         now = self.clock.now()
@@ -156,15 +170,16 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
     from a disk that is full.
     """
     _check_address(settings)
+    connections = count_connections(settings.limits.connections)
+    settings = replace(settings, limits=replace(settings.limits, connections=connections))
     listening = bind(settings.host, settings.port)
     with contextlib.closing(listening), _directory(settings) as directory:
         door = Door(listening, _find_identity(settings, directory))
         first = First()
-        with contextlib.closing(Emulator(settings, directory, first)) as emulator:
+        with contextlib.closing(Emulator(settings, directory, first, is_stopping=stop.is_set)) as emulator:
             emulator.prepare()
-            connections = count_connections()
-            listener = Listener(emulator.app, [door], connections)
-            order = Order(settings, directory.path, ((listening.fileno(), door.identity),), connections)
+            listener = Listener(emulator.app, [door], settings.limits)
+            order = Order(settings, directory.path, ((listening.fileno(), door.identity),))
             async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
                 on_ready(describe(settings, door, directory))
                 async with _upkeep(emulator, settings.gc_interval_s):

@@ -50,10 +50,15 @@ def end_with_parent() -> None:
 
 async def _serve(order: Order, end: socket.socket) -> None:
     peers = Other()
-    emulator = Emulator(order.settings, DataDirectory(order.data, shared=True), peers)
+    told, stop = asyncio.Event(), asyncio.Event()
+    emulator = Emulator(
+        order.settings,
+        DataDirectory(order.data, shared=True),
+        peers,
+        is_stopping=stop.is_set,
+    )
     with closing(emulator):
-        listener = Listener(emulator.app, open_doors(order.doors), order.connections)
-        told, stop = asyncio.Event(), asyncio.Event()
+        listener = Listener(emulator.app, open_doors(order.doors), order.settings.limits)
 
         async def serve(_: object) -> None:
             told.set()

@@ -145,6 +145,15 @@ class BlobFiles:
         """Remove an upload's bytes; none is no error."""
         self.upload_path(upload_id).unlink(missing_ok=True)
 
+    def cut_upload(self, upload_id: str, size: int) -> None:
+        """Remove an upload's bytes after the first `size`, and the file with the last of them."""
+        path = self.upload_path(upload_id)
+        if size == 0:
+            self.discard_upload(upload_id)
+        # Never longer than it is: what is missing would be taken for zeros.
+        elif path.exists() and path.stat().st_size > size:
+            os.truncate(path, size)
+
     def clear(self) -> None:
         """Remove everything."""
         for folder in (self._buckets, self._uploads):

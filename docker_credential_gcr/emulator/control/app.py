@@ -5,11 +5,12 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
+from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
@@ -146,6 +147,7 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
             )
         except NotAnAdministrator as error:
             return JSONResponse({"error": str(error)}, 401)
+        note_member(principal.member)
         if principal != OPERATOR:
             return JSONResponse({"error": "only the operator may do this"}, 403)
         try:
@@ -159,10 +161,13 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
 async def _load(request: Request, default: bytes = b"") -> object:
     """The body's JSON; that of `default` where there is no body. Raises InvalidBody."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY_LIMIT:
-            raise InvalidBody(f"the body is larger than {_BODY_LIMIT} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _BODY_LIMIT:
+                raise InvalidBody(f"the body is larger than {_BODY_LIMIT} bytes")
+    except ClientDisconnect as error:
+        raise InvalidBody("the body did not arrive whole") from error
     try:
         return json.loads(body or default)
     except (ValueError, RecursionError) as error:

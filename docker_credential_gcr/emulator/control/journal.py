@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from heapq import merge
 from operator import itemgetter
 from typing import Any
-from urllib.parse import parse_qs
 
 from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.redaction import show_query
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,8 +24,6 @@ Entry = dict[str, object]
 Stamped = tuple[int, Entry]
 
 _KEPT = 10_000
-# What a query may tell; anything else may be a secret.
-_SHOWN = frozenset({"account", "digest", "from", "last", "mount", "n", "scope", "service"})
 
 
 def merge_entries(parts: list[list[Stamped]]) -> list[Entry]:
@@ -65,14 +63,12 @@ class Journal:
         return journaled
 
     def _describe(self, scope: Message) -> Entry:
-        sent = scope["query_string"]
-        query = parse_qs(sent.decode("latin-1")) if sent else {}
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         return {
             "time": self._clock.now(),
             "method": scope["method"],
             "host": host.decode("latin-1"),
             "path": scope["raw_path"].decode("latin-1"),
-            "query": {name: values for name, values in query.items() if name in _SHOWN},
+            "query": show_query(scope["query_string"]),
             "status": None,
         }

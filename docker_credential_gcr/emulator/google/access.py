@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 from starlette.requests import Request
 
+from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.identity.administrators import find_administrator
 from docker_credential_gcr.emulator.identity.credentials import authenticate
 from docker_credential_gcr.emulator.identity.decision import decide
@@ -30,13 +31,15 @@ def find_caller(request: Request, services: Services) -> Principal:
             audiences=_AUDIENCES,
         )
 
-    return find_administrator(
+    principal = find_administrator(
         request.headers,
         request.client.host if request.client else "",
         operator_token=services.operator_token,
         strict=services.strict_admin,
         verify=verify,
     )
+    note_member(principal.member)
+    return principal
 
 
 def check(caller: Principal, permission: str, policies_in_force: list[Policy]) -> None:

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from docker_credential_gcr.emulator.current_request import find_request_id
+
 from . import iam, keys, oauth2, resource_manager
 from .errors import NotFound, find_response, format_internal_error
 from .services import Services
@@ -61,7 +63,7 @@ def _bind(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitab
             response = find_response(error)
             if response is not None:
                 return response
-            _logger.exception("internal error in %s %s", request.method, request.url.path)
+            _logger.exception("internal error in request %s", find_request_id())
             return format_internal_error()
 
     return answer

@@ -5,7 +5,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from .errors import BodyTooLarge, BodyTooSlow, GrantRefused, InvalidArgument
 
@@ -50,7 +50,8 @@ async def read_form(request: Request) -> dict[str, str]:
 async def _read(request: Request, limit: int) -> bytes:
     try:
         return await asyncio.wait_for(_collect(request, limit), _DEADLINE_S)
-    except asyncio.TimeoutError as error:
+    # Also of a client that was taken for gone.
+    except (asyncio.TimeoutError, ClientDisconnect) as error:
         raise BodyTooSlow("The request body did not arrive in time.") from error
 
 

@@ -8,6 +8,7 @@ https://google.aip.dev/193, https://www.rfc-editor.org/rfc/rfc6749#section-5.2
 
 from starlette.responses import JSONResponse
 
+from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
 from docker_credential_gcr.emulator.identity.decision import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
@@ -68,6 +69,9 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     AlreadyExists: (409, "ALREADY_EXISTS", "Requested entity already exists"),
     Changed: (409, "ABORTED", CONCURRENT),
     BodyTooLarge: (413, "INVALID_ARGUMENT", None),
+    TooManyRequests: (429, "RESOURCE_EXHAUSTED", None),
+    # Google has no word for a disk; its libraries try again after this one.
+    StorageFull: (503, "UNAVAILABLE", None),
 }
 _INTERNAL = (500, "INTERNAL", "Internal error encountered.")
 
@@ -80,6 +84,7 @@ def find_response(error: Exception) -> JSONResponse | None:
         body = {"error": error.error, "error_description": str(error)}
         status = 401 if error.error in _UNAUTHORIZED_GRANTS else 400
         return JSONResponse(body, status, {"Cache-Control": "no-store"})
+    error = find_known(error)
     if type(error) not in TABLE:
         return None
     code, status_word, text = TABLE[type(error)]
@@ -97,5 +102,7 @@ def _format(code: int, status: str, message: str, error: Exception | None = None
         # Google keeps the reason to itself; who tests against an emulator wants to know it.
         reason = {"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": error.reason}
         body["details"] = [reason]
-    headers = {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/"'} if code == 401 else None
+    headers = dict(getattr(error, "headers", {}))
+    if code == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="https://accounts.google.com/"'
     return JSONResponse({"error": body}, code, headers)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from .digests import find_listed, select_listed
@@ -10,6 +10,7 @@ from .repositories import Repository
 from .schema import blob_links, blobs, buckets, manifest_blobs, repositories
 from .statement import Statement
 
+_MEASURE = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0))
 _FIND = Statement(
     select(blobs.c.digest, blobs.c.size, blobs.c.data, blob_links.c.used_at)
     .join(blob_links, blob_links.c.blob == blobs.c.id)
@@ -172,3 +173,9 @@ def unlink(connection: Connection, repository: Repository, digest: str) -> bool:
     """Hide the blob from the repository; True if it was seen."""
     values = {"repository_id": repository.id, "bucket": repository.bucket.id, "digest": digest}
     return _UNLINK.run(connection, values) > 0
+
+
+def measure(connection: Connection) -> tuple[int, int]:
+    """How many blobs there are, once for each bucket, and how many bytes they have."""
+    count, size = connection.execute(_MEASURE).one()
+    return count, size

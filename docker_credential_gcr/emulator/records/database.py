@@ -16,7 +16,7 @@ from . import schema, snapshot
 from .log_file import LogFile
 from .statement import Statement
 from .turns import Turns
-from .writer import Writer
+from .writer import Observe, Writer
 
 T = TypeVar("T")
 
@@ -64,7 +64,8 @@ class Database:
     caller can do with less, flushed to the disk. `shared` says that other processes write to it too.
     """
 
-    def __init__(self, path: Path, *, shared: bool = False) -> None:
+    def __init__(self, path: Path, *, shared: bool = False, observe: Observe | None = None) -> None:
+        """`observe` is told how many writes each transaction had, and how many seconds it took."""
         self._shared = shared
         self._engine = _connect(path)
         try:
@@ -78,7 +79,8 @@ class Database:
         self._writing = self._engine.connect()
         self._log = LogFile(path)
         self._turns = Turns(path.with_name("turns.lock")) if shared else None
-        self._writer = Writer(self._writing, self._log, self._turns.take if self._turns else nullcontext)
+        take_turn = self._turns.take if self._turns else nullcontext
+        self._writer = Writer(self._writing, self._log, take_turn, observe)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection that sees every committed write: `with database.read() as connection`.
@@ -99,6 +101,10 @@ class Database:
     def write_now(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for callers without an event loop."""
         return self._writer.write_now(work)
+
+    def write_unawaited(self, work: Callable[[Connection], object]) -> None:
+        """As `write`, for what nobody waits for."""
+        self._writer.write_unawaited(work)
 
     def version(self) -> int:
         """A number that changes with every commit, before the write is acknowledged.
@@ -169,6 +175,11 @@ class _Readers:
         with self._lock:
             self._open.append(reader)
         return reader
+
+
+def _is_in_transaction(connection: Connection) -> bool:
+    driver_connection: Any = connection.connection.driver_connection
+    return bool(driver_connection.in_transaction)
 
 
 def _connect(path: Path) -> Engine:

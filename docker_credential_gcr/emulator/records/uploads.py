@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from .buckets import Bucket
 from .repositories import Repository
@@ -23,6 +23,7 @@ _FIND = Statement(
     .join(buckets, buckets.c.id == repositories.c.bucket)
     .where(
         uploads.c.location == bindparam("at"),
+        uploads.c.started_at >= bindparam("since"),
         repositories.c.name == bindparam("repository_name"),
         buckets.c.name == bindparam("bucket_name"),
     )
@@ -34,12 +35,14 @@ _MOVE = Statement(
     .values(location=bindparam("to"), size=bindparam("new_size"), data=bindparam("new_data"))
 )
 _END = Statement(delete(uploads).where(uploads.c.id == bindparam("upload")))
-_END_STALE = delete(uploads).where(uploads.c.started_at < bindparam("before"))
+_STALE = select(uploads.c.id).where(uploads.c.started_at < bindparam("before"))
 _ALL = select(uploads.c.id)
 _IN_FILES = _ALL.where(uploads.c.data.is_(None))
 _END_LOST = delete(uploads).where(
     uploads.c.id.in_(bindparam("ids", expanding=True)), uploads.c.data.is_(None)
 )
+_SURVEY = select(func.count(), func.min(uploads.c.started_at))
+_COUNT_OF = select(func.count()).where(uploads.c.owner == bindparam("whose"))
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,15 @@ def start(connection: Connection, repository: Repository, upload: Upload, *, now
 
 
 def find(
-    connection: Connection, location: str, *, bucket_name: str, repository_name: str
+    connection: Connection, location: str, *, bucket_name: str, repository_name: str, since: float
 ) -> tuple[Repository, Upload] | None:
-    """The upload that goes on at `location`, if it is to that repository."""
-    values = {"at": location, "bucket_name": bucket_name, "repository_name": repository_name}
+    """The upload that goes on at `location`, if it is to that repository and began after that instant."""
+    values = {
+        "at": location,
+        "bucket_name": bucket_name,
+        "repository_name": repository_name,
+        "since": int(since),
+    }
     row = _FIND.one(connection, values)
     if row is None:
         return None
@@ -111,6 +119,20 @@ def end_lost(connection: Connection, ids: set[str]) -> int:
     return connection.execute(_END_LOST, {"ids": sorted(ids)}).rowcount
 
 
-def end_stale(connection: Connection, *, before: float) -> int:
-    """Forget the uploads that began before that instant; how many."""
-    return connection.execute(_END_STALE, {"before": int(before)}).rowcount
+def survey(connection: Connection) -> tuple[int, int | None]:
+    """How many uploads are in progress, and when the oldest of them began."""
+    count, oldest = connection.execute(_SURVEY).one()
+    return count, oldest
+
+
+def count_of(connection: Connection, owner: str) -> int:
+    """How many uploads in progress are the member's."""
+    return int(connection.execute(_COUNT_OF, {"whose": owner}).scalar_one())
+
+
+def end_stale(connection: Connection, *, before: float) -> list[str]:
+    """Forget the uploads that began before that instant; their IDs."""
+    stale = list(connection.execute(_STALE, {"before": int(before)}).scalars())
+    for upload_id in stale:
+        end(connection, upload_id)
+    return stale

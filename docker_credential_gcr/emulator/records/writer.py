@@ -7,6 +7,7 @@ of SQLite's log at a time, for all that was committed before it began.
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,8 @@ from sqlalchemy import Connection
 from .log_file import LogFile
 
 T = TypeVar("T")
+# Told how many writes a transaction had, and how many seconds it took.
+Observe = Callable[[int, float], None]
 TakeTurn = Callable[[], AbstractContextManager[None]]
 
 # More than this in one transaction delays the first caller, and the event loop, for no gain.
@@ -30,9 +33,12 @@ class Writer:
     A job that fails is undone alone. A transaction is this process's turn. `commits` counts the transactions.
     """
 
-    def __init__(self, connection: Connection, log: LogFile, take_turn: TakeTurn) -> None:
+    def __init__(
+        self, connection: Connection, log: LogFile, take_turn: TakeTurn, observe: Observe | None
+    ) -> None:
         self.commits = 0
         self._take_turn = take_turn
+        self._observe = observe
         self._connection = connection
         # SQLAlchemy's own way to say BEGIN costs more than a job does.
         self._driver: Any = connection.connection.dbapi_connection
@@ -48,10 +54,7 @@ class Writer:
         """What `work` returns, once it is committed, and flushed if it is to be durable."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
-        self._queue.append(Job(work, result, durable=durable))
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._run, loop)
+        self._put(Job(work, result, durable=durable), loop)
         return await result
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
@@ -65,6 +68,10 @@ class Writer:
         done: T = value
         return done
 
+    def write_unawaited(self, work: Callable[[Connection], object]) -> None:
+        """As `write`, for what nobody waits for, not even whether it could be done."""
+        self._put(Job(work, None, durable=False), asyncio.get_running_loop())
+
     def close(self) -> None:
         """Finish what is queued."""
         self._disk.shutdown()
@@ -76,6 +83,12 @@ class Writer:
         self._flush(rest)
         self._flushing, self._committed = [], []
         _acknowledge(rest)
+
+    def _put(self, job: "Job", loop: asyncio.AbstractEventLoop) -> None:
+        self._queue.append(job)
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._run, loop)
 
     def _take(self) -> "list[Job]":
         return [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
@@ -109,6 +122,7 @@ class Writer:
         self._start_flush(loop)
 
     def _commit(self, batch: "list[Job]") -> None:
+        began = time.perf_counter()
         with self._transaction, self._take_turn():
             try:
                 self._driver.execute("BEGIN IMMEDIATE")
@@ -121,12 +135,18 @@ class Writer:
                 for job in batch:
                     job.outcome = (None, failure)
             self.commits += 1
+        if self._observe is not None:
+            self._observe(len(batch), time.perf_counter() - began)
 
     def _attempt(self, job: "Job") -> None:
         self._driver.execute("SAVEPOINT job")
         try:
             job.outcome = (job.work(self._connection), None)
-        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+        except Exception as error:
+            # When the disk is full SQLite undoes the whole transaction by itself: all of the batch failed.
+            if not self._driver.in_transaction:
+                raise
+            # It belongs to the caller, who gets it.
             self._driver.execute("ROLLBACK TO job")
             job.outcome = (None, error)
         self._driver.execute("RELEASE job")

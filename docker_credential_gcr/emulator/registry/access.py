@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.hosts import Target, find_site
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate, is_living
 from docker_credential_gcr.emulator.identity.decision import decide
@@ -47,6 +48,7 @@ def authorize(services: Services, request: Request, target: Target, action: str)
     principal, ends_at = services.decisions.recall(key, find, keep=lambda found: found[1] is not None)
     if ends_at is not None and services.clock.now() >= ends_at:
         principal, _ = find()
+    note_member(principal.member)
     return principal
 
 
@@ -71,6 +73,7 @@ def authorize_site(services: Services, request: Request, scope: str | None = Non
     site = find_site(request.host)
     if grant is not None and site is not None and grant.site != site.host:
         raise Unauthorized(challenge)
+    note_member(principal.member)
     return principal
 
 

@@ -3,11 +3,12 @@
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
 """
 
-import traceback
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
+from docker_credential_gcr.emulator.current_request import find_request_id
 from docker_credential_gcr.emulator.hosts import locate
 
 from . import blobs, catalog, manifests, referrers, tags, token, uploads
@@ -17,6 +18,8 @@ from .http import Message, Receive, Request, Response, Send, send_response
 from .services import Services
 
 Handler = Callable[..., Awaitable[Response]]
+
+_logger = logging.getLogger(__name__)
 
 
 async def ping(services: Services, request: Request) -> Response:
@@ -76,7 +79,7 @@ class RegistryApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive, body_silence_s=self._services.limits.body_silence_s)
+        request = Request(scope, receive)
         response = await self._respond(request)
         await send_response(response, send, _HEADERS, headers_only=request.method == "HEAD")
 
@@ -84,10 +87,10 @@ class RegistryApp:
         try:
             handler, arguments = _route(request)
             return await handler(self._services, request, *arguments)
-        except Exception as error:  # noqa: BLE001 - the rim: nothing but the specification's body leaves it
+        except Exception as error:
             response = find_response(error)
             if response is None:
-                traceback.print_exception(error)
+                _logger.error("internal error in request %s", find_request_id(), exc_info=error)
                 response = format_error(500, "UNKNOWN", "internal error: the server's log says more")
             return response
 

@@ -8,6 +8,7 @@ Google's own codes and texts stand where Container Registry has some.
 import json
 from collections.abc import Mapping
 
+from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
 from docker_credential_gcr.emulator.oci.errors import (
     InvalidDigest,
     InvalidManifest,
@@ -145,6 +146,12 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     InvalidName: (400, "NAME_INVALID"),
     InvalidReference: (404, "MANIFEST_UNKNOWN"),
     InvalidScope: (400, "UNSUPPORTED"),
+    TooManyRequests: (429, "TOOMANYREQUESTS"),
+    # 507, where others say 500 or 503: of a 5xx Docker, Podman and Skopeo show the status line alone,
+    # so it is the status that has to say what is wrong. All three still try again, as after a 503.
+    # https://github.com/goharbor/harbor/issues/14616
+    # The code is Docker's own, the specification has none for it.
+    StorageFull: (507, "UNAVAILABLE"),
 }
 # The errors that have no text of their own. 413 has no code of its own in the specification.
 _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
@@ -162,6 +169,7 @@ def format_error(status: int, code: str, message: str, headers: Mapping[str, str
 
 def find_response(error: Exception) -> Response | None:
     """How HTTP says this error; None for one that nobody foresaw."""
+    error = find_known(error)
     if type(error) in _TEXTS:
         return format_error(*_TEXTS[type(error)])
     for kind in type(error).__mro__:

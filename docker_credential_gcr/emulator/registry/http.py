@@ -23,7 +23,7 @@ _WITHOUT_BODY = (204, 304)
 
 
 class BodyIncomplete(Exception):
-    """The client closed the connection, or fell silent, before its body was whole."""
+    """The client closed the connection, or was taken for one that had, before its body was whole."""
 
 
 class QueryTooLong(Exception):
@@ -37,7 +37,7 @@ class BodyTooLarge(Exception):
 class Request:
     """One HTTP request; header names are in lower case, `path` is as received, not decoded."""
 
-    def __init__(self, scope: Message, receive: Receive, *, body_silence_s: float) -> None:
+    def __init__(self, scope: Message, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["raw_path"].decode("latin-1")
         self.query_string: str = scope["query_string"].decode("latin-1")
@@ -46,7 +46,6 @@ class Request:
         self.host = self.headers.get("host", "")
         self.receive = receive
         self._query: Mapping[str, list[str]] | None = None if self.query_string else {}
-        self.body_silence_s = body_silence_s
 
     @property
     def query(self) -> Mapping[str, list[str]]:
@@ -64,10 +63,7 @@ class Request:
         """The body as it arrives. Raises BodyIncomplete."""
         more = True
         while more:
-            try:
-                message = await asyncio.wait_for(self.receive(), self.body_silence_s)
-            except asyncio.TimeoutError as error:
-                raise BodyIncomplete from error
+            message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise BodyIncomplete
             more = message.get("more_body", False)

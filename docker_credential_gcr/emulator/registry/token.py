@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site, locate
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
 from docker_credential_gcr.emulator.identity.principal import Principal
@@ -38,6 +39,7 @@ async def issue(services: Services, request: Request) -> Response:
             principal = identify(services, connection, request.headers.get("authorization"))
         except InvalidCredential as error:
             raise Unauthorized(None, NEEDED_PERMISSIONS) from error
+        note_member(principal.member)
         granted = [(target, _grant(connection, principal, target, actions)) for target, actions in wanted]
     await _create_buckets(services, granted)
     site = wanted[0][0].site if wanted else find_site(request.host) or DEFAULT_SITE

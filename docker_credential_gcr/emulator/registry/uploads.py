@@ -30,6 +30,7 @@ from .errors import DigestInvalid, NameUnknown, RangeInvalid, UploadInvalid, Upl
 from .http import Request, Response
 from .services import Services
 from .token import create_bucket
+from .upload_room import discard, make_room
 
 # A spool holds at most 64 KiB and a hash; a client that never comes back must not hold one for ever.
 _REMEMBERED_SPOOLS = 1024
@@ -46,18 +47,25 @@ async def start(services: Services, request: Request, target: Target) -> Respons
         parse_digest(digest)
     upload = Upload(secrets.token_hex(16), secrets.token_hex(16), principal.member or "", 0, b"")
 
-    def work(connection: Connection) -> Repository:
+    def work(connection: Connection) -> tuple[Repository, list[str]]:
         repository = open_repository(services, connection, target)
+        ended = make_room(services, connection, upload.owner)
         uploads.start(connection, repository, upload, now=services.clock.now())
-        return repository
+        return repository, ended
 
     # Whoever holds power must not lose what it acknowledged; an upload can be begun anew.
-    repository = await services.database.write(work, durable=False)
+    repository, ended = await services.database.write(work, durable=False)
+    await discard(services, ended)
     if digest is None:
         return _accepted(target, upload)
-    async with _writing(services, repository, upload) as spool:
-        await _receive(request, spool)
-        return await _finish(services, target, repository, upload, spool, digest)
+    try:
+        async with _writing(services, repository, upload) as spool:
+            await _receive(request, spool)
+            return await _finish(services, target, repository, upload, spool, digest)
+    except BaseException:
+        # Nobody was told its Location. On a full disk it may stay, until its time is over.
+        services.database.write_unawaited(lambda connection: uploads.end(connection, upload.id))
+        raise
 
 
 async def status(services: Services, request: Request, target: Target, location: str) -> Response:
@@ -150,7 +158,13 @@ def _find(
     services: Services, target: Target, location: str, principal: Principal
 ) -> tuple[Repository, Upload]:
     with services.database.read() as connection:
-        found = uploads.find(connection, location, bucket_name=target.bucket, repository_name=target.path)
+        found = uploads.find(
+            connection,
+            location,
+            bucket_name=target.bucket,
+            repository_name=target.path,
+            since=services.clock.now() - services.limits.upload_lifetime_s,
+        )
     # Another's upload is none at all: its bytes are not to be read, changed or ended.
     if found is None or found[1].owner != (principal.member or ""):
         raise UploadUnknown
@@ -172,8 +186,13 @@ async def _writing(services: Services, repository: Repository, upload: Upload) -
             else:
                 spool = Spool(path, upload.data)
         yield spool
-    except FileNotFoundError as error:
-        raise UploadUnknown from error
+    except BaseException as error:
+        # What was not acknowledged gives its space back now, not when the upload ends.
+        is_over = upload.data is not None or isinstance(error, UploadUnknown)
+        services.files.cut_upload(upload.id, 0 if is_over else upload.size)
+        if isinstance(error, FileNotFoundError):
+            raise UploadUnknown from error
+        raise
     finally:
         services.claims.release(upload.id)
 
@@ -188,6 +207,7 @@ def _check_current(services: Services, repository: Repository, upload: Upload) -
             upload.location,
             bucket_name=repository.bucket.name,
             repository_name=repository.name,
+            since=services.clock.now() - services.limits.upload_lifetime_s,
         )
     if found is None or found[1] != upload:
         raise UploadUnknown

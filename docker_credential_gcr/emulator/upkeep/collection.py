@@ -69,9 +69,8 @@ class Collection:
 
     def _end_uploads(self) -> None:
         before = self._rules.uploads_before
-        self.collected.uploads += self._database.write_now(
-            lambda connection: uploads.end_stale(connection, before=before)
-        )
+        ended = self._database.write_now(lambda connection: uploads.end_stale(connection, before=before))
+        self.collected.uploads += len(ended)
         self.collected.uploads += tidy_uploads(self._database, self._files)
 
     def _remove_untagged(self) -> None:

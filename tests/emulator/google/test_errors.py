@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google import errors
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
@@ -35,6 +36,8 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
         "INVALID_ARGUMENT",
         "Request payload size exceeds the limit: 7 bytes.",
     ),
+    TooManyRequests: (TooManyRequests("too many", 7), 429, "RESOURCE_EXHAUSTED", "too many"),
+    StorageFull: (StorageFull(), 503, "UNAVAILABLE", str(StorageFull())),
 }
 
 
@@ -53,6 +56,13 @@ def test_each_error_is_said_in_googles_form(error: Exception, code: int, status:
     reasons = [detail["detail"] for detail in body.pop("details", [])]
     assert (response.status_code, body) == (code, {"code": code, "message": message, "status": status})
     assert reasons == (["because"] if code == 403 else [])
+
+
+def test_refusal_for_want_of_room_says_when_to_try_again() -> None:
+    response = errors.find_response(TooManyRequests("too many", 7))
+
+    assert response is not None
+    assert response.headers["Retry-After"] == "7"
 
 
 def test_an_error_that_nobody_foresaw_is_logged_and_says_nothing_of_itself(

@@ -43,7 +43,8 @@ def test_manifest_is_served_byte_for_byte(editor, media_type):
             "HEAD", f"{PATH}/manifests/{reference}", token=editor.token(f"repository:{REPOSITORY}:pull")
         )
         assert head.content == b""
-        assert {**head.headers, "Date": ""} == {**got.headers, "Date": ""}
+        own = {"date": "", "x-request-id": ""}
+        assert {**head.headers, **own} == {**got.headers, **own}
 
 
 def test_pushing_a_tag_again_moves_it(editor):

@@ -1,0 +1,109 @@
+"""What stands before the sites for the operator's sake: limits, metrics, the log, the probes."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from docker_credential_gcr import __version__
+
+from .bodies import Bodies
+from .capacity import TooManyRequests
+from .google import errors as google_errors
+from .peers import Peers
+from .rate_limiter import RateLimiter
+from .records import blobs, uploads
+from .records.database import Database
+from .registry import errors as registry_errors
+from .registry.http import send_response
+from .settings import Settings
+from .telemetry.counts import Counts
+from .telemetry.exposition import CONTENT_TYPE, format_metrics
+from .telemetry.log import Log
+from .telemetry.observer import Observer
+from .telemetry.probes import Probes
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Operations:
+    """One worker's counts, log and limits; `counts` is for whoever has something to count."""
+
+    def __init__(self, settings: Settings, peers: Peers, is_stopping: Callable[[], bool]) -> None:
+        self.counts = Counts()
+        self._peers = peers
+        peers.handlers["counts"] = self._dump
+        self._limits = settings.limits
+        self._is_stopping = is_stopping
+        self._log = Log() if settings.access_log else None
+
+    def wrap(self, app: App, database: Database, data: Path) -> App:
+        """`app` behind the limits, and all of that under the operator's eyes."""
+        bounded = Bodies(self._limits).wrap(app)
+        limited = RateLimiter(self._limits.request_rate, self._limits.request_burst).wrap(bounded)
+        probes = Probes(
+            is_stopping=self._is_stopping,
+            touch_database=lambda: _touch(database),
+            find_free_space=lambda: shutil.disk_usage(data).free,
+            describe_metrics=lambda: self._describe(database, data),
+        )
+        return Observer(self.counts, self._log).wrap(probes.wrap(_refuse_excess(limited)))
+
+    def close(self) -> None:
+        """Write what waits in the log."""
+        if self._log is not None:
+            self._log.close()
+
+    async def _dump(self, _: object) -> list[object]:
+        return self.counts.dump()
+
+    async def _describe(self, database: Database, data: Path) -> tuple[str, bytes]:
+        gauges = {
+            **await asyncio.to_thread(_measure, database),
+            "gcr_emulator_storage_free_bytes": shutil.disk_usage(data).free,
+            "gcr_emulator_log_lines_dropped": 0 if self._log is None else self._log.dropped,
+        }
+        total = Counts()
+        for dumped in await self._peers.ask_all("counts"):
+            total.add(Counts.load(dumped))
+        return CONTENT_TYPE, format_metrics(total, gauges, __version__)
+
+
+def _measure(database: Database) -> dict[str, float]:
+    """The gauges that are in the database; it looks at every blob's row, so not in the event loop."""
+    with database.read() as connection:
+        count, size = blobs.measure(connection)
+        opened, _ = uploads.survey(connection)
+    return {
+        "gcr_emulator_uploads_open": opened,
+        "gcr_emulator_blobs": count,
+        "gcr_emulator_blob_bytes": size,
+    }
+
+
+async def _touch(database: Database) -> None:
+    # An empty transaction goes through the writer, and changes nothing.
+    await database.write(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
+
+
+def _refuse_excess(app: App) -> App:
+    """`app`, and an answer in the words of its site for a request that there is no room for."""
+
+    async def refusing(scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except TooManyRequests as error:
+            if scope["raw_path"].startswith(b"/v2/"):
+                response: Any = registry_errors.find_response(error)
+                await send_response(response, send, headers_only=scope["method"] == "HEAD")
+            else:
+                answer: Any = google_errors.find_response(error)
+                await answer(scope, receive, send)
+
+    return refusing
