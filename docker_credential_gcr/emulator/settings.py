@@ -10,7 +10,7 @@ class Limits:
 
     manifest_size: int = 4 * 1024 * 1024
     # Counted from the upload's start, by the emulator's clock.
-    upload_lifetime_s: float = 24 * 3600
+    upload_lifetime_s: float = 24 * 3600.0
     # A client that never finishes what it begins stops at its own share, before all is taken.
     uploads: int = 10_000
     uploads_per_account: int = 1000
