@@ -19,7 +19,7 @@ from .commands_serve import serve
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # What the extra brings, by the names that Python imports.
-_EXTRA = ("cryptography", "granian", "jwt", "sqlalchemy", "starlette", "uvloop")
+_EXTRA = ("cryptography", "granian", "jwt", "prometheus_client", "sqlalchemy", "starlette", "uvloop")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -31,7 +31,7 @@ class StuckStream(io.StringIO):
 class BrokenStream(io.StringIO):
     """A pipe whose reader has gone."""
 
-    def write(self, text: str) -> int:
+    def write(self, _text: str) -> int:
         raise BrokenPipeError
 
 
