@@ -37,34 +37,61 @@ class Bodies:
             if self._arriving >= self._limits.bodies:
                 raise TooManyRequests("too many requests with bodies at once", _RETRY_AFTER_S)
             self._arriving += 1
+            body = _Body(receive, self._limits)
             try:
-                await app(scope, _hasten(receive, self._limits), send)
+                await app(scope, body.receive, body.close_unless_whole(send, scope["http_version"]))
             finally:
                 self._arriving -= 1
 
         return bounded
 
 
-def _hasten(receive: Receive, limits: Limits) -> Receive:
-    """`receive` for a body that has to come at a pace.
+class _Body:
+    """One body that has to come at a pace; only the time spent waiting for the client counts."""
 
-    Only the time that is spent waiting for the client counts, not that which the disk takes.
-    """
-    waited_s, size, gone = 0.0, 0, False
+    __slots__ = ("_is_gone", "_is_whole", "_limits", "_receive", "_size", "_waited_s")
 
-    async def receive_in_time() -> Message:
-        nonlocal waited_s, size, gone
-        patience_s = limits.body_silence_s + size / limits.body_rate - waited_s
-        began = asyncio.get_running_loop().time()
-        try:
-            if gone:
-                return {"type": "http.disconnect"}
-            message = await asyncio.wait_for(receive(), min(patience_s, limits.body_silence_s))
-        except asyncio.TimeoutError:
-            gone = True
+    def __init__(self, receive: Receive, limits: Limits) -> None:
+        self._receive = receive
+        self._limits = limits
+        self._waited_s = 0.0
+        self._size = 0
+        self._is_gone = self._is_whole = False
+
+    async def receive(self) -> Message:
+        """The next message; http.disconnect once the client is too slow."""
+        if self._is_gone:
             return {"type": "http.disconnect"}
-        waited_s += asyncio.get_running_loop().time() - began
-        size += len(message.get("body", b""))
+        began = asyncio.get_running_loop().time()
+        receiving = asyncio.ensure_future(self._receive())
+        # Not wait_for: it waits for what it cancels, and Granian's future may be slow to hear of it.
+        await asyncio.wait({receiving}, timeout=self._patience_s())
+        if not receiving.done():
+            self._is_gone = True
+            receiving.cancel()
+            return {"type": "http.disconnect"}
+        self._waited_s += asyncio.get_running_loop().time() - began
+        message = receiving.result()
+        self._size += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
         return message
 
-    return receive_in_time
+    def close_unless_whole(self, send: Send, http_version: str) -> Send:
+        """`send`, with which an answer that comes before the body's end is the connection's last.
+
+        Without the header Granian keeps some connections, and waits on them for the rest of the body.
+        HTTP/2 has no such header, and needs none: there it resets the stream.
+        """
+        if not http_version.startswith("1"):
+            return send
+
+        async def send_and_close(message: Message) -> None:
+            if message["type"] == "http.response.start" and not self._is_whole:
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        return send_and_close
+
+    def _patience_s(self) -> float:
+        earned_s = self._size / self._limits.body_rate - self._waited_s
+        return self._limits.body_silence_s + min(0.0, earned_s)

@@ -22,7 +22,16 @@ from .commands_serve import serve
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # What the extra brings, by the names that Python imports.
-_EXTRA = ("alembic", "cryptography", "granian", "jwt", "sqlalchemy", "starlette", "uvloop")
+_EXTRA = (
+    "alembic",
+    "cryptography",
+    "granian",
+    "jwt",
+    "prometheus_client",
+    "sqlalchemy",
+    "starlette",
+    "uvloop",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

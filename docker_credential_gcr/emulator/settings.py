@@ -10,9 +10,9 @@ class Limits:
 
     manifest_size: int = 4 * 1024 * 1024
     # Counted from the upload's start, by the emulator's clock.
-    upload_lifetime_s: float = 24 * 3600
+    upload_lifetime_s: float = 24 * 3600.0
     # What no manifest needs is collected so long after a client last relied on it.
-    unused_lifetime_s: float = 24 * 3600
+    unused_lifetime_s: float = 24 * 3600.0
     # A client that never finishes what it begins stops at its own share, before all is taken.
     uploads: int = 10_000
     uploads_per_account: int = 1000

@@ -1,0 +1,109 @@
+"""How many uploads may go on, and for how long: by the emulator's clock, while the server runs."""
+
+import json
+import os
+
+import pytest
+import requests
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Limits, Settings
+
+REPOSITORY = "my-project/app"
+UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
+# Shorter than a token lives.
+LIFETIME_S = 200
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def url(data):
+    limits = Limits(uploads=5, uploads_per_account=3, upload_lifetime_s=LIFETIME_S)
+    with InThread(Settings(port=0, data=data, limits=limits)) as ready:
+        yield ready.url
+
+
+@pytest.fixture(autouse=True)
+def clock(url):
+    def set_clock(now):
+        requests.put(f"{url}/_emulator/clock", json={"now": now}, timeout=30).raise_for_status()
+
+    set_clock(1_800_000_000)
+    return set_clock
+
+
+@pytest.fixture
+def connect(url, editor_of):
+    """Makes a function that calls the registry as an account of that name."""
+    editor = editor_of(url)
+
+    def make(account):
+        project = f"{url}/v1/projects/my-project"
+        email = f"{account}@my-project.iam.gserviceaccount.com"
+        requests.post(f"{project}/serviceAccounts", json={"accountId": account}, timeout=30)
+        policy = requests.post(f"{project}:getIamPolicy", json={}, timeout=30).json()
+        policy["bindings"].append({"role": "roles/editor", "members": [f"serviceAccount:{email}"]})
+        requests.post(f"{project}:setIamPolicy", json={"policy": policy}, timeout=30).raise_for_status()
+        made = requests.post(f"{project}/serviceAccounts/{email}/keys", json={}, timeout=30).json()
+        member = type(editor)(url, ("_json_key_base64", made["privateKeyData"]))
+        token = member.token(f"repository:{REPOSITORY}:pull,push")
+        return lambda method, path, **options: editor.call(method, path, token=token, **options)
+
+    return make
+
+
+def test_t14_an_account_has_its_share_of_uploads_and_leaves_the_rest_to_others(connect):
+    one = connect("account-one")
+    locations = [one("POST", UPLOADS).headers["Location"] for _ in range(3)]
+
+    refused = one("POST", UPLOADS)
+
+    message = "more than 3 uploads of this account are going on: finish or cancel some"
+    body = {"errors": [{"code": "TOOMANYREQUESTS", "message": message}]}
+    assert (refused.status_code, refused.json(), refused.headers["Retry-After"]) == (429, body, "30")
+    other = connect("account-two")
+    assert other("POST", UPLOADS).status_code == 202
+    assert one("DELETE", locations[0]).status_code == 204
+    assert one("POST", UPLOADS).status_code == 202
+
+
+def test_t14_all_accounts_together_have_a_bound(connect):
+    for account in ("account-one", "account-two"):
+        begun = connect(account)
+        for _ in range(3 if account == "account-one" else 2):
+            assert begun("POST", UPLOADS).status_code == 202
+
+    refused = connect("account-three")("POST", UPLOADS)
+
+    message = "more than 5 uploads are going on"
+    assert (refused.status_code, refused.json()) == (
+        429,
+        {"errors": [{"code": "TOOMANYREQUESTS", "message": message}]},
+    )
+
+
+def test_upload_whose_time_is_over_is_unknown_and_makes_room(connect, clock, data):
+    call = connect("account-one")
+    for _ in range(3):
+        location = call("POST", UPLOADS).headers["Location"]
+        location = call("PATCH", location, data=os.urandom(100_000)).headers["Location"]
+    assert len(list((data / "uploads").iterdir())) == 3
+
+    clock(1_800_000_000 + LIFETIME_S)
+    assert call("GET", location).status_code == 204
+    clock(1_800_000_001 + LIFETIME_S)
+
+    assert json.loads(call("PATCH", location, data=b"x").text)["errors"][0]["code"] == "BLOB_UPLOAD_UNKNOWN"
+    assert call("POST", UPLOADS).status_code == 202
+    assert list((data / "uploads").iterdir()) == []
+
+
+def test_upload_that_is_sent_whole_and_wrong_leaves_no_upload(connect):
+    call = connect("account-one")
+    for _ in range(4):
+        answer = call("POST", f"{UPLOADS}?digest=sha256:{'0' * 64}", data=b"x")
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "DIGEST_INVALID")

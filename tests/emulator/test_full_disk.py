@@ -1,0 +1,230 @@
+"""T14, disk full: a clean refusal, nothing half-written, nothing lost, and all goes on once there is space.
+
+The disk is a tmpfs of a few MiB, mounted in a namespace that only the test's own processes are in.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+PROGRAMS = Path(sys.executable).parent
+WAIT_S = 30
+HOW = "a small disk is a tmpfs in a namespace of its own: run this as root on Linux, with util-linux"
+MIB = 1024 * 1024
+REPOSITORY = "my-project/app"
+PATH = f"/v2/{REPOSITORY}"
+MESSAGE = "the registry's disk is full: what it acknowledged is kept, free space and try again"
+FULL = {"errors": [{"code": "UNAVAILABLE", "message": MESSAGE}]}
+
+
+class Disk:
+    """The disk: `inside` is where its processes find it, `path` where the test does."""
+
+    def __init__(self, mount, size):
+        mount.mkdir()
+        script = 'mount -t tmpfs -o size="$2" gcr-emulator-test "$1" && echo mounted && exec cat'
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", mount, size]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self._keeper = subprocess.Popen(list(map(str, command)), **pipes)
+        self.is_mounted = self._keeper.stdout.readline() == b"mounted\n"
+        self.inside = mount
+        self.path = Path(f"/proc/{self._keeper.pid}/root{mount}")
+        self._filler = self.path / "filler"
+
+    def fill(self, *, leave=0):
+        """Take all of its space, but so many bytes."""
+        with self._filler.open("ab", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 4096)
+            except OSError:
+                file.truncate(max(0, file.tell() - leave))
+
+    def free(self):
+        """Give that space back."""
+        self._filler.unlink()
+
+    def enter(self, *command):
+        """The command line that runs `command` where the disk is mounted."""
+        return ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", *map(str, command)]
+
+    def close(self):
+        """Unmount it, with the last of its processes; what mount said."""
+        return self._keeper.communicate(timeout=WAIT_S)[1].decode().strip()
+
+
+class Server:
+    """The emulator as a program, with its data on the disk."""
+
+    def __init__(self, disk, *arguments):
+        command = [PROGRAMS / "gcr-emulator", "serve", "--port", "0", "--data", disk.inside / "data"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self._process = subprocess.Popen(disk.enter(*command, *arguments), text=True, **pipes)
+        line = self._process.stdout.readline()
+        assert line, self._process.stderr.read()
+        self.url = json.loads(line)["url"]
+
+    def stop(self, number=signal.SIGTERM):
+        """End it; its status and stderr."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        _, error = self._process.communicate(timeout=WAIT_S)
+        return self._process.returncode, error
+
+
+@pytest.fixture
+def disk(tmp_path):
+    if os.name != "posix" or os.geteuid() != 0 or not (shutil.which("unshare") and shutil.which("nsenter")):
+        pytest.skip(HOW)
+    disk = Disk(tmp_path / "disk", 12 * MIB)
+    if not disk.is_mounted:
+        pytest.skip(f"{HOW}: {disk.close()}")
+    yield disk
+    disk.close()
+
+
+@pytest.fixture
+def serve(disk):
+    """Starts a server on the disk, in the place of the one before."""
+    running = []
+
+    def start(*arguments, stop=signal.SIGTERM):
+        if running:
+            status, error = running.pop().stop(stop)
+            assert (status, error) == (0 if stop == signal.SIGTERM else -stop, "")
+        running.append(Server(disk, *arguments))
+        return running[0]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def editor(serve, editor_of):
+    """An editor at a server on the disk, whose token for the repository lasts for the test."""
+    editor = editor_of(serve().url)
+    token = editor.token(f"repository:{REPOSITORY}:pull,push")
+    editor.ask = lambda method, path, **options: editor.call(method, path, token=token, **options)
+    return editor
+
+
+@pytest.fixture
+def random_bytes():
+    return random.Random("a full disk").randbytes
+
+
+def push(editor, tag, data):
+    """Push an image of one blob; the manifest's digest, or the refusal."""
+    digest = editor.digest_of(data)
+    answer = editor.ask("POST", f"{PATH}/blobs/uploads/?digest={digest}", data=data)
+    if answer.status_code != 201:
+        return answer
+    layer = {"mediaType": "application/x", "digest": digest, "size": len(data)}
+    document = json.dumps({"schemaVersion": 2, "config": layer, "layers": []})
+    headers = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+    answer = editor.ask("PUT", f"{PATH}/manifests/{tag}", data=document, headers=headers)
+    return answer.headers["Docker-Content-Digest"] if answer.status_code == 201 else answer
+
+
+def push_until_refused(editor, images):
+    """The manifests that were acknowledged, by tag, and the refusal that ended it."""
+    acknowledged = {}
+    for number, data in enumerate(images):
+        outcome = push(editor, f"v{number}", data)
+        if not isinstance(outcome, str):
+            return acknowledged, outcome
+        acknowledged[f"v{number}"] = outcome
+    raise AssertionError("the disk is never full")
+
+
+def pull(editor, tags):
+    """What is found under the tags, by the bytes that arrive; the blobs are checked on the way."""
+    pulled = {}
+    for tag in tags:
+        manifest = editor.ask("GET", f"{PATH}/manifests/{tag}").content
+        config = json.loads(manifest)["config"]["digest"]
+        assert editor.digest_of(editor.ask("GET", f"{PATH}/blobs/{config}").content) == config
+        pulled[tag] = editor.digest_of(manifest)
+    return pulled
+
+
+def find_uploads(disk):
+    return [path.stat().st_size for path in (disk.path / "data" / "uploads").iterdir()]
+
+
+@pytest.mark.parametrize(
+    "size", [200_000, 60_000, 200], ids=["T14-full-of-files", "T14-full-of-rows", "T14-full-of-small-rows"]
+)
+def test_full_disk_loses_nothing_acknowledged_and_is_forgotten_with_the_first_space(
+    disk, serve, editor, random_bytes, size
+):
+    images = (random_bytes(size) for _ in range(1000))
+    disk.fill(leave=2 * MIB if size > 1000 else MIB // 4)
+
+    acknowledged, refused = push_until_refused(editor, images)
+
+    assert (refused.status_code, refused.json()) == (507, FULL)
+    assert len(acknowledged) > 2
+    assert pull(editor, acknowledged) == acknowledged
+    assert find_uploads(disk) == []
+    disk.free()
+    acknowledged["more"] = push(editor, "more", random_bytes(size))
+    disk.fill()
+    for signal_number in (signal.SIGKILL, signal.SIGTERM):
+        editor.url = serve(stop=signal_number).url
+        assert pull(editor, acknowledged) == acknowledged
+
+
+def test_t14_chunk_that_found_no_space_can_be_sent_again_where_it_was_sent(disk, editor, random_bytes):
+    first, second = random_bytes(300_000), random_bytes(2 * MIB)
+    location = editor.ask("POST", f"{PATH}/blobs/uploads/").headers["Location"]
+    location = editor.ask("PATCH", location, data=first).headers["Location"]
+    disk.fill(leave=MIB)
+
+    refused = editor.ask("PATCH", location, data=second)
+
+    assert (refused.status_code, refused.json()) == (507, FULL)
+    assert find_uploads(disk) == [len(first)]
+    assert editor.ask("GET", location).headers["Range"] == f"0-{len(first) - 1}"
+    disk.free()
+    location = editor.ask("PATCH", location, data=second).headers["Location"]
+    digest = editor.digest_of(first + second)
+    assert editor.ask("PUT", f"{location}?digest={digest}").status_code == 201
+    assert editor.ask("GET", f"{PATH}/blobs/{digest}").content == first + second
+
+
+def test_t14_server_with_a_full_disk_is_ready_and_says_that_it_is_full(disk, editor):
+    def ask(path):
+        answer = requests.get(f"{editor.url}{path}", timeout=WAIT_S)
+        return answer.status_code, answer.json()
+
+    assert ask("/readyz") == (200, {"status": "ok", "storage": "ok"})
+    disk.fill()
+    assert ask("/readyz") == (200, {"status": "ok", "storage": "full"})
+    disk.free()
+    assert ask("/readyz") == (200, {"status": "ok", "storage": "ok"})
+
+
+def test_t14_full_disk_is_said_in_googles_form_by_googles_apis(disk, editor):
+    disk.fill()
+    answers = []
+    # The first few find room in what the database has of its own.
+    while not answers or answers[-1].status_code == 200:
+        document = {"projectId": f"project-{len(answers)}", "name": "x" * 100}
+        answers.append(requests.post(f"{editor.url}/v1/projects", json=document, timeout=WAIT_S))
+        assert len(answers) < 1000
+
+    error = {"code": 503, "message": MESSAGE, "status": "UNAVAILABLE"}
+    assert answers[-1].json() == {"error": error}
+    made = {f"project-{number}" for number in range(len(answers) - 1)}
+    listed = requests.get(f"{editor.url}/v1/projects", timeout=WAIT_S).json()["projects"]
+    assert {project["projectId"] for project in listed} == {"my-project", *made}

@@ -1,0 +1,47 @@
+"""docs/operations.md tells the truth: its tables are those of the code."""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from docker_credential_gcr.emulator import redaction
+from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.telemetry.counts import Counts
+from docker_credential_gcr.emulator.telemetry.exposition import GAUGES, format_metrics
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table whose first column has that heading."""
+    table = PAGE.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table]
+
+
+def test_every_limit_is_listed_with_its_default() -> None:
+    listed = {name: float(default) for name, default, _ in rows("limit")}
+
+    assert listed == {field.name: float(field.default) for field in fields(Limits)}  # type: ignore[arg-type]
+
+
+def test_every_metric_is_listed_with_its_labels() -> None:
+    counts = Counts()
+    counts.count_request((("gcr.io", "GET", "/v2/"), 200), 1.0, 0, 0)
+    page = format_metrics(counts, dict.fromkeys(GAUGES, 0.0), "1").decode()
+    found: dict[str, set[str]] = {}
+    for name, labels in re.findall(
+        r"^(gcr_emulator_\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? ", page, re.MULTILINE
+    ):
+        found[name] = set(re.findall(r'(\w+)="', labels)) - {"le"}
+
+    assert {name: set(re.findall(r"\w+", labels)) for name, labels, _ in rows("metric")} == found
+
+
+def test_every_field_of_the_log_and_every_parameter_that_it_shows_is_listed() -> None:
+    (example,) = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    parameters = re.findall(r"`(\w+)`", PAGE.partition("Of the query only ")[2].partition(" are shown")[0])
+
+    # The fields themselves are held in test_operations.py.
+    assert set(json.loads(example)) >= {"request_id", "member", "query"}
+    assert set(parameters) == redaction._PARAMETERS

@@ -1,0 +1,104 @@
+"""T14: a crowd of clients that say nothing delays nobody: the others are served while it is there.
+
+1,500 connections without a request, and 50 uploads of which half was sent.
+"""
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+SILENT = 1500
+HALF_SENT = 50
+REQUESTS = 200
+WAIT_S = 60
+REPOSITORY = "my-project/app"
+PATH = f"/v2/{REPOSITORY}"
+PROGRAM = Path(sys.executable).parent / "gcr-emulator"
+
+
+@pytest.fixture
+def descriptors():
+    """Room for a socket to each of them, in this process and in the server that it starts."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * (SILENT + HALF_SENT)
+    if before[1] not in (resource.RLIM_INFINITY,) and before[1] < needed:
+        pytest.skip(f"needs {needed} descriptors, the hard limit is {before[1]}: ulimit -Hn {needed}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture
+def editor(tmp_path, editor_of):
+    command = [
+        PROGRAM,
+        "serve",
+        "--port",
+        "0",
+        "--data",
+        tmp_path / "data",
+        "--limit",
+        "header_silence_s=600",
+    ]
+    command += ["--limit", "body_silence_s=600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield editor_of(json.loads(process.stdout.readline())["url"])
+        finally:
+            process.terminate()
+
+
+def connect(url):
+    return socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=WAIT_S)
+
+
+def send_half(editor, token, data):
+    """Begin an upload and send half of the bytes; the connection, and where the upload was begun."""
+    location = editor.call("POST", f"{PATH}/blobs/uploads/", token=token).headers["Location"]
+    connection = connect(editor.url)
+    head = f"PATCH {location} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+    connection.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data[: len(data) // 2])
+    return connection
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_t14_1500_silent_connections_and_50_half_sent_uploads_delay_nobody(editor):
+    token = editor.token(f"repository:{REPOSITORY}:pull,push")
+    digest = editor.push_image(REPOSITORY, "latest", b"layer")
+    data = os.urandom(600_000)
+    with ExitStack() as stack:
+        silent = [stack.enter_context(connect(editor.url)) for _ in range(SILENT)]
+        half_sent = [stack.enter_context(send_half(editor, token, data)) for _ in range(HALF_SENT)]
+
+        def work(number):
+            pushed = editor.push_blob(REPOSITORY, b"blob %d" % number)
+            answer = editor.call("GET", f"{PATH}/manifests/latest", token=token)
+            return pushed["size"], answer.headers["Docker-Content-Digest"]
+
+        with ThreadPoolExecutor(4) as pool:
+            done = list(pool.map(work, range(REQUESTS // 4)))
+
+        assert done == [(len(b"blob %d" % number), digest) for number in range(REQUESTS // 4)]
+        # All that while nobody of the crowd was sent away, and none of its uploads was answered.
+        for connection in (*silent, *half_sent):
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                connection.recv(1)
+        # They were no dead weight either: each is served as soon as it speaks.
+        for connection in half_sent:
+            connection.setblocking(True)
+            connection.sendall(data[len(data) // 2 :])
+            assert connection.recv(4096).startswith(b"HTTP/1.1 202 ")
+        for connection in silent:
+            connection.setblocking(True)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
