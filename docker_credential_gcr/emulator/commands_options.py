@@ -79,7 +79,7 @@ _UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 def parse_duration(text: str) -> float:
     """The option's type: a duration in seconds, such as 90s, 30m, 24h or 7d."""
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd]?)", text)
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", text)
     if match is None:
         raise click.BadParameter(f"{text!r} is not a duration, such as 90s, 30m, 24h or 7d")
     return float(match[1]) * _UNITS_S[match[2]]

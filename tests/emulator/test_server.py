@@ -135,6 +135,33 @@ def test_database_of_another_revision_is_refused_and_kept(tmp_path):
     )
 
 
+def test_damaged_database_is_named_with_what_to_do(tmp_path):
+    with serving("--data", str(tmp_path)):
+        pass
+    path = tmp_path / "emulator.db"
+    path.write_bytes(b"no database at all " * 500)
+    status, out, error = run("--port", "0", "--data", str(tmp_path))
+    assert (status, out) == (1, "")
+    assert error == (
+        f"gcr-emulator: {path} is damaged (file is not a database): see what is left with gcr-emulator "
+        f"fsck --data {tmp_path}, and make a new one with gcr-emulator rebuild\n"
+    )
+    assert path.read_bytes() == b"no database at all " * 500
+
+
+def test_blobs_without_a_database_are_refused(tmp_path):
+    blob = tmp_path / "buckets" / "bucket" / "containers" / "images" / "sha256" / "ab" / ("ab" * 32)
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"x")
+    status, out, error = run("--port", "0", "--data", str(tmp_path))
+    assert (status, out) == (1, "")
+    assert error == (
+        f"gcr-emulator: {tmp_path} holds blobs but no emulator.db: bring it back with gcr-emulator rebuild "
+        f"--data {tmp_path}, or name another --data\n"
+    )
+    assert blob.exists()
+
+
 def test_upload_and_token_survive_a_restart(tmp_path, editor_of):
     part, rest = b"x" * 300_000, b"y" * 10
     with serving("--data", str(tmp_path)) as (ready, _):

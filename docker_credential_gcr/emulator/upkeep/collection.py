@@ -21,7 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # What is looked at in one query, and deleted in one transaction: a push that arrives waits so long.
-_BATCH = 200
+_BATCH = 100
 
 
 @dataclass

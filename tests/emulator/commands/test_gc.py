@@ -1,0 +1,104 @@
+"""gcr-emulator gc: the same through a server and on a data directory, and in the words of durations."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Settings
+
+Run = Callable[..., tuple[int, str, str]]
+REPOSITORY = "my-project/app"
+LARGE = b"x" * 100_000
+CONFIG_SIZE = len(b'{"created": "2026-01-02T03:04:05.678901234Z"}')
+NOTHING = {"manifests": 0, "links": 0, "blobs": 0, "uploads": 0, "files": 0, "bytes": 0}
+
+
+def format_counts(**counts: int) -> str:
+    return "".join(f"{kind} {count}\n" for kind, count in {**NOTHING, **counts}.items())
+
+
+LITTER = format_counts(manifests=1, links=2, blobs=2, bytes=len(LARGE) + CONFIG_SIZE)
+
+
+@pytest.fixture
+def littered(tmp_path: Path, editor_of: Any) -> Path:
+    """The data directory of a server that has stopped, with an image that lost its tag."""
+    data = tmp_path / "data"
+    with InThread(Settings(port=0, data=data)) as ready:
+        editor = editor_of(ready.url)
+        editor.push_image(REPOSITORY, "v1", LARGE)
+        assert editor.delete(f"/v2/{REPOSITORY}/manifests/v1").status_code == 202
+    return data
+
+
+def test_gc_removes_what_the_options_say_and_counts_it(run: Run, littered: Path) -> None:
+    asked = ("gc", "--data", littered, "--untagged")
+    assert run(*asked) == (0, format_counts(), "")
+    assert run(*asked, "--older-than", "0") == (0, LITTER, "")
+    assert run(*asked, "--older-than", "0") == (0, format_counts(), "")
+
+
+def test_gc_asks_a_server_for_the_same(run: Run, littered: Path) -> None:
+    with InThread(Settings(port=0, data=littered)) as ready:
+        asked = ("gc", "--server", ready.url, "--untagged", "--older-than", "0")
+        said = "nothing was removed: leave out --dry-run to do it\n"
+        assert run(*asked, "--dry-run") == (0, LITTER, said)
+        assert run(*asked) == (0, LITTER, "")
+        assert run("gc", "--server", ready.url) == (0, format_counts(), "")
+
+
+def test_gc_says_that_another_one_goes_on(run: Run, littered: Path) -> None:
+    with InThread(Settings(port=0, data=littered)) as ready, BlobFiles(littered).collecting():
+        code, out, err = run("gc", "--server", ready.url)
+    message = "gcr-emulator: a collection is going on already: wait until it has ended\n"
+    assert (code, out, err) == (1, "", message)
+
+
+def test_gc_of_a_strict_server_wants_the_token(run: Run, littered: Path) -> None:
+    with InThread(Settings(port=0, data=littered, strict_admin=True)) as ready:
+        code, out, err = run("gc", "--server", ready.url)
+        hint = "the emulator demands a token: name DATA/keys/operator-token with --token-file"
+        assert (code, out, err) == (1, "", f"gcr-emulator: {hint}\n")
+        with_token = ("gc", "--server", ready.url, "--token-file", ready.operator_token_file)
+        assert run(*with_token) == (0, format_counts(), "")
+
+
+def test_gc_of_a_server_and_of_a_directory_at_once_is_a_misuse(run: Run, littered: Path) -> None:
+    code, out, err = run("gc", "--data", littered, "--server", "http://localhost:1")
+    assert (code, out) == (2, "")
+    assert "--server and --data exclude each other: with --data no server is asked" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("90", 90), ("90s", 90), ("0.5s", 0.5), ("30m", 1800), ("24h", 86_400), ("7d", 604_800)],
+)
+def test_durations_are_read(text: str, seconds: float) -> None:
+    from docker_credential_gcr.emulator.commands_options import parse_duration
+
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "-1s", "1w", "1 h", "1h30m", "1e3", "inf", "٣s"])
+def test_what_is_no_duration_is_refused(run: Run, text: str) -> None:
+    code, out, err = run("gc", "--older-than", text)
+    assert (code, out) == (2, "")
+    assert f"{text!r} is not a duration, such as 90s, 30m, 24h or 7d" in err
+
+
+def test_serve_hands_its_schedule_and_delay_on(make_server: Any, editor_of: Any, tmp_path: Path) -> None:
+    server = make_server(tmp_path / "data", "--gc-interval", "0", "--gc-delay", "0")
+    server.start()
+    url = server.ready["url"]
+    editor = editor_of(url)
+    digest = editor.push_blob(REPOSITORY, LARGE)["digest"]
+    # The delay is the server's own: nobody named one.
+    collected = requests.post(f"{url}/_emulator/gc", timeout=30).json()
+    assert collected == {**NOTHING, "links": 1, "blobs": 1, "bytes": len(LARGE)}
+    token = editor.token(f"repository:{REPOSITORY}:pull")
+    assert editor.call("GET", f"/v2/{REPOSITORY}/blobs/{digest}", token=token).status_code == 404

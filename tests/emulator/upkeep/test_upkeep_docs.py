@@ -1,0 +1,17 @@
+"""docs/upkeep.md tells the truth: its tables are those of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.emulator.crash_points import POINTS
+from docker_credential_gcr.emulator.upkeep.findings import KINDS
+
+PAGE = (Path(__file__).parents[3] / "docs" / "upkeep.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("heading", "table"), [("kind", KINDS), ("point", POINTS)])
+def test_table_lists_what_the_code_knows(heading, table):
+    rows = PAGE.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert dict(re.fullmatch(r"\| `([\w-]+)` \| (.+) \|", row).groups() for row in rows) == table
