@@ -24,6 +24,8 @@ Entry = dict[str, object]
 Stamped = tuple[int, Entry]
 
 _KEPT = 10_000
+# Of a path, and of a query; a client may send a hundred times as much.
+_SHOWN = 4096
 
 
 def merge_entries(parts: list[list[Stamped]]) -> list[Entry]:
@@ -31,44 +33,59 @@ def merge_entries(parts: list[list[Stamped]]) -> list[Entry]:
     return [entry for _, entry in merge(*parts, key=itemgetter(0))][-_KEPT:]
 
 
+class _Request:
+    """A request as it came; it is described only when somebody asks."""
+
+    __slots__ = ("at_ns", "host", "method", "path", "query", "status", "time")
+
+    def __init__(self, scope: Message, now: float) -> None:
+        self.at_ns = time.monotonic_ns()
+        self.time = now
+        self.method: str = scope["method"]
+        self.host: bytes = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        self.path: bytes = scope["raw_path"][:_SHOWN]
+        self.query: bytes = scope["query_string"][:_SHOWN]
+        self.status: int | None = None
+
+    def describe(self) -> Entry:
+        """The journal's entry."""
+        return {
+            "time": self.time,
+            "method": self.method,
+            "host": self.host.decode("latin-1"),
+            "path": self.path.decode("latin-1"),
+            "query": show_query(self.query),
+            "status": self.status,
+        }
+
+
 class Journal:
     """The last ten thousand requests to this process, oldest first."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._entries: deque[Stamped] = deque(maxlen=_KEPT)
+        self._requests: deque[_Request] = deque(maxlen=_KEPT)
 
     def list_entries(self) -> list[Stamped]:
         """Every entry that is kept."""
-        return list(self._entries)
+        return [(request.at_ns, request.describe()) for request in self._requests]
 
     def clear(self) -> None:
         """Forget every entry."""
-        self._entries.clear()
+        self._requests.clear()
 
     def wrap(self, app: App) -> App:
         """`app`, with every request written down when its answer begins (status null if none did)."""
 
         async def journaled(scope: Message, receive: Receive, send: Send) -> None:
-            entry = self._describe(scope)
-            self._entries.append((time.monotonic_ns(), entry))
+            request = _Request(scope, self._clock.now())
+            self._requests.append(request)
 
             async def send_and_note(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    entry["status"] = message["status"]
+                    request.status = message["status"]
                 await send(message)
 
             await app(scope, receive, send_and_note)
 
         return journaled
-
-    def _describe(self, scope: Message) -> Entry:
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        return {
-            "time": self._clock.now(),
-            "method": scope["method"],
-            "host": host.decode("latin-1"),
-            "path": scope["raw_path"].decode("latin-1"),
-            "query": show_query(scope["query_string"]),
-            "status": None,
-        }

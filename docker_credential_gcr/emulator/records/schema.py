@@ -175,14 +175,15 @@ tags = Table(
     sqlite_with_rowid=False,
 )
 
-# `location` names the next request's URL and changes with every answer; `owner` is the member that began.
+# `turn` counts the answers: the next request's URL holds it; `owner` is the member that began. There are
+# few of them, and each lives for moments: more indexes than the key cost more than they save.
 # `data` holds the bytes so far while they are few, and is null from when they are a file.
 uploads = Table(
     "uploads",
     metadata,
     Column("id", String(32), primary_key=True),
-    _reference("repository", "repositories.id", index=True),
-    Column("location", String(32), nullable=False, unique=True),
+    _reference("repository", "repositories.id"),
+    Column("turn", Integer, nullable=False),
     Column("owner", String, nullable=False),
     Column("size", Integer, nullable=False),
     Column("data", LargeBinary, nullable=True),

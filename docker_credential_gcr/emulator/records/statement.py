@@ -6,12 +6,10 @@ Core takes 40 to 150 µs to execute a statement, the driver 7; what is asked by 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy import ClauseElement, Connection
 from sqlalchemy.dialects import sqlite
 
 _DIALECT = sqlite.dialect(paramstyle="named")
-
-Core = Select[Any] | Insert | Update | Delete
 
 
 class Statement:
@@ -19,7 +17,7 @@ class Statement:
 
     __slots__ = ("_constants", "_sql")
 
-    def __init__(self, core: Core, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, core: ClauseElement, columns: Sequence[str] | None = None) -> None:
         compiled = core.compile(dialect=_DIALECT, column_keys=columns)
         self._sql = str(compiled)
         # What Core made a parameter by itself, such as a LIMIT of one.

@@ -1,5 +1,6 @@
-"""Uploads in progress: they survive a restart, and each answer moves them to a new location."""
+"""Uploads in progress: they survive a restart, and each answer gives the turn to another location."""
 
+import re
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -12,7 +13,7 @@ from .statement import Statement
 _FIND = Statement(
     select(
         uploads.c.id,
-        uploads.c.location,
+        uploads.c.turn,
         uploads.c.owner,
         uploads.c.size,
         uploads.c.data,
@@ -22,7 +23,8 @@ _FIND = Statement(
     .join(repositories, repositories.c.id == uploads.c.repository)
     .join(buckets, buckets.c.id == repositories.c.bucket)
     .where(
-        uploads.c.location == bindparam("at"),
+        uploads.c.id == bindparam("upload"),
+        uploads.c.turn == bindparam("its_turn"),
         uploads.c.started_at >= bindparam("since"),
         repositories.c.name == bindparam("repository_name"),
         buckets.c.name == bindparam("bucket_name"),
@@ -31,8 +33,8 @@ _FIND = Statement(
 _START = Statement(insert(uploads))
 _MOVE = Statement(
     update(uploads)
-    .where(uploads.c.id == bindparam("upload"), uploads.c.location == bindparam("from"))
-    .values(location=bindparam("to"), size=bindparam("new_size"), data=bindparam("new_data"))
+    .where(uploads.c.id == bindparam("upload"), uploads.c.turn == bindparam("its_turn"))
+    .values(turn=uploads.c.turn + 1, size=bindparam("new_size"), data=bindparam("new_data"))
 )
 _END = Statement(delete(uploads).where(uploads.c.id == bindparam("upload")))
 _STALE = select(uploads.c.id).where(uploads.c.started_at < bindparam("before"))
@@ -41,7 +43,9 @@ _IN_FILES = _ALL.where(uploads.c.data.is_(None))
 _END_LOST = delete(uploads).where(
     uploads.c.id.in_(bindparam("ids", expanding=True)), uploads.c.data.is_(None)
 )
-_SURVEY = select(func.count(), func.min(uploads.c.started_at))
+_SURVEY = Statement(select(func.count(), func.min(uploads.c.started_at)))
+# Written in one way only, and small enough for SQLite.
+_TURN = re.compile(r"0|[1-9][0-9]{0,15}")
 _COUNT_OF = select(func.count()).where(uploads.c.owner == bindparam("whose"))
 
 
@@ -50,10 +54,15 @@ class Upload:
     """An upload of which `size` bytes were acknowledged; `data` is None where they are a file."""
 
     id: str
-    location: str
+    turn: int
     owner: str
     size: int
     data: bytes | None
+
+    @property
+    def location(self) -> str:
+        """The last segment of the one URL at which the upload goes on."""
+        return f"{self.id}-{self.turn}"
 
 
 def start(connection: Connection, repository: Repository, upload: Upload, *, now: float) -> None:
@@ -61,7 +70,7 @@ def start(connection: Connection, repository: Repository, upload: Upload, *, now
     values = {
         "id": upload.id,
         "repository": repository.id,
-        "location": upload.location,
+        "turn": upload.turn,
         "owner": upload.owner,
         "size": upload.size,
         "data": upload.data,
@@ -74,8 +83,12 @@ def find(
     connection: Connection, location: str, *, bucket_name: str, repository_name: str, since: float
 ) -> tuple[Repository, Upload] | None:
     """The upload that goes on at `location`, if it is to that repository and began after that instant."""
+    upload_id, _, turn = location.partition("-")
+    if not _TURN.fullmatch(turn):
+        return None
     values = {
-        "at": location,
+        "upload": upload_id,
+        "its_turn": int(turn),
         "bucket_name": bucket_name,
         "repository_name": repository_name,
         "since": int(since),
@@ -87,16 +100,12 @@ def find(
     return Repository(repository_id, repository_name, Bucket(bucket_id, bucket_name)), Upload(*upload)
 
 
-def move(connection: Connection, upload: Upload, moved: Upload) -> bool:
-    """Save what arrived and where the upload goes on; False if it ended or went on elsewhere meanwhile."""
-    values = {
-        "upload": upload.id,
-        "from": upload.location,
-        "to": moved.location,
-        "new_size": moved.size,
-        "new_data": moved.data,
-    }
-    return _MOVE.run(connection, values) > 0
+def move(connection: Connection, upload: Upload, *, size: int, data: bytes | None) -> Upload | None:
+    """The upload with what arrived, and its next turn; None if it ended or went on elsewhere meanwhile."""
+    values = {"upload": upload.id, "its_turn": upload.turn, "new_size": size, "new_data": data}
+    if not _MOVE.run(connection, values):
+        return None
+    return Upload(upload.id, upload.turn + 1, upload.owner, size, data)
 
 
 def end(connection: Connection, upload_id: str) -> bool:
@@ -121,7 +130,7 @@ def end_lost(connection: Connection, ids: set[str]) -> int:
 
 def survey(connection: Connection) -> tuple[int, int | None]:
     """How many uploads are in progress, and when the oldest of them began."""
-    count, oldest = connection.execute(_SURVEY).one()
+    ((count, oldest),) = _SURVEY.all(connection, {})
     return count, oldest
 
 

@@ -18,8 +18,8 @@ from docker_credential_gcr.emulator.records.repositories import Repository
 
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
+from .opening import open_repository
 from .services import Services
-from .uploads import open_repository
 
 
 @dataclass(frozen=True)

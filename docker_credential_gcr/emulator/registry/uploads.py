@@ -7,45 +7,43 @@ Each answer names a new Location; the one before is good for nothing.
 import asyncio
 import functools
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, suppress
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.blobs.spool import Spool
 from docker_credential_gcr.emulator.crash_points import reach
-from docker_credential_gcr.emulator.hosts import Target, locate
+from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.oci.digest import parse_digest, split_digest
-from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidName
+from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.oci.ranges import parse_chunk_range
-from docker_credential_gcr.emulator.oci.scope import PULL, PUSH
-from docker_credential_gcr.emulator.records import blobs, repositories, uploads
+from docker_credential_gcr.emulator.oci.scope import PUSH
+from docker_credential_gcr.emulator.records import blobs, uploads
 from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 
-from .access import authorize, find_refusal
-from .errors import DigestInvalid, NameUnknown, RangeInvalid, UploadInvalid, UploadUnknown
+from .access import authorize
+from .errors import DigestInvalid, RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
+from .mounts import mount
+from .opening import open_repository
 from .services import Services
-from .token import create_bucket
 from .upload_room import discard, make_room
-
-# A spool holds at most 64 KiB and a hash; a client that never comes back must not hold one for ever.
-_REMEMBERED_SPOOLS = 1024
+from .upload_spools import receive, remember, writing
 
 
 async def start(services: Services, request: Request, target: Target) -> Response:
     """Begin an upload, or finish at once: a mount, or the whole blob in this request."""
     principal = authorize(services, request, target, PUSH)
     mounted = request.parameter("mount")
-    if mounted is not None and await _mount(services, request, principal, target, parse_digest(mounted)):
+    if mounted is not None and await mount(services, request, principal, target, parse_digest(mounted)):
         return _created(target, mounted)
     digest = request.parameter("digest")
     if digest is not None:
         parse_digest(digest)
-    upload = Upload(secrets.token_hex(16), secrets.token_hex(16), principal.member or "", 0, b"")
+    upload = Upload(secrets.token_hex(16), 0, principal.member or "", 0, b"")
 
     def work(connection: Connection) -> tuple[Repository, list[str]]:
         repository = open_repository(services, connection, target)
@@ -59,8 +57,8 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     if digest is None:
         return _accepted(target, upload)
     try:
-        async with _writing(services, repository, upload) as spool:
-            await _receive(request, spool)
+        async with writing(services, repository, upload) as spool:
+            await receive(request, spool)
             return await _finish(services, target, repository, upload, spool, digest)
     except BaseException:
         # Nobody was told its Location. On a full disk it may stay, until its time is over.
@@ -77,16 +75,16 @@ async def status(services: Services, request: Request, target: Target, location:
 async def append(services: Services, request: Request, target: Target, location: str) -> Response:
     """Take a chunk, or all the bytes."""
     repository, upload = _find(services, target, location, authorize(services, request, target, PUSH))
-    async with _writing(services, repository, upload) as spool:
+    async with writing(services, repository, upload) as spool:
         _check_chunk(request, target, upload)
-        await _receive(request, spool)
+        await receive(request, spool)
         reach("upload-written")
-        moved = Upload(upload.id, secrets.token_hex(16), upload.owner, spool.size, spool.data)
-        move = functools.partial(uploads.move, upload=upload, moved=moved)
-        if not await services.database.write(move, durable=False):
+        move = functools.partial(uploads.move, upload=upload, size=spool.size, data=spool.data)
+        moved = await services.database.write(move, durable=False)
+        if moved is None:
             raise UploadUnknown
         reach("upload-moved")
-        _remember(services, upload.id, spool)
+        remember(services, upload.id, spool)
     return _accepted(target, moved)
 
 
@@ -97,61 +95,18 @@ async def finish(services: Services, request: Request, target: Target, location:
     if digest is None:
         raise InvalidDigest("the upload cannot be finished without ?digest=")
     parse_digest(digest)
-    async with _writing(services, repository, upload) as spool:
+    async with writing(services, repository, upload) as spool:
         _check_chunk(request, target, upload)
-        await _receive(request, spool)
+        await receive(request, spool)
         return await _finish(services, target, repository, upload, spool, digest)
 
 
 async def cancel(services: Services, request: Request, target: Target, location: str) -> Response:
     """Forget an upload and its bytes."""
     repository, upload = _find(services, target, location, authorize(services, request, target, PUSH))
-    async with _writing(services, repository, upload):
+    async with writing(services, repository, upload):
         await _end(services, upload)
     return Response(204)
-
-
-def open_repository(services: Services, connection: Connection, target: Target) -> Repository:
-    """The repository, made if it was not there, and its bucket with it. Raises NameUnknown."""
-    repository = repositories.find(connection, target.bucket, target.path)
-    if repository is None:
-        create_bucket(services, connection, target)
-        repository = repositories.create(connection, target.bucket, target.path)
-    if repository is None:
-        raise NameUnknown(f"Project 'project:{target.project_id}' not found or deleted.")
-    return repository
-
-
-async def _mount(
-    services: Services, request: Request, principal: Principal, target: Target, digest: str
-) -> bool:
-    """Link a blob that the principal may pull from the source; False if there is none.
-
-    Without `from` any repository of the bucket is a source: who may pull from one may from all. The
-    token is for the target alone, so it is the principal's own rights that count for the source.
-    """
-    source = target
-    if (name := request.parameter("from")) is not None:
-        try:
-            source = locate(request.host, name)
-        except InvalidName:
-            return False
-    if source.bucket != target.bucket:
-        return False
-
-    def work(connection: Connection) -> bool:
-        if find_refusal(connection, principal, source, PULL) is not None:
-            return False
-        if not blobs.is_linked(connection, target.bucket, digest, repository=name and source.path):
-            return False
-        repository = open_repository(services, connection, target)
-        blobs.link(connection, repository, digest, now=services.clock.now())
-        return True
-
-    mounted = await services.database.write(work)
-    if mounted:
-        reach("blob-mounted")
-    return mounted
 
 
 def _find(
@@ -171,54 +126,6 @@ def _find(
     return found
 
 
-@asynccontextmanager
-async def _writing(services: Services, repository: Repository, upload: Upload) -> AsyncIterator[Spool]:
-    """The upload's spool, for one request at a time; a second one meanwhile finds no upload."""
-    if not services.claims.claim(upload.id):
-        raise UploadUnknown
-    try:
-        _check_current(services, repository, upload)
-        spool = services.spools.pop(upload.id, None)
-        if spool is None or spool.size != upload.size:
-            path = services.files.upload_path(upload.id)
-            if upload.data is None:
-                spool = await asyncio.to_thread(Spool.resume, path, upload.size)
-            else:
-                spool = Spool(path, upload.data)
-        yield spool
-    except BaseException as error:
-        # What was not acknowledged gives its space back now, not when the upload ends.
-        is_over = upload.data is not None or isinstance(error, UploadUnknown)
-        services.files.cut_upload(upload.id, 0 if is_over else upload.size)
-        if isinstance(error, FileNotFoundError):
-            raise UploadUnknown from error
-        raise
-    finally:
-        services.claims.release(upload.id)
-
-
-def _check_current(services: Services, repository: Repository, upload: Upload) -> None:
-    """Raise UploadUnknown where another worker went on with the upload before it could be claimed here."""
-    if not services.claims.is_shared:
-        return
-    with services.database.read() as connection:
-        found = uploads.find(
-            connection,
-            upload.location,
-            bucket_name=repository.bucket.name,
-            repository_name=repository.name,
-            since=services.clock.now() - services.limits.upload_lifetime_s,
-        )
-    if found is None or found[1] != upload:
-        raise UploadUnknown
-
-
-def _remember(services: Services, upload_id: str, spool: Spool) -> None:
-    while len(services.spools) >= _REMEMBERED_SPOOLS:
-        services.spools.pop(next(iter(services.spools)))
-    services.spools[upload_id] = spool
-
-
 def _check_chunk(request: Request, target: Target, upload: Upload) -> None:
     """Refuse a chunk that does not begin where the bytes so far end, or is not as long as it says."""
     header = request.headers.get("content-range")
@@ -234,14 +141,6 @@ def _check_chunk(request: Request, target: Target, upload: Upload) -> None:
     announced = request.headers.get("content-length")
     if announced is not None and int(announced) != span.size:
         raise UploadInvalid(f"Content-Range {header[:100]!r} is not as long as Content-Length {announced}")
-
-
-async def _receive(request: Request, spool: Spool) -> None:
-    try:
-        async for chunk in request.chunks():
-            await spool.append(chunk)
-    finally:
-        await spool.settle()
 
 
 async def _finish(

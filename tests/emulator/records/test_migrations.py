@@ -78,7 +78,8 @@ def test_migrated_database_is_one_that_the_schema_makes(older, tmp_path):
 def test_migration_keeps_every_row(older, tmp_path):
     shutil.copy(older, tmp_path / "before.db")
     Database(older).close()
-    for table in set(names(tmp_path / "before.db")) - {"alembic_version"}:
+    # Uploads in progress end.
+    for table in set(names(tmp_path / "before.db")) - {"alembic_version", "uploads"}:
         width = len(ask(older, f"PRAGMA table_info({table})")) - ADDED.get(table, 0)
         kept = sorted(repr(row[:width]) for row in rows_of(older, table))
         assert kept == content(tmp_path / "before.db", table), table

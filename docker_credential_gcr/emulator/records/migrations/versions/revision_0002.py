@@ -1,6 +1,7 @@
 """Garbage collection: which blobs a manifest names, and when a client last relied on a link.
 
-And a number that grows with every change of what decides about access.
+A number that grows with every change of what decides about access. And uploads of another form: those
+in progress end, and their clients begin anew.
 """
 
 import json
@@ -28,6 +29,7 @@ def upgrade() -> None:
     _add_used_at()
     _add_manifest_blobs()
     _add_revisions()
+    _make_uploads_anew()
 
 
 def _add_used_at() -> None:
@@ -87,6 +89,23 @@ def _add_revisions() -> None:
         for change in ("INSERT", "UPDATE", "DELETE"):
             when = f"CREATE TRIGGER {table}_{change.lower()}_counts AFTER {change} ON {table}"
             op.execute(f"{when} BEGIN {_COUNT}; END")
+
+
+def _make_uploads_anew() -> None:
+    op.drop_table("uploads")
+    op.create_table(
+        "uploads",
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column(
+            "repository", sa.Integer, sa.ForeignKey("repositories.id", ondelete="CASCADE"), nullable=False
+        ),
+        sa.Column("turn", sa.Integer, nullable=False),
+        sa.Column("owner", sa.String, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("data", sa.LargeBinary, nullable=True),
+        sa.Column("started_at", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
 
 
 def _find_blobs(data: bytes) -> set[str]:
