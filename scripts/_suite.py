@@ -23,7 +23,10 @@ from _environment import (
 from _interpreters import find_interpreters
 
 # What must hold on every supported Python, with the helper's own dependencies alone.
-HELPER_TESTS = ("tests/helper", "tests/cli", "tests/test_hot_path.py")
+HELPER_TESTS = (
+    *("tests/helper", "tests/cli", "tests/test_hot_path.py"),
+    *(f"tests/kubelet/test_{name}.py" for name in ("configuration", "messages", "pod_identity")),
+)
 # The real clients have a script of their own: they need root to be installed.
 EVERYTHING = ("tests", f"--ignore={CHECKOUT / 'tests' / 'clients'}")
 SDIST_VARIABLE = "GCR_TEST_SDIST"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from keyring.errors import KeyringError, NoKeyringError
 
 from docker_credential_gcr.keyring_backend import PythonIndexKeyring
 
+UV = Path(sysconfig.get_path("scripts"), "uv")
 WHEEL = "hello_from_loopback-1.0-py3-none-any.whl"
 FOREIGN = (
     *("https://index.example/simple/", "https://upload.index.example/legacy/", "docker-credential-gcr", "system"),
@@ -130,6 +132,29 @@ def test_pip_says_why_there_is_no_token(index: Index, environ: dict[str, str], t
 
     assert done.returncode != 0
     assert f"no access token for {index.host}: file: cannot read key file '/nonexistent'" in done.stderr
+
+
+def test_uv_installs_through_the_keyring_s_program(
+    index: Index, environ: dict[str, str], gcr_emulator: Any, tmp_path: Path
+) -> None:
+    if not UV.exists():
+        pytest.skip("uv is not installed: pip install 'docker-credential-gcr[dev]'")
+    command = [UV, "pip", "install", "--no-config", "--no-cache", "--keyring-provider=subprocess"]
+    command += ["--python", sys.executable, "--no-deps", "--target", tmp_path / "one"]
+    command += ["--index-url", f"http://oauth2accesstoken@{index.host}/simple/", "hello-from-loopback==1.0"]
+
+    done = subprocess.run(
+        command,
+        env=environ | {"PATH": f"{UV.parent}:{os.defpath}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "one/hello_from_loopback.py").read_text() == "GREETING = 'hello'\n"
+    assert len([entry for entry in gcr_emulator.journal() if entry["path"] == "/token"]) == 1
 
 
 def test_the_keyring_program_prints_the_password_as_uv_and_pip_ask_for_it(
