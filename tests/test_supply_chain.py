@@ -1,5 +1,5 @@
-"""T21: what is installed is locked and hashed, what is built is reproducible and listed, and one module
-alone runs programs of others, which it finds by absolute paths (tests/helper/token_sources/test_gcloud.py).
+"""T21: what is installed is locked and hashed, what is built is reproducible and listed, and what is
+run is never looked up by its bare name. How gcloud is found: tests/helper/token_sources/test_gcloud.py.
 
 scripts/test names the distributions that it built in GCR_TEST_SDIST and GCR_TEST_WHEEL; without them
 they are built here.
@@ -178,21 +178,52 @@ def test_the_bill_of_materials_tells_nothing_of_where_and_when(bill: Any, releas
     ] == []
 
 
-# The one module that runs a program of somebody else's, and finds it itself; the fixture's runs ours.
-RUNNERS = {"helper/gcloud_program.py", "pytest_plugin.py"}
-STARTERS = re.compile(r"os\.(system|popen|exec\w*|spawn\w*|posix_spawn\w*)|subprocess|asyncio\.subprocess")
+STARTERS = {
+    *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")),
+    *("asyncio.create_subprocess_exec", "os.execvp", "os.execvpe", "os.execlp", "os.spawnvp", "os.spawnlp"),
+}
+SHELLS = {
+    *("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"),
+    "asyncio.create_subprocess_shell",
+}
 
 
-def test_no_other_module_runs_programs() -> None:
-    package = ROOT / "docker_credential_gcr"
-    found = set()
-    for path in package.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        names = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        names |= {
-            alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
-        }
-        if any(STARTERS.fullmatch(name) for name in names):
-            found.add(str(path.relative_to(package)))
+def find_look_ups(source: str) -> list[int]:
+    """The lines which leave it to a shell or to PATH which program is run."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if ast.unparse(call.func) in SHELLS or is_look_up(call)]
 
-    assert found == RUNNERS
+
+def is_look_up(call: ast.Call) -> bool:
+    if ast.unparse(call.func) not in STARTERS or not call.args:
+        return False
+    program = call.args[0]
+    while isinstance(program, ast.List | ast.Tuple | ast.Starred):
+        program = program.value if isinstance(program, ast.Starred) else program.elts[0]
+    is_shell = any(keyword.arg == "shell" for keyword in call.keywords)
+    return is_shell or (isinstance(program, ast.Constant) and not str(program.value).startswith("/"))
+
+
+def test_t21_no_module_leaves_it_to_path_or_to_a_shell_what_is_run() -> None:
+    modules = (ROOT / "docker_credential_gcr").rglob("*.py")
+
+    found = {
+        str(path): lines for path in modules if (lines := find_look_ups(path.read_text(encoding="utf-8")))
+    }
+
+    assert found == {}
+
+
+def test_the_walk_sees_what_would_be_looked_up() -> None:
+    planted = """import asyncio, os, subprocess, sys
+subprocess.run(["gcloud", "version"])
+subprocess.Popen("gcloud")
+subprocess.run(command, shell=True)
+os.system(command)
+asyncio.create_subprocess_exec(*("gcloud", "version"))
+subprocess.run([program, "version"])
+subprocess.run(["/usr/bin/gcloud"])
+asyncio.create_subprocess_exec(*(sys.executable, "-m", "module"))
+"""
+
+    assert find_look_ups(planted) == [2, 3, 4, 5, 6]
