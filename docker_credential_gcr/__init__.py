@@ -1,14 +1,48 @@
-"""Docker credential helper for Google's container registries."""
+"""Docker credential helper for Google's container registries.
+
+As a library:
+
+    from docker_credential_gcr import RegistryAuth, get_token
+"""
 
 __version__ = "0.1.0"
 
-__all__ = ["Error", "__version__"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from docker_credential_gcr.errors import CredentialsNotFound, Error, TokenError
+    from docker_credential_gcr.helper.access_token import AccessToken
+    from docker_credential_gcr.library import get_token
+    from docker_credential_gcr.requests_auth import RegistryAuth
+
+__all__ = [
+    "AccessToken",
+    "CredentialsNotFound",
+    "Error",
+    "RegistryAuth",
+    "TokenError",
+    "__version__",
+    "get_token",
+]
+
+_MODULES = {
+    "AccessToken": "helper.access_token",
+    "CredentialsNotFound": "errors",
+    "Error": "errors",
+    "RegistryAuth": "requests_auth",
+    "TokenError": "errors",
+    "get_token": "library",
+}
 
 
-def __getattr__(name: str) -> type[Exception]:
+def __getattr__(name: str) -> object:
     # Lazy: Docker's verbs start without loading what they do not use.
-    if name == "Error":
-        from docker_credential_gcr.errors import Error
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return Error
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

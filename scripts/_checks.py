@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from _environment import CHECKOUT, Environment, Failed, extra, isolated_environ, requirements, workplace
+from _environment import CHECKOUT, Environment, Failed, isolated_environ, workplace
 
 # Scripts without a suffix, which the tools would not find.
-PROGRAMS = ("try", "test", "test-clients", "check", "bench")
+PROGRAMS = ("try", "test", "test-clients", "check", "bench", "build", "lock")
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
 
 def _check(work: Path) -> int:
     environment = Environment(work / "environment")
-    environment.install(*requirements(), *extra("emulator"), *extra("test"), *extra("dev"))
+    environment.install_locked("dev")
     environ = isolated_environ(work / "home", environment.programs)
     cache = str(work / "cache")
     programs = [str(CHECKOUT / "scripts" / name) for name in PROGRAMS]

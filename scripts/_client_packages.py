@@ -17,6 +17,8 @@ PACKAGES = {
     "buildah": "buildah",
     "docker-registry": "docker-registry",
     "htpasswd": "apache2-utils",
+    "dbus-run-session": "dbus",
+    "gnome-keyring-daemon": "gnome-keyring",
 }
 # What podman of Debian 12 and later warns that it lacks, and only suggests; Ubuntu 22.04 has none.
 _NETWORK = "netavark"

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
         with workplace() as work:
             _say("build the wheel and install it")
             wheel = build_distributions(work)[1]
-            environment = prepare_full(work, wheel, "clients")
+            environment = prepare_full(work, wheel)
             _say("drive the clients")
             handed = {WHEEL_VARIABLE: str(wheel), **offline(work)}
             failed = run_side_by_side(work, {"clients": TestRun(environment, handed, _choose(arguments))})

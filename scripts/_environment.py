@@ -1,17 +1,26 @@
 """Environments of their own for the scripts, made from a copy of the checkout."""
 
 import configparser
+import gzip
+import io
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+# The oldest that setup.cfg supports, and the one that a lock is resolved for, with all later ones.
+OLDEST_PYTHON = "3.10"
+# The one instant in what is built, 2020-02-02: an archive is made of its sources, not of when and where.
+SOURCE_DATE_EPOCH = "1580601600"
 
 # A wheel built before: scripts/test hands it to the scripts that the tests run.
 WHEEL_VARIABLE = "GCR_TEST_WHEEL"
@@ -46,6 +55,10 @@ class Environment:
         """Install from the index that the user has configured."""
         self.pip("install", *requirements)
 
+    def install_locked(self, lock: str) -> None:
+        """Install all of a lock file, each archive held to its hash."""
+        self.pip("install", "--require-hashes", "--requirement", str(find_lock(lock)))
+
     def pip(self, command: str, *arguments: str) -> None:
         """Run pip itself."""
         quiet = ("--quiet", "--disable-pip-version-check")
@@ -65,11 +78,17 @@ def workplace(*, keep: bool = False) -> Iterator[Path]:
             signal.signal(signal.SIGINT, previous)
 
 
-def run(command: Sequence[str], *, cwd: Path | None = None, environ: Mapping[str, str] | None = None) -> str:
+def run(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    umask: int = -1,
+) -> str:
     """What the command wrote, output and errors together. Raises Failed when it fails."""
     done = subprocess.run(
         command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+        stderr=subprocess.STDOUT, text=True, errors="replace", umask=umask, check=False,
     )  # fmt: skip
     if done.returncode != 0:
         last = [line[:_LONGEST] for line in done.stdout.splitlines()[-_MOST:]]
@@ -79,17 +98,38 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environ: Mapping[str
 
 def copy_checkout(target: Path) -> Path:
     """Copy what a build needs: setuptools leaves its traces where it builds."""
-    return Path(shutil.copytree(CHECKOUT, target, ignore=_LEFT_BEHIND))
+    shutil.copytree(CHECKOUT, target, ignore=_LEFT_BEHIND)
+    for path in target.rglob("*"):  # the modes that git keeps, not those that a umask left of them
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    return target
 
 
 def build_distributions(directory: Path) -> tuple[Path, Path]:
-    """Build the sdist, and the wheel from the sdist."""
+    """Build the sdist, and the wheel from the sdist: the same bytes from the same sources, anywhere."""
     source = copy_checkout(directory / "source")
     builder = Environment(directory / "builder")
-    builder.install(*(line for line in extra("dev") if line.startswith("build")))
+    builder.install_locked("build")
     dist = directory / "dist"
-    run([builder.program("python"), "-m", "build", "--outdir", str(dist), str(source)])
-    return next(dist.glob("*.tar.gz")), next(dist.glob("*.whl"))
+    command = [builder.program("python"), "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)]
+    environ = {"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, **os.environ}
+    run(command, environ=environ, umask=0o022)
+    sdist = next(dist.glob("*.tar.gz"))
+    normalise(sdist, int(environ["SOURCE_DATE_EPOCH"]))
+    return sdist, next(dist.glob("*.whl"))
+
+
+def normalise(path: Path, instant: int) -> None:
+    """Write a tar.gz anew: its members by name, nobody's, and all of one instant."""
+    with tarfile.open(path) as archive:
+        members = sorted(archive.getmembers(), key=lambda member: member.name)
+        contents = [archive.extractfile(member) if member.isfile() else None for member in members]
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as anew:
+            for member, content in zip(members, contents, strict=True):
+                member.mtime, member.uid, member.gid, member.uname, member.gname = instant, 0, 0, "", ""
+                member.pax_headers = {}
+                anew.addfile(member, content)
+    path.write_bytes(gzip.compress(buffer.getvalue(), mtime=instant))
 
 
 def find_wheel(directory: Path) -> Path:
@@ -103,15 +143,37 @@ def requirements() -> list[str]:
     return _lines("options", "install_requires")
 
 
+def find_lock(name: str) -> Path:
+    """The lock file of that name; scripts/lock writes it."""
+    return CHECKOUT / "scripts" / f"requirements-{name}.txt"
+
+
+def metadata() -> dict[str, str]:
+    """Name, version, description and license of the distribution."""
+    values = dict(_setup()["metadata"])
+    package = (CHECKOUT / "docker_credential_gcr" / "__init__.py").read_text(encoding="utf-8")
+    values["version"] = re.findall(r'^__version__ = "(.+)"$', package, re.MULTILINE)[0]
+    return values
+
+
+def extras() -> list[str]:
+    """The names of the extras."""
+    return list(_setup()["options.extras_require"])
+
+
 def extra(name: str) -> list[str]:
     """The requirements of an extra, as setup.cfg pins them."""
     return _lines("options.extras_require", name)
 
 
 def _lines(section: str, option: str) -> list[str]:
+    return [line for line in _setup()[section][option].splitlines() if line]
+
+
+def _setup() -> configparser.ConfigParser:
     setup = configparser.ConfigParser()
     setup.read(CHECKOUT / "setup.cfg", encoding="utf-8")
-    return [line for line in setup[section][option].splitlines() if line]
+    return setup
 
 
 def isolated_environ(home: Path, *programs: Path) -> dict[str, str]:

@@ -12,14 +12,17 @@ from _environment import (
     Environment,
     Failed,
     build_distributions,
-    extra,
+    find_lock,
     workplace,
 )
 from _interpreters import find_interpreters
 from _test_runs import TestRun, find_path, run_side_by_side
 
 # What must hold on every supported Python, with the helper's own dependencies alone.
-HELPER_TESTS = ("tests/helper", "tests/cli", "tests/test_hot_path.py")
+HELPER_TESTS = (
+    *("tests/helper", "tests/cli", "tests/test_hot_path.py"),
+    *(f"tests/kubelet/test_{name}.py" for name in ("configuration", "messages", "pod_identity")),
+)
 # The real clients have a script of their own: they need root to be installed.
 EVERYTHING = ("tests", f"--ignore={CHECKOUT / 'tests' / 'clients'}")
 SDIST_VARIABLE = "GCR_TEST_SDIST"
@@ -69,21 +72,24 @@ def _report(failed: list[str], missing: list[str]) -> None:
     print(f"scripts/test: {'failed on Python ' + ', '.join(failed) if failed else 'passed'}", flush=True)
 
 
-def prepare_full(work: Path, wheel: Path, *extras: str) -> Environment:
+def prepare_full(work: Path, wheel: Path) -> Environment:
     """Everything, and beside it what the tests install, so that they need no network."""
     environment = Environment(work / "full")
-    requirements = [
-        f"{wheel}[{','.join(['emulator', 'test', *extras])}]",
-        *(line for line in extra("dev") if line.startswith(("build", "setuptools"))),
-    ]
-    environment.pip("download", "--dest", str(_downloads(work)), "wheel", *requirements)
-    environment.pip("install", "--no-index", "--find-links", str(_downloads(work)), *requirements)
-    return environment
+    locked = ("--require-hashes", "--requirement", str(find_lock("dev")))
+    environment.pip("download", "--dest", str(_downloads(work)), *locked)
+    environment.pip("install", "--no-index", "--find-links", str(_downloads(work)), *locked)
+    return _install_wheel(environment, wheel)
 
 
 def _prepare_helper(work: Path, wheel: Path, python: str) -> Environment:
     environment = Environment(work / Path(python).name, python)
-    environment.install(f"{wheel}[test]")
+    environment.install_locked("test")
+    return _install_wheel(environment, wheel)
+
+
+def _install_wheel(environment: Environment, wheel: Path) -> Environment:
+    environment.pip("install", "--no-index", "--no-deps", str(wheel))
+    environment.pip("check")
     return environment
 
 

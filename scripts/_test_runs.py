@@ -93,7 +93,7 @@ def _passes(work: Path, run_: TestRun, processes: _Processes, output: Path | Non
     # Not in the checkout: `python -m` in a test would import it instead of what is installed.
     place = work / f"{run_.environment.path.name}-tests"
     place.mkdir()
-    environ = isolated_environ(place / "home", run_.environment.programs) | run_.handed
+    environ = {**isolated_environ(place / "home", run_.environment.programs), **run_.handed}
     python = run_.environment.program("python")
     if run([python, "-c", _WHERE], cwd=place, environ=environ).strip() != "True":
         raise Failed(

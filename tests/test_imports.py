@@ -51,7 +51,7 @@ SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
 # The longest matching row counts; the standard library is free, but for the hot modules. A row
 # that ends in _ is about all the modules whose names begin so.
 TABLE = {
-    "__init__": ("errors", ""),
+    "__init__": ("errors helper library requests_auth", ""),
     "__main__": ("errors helper cli", ""),
     "errors": ("", ""),
     "helper": ("errors", "requests google keyring filelock"),
@@ -105,6 +105,9 @@ TABLE = {
     "emulator.cli": ("emulator", "click"),
     "pytest_plugin": ("emulator", "pytest requests"),
     "kubelet": ("errors helper", ""),
+    "library": ("errors helper", ""),
+    "requests_auth": ("errors helper library", "requests"),
+    "keyring_backend": ("errors helper library", "keyring"),
 }
 
 

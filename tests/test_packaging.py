@@ -77,12 +77,16 @@ def test_the_launcher_is_a_raw_script_that_an_installer_points_at_its_python(whe
     assert wheel.read(LAUNCHER).splitlines()[0] == b"#!python"
 
 
-def test_the_other_programs_and_the_plugin_are_entry_points(wheel: zipfile.ZipFile) -> None:
+def test_the_other_programs_and_the_plugins_are_entry_points(wheel: zipfile.ZipFile) -> None:
     entries = configparser.ConfigParser()
     entries.read_string(wheel.read(f"{INFO}/entry_points.txt").decode())
 
     assert {section: dict(entries[section]) for section in entries.sections()} == {
-        "console_scripts": {"gcr-emulator": "docker_credential_gcr.emulator.cli:main"},
+        "console_scripts": {
+            "gcr-credential-provider": "docker_credential_gcr.kubelet.program:main",
+            "gcr-emulator": "docker_credential_gcr.emulator.cli:main",
+        },
+        "keyring.backends": {"gcr": "docker_credential_gcr.keyring_backend"},
         "pytest11": {"gcr_emulator": "docker_credential_gcr.pytest_plugin"},
     }
 

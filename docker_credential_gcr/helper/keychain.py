@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from docker_credential_gcr.errors import CredentialsNotFound, NoToken, TokenError
+from docker_credential_gcr.errors import CredentialsNotFound, Error, NoToken, TokenError
 from docker_credential_gcr.helper import cache, paths, registries, token_sources
 from docker_credential_gcr.helper.config import Config, load_config
 
@@ -54,14 +54,7 @@ def resolve(
     if world is None:
         return _get_login(server_url, config, environ, platform)
     search = Search(host, world, config, environ, platform, now)
-    try:
-        token = search.find_token()
-    except TokenError as error:
-        if config.is_anonymous_on_error:
-            raise CredentialsNotFound(server_url, waived=error) from error
-        raise
-    if token is None:
-        raise CredentialsNotFound(server_url)
+    token = search.get_token()
     return Credential(server_url, USERNAME, token.value, search.origin)
 
 
@@ -113,6 +106,22 @@ class Search:
             min_ttl_s=config.min_ttl_s,
             is_self_signed=config.is_self_signed,
         )
+
+    def get_token(self) -> "AccessToken":
+        """What find_token finds. Raises CredentialsNotFound without a token, TokenError as configured."""
+        try:
+            token = self.find_token()
+        except TokenError as error:
+            raise self.waive(error) from error
+        if token is None:
+            raise CredentialsNotFound(self.request.host)
+        return token
+
+    def waive(self, error: TokenError) -> Error:
+        """What to raise for a failure: the error, unless the configuration takes it for an absence."""
+        if self.config.is_anonymous_on_error:
+            return CredentialsNotFound(self.request.host, waived=error)
+        return error
 
     def find_token(self) -> "AccessToken | None":
         """The first token that a source gives; None when all are absent and nobody configured them."""

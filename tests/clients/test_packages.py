@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-MISSING = "apache2-utils buildah docker-registry docker.io podman skopeo"
+MISSING = "apache2-utils buildah dbus docker-registry docker.io gnome-keyring podman skopeo"
 
 
 @pytest.fixture

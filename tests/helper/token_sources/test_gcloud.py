@@ -107,7 +107,7 @@ def test_edge_32_gcloud_that_is_not_executable_is_not_there(get: Any, gcloud: An
     assert get(PATH=str(gcloud.directory))[1] == failure("gcloud is not on PATH")[1]
 
 
-def test_gcloud_in_the_current_directory_is_never_run(get: Any, gcloud: Any, helper: Any) -> None:
+def test_t21_gcloud_in_the_current_directory_is_never_run(get: Any, gcloud: Any, helper: Any) -> None:
     gcloud.answer(say())
     shutil.copy(gcloud.directory / "gcloud", helper.directory / "gcloud")
 

@@ -1,0 +1,68 @@
+"""A `keyring` backend for Google's Python indexes: pip, twine, poetry and uv ask `keyring` for passwords.
+
+    keyring.get_credential("https://us-python.pkg.dev/my-project/my-repo/simple/", None)
+
+It keeps nothing itself, and leaves every other service to the next backend.
+"""
+
+import os
+
+from keyring.backend import KeyringBackend
+from keyring.credentials import SimpleCredential
+from keyring.errors import KeyringError, NoKeyringError
+
+from docker_credential_gcr.errors import CredentialsNotFound, Error
+from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.helper.keychain import USERNAME
+from docker_credential_gcr.library import find_host, get_token, is_private, is_python_index
+
+
+class NotKeptError(NoKeyringError, NotImplementedError):
+    """This backend stores no passwords: for a chain of backends the next one is asked, alone it is none."""
+
+
+class PythonIndexKeyring(KeyringBackend):
+    """Access tokens of the helper as passwords, for LOCATION-python.pkg.dev and configured hosts."""
+
+    # Before the keyring of the desktop, which would ask a person to unlock it: one that stores starts at 1.
+    priority = 9
+
+    def get_credential(self, service: str, username: str | None) -> SimpleCredential | None:
+        """The credential for the URL or host of an index; None for what is not ours.
+
+        Raises KeyringError when there should be one and cannot: pip prints its text and goes on without.
+        """
+        host = find_host(service)
+        if username not in (None, "", USERNAME) or host is None or not _is_ours(service, host):
+            return None
+        try:
+            token = get_token(service)
+        except CredentialsNotFound:
+            return None
+        except Error as error:
+            raise KeyringError("; ".join(filter(None, (str(error), error.hint)))) from error
+        return SimpleCredential(USERNAME, token.value)
+
+    def get_password(self, service: str, username: str | None) -> str | None:
+        """The password alone."""
+        credential = self.get_credential(service, username)
+        return credential.password if credential else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:  # noqa: ARG002
+        """Raises NotKeptError."""
+        raise NotKeptError("access tokens are not kept in a keyring")
+
+    def delete_password(self, service: str, username: str) -> None:  # noqa: ARG002
+        """Raises NotKeptError."""
+        raise NotKeptError("access tokens are not kept in a keyring")
+
+
+def _is_ours(service: str, host: str) -> bool:
+    if registries.is_google(host):  # Docker asks the helper itself
+        return False
+    try:
+        config = load_config(os.environ)
+    except Error:
+        return is_python_index(host)  # whose user is told what is wrong; for others the next backend is asked
+    return (is_python_index(host) or host in config.registries) and is_private(service, host, config)

@@ -1,0 +1,11 @@
+"""The kubelet's exec plugin: credentials for the images of Google's and configured registries.
+
+    kubelet ── CredentialProviderRequest ──> program ──> credential ──> the helper's token sources, its cache
+            <─ CredentialProviderResponse ─                         └─> Google's STS, for a pod's own token
+
+https://kubernetes.io/docs/tasks/administer-cluster/kubelet-credential-provider/
+"""
+
+PROGRAM = "gcr-credential-provider"  # the file that the kubelet starts, and `name` in its configuration
+GROUP = "credentialprovider.kubelet.k8s.io"
+VERSIONS = ("v1", "v1beta1", "v1alpha1")

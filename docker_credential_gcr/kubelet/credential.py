@@ -1,0 +1,86 @@
+"""Finds the credential for an image: the pod's own, else what the helper's token sources give."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from docker_credential_gcr.errors import CredentialsNotFound, TokenError
+from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.access_token import FLOOR_S, AccessToken
+from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.helper.keychain import Search
+from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
+from docker_credential_gcr.kubelet.messages import Grant, Request
+from docker_credential_gcr.kubelet.pod_identity import PodIdentity
+
+if TYPE_CHECKING:
+    from docker_credential_gcr.helper.token_sources import TokenSource
+
+# GKE's own annotation of a Kubernetes service account, with Google's account as its value.
+# https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity
+ANNOTATION = "iam.gke.io/gcp-service-account"
+NO_AUDIENCE = "there is no --sts-audience to exchange it for"
+AUDIENCE_HINT = "add --sts-audience to `args`, or take `tokenAttributes` out of the kubelet's configuration"
+
+
+def find_grant(
+    request: Request,
+    *,
+    audience: str,
+    environ: Mapping[str, str] = os.environ,
+    platform: str = sys.platform,
+    now: Callable[[], float] = time.time,
+) -> Grant:
+    """The credential for the image of a request.
+
+    Raises CredentialsNotFound for a stranger's image, and where no token source has anything to offer;
+    TokenError when one failed, and ConfigError for a malformed configuration.
+    """
+    registry = find_registry(request.image)
+    host = registries.find_host(registry)
+    if host is None:
+        raise CredentialsNotFound(registry)
+    config = load_config(environ, platform)
+    world = registries.find_world(host, config.registries)
+    if world is None:
+        raise CredentialsNotFound(registry)
+    search = Search(host, world, config, environ, platform, now)
+    token = _exchange(request, search, audience) if request.service_account_token else search.get_token()
+    return Grant(registry, token.value, find_lifetime(token, now(), config.min_ttl_s))
+
+
+def find_registry(image: str) -> str:
+    """What stands before an image's first slash; nothing where that cannot be a registry."""
+    registry, slash, _ = image.partition("/")
+    return registry if slash and registry.isascii() and registry.isprintable() else ""
+
+
+def find_lifetime(token: AccessToken, now: float, min_ttl_s: float) -> int:
+    """For how many seconds the kubelet may keep a token: until it is aging, as it would be for Docker.
+
+    The kubelet takes what it keeps for pulls that have yet to begin.
+    """
+    life_s = token.expires_at - token.obtained_at
+    return max(0, int(token.expires_at - now - max(FLOOR_S, min(min_ttl_s, life_s / 2))))
+
+
+def _exchange(request: Request, search: Search, audience: str) -> AccessToken:
+    """What the token of the pod's service account buys."""
+    source: TokenSource = PodIdentity(request.service_account_token, audience, search.environ)
+    account = request.annotations.get(ANNOTATION)
+    if account or search.settings.impersonate:
+        impersonated = Impersonated(source, search.settings, search.environ)
+        if account:
+            impersonated.account, impersonated.delegates = account, ()
+        source = impersonated
+    try:
+        if not audience:
+            # The node's own credential instead would open to each pod what only the node may read.
+            raise TokenError(NO_AUDIENCE, hint=AUDIENCE_HINT)
+        return source.fetch(search.request, search.deadline)
+    except TokenError as error:
+        host = search.request.host
+        fault = type(error)(f"no access token for {host}: service account token: {error}", error.hint)
+        raise search.waive(fault) from error

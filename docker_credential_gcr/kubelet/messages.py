@@ -1,0 +1,93 @@
+"""What the kubelet asks on stdin, and what it is answered on stdout.
+
+{"kind": "CredentialProviderRequest", "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+ "image": "us.gcr.io/p/app", "serviceAccountToken": "eyJ…", "serviceAccountAnnotations": {"KEY": "VALUE"}}
+{"kind": "CredentialProviderResponse", "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+ "cacheKeyType": "Registry", "cacheDuration": "3300s",
+ "auth": {"us.gcr.io": {"username": "oauth2accesstoken", "password": "ya29.…"}}}
+https://kubernetes.io/docs/reference/config-api/kubelet-credentialprovider.v1/
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from docker_credential_gcr.errors import ProtocolError
+from docker_credential_gcr.helper.keychain import USERNAME
+from docker_credential_gcr.kubelet import GROUP, VERSIONS
+
+API_VERSIONS = tuple(f"{GROUP}/{version}" for version in VERSIONS)
+MAX_SIZE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question of the kubelet's; the pod's token is "" where the kubelet was not told to send it."""
+
+    api_version: str
+    image: str
+    service_account_token: str = field(default="", repr=False)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A password for a registry, written as the image has it, and for how long the kubelet may keep it."""
+
+    registry: str
+    password: str = field(repr=False)
+    lifetime_s: int
+
+
+def parse_request(data: bytes) -> Request:
+    """The kubelet's request. Raises ProtocolError."""
+    if len(data) > MAX_SIZE:
+        raise ProtocolError("the request is larger than 1 MiB")
+    try:
+        members = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the request is not JSON: {error}") from error
+    if not isinstance(members, dict) or members.get("kind") != "CredentialProviderRequest":
+        raise ProtocolError("the request is not a CredentialProviderRequest")
+    if members.get("apiVersion") not in API_VERSIONS:
+        known = " ".join(API_VERSIONS)
+        raise ProtocolError(f"the apiVersion {members.get('apiVersion')!r:.100} is not one of {known}")
+    return Request(
+        members["apiVersion"],
+        _get_string(members, "image"),
+        _get_string(members, "serviceAccountToken"),
+        _get_strings(members, "serviceAccountAnnotations"),
+    )
+
+
+def format_response(api_version: str, grant: Grant | None) -> str:
+    """The answer as a line of JSON, in the version of the request: the kubelet takes no other.
+
+    Without a grant `auth` is null, and the kubelet asks again for the next pull: a credential may come.
+    """
+    auth = {grant.registry: {"username": USERNAME, "password": grant.password}} if grant else None
+    response = {
+        "kind": "CredentialProviderResponse",
+        "apiVersion": api_version,
+        "cacheKeyType": "Registry",  # each may have a token source of its own
+        "cacheDuration": f"{grant.lifetime_s if grant else 0}s",
+        "auth": auth,
+    }
+    return json.dumps(response, separators=(",", ":")) + "\n"
+
+
+def _get_string(members: dict[str, object], name: str) -> str:
+    value = members.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ProtocolError(f"the request's {name} is not a string")
+    return value
+
+
+def _get_strings(members: dict[str, object], name: str) -> dict[str, str]:
+    value = members.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise ProtocolError(f"the request's {name} is not an object of strings")
+    return value

@@ -1,0 +1,57 @@
+"""A pod's own service account as a token source: its Kubernetes token is exchanged at Google's STS.
+
+POST /v1/token grant_type=…:token-exchange&audience=//iam.googleapis.com/…&subject_token=eyJ…
+answers {"access_token": "ya29.…", "issued_token_type": "…", "token_type": "Bearer", "expires_in": 3599}
+https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token
+"""
+
+import time
+from collections.abc import Mapping
+
+from docker_credential_gcr.errors import TokenError, TokenRefused
+from docker_credential_gcr.helper import endpoint, http, oauth
+from docker_credential_gcr.helper.access_token import AccessToken, is_token
+from docker_credential_gcr.helper.token_sources import TokenRequest
+
+API_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS"  # gcloud's own
+API_URL = "https://sts.googleapis.com/"
+TYPES = "urn:ietf:params:oauth:token-type:"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # https://www.rfc-editor.org/rfc/rfc8693
+HINT = "check --sts-audience, the pool's provider, and the audience of the kubelet's tokens"
+
+
+class PodIdentity:
+    """The token of a pod's service account. What it buys stays with the kubelet: a node keeps nobody's."""
+
+    is_kept = False
+    identity = ()
+
+    def __init__(self, value: str, audience: str, environ: Mapping[str, str]) -> None:
+        self._value = value
+        self._audience = audience
+        self._api_url = environ.get(API_VARIABLE) or API_URL
+
+    def fetch(self, request: TokenRequest, deadline: float) -> AccessToken:
+        """The federated access token. Raises TokenError."""
+        if not is_token(self._value):
+            raise TokenError("the service account token is none that can be sent")
+        try:
+            target = endpoint.parse_endpoint(f"{self._api_url.rstrip('/')}/v1/token")
+        except ValueError as error:
+            raise TokenError(f"{API_VARIABLE} is not an http or https URL") from error
+        endpoint.check_use("the service account token", "token service", target, request)
+        form = {
+            "grant_type": EXCHANGE,
+            "audience": self._audience,
+            "scope": " ".join(request.scopes),
+            "requested_token_type": TYPES + "access_token",
+            "subject_token": self._value,
+            "subject_token_type": TYPES + "jwt",
+        }
+        asked_at = int(time.time())
+        answer = http.send("POST", target, form=form, headers={}, deadline=deadline)
+        members = oauth.parse_answer(target.host, answer, HINT)
+        token = oauth.parse_token(target.host, members, asked_at)
+        if not token.is_fresh(asked_at):
+            raise TokenRefused(f"{target.host} answered an expired access token")
+        return token

@@ -1,0 +1,102 @@
+"""The program that the kubelet starts: one request on stdin, one answer on stdout.
+
+Exit status 0 with an answer, also where there is no credential; else nothing is on stdout, and stderr,
+which the kubelet logs, says why: 1 failed, 2 usage, 130 interrupted.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from docker_credential_gcr import __version__
+from docker_credential_gcr.errors import CredentialsNotFound, Error, UsageError
+from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.kubelet import PROGRAM, VERSIONS, configuration, credential, messages
+
+EPILOG = f"""examples:
+  {PROGRAM} --print-config > /etc/kubernetes/credential-providers/gcr.json
+  {PROGRAM} --print-config --sts-audience //iam.googleapis.com/projects/1/locations/global/…
+  {PROGRAM} < request.json
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Answer the request on stdin, or print the configuration; the exit status."""
+    options = _make_parser().parse_args(argv)
+    try:
+        output = _print_config(options) if options.print_config else _answer(options)
+        sys.stdout.write(output)
+        sys.stdout.flush()
+    except Error as error:
+        _say(str(error), error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the rim
+        # A traceback quotes no values, but it is long; the kubelet's log gets one where it is asked for.
+        _say(f"internal error: {type(error).__name__}", "set PYTHONDEVMODE=1 to see where")
+        if sys.flags.dev_mode:
+            traceback.print_exc()
+        return 1
+    return 0
+
+
+def _answer(options: argparse.Namespace) -> str:
+    request = messages.parse_request(sys.stdin.buffer.read(messages.MAX_SIZE + 1))
+    grant = None
+    try:
+        grant = credential.find_grant(request, audience=options.sts_audience)
+    except CredentialsNotFound as error:
+        if error.waived:
+            _say(f"anonymous, as configured: {error.waived}", "")
+    return messages.format_response(request.api_version, grant)
+
+
+def _print_config(options: argparse.Namespace) -> str:
+    if options.token_audience and not options.sts_audience:
+        raise UsageError("--token-audience is about the tokens that --sts-audience exchanges")
+    return configuration.format_config(
+        load_config(os.environ).registries,
+        os.environ,
+        version=options.api_version,
+        audience=options.sts_audience,
+        token_audience=options.token_audience,
+    )
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="The kubelet's credentials: a CredentialProviderRequest on stdin, the answer on stdout.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--sts-audience",
+        metavar="AUDIENCE",
+        default="",
+        help="the workload identity provider at which a pod's service account token is exchanged",
+    )
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the kubelet's CredentialProviderConfig"
+    )
+    parser.add_argument(
+        "--api-version", choices=VERSIONS, default=VERSIONS[0], help="of the printed configuration"
+    )
+    parser.add_argument(
+        "--token-audience",
+        metavar="AUDIENCE",
+        default="",
+        help="what the provider expects in the pods' tokens, if not its own name",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    return parser
+
+
+def _say(text: str, hint: str) -> None:
+    sys.stderr.write(f"{PROGRAM}: {text}\n" + (f"hint: {hint}\n" if hint else ""))

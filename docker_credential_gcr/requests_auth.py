@@ -1,0 +1,41 @@
+"""Authentication for `requests`: a token for the hosts that may have one, and nothing for the others.
+
+session = requests.Session()
+session.auth = RegistryAuth()
+session.get("https://gcr.io/v2/my-project/app/tags/list")
+"""
+
+import os
+from collections.abc import Mapping
+
+from requests import PreparedRequest
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from docker_credential_gcr.errors import CredentialsNotFound
+from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.helper.keychain import USERNAME
+from docker_credential_gcr.library import find_host, find_world, get_token, is_private
+
+
+class RegistryAuth(AuthBase):
+    """Sends an access token as the password of Google's registries, Python indexes and configured hosts.
+
+    A request to any other host, or in the clear to another machine, goes as it is; so does one for which
+    there is no credential. A token source that failed raises its TokenError. `requests` itself takes the
+    header away when it follows a redirect to another host, and asks for none there.
+    """
+
+    def __init__(self, *, environ: Mapping[str, str] = os.environ) -> None:
+        self._environ = environ
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        url = request.url or ""
+        host, config = find_host(url), load_config(self._environ)
+        if host is None or find_world(host, config.registries) is None or not is_private(url, host, config):
+            return request
+        try:
+            token = get_token(url, environ=self._environ)
+        except CredentialsNotFound:
+            return request
+        authorized: PreparedRequest = HTTPBasicAuth(USERNAME, token.value)(request)
+        return authorized

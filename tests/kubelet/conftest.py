@@ -1,0 +1,175 @@
+"""What the plugin's tests share: the program as the kubelet starts it, Google's STS, the kubelet's types."""
+
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import sysconfig
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+PROGRAM = Path(sysconfig.get_path("scripts"), "gcr-credential-provider")
+V1 = "credentialprovider.kubelet.k8s.io/v1"
+# What Go's time.ParseDuration takes: https://pkg.go.dev/time#ParseDuration
+DURATION = re.compile(r"[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+)")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def response(self) -> Any:
+        """The answer; only a run that succeeded has one."""
+        assert (self.status, self.stderr, self.stdout.count("\n")) == (0, "", 1), self
+        return json.loads(self.stdout)
+
+
+class Plugin:
+    """gcr-credential-provider, in the poor environment of a node's service."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config = directory / "config.json"
+        self.cache = directory / "cache"
+        self.environ = {
+            "PATH": os.defpath,
+            "DOCKER_CREDENTIAL_GCR_CONFIG": str(self.config),
+            "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(self.cache),
+            "CLOUDSDK_CONFIG": str(directory / "gcloud"),
+            "NO_GCE_CHECK": "true",
+        }
+
+    def __call__(self, stdin: bytes, *arguments: str, **environ: str) -> Outcome:
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            input=stdin,
+            capture_output=True,
+            env=self.environ | environ,
+            cwd=self.directory,
+            timeout=60,
+        )
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def ask(self, image: str, *arguments: str, version: str = "v1", **fields: object) -> Outcome:
+        """Ask for an image's credential, as the kubelet does."""
+        api_version = V1.removesuffix("v1") + version
+        request = {"kind": "CredentialProviderRequest", "apiVersion": api_version, "image": image} | fields
+        return self(json.dumps(request).encode(), *arguments)
+
+    def configure(self, **members: object) -> None:
+        """Write the helper's configuration."""
+        self.config.write_text(json.dumps(members))
+
+    def use_token(self, token: str = "ya29.node") -> None:
+        """Give all hosts this access token."""
+        (self.directory / "token").write_text(token)
+        self.configure(TokenSources=[f"token-file:{self.directory / 'token'}"])
+
+
+class SecurityTokenService(ThreadingHTTPServer):
+    """Google's STS, and the API of impersonation: keeps what is asked, and answers as it is told."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), StsHandler)
+        self.url = f"http://localhost:{self.server_port}/"
+        self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.status = 200
+        self.answers: dict[str, dict[str, object]] = {
+            "/v1/token": {
+                "access_token": "ya29.federated",
+                "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+                "token_type": "Bearer",
+                "expires_in": 3600,
+            }
+        }
+
+
+class StsHandler(BaseHTTPRequestHandler):
+    server: SecurityTokenService
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        is_form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        self.server.requests.append((self.path, dict(parse_qsl(body)) if is_form else json.loads(body)))
+        answer = json.dumps(self.server.answers[self.path]).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Plugin:
+    return Plugin(tmp_path)
+
+
+@pytest.fixture
+def sts() -> Iterator[SecurityTokenService]:
+    server = SecurityTokenService()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def check() -> Callable[[Any, str, str], None]:
+    """Holds a response to what the kubelet takes for an image in a version.
+
+    https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/kubelet/pkg/apis/credentialprovider/v1/types.go
+    """
+
+    def check(response: Any, image: str, api_version: str = V1) -> None:
+        assert set(response) <= {"kind", "apiVersion", "cacheKeyType", "cacheDuration", "auth"}
+        assert (response["kind"], response["apiVersion"]) == ("CredentialProviderResponse", api_version)
+        assert response["cacheKeyType"] in ("Image", "Registry", "Global")
+        assert DURATION.fullmatch(response["cacheDuration"])
+        for pattern, auth in (response["auth"] or {}).items():
+            assert matches(pattern, image)
+            assert set(auth) == {"username", "password"}
+            assert all(isinstance(value, str) for value in auth.values())
+
+    return check
+
+
+def matches(pattern: str, image: str) -> bool:
+    """Whether the kubelet tries a key of `auth`, or of `matchImages`, for an image.
+
+    The same number of labels, each of which matches; the same port, if there is one; a prefix of the path.
+    """
+    host, _, path = image.partition("/")
+    wanted_host, _, wanted_path = pattern.partition("/")
+    (name, _, port), (wanted, _, wanted_port) = host.partition(":"), wanted_host.partition(":")
+    labels, patterns = name.split("."), wanted.split(".")
+    return (
+        len(labels) == len(patterns)
+        and all(map(fnmatch.fnmatchcase, labels, patterns))
+        and (not wanted_port or port == wanted_port)
+        and path.startswith(wanted_path)
+    )
+
+
+@pytest.fixture
+def is_matched() -> Callable[[str, str], bool]:
+    return matches

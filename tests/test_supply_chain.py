@@ -1,0 +1,229 @@
+"""T21: what is installed is locked and hashed, what is built is reproducible and listed, and what is
+run is never looked up by its bare name. How gcloud is found: tests/helper/token_sources/test_gcloud.py.
+
+scripts/test names the distributions that it built in GCR_TEST_SDIST and GCR_TEST_WHEEL; without them
+they are built here.
+"""
+
+import ast
+import configparser
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from docker_credential_gcr import __version__
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "scripts"
+LOCKS = ("build", "dev", "run", "sbom", "test")
+NAME = f"docker_credential_gcr-{__version__}"
+BILL = f"docker-credential-gcr-{__version__}.cdx.json"
+LIMIT_S = 600
+
+
+def read_lock(name: str) -> dict[str, list[str]]:
+    """The pins of a lock file by name; a package may have one for some Pythons and another for others."""
+    text = (SCRIPTS / f"requirements-{name}.txt").read_text(encoding="utf-8")
+    pins: dict[str, list[str]] = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        if not line.startswith("#"):
+            requirement = line.partition(" --hash")[0].strip()
+            pins.setdefault(canonicalize_name(Requirement(requirement).name), []).append(line)
+    return pins
+
+
+def find_versions(pins: list[str]) -> set[str]:
+    return {match[1] for line in pins if (match := re.match(r"\S+==(\S+)", line))}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_pin_is_one_version_with_its_hashes(name: str) -> None:
+    pin = re.compile(r"[a-z0-9-]+==\S+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+")
+
+    lines = [line for pins in read_lock(name).values() for line in pins]
+
+    assert lines
+    assert [line for line in lines if not pin.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_takes_the_versions_that_the_whole_suite_runs_with(name: str) -> None:
+    everything = read_lock("dev")
+
+    unknown = {
+        n for n, pins in read_lock(name).items() if not find_versions(pins) <= find_versions(everything[n])
+    }
+
+    assert unknown == set()
+
+
+def test_what_setup_cfg_asks_for_is_locked_as_it_allows() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    wanted = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
+    requirements = [Requirement(line) for text in wanted for line in text.splitlines() if line]
+    locked = read_lock("dev")
+
+    missing = [
+        str(requirement)
+        for requirement in requirements
+        if not (versions := find_versions(locked.get(canonicalize_name(requirement.name), [])))
+        or not all(requirement.specifier.contains(version) for version in versions)
+    ]
+
+    assert missing == [], "run scripts/lock"
+
+
+def build(checkout: Path, directory: Path, *, umask: int = -1, **environ: str) -> Path:
+    """What scripts/build of a checkout makes."""
+    done = subprocess.run(
+        [sys.executable, checkout / "scripts" / "build", directory],
+        env={**os.environ, **environ},
+        umask=umask,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return directory
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of the same sources at another place, of another age, under another umask and time zone."""
+    directory = tmp_path_factory.mktemp("release")
+    leave = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
+    checkout = shutil.copytree(ROOT, directory / "elsewhere", ignore=leave)
+    # The script of that name is no directory of leftovers.
+    shutil.copy2(SCRIPTS / "build", checkout / "scripts" / "build")
+    for path in checkout.rglob("*"):
+        os.utime(path, (1_500_000_000, 1_500_000_000))
+        path.chmod(path.stat().st_mode & 0o700)
+    return build(checkout, directory / "dist", umask=0o077, TZ="Pacific/Kiritimati")
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The sdist and the wheel, as they were built before."""
+    built = [os.environ.get(name) for name in ("GCR_TEST_SDIST", "GCR_TEST_WHEEL")]
+    if all(built):
+        return [Path(path) for path in built if path]
+    directory = build(ROOT, tmp_path_factory.mktemp("dist"))
+    return [directory / f"{NAME}.tar.gz", directory / f"{NAME}-py3-none-any.whl"]
+
+
+def test_the_same_sources_give_the_same_bytes_anywhere(release: Path, distributions: list[Path]) -> None:
+    assert {path.name: path.read_bytes() == (release / path.name).read_bytes() for path in distributions} == {
+        f"{NAME}.tar.gz": True,
+        f"{NAME}-py3-none-any.whl": True,
+    }
+
+
+def test_a_release_is_four_files_with_their_checksums(release: Path) -> None:
+    files = {f"{NAME}.tar.gz", f"{NAME}-py3-none-any.whl", BILL}
+
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=release, capture_output=True, text=True
+    )
+
+    assert set(os.listdir(release)) == {*files, "SHA256SUMS"}
+    assert (checked.returncode, {line.partition(":")[0] for line in checked.stdout.splitlines()}) == (
+        0,
+        files,
+    )
+
+
+@pytest.fixture(scope="module")
+def bill(release: Path) -> Any:
+    return json.loads((release / BILL).read_text(encoding="utf-8"))
+
+
+def test_the_bill_of_materials_lists_what_is_installed_and_nothing_else(bill: Any) -> None:
+    root = bill["metadata"]["component"]
+    locked = read_lock("run")
+
+    listed = {canonicalize_name(item["name"]): item for item in bill["components"]}
+
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert (root["name"], root["version"]) == ("docker-credential-gcr", __version__)
+    assert {
+        name for name, item in listed.items() if item["version"] not in find_versions(locked[name])
+    } == set()
+    assert {name for name, lines in locked.items() if any(";" not in line for line in lines)} <= set(listed)
+    assert [item["name"] for item in listed.values() if not item["purl"].startswith("pkg:pypi/")] == []
+
+
+def test_the_bill_of_materials_knows_what_depends_on_what(bill: Any) -> None:
+    (needs,) = [item["dependsOn"] for item in bill["dependencies"] if item["ref"] == "root-component"]
+
+    assert {need.partition("==")[0] for need in needs} >= {"click", "google-auth", "keyring", "requests"}
+
+
+def test_the_bill_of_materials_tells_nothing_of_where_and_when(bill: Any, release: Path) -> None:
+    text = json.dumps(bill)
+
+    assert "timestamp" not in bill["metadata"]
+    assert "serialNumber" not in bill
+    assert [
+        path for path in ("file:", str(release.parent), "/tmp/", os.path.expanduser("~/")) if path in text
+    ] == []
+
+
+STARTERS = {
+    *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")),
+    *("asyncio.create_subprocess_exec", "os.execvp", "os.execvpe", "os.execlp", "os.spawnvp", "os.spawnlp"),
+}
+SHELLS = {
+    *("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"),
+    "asyncio.create_subprocess_shell",
+}
+
+
+def find_look_ups(source: str) -> list[int]:
+    """The lines which leave it to a shell or to PATH which program is run."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if ast.unparse(call.func) in SHELLS or is_look_up(call)]
+
+
+def is_look_up(call: ast.Call) -> bool:
+    if ast.unparse(call.func) not in STARTERS or not call.args:
+        return False
+    program = call.args[0]
+    while isinstance(program, ast.List | ast.Tuple | ast.Starred):
+        program = program.value if isinstance(program, ast.Starred) else program.elts[0]
+    is_shell = any(keyword.arg == "shell" for keyword in call.keywords)
+    return is_shell or (isinstance(program, ast.Constant) and not str(program.value).startswith("/"))
+
+
+def test_t21_no_module_leaves_it_to_path_or_to_a_shell_what_is_run() -> None:
+    modules = (ROOT / "docker_credential_gcr").rglob("*.py")
+
+    found = {
+        str(path): lines for path in modules if (lines := find_look_ups(path.read_text(encoding="utf-8")))
+    }
+
+    assert found == {}
+
+
+def test_the_walk_sees_what_would_be_looked_up() -> None:
+    planted = """import asyncio, os, subprocess, sys
+subprocess.run(["gcloud", "version"])
+subprocess.Popen("gcloud")
+subprocess.run(command, shell=True)
+os.system(command)
+asyncio.create_subprocess_exec(*("gcloud", "version"))
+subprocess.run([program, "version"])
+subprocess.run(["/usr/bin/gcloud"])
+asyncio.create_subprocess_exec(*(sys.executable, "-m", "module"))
+"""
+
+    assert find_look_ups(planted) == [2, 3, 4, 5, 6]
