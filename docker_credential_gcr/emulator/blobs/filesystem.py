@@ -4,17 +4,17 @@ buckets/<bucket>/containers/images/sha256/<ab>/<hex>   a blob, whole
 uploads/<upload>                                       bytes in flight
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.oci.digest import split_digest
+
+from .folder_locks import Hold, alone_in
 
 
 class CollectionBusy(Exception):
@@ -32,35 +32,6 @@ class BlobFile:
     digest: str
     size: int
     modified_at: float
-
-
-class Hold:
-    """Until it is closed, no process's collection removes a file of the folders.
-
-    The locks are the operating system's, and end with the process.
-    """
-
-    def __init__(self, *folders: Path) -> None:
-        self._descriptors: list[int] = []
-        for folder in folders:
-            self._descriptors.append(os.open(folder, os.O_RDONLY))
-            fcntl.flock(self._descriptors[-1], fcntl.LOCK_SH)
-
-    def close(self) -> None:
-        """Let collections have the folders."""
-        while self._descriptors:
-            os.close(self._descriptors.pop())
-
-    def __enter__(self) -> "Hold":
-        """The hold itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        """Close it."""
-        self.close()
-
-    # A request that was cancelled never gets the hold that its thread took.
-    __del__ = close
 
 
 class BlobFiles:
@@ -116,7 +87,7 @@ class BlobFiles:
         path = self.path(bucket, digest)
         if not path.exists():
             return False
-        with _alone_in(path.parent) as is_alone:
+        with alone_in(path.parent) as is_alone:
             if not is_alone or is_needed():
                 return False
             path.unlink(missing_ok=True)
@@ -126,7 +97,7 @@ class BlobFiles:
     @contextmanager
     def collecting(self) -> Iterator[None]:
         """One collection at a time, of all processes. Raises CollectionBusy."""
-        with _alone_in(self._buckets) as is_alone:
+        with alone_in(self._buckets) as is_alone:
             if not is_alone:
                 raise CollectionBusy
             yield
@@ -134,7 +105,7 @@ class BlobFiles:
     @contextmanager
     def between_adoptions(self) -> Iterator[bool]:
         """Whether no upload's bytes are being adopted now, nor will be until the block ends."""
-        with _alone_in(self._uploads) as is_alone:
+        with alone_in(self._uploads) as is_alone:
             yield is_alone
 
     def list_uploads(self) -> list[str]:
@@ -159,21 +130,6 @@ class BlobFiles:
         for folder in (self._buckets, self._uploads):
             shutil.rmtree(folder)
             folder.mkdir(mode=0o700)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[bool]:
-    """Whether nobody holds the folder, nor will until the block ends."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
 
 
 def _make_folders(images: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Request:
 
 
 class Keeper:
-    """Collects garbage and saves snapshots, on threads of its own beside the server's work."""
+    """Collects garbage and saves snapshots, on a thread beside the server's work."""
 
     def __init__(
         self,
@@ -49,6 +50,8 @@ class Keeper:
         self._now = now
         self._over = threading.Event()
         self._working = threading.Lock()
+        # One thread, for where processes share the database each thread has versions of its own.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._copying: sqlite3.Connection | None = None
         self._saved_version: int | None = None
 
@@ -83,11 +86,12 @@ class Keeper:
 
     async def run_every(self, interval_s: float) -> None:
         """Collect and save again and again, until `stop`."""
+        loop = asyncio.get_running_loop()
         while not self._over.is_set():
             await asyncio.sleep(interval_s)
             try:
-                await asyncio.to_thread(self.collect, Request())
-                await asyncio.to_thread(self.save_snapshot)
+                await loop.run_in_executor(self._thread, self.collect, Request())
+                await loop.run_in_executor(self._thread, self.save_snapshot)
             except CollectionBusy:
                 continue
             except Exception as error:  # noqa: BLE001 - it is tried again, and the server goes on
@@ -101,6 +105,8 @@ class Keeper:
         if copying is not None:
             with contextlib.suppress(sqlite3.ProgrammingError):
                 copying.interrupt()
+        self._thread.shutdown()
+        # Whoever asked over HTTP is on another thread.
         with self._working:
             pass
 

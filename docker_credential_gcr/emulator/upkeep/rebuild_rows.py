@@ -61,8 +61,12 @@ def _list_references(table: Table) -> list[tuple[str, str]]:
 
 def enter_references(new: sqlite3.Connection, lose: Lose) -> None:
     """Enter what each manifest names; delete those that are not what was pushed."""
-    statement = "SELECT id, repository, digest, media_type, CAST(data AS BLOB) AS data FROM manifests"
-    for row in new.execute(statement).fetchall():
+    statement = (
+        "SELECT id, repository, digest, media_type, CAST(data AS BLOB) AS data FROM manifests WHERE id = ?"
+    )
+    # One by one: all of them may be more than memory holds.
+    for (manifest_id,) in new.execute("SELECT id FROM manifests").fetchall():
+        row = new.execute(statement, (manifest_id,)).fetchone()
         try:
             if digest_bytes(row["data"], split_digest(row["digest"])[0]) != row["digest"]:
                 raise InvalidManifest("its bytes are not those of its digest")

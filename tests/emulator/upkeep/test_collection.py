@@ -1,5 +1,6 @@
 """Garbage collection: what nothing needs goes after the delay, what anybody relies on stays (T20)."""
 
+import contextlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy, Hold
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.upkeep.collection import Collected, Collection, Rules
 
 DAY_S = 24 * 3600
 NOW = 1_800_000_000
@@ -278,16 +281,19 @@ class TestTheCollectionItself:
             assert (answer.status_code, answer.json()) == (409, {"error": str(CollectionBusy())})
         assert registry.gc() == {}
 
-    def test_hold_ends_with_its_last_reference(self, tmp_path):
-        files = BlobFiles(tmp_path)
-        digest = "sha256:" + "ab" * 32
-        path = files.path("bucket", digest)
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"x")
-        hold = Hold(path.parent)
-        assert files.remove("bucket", digest, is_needed=lambda: False) is False
-        del hold
-        assert files.remove("bucket", digest, is_needed=lambda: False) is True
+    def test_it_ends_at_its_next_step_when_the_server_stops(self, registry):
+        token = registry.editor.token(f"repository:{REPOSITORY}:pull,push")
+        for number in range(250):
+            data = b"%03d" % number
+            path = f"/v2/{REPOSITORY}/blobs/uploads/?digest={registry.editor.digest_of(data)}"
+            assert registry.editor.call("POST", path, token=token, data=data).status_code == 201
+        asked = iter([False, False, True])
+        rules = Rules(NOW + 1, NOW, is_over=lambda: next(asked, True))
+        with contextlib.closing(Database(registry.data / "emulator.db")) as database:
+            collected = Collection(database, BlobFiles(registry.data), rules).run()
+        # Two steps of a hundred links each, of which the blobs are for the next collection.
+        assert collected == Collected(links=200)
+        assert registry.gc(older_than_s=0) == {"links": 50, "blobs": 250, "bytes": 750}
 
     @pytest.mark.parametrize(
         ("body", "message"),

@@ -126,7 +126,7 @@ DAMAGES = [
 ]
 
 
-def test_sound_directory_has_no_findings(stopped, run):
+def test_t20_sound_directory_has_no_findings(stopped, run):
     assert run("fsck", "--data", stopped) == (0, "", f"{stopped} is sound\n")
     assert run("fsck", "--data", stopped, "--json") == (0, '{\n  "findings": []\n}\n', "")
 
@@ -136,7 +136,7 @@ def test_sound_directory_has_no_findings(stopped, run):
     [(kind, damage) for kind, _, damage in DAMAGES],
     ids=[f"{kind}: {what}" for kind, what, _ in DAMAGES],
 )
-def test_damage_is_found_by_its_kind_and_nothing_else_is(stopped, run, kind, damage):
+def test_t20_damage_is_found_by_its_kind_and_nothing_else_is(stopped, run, kind, damage):
     damage(stopped)
     code, out, err = run("fsck", "--data", stopped)
     assert (code, {line.split()[0] for line in out.splitlines()}, err) == (1, {kind}, "")

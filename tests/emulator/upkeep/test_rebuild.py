@@ -104,6 +104,14 @@ def test_table_that_the_manifests_tell_anew_may_be_missing(stopped, run, digests
     assert pulls(*paths) == [200] * 4
 
 
+def test_table_that_nothing_else_tells_is_lost_and_named(stopped, run, digests, pulls):
+    change(stopped, "DROP TABLE tags")
+    code, out, err = run("rebuild", "--data", stopped)
+    assert (code, count(out)) == (0, {**WHOLE, "tags": 0})
+    assert "lost: a part of the table tags cannot be read\n" in err
+    assert pulls("manifests/v1", f"manifests/{digests['image']}") == [404, 200]
+
+
 def test_blobs_that_lost_their_rows_come_back_from_their_files(stopped, run, digests, pulls):
     change(stopped, "DELETE FROM blobs WHERE data IS NULL", "DELETE FROM blob_links WHERE blob = 2")
     code, out, _ = run("rebuild", "--data", stopped)
