@@ -82,6 +82,7 @@ TABLE = {
         "",
     ),
     "emulator.worker": ("emulator", ""),
+    "emulator.unread_body": ("", ""),
     "emulator.ready": (
         "emulator.data_directory emulator.listener emulator.private_file emulator.settings",
         "",

@@ -160,6 +160,25 @@ def test_image_is_pushed_and_pulled(ready, context, editor_of, http2, monkeypatc
         assert (part.status_code, part.content) == (206, LAYER[300_000:900_001])
 
 
+@pytest.mark.parametrize("client", ["curl", "httpx"])
+def test_refusal_reaches_a_client_that_is_still_sending(ready, context, tmp_path, client):
+    body = b"x" * (8 << 20)
+    (tmp_path / "body").write_bytes(body)
+    url = f"{ready.url}/v2/my-project/app/blobs/uploads/none"
+
+    def put():
+        if client == "httpx":
+            with httpx.Client(http2=True, verify=context) as session:
+                return session.put(url, content=body).status_code
+        command = ["curl", "-sS", "--http2", "--cacert", ready.ca, "-T", tmp_path / "body", "-o", "/dev/null"]
+        done = subprocess.run(
+            [*command, "-w", "%{http_code}", url], capture_output=True, timeout=60, check=True
+        )
+        return int(done.stdout)
+
+    assert [put() for _ in range(10)] == [401] * 10
+
+
 def test_many_requests_share_one_http2_connection(ready, context):
     context.set_alpn_protocols(["h2"])
     conversation = h2.connection.H2Connection()

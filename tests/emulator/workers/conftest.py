@@ -79,6 +79,12 @@ def await_end():
     return wait
 
 
+@pytest.fixture(scope="session")
+def start_workers():
+    """Starts the program with options; its maker stops it."""
+    return Workers
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts a server with workers, on a data directory that it may name."""
