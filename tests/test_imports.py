@@ -71,7 +71,7 @@ TABLE = {
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
-    "emulator.listener": ("emulator.tls", "granian uvloop"),
+    "emulator.listener": ("emulator.tls emulator.unread_body", "granian uvloop"),
     "emulator.open_files": ("emulator.listener", ""),
     "emulator.certificates": ("", "cryptography"),
     "emulator.tls": ("emulator.certificates emulator.hosts emulator.private_file", "cryptography"),

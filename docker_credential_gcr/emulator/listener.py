@@ -19,6 +19,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
 from .tls import Identity
+from .unread_body import read_to_the_end
 
 App = Callable[..., Awaitable[None]]
 
@@ -105,7 +106,7 @@ class _EmbeddedServer(Server):
     def __init__(self, app: App, door: Door, connections: int) -> None:
         identity = door.identity
         super().__init__(
-            app,
+            read_to_the_end(app) if identity else app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto if identity else HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS),

@@ -38,7 +38,6 @@ from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
 from .tls import CertificateError, Identity, check_identity, load_identity
-from .unread_body import read_to_the_end
 
 
 class Emulator:
@@ -67,7 +66,7 @@ class Emulator:
             claims=Claims(directory.path / "uploads.lock" if shared else None),
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
-        self.app = read_to_the_end(self.state.wrap(Sites(RegistryApp(self._registry), others)))
+        self.app = self.state.wrap(Sites(RegistryApp(self._registry), others))
 
     def prepare(self) -> None:
         """Make the projects of the settings, and forget uploads that nobody goes on with."""

@@ -65,7 +65,8 @@ class Journal:
         return journaled
 
     def _describe(self, scope: Message) -> Entry:
-        query = parse_qs(scope["query_string"].decode("latin-1"))
+        sent = scope["query_string"]
+        query = parse_qs(sent.decode("latin-1")) if sent else {}
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         return {
             "time": self._clock.now(),
