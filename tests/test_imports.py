@@ -83,7 +83,7 @@ TABLE = {
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
-    "emulator.listener": ("emulator.settings emulator.tls", "granian uvloop"),
+    "emulator.listener": ("emulator.settings emulator.tls emulator.unread_body", "granian uvloop"),
     "emulator.open_files": ("", ""),
     "emulator.certificates": ("", "cryptography"),
     "emulator.tls": ("emulator.certificates emulator.hosts emulator.private_file", "cryptography"),
@@ -94,6 +94,7 @@ TABLE = {
         "",
     ),
     "emulator.worker": ("emulator", ""),
+    "emulator.unread_body": ("", ""),
     "emulator.ready": (
         "emulator.data_directory emulator.listener emulator.private_file emulator.settings",
         "",

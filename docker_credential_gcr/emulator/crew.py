@@ -99,7 +99,9 @@ class Crew:
         while not self._stop.is_set():
             process, channel = await self._start()
             serves = await self._bring_in(channel)
-            if serves and not ready.done():
+            if serves and ready.done():
+                _say(f"worker {number} serves again")
+            elif serves:
                 ready.set_result(None)
             status = await self._wait(process, channel)
             if self._stop.is_set():

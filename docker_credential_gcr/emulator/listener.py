@@ -20,6 +20,7 @@ from granian.server.embed import Server
 
 from .settings import Limits
 from .tls import Identity
+from .unread_body import read_to_the_end
 
 App = Callable[..., Awaitable[None]]
 
@@ -103,7 +104,7 @@ class _EmbeddedServer(Server):
     def __init__(self, app: App, door: Door, limits: Limits) -> None:
         identity = door.identity
         super().__init__(
-            app,
+            read_to_the_end(app) if identity else app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto if identity else HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=int(limits.header_silence_s * 1000)),

@@ -1,0 +1,56 @@
+"""What of a body the application leaves is read, over HTTP/2, once the answer is given."""
+
+import asyncio
+
+import pytest
+
+from docker_credential_gcr.emulator.unread_body import read_to_the_end
+
+
+async def run(app_reads, bodies, *, version="2", method="PUT"):
+    """What was still not received when the application was done, and what it sent."""
+    left, sent = list(bodies), []
+
+    async def receive():
+        # Before the answer nothing is read that the application does not ask for.
+        assert len(bodies) - len(left) < app_reads or sent
+        more = len(left) > 1
+        return {"type": "http.request", "body": left.pop(0), "more_body": more}
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(_scope, receive, send):
+        for _ in range(app_reads):
+            await receive()
+        await send("answer")
+
+    await read_to_the_end(app)({"http_version": version, "method": method}, receive, send)
+    return left, sent
+
+
+@pytest.mark.parametrize("app_reads", [0, 1, 3])
+def test_rest_is_read_after_the_answer(app_reads):
+    assert asyncio.run(run(app_reads, [b"a", b"b", b"c"])) == ([], ["answer"])
+
+
+@pytest.mark.parametrize(
+    ("version", "method"), [("1.1", "PUT"), ("2", "GET"), ("2", "HEAD"), ("2", "DELETE")]
+)
+def test_nothing_is_read_where_nothing_would_be_cut_off(version, method):
+    left, _ = asyncio.run(run(0, [b"a", b"b"], version=version, method=method))
+    assert left == [b"a", b"b"]
+
+
+def test_client_that_is_gone_is_not_waited_for():
+    asked = []
+
+    async def receive():
+        asked.append(None)
+        return {"type": "http.disconnect"}
+
+    async def app(*_):
+        pass
+
+    asyncio.run(read_to_the_end(app)({"http_version": "2", "method": "PUT"}, receive, None))
+    assert len(asked) == 1

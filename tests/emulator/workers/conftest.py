@@ -1,0 +1,137 @@
+"""A server with two workers, each of which can be made to be the one that answers."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.pytest_plugin import GcrEmulator
+
+WAIT_S = 60
+
+
+class Workers:
+    """The program, its processes, and the first of them as `first`."""
+
+    def __init__(self, *arguments, environ=None):
+        command = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", "serve", "--port", "0"]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            [*command, *map(str, arguments)], stdout=pipe, stderr=pipe, text=True, env=environ
+        )
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()
+        self.ready = json.loads(line)
+        self.first = self.process.pid
+
+    @property
+    def others(self):
+        """The processes beside the first."""
+        children = Path(f"/proc/{self.first}/task/{self.first}/children")
+        return [int(child) for child in children.read_text().split()]
+
+    @contextmanager
+    def only(self, pid):
+        """Nobody but that process runs, so that it takes every new connection."""
+        halted = {self.first, *self.others} - {pid}
+        for other in halted:
+            os.kill(other, signal.SIGSTOP)
+        try:
+            for other in halted:
+                while state_of(other) != "T":
+                    os.sched_yield()
+            yield
+        finally:
+            for other in halted:
+                os.kill(other, signal.SIGCONT)
+
+    def stop(self, number=signal.SIGTERM):
+        """Its exit status and what more it said."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.communicate(timeout=WAIT_S), self.process.returncode
+
+
+def state_of(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.fixture
+def await_end():
+    """Wait until processes have ended that are not this one's children."""
+
+    def wait(*pids):
+        for pid in pids:
+            try:
+                handle = os.pidfd_open(pid)
+            except ProcessLookupError:
+                continue
+            readable, _, _ = select.select([handle], [], [], WAIT_S)
+            os.close(handle)
+            assert readable, f"process {pid} lives on"
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def start_workers():
+    """Starts the program with options; its maker stops it."""
+    return Workers
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a server with workers, on a data directory that it may name."""
+    started = []
+
+    def make(*arguments, count=2, **options):
+        data = ["--data", tmp_path / "data"]
+        server = Workers("--workers", count, *data, *arguments, **options)
+        started.append(server)
+        return server
+
+    yield make
+    for server in started:
+        server.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def workers(start):
+    return start("--project", "my-project")
+
+
+@pytest.fixture
+def pair(workers):
+    """The two processes of the server: the first, the other."""
+    (other,) = workers.others
+    return workers.first, other
+
+
+@pytest.fixture
+def emulator(workers, tmp_path):
+    """What a test does with the server; every call is a connection of its own."""
+    import requests
+
+    class Session(requests.Session):
+        def request(self, *arguments, **options):
+            options["headers"] = {**(options.get("headers") or {}), "Connection": "close"}
+            return super().request(*arguments, **options)
+
+    with Session() as session:
+        session.trust_env = False
+        made = GcrEmulator(session, workers.ready["url"], workers.ready["registry"], tmp_path)
+        made.session = session
+        yield made
+
+
+@pytest.fixture
+def editor(workers, editor_of, emulator):
+    client = editor_of(workers.ready["url"])
+    client.session = emulator.session
+    return client

@@ -1,0 +1,70 @@
+"""The specification's demands again: two workers, TLS, HTTP/2, and a connection for each request."""
+
+import importlib.util
+import signal
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+import requests
+
+from docker_credential_gcr.pytest_plugin import GcrEmulator
+
+# Its test and what that needs, to be run with the fixtures of this file.
+_path = Path(__file__).parents[1] / "registry" / "test_specification.py"
+_spec = importlib.util.spec_from_file_location("specification", _path)
+_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+globals().update({name: value for name, value in vars(_module).items() if not name.startswith("_")})
+
+
+class Http2Session:
+    """requests' words, spoken over HTTP/2 to whichever worker takes the connection."""
+
+    def __init__(self, ca):
+        self._context = ssl.create_default_context(cafile=ca)
+
+    def request(self, method, url, *, data=None, allow_redirects=False, **options):
+        with httpx.Client(http2=True, verify=self._context, trust_env=False) as client:
+            answer = client.request(method, url, content=data, follow_redirects=allow_redirects, **options)
+        assert answer.http_version == "HTTP/2"
+        return answer
+
+    def get(self, url, **options):
+        return self.request("GET", url, **options)
+
+    def delete(self, url, **options):
+        return self.request("DELETE", url, **options)
+
+
+@pytest.fixture(scope="module")
+def crew(tmp_path_factory, start_workers):
+    server = start_workers("--tls", "--workers", "2", "--data", tmp_path_factory.mktemp("data"))
+    yield server
+    server.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def gcr_emulator(crew, tmp_path):
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = crew.ready["ca"]
+        emulator = GcrEmulator(session, crew.ready["url"], crew.ready["registry"], tmp_path)
+        emulator.reset()
+        yield emulator
+
+
+@pytest.fixture
+def connect(connect, crew):
+    def make(*arguments, **options):
+        client = connect(*arguments, **options)
+        client.session = Http2Session(crew.ready["ca"])
+        return client
+
+    return make
+
+
+@pytest.fixture
+def editor(connect):
+    return connect("roles/editor", account="editor")

@@ -1,0 +1,143 @@
+"""Whichever worker answers, the server has one state."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+REPOSITORY = "my-project/app"
+SCOPE = f"repository:{REPOSITORY}:pull,push"
+
+
+@pytest.fixture(params=["first", "other"])
+def two(request, pair):
+    """The worker that is told, and the one that must know."""
+    return pair if request.param == "first" else pair[::-1]
+
+
+def ping(emulator):
+    return requests.get(f"{emulator.url}/v2/", timeout=30).status_code
+
+
+def test_faults_and_clock_are_everywhere_once_they_are_acknowledged(workers, pair, emulator):
+    emulator.faults.set({"path": "/v2/", "status": 418})
+    emulator.clock.set(1_800_000_000)
+    for pid in pair:
+        with workers.only(pid):
+            assert ping(emulator) == 418
+    assert [entry["time"] for entry in emulator.journal()[-3:]] == [1_800_000_000] * 3
+    emulator.faults.clear()
+    emulator.clock.shift(0)
+    for pid in pair:
+        with workers.only(pid):
+            assert ping(emulator) == 401
+    assert emulator.journal()[-1]["time"] != 1_800_000_000
+
+
+def test_fault_for_some_requests_meets_as_many_of_all_workers(emulator):
+    emulator.faults.set({"path": "/v2/", "status": 418, "times": 7})
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: ping(emulator), range(60)))
+    assert sorted(statuses) == [401] * 53 + [418] * 7
+
+
+def test_journal_tells_of_every_worker_in_order(workers, pair, emulator):
+    emulator.reset()
+    for number, pid in enumerate((*pair, *pair)):
+        with workers.only(pid):
+            requests.get(f"{emulator.url}/v2/", params={"n": number}, timeout=30)
+    seen = [entry["query"]["n"] for entry in emulator.journal() if entry["path"] == "/v2/"]
+    assert seen == [["0"], ["1"], ["2"], ["3"]]
+
+
+def test_reset_forgets_for_all(workers, pair, emulator, editor):
+    editor.push_image(REPOSITORY, "v1", b"layer")
+    emulator.faults.set({"path": "/v2/", "status": 418})
+    emulator.clock.set(1_800_000_000)
+    emulator.reset()
+    assert [entry["path"] for entry in emulator.journal()] == ["/_emulator/journal"]
+    for pid in pair:
+        with workers.only(pid):
+            assert ping(emulator) == 401
+            assert editor.ask_token(SCOPE).status_code == 401
+
+
+def test_moved_tag_is_moved_for_who_remembered_it(workers, two, editor):
+    old = editor.push_image(REPOSITORY, "v1", b"old")
+    token = editor.token(SCOPE)
+    with workers.only(two[1]):
+        assert pull(editor, token) == old
+    with workers.only(two[0]):
+        new = editor.push_image(REPOSITORY, "v1", b"new")
+    with workers.only(two[1]):
+        assert pull(editor, token) == new
+
+
+def pull(editor, token):
+    answer = editor.call("GET", f"/v2/{REPOSITORY}/manifests/v1", token=token)
+    return editor.digest_of(answer.content)
+
+
+def test_right_that_was_taken_is_refused_by_who_remembered_it(workers, two, emulator, editor):
+    editor.push_image(REPOSITORY, "v1", b"layer")
+    token = editor.token(SCOPE)
+    with workers.only(two[1]):
+        assert editor.call("GET", f"/v2/{REPOSITORY}/manifests/v1", token=token).status_code == 200
+    with workers.only(two[0]):
+        policy = {"policy": {"bindings": []}}
+        emulator.session.post(f"{emulator.url}/v1/projects/my-project:setIamPolicy", json=policy, timeout=30)
+    with workers.only(two[1]):
+        assert editor.call("GET", f"/v2/{REPOSITORY}/manifests/v1", token=token).status_code == 403
+
+
+@pytest.mark.parametrize("size", [1_000, 200_000])
+def test_upload_goes_on_at_another_worker(workers, pair, editor, size):
+    parts = [bytes([number]) * size for number in range(4)]
+    token = editor.token(SCOPE)
+    location = editor.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/", token=token).headers["Location"]
+    for part, pid in zip(parts, (*pair, *pair), strict=True):
+        with workers.only(pid):
+            answer = editor.call("PATCH", location, token=token, data=part)
+            assert (answer.status_code, answer.text) == (202, "")
+        location = answer.headers["Location"]
+    whole = b"".join(parts)
+    digest = editor.digest_of(whole)
+    with workers.only(pair[0]):
+        assert editor.call("PUT", f"{location}?digest={digest}", token=token).status_code == 201
+    with workers.only(pair[1]):
+        assert editor.call("GET", f"/v2/{REPOSITORY}/blobs/{digest}", token=token).content == whole
+
+
+def test_upload_is_written_to_by_one_worker_at_a_time(workers, two, editor):
+    token = editor.token(SCOPE)
+    start = editor.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/", token=token).headers["Location"]
+    begun, go_on, answers = threading.Event(), threading.Event(), []
+
+    def body():
+        yield b"x" * 600_000
+        begun.set()
+        go_on.wait(60)
+        yield b"y" * 600_000
+
+    def send():
+        answers.append(editor.call("PATCH", start, token=token, data=body()))
+
+    slow = threading.Thread(target=send)
+    with workers.only(two[0]):
+        slow.start()
+        assert begun.wait(60)
+        # It was taken up: what is asked over the same connection's worker afterwards is answered after it.
+        assert editor.call("GET", start, token=token).headers["Range"] == "0-0"
+    with workers.only(two[1]):
+        refused = editor.call("PATCH", start, token=token, data=b"z")
+    go_on.set()
+    slow.join()
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (404, "BLOB_UPLOAD_UNKNOWN")
+    assert (answers[0].status_code, answers[0].headers["Range"]) == (202, "0-1199999")
+    with workers.only(two[1]):
+        again = editor.call("PATCH", start, token=token, data=b"z")
+        assert again.status_code == 404
+        digest = editor.digest_of(b"x" * 600_000 + b"y" * 600_000)
+        ended = editor.call("PUT", f"{answers[0].headers['Location']}?digest={digest}", token=token)
+    assert ended.status_code == 201
