@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 
 from docker_credential_gcr import __version__
 
 from .blobs.claims import Claims
 from .blobs.filesystem import BlobFiles
+from .capacity import find_known
 from .clock import Clock
 from .control import app as control
 from .control.state import State
@@ -224,6 +226,11 @@ def serve(settings: Settings) -> int:
         message = str(error)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except SQLAlchemyError as error:
+        known = find_known(error)
+        if known is error:
+            raise
+        message = str(known)
     else:
         return 0
     print(f"gcr-emulator: {message}", file=sys.stderr)  # noqa: T201 - the program's rim

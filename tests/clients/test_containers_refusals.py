@@ -101,3 +101,12 @@ def test_a_helper_that_fails_stops_them_and_is_heard(pull_and_push, gcr_emulator
         assert f"docker-credential-gcr: {reason}" in outcome.lines
         assert "hint: name the JSON key file of a service account" in outcome.lines
         assert f"error getting credentials - err: exit status 1, out: `{reason}`" in outcome.stderr
+
+
+def test_a_full_disk_is_named_by_its_status(pull_and_push, gcr_emulator: GcrEmulator) -> None:
+    pull, push = pull_and_push
+    # As the registry answers then: tests/emulator/test_full_disk.py.
+    gcr_emulator.faults.set({"method": "PUT", "path": "/v2/*/manifests/*", "status": 507, "body": "{}"})
+
+    assert find_reason(push()).endswith("received unexpected HTTP status: 507 Insufficient Storage")
+    assert pull().status == 0

@@ -84,6 +84,21 @@ def test_only_the_time_that_is_spent_waiting_for_the_client_counts():
     assert done.closes is False
 
 
+def test_after_its_body_a_client_may_be_silent_as_long_as_it_likes():
+    async def main():
+        async def app(_scope, receive, _send):
+            assert (await receive())["body"] == b"abc"
+            asked_on = asyncio.ensure_future(receive())
+            done, _ = await asyncio.wait({asked_on}, timeout=0.1)
+            assert done == set()
+            asked_on.cancel()
+
+        scope = {"method": "POST", "http_version": "1.1"}
+        await Bodies(Limits(body_silence_s=0.01)).wrap(app)(scope, client(b"abc"), None)
+
+    asyncio.run(main())
+
+
 def test_t14_bodies_over_the_bound_are_refused_and_requests_without_are_not():
     async def main():
         arriving = asyncio.Event()

@@ -202,6 +202,18 @@ def test_t14_chunk_that_found_no_space_can_be_sent_again_where_it_was_sent(disk,
     assert editor.ask("GET", f"{PATH}/blobs/{digest}").content == first + second
 
 
+@pytest.mark.parametrize("left", [0, 16 * 1024, 64 * 1024], ids="T14-{}-bytes-left".format)
+def test_server_that_has_no_space_to_begin_says_so_in_one_line(disk, left):
+    disk.fill(leave=left)
+    command = [PROGRAMS / "gcr-emulator", "serve", "--port", "0", "--data", disk.inside / "data"]
+
+    done = subprocess.run(disk.enter(*command), capture_output=True, text=True, timeout=WAIT_S, check=False)
+
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert done.stderr.startswith("gcr-emulator: ")
+    assert MESSAGE in done.stderr or "No space left on device" in done.stderr
+
+
 def test_t14_server_with_a_full_disk_is_ready_and_says_that_it_is_full(disk, editor):
     def ask(path):
         answer = requests.get(f"{editor.url}{path}", timeout=WAIT_S)

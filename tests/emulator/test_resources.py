@@ -36,12 +36,6 @@ def read_answers(connection):
         return list(iter(lambda: read_answer(stream), None))
 
 
-def read_first_answer(connection):
-    """The next answer, whether the server closes after it or not."""
-    with connection.makefile("rb") as stream:
-        return read_answer(stream)
-
-
 def read_answer(stream):
     line = stream.readline()
     if not line:
@@ -168,6 +162,14 @@ def test_t14_pipelined_requests_are_answered_in_their_order(gcr_emulator):
     assert [json.loads(body)["errors"][0]["message"] for _, _, body in answers] == texts
 
 
+def test_connection_stays_after_requests_whose_bodies_nobody_reads(editor):
+    head = f"POST {PATH}/blobs/uploads/".encode() + HEAD
+    head += f"Authorization: Bearer {editor.registry_token}\r\nContent-Length: 0\r\n\r\n".encode()
+    with connected(editor.url, head, head) as connection, connection.makefile("rb") as stream:
+        answers = [read_answer(stream) for _ in range(2)]
+    assert [(status, headers.get("connection")) for status, headers, _ in answers] == [(202, None)] * 2
+
+
 class TestExpect100:
     def test_t14_body_is_asked_for_before_it_is_sent(self, editor):
         location = editor.begin()
@@ -226,7 +228,7 @@ class TestSlowClients:
         location = editor.begin()
         head = format_upload(editor, location, "Content-Length: 900000")
         with connected(editor.url, head, b"x" * 800_000) as connection:
-            status, _, body = read_first_answer(connection)
+            ((status, _, body),) = read_answers(connection)
         assert (status, json.loads(body)) == (400, NOT_WHOLE)
         assert editor.ask("GET", location).headers["Range"] == "0-0"
         assert editor.ask("PATCH", location, data=b"abc").headers["Range"] == "0-2"
@@ -238,7 +240,7 @@ class TestSlowClients:
         head = f"{method} {path}".encode() + HEAD + b"Content-Length: 9\r\n"
         head += b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
         with connected(editor.url, head, b"abc") as connection:
-            status, _, body = read_first_answer(connection)
+            ((status, _, body),) = read_answers(connection)
         assert (status in (400, 408), "error" in json.loads(body)) == (True, True)
 
     def test_t14_body_that_trickles_is_ended_though_it_is_never_silent(self, serve):
@@ -248,7 +250,7 @@ class TestSlowClients:
             # A byte every few milliseconds, until there is an answer.
             while not select.select([connection], [], [], 0.02)[0]:
                 connection.sendall(b"x")
-            status, _, body = read_first_answer(connection)
+            ((status, _, body),) = read_answers(connection)
         assert (status, json.loads(body)) == (400, NOT_WHOLE)
 
 

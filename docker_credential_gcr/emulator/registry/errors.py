@@ -148,7 +148,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     InvalidScope: (400, "UNSUPPORTED"),
     TooManyRequests: (429, "TOOMANYREQUESTS"),
     # 507, where others say 500 or 503: of a 5xx Docker, Podman and Skopeo show the status line alone,
-    # so it is the status that has to say what is wrong. All three still try again, as after a 503.
+    # so it is the status that has to say what is wrong: "507 Insufficient Storage".
     # https://github.com/goharbor/harbor/issues/14616
     # The code is Docker's own, the specification has none for it.
     StorageFull: (507, "UNAVAILABLE"),

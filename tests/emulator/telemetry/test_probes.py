@@ -1,0 +1,83 @@
+"""When a server is ready, and what the probes leave to others."""
+
+import asyncio
+import json
+
+import pytest
+
+from docker_credential_gcr.emulator.telemetry.probes import Probes
+
+MIB = 1024 * 1024
+
+
+class DatabaseGone(Exception):
+    """What a database that cannot be read raises."""
+
+
+async def touch() -> None:
+    """A database that is well."""
+
+
+async def fail() -> None:
+    raise DatabaseGone("secret/path")
+
+
+def ask(path, *, method="GET", host=b"localhost", is_stopping=False, touch_database=touch, free=MIB):
+    """Status and body of the probes' answer; (0, "") where they leave the request to the application."""
+    sent = []
+
+    async def app(_scope, _receive, _send):
+        sent.append({"status": 0})
+        sent.append({"body": b'""'})
+
+    async def describe():
+        return "text/plain", b'"metrics"'
+
+    async def send(message):
+        sent.append(message)
+
+    probes = Probes(
+        is_stopping=lambda: is_stopping,
+        touch_database=touch_database,
+        find_free_space=lambda: free,
+        describe_metrics=describe,
+    )
+    scope = {"raw_path": path, "method": method, "headers": [(b"host", host)]}
+    asyncio.run(probes.wrap(app)(scope, None, send))
+    start, body = sent
+    return start["status"], json.loads(body["body"] or b"null")
+
+
+@pytest.mark.parametrize(
+    ("state", "answer"),
+    [
+        ({}, (200, {"status": "ok", "storage": "ok"})),
+        ({"free": MIB - 1}, (200, {"status": "ok", "storage": "full"})),
+        ({"is_stopping": True}, (503, {"status": "stopping"})),
+        ({"touch_database": fail}, (503, {"status": "unavailable", "database": "DatabaseGone"})),
+    ],
+    ids=["well", "full disk", "stopping", "no database"],
+)
+def test_server_is_ready_as_long_as_it_can_serve(state, answer):
+    assert ask(b"/readyz", **state) == answer
+    assert ask(b"/healthz", **state) == (200, {"status": "ok"})
+    assert ask(b"/metrics", **state) == (200, "metrics")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"path": b"/readyz", "method": "POST"},
+        {"path": b"/readyz/"},
+        {"path": b"/v2/"},
+        {"path": b"/readyz", "host": b"gcr.io"},
+        {"path": b"/metrics", "host": b"iam.googleapis.com"},
+    ],
+    ids=str,
+)
+def test_all_but_the_probes_goes_on_to_the_application(request_):
+    assert ask(**request_) == (0, "")
+
+
+def test_head_has_no_body():
+    assert ask(b"/healthz", method="HEAD") == (200, None)
