@@ -31,6 +31,9 @@ GOOGLE_APIS = frozenset(
         "oauth2.googleapis.com",
         "iam.googleapis.com",
         "cloudresourcemanager.googleapis.com",
+        "serviceusage.googleapis.com",
+        "storage.googleapis.com",
+        "artifactregistry.googleapis.com",
     }
 )
 

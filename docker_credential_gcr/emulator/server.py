@@ -118,6 +118,7 @@ class Emulator:
             signer=self._signer,
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
+            files=self._files,
         )
 
     @property

@@ -129,7 +129,7 @@ def test_database_of_another_revision_is_refused_and_kept(tmp_path):
     status, out, error = run("--port", "0", "--data", str(tmp_path))
     assert (status, out) == (1, "")
     assert error == (
-        f"gcr-emulator: {path} is of revision '9999', this gcr-emulator writes '0001': "
+        f"gcr-emulator: {path} is of revision '9999', this gcr-emulator writes '0003': "
         "use the version that made it, or another --data\n"
     )
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import jwt
 import pytest
 from starlette.applications import Starlette
 
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
@@ -49,7 +50,7 @@ class Apis:
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": path,
+            "path": unquote(path),
             "raw_path": path.encode(),
             "query_string": query.encode(),
             "root_path": "",
@@ -69,7 +70,8 @@ class Apis:
         asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
         content = b"".join(message.get("body", b"") for message in sent[1:])
         answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return Reply(sent[0]["status"], json.loads(content), answered)
+        is_json = answered.get("content-type") == "application/json"
+        return Reply(sent[0]["status"], json.loads(content) if is_json else content, answered)
 
     def call(self, method: str, path: str, document: object = None, token: str | None = None) -> Reply:
         """A request with a JSON body."""
@@ -135,5 +137,6 @@ def apis(tmp_path: Path, signer: Signer) -> Iterator[Apis]:
     clock = Clock()
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
-    yield Apis(Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False), clock)
+    files = BlobFiles(tmp_path)
+    yield Apis(Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files), clock)
     database.close()

@@ -79,5 +79,5 @@ def test_database_of_another_revision_is_refused(tmp_path):
         lambda connection: connection.exec_driver_sql("update alembic_version set version_num='x'")
     )
     database.close()
-    with pytest.raises(IncompatibleDatabase, match="is of revision 'x', this gcr-emulator writes '0001'"):
+    with pytest.raises(IncompatibleDatabase, match="is of revision 'x', this gcr-emulator writes '0003'"):
         Database(path)
