@@ -40,7 +40,7 @@ HOT = {
 # Each costs less than half a millisecond over bare Python.
 CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
-LEAVES = "emulator.clock emulator.hosts emulator.settings"
+LEAVES = "emulator.clock emulator.hosts emulator.locations emulator.settings"
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
 
@@ -65,7 +65,8 @@ TABLE = {
     "emulator.events": (SITE, "sqlalchemy"),
     "emulator.control": (SITE, "sqlalchemy starlette"),
     "emulator.clock": ("", ""),
-    "emulator.hosts": ("emulator.oci", ""),
+    "emulator.hosts": ("emulator.identity emulator.oci", ""),
+    "emulator.locations": ("", ""),
     "emulator.settings": ("", ""),
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),

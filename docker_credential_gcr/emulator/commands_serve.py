@@ -72,6 +72,13 @@ _file = click.Path(path_type=Path)
     show_envvar=True,
     help="Take manifests and indexes of which something is missing, which Container Registry refuses.",
 )
+@click.option(
+    "--create-on-push",
+    is_flag=True,
+    envvar="GCR_EMULATOR_CREATE_ON_PUSH",
+    show_envvar=True,
+    help="Make a repository of Artifact Registry by the first push to it.",
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -83,6 +90,7 @@ def serve(
     allow_remote: bool,
     strict_admin: bool,
     sparse_manifests: bool,
+    create_on_push: bool,
 ) -> None:
     """Run the emulator until it is stopped.
 
@@ -102,5 +110,6 @@ def serve(
         allow_remote=allow_remote,
         strict_admin=strict_admin,
         sparse_manifests=sparse_manifests,
+        create_on_push=create_on_push,
     )
     context.exit(run(settings))

@@ -56,6 +56,7 @@ class Emulator:
             settings.limits,
             Memory(self._database.version),
             takes_sparse_manifests=settings.sparse_manifests,
+            creates_repositories=settings.create_on_push,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
         sites = Sites(RegistryApp(self._registry), others)

@@ -31,4 +31,6 @@ class Settings:
     strict_admin: bool = False
     # Container Registry refuses a manifest of which something is missing.
     sparse_manifests: bool = False
+    # Artifact Registry demands that a repository is made before anything is pushed to it.
+    create_on_push: bool = False
     limits: Limits = Limits()

@@ -1,11 +1,12 @@
-"""Where Artifact Registry has repositories: a table.
+"""artifactregistry.googleapis.com: where repositories can be.
 
-https://cloud.google.com/artifact-registry/docs/repositories/repo-locations
+https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations
 """
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from docker_credential_gcr.emulator.locations import LOCATIONS
 from docker_credential_gcr.emulator.records.projects import Project
 
 from .access import find_caller
@@ -13,53 +14,6 @@ from .artifact_access import get_project
 from .errors import NotFound
 from .paging import cut, parse_page
 from .services import Services
-
-# Name -> what people call it; those of several regions first.
-LOCATIONS = {
-    "asia": "Asia",
-    "europe": "Europe",
-    "us": "United States",
-    "africa-south1": "Johannesburg",
-    "asia-east1": "Taiwan",
-    "asia-east2": "Hong Kong",
-    "asia-northeast1": "Tokyo",
-    "asia-northeast2": "Osaka",
-    "asia-northeast3": "Seoul",
-    "asia-south1": "Mumbai",
-    "asia-south2": "Delhi",
-    "asia-southeast1": "Singapore",
-    "asia-southeast2": "Jakarta",
-    "australia-southeast1": "Sydney",
-    "australia-southeast2": "Melbourne",
-    "europe-central2": "Warsaw",
-    "europe-north1": "Finland",
-    "europe-southwest1": "Madrid",
-    "europe-west1": "Belgium",
-    "europe-west2": "London",
-    "europe-west3": "Frankfurt",
-    "europe-west4": "Netherlands",
-    "europe-west6": "Zürich",
-    "europe-west8": "Milan",
-    "europe-west9": "Paris",
-    "europe-west10": "Berlin",
-    "europe-west12": "Turin",
-    "me-central1": "Doha",
-    "me-central2": "Dammam",
-    "me-west1": "Tel Aviv",
-    "northamerica-northeast1": "Montréal",
-    "northamerica-northeast2": "Toronto",
-    "southamerica-east1": "São Paulo",
-    "southamerica-west1": "Santiago",
-    "us-central1": "Iowa",
-    "us-east1": "South Carolina",
-    "us-east4": "Northern Virginia",
-    "us-east5": "Columbus",
-    "us-south1": "Dallas",
-    "us-west1": "Oregon",
-    "us-west2": "Los Angeles",
-    "us-west3": "Salt Lake City",
-    "us-west4": "Las Vegas",
-}
 
 
 async def list_locations(request: Request, services: Services) -> JSONResponse:
@@ -91,8 +45,4 @@ def check_location(request: Request) -> str:
 
 
 def _format(project: Project, name: str) -> dict[str, str]:
-    return {
-        "name": f"projects/{project.project_id}/locations/{name}",
-        "locationId": name,
-        "displayName": LOCATIONS[name],
-    }
+    return {"name": f"projects/{project.project_id}/locations/{name}", "locationId": name}

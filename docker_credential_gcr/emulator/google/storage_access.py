@@ -28,15 +28,21 @@ def get_bucket(
     Raises NotFound, PermissionDenied, SignInRequired: unlike Google's other APIs, Cloud Storage says
     to anybody with an account which buckets there are.
     """
-    bucket = storage_buckets.find(connection, name)
-    if bucket is None:
-        if caller.member is None:
-            _check(caller, permission, [], resources.bucket(name, ""))
-        raise NotFound("The specified bucket does not exist.")
+    if caller.member is None and storage_buckets.find(connection, name) is None:
+        _check(caller, permission, [], resources.bucket(name, ""))
+    bucket = get_any_bucket(connection, name)
     resource = resources.bucket(name, bucket.project_id)
     if object_name is not None:
         resource = resources.stored_object(name, object_name, bucket.project_id)
     _check(caller, permission, find_policies(connection, bucket), resource)
+    return bucket
+
+
+def get_any_bucket(connection: Connection, name: str) -> StorageBucket:
+    """The bucket, whoever asks. Raises NotFound."""
+    bucket = storage_buckets.find(connection, name)
+    if bucket is None:
+        raise NotFound("The specified bucket does not exist.")
     return bucket
 
 

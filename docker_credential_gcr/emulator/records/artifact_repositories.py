@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from docker_credential_gcr.emulator.identity.resource import format_repository
+from docker_credential_gcr.emulator.identity.resource import format_place, format_repository
 
 from .buckets import Bucket
 from .errors import AlreadyExists
@@ -41,6 +41,7 @@ _PAGE = (
     .order_by(artifact_repositories.c.repository_id)
     .limit(bindparam("count"))
 )
+_AT = _SELECT.where(buckets.c.location == bindparam("wanted")).order_by(buckets.c.name)
 _INSERT_PLACE = insert(buckets)
 _INSERT = insert(artifact_repositories)
 _UPDATE = (
@@ -78,15 +79,6 @@ class ArtifactRepository:
         return format_repository(self.project_id, self.location, self.repository_id)
 
 
-def format_place(project_id: str, location: str, repository_id: str) -> str:
-    """What the repository has in a bucket's stead: us~my-project~images; for example.com:my-project
-    us~my-project.example.com.a~images, as its buckets are named.
-    """
-    domain, _, project = project_id.rpartition(":")
-    owner = f"{project}.{domain}.a" if domain else project
-    return f"{location}~{owner}~{repository_id}"
-
-
 def find(
     connection: Connection, project_id: str, location: str, repository_id: str
 ) -> ArtifactRepository | None:
@@ -102,6 +94,11 @@ def list_page(
     """At most `count` repositories of the project at the location after the ID `last`, by ID."""
     values = {"of_project": project.id, "location_wanted": location, "last": last, "count": count}
     return [_read(row) for row in connection.execute(_PAGE, values)]
+
+
+def list_at(connection: Connection, location: str) -> list[ArtifactRepository]:
+    """Every project's repositories at the location."""
+    return [_read(row) for row in connection.execute(_AT, {"wanted": location})]
 
 
 def create(

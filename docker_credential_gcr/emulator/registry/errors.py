@@ -58,6 +58,46 @@ class TokenExchangeFailed(Denied):
         )
 
 
+class ArtifactDenied(Denied):
+    """A permission that is missing on a repository of Artifact Registry; `member` None is nobody's."""
+
+    def __init__(self, member: str | None, permission: str, repository: str) -> None:
+        place = f'resource "{repository}" (or it may not exist)'
+        super().__init__(
+            f'Permission "{permission}" denied on {place}'
+            if member is not None
+            else "Unauthenticated request. Unauthenticated requests do not have permission "
+            f'"{permission}" on {place}'
+        )
+
+
+# What each registry says while its API is switched off; {0} is the project.
+_DISABLED = {
+    "containerregistry.googleapis.com": "Token exchange failed for project '{0}'. Please enable or contact "
+    "project owners to enable the Google Container Registry API in Cloud Console at "
+    "https://console.cloud.google.com/apis/api/containerregistry.googleapis.com/overview?project={0} before "
+    "performing this operation.",
+    "artifactregistry.googleapis.com": "Artifact Registry API has not been used in project {0} before or it "
+    "is disabled. Enable it by visiting https://console.developers.google.com/apis/api/"
+    "artifactregistry.googleapis.com/overview?project={0} then retry. If you enabled this API recently, wait "
+    "a few minutes for the action to propagate to our systems and retry.",
+}
+
+
+class ServiceDisabled(Denied):
+    """The project has the registry's API switched off."""
+
+    def __init__(self, project_id: str, service: str) -> None:
+        super().__init__(_DISABLED[service].format(project_id))
+
+
+class TagImmutable(RegistryError):
+    """The repository's tags stay where they are."""
+
+    def __init__(self, tag: str, verb: str) -> None:
+        super().__init__(f"cannot {verb} tag {tag}. The repository has enabled tag immutability")
+
+
 class BlobUnknown(RegistryError):
     """The repository does not see such a blob."""
 
@@ -135,6 +175,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     DigestInvalid: (400, "DIGEST_INVALID"),
     ManifestUnknown: (404, "MANIFEST_UNKNOWN"),
     ManifestBlobUnknown: (400, "MANIFEST_BLOB_UNKNOWN"),
+    TagImmutable: (400, "MANIFEST_INVALID"),
     DanglingTag: (400, "GOOGLE_MANIFEST_DANGLING_TAG"),
     DanglingParent: (400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"),
     NameUnknown: (404, "NAME_UNKNOWN"),

@@ -18,6 +18,7 @@ from docker_credential_gcr.emulator.records.repositories import Repository
 
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
+from .places import check_tag
 from .services import Services
 from .uploads import open_repository
 
@@ -66,6 +67,7 @@ def store(services: Services, connection: Connection, target: Target, push: Push
     children = {child.digest for child in manifest.children}
     manifest_id = manifests.add(connection, repository, summary, push.data, children)
     for tag in push.tags:
+        check_tag(connection, target, repository, tag, push.digest)
         tags.put(connection, repository, tag, manifest_id)
     if manifest.subject is not None:
         referrers.add(

@@ -13,6 +13,7 @@ from . import manifest_push
 from .access import authorize
 from .errors import DanglingParent, DanglingTag, ManifestUnknown, NameUnknown
 from .http import Request, Response
+from .places import check_tag
 from .services import Services
 
 # Container Registry's form of a body that has nothing to say.
@@ -64,6 +65,7 @@ async def delete(services: Services, request: Request, target: Target, reference
             _check_unused(connection, repository, known)
             manifests.remove(connection, known.id)
         else:
+            check_tag(connection, target, repository, reference, None)
             tags.remove(connection, repository, reference)
 
     await services.database.write(work)

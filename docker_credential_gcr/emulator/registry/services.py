@@ -27,5 +27,6 @@ class Services:
     limits: Limits
     memory: Memory
     takes_sparse_manifests: bool = False
+    creates_repositories: bool = False
     spools: dict[str, Spool] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)

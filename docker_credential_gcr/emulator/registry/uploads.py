@@ -24,11 +24,11 @@ from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 
+from . import places
 from .access import authorize, find_refusal
-from .errors import DigestInvalid, NameUnknown, RangeInvalid, UploadInvalid, UploadUnknown
+from .errors import DigestInvalid, RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
 from .services import Services
-from .token import create_bucket
 
 # A spool holds at most 64 KiB and a hash; a client that never comes back must not hold one for ever.
 _REMEMBERED_SPOOLS = 1024
@@ -102,10 +102,10 @@ def open_repository(services: Services, connection: Connection, target: Target) 
     """The repository, made if it was not there, and its bucket with it. Raises NameUnknown."""
     repository = repositories.find(connection, target.bucket, target.path)
     if repository is None:
-        create_bucket(services, connection, target)
+        places.create(services, connection, target)
         repository = repositories.create(connection, target.bucket, target.path)
     if repository is None:
-        raise NameUnknown(f"Project 'project:{target.project_id}' not found or deleted.")
+        raise places.describe_missing(target)
     return repository
 
 

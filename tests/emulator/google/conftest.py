@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,17 +12,23 @@ from urllib.parse import unquote, urlencode
 
 import jwt
 import pytest
+from sqlalchemy import Connection
 from starlette.applications import Starlette
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
-from docker_credential_gcr.emulator.identity.tokens import Signer
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
+from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
+from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
+from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.records.manifests import Summary
 
 NOW = 1_700_000_000
 OPERATOR_TOKEN = "operator-token"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -38,6 +45,7 @@ class Apis:
 
     services: Services
     clock: Clock
+    app: Any = None
     peer: str = "127.0.0.1"
     host: str = "localhost:5000"
 
@@ -66,8 +74,8 @@ class Apis:
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
 
-        app = Starlette(routes=routes(self.services))
-        asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+        app = self.app or Starlette(routes=routes(self.services))
+        asyncio.run(app(scope, receive, send))
         content = b"".join(message.get("body", b"") for message in sent[1:])
         answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         is_json = answered.get("content-type") == "application/json"
@@ -119,6 +127,34 @@ class Apis:
         }
         claims = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(claims, key["private_key"], "RS256", {"kid": key["private_key_id"]})
+
+    def sign_in(self, member: str, *scopes: str) -> str:
+        """An access token of the member, with all scopes where none is named."""
+        granted = frozenset(
+            f"https://www.googleapis.com/auth/{name}" for name in scopes or ("cloud-platform",)
+        )
+        grant = AccessGrant(member, None, granted, NOW + 3600, NOW)
+        return self.services.signer.sign_access(grant, NOW)
+
+    def push(self, bucket: str, repository: str, *layers: bytes, tag: str | None = "v1") -> str:
+        """An image, put into the records as a push does; its digest."""
+        data = json.dumps([layer.hex() for layer in layers]).encode()
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        instant_ms, size = NOW * 1000, sum(map(len, layers))
+        summary = Summary(0, digest, OCI_MANIFEST, size, UNKNOWN_CREATED_MS, instant_ms)
+
+        def work(connection: Connection) -> None:
+            stored = repositories.create(connection, bucket, repository)
+            assert stored is not None
+            for layer in layers:
+                blob = Blob(f"sha256:{hashlib.sha256(layer).hexdigest()}", len(layer), layer)
+                blobs.add(connection, stored, blob, now=NOW)
+            manifest = manifests.add(connection, stored, summary, data, set())
+            if tag is not None:
+                tags.put(connection, stored, tag, manifest)
+
+        self.services.database.write_now(work)
+        return digest
 
     def fetch_token(self, key: dict[str, Any], **changes: object) -> str:
         reply = self.post_form("/token", {"grant_type": JWT_BEARER, "assertion": self.sign(key, **changes)})
