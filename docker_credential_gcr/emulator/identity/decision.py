@@ -16,6 +16,8 @@ _STORAGE_READ = f"{_AUTH}devstorage.read_only"
 
 _MAY_WRITE_STORAGE = frozenset({CLOUD_PLATFORM, _STORAGE_FULL, _STORAGE_WRITE})
 _MAY_READ_STORAGE = _MAY_WRITE_STORAGE | {_READ_PLATFORM, _STORAGE_READ}
+# https://cloud.google.com/storage/docs/oauth-scopes
+_MAY_SHARE_STORAGE = frozenset({CLOUD_PLATFORM, _STORAGE_FULL})
 _MAY_WRITE_PROJECTS = frozenset({CLOUD_PLATFORM, f"{_AUTH}cloudplatformprojects"})
 _MAY_READ_PROJECTS = _MAY_WRITE_PROJECTS | {_READ_PLATFORM, f"{_AUTH}cloudplatformprojects.readonly"}
 _MAY_USE_IAM = frozenset({CLOUD_PLATFORM, f"{_AUTH}iam"})
@@ -29,8 +31,13 @@ _MAY_READ_ARTIFACTS = frozenset({CLOUD_PLATFORM, _READ_PLATFORM})
 _OAUTH_SCOPES: dict[str, frozenset[str]] = {
     "storage.": _MAY_WRITE_STORAGE,
     "storage.buckets.get": _MAY_READ_STORAGE,
+    "storage.buckets.getIamPolicy": _MAY_SHARE_STORAGE | {_READ_PLATFORM},
+    "storage.buckets.list": _MAY_READ_STORAGE,
+    "storage.buckets.setIamPolicy": _MAY_SHARE_STORAGE,
     "storage.objects.get": _MAY_READ_STORAGE,
+    "storage.objects.getIamPolicy": _MAY_SHARE_STORAGE | {_READ_PLATFORM},
     "storage.objects.list": _MAY_READ_STORAGE,
+    "storage.objects.setIamPolicy": _MAY_SHARE_STORAGE,
     "resourcemanager.": _MAY_WRITE_PROJECTS,
     "resourcemanager.projects.get": _MAY_READ_PROJECTS,  # and getIamPolicy
     "resourcemanager.projects.list": _MAY_READ_PROJECTS,

@@ -1,14 +1,13 @@
 """Google's APIs in this process, called as an ASGI server would call them."""
 
-import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -33,60 +32,26 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 @dataclass
-class Reply:
-    status: int
-    body: Any
-    headers: dict[str, str]
-
-
-@dataclass
 class Apis:
     """A client on this machine, without a token unless one is given."""
 
     services: Services
     clock: Clock
-    app: Any = None
+    call_app: Callable[..., Any]
     peer: str = "127.0.0.1"
     host: str = "localhost:5000"
 
-    def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Reply:
+    def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Any:
         """One request, its answer parsed as JSON."""
-        path, _, query = path.partition("?")
-        lines = {"host": self.host, **(headers or {})}
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in lines.items()],
-            "client": (self.peer, 1),
-            "server": ("127.0.0.1", 5000),
-        }
-        sent: list[dict[str, Any]] = []
+        app = Starlette(routes=routes(self.services))
+        return self.call_app(app, method, path, body, headers, host=self.host, peer=self.peer)
 
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        app = self.app or Starlette(routes=routes(self.services))
-        asyncio.run(app(scope, receive, send))
-        content = b"".join(message.get("body", b"") for message in sent[1:])
-        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        is_json = answered.get("content-type") == "application/json"
-        return Reply(sent[0]["status"], json.loads(content) if is_json else content, answered)
-
-    def call(self, method: str, path: str, document: object = None, token: str | None = None) -> Reply:
+    def call(self, method: str, path: str, document: object = None, token: str | None = None) -> Any:
         """A request with a JSON body."""
         body = b"" if document is None else json.dumps(document).encode()
         return self.send(method, path, body, {"authorization": f"Bearer {token}"} if token else None)
 
-    def post_form(self, path: str, fields: dict[str, str]) -> Reply:
+    def post_form(self, path: str, fields: dict[str, str]) -> Any:
         headers = {"content-type": "application/x-www-form-urlencoded"}
         return self.send("POST", path, urlencode(fields).encode(), headers)
 
@@ -169,10 +134,12 @@ def signer() -> Signer:
 
 
 @pytest.fixture
-def apis(tmp_path: Path, signer: Signer) -> Iterator[Apis]:
+def apis(tmp_path: Path, signer: Signer, call_app: Callable[..., Any]) -> Iterator[Apis]:
     clock = Clock()
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
     files = BlobFiles(tmp_path)
-    yield Apis(Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files), clock)
+    yield Apis(
+        Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files), clock, call_app
+    )
     database.close()
