@@ -1,5 +1,7 @@
 """Repositories of Artifact Registry for who may see them, and its words for who may not."""
 
+from urllib.parse import unquote
+
 from sqlalchemy import Connection
 from starlette.requests import Request
 
@@ -63,7 +65,7 @@ def get_package(
 ) -> tuple[ArtifactRepository, Package]:
     """The package of the path and its repository. Raises as `get_repository`."""
     repository = get_repository(connection, request, caller, permission)
-    name = prefix_packages(repository) + request.path_params["package"]
+    name = prefix_packages(repository) + parse_package_name(request.path_params["package"])
     package = artifact_images.find_package(connection, repository.bucket.id, name)
     if package is None:
         raise NotFound("Requested entity was not found.")
@@ -73,6 +75,11 @@ def get_package(
 def find_policies(connection: Connection, project_id: str, repository: str) -> list[Policy]:
     """The policies that count for a repository: its project's, and its own."""
     return [find_project_policy(connection, project_id), policies.find(connection, repository)]
+
+
+def parse_package_name(name: str) -> str:
+    """The image's name; in resource names its slashes are %2F, which Google's libraries quote once more."""
+    return unquote(name)
 
 
 def prefix_packages(repository: ArtifactRepository) -> str:

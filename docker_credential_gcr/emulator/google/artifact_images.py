@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.records.artifact_images import Image
 from docker_credential_gcr.emulator.records.artifact_repositories import ArtifactRepository
 
 from .access import find_caller
-from .artifact_access import get_repository, prefix_packages
+from .artifact_access import get_repository, parse_package_name, prefix_packages
 from .errors import NotFound
 from .paging import parse_page
 from .services import Services
@@ -66,7 +66,7 @@ def _find(connection: Connection, repository: ArtifactRepository, name: str) -> 
     match = _NAME.fullmatch(name)
     image = None
     if match is not None:
-        prefixed = prefix_packages(repository) + match[1]
+        prefixed = prefix_packages(repository) + parse_package_name(match[1])
         package = artifact_images.find_package(connection, repository.bucket.id, prefixed)
         if package is not None:
             image = artifact_images.find_version(connection, package, match[2])

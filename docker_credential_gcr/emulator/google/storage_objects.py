@@ -50,7 +50,9 @@ async def list_objects(request: Request, services: Services) -> JSONResponse:
     if found and delimiter and len(prefix) < len(IMAGES):
         folder = prefix + IMAGES[len(prefix) :].partition("/")[0] + "/"
         return JSONResponse({"kind": "storage#objects", "prefixes": [folder]})
-    listed = page.format("items", found, lambda item: _format(bucket, item), lambda item: item.digest)
+    listed = page.format(
+        "items", found, lambda item: _format(request, bucket, item), lambda item: item.digest
+    )
     return JSONResponse({"kind": "storage#objects", **listed})
 
 
@@ -61,7 +63,7 @@ async def get_object(request: Request, services: Services) -> Response:
     caller = find_caller_or_anonymous(request, services)
     with services.database.read() as connection:
         bucket, found = _find(connection, request, caller, "storage.objects.get")
-    return JSONResponse(_format(bucket, found))
+    return JSONResponse(_format(request, bucket, found))
 
 
 async def download_object(request: Request, services: Services) -> Response:
@@ -128,14 +130,16 @@ def _generation(found: StoredObject) -> str:
     return str(found.created_at * 10**6)
 
 
-def _format(bucket: StorageBucket, found: StoredObject) -> dict[str, Any]:
+def _format(request: Request, bucket: StorageBucket, found: StoredObject) -> dict[str, Any]:
     name, instant = f"{IMAGES}{found.digest}", format_instant(found.created_at, ".000")
-    path = f"b/{bucket.name}/o/{quote(name, safe='')}"
+    path = f"storage/v1/b/{bucket.name}/o/{quote(name, safe='')}"
+    # Clients download from mediaLink, and must be led back to where they came from.
+    root = f"{request.url.scheme}://{request.headers['host']}"
     return {
         "kind": "storage#object",
         "id": f"{bucket.name}/{name}/{_generation(found)}",
-        "selfLink": f"https://www.googleapis.com/storage/v1/{path}",
-        "mediaLink": f"https://storage.googleapis.com/download/storage/v1/{path}?alt=media",
+        "selfLink": f"{root}/{path}",
+        "mediaLink": f"{root}/download/{path}?alt=media",
         "name": name,
         "bucket": bucket.name,
         "generation": _generation(found),

@@ -88,9 +88,11 @@ def test_images_of_all_packages_are_listed_page_by_page(apis: Apis) -> None:
 def test_an_image_is_shown_by_its_name_and_digest(apis: Apis) -> None:
     digest = push(apis, "dir/app", b"333")
 
-    assert apis.call("GET", f"{REPOSITORY}/dockerImages/dir%2Fapp@{digest}").body == describe_image(
-        "dir/app", digest, 3, "v1"
-    )
+    # Google's libraries quote the %2F of a name once more.
+    for name in (f"dir%2Fapp@{digest}", f"dir%252Fapp%40{digest}"):
+        assert apis.call("GET", f"{REPOSITORY}/dockerImages/{name}").body == describe_image(
+            "dir/app", digest, 3, "v1"
+        )
     for name in (f"app@{digest}", "dir%2Fapp@sha256:0", "dir%2Fapp", "dir%2Fapp:v1"):
         assert refusal(apis.call("GET", f"{REPOSITORY}/dockerImages/{name}")) == MISSING
 
@@ -115,6 +117,7 @@ def test_packages_are_listed_shown_and_deleted(apis: Apis) -> None:
     second = apis.call("GET", f"{REPOSITORY}/packages?pageToken={first.pop('nextPageToken')}").body
     assert (first, second) == ({"packages": [app, nested]}, {"packages": [zoo]})
     assert apis.call("GET", NESTED).body == nested
+    assert apis.call("GET", NESTED.replace("%2F", "%252F")).body == nested
 
     operation = apis.call("DELETE", NESTED).body
     assert (operation["done"], apis.call("GET", f"/v1/{operation['name']}").body) == (True, operation)

@@ -29,8 +29,8 @@ def describe(data: bytes) -> dict[str, object]:
     return {
         "kind": "storage#object",
         "id": f"{BUCKET}/{name_of(data)}/1700000000000000",
-        "selfLink": f"https://www.googleapis.com/storage/v1/b/{BUCKET}/o/{quoted}",
-        "mediaLink": f"https://storage.googleapis.com/download/storage/v1/b/{BUCKET}/o/{quoted}?alt=media",
+        "selfLink": f"http://localhost:5000/storage/v1/b/{BUCKET}/o/{quoted}",
+        "mediaLink": f"http://localhost:5000/download/storage/v1/b/{BUCKET}/o/{quoted}?alt=media",
         "name": name_of(data),
         "bucket": BUCKET,
         "generation": "1700000000000000",
