@@ -67,6 +67,7 @@ class Emulator:
         """Forget all but the keys, and make the projects of the settings anew."""
 
         def work(connection: Connection) -> None:
+            connection.execute(delete(schema.operations))
             connection.execute(delete(schema.policies))
             connection.execute(delete(schema.projects))
             self._prepare(connection)
