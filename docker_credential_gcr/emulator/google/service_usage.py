@@ -1,7 +1,8 @@
 """serviceusage.googleapis.com: which APIs a project has switched on.
 
-In a new project all are on, so that a first push needs no preparation. An agent is made when its
-service is enabled by name, also when that was on already. https://cloud.google.com/service-usage/docs/reference/rest
+In a new project all that the emulator serves are on, so that a first push needs no preparation. An
+agent is made when its service is enabled by name, also when that was on already.
+https://cloud.google.com/service-usage/docs/reference/rest
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.policy import grant
 from docker_credential_gcr.emulator.identity.principal import Principal
-from docker_credential_gcr.emulator.identity.services import AGENTS, SERVICES
+from docker_credential_gcr.emulator.identity.services import AGENTS, SERVICES, is_service
 from docker_credential_gcr.emulator.records import policies
 from docker_credential_gcr.emulator.records import services as switches
 from docker_credential_gcr.emulator.records.projects import Project
@@ -41,7 +42,8 @@ async def list_services(request: Request, services: Services) -> JSONResponse:
         project = _get_project(connection, request, caller, "list", "list services")
         switched = switches.list_switched(connection, project)
     state = _FILTERS[wanted]
-    names = [name for name in sorted(SERVICES) if state is None or switched.get(name, True) == state]
+    names = sorted({*SERVICES, *switched})
+    names = [name for name in names if state is None or _is_on(name, switched) == state]
     found = cut(names, page, str)
     return JSONResponse(page.format("services", found, lambda name: _format(project, name, switched), str))
 
@@ -65,7 +67,7 @@ async def enable_service(request: Request, services: Services) -> JSONResponse:
     def work(connection: Connection) -> dict[str, Any]:
         project = _get_project(connection, request, caller, "enable", f"enable service [{name}]")
         _enable(connection, project, [_check_name(name)])
-        state = {"service": _format(project, name, {})}
+        state = {"service": _format(project, name, {name: True})}
         return _finish(connection, services, caller, project, "EnableServiceResponse", state)
 
     return JSONResponse(await services.database.write(work))
@@ -97,7 +99,7 @@ async def enable_services(request: Request, services: Services) -> JSONResponse:
         listed = ", ".join(map(str, names))
         project = _get_project(connection, request, caller, "enable", f"enable service [{listed}]")
         _enable(connection, project, [_check_name(name) for name in names])
-        states = {"services": [_format(project, name, {}) for name in names]}
+        states = {"services": [_format(project, name, {name: True}) for name in names]}
         return _finish(connection, services, caller, project, "BatchEnableServicesResponse", states)
 
     return JSONResponse(await services.database.write(work))
@@ -122,7 +124,7 @@ def _get_project(
 
 
 def _check_name(name: object) -> str:
-    if not isinstance(name, str) or name not in SERVICES:
+    if not isinstance(name, str) or not is_service(name):
         raise NotFound(f"Not found or permission denied for service(s): {name}.")
     return name
 
@@ -135,6 +137,10 @@ def _enable(connection: Connection, project: Project, names: list[str]) -> None:
             policy = policies.find(connection, resource)
             member = agent.format_member(project.number)
             policies.save(connection, resource, grant(policy, agent.role, member))
+
+
+def _is_on(name: str, switched: dict[str, bool]) -> bool:
+    return switched.get(name, name in SERVICES)
 
 
 def _finish(
@@ -152,7 +158,7 @@ def _finish(
 def _format(project: Project, name: str, switched: dict[str, bool]) -> dict[str, Any]:
     return {
         "name": f"projects/{project.number}/services/{name}",
-        "config": {"name": name, "title": SERVICES[name]},
-        "state": "ENABLED" if switched.get(name, True) else "DISABLED",
+        "config": {"name": name, "title": SERVICES.get(name, name)},
+        "state": "ENABLED" if _is_on(name, switched) else "DISABLED",
         "parent": f"projects/{project.number}",
     }

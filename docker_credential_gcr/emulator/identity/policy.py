@@ -80,7 +80,8 @@ class Policy:
                 for binding in self.bindings
             ]
         )
-        return base64.b64encode(hashlib.sha256(content.encode()).digest()[:9]).decode()
+        # Of hexadecimal digits, whose base64 has neither + nor /: gcloud sends an etag back with - and _.
+        return base64.b64encode(hashlib.sha256(content.encode()).hexdigest()[:12].encode()).decode()
 
 
 EMPTY = Policy()

@@ -3,16 +3,18 @@
 https://cloud.google.com/service-usage/docs/reference/rest
 """
 
+import re
 from dataclasses import dataclass
 
 CONTAINER_REGISTRY = "containerregistry.googleapis.com"
 ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
 RESOURCE_MANAGER = "cloudresourcemanager.googleapis.com"
 
-# name -> title
+# name -> title; these are on in a new project. Any other of Google's can be switched, and does nothing.
 SERVICES = {
     ARTIFACT_REGISTRY: "Artifact Registry API",
     RESOURCE_MANAGER: "Cloud Resource Manager API",
+    "cloudapis.googleapis.com": "Google Cloud APIs",
     CONTAINER_REGISTRY: "Container Registry API",
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
     "iamcredentials.googleapis.com": "IAM Service Account Credentials API",
@@ -22,6 +24,14 @@ SERVICES = {
     "storage-component.googleapis.com": "Cloud Storage",
     "storage.googleapis.com": "Cloud Storage API",
 }
+
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{1,62}\.googleapis\.com", re.ASCII)
+
+
+def is_service(text: str) -> bool:
+    """Whether the text names a service of Google's."""
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,19 @@ def test_a_service_is_switched_off_and_on(apis: Apis, number: str, project: str)
     assert apis.call("GET", path).body == describe(number, REGISTRY)
 
 
+@pytest.mark.usefixtures("number")
+def test_other_services_of_googles_can_be_switched_on(apis: Apis) -> None:
+    path = f"{SERVICES_OF}/run.googleapis.com"
+    assert apis.call("GET", path).body["state"] == "DISABLED"
+
+    assert apis.call("POST", f"{path}:enable", {}).body["response"]["service"]["state"] == "ENABLED"
+
+    assert apis.call("GET", path).body["state"] == "ENABLED"
+    listed = apis.call("GET", f"{SERVICES_OF}?filter=state:ENABLED&pageSize=200").body["services"]
+    names = [service["config"]["name"] for service in listed]
+    assert names == sorted([*SERVICES, "run.googleapis.com"])
+
+
 def test_an_operation_can_be_asked_for_by_who_began_it(apis: Apis, number: str) -> None:
     apis.grant("roles/owner", "user:a@example.com")
     apis.grant("roles/owner", "user:b@example.com")

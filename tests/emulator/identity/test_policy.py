@@ -95,6 +95,13 @@ def test_the_etag_names_the_condition_too() -> None:
     assert len({parse_policy(conditional(other)).etag for other in [CONDITION, *others]}) == 4
 
 
+@given(st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=9))
+def test_an_etag_is_the_same_in_both_alphabets_of_base64(name: str) -> None:
+    etag = grant(EMPTY, f"roles/{name}", A).etag
+
+    assert re.fullmatch(r"[A-Za-z0-9]{16}", etag)
+
+
 def test_the_etag_names_the_content() -> None:
     one, two = grant(EMPTY, "roles/viewer", A), grant(EMPTY, "roles/viewer", B)
 
