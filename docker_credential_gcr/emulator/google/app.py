@@ -95,6 +95,8 @@ ROUTES: list[Row] = [
     ("PATCH", _BUCKET, storage.patch_bucket),
     ("PUT", _BUCKET, storage.update_bucket),
     ("DELETE", _BUCKET, storage.delete_bucket),
+    ("GET", f"{_BUCKET}/storageLayout", storage.show_layout),
+    ("GET", f"{_BUCKET}/managedFolders", storage.list_folders),
     ("GET", f"{_BUCKET}/iam", storage_policies.get_policy),
     ("PUT", f"{_BUCKET}/iam", storage_policies.set_policy),
     ("GET", f"{_BUCKET}/iam/testPermissions", storage_policies.test_permissions),

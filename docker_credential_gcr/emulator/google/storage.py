@@ -72,6 +72,31 @@ async def show_bucket(request: Request, services: Services) -> JSONResponse:
     return JSONResponse(format_bucket(bucket))
 
 
+async def show_layout(request: Request, services: Services) -> JSONResponse:
+    """How a bucket is laid out: without folders of its own, which gcloud asks before it removes one."""
+    caller = find_caller_or_anonymous(request, services)
+    with services.database.read() as connection:
+        bucket = get_bucket(connection, request.path_params["bucket"], caller, "storage.objects.list", "")
+    described = format_bucket(bucket)
+    return JSONResponse(
+        {
+            "kind": "storage#storageLayout",
+            "bucket": bucket.name,
+            "location": described["location"],
+            "locationType": described["locationType"],
+            "hierarchicalNamespace": {"enabled": False},
+        }
+    )
+
+
+async def list_folders(request: Request, services: Services) -> JSONResponse:
+    """The managed folders of a bucket: none, which gcloud asks for before it removes one."""
+    caller = find_caller_or_anonymous(request, services)
+    with services.database.read() as connection:
+        get_bucket(connection, request.path_params["bucket"], caller, "storage.managedFolders.list")
+    return JSONResponse({"kind": "storage#managedFolders"})
+
+
 async def patch_bucket(request: Request, services: Services) -> JSONResponse:
     """Change those of a bucket's settings that are given."""
     return await _change(request, services, merge)

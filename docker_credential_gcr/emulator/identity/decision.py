@@ -34,6 +34,7 @@ _OAUTH_SCOPES: dict[str, frozenset[str]] = {
     "storage.buckets.getIamPolicy": _MAY_SHARE_STORAGE | {_READ_PLATFORM},
     "storage.buckets.list": _MAY_READ_STORAGE,
     "storage.buckets.setIamPolicy": _MAY_SHARE_STORAGE,
+    "storage.managedFolders.list": _MAY_READ_STORAGE,
     "storage.objects.get": _MAY_READ_STORAGE,
     "storage.objects.getIamPolicy": _MAY_SHARE_STORAGE | {_READ_PLATFORM},
     "storage.objects.list": _MAY_READ_STORAGE,

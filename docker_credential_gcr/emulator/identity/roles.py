@@ -10,8 +10,9 @@ def _permissions(prefix: str, verbs: str) -> frozenset[str]:
 
 _PULL = _permissions("storage.objects", "get list")
 _OBJECTS = _PULL | _permissions("storage.objects", "create delete")
+_FOLDERS = _permissions("storage.managedFolders", "list")
 _OBJECT_POLICY = _permissions("storage.objects", "getIamPolicy setIamPolicy")
-_ALL_OBJECTS = _OBJECTS | _OBJECT_POLICY | _permissions("storage.objects", "update")
+_ALL_OBJECTS = _OBJECTS | _OBJECT_POLICY | _FOLDERS | _permissions("storage.objects", "update")
 _BUCKETS = _permissions("storage.buckets", "create delete get getIamPolicy list update")
 _GIVE_BUCKETS = _permissions("storage.buckets", "setIamPolicy")
 
@@ -80,6 +81,7 @@ ROLES: dict[str, frozenset[str]] = {
     # storage.buckets.get, so that is what a refused push of theirs names.
     # https://cloud.google.com/container-registry/docs/access-control
     "roles/viewer": _PULL
+    | _FOLDERS
     | _permissions("storage.buckets", "list")
     | _READ_POLICY
     | _READ_ACCOUNTS
@@ -91,14 +93,16 @@ ROLES: dict[str, frozenset[str]] = {
     # Without storage.buckets.get: a push is refused, as users of Container Registry found out.
     "roles/storage.objectAdmin": _ALL_OBJECTS | _PROJECT,
     "roles/storage.objectCreator": _permissions("storage.objects", "create") | _PROJECT,
-    "roles/storage.objectUser": _OBJECTS | _permissions("storage.objects", "update") | _PROJECT,
-    "roles/storage.objectViewer": _PULL | _PROJECT,
+    "roles/storage.objectUser": _OBJECTS | _FOLDERS | _permissions("storage.objects", "update") | _PROJECT,
+    "roles/storage.objectViewer": _PULL | _FOLDERS | _PROJECT,
     "roles/storage.bucketViewer": _permissions("storage.buckets", "get list") | _PROJECT,
     "roles/storage.legacyBucketReader": _permissions("storage.buckets", "get")
-    | _permissions("storage.objects", "list"),
+    | _permissions("storage.objects", "list")
+    | _FOLDERS,
     # With storage.objects.get, by Container Registry's table of what a push needs.
-    "roles/storage.legacyBucketWriter": _OBJECTS | _permissions("storage.buckets", "get"),
+    "roles/storage.legacyBucketWriter": _OBJECTS | _FOLDERS | _permissions("storage.buckets", "get"),
     "roles/storage.legacyBucketOwner": _OBJECTS
+    | _FOLDERS
     | _GIVE_BUCKETS
     | _permissions("storage.buckets", "get getIamPolicy update"),
     "roles/storage.legacyObjectReader": _permissions("storage.objects", "get"),

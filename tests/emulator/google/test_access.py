@@ -77,6 +77,8 @@ CALLS = [
     ("PATCH", BUCKET, {}, "storage.buckets.update"),
     ("PUT", BUCKET, {}, "storage.buckets.update"),
     ("DELETE", BUCKET, None, "storage.buckets.delete"),
+    ("GET", f"{BUCKET}/storageLayout", None, "storage.objects.list"),
+    ("GET", f"{BUCKET}/managedFolders", None, "storage.managedFolders.list"),
     ("GET", f"{BUCKET}/iam", None, "storage.buckets.getIamPolicy"),
     ("PUT", f"{BUCKET}/iam", {"bindings": []}, "storage.buckets.setIamPolicy"),
     ("GET", f"{BUCKET}/o", None, "storage.objects.list"),
@@ -161,7 +163,7 @@ def format_refusal(path: str, permission: str) -> tuple[str, str | None]:
         where = "Google Cloud Storage bucket"
         if "/b?" in path:
             where = "Google Cloud project"
-        elif "/o" in path:
+        elif "/o" in path or "/storageLayout" in path:
             where = "Google Cloud Storage object"
         email = STRANGER.partition(":")[2]
         message = f"{email} does not have {permission} access to the {where}. Permission '{permission}' "

@@ -91,6 +91,26 @@ def test_a_bucket_is_made_with_its_settings(apis: Apis, number: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("number")
+def test_a_bucket_tells_its_layout(apis: Apis) -> None:
+    apis.call("POST", IN_MY_PROJECT, {"name": "my-bucket"})
+
+    assert apis.call("GET", f"{B}/my-bucket/storageLayout").body == {
+        "kind": "storage#storageLayout",
+        "bucket": "my-bucket",
+        "location": "US",
+        "locationType": "multi-region",
+        "hierarchicalNamespace": {"enabled": False},
+    }
+
+
+@pytest.mark.usefixtures("number")
+def test_a_bucket_has_no_managed_folders(apis: Apis) -> None:
+    apis.call("POST", IN_MY_PROJECT, {"name": "my-bucket"})
+
+    assert apis.call("GET", f"{B}/my-bucket/managedFolders").body == {"kind": "storage#managedFolders"}
+
+
 def test_a_patch_changes_what_it_names(apis: Apis, number: str) -> None:
     labels = {"team": "x", "stage": "test"}
     apis.call("POST", IN_MY_PROJECT, {"name": "my-bucket", "labels": labels, "storageClass": "NEARLINE"})
