@@ -8,6 +8,7 @@ Google's own codes and texts stand where Container Registry has some.
 import json
 from collections.abc import Mapping
 
+from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.oci.errors import (
     InvalidDigest,
     InvalidManifest,
@@ -71,24 +72,25 @@ class ArtifactDenied(Denied):
         )
 
 
-# What each registry says while its API is switched off; {0} is the project.
-_DISABLED = {
-    "containerregistry.googleapis.com": "Token exchange failed for project '{0}'. Please enable or contact "
-    "project owners to enable the Google Container Registry API in Cloud Console at "
-    "https://console.cloud.google.com/apis/api/containerregistry.googleapis.com/overview?project={0} before "
-    "performing this operation.",
-    "artifactregistry.googleapis.com": "Artifact Registry API has not been used in project {0} before or it "
-    "is disabled. Enable it by visiting https://console.developers.google.com/apis/api/"
-    "artifactregistry.googleapis.com/overview?project={0} then retry. If you enabled this API recently, wait "
-    "a few minutes for the action to propagate to our systems and retry.",
-}
+# What is said while an API is switched off; {0} is the project.
+_TOKEN_EXCHANGE = (
+    "Token exchange failed for project '{0}'. Please enable or contact project owners to enable the Google "
+    "Container Registry API in Cloud Console at https://console.cloud.google.com/apis/api/"
+    "containerregistry.googleapis.com/overview?project={0} before performing this operation."
+)
+_NOT_USED = (
+    "{1} has not been used in project {0} before or it is disabled. Enable it by visiting "
+    "https://console.developers.google.com/apis/api/{2}/overview?project={0} then retry. If you enabled this "
+    "API recently, wait a few minutes for the action to propagate to our systems and retry."
+)
 
 
 class ServiceDisabled(Denied):
-    """The project has the registry's API switched off."""
+    """The project has switched off the registry's API, or one that it needs."""
 
     def __init__(self, project_id: str, service: str) -> None:
-        super().__init__(_DISABLED[service].format(project_id))
+        text = _TOKEN_EXCHANGE if service == CONTAINER_REGISTRY else _NOT_USED
+        super().__init__(text.format(project_id, SERVICES[service], service))
 
 
 class TagImmutable(RegistryError):

@@ -90,3 +90,24 @@ def test_a_deleted_project_has_no_registry_until_it_is_taken_back(editor, call, 
 
     call("POST", "/v1/projects/my-project:undelete", {})
     assert editor.get(f"/v2/{repository}/tags/list", repository=repository).status_code == 200
+
+
+def test_the_catalog_needs_resource_manager(editor, call):
+    editor.push_image(GCR, "v1", b"layer")
+    token = editor.token()
+    assert editor.call("GET", "/v2/_catalog", token=token).json() == {"repositories": [GCR]}
+    call("POST", f"{SERVICES}/cloudresourcemanager.googleapis.com:disable", {})
+
+    answer = editor.call("GET", "/v2/_catalog", token=token)
+
+    message = (
+        "Cloud Resource Manager API has not been used in project my-project before or it is disabled. Enable "
+        "it by visiting https://console.developers.google.com/apis/api/cloudresourcemanager.googleapis.com/"
+        "overview?project=my-project then retry. If you enabled this API recently, wait a few minutes for "
+        "the action to propagate to our systems and retry."
+    )
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"errors": [{"code": "DENIED", "message": message}]},
+    )
+    assert editor.get(f"/v2/{GCR}/tags/list", repository=GCR).status_code == 200
