@@ -74,7 +74,7 @@ TABLE = {
     "emulator.clock": ("", ""),
     "emulator.crash_points": ("", ""),
     "emulator.current_request": ("", ""),
-    "emulator.hosts": ("emulator.locations emulator.oci", ""),
+    "emulator.hosts": ("emulator.identity emulator.locations emulator.oci", ""),
     "emulator.locations": ("", ""),
     "emulator.operations": ("emulator", "sqlalchemy"),
     "emulator.rate_limiter": (LEAVES, ""),

@@ -126,7 +126,9 @@ class Server:
 
     def get_policy(self, project_id: str) -> Policy:
         """The project's IAM policy."""
-        return parse_policy(self.call("POST", f"{_path(project_id)}:getIamPolicy", {}))
+        # In the form that shows conditions, which a change must not lose.
+        options = {"options": {"requestedPolicyVersion": 3}}
+        return parse_policy(self.call("POST", f"{_path(project_id)}:getIamPolicy", options))
 
     def change_policy(self, project_id: str, change: Callable[[Policy], Policy]) -> bool:
         """Read, change and write the project's policy; false when there was nothing to change."""

@@ -148,6 +148,13 @@ _file = click.Path(path_type=Path)
     show_envvar=True,
     help="Another limit than the default, such as uploads=100; may be repeated.",
 )
+@click.option(
+    "--create-on-push",
+    is_flag=True,
+    envvar="GCR_EMULATOR_CREATE_ON_PUSH",
+    show_envvar=True,
+    help="Make a repository of Artifact Registry by the first push to it.",
+)
 @click.pass_context
 def serve(
     context: click.Context,
@@ -168,6 +175,7 @@ def serve(
     gc_delay: float | None,
     access_log: bool,
     limits: tuple[str, ...],
+    create_on_push: bool,
 ) -> None:
     """Run the emulator until it is stopped.
 
@@ -202,6 +210,7 @@ def serve(
         gc_interval_s=gc_interval,
         access_log=access_log,
         limits=chosen if gc_delay is None else replace(chosen, unused_lifetime_s=gc_delay),
+        create_on_push=create_on_push,
     )
     context.exit(run(settings))
 

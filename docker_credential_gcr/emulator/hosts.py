@@ -1,8 +1,10 @@
 """Which host is which site: a table."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from .identity.resource import format_owner, format_place
 from .locations import REGIONS
 from .oci.errors import InvalidName
 from .oci.reference import parse_name
@@ -10,11 +12,15 @@ from .oci.reference import parse_name
 
 @dataclass(frozen=True)
 class Site:
-    """A registry host of Google's: where its buckets are, and how their names begin."""
+    """A registry host of Google's: where its images are, and how the names of its buckets begin.
+
+    Artifact Registry's hosts have repositories in place of buckets.
+    """
 
     host: str
     location: str
-    bucket_prefix: str
+    bucket_prefix: str = ""
+    has_repositories: bool = False
 
 
 REGISTRIES = {
@@ -33,7 +39,15 @@ GOOGLE_APIS = frozenset(
         "oauth2.googleapis.com",
         "iam.googleapis.com",
         "cloudresourcemanager.googleapis.com",
+        "serviceusage.googleapis.com",
+        "storage.googleapis.com",
+        "artifactregistry.googleapis.com",
     }
+)
+
+# us-central1-docker.pkg.dev, and the same under its regional name, docker.us-central1.rep.pkg.dev.
+_ARTIFACT_HOST = re.compile(
+    r"([a-z][a-z0-9-]{0,40})-docker\.pkg\.dev|docker\.([a-z][a-z0-9-]{0,40})\.rep\.pkg\.dev"
 )
 
 # Any other host, loopback above all, serves everything by path, and this registry at /v2/.
@@ -70,31 +84,34 @@ class Target:
     """A repository as a client names it, and where it is.
 
     `name` is the client's: it is what a scope and a Location speak of. `path` is what the site
-    calls it, PROJECT/IMAGE.
+    calls it: PROJECT/IMAGE, or with Artifact Registry PROJECT/REPOSITORY/IMAGE, whose `repository_id`
+    is None elsewhere.
     """
 
     site: Site
     name: str
     path: str
     project_id: str
+    repository_id: str | None = None
 
     @cached_property
     def bucket(self) -> str:
         """The bucket of the project at this host.
 
         artifacts.my-project.appspot.com, eu.artifacts.my-project.appspot.com, and for a project
-        in a domain artifacts.my-project.example.com.a.appspot.com.
+        in a domain artifacts.my-project.example.com.a.appspot.com; for Artifact Registry what the
+        repository has in its stead.
         """
-        domain, _, project = self.project_id.rpartition(":")
-        owner = f"{project}.{domain}.a" if domain else project
-        return f"{self.site.bucket_prefix}artifacts.{owner}.appspot.com"
+        if self.repository_id is not None:
+            return format_place(self.project_id, self.site.location, self.repository_id)
+        return f"{self.site.bucket_prefix}artifacts.{format_owner(self.project_id)}.appspot.com"
 
 
 @lru_cache(1024)
 def find_site(host: str) -> Site | None:
     """The registry that a Host header names: gcr.io, gcr.io:5000, gcr.io.localhost:5000."""
     name = host.lower().rpartition(":")[0] if _has_port(host) else host.lower()
-    return REGISTRIES.get(name.removesuffix(".localhost"))
+    return _find_registry(name.removesuffix(".localhost"))
 
 
 def is_google_api(host: str) -> bool:
@@ -107,20 +124,31 @@ def is_google_api(host: str) -> bool:
 def locate(host: str, name: str) -> Target:
     """The repository that `name` means at a host; raises InvalidName.
 
-    On a host that is no registry's the first segment may be one: eu.gcr.io/my-project/app.
+    On a host that is no registry's the first segment may be one: eu.gcr.io/my-project/app,
+    us-docker.pkg.dev/my-project/images/app.
     """
     parse_name(name)
     site, path = find_site(host), name
     if site is None:
         first, _, rest = name.partition("/")
-        named = REGISTRIES.get(first)
+        named = _find_registry(first)
         site, path = (named, rest) if named else (DEFAULT_SITE, name)
     segments = path.split("/")
     in_domain = "." in segments[0]
-    if len(segments) < (3 if in_domain else 2):
-        raise InvalidName(f"invalid repository name {name!r}: expected PROJECT/IMAGE")
+    expected = ["PROJECT", "REPOSITORY", "IMAGE"] if site.has_repositories else ["PROJECT", "IMAGE"]
+    if len(segments) < len(expected) + in_domain:
+        raise InvalidName(f"invalid repository name {name!r}: expected {'/'.join(expected)}")
     project_id = ":".join(segments[:2]) if in_domain else segments[0]
-    return Target(site, name, path, project_id)
+    repository_id = segments[1 + in_domain] if site.has_repositories else None
+    return Target(site, name, path, project_id, repository_id)
+
+
+def _find_registry(name: str) -> Site | None:
+    match = None if name in REGISTRIES else _ARTIFACT_HOST.fullmatch(name)
+    if match is None:
+        return REGISTRIES.get(name)
+    location = match[1] or match[2]
+    return Site(f"{location}-docker.pkg.dev", location, has_repositories=True)
 
 
 def _has_port(host: str) -> bool:

@@ -88,6 +88,7 @@ class Emulator:
             Memory(self._database.access_version),
             takes_sparse_manifests=settings.sparse_manifests,
             claims=Claims(directory.path / "uploads.lock" if shared else None),
+            creates_repositories=settings.create_on_push,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
         sites = self.state.wrap(Sites(RegistryApp(self._registry), others))
@@ -102,6 +103,7 @@ class Emulator:
         """Forget all but the keys, and make the projects of the settings anew."""
 
         def work(connection: Connection) -> None:
+            connection.execute(delete(schema.operations))
             connection.execute(delete(schema.policies))
             connection.execute(delete(schema.projects))
             self._prepare(connection)
@@ -155,6 +157,7 @@ class Emulator:
             signer=self._signer,
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
+            files=self._files,
         )
 
     @property

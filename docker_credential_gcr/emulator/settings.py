@@ -77,6 +77,8 @@ class Settings:
     # Between one collection of garbage and the next; 0 is never.
     gc_interval_s: float = 3600
     access_log: bool = False
+    # Artifact Registry demands that a repository is made before anything is pushed to it.
+    create_on_push: bool = False
     limits: Limits = Limits()
 
     @property

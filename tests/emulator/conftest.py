@@ -1,5 +1,6 @@
-"""Clients of the registry: each acts with one credential, and speaks HTTP only; the server as a program."""
+"""Clients of the registry, each with one credential; calls without a socket; the server as a program."""
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -8,7 +9,10 @@ import select
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -219,3 +223,59 @@ def run(capsys, monkeypatch):
         return code, captured.out, captured.err
 
     return call
+
+
+@dataclass
+class Reply:
+    """An answer; JSON is parsed, any other body is bytes."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+def call_app(
+    app: Any,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    *,
+    host: str = "localhost:5000",
+    peer: str = "127.0.0.1",
+) -> Reply:
+    """One request and its answer."""
+    path, _, query = path.partition("?")
+    lines = {"host": host, **(headers or {})}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in lines.items()],
+        "client": (peer, 1),
+        "server": ("127.0.0.1", 5000),
+    }
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def collect(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, collect))
+    content = b"".join(message.get("body", b"") for message in sent[1:])
+    answered = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    is_json = answered.get("content-type") == "application/json"
+    return Reply(sent[0]["status"], json.loads(content) if is_json else content, answered)
+
+
+@pytest.fixture(scope="session", name="call_app")
+def _call_app():
+    """Calls an application as an ASGI server would."""
+    return call_app

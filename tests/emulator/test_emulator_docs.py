@@ -19,6 +19,9 @@ COLUMNS = [
     {"storage.objects.get"},
     {"storage.buckets.get", "storage.objects.create"},
     {"storage.buckets.get", "storage.objects.create", "storage.buckets.create"},
+    {"artifactregistry.repositories.downloadArtifacts"},
+    {"artifactregistry.repositories.uploadArtifacts"},
+    {"artifactregistry.repositories.deleteArtifacts"},
     {"iam.serviceAccounts.create", "iam.serviceAccountKeys.create"},
     {"resourcemanager.projects.setIamPolicy"},
 ]

@@ -37,6 +37,58 @@ def test_name_at_a_host(host, name, site, path, project_id, bucket):
     )
 
 
+@pytest.mark.parametrize(
+    ("host", "name", "site", "path", "project_id", "repository_id", "bucket"),
+    [
+        ("us-docker.pkg.dev", "p/r/i", "us-docker.pkg.dev", "p/r/i", "p", "r", "us~p~r"),
+        ("US-docker.PKG.dev:443", "p/r/a/b", "us-docker.pkg.dev", "p/r/a/b", "p", "r", "us~p~r"),
+        (
+            "docker.us-central1.rep.pkg.dev",
+            "p/r/i",
+            "us-central1-docker.pkg.dev",
+            "p/r/i",
+            "p",
+            "r",
+            "us-central1~p~r",
+        ),
+        ("localhost:5000", "us-docker.pkg.dev/p/r/i", "us-docker.pkg.dev", "p/r/i", "p", "r", "us~p~r"),
+        ("us-docker.pkg.dev.localhost:5000", "p/r/i", "us-docker.pkg.dev", "p/r/i", "p", "r", "us~p~r"),
+        (
+            "us-docker.pkg.dev",
+            "example.com/p/r/i",
+            "us-docker.pkg.dev",
+            "example.com/p/r/i",
+            "example.com:p",
+            "r",
+            "us~p.example.com.a~r",
+        ),
+    ],
+)
+def test_name_at_a_host_of_artifact_registry(host, name, site, path, project_id, repository_id, bucket):
+    target = locate(host, name)
+    assert (
+        target.site.host,
+        target.name,
+        target.path,
+        target.project_id,
+        target.repository_id,
+        target.bucket,
+    ) == (site, name, path, project_id, repository_id, bucket)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("us-docker.pkg.dev", "p/r"),
+        ("us-docker.pkg.dev", "example.com/p/r"),
+        ("localhost", "us-docker.pkg.dev/p/r"),
+    ],
+)
+def test_name_without_repository_and_image_is_refused(host, name):
+    with pytest.raises(InvalidName, match=r"expected PROJECT/REPOSITORY/IMAGE$"):
+        locate(host, name)
+
+
 @pytest.mark.parametrize("name", ["", "p", "eu.gcr.io", "eu.gcr.io/p", "example.com/p", "P/i"])
 def test_name_without_project_and_image_is_refused(name):
     with pytest.raises(InvalidName):
@@ -44,7 +96,21 @@ def test_name_without_project_and_image_is_refused(name):
 
 
 @pytest.mark.parametrize(
-    "host", ["gcr.io.evil.com", "evilgcr.io", "a.gcr.io.localhost", "localhost", "", "[::1]"]
+    "host",
+    [
+        "gcr.io.evil.com",
+        "evilgcr.io",
+        "a.gcr.io.localhost",
+        "localhost",
+        "",
+        "[::1]",
+        "-docker.pkg.dev",
+        "docker.pkg.dev",
+        "a.us-docker.pkg.dev",
+        "us-docker.pkg.dev.evil.com",
+        "us-python.pkg.dev",
+        "docker.rep.pkg.dev",
+    ],
 )
 def test_host_that_only_looks_like_a_registry_is_none(host):
     assert find_site(host) is None

@@ -4,11 +4,13 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 
 from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.identity.administrators import find_administrator
+from docker_credential_gcr.emulator.identity import resource as resources
+from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.credentials import authenticate
 from docker_credential_gcr.emulator.identity.decision import decide
-from docker_credential_gcr.emulator.identity.policy import Policy
-from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy
+from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, Principal
+from docker_credential_gcr.emulator.identity.resource import Resource
 from docker_credential_gcr.emulator.records import policies, projects
 from docker_credential_gcr.emulator.records.projects import Project
 
@@ -16,7 +18,10 @@ from .errors import NotFound, PermissionDenied
 from .services import Services
 
 # What google-auth writes into a self-signed JWT for these APIs. https://google.aip.dev/auth/4111
-_AUDIENCES = frozenset({"https://cloudresourcemanager.googleapis.com/", "https://iam.googleapis.com/"})
+_AUDIENCES = frozenset(
+    f"https://{service}.googleapis.com/"
+    for service in ("artifactregistry", "cloudresourcemanager", "iam", "serviceusage", "storage")
+)
 
 
 def find_caller(request: Request, services: Services) -> Principal:
@@ -42,21 +47,66 @@ def find_caller(request: Request, services: Services) -> Principal:
     return principal
 
 
-def check(caller: Principal, permission: str, policies_in_force: list[Policy]) -> None:
-    """Raise PermissionDenied unless the policies give the caller the permission."""
-    decision = decide(caller, policies_in_force, permission)
+def find_caller_or_anonymous(request: Request, services: Services) -> Principal:
+    """As `find_caller`, where the public may call too; a bad credential is still refused."""
+    try:
+        return find_caller(request, services)
+    except NotAnAdministrator:
+        if "authorization" in request.headers:
+            raise
+        return ANONYMOUS
+
+
+def check(
+    caller: Principal,
+    permission: str,
+    policies_in_force: list[Policy],
+    resource: Resource | None = None,
+    message: str = "",
+) -> None:
+    """Raise PermissionDenied, with that message, unless the policies give the caller the permission."""
+    decision = decide(caller, policies_in_force, permission, resource)
     if not decision.allowed:
-        raise PermissionDenied(decision)
+        raise PermissionDenied(decision, message)
 
 
-def get_project(connection: Connection, name: str, caller: Principal, permission: str) -> Project:
+def list_allowed(
+    caller: Principal, permissions: list[str], policies_in_force: list[Policy], resource: Resource
+) -> list[str]:
+    """Those of the permissions that the caller has on the resource, in their order."""
+    return [
+        permission
+        for permission in permissions
+        if decide(caller, policies_in_force, permission, resource).allowed
+    ]
+
+
+def find_project(connection: Connection, name: str) -> Project | None:
+    """The project of that ID or number."""
+    return projects.find(connection, name) or projects.find_by_number(connection, name)
+
+
+def get_project(
+    connection: Connection, name: str, caller: Principal, permission: str, message: str = ""
+) -> Project:
     """The project of that ID or number, if the caller has the permission on it.
 
     Raises PermissionDenied, for unknown projects too, and NotFound for those who may see all.
     """
-    project = projects.find(connection, name) or projects.find_by_number(connection, name)
-    resource = f"projects/{project.project_id}" if project else ""
-    check(caller, permission, [policies.find(connection, resource)])
+    project = find_project(connection, name)
     if project is None:
+        check(caller, permission, [], message=message)
         raise NotFound(f"Project not found: {name}")
+    in_force = [find_project_policy(connection, project.project_id)]
+    check(caller, permission, in_force, resources.project(project.project_id), message)
     return project
+
+
+def find_project_policy(connection: Connection, project_id: str) -> Policy:
+    """The project's policy; an empty one where there is no such project."""
+    return policies.find(connection, f"projects/{project_id}") if project_id else EMPTY
+
+
+def name_member(caller: Principal) -> str:
+    """What the caller's operations are kept under."""
+    return caller.member or ""

@@ -1,7 +1,6 @@
 """Google's APIs on one screen, and the one place where their errors become answers."""
 
 import logging
-from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,61 +8,157 @@ from starlette.routing import Route
 
 from docker_credential_gcr.emulator.current_request import find_request_id
 
-from . import iam, keys, oauth2, resource_manager
+from . import (
+    artifact_images,
+    artifact_locations,
+    artifact_packages,
+    artifact_policies,
+    artifact_repositories,
+    artifact_tags,
+    iam,
+    keys,
+    oauth2,
+    operations,
+    project_policies,
+    resource_manager,
+    service_usage,
+    storage,
+    storage_objects,
+    storage_policies,
+)
 from .errors import NotFound, find_response, format_internal_error
+from .fields import select
+from .routes import Row, Table
 from .services import Services
-
-Endpoint = Callable[[Request, Services], Awaitable[Response]]
 
 _logger = logging.getLogger(__name__)
 
+_V1 = "/v1/projects/{project}"
+_V3 = "/v3/projects/{project}"
+_ACCOUNT = f"{_V1}/serviceAccounts/{{account}}"
+_KEY = f"{_ACCOUNT}/keys/{{key}}"
+_BUCKET = "/storage/v1/b/{bucket}"
+_LOCATION = f"{_V1}/locations/{{location}}"
+_REPOSITORY = f"{_LOCATION}/repositories/{{repository}}"
+_PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
 
-async def refuse(request: Request, _services: Services) -> Response:
-    """The answer for a path or a method that no service has."""
-    raise NotFound(f"The requested URL {request.url.path} was not found on this server.")
-
-
-_ACCOUNTS = "/v1/projects/{project}/serviceAccounts"
-_ACCOUNT = f"{_ACCOUNTS}/{{account}}"
-
-ROUTES: list[tuple[str, str, Endpoint]] = [
+ROUTES: list[Row] = [
+    # oauth2.googleapis.com
     ("POST", "/token", oauth2.issue_token),
-    ("POST", "/v1/projects", resource_manager.create_project),
-    ("GET", "/v1/projects", resource_manager.list_projects),
-    ("GET", "/v1/projects/{project}", resource_manager.get_project_v1),
-    ("POST", "/v1/projects/{project}:getIamPolicy", resource_manager.get_policy),
-    ("POST", "/v1/projects/{project}:setIamPolicy", resource_manager.set_policy),
-    ("GET", "/v3/projects/{project}", resource_manager.get_project_v3),
-    ("POST", "/v3/projects/{project}:getIamPolicy", resource_manager.get_policy),
-    ("POST", "/v3/projects/{project}:setIamPolicy", resource_manager.set_policy),
-    ("POST", _ACCOUNTS, iam.create_account),
-    ("GET", _ACCOUNTS, iam.list_accounts),
+    # cloudresourcemanager.googleapis.com
+    ("POST", "/v1/projects", resource_manager.create_project_v1),
+    ("GET", "/v1/projects", resource_manager.list_projects_v1),
+    ("POST", f"{_V1}:getIamPolicy", project_policies.get_policy),
+    ("POST", f"{_V1}:setIamPolicy", project_policies.set_policy),
+    ("POST", f"{_V1}:testIamPermissions", project_policies.test_permissions),
+    ("POST", f"{_V1}:undelete", resource_manager.undelete_project_v1),
+    ("GET", _V1, resource_manager.get_project_v1),
+    ("PUT", _V1, resource_manager.update_project_v1),
+    ("DELETE", _V1, resource_manager.delete_project_v1),
+    ("POST", "/v3/projects", resource_manager.create_project_v3),
+    ("GET", "/v3/projects", resource_manager.list_projects_v3),
+    ("GET", "/v3/projects:search", resource_manager.search_projects_v3),
+    ("POST", f"{_V3}:getIamPolicy", project_policies.get_policy),
+    ("POST", f"{_V3}:setIamPolicy", project_policies.set_policy),
+    ("POST", f"{_V3}:testIamPermissions", project_policies.test_permissions),
+    ("POST", f"{_V3}:undelete", resource_manager.undelete_project_v3),
+    ("GET", _V3, resource_manager.get_project_v3),
+    ("PATCH", _V3, resource_manager.update_project_v3),
+    ("DELETE", _V3, resource_manager.delete_project_v3),
+    ("GET", "/v1/operations/{operation}", operations.get_operation),
+    ("GET", "/v3/operations/{operation}", operations.get_operation),
+    # serviceusage.googleapis.com
+    ("GET", f"{_V1}/services", service_usage.list_services),
+    ("GET", f"{_V1}/services:batchGet", service_usage.get_services),
+    ("POST", f"{_V1}/services:batchEnable", service_usage.enable_services),
+    ("POST", f"{_V1}/services/{{service}}:enable", service_usage.enable_service),
+    ("POST", f"{_V1}/services/{{service}}:disable", service_usage.disable_service),
+    ("GET", f"{_V1}/services/{{service}}", service_usage.get_service),
+    # iam.googleapis.com
+    ("POST", f"{_V1}/serviceAccounts", iam.create_account),
+    ("GET", f"{_V1}/serviceAccounts", iam.list_accounts),
+    ("POST", f"{_ACCOUNT}:disable", iam.disable_account),
+    ("POST", f"{_ACCOUNT}:enable", iam.enable_account),
     ("GET", _ACCOUNT, iam.get_account),
+    ("PATCH", _ACCOUNT, iam.patch_account),
+    ("PUT", _ACCOUNT, iam.update_account),
     ("DELETE", _ACCOUNT, iam.delete_account),
     ("POST", f"{_ACCOUNT}/keys", keys.create_key),
+    ("POST", f"{_ACCOUNT}/keys:upload", keys.upload_key),
     ("GET", f"{_ACCOUNT}/keys", keys.list_keys),
-    ("GET", f"{_ACCOUNT}/keys/{{key}}", keys.get_key),
-    ("DELETE", f"{_ACCOUNT}/keys/{{key}}", keys.delete_key),
+    ("POST", f"{_KEY}:disable", keys.disable_key),
+    ("POST", f"{_KEY}:enable", keys.enable_key),
+    ("GET", _KEY, keys.get_key),
+    ("DELETE", _KEY, keys.delete_key),
+    # storage.googleapis.com
+    ("GET", "/storage/v1/b", storage.list_buckets),
+    ("POST", "/storage/v1/b", storage.create_bucket),
+    ("GET", _BUCKET, storage.show_bucket),
+    ("PATCH", _BUCKET, storage.patch_bucket),
+    ("PUT", _BUCKET, storage.update_bucket),
+    ("DELETE", _BUCKET, storage.delete_bucket),
+    ("GET", f"{_BUCKET}/storageLayout", storage.show_layout),
+    ("GET", f"{_BUCKET}/managedFolders", storage.list_folders),
+    ("GET", f"{_BUCKET}/iam", storage_policies.get_policy),
+    ("PUT", f"{_BUCKET}/iam", storage_policies.set_policy),
+    ("GET", f"{_BUCKET}/iam/testPermissions", storage_policies.test_permissions),
+    ("GET", f"{_BUCKET}/o", storage_objects.list_objects),
+    ("GET", f"{_BUCKET}/o/{{object}}", storage_objects.get_object),
+    ("GET", f"/download{_BUCKET}/o/{{object}}", storage_objects.download_object),
+    ("DELETE", f"{_BUCKET}/o/{{object}}", storage_objects.delete_object),
+    # artifactregistry.googleapis.com
+    ("GET", f"{_V1}/locations", artifact_locations.list_locations),
+    ("GET", _LOCATION, artifact_locations.get_location),
+    ("GET", f"{_LOCATION}/operations/{{operation}}", operations.get_located_operation),
+    ("POST", f"{_LOCATION}/repositories", artifact_repositories.create_repository),
+    ("GET", f"{_LOCATION}/repositories", artifact_repositories.list_repositories),
+    ("GET", f"{_REPOSITORY}:getIamPolicy", artifact_policies.get_policy),
+    ("POST", f"{_REPOSITORY}:setIamPolicy", artifact_policies.set_policy),
+    ("POST", f"{_REPOSITORY}:testIamPermissions", artifact_policies.test_permissions),
+    ("GET", _REPOSITORY, artifact_repositories.show_repository),
+    ("PATCH", _REPOSITORY, artifact_repositories.patch_repository),
+    ("DELETE", _REPOSITORY, artifact_repositories.delete_repository),
+    ("GET", f"{_REPOSITORY}/dockerImages", artifact_images.list_images),
+    ("GET", f"{_REPOSITORY}/dockerImages/{{image}}", artifact_images.get_image),
+    ("GET", f"{_REPOSITORY}/packages", artifact_packages.list_packages),
+    ("GET", _PACKAGE, artifact_packages.show_package),
+    ("DELETE", _PACKAGE, artifact_packages.delete_package),
+    ("GET", f"{_PACKAGE}/versions", artifact_packages.list_versions),
+    ("POST", f"{_PACKAGE}/versions:batchDelete", artifact_packages.delete_versions),
+    ("GET", f"{_PACKAGE}/versions/{{version}}", artifact_packages.show_version),
+    ("DELETE", f"{_PACKAGE}/versions/{{version}}", artifact_packages.delete_version),
+    ("GET", f"{_PACKAGE}/tags", artifact_tags.list_tags),
+    ("POST", f"{_PACKAGE}/tags", artifact_tags.create_tag),
+    ("GET", f"{_PACKAGE}/tags/{{tag}}", artifact_tags.get_tag),
+    ("PATCH", f"{_PACKAGE}/tags/{{tag}}", artifact_tags.patch_tag),
+    ("DELETE", f"{_PACKAGE}/tags/{{tag}}", artifact_tags.delete_tag),
 ]
+_TABLE = Table(ROUTES)
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def routes(services: Services) -> list[Route]:
-    """Starlette's routes for the table, and last a refusal of every other path: put them last."""
-    served = [Route(path, _bind(endpoint, services), methods=[method]) for method, path, endpoint in ROUTES]
-    return [*served, Route("/{path:path}", _bind(refuse, services), methods=_METHODS)]
+    """Starlette's route for the whole table, which also refuses every other path: put it last."""
 
-
-def _bind(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            return await endpoint(request, services)
+            return await _answer(request, services)
         # The rim: whatever happens, nothing but JSON in Google's form leaves it.
         except Exception as error:
-            response = find_response(error)
+            of_storage = request.url.path.startswith(("/storage/", "/download/storage/"))
+            response = find_response(error, of_storage=of_storage)
             if response is not None:
                 return response
             _logger.exception("internal error in request %s", find_request_id())
-            return format_internal_error()
+            return format_internal_error(of_storage=of_storage)
 
-    return answer
+    return [Route("/{path:path}", answer, methods=_METHODS)]
+
+
+async def _answer(request: Request, services: Services) -> Response:
+    found = _TABLE.find(request)
+    if found is None:
+        raise NotFound(f"The requested URL {request.url.path} was not found on this server.")
+    endpoint, parameters = found
+    request.scope["path_params"] = parameters
+    return select(request, await endpoint(request, services))

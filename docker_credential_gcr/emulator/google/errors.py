@@ -1,10 +1,15 @@
 """The errors of Google's APIs: what went wrong, and in one table how HTTP says it.
 
     {"error": {"code": 404, "message": "Project not found: x", "status": "NOT_FOUND"}}
-    {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}        the token endpoint
+    {"error": {"code": 404, "message": "…", "errors": [{"message": "…", "domain": "global",
+                                                        "reason": "notFound"}]}}
+    {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
 
-https://google.aip.dev/193, https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+The second is Cloud Storage's, the third the token endpoint's. https://google.aip.dev/193,
+https://cloud.google.com/storage/docs/json_api/v1/status-codes, https://www.rfc-editor.org/rfc/rfc6749#section-5.2
 """
+
+from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
@@ -19,8 +24,23 @@ class InvalidArgument(Exception):
     """The request does not say what the API understands; the message says what is wrong."""
 
 
+class FailedPrecondition(Exception):
+    """The resource is not in the state for this."""
+
+
 class NotFound(Exception):
     """There is no such resource, or no such path."""
+
+
+class Conflict(Exception):
+    """The name is taken, or in use, in the API's own words."""
+
+
+class ConditionNotMet(Exception):
+    """The resource is not what the caller has read, in Cloud Storage's words."""
+
+    def __init__(self) -> None:
+        super().__init__("At least one of the pre-conditions you specified did not hold.")
 
 
 class BodyTooLarge(Exception):
@@ -37,9 +57,28 @@ class BodyTooSlow(Exception):
 class PermissionDenied(Exception):
     """The caller may not do this. Google does not tell it apart from what does not exist."""
 
-    def __init__(self, decision: Decision) -> None:
-        super().__init__(f"Permission '{decision.permission}' denied on resource (or it may not exist).")
+    def __init__(self, decision: Decision, message: str = "") -> None:
+        super().__init__(
+            message or f"Permission '{decision.permission}' denied on resource (or it may not exist)."
+        )
         self.reason = decision.reason
+
+
+class SignInRequired(PermissionDenied):
+    """The anonymous may not do this, and somebody might."""
+
+
+class ServiceDisabled(Exception):
+    """The project has switched off the API, whose title and name the message holds."""
+
+    def __init__(self, title: str, service: str, project_number: str) -> None:
+        super().__init__(
+            f"{title} has not been used in project {project_number} before or it is disabled. Enable it by "
+            f"visiting https://console.developers.google.com/apis/api/{service}/overview?"
+            f"project={project_number} then retry. If you enabled this API recently, wait a few minutes for "
+            "the action to propagate to our systems and retry."
+        )
+        self.metadata = {"consumer": f"projects/{project_number}", "service": service}
 
 
 class GrantRefused(Exception):
@@ -62,12 +101,17 @@ CONCURRENT = (
 TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     InvalidArgument: (400, "INVALID_ARGUMENT", None),
     InvalidPolicy: (400, "INVALID_ARGUMENT", None),
+    FailedPrecondition: (400, "FAILED_PRECONDITION", None),
     NotAnAdministrator: (401, "UNAUTHENTICATED", CREDENTIALS),
+    SignInRequired: (401, "UNAUTHENTICATED", None),
     PermissionDenied: (403, "PERMISSION_DENIED", None),
+    ServiceDisabled: (403, "PERMISSION_DENIED", None),
     NotFound: (404, "NOT_FOUND", None),
     BodyTooSlow: (408, "DEADLINE_EXCEEDED", None),
     AlreadyExists: (409, "ALREADY_EXISTS", "Requested entity already exists"),
+    Conflict: (409, "ALREADY_EXISTS", None),
     Changed: (409, "ABORTED", CONCURRENT),
+    ConditionNotMet: (412, "FAILED_PRECONDITION", None),
     BodyTooLarge: (413, "INVALID_ARGUMENT", None),
     TooManyRequests: (429, "RESOURCE_EXHAUSTED", None),
     # Google has no word for a disk; its libraries try again after this one.
@@ -75,10 +119,25 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
 }
 _INTERNAL = (500, "INTERNAL", "Internal error encountered.")
 
+# HTTP status -> Cloud Storage's reason.
+_STORAGE_REASONS = {
+    400: "invalid",
+    401: "required",
+    403: "forbidden",
+    404: "notFound",
+    408: "requestTimeout",
+    409: "conflict",
+    412: "conditionNotMet",
+    413: "uploadTooLarge",
+    429: "rateLimitExceeded",
+    500: "backendError",
+    503: "backendError",
+}
+
 _UNAUTHORIZED_GRANTS = ("invalid_client", "unauthorized_client")
 
 
-def find_response(error: Exception) -> JSONResponse | None:
+def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse | None:
     """How HTTP says this error; None for one that nobody foresaw."""
     if isinstance(error, GrantRefused):
         body = {"error": error.error, "error_description": str(error)}
@@ -87,22 +146,52 @@ def find_response(error: Exception) -> JSONResponse | None:
     error = find_known(error)
     if type(error) not in TABLE:
         return None
-    code, status_word, text = TABLE[type(error)]
-    return _format(code, status_word, text or str(error), error)
+    code, word, text = TABLE[type(error)]
+    message = text or str(error)
+    if of_storage:
+        response = _format_for_storage(code, message, _details(error))
+    else:
+        response = _format(code, word, message, _details(error))
+    response.headers.update(getattr(error, "headers", {}))
+    return response
 
 
-def format_internal_error() -> JSONResponse:
+def format_internal_error(*, of_storage: bool = False) -> JSONResponse:
     """The answer for an error that nobody foresaw."""
-    return _format(*_INTERNAL)
+    code, word, message = _INTERNAL
+    return _format_for_storage(code, message, []) if of_storage else _format(code, word, message, [])
 
 
-def _format(code: int, status: str, message: str, error: Exception | None = None) -> JSONResponse:
-    body: dict[str, object] = {"code": code, "message": message, "status": status}
+def _details(error: Exception) -> list[Mapping[str, object]]:
     if isinstance(error, PermissionDenied):
         # Google keeps the reason to itself; who tests against an emulator wants to know it.
-        reason = {"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": error.reason}
-        body["details"] = [reason]
-    headers = dict(getattr(error, "headers", {}))
-    if code == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="https://accounts.google.com/"'
-    return JSONResponse({"error": body}, code, headers)
+        return [{"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": error.reason}]
+    if isinstance(error, ServiceDisabled):
+        return [
+            {
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": "SERVICE_DISABLED",
+                "domain": "googleapis.com",
+                "metadata": error.metadata,
+            }
+        ]
+    return []
+
+
+def _format(code: int, word: str, message: str, details: list[Mapping[str, object]]) -> JSONResponse:
+    body: dict[str, object] = {"code": code, "message": message, "status": word}
+    if details:
+        body["details"] = details
+    return JSONResponse({"error": body}, code, _headers(code))
+
+
+def _format_for_storage(code: int, message: str, details: list[Mapping[str, object]]) -> JSONResponse:
+    reason = {"message": message, "domain": "global", "reason": _STORAGE_REASONS[code]}
+    body: dict[str, object] = {"code": code, "message": message, "errors": [reason]}
+    if details:
+        body["details"] = details
+    return JSONResponse({"error": body}, code, _headers(code))
+
+
+def _headers(code: int) -> dict[str, str] | None:
+    return {"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/"'} if code == 401 else None

@@ -5,15 +5,20 @@ https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.key
 
 import asyncio
 import base64
+from typing import Any
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity import service_account_keys
-from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.service_account_certificates import (
+    InvalidCertificate,
+    parse_certificate,
+)
 from docker_credential_gcr.emulator.records import keys
+from docker_credential_gcr.emulator.records.keys import KeptKey
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
 from .access import find_caller
@@ -24,6 +29,7 @@ from .services import Services
 from .times import format_instant
 
 _FILE_TYPE = "TYPE_GOOGLE_CREDENTIALS_FILE"
+_TYPE = "USER_MANAGED"
 _ALGORITHM = "KEY_ALG_RSA_2048"
 # What a request may say; Google's own default is the key file.
 _KINDS = {
@@ -44,10 +50,11 @@ async def create_key(request: Request, services: Services) -> JSONResponse:
         find_account(connection, request, caller, permission)
     key = await asyncio.to_thread(service_account_keys.generate)
 
-    def work(connection: Connection) -> tuple[ServiceAccount, RegisteredKey]:
+    def work(connection: Connection) -> tuple[ServiceAccount, KeptKey]:
         # Once more, for either may have changed meanwhile.
         account = find_account(connection, request, caller, permission)
-        return account, keys.add(connection, account, key, now=services.clock.now())
+        now = services.clock.now()
+        return account, keys.add(connection, account, key.key_id, key.public_key, now=now)
 
     account, registered = await services.database.write(work)
     file = service_account_keys.format_key_file(
@@ -63,13 +70,39 @@ async def create_key(request: Request, services: Services) -> JSONResponse:
     )
 
 
-async def list_keys(request: Request, services: Services) -> JSONResponse:
-    """The account's keys, oldest first, all in one page."""
+async def upload_key(request: Request, services: Services) -> JSONResponse:
+    """Register a key whose private half the user has made, by its certificate."""
     caller = find_caller(request, services)
+    try:
+        key = parse_certificate((await read_json(request)).get("publicKeyData"))
+    except InvalidCertificate as error:
+        raise InvalidArgument(f"Invalid public key: {error}.") from error
+
+    def work(connection: Connection) -> KeptKey:
+        account = find_account(connection, request, caller, "iam.serviceAccountKeys.create")
+        return keys.add(
+            connection,
+            account,
+            key.key_id,
+            key.public_key,
+            now=services.clock.now(),
+            expires_at=key.expires_at,
+            uploaded=True,
+        )
+
+    return JSONResponse(_format(await services.database.write(work)))
+
+
+async def list_keys(request: Request, services: Services) -> JSONResponse:
+    """The account's keys, oldest first, all in one page; ?keyTypes=USER_MANAGED is all there are."""
+    caller = find_caller(request, services)
+    types = request.query_params.getlist("keyTypes")
     with services.database.read() as connection:
         account = find_account(connection, request, caller, "iam.serviceAccountKeys.list")
-        registered = keys.list_of(connection, account)
-    return JSONResponse({"keys": [_format(key) for key in registered]} if registered else {})
+        kept = keys.list_of(connection, account)
+    if types and _TYPE not in types:
+        kept = []
+    return JSONResponse({"keys": [_format(key) for key in kept]} if kept else {})
 
 
 async def get_key(request: Request, services: Services) -> JSONResponse:
@@ -79,7 +112,7 @@ async def get_key(request: Request, services: Services) -> JSONResponse:
         key = _find(connection, request, caller, "iam.serviceAccountKeys.get")
     body = _format(key)
     if request.query_params.get("publicKeyType") == "TYPE_RAW_PUBLIC_KEY":
-        body["publicKeyData"] = base64.b64encode(key.public_key.encode()).decode()
+        body["publicKeyData"] = base64.b64encode(key.key.public_key.encode()).decode()
     return JSONResponse(body)
 
 
@@ -89,26 +122,51 @@ async def delete_key(request: Request, services: Services) -> JSONResponse:
 
     def work(connection: Connection) -> None:
         key = _find(connection, request, caller, "iam.serviceAccountKeys.delete")
-        keys.remove(connection, key.key_id)
+        keys.remove(connection, key.key.key_id)
 
     await services.database.write(work)
     return JSONResponse({})
 
 
-def _find(connection: Connection, request: Request, caller: Principal, permission: str) -> RegisteredKey:
+async def disable_key(request: Request, services: Services) -> JSONResponse:
+    """Let the key open nothing, until it is enabled."""
+    return await _set_disabled(request, services, disabled=True)
+
+
+async def enable_key(request: Request, services: Services) -> JSONResponse:
+    """Let the key open what it did."""
+    return await _set_disabled(request, services, disabled=False)
+
+
+async def _set_disabled(request: Request, services: Services, *, disabled: bool) -> JSONResponse:
+    caller = find_caller(request, services)
+    await read_json(request)
+    verb = "disable" if disabled else "enable"
+
+    def work(connection: Connection) -> None:
+        key = _find(connection, request, caller, f"iam.serviceAccountKeys.{verb}")
+        keys.set_disabled(connection, key.key.key_id, disabled=disabled)
+
+    await services.database.write(work)
+    return JSONResponse({})
+
+
+def _find(connection: Connection, request: Request, caller: Principal, permission: str) -> KeptKey:
     account = find_account(connection, request, caller, permission)
-    key = keys.find(connection, request.path_params["key"])
-    if key is None or key.email != account.email:
+    kept = keys.find_kept(connection, request.path_params["key"])
+    if kept is None or kept.key.email != account.email:
         raise NotFound("Service account key not found.")
-    return key
+    return kept
 
 
-def _format(key: RegisteredKey) -> dict[str, str]:
-    return {
+def _format(kept: KeptKey) -> dict[str, Any]:
+    key = kept.key
+    document: dict[str, Any] = {
         "name": f"projects/{key.project_id}/serviceAccounts/{key.email}/keys/{key.key_id}",
         "validAfterTime": format_instant(key.created_at),
         "validBeforeTime": format_instant(key.expires_at),
         "keyAlgorithm": _ALGORITHM,
-        "keyOrigin": "GOOGLE_PROVIDED",
-        "keyType": "USER_MANAGED",
+        "keyOrigin": "USER_PROVIDED" if kept.uploaded else "GOOGLE_PROVIDED",
+        "keyType": _TYPE,
     }
+    return {**document, "disabled": True} if kept.disabled else document

@@ -67,4 +67,5 @@ def _get(form: dict[str, str], field: str) -> str:
 
 def _has_account(services: Services, email: str) -> bool:
     with services.database.read() as connection:
-        return service_accounts.find(connection, email) is not None
+        account = service_accounts.find(connection, email)
+    return account is not None and not account.disabled

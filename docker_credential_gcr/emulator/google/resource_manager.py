@@ -1,134 +1,223 @@
-"""cloudresourcemanager.googleapis.com: projects, and who may do what in them.
+"""cloudresourcemanager.googleapis.com: projects, in the forms of v1 and v3.
 
 https://cloud.google.com/resource-manager/reference/rest
 """
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.decision import decide
-from docker_credential_gcr.emulator.identity.names import PROJECT_ID_RULE, find_project_id, is_project_id
-from docker_credential_gcr.emulator.identity.policy import (
-    EMPTY,
-    Policy,
-    format_policy,
-    grant,
-    parse_policy,
-)
+from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
-from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES
-from docker_credential_gcr.emulator.records import policies, projects, service_accounts
+from docker_credential_gcr.emulator.records import policies, projects
 from docker_credential_gcr.emulator.records.projects import Project
 
 from .access import check, find_caller, get_project
 from .bodies import read_json
-from .errors import InvalidArgument
+from .errors import FailedPrecondition, InvalidArgument
+from .operations import finish, new_number
+from .paging import cut, parse_page
+from .project_bodies import (
+    V1_TYPE,
+    V3_TYPE,
+    format_v1,
+    format_v3,
+    parse_filter,
+    parse_labels,
+    parse_name,
+    parse_project_id,
+)
 from .services import Services
-from .times import format_instant
 
-_PROJECT_TYPE = "type.googleapis.com/google.cloudresourcemanager.v1.Project"
-# What gcloud sends with every listing; each project here is active.
-_FILTERS = ("", "lifecycleState:ACTIVE", "lifecycleState=ACTIVE")
+_METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3."
 
 
-async def create_project(request: Request, services: Services) -> JSONResponse:
+async def create_project_v1(request: Request, services: Services) -> JSONResponse:
     """Make a project that its maker owns; the operation is done at once."""
-    caller = find_caller(request, services)
-    body = await read_json(request)
-    project_id, name = body.get("projectId"), body.get("name", "")
-    if not isinstance(project_id, str) or not is_project_id(project_id):
-        raise InvalidArgument(
-            f"field [project_id] has issue [project_id contains invalid characters or has "
-            f"the wrong length: it must be {PROJECT_ID_RULE}]"
-        )
-    if not isinstance(name, str) or len(name) > 100:
-        raise InvalidArgument("field [name] has issue [it must be a string of at most 100 characters]")
-
-    def work(connection: Connection) -> Project:
-        # No organization stands above the projects here, so the role counts in any of them.
-        granted = [policy for _, policy in policies.list_all(connection)]
-        check(caller, "resourcemanager.projects.create", granted)
-        return _create(connection, caller, project_id, name, services.clock.now())
-
-    project = await services.database.write(work)
-    response = {"@type": _PROJECT_TYPE, **_format_v1(project)}
-    return JSONResponse({"name": f"operations/cp.{project.number}", "done": True, "response": response})
+    return await _create(request, services, "name", lambda project: {"@type": V1_TYPE, **format_v1(project)})
 
 
-async def list_projects(request: Request, services: Services) -> JSONResponse:
-    """The projects that the caller may see, all in one page."""
-    caller = find_caller(request, services)
-    if request.query_params.get("filter", "") not in _FILTERS:
-        raise InvalidArgument("gcr-emulator knows no other filter than lifecycleState:ACTIVE")
-    with services.database.read() as connection:
-        in_force = dict(policies.list_all(connection))
-        every = projects.list_all(connection)
-    visible = [
-        _format_v1(project)
-        for project in every
-        if decide(
-            caller,
-            [in_force.get(f"projects/{project.project_id}", EMPTY)],
-            "resourcemanager.projects.get",
-        ).allowed
-    ]
-    return JSONResponse({"projects": visible} if visible else {})
+async def create_project_v3(request: Request, services: Services) -> JSONResponse:
+    """The same, in the form of v3."""
+    answer = _answer_v3
+    return await _create(request, services, "displayName", answer, "CreateProjectMetadata")
+
+
+async def list_projects_v1(request: Request, services: Services) -> JSONResponse:
+    """The projects that the caller may see."""
+    return _list(request, services, request.query_params.get("filter", ""), format_v1)
+
+
+async def search_projects_v3(request: Request, services: Services) -> JSONResponse:
+    """The same, in the form of v3."""
+    return _list(request, services, request.query_params.get("query", ""), format_v3)
+
+
+async def list_projects_v3(request: Request, services: Services) -> JSONResponse:
+    """The projects right below a folder or an organization: here there is neither."""
+    find_caller(request, services)
+    if not request.query_params.get("parent", "").startswith(("folders/", "organizations/")):
+        raise InvalidArgument("field [parent] has issue [it must be folders/ID or organizations/ID]")
+    return JSONResponse({})
 
 
 async def get_project_v1(request: Request, services: Services) -> JSONResponse:
     """One project, in the form of v1."""
-    return JSONResponse(_format_v1(_get(request, services)))
+    return JSONResponse(format_v1(_get(request, services)))
 
 
 async def get_project_v3(request: Request, services: Services) -> JSONResponse:
     """One project, in the form of v3."""
-    project = _get(request, services)
-    return JSONResponse(
-        {
-            "name": f"projects/{project.number}",
-            "projectId": project.project_id,
-            "state": "ACTIVE",
-            "displayName": project.name,
-            "createTime": format_instant(project.created_at),
-        }
+    return JSONResponse(format_v3(_get(request, services)))
+
+
+async def update_project_v1(request: Request, services: Services) -> JSONResponse:
+    """Replace a project's name and labels."""
+    body = await read_json(request)
+    changed, _ = await _update(request, services, body.get("name"), body.get("labels", {}))
+    return JSONResponse(format_v1(changed))
+
+
+async def update_project_v3(request: Request, services: Services) -> JSONResponse:
+    """Change those of a project's displayName and labels that updateMask names."""
+    body = await read_json(request)
+    mask = request.query_params.get("updateMask", "displayName,labels").split(",")
+    known = {"displayName", "display_name", "labels"}
+    if not set(mask) <= known:
+        raise InvalidArgument("field [update_mask] has issue [it may name displayName and labels]")
+    name = body.get("displayName") if known - {"labels"} & set(mask) else None
+    _, operation = await _update(
+        request, services, name, body.get("labels", {}) if "labels" in mask else None
     )
+    return JSONResponse(operation)
 
 
-async def get_policy(request: Request, services: Services) -> JSONResponse:
-    """The project's IAM policy."""
+async def delete_project_v1(request: Request, services: Services) -> JSONResponse:
+    """Ask for the deletion of a project: from now on nothing in it can be used."""
+    await _set_deleted(request, services, deleted=True)
+    return JSONResponse({})
+
+
+async def delete_project_v3(request: Request, services: Services) -> JSONResponse:
+    """The same, in the form of v3."""
+    return JSONResponse(await _set_deleted(request, services, deleted=True))
+
+
+async def undelete_project_v1(request: Request, services: Services) -> JSONResponse:
+    """Take the deletion of a project back."""
+    await _set_deleted(request, services, deleted=False)
+    return JSONResponse({})
+
+
+async def undelete_project_v3(request: Request, services: Services) -> JSONResponse:
+    """The same, in the form of v3."""
+    return JSONResponse(await _set_deleted(request, services, deleted=False))
+
+
+async def _create(
+    request: Request,
+    services: Services,
+    name_field: str,
+    answer: Callable[[Project], dict[str, Any]],
+    metadata: str | None = None,
+) -> JSONResponse:
+    caller = find_caller(request, services)
+    body = await read_json(request)
+    project_id = parse_project_id(body.get("projectId"))
+    name = parse_name(body.get(name_field, ""), name_field) or project_id
+    labels = parse_labels(body.get("labels", {}))
+
+    def work(connection: Connection) -> dict[str, Any]:
+        # No organization stands above the projects here, so the role counts in any of them.
+        granted = [policy for _, policy in policies.list_all(connection)]
+        check(caller, "resourcemanager.projects.create", granted)
+        project = projects.create(connection, project_id, name=name, labels=labels, now=services.clock.now())
+        _make_owner(connection, caller, project_id)
+        said = None if metadata is None else {"@type": f"{_METADATA}{metadata}", "ready": True}
+        return finish(connection, services, caller, f"operations/cp.{project.number}", answer(project), said)
+
+    return JSONResponse(await services.database.write(work))
+
+
+def _list(
+    request: Request, services: Services, wanted: str, describe: Callable[[Project], dict[str, Any]]
+) -> JSONResponse:
+    caller = find_caller(request, services)
+    page, matches = parse_page(request, default=500), parse_filter(wanted)
+    with services.database.read() as connection:
+        in_force = dict(policies.list_all(connection))
+        every = projects.list_all(connection)
+    visible = [
+        project
+        for project in every
+        if matches(project)
+        and decide(
+            caller,
+            [in_force.get(f"projects/{project.project_id}", EMPTY)],
+            "resourcemanager.projects.get",
+            resources.project(project.project_id),
+        ).allowed
+    ]
+
+    def key(project: Project) -> str:
+        return project.project_id
+
+    return JSONResponse(page.format("projects", cut(visible, page, key), describe, key))
+
+
+async def _update(
+    request: Request, services: Services, name: object, labels: object
+) -> tuple[Project, dict[str, Any]]:
+    caller = find_caller(request, services)
+    new_name = None if name is None else parse_name(name)
+    new_labels = None if labels is None else parse_labels(labels)
+
+    def work(connection: Connection) -> tuple[Project, dict[str, Any]]:
+        wanted = request.path_params["project"]
+        project = get_project(connection, wanted, caller, "resourcemanager.projects.update")
+        kept: Mapping[str, str] = project.labels if new_labels is None else new_labels
+        projects.update_texts(connection, project, name=new_name or project.name, labels=kept)
+        changed = get_project(connection, wanted, caller, "resourcemanager.projects.update")
+        return changed, _finish(connection, services, caller, changed, "up", "UpdateProjectMetadata")
+
+    return await services.database.write(work)
+
+
+async def _set_deleted(request: Request, services: Services, *, deleted: bool) -> dict[str, Any]:
     caller = find_caller(request, services)
     await read_json(request)
-    name = request.path_params["project"]
-    with services.database.read() as connection:
-        project = get_project(connection, name, caller, "resourcemanager.projects.getIamPolicy")
-        policy = policies.find(connection, f"projects/{project.project_id}")
-    return JSONResponse(format_policy(policy))
+    verb, letter = ("delete", "d") if deleted else ("undelete", "u")
+
+    def work(connection: Connection) -> dict[str, Any]:
+        name, permission = request.path_params["project"], f"resourcemanager.projects.{verb}"
+        project = get_project(connection, name, caller, permission)
+        if (project.deleted_at is not None) == deleted:
+            state = "DELETE_REQUESTED" if deleted else "ACTIVE"
+            raise FailedPrecondition(f"Cannot {verb} a project that is {state}.")
+        projects.set_deleted(connection, project, now=services.clock.now() if deleted else None)
+        changed = get_project(connection, name, caller, permission)
+        metadata = f"{verb.capitalize()}ProjectMetadata"
+        return _finish(connection, services, caller, changed, f"{letter}p", metadata)
+
+    return await services.database.write(work)
 
 
-async def set_policy(request: Request, services: Services) -> JSONResponse:
-    """Replace the project's IAM policy, unless it has changed since the caller read it."""
-    caller = find_caller(request, services)
-    document = (await read_json(request)).get("policy")
-    policy = parse_policy(document)
-    etag = document.get("etag") if isinstance(document, dict) else None
-    if etag is not None and not isinstance(etag, str):
-        raise InvalidArgument("the etag of a policy is a string")
-
-    def work(connection: Connection) -> Policy:
-        name = request.path_params["project"]
-        project = get_project(connection, name, caller, "resourcemanager.projects.setIamPolicy")
-        _check_bindings(connection, policy)
-        return policies.save(connection, f"projects/{project.project_id}", policy, etag=etag)
-
-    return JSONResponse(format_policy(await services.database.write(work)))
+def _finish(
+    connection: Connection, services: Services, caller: Principal, project: Project, kind: str, metadata: str
+) -> dict[str, Any]:
+    said = {"@type": f"{_METADATA}{metadata}"}
+    name = f"operations/{kind}.{new_number()}"
+    return finish(connection, services, caller, name, _answer_v3(project), said)
 
 
-def _create(connection: Connection, caller: Principal, project_id: str, name: str, now: float) -> Project:
-    project = projects.create(connection, project_id, name=name or project_id, now=now)
+def _make_owner(connection: Connection, caller: Principal, project_id: str) -> None:
     if caller != OPERATOR and caller.member is not None:
         policies.save(connection, f"projects/{project_id}", grant(EMPTY, "roles/owner", caller.member))
-    return project
 
 
 def _get(request: Request, services: Services) -> Project:
@@ -137,29 +226,5 @@ def _get(request: Request, services: Services) -> Project:
         return get_project(connection, request.path_params["project"], caller, "resourcemanager.projects.get")
 
 
-def _check_bindings(connection: Connection, policy: Policy) -> None:
-    for binding in policy.bindings:
-        if binding.role in BUCKET_ROLES:
-            raise InvalidArgument(f"Role {binding.role} is not supported for this resource.")
-        for member in binding.members:
-            _check_member(connection, member)
-
-
-def _check_member(connection: Connection, member: str) -> None:
-    """Refuse an account that a project of this emulator would have, and has not: a slip of the pen."""
-    kind, _, email = member.partition(":")
-    project_id = find_project_id(email) if kind == "serviceAccount" else None
-    if project_id is None or projects.find(connection, project_id) is None:
-        return
-    if service_accounts.find(connection, email) is None:
-        raise InvalidArgument(f"Service account {email} does not exist.")
-
-
-def _format_v1(project: Project) -> dict[str, str]:
-    return {
-        "projectNumber": project.number,
-        "projectId": project.project_id,
-        "lifecycleState": "ACTIVE",
-        "name": project.name,
-        "createTime": format_instant(project.created_at),
-    }
+def _answer_v3(project: Project) -> dict[str, Any]:
+    return {"@type": V3_TYPE, **format_v3(project)}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.tokens import Signer
@@ -11,13 +12,14 @@ from docker_credential_gcr.emulator.records.database import Database
 
 @dataclass(frozen=True)
 class Services:
-    """The records, the clock, the signing key, and how strictly administrators are told apart."""
+    """The records, the clock, the signing key, how strictly administrators are told apart, and the bytes."""
 
     database: Database
     clock: Clock
     signer: Signer
     operator_token: str
     strict_admin: bool
+    files: BlobFiles
 
     def find_key(self, key_id: str) -> RegisteredKey | None:
         """The service account key of that ID, as it is now."""

@@ -3,6 +3,15 @@
 from datetime import datetime, timezone
 
 
-def format_instant(instant: int) -> str:
-    """Seconds since the epoch as 2026-01-01T00:00:00Z. https://www.rfc-editor.org/rfc/rfc3339"""
-    return datetime.fromtimestamp(instant, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_instant(instant: int, fraction: str = "") -> str:
+    """Seconds since the epoch as 2026-01-01T00:00:00Z, or with that fraction.
+
+    https://www.rfc-editor.org/rfc/rfc3339
+    """
+    return datetime.fromtimestamp(instant, timezone.utc).strftime(f"%Y-%m-%dT%H:%M:%S{fraction}Z")
+
+
+def format_milliseconds(instant_ms: int) -> str:
+    """Milliseconds since the epoch as 2026-01-01T00:00:00.123000Z."""
+    seconds, rest = divmod(instant_ms, 1000)
+    return format_instant(seconds, f".{rest:03d}000")

@@ -1,6 +1,7 @@
-"""IAM policies as values: which members hold which roles on one resource.
+"""IAM policies as values: which members hold which roles on one resource, and on what condition.
 
-{"version": 1, "etag": "BwX0…", "bindings": [{"role": "roles/viewer", "members": ["user:a@example.com"]}]}
+{"version": 3, "etag": "BwX0…", "bindings": [{"role": "roles/storage.objectViewer",
+ "members": ["user:a@example.com"], "condition": {"title": "one host", "expression": "resource.name …"}}]}
 """
 
 import base64
@@ -8,6 +9,10 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+
+from .conditions import InvalidCondition, compile_condition
+from .resource import Resource
+from .roles import BASIC_ROLES
 
 ALL_USERS = "allUsers"
 ALL_AUTHENTICATED_USERS = "allAuthenticatedUsers"
@@ -20,7 +25,7 @@ _EMPTY_ETAG = "ACAB"
 _EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 _MEMBER = re.compile(
     rf"(?:user|serviceAccount|group):{_EMAIL}|domain:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|{ALL_USERS}"
-    rf"|{ALL_AUTHENTICATED_USERS}"
+    rf"|{ALL_AUTHENTICATED_USERS}|project(?:Owner|Editor|Viewer):[a-z0-9.:-]+"
 )
 _ROLE = re.compile(r"(?:(?:projects|organizations)/[A-Za-z0-9.:-]+/)?roles/[A-Za-z0-9_.]{1,64}")
 
@@ -30,30 +35,57 @@ class InvalidPolicy(Exception):
 
 
 @dataclass(frozen=True)
+class Condition:
+    """When a binding counts; the title and the description are for people."""
+
+    expression: str
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
 class Binding:
-    """The members that hold a role."""
+    """The members that hold a role, always or on a condition."""
 
     role: str
     members: tuple[str, ...]
+    condition: Condition | None = None
+
+    def counts_for(self, resource: Resource | None) -> bool:
+        """Whether the condition is met; one on nothing in particular never is."""
+        if self.condition is None:
+            return True
+        return resource is not None and compile_condition(self.condition.expression)(resource)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The bindings of one resource; each role once, nothing empty."""
+    """The bindings of one resource; each role once with each condition, nothing empty."""
 
     bindings: tuple[Binding, ...] = ()
-    version: int = 1
+
+    @property
+    def version(self) -> int:
+        """3 for a policy with a condition. https://cloud.google.com/iam/docs/allow-policies#versions"""
+        return 3 if any(binding.condition for binding in self.bindings) else 1
 
     @property
     def etag(self) -> str:
         """Names the content: an update that carries another policy's etag comes too late."""
         if not self.bindings:
             return _EMPTY_ETAG
-        content = json.dumps([[binding.role, *binding.members] for binding in self.bindings])
-        return base64.b64encode(hashlib.sha256(content.encode()).digest()[:9]).decode()
+        content = json.dumps(
+            [
+                [binding.role, *binding.members, *_condition_texts(binding.condition)]
+                for binding in self.bindings
+            ]
+        )
+        # Of hexadecimal digits, whose base64 has neither + nor /: gcloud sends an etag back with - and _.
+        return base64.b64encode(hashlib.sha256(content.encode()).hexdigest()[:12].encode()).decode()
 
 
 EMPTY = Policy()
+_Key = tuple[str, Condition | None]
 
 
 def is_member(text: str) -> bool:
@@ -65,63 +97,116 @@ def parse_policy(document: object) -> Policy:
     """The policy in a JSON document; its etag is the caller's to compare. Raises InvalidPolicy."""
     if not isinstance(document, dict):
         raise InvalidPolicy("policy must be an object")
-    if document.get("version", 1) not in (0, 1, 3):
+    version = document.get("version", 1)
+    if version not in (0, 1, 3):
         raise InvalidPolicy("policy version must be 0, 1 or 3")
     bindings = document.get("bindings", [])
     if not isinstance(bindings, list):
         raise InvalidPolicy("bindings must be a list")
-    members: dict[str, list[str]] = {}
+    members: dict[_Key, list[str]] = {}
     for binding in bindings:
-        role, added = _parse_binding(binding)
-        members.setdefault(role, []).extend(added)
+        key, added = _parse_binding(binding)
+        if key[1] is not None and version != 3:
+            raise InvalidPolicy("a policy with conditions must be of version 3")
+        members.setdefault(key, []).extend(added)
     if sum(map(len, members.values())) > MAX_MEMBERS:
         raise InvalidPolicy(f"a policy holds at most {MAX_MEMBERS} members")
     return _make(members)
 
 
-def format_policy(policy: Policy) -> dict[str, object]:
-    """The document of a policy, as Google's APIs give it."""
-    document: dict[str, object] = {"version": policy.version, "etag": policy.etag}
+def format_policy(policy: Policy, requested_version: int = 3) -> dict[str, object]:
+    """The document of a policy, as Google's APIs give it to who asks for no more than that version.
+
+    Who does not know conditions sees none, and their roles under names that grant nothing.
+    https://cloud.google.com/iam/docs/troubleshooting-withcond
+    """
+    document: dict[str, object] = {"version": min(policy.version, requested_version), "etag": policy.etag}
     if policy.bindings:
-        document["bindings"] = [
-            {"role": binding.role, "members": list(binding.members)} for binding in policy.bindings
-        ]
+        document["bindings"] = [_format_binding(binding, requested_version) for binding in policy.bindings]
     return document
 
 
 def grant(policy: Policy, role: str, member: str) -> Policy:
-    """The policy with the role for the member."""
+    """The policy with the role for the member, always."""
     members = _members(policy)
-    members.setdefault(role, []).append(member)
+    members.setdefault((role, None), []).append(member)
     return _make(members)
 
 
 def revoke(policy: Policy, role: str, member: str) -> Policy:
-    """The policy without the role for the member."""
-    members = _members(policy)
-    members[role] = [other for other in members.get(role, []) if other != member]
+    """The policy without the role for the member, whatever the condition was."""
+    members = {
+        key: [other for other in names if other != member] if key[0] == role else names
+        for key, names in _members(policy).items()
+    }
     return _make(members)
 
 
-def _members(policy: Policy) -> dict[str, list[str]]:
-    return {binding.role: list(binding.members) for binding in policy.bindings}
+def _members(policy: Policy) -> dict[_Key, list[str]]:
+    return {(binding.role, binding.condition): list(binding.members) for binding in policy.bindings}
 
 
-def _make(members: dict[str, list[str]]) -> Policy:
-    return Policy(tuple(Binding(role, tuple(sorted(set(names)))) for role, names in members.items() if names))
+def _make(members: dict[_Key, list[str]]) -> Policy:
+    return Policy(
+        tuple(
+            Binding(role, tuple(sorted(set(names))), condition)
+            for (role, condition), names in members.items()
+            if names
+        )
+    )
 
 
-def _parse_binding(binding: object) -> tuple[str, list[str]]:
+def _parse_binding(binding: object) -> tuple[_Key, list[str]]:
     if not isinstance(binding, dict):
         raise InvalidPolicy("a binding must be an object")
     role, members = binding.get("role"), binding.get("members", [])
     if not isinstance(role, str) or not _ROLE.fullmatch(role):
         raise InvalidPolicy(f"role {role!r} is not of the form roles/NAME")
-    if "condition" in binding:
-        raise InvalidPolicy(f"the binding of {role} has a condition, which gcr-emulator cannot evaluate")
     if not isinstance(members, list):
         raise InvalidPolicy(f"the members of {role} must be a list")
     for member in members:
         if not isinstance(member, str) or not is_member(member):
             raise InvalidPolicy(f"member {member!r} is not of a known form, such as user:EMAIL")
-    return role, members
+    return (role, _parse_condition(role, binding.get("condition"))), members
+
+
+def _parse_condition(role: str, document: object) -> Condition | None:
+    if document is None:
+        return None
+    if role in BASIC_ROLES:
+        raise InvalidPolicy(f"the basic role {role} takes no condition")
+    if not isinstance(document, dict):
+        raise InvalidPolicy(f"the condition of {role} must be an object")
+    texts = [document.get(name, "") for name in ("expression", "title", "description")]
+    expression, title, description = texts
+    if not all(isinstance(text, str) for text in texts) or not expression:
+        raise InvalidPolicy(f"the condition of {role} must have an expression, a string")
+    if not title or len(title) > 100 or len(description) > 256:
+        raise InvalidPolicy(
+            f"the condition of {role} must have a title of 1 to 100 characters, and at most 256 more"
+        )
+    try:
+        compile_condition(expression)
+    except InvalidCondition as error:
+        raise InvalidPolicy(f"the condition {title!r} of {role} cannot be evaluated: {error}") from error
+    return Condition(expression, title, description)
+
+
+def _format_binding(binding: Binding, requested_version: int) -> dict[str, object]:
+    document: dict[str, object] = {"role": binding.role, "members": list(binding.members)}
+    if binding.condition is None:
+        return document
+    if requested_version < 3:
+        content = json.dumps(_condition_texts(binding.condition))
+        return {
+            **document,
+            "role": f"{binding.role}_withcond_{hashlib.sha256(content.encode()).hexdigest()[:20]}",
+        }
+    condition = {"title": binding.condition.title, "expression": binding.condition.expression}
+    if binding.condition.description:
+        condition["description"] = binding.condition.description
+    return {**document, "condition": condition}
+
+
+def _condition_texts(condition: Condition | None) -> list[str]:
+    return [] if condition is None else [condition.expression, condition.title, condition.description]

@@ -1,45 +1,139 @@
-"""Google's roles, with the permissions of theirs that something in the emulator checks.
+"""Google's roles, with the permissions of theirs that something in the emulator checks: one table.
 
 https://cloud.google.com/iam/docs/understanding-roles
 """
 
-_PULL = frozenset({"storage.objects.get", "storage.objects.list"})
-_OBJECTS = _PULL | {"storage.objects.create", "storage.objects.delete"}
-_STORAGE = _OBJECTS | {"storage.buckets.create", "storage.buckets.get"}
 
-_PROJECT = frozenset({"resourcemanager.projects.get", "resourcemanager.projects.list"})
-_READ_POLICY = _PROJECT | {"resourcemanager.projects.getIamPolicy"}
-_ADMINISTER_POLICY = _READ_POLICY | {"resourcemanager.projects.setIamPolicy"}
+def _permissions(prefix: str, verbs: str) -> frozenset[str]:
+    return frozenset(f"{prefix}.{verb}" for verb in verbs.split())
 
-_READ_ACCOUNTS = frozenset({"iam.serviceAccounts.get", "iam.serviceAccounts.list"})
-_ACCOUNTS = _READ_ACCOUNTS | {"iam.serviceAccounts.create", "iam.serviceAccounts.delete"}
-_READ_KEYS = frozenset({"iam.serviceAccountKeys.get", "iam.serviceAccountKeys.list"})
-_KEYS = _READ_KEYS | {"iam.serviceAccountKeys.create", "iam.serviceAccountKeys.delete"}
+
+_PULL = _permissions("storage.objects", "get list")
+_OBJECTS = _PULL | _permissions("storage.objects", "create delete")
+_FOLDERS = _permissions("storage.managedFolders", "list")
+_OBJECT_POLICY = _permissions("storage.objects", "getIamPolicy setIamPolicy")
+_ALL_OBJECTS = _OBJECTS | _OBJECT_POLICY | _FOLDERS | _permissions("storage.objects", "update")
+_BUCKETS = _permissions("storage.buckets", "create delete get getIamPolicy list update")
+_GIVE_BUCKETS = _permissions("storage.buckets", "setIamPolicy")
+
+_PROJECT = _permissions("resourcemanager.projects", "get list")
+_READ_POLICY = _PROJECT | _permissions("resourcemanager.projects", "getIamPolicy")
+_ADMINISTER_POLICY = _READ_POLICY | _permissions("resourcemanager.projects", "setIamPolicy")
+_DELETE_PROJECT = _permissions("resourcemanager.projects", "delete undelete")
+_UPDATE_PROJECT = _permissions("resourcemanager.projects", "update")
+
+_READ_ACCOUNTS = _permissions("iam.serviceAccounts", "get list")
+_ACCOUNTS = _READ_ACCOUNTS | _permissions("iam.serviceAccounts", "create delete disable enable update")
+_READ_KEYS = _permissions("iam.serviceAccountKeys", "get list")
+_KEYS = _READ_KEYS | _permissions("iam.serviceAccountKeys", "create delete disable enable")
+
+_READ_SERVICES = _permissions("serviceusage.services", "get list")
+_SERVICES = _READ_SERVICES | _permissions("serviceusage.services", "disable enable")
+
+# https://cloud.google.com/artifact-registry/docs/access-control#roles
+_READ_ARTIFACTS = (
+    _permissions("artifactregistry.repositories", "downloadArtifacts get list")
+    | _permissions("artifactregistry.packages", "get list")
+    | _permissions("artifactregistry.versions", "get list")
+    | _permissions("artifactregistry.tags", "get list")
+    | _permissions("artifactregistry.dockerimages", "get list")
+    | _permissions("artifactregistry.locations", "get list")
+)
+_WRITE_ARTIFACTS = (
+    _READ_ARTIFACTS
+    | _permissions("artifactregistry.repositories", "uploadArtifacts")
+    | _permissions("artifactregistry.tags", "create update")
+)
+_DELETE_ARTIFACTS = (
+    _permissions("artifactregistry.repositories", "deleteArtifacts")
+    | _permissions("artifactregistry.packages", "delete")
+    | _permissions("artifactregistry.versions", "delete")
+    | _permissions("artifactregistry.tags", "delete")
+)
+_CREATE_ON_PUSH = _permissions("artifactregistry.repositories", "createOnPush")
+_REPOSITORIES = _permissions("artifactregistry.repositories", "create delete getIamPolicy update")
+_ARTIFACTS = _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH | _REPOSITORIES
+_GIVE_ARTIFACTS = _permissions("artifactregistry.repositories", "setIamPolicy")
+
+_PUBLISH = _permissions("pubsub.topics", "publish")
+
+_EDITOR = (
+    _ALL_OBJECTS - _OBJECT_POLICY
+    | _BUCKETS
+    | _READ_POLICY
+    | _UPDATE_PROJECT
+    | _ACCOUNTS
+    | _KEYS
+    | _SERVICES
+    | _ARTIFACTS
+    | _PUBLISH
+)
 
 ROLES: dict[str, frozenset[str]] = {
-    "roles/owner": _STORAGE | _ADMINISTER_POLICY | _ACCOUNTS | _KEYS,
-    "roles/editor": _STORAGE | _READ_POLICY | _ACCOUNTS | _KEYS,
+    "roles/owner": _EDITOR
+    | _OBJECT_POLICY
+    | _ADMINISTER_POLICY
+    | _DELETE_PROJECT
+    | _GIVE_BUCKETS
+    | _GIVE_ARTIFACTS,
+    "roles/editor": _EDITOR,
     # Real viewers pull through a legacy binding that every new bucket gets for them; without
     # storage.buckets.get, so that is what a refused push of theirs names.
     # https://cloud.google.com/container-registry/docs/access-control
-    "roles/viewer": _PULL | _READ_POLICY | _READ_ACCOUNTS | _READ_KEYS,
+    "roles/viewer": _PULL
+    | _FOLDERS
+    | _permissions("storage.buckets", "list")
+    | _READ_POLICY
+    | _READ_ACCOUNTS
+    | _READ_KEYS
+    | _READ_SERVICES
+    | _READ_ARTIFACTS,
     "roles/browser": _READ_POLICY,
-    "roles/storage.admin": _STORAGE | _PROJECT,
+    "roles/storage.admin": _ALL_OBJECTS | _BUCKETS | _GIVE_BUCKETS | _PROJECT,
     # Without storage.buckets.get: a push is refused, as users of Container Registry found out.
-    "roles/storage.objectAdmin": _OBJECTS | _PROJECT,
-    "roles/storage.objectCreator": frozenset({"storage.objects.create"}) | _PROJECT,
-    "roles/storage.objectViewer": _PULL | _PROJECT,
-    "roles/storage.bucketViewer": frozenset({"storage.buckets.get"}) | _PROJECT,
-    "roles/storage.legacyBucketReader": frozenset({"storage.buckets.get", "storage.objects.list"}),
+    "roles/storage.objectAdmin": _ALL_OBJECTS | _PROJECT,
+    "roles/storage.objectCreator": _permissions("storage.objects", "create") | _PROJECT,
+    "roles/storage.objectUser": _OBJECTS | _FOLDERS | _permissions("storage.objects", "update") | _PROJECT,
+    "roles/storage.objectViewer": _PULL | _FOLDERS | _PROJECT,
+    "roles/storage.bucketViewer": _permissions("storage.buckets", "get list") | _PROJECT,
+    "roles/storage.legacyBucketReader": _permissions("storage.buckets", "get")
+    | _permissions("storage.objects", "list")
+    | _FOLDERS,
     # With storage.objects.get, by Container Registry's table of what a push needs.
-    "roles/storage.legacyBucketWriter": _OBJECTS | {"storage.buckets.get"},
-    "roles/storage.legacyBucketOwner": _OBJECTS | {"storage.buckets.get"},
-    "roles/resourcemanager.projectCreator": frozenset({"resourcemanager.projects.create"}),
+    "roles/storage.legacyBucketWriter": _OBJECTS | _FOLDERS | _permissions("storage.buckets", "get"),
+    "roles/storage.legacyBucketOwner": _OBJECTS
+    | _FOLDERS
+    | _GIVE_BUCKETS
+    | _permissions("storage.buckets", "get getIamPolicy update"),
+    "roles/storage.legacyObjectReader": _permissions("storage.objects", "get"),
+    "roles/storage.legacyObjectOwner": _OBJECT_POLICY | _permissions("storage.objects", "get update"),
+    "roles/artifactregistry.reader": _READ_ARTIFACTS,
+    "roles/artifactregistry.writer": _WRITE_ARTIFACTS,
+    "roles/artifactregistry.repoAdmin": _WRITE_ARTIFACTS | _DELETE_ARTIFACTS,
+    "roles/artifactregistry.createOnPushWriter": _WRITE_ARTIFACTS | _CREATE_ON_PUSH,
+    "roles/artifactregistry.createOnPushRepoAdmin": _WRITE_ARTIFACTS | _DELETE_ARTIFACTS | _CREATE_ON_PUSH,
+    "roles/artifactregistry.admin": _ARTIFACTS | _GIVE_ARTIFACTS,
+    "roles/containerregistry.ServiceAgent": _PULL
+    | _PUBLISH
+    | _permissions("storage.objects", "getIamPolicy"),
+    "roles/serviceusage.serviceUsageAdmin": _SERVICES,
+    "roles/serviceusage.serviceUsageViewer": _READ_SERVICES,
+    "roles/resourcemanager.projectCreator": _permissions("resourcemanager.projects", "create"),
+    "roles/resourcemanager.projectDeleter": _DELETE_PROJECT,
     "roles/resourcemanager.projectIamAdmin": _ADMINISTER_POLICY,
     "roles/iam.serviceAccountAdmin": _ACCOUNTS | _PROJECT,
     "roles/iam.serviceAccountKeyAdmin": _KEYS | _READ_ACCOUNTS | _PROJECT,
     "roles/iam.serviceAccountViewer": _READ_ACCOUNTS | _READ_KEYS | _PROJECT,
 }
 
-# These exist on buckets alone. https://cloud.google.com/storage/docs/access-control/iam-roles#legacy-roles
-BUCKET_ROLES = frozenset(role for role in ROLES if role.startswith("roles/storage.legacyBucket"))
+PERMISSIONS = frozenset().union(*ROLES.values())
+
+# These can be granted on buckets alone. https://cloud.google.com/storage/docs/access-control/iam-roles#legacy-roles
+BUCKET_ROLES = frozenset(role for role in ROLES if role.startswith("roles/storage.legacy"))
+# These hold for whole projects, and take no condition. https://cloud.google.com/iam/docs/conditions-overview
+BASIC_ROLES = ("roles/owner", "roles/editor", "roles/viewer")
+
+
+def is_bucket_role(role: str) -> bool:
+    """Whether Cloud Storage takes the role in a bucket's policy."""
+    return role.startswith("roles/storage.") or "/roles/" in role

@@ -1,10 +1,16 @@
 """The public halves of the service account keys; the private ones are kept nowhere."""
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
-from docker_credential_gcr.emulator.identity.service_account_keys import NEVER, ServiceAccountKey
+from docker_credential_gcr.emulator.identity.service_account_keys import NEVER
 
+from .errors import AlreadyExists
 from .schema import projects, service_account_keys, service_accounts
 from .service_accounts import ServiceAccount
 from .statement import Statement
@@ -22,40 +28,92 @@ _SELECT = (
     .join(service_accounts, service_accounts.c.id == service_account_keys.c.account)
     .join(projects, projects.c.id == service_accounts.c.project)
 )
-_FIND = Statement(_SELECT.where(service_account_keys.c.key_id == bindparam("wanted")))
-_LIST = _SELECT.where(service_account_keys.c.account == bindparam("wanted")).order_by(
+# Neither a key that is disabled, nor one of an account that is, opens anything.
+_FIND = Statement(
+    _SELECT.where(
+        service_account_keys.c.key_id == bindparam("wanted"),
+        service_account_keys.c.disabled == 0,
+        service_accounts.c.disabled == 0,
+    )
+)
+_KEPT_COLUMNS = (*_COLUMNS, service_account_keys.c.disabled, service_account_keys.c.uploaded)
+_SELECT_KEPT = _SELECT.with_only_columns(*_KEPT_COLUMNS)
+_FIND_KEPT = _SELECT_KEPT.where(service_account_keys.c.key_id == bindparam("wanted"))
+_LIST = _SELECT_KEPT.where(service_account_keys.c.account == bindparam("wanted")).order_by(
     service_account_keys.c.id
 )
 _INSERT = insert(service_account_keys)
+_SET_DISABLED = (
+    update(service_account_keys)
+    .where(service_account_keys.c.key_id == bindparam("wanted"))
+    .values(disabled=bindparam("disabled_now"))
+)
 _DELETE = delete(service_account_keys).where(service_account_keys.c.key_id == bindparam("wanted"))
 
 
+@dataclass(frozen=True)
+class KeptKey:
+    """A key as its account's owner sees it: it may be disabled, or have been made by the user."""
+
+    key: RegisteredKey
+    disabled: bool = False
+    uploaded: bool = False
+
+
 def add(
-    connection: Connection, account: ServiceAccount, key: ServiceAccountKey, *, now: float
-) -> RegisteredKey:
-    """Register the public half of a key of the account."""
+    connection: Connection,
+    account: ServiceAccount,
+    key_id: str,
+    public_key: str,
+    *,
+    now: float,
+    expires_at: int = NEVER,
+    uploaded: bool = False,
+) -> KeptKey:
+    """Register the public half of a key of the account, a PEM. Raises AlreadyExists."""
     values = {
         "account": account.id,
-        "key_id": key.key_id,
-        "public_key": key.public_key,
+        "key_id": key_id,
+        "public_key": public_key,
         "created_at": int(now),
-        "expires_at": NEVER,
+        "expires_at": expires_at,
+        "uploaded": int(uploaded),
     }
-    connection.execute(_INSERT, values)
-    return RegisteredKey(key.key_id, account.email, account.project_id, key.public_key, NEVER, int(now))
+    try:
+        connection.execute(_INSERT, values)
+    except IntegrityError as error:
+        raise AlreadyExists(key_id) from error
+    key = RegisteredKey(key_id, account.email, account.project_id, public_key, expires_at, int(now))
+    return KeptKey(key, uploaded=uploaded)
 
 
 def find(connection: Connection, key_id: str) -> RegisteredKey | None:
-    """The registered key of that ID."""
+    """The registered key of that ID, if it opens anything."""
     row = _FIND.one(connection, {"wanted": key_id})
     return None if row is None else RegisteredKey(*row)
 
 
-def list_of(connection: Connection, account: ServiceAccount) -> list[RegisteredKey]:
+def find_kept(connection: Connection, key_id: str) -> KeptKey | None:
+    """The registered key of that ID, disabled or not."""
+    row = connection.execute(_FIND_KEPT, {"wanted": key_id}).one_or_none()
+    return None if row is None else _read(row)
+
+
+def list_of(connection: Connection, account: ServiceAccount) -> list[KeptKey]:
     """The account's keys, oldest first."""
-    return [RegisteredKey(*row) for row in connection.execute(_LIST, {"wanted": account.id})]
+    return [_read(row) for row in connection.execute(_LIST, {"wanted": account.id})]
+
+
+def set_disabled(connection: Connection, key_id: str, *, disabled: bool) -> None:
+    """Let the key open nothing, or let it open what it did."""
+    connection.execute(_SET_DISABLED, {"wanted": key_id, "disabled_now": int(disabled)})
 
 
 def remove(connection: Connection, key_id: str) -> None:
     """Forget the key: whatever it has signed is refused from now on."""
     connection.execute(_DELETE, {"wanted": key_id})
+
+
+def _read(row: Sequence[Any]) -> KeptKey:
+    *columns, disabled, uploaded = row
+    return KeptKey(RegisteredKey(*columns), bool(disabled), bool(uploaded))

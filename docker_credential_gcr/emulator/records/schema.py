@@ -41,6 +41,10 @@ projects = Table(
     Column("number", String, nullable=False, unique=True),
     Column("name", String, nullable=False),
     Column("created_at", Integer, nullable=False),
+    # A JSON object of strings.
+    Column("labels", String, nullable=False, server_default="{}"),
+    # When its deletion was asked for; null for one that lives.
+    Column("deleted_at", Integer, nullable=True),
 )
 
 # `resource` is a full name without its service, such as projects/my-project.
@@ -60,6 +64,8 @@ service_accounts = Table(
     Column("unique_id", String, nullable=False, unique=True),
     Column("display_name", String, nullable=False),
     Column("created_at", Integer, nullable=False),
+    Column("description", String, nullable=False, server_default=""),
+    Column("disabled", Integer, nullable=False, server_default="0"),
 )
 
 service_account_keys = Table(
@@ -71,8 +77,33 @@ service_account_keys = Table(
     Column("public_key", String, nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("expires_at", Integer, nullable=False),
+    Column("disabled", Integer, nullable=False, server_default="0"),
+    # 1 where the user made the key, and only its public half was ever here.
+    Column("uploaded", Integer, nullable=False, server_default="0"),
 )
 
+# The APIs of a project that were switched on or off; one without a row is on.
+services = Table(
+    "services",
+    metadata,
+    Column("project", Integer, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("enabled", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What Google's APIs have done, for clients that ask how it went; `document` is the answer.
+operations = Table(
+    "operations",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("member", String, nullable=False),
+    Column("document", String, nullable=False),
+    Column("created_at", Integer, nullable=False, index=True),
+)
+
+# Where images are: the bucket of a registry host, or what a repository of Artifact Registry has in
+# its stead, whose name (us~my-project~images) no bucket can have.
 buckets = Table(
     "buckets",
     metadata,
@@ -81,6 +112,23 @@ buckets = Table(
     Column("name", String, nullable=False, unique=True),
     Column("location", String, nullable=False),
     Column("created_at", Integer, nullable=False),
+    # What Cloud Storage's API keeps of it beside: a JSON object, of which no other part knows a word.
+    Column("settings", String, nullable=False, server_default="{}"),
+    Column("metageneration", Integer, nullable=False, server_default="1"),
+    Column("updated_at", Integer, nullable=True),
+)
+
+# The repositories of Artifact Registry; what is in one lies in its `bucket`. `labels` is a JSON object.
+artifact_repositories = Table(
+    "artifact_repositories",
+    metadata,
+    Column("bucket", Integer, ForeignKey("buckets.id", ondelete="CASCADE"), primary_key=True),
+    Column("repository_id", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("labels", String, nullable=False),
+    Column("immutable_tags", Integer, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
 )
 
 # `name` is the whole path after /v2/ and before /manifests, without the host.
@@ -201,7 +249,7 @@ revisions = Table(
 )
 ACCESS = "access"
 
-_COUNTED = (projects, policies, service_accounts, service_account_keys, buckets)
+_COUNTED = (projects, policies, service_accounts, service_account_keys, services, buckets)
 
 
 @event.listens_for(metadata, "after_create")

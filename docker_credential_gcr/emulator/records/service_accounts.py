@@ -1,9 +1,11 @@
 """The service accounts of the projects."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.identity.names import format_email
@@ -23,6 +25,8 @@ class ServiceAccount:
     unique_id: str
     display_name: str
     created_at: int
+    description: str = ""
+    disabled: bool = False
 
 
 _SELECT = select(
@@ -32,16 +36,34 @@ _SELECT = select(
     service_accounts.c.unique_id,
     service_accounts.c.display_name,
     service_accounts.c.created_at,
+    service_accounts.c.description,
+    service_accounts.c.disabled,
 ).join(projects, projects.c.id == service_accounts.c.project)
 _FIND = _SELECT.where(service_accounts.c.email == bindparam("wanted"))
 _LIST = _SELECT.where(service_accounts.c.project == bindparam("wanted")).order_by(service_accounts.c.email)
 _INSERT = insert(service_accounts)
 _FIND_UNIQUE_ID = _SELECT.where(service_accounts.c.unique_id == bindparam("wanted"))
+_UPDATE = (
+    update(service_accounts)
+    .where(service_accounts.c.email == bindparam("wanted"))
+    .values(display_name=bindparam("new_name"), description=bindparam("new_text"))
+)
+_SET_DISABLED = (
+    update(service_accounts)
+    .where(service_accounts.c.email == bindparam("wanted"))
+    .values(disabled=bindparam("disabled_now"))
+)
 _DELETE = delete(service_accounts).where(service_accounts.c.email == bindparam("wanted"))
 
 
 def create(
-    connection: Connection, project: Project, account: str, *, display_name: str, now: float
+    connection: Connection,
+    project: Project,
+    account: str,
+    *,
+    display_name: str,
+    description: str = "",
+    now: float,
 ) -> ServiceAccount:
     """Add an account to the project. Raises AlreadyExists."""
     email = format_email(account, project.project_id)
@@ -52,6 +74,7 @@ def create(
         "email": email,
         "unique_id": unique_id,
         "display_name": display_name,
+        "description": description,
         "created_at": int(now),
     }
     try:
@@ -59,21 +82,38 @@ def create(
     except IntegrityError as error:
         raise AlreadyExists(email) from error
     (row_id,) = result.inserted_primary_key or (0,)
-    return ServiceAccount(row_id, project.project_id, email, unique_id, display_name, int(now))
+    return ServiceAccount(row_id, project.project_id, email, unique_id, display_name, int(now), description)
 
 
 def find(connection: Connection, name: str) -> ServiceAccount | None:
     """The account of that address, or of that unique ID."""
     statement = _FIND if "@" in name else _FIND_UNIQUE_ID
     row = connection.execute(statement, {"wanted": name}).one_or_none()
-    return None if row is None else ServiceAccount(*row)
+    return None if row is None else _read(row)
 
 
 def list_in(connection: Connection, project: Project) -> list[ServiceAccount]:
     """The project's accounts, by address."""
-    return [ServiceAccount(*row) for row in connection.execute(_LIST, {"wanted": project.id})]
+    return [_read(row) for row in connection.execute(_LIST, {"wanted": project.id})]
+
+
+def update_texts(connection: Connection, email: str, *, display_name: str, description: str) -> None:
+    """Change what people read of the account."""
+    connection.execute(_UPDATE, {"wanted": email, "new_name": display_name, "new_text": description})
+
+
+def set_disabled(connection: Connection, email: str, *, disabled: bool) -> None:
+    """Let the account's keys open nothing, or let them open what they did."""
+    connection.execute(_SET_DISABLED, {"wanted": email, "disabled_now": int(disabled)})
 
 
 def remove(connection: Connection, email: str) -> None:
     """Delete the account, and every key of it."""
     connection.execute(_DELETE, {"wanted": email})
+
+
+def _read(row: Sequence[Any]) -> ServiceAccount:
+    row_id, project_id, email, unique_id, display_name, created_at, description, disabled = row
+    return ServiceAccount(
+        row_id, project_id, email, unique_id, display_name, created_at, description, bool(disabled)
+    )

@@ -7,13 +7,16 @@ from docker_credential_gcr.emulator.hosts import Target, find_site
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate, is_living
 from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.resource import find_in_bucket
+from docker_credential_gcr.emulator.identity.resource import repository as artifact_repository
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
 from docker_credential_gcr.emulator.records import buckets, keys, policies
 
-from .errors import Denied, Unauthorized
+from .errors import ArtifactDenied, Denied, Unauthorized
 from .http import Request
+from .places import check_service
 from .services import Services
 
 # https://cloud.google.com/container-registry/docs/access-control
@@ -31,6 +34,13 @@ _PERMISSIONS = {
 }
 # The first push to a host makes the project's bucket there.
 _CREATE_BUCKET = "storage.buckets.create"
+
+# https://cloud.google.com/artifact-registry/docs/access-control#permissions
+_ARTIFACT_PERMISSIONS = {
+    PULL: "artifactregistry.repositories.downloadArtifacts",
+    PUSH: "artifactregistry.repositories.uploadArtifacts",
+    DELETE: "artifactregistry.repositories.deleteArtifacts",
+}
 
 # The actions that a challenge asks a client to get a token for.
 _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
@@ -61,8 +71,10 @@ def _authorize(
     if grant is not None and action not in granted_actions(grant, target):
         raise Unauthorized(challenge)
     with services.database.read() as connection:
-        if find_refusal(connection, principal, target, action) is not None:
-            raise Denied
+        permission = find_refusal(connection, principal, target, action)
+        if permission is not None:
+            raise describe_refusal(principal, target, permission)
+        check_service(connection, target)
     return principal, None if grant is None else grant.expires_at
 
 
@@ -96,6 +108,8 @@ def granted_actions(grant: RegistryGrant, target: Target) -> frozenset[str]:
 
 def find_refusal(connection: Connection, principal: Principal, target: Target, action: str) -> str | None:
     """The first permission that the principal lacks for `action` on the repository; None when it may."""
+    if target.repository_id is not None:
+        return _find_artifact_refusal(connection, principal, target, _ARTIFACT_PERMISSIONS[action])
     found = [
         policies.find(connection, f"projects/{target.project_id}"),
         policies.find(connection, f"buckets/{target.bucket}"),
@@ -104,9 +118,29 @@ def find_refusal(connection: Connection, principal: Principal, target: Target, a
     if action == PUSH and buckets.find(connection, target.bucket) is None:
         needed = (needed[0], _CREATE_BUCKET, *needed[1:])
     for permission in needed:
-        if not decide(principal, found, permission).allowed:
+        resource = find_in_bucket(permission, target.bucket, target.project_id)
+        if not decide(principal, found, permission, resource).allowed:
             return permission
     return None
+
+
+def describe_refusal(principal: Principal, target: Target, permission: str) -> Denied:
+    """What a principal is told that lacks the permission on the target."""
+    if target.repository_id is None:
+        return Denied()
+    resource = artifact_repository(target.project_id, target.site.location, target.repository_id)
+    return ArtifactDenied(principal.member, permission, resource.name)
+
+
+def _find_artifact_refusal(
+    connection: Connection, principal: Principal, target: Target, permission: str
+) -> str | None:
+    resource = artifact_repository(target.project_id, target.site.location, target.repository_id or "")
+    found = [
+        policies.find(connection, f"projects/{target.project_id}"),
+        policies.find(connection, resource.name),
+    ]
+    return None if decide(principal, found, permission, resource).allowed else permission
 
 
 def _identify(services: Services, request: Request, challenge: str) -> tuple[Principal, RegistryGrant | None]:

@@ -5,12 +5,18 @@ https://distribution.github.io/distribution/spec/api/#catalog
 
 import json
 
-from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Site, Target, find_site
+from docker_credential_gcr.emulator.identity.names import find_project_id
+from docker_credential_gcr.emulator.identity.services import RESOURCE_MANAGER
 from docker_credential_gcr.emulator.oci.scope import PULL
-from docker_credential_gcr.emulator.records import projects, repositories
+from docker_credential_gcr.emulator.records import artifact_repositories, projects, repositories
+from docker_credential_gcr.emulator.records import services as switches
+from docker_credential_gcr.emulator.records.services import Obstacle
 
 from .access import authorize_site, find_refusal
-from .errors import Unauthorized
+from .errors import ServiceDisabled, Unauthorized
 from .http import Request, Response
 from .pages import parse_page
 from .services import Services
@@ -26,10 +32,30 @@ async def list_(services: Services, request: Request) -> Response:
     page = parse_page(request, services.limits.page_size)
     site = find_site(request.host) or DEFAULT_SITE
     with services.database.read() as connection:
-        targets = [Target(site, "", "", project.project_id) for project in projects.list_all(connection)]
+        _check_resource_manager(connection, principal.member)
+        targets = _list_places(connection, site)
         readable = [
             target.bucket for target in targets if find_refusal(connection, principal, target, PULL) is None
         ]
         names = repositories.list_page(connection, readable, last=page.last, count=page.limit)
     headers = {"Content-Type": "application/json", **page.link("/v2/_catalog", names)}
     return Response(200, headers, json.dumps({"repositories": names[: page.count]}).encode())
+
+
+def _check_resource_manager(connection: Connection, member: str) -> None:
+    """Refuse a service account whose own project cannot ask for the projects: that API is switched off."""
+    project_id = find_project_id(member.partition(":")[2])
+    if project_id is None:
+        return
+    if switches.find_obstacle(connection, project_id, RESOURCE_MANAGER) is Obstacle.DISABLED:
+        raise ServiceDisabled(project_id, RESOURCE_MANAGER)
+
+
+def _list_places(connection: Connection, site: Site) -> list[Target]:
+    """Every place of images at the site, as a target without an image."""
+    if site.has_repositories:
+        return [
+            Target(site, "", "", repository.project_id, repository.repository_id)
+            for repository in artifact_repositories.list_at(connection, site.location)
+        ]
+    return [Target(site, "", "", project.project_id) for project in projects.list_all(connection)]

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 
 from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
+from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.oci.errors import (
     InvalidDigest,
     InvalidManifest,
@@ -57,6 +58,47 @@ class TokenExchangeFailed(Denied):
             f"'{permission}'. To configure permissions, follow instructions at: "
             "https://cloud.google.com/container-registry/docs/access-control"
         )
+
+
+class ArtifactDenied(Denied):
+    """A permission that is missing on a repository of Artifact Registry; `member` None is nobody's."""
+
+    def __init__(self, member: str | None, permission: str, repository: str) -> None:
+        place = f'resource "{repository}" (or it may not exist)'
+        super().__init__(
+            f'Permission "{permission}" denied on {place}'
+            if member is not None
+            else "Unauthenticated request. Unauthenticated requests do not have permission "
+            f'"{permission}" on {place}'
+        )
+
+
+# What is said while an API is switched off; {0} is the project.
+_TOKEN_EXCHANGE = (
+    "Token exchange failed for project '{0}'. Please enable or contact project owners to enable the Google "
+    "Container Registry API in Cloud Console at https://console.cloud.google.com/apis/api/"
+    "containerregistry.googleapis.com/overview?project={0} before performing this operation."
+)
+_NOT_USED = (
+    "{1} has not been used in project {0} before or it is disabled. Enable it by visiting "
+    "https://console.developers.google.com/apis/api/{2}/overview?project={0} then retry. If you enabled this "
+    "API recently, wait a few minutes for the action to propagate to our systems and retry."
+)
+
+
+class ServiceDisabled(Denied):
+    """The project has switched off the registry's API, or one that it needs."""
+
+    def __init__(self, project_id: str, service: str) -> None:
+        text = _TOKEN_EXCHANGE if service == CONTAINER_REGISTRY else _NOT_USED
+        super().__init__(text.format(project_id, SERVICES[service], service))
+
+
+class TagImmutable(RegistryError):
+    """The repository's tags stay where they are."""
+
+    def __init__(self, tag: str, verb: str) -> None:
+        super().__init__(f"cannot {verb} tag {tag}. The repository has enabled tag immutability")
 
 
 class BlobUnknown(RegistryError):
@@ -136,6 +178,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     DigestInvalid: (400, "DIGEST_INVALID"),
     ManifestUnknown: (404, "MANIFEST_UNKNOWN"),
     ManifestBlobUnknown: (400, "MANIFEST_BLOB_UNKNOWN"),
+    TagImmutable: (400, "MANIFEST_INVALID"),
     DanglingTag: (400, "GOOGLE_MANIFEST_DANGLING_TAG"),
     DanglingParent: (400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"),
     NameUnknown: (404, "NAME_UNKNOWN"),

@@ -19,6 +19,7 @@ from docker_credential_gcr.emulator.records.repositories import Repository
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
 from .opening import open_repository
+from .places import check_tag
 from .services import Services
 
 
@@ -72,6 +73,7 @@ def store(services: Services, connection: Connection, target: Target, push: Push
         blobs={blob.digest for blob in manifest.blobs},
     )
     for tag in push.tags:
+        check_tag(connection, target, repository, tag, push.digest)
         tags.put(connection, repository, tag, manifest_id)
     if manifest.subject is not None:
         referrers.add(

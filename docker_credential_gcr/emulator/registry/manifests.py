@@ -15,6 +15,7 @@ from .access import authorize
 from .errors import DanglingParent, DanglingTag, ManifestUnknown, NameUnknown
 from .http import Request, Response
 from .memory import REMEMBERED_SIZE
+from .places import check_tag
 from .services import Services
 
 # Container Registry's form of a body that has nothing to say.
@@ -67,6 +68,7 @@ async def delete(services: Services, request: Request, target: Target, reference
             blobs.renew_named(connection, repository, known.id, now=services.clock.now())
             manifests.remove(connection, known.id)
         else:
+            check_tag(connection, target, repository, reference, None)
             tags.remove(connection, repository, reference)
 
     await services.database.write(work)

@@ -29,5 +29,6 @@ class Services:
     memory: Memory
     decisions: Memory
     takes_sparse_manifests: bool = False
+    creates_repositories: bool = False
     spools: dict[str, Spool] = field(default_factory=dict)
     claims: Claims = field(default_factory=Claims)

@@ -38,6 +38,10 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
         )
         # A page is for a client that wants tags; the rest comes with the whole list.
         listed = {} if repository is None or page.count is not None else _manifests(connection, repository)
+    if target.repository_id is not None:
+        # Artifact Registry's entries are the same but for this.
+        for entry in listed.values():
+            del entry["layerId"]
     if not below and not found and not listed and page == EVERYTHING:
         raise NameUnknown(f"repository name not known to registry: {target.name}")
     names = [tag for tag, _ in found]

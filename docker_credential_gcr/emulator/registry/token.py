@@ -19,9 +19,10 @@ from docker_credential_gcr.emulator.oci.errors import InvalidScope
 from docker_credential_gcr.emulator.oci.scope import ALL, DELETE, PULL, PUSH, Scope, parse_scope
 from docker_credential_gcr.emulator.records import buckets
 
-from .access import find_refusal, identify
+from .access import describe_refusal, find_refusal, identify
 from .errors import NEEDED_PERMISSIONS, Denied, TokenExchangeFailed, Unauthorized
 from .http import Request, Response
+from .places import check_service, create_for
 from .services import Services
 
 # Container Registry's own, for private repositories and for the anonymous.
@@ -41,7 +42,7 @@ async def issue(services: Services, request: Request) -> Response:
             raise Unauthorized(None, NEEDED_PERMISSIONS) from error
         note_member(principal.member)
         granted = [(target, _grant(connection, principal, target, actions)) for target, actions in wanted]
-    await _create_buckets(services, granted)
+    await _create_places(services, granted, principal)
     site = wanted[0][0].site if wanted else find_site(request.host) or DEFAULT_SITE
     now = services.clock.now()
     lifetime_s = _ANONYMOUS_LIFETIME_S if principal.member is None else _LIFETIME_S
@@ -89,15 +90,20 @@ def _grant(
     if ALL in actions and find_refusal(connection, principal, target, PUSH) is None:
         granted |= {PUSH}
     if PUSH in refused or (refused and not granted):
+        if target.repository_id is not None:
+            raise describe_refusal(principal, target, refused.get(PUSH) or next(iter(refused.values())))
         if principal.member is None:
             raise Unauthorized(None, NEEDED_PERMISSIONS)
         if PUSH not in refused:
             raise Denied
         raise TokenExchangeFailed(target.project_id, refused[PUSH])
+    # Last, for it tells of the project.
+    if granted:
+        check_service(connection, target)
     return granted
 
 
-async def _create_buckets(services: Services, granted: Wanted) -> None:
+async def _create_places(services: Services, granted: Wanted, principal: Principal) -> None:
     """The handshake for a push makes the bucket: clients check their right to push with it alone."""
     with services.database.read() as connection:
         missing = [
@@ -107,22 +113,11 @@ async def _create_buckets(services: Services, granted: Wanted) -> None:
         ]
 
     def work(connection: Connection) -> None:
-        for target in missing:
-            create_bucket(services, connection, target)
+        for place in {target.bucket: target for target in missing}.values():
+            create_for(services, connection, place, principal)
 
     if missing:
         await services.database.write(work)
-
-
-def create_bucket(services: Services, connection: Connection, target: Target) -> None:
-    """Make the target's bucket unless it is there."""
-    buckets.create(
-        connection,
-        target.bucket,
-        project_id=target.project_id,
-        location=target.site.location,
-        now=services.clock.now(),
-    )
 
 
 def _format(token: str, lifetime_s: int, now: float) -> Response:

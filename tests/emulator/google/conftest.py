@@ -1,9 +1,9 @@
 """Google's APIs in this process, called as an ASGI server would call them."""
 
-import asyncio
 import base64
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,24 +11,24 @@ from urllib.parse import urlencode
 
 import jwt
 import pytest
+from sqlalchemy import Connection
 from starlette.applications import Starlette
 
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
-from docker_credential_gcr.emulator.identity.tokens import Signer
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
+from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
+from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
+from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.records.manifests import Summary
 
 NOW = 1_700_000_000
 OPERATOR_TOKEN = "operator-token"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-@dataclass
-class Reply:
-    status: int
-    body: Any
-    headers: dict[str, str]
 
 
 @dataclass
@@ -37,46 +37,21 @@ class Apis:
 
     services: Services
     clock: Clock
+    call_app: Callable[..., Any]
     peer: str = "127.0.0.1"
     host: str = "localhost:5000"
 
-    def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Reply:
+    def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Any:
         """One request, its answer parsed as JSON."""
-        path, _, query = path.partition("?")
-        lines = {"host": self.host, **(headers or {})}
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in lines.items()],
-            "client": (self.peer, 1),
-            "server": ("127.0.0.1", 5000),
-        }
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
         app = Starlette(routes=routes(self.services))
-        asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
-        content = b"".join(message.get("body", b"") for message in sent[1:])
-        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return Reply(sent[0]["status"], json.loads(content), answered)
+        return self.call_app(app, method, path, body, headers, host=self.host, peer=self.peer)
 
-    def call(self, method: str, path: str, document: object = None, token: str | None = None) -> Reply:
+    def call(self, method: str, path: str, document: object = None, token: str | None = None) -> Any:
         """A request with a JSON body."""
         body = b"" if document is None else json.dumps(document).encode()
         return self.send(method, path, body, {"authorization": f"Bearer {token}"} if token else None)
 
-    def post_form(self, path: str, fields: dict[str, str]) -> Reply:
+    def post_form(self, path: str, fields: dict[str, str]) -> Any:
         headers = {"content-type": "application/x-www-form-urlencoded"}
         return self.send("POST", path, urlencode(fields).encode(), headers)
 
@@ -118,6 +93,34 @@ class Apis:
         claims = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(claims, key["private_key"], "RS256", {"kid": key["private_key_id"]})
 
+    def sign_in(self, member: str, *scopes: str) -> str:
+        """An access token of the member, with all scopes where none is named."""
+        granted = frozenset(
+            f"https://www.googleapis.com/auth/{name}" for name in scopes or ("cloud-platform",)
+        )
+        grant = AccessGrant(member, None, granted, NOW + 3600, NOW)
+        return self.services.signer.sign_access(grant, NOW)
+
+    def push(self, bucket: str, repository: str, *layers: bytes, tag: str | None = "v1") -> str:
+        """An image, put into the records as a push does; its digest."""
+        data = json.dumps([layer.hex() for layer in layers]).encode()
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        instant_ms, size = NOW * 1000, sum(map(len, layers))
+        summary = Summary(0, digest, OCI_MANIFEST, size, UNKNOWN_CREATED_MS, instant_ms)
+
+        def work(connection: Connection) -> None:
+            stored = repositories.create(connection, bucket, repository)
+            assert stored is not None
+            for layer in layers:
+                blob = Blob(f"sha256:{hashlib.sha256(layer).hexdigest()}", len(layer), layer)
+                blobs.add(connection, stored, blob, now=NOW)
+            manifest = manifests.add(connection, stored, summary, data, set())
+            if tag is not None:
+                tags.put(connection, stored, tag, manifest)
+
+        self.services.database.write_now(work)
+        return digest
+
     def fetch_token(self, key: dict[str, Any], **changes: object) -> str:
         reply = self.post_form("/token", {"grant_type": JWT_BEARER, "assertion": self.sign(key, **changes)})
         assert reply.status == 200, reply
@@ -131,9 +134,12 @@ def signer() -> Signer:
 
 
 @pytest.fixture
-def apis(tmp_path: Path, signer: Signer) -> Iterator[Apis]:
+def apis(tmp_path: Path, signer: Signer, call_app: Callable[..., Any]) -> Iterator[Apis]:
     clock = Clock()
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
-    yield Apis(Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False), clock)
+    files = BlobFiles(tmp_path)
+    yield Apis(
+        Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files), clock, call_app
+    )
     database.close()

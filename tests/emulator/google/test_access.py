@@ -1,9 +1,12 @@
 """The APIs ask IAM before they do anything, and tell a stranger nothing of what exists."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from docker_credential_gcr.emulator.google.app import ROUTES
 
 Apis = Any
 ACCOUNT = "/v1/projects/my-project/serviceAccounts/ci@my-project.iam.gserviceaccount.com"
@@ -18,68 +21,210 @@ UNAUTHENTICATED = {
     }
 }
 
+V1, V3 = "/v1/projects/my-project", "/v3/projects/my-project"
+KEY = f"{ACCOUNT}/keys/{'0' * 40}"
+SERVICE = f"{V1}/services/storage.googleapis.com"
+BUCKET = "/storage/v1/b/my-bucket"
+OBJECT = f"{BUCKET}/o/containers%2Fimages%2Fsha256:0"
+LOCATION = f"{V1}/locations/us"
+REPOSITORY = f"{LOCATION}/repositories/images"
+PACKAGE = f"{REPOSITORY}/packages/app"
+PROJECTS = "resourcemanager.projects"
+
 # Each call, and the permission that it needs.
 CALLS = [
-    ("GET", "/v1/projects/my-project", None, "resourcemanager.projects.get"),
-    ("GET", "/v3/projects/my-project", None, "resourcemanager.projects.get"),
-    ("POST", "/v1/projects", {"projectId": "new-project"}, "resourcemanager.projects.create"),
-    ("POST", "/v1/projects/my-project:getIamPolicy", {}, "resourcemanager.projects.getIamPolicy"),
-    ("POST", "/v3/projects/my-project:getIamPolicy", {}, "resourcemanager.projects.getIamPolicy"),
-    ("POST", "/v1/projects/my-project:setIamPolicy", POLICY, "resourcemanager.projects.setIamPolicy"),
-    ("POST", "/v3/projects/my-project:setIamPolicy", POLICY, "resourcemanager.projects.setIamPolicy"),
-    ("POST", "/v1/projects/my-project/serviceAccounts", {"accountId": "cd"}, "iam.serviceAccounts.create"),
-    ("GET", "/v1/projects/my-project/serviceAccounts", None, "iam.serviceAccounts.list"),
+    ("POST", "/v1/projects", {"projectId": "new-project"}, f"{PROJECTS}.create"),
+    ("POST", "/v3/projects", {"projectId": "new-project"}, f"{PROJECTS}.create"),
+    *(
+        call
+        for path in (V1, V3)
+        for call in (
+            ("GET", path, None, f"{PROJECTS}.get"),
+            ("DELETE", path, None, f"{PROJECTS}.delete"),
+            ("POST", f"{path}:undelete", {}, f"{PROJECTS}.undelete"),
+            ("POST", f"{path}:getIamPolicy", {}, f"{PROJECTS}.getIamPolicy"),
+            ("POST", f"{path}:setIamPolicy", POLICY, f"{PROJECTS}.setIamPolicy"),
+        )
+    ),
+    ("PUT", V1, {"name": "x"}, f"{PROJECTS}.update"),
+    ("PATCH", V3, {"displayName": "x"}, f"{PROJECTS}.update"),
+    ("GET", "/v1/projects/no-project", None, f"{PROJECTS}.get"),
+    ("GET", f"{V1}/services", None, "serviceusage.services.list"),
+    ("GET", f"{V1}/services:batchGet", None, "serviceusage.services.get"),
+    ("POST", f"{V1}/services:batchEnable", {"serviceIds": ["a"]}, "serviceusage.services.enable"),
+    ("POST", f"{SERVICE}:enable", {}, "serviceusage.services.enable"),
+    ("POST", f"{SERVICE}:disable", {}, "serviceusage.services.disable"),
+    ("GET", SERVICE, None, "serviceusage.services.get"),
+    ("POST", f"{V1}/serviceAccounts", {"accountId": "cd"}, "iam.serviceAccounts.create"),
+    ("GET", f"{V1}/serviceAccounts", None, "iam.serviceAccounts.list"),
     ("GET", ACCOUNT, None, "iam.serviceAccounts.get"),
+    ("PATCH", ACCOUNT, {"updateMask": "description"}, "iam.serviceAccounts.update"),
+    ("PUT", ACCOUNT, {}, "iam.serviceAccounts.update"),
+    ("POST", f"{ACCOUNT}:disable", {}, "iam.serviceAccounts.disable"),
+    ("POST", f"{ACCOUNT}:enable", {}, "iam.serviceAccounts.enable"),
     ("DELETE", ACCOUNT, None, "iam.serviceAccounts.delete"),
     ("DELETE", ACCOUNT.replace("my-project/", "-/", 1), None, "iam.serviceAccounts.delete"),
+    ("GET", "/v1/projects/-/serviceAccounts/no@example.com", None, "iam.serviceAccounts.get"),
     ("POST", f"{ACCOUNT}/keys", {}, "iam.serviceAccountKeys.create"),
     ("GET", f"{ACCOUNT}/keys", None, "iam.serviceAccountKeys.list"),
-    ("GET", f"{ACCOUNT}/keys/{'0' * 40}", None, "iam.serviceAccountKeys.get"),
-    ("DELETE", f"{ACCOUNT}/keys/{'0' * 40}", None, "iam.serviceAccountKeys.delete"),
-    ("GET", "/v1/projects/no-project", None, "resourcemanager.projects.get"),
-    ("GET", "/v1/projects/-/serviceAccounts/no@example.com", None, "iam.serviceAccounts.get"),
+    ("GET", KEY, None, "iam.serviceAccountKeys.get"),
+    ("POST", f"{KEY}:disable", {}, "iam.serviceAccountKeys.disable"),
+    ("POST", f"{KEY}:enable", {}, "iam.serviceAccountKeys.enable"),
+    ("DELETE", KEY, None, "iam.serviceAccountKeys.delete"),
+    ("GET", "/storage/v1/b?project=my-project", None, "storage.buckets.list"),
+    ("POST", "/storage/v1/b?project=my-project", {"name": "new"}, "storage.buckets.create"),
+    ("GET", BUCKET, None, "storage.buckets.get"),
+    ("PATCH", BUCKET, {}, "storage.buckets.update"),
+    ("PUT", BUCKET, {}, "storage.buckets.update"),
+    ("DELETE", BUCKET, None, "storage.buckets.delete"),
+    ("GET", f"{BUCKET}/storageLayout", None, "storage.objects.list"),
+    ("GET", f"{BUCKET}/managedFolders", None, "storage.managedFolders.list"),
+    ("GET", f"{BUCKET}/iam", None, "storage.buckets.getIamPolicy"),
+    ("PUT", f"{BUCKET}/iam", {"bindings": []}, "storage.buckets.setIamPolicy"),
+    ("GET", f"{BUCKET}/o", None, "storage.objects.list"),
+    ("GET", OBJECT, None, "storage.objects.get"),
+    ("GET", f"{OBJECT}?alt=media", None, "storage.objects.get"),
+    ("GET", f"/download{OBJECT}", None, "storage.objects.get"),
+    ("DELETE", OBJECT, None, "storage.objects.delete"),
+    ("GET", f"{V1}/locations", None, "artifactregistry.locations.list"),
+    ("GET", LOCATION, None, "artifactregistry.locations.get"),
+    (
+        "POST",
+        f"{LOCATION}/repositories?repositoryId=new",
+        {"format": "DOCKER"},
+        "artifactregistry.repositories.create",
+    ),
+    ("GET", f"{LOCATION}/repositories", None, "artifactregistry.repositories.list"),
+    ("GET", REPOSITORY, None, "artifactregistry.repositories.get"),
+    ("PATCH", REPOSITORY, {}, "artifactregistry.repositories.update"),
+    ("DELETE", REPOSITORY, None, "artifactregistry.repositories.delete"),
+    ("GET", f"{REPOSITORY}:getIamPolicy", None, "artifactregistry.repositories.getIamPolicy"),
+    ("POST", f"{REPOSITORY}:setIamPolicy", POLICY, "artifactregistry.repositories.setIamPolicy"),
+    ("GET", f"{REPOSITORY}/dockerImages", None, "artifactregistry.dockerimages.list"),
+    ("GET", f"{REPOSITORY}/dockerImages/app@sha256:0", None, "artifactregistry.dockerimages.get"),
+    ("GET", f"{REPOSITORY}/packages", None, "artifactregistry.packages.list"),
+    ("GET", PACKAGE, None, "artifactregistry.packages.get"),
+    ("DELETE", PACKAGE, None, "artifactregistry.packages.delete"),
+    ("GET", f"{PACKAGE}/versions", None, "artifactregistry.versions.list"),
+    ("POST", f"{PACKAGE}/versions:batchDelete", {"names": []}, "artifactregistry.versions.delete"),
+    ("GET", f"{PACKAGE}/versions/sha256:0", None, "artifactregistry.versions.get"),
+    ("DELETE", f"{PACKAGE}/versions/sha256:0", None, "artifactregistry.versions.delete"),
+    ("GET", f"{PACKAGE}/tags", None, "artifactregistry.tags.list"),
+    ("POST", f"{PACKAGE}/tags?tagId=v1", {"version": "x/versions/y"}, "artifactregistry.tags.create"),
+    ("GET", f"{PACKAGE}/tags/v1", None, "artifactregistry.tags.get"),
+    ("PATCH", f"{PACKAGE}/tags/v1", {"version": "x/versions/y"}, "artifactregistry.tags.update"),
+    ("DELETE", f"{PACKAGE}/tags/v1", None, "artifactregistry.tags.delete"),
 ]
+# These ask for no permission: they answer for whoever asks, with what there is for them.
+OPEN = {
+    "/token",
+    "/v1/projects/{project}:testIamPermissions",
+    "/v3/projects/{project}:testIamPermissions",
+    "/v1/projects/{project}/locations/{location}/repositories/{repository}:testIamPermissions",
+    "/storage/v1/b/{bucket}/iam/testPermissions",
+    "/v1/operations/{operation}",
+    "/v3/operations/{operation}",
+    "/v1/projects/{project}/locations/{location}/operations/{operation}",
+    "/v3/projects:search",
+}
+OPEN_LISTS = {("GET", "/v1/projects"), ("GET", "/v3/projects")}
+# A certificate is read before anybody is asked.
+UPLOAD = ("POST", "/v1/projects/{project}/serviceAccounts/{account}/keys:upload")
+STRANGER = "serviceAccount:stranger@other-project.iam.gserviceaccount.com"
+
+
+def find_row(method: str, path: str) -> tuple[str, str]:
+    """The row of the routes' table that answers."""
+    for row_method, row_path, _ in ROUTES:
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(row_path))
+        if row_method == method and re.fullmatch(pattern, path.partition("?")[0]):
+            return method, row_path
+    raise AssertionError(f"nothing answers {method} {path}")
+
+
+def test_every_route_is_among_the_calls_or_open_to_all() -> None:
+    rows = {(method, path) for method, path, _ in ROUTES}
+    open_rows = {row for row in rows if row[1] in OPEN} | OPEN_LISTS | {UPLOAD}
+
+    assert {find_row(method, path) for method, path, *_ in CALLS} == rows - open_rows
+
+
+def prepare(apis: Apis) -> None:
+    """The account, the bucket and the repository that the calls are about."""
+    apis.make_account()
+    assert apis.call("POST", "/storage/v1/b?project=my-project", {"name": "my-bucket"}).status == 200
+    path = f"{LOCATION}/repositories?repositoryId=images"
+    assert apis.call("POST", path, {"format": "DOCKER"}).status == 200
+
+
+def format_refusal(path: str, permission: str) -> tuple[str, str | None]:
+    """What a stranger is told, and the status word, which Cloud Storage has none of."""
+    if path.startswith(("/storage", "/download")):
+        where = "Google Cloud Storage bucket"
+        if "/b?" in path:
+            where = "Google Cloud project"
+        elif "/o" in path or "/storageLayout" in path:
+            where = "Google Cloud Storage object"
+        email = STRANGER.partition(":")[2]
+        message = f"{email} does not have {permission} access to the {where}. Permission '{permission}' "
+        return message + "denied on resource (or it may not exist).", None
+    if permission.startswith("artifactregistry."):
+        name = next(place for place in (REPOSITORY, LOCATION, V1) if path.startswith(place))
+        place = f"//artifactregistry.googleapis.com/{name.removeprefix('/v1/')}"
+        return f"Permission '{permission}' denied on resource '{place}' (or it may not exist).", "yes"
+    if permission.startswith("serviceusage."):
+        verb, name = permission.rpartition(".")[2], re.search("services/([a-z.]+)", path)
+        what = f"service [{name[1]}]" if name else "service [a]" if verb == "enable" else "services"
+        return f"Permission denied to {verb} {what}", "yes"
+    return f"Permission '{permission}' denied on resource (or it may not exist).", "yes"
 
 
 @pytest.mark.parametrize(("method", "path", "body", "permission"), CALLS)
 def test_who_has_no_role_is_refused(
     apis: Apis, method: str, path: str, body: object, permission: str
 ) -> None:
-    apis.make_account()
+    prepare(apis)
     stranger = apis.make_key("stranger", "other-project")
 
     reply = apis.call(method, path, body, apis.fetch_token(stranger))
 
-    assert (reply.status, reply.body) == (
-        403,
-        {
-            "error": {
-                "code": 403,
-                "message": f"Permission '{permission}' denied on resource (or it may not exist).",
-                "status": "PERMISSION_DENIED",
-                "details": [
-                    {
-                        "@type": "type.googleapis.com/google.rpc.DebugInfo",
-                        "detail": "serviceAccount:stranger@other-project.iam.gserviceaccount.com "
-                        f"has no role with {permission}",
-                    }
-                ],
-            }
-        },
-    )
+    message, has_status = format_refusal(path, permission)
+    debug = {
+        "@type": "type.googleapis.com/google.rpc.DebugInfo",
+        "detail": f"{STRANGER} has no role with {permission}",
+    }
+    expected: dict[str, object] = {"code": 403, "message": message, "details": [debug]}
+    if has_status:
+        expected["status"] = "PERMISSION_DENIED"
+    else:
+        expected["errors"] = [{"message": message, "domain": "global", "reason": "forbidden"}]
+    assert (reply.status, reply.body) == (403, {"error": expected})
 
 
 @pytest.mark.parametrize(("method", "path", "body", "permission"), CALLS)
 def test_without_a_token_a_strict_server_is_closed(
     apis: Apis, method: str, path: str, body: object, permission: str
 ) -> None:
-    del permission
+    prepare(apis)
     apis.services = replace(apis.services, strict_admin=True)
 
     reply = apis.call(method, path, body)
 
-    assert (reply.status, reply.body) == (401, UNAUTHENTICATED)
+    assert reply.status == 401
     assert reply.headers["www-authenticate"] == 'Bearer realm="https://accounts.google.com/"'
+    error = reply.body["error"]
+    if "errors" not in error:
+        assert reply.body == UNAUTHENTICATED
+    elif error["message"].startswith("Anonymous"):
+        message = format_refusal(path, permission)[0].replace(STRANGER.partition(":")[2], "Anonymous caller")
+        assert error == {
+            "code": 401,
+            "message": message,
+            "errors": [{"message": message, "domain": "global", "reason": "required"}],
+            "details": error["details"],
+        }
+    else:
+        assert error["message"] == UNAUTHENTICATED["error"]["message"]
 
 
 def test_a_web_page_is_not_the_operator(apis: Apis) -> None:

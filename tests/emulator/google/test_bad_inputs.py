@@ -60,18 +60,19 @@ BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
     "project that exists": ("POST", PROJECTS, {"projectId": "my-project"}, TAKEN, EXISTS),
     "filter": (
         "GET",
-        f"{PROJECTS}?filter=name:x",
+        f"{PROJECTS}?filter=parent.id:1",
         None,
         INVALID,
-        "gcr-emulator knows no other filter than lifecycleState:ACTIVE",
+        "the filter's field 'parent.id' is unknown; known are lifecycleState, state, id, projectId, "
+        "projectNumber, name, displayName and labels.KEY",
     ),
     "unknown project": ("GET", f"{PROJECTS}/no-project", None, MISSING, "Project not found: no-project"),
     "unknown verb": (
         "POST",
-        f"{PROJECTS}/my-project:undelete",
+        f"{PROJECTS}/my-project:move",
         {},
         MISSING,
-        "The requested URL /v1/projects/my-project:undelete was not found on this server.",
+        "The requested URL /v1/projects/my-project:move was not found on this server.",
     ),
     "another method": (
         "PATCH",

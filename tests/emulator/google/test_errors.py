@@ -26,6 +26,29 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
         "PERMISSION_DENIED",
         "Permission 'a.b.c' denied on resource (or it may not exist).",
     ),
+    errors.FailedPrecondition: (errors.FailedPrecondition("not so"), 400, "FAILED_PRECONDITION", "not so"),
+    errors.SignInRequired: (
+        errors.SignInRequired(Decision(False, "a.b.c", "because"), "who are you"),
+        401,
+        "UNAUTHENTICATED",
+        "who are you",
+    ),
+    errors.ServiceDisabled: (
+        errors.ServiceDisabled("X API", "x.googleapis.com", "7"),
+        403,
+        "PERMISSION_DENIED",
+        "X API has not been used in project 7 before or it is disabled. Enable it by visiting "
+        "https://console.developers.google.com/apis/api/x.googleapis.com/overview?project=7 then retry. "
+        "If you enabled this API recently, wait a few minutes for the action to propagate to our systems "
+        "and retry.",
+    ),
+    errors.Conflict: (errors.Conflict("taken"), 409, "ALREADY_EXISTS", "taken"),
+    errors.ConditionNotMet: (
+        errors.ConditionNotMet(),
+        412,
+        "FAILED_PRECONDITION",
+        "At least one of the pre-conditions you specified did not hold.",
+    ),
     errors.NotFound: (errors.NotFound("no x"), 404, "NOT_FOUND", "no x"),
     errors.BodyTooSlow: (errors.BodyTooSlow("too slow"), 408, "DEADLINE_EXCEEDED", "too slow"),
     AlreadyExists: (AlreadyExists("x"), 409, "ALREADY_EXISTS", "Requested entity already exists"),
@@ -38,6 +61,30 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
     ),
     TooManyRequests: (TooManyRequests("too many", 7), 429, "RESOURCE_EXHAUSTED", "too many"),
     StorageFull: (StorageFull(), 503, "UNAVAILABLE", str(StorageFull())),
+}
+
+DEBUG = {"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": "because"}
+DETAILS = {
+    errors.PermissionDenied: [DEBUG],
+    errors.SignInRequired: [DEBUG],
+    errors.ServiceDisabled: [
+        {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "SERVICE_DISABLED",
+            "domain": "googleapis.com",
+            "metadata": {"consumer": "projects/7", "service": "x.googleapis.com"},
+        }
+    ],
+}
+REASONS = {
+    400: "invalid",
+    401: "required",
+    403: "forbidden",
+    404: "notFound",
+    408: "requestTimeout",
+    409: "conflict",
+    412: "conditionNotMet",
+    413: "uploadTooLarge",
 }
 
 
@@ -53,9 +100,26 @@ def test_each_error_is_said_in_googles_form(error: Exception, code: int, status:
 
     assert response is not None
     body = json.loads(bytes(response.body))["error"]
-    reasons = [detail["detail"] for detail in body.pop("details", [])]
+    details = body.pop("details", [])
     assert (response.status_code, body) == (code, {"code": code, "message": message, "status": status})
-    assert reasons == (["because"] if code == 403 else [])
+    assert details == DETAILS.get(type(error), [])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status", "message"), SAMPLES.values(), ids=lambda value: str(value)
+)
+def test_each_error_is_said_in_cloud_storages_form(
+    error: Exception, code: int, status: str, message: str
+) -> None:
+    del status
+    response = errors.find_response(error, of_storage=True)
+
+    assert response is not None
+    body = json.loads(bytes(response.body))["error"]
+    details = body.pop("details", [])
+    reason = {"message": message, "domain": "global", "reason": REASONS[code]}
+    assert (response.status_code, body) == (code, {"code": code, "message": message, "errors": [reason]})
+    assert details == DETAILS.get(type(error), [])
 
 
 def test_refusal_for_want_of_room_says_when_to_try_again() -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 Apis = Any
 ACCOUNTS = "/v1/projects/my-project/serviceAccounts"
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
@@ -68,3 +70,77 @@ def test_a_deleted_account_leaves_its_roles_to_nobody(apis: Apis) -> None:
     assert apis.call("POST", "/v1/projects/my-project:getIamPolicy").body["bindings"] == [
         {"role": "roles/viewer", "members": ["allUsers"]}
     ]
+
+
+def test_accounts_are_listed_page_by_page(apis: Apis) -> None:
+    for name in ("bb", "aa", "cc"):
+        apis.make_account(name)
+
+    first = apis.call("GET", f"{ACCOUNTS}?pageSize=2").body
+    second = apis.call("GET", f"{ACCOUNTS}?pageSize=2&pageToken={first.pop('nextPageToken')}").body
+
+    assert [account["email"].partition("@")[0] for account in first["accounts"]] == ["aa", "bb"]
+    assert [account["email"].partition("@")[0] for account in second.pop("accounts")] == ["cc"]
+    assert second == {}
+
+
+def test_what_people_read_of_an_account_is_changed(apis: Apis) -> None:
+    account = make(apis)
+    path = f"{ACCOUNTS}/{EMAIL}"
+    texts = {"displayName": "New", "description": "Why"}
+
+    patched = apis.call("PATCH", path, {"serviceAccount": texts, "updateMask": "description"})
+    assert patched.body == {**account, "description": "Why"}
+    assert apis.call("PUT", path, {"displayName": "New"}).body == {**account, **texts}
+    emptied = apis.call("PATCH", path, {"serviceAccount": {}, "updateMask": "displayName,description"})
+    assert emptied.body == {**account, "displayName": ""}
+    assert apis.call("GET", path).body == emptied.body
+
+
+def test_a_description_is_kept_from_the_start(apis: Apis) -> None:
+    apis.call("POST", "/v1/projects", {"projectId": "my-project"})
+
+    made = apis.call("POST", ACCOUNTS, {"accountId": "ci", "serviceAccount": {"description": "Why"}})
+
+    assert (made.body["description"], made.body["displayName"]) == ("Why", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"serviceAccount": {}}, "The update mask must name displayName or description, or both."),
+        (
+            {"serviceAccount": {}, "updateMask": "email"},
+            "The update mask must name displayName or description, or both.",
+        ),
+        (
+            {"serviceAccount": {"description": "x" * 257}, "updateMask": "description"},
+            "The description must be a string of at most 256 characters.",
+        ),
+    ],
+)
+def test_a_bad_change_is_refused(apis: Apis, body: object, message: str) -> None:
+    account = make(apis)
+
+    reply = apis.call("PATCH", f"{ACCOUNTS}/{EMAIL}", body)
+
+    assert (reply.status, reply.body["error"]["message"]) == (400, message)
+    assert apis.call("GET", f"{ACCOUNTS}/{EMAIL}").body == account
+
+
+def test_a_disabled_account_opens_nothing_until_it_is_enabled(apis: Apis) -> None:
+    key = apis.make_key(role="roles/owner")
+    token = apis.fetch_token(key)
+    grant = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": apis.sign(key)}
+
+    assert apis.call("POST", f"{ACCOUNTS}/{EMAIL}:disable", {}).body == {}
+    assert apis.call("GET", f"{ACCOUNTS}/{EMAIL}").body["disabled"] is True
+    assert apis.call("GET", ACCOUNTS, token=token).status == 401
+    assert apis.post_form("/token", grant).body == {
+        "error": "invalid_grant",
+        "error_description": "Invalid grant: account not found",
+    }
+
+    assert apis.call("POST", f"{ACCOUNTS}/{EMAIL}:enable", {}).body == {}
+    assert "disabled" not in apis.call("GET", f"{ACCOUNTS}/{EMAIL}").body
+    assert apis.call("GET", ACCOUNTS, token=token).status == 200

@@ -2,7 +2,15 @@
 
 import base64
 import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 Apis = Any
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
@@ -75,3 +83,97 @@ def test_a_deleted_key_is_gone(apis: Apis) -> None:
 
     assert apis.call("DELETE", f"{ACCOUNT}/keys/{key_id}").status == 404
     assert apis.call("GET", f"{ACCOUNT}/keys").body == {}
+
+
+def test_a_disabled_key_opens_nothing_until_it_is_enabled(apis: Apis) -> None:
+    key = apis.make_key(role="roles/owner")
+    token = apis.fetch_token(key)
+    path = f"{ACCOUNT}/keys/{key['private_key_id']}"
+
+    assert apis.call("POST", f"{path}:disable", {}).body == {}
+    assert apis.call("GET", path).body == {**describe(key["private_key_id"]), "disabled": True}
+    assert apis.call("GET", ACCOUNT, token=token).status == 401
+
+    assert apis.call("POST", f"{path}:enable", {}).body == {}
+    assert apis.call("GET", path).body == describe(key["private_key_id"])
+    assert apis.call("GET", ACCOUNT, token=token).status == 200
+
+
+def make_certificate(key: Any) -> str:
+    """What a user uploads: base64 of a certificate, good for a day, that the key has signed itself."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unused")])
+    begin = datetime.fromtimestamp(1_700_000_000, timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=1))
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    return base64.b64encode(certificate).decode()
+
+
+def test_a_key_of_ones_own_is_uploaded_and_used(apis: Apis) -> None:
+    apis.make_account(role="roles/owner")
+    key = rsa.generate_private_key(65537, 2048)
+    data = make_certificate(key)
+
+    uploaded = apis.call("POST", f"{ACCOUNT}/keys:upload", {"publicKeyData": data})
+
+    key_id = uploaded.body["name"].rpartition("/")[2]
+    assert re.fullmatch("[0-9a-f]{40}", key_id)
+    assert (uploaded.status, uploaded.body) == (
+        200,
+        {
+            **describe(key_id),
+            "validBeforeTime": "2023-11-15T22:13:20Z",
+            "keyOrigin": "USER_PROVIDED",
+        },
+    )
+    assert apis.call("GET", f"{ACCOUNT}/keys?keyTypes=USER_MANAGED").body == {"keys": [uploaded.body]}
+    assert apis.call("GET", f"{ACCOUNT}/keys?keyTypes=SYSTEM_MANAGED").body == {}
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = {"client_email": EMAIL, "private_key": pem.decode(), "private_key_id": key_id}
+    token = apis.fetch_token(file)
+    assert apis.call("GET", ACCOUNT, token=token).status == 200
+
+    again = apis.call("POST", f"{ACCOUNT}/keys:upload", {"publicKeyData": data})
+    assert (again.status, again.body["error"]["status"]) == (409, "ALREADY_EXISTS")
+    apis.clock.set(1_700_000_000 + 24 * 3600)
+    assert apis.call("GET", ACCOUNT, token=token).status == 401
+
+
+def test_a_strangers_certificate_is_not_uploaded(apis: Apis) -> None:
+    make_account(apis)
+    token = apis.fetch_token(apis.make_key("stranger", "other-project"))
+    body = {"publicKeyData": make_certificate(rsa.generate_private_key(65537, 2048))}
+
+    assert apis.call("POST", f"{ACCOUNT}/keys:upload", body, token).status == 403
+    assert apis.call("GET", f"{ACCOUNT}/keys").body == {}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: None, "publicKeyData must be base64 of a certificate"),
+        (lambda: "*", "publicKeyData must be base64 of an X.509 certificate in PEM"),
+        (lambda: "AAAA", "publicKeyData must be base64 of an X.509 certificate in PEM"),
+        (
+            lambda: make_certificate(ed25519.Ed25519PrivateKey.generate()),
+            "the certificate's key must be RSA with 2048 to 4096 bits",
+        ),
+        (
+            lambda: make_certificate(rsa.generate_private_key(65537, 1024)),  # noqa: S505
+            "the certificate's key must be RSA with 2048 to 4096 bits",
+        ),
+    ],
+    ids=["nothing", "no base64", "no certificate", "Ed25519", "RSA 1024"],
+)
+def test_what_is_no_certificate_of_an_rsa_key_is_refused(
+    apis: Apis, make: Callable[[], object], message: str
+) -> None:
+    make_account(apis)
+
+    reply = apis.call("POST", f"{ACCOUNT}/keys:upload", {"publicKeyData": make()})
+
+    assert (reply.status, reply.body["error"]["message"]) == (400, f"Invalid public key: {message}.")

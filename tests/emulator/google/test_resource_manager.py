@@ -1,6 +1,7 @@
 """Projects are made, found and listed, and their policies read and replaced, as Resource Manager does."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -113,3 +114,156 @@ def test_members_that_are_not_of_this_emulator_are_taken_on_trust(apis: Apis) ->
     reply = apis.call("POST", "/v1/projects/my-project:setIamPolicy", {"policy": {"bindings": bindings}})
 
     assert (reply.status, reply.body["bindings"]) == (200, bindings)
+
+
+def describe_v3(apis: Apis, project_id: str, **changes: object) -> dict[str, object]:
+    return {
+        "name": f"projects/{number_of(apis, project_id)}",
+        "projectId": project_id,
+        "state": "ACTIVE",
+        "displayName": project_id,
+        "createTime": "2023-11-14T22:13:20Z",
+        **changes,
+    }
+
+
+def test_a_project_is_made_in_the_form_of_v3(apis: Apis) -> None:
+    body = {"projectId": "my-project", "displayName": "Mine", "labels": {"env": "test"}}
+
+    operation = apis.call("POST", "/v3/projects", body).body
+
+    project = describe_v3(apis, "my-project", displayName="Mine", labels={"env": "test"})
+    assert operation == {
+        "name": f"operations/cp.{number_of(apis, 'my-project')}",
+        "done": True,
+        "metadata": {
+            "@type": "type.googleapis.com/google.cloud.resourcemanager.v3.CreateProjectMetadata",
+            "ready": True,
+        },
+        "response": {"@type": "type.googleapis.com/google.cloud.resourcemanager.v3.Project", **project},
+    }
+    assert apis.call("GET", f"/v3/{operation['name']}").body == operation
+    assert apis.call("GET", "/v1/projects/my-project").body == {
+        **describe(apis, "my-project", "Mine"),
+        "labels": {"env": "test"},
+    }
+
+
+def test_a_deleted_project_is_kept_and_can_be_taken_back(apis: Apis) -> None:
+    apis.call("POST", "/v1/projects", {"projectId": "my-project"})
+    apis.clock.set(1_700_000_060)
+
+    operation = apis.call("DELETE", "/v3/projects/my-project").body
+    deleted = describe_v3(apis, "my-project", state="DELETE_REQUESTED", deleteTime="2023-11-14T22:14:20Z")
+    project = {"@type": "type.googleapis.com/google.cloud.resourcemanager.v3.Project", **deleted}
+    assert (operation["done"], operation["response"]) == (True, project)
+    assert apis.call("GET", "/v3/projects/my-project").body == deleted
+    assert apis.call("GET", "/v1/projects/my-project").body["lifecycleState"] == "DELETE_REQUESTED"
+    again = apis.call("DELETE", "/v1/projects/my-project")
+    assert (again.status, again.body["error"]["status"], again.body["error"]["message"]) == (
+        400,
+        "FAILED_PRECONDITION",
+        "Cannot delete a project that is DELETE_REQUESTED.",
+    )
+
+    assert apis.call("POST", "/v3/projects/my-project:undelete", {}).body["done"] is True
+    assert apis.call("GET", "/v3/projects/my-project").body == describe_v3(apis, "my-project")
+    again = apis.call("POST", "/v1/projects/my-project:undelete", {})
+    assert again.body["error"]["message"] == "Cannot undelete a project that is ACTIVE."
+
+
+def test_v1_answers_a_deletion_with_nothing(apis: Apis) -> None:
+    apis.call("POST", "/v1/projects", {"projectId": "my-project"})
+
+    assert apis.call("DELETE", "/v1/projects/my-project").body == {}
+    assert apis.call("POST", "/v1/projects/my-project:undelete", {}).body == {}
+
+
+def test_a_project_is_renamed_and_labelled(apis: Apis) -> None:
+    apis.call("POST", "/v1/projects", {"projectId": "my-project", "labels": {"env": "test"}})
+
+    put = apis.call("PUT", "/v1/projects/my-project", {"name": "Mine"})
+    assert put.body == describe(apis, "my-project", "Mine")
+
+    body = {"displayName": "Ours", "labels": {"env": "prod"}}
+    patched = apis.call("PATCH", "/v3/projects/my-project?updateMask=labels", body).body
+    assert (patched["done"], patched["metadata"]) == (
+        True,
+        {"@type": "type.googleapis.com/google.cloud.resourcemanager.v3.UpdateProjectMetadata"},
+    )
+    assert apis.call("GET", "/v3/projects/my-project").body == describe_v3(
+        apis, "my-project", displayName="Mine", labels={"env": "prod"}
+    )
+    apis.call("PATCH", "/v3/projects/my-project?updateMask=display_name", body)
+    assert apis.call("GET", "/v3/projects/my-project").body["displayName"] == "Ours"
+    wrong = apis.call("PATCH", "/v3/projects/my-project?updateMask=parent", body)
+    assert (wrong.status, wrong.body["error"]["message"]) == (
+        400,
+        "field [update_mask] has issue [it may name displayName and labels]",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("", ["aaaaaa", "bbbbbb", "cccccc"]),
+        ("state:ACTIVE", ["aaaaaa", "bbbbbb"]),
+        ("lifecycleState=DELETE_REQUESTED", ["cccccc"]),
+        ("id:aaa*", ["aaaaaa"]),
+        ("projectId=bbbbbb", ["bbbbbb"]),
+        ('displayName:"Name of B"', ["bbbbbb"]),
+        ("labels.env:*", ["aaaaaa", "bbbbbb"]),
+        ("labels.env=test state:ACTIVE", ["aaaaaa"]),
+        ("labels.env:* AND id:b*", ["bbbbbb"]),
+        ("id:z*", []),
+    ],
+)
+def test_a_search_finds_what_its_terms_say(apis: Apis, wanted: str, found: list[str]) -> None:
+    for letter, label in (("a", {"env": "test"}), ("b", {"env": "prod"}), ("c", {})):
+        body = {"projectId": letter * 6, "displayName": f"Name of {letter.upper()}", "labels": label}
+        apis.call("POST", "/v3/projects", body)
+    apis.call("DELETE", "/v3/projects/cccccc")
+    query = quote(wanted)
+
+    v3 = apis.call("GET", f"/v3/projects:search?query={query}").body
+    v1 = apis.call("GET", f"/v1/projects?filter={query}").body
+
+    assert [project["projectId"] for project in v3.get("projects", [])] == found
+    assert [project["projectId"] for project in v1.get("projects", [])] == found
+
+
+def test_projects_are_listed_page_by_page(apis: Apis) -> None:
+    for name in ("bbbbbb", "aaaaaa", "cccccc"):
+        apis.call("POST", "/v1/projects", {"projectId": name})
+
+    first = apis.call("GET", "/v1/projects?pageSize=2").body
+    second = apis.call("GET", f"/v1/projects?pageSize=2&pageToken={first.pop('nextPageToken')}").body
+
+    assert [project["projectId"] for project in first["projects"]] == ["aaaaaa", "bbbbbb"]
+    assert second == {"projects": [describe(apis, "cccccc", "cccccc")]}
+
+
+def test_no_project_lies_below_a_folder_here(apis: Apis) -> None:
+    assert apis.call("GET", "/v3/projects?parent=organizations/1").body == {}
+    assert apis.call("GET", "/v3/projects").body["error"]["message"] == (
+        "field [parent] has issue [it must be folders/ID or organizations/ID]"
+    )
+
+
+@pytest.mark.parametrize("version", ["v1", "v3"])
+def test_a_caller_learns_what_it_may_do(apis: Apis, version: str) -> None:
+    token = apis.fetch_token(apis.make_key(role="roles/storage.objectViewer"))
+    body = {"permissions": ["storage.objects.create", "storage.objects.get"]}
+
+    def ask(project: str) -> Any:
+        return apis.call("POST", f"/{version}/projects/{project}:testIamPermissions", body, token).body
+
+    assert ask("my-project") == {"permissions": ["storage.objects.get"]}
+    assert ask("no-project") == {}
+
+
+@pytest.mark.parametrize("labels", [[], {"A": "x"}, {"a": "X"}, {"a": 1}, {f"k{n}": "" for n in range(65)}])
+def test_malformed_labels_are_refused(apis: Apis, labels: object) -> None:
+    reply = apis.call("POST", "/v3/projects", {"projectId": "my-project", "labels": labels})
+
+    assert (reply.status, reply.body["error"]["status"]) == (400, "INVALID_ARGUMENT")

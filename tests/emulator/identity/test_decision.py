@@ -3,8 +3,9 @@
 import pytest
 
 from docker_credential_gcr.emulator.identity.decision import Decision, decide
-from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
+from docker_credential_gcr.emulator.identity.policy import EMPTY, grant, parse_policy
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
+from docker_credential_gcr.emulator.identity.resource import Resource, bucket, find_in_bucket
 
 MEMBER = "serviceAccount:ci@my-project.iam.gserviceaccount.com"
 AUTH = "https://www.googleapis.com/auth/"
@@ -45,6 +46,43 @@ def test_what_each_role_may_do_to_images(role: str, pulls: bool, pushes: bool, p
         pushes,
         pushes_first,
     )
+
+
+@pytest.mark.parametrize(
+    ("scope", "downloads", "uploads", "creates", "lists"),
+    [
+        ("cloud-platform", True, True, True, True),
+        ("cloud-platform.read-only", True, False, False, True),
+        ("devstorage.read_write", True, True, False, False),
+        ("devstorage.read_only", True, False, False, False),
+        ("userinfo.email", False, False, False, False),
+    ],
+)
+def test_what_each_oauth_scope_lets_an_owner_do_with_artifacts(
+    scope: str, downloads: bool, uploads: bool, creates: bool, lists: bool
+) -> None:
+    verbs = ("downloadArtifacts", "uploadArtifacts", "create", "list")
+
+    assert tuple(
+        allowed(principal(scope), "roles/owner", [f"artifactregistry.repositories.{verb}"]) for verb in verbs
+    ) == (downloads, uploads, creates, lists)
+
+
+@pytest.mark.parametrize(
+    ("scope", "lists", "enables"),
+    [
+        ("cloud-platform", True, True),
+        ("cloud-platform.read-only", True, False),
+        ("service.management", True, True),
+        ("service.management.readonly", True, False),
+        ("devstorage.full_control", False, False),
+    ],
+)
+def test_what_each_oauth_scope_lets_an_owner_do_with_services(scope: str, lists: bool, enables: bool) -> None:
+    who = principal(scope)
+
+    assert allowed(who, "roles/owner", ["serviceusage.services.list"]) is lists
+    assert allowed(who, "roles/owner", ["serviceusage.services.enable"]) is enables
 
 
 @pytest.mark.parametrize(
@@ -116,3 +154,50 @@ def test_a_permission_without_a_scope_of_its_own_needs_the_widest() -> None:
 
     assert decide(principal("cloud-platform"), [policy], "iam.serviceAccounts.get").allowed
     assert not decide(principal("devstorage.full_control"), [policy], "iam.serviceAccounts.get").allowed
+
+
+ONE_BUCKET = {"title": "one bucket", "expression": 'resource.name.startsWith("projects/_/buckets/a/")'}
+
+
+def test_a_role_on_a_condition_counts_where_it_is_met() -> None:
+    binding = {"role": "roles/storage.objectViewer", "members": [MEMBER], "condition": ONE_BUCKET}
+    policy = parse_policy({"version": 3, "bindings": [binding]})
+    who, permission = principal("cloud-platform"), "storage.objects.get"
+
+    def is_allowed(resource: Resource | None) -> bool:
+        return decide(who, [policy], permission, resource).allowed
+
+    assert is_allowed(find_in_bucket(permission, "a", "my-project"))
+    assert not is_allowed(find_in_bucket(permission, "b", "my-project"))
+    assert not is_allowed(None)
+
+
+def test_the_public_has_a_role_on_a_condition() -> None:
+    binding = {"role": "roles/storage.objectViewer", "members": ["allUsers"], "condition": ONE_BUCKET}
+    policy = parse_policy({"version": 3, "bindings": [binding]})
+
+    for name, expected in (("a", True), ("b", False)):
+        resource = find_in_bucket("storage.objects.get", name, "my-project")
+        assert decide(ANONYMOUS, [policy], "storage.objects.get", resource).allowed is expected
+
+
+@pytest.mark.parametrize(
+    ("role", "member", "project", "expected"),
+    [
+        ("roles/viewer", "projectViewer:my-project", "my-project", True),
+        ("roles/editor", "projectEditor:my-project", "my-project", True),
+        ("roles/owner", "projectOwner:my-project", "my-project", True),
+        ("roles/editor", "projectViewer:my-project", "my-project", False),
+        ("roles/viewer", "projectViewer:my-project", "other-project", False),
+        ("roles/browser", "projectViewer:my-project", "my-project", False),
+    ],
+)
+def test_a_bucket_names_members_by_what_they_are_in_the_project(
+    role: str, member: str, project: str, expected: bool
+) -> None:
+    of_project, of_bucket = grant(EMPTY, role, MEMBER), grant(EMPTY, "roles/storage.admin", member)
+    who, resource = principal("cloud-platform"), bucket("a", project)
+
+    decision = decide(who, [of_project, of_bucket], "storage.buckets.setIamPolicy", resource)
+
+    assert decision.allowed is (expected or role == "roles/owner")

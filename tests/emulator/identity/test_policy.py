@@ -1,5 +1,6 @@
 """Policies are values: granting and revoking makes new ones, and their etag names their content."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -19,6 +20,12 @@ from docker_credential_gcr.emulator.identity.policy import (
 )
 
 A, B = "user:a@example.com", "serviceAccount:b@my-project.iam.gserviceaccount.com"
+
+READER = "roles/storage.objectViewer"
+
+
+def conditional(condition: object, role: str = READER) -> dict[str, object]:
+    return {"version": 3, "bindings": [{"role": role, "members": [A], "condition": condition}]}
 
 
 def test_granting_adds_a_member_once() -> None:
@@ -54,6 +61,47 @@ def test_a_document_is_normalised_and_comes_back_with_its_etag() -> None:
     assert parse_policy(format_policy(policy)) == policy
 
 
+CONDITION = {"title": "one host", "expression": 'resource.name.endsWith("x")', "description": "why"}
+
+
+def test_a_role_with_a_condition_is_another_binding() -> None:
+    policy = grant(parse_policy(conditional(CONDITION)), READER, B)
+
+    assert format_policy(policy) == {
+        "version": 3,
+        "etag": policy.etag,
+        "bindings": [
+            {"role": READER, "members": [A], "condition": CONDITION},
+            {"role": READER, "members": [B]},
+        ],
+    }
+    assert parse_policy(format_policy(policy)) == policy
+    assert revoke(policy, READER, A) == grant(EMPTY, READER, B)
+
+
+def test_who_knows_no_conditions_sees_another_role() -> None:
+    policy = parse_policy(conditional(CONDITION))
+
+    (binding,) = format_policy(policy, 1)["bindings"]  # type: ignore[misc]
+
+    assert format_policy(policy, 1) == {"version": 1, "etag": policy.etag, "bindings": [binding]}
+    assert binding["members"] == [A]
+    assert re.fullmatch(rf"{READER}_withcond_[0-9a-f]{{20}}", binding["role"])
+
+
+def test_the_etag_names_the_condition_too() -> None:
+    others = [{**CONDITION, name: "true"} for name in CONDITION]
+
+    assert len({parse_policy(conditional(other)).etag for other in [CONDITION, *others]}) == 4
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=9))
+def test_an_etag_is_the_same_in_both_alphabets_of_base64(name: str) -> None:
+    etag = grant(EMPTY, f"roles/{name}", A).etag
+
+    assert re.fullmatch(r"[A-Za-z0-9]{16}", etag)
+
+
 def test_the_etag_names_the_content() -> None:
     one, two = grant(EMPTY, "roles/viewer", A), grant(EMPTY, "roles/viewer", B)
 
@@ -81,8 +129,22 @@ def test_the_etag_names_the_content() -> None:
             "member 'a@example.com' is not of a known form, such as user:EMAIL",
         ),
         (
-            {"bindings": [{"role": "roles/viewer", "members": [A], "condition": {}}]},
-            "the binding of roles/viewer has a condition, which gcr-emulator cannot evaluate",
+            conditional({"title": "t", "expression": "true"}, "roles/viewer"),
+            "the basic role roles/viewer takes no condition",
+        ),
+        (
+            {**conditional({"title": "t", "expression": "true"}), "version": 1},
+            "a policy with conditions must be of version 3",
+        ),
+        (conditional([]), f"the condition of {READER} must be an object"),
+        (conditional({}), f"the condition of {READER} must have an expression, a string"),
+        (
+            conditional({"expression": "true"}),
+            f"the condition of {READER} must have a title of 1 to 100 characters, and at most 256 more",
+        ),
+        (
+            conditional({"title": "t", "expression": "request.path == 'x'"}),
+            f"the condition 't' of {READER} cannot be evaluated: 'request' is not expected there",
         ),
         (
             {

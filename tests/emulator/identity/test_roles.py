@@ -1,5 +1,7 @@
 """The role table says what Google's says, and nothing that nobody checks."""
 
+import pytest
+
 from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES, ROLES
 
 
@@ -10,7 +12,15 @@ def test_an_owner_may_do_whatever_another_role_may_save_making_projects() -> Non
 
 
 def test_an_editor_may_do_all_but_give_rights_away() -> None:
-    assert ROLES["roles/owner"] - ROLES["roles/editor"] == {"resourcemanager.projects.setIamPolicy"}
+    assert ROLES["roles/owner"] - ROLES["roles/editor"] == {
+        "artifactregistry.repositories.setIamPolicy",
+        "resourcemanager.projects.delete",
+        "resourcemanager.projects.setIamPolicy",
+        "resourcemanager.projects.undelete",
+        "storage.buckets.setIamPolicy",
+        "storage.objects.getIamPolicy",
+        "storage.objects.setIamPolicy",
+    }
 
 
 def test_the_legacy_roles_exist_on_buckets_alone() -> None:
@@ -18,4 +28,27 @@ def test_the_legacy_roles_exist_on_buckets_alone() -> None:
         "roles/storage.legacyBucketOwner",
         "roles/storage.legacyBucketReader",
         "roles/storage.legacyBucketWriter",
+        "roles/storage.legacyObjectOwner",
+        "roles/storage.legacyObjectReader",
     ]
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide"),
+    [
+        ("artifactregistry.reader", "artifactregistry.writer"),
+        ("artifactregistry.writer", "artifactregistry.repoAdmin"),
+        ("artifactregistry.repoAdmin", "artifactregistry.createOnPushRepoAdmin"),
+        ("artifactregistry.createOnPushRepoAdmin", "artifactregistry.admin"),
+        ("storage.objectViewer", "storage.objectUser"),
+        ("storage.objectUser", "storage.objectAdmin"),
+        ("storage.objectAdmin", "storage.admin"),
+        ("storage.legacyBucketReader", "storage.legacyBucketWriter"),
+        ("storage.legacyBucketWriter", "storage.legacyBucketOwner"),
+        ("storage.legacyObjectReader", "storage.legacyObjectOwner"),
+        ("viewer", "editor"),
+        ("editor", "owner"),
+    ],
+)
+def test_a_wider_role_has_all_that_the_narrower_has_and_more(narrow: str, wide: str) -> None:
+    assert ROLES[f"roles/{narrow}"] < ROLES[f"roles/{wide}"]

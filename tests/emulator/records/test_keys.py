@@ -1,16 +1,27 @@
-"""Keys are registered by their public half, and forgotten at once."""
+"""Keys are registered by their public half, and disabled or forgotten at once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
-from docker_credential_gcr.emulator.identity.service_account_keys import NEVER, ServiceAccountKey
+from docker_credential_gcr.emulator.identity.service_account_keys import NEVER
 from docker_credential_gcr.emulator.records import keys, projects, service_accounts
 from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.records.errors import AlreadyExists
+from docker_credential_gcr.emulator.records.keys import KeptKey
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
-ONE = ServiceAccountKey("f" * 40, "private", "public 1")
-TWO = ServiceAccountKey("0" * 40, "private", "public 2")
+ONE, TWO = "f" * 40, "0" * 40
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "emulator.db")
+    yield database
+    database.close()
 
 
 def make_account(database: Database) -> ServiceAccount:
@@ -18,28 +29,64 @@ def make_account(database: Database) -> ServiceAccount:
     return database.write_now(lambda c: service_accounts.create(c, project, "ci", display_name="", now=1))
 
 
-def test_a_key_is_found_by_its_id_and_listed_by_age(tmp_path: Path) -> None:
-    database = Database(tmp_path / "emulator.db")
+def test_a_key_is_found_by_its_id_and_listed_by_age(database: Database) -> None:
     account = make_account(database)
-    for key in (ONE, TWO):
-        database.write_now(lambda c, key=key: keys.add(c, account, key, now=7.5))
+    one = RegisteredKey(ONE, EMAIL, "my-project", "public 1", NEVER, 7)
+    two = RegisteredKey(TWO, EMAIL, "my-project", "public 2", 99, 7)
 
-    one = RegisteredKey("f" * 40, EMAIL, "my-project", "public 1", NEVER, 7)
-    two = RegisteredKey("0" * 40, EMAIL, "my-project", "public 2", NEVER, 7)
+    made = [
+        database.write_now(lambda c: keys.add(c, account, ONE, "public 1", now=7.5)),
+        database.write_now(
+            lambda c: keys.add(c, account, TWO, "public 2", now=7.5, expires_at=99, uploaded=True)
+        ),
+    ]
+
+    assert made == [KeptKey(one), KeptKey(two, uploaded=True)]
     with database.read() as connection:
-        assert keys.find(connection, "f" * 40) == one
-        assert keys.list_of(connection, account) == [one, two]
-        assert keys.find(connection, "unknown") is None
-    database.close()
+        assert keys.find(connection, ONE) == one
+        assert keys.find_kept(connection, TWO) == KeptKey(two, uploaded=True)
+        assert keys.list_of(connection, account) == made
+        assert (keys.find(connection, "unknown"), keys.find_kept(connection, "unknown")) == (None, None)
 
 
-def test_a_removed_key_is_gone(tmp_path: Path) -> None:
-    database = Database(tmp_path / "emulator.db")
+def test_a_key_is_registered_once(database: Database) -> None:
     account = make_account(database)
-    database.write_now(lambda c: keys.add(c, account, ONE, now=1))
+    database.write_now(lambda c: keys.add(c, account, ONE, "public", now=1))
 
-    database.write_now(lambda c: keys.remove(c, ONE.key_id))
+    with pytest.raises(AlreadyExists):
+        database.write_now(lambda c: keys.add(c, account, ONE, "public", now=1))
+
+
+def test_a_disabled_key_is_kept_and_opens_nothing(database: Database) -> None:
+    account = make_account(database)
+    kept = database.write_now(lambda c: keys.add(c, account, ONE, "public", now=1))
+
+    database.write_now(lambda c: keys.set_disabled(c, ONE, disabled=True))
+    with database.read() as connection:
+        assert keys.find(connection, ONE) is None
+        assert keys.find_kept(connection, ONE) == KeptKey(kept.key, disabled=True)
+
+    database.write_now(lambda c: keys.set_disabled(c, ONE, disabled=False))
+    with database.read() as connection:
+        assert keys.find(connection, ONE) == kept.key
+
+
+def test_the_keys_of_a_disabled_account_open_nothing(database: Database) -> None:
+    account = make_account(database)
+    kept = database.write_now(lambda c: keys.add(c, account, ONE, "public", now=1))
+
+    database.write_now(lambda c: service_accounts.set_disabled(c, EMAIL, disabled=True))
 
     with database.read() as connection:
-        assert keys.find(connection, ONE.key_id) is None
-    database.close()
+        assert keys.find(connection, ONE) is None
+        assert keys.find_kept(connection, ONE) == kept
+
+
+def test_a_removed_key_is_gone(database: Database) -> None:
+    account = make_account(database)
+    database.write_now(lambda c: keys.add(c, account, ONE, "public", now=1))
+
+    database.write_now(lambda c: keys.remove(c, ONE))
+
+    with database.read() as connection:
+        assert keys.find_kept(connection, ONE) is None

@@ -1,10 +1,12 @@
 """Garbage collection: which blobs a manifest names, and when a client last relied on a link.
 
-A number that grows with every change of what decides about access. And uploads of another form: those
-in progress end, and their clients begin anew.
+What Google's APIs know of projects, accounts, keys, buckets and repositories. A number that grows with
+every change of what decides about access. And uploads of another form: those in progress end, and their
+clients begin anew.
 """
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,14 +22,28 @@ _FOREIGN = (
     "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
 )
 _PAGE = "SELECT id, repository, data FROM manifests WHERE id > :last ORDER BY id LIMIT 500"
+_COUNTED = ("projects", "policies", "service_accounts", "service_account_keys", "services", "buckets")
 _COUNT = "UPDATE revisions SET number = number + 1 WHERE subject = 'access'"
 _INSERT = "INSERT INTO manifest_blobs (manifest, digest, repository) VALUES (:manifest, :digest, :repository)"
+
+
+def _text(name: str, default: str) -> "sa.Column[str]":
+    return sa.Column(name, sa.String, nullable=False, server_default=default)
+
+
+def _number(name: str, default: int) -> "sa.Column[int]":
+    return sa.Column(name, sa.Integer, nullable=False, server_default=str(default))
+
+
+def _reference(name: str, target: str) -> "sa.Column[int]":
+    return sa.Column(name, sa.Integer, sa.ForeignKey(target, ondelete="CASCADE"), primary_key=True)
 
 
 def upgrade() -> None:
     """Add the column and the tables, and fill them from what is there."""
     _add_used_at()
     _add_manifest_blobs()
+    _add_what_google_knows()
     _add_revisions()
     _make_uploads_anew()
 
@@ -78,6 +94,48 @@ def _add_manifest_blobs() -> None:
         last = page[-1].id
 
 
+# table -> the columns that Google's APIs keep more of it
+_COLUMNS: dict[str, tuple["sa.Column[Any]", ...]] = {
+    "projects": (_text("labels", "{}"), sa.Column("deleted_at", sa.Integer, nullable=True)),
+    "service_accounts": (_text("description", ""), _number("disabled", 0)),
+    "service_account_keys": (_number("disabled", 0), _number("uploaded", 0)),
+    "buckets": (
+        _text("settings", "{}"),
+        _number("metageneration", 1),
+        sa.Column("updated_at", sa.Integer, nullable=True),
+    ),
+}
+
+
+def _add_what_google_knows() -> None:
+    for table, columns in _COLUMNS.items():
+        for column in columns:
+            op.add_column(table, column)
+    op.create_table(
+        "services",
+        _reference("project", "projects.id"),
+        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("enabled", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "operations",
+        sa.Column("name", sa.String, primary_key=True),
+        sa.Column("member", sa.String, nullable=False),
+        sa.Column("document", sa.String, nullable=False),
+        sa.Column("created_at", sa.Integer, nullable=False, index=True),
+    )
+    op.create_table(
+        "artifact_repositories",
+        _reference("bucket", "buckets.id"),
+        *(sa.Column(name, sa.String, nullable=False) for name in ("repository_id", "description", "labels")),
+        *(
+            sa.Column(name, sa.Integer, nullable=False)
+            for name in ("immutable_tags", "created_at", "updated_at")
+        ),
+    )
+
+
 def _add_revisions() -> None:
     op.create_table(
         "revisions",
@@ -85,7 +143,7 @@ def _add_revisions() -> None:
         sa.Column("number", sa.Integer, nullable=False),
     )
     op.execute("INSERT INTO revisions VALUES ('access', 0)")
-    for table in ("projects", "policies", "service_accounts", "service_account_keys", "buckets"):
+    for table in _COUNTED:
         for change in ("INSERT", "UPDATE", "DELETE"):
             when = f"CREATE TRIGGER {table}_{change.lower()}_counts AFTER {change} ON {table}"
             op.execute(f"{when} BEGIN {_COUNT}; END")

@@ -1,0 +1,100 @@
+"""Repositories of Artifact Registry for who may see them, and its words for who may not."""
+
+from urllib.parse import unquote
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from docker_credential_gcr.emulator.identity import resource as resources
+from docker_credential_gcr.emulator.identity.policy import Policy
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.services import ARTIFACT_REGISTRY, SERVICES
+from docker_credential_gcr.emulator.records import artifact_images, artifact_repositories, policies
+from docker_credential_gcr.emulator.records import services as switches
+from docker_credential_gcr.emulator.records.artifact_images import Package
+from docker_credential_gcr.emulator.records.artifact_repositories import ArtifactRepository
+from docker_credential_gcr.emulator.records.projects import Project
+from docker_credential_gcr.emulator.records.services import Obstacle
+
+from .access import check, find_project, find_project_policy
+from .errors import FailedPrecondition, NotFound, ServiceDisabled
+
+
+def get_project(connection: Connection, request: Request, caller: Principal, permission: str) -> Project:
+    """The project of the path, if the caller has the permission on it.
+
+    Raises PermissionDenied, NotFound, ServiceDisabled.
+    """
+    name, location = request.path_params["project"], request.path_params.get("location")
+    project = find_project(connection, name)
+    project_id = project.project_id if project else ""
+    place = f"projects/{name}" + (f"/locations/{location}" if location else "")
+    in_force = [find_project_policy(connection, project_id)]
+    check(caller, permission, in_force, resources.project(project_id), _refuse(permission, place))
+    if project is None:
+        raise NotFound(f"Project not found: {name}")
+    _check_service(connection, project)
+    return project
+
+
+def get_repository(
+    connection: Connection, request: Request, caller: Principal, permission: str
+) -> ArtifactRepository:
+    """The repository of the path, if the caller has the permission on it.
+
+    Raises PermissionDenied, NotFound, ServiceDisabled.
+    """
+    name, location, repository_id = (
+        request.path_params[part] for part in ("project", "location", "repository")
+    )
+    project = find_project(connection, name)
+    project_id = project.project_id if project else name
+    resource = resources.repository(project_id, location, repository_id)
+    in_force = find_policies(connection, project_id, resource.name)
+    check(caller, permission, in_force, resource, _refuse(permission, resource.name))
+    repository = artifact_repositories.find(connection, project_id, location, repository_id)
+    if project is not None:
+        _check_service(connection, project)
+    if repository is None:
+        raise NotFound("Requested entity was not found.")
+    return repository
+
+
+def get_package(
+    connection: Connection, request: Request, caller: Principal, permission: str
+) -> tuple[ArtifactRepository, Package]:
+    """The package of the path and its repository. Raises as `get_repository`."""
+    repository = get_repository(connection, request, caller, permission)
+    name = prefix_packages(repository) + parse_package_name(request.path_params["package"])
+    package = artifact_images.find_package(connection, repository.bucket.id, name)
+    if package is None:
+        raise NotFound("Requested entity was not found.")
+    return repository, package
+
+
+def find_policies(connection: Connection, project_id: str, repository: str) -> list[Policy]:
+    """The policies that count for a repository: its project's, and its own."""
+    return [find_project_policy(connection, project_id), policies.find(connection, repository)]
+
+
+def parse_package_name(name: str) -> str:
+    """The image's name; in resource names its slashes are %2F, which Google's libraries quote once more."""
+    return unquote(name)
+
+
+def prefix_packages(repository: ArtifactRepository) -> str:
+    """What the registry puts before a package's name: my-project/images/"""
+    return f"{repository.project_id.replace(':', '/')}/{repository.repository_id}/"
+
+
+def _refuse(permission: str, name: str) -> str:
+    resource = f"//{ARTIFACT_REGISTRY}/{name}"
+    return f"Permission '{permission}' denied on resource '{resource}' (or it may not exist)."
+
+
+def _check_service(connection: Connection, project: Project) -> None:
+    obstacle = switches.find_obstacle(connection, project.project_id, ARTIFACT_REGISTRY)
+    if obstacle is Obstacle.DISABLED:
+        raise ServiceDisabled(SERVICES[ARTIFACT_REGISTRY], ARTIFACT_REGISTRY, project.number)
+    if obstacle is Obstacle.DELETED:
+        raise FailedPrecondition(f"Project {project.project_id} is deleted.")

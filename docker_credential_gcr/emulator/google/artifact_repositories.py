@@ -1,0 +1,178 @@
+"""artifactregistry.googleapis.com: repositories for images at LOCATION-docker.pkg.dev.
+
+https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories
+"""
+
+import re
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.records import artifact_repositories
+from docker_credential_gcr.emulator.records.artifact_repositories import ArtifactRepository
+from docker_credential_gcr.emulator.records.errors import AlreadyExists
+
+from .access import find_caller
+from .artifact_access import get_project, get_repository
+from .artifact_locations import check_location
+from .bodies import read_json
+from .errors import Conflict, InvalidArgument
+from .operations import EMPTY_TYPE, finish, new_id
+from .paging import parse_page
+from .project_bodies import parse_labels
+from .services import Services
+from .times import format_instant
+
+_TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1."
+# https://cloud.google.com/artifact-registry/docs/repositories/create-repos
+_ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+# Google's libraries send the numbers of enumerations.
+_DOCKER = ("DOCKER", 1)
+_STANDARD = (None, "STANDARD_REPOSITORY", "MODE_UNSPECIFIED", 0, 1)
+_MUTABLE_FIELDS = {"description", "labels", "dockerConfig"}
+
+
+async def create_repository(request: Request, services: Services) -> JSONResponse:
+    """Make the repository ?repositoryId=, for images."""
+    caller = find_caller(request, services)
+    location, body = check_location(request), await read_json(request)
+    repository_id = request.query_params.get("repositoryId") or request.query_params.get("repository_id", "")
+    if not _ID.fullmatch(repository_id):
+        raise InvalidArgument(
+            f"invalid repository id {repository_id[:100]!r}: it must be 1 to 63 lower-case letters, digits "
+            "or hyphens, beginning with a letter, not ending in a hyphen"
+        )
+    if body.get("format") not in _DOCKER:
+        raise InvalidArgument("gcr-emulator makes no other repositories than of format DOCKER.")
+    if body.get("mode") not in _STANDARD:
+        raise InvalidArgument("gcr-emulator makes no other repositories than of mode STANDARD_REPOSITORY.")
+    texts = _parse(body)
+
+    def work(connection: Connection) -> dict[str, Any]:
+        project = get_project(connection, request, caller, "artifactregistry.repositories.create")
+        now = services.clock.now()
+        try:
+            made = artifact_repositories.create(
+                connection, project, location, repository_id, **texts, now=now
+            )
+        except AlreadyExists as error:
+            raise Conflict("the repository already exists") from error
+        response = {"@type": f"{_TYPE}Repository", **format_repository(made)}
+        return _finish(connection, services, caller, made, response)
+
+    return JSONResponse(await services.database.write(work))
+
+
+async def list_repositories(request: Request, services: Services) -> JSONResponse:
+    """The project's repositories at one location, by ID."""
+    caller = find_caller(request, services)
+    page, location = parse_page(request), check_location(request)
+    with services.database.read() as connection:
+        project = get_project(connection, request, caller, "artifactregistry.repositories.list")
+        found = artifact_repositories.list_page(
+            connection, project, location, last=page.last, count=page.count
+        )
+    return JSONResponse(
+        page.format("repositories", found, format_repository, lambda repository: repository.repository_id)
+    )
+
+
+async def show_repository(request: Request, services: Services) -> JSONResponse:
+    """One repository, with the size of what is in it."""
+    caller = find_caller(request, services)
+    with services.database.read() as connection:
+        found = get_repository(connection, request, caller, "artifactregistry.repositories.get")
+        size = artifact_repositories.measure(connection, found)
+    return JSONResponse({**format_repository(found), "sizeBytes": str(size)})
+
+
+async def patch_repository(request: Request, services: Services) -> JSONResponse:
+    """Change what ?updateMask= names: description, labels, dockerConfig.immutableTags."""
+    caller = find_caller(request, services)
+    body = await read_json(request)
+    names = request.query_params.get("updateMask") or ",".join(_MUTABLE_FIELDS & body.keys())
+    mask = {_camel(name.partition(".")[0]) for name in names.split(",") if name}
+    if not mask <= _MUTABLE_FIELDS:
+        raise InvalidArgument(f"update_mask may name {', '.join(sorted(_MUTABLE_FIELDS))}")
+    given = _parse({name: body[name] for name in mask if name in body})
+
+    def work(connection: Connection) -> ArtifactRepository:
+        found = get_repository(connection, request, caller, "artifactregistry.repositories.update")
+        kept = _parse({name: value for name, value in format_repository(found).items() if name not in mask})
+        changed = {
+            name: given[name] if field in mask else kept[name]
+            for name, field in (
+                ("description", "description"),
+                ("labels", "labels"),
+                ("immutable_tags", "dockerConfig"),
+            )
+        }
+        return artifact_repositories.change(connection, found, **changed, now=services.clock.now())
+
+    return JSONResponse(format_repository(await services.database.write(work)))
+
+
+async def delete_repository(request: Request, services: Services) -> JSONResponse:
+    """Delete a repository with all images in it."""
+    caller = find_caller(request, services)
+
+    def work(connection: Connection) -> dict[str, Any]:
+        found = get_repository(connection, request, caller, "artifactregistry.repositories.delete")
+        artifact_repositories.remove(connection, found)
+        return _finish(connection, services, caller, found, {"@type": EMPTY_TYPE})
+
+    return JSONResponse(await services.database.write(work))
+
+
+def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
+    """{"name", "format", "mode", "createTime", "updateTime", "registryUri", "description", "labels", …}"""
+    host = f"{repository.location}-docker.pkg.dev"
+    document: dict[str, Any] = {
+        "name": repository.name,
+        "format": "DOCKER",
+        "mode": "STANDARD_REPOSITORY",
+        "createTime": format_instant(repository.created_at),
+        "updateTime": format_instant(repository.updated_at),
+        "registryUri": f"{host}/{repository.project_id.replace(':', '/')}/{repository.repository_id}",
+    }
+    if repository.description:
+        document["description"] = repository.description
+    if repository.labels:
+        document["labels"] = dict(repository.labels)
+    if repository.immutable_tags:
+        document["dockerConfig"] = {"immutableTags": True}
+    return document
+
+
+def _parse(body: dict[str, Any]) -> dict[str, Any]:
+    description, docker = body.get("description", ""), body.get("dockerConfig", {})
+    if not isinstance(description, str) or len(description) > 1024:
+        raise InvalidArgument("description must be a string of at most 1024 characters")
+    if not isinstance(docker, dict) or not isinstance(docker.get("immutableTags", False), bool):
+        raise InvalidArgument("dockerConfig.immutableTags must be true or false")
+    return {
+        "description": description,
+        "labels": parse_labels(body.get("labels", {})),
+        "immutable_tags": docker.get("immutableTags", False),
+    }
+
+
+def _camel(name: str) -> str:
+    """dockerConfig for docker_config: a mask may be written either way."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _finish(
+    connection: Connection,
+    services: Services,
+    caller: Principal,
+    repository: ArtifactRepository,
+    response: dict[str, Any],
+) -> dict[str, Any]:
+    place = f"projects/{repository.project_id}/locations/{repository.location}"
+    metadata = {"@type": f"{_TYPE}OperationMetadata"}
+    return finish(connection, services, caller, f"{place}/operations/{new_id()}", response, metadata)

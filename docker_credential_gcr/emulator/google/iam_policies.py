@@ -1,0 +1,84 @@
+"""What setting, reading and testing a policy has in common, whatever it is the policy of.
+
+https://cloud.google.com/iam/docs/reference/rest/v1/Policy
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.identity.names import find_project_id
+from docker_credential_gcr.emulator.identity.policy import Policy, parse_policy
+from docker_credential_gcr.emulator.records import projects, service_accounts
+
+from .errors import InvalidArgument
+
+_PERMISSION = re.compile(r"[a-z]\w*(?:\.\w+){2,3}", re.ASCII)
+_MAX_PERMISSIONS = 100
+_VERSIONS = ("0", "1", "3")
+
+
+def parse_update(document: object) -> tuple[Policy, str | None]:
+    """The policy of a request to set it, and the etag of the one that it replaces.
+
+    Raises InvalidPolicy, InvalidArgument.
+    """
+    policy = parse_policy(document)
+    etag = document.get("etag") if isinstance(document, dict) else None
+    if etag is not None and not isinstance(etag, str):
+        raise InvalidArgument("the etag of a policy is a string")
+    return policy, etag or None
+
+
+def parse_requested_version(value: object) -> int:
+    """The newest form of a policy that the caller understands; 1 where nothing is said."""
+    text = "1" if value is None else str(value)
+    if text not in _VERSIONS:
+        raise InvalidArgument("requestedPolicyVersion must be 0, 1 or 3")
+    return max(int(text), 1)
+
+
+def parse_options(body: dict[str, Any]) -> int:
+    """The requested version in the body of getIamPolicy."""
+    options = body.get("options", {})
+    if not isinstance(options, dict):
+        raise InvalidArgument("options must be an object")
+    return parse_requested_version(options.get("requestedPolicyVersion"))
+
+
+def parse_permissions(values: object) -> list[str]:
+    """The permissions that a caller asks about."""
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidArgument("permissions must be a list of strings")
+    if not values or len(values) > _MAX_PERMISSIONS:
+        raise InvalidArgument(f"permissions must be 1 to {_MAX_PERMISSIONS}")
+    for value in values:
+        if not _PERMISSION.fullmatch(value):
+            raise InvalidArgument(f"Permission {value[:100]} is not valid for this resource.")
+    return values
+
+
+def check_bindings(connection: Connection, policy: Policy, takes: Callable[[str], bool]) -> None:
+    """Refuse roles that the resource does not take, and members that are a slip of the pen."""
+    for binding in policy.bindings:
+        if "_withcond_" in binding.role:
+            raise InvalidArgument(
+                f"Role {binding.role} stands for one with a condition: read the policy with a "
+                "requestedPolicyVersion of 3 before you change it."
+            )
+        if not takes(binding.role):
+            raise InvalidArgument(f"Role {binding.role} is not supported for this resource.")
+        for member in binding.members:
+            _check_member(connection, member)
+
+
+def _check_member(connection: Connection, member: str) -> None:
+    """Refuse an account that a project of this emulator would have, and has not."""
+    kind, _, email = member.partition(":")
+    project_id = find_project_id(email) if kind == "serviceAccount" else None
+    if project_id is None or projects.find(connection, project_id) is None:
+        return
+    if service_accounts.find(connection, email) is None:
+        raise InvalidArgument(f"Service account {email} does not exist.")

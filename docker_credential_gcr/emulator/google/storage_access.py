@@ -1,0 +1,89 @@
+"""Buckets for who may see them, and Cloud Storage's words for who may not."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.identity import resource as resources
+from docker_credential_gcr.emulator.identity.decision import decide
+from docker_credential_gcr.emulator.identity.policy import Policy
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.resource import Resource
+from docker_credential_gcr.emulator.records import policies, storage_buckets
+from docker_credential_gcr.emulator.records.projects import Project
+from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
+
+from .access import find_project, find_project_policy
+from .errors import ConditionNotMet, InvalidArgument, NotFound, PermissionDenied, SignInRequired
+
+# What a resource is called in a refusal.
+_KINDS = {"Project": "project", "Bucket": "bucket", "Object": "object"}
+
+
+def get_bucket(
+    connection: Connection, name: str, caller: Principal, permission: str, object_name: str | None = None
+) -> StorageBucket:
+    """The bucket, if the caller has the permission on it, or on that object of it.
+
+    Raises NotFound, PermissionDenied, SignInRequired: unlike Google's other APIs, Cloud Storage says
+    to anybody with an account which buckets there are.
+    """
+    if caller.member is None and storage_buckets.find(connection, name) is None:
+        _check(caller, permission, [], resources.bucket(name, ""))
+    bucket = get_any_bucket(connection, name)
+    resource = resources.bucket(name, bucket.project_id)
+    if object_name is not None:
+        resource = resources.stored_object(name, object_name, bucket.project_id)
+    _check(caller, permission, find_policies(connection, bucket), resource)
+    return bucket
+
+
+def get_any_bucket(connection: Connection, name: str) -> StorageBucket:
+    """The bucket, whoever asks. Raises NotFound."""
+    bucket = storage_buckets.find(connection, name)
+    if bucket is None:
+        raise NotFound("The specified bucket does not exist.")
+    return bucket
+
+
+def get_project(connection: Connection, name: str, caller: Principal, permission: str) -> Project:
+    """The project, if the caller has the permission on it. Raises InvalidArgument, PermissionDenied."""
+    project = find_project(connection, name)
+    project_id = project.project_id if project else ""
+    _check(caller, permission, [find_project_policy(connection, project_id)], resources.project(project_id))
+    if project is None:
+        raise InvalidArgument(f"Unknown project id: {name}")
+    return project
+
+
+def find_policies(connection: Connection, bucket: StorageBucket) -> list[Policy]:
+    """The policies that count for the bucket: its project's, and its own."""
+    return [
+        find_project_policy(connection, bucket.project_id),
+        policies.find(connection, f"buckets/{bucket.name}"),
+    ]
+
+
+def check_metageneration(query: Mapping[str, str], bucket: StorageBucket) -> None:
+    """Raise ConditionNotMet for a bucket that has changed since the caller read it."""
+    current = str(bucket.metageneration)
+    if query.get("ifMetagenerationMatch", current) != current:
+        raise ConditionNotMet
+    if query.get("ifMetagenerationNotMatch") == current:
+        raise ConditionNotMet
+
+
+def _check(caller: Principal, permission: str, in_force: list[Policy], resource: Resource) -> None:
+    decision = decide(caller, in_force, permission, resource)
+    if decision.allowed:
+        return
+    kind = _KINDS[resource.type.rpartition("/")[2]]
+    where = f"Google Cloud {'' if kind == 'project' else 'Storage '}{kind}"
+    who = "Anonymous caller" if caller.member is None else caller.member.partition(":")[2]
+    message = (
+        f"{who} does not have {permission} access to the {where}. "
+        f"Permission '{permission}' denied on resource (or it may not exist)."
+    )
+    if caller.member is None:
+        raise SignInRequired(decision, message)
+    raise PermissionDenied(decision, message)

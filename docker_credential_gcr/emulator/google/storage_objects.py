@@ -1,0 +1,154 @@
+"""storage.googleapis.com: a registry's blobs as objects, containers/images/sha256:<hex>.
+
+https://cloud.google.com/storage/docs/json_api/v1/objects
+"""
+
+import base64
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.resource import IMAGES
+from docker_credential_gcr.emulator.oci.ranges import UnsatisfiableRange, find_span
+from docker_credential_gcr.emulator.records import storage_objects
+from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
+from docker_credential_gcr.emulator.records.storage_objects import StoredObject
+
+from .access import find_caller, find_caller_or_anonymous
+from .errors import InvalidArgument, NotFound
+from .paging import parse_page
+from .services import Services
+from .storage_access import get_bucket
+from .times import format_instant
+
+_TYPE = "application/octet-stream"
+
+
+async def list_objects(request: Request, services: Services) -> JSONResponse:
+    """The objects of a bucket, by name: ?prefix=, and ?delimiter=/ for one folder's."""
+    caller = find_caller_or_anonymous(request, services)
+    page = parse_page(request, default=1000, size_name="maxResults")
+    prefix, delimiter = (request.query_params.get(name, "") for name in ("prefix", "delimiter"))
+    if delimiter not in ("", "/"):
+        raise InvalidArgument("gcr-emulator knows no other delimiter than /.")
+    with services.database.read() as connection:
+        name = request.path_params["bucket"]
+        bucket = get_bucket(connection, name, caller, "storage.objects.list", prefix)
+        wanted = _find_digest_prefix(prefix)
+        found = (
+            []
+            if wanted is None
+            else storage_objects.list_page(
+                connection, bucket.id, prefix=wanted, last=page.last, count=page.count
+            )
+        )
+    # All objects lie in one folder, so its parents hold one folder each.
+    if found and delimiter and len(prefix) < len(IMAGES):
+        folder = prefix + IMAGES[len(prefix) :].partition("/")[0] + "/"
+        return JSONResponse({"kind": "storage#objects", "prefixes": [folder]})
+    listed = page.format(
+        "items", found, lambda item: _format(request, bucket, item), lambda item: item.digest
+    )
+    return JSONResponse({"kind": "storage#objects", **listed})
+
+
+async def get_object(request: Request, services: Services) -> Response:
+    """What is known of an object; with ?alt=media its bytes."""
+    if request.query_params.get("alt") == "media":
+        return await download_object(request, services)
+    caller = find_caller_or_anonymous(request, services)
+    with services.database.read() as connection:
+        bucket, found = _find(connection, request, caller, "storage.objects.get")
+    return JSONResponse(_format(request, bucket, found))
+
+
+async def download_object(request: Request, services: Services) -> Response:
+    """The bytes of an object, whole or a range."""
+    caller = find_caller_or_anonymous(request, services)
+    with services.database.read() as connection:
+        bucket, found = _find(connection, request, caller, "storage.objects.get")
+        data = storage_objects.find_data(connection, bucket.id, found.digest)
+    headers = {
+        "Cache-Control": "public, max-age=3600",
+        "X-Goog-Generation": _generation(found),
+        "X-Goog-Metageneration": "1",
+        "X-Goog-Storage-Class": "STANDARD",
+        "X-Goog-Stored-Content-Encoding": "identity",
+        "X-Goog-Stored-Content-Length": str(found.size),
+    }
+    if data is None:
+        path = services.files.path(bucket.name, found.digest)
+        return FileResponse(path, headers=headers, media_type=_TYPE)
+    try:
+        span = find_span(request.headers.get("range"), len(data))
+    except UnsatisfiableRange:
+        return Response(b"", 416, {"Content-Range": f"bytes */{len(data)}"})
+    if span is None:
+        return Response(data, 200, {**headers, "Accept-Ranges": "bytes"}, _TYPE)
+    headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{len(data)}"
+    return Response(data[span.start : span.stop], 206, headers, _TYPE)
+
+
+async def delete_object(request: Request, services: Services) -> Response:
+    """Delete an object, and so break the images that need it, as with the real registry."""
+    caller = find_caller(request, services)
+
+    def work(connection: Connection) -> None:
+        bucket, found = _find(connection, request, caller, "storage.objects.delete")
+        storage_objects.remove(connection, bucket.id, found.digest)
+
+    await services.database.write(work)
+    return Response(status_code=204)
+
+
+def _find(
+    connection: Connection, request: Request, caller: Principal, permission: str
+) -> tuple[StorageBucket, StoredObject]:
+    bucket_name, name = request.path_params["bucket"], request.path_params["object"]
+    bucket = get_bucket(connection, bucket_name, caller, permission, name)
+    found = None
+    if name.startswith(IMAGES):
+        found = storage_objects.find(connection, bucket.id, name.removeprefix(IMAGES))
+    if found is None:
+        raise NotFound(f"No such object: {bucket_name}/{name}")
+    return bucket, found
+
+
+def _find_digest_prefix(prefix: str) -> str | None:
+    """How the digests begin of objects whose names begin with `prefix`; None where no object's does."""
+    if IMAGES.startswith(prefix):
+        return ""
+    return prefix.removeprefix(IMAGES) if prefix.startswith(IMAGES) else None
+
+
+def _generation(found: StoredObject) -> str:
+    """Google's are microseconds since the epoch; bytes under a digest have one only."""
+    return str(found.created_at * 10**6)
+
+
+def _format(request: Request, bucket: StorageBucket, found: StoredObject) -> dict[str, Any]:
+    name, instant = f"{IMAGES}{found.digest}", format_instant(found.created_at, ".000")
+    path = f"storage/v1/b/{bucket.name}/o/{quote(name, safe='')}"
+    # Clients download from mediaLink, and must be led back to where they came from.
+    root = f"{request.url.scheme}://{request.headers['host']}"
+    return {
+        "kind": "storage#object",
+        "id": f"{bucket.name}/{name}/{_generation(found)}",
+        "selfLink": f"{root}/{path}",
+        "mediaLink": f"{root}/download/{path}?alt=media",
+        "name": name,
+        "bucket": bucket.name,
+        "generation": _generation(found),
+        "metageneration": "1",
+        "contentType": _TYPE,
+        "storageClass": "STANDARD",
+        "size": str(found.size),
+        "etag": base64.b64encode(found.digest.encode()).decode(),
+        "timeCreated": instant,
+        "updated": instant,
+        "timeStorageClassUpdated": instant,
+    }

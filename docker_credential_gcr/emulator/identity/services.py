@@ -1,0 +1,53 @@
+"""Google's APIs that a project can switch on and off, and the agents that act for them.
+
+https://cloud.google.com/service-usage/docs/reference/rest
+"""
+
+import re
+from dataclasses import dataclass
+
+CONTAINER_REGISTRY = "containerregistry.googleapis.com"
+ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
+RESOURCE_MANAGER = "cloudresourcemanager.googleapis.com"
+
+# name -> title; these are on in a new project. Any other of Google's can be switched, and does nothing.
+SERVICES = {
+    ARTIFACT_REGISTRY: "Artifact Registry API",
+    RESOURCE_MANAGER: "Cloud Resource Manager API",
+    "cloudapis.googleapis.com": "Google Cloud APIs",
+    CONTAINER_REGISTRY: "Container Registry API",
+    "iam.googleapis.com": "Identity and Access Management (IAM) API",
+    "iamcredentials.googleapis.com": "IAM Service Account Credentials API",
+    "pubsub.googleapis.com": "Cloud Pub/Sub API",
+    "serviceusage.googleapis.com": "Service Usage API",
+    "storage-api.googleapis.com": "Google Cloud Storage JSON API",
+    "storage-component.googleapis.com": "Cloud Storage",
+    "storage.googleapis.com": "Cloud Storage API",
+}
+
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{1,62}\.googleapis\.com", re.ASCII)
+
+
+def is_service(text: str) -> bool:
+    """Whether the text names a service of Google's."""
+    return _NAME.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The service account of Google's own that acts for a service in a project."""
+
+    host: str
+    role: str
+
+    def format_member(self, project_number: str) -> str:
+        """serviceAccount:service-123456789012@containerregistry.iam.gserviceaccount.com"""
+        return f"serviceAccount:service-{project_number}@{self.host}.iam.gserviceaccount.com"
+
+
+# Made, with its role on the project, when the service is enabled.
+# https://cloud.google.com/container-registry/docs/service-account
+AGENTS = {
+    CONTAINER_REGISTRY: Agent("containerregistry", "roles/containerregistry.ServiceAgent"),
+}

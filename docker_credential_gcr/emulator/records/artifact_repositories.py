@@ -1,0 +1,188 @@
+"""The repositories of Artifact Registry: each a place for images, made through its API."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from docker_credential_gcr.emulator.identity.resource import format_place, format_repository
+
+from .buckets import Bucket
+from .errors import AlreadyExists
+from .projects import Project
+from .schema import artifact_repositories, blobs, buckets, policies, projects
+
+_SELECT = (
+    select(
+        buckets.c.id.label("bucket"),
+        buckets.c.name.label("place"),
+        projects.c.project_id,
+        buckets.c.location,
+        artifact_repositories.c.repository_id,
+        artifact_repositories.c.description,
+        artifact_repositories.c.labels,
+        artifact_repositories.c.immutable_tags,
+        artifact_repositories.c.created_at,
+        artifact_repositories.c.updated_at,
+    )
+    .join(buckets, buckets.c.id == artifact_repositories.c.bucket)
+    .join(projects, projects.c.id == buckets.c.project)
+)
+_FIND = _SELECT.where(buckets.c.name == bindparam("wanted"))
+_PAGE = (
+    _SELECT.where(
+        buckets.c.project == bindparam("of_project"),
+        buckets.c.location == bindparam("location_wanted"),
+        artifact_repositories.c.repository_id > bindparam("last"),
+    )
+    .order_by(artifact_repositories.c.repository_id)
+    .limit(bindparam("count"))
+)
+_AT = _SELECT.where(buckets.c.location == bindparam("wanted")).order_by(buckets.c.name)
+_INSERT_PLACE = insert(buckets)
+_INSERT = insert(artifact_repositories)
+_UPDATE = (
+    update(artifact_repositories)
+    .where(artifact_repositories.c.bucket == bindparam("wanted"))
+    .values(
+        description=bindparam("new_description"),
+        labels=bindparam("new_labels"),
+        immutable_tags=bindparam("new_immutable_tags"),
+        updated_at=bindparam("now"),
+    )
+)
+_DELETE_PLACE = delete(buckets).where(buckets.c.id == bindparam("wanted"))
+_DELETE_POLICY = delete(policies).where(policies.c.resource == bindparam("wanted"))
+_SIZE = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.bucket == bindparam("of_bucket"))
+
+
+@dataclass(frozen=True)
+class ArtifactRepository:
+    """A repository; `bucket` is the place of its images, `immutable_tags` whether a tag stays where it is."""
+
+    bucket: Bucket
+    project_id: str
+    location: str
+    repository_id: str
+    description: str
+    labels: Mapping[str, str]
+    immutable_tags: bool
+    created_at: int
+    updated_at: int
+
+    @property
+    def name(self) -> str:
+        """projects/my-project/locations/us/repositories/images"""
+        return format_repository(self.project_id, self.location, self.repository_id)
+
+
+def find(
+    connection: Connection, project_id: str, location: str, repository_id: str
+) -> ArtifactRepository | None:
+    """The repository of that ID."""
+    place = format_place(project_id, location, repository_id)
+    row = connection.execute(_FIND, {"wanted": place}).one_or_none()
+    return None if row is None else _read(row)
+
+
+def list_page(
+    connection: Connection, project: Project, location: str, *, last: str, count: int
+) -> list[ArtifactRepository]:
+    """At most `count` repositories of the project at the location after the ID `last`, by ID."""
+    values = {"of_project": project.id, "location_wanted": location, "last": last, "count": count}
+    return [_read(row) for row in connection.execute(_PAGE, values)]
+
+
+def list_at(connection: Connection, location: str) -> list[ArtifactRepository]:
+    """Every project's repositories at the location."""
+    return [_read(row) for row in connection.execute(_AT, {"wanted": location})]
+
+
+def create(
+    connection: Connection,
+    project: Project,
+    location: str,
+    repository_id: str,
+    *,
+    description: str = "",
+    labels: Mapping[str, str] | None = None,
+    immutable_tags: bool = False,
+    now: float,
+) -> ArtifactRepository:
+    """Make a repository. Raises AlreadyExists."""
+    place = {
+        "project": project.id,
+        "name": format_place(project.project_id, location, repository_id),
+        "location": location,
+        "created_at": int(now),
+    }
+    try:
+        (bucket_id,) = connection.execute(_INSERT_PLACE, place).inserted_primary_key or (0,)
+    except IntegrityError as error:
+        raise AlreadyExists(repository_id) from error
+    values = {
+        "bucket": bucket_id,
+        "repository_id": repository_id,
+        "description": description,
+        "labels": json.dumps(labels or {}),
+        "immutable_tags": int(immutable_tags),
+        "created_at": int(now),
+        "updated_at": int(now),
+    }
+    connection.execute(_INSERT, values)
+    return _get(connection, project.project_id, location, repository_id)
+
+
+def change(
+    connection: Connection,
+    repository: ArtifactRepository,
+    *,
+    description: str,
+    labels: Mapping[str, str],
+    immutable_tags: bool,
+    now: float,
+) -> ArtifactRepository:
+    """Replace what can be replaced; the repository as it is now."""
+    values = {
+        "wanted": repository.bucket.id,
+        "new_description": description,
+        "new_labels": json.dumps(labels),
+        "new_immutable_tags": int(immutable_tags),
+        "now": int(now),
+    }
+    connection.execute(_UPDATE, values)
+    return _get(connection, repository.project_id, repository.location, repository.repository_id)
+
+
+def remove(connection: Connection, repository: ArtifactRepository) -> None:
+    """Forget the repository, its images and its policy."""
+    connection.execute(_DELETE_PLACE, {"wanted": repository.bucket.id})
+    connection.execute(_DELETE_POLICY, {"wanted": repository.name})
+
+
+def measure(connection: Connection, repository: ArtifactRepository) -> int:
+    """The bytes of its blobs."""
+    return int(connection.execute(_SIZE, {"of_bucket": repository.bucket.id}).scalar_one())
+
+
+def _get(connection: Connection, project_id: str, location: str, repository_id: str) -> ArtifactRepository:
+    found = find(connection, project_id, location, repository_id)
+    assert found is not None  # noqa: S101 - it was written in this transaction
+    return found
+
+
+def _read(row: Any) -> ArtifactRepository:
+    return ArtifactRepository(
+        Bucket(row.bucket, row.place),
+        row.project_id,
+        row.location,
+        row.repository_id,
+        row.description,
+        json.loads(row.labels),
+        bool(row.immutable_tags),
+        row.created_at,
+        row.updated_at,
+    )

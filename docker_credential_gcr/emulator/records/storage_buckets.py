@@ -1,0 +1,144 @@
+"""Buckets as Cloud Storage's API sees them: with settings, and without Artifact Registry's places."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.exc import IntegrityError
+
+from .errors import AlreadyExists
+from .projects import Project
+from .schema import artifact_repositories, blobs, buckets, projects
+
+_SELECT = (
+    select(
+        buckets.c.id,
+        buckets.c.name,
+        projects.c.project_id,
+        projects.c.number,
+        buckets.c.location,
+        buckets.c.created_at,
+        buckets.c.updated_at,
+        buckets.c.metageneration,
+        buckets.c.settings,
+    )
+    .join(projects, projects.c.id == buckets.c.project)
+    .outerjoin(artifact_repositories, artifact_repositories.c.bucket == buckets.c.id)
+    .where(artifact_repositories.c.bucket.is_(None))
+)
+_FIND = _SELECT.where(buckets.c.name == bindparam("wanted"))
+_PAGE = (
+    _SELECT.where(
+        buckets.c.project == bindparam("of_project"),
+        buckets.c.name > bindparam("last"),
+        func.substr(buckets.c.name, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
+    )
+    .order_by(buckets.c.name)
+    .limit(bindparam("count"))
+)
+_INSERT = plain_insert(buckets)
+_UPDATE = (
+    update(buckets)
+    .where(buckets.c.id == bindparam("wanted"))
+    .values(
+        settings=bindparam("new_settings"),
+        updated_at=bindparam("now"),
+        metageneration=buckets.c.metageneration + 1,
+    )
+)
+_DELETE = delete(buckets).where(buckets.c.id == bindparam("wanted"))
+_HOLDS = select(blobs.c.id).where(blobs.c.bucket == bindparam("wanted")).limit(1)
+
+
+@dataclass(frozen=True)
+class StorageBucket:
+    """A bucket; `settings` is what was sent of its labels, access settings and the like."""
+
+    id: int
+    name: str
+    project_id: str
+    project_number: str
+    location: str
+    created_at: int
+    updated_at: int
+    metageneration: int
+    settings: Mapping[str, Any]
+
+
+def find(connection: Connection, name: str) -> StorageBucket | None:
+    """The bucket of that name."""
+    row = connection.execute(_FIND, {"wanted": name}).one_or_none()
+    return None if row is None else _read(row)
+
+
+def list_page(
+    connection: Connection, project: Project, *, prefix: str, last: str, count: int
+) -> list[StorageBucket]:
+    """At most `count` buckets of the project after the name `last`, by name."""
+    values = {"of_project": project.id, "prefix": prefix, "last": last, "count": count}
+    return [_read(row) for row in connection.execute(_PAGE, values)]
+
+
+def create(
+    connection: Connection,
+    project: Project,
+    name: str,
+    *,
+    location: str,
+    settings: Mapping[str, Any],
+    now: float,
+) -> StorageBucket:
+    """Make a bucket. Raises AlreadyExists: names are the world's, not the project's."""
+    values = {
+        "project": project.id,
+        "name": name,
+        "location": location,
+        "created_at": int(now),
+        "settings": json.dumps(settings),
+    }
+    try:
+        connection.execute(_INSERT, values)
+    except IntegrityError as error:
+        raise AlreadyExists(name) from error
+    made = find(connection, name)
+    assert made is not None  # noqa: S101 - it was written in this transaction
+    return made
+
+
+def change(
+    connection: Connection, bucket: StorageBucket, settings: Mapping[str, Any], *, now: float
+) -> StorageBucket:
+    """Replace the settings; the bucket as it is now."""
+    values = {"wanted": bucket.id, "new_settings": json.dumps(settings), "now": int(now)}
+    connection.execute(_UPDATE, values)
+    changed = find(connection, bucket.name)
+    assert changed is not None  # noqa: S101 - it was written in this transaction
+    return changed
+
+
+def is_empty(connection: Connection, bucket: StorageBucket) -> bool:
+    """Whether no object is in the bucket."""
+    return connection.execute(_HOLDS, {"wanted": bucket.id}).first() is None
+
+
+def remove(connection: Connection, bucket_id: int) -> None:
+    """Forget the bucket and every image in it."""
+    connection.execute(_DELETE, {"wanted": bucket_id})
+
+
+def _read(row: Any) -> StorageBucket:
+    updated_at = row.created_at if row.updated_at is None else row.updated_at
+    return StorageBucket(
+        row.id,
+        row.name,
+        row.project_id,
+        row.number,
+        row.location,
+        row.created_at,
+        updated_at,
+        row.metageneration,
+        json.loads(row.settings),
+    )

@@ -1,0 +1,88 @@
+"""Where a target's images lie: a bucket, made by the first push, or a repository of Artifact Registry."""
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.identity.decision import decide
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.resource import project
+from docker_credential_gcr.emulator.identity.services import ARTIFACT_REGISTRY, CONTAINER_REGISTRY
+from docker_credential_gcr.emulator.records import (
+    artifact_images,
+    artifact_repositories,
+    buckets,
+    policies,
+    projects,
+)
+from docker_credential_gcr.emulator.records import services as switches
+from docker_credential_gcr.emulator.records.repositories import Repository
+from docker_credential_gcr.emulator.records.services import Obstacle
+
+from .errors import NameUnknown, ServiceDisabled, TagImmutable
+from .services import Services
+
+# https://cloud.google.com/artifact-registry/docs/repositories/create-repos#create-on-push
+_CREATE_ON_PUSH = "artifactregistry.repositories.createOnPush"
+
+
+def create(services: Services, connection: Connection, target: Target) -> None:
+    """Make the target's bucket unless it is there; a repository is made by those who may, and not here."""
+    if target.repository_id is None:
+        buckets.create(
+            connection,
+            target.bucket,
+            project_id=target.project_id,
+            location=target.site.location,
+            now=services.clock.now(),
+        )
+
+
+def create_for(services: Services, connection: Connection, target: Target, principal: Principal) -> None:
+    """Make the target's place unless it is there, at the exchange of a credential for a push token.
+
+    A repository is made where the server's settings say so, for who may make one by a push.
+    """
+    if target.repository_id is None:
+        return create(services, connection, target)
+    owner = projects.find(connection, target.project_id)
+    if not services.creates_repositories or owner is None:
+        return None
+    in_force = [policies.find(connection, f"projects/{target.project_id}")]
+    if decide(principal, in_force, _CREATE_ON_PUSH, project(target.project_id)).allowed:
+        now, location = services.clock.now(), target.site.location
+        artifact_repositories.create(connection, owner, location, target.repository_id, now=now)
+    return None
+
+
+def describe_missing(target: Target) -> NameUnknown:
+    """What a push is told where there is no place for it, and none can be made."""
+    if target.repository_id is not None:
+        return NameUnknown(f'Repository "{target.repository_id}" not found')
+    return NameUnknown(f"Project 'project:{target.project_id}' not found or deleted.")
+
+
+def check_service(connection: Connection, target: Target) -> None:
+    """Raise ServiceDisabled or NameUnknown where the project has the registry switched off, or is deleted."""
+    service = CONTAINER_REGISTRY if target.repository_id is None else ARTIFACT_REGISTRY
+    obstacle = switches.find_obstacle(connection, target.project_id, service)
+    if obstacle is Obstacle.DISABLED:
+        raise ServiceDisabled(target.project_id, service)
+    if obstacle is Obstacle.DELETED:
+        raise NameUnknown(f"Project 'project:{target.project_id}' not found or deleted.")
+
+
+def check_tag(
+    connection: Connection, target: Target, repository: Repository, tag: str, digest: str | None
+) -> None:
+    """Raise TagImmutable where a tag that is there stays where it is; `digest` None deletes it."""
+    if target.repository_id is None:
+        return
+    found = artifact_repositories.find(
+        connection, target.project_id, target.site.location, target.repository_id
+    )
+    if found is None or not found.immutable_tags:
+        return
+    package = artifact_images.find_package(connection, repository.bucket.id, repository.name)
+    named = package and artifact_images.find_tag(connection, package, tag)
+    if named is not None and named != digest:
+        raise TagImmutable(tag, "delete" if digest is None else "update")

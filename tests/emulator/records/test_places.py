@@ -1,0 +1,91 @@
+"""Buckets and Artifact Registry's repositories lie in one table, and are never taken for each other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.emulator.records import (
+    artifact_repositories,
+    buckets,
+    policies,
+    projects,
+    repositories,
+    storage_buckets,
+)
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.records.errors import AlreadyExists
+from docker_credential_gcr.emulator.records.projects import Project
+
+BUCKET = "artifacts.my-project.appspot.com"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "emulator.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def project(database: Database) -> Project:
+    return database.write_now(lambda c: projects.create(c, "my-project", name="", now=1))
+
+
+def test_a_bucket_that_a_push_made_has_the_settings_of_a_new_one(
+    database: Database, project: Project
+) -> None:
+    database.write_now(lambda c: buckets.create(c, BUCKET, project_id="my-project", location="US", now=2.5))
+
+    with database.read() as connection:
+        bucket = storage_buckets.find(connection, BUCKET)
+        assert bucket is not None
+        (listed,) = storage_buckets.list_page(connection, project, prefix="", last="", count=2)
+
+    assert (bucket.project_id, bucket.project_number, bucket.location) == ("my-project", project.number, "US")
+    assert (bucket.created_at, bucket.updated_at, bucket.metageneration, bucket.settings) == (2, 2, 1, {})
+    assert listed == bucket
+
+
+def test_a_repositorys_place_holds_images_and_is_no_bucket(database: Database, project: Project) -> None:
+    made = database.write_now(
+        lambda c: artifact_repositories.create(c, project, "us", "images", labels={"a": "b"}, now=2)
+    )
+    stored = database.write_now(
+        lambda c: repositories.create(c, "us~my-project~images", "my-project/images/app")
+    )
+
+    with database.read() as connection:
+        assert storage_buckets.find(connection, made.bucket.name) is None
+        assert storage_buckets.list_page(connection, project, prefix="", last="", count=9) == []
+        assert artifact_repositories.find(connection, "my-project", "us", "images") == made
+        assert artifact_repositories.list_at(connection, "us") == [made]
+        assert artifact_repositories.list_at(connection, "europe") == []
+    assert (made.name, made.labels, made.immutable_tags) == (
+        "projects/my-project/locations/us/repositories/images",
+        {"a": "b"},
+        False,
+    )
+    assert stored is not None
+    assert stored.bucket == made.bucket
+
+
+def test_a_repository_is_made_once_at_a_location(database: Database, project: Project) -> None:
+    def make(location: str) -> None:
+        database.write_now(lambda c: artifact_repositories.create(c, project, location, "images", now=2))
+
+    make("us")
+    make("europe")
+    with pytest.raises(AlreadyExists):
+        make("us")
+
+
+def test_a_repositorys_policy_goes_with_it(database: Database, project: Project) -> None:
+    made = database.write_now(lambda c: artifact_repositories.create(c, project, "us", "images", now=2))
+    database.write_now(lambda c: policies.save(c, made.name, policies.EMPTY))
+
+    database.write_now(lambda c: artifact_repositories.remove(c, made))
+
+    with database.read() as connection:
+        assert made.name not in dict(policies.list_all(connection))
+        assert artifact_repositories.find(connection, "my-project", "us", "images") is None

@@ -1,0 +1,70 @@
+"""A service is on until it is switched off; its agent may do what its role says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
+from docker_credential_gcr.emulator.identity.services import AGENTS, CONTAINER_REGISTRY
+from docker_credential_gcr.emulator.records import policies, projects, services
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.records.projects import Project
+from docker_credential_gcr.emulator.records.services import Obstacle
+
+PUBLISH = "pubsub.topics.publish"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "emulator.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def project(database: Database) -> Project:
+    return database.write_now(lambda c: projects.create(c, "my-project", name="", now=1))
+
+
+def switch(database: Database, project: Project, on: bool) -> None:
+    database.write_now(lambda c: services.switch(c, project, CONTAINER_REGISTRY, on=on))
+
+
+def find_obstacle(database: Database, project_id: str = "my-project") -> Obstacle | None:
+    with database.read() as connection:
+        return services.find_obstacle(connection, project_id, CONTAINER_REGISTRY)
+
+
+def test_a_service_is_on_until_it_is_switched_off(database: Database, project: Project) -> None:
+    assert find_obstacle(database) is None
+    switch(database, project, False)
+    assert find_obstacle(database) is Obstacle.DISABLED
+    switch(database, project, True)
+    assert find_obstacle(database) is None
+
+
+def test_a_deleted_project_stands_in_the_way(database: Database, project: Project) -> None:
+    database.write_now(lambda c: projects.set_deleted(c, project, now=2))
+    assert find_obstacle(database) is Obstacle.DELETED
+    database.write_now(lambda c: projects.set_deleted(c, project, now=None))
+    assert find_obstacle(database) is None
+
+
+def test_an_unknown_project_is_no_obstacle(database: Database) -> None:
+    assert find_obstacle(database, "no-project") is None
+
+
+def test_an_agent_whose_role_was_taken_away_may_do_nothing(database: Database, project: Project) -> None:
+    def find() -> str | None:
+        with database.read() as connection:
+            return services.find_agent_refusal(connection, "my-project", CONTAINER_REGISTRY, PUBLISH)
+
+    assert find() is None  # no agent was made yet
+    switch(database, project, True)
+    assert find() == PUBLISH
+
+    agent = AGENTS[CONTAINER_REGISTRY]
+    policy = grant(EMPTY, agent.role, agent.format_member(project.number))
+    database.write_now(lambda c: policies.save(c, "projects/my-project", policy))
+    assert find() is None

@@ -1,0 +1,113 @@
+"""A registry whose API is switched off, or whose project is deleted, serves nobody, and says so."""
+
+import pytest
+import requests
+
+GCR = "my-project/app"
+ARTIFACT = "us-docker.pkg.dev/my-project/images/app"
+SERVICES = "/v1/projects/my-project/services"
+OFF = {
+    "containerregistry.googleapis.com": "Token exchange failed for project 'my-project'. Please enable or "
+    "contact project owners to enable the Google Container Registry API in Cloud Console at "
+    "https://console.cloud.google.com/apis/api/containerregistry.googleapis.com/overview?project=my-project "
+    "before performing this operation.",
+    "artifactregistry.googleapis.com": "Artifact Registry API has not been used in project my-project before "
+    "or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/"
+    "artifactregistry.googleapis.com/overview?project=my-project then retry. If you enabled this API "
+    "recently, wait a few minutes for the action to propagate to our systems and retry.",
+}
+CASES = [
+    ("containerregistry.googleapis.com", GCR, ARTIFACT),
+    ("artifactregistry.googleapis.com", ARTIFACT, GCR),
+]
+
+
+@pytest.fixture
+def call(gcr_emulator):
+    """Calls Google's APIs as the operator."""
+
+    def make(method, path, body=None):
+        answer = requests.request(method, f"{gcr_emulator.url}{path}", json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    gcr_emulator.project()
+    path = "/v1/projects/my-project/locations/us/repositories?repositoryId=images"
+    make("POST", path, {"format": "DOCKER"})
+    return make
+
+
+@pytest.mark.parametrize(("service", "repository", "other"), CASES)
+def test_check_18_while_an_api_is_off_its_registry_serves_nobody(
+    gcr_emulator, editor, call, service, repository, other
+):
+    editor.push_image(repository, "v1", b"layer")
+    token = editor.token(f"repository:{repository}:pull")
+    key = gcr_emulator.key("roles/owner", account="owner").read_text()
+    refusal = {"errors": [{"code": "DENIED", "message": OFF[service]}]}
+    tags = f"/v2/{repository}/tags/list"
+    assert editor.call("GET", tags, token=token).status_code == 200
+
+    call("POST", f"{SERVICES}/{service}:disable", {})
+
+    for scope in (f"repository:{repository}:pull", f"repository:{repository}:pull,push"):
+        answer = editor.ask_token(scope)
+        assert (answer.status_code, answer.json()) == (403, refusal)
+    # Nor does a token from before, or a credential without any exchange, open it.
+    with_token = editor.call("GET", tags, token=token)
+    with_key = requests.get(f"{gcr_emulator.url}{tags}", auth=("_json_key", key), timeout=30)
+    for answer in (with_token, with_key):
+        assert (answer.status_code, answer.json()) == (403, refusal)
+    assert editor.ask_token(f"repository:{other}:pull,push").status_code == 200
+
+    call("POST", f"{SERVICES}/{service}:enable", {})
+    assert editor.get(tags, repository=repository).status_code == 200
+
+
+@pytest.mark.parametrize(("service", "repository", "other"), CASES)
+def test_a_stranger_does_not_learn_that_an_api_is_off(editor, stranger, call, service, repository, other):
+    editor.push_image(repository, "v1", b"layer")
+    before = stranger.ask_token(f"repository:{repository}:pull")
+
+    call("POST", f"{SERVICES}/{service}:disable", {})
+
+    after = stranger.ask_token(f"repository:{repository}:pull")
+    assert (after.status_code, after.content) == (before.status_code, before.content)
+    assert other
+
+
+@pytest.mark.parametrize("repository", [GCR, ARTIFACT])
+def test_a_deleted_project_has_no_registry_until_it_is_taken_back(editor, call, repository):
+    editor.push_image(repository, "v1", b"layer")
+    call("DELETE", "/v1/projects/my-project")
+
+    answer = editor.ask_token(f"repository:{repository}:pull")
+    message = "Project 'project:my-project' not found or deleted."
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"errors": [{"code": "NAME_UNKNOWN", "message": message}]},
+    )
+
+    call("POST", "/v1/projects/my-project:undelete", {})
+    assert editor.get(f"/v2/{repository}/tags/list", repository=repository).status_code == 200
+
+
+def test_the_catalog_needs_resource_manager(editor, call):
+    editor.push_image(GCR, "v1", b"layer")
+    token = editor.token()
+    assert editor.call("GET", "/v2/_catalog", token=token).json() == {"repositories": [GCR]}
+    call("POST", f"{SERVICES}/cloudresourcemanager.googleapis.com:disable", {})
+
+    answer = editor.call("GET", "/v2/_catalog", token=token)
+
+    message = (
+        "Cloud Resource Manager API has not been used in project my-project before or it is disabled. Enable "
+        "it by visiting https://console.developers.google.com/apis/api/cloudresourcemanager.googleapis.com/"
+        "overview?project=my-project then retry. If you enabled this API recently, wait a few minutes for "
+        "the action to propagate to our systems and retry."
+    )
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"errors": [{"code": "DENIED", "message": message}]},
+    )
+    assert editor.get(f"/v2/{GCR}/tags/list", repository=GCR).status_code == 200

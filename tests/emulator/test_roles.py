@@ -1,0 +1,397 @@
+"""Every role, wherever it is granted, opens what Google's tables say, and a refusal names what is missing.
+
+All of it through HTTP, at Google's APIs and at both registries: each cell is one request. What is
+granted is written down here from Google's documentation, not derived from the emulator's own table.
+https://cloud.google.com/iam/docs/understanding-roles
+https://cloud.google.com/storage/docs/access-control/iam-roles
+https://cloud.google.com/artifact-registry/docs/access-control
+https://cloud.google.com/container-registry/docs/access-control
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_gcr.emulator.data_directory import DataDirectory
+from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES, ROLES
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant
+from docker_credential_gcr.emulator.server import Emulator
+from docker_credential_gcr.emulator.settings import Settings
+
+NOW = 1_700_000_000
+BUCKET = "artifacts.my-project.appspot.com"
+GCR, PKG = "my-project/app", "us-docker.pkg.dev/my-project/images/app"
+PROJECT = "/v1/projects/my-project"
+REPOSITORY = f"{PROJECT}/locations/us/repositories/images"
+STORAGE = f"/storage/v1/b/{BUCKET}"
+OBJECT = f"{STORAGE}/o/containers%2Fimages%2Fsha256:0"
+STALE = {"etag": "c3RhbGU=", "bindings": []}
+ETAG = {"policy": STALE}
+
+# name: (method, path, body, the status of who may, the permission); what is asked for does not exist
+# or has changed meanwhile, so that nothing is done: whoever may gets as far as 404, 409 or 412.
+CALLS: dict[str, tuple[str, str, object, int, str]] = {
+    "p.get": ("GET", PROJECT, None, 200, "resourcemanager.projects.get"),
+    "p.policy": ("POST", f"{PROJECT}:getIamPolicy", {}, 200, "resourcemanager.projects.getIamPolicy"),
+    "p.share": ("POST", f"{PROJECT}:setIamPolicy", ETAG, 409, "resourcemanager.projects.setIamPolicy"),
+    "p.delete": ("POST", f"{PROJECT}:undelete", {}, 400, "resourcemanager.projects.undelete"),
+    "services": ("GET", f"{PROJECT}/services", None, 200, "serviceusage.services.list"),
+    "switch": ("POST", f"{PROJECT}/services/x:enable", {}, 404, "serviceusage.services.enable"),
+    "accounts": ("GET", f"{PROJECT}/serviceAccounts", None, 200, "iam.serviceAccounts.list"),
+    "keys": ("POST", f"{PROJECT}/serviceAccounts/x@y.z/keys", {}, 404, "iam.serviceAccountKeys.create"),
+    "buckets": ("GET", "/storage/v1/b?project=my-project", None, 200, "storage.buckets.list"),
+    "b.create": ("POST", "/storage/v1/b?project=my-project", {"name": "/"}, 400, "storage.buckets.create"),
+    "b.get": ("GET", STORAGE, None, 200, "storage.buckets.get"),
+    "b.update": ("PATCH", f"{STORAGE}?ifMetagenerationMatch=0", {}, 412, "storage.buckets.update"),
+    "b.policy": ("GET", f"{STORAGE}/iam", None, 200, "storage.buckets.getIamPolicy"),
+    "b.share": ("PUT", f"{STORAGE}/iam", STALE, 412, "storage.buckets.setIamPolicy"),
+    "o.list": ("GET", f"{STORAGE}/o", None, 200, "storage.objects.list"),
+    "o.get": ("GET", OBJECT, None, 404, "storage.objects.get"),
+    "o.delete": ("DELETE", OBJECT, None, 404, "storage.objects.delete"),
+    "r.create": (
+        "POST",
+        f"{PROJECT}/locations/us/repositories?repositoryId=images",
+        {"format": "DOCKER"},
+        409,
+        "artifactregistry.repositories.create",
+    ),
+    "r.get": ("GET", REPOSITORY, None, 200, "artifactregistry.repositories.get"),
+    "r.policy": (
+        "GET",
+        f"{REPOSITORY}:getIamPolicy",
+        None,
+        200,
+        "artifactregistry.repositories.getIamPolicy",
+    ),
+    "r.share": (
+        "POST",
+        f"{REPOSITORY}:setIamPolicy",
+        ETAG,
+        409,
+        "artifactregistry.repositories.setIamPolicy",
+    ),
+    "i.list": ("GET", f"{REPOSITORY}/dockerImages", None, 200, "artifactregistry.dockerimages.list"),
+    "i.tag": (
+        "PATCH",
+        f"{REPOSITORY}/packages/x/tags/v1",
+        {"version": "x/versions/y"},
+        404,
+        "artifactregistry.tags.update",
+    ),
+    "i.untag": ("DELETE", f"{REPOSITORY}/packages/x/tags/v1", None, 404, "artifactregistry.tags.delete"),
+}
+# name: (scope, the permission that is missing first)
+TOKENS = {
+    "pull": (f"repository:{GCR}:pull", "storage.objects.get"),
+    "push": (f"repository:{GCR}:pull,push", "storage.buckets.get"),
+    "delete": (f"repository:{GCR}:delete", "storage.objects.delete"),
+    "pkg.pull": (f"repository:{PKG}:pull", "artifactregistry.repositories.downloadArtifacts"),
+    "pkg.push": (f"repository:{PKG}:pull,push", "artifactregistry.repositories.uploadArtifacts"),
+    "pkg.delete": (f"repository:{PKG}:delete", "artifactregistry.repositories.deleteArtifacts"),
+}
+
+_READER = "r.get i.list pkg.pull"
+_WRITER = f"{_READER} i.tag pkg.push"
+_KEEPER = f"{_WRITER} i.untag pkg.delete"
+_EDITOR = (
+    f"p.get p.policy services switch accounts keys buckets b.create b.get b.update b.policy o.list o.get "
+    f"o.delete pull push delete r.create r.policy {_KEEPER}"
+)
+_PULL = "o.list o.get pull"
+_PUSH = f"{_PULL} b.get o.delete push delete"
+_OBJECTS = f"{_PULL} o.delete delete"
+# role: what it opens where it is granted on the project, which is everything in it.
+ON_PROJECT = {
+    "owner": f"{_EDITOR} p.share p.delete b.share r.share",
+    "editor": _EDITOR,
+    "viewer": f"p.get p.policy services accounts buckets {_PULL} {_READER}",
+    "browser": "p.get p.policy",
+    "storage.admin": f"p.get buckets b.create b.update b.policy b.share {_PUSH}",
+    "storage.objectAdmin": f"p.get {_OBJECTS}",
+    "storage.objectUser": f"p.get {_OBJECTS}",
+    "storage.objectCreator": "p.get",
+    "storage.objectViewer": f"p.get {_PULL}",
+    "storage.bucketViewer": "p.get buckets b.get",
+    "artifactregistry.reader": _READER,
+    "artifactregistry.writer": _WRITER,
+    "artifactregistry.createOnPushWriter": _WRITER,
+    "artifactregistry.repoAdmin": _KEEPER,
+    "artifactregistry.createOnPushRepoAdmin": _KEEPER,
+    "artifactregistry.admin": f"{_KEEPER} r.create r.policy r.share",
+    "containerregistry.ServiceAgent": _PULL,
+    "serviceusage.serviceUsageAdmin": "services switch",
+    "serviceusage.serviceUsageViewer": "services",
+    "resourcemanager.projectCreator": "",
+    "resourcemanager.projectDeleter": "p.delete",
+    "resourcemanager.projectIamAdmin": "p.get p.policy p.share",
+    "iam.serviceAccountAdmin": "p.get accounts",
+    "iam.serviceAccountKeyAdmin": "p.get accounts keys",
+    "iam.serviceAccountViewer": "p.get accounts",
+    "unheard.of": "",
+}
+# Cloud Storage takes its own roles alone, and what is the project's stays closed.
+ON_BUCKET = {
+    "storage.admin": f"b.update b.policy b.share {_PUSH}",
+    "storage.objectAdmin": _OBJECTS,
+    "storage.objectUser": _OBJECTS,
+    "storage.objectCreator": "",
+    "storage.objectViewer": _PULL,
+    "storage.bucketViewer": "b.get",
+    "storage.legacyBucketReader": "b.get o.list",
+    "storage.legacyBucketWriter": _PUSH,
+    "storage.legacyBucketOwner": f"b.update b.policy b.share {_PUSH}",
+    "storage.legacyObjectReader": "o.get",
+    "storage.legacyObjectOwner": "o.get",
+}
+ON_REPOSITORY = {
+    "owner": f"{_KEEPER} r.policy r.share",
+    "editor": f"{_KEEPER} r.policy",
+    "viewer": _READER,
+    "artifactregistry.reader": _READER,
+    "artifactregistry.writer": _WRITER,
+    "artifactregistry.repoAdmin": _KEEPER,
+    "artifactregistry.admin": f"{_KEEPER} r.policy r.share",
+    "storage.admin": "",
+}
+
+USER = "user:a@example.com"
+ACCOUNT = "serviceAccount:ci@my-project.iam.gserviceaccount.com"
+SCOPES = {
+    "cloud-platform": "every",
+    "cloud-platform.read-only": f"p.get p.policy services buckets b.get b.policy {_PULL} r.policy {_READER}",
+    "devstorage.full_control": f"buckets b.create b.update b.policy b.share {_PUSH} "
+    "pkg.pull pkg.push pkg.delete",
+    "devstorage.read_write": f"buckets b.create b.update {_PUSH} pkg.pull pkg.push pkg.delete",
+    "devstorage.read_only": f"buckets b.get {_PULL} pkg.pull",
+    "cloudplatformprojects.readonly": "p.get p.policy",
+    "service.management": "services switch",
+    "iam": "accounts keys",
+    "userinfo.email": "",
+}
+
+
+class World:
+    """An emulator with a project, its bucket and its repository, and who calls it."""
+
+    def __init__(self, emulator: Emulator, directory: DataDirectory, call_app: Any) -> None:
+        self._call_app = call_app
+        self._emulator = emulator
+        self._signer = directory.load_signer()
+        self._operator = directory.load_operator_token()
+        emulator.clock.set(NOW)
+        self.operate("POST", "/v1/projects", {"projectId": "my-project"})
+        self.operate("POST", f"{PROJECT}/serviceAccounts", {"accountId": "ci"})
+        self.operate("POST", "/storage/v1/b?project=my-project", {"name": BUCKET})
+        path = f"{PROJECT}/locations/us/repositories?repositoryId=images"
+        self.operate("POST", path, {"format": "DOCKER"})
+
+    def operate(self, method: str, path: str, body: object) -> None:
+        """Call as the operator."""
+        reply = self._send(method, path, body, f"Bearer {self._operator}")
+        assert reply.status == 200, reply
+
+    def call(self, member: str | None, scopes: tuple[str, ...], method: str, path: str, body: object) -> Any:
+        """Call as a member, whose access token has these scopes, or as nobody."""
+        if member is None:
+            return self._send(method, path, body, None)
+        granted = frozenset(f"https://www.googleapis.com/auth/{scope}" for scope in scopes)
+        grant = AccessGrant(member, None, granted, NOW + 3600, NOW)
+        return self._send(method, path, body, f"Bearer {self._signer.sign_access(grant, NOW)}")
+
+    def grant(self, place: str, role: str, member: str, condition: object = None) -> None:
+        """Let the member alone have the role, at one place alone."""
+        binding: dict[str, object] = {"role": f"roles/{role}", "members": [member]}
+        if condition is not None:
+            binding["condition"] = condition
+        bindings = {place: [binding] if role else []}
+        for name, (method, path) in SHARED.items():
+            policy = {"version": 3, "bindings": bindings.get(name, [])}
+            self.operate(method, path, policy if name == "bucket" else {"policy": policy})
+
+    def _send(self, method: str, path: str, body: object, authorization: str | None) -> Any:
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = {"authorization": authorization} if authorization else {}
+        # From elsewhere, so that nobody is the operator for being local.
+        return self._call_app(self._emulator.app, method, path, content, headers, peer="192.0.2.1")
+
+
+SHARED = {
+    "project": ("POST", f"{PROJECT}:setIamPolicy"),
+    "bucket": ("PUT", f"{STORAGE}/iam"),
+    "repository": ("POST", f"{REPOSITORY}:setIamPolicy"),
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, call_app: Any) -> Iterator[World]:
+    path: Path = tmp_path_factory.mktemp("roles")
+    with contextlib.closing(DataDirectory(path)) as directory:
+        emulator = Emulator(Settings(), directory)
+        yield World(emulator, directory, call_app)
+        emulator.close()
+
+
+def find_open(world: World, member: str | None, *scopes: str) -> set[str]:
+    """What the member gets through; each refusal on the way is held against its whole text."""
+    opened = set()
+    for name, (method, path, body, status, permission) in CALLS.items():
+        reply = world.call(member, scopes or ("cloud-platform",), method, path, body)
+        if reply.status == status:
+            opened.add(name)
+        else:
+            assert (reply.status, reply.body["error"]["message"]) == refuse(name, member, permission), name
+    for name, (scope, permission) in TOKENS.items():
+        path = f"/v2/token?scope={scope}"
+        reply = world.call(member, scopes or ("cloud-platform",), "GET", path, None)
+        if reply.status == 200:
+            opened.add(name)
+        else:
+            if name == "push" and "b.get" in opened:
+                permission = "storage.objects.create"
+            (error,) = reply.body["errors"]
+            assert (reply.status, error["code"], error["message"]) == refuse_token(name, member, permission)
+    return opened
+
+
+def refuse(name: str, member: str | None, permission: str) -> tuple[int, str]:
+    """How one of Google's APIs says no."""
+    if permission.startswith("storage."):
+        who = "Anonymous caller" if member is None else member.partition(":")[2]
+        kind = "project" if name in ("buckets", "b.create") else "Storage bucket"
+        kind = "Storage object" if name.startswith("o.") else kind
+        text = (
+            f"{who} does not have {permission} access to the Google Cloud {kind}. "
+            f"Permission '{permission}' denied on resource (or it may not exist)."
+        )
+        # The public may read; all else begins with a credential.
+        if member is None and name in ("buckets", "b.create", "b.update", "b.share", "o.delete"):
+            text = CREDENTIALS
+        return (401 if member is None else 403), text
+    if member is None:
+        return 401, CREDENTIALS
+    if permission.startswith("serviceusage."):
+        return 403, f"Permission denied to {'list services' if name == 'services' else 'enable service [x]'}"
+    if permission.startswith("artifactregistry."):
+        place = "projects/my-project/locations/us" if name == "r.create" else REPOSITORY.removeprefix("/v1/")
+        resource = f"//artifactregistry.googleapis.com/{place}"
+        return 403, f"Permission '{permission}' denied on resource '{resource}' (or it may not exist)."
+    return 403, f"Permission '{permission}' denied on resource (or it may not exist)."
+
+
+CREDENTIALS = (
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+    "valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project."
+)
+NEEDED = (
+    "You don't have the needed permissions to perform this operation, and you may have invalid credentials. "
+    "To authenticate your request, follow the steps in: "
+    "https://cloud.google.com/container-registry/docs/advanced-authentication"
+)
+
+
+def refuse_token(name: str, member: str | None, permission: str) -> tuple[int, str, str]:
+    """How a registry's token endpoint says no."""
+    place = 'resource "projects/my-project/locations/us/repositories/images" (or it may not exist)'
+    if name.startswith("pkg."):
+        if member is not None:
+            return 403, "DENIED", f'Permission "{permission}" denied on {place}'
+        nobody = "Unauthenticated request. Unauthenticated requests do not have permission"
+        return 403, "DENIED", f'{nobody} "{permission}" on {place}'
+    if member is None:
+        return 401, "UNAUTHORIZED", NEEDED
+    if name == "push":
+        return (
+            403,
+            "DENIED",
+            (
+                f"Token exchange failed for project 'my-project'. Caller does not have permission "
+                f"'{permission}'. To configure permissions, follow instructions at: "
+                "https://cloud.google.com/container-registry/docs/access-control"
+            ),
+        )
+    return 403, "DENIED", "Access denied."
+
+
+def test_every_role_is_in_the_tables() -> None:
+    named = {f"roles/{role}" for role in [*ON_PROJECT, *ON_BUCKET, *ON_REPOSITORY]} - {"roles/unheard.of"}
+
+    assert named == set(ROLES)
+    assert {f"roles/{role}" for role in ON_BUCKET} >= BUCKET_ROLES
+
+
+PLACES = {"project": ON_PROJECT, "bucket": ON_BUCKET, "repository": ON_REPOSITORY}
+GRANTS = [(place, role, opened) for place, table in PLACES.items() for role, opened in table.items()]
+IDS = [f"{place}-{role}" for place, role, _ in GRANTS]
+
+
+@pytest.mark.parametrize(("place", "role", "opened"), GRANTS, ids=IDS)
+def test_what_a_role_opens_for_a_user(world: World, place: str, role: str, opened: str) -> None:
+    world.grant(place, role, USER)
+
+    assert find_open(world, USER) == set(opened.split())
+
+
+@pytest.mark.parametrize(
+    ("place", "role"), [("project", "owner"), ("bucket", "storage.admin"), ("repository", "editor")]
+)
+def test_a_service_account_has_the_same_rights(world: World, place: str, role: str) -> None:
+    world.grant(place, role, ACCOUNT)
+
+    assert find_open(world, ACCOUNT) == set(PLACES[place][role].split())
+    assert find_open(world, USER) == find_open(world, None) == set()
+
+
+@pytest.mark.parametrize(
+    ("place", "role", "opened"),
+    [
+        ("bucket", "storage.objectViewer", _PULL),
+        ("bucket", "storage.legacyBucketReader", "b.get o.list"),
+        ("project", "storage.objectViewer", _PULL),
+        # Artifact Registry's API asks for an account, its registry does not.
+        ("repository", "artifactregistry.reader", "pkg.pull"),
+    ],
+)
+def test_what_all_users_may_do_anybody_may(world: World, place: str, role: str, opened: str) -> None:
+    world.grant(place, role, "allUsers")
+
+    assert find_open(world, None) == set(opened.split())
+    assert find_open(world, USER, "userinfo.email") == set(PLACES[place][role].split())
+
+
+@pytest.mark.parametrize(("place", "role"), [("bucket", "storage.objectViewer"), ("repository", "viewer")])
+def test_what_all_authenticated_users_may_do_the_anonymous_may_not(
+    world: World, place: str, role: str
+) -> None:
+    world.grant(place, role, "allAuthenticatedUsers")
+
+    assert find_open(world, USER) == set(PLACES[place][role].split())
+    assert find_open(world, None) == set()
+
+
+@pytest.mark.parametrize(("scope", "opened"), SCOPES.items(), ids=SCOPES.keys())
+def test_a_token_opens_no_more_than_its_scope(world: World, scope: str, opened: str) -> None:
+    world.grant("project", "owner", USER)
+    every = set(ON_PROJECT["owner"].split())
+
+    assert find_open(world, USER, scope) == (every if opened == "every" else set(opened.split()))
+
+
+@pytest.mark.parametrize(
+    ("expression", "opened"),
+    [
+        ('resource.type == "storage.googleapis.com/Bucket"', "b.update b.policy b.share b.get"),
+        ('resource.name.startsWith("projects/_/buckets/artifacts.my-project.")', ON_BUCKET["storage.admin"]),
+        ('resource.name.startsWith("projects/_/buckets/artifacts.other-project.")', ""),
+        ('resource.service == "cloudresourcemanager.googleapis.com"', "p.get buckets b.create"),
+    ],
+)
+def test_a_role_on_a_condition_opens_what_the_condition_is_about(
+    world: World, expression: str, opened: str
+) -> None:
+    world.grant("project", "storage.admin", USER, {"title": "t", "expression": expression})
+
+    assert find_open(world, USER) == set(opened.split())
