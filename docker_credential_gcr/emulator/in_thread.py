@@ -10,9 +10,11 @@ from .settings import Settings
 
 
 class InThread:
-    """`with InThread(settings) as ready`: serves until the block ends."""
+    """`with InThread(settings) as ready`: serves until the block ends, as one worker."""
 
     def __init__(self, settings: Settings) -> None:
+        if settings.workers != 1:
+            raise ValueError("a server in a thread is one worker: start gcr-emulator serve for more")
         self._settings = settings
         self._ready: Future[Ready] = Future()
         self._loop = new_event_loop()

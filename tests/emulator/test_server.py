@@ -194,6 +194,11 @@ def test_server_in_a_thread_says_why_it_cannot_start(tmp_path):
         pass
 
 
+def test_server_in_a_thread_is_one_worker():
+    with pytest.raises(ValueError, match="one worker: start gcr-emulator serve for more"):
+        InThread(Settings(port=0, workers=2))
+
+
 def test_strict_server_wants_the_operator_token(tmp_path):
     with InThread(Settings(port=0, data=tmp_path, strict_admin=True)) as ready:
         url = f"{ready.url}/v1/projects"
