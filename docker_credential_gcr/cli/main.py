@@ -6,8 +6,10 @@ import traceback
 
 import click
 
+from docker_credential_gcr.cli.completion import completion
 from docker_credential_gcr.cli.config import config
 from docker_credential_gcr.cli.configure_docker import configure_docker
+from docker_credential_gcr.cli.unconfigure_docker import unconfigure_docker
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
 
@@ -39,8 +41,8 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-cli.add_command(config)
-cli.add_command(configure_docker)
+for command in (completion, config, configure_docker, unconfigure_docker):
+    cli.add_command(command)
 
 
 def run(arguments: list[str]) -> int:

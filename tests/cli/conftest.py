@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,30 @@ class Cli:
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path)
+
+
+@pytest.fixture
+def on_terminal(cli: Cli) -> Callable[..., str]:
+    """Run the program on a terminal of its own, with one line typed; what the terminal then shows."""
+
+    def run(*arguments: str, answer: str = "", **environ: str) -> str:
+        pty = pytest.importorskip("pty", reason="terminals are made by POSIX alone")
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "docker_credential_gcr", *arguments]
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        environ = cli.environ | {"TERM": "xterm"} | environ
+        with subprocess.Popen(command, **streams, env=environ, cwd=cli.directory) as process:
+            os.close(theirs)
+            os.write(ours, answer.encode())
+            screen = b""
+            with suppress(OSError):  # how Linux says that nobody holds the terminal any more
+                while part := os.read(ours, 4096):
+                    screen += part
+            process.wait(60)
+        os.close(ours)
+        return screen.decode().replace("\r\n", "\n")
+
+    return run
 
 
 @pytest.fixture(scope="session")
