@@ -1,14 +1,21 @@
 """The commands for people: what Docker does not ask for."""
 
+import copy
 import os
 import sys
 import traceback
 
 import click
 
+from docker_credential_gcr.cli import spelling
+from docker_credential_gcr.cli.clear import clear
 from docker_credential_gcr.cli.completion import completion
 from docker_credential_gcr.cli.config import config
 from docker_credential_gcr.cli.configure_docker import configure_docker
+from docker_credential_gcr.cli.login import login
+from docker_credential_gcr.cli.logout import logout
+from docker_credential_gcr.cli.print_token import print_token
+from docker_credential_gcr.cli.status import status
 from docker_credential_gcr.cli.unconfigure_docker import unconfigure_docker
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
@@ -41,14 +48,35 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (completion, config, configure_docker, unconfigure_docker):
+COMMANDS = (
+    clear,
+    completion,
+    config,
+    configure_docker,
+    login,
+    logout,
+    print_token,
+    status,
+    unconfigure_docker,
+)
+ALIASES = {"gcr-login": login, "gcr-logout": logout}  # what Google's helper calls them
+
+
+def _make_alias(name: str, command: click.Command) -> click.Command:
+    alias = copy.copy(command)
+    alias.name, alias.hidden = name, True
+    return alias
+
+
+for command in (*COMMANDS, *(_make_alias(*pair) for pair in ALIASES.items())):
     cli.add_command(command)
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    """Run one command and return its exit status: 0 done, 1 failed, 2 usage, 3 a login is
+    required, 130 interrupted."""
     try:
-        cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        cli.main(spelling.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
     except click.ClickException as error:

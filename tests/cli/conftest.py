@@ -1,14 +1,19 @@
 """What the commands' tests share: the program in an environment of its own, and keys that can sign."""
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -39,11 +44,18 @@ class Cli:
         program.parent.mkdir()
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
-        self.environ = {"HOME": str(self.home), "PATH": f"{program.parent}:{os.defpath}"}
+        # No metadata server: whether this machine has one is no business of a test.
+        self.environ = {
+            "HOME": str(self.home),
+            "PATH": f"{program.parent}:{os.defpath}",
+            "NO_GCE_CHECK": "true",
+            "DOCKER_CREDENTIAL_GCR_KEYRING": "file",
+        }
 
-    def __call__(self, *arguments: str, **environ: str) -> Outcome:
+    def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> Outcome:
         run = subprocess.run(
             [sys.executable, "-m", "docker_credential_gcr", *arguments],
+            input=stdin,
             capture_output=True,
             text=True,
             env=self.environ | environ,
@@ -84,6 +96,86 @@ def on_terminal(cli: Cli) -> Callable[..., str]:
         return screen.decode().replace("\r\n", "\n")
 
     return run
+
+
+class AuthorizationServer(ThreadingHTTPServer):
+    """Google's side of a login on loopback: consent at once, codes for one use, PKCE, refresh, revocation."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), AuthorizationHandler)
+        self.url = f"http://localhost:{self.server_port}"
+        self.environ = {
+            "CLOUDSDK_AUTH_AUTH_HOST": f"{self.url}/o/oauth2/auth",
+            "CLOUDSDK_AUTH_TOKEN_HOST": f"{self.url}/token",
+        }
+        self.denies = False
+        self.challenges: dict[str, tuple[str, str]] = {}
+        self.logins: set[str] = set()
+
+    def redirect(self, query: dict[str, str]) -> str:
+        """The address to which a person's consent leads."""
+        answer = {"state": query["state"], "error": "access_denied"}
+        if not self.denies:
+            code = f"4/{len(self.challenges)}"
+            self.challenges[code] = (query["code_challenge"], query["redirect_uri"])
+            answer = {"state": query["state"], "code": code}
+        return f"{query['redirect_uri']}?{urlencode(answer)}"
+
+    def exchange(self, form: dict[str, str]) -> tuple[int, dict[str, object]]:
+        """The answer of the token endpoint."""
+        if form["grant_type"] == "authorization_code":
+            challenge, redirect_uri = self.challenges.pop(form["code"], ("", ""))
+            digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+            if base64.urlsafe_b64encode(digest).decode().rstrip("=") != challenge:
+                return 400, {"error": "invalid_grant"}
+            if redirect_uri != form["redirect_uri"]:
+                return 400, {"error": "redirect_uri_mismatch"}
+            login = f"1//login-{len(self.logins)}"
+            self.logins.add(login)
+            return 200, {"access_token": "ya29.first", "expires_in": 3599, "refresh_token": login}
+        if form["refresh_token"] not in self.logins:
+            return 400, {"error": "invalid_grant"}
+        return 200, {"access_token": "ya29.refreshed", "expires_in": 3599}
+
+
+class AuthorizationHandler(BaseHTTPRequestHandler):
+    server: AuthorizationServer
+
+    def do_GET(self) -> None:
+        query = dict(parse_qsl(urlsplit(self.path).query))
+        self.send_response(302)
+        self.send_header("Location", self.server.redirect(query))
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        status, document = 200, dict[str, object]()
+        if self.path == "/revoke":
+            known = form["token"] in self.server.logins
+            self.server.logins.discard(form["token"])
+            status, document = (200, {}) if known else (400, {"error": "invalid_token"})
+        else:
+            status, document = self.server.exchange(form)
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def authorization_server() -> Iterator[AuthorizationServer]:
+    with AuthorizationServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="session")
