@@ -12,6 +12,7 @@ from docker_credential_gcr.cli.clear import clear
 from docker_credential_gcr.cli.completion import completion
 from docker_credential_gcr.cli.config import config
 from docker_credential_gcr.cli.configure_docker import configure_docker
+from docker_credential_gcr.cli.doctor import doctor
 from docker_credential_gcr.cli.login import login
 from docker_credential_gcr.cli.logout import logout
 from docker_credential_gcr.cli.print_token import print_token
@@ -53,6 +54,7 @@ COMMANDS = (
     completion,
     config,
     configure_docker,
+    doctor,
     login,
     logout,
     print_token,
@@ -73,10 +75,9 @@ for command in (*COMMANDS, *(_make_alias(*pair) for pair in ALIASES.items())):
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 usage, 3 a login is
-    required, 130 interrupted."""
+    """Run one command; its exit status: 0 done, 1 failed, 2 usage, 3 a login is needed, 130 interrupted."""
     try:
-        cli.main(spelling.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
+        status = cli.main(spelling.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
     except click.ClickException as error:
@@ -94,4 +95,4 @@ def run(arguments: list[str]) -> int:
     except Exception:  # noqa: BLE001 - the rim
         click.echo(f"{PROGRAM}: internal error\n{traceback.format_exc()}", err=True, nl=False)
         return 1
-    return 0
+    return status if isinstance(status, int) else 0

@@ -52,7 +52,7 @@ def find_disagreements(host: str, view: View, configured: Container[str]) -> lis
     for key, stored in view.stored.items():
         if stored == host:
             told = f"{view.path!r} holds a login of it, which some clients use instead"
-            found.append(Obstacle("stale login", told, f"docker logout {key}"))
+            found.append(Obstacle("stale login", told, f"docker logout {key}", is_fatal=False))
     return found
 
 

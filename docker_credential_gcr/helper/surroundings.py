@@ -15,11 +15,15 @@ GET_USER: Callable[[], int] | None = getattr(os, "geteuid", None)  # Windows has
 
 @dataclass(frozen=True)
 class Obstacle:
-    """What stands in the way, and the command that mends it, if there is one."""
+    """What stands in the way, and the command that mends it, if there is one.
+
+    What is not `is_fatal` hinders some clients, or in some cases.
+    """
 
     name: str
     text: str
     command: str | None = None
+    is_fatal: bool = True
 
 
 def find_obstacles(
@@ -72,12 +76,13 @@ def find_sudo_obstacle(
         return None
     if owner != get_user():
         text = f"{home!r} is another user's home: files that are made there will not be theirs"
-        return Obstacle("user", text, 'export HOME="$(getent passwd "$(id -u)" | cut -d: -f6)"')
+        return Obstacle(
+            "user", text, 'export HOME="$(getent passwd "$(id -u)" | cut -d: -f6)"', is_fatal=False
+        )
     if get_user() == 0 and environ.get("SUDO_USER"):
         user = environ["SUDO_USER"]
-        return Obstacle(
-            "user", f"sudo makes this root's configuration, in {home!r}, not {user}'s", f"sudo -iu {user}"
-        )
+        text = f"sudo makes this root's configuration, in {home!r}, not {user}'s"
+        return Obstacle("user", text, f"sudo -iu {user}", is_fatal=False)
     return None
 
 
