@@ -18,6 +18,7 @@ from docker_credential_gcr.cli.logout import logout
 from docker_credential_gcr.cli.print_token import print_token
 from docker_credential_gcr.cli.status import status
 from docker_credential_gcr.cli.unconfigure_docker import unconfigure_docker
+from docker_credential_gcr.cli.write_auth import write_auth
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
 
@@ -60,6 +61,7 @@ COMMANDS = (
     print_token,
     status,
     unconfigure_docker,
+    write_auth,
 )
 ALIASES = {"gcr-login": login, "gcr-logout": logout}  # what Google's helper calls them
 
