@@ -15,6 +15,7 @@ from docker_credential_gcr.cli.configure_docker import configure_docker
 from docker_credential_gcr.cli.doctor import doctor
 from docker_credential_gcr.cli.login import login
 from docker_credential_gcr.cli.logout import logout
+from docker_credential_gcr.cli.man import man
 from docker_credential_gcr.cli.print_token import print_token
 from docker_credential_gcr.cli.status import status
 from docker_credential_gcr.cli.unconfigure_docker import unconfigure_docker
@@ -58,6 +59,7 @@ COMMANDS = (
     doctor,
     login,
     logout,
+    man,
     print_token,
     status,
     unconfigure_docker,
