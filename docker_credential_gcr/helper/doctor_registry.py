@@ -43,12 +43,13 @@ class Visit:
         try:
             self.base, answer = registry_probe.find_base(self.case.registry, self._deadline())
             yield self._find(OK, "connection", f"{self.base}/v2/ answers {answer.status}")
-            yield from self._examine_clock(answer)
+            yield from self.examine_clock(answer)
             yield from self._examine_answer(answer)
         except NoAnswer as error:
             yield self.explain(error)
 
-    def _examine_clock(self, answer: Answer) -> Iterator[Finding]:
+    def examine_clock(self, answer: Answer) -> Iterator[Finding]:
+        """This machine's clock against the one that the answer was dated by, if it was."""
         date = answer.headers.get("Date", "")
         try:
             skew_s = self.now() - email.utils.parsedate_to_datetime(date).timestamp()

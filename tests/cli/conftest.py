@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from docker_credential_gcr.__main__ import main
 
 EMULATOR_URI = "http://localhost:5000/token"
 
@@ -53,9 +56,26 @@ class Cli:
         }
 
     def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> Outcome:
+        """Run it in this process, which saves the start of Python; the environment is the program's own."""
+        streams = [
+            io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin.encode(), b"", b"")
+        ]
+        with ExitStack() as stack:
+            stack.enter_context(replace_environ(self.environ | environ))
+            stack.enter_context(chdir(self.directory))
+            stack.enter_context(replace_streams(*streams))
+            try:
+                status = main(list(arguments))
+            except SystemExit as end:  # how click ends a shell's question for completions
+                status = int(end.code or 0)
+        texts = [stream.detach().getvalue().decode() for stream in streams[1:]]
+        return Outcome(status, *texts)
+
+    def run_program(self, *arguments: str, **environ: str) -> Outcome:
+        """Run it as a program: where the process itself matters, such as what a library remembers of it."""
         run = subprocess.run(
             [sys.executable, "-m", "docker_credential_gcr", *arguments],
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             env=self.environ | environ,
@@ -69,9 +89,51 @@ class Cli:
         path.write_text(text)
 
 
+@contextmanager
+def replace_environ(environ: dict[str, str]) -> Iterator[None]:
+    saved = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)
+
+
+@contextmanager
+def chdir(directory: Path) -> Iterator[None]:
+    saved = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(saved)
+
+
+@contextmanager
+def replace_streams(*streams: io.TextIOWrapper) -> Iterator[None]:
+    saved = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin, sys.stdout, sys.stderr = streams
+    try:
+        yield
+    finally:
+        for stream in streams[1:]:
+            stream.flush()
+        sys.stdin, sys.stdout, sys.stderr = saved
+
+
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path)
+
+
+@pytest.fixture
+def gcr_emulator(request: pytest.FixtureRequest) -> Any:
+    """The plugin's, where it can run: the helper is also tested where nothing but the helper is installed."""
+    for name in ("granian", "sqlalchemy", "starlette"):
+        pytest.importorskip(name, reason=f"no {name}: pip install 'docker-credential-gcr[emulator]'")
+    return request.getfixturevalue("gcr_emulator")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """`doctor`: broken set-ups, each named, each with the command that mends it; and then it is content."""
 
+import atexit
 import json
 import os
 import re
@@ -142,21 +143,14 @@ class Machine:
 
     def doctor(self, *names: str) -> list[dict[str, Any]]:
         """The findings, held against their schema, and the exit status against them."""
-        done = subprocess.run(
-            [sys.executable, "-m", "docker_credential_gcr", "doctor", "--json", *names],
-            env=self.environ,
-            cwd=self.directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        self.cli.environ = self.environ
+        done = self.cli("doctor", "--json", *names)
         assert done.stderr == ""
         document = json.loads(done.stdout)
         jsonschema.validate(document, json.loads(SCHEMA.read_text()))
         findings: list[dict[str, Any]] = document["findings"]
         has_fault = any(finding["state"] == "fault" for finding in findings)
-        assert (done.returncode, document["is_content"]) == (int(has_fault), not has_fault)
+        assert (done.status, document["is_content"]) == (int(has_fault), not has_fault)
         return findings
 
     def edit(self, path: Path, change: Callable[[Any], Any]) -> None:
@@ -197,6 +191,7 @@ class Setup:
 # Bound, so that nobody else gets it, and never listened on: a port that refuses.
 RESERVED = socket.socket()
 RESERVED.bind(("127.0.0.1", 0))
+atexit.register(RESERVED.close)
 CLOSED = RESERVED.getsockname()[1]
 
 

@@ -52,7 +52,7 @@ urllib.request.urlopen(url)
 def test_a_login_in_the_browser_is_kept_and_gives_tokens(
     cli: Any, authorization_server: Any, command: str, script: str
 ) -> None:
-    outcome = cli(command, BROWSER=make_browser(cli, script), **authorization_server.environ)
+    outcome = cli.run_program(command, BROWSER=make_browser(cli, script), **authorization_server.environ)
 
     store = cli.own.with_name("docker_credentials.json")
     assert (outcome.status, outcome.stdout) == (0, "")
@@ -117,7 +117,7 @@ def test_an_address_that_brings_no_code(name: str) -> None:
 def test_a_login_that_is_refused_in_the_browser_keeps_nothing(cli: Any, authorization_server: Any) -> None:
     authorization_server.denies = True
 
-    outcome = cli("login", BROWSER=make_browser(cli, FOLLOW), **authorization_server.environ)
+    outcome = cli.run_program("login", BROWSER=make_browser(cli, FOLLOW), **authorization_server.environ)
 
     refused = "docker-credential-gcr: the login was refused: access_denied\n" + AGAIN
     assert (outcome.status, outcome.stdout) == (1, "")
@@ -199,7 +199,7 @@ def test_a_pasted_address_that_will_not_do_keeps_nothing(
 def test_a_login_that_no_source_would_find_is_warned_of(cli: Any, authorization_server: Any) -> None:
     cli.write(cli.own, '{"TokenSources": ["env"]}')
 
-    outcome = cli("login", BROWSER=make_browser(cli, FOLLOW), **authorization_server.environ)
+    outcome = cli.run_program("login", BROWSER=make_browser(cli, FOLLOW), **authorization_server.environ)
 
     assert outcome.stderr.splitlines()[-1] == (
         "warning: the token sources are env, without this login: "
@@ -211,7 +211,7 @@ def test_another_programs_members_of_the_store_are_kept(cli: Any, authorization_
     store = cli.own.with_name("docker_credentials.json")
     cli.write(store, '{"other": 1, "gcrCreds": {"access_token": "ya29.old"}}')
 
-    cli("login", BROWSER=make_browser(cli, FOLLOW), **authorization_server.environ)
+    cli.run_program("login", BROWSER=make_browser(cli, FOLLOW), **authorization_server.environ)
     content = json.loads(store.read_text())
     cli("clear")
 
@@ -313,7 +313,7 @@ def test_a_logout_ends_the_login_and_forgets_everything(
     cli: Any, authorization_server: Any, gcr_emulator: Any, login_with_key: Any, command: str
 ) -> None:
     environ = authorization_server.environ
-    cli("login", BROWSER=make_browser(cli, FOLLOW), **environ)
+    cli.run_program("login", BROWSER=make_browser(cli, FOLLOW), **environ)
     login_with_key(gcr_emulator.key())
     cli("print-token", gcr_emulator.registry)
 
@@ -333,7 +333,7 @@ def test_a_logout_ends_the_login_and_forgets_everything(
 
 def test_a_login_that_cannot_be_ended_is_forgotten_all_the_same(cli: Any, authorization_server: Any) -> None:
     environ = authorization_server.environ
-    cli("login", BROWSER=make_browser(cli, FOLLOW), **environ)
+    cli.run_program("login", BROWSER=make_browser(cli, FOLLOW), **environ)
     authorization_server.logins.clear()
 
     outcome = cli("logout", **environ)
@@ -345,7 +345,7 @@ def test_a_login_that_cannot_be_ended_is_forgotten_all_the_same(cli: Any, author
 
 def test_clear_forgets_and_asks_nobody(cli: Any, authorization_server: Any) -> None:
     environ = authorization_server.environ
-    cli("login", BROWSER=make_browser(cli, FOLLOW), **environ)
+    cli.run_program("login", BROWSER=make_browser(cli, FOLLOW), **environ)
 
     outcome = cli("clear", **environ)
 

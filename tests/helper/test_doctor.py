@@ -1,14 +1,13 @@
 """The parts of `doctor` that no emulator can be asked for: the clock, Google's hosts, every silence."""
 
-import time
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
 from docker_credential_gcr.helper import doctor, registry_probe
 from docker_credential_gcr.helper.doctor_registry import Visit
 from docker_credential_gcr.helper.findings import Finding
+from docker_credential_gcr.helper.http import Answer
 from docker_credential_gcr.helper.registry_probe import Challenge, NoAnswer
 from docker_credential_gcr.helper.remedies import Case
 
@@ -27,24 +26,29 @@ def test_a_host_or_an_image_is_taken_apart(name: str) -> None:
     assert doctor.parse_target(name) == TARGETS[name]
 
 
+SET_CLOCK = "sudo timedatectl set-ntp true"
 CLOCKS = {
     "right": (0, "ok", "this machine's clock is the registry's", None),
     "a minute": (60, "ok", "this machine's clock is the registry's", None),
-    "ahead": (3600, "fault", "this machine's clock is 60 minutes ahead of the registry's", "set"),
-    "behind": (-3600, "fault", "this machine's clock is 60 minutes behind the registry's", "set"),
+    "ahead": (3600, "fault", "this machine's clock is 60 minutes ahead of the registry's", SET_CLOCK),
+    "behind": (-3600, "fault", "this machine's clock is 60 minutes behind the registry's", SET_CLOCK),
 }
 
 
 @pytest.mark.parametrize("name", CLOCKS)
-def test_the_clock_is_held_against_the_registrys(gcr_emulator: Any, name: str) -> None:
+def test_the_clock_is_held_against_the_registrys(name: str) -> None:
     skew_s, state, text, command = CLOCKS[name]
-    started = int(time.time())
-    visit = Visit(Case(gcr_emulator.registry), None, None, {}, 10, now=lambda: started + skew_s)
+    answer = Answer(401, {"Date": "Wed, 01 May 2024 12:00:00 GMT"}, b"")
+    visit = Visit(Case("gcr.io"), None, None, {}, 10, now=lambda: 1714564800 + skew_s)
 
-    (found,) = [finding for finding in visit.examine() if finding.check == "clock"]
+    assert list(visit.examine_clock(answer)) == [Finding("clock", state, text, command, "gcr.io")]
 
-    mended = "sudo timedatectl set-ntp true" if command else None
-    assert found == Finding("clock", state, text, mended, gcr_emulator.registry)
+
+@pytest.mark.parametrize("date", ["", "yesterday"])
+def test_an_answer_without_a_date_says_nothing_of_the_clock(date: str) -> None:
+    visit = Visit(Case("gcr.io"), None, None, {}, 10)
+
+    assert list(visit.examine_clock(Answer(401, {"Date": date}, b""))) == []
 
 
 SILENCES: dict[str, tuple[Mapping[str, str], str, str]] = {
