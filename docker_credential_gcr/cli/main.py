@@ -37,6 +37,8 @@ Docker's own verbs, which read stdin and write stdout:
 Examples:
   {PROGRAM} configure-docker
   {PROGRAM} configure-docker --registries us-docker.pkg.dev
+  {PROGRAM} login
+  {PROGRAM} doctor gcr.io/my-project/app
   echo gcr.io | {PROGRAM} get
 """
 

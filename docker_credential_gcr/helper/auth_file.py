@@ -31,7 +31,6 @@ from docker_credential_gcr.helper.keychain import USERNAME
 
 DOCKER, CONTAINERS, KUBERNETES = FORMATS = ("docker", "containers", "kubernetes")
 STDOUT = "-"
-MEMBER = "auths"
 RETRY_S = 30  # after a renewal that failed
 MIN_PAUSE_S = 5  # a source may have nothing better than a token that is due already
 MAX_PAUSE_S = 60  # a machine that slept has slept longer than it waited
@@ -99,8 +98,8 @@ def write(format_: str, path: str, tokens: Tokens, secret: Secret) -> None:
 
     def change(text: str) -> str:
         try:
-            for host, token in tokens.items():
-                text = json_text.set_member(text, (MEMBER, host), _format_entry(token))
+            for host, key in docker_config.make_login_keys(text, path, tokens).items():
+                text = json_text.set_member(text, key, _format_entry(tokens[host]))
         except ValueError as error:
             raise ConfigError(f"{path!r}: {error}", hint=config_file.HINT) from error
         return text
@@ -110,7 +109,7 @@ def write(format_: str, path: str, tokens: Tokens, secret: Secret) -> None:
 
 def format_document(format_: str, tokens: Tokens, secret: Secret) -> str:
     """The whole text of a file that holds nothing else."""
-    auths = {MEMBER: {host: _format_entry(token) for host, token in tokens.items()}}
+    auths = {docker_config.LOGINS_MEMBER: {host: _format_entry(token) for host, token in tokens.items()}}
     if format_ != KUBERNETES:
         return json.dumps(auths, indent=2) + "\n"
     metadata = {"name": secret.name, **({"namespace": secret.namespace} if secret.namespace else {})}

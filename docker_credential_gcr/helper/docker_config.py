@@ -83,6 +83,12 @@ def find_stored(text: str, path: str) -> dict[str, str]:
     return {key: host for key in held if (host := registries.find_host(key)) is not None}
 
 
+def make_login_keys(text: str, path: str, hosts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Where the login of each of the hosts stands. Raises ConfigError."""
+    member = _find_member(text, path, LOGINS_MEMBER)
+    return {host: (member.key if member else LOGINS_MEMBER, host) for host in hosts}
+
+
 def make_keys(text: str, path: str, hosts: Iterable[str], *, is_store: bool = False) -> list[tuple[str, ...]]:
     """Where this helper's name stands for each of the hosts, and for all. Raises ConfigError."""
     parse_helpers(text, path)

@@ -102,4 +102,4 @@ def find_variable_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
     if not environ.get(DOCKER_AUTH_CONFIG):
         return None
     text = f"{DOCKER_AUTH_CONFIG} holds logins, which go before helpers since docker 28.3"
-    return Obstacle("variable", text, f"unset {DOCKER_AUTH_CONFIG}")
+    return Obstacle("variable", text, f"unset {DOCKER_AUTH_CONFIG}", is_fatal=False)

@@ -413,6 +413,7 @@ SETUPS: dict[str, Setup] = {
         "variable",
         "DOCKER_AUTH_CONFIG holds logins",
         "unset DOCKER_AUTH_CONFIG",
+        state="warning",
     ),
     "docker is a snap": Setup(
         make_a_snap,

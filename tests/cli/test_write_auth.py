@@ -66,6 +66,14 @@ def test_everything_else_in_the_file_stays(writer: Any) -> None:
     assert writer.docker.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_spelling_that_is_there_is_kept(writer: Any) -> None:
+    writer.write(writer.docker, '{"Auths": null}')
+
+    writer("write-auth", "--format", "docker", "--registries", "gcr.io")
+
+    assert json.loads(writer.docker.read_text()) == {"Auths": {"gcr.io": {"auth": AUTH}}}
+
+
 @pytest.mark.parametrize("options", [(), ("--output", "-")])
 def test_an_image_pull_secret_is_printed(writer: Any, options: tuple[str, ...]) -> None:
     outcome = writer(
