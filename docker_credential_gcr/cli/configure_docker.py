@@ -6,7 +6,14 @@ import click
 
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.cli.completion import REGISTRIES
-from docker_credential_gcr.helper import config_file, registration, registries, surroundings, token_sources
+from docker_credential_gcr.helper import (
+    command_line,
+    config_file,
+    registration,
+    registries,
+    surroundings,
+    token_sources,
+)
 
 
 @click.command("configure-docker", short_help="Make docker ask this helper for registries.")
@@ -50,7 +57,7 @@ def configure_docker(
       docker-credential-gcr configure-docker --registries localhost:5000 --token-source file:key.json
       docker-credential-gcr configure-docker --authfile ~/.config/containers/auth.json
     """
-    order = registration.Order(
+    order = command_line.Order(
         registries=registries,
         token_source=token_source,
         is_all=all_registries,
@@ -91,6 +98,8 @@ def _report(planned: registration.Registration, done: str) -> None:
         terminal.warn(
             f"{_format_name(name)}: kept, for {_format_holder(helper)} holds it: --overwrite takes it over"
         )
+    if planned.unrecorded:
+        terminal.warn(f"unconfigure-docker will not know of this: {planned.unrecorded}")
     for key, host in planned.stored.items():
         terminal.warn(
             f"{host}: {planned.path!r} holds a login of it, which some clients use instead: "

@@ -11,6 +11,8 @@ from docker_credential_gcr.errors import KeyFileError, UsageError
 from docker_credential_gcr.helper import key_login, logins, service_account
 from docker_credential_gcr.helper.config import load_config
 
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them there is no window to open
+
 
 @click.command(short_help="Log in, in the browser or with a key.")
 @click.option(
@@ -72,7 +74,7 @@ def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
             return browser_login.receive_pasted(auth_url, tell=_tell, read_line=sys.stdin.readline)
         from docker_credential_gcr.helper import login_listener
 
-        return login_listener.receive(auth_url, timeout_s=timeout_s, open_browser=webbrowser.open, tell=_tell)
+        return login_listener.receive(auth_url, timeout_s=timeout_s, open_browser=_open_browser, tell=_tell)
 
     path = browser_login.login(receive, os.environ)
     click.echo(f"logged in; the login is kept in {path}", err=True)
@@ -83,6 +85,12 @@ def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
             f"docker-credential-gcr config --token-source store,{','.join(sources)}",
             err=True,
         )
+
+
+def _open_browser(url: str) -> bool:
+    """Whether a browser was opened; not one for the terminal, which would take it over."""
+    is_graphic = sys.platform in ("win32", "darwin") or any(map(os.environ.get, DISPLAYS))
+    return is_graphic and webbrowser.open(url)
 
 
 def _tell(text: str) -> None:

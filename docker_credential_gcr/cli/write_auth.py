@@ -7,7 +7,7 @@ import click
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.cli.completion import REGISTRIES
 from docker_credential_gcr.errors import UsageError
-from docker_credential_gcr.helper import SUFFIX, agreement, auth_file, registration
+from docker_credential_gcr.helper import SUFFIX, agreement, auth_file, command_line
 from docker_credential_gcr.helper.config import load_config
 
 
@@ -44,7 +44,7 @@ def write_auth(
     path = output or auth_file.find_path(format_, os.environ)
     if is_watching and path == auth_file.STDOUT:
         raise UsageError("--watch needs a file to renew: name it with --output")
-    hosts = registration.parse_hosts(registries) if registries else auth_file.find_hosts(os.environ)
+    hosts = command_line.parse_hosts(registries) if registries else auth_file.find_hosts(os.environ)
     secret = auth_file.Secret(name, namespace)
 
     def renew() -> float:

@@ -9,10 +9,10 @@ from docker_credential_gcr.errors import ConfigError, Error
 from docker_credential_gcr.helper import (
     accounts,
     agreement,
+    command_line,
     doctor_helper,
     doctor_machine,
     lookup,
-    registration,
     registries,
     surroundings,
 )
@@ -57,7 +57,7 @@ def examine(
 
 def parse_target(name: str) -> tuple[str, str | None, str | None]:
     """Host, repository, and tag or digest of an image, or of a host alone. Raises UsageError."""
-    host = registration.parse_host(name)
+    host = command_line.parse_host(name)
     _, _, path = name.removeprefix("https://").removeprefix("http://").partition("/")
     path = path.strip("/")
     if path in ("", "v2"):

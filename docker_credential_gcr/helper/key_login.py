@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from docker_credential_gcr.errors import KeyNotForHost, StoreError
 from docker_credential_gcr.helper import (
     adc,
+    command_line,
     config_changes,
     config_file,
     logins,
     paths,
-    registration,
     registries,
     service_account,
     store,
@@ -36,7 +36,7 @@ def login(
     TokenError when the key gives no token, and StoreError when it cannot be kept.
     """
     config = load_config(environ, platform)
-    hosts = registration.parse_hosts(names) if names is not None else (logins.EVERY_HOST,)
+    hosts = command_line.parse_hosts(names) if names is not None else (logins.EVERY_HOST,)
     document = service_account.parse_document(path, text)
     key = service_account.parse_key(path, document)
     if names is None and not key.endpoint.is_google:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from docker_credential_gcr.errors import LoginRequired, UsageError
-from docker_credential_gcr.helper import registration, registries
+from docker_credential_gcr.helper import command_line, registries
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.config import Config, load_config
 from docker_credential_gcr.helper.keychain import Search
@@ -22,7 +22,7 @@ def open_search(
     config: Config | None = None,
 ) -> Search:
     """The walk along a registry's token sources. Raises UsageError for a stranger's, ConfigError."""
-    host = registration.parse_host(name)
+    host = command_line.parse_host(name)
     config = config or load_config(environ, platform)
     world = registries.find_world(host, config.registries)
     if world is None:

@@ -8,31 +8,18 @@ from dataclasses import dataclass, field
 from docker_credential_gcr.errors import ConfigError, UsageError
 from docker_credential_gcr.helper import (
     SUFFIX,
+    command_line,
     config_changes,
     config_file,
     docker_config,
-    known_hosts,
     registries,
     token_sources,
     undo,
 )
+from docker_credential_gcr.helper.command_line import Order
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config, parse_insecure_hosts
 
 EVERY = docker_config.STORE_MEMBER  # what stands for all registries where a host would
-HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")  # Docker asks for its own under another name
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a command line asks for."""
-
-    registries: str | None = None
-    token_source: str | None = None
-    is_all: bool = False
-    has_artifact_registry: bool = False
-    is_store: bool = False
-    directory: str | None = None
-    authfile: str | None = None
 
 
 @dataclass
@@ -44,78 +31,13 @@ class Registration:
 
     path: str
     record: config_file.Edit | None = None
+    unrecorded: str | None = None
     edits: list[config_file.Edit] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
-
-
-def parse_hosts(names: str) -> tuple[str, ...]:
-    """The hosts in a comma-separated list, as Docker will ask for them. Raises UsageError."""
-    given = filter(None, (name.strip() for name in names.split(",")))
-    hosts = tuple(dict.fromkeys(parse_host(name) for name in given))
-    if not hosts:
-        raise UsageError("--registries names no registry")
-    return hosts
-
-
-def parse_host(name: str) -> str:
-    """The host of a registry, as Docker will ask for it. Raises UsageError."""
-    url = registries.find_server_url(name.encode("utf-8", "replace"))
-    host = registries.find_host(url) if url else None
-    if host is None or not _is_host(host):
-        raise UsageError(
-            f"{name!r} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
-        )
-    if host in HUB:
-        raise UsageError(f"{name!r} is Docker Hub, which takes no Google credential")
-    return host
-
-
-def parse_token_sources(value: str) -> tuple[str, ...]:
-    """The names in a comma-separated list, files by their absolute paths. Raises UsageError."""
-    try:
-        names = token_sources.parse_names(value.split(","), legacy={})
-    except ConfigError as error:
-        raise UsageError(str(error)) from error
-    if not names:
-        raise UsageError(f"--token-source names no token source: use {token_sources.WORKING}")
-    return tuple(_make_absolute(name) for name in names)
-
-
-def _make_absolute(name: str) -> str:
-    kind, colon, path = name.partition(":")
-    if kind not in token_sources.PATHS:
-        return name
-    return kind + colon + os.path.abspath(os.path.expanduser(path))
-
-
-def select_hosts(order: Order) -> tuple[str, ...]:
-    """The hosts that a command line means. Raises UsageError."""
-    if order.registries is not None and (order.is_all or order.has_artifact_registry):
-        raise UsageError("--registries names them one by one: leave the other option out")
-    if order.registries is not None:
-        return parse_hosts(order.registries)
-    if order.is_all:
-        return known_hosts.ALL
-    if order.has_artifact_registry:
-        return (*registries.DEFAULT_HOSTS, *known_hosts.ARTIFACT_REGISTRY)
-    return () if order.is_store else registries.DEFAULT_HOSTS
-
-
-def find_target(
-    directory: str | None, authfile: str | None, environ: Mapping[str, str], platform: str
-) -> str:
-    """The file whose `credHelpers` are meant. Raises UsageError, and ConfigError without a home."""
-    if directory and authfile:
-        raise UsageError("--config and --authfile name two files: use one of them")
-    if authfile:
-        return os.path.abspath(os.path.expanduser(authfile))
-    if directory:
-        return os.path.join(os.path.abspath(os.path.expanduser(directory)), "config.json")
-    return os.path.abspath(docker_config.get_path(environ, platform))
 
 
 def plan(
@@ -133,13 +55,13 @@ def plan(
     """
     if order.is_store and order.authfile:
         raise UsageError("--creds-store is docker's alone: the clients of an --authfile do not read it")
-    hosts = select_hosts(order)
-    sources = None if order.token_source is None else parse_token_sources(order.token_source)
+    hosts = command_line.select_hosts(order)
+    sources = None if order.token_source is None else command_line.parse_token_sources(order.token_source)
     if sources is None:
         _check_configured(hosts, environ, platform)
     else:
         check_keys(sources, hosts, environ)
-    result = Registration(find_target(order.directory, order.authfile, environ, platform))
+    result = Registration(command_line.find_target(order.directory, order.authfile, environ, platform))
     text = config_file.load_text(result.path)
     holders: dict[str, str | None] = dict(docker_config.parse_helpers(text, result.path))
     if order.is_store:
@@ -190,7 +112,10 @@ def _plan_edits(
     changes[path] = undo.find_changes(path, dict.fromkeys(members, SUFFIX))
     changes = {name: found for name, found in changes.items() if found.changes}
     if changes:
-        result.record = undo.plan_adding(undo.get_path(environ, platform), changes)
+        try:
+            result.record = undo.plan_adding(undo.get_path(environ, platform), changes)
+        except ConfigError as error:
+            result.unrecorded = str(error)
     edit = config_file.Edit(
         path, lambda text: docker_config.set_helpers(text, path, hosts, is_store=is_store)
     )
@@ -201,8 +126,15 @@ def apply(planned: Registration) -> None:
     """Make the edits. Raises ConfigError.
 
     The record comes first: one of a change that was not made is not acted on, one that is missing is missed.
+    Where it cannot be written, as in a container that is read-only but for Docker's directory, nobody will
+    want the change back: `unrecorded` says why, and the edits are made.
     """
-    for edit in (*((planned.record,) if planned.record else ()), *planned.edits):
+    if planned.record:
+        try:
+            config_file.apply(planned.record)
+        except ConfigError as error:
+            planned.unrecorded = str(error)
+    for edit in planned.edits:
         config_file.apply(edit)
 
 
@@ -230,15 +162,3 @@ def check_keys(sources: tuple[str, ...], hosts: tuple[str, ...], environ: Mappin
                     host, world, scopes=DEFAULT_SCOPES, insecure_hosts=insecure_hosts
                 )
                 service_account.check_use(key, request)
-
-
-def _is_host(host: str) -> bool:
-    """Whether it is a name or an address, with or without a port."""
-    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    if colon and not (port.isdigit() and 0 < int(port) < 65536):
-        return False
-    name = name if colon else host
-    if name.startswith("[") and name.endswith("]"):
-        return not name[1:-1].strip("0123456789abcdef:.")
-    labels = name.split(".")
-    return all(0 < len(label) < 64 and not label.strip(registries.LABEL) for label in labels)

@@ -20,6 +20,7 @@ from docker_credential_gcr.helper.http import Answer
 from docker_credential_gcr.helper.keychain import USERNAME
 
 PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+PORTS = {"https": ":443", "http": ":80"}  # what need not be written
 MANIFESTS = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -93,7 +94,8 @@ def parse_challenge(value: str) -> Challenge | None:
 def is_same_site(realm: str, base: str) -> bool:
     """Whether a realm is the registry's own: its host, and no less safe."""
     asked, own = urlsplit(realm), urlsplit(base)
-    return asked.netloc.lower() == own.netloc.lower() and (asked.scheme, own.scheme) != ("http", "https")
+    names = {parts.netloc.lower().removesuffix(PORTS.get(parts.scheme, "")) for parts in (asked, own)}
+    return len(names) == 1 and asked.scheme in PORTS and (asked.scheme, own.scheme) != ("http", "https")
 
 
 def exchange(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from docker_credential_gcr.helper import (
     SUFFIX,
+    command_line,
     config_changes,
     config_file,
     docker_config,
@@ -43,8 +44,8 @@ def plan(
 
     Without names: what is in the record. A host that is named is taken out also when it is not in there.
     """
-    path = registration.find_target(directory, authfile, environ, platform)
-    hosts = None if names is None else registration.parse_hosts(names)
+    path = command_line.find_target(directory, authfile, environ, platform)
+    hosts = None if names is None else command_line.parse_hosts(names)
     record_path = undo.get_path(environ, platform)
     record = undo.load(record_path)
     text = config_file.load_text(path)

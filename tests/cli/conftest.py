@@ -43,14 +43,13 @@ class Cli:
         self.home.mkdir()
         self.docker = self.home / ".docker/config.json"
         self.own = self.home / ".config/gcloud/docker_credential_gcr_config.json"
-        program = directory / "bin/docker-credential-gcr"
-        program.parent.mkdir()
-        program.write_text("#!/bin/sh\n")
-        program.chmod(0o755)
+        self.programs = directory / "bin"
+        self.programs.mkdir()
+        self.write_program("docker-credential-gcr", "")
         # No metadata server: whether this machine has one is no business of a test.
         self.environ = {
             "HOME": str(self.home),
-            "PATH": f"{program.parent}:{os.defpath}",
+            "PATH": f"{self.programs}:{os.defpath}",
             "NO_GCE_CHECK": "true",
             "DOCKER_CREDENTIAL_GCR_KEYRING": "file",
         }
@@ -83,6 +82,12 @@ class Cli:
             timeout=60,
         )
         return Outcome(run.returncode, run.stdout, run.stderr)
+
+    def write_program(self, name: str, line: str) -> None:
+        """A program of one line, first on PATH."""
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
 
     def write(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -255,3 +255,25 @@ def test_a_terminal_shows_the_diff_in_colour_unless_it_must_not(
     screen = on_terminal("configure-docker", "--registries", "gcr.io", "--dry-run", NO_COLOR=no_color)
 
     assert ("\x1b[32m+" in screen, "\x1b[" in screen) == (is_colored, is_colored)
+
+
+UNWRITABLE = {
+    "a directory that cannot be made": (
+        {"DOCKER_CREDENTIAL_GCR_CONFIG": "/proc/nowhere/config.json"},
+        "cannot write '/proc/nowhere/docker_credential_gcr_undo.json': ",
+    ),
+    "a record that is malformed": ({"DOCKER_CREDENTIAL_GCR_CONFIG": "own/config.json"}, "'own/docker_cred"),
+}
+
+
+@pytest.mark.parametrize("name", UNWRITABLE)
+def test_docker_is_configured_also_where_that_cannot_be_written_down(cli: Any, name: str) -> None:
+    environ, reason = UNWRITABLE[name]
+    cli.write(cli.directory / "own/docker_credential_gcr_undo.json", "[]")
+
+    outcome = cli("configure-docker", "--registries", "gcr.io", **environ)
+
+    first, warning = outcome.stderr.splitlines()
+    assert (outcome.status, outcome.stdout, first) == (0, "", "gcr.io: configured")
+    assert warning.startswith(f"warning: unconfigure-docker will not know of this: {reason}")
+    assert json.loads(cli.docker.read_text()) == {"credHelpers": {"gcr.io": "gcr"}}

@@ -107,7 +107,8 @@ class Machine:
         self.emulator = emulator
         self.registry: str = emulator.registry
         self.directory: Path = cli.directory
-        self.programs = self.directory / "bin"
+        self.programs: Path = cli.programs
+        self.write_program = cli.write_program
         self.docker: Path = cli.docker
         self.own: Path = cli.own
         self.write_program(PROGRAM, f'exec "{sys.executable}" -m docker_credential_gcr "$@"')
@@ -119,11 +120,6 @@ class Machine:
         self.run(f"{PROGRAM} configure-docker --registries {self.registry} --token-source file:key.json")
         shutil.copy(self.key, self.directory / "KEY.json")
         self.closing: list[Callable[[], object]] = []
-
-    def write_program(self, name: str, line: str) -> None:
-        path = self.programs / name
-        path.write_text(f"#!/bin/sh\n{line}\n")
-        path.chmod(0o755)
 
     def run(self, command: str) -> None:
         """Run a command in this machine's shell; what it exports and unsets stays so."""

@@ -136,6 +136,23 @@ def test_nobody_who_comes_is_not_waited_for_for_ever() -> None:
     )
 
 
+def test_without_a_display_the_address_is_shown_and_no_browser_started(
+    cli: Any, authorization_server: Any
+) -> None:
+    cli.write_program("www-browser", "touch started")
+
+    outcome = cli("login", "--timeout", "1", **authorization_server.environ)
+
+    lines = outcome.stderr.splitlines()
+    assert (outcome.status, lines[0]) == (
+        1,
+        "open this address in a browser on this machine (else see --no-browser):",
+    )
+    assert lines[2].startswith(f"  {authorization_server.url}/o/oauth2/auth?client_id=")
+    assert lines[-2] == "docker-credential-gcr: nobody logged in in time"
+    assert not (cli.directory / "started").exists()
+
+
 def paste(cli: Any, environ: dict[str, str], change: Callable[[str], str]) -> tuple[int, str, str]:
     """Run `login --no-browser`, follow the address on it elsewhere, and paste where that leads."""
     command = [sys.executable, "-m", "docker_credential_gcr", "login", "--no-browser"]

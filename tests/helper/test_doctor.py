@@ -92,6 +92,8 @@ def test_a_challenge_is_read(value: str) -> None:
 REALMS = {
     "https://gcr.io/v2/token": True,
     "https://GCR.io/token": True,
+    "https://gcr.io:443/token": True,
+    "ftp://gcr.io/token": False,
     "http://gcr.io/v2/token": False,
     "https://gcr.io.evil.example/token": False,
     "https://gcr.io:444/token": False,
