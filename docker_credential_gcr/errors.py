@@ -6,6 +6,8 @@ Error                       the root; its text is one line, `hint` is the next s
 ├── CredentialsNotFound     no credential for this registry, and that is no fault
 ├── ConfigError             a configuration file is malformed, or cannot be read or replaced
 ├── StoreError              a login cannot be kept, read or forgotten
+├── LoginRequired           no token source has a credential, and only a login will help (exit status 3)
+├── LoginError              a login came to no end: refused, abandoned, or answered by somebody else
 ├── NoToken                 a token source has nothing to offer: the next one is asked
 └── TokenError              a token source failed
     ├── KeyFileError        the key file is no usable service account key
@@ -52,6 +54,16 @@ class ConfigError(Error):
 
 class StoreError(Error):
     """A login cannot be kept, read or forgotten."""
+
+
+class LoginRequired(Error):
+    """No token source has a credential, and only a login will help."""
+
+    exit_code = 3
+
+
+class LoginError(Error):
+    """A login came to no end: it was refused, or abandoned, or somebody else answered."""
 
 
 class NoToken(Error):

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 import click
 
 from docker_credential_gcr.errors import UsageError
-from docker_credential_gcr.helper import config_changes, config_file, registration, registries, token_sources
+from docker_credential_gcr.helper import (
+    command_line,
+    config_changes,
+    config_file,
+    registration,
+    registries,
+    token_sources,
+)
 from docker_credential_gcr.helper.config import Config, Settings, load_config
 
 Path = tuple[str, ...]
@@ -52,7 +59,7 @@ def config(
       docker-credential-gcr config --show
       docker-credential-gcr config --unset Impersonate --registry us-docker.pkg.dev
     """
-    host = registration.parse_host(registry) if registry is not None else None
+    host = command_line.parse_host(registry) if registry is not None else None
     at: Path = ("Registries", host) if host else ()
     members: dict[str, object] = {
         "TokenSources": _parse_sources(token_source, host),
@@ -77,7 +84,7 @@ def config(
 def _parse_sources(token_source: str | None, host: str | None) -> list[str] | None:
     if token_source is None:
         return None
-    sources = registration.parse_token_sources(token_source)
+    sources = command_line.parse_token_sources(token_source)
     registration.check_keys(sources, (host,) if host else registries.DEFAULT_HOSTS, os.environ)
     return list(sources)
 

@@ -1,27 +1,53 @@
 """`configure-docker`: make this program the credential helper of registries, in Docker's config.json."""
 
-import shutil
+import os
 
 import click
 
-from docker_credential_gcr.helper import PROGRAM, config_file, registration, registries, token_sources
+from docker_credential_gcr.cli import terminal
+from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.helper import (
+    command_line,
+    config_file,
+    registration,
+    registries,
+    surroundings,
+    token_sources,
+)
 
 
 @click.command("configure-docker", short_help="Make docker ask this helper for registries.")
 @click.option(
     "--registries",
-    "names",
     metavar="A,B",
+    type=REGISTRIES,
     help=f"Registries to configure. Default: {', '.join(registries.DEFAULT_HOSTS)}.",
 )
+@click.option("--include-artifact-registry", is_flag=True, help="Those, and all of Artifact Registry.")
+@click.option("--all-registries", is_flag=True, help="All registries that Google has.")
 @click.option(
     "--token-source",
     metavar="S",
     help=f"Where their access tokens come from, comma-separated, asked in order: {token_sources.WORKING}.",
 )
+@click.option("--creds-store", is_flag=True, help="Make it docker's store for the logins of all registries.")
+@click.option("--config", "directory", metavar="DIR", help="Docker's configuration. Default: $DOCKER_CONFIG.")
+@click.option("--authfile", metavar="FILE", help="A containers-auth.json, for Podman, Buildah and Skopeo.")
 @click.option("--overwrite", is_flag=True, help="Also take over registries that another helper holds.")
+@click.option("--yes", is_flag=True, help="Answer yes where a terminal would be asked, which is about those.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
-def configure_docker(names: str | None, token_source: str | None, overwrite: bool, dry_run: bool) -> None:
+def configure_docker(
+    registries: str | None,
+    include_artifact_registry: bool,
+    all_registries: bool,
+    token_source: str | None,
+    creds_store: bool,
+    directory: str | None,
+    authfile: str | None,
+    overwrite: bool,
+    yes: bool,
+    dry_run: bool,
+) -> None:
     """Make docker ask this helper for the credentials of registries.
 
     \b
@@ -29,26 +55,64 @@ def configure_docker(names: str | None, token_source: str | None, overwrite: boo
       docker-credential-gcr configure-docker
       docker-credential-gcr configure-docker --registries us-docker.pkg.dev,gcr.io
       docker-credential-gcr configure-docker --registries localhost:5000 --token-source file:key.json
+      docker-credential-gcr configure-docker --authfile ~/.config/containers/auth.json
     """
-    planned = registration.plan(names, token_source, overwrite=overwrite)
-    for edit in planned.edits:
-        if dry_run:
-            from docker_credential_gcr.cli import diff
+    order = command_line.Order(
+        registries=registries,
+        token_source=token_source,
+        is_all=all_registries,
+        has_artifact_registry=include_artifact_registry,
+        is_store=creds_store,
+        directory=directory,
+        authfile=authfile,
+    )
 
-            diff.show(edit.path, *config_file.preview(edit))
-        else:
-            config_file.apply(edit)
+    def may_take_over(name: str, helper: str) -> bool:
+        if overwrite or yes or dry_run:
+            return overwrite or yes
+        return terminal.ask(f"{_format_name(name)}: {_format_holder(helper)} holds it. Take it over?")
+
+    planned = registration.plan(order, may_take_over=may_take_over)
+    if dry_run:
+        _show(planned)
+    else:
+        registration.apply(planned)
     _report(planned, "would be configured" if dry_run else "configured")
 
 
+def _show(planned: registration.Registration) -> None:
+    from docker_credential_gcr.cli import diff
+
+    for edit in planned.edits:
+        diff.show(edit.path, *config_file.preview(edit))
+
+
 def _report(planned: registration.Registration, done: str) -> None:
-    """One line a host on stderr."""
-    for host in planned.new:
-        click.echo(f"{host}: {done}", err=True)
-    for host in planned.same:
-        click.echo(f"{host}: already configured", err=True)
-    for host, helper in planned.kept.items():
-        holder = f"docker-credential-{helper} holds it" if helper else "docker's own file holds it"
-        click.echo(f"warning: {host}: kept, for {holder}: --overwrite takes it over", err=True)
-    if shutil.which(PROGRAM) is None:
-        click.echo(f"warning: {PROGRAM} is not on PATH, where docker looks for it", err=True)
+    """One line a name on stderr, and what stands in the way."""
+    for name in planned.new:
+        instead = f", in the place of {_format_holder(planned.taken[name])}" if name in planned.taken else ""
+        click.echo(f"{_format_name(name)}: {done}{instead}", err=True)
+    for name in planned.same:
+        click.echo(f"{_format_name(name)}: already configured", err=True)
+    for name, helper in planned.kept.items():
+        terminal.warn(
+            f"{_format_name(name)}: kept, for {_format_holder(helper)} holds it: --overwrite takes it over"
+        )
+    if planned.unrecorded:
+        terminal.warn(f"unconfigure-docker will not know of this: {planned.unrecorded}")
+    for key, host in planned.stored.items():
+        terminal.warn(
+            f"{host}: {planned.path!r} holds a login of it, which some clients use instead: "
+            f"`docker logout {key}` removes it"
+        )
+    for obstacle in surroundings.find_obstacles(os.environ):
+        mended = f": {obstacle.command}" if obstacle.command else ""
+        terminal.warn(obstacle.text + mended)
+
+
+def _format_name(name: str) -> str:
+    return "every registry" if name == registration.EVERY else name
+
+
+def _format_holder(helper: str) -> str:
+    return f"docker-credential-{helper}" if helper else "docker's own file"

@@ -1,11 +1,11 @@
 """Shows a change of a configuration file without the secrets that the file may hold."""
 
 import difflib
-import os
 import re
-from collections.abc import Mapping
 
 import click
+
+from docker_credential_gcr.cli import terminal
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 # Docker's own names for secrets; headers and proxies may carry passwords, too.
@@ -15,11 +15,10 @@ SECRETS = re.compile(
 )
 
 
-def show(path: str, before: str, after: str, *, environ: Mapping[str, str] = os.environ) -> None:
-    """Print a unified diff on stdout, in colour on a terminal. https://no-color.org"""
-    is_colored = False if environ.get("NO_COLOR") else None  # None: where a terminal shows it
+def show(path: str, before: str, after: str) -> None:
+    """Print a unified diff on stdout, in colour on a terminal."""
     for line in format_diff(path, before, after):
-        click.secho(line, fg=COLORS.get(line[:1]), color=is_colored)
+        click.secho(line, fg=COLORS.get(line[:1]), color=terminal.is_colored())
 
 
 def format_diff(path: str, before: str, after: str) -> list[str]:

@@ -1,13 +1,25 @@
 """The commands for people: what Docker does not ask for."""
 
+import copy
 import os
 import sys
 import traceback
 
 import click
 
+from docker_credential_gcr.cli import spelling
+from docker_credential_gcr.cli.clear import clear
+from docker_credential_gcr.cli.completion import completion
 from docker_credential_gcr.cli.config import config
 from docker_credential_gcr.cli.configure_docker import configure_docker
+from docker_credential_gcr.cli.doctor import doctor
+from docker_credential_gcr.cli.login import login
+from docker_credential_gcr.cli.logout import logout
+from docker_credential_gcr.cli.man import man
+from docker_credential_gcr.cli.print_token import print_token
+from docker_credential_gcr.cli.status import status
+from docker_credential_gcr.cli.unconfigure_docker import unconfigure_docker
+from docker_credential_gcr.cli.write_auth import write_auth
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
 
@@ -25,6 +37,8 @@ Docker's own verbs, which read stdin and write stdout:
 Examples:
   {PROGRAM} configure-docker
   {PROGRAM} configure-docker --registries us-docker.pkg.dev
+  {PROGRAM} login
+  {PROGRAM} doctor gcr.io/my-project/app
   echo gcr.io | {PROGRAM} get
 """
 
@@ -39,14 +53,37 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-cli.add_command(config)
-cli.add_command(configure_docker)
+COMMANDS = (
+    clear,
+    completion,
+    config,
+    configure_docker,
+    doctor,
+    login,
+    logout,
+    man,
+    print_token,
+    status,
+    unconfigure_docker,
+    write_auth,
+)
+ALIASES = {"gcr-login": login, "gcr-logout": logout}  # what Google's helper calls them
+
+
+def _make_alias(name: str, command: click.Command) -> click.Command:
+    alias = copy.copy(command)
+    alias.name, alias.hidden = name, True
+    return alias
+
+
+for command in (*COMMANDS, *(_make_alias(*pair) for pair in ALIASES.items())):
+    cli.add_command(command)
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    """Run one command; its exit status: 0 done, 1 failed, 2 usage, 3 a login is needed, 130 interrupted."""
     try:
-        cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        status = cli.main(spelling.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
     except click.ClickException as error:
@@ -64,4 +101,4 @@ def run(arguments: list[str]) -> int:
     except Exception:  # noqa: BLE001 - the rim
         click.echo(f"{PROGRAM}: internal error\n{traceback.format_exc()}", err=True, nl=False)
         return 1
-    return 0
+    return status if isinstance(status, int) else 0

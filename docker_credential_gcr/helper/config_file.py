@@ -12,7 +12,7 @@ HINT = "correct the file, or move it away"
 
 
 class Edit:
-    """A file and what to do to its text; a private one ends as 0600."""
+    """A file and what to do to its text; a private one ends as 0600, and one of no text is removed."""
 
     __slots__ = ("change", "is_private", "path")
 
@@ -64,6 +64,9 @@ def apply(edit: Edit) -> bool:
             after = edit.change(_check_object(before, edit.path)).encode("utf-8")
             if after == before:
                 return False
+            if not after:
+                os.unlink(path)
+                return True
             found = os.stat(path) if os.path.exists(path) else None
             files.replace_file(path, after, like=found, mode=0o600 if edit.is_private else None)
     except (OSError, UnicodeEncodeError) as error:

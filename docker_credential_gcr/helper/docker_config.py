@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterable, Mapping
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import SUFFIX, config_file, json_text, paths
+from docker_credential_gcr.helper import SUFFIX, config_file, json_text, paths, registries
 
 MEMBER = "credHelpers"
 STORE_MEMBER = "credsStore"
+LOGINS_MEMBER = "auths"
 
 
 def get_path(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> str:
@@ -39,9 +40,7 @@ def load_registered(environ: Mapping[str, str] = os.environ) -> Registered:
         return Registered([], is_whole_store=False)
     text = config_file.load_text(path)
     hosts = [host for host, helper in parse_helpers(text, path).items() if helper == SUFFIX]
-    store = _find_member(text, path, STORE_MEMBER)
-    is_ours = store is not None and json_text.DECODER.raw_decode(text, store.value_start)[0] == SUFFIX
-    return Registered(hosts, is_ours)
+    return Registered(hosts, find_store(text, path) == SUFFIX)
 
 
 def parse_helpers(text: str, path: str) -> dict[str, str]:
@@ -62,12 +61,47 @@ def parse_helpers(text: str, path: str) -> dict[str, str]:
     return helpers
 
 
-def set_helpers(text: str, path: str, hosts: Iterable[str]) -> str:
-    """The text with this helper for each of the hosts. Raises ConfigError."""
+def find_store(text: str, path: str) -> str | None:
+    """The program that is Docker's whole store; None when there is none. Raises ConfigError."""
+    member = _find_member(text, path, STORE_MEMBER)
+    value = json_text.find_value(text, (member.key,)) if member else None
+    if member and value is not None and not isinstance(value, str):
+        raise _error(text, path, member.value_start, f"{member.key!r} is not a string")
+    return str(value) if value else None
+
+
+def find_stored(text: str, path: str) -> dict[str, str]:
+    """The keys of `auths` that hold a login, each with the host it is for. Raises ConfigError.
+
+    An entry without any secret is what docker leaves where a helper keeps the login.
+    """
+    member = _find_member(text, path, LOGINS_MEMBER)
+    entries = json_text.find_value(text, (member.key,)) if member else None
+    if not isinstance(entries, dict):
+        return {}
+    held = {key for key, entry in entries.items() if isinstance(entry, dict) and any(entry.values())}
+    return {key: host for key in held if (host := registries.find_host(key)) is not None}
+
+
+def make_login_keys(text: str, path: str, hosts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Where the login of each of the hosts stands. Raises ConfigError."""
+    member = _find_member(text, path, LOGINS_MEMBER)
+    return {host: (member.key if member else LOGINS_MEMBER, host) for host in hosts}
+
+
+def make_keys(text: str, path: str, hosts: Iterable[str], *, is_store: bool = False) -> list[tuple[str, ...]]:
+    """Where this helper's name stands for each of the hosts, and for all. Raises ConfigError."""
     parse_helpers(text, path)
-    member = _find_member(text, path)
-    for host in hosts:
-        text = json_text.set_member(text, (member.key if member else MEMBER, host), SUFFIX)
+    find_store(text, path)
+    member, store = _find_member(text, path), _find_member(text, path, STORE_MEMBER)
+    keys: list[tuple[str, ...]] = [(member.key if member else MEMBER, host) for host in hosts]
+    return [(store.key if store else STORE_MEMBER,), *keys] if is_store else keys
+
+
+def set_helpers(text: str, path: str, hosts: Iterable[str], *, is_store: bool = False) -> str:
+    """The text with this helper for each of the hosts, and as the whole store. Raises ConfigError."""
+    for key in make_keys(text, path, hosts, is_store=is_store):
+        text = json_text.set_member(text, key, SUFFIX)
     return text
 
 

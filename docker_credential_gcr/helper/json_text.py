@@ -63,6 +63,20 @@ def scan_object(text: str, start: int) -> list[Member]:
     return members
 
 
+def find_value(text: str, path: tuple[str, ...]) -> object:
+    """The value at a path of keys; None when there is none, or null."""
+    start = skip_space(text, 0)
+    for key in path:
+        found = None
+        if text[start] == "{":
+            found = next((member for member in scan_object(text, start) if member.key == key), None)
+        if found is None:
+            return None
+        start = found.value_start
+    value: object = DECODER.raw_decode(text, start)[0]
+    return value
+
+
 def set_member(text: str, path: tuple[str, ...], value: object) -> str:
     """The text with a value at a path of keys; objects on the way are made, also in the place of a null.
 
@@ -111,8 +125,8 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
     following = skip_space(text, end)
     if position > 0:  # with the comma before it
         return text[: members[position - 1].value_end] + text[end:]
-    if text[following] == ",":
-        return text[: start + 1] + text[following + 1 :]
+    if text[following] == ",":  # the next one moves up
+        return text[: start + 1] + members[0].lead + text[following + 1 + len(members[1].lead) :]
     return text[: start + 1] + text[following:]
 
 

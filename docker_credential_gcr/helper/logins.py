@@ -12,6 +12,7 @@ from docker_credential_gcr.helper import cache, registries, wire
 
 VERSION = 1
 MAX_SIZE = 16 * 1024 * 1024
+EVERY_HOST = "*"  # in the place of a host: the key is for all of Google's
 KEY_USERS = ("_json_key", "_json_key_base64")
 HINT = "correct the file, or move it away and log in again"
 
@@ -65,8 +66,9 @@ def find_login(path: str, server_url: str) -> Login | None:
 
 
 def find_key(path: str, host: str) -> Login | None:
-    """The login of a host whose secret is a key of Google's kind."""
-    login = load_logins(path).get(host)
+    """The login of a host whose secret is a key, else that of all of Google's hosts."""
+    logins = load_logins(path)
+    login = logins.get(host) or (logins.get(EVERY_HOST) if registries.is_google(host) else None)
     return login if login and login.username in KEY_USERS else None
 
 

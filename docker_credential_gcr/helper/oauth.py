@@ -17,6 +17,7 @@ JWT_BEARER = (
 )
 REFUSED_HINT = "check that the key and its service account still exist, and that the clock is right"
 LOGIN_HINT = "the login has ended or was revoked: log in again where it was made"
+CODE_HINT = "log in once more; a code is good for one use and a few minutes"
 ENDPOINT_HINT = "check the key's token_uri, and what stands between it and this machine"
 
 
@@ -69,6 +70,48 @@ def exchange_refresh_token(
         warnings.simplefilter("ignore")
         answer = http.send("POST", endpoint, form=form, headers={}, deadline=deadline)
     return parse_token(endpoint.host, parse_answer(endpoint.host, answer, LOGIN_HINT), asked_at)
+
+
+def exchange_code(
+    endpoint: Endpoint,
+    code: str,
+    *,
+    verifier: str,
+    redirect_uri: str,
+    client: tuple[str, str],
+    deadline: float,
+    now: Callable[[], float] = time.time,
+) -> tuple[AccessToken, str]:
+    """Trade an authorization code for an access token and a refresh token.
+
+    Raises TokenRefused, also for an answer without a refresh token, and NetworkError.
+    https://www.rfc-editor.org/rfc/rfc7636#section-4.5
+    """
+    asked_at = int(now())
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "code_verifier": verifier,
+        "redirect_uri": redirect_uri,
+        "client_id": client[0],
+        "client_secret": client[1],
+    }
+    answer = http.send("POST", endpoint, form=form, headers={}, deadline=deadline, pauses_s=())
+    document = parse_answer(endpoint.host, answer, CODE_HINT)
+    refresh_token = document.get("refresh_token")
+    if not isinstance(refresh_token, str) or not is_token(refresh_token):
+        raise TokenRefused(f"{endpoint.host} answered without a refresh token", hint=CODE_HINT)
+    return parse_token(endpoint.host, document, asked_at), refresh_token
+
+
+def revoke(endpoint: Endpoint, token: str, *, deadline: float) -> None:
+    """End a login at the endpoint that revokes. Raises TokenRefused and NetworkError.
+
+    https://www.rfc-editor.org/rfc/rfc7009#section-2
+    """
+    answer = http.send("POST", endpoint, form={"token": token}, headers={}, deadline=deadline)
+    if answer.status != 200:
+        parse_answer(endpoint.host, answer, "end it at https://myaccount.google.com/permissions")
 
 
 def parse_answer(host: str, answer: http.Answer, refused_hint: str) -> dict[str, object]:

@@ -44,6 +44,15 @@ def find_config_file(environ: "Mapping[str, str]", platform: str = sys.platform)
 
 def find_logins_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """What `docker login` handed over, beside the helper's configuration."""
+    return _beside_config_file("docker_credential_gcr_logins.json", environ, platform)
+
+
+def find_undo_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
+    """What `configure-docker` changed, beside the helper's configuration."""
+    return _beside_config_file("docker_credential_gcr_undo.json", environ, platform)
+
+
+def _beside_config_file(other: str, environ: "Mapping[str, str]", platform: str) -> str | None:
     path = find_config_file(environ, platform)
     if path is None:
         return None
@@ -51,7 +60,7 @@ def find_logins_file(environ: "Mapping[str, str]", platform: str = sys.platform)
     name = path
     for separator in separators:
         name = name.rpartition(separator)[2]
-    return path[: len(path) - len(name)] + "docker_credential_gcr_logins.json"
+    return path[: len(path) - len(name)] + other
 
 
 def find_store_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:

@@ -159,7 +159,8 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes
         answer.update(dict.fromkeys(configured, keychain.USERNAME))
     if found.is_whole_store and path:
         for login in logins.load_logins(path).values():
-            answer.setdefault(login.server_url, login.username)
+            if login.server_url != logins.EVERY_HOST:
+                answer.setdefault(login.server_url, login.username)
     return wire.format_strings(answer) + "\n"
 
 

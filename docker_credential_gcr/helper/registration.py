@@ -2,110 +2,140 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from docker_credential_gcr.errors import ConfigError, UsageError
 from docker_credential_gcr.helper import (
     SUFFIX,
+    command_line,
     config_changes,
     config_file,
     docker_config,
     registries,
     token_sources,
+    undo,
 )
+from docker_credential_gcr.helper.command_line import Order
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config, parse_insecure_hosts
 
-HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")  # Docker asks for its own under another name
+EVERY = docker_config.STORE_MEMBER  # what stands for all registries where a host would
 
 
+@dataclass
 class Registration:
-    """The edits to make, in order, and what becomes of each host: new, same, or the helper that keeps it."""
+    """The edits to make, in order, and what becomes of each name: a host, or EVERY of the whole store.
 
-    __slots__ = ("edits", "kept", "new", "same")
+    `taken` and `kept` say who held a name before: a helper, or nobody but Docker's own file ("").
+    """
 
-    def __init__(self) -> None:
-        self.edits: list[config_file.Edit] = []
-        self.new: list[str] = []
-        self.same: list[str] = []
-        self.kept: dict[str, str] = {}
-
-
-def parse_hosts(names: str) -> tuple[str, ...]:
-    """The hosts in a comma-separated list, as Docker will ask for them. Raises UsageError."""
-    given = filter(None, (name.strip() for name in names.split(",")))
-    hosts = tuple(dict.fromkeys(parse_host(name) for name in given))
-    if not hosts:
-        raise UsageError("--registries names no registry")
-    return hosts
-
-
-def parse_host(name: str) -> str:
-    """The host of a registry, as Docker will ask for it. Raises UsageError."""
-    url = registries.find_server_url(name.encode("utf-8", "replace"))
-    host = registries.find_host(url) if url else None
-    if host is None or not _is_host(host):
-        raise UsageError(
-            f"{name!r} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
-        )
-    if host in HUB:
-        raise UsageError(f"{name!r} is Docker Hub, which takes no Google credential")
-    return host
-
-
-def parse_token_sources(value: str) -> tuple[str, ...]:
-    """The names in a comma-separated list, files by their absolute paths. Raises UsageError."""
-    try:
-        names = token_sources.parse_names(value.split(","), legacy={})
-    except ConfigError as error:
-        raise UsageError(str(error)) from error
-    if not names:
-        raise UsageError(f"--token-source names no token source: use {token_sources.WORKING}")
-    return tuple(_make_absolute(name) for name in names)
-
-
-def _make_absolute(name: str) -> str:
-    kind, colon, path = name.partition(":")
-    if kind not in token_sources.PATHS:
-        return name
-    return kind + colon + os.path.abspath(os.path.expanduser(path))
+    path: str
+    record: config_file.Edit | None = None
+    unrecorded: str | None = None
+    edits: list[config_file.Edit] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+    taken: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
 
 
 def plan(
-    names: str | None,
-    token_source: str | None,
+    order: Order,
     *,
-    overwrite: bool,
+    may_take_over: Callable[[str, str], bool],
     environ: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
 ) -> Registration:
     """What to do for a command line; nothing is written.
 
-    Raises UsageError for a registry or token source that cannot be, KeyFileError and KeyNotForHost for a key
-    that would never give a token, ConfigError for a file that cannot be read or changed.
+    `may_take_over` is asked for a name that another helper holds, and told which. Raises UsageError for a
+    registry or token source that cannot be, KeyFileError and KeyNotForHost for a key that would never give a
+    token, ConfigError for a file that cannot be read or changed.
     """
-    hosts = registries.DEFAULT_HOSTS if names is None else parse_hosts(names)
-    sources = None if token_source is None else parse_token_sources(token_source)
+    if order.is_store and order.authfile:
+        raise UsageError("--creds-store is docker's alone: the clients of an --authfile do not read it")
+    hosts = command_line.select_hosts(order)
+    sources = None if order.token_source is None else command_line.parse_token_sources(order.token_source)
     if sources is None:
         _check_configured(hosts, environ, platform)
     else:
         check_keys(sources, hosts, environ)
-    path = docker_config.get_path(environ, platform)
-    helpers = docker_config.parse_helpers(config_file.load_text(path), path)
-    result = Registration()
-    for host in hosts:
-        if helpers.get(host, SUFFIX) != SUFFIX and not overwrite:
-            result.kept[host] = helpers[host]
-        else:
-            (result.same if helpers.get(host) == SUFFIX else result.new).append(host)
-    ours = result.new + result.same
-    if sources is not None and ours:
-        keys: list[tuple[str, ...]] = (
-            [("TokenSources",)] if names is None else [("Registries", host, "TokenSources") for host in ours]
-        )
-        values = {key: list(sources) for key in keys}
-        result.edits.append(config_changes.plan(values, (), environ, platform))
-    result.edits.append(config_file.Edit(path, lambda text: docker_config.set_helpers(text, path, ours)))
+    result = Registration(command_line.find_target(order.directory, order.authfile, environ, platform))
+    text = config_file.load_text(result.path)
+    holders: dict[str, str | None] = dict(docker_config.parse_helpers(text, result.path))
+    if order.is_store:
+        holders[EVERY] = docker_config.find_store(text, result.path)
+    for name in (*((EVERY,) if order.is_store else ()), *hosts):
+        _settle(result, name, holders.get(name), may_take_over)
+    stored = docker_config.find_stored(text, result.path)
+    result.stored = {key: host for key, host in sorted(stored.items()) if host in hosts}
+    _plan_edits(result, order, sources, text, environ, platform)
     return result
+
+
+def _settle(
+    result: Registration, name: str, holder: str | None, may_take_over: Callable[[str, str], bool]
+) -> None:
+    """Say what becomes of a name."""
+    if holder == SUFFIX:
+        result.same.append(name)
+    elif holder is None:
+        result.new.append(name)
+    elif may_take_over(name, holder):
+        result.new.append(name)
+        result.taken[name] = holder
+    else:
+        result.kept[name] = holder
+
+
+def _plan_edits(
+    result: Registration,
+    order: Order,
+    sources: tuple[str, ...] | None,
+    text: str,
+    environ: Mapping[str, str],
+    platform: str,
+) -> None:
+    """Plan the edit of the helper's configuration, that of Docker's, and the record of what both change."""
+    ours, path = result.new + result.same, result.path
+    hosts, is_store = [name for name in ours if name != EVERY], EVERY in ours
+    changes: undo.Record = {}
+    if sources is not None and ours:
+        is_for_all = order.registries is None
+        keys = [("TokenSources",)] if is_for_all else [("Registries", host, "TokenSources") for host in hosts]
+        values: dict[tuple[str, ...], object] = {key: list(sources) for key in keys}
+        result.edits.append(config_changes.plan(values, (), environ, platform))
+        own = config_changes.get_path(environ, platform)
+        changes[os.path.abspath(own)] = undo.find_changes(own, values)
+    members = docker_config.make_keys(text, path, hosts, is_store=is_store)
+    changes[path] = undo.find_changes(path, dict.fromkeys(members, SUFFIX))
+    changes = {name: found for name, found in changes.items() if found.changes}
+    if changes:
+        try:
+            result.record = undo.plan_adding(undo.get_path(environ, platform), changes)
+        except ConfigError as error:
+            result.unrecorded = str(error)
+    edit = config_file.Edit(
+        path, lambda text: docker_config.set_helpers(text, path, hosts, is_store=is_store)
+    )
+    result.edits.append(edit)
+
+
+def apply(planned: Registration) -> None:
+    """Make the edits. Raises ConfigError.
+
+    The record comes first: one of a change that was not made is not acted on, one that is missing is missed.
+    Where it cannot be written, as in a container that is read-only but for Docker's directory, nobody will
+    want the change back: `unrecorded` says why, and the edits are made.
+    """
+    if planned.record:
+        try:
+            config_file.apply(planned.record)
+        except ConfigError as error:
+            planned.unrecorded = str(error)
+    for edit in planned.edits:
+        config_file.apply(edit)
 
 
 def _check_configured(hosts: tuple[str, ...], environ: Mapping[str, str], platform: str) -> None:
@@ -132,15 +162,3 @@ def check_keys(sources: tuple[str, ...], hosts: tuple[str, ...], environ: Mappin
                     host, world, scopes=DEFAULT_SCOPES, insecure_hosts=insecure_hosts
                 )
                 service_account.check_use(key, request)
-
-
-def _is_host(host: str) -> bool:
-    """Whether it is a name or an address, with or without a port."""
-    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    if colon and not (port.isdigit() and 0 < int(port) < 65536):
-        return False
-    name = name if colon else host
-    if name.startswith("[") and name.endswith("]"):
-        return not name[1:-1].strip("0123456789abcdef:.")
-    labels = name.split(".")
-    return all(0 < len(label) < 64 and not label.strip(registries.LABEL) for label in labels)

@@ -1,17 +1,26 @@
 """What the commands' tests share: the program in an environment of its own, and keys that can sign."""
 
+import base64
+import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from docker_credential_gcr.__main__ import main
 
 EMULATOR_URI = "http://localhost:5000/token"
 
@@ -34,15 +43,38 @@ class Cli:
         self.home.mkdir()
         self.docker = self.home / ".docker/config.json"
         self.own = self.home / ".config/gcloud/docker_credential_gcr_config.json"
-        program = directory / "bin/docker-credential-gcr"
-        program.parent.mkdir()
-        program.write_text("#!/bin/sh\n")
-        program.chmod(0o755)
-        self.environ = {"HOME": str(self.home), "PATH": f"{program.parent}:{os.defpath}"}
+        self.programs = directory / "bin"
+        self.programs.mkdir()
+        self.write_program("docker-credential-gcr", "")
+        # No metadata server: whether this machine has one is no business of a test.
+        self.environ = {
+            "HOME": str(self.home),
+            "PATH": f"{self.programs}:{os.defpath}",
+            "NO_GCE_CHECK": "true",
+            "DOCKER_CREDENTIAL_GCR_KEYRING": "file",
+        }
 
-    def __call__(self, *arguments: str, **environ: str) -> Outcome:
+    def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> Outcome:
+        """Run it in this process, which saves the start of Python; the environment is the program's own."""
+        streams = [
+            io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin.encode(), b"", b"")
+        ]
+        with ExitStack() as stack:
+            stack.enter_context(replace_environ(self.environ | environ))
+            stack.enter_context(chdir(self.directory))
+            stack.enter_context(replace_streams(*streams))
+            try:
+                status = main(list(arguments))
+            except SystemExit as end:  # how click ends a shell's question for completions
+                status = int(end.code or 0)
+        texts = [stream.detach().getvalue().decode() for stream in streams[1:]]
+        return Outcome(status, *texts)
+
+    def run_program(self, *arguments: str, **environ: str) -> Outcome:
+        """Run it as a program: where the process itself matters, such as what a library remembers of it."""
         run = subprocess.run(
             [sys.executable, "-m", "docker_credential_gcr", *arguments],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             env=self.environ | environ,
@@ -51,14 +83,166 @@ class Cli:
         )
         return Outcome(run.returncode, run.stdout, run.stderr)
 
+    def write_program(self, name: str, line: str) -> None:
+        """A program of one line, first on PATH."""
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
+
     def write(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
 
+@contextmanager
+def replace_environ(environ: dict[str, str]) -> Iterator[None]:
+    saved = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)
+
+
+@contextmanager
+def chdir(directory: Path) -> Iterator[None]:
+    saved = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(saved)
+
+
+@contextmanager
+def replace_streams(*streams: io.TextIOWrapper) -> Iterator[None]:
+    saved = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin, sys.stdout, sys.stderr = streams
+    try:
+        yield
+    finally:
+        for stream in streams[1:]:
+            stream.flush()
+        sys.stdin, sys.stdout, sys.stderr = saved
+
+
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     return Cli(tmp_path)
+
+
+@pytest.fixture
+def gcr_emulator(request: pytest.FixtureRequest) -> Any:
+    """The plugin's, where it can run: the helper is also tested where nothing but the helper is installed."""
+    for name in ("granian", "sqlalchemy", "starlette"):
+        pytest.importorskip(name, reason=f"no {name}: pip install 'docker-credential-gcr[emulator]'")
+    return request.getfixturevalue("gcr_emulator")
+
+
+@pytest.fixture
+def on_terminal(cli: Cli) -> Callable[..., str]:
+    """Run the program on a terminal of its own, with one line typed; what the terminal then shows."""
+
+    def run(*arguments: str, answer: str = "", **environ: str) -> str:
+        pty = pytest.importorskip("pty", reason="terminals are made by POSIX alone")
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "docker_credential_gcr", *arguments]
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        environ = cli.environ | {"TERM": "xterm"} | environ
+        with subprocess.Popen(command, **streams, env=environ, cwd=cli.directory) as process:
+            os.close(theirs)
+            os.write(ours, answer.encode())
+            screen = b""
+            with suppress(OSError):  # how Linux says that nobody holds the terminal any more
+                while part := os.read(ours, 4096):
+                    screen += part
+            process.wait(60)
+        os.close(ours)
+        return screen.decode().replace("\r\n", "\n")
+
+    return run
+
+
+class AuthorizationServer(ThreadingHTTPServer):
+    """Google's side of a login on loopback: consent at once, codes for one use, PKCE, refresh, revocation."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), AuthorizationHandler)
+        self.url = f"http://localhost:{self.server_port}"
+        self.environ = {
+            "CLOUDSDK_AUTH_AUTH_HOST": f"{self.url}/o/oauth2/auth",
+            "CLOUDSDK_AUTH_TOKEN_HOST": f"{self.url}/token",
+        }
+        self.denies = False
+        self.challenges: dict[str, tuple[str, str]] = {}
+        self.logins: set[str] = set()
+
+    def redirect(self, query: dict[str, str]) -> str:
+        """The address to which a person's consent leads."""
+        answer = {"state": query["state"], "error": "access_denied"}
+        if not self.denies:
+            code = f"4/{len(self.challenges)}"
+            self.challenges[code] = (query["code_challenge"], query["redirect_uri"])
+            answer = {"state": query["state"], "code": code}
+        return f"{query['redirect_uri']}?{urlencode(answer)}"
+
+    def exchange(self, form: dict[str, str]) -> tuple[int, dict[str, object]]:
+        """The answer of the token endpoint."""
+        if form["grant_type"] == "authorization_code":
+            challenge, redirect_uri = self.challenges.pop(form["code"], ("", ""))
+            digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+            if base64.urlsafe_b64encode(digest).decode().rstrip("=") != challenge:
+                return 400, {"error": "invalid_grant"}
+            if redirect_uri != form["redirect_uri"]:
+                return 400, {"error": "redirect_uri_mismatch"}
+            login = f"1//login-{len(self.logins)}"
+            self.logins.add(login)
+            return 200, {"access_token": "ya29.first", "expires_in": 3599, "refresh_token": login}
+        if form["refresh_token"] not in self.logins:
+            return 400, {"error": "invalid_grant"}
+        return 200, {"access_token": "ya29.refreshed", "expires_in": 3599}
+
+
+class AuthorizationHandler(BaseHTTPRequestHandler):
+    server: AuthorizationServer
+
+    def do_GET(self) -> None:
+        query = dict(parse_qsl(urlsplit(self.path).query))
+        self.send_response(302)
+        self.send_header("Location", self.server.redirect(query))
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        status, document = 200, dict[str, object]()
+        if self.path == "/revoke":
+            known = form["token"] in self.server.logins
+            self.server.logins.discard(form["token"])
+            status, document = (200, {}) if known else (400, {"error": "invalid_token"})
+        else:
+            status, document = self.server.exchange(form)
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def authorization_server() -> Iterator[AuthorizationServer]:
+    with AuthorizationServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="session")

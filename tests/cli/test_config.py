@@ -96,7 +96,7 @@ def test_a_key_is_taken_out_and_all_else_stays_as_it_was(cli: Any) -> None:
         (0, "", "gcr.io: Scopes: unset\n"),
         (0, "", "Impersonate: already so\n"),
     ]
-    assert cli.own.read_text() == '{\n\t"x": [1,2],\n\t"Registries": {"gcr.io": { "y": 1}}\n}\n'
+    assert cli.own.read_text() == '{\n\t"x": [1,2],\n\t"Registries": {"gcr.io": {"y": 1}}\n}\n'
 
 
 def test_everything_is_removed_and_removing_nothing_is_no_fault(cli: Any) -> None:

@@ -1,12 +1,17 @@
 """`configure-docker`: what it writes, what it keeps, what it refuses, and what it says."""
 
 import json
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from docker_credential_gcr.helper import known_hosts, registries
+
+PROGRAM = "docker-credential-gcr"
+PROGRAMS = Path(sysconfig.get_path("scripts"))
 DEFAULT = ["gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io", "marketplace.gcr.io"]
 GOOGLE_URI = "https://oauth2.googleapis.com/token"
 
@@ -104,7 +109,8 @@ def test_overwrite_takes_a_registry_over(cli: Any) -> None:
 
     outcome = cli("configure-docker", "--registries", "gcr.io", "--overwrite")
 
-    assert see(outcome) == (0, "", "gcr.io: configured\n")
+    done = "gcr.io: configured, in the place of docker-credential-gcloud\n"
+    assert see(outcome) == (0, "", done)
     assert cli.docker.read_text() == '{"credHelpers": {"gcr.io": "gcr"}}'
 
 
@@ -139,8 +145,13 @@ def test_dry_run_shows_both_files_without_secrets_and_writes_nothing(cli: Any) -
 def test_a_program_that_is_not_on_path_is_warned_of(cli: Any) -> None:
     outcome = cli("configure-docker", "--registries", "gcr.io", PATH="/nonexistent")
 
-    warning = "warning: docker-credential-gcr is not on PATH, where docker looks for it\n"
-    assert see(outcome) == (0, "", "gcr.io: configured\n" + warning)
+    warning = "warning: docker-credential-gcr is not on PATH, where docker looks for it: "
+    lines = outcome.stderr.splitlines()
+    assert (outcome.status, outcome.stdout, lines[0]) == (0, "", "gcr.io: configured")
+    assert lines[1].startswith(warning)
+    assert lines[1].removeprefix(warning) == (
+        f'export PATH="{PROGRAMS}:$PATH"' if (PROGRAMS / PROGRAM).exists() else f"pip install {PROGRAM}"
+    )
 
 
 @pytest.mark.parametrize("directory", ["conf", "deep/er"])
@@ -157,3 +168,112 @@ def test_docker_config_names_the_directory(cli: Any, directory: str) -> None:
 def test_an_empty_docker_config_counts_as_unset(cli: Any) -> None:
     assert cli("configure-docker", DOCKER_CONFIG="").status == 0
     assert cli.docker.exists()
+
+
+SELECTIONS = {
+    "--include-artifact-registry": (
+        5 + 49 + 43,
+        "us-central1-docker.pkg.dev",
+        "docker.us-central1.rep.pkg.dev",
+    ),
+    "--all-registries": (5 + 8 + 49 + 43, "mirror.gcr.io", "europe-docker.pkg.dev"),
+}
+
+
+@pytest.mark.parametrize("option", SELECTIONS)
+def test_many_registries_by_one_option(cli: Any, option: str) -> None:
+    number, *some = SELECTIONS[option]
+
+    outcome = cli("configure-docker", option)
+
+    helpers = json.loads(cli.docker.read_text())["credHelpers"]
+    assert outcome.stderr == lines(list(helpers), "configured")
+    assert (len(helpers), set(helpers.values())) == (number, {"gcr"})
+    assert {*DEFAULT, *some} <= set(helpers)
+
+
+def test_every_known_registry_is_googles() -> None:
+    assert [host for host in known_hosts.ALL if not registries.is_google(host)] == []
+    assert len(set(known_hosts.ALL)) == len(known_hosts.ALL)
+
+
+@pytest.mark.parametrize("option", SELECTIONS)
+def test_registries_are_named_either_way(cli: Any, option: str) -> None:
+    outcome = cli("configure-docker", "--registries", "gcr.io", option)
+
+    fault = "docker-credential-gcr: --registries names them one by one: leave the other option out\n"
+    assert see(outcome) == (2, "", fault)
+    assert not cli.docker.exists()
+
+
+def test_the_whole_store_is_docker_s_other_member(cli: Any) -> None:
+    cli.write(cli.docker, '{"credsStore": "desktop"}')
+
+    outcomes = [see(cli("configure-docker", "--creds-store", *more)) for more in ((), ("--overwrite",), ())]
+
+    holder = "docker-credential-desktop"
+    assert outcomes == [
+        (0, "", f"warning: every registry: kept, for {holder} holds it: --overwrite takes it over\n"),
+        (0, "", f"every registry: configured, in the place of {holder}\n"),
+        (0, "", "every registry: already configured\n"),
+    ]
+    assert cli.docker.read_text() == '{"credsStore": "gcr"}'
+
+
+def test_config_and_authfile_exclude_each_other(cli: Any) -> None:
+    outcome = cli("configure-docker", "--config", "a", "--authfile", "b")
+
+    fault = "docker-credential-gcr: --config and --authfile name two files: use one of them\n"
+    assert see(outcome) == (2, "", fault)
+
+
+def test_a_variable_that_outranks_helpers_is_warned_of(cli: Any) -> None:
+    outcome = cli("configure-docker", "--registries", "gcr.io", DOCKER_AUTH_CONFIG='{"auths": {}}')
+
+    assert outcome.stderr.splitlines()[1] == (
+        "warning: DOCKER_AUTH_CONFIG holds logins, which go before helpers since docker 28.3: "
+        "unset DOCKER_AUTH_CONFIG"
+    )
+
+
+@pytest.mark.parametrize(("key", "holder"), [("y", "gcr"), ("n", "gcloud"), ("", "gcloud")])
+def test_a_person_at_a_terminal_is_asked_before_a_registry_is_taken(
+    cli: Any, on_terminal: Any, key: str, holder: str
+) -> None:
+    cli.write(cli.docker, '{"credHelpers": {"gcr.io": "gcloud"}}')
+
+    screen = on_terminal("configure-docker", "--registries", "gcr.io", answer=f"{key}\n")
+
+    assert "gcr.io: docker-credential-gcloud holds it. Take it over? [y/N]: " in screen
+    assert json.loads(cli.docker.read_text()) == {"credHelpers": {"gcr.io": holder}}
+
+
+@pytest.mark.parametrize(("no_color", "is_colored"), [("", True), ("1", False)])
+def test_a_terminal_shows_the_diff_in_colour_unless_it_must_not(
+    on_terminal: Any, no_color: str, is_colored: bool
+) -> None:
+    screen = on_terminal("configure-docker", "--registries", "gcr.io", "--dry-run", NO_COLOR=no_color)
+
+    assert ("\x1b[32m+" in screen, "\x1b[" in screen) == (is_colored, is_colored)
+
+
+UNWRITABLE = {
+    "a directory that cannot be made": (
+        {"DOCKER_CREDENTIAL_GCR_CONFIG": "/proc/nowhere/config.json"},
+        "cannot write '/proc/nowhere/docker_credential_gcr_undo.json': ",
+    ),
+    "a record that is malformed": ({"DOCKER_CREDENTIAL_GCR_CONFIG": "own/config.json"}, "'own/docker_cred"),
+}
+
+
+@pytest.mark.parametrize("name", UNWRITABLE)
+def test_docker_is_configured_also_where_that_cannot_be_written_down(cli: Any, name: str) -> None:
+    environ, reason = UNWRITABLE[name]
+    cli.write(cli.directory / "own/docker_credential_gcr_undo.json", "[]")
+
+    outcome = cli("configure-docker", "--registries", "gcr.io", **environ)
+
+    first, warning = outcome.stderr.splitlines()
+    assert (outcome.status, outcome.stdout, first) == (0, "", "gcr.io: configured")
+    assert warning.startswith(f"warning: unconfigure-docker will not know of this: {reason}")
+    assert json.loads(cli.docker.read_text()) == {"credHelpers": {"gcr.io": "gcr"}}

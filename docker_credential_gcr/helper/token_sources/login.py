@@ -1,4 +1,4 @@
-"""The service account key that `docker login -u _json_key` handed over for a host."""
+"""The service account key that `login --key-file` or `docker login -u _json_key` handed over for a host."""
 
 from docker_credential_gcr.errors import NoToken, StoreError, TokenError
 from docker_credential_gcr.helper import logins, paths

@@ -1,4 +1,4 @@
-"""The login that Google's helper keeps in a file, which is read and never written.
+"""The login in the file that this helper shares with Google's; `login` writes it, this only reads.
 
 {"gcrCreds": {"access_token": "ya29.…", "refresh_token": "1//…", "token_expiry": "2024-05-01T12:00:00Z"}}
 """
@@ -25,7 +25,7 @@ CLIENT = (
     "HpVi8cnKx8AAkddzaNrSWmS8",
 )
 FIELDS = ("access_token", "refresh_token", "token_expiry")
-LOGIN_HINT = "log in again with Google's docker-credential-gcr, or move the file away"
+LOGIN_HINT = "docker-credential-gcr login"
 
 
 class Login:

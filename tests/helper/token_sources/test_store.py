@@ -123,7 +123,7 @@ def test_edge_30_a_login_that_is_revoked_or_must_be_renewed_is_named(
 def test_a_login_without_a_refresh_token_ends(get: Any, helper: Any) -> None:
     keep(helper, refresh_token=None)
 
-    hint = "log in again with Google's docker-credential-gcr, or move the file away"
+    hint = "docker-credential-gcr login"
     fault = f"the login in {str(helper.store)!r} has expired and holds no refresh token"
     assert get() == failure(fault, hint)
 

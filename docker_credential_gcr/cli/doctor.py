@@ -1,0 +1,55 @@
+"""`doctor`: walk the way from Docker's configuration to the registry, and say what to run next."""
+
+import json
+import os
+
+import click
+
+from docker_credential_gcr.cli import terminal
+from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.helper import doctor as doctors
+from docker_credential_gcr.helper import findings
+from docker_credential_gcr.helper.findings import Finding
+
+COLORS = {findings.OK: "green", findings.WARNING: "yellow", findings.FAULT: "red"}
+
+
+@click.command(short_help="Find out why docker gets no credential, and what mends it.")
+@click.argument("names", metavar="[HOST|IMAGE]...", nargs=-1, type=REGISTRIES)
+@click.option(
+    "--json",
+    "is_json",
+    is_flag=True,
+    help="Print a JSON document; docs/schemas/doctor.json says of what form.",
+)
+@click.pass_context
+def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> None:
+    """Find out why docker gets no credential, and print the command that mends it.
+
+    It runs the helper as Docker runs it, and asks the registry as Docker asks it. For an image it finds out
+    whether it may be pulled and pushed, as a client does: by asking for a token for it. Without a name it
+    examines all registries that are configured. It ends with 1 when it found a fault; a warning is none.
+
+    \b
+    Examples:
+      docker-credential-gcr doctor
+      docker-credential-gcr doctor gcr.io/my-project/app:v1
+      docker-credential-gcr doctor us-docker.pkg.dev --json | jq -r '.findings[].command | values'
+    """
+    found = []
+    for finding in doctors.examine(names, os.environ):
+        found.append(finding)
+        if not is_json:
+            _show(finding)
+    if is_json:
+        click.echo(json.dumps(findings.to_document(found), indent=2))
+    context.exit(1 if any(finding.state == findings.FAULT for finding in found) else 0)
+
+
+def _show(finding: Finding) -> None:
+    """One line as soon as it is known, and one for the command."""
+    state = click.style(finding.state.ljust(7), fg=COLORS[finding.state])
+    where = f"{finding.registry}: " if finding.registry else ""
+    click.echo(f"{state}  {finding.check}: {where}{finding.text}", color=terminal.is_colored())
+    if finding.command:
+        click.echo(f"         {finding.command}", color=terminal.is_colored())

@@ -1,0 +1,97 @@
+"""`login`: in the browser, or with a service account key that is seen to work."""
+
+import os
+import sys
+import webbrowser
+
+import click
+
+from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.errors import KeyFileError, UsageError
+from docker_credential_gcr.helper import key_login, logins, service_account
+from docker_credential_gcr.helper.config import load_config
+
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them there is no window to open
+
+
+@click.command(short_help="Log in, in the browser or with a key.")
+@click.option(
+    "--key-file", metavar="FILE", type=click.Path(allow_dash=True), help="A key; - reads it from stdin."
+)
+@click.option(
+    "--registries", metavar="A,B", type=REGISTRIES, help="Whose key it is. Default: all that are Google's."
+)
+@click.option(
+    "--no-browser", is_flag=True, help="Print the address to open anywhere, and read the one it leads to."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=300, show_default=True, help="Seconds to wait."
+)
+def login(key_file: str | None, registries: str | None, no_browser: bool, timeout: float) -> None:
+    """Log in, in the browser or with a service account key.
+
+    A login in the browser is kept in the file of Google's helper, where the token source `store` finds it.
+    A key is first seen to work, then kept in the keyring, or as DOCKER_CREDENTIAL_GCR_KEYRING says; it is
+    the first token source of its registries.
+
+    \b
+    Examples:
+      docker-credential-gcr login
+      docker-credential-gcr login --no-browser
+      docker-credential-gcr login --key-file key.json
+      vault read -field=key gcp/ci | docker-credential-gcr login --key-file -
+    """
+    if key_file is not None:
+        if no_browser:
+            raise UsageError("--no-browser is for a login without a --key-file")
+        _login_with_key(key_file, registries)
+    elif registries is not None:
+        raise UsageError("--registries is for a --key-file: a login in the browser is for all of Google's")
+    else:
+        _login_in_browser(no_browser, timeout)
+
+
+def _login_with_key(key_file: str, registries: str | None) -> None:
+    name = "stdin" if key_file == "-" else key_file
+    try:
+        with click.open_file(key_file, encoding="utf-8-sig") as file:
+            text = file.read(service_account.MAX_SIZE + 1)
+    except UnicodeDecodeError as error:
+        raise KeyFileError(f"key file {name!r} is not UTF-8", hint=service_account.NEW_KEY) from error
+    except OSError as error:
+        raise KeyFileError(f"cannot read key file {name!r}: {error.strerror}") from error
+    key, hosts = key_login.login(name, text, registries, os.environ)
+    for host in hosts:
+        told = "all of Google's registries" if host == logins.EVERY_HOST else host
+        click.echo(f"{told}: logged in as {key.client_email}", err=True)
+
+
+def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
+    from docker_credential_gcr.helper import login as browser_login
+
+    def receive(auth_url: str) -> tuple[browser_login.Attempt, str]:
+        if no_browser:
+            return browser_login.receive_pasted(auth_url, tell=_tell, read_line=sys.stdin.readline)
+        from docker_credential_gcr.helper import login_listener
+
+        return login_listener.receive(auth_url, timeout_s=timeout_s, open_browser=_open_browser, tell=_tell)
+
+    path = browser_login.login(receive, os.environ)
+    click.echo(f"logged in; the login is kept in {path}", err=True)
+    sources = load_config(os.environ).settings.token_sources
+    if "store" not in sources:
+        click.echo(
+            f"warning: the token sources are {','.join(sources)}, without this login: "
+            f"docker-credential-gcr config --token-source store,{','.join(sources)}",
+            err=True,
+        )
+
+
+def _open_browser(url: str) -> bool:
+    """Whether a browser was opened; not one for the terminal, which would take it over."""
+    is_graphic = sys.platform in ("win32", "darwin") or any(map(os.environ.get, DISPLAYS))
+    return is_graphic and webbrowser.open(url)
+
+
+def _tell(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,24 @@
+"""`print-token`: the bare access token, for curl and the like."""
+
+import os
+
+import click
+
+from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.helper import lookup, registries
+
+
+@click.command("print-token", short_help="Print the access token of a registry.")
+@click.argument("registry", metavar="[HOST]", default=registries.DEFAULT_HOSTS[0], type=REGISTRIES)
+def print_token(registry: str) -> None:
+    """Print the access token of a registry (gcr.io, unless another is named) and a line end.
+
+    It ends with 3 when a login is required.
+
+    \b
+    Examples:
+      docker-credential-gcr print-token
+      docker-credential-gcr print-token us-docker.pkg.dev
+      curl -H "Authorization: Bearer $(docker-credential-gcr print-token)" https://gcr.io/v2/PROJECT/IMAGE/tags/list
+    """
+    click.echo(lookup.get_token(registry, environ=os.environ).value)

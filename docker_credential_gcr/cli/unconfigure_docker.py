@@ -1,0 +1,59 @@
+"""`unconfigure-docker`: take back what `configure-docker` changed, and no more."""
+
+import click
+
+from docker_credential_gcr.cli import terminal
+from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.helper import config_file, registration, unregistration
+
+
+@click.command("unconfigure-docker", short_help="Take back what configure-docker changed.")
+@click.option(
+    "--registries", metavar="A,B", type=REGISTRIES, help="Those alone, also if another program wrote them."
+)
+@click.option("--config", "directory", metavar="DIR", help="Docker's configuration. Default: $DOCKER_CONFIG.")
+@click.option("--authfile", metavar="FILE", help="A containers-auth.json, for Podman, Buildah and Skopeo.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+def unconfigure_docker(
+    registries: str | None, directory: str | None, authfile: str | None, dry_run: bool
+) -> None:
+    """Take back what configure-docker changed in Docker's configuration and in the helper's.
+
+    A registry that it took from another helper is that helper's again. What somebody changed since is left.
+
+    \b
+    Examples:
+      docker-credential-gcr unconfigure-docker --dry-run
+      docker-credential-gcr unconfigure-docker
+      docker-credential-gcr unconfigure-docker --registries us-docker.pkg.dev
+    """
+    planned = unregistration.plan(registries, directory, authfile)
+    if dry_run:
+        from docker_credential_gcr.cli import diff
+
+        for edit in planned.edits:
+            diff.show(edit.path, *config_file.preview(edit))
+    else:
+        unregistration.apply(planned)
+    _report(planned, "would be " if dry_run else "")
+
+
+def _report(planned: unregistration.Unregistration, would: str) -> None:
+    """One line a name on stderr."""
+    for name, helper in planned.restored.items():
+        given = "" if helper is None else f", back to docker-credential-{helper}" if helper else ", as before"
+        click.echo(f"{_format_name(name)}: {would}unconfigured{given}", err=True)
+    for name in planned.changed:
+        click.echo(f"{_format_name(name)}: changed since, left as it is", err=True)
+    for name in planned.absent:
+        click.echo(f"{_format_name(name)}: not configured", err=True)
+    for name in planned.left:
+        terminal.warn(
+            f"{_format_name(name)}: left, for it is not in the record: `--registries {name}` takes it out"
+        )
+    if not (planned.restored or planned.changed or planned.absent or planned.left):
+        click.echo("nothing is configured", err=True)
+
+
+def _format_name(name: str) -> str:
+    return "every registry" if name == registration.EVERY else name

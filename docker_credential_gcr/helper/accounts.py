@@ -1,0 +1,51 @@
+"""Whose tokens a source gives, as far as that can be read without asking anybody."""
+
+import configparser
+import os
+from typing import TYPE_CHECKING
+
+from docker_credential_gcr.helper import service_account
+from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
+from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
+from docker_credential_gcr.helper.token_sources.key_file import KeyFile
+from docker_credential_gcr.helper.token_sources.login import KeptKey
+
+if TYPE_CHECKING:
+    from docker_credential_gcr.helper.token_sources import TokenSource
+
+
+def find_account(source: "TokenSource") -> str | None:
+    """The account; None when nothing at hand says it. Raises TokenError for a file that will not do."""
+    if isinstance(source, Impersonated):
+        return source.account
+    if isinstance(source, KeyFile):
+        return _find_in_document(source.path, service_account.load_document(source.path))
+    if isinstance(source, KeptKey) and source.login.secret is not None:
+        from docker_credential_gcr.helper import docker_login
+
+        host = source.login.server_url
+        document = docker_login.parse_key_login(host, source.login.username, source.login.secret)
+        return _find_in_document(f"of {host}", document)
+    if isinstance(source, Gcloud):
+        return source.environ.get("CLOUDSDK_CORE_ACCOUNT") or _find_in_properties(source.identity[1])
+    return None
+
+
+def _find_in_document(path: str, document: dict[str, object]) -> str | None:
+    if document.get("type") == "service_account":
+        return service_account.parse_key(path, document).client_email
+    url = document.get("service_account_impersonation_url")
+    if isinstance(url, str):
+        return url.rpartition("/")[2].partition(":")[0]
+    account = document.get("account")
+    return account if isinstance(account, str) and account else None
+
+
+def _find_in_properties(path: str) -> str | None:
+    """The account in a configuration of gcloud's. https://cloud.google.com/sdk/docs/properties"""
+    properties = configparser.ConfigParser(interpolation=None)
+    try:
+        properties.read(os.fspath(path), encoding="utf-8")
+        return properties.get("core", "account", fallback=None)
+    except (configparser.Error, UnicodeDecodeError, OSError):
+        return None

@@ -1,0 +1,161 @@
+"""Short-lived credentials in files, for clients that read files and run no helper.
+
+docker, containers  {"auths": {"gcr.io": {"auth": "b2F1dGgyYWNjZXNzdG9rZW46eWEyOS4u"}}}
+kubernetes          {"kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "data": {…}}
+https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
+https://kubernetes.io/docs/concepts/configuration/secret/#docker-config-secrets
+"""
+
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from docker_credential_gcr.errors import ConfigError, Error
+from docker_credential_gcr.helper import (
+    agreement,
+    config_file,
+    docker_config,
+    files,
+    json_text,
+    lookup,
+    paths,
+    registries,
+)
+from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.helper.keychain import USERNAME
+
+DOCKER, CONTAINERS, KUBERNETES = FORMATS = ("docker", "containers", "kubernetes")
+STDOUT = "-"
+RETRY_S = 30  # after a renewal that failed
+MIN_PAUSE_S = 5  # a source may have nothing better than a token that is due already
+MAX_PAUSE_S = 60  # a machine that slept has slept longer than it waited
+
+Tokens = Mapping[str, AccessToken]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The name of a Kubernetes secret, and its namespace if one is given."""
+
+    name: str
+    namespace: str | None = None
+
+
+def find_hosts(environ: Mapping[str, str], platform: str = sys.platform) -> tuple[str, ...]:
+    """The registries that are configured, for docker or here; else the default ones. Raises ConfigError."""
+    asked = (host for host in agreement.load_view(environ).hosts if registries.find_host(host) == host)
+    configured = load_config(environ, platform).registries
+    return tuple(dict.fromkeys((*asked, *configured))) or registries.DEFAULT_HOSTS
+
+
+def find_path(format_: str, environ: Mapping[str, str], platform: str = sys.platform) -> str:
+    """Where the clients of a format look; STDOUT where there is no such place. Raises ConfigError."""
+    if format_ == DOCKER:
+        return docker_config.get_path(environ, platform)
+    if format_ == KUBERNETES:
+        return STDOUT
+    if environ.get("REGISTRY_AUTH_FILE"):
+        return environ["REGISTRY_AUTH_FILE"]
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        return os.path.join(runtime, "containers", "auth.json")
+    home = paths.find_home(environ, platform)
+    if home is None:
+        raise ConfigError("no home directory to write to", hint="name a file with --output")
+    return os.path.join(
+        environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "containers", "auth.json"
+    )
+
+
+def get_tokens(
+    hosts: tuple[str, ...], environ: Mapping[str, str], now: Callable[[], float] = time.time
+) -> dict[str, AccessToken]:
+    """A token for each host. Raises LoginRequired, TokenError, UsageError, ConfigError."""
+    return {host: lookup.get_token(host, environ=environ, now=now) for host in hosts}
+
+
+def find_due(tokens: Tokens, min_ttl_s: float) -> float:
+    """When the first of the tokens is to be renewed, in seconds since the epoch."""
+    return min(
+        token.expires_at - min(min_ttl_s, (token.expires_at - token.obtained_at) / 2)
+        for token in tokens.values()
+    )
+
+
+def write(format_: str, path: str, tokens: Tokens, secret: Secret) -> None:
+    """Put the tokens into a file that only its owner reads. Raises ConfigError.
+
+    In the files of docker and containers everything else stays as it is.
+    """
+    if format_ == KUBERNETES:
+        _replace(path, format_document(format_, tokens, secret))
+        return
+
+    def change(text: str) -> str:
+        try:
+            for host, key in docker_config.make_login_keys(text, path, tokens).items():
+                text = json_text.set_member(text, key, _format_entry(tokens[host]))
+        except ValueError as error:
+            raise ConfigError(f"{path!r}: {error}", hint=config_file.HINT) from error
+        return text
+
+    config_file.apply(config_file.Edit(path, change, is_private=True))
+
+
+def format_document(format_: str, tokens: Tokens, secret: Secret) -> str:
+    """The whole text of a file that holds nothing else."""
+    auths = {docker_config.LOGINS_MEMBER: {host: _format_entry(token) for host, token in tokens.items()}}
+    if format_ != KUBERNETES:
+        return json.dumps(auths, indent=2) + "\n"
+    metadata = {"name": secret.name, **({"namespace": secret.namespace} if secret.namespace else {})}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": _encode(json.dumps(auths, separators=(",", ":")))},
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def watch(
+    renew: Callable[[], float],
+    *,
+    tell: Callable[[str], None],
+    wait: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> None:
+    """Renew for ever; `renew` gives the instant at which it is to be called again.
+
+    Only the first failure is raised: a network comes back, and until then the tokens may still serve.
+    """
+    due_at = renew()
+    while True:
+        wait(min(MAX_PAUSE_S, max(MIN_PAUSE_S, due_at - now())))
+        if now() < due_at:
+            continue
+        try:
+            due_at = renew()
+        except Error as error:
+            tell(f"not renewed, tried again in {RETRY_S} s: {error}")
+            due_at = now() + RETRY_S
+
+
+def _format_entry(token: AccessToken) -> dict[str, str]:
+    return {"auth": _encode(f"{USERNAME}:{token.value}")}
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
+
+
+def _replace(path: str, text: str) -> None:
+    try:
+        files.replace_file(os.path.realpath(path), text.encode())
+    except OSError as error:
+        raise ConfigError(f"cannot write {path!r}: {error.strerror}") from error

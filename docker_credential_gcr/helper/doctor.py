@@ -1,0 +1,116 @@
+"""Walks the way from Docker's configuration to the registry, and says where it ends and what to run next."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+
+from docker_credential_gcr.errors import ConfigError, Error
+from docker_credential_gcr.helper import (
+    accounts,
+    agreement,
+    command_line,
+    doctor_helper,
+    doctor_machine,
+    lookup,
+    registries,
+    surroundings,
+)
+from docker_credential_gcr.helper.config import Config
+from docker_credential_gcr.helper.doctor_registry import Visit
+from docker_credential_gcr.helper.findings import OK, Finding, of_obstacle
+from docker_credential_gcr.helper.remedies import Case
+from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
+from docker_credential_gcr.helper.token_sources.key_file import KeyFile
+
+
+def examine(
+    names: tuple[str, ...],
+    environ: Mapping[str, str],
+    platform: str = sys.platform,
+    now: Callable[[], float] = time.time,
+) -> Iterator[Finding]:
+    """The findings, one after the other, for hosts or images; without any, for all configured registries.
+
+    Raises UsageError for what names no registry.
+    """
+    targets = [parse_target(name) for name in names]
+    yield from doctor_machine.examine(environ, platform)
+    program = surroundings.find_program(environ)
+    if program is not None:
+        finding = doctor_machine.examine_program(program, environ)
+        yield finding
+        program = program if finding.state == OK else None  # what is another program is not asked
+    config = doctor_machine.load_helper_config(environ, platform)
+    if isinstance(config, Finding):
+        yield config
+        return
+    hosts = tuple(dict.fromkeys(host for host, _, _ in targets)) or tuple(config.registries)
+    try:
+        view = doctor_machine.load_docker_view(environ)
+    except ConfigError as error:
+        yield doctor_machine.explain_docker_fault(error, hosts, environ)
+        return
+    for target in targets or _list_targets(config, view):
+        yield from _examine_registry(target, program, config, view, environ, platform, now)
+
+
+def parse_target(name: str) -> tuple[str, str | None, str | None]:
+    """Host, repository, and tag or digest of an image, or of a host alone. Raises UsageError."""
+    host = command_line.parse_host(name)
+    _, _, path = name.removeprefix("https://").removeprefix("http://").partition("/")
+    path = path.strip("/")
+    if path in ("", "v2"):
+        return host, None, None
+    repository, at, digest = path.partition("@")
+    repository, _, tag = repository.partition(":")
+    return host, repository, digest if at else tag or None
+
+
+def _list_targets(config: Config, view: agreement.View) -> list[tuple[str, str | None, str | None]]:
+    """The registries that are configured, here or there; else the first that could be."""
+    own = (host for host in view.hosts if registries.find_host(host) == host)
+    hosts = dict.fromkeys((*own, *config.registries)) or dict.fromkeys(registries.DEFAULT_HOSTS[:1])
+    return [(host, None, None) for host in hosts]
+
+
+def _examine_registry(
+    target: tuple[str, str | None, str | None],
+    program: str | None,
+    config: Config,
+    view: agreement.View,
+    environ: Mapping[str, str],
+    platform: str,
+    now: Callable[[], float],
+) -> Iterator[Finding]:
+    host, repository, tag = target
+    disagreements = agreement.find_disagreements(host, view, config.registries)
+    for obstacle in disagreements:
+        yield of_obstacle(obstacle, host)
+    if not any(obstacle.is_fatal for obstacle in disagreements):
+        yield Finding("docker configuration", OK, f"{view.path!r} gives it to the helper", None, host)
+    if registries.find_world(host, config.registries) is None:
+        return
+    case = _make_case(host, repository, config, environ, platform)
+    secret = None
+    if program is not None:
+        secret, finding = doctor_helper.ask(program, case, environ, config.timeout_s)
+        yield finding
+    yield from Visit(case, tag, secret, environ, config.timeout_s, now).examine()
+
+
+def _make_case(
+    host: str, repository: str | None, config: Config, environ: Mapping[str, str], platform: str
+) -> Case:
+    """What the commands may need to know, as far as it can be found out."""
+    search = lookup.open_search(host, environ=environ, platform=platform, config=config)
+    for name in search.list_names():
+        with suppress(Error):
+            source = search.find_source(name)
+            base = source.base if isinstance(source, Impersonated) else source
+            path = base.path if isinstance(base, KeyFile) else None
+            account = None
+            with suppress(Error):
+                account = accounts.find_account(source)
+            return Case(host, repository, account, path)
+    return Case(host, repository)

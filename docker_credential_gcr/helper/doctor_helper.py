@@ -1,0 +1,64 @@
+"""Runs the helper as Docker runs it, and says what its answer means."""
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping
+
+from docker_credential_gcr.helper import remedies
+from docker_credential_gcr.helper.findings import FAULT, OK, Finding
+from docker_credential_gcr.helper.protocol import CREDENTIALS_NOT_FOUND
+from docker_credential_gcr.helper.remedies import Case
+
+GRACE_S = 10  # beyond the helper's own time limit
+
+
+def ask(program: str, case: Case, environ: Mapping[str, str], timeout_s: float) -> tuple[str | None, Finding]:
+    """The secret that docker would get, if any, and the finding."""
+    try:
+        run = subprocess.run(
+            [program, "get"],
+            input=case.registry.encode(),
+            capture_output=True,
+            env=environ,
+            timeout=timeout_s + GRACE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, _fault(
+            "helper", f"it gives no answer: {type(error).__name__}", _format(program, case), case
+        )
+    answer = run.stdout.decode("utf-8", "replace").strip()
+    if run.returncode == 0:
+        secret = _find_secret(answer)
+        if secret is None:
+            return None, _fault("helper", "it answers no credential", _format(program, case), case)
+        return secret, Finding(
+            "helper", OK, f"gives a credential{_format_account(case)}", None, case.registry
+        )
+    if answer == CREDENTIALS_NOT_FOUND:
+        text = "no token source has a credential: docker pulls anonymously, and does not push"
+        return None, _fault("no credential", text, remedies.make_login(case), case)
+    name, command = remedies.find_command(answer, case)
+    return None, _fault(name, answer, command, case)
+
+
+def _format(program: str, case: Case) -> str:
+    """The command that asks as docker does."""
+    return f"printf {case.registry} | {shlex.quote(program)} get"
+
+
+def _fault(check: str, text: str, command: str, case: Case) -> Finding:
+    return Finding(check, FAULT, text, command, case.registry)
+
+
+def _find_secret(answer: str) -> str | None:
+    try:
+        credential = json.loads(answer)
+        return str(credential["Secret"]) if credential["Username"] else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _format_account(case: Case) -> str:
+    return f" of {case.account}" if case.account else ""

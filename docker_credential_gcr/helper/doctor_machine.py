@@ -1,0 +1,103 @@
+"""What `doctor` finds on the machine, without a network: the program, and the two configurations."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+
+from docker_credential_gcr.errors import ConfigError
+from docker_credential_gcr.helper import (
+    PROGRAM,
+    agreement,
+    config_changes,
+    docker_config,
+    paths,
+    surroundings,
+)
+from docker_credential_gcr.helper.config import Config, load_config
+from docker_credential_gcr.helper.findings import FAULT, OK, WARNING, Finding, of_obstacle
+
+BANNER = f"{PROGRAM} ({PROGRAM}) "  # what `version` of this program begins with
+TIMEOUT_S = 20
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def examine(environ: Mapping[str, str], platform: str = sys.platform) -> Iterator[Finding]:
+    """Every check of the machine but for the program and the configurations."""
+    obstacles = surroundings.find_obstacles(environ, platform)
+    yield from map(of_obstacle, obstacles)
+    yield from _examine_cache(environ, platform)
+
+
+def examine_program(program: str, environ: Mapping[str, str]) -> Finding:
+    """Whether the program that docker would run is this one, and runs."""
+    installed = surroundings.find_installed()
+    first = f'export PATH="{os.path.dirname(installed)}:$PATH"' if installed else f"pip install {PROGRAM}"
+    try:
+        run = subprocess.run(
+            [program, "version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environ,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding("program", FAULT, f"{program!r} does not end", first)
+    except OSError as error:
+        return Finding("program", FAULT, f"{program!r} cannot be run: {error.strerror}", first)
+    banner = run.stdout.decode("utf-8", "replace").strip()
+    if not banner.startswith(BANNER):
+        told = f"says {banner:.80}" if banner else "says nothing to `version`"
+        return Finding("program", FAULT, f"{program!r} is another program: it {told}", first)
+    return Finding("program", OK, f"{program!r} is {banner}")
+
+
+def load_docker_view(environ: Mapping[str, str]) -> agreement.View:
+    """What config.json says. Raises ConfigError also for a byte order mark, which only docker refuses."""
+    view = agreement.load_view(environ)
+    try:
+        with open(view.path, "rb") as file:
+            is_marked = file.read(3) == BYTE_ORDER_MARK
+    except OSError:
+        is_marked = False
+    if is_marked:
+        raise ConfigError(f"{view.path!r} begins with a byte order mark, which docker refuses")
+    return view
+
+
+def explain_docker_fault(error: ConfigError, hosts: tuple[str, ...], environ: Mapping[str, str]) -> Finding:
+    """The finding that docker cannot read its file, with the command that makes another."""
+    path = shlex.quote(docker_config.get_path(environ))
+    configure = f"{PROGRAM} configure-docker" + (f" --registries {','.join(hosts)}" if hosts else "")
+    is_mark = "byte order mark" in str(error)
+    command = configure if is_mark else f"mv {path} {path}.broken && {configure}"
+    return Finding("docker configuration", FAULT, str(error), command)
+
+
+def load_helper_config(environ: Mapping[str, str], platform: str) -> Config | Finding:
+    """The helper's configuration, or what is wrong with it."""
+    try:
+        return load_config(environ, platform)
+    except ConfigError as error:
+        path = config_changes.get_path(environ, platform)
+        command = f"mv {shlex.quote(path)} {shlex.quote(path)}.broken"
+        if path not in str(error):  # a variable is malformed, whose name the text begins with
+            command = f"unset {str(error).partition(' ')[0].rstrip(':')}"
+        return Finding("configuration", FAULT, str(error), command)
+
+
+def _examine_cache(environ: Mapping[str, str], platform: str) -> Iterator[Finding]:
+    """Whether tokens can be kept; the nearest directory that is there decides for those that are not."""
+    directory = paths.find_cache_dir(environ, platform)
+    if directory is None:
+        return
+    there = os.path.abspath(directory)
+    while not os.path.exists(there) and there != os.path.dirname(there):
+        there = os.path.dirname(there)
+    if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK):
+        return
+    text = f"tokens cannot be kept in {directory!r}: each call buys a new one"
+    command = "export DOCKER_CREDENTIAL_GCR_CACHE_DIR=/tmp/docker-credential-gcr-$(id -u)"
+    yield Finding("cache", WARNING, text, command)

@@ -1,0 +1,170 @@
+"""What `doctor` finds at the registry: the way to it, its challenge, the clock, the token, the rights."""
+
+import email.utils
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from docker_credential_gcr.helper import PROGRAM, registry_probe, remedies
+from docker_credential_gcr.helper.findings import FAULT, OK, WARNING, Finding
+from docker_credential_gcr.helper.http import Answer
+from docker_credential_gcr.helper.registry_probe import Challenge, NoAnswer
+from docker_credential_gcr.helper.remedies import Case
+
+SKEW_S = 60  # Google takes an assertion that is minutes off; a token's end is off by as much
+PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+API_OFF = re.compile(r"API has not been used|API is not enabled|has not enabled the API|it is disabled")
+SERVICE = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
+
+
+class Visit:
+    """A walk through what a client does at one registry, until something stops it."""
+
+    def __init__(
+        self,
+        case: Case,
+        tag: str | None,
+        secret: str | None,
+        environ: Mapping[str, str],
+        timeout_s: float,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.case = case
+        self.tag = tag
+        self.secret = secret
+        self.environ = environ
+        self.timeout_s = timeout_s
+        self.now = now
+        self.base = f"{'http' if case.is_emulated else 'https'}://{case.registry}"
+
+    def examine(self) -> Iterator[Finding]:
+        """Each check in its turn; the first that fails ends the walk."""
+        try:
+            self.base, answer = registry_probe.find_base(self.case.registry, self._deadline())
+            yield self._find(OK, "connection", f"{self.base}/v2/ answers {answer.status}")
+            yield from self.examine_clock(answer)
+            yield from self._examine_answer(answer)
+        except NoAnswer as error:
+            yield self.explain(error)
+
+    def examine_clock(self, answer: Answer) -> Iterator[Finding]:
+        """This machine's clock against the one that the answer was dated by, if it was."""
+        date = answer.headers.get("Date", "")
+        try:
+            skew_s = self.now() - email.utils.parsedate_to_datetime(date).timestamp()
+        except (ValueError, TypeError):
+            return
+        if abs(skew_s) <= SKEW_S:
+            yield self._find(OK, "clock", "this machine's clock is the registry's")
+            return
+        way = "ahead of" if skew_s > 0 else "behind"
+        text = f"this machine's clock is {abs(skew_s) / 60:.0f} minutes {way} the registry's"
+        yield self._find(FAULT, "clock", text, remedies.SET_CLOCK)
+
+    def _examine_answer(self, answer: Answer) -> Iterator[Finding]:
+        challenge = registry_probe.parse_challenge(answer.headers.get("Www-Authenticate", ""))
+        if answer.status == 200:
+            yield self._find(OK, "challenge", "it is open to everybody")
+        elif answer.status >= 500:
+            text = f"the registry fails: {self.base}/v2/ answers {answer.status}"
+            yield self._find(FAULT, "registry", text, f"curl -si {self.base}/v2/")
+        elif answer.status != 401 or challenge is None:
+            text = f"there is no registry: {self.base}/v2/ answers {answer.status} without a challenge"
+            yield self._find(FAULT, "registry", text, f"curl -si {self.base}/v2/")
+        elif challenge.scheme == "bearer" and not registry_probe.is_same_site(challenge.realm, self.base):
+            host = urlsplit(challenge.realm).netloc
+            text = f"it sends clients to {host} for a token, to whom no credential is shown here"
+            command = f"{PROGRAM} unconfigure-docker --registries {self.case.registry}"
+            yield self._find(FAULT, "challenge", text, command)
+        elif self.secret is not None:
+            yield self._find(OK, "challenge", f"asks for a token of {challenge.realm}")
+            yield from self._examine_rights(challenge, self.secret)
+
+    def _examine_rights(self, challenge: Challenge, secret: str) -> Iterator[Finding]:
+        if challenge.scheme == "basic":
+            answer = registry_probe.send("GET", f"{self.base}/v2/", self._deadline(), basic=secret)
+            yield self._judge_token(answer, answer.status == 200)
+            return
+        if self.case.repository is None:
+            answer, token = registry_probe.exchange(challenge, secret, self._deadline())
+            if token is not None:
+                answer = registry_probe.send("GET", f"{self.base}/v2/", self._deadline(), bearer=token)
+            yield self._judge_token(answer, token is not None and answer.status == 200)
+            return
+        name = self.case.repository
+        answer, token = registry_probe.exchange(
+            challenge, secret, self._deadline(), f"repository:{name}:pull"
+        )
+        yield self._judge_right("pull", FAULT, answer, token)
+        if token is not None:
+            yield from self._examine_image(token)
+            scope = f"repository:{name}:push,pull"
+            answer, pushing = registry_probe.exchange(challenge, secret, self._deadline(), scope)
+            yield self._judge_right("push", WARNING, answer, pushing)
+
+    def _judge_token(self, answer: Answer, is_taken: bool) -> Finding:
+        if is_taken:
+            return self._find(OK, "token", "the registry takes the token")
+        return self._refuse("token", FAULT, answer, f"{PROGRAM} doctor {self.case.registry}/PROJECT/IMAGE")
+
+    def _judge_right(self, action: str, state: str, answer: Answer, token: str | None) -> Finding:
+        if token is not None:
+            return self._find(OK, action, f"may {action} {self.case.repository}")
+        return self._refuse(action, state, answer, remedies.make_grant(self.case, action))
+
+    def _refuse(self, check: str, state: str, answer: Answer, command: str) -> Finding:
+        """The finding for a refusal; an API that is off is always a fault, and has a command of its own."""
+        message = registry_probe.find_message(answer)
+        text = f"the registry answers {answer.status}: {message}"
+        if API_OFF.search(message):
+            service = SERVICE.search(message)
+            name = service[1] if service else "artifactregistry.googleapis.com"
+            enable = f"gcloud services enable {name} --project {self.case.project}"
+            return self._find(FAULT, "API off", text, enable)
+        if answer.status >= 500:
+            return self._find(FAULT, "registry", text, f"curl -si {self.base}/v2/")
+        return self._find(state, check, text, command)
+
+    def _examine_image(self, token: str) -> Iterator[Finding]:
+        if self.tag is None:
+            return
+        url = f"{self.base}/v2/{self.case.repository}/manifests/{self.tag}"
+        answer = registry_probe.send("HEAD", url, self._deadline(), bearer=token)
+        image = f"{self.case.registry}/{self.case.repository}"
+        separator = "@" if ":" in self.tag else ":"
+        if answer.status == 200:
+            yield self._find(OK, "image", f"{image}{separator}{self.tag} is there")
+            return
+        text = f"{image}{separator}{self.tag} is not there: the registry answers {answer.status}"
+        tags = f"{self.base}/v2/{self.case.repository}/tags/list"
+        bearer = f'"Authorization: Bearer $({PROGRAM} print-token {self.case.registry})"'
+        yield self._find(WARNING, "image", text, f"curl -s -H {bearer} {tags}")
+
+    def explain(self, error: NoAnswer) -> Finding:
+        """The finding for a registry that does not answer."""
+        host = self.case.registry
+        name = host.rpartition(":")[0] or host
+        proxy = next((variable for variable in PROXIES if self.environ.get(variable)), None)
+        copy = f"sudo mkdir -p /etc/docker/certs.d/{host} && sudo cp CA.pem /etc/docker/certs.d/{host}/ca.crt"
+        table = {
+            registry_probe.PROXY: (
+                f"the proxy that {proxy} names does not let it through: {error}",
+                f"export NO_PROXY={name}",
+            ),
+            registry_probe.NAME: (f"the name {name} leads nowhere: {error}", f"getent hosts {name}"),
+            registry_probe.UNTRUSTED: (
+                f"the certificate of {host} is not trusted",
+                f"export REQUESTS_CA_BUNDLE=CA.pem SSL_CERT_FILE=CA.pem; {copy}",
+            ),
+            registry_probe.PLAIN: (f"{host} does not speak TLS: {error}", f"curl -si http://{host}/v2/"),
+            registry_probe.SILENT: (f"{host} does not answer in time", f"curl -si -m 60 {self.base}/v2/"),
+            registry_probe.DOWN: (f"cannot reach {host}: {error}", f"curl -si {self.base}/v2/"),
+        }
+        return self._find(FAULT, error.kind, *table[error.kind])
+
+    def _find(self, state: str, check: str, text: str, command: str | None = None) -> Finding:
+        return Finding(check, state, text, command, self.case.registry)
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self.timeout_s

@@ -1,0 +1,51 @@
+"""An access token for whoever names a registry at the command line, and not through Docker."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from docker_credential_gcr.errors import LoginRequired, UsageError
+from docker_credential_gcr.helper import command_line, registries
+from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper.config import Config, load_config
+from docker_credential_gcr.helper.keychain import Search
+
+LOGIN_HINT = "docker-credential-gcr login"
+
+
+def open_search(
+    name: str,
+    *,
+    environ: Mapping[str, str],
+    platform: str = sys.platform,
+    now: Callable[[], float] = time.time,
+    config: Config | None = None,
+) -> Search:
+    """The walk along a registry's token sources. Raises UsageError for a stranger's, ConfigError."""
+    host = command_line.parse_host(name)
+    config = config or load_config(environ, platform)
+    world = registries.find_world(host, config.registries)
+    if world is None:
+        raise UsageError(
+            f"{host!r} is not Google's: name the token source whose tokens it may have",
+            hint=f"docker-credential-gcr config --registry {host} --token-source file:KEY.json",
+        )
+    return Search(host, world, config, environ, platform, now)
+
+
+def get_token(
+    name: str,
+    *,
+    environ: Mapping[str, str],
+    platform: str = sys.platform,
+    now: Callable[[], float] = time.time,
+) -> AccessToken:
+    """The access token of a registry, from the cache if it is fresh.
+
+    Raises LoginRequired when no source has a credential, TokenError when one failed, else as `open_search`.
+    """
+    search = open_search(name, environ=environ, platform=platform, now=now)
+    token = search.find_token()
+    if token is None:
+        raise LoginRequired(f"no credential for {search.request.host}", hint=LOGIN_HINT)
+    return token

@@ -1,0 +1,39 @@
+"""Changes the login in the file that this helper shares with Google's; the source `store` reads it."""
+
+import os
+import time
+from collections.abc import Mapping
+
+from docker_credential_gcr.errors import ConfigError
+from docker_credential_gcr.helper import config_file, json_text, paths
+from docker_credential_gcr.helper.access_token import AccessToken
+
+MEMBER = "gcrCreds"
+Path = tuple[str, ...]
+
+
+def save_login(token: AccessToken, refresh_token: str, environ: Mapping[str, str], platform: str) -> str:
+    """Keep a login in the place of the one before; the path of the file. Raises ConfigError."""
+    expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(token.expires_at))
+    login = {"access_token": token.value, "refresh_token": refresh_token, "token_expiry": expiry}
+    path = paths.find_store_file(environ, platform)
+    if path is None:
+        raise ConfigError("no home directory to keep a login in", hint="set DOCKER_CREDENTIAL_GCR_STORE")
+
+    def change(text: str) -> str:
+        return json_text.set_member(text, (MEMBER,), login)
+
+    config_file.apply(config_file.Edit(path, change, is_private=True))
+    return path
+
+
+def forget_login(environ: Mapping[str, str], platform: str) -> bool:
+    """Forget the login; False when there was none. Raises ConfigError."""
+    path = paths.find_store_file(environ, platform)
+    if path is None or not os.path.exists(path):
+        return False
+
+    def change(text: str) -> str:
+        return json_text.remove_member(text, (MEMBER,))
+
+    return config_file.apply(config_file.Edit(path, change, is_private=True))

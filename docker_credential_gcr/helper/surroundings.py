@@ -1,0 +1,105 @@
+"""What around Docker keeps it from the helper: PATH, sudo, a snap, a variable that outranks it."""
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from docker_credential_gcr.helper import PROGRAM, paths
+
+DOCKER_AUTH_CONFIG = "DOCKER_AUTH_CONFIG"  # outranks helpers since docker 28.3
+GET_USER: Callable[[], int] | None = getattr(os, "geteuid", None)  # Windows has none
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What stands in the way, and the command that mends it, if there is one.
+
+    What is not `is_fatal` hinders some clients, or in some cases.
+    """
+
+    name: str
+    text: str
+    command: str | None = None
+    is_fatal: bool = True
+
+
+def find_obstacles(
+    environ: Mapping[str, str] = os.environ, platform: str = sys.platform
+) -> tuple[Obstacle, ...]:
+    """Everything around Docker that stands in the helper's way."""
+    found = (
+        find_path_obstacle(environ),
+        find_sudo_obstacle(environ, platform),
+        find_snap_obstacle(environ),
+        find_variable_obstacle(environ),
+    )
+    return tuple(obstacle for obstacle in found if obstacle)
+
+
+def find_program(environ: Mapping[str, str]) -> str | None:
+    """The program that Docker would run, by its absolute path; never one found by a relative PATH entry."""
+    entries = environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(PROGRAM, path=os.pathsep.join(filter(os.path.isabs, entries)))
+
+
+def find_installed() -> str | None:
+    """The program as it was installed with this package, on PATH or not."""
+    path = os.path.join(sysconfig.get_path("scripts"), PROGRAM)
+    return next((name for name in (path, path + ".exe") if os.path.exists(name)), None)
+
+
+def find_path_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
+    """The program is not where Docker looks for it."""
+    if find_program(environ):
+        return None
+    installed = find_installed()
+    command = f'export PATH="{os.path.dirname(installed)}:$PATH"' if installed else f"pip install {PROGRAM}"
+    return Obstacle("path", f"{PROGRAM} is not on PATH, where docker looks for it", command)
+
+
+def find_sudo_obstacle(
+    environ: Mapping[str, str],
+    platform: str = sys.platform,
+    *,
+    get_user: Callable[[], int] | None = GET_USER,
+) -> Obstacle | None:
+    """Another user's files are read and written than the one means who sits there."""
+    home = paths.find_home(environ, platform)
+    if get_user is None or home is None:
+        return None
+    try:
+        owner = os.stat(home).st_uid
+    except OSError:
+        return None
+    if owner != get_user():
+        text = f"{home!r} is another user's home: files that are made there will not be theirs"
+        return Obstacle(
+            "user", text, 'export HOME="$(getent passwd "$(id -u)" | cut -d: -f6)"', is_fatal=False
+        )
+    if get_user() == 0 and environ.get("SUDO_USER"):
+        user = environ["SUDO_USER"]
+        text = f"sudo makes this root's configuration, in {home!r}, not {user}'s"
+        return Obstacle("user", text, f"sudo -iu {user}", is_fatal=False)
+    return None
+
+
+def find_snap_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
+    """Docker is a snap, which is confined to its own programs."""
+    docker = shutil.which("docker", path=environ.get("PATH", os.defpath))
+    if docker is None:
+        return None
+    if os.path.basename(os.path.realpath(docker)) != "snap" and not docker.startswith("/snap/"):
+        return None
+    text = f"{docker!r} is a snap, which cannot run a helper from outside of it"
+    return Obstacle("snap", text, "sudo snap remove docker && sudo apt-get install docker.io")
+
+
+def find_variable_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
+    """A variable holds logins that go before those of helpers."""
+    if not environ.get(DOCKER_AUTH_CONFIG):
+        return None
+    text = f"{DOCKER_AUTH_CONFIG} holds logins, which go before helpers since docker 28.3"
+    return Obstacle("variable", text, f"unset {DOCKER_AUTH_CONFIG}", is_fatal=False)

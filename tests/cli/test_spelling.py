@@ -1,0 +1,36 @@
+"""Command lines of Google's helper mean here what they mean there."""
+
+from typing import Any
+
+import pytest
+
+from docker_credential_gcr.cli import spelling
+
+LINES = {
+    "configure-docker -registries=gcr.io": "configure-docker --registries=gcr.io",
+    "configure-docker -registries gcr.io": "configure-docker --registries gcr.io",
+    "configure-docker --overwrite=true -include-artifact-registry": (
+        "configure-docker --overwrite --include-artifact-registry"
+    ),
+    "configure-docker --include-artifact-registry=false": "configure-docker",
+    "config -token-source=store,env": "config --token-source=store,env",
+    "config --unset-all=1": "config --unset-all",
+    "gcr-login": "gcr-login",
+    "help": "--help",
+    "help config": "config --help",
+    "config -h": "config -h",
+    "status -x": "status -x",
+    "doctor -json=true": "doctor -json=true",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_gos_way_to_write_options(line: str) -> None:
+    assert " ".join(spelling.translate(line.split())) == LINES[line]
+
+
+def test_the_program_takes_them(cli: Any) -> None:
+    outcome = cli("configure-docker", "-registries=us.gcr.io", "--overwrite=true")
+
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (0, "", "us.gcr.io: configured\n")

@@ -1,0 +1,149 @@
+"""`unconfigure-docker`: it takes back what `configure-docker` did, to the byte, and nothing else."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+
+def see(outcome: Any) -> tuple[int, str, str]:
+    return outcome.status, outcome.stdout, outcome.stderr
+
+
+TEXTS = {
+    "an object": "{}\n",
+    "helpers of others": '{\n  "auths": {},\n  "credHelpers": {\n    "a.io": "x"\n  }\n}\n',
+    "no helpers": '{\n\t"auths": {"x.io": {"auth": "dTpw"}}\n}\n',
+    "a host of another": '{"credHelpers": {"gcr.io": "gcloud", "a.io": "x"}, "credsStore": "desktop"}',
+    "a host of docker's file": '{"credHelpers":{"gcr.io":""}}',
+}
+ORDERS = {
+    "registries": ("--registries", "gcr.io,us.gcr.io", "--overwrite"),
+    "a store": ("--creds-store", "--overwrite"),
+    "all": ("--all-registries", "--overwrite", "--token-source", "env"),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_was_done_is_undone_to_the_byte(cli: Any, name: str, order: str) -> None:
+    cli.write(cli.docker, TEXTS[name])
+    cli.write(cli.own, '{"MinTTL": 60}')
+    assert cli("configure-docker", *ORDERS[order]).status == 0
+    assert cli.docker.read_text() != TEXTS[name]
+
+    outcome = cli("unconfigure-docker")
+
+    assert (outcome.status, outcome.stdout) == (0, "")
+    assert {line.rpartition(": ")[2].partition(",")[0] for line in outcome.stderr.splitlines()} == {
+        "unconfigured"
+    }
+    assert (cli.docker.read_text(), cli.own.read_text()) == (TEXTS[name], '{"MinTTL": 60}')
+    assert os.listdir(cli.own.parent) == [cli.own.name]
+
+
+def test_files_that_were_made_are_removed(cli: Any) -> None:
+    cli("configure-docker", "--registries", "localhost:5000", "--token-source", "env")
+
+    outcome = cli("unconfigure-docker")
+
+    assert see(outcome) == (0, "", "localhost:5000: unconfigured\n")
+    assert (os.listdir(cli.docker.parent), os.listdir(cli.own.parent)) == ([], [])
+
+
+def test_a_registry_that_was_taken_is_its_former_helpers_again(cli: Any) -> None:
+    cli.write(cli.docker, '{"credHelpers": {"gcr.io": "gcloud", "eu.gcr.io": ""}}')
+    cli("configure-docker", "--registries", "gcr.io,eu.gcr.io,us.gcr.io", "--overwrite")
+
+    outcome = cli("unconfigure-docker")
+
+    assert see(outcome) == (
+        0,
+        "",
+        "gcr.io: unconfigured, back to docker-credential-gcloud\n"
+        "eu.gcr.io: unconfigured, as before\n"
+        "us.gcr.io: unconfigured\n",
+    )
+    assert cli.docker.read_text() == '{"credHelpers": {"gcr.io": "gcloud", "eu.gcr.io": ""}}'
+
+
+def test_what_somebody_changed_since_is_left(cli: Any) -> None:
+    cli("configure-docker", "--registries", "gcr.io,us.gcr.io")
+    cli.docker.write_text('{"credHelpers": {"gcr.io": "gcloud", "us.gcr.io": "gcr"}, "more": 1}')
+
+    outcome = cli("unconfigure-docker")
+
+    assert see(outcome) == (0, "", "us.gcr.io: unconfigured\ngcr.io: changed since, left as it is\n")
+    assert cli.docker.read_text() == '{"credHelpers": {"gcr.io": "gcloud"}, "more": 1}'
+
+
+def test_what_another_program_wrote_is_taken_out_only_by_name(cli: Any) -> None:
+    """Google's own helper writes the same name."""
+    text = '{"credHelpers": {"gcr.io": "gcr", "eu.gcr.io": "gcr"}}'
+    cli.write(cli.docker, text)
+
+    outcomes = [cli("unconfigure-docker"), cli("unconfigure-docker", "--registries", "gcr.io,asia.gcr.io")]
+
+    warning = "warning: {0}: left, for it is not in the record: `--registries {0}` takes it out\n"
+    assert [see(outcome) for outcome in outcomes] == [
+        (0, "", warning.format("gcr.io") + warning.format("eu.gcr.io")),
+        (0, "", "gcr.io: unconfigured\nasia.gcr.io: not configured\n"),
+    ]
+    assert cli.docker.read_text() == '{"credHelpers": {"eu.gcr.io": "gcr"}}'
+
+
+def test_some_of_the_registries_are_taken_out_and_the_rest_later(cli: Any) -> None:
+    cli("configure-docker", "--registries", "gcr.io,us.gcr.io", "--token-source", "env")
+
+    first = cli("unconfigure-docker", "--registries", "gcr.io")
+
+    assert see(first) == (0, "", "gcr.io: unconfigured\n")
+    assert json.loads(cli.docker.read_text()) == {"credHelpers": {"us.gcr.io": "gcr"}}
+    assert json.loads(cli.own.read_text()) == {"Registries": {"us.gcr.io": {"TokenSources": ["env"]}}}
+    assert see(cli("unconfigure-docker")) == (0, "", "us.gcr.io: unconfigured\n")
+    assert (cli.docker.exists(), cli.own.exists()) == (False, False)
+
+
+def test_a_source_that_another_file_still_needs_is_left(cli: Any) -> None:
+    registry = ("--registries", "localhost:5000")
+    cli("configure-docker", *registry, "--token-source", "env")
+    cli("configure-docker", *registry, "--authfile", "auth.json")
+
+    outcomes = []
+    for options in ((), ("--authfile", "auth.json")):
+        outcomes.append((see(cli("unconfigure-docker", *options)), cli.own.exists()))
+
+    done = (0, "", "localhost:5000: unconfigured\n")
+    assert outcomes == [(done, True), (done, False)]
+    assert not cli.docker.exists()
+    assert not (cli.directory / "auth.json").exists()
+
+
+def test_dry_run_shows_and_writes_nothing(cli: Any) -> None:
+    cli("configure-docker", "--registries", "gcr.io")
+    before = cli.docker.read_text()
+
+    outcome = cli("unconfigure-docker", "--dry-run")
+
+    assert (outcome.status, outcome.stderr) == (0, "gcr.io: would be unconfigured\n")
+    assert f"--- {cli.docker}" in outcome.stdout.splitlines()
+    assert cli.docker.read_text() == before
+
+
+def test_without_anything_to_undo_it_says_so(cli: Any) -> None:
+    assert see(cli("unconfigure-docker")) == (0, "", "nothing is configured\n")
+    assert list(cli.home.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"files": {"a": {}}}', '{"files": 1}'])
+def test_a_record_that_cannot_be_read_is_named_and_nothing_is_done(cli: Any, text: str) -> None:
+    cli("configure-docker", "--registries", "gcr.io")
+    record = cli.own.with_name("docker_credential_gcr_undo.json")
+    record.write_text(text)
+
+    outcome = cli("unconfigure-docker")
+
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith(f"docker-credential-gcr: {str(record)!r}")
+    assert json.loads(cli.docker.read_text()) == {"credHelpers": {"gcr.io": "gcr"}}

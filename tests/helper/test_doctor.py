@@ -1,0 +1,107 @@
+"""The parts of `doctor` that no emulator can be asked for: the clock, Google's hosts, every silence."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from docker_credential_gcr.helper import doctor, registry_probe
+from docker_credential_gcr.helper.doctor_registry import Visit
+from docker_credential_gcr.helper.findings import Finding
+from docker_credential_gcr.helper.http import Answer
+from docker_credential_gcr.helper.registry_probe import Challenge, NoAnswer
+from docker_credential_gcr.helper.remedies import Case
+
+TARGETS = {
+    "gcr.io": ("gcr.io", None, None),
+    "https://gcr.io/v2/": ("gcr.io", None, None),
+    "gcr.io/p/app": ("gcr.io", "p/app", None),
+    "localhost:5000/p/app:v1": ("localhost:5000", "p/app", "v1"),
+    "us-docker.pkg.dev/p/r/app@sha256:00": ("us-docker.pkg.dev", "p/r/app", "sha256:00"),
+    "us-docker.pkg.dev/p/r/app:v1@sha256:00": ("us-docker.pkg.dev", "p/r/app", "sha256:00"),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_host_or_an_image_is_taken_apart(name: str) -> None:
+    assert doctor.parse_target(name) == TARGETS[name]
+
+
+SET_CLOCK = "sudo timedatectl set-ntp true"
+CLOCKS = {
+    "right": (0, "ok", "this machine's clock is the registry's", None),
+    "a minute": (60, "ok", "this machine's clock is the registry's", None),
+    "ahead": (3600, "fault", "this machine's clock is 60 minutes ahead of the registry's", SET_CLOCK),
+    "behind": (-3600, "fault", "this machine's clock is 60 minutes behind the registry's", SET_CLOCK),
+}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_the_clock_is_held_against_the_registrys(name: str) -> None:
+    skew_s, state, text, command = CLOCKS[name]
+    answer = Answer(401, {"Date": "Wed, 01 May 2024 12:00:00 GMT"}, b"")
+    visit = Visit(Case("gcr.io"), None, None, {}, 10, now=lambda: 1714564800 + skew_s)
+
+    assert list(visit.examine_clock(answer)) == [Finding("clock", state, text, command, "gcr.io")]
+
+
+@pytest.mark.parametrize("date", ["", "yesterday"])
+def test_an_answer_without_a_date_says_nothing_of_the_clock(date: str) -> None:
+    visit = Visit(Case("gcr.io"), None, None, {}, 10)
+
+    assert list(visit.examine_clock(Answer(401, {"Date": date}, b""))) == []
+
+
+SILENCES: dict[str, tuple[Mapping[str, str], str, str]] = {
+    "proxy": ({"HTTPS_PROXY": "x"}, "the proxy that HTTPS_PROXY names does not let it through: why",
+              "export NO_PROXY=gcr.io"),
+    "name": ({}, "the name gcr.io leads nowhere: why", "getent hosts gcr.io"),
+    "tls": ({}, "the certificate of gcr.io is not trusted",
+            "export REQUESTS_CA_BUNDLE=CA.pem SSL_CERT_FILE=CA.pem; "
+            "sudo mkdir -p /etc/docker/certs.d/gcr.io && sudo cp CA.pem /etc/docker/certs.d/gcr.io/ca.crt"),
+    "plain": ({}, "gcr.io does not speak TLS: why", "curl -si http://gcr.io/v2/"),
+    "silent": ({}, "gcr.io does not answer in time", "curl -si -m 60 https://gcr.io/v2/"),
+    "connection": ({}, "cannot reach gcr.io: why", "curl -si https://gcr.io/v2/"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SILENCES)
+def test_every_silence_is_explained(kind: str) -> None:
+    environ, text, command = SILENCES[kind]
+
+    found = Visit(Case("gcr.io"), None, None, environ, 10).explain(NoAnswer(kind, "why"))
+
+    assert found == Finding(kind, "fault", text, command, "gcr.io")
+
+
+CHALLENGES = {
+    'Bearer realm="https://gcr.io/v2/token",service="gcr.io"': Challenge(
+        "bearer", "https://gcr.io/v2/token", "gcr.io"
+    ),
+    'BEARER service="s", realm="r"': Challenge("bearer", "r", "s"),
+    'Basic realm="Registry"': Challenge("basic", "Registry", None),
+    "Bearer": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize("value", CHALLENGES)
+def test_a_challenge_is_read(value: str) -> None:
+    assert registry_probe.parse_challenge(value) == CHALLENGES[value]
+
+
+REALMS = {
+    "https://gcr.io/v2/token": True,
+    "https://GCR.io/token": True,
+    "https://gcr.io:443/token": True,
+    "ftp://gcr.io/token": False,
+    "http://gcr.io/v2/token": False,
+    "https://gcr.io.evil.example/token": False,
+    "https://gcr.io:444/token": False,
+    "https://gcr.io@evil.example/token": False,
+    "/token": False,
+}
+
+
+@pytest.mark.parametrize("realm", REALMS)
+def test_a_credential_is_shown_to_the_registrys_own_realm_alone(realm: str) -> None:
+    assert registry_probe.is_same_site(realm, "https://gcr.io") is REALMS[realm]

@@ -1,0 +1,67 @@
+"""What around Docker keeps it from the helper, as far as a machine need not be like that to see it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.helper import PROGRAM, surroundings
+from docker_credential_gcr.helper.surroundings import Obstacle
+
+
+def make_program(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_threat_21_a_program_in_a_relative_entry_of_path_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_program(tmp_path / "here" / PROGRAM)
+    monkeypatch.chdir(tmp_path / "here")
+    there = make_program(tmp_path / "there" / PROGRAM)
+
+    found = [surroundings.find_program({"PATH": path}) for path in (".", "", f".:{there.parent}")]
+
+    assert found == [None, None, str(there)]
+
+
+USERS: dict[str, tuple[int, dict[str, str], str | None]] = {
+    "one's own home": (0, {}, None),
+    "another's home": (1, {}, "is another user's home: files that are made there will not be theirs"),
+    "another's home, by sudo": (1, {"SUDO_USER": "ann"}, "is another user's home"),
+}
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_another_users_home_is_seen(tmp_path: Path, name: str) -> None:
+    offset, variables, text = USERS[name]
+    user = os.geteuid() + offset
+
+    found = surroundings.find_sudo_obstacle({"HOME": str(tmp_path), **variables}, get_user=lambda: user)
+
+    assert (found is None) == (text is None)
+    if found and text:
+        assert (found.name, found.is_fatal, text in found.text) == ("user", False, True)
+
+
+@pytest.mark.parametrize("home", ["", "/nonexistent"])
+def test_a_home_that_is_not_there_is_nobodys(home: str) -> None:
+    environ = {"HOME": home or "/nonexistent/too", "SUDO_USER": "ann"}
+
+    assert surroundings.find_sudo_obstacle(environ, get_user=lambda: 0) is None
+
+
+def test_a_platform_without_users_has_no_sudo(tmp_path: Path) -> None:
+    assert surroundings.find_sudo_obstacle({"HOME": str(tmp_path)}, get_user=None) is None
+
+
+def test_dockers_own_variable_is_a_warning() -> None:
+    assert surroundings.find_variable_obstacle({"DOCKER_AUTH_CONFIG": "{}"}) == Obstacle(
+        "variable",
+        "DOCKER_AUTH_CONFIG holds logins, which go before helpers since docker 28.3",
+        "unset DOCKER_AUTH_CONFIG",
+        is_fatal=False,
+    )

@@ -1,0 +1,55 @@
+"""The key that `login --key-file` kept: for one host, or for all of Google's and nobody else's."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_gcr.errors import NoToken
+from docker_credential_gcr.helper.token_sources import login
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """A key for all of Google's hosts, another for one of them."""
+    kept = {"*": {"Username": "_json_key", "Stamp": "1"}, "gcr.io": {"Username": "_json_key", "Stamp": "2"}}
+    path = tmp_path / "docker_credential_gcr_logins.json"
+    path.write_text(json.dumps({"version": 1, "logins": kept}))
+    path.chmod(0o600)
+    return {"HOME": str(tmp_path), "DOCKER_CREDENTIAL_GCR_CONFIG": str(tmp_path / "config.json")}
+
+
+@pytest.mark.parametrize(
+    ("host", "identity"),
+    [
+        ("gcr.io", ("login", "gcr.io", "2")),
+        ("us.gcr.io", ("login", "*", "1")),
+        ("us-docker.pkg.dev", ("login", "*", "1")),
+    ],
+)
+def test_a_hosts_own_key_goes_before_that_of_all(
+    environ: dict[str, str], host: str, identity: tuple[str, ...]
+) -> None:
+    assert login.find_source(host, environ, "linux").identity == identity
+
+
+@pytest.mark.parametrize("host", ["localhost:5000", "r.example"])
+def test_the_key_of_all_is_not_a_strangers(environ: dict[str, str], host: str) -> None:
+    with pytest.raises(NoToken):
+        login.find_source(host, environ, "linux")
+
+
+def test_the_whole_store_does_not_list_it(helper: Any) -> None:
+    kept = {name: {"Username": "u", "Stamp": "1", "Secret": "s"} for name in ("*", "quay.io")}
+    logins = helper.config.with_name("docker_credential_gcr_logins.json")
+    helper.configure({})
+    logins.write_text(json.dumps({"version": 1, "logins": kept}))
+    logins.chmod(0o600)
+    config = helper.home / ".docker/config.json"
+    config.parent.mkdir()
+    config.write_text('{"credsStore": "gcr"}')
+
+    listed = json.loads(helper("list").stdout)
+
+    assert (listed["quay.io"], "*" in listed) == ("u", False)
