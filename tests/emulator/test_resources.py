@@ -146,7 +146,8 @@ def test_message_that_two_servers_could_read_differently_is_refused(gcr_emulator
         # The server had seen enough before it had read all.
         answers = [(statuses[-1], b"")]
 
-    assert [status for status, _ in answers] == statuses
+    # The server may close before it says no to what comes after its answer.
+    assert [status for status, _ in answers] in (statuses, statuses[:1])
     assert [entry["path"] for entry in gcr_emulator.journal() if "smuggled" in entry["path"]] == []
 
 

@@ -28,11 +28,11 @@ PROGRAM = Path(sys.executable).parent / "gcr-emulator"
 @pytest.fixture
 def descriptors():
     """Room for a socket to each of them, in this process and in the server that it starts."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = 2 * (SILENT + HALF_SENT)
-    if before[1] not in (resource.RLIM_INFINITY,) and before[1] < needed:
-        pytest.skip(f"needs {needed} descriptors, the hard limit is {before[1]}: ulimit -Hn {needed}")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, before[1]))
+    if resource.RLIM_INFINITY != hard < needed:
+        pytest.skip(f"needs {needed} descriptors, the hard limit is {hard}: ulimit -Hn {needed}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft if soft == hard else needed, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
