@@ -69,8 +69,11 @@ class Collection:
 
     def _end_uploads(self) -> None:
         before = self._rules.uploads_before
-        ended = self._database.write_now(lambda connection: uploads.end_stale(connection, before=before))
-        self.collected.uploads += len(ended)
+        # A commit without a change would be one more to save a snapshot for.
+        with self._database.read() as connection:
+            _, oldest = uploads.survey(connection)
+        if oldest is not None and oldest < int(before):
+            self.collected.uploads += len(self._write(uploads.end_stale, before=before))
         self.collected.uploads += tidy_uploads(self._database, self._files)
 
     def _remove_untagged(self) -> None:

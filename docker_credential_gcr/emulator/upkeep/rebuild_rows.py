@@ -15,19 +15,17 @@ from .salvage import Salvage
 
 Lose = Callable[[str], None]
 
-# The manifests tell anew what is in the rest of the tables; an upload in progress is begun anew.
-_COPIED = (
-    schema.projects,
-    schema.policies,
-    schema.service_accounts,
-    schema.service_account_keys,
-    schema.buckets,
-    schema.repositories,
-    schema.blobs,
-    schema.blob_links,
-    schema.manifests,
-    schema.tags,
-)
+# The manifests tell anew what these hold; an upload in progress is begun anew; the rest a new database has.
+_NOT_COPIED = {
+    schema.manifest_blobs,
+    schema.manifest_children,
+    schema.referrers,
+    schema.uploads,
+    schema.alembic_version,
+    schema.revisions,
+}
+# Owners before what they own.
+_COPIED = tuple(table for table in schema.metadata.sorted_tables if table not in _NOT_COPIED)
 
 
 def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, now: float) -> None:
@@ -35,7 +33,7 @@ def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, n
     for table in _COPIED:
         salvage = Salvage(old, table)
         for row in salvage.rows():
-            # An older revision has no such column.
+            # An older revision has no such column; what else it lacks begins as the schema says.
             values = {"used_at": int(now), **dict(row)}
             values = {column.name: values[column.name] for column in table.columns if column.name in values}
             names, marks = ", ".join(values), ", ".join("?" * len(values))
@@ -47,7 +45,7 @@ def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, n
 
 def drop_dangling(new: sqlite3.Connection, lose: Lose) -> None:
     """Delete the rows that point at one which is lost."""
-    for table in (table for table in schema.metadata.sorted_tables if table in _COPIED):
+    for table in _COPIED:
         for column, parent in _list_references(table):
             statement = f"DELETE FROM {table.name} WHERE {column} NOT IN (SELECT id FROM {parent})"  # noqa: S608
             count = new.execute(statement).rowcount

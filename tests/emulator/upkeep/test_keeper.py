@@ -1,0 +1,82 @@
+"""The keeper: a snapshot where something has changed, and an end when the server stops."""
+
+import contextlib
+import sqlite3
+
+import pytest
+from sqlalchemy import insert
+
+from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.records.schema import policies
+from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.upkeep.keeper import SNAPSHOT, Keeper, Request
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "shared"])
+def database(request, tmp_path):
+    with contextlib.closing(Database(tmp_path / "emulator.db", shared=request.param)) as database:
+        yield database
+
+
+@pytest.fixture
+def keeper(database, tmp_path):
+    with contextlib.closing(Keeper(database, BlobFiles(tmp_path), root=tmp_path, limits=Limits())) as keeper:
+        yield keeper
+
+
+def add(name):
+    return lambda connection: connection.execute(insert(policies).values(resource=name, document="{}"))
+
+
+def list_saved(tmp_path):
+    connection = sqlite3.connect(tmp_path / SNAPSHOT)
+    try:
+        return [name for (name,) in connection.execute("SELECT resource FROM policies ORDER BY resource")]
+    finally:
+        connection.close()
+
+
+def test_snapshot_holds_what_was_committed(database, keeper, tmp_path):
+    for name in ("a", "b"):
+        database.write_now(add(name))
+        keeper.save_snapshot()
+    assert list_saved(tmp_path) == ["a", "b"]
+
+
+def test_snapshot_is_saved_anew_only_where_something_has_changed(database, keeper, tmp_path):
+    database.write_now(add("a"))
+    keeper.save_snapshot()
+    (tmp_path / SNAPSHOT).unlink()
+    # A collection that finds nothing changes nothing.
+    keeper.collect(Request())
+    keeper.save_snapshot()
+    assert not (tmp_path / SNAPSHOT).exists()
+    database.write_now(add("b"))
+    keeper.save_snapshot()
+    assert list_saved(tmp_path) == ["a", "b"]
+
+
+def test_snapshot_of_a_damaged_database_leaves_the_last_one(database, keeper, tmp_path):
+    database.write_now(add("a"))
+    keeper.save_snapshot()
+    connection = sqlite3.connect(tmp_path / "emulator.db")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'projects'")
+    connection.close()
+    database.write_now(add("b"))
+    with (tmp_path / "emulator.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with pytest.raises(Exception, match="malformed"):
+        keeper.save_snapshot()
+    assert list_saved(tmp_path) == ["a"]
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_nothing_begins_once_it_is_closed(keeper):
+    keeper.close()
+    with pytest.raises(CollectionBusy):
+        keeper.collect(Request())
+    with pytest.raises(CollectionBusy):
+        keeper.save_snapshot()
