@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
 from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES
 from docker_credential_gcr.emulator.records import policies
 
-from .access import find_caller, list_allowed
+from .access import find_caller, find_project, list_allowed
 from .artifact_access import find_policies, get_repository
 from .bodies import read_json
 from .iam_policies import check_bindings, parse_permissions, parse_requested_version, parse_update
@@ -46,10 +46,12 @@ async def test_permissions(request: Request, services: Services) -> JSONResponse
     """Those of the permissions that the caller has; none on a repository that is not there."""
     caller = find_caller(request, services)
     permissions = parse_permissions((await read_json(request)).get("permissions"))
-    resource = resources.repository(
-        *(request.path_params[part] for part in ("project", "location", "repository"))
+    name, location, repository_id = (
+        request.path_params[part] for part in ("project", "location", "repository")
     )
     with services.database.read() as connection:
+        project = find_project(connection, name)
+        resource = resources.repository(project.project_id if project else name, location, repository_id)
         in_force = find_policies(connection, resource.project_id, resource.name)
     allowed = list_allowed(caller, permissions, in_force, resource)
     return JSONResponse({"permissions": allowed} if allowed else {})

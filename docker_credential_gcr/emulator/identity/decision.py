@@ -89,9 +89,11 @@ def decide(
     if principal.member is None:
         return Decision(False, permission, f"the anonymous do not have {permission}")
     members = {principal.member, ALL_AUTHENTICATED_USERS}
-    if resource is not None:
-        members |= _find_conveniences(members, policies, resource.project_id)
-    if not _has_role(members, policies, permission, resource):
+    has_role = _has_role(members, policies, permission, resource)
+    if not has_role and resource is not None:
+        also = _find_conveniences(members, policies, resource.project_id)
+        has_role = _has_role(also, policies, permission, resource)
+    if not has_role:
         return Decision(False, permission, f"{principal.member} has no role with {permission}")
     if not principal.oauth_scopes & _find_oauth_scopes(permission):
         return Decision(False, permission, f"no OAuth scope of the access token covers {permission}")

@@ -2,12 +2,16 @@
 
 import re
 
+from .services import AGENTS
+
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects, and example.com:my-project,
 # a project in a domain.
 _DOMAIN = r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+"
 _PROJECT_ID = re.compile(rf"(?:{_DOMAIN}:)?[a-z][a-z0-9-]{{4,28}}[a-z0-9]", re.ASCII)
 # Google's accounts have at least six characters; here also short ones, such as "ci", for tests.
 _ACCOUNT = re.compile(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?", re.ASCII)
+# Whoever had such a project could make accounts that are called like Google's own agents.
+_RESERVED = frozenset(agent.host for agent in AGENTS.values())
 _ACCOUNT_HOST = ".iam.gserviceaccount.com"
 
 PROJECT_ID_RULE = (
@@ -20,7 +24,7 @@ ACCOUNT_RULE = (
 
 def is_project_id(text: str) -> bool:
     """Whether a project may be called so: my-project, or example.com:my-project in a domain."""
-    return len(text) <= 128 and _PROJECT_ID.fullmatch(text) is not None
+    return len(text) <= 128 and _PROJECT_ID.fullmatch(text) is not None and text not in _RESERVED
 
 
 def is_account(text: str) -> bool:

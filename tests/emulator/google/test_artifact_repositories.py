@@ -162,10 +162,12 @@ def test_a_caller_learns_what_it_may_do(apis: Apis) -> None:
         ]
     }
 
-    def ask(name: str, member: str) -> Any:
-        path = f"{REPOSITORIES}/{name}:testIamPermissions"
+    def ask(name: str, member: str, project: str = "my-project") -> Any:
+        path = f"/v1/projects/{project}/locations/us/repositories/{name}:testIamPermissions"
         return apis.call("POST", path, body, apis.sign_in(member)).body
 
+    number = apis.call("GET", "/v1/projects/my-project").body["projectNumber"]
+    assert ask("images", USER, number) == ask("images", USER)
     assert ask("images", USER) == {"permissions": ["artifactregistry.repositories.uploadArtifacts"]}
     assert ask("images", "user:b@example.com") == {}
     assert ask("none", USER) == {}

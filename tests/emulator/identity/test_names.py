@@ -28,6 +28,8 @@ from docker_credential_gcr.emulator.identity.names import (
         ("example.com:", False),
         ("a.b:c.d:my-project", False),
         ("../etc", False),
+        # Its accounts would be called like Google's own agents.
+        ("containerregistry", False),
         ("", False),
     ],
 )
