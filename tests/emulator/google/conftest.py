@@ -111,10 +111,10 @@ class Apis:
         def work(connection: Connection) -> None:
             stored = repositories.create(connection, bucket, repository)
             assert stored is not None
-            for layer in layers:
-                blob = Blob(f"sha256:{hashlib.sha256(layer).hexdigest()}", len(layer), layer)
-                blobs.add(connection, stored, blob, now=NOW)
-            manifest = manifests.add(connection, stored, summary, data, set())
+            named = {f"sha256:{hashlib.sha256(layer).hexdigest()}": layer for layer in layers}
+            for name, layer in named.items():
+                blobs.add(connection, stored, Blob(name, len(layer), layer), now=NOW)
+            manifest = manifests.add(connection, stored, summary, data, children=set(), blobs=set(named))
             if tag is not None:
                 tags.put(connection, stored, tag, manifest)
 

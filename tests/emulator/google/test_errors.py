@@ -85,6 +85,8 @@ REASONS = {
     409: "conflict",
     412: "conditionNotMet",
     413: "uploadTooLarge",
+    429: "rateLimitExceeded",
+    503: "backendError",
 }
 
 
