@@ -68,19 +68,28 @@ class _Body:
         if self._is_whole:
             # Who asks on wants to know when the client goes, which may be never.
             return await self._receive()
-        began = asyncio.get_running_loop().time()
-        receiving = asyncio.ensure_future(self._receive())
-        await asyncio.wait({receiving}, timeout=self._patience_s())
-        if not receiving.done():
-            self._is_gone = True
-            receiving.cancel()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        # Not wait_for: a task for each message costs more than most messages do.
+        timer = loop.call_later(self._patience_s(), self._give_up, asyncio.current_task())
+        try:
+            message = await self._receive()
+        except asyncio.CancelledError:
+            if not self._is_gone:
+                raise
             await asyncio.sleep(_LETTING_GO_S)
             return {"type": "http.disconnect"}
-        self._waited_s += asyncio.get_running_loop().time() - began
-        message = receiving.result()
+        finally:
+            timer.cancel()
+        self._waited_s += loop.time() - began
         self._size += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
         return message
+
+    def _give_up(self, task: "asyncio.Task[object] | None") -> None:
+        self._is_gone = True
+        if task is not None:
+            task.cancel()
 
     def close_if_gone(self, send: Send, http_version: str) -> Send:
         """`send`, which says so where the connection ends with this answer. HTTP/2 has no such header."""

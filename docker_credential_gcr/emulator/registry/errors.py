@@ -7,6 +7,7 @@ Google's own codes and texts stand where Container Registry has some.
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
 from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY, SERVICES
@@ -206,8 +207,15 @@ _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
 
 def format_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """The specification's body around one error."""
-    body = json.dumps({"errors": [{"code": code, "message": message}]}, separators=(",", ":"))
-    return Response(status, {"Content-Type": "application/json", **(headers or {})}, body.encode())
+    return Response(
+        status, {"Content-Type": "application/json", **(headers or {})}, _format_body(code, message)
+    )
+
+
+# The same few are said again and again, the first answer to every client above all.
+@lru_cache(256)
+def _format_body(code: str, message: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": message}]}, separators=(",", ":")).encode()
 
 
 def find_response(error: Exception) -> Response | None:

@@ -61,13 +61,19 @@ class Request:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises BodyIncomplete."""
-        more = True
+        announced = self.headers.get("content-length")
+        # Granian tells of the body's end in a message of its own, for which a thread must be waited.
+        left = int(announced) if announced is not None else None
+        more = left != 0
         while more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise BodyIncomplete
-            more = message.get("more_body", False)
-            if body := message.get("body", b""):
+            body = message.get("body", b"")
+            if left is not None:
+                left -= len(body)
+            more = message.get("more_body", False) and left != 0
+            if body:
                 yield body
 
     async def body(self, limit: int) -> bytes:
