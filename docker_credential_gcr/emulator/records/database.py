@@ -67,6 +67,8 @@ class Database:
     def __init__(self, path: Path, *, shared: bool = False, observe: Observe | None = None) -> None:
         """`observe` is told how many writes each transaction had, and how many seconds it took."""
         self._shared = shared
+        # The event loop's, which does nearly all of the reading.
+        self._home = threading.get_ident()
         self._engine = _connect(path)
         try:
             _prepare(self._engine, path)
@@ -76,6 +78,8 @@ class Database:
                 raise
             raise DamagedDatabase(path, str(error.orig)) from error
         self._readers = _Readers(self._engine)
+        # What the access version was at a version.
+        self._access = (-1, -1)
         self._writing = self._engine.connect()
         self._log = LogFile(path)
         self._turns = Turns(path.with_name("turns.lock")) if shared else None
@@ -85,8 +89,12 @@ class Database:
     def read(self) -> AbstractContextManager[Connection]:
         """A connection that sees every committed write: `with database.read() as connection`.
 
-        It is this thread's own, and stays open: what is read must be fetched before the block ends.
+        It stays open: what is read must be fetched before the block ends.
         """
+        if threading.get_ident() == self._home:
+            connection = self._writer.hold()
+            if connection is not None:
+                return _Held(connection, self._writer.release)
         return nullcontext(self._readers.get().connection)
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
@@ -115,7 +123,12 @@ class Database:
 
     def access_version(self) -> int:
         """As `version`, of what decides who may do what: projects, policies, accounts, keys, buckets."""
-        return self._readers.get().read_access_version(self.version())
+        version = self.version()
+        if version != self._access[0]:
+            with self.read() as connection:
+                row = _REVISION.one(connection, {"wanted": schema.ACCESS})
+            self._access = (version, row[0] if row else -1)
+        return self._access[1]
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""
@@ -129,25 +142,34 @@ class Database:
 
 
 class _Reader:
-    """A thread's connection, and what it last knew of the database's versions."""
+    """A thread's connection."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._driver: Any = connection.connection.dbapi_connection
-        self._seen = -1
-        self._access = -1
 
     def read_version(self) -> int:
         """SQLite's own: https://www.sqlite.org/pragma.html#pragma_data_version"""
         version: int = self._driver.execute("PRAGMA data_version").fetchone()[0]
         return version
 
-    def read_access_version(self, version: int) -> int:
-        """The number of changes to what decides about access, read again when `version` is another."""
-        if version != self._seen:
-            row = _REVISION.one(self.connection, {"wanted": schema.ACCESS})
-            self._seen, self._access = version, row[0] if row else -1
-        return self._access
+
+class _Held:
+    """A connection for as long as a block lasts."""
+
+    __slots__ = ("_connection", "_release")
+
+    def __init__(self, connection: Connection, release: Callable[[], None]) -> None:
+        self._connection = connection
+        self._release = release
+
+    def __enter__(self) -> Connection:
+        """The connection."""
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self._release()
 
 
 class _Readers:

@@ -43,7 +43,8 @@ class Writer:
         # SQLAlchemy's own way to say BEGIN costs more than a job does.
         self._driver: Any = connection.connection.dbapi_connection
         self._log = log
-        self._transaction = threading.Lock()
+        # Of one thread at a time, which may begin a transaction while it reads.
+        self._held = threading.RLock()
         self._queue: deque[Job] = deque()
         self._scheduled = False
         self._committed: list[Job] = []
@@ -71,6 +72,17 @@ class Writer:
     def write_unawaited(self, work: Callable[[Connection], object]) -> None:
         """As `write`, for what nobody waits for, not even whether it could be done."""
         self._put(Job(work, None, durable=False), asyncio.get_running_loop())
+
+    def hold(self) -> Connection | None:
+        """The connection, to read from until `release`; None while another thread writes.
+
+        Only its own pages stay in SQLite's cache when it commits: any other connection drops all of its.
+        """
+        return self._connection if self._held.acquire(blocking=False) else None
+
+    def release(self) -> None:
+        """Let other threads write again."""
+        self._held.release()
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -123,7 +135,7 @@ class Writer:
 
     def _commit(self, batch: "list[Job]") -> None:
         began = time.perf_counter()
-        with self._transaction, self._take_turn():
+        with self._held, self._take_turn():
             try:
                 self._driver.execute("BEGIN IMMEDIATE")
                 for job in batch:
