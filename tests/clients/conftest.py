@@ -49,7 +49,8 @@ def require(program: str) -> str:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory with a short name: podman refuses one that is as long as that of tmp_path."""
-    with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
+    # What it pulls from a directory it names so, and a random name may end in what no image's may.
+    with tempfile.TemporaryDirectory(prefix="gcr-", suffix="-0", dir="/tmp") as directory:
         yield Path(directory)
 
 

@@ -23,24 +23,29 @@ async def writing(services: Services, repository: Repository, upload: Upload) ->
     if not services.claims.claim(upload.id):
         raise UploadUnknown
     try:
+        # Before anything can go wrong for which bytes are cut off: they would be another worker's.
         _check_current(services, repository, upload)
-        spool = services.spools.pop(upload.id, None)
-        if spool is None or spool.size != upload.size:
-            path = services.files.upload_path(upload.id)
-            if upload.data is None:
-                spool = await asyncio.to_thread(Spool.resume, path, upload.size)
-            else:
-                spool = Spool(path, upload.data)
-        yield spool
-    except BaseException as error:
-        # What was not acknowledged gives its space back now, not when the upload ends.
-        is_over = upload.data is not None or isinstance(error, UploadUnknown)
-        services.files.cut_upload(upload.id, 0 if is_over else upload.size)
-        if isinstance(error, FileNotFoundError):
-            raise UploadUnknown from error
-        raise
+        try:
+            yield await _find_spool(services, upload)
+        except BaseException as error:
+            # What was not acknowledged gives its space back now, not when the upload ends.
+            is_over = upload.data is not None or isinstance(error, UploadUnknown)
+            services.files.cut_upload(upload.id, 0 if is_over else upload.size)
+            if isinstance(error, FileNotFoundError):
+                raise UploadUnknown from error
+            raise
     finally:
         services.claims.release(upload.id)
+
+
+async def _find_spool(services: Services, upload: Upload) -> Spool:
+    spool = services.spools.pop(upload.id, None)
+    if spool is not None and spool.size == upload.size:
+        return spool
+    path = services.files.upload_path(upload.id)
+    if upload.data is None:
+        return await asyncio.to_thread(Spool.resume, path, upload.size)
+    return Spool(path, upload.data)
 
 
 def _check_current(services: Services, repository: Repository, upload: Upload) -> None:
