@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -91,8 +92,7 @@ class _Processes:
 
 def _passes(work: Path, run_: TestRun, processes: _Processes, output: Path | None) -> bool:
     # Not in the checkout: `python -m` in a test would import it instead of what is installed.
-    place = work / f"{run_.environment.path.name}-tests"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp(prefix="tests-", dir=work))
     environ = {**isolated_environ(place / "home", run_.environment.programs), **run_.handed}
     python = run_.environment.program("python")
     if run([python, "-c", _WHERE], cwd=place, environ=environ).strip() != "True":
