@@ -20,8 +20,10 @@ PACKAGES = {
     "dbus-run-session": "dbus",
     "gnome-keyring-daemon": "gnome-keyring",
 }
-# What podman of Debian 12 and later warns that it lacks, and only suggests; Ubuntu 22.04 has none.
+# Without it podman and buildah of Debian 12 and later build nothing, and both only suggest it; Ubuntu 22.04
+# has no such package, and podman there needs none.
 _NETWORK = "netavark"
+_NETWORK_PROGRAM = Path("/usr/lib/podman", _NETWORK)
 # What says to Debian's maintainer scripts that no service may be started.
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"
@@ -29,8 +31,11 @@ _QUIET = ("--quiet", "--quiet", "-o", "Dpkg::Use-Pty=0")
 
 
 def find_missing() -> list[str]:
-    """The packages of which a program is not on PATH."""
-    return sorted({package for program, package in PACKAGES.items() if shutil.which(program) is None})
+    """The packages of which a program is not there."""
+    missing = {package for program, package in PACKAGES.items() if shutil.which(program) is None}
+    if shutil.which("podman") and not _NETWORK_PROGRAM.exists() and _has_network_package():
+        missing.add(_NETWORK)
+    return sorted(missing)
 
 
 def install_command(*programs: str) -> str:
@@ -48,9 +53,13 @@ def install(packages: list[str]) -> None:
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _no_services():
         run(["apt-get", *_QUIET, "update"], environ=environ)
-        network = [_NETWORK] if run(["apt-cache", "search", "--names-only", f"^{_NETWORK}$"]) else []
+        network = {_NETWORK} if _has_network_package() else set()
         options = ("--yes", "--no-install-recommends")
-        run(["apt-get", *_QUIET, "install", *options, *packages, *network], environ=environ)
+        run(["apt-get", *_QUIET, "install", *options, *sorted({*packages, *network})], environ=environ)
+
+
+def _has_network_package() -> bool:
+    return can_install() and bool(run(["apt-cache", "search", "--names-only", f"^{_NETWORK}$"]))
 
 
 @contextmanager
