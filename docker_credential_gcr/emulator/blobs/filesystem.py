@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docker_credential_gcr.emulator.crash_points import reach
+from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.oci.digest import split_digest
 
 from .folder_locks import Hold, alone_in
@@ -58,14 +59,14 @@ class BlobFiles:
         Keep the hold until the blob's row is committed: no collection takes the bytes for rowless.
         """
         source, target = self.upload_path(upload_id), self.path(bucket, digest)
-        _flush(source, os.O_RDWR)
+        flush(source, os.O_RDWR)
         reach("blob-flushed")
         if not target.parent.exists():
             _make_folders(target.parent.parent)
         hold = Hold(target.parent, self._uploads)
         os.replace(source, target)
         # The rename must be on the disk before a row points at it.
-        _flush(target.parent, os.O_RDONLY)
+        flush(target.parent)
         reach("blob-renamed")
         return hold
 
@@ -138,12 +139,4 @@ def _make_folders(images: Path) -> None:
     for number in range(256):
         (images / f"{number:02x}").mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in (images, *(made.parent for made in fresh)):
-        _flush(folder, os.O_RDONLY)
-
-
-def _flush(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(folder)

@@ -7,7 +7,18 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, bindparam, create_engine, event, insert, inspect, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    NullPool,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import DatabaseError
 
 from docker_credential_gcr.emulator.crash_points import reach
@@ -28,6 +39,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
+_VERSION = Statement(text("PRAGMA data_version"))
 _REVISION = Statement(
     select(schema.revisions.c.number).where(schema.revisions.c.subject == bindparam("wanted"))
 )
@@ -95,7 +107,7 @@ class Database:
             connection = self._writer.hold()
             if connection is not None:
                 return _Held(connection, self._writer.release)
-        return nullcontext(self._readers.get().connection)
+        return nullcontext(self._readers.get())
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `work` on the writer's connection and return its result once it is committed.
@@ -118,8 +130,12 @@ class Database:
         """A number that changes with every commit, before the write is acknowledged.
 
         Where the database is shared by processes each thread has numbers of its own.
+        https://www.sqlite.org/pragma.html#pragma_data_version
         """
-        return self._readers.get().read_version() if self._shared else self._writer.commits
+        if not self._shared:
+            return self._writer.commits
+        row = _VERSION.one(self._readers.get(), {})
+        return int(row[0]) if row else -1
 
     def access_version(self) -> int:
         """As `version`, of what decides who may do what: projects, policies, accounts, keys, buckets."""
@@ -141,19 +157,6 @@ class Database:
         self._engine.dispose()
 
 
-class _Reader:
-    """A thread's connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._driver: Any = connection.connection.dbapi_connection
-
-    def read_version(self) -> int:
-        """SQLite's own: https://www.sqlite.org/pragma.html#pragma_data_version"""
-        version: int = self._driver.execute("PRAGMA data_version").fetchone()[0]
-        return version
-
-
 class _Held:
     """A connection for as long as a block lasts."""
 
@@ -173,35 +176,30 @@ class _Held:
 
 
 class _Readers:
-    """A reader for each thread: opening a connection for each read costs more than most reads."""
+    """A connection for each thread that reads: opening one for each read costs more than most reads."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._of_thread = threading.local()
         self._lock = threading.Lock()
-        self._open: list[_Reader] = []
+        self._open: list[Connection] = []
 
-    def get(self) -> _Reader:
+    def get(self) -> Connection:
         """This thread's."""
-        found: _Reader | None = getattr(self._of_thread, "reader", None)
+        found: Connection | None = getattr(self._of_thread, "connection", None)
         return found or self._open_another()
 
     def close(self) -> None:
-        """Close every thread's connection."""
+        """Close every thread's."""
         with self._lock:
-            for reader in self._open:
-                reader.connection.close()
+            for connection in self._open:
+                connection.close()
 
-    def _open_another(self) -> _Reader:
-        self._of_thread.reader = reader = _Reader(self._engine.connect())
+    def _open_another(self) -> Connection:
+        self._of_thread.connection = connection = self._engine.connect()
         with self._lock:
-            self._open.append(reader)
-        return reader
-
-
-def _is_in_transaction(connection: Connection) -> bool:
-    driver_connection: Any = connection.connection.driver_connection
-    return bool(driver_connection.in_transaction)
+            self._open.append(connection)
+        return connection
 
 
 def _connect(path: Path) -> Engine:

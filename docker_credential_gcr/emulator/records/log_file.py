@@ -8,6 +8,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from docker_credential_gcr.emulator.disk import flush
+
 # The log is moved into the database after so many flushes.
 _CHECKPOINT_EVERY = 256
 # Pages of 4 KiB. While others write, a checkpoint never reaches the log's end, and it grows.
@@ -23,9 +25,7 @@ class LogFile:
         """The log must be there: it is from the first write until the last connection is closed."""
         self._descriptor = os.open(f"{database}-wal", os.O_RDWR)
         # As SQLite would at its own first flush: without its name the log is lost with the power.
-        directory = os.open(database.parent, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
+        flush(database.parent)
         self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         self._flushes = 0
 
@@ -46,8 +46,11 @@ class LogFile:
         self._checkpoint()
 
     def _checkpoint(self) -> int:
-        """Pages in the log. What a reader or another process is in the way of is moved next time."""
-        row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        """Pages in the log. What cannot be moved, for a reader or a full disk, is moved next time."""
+        try:
+            row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.OperationalError:
+            return 0
         return int(row[1])
 
     def close(self) -> None:

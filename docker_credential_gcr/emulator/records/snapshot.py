@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, LargeBinary
 
 from docker_credential_gcr.emulator.crash_points import reach
+from docker_credential_gcr.emulator.disk import flush
 
 from . import schema
 
@@ -24,10 +25,10 @@ def save(connection: Connection, path: Path) -> None:
         temporary.touch(mode=0o600)
         # https://www.sqlite.org/lang_vacuum.html#vacuum_with_an_into_clause: an empty file is taken
         connection.exec_driver_sql("VACUUM INTO ?", (str(temporary),))
-        _flush(temporary)
+        flush(temporary)
         reach("snapshot-written")
         os.replace(temporary, path)
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -51,11 +52,3 @@ def save_outline(source: Path, target: Path) -> None:
                 f"INSERT INTO main.{table.name} ({names}) SELECT {values} FROM source.{table.name}"  # noqa: S608
             )
         connection.execute("COMMIT")
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Statements of the hot path: written in SQLAlchemy Core, compiled once, run by the driver.
+"""Statements of the hot path: written in SQLAlchemy Core, compiled when first run, then run by the driver.
 
 Core takes 40 to 150 µs to execute a statement, the driver 7; what is asked by every request goes this way.
 """
@@ -15,13 +15,13 @@ _DIALECT = sqlite.dialect(paramstyle="named")
 class Statement:
     """One statement; its parameters are those that Core calls `bindparam`, or an insert's `columns`."""
 
-    __slots__ = ("_constants", "_sql")
+    __slots__ = ("_columns", "_constants", "_core", "_sql")
 
     def __init__(self, core: ClauseElement, columns: Sequence[str] | None = None) -> None:
-        compiled = core.compile(dialect=_DIALECT, column_keys=columns)
-        self._sql = str(compiled)
-        # What Core made a parameter by itself, such as a LIMIT of one.
-        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._core = core
+        self._columns = columns
+        self._constants: Mapping[str, object] = {}
+        self._sql = ""
 
     def all(self, connection: Connection, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Every row."""
@@ -40,11 +40,21 @@ class Statement:
 
     def run_many(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Execute a change once for each row of values."""
+        if not self._sql:
+            self._compile()
         if self._constants:
             rows = [{**self._constants, **row} for row in rows]
         _driver(connection).executemany(self._sql, rows)
 
+    def _compile(self) -> None:
+        compiled = self._core.compile(dialect=_DIALECT, column_keys=self._columns)
+        self._sql = str(compiled)
+        # What Core made a parameter by itself, such as a LIMIT of one.
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+
     def _execute(self, connection: Connection, values: Mapping[str, object]) -> Any:
+        if not self._sql:
+            self._compile()
         if self._constants:
             values = {**self._constants, **values}
         return _driver(connection).execute(self._sql, values)

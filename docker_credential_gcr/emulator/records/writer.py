@@ -107,6 +107,8 @@ class Writer:
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         batch = self._take()
+        if not batch:  # it was closed meanwhile
+            return
         self._commit(batch)
         _acknowledge([job for job in batch if not job.durable])
         self._committed += [job for job in batch if job.durable]
@@ -138,9 +140,13 @@ class Writer:
         with self._held, self._take_turn():
             try:
                 self._driver.execute("BEGIN IMMEDIATE")
-                for job in batch:
-                    self._attempt(job)
-                self._driver.execute("COMMIT")
+                if len(batch) == 1:
+                    self._attempt_alone(batch[0])
+                else:
+                    for job in batch:
+                        self._attempt(job)
+                if self._driver.in_transaction:
+                    self._driver.execute("COMMIT")
             except Exception as failure:  # noqa: BLE001 - a full disk fails the batch, not the writer
                 if self._driver.in_transaction:
                     self._driver.execute("ROLLBACK")
@@ -149,6 +155,15 @@ class Writer:
             self.commits += 1
         if self._observe is not None:
             self._observe(len(batch), time.perf_counter() - began)
+
+    def _attempt_alone(self, job: "Job") -> None:
+        """As `_attempt`, for the only job of a transaction: to undo that is to undo all."""
+        try:
+            job.outcome = (job.work(self._connection), None)
+        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+            job.outcome = (None, error)
+            if self._driver.in_transaction:
+                self._driver.execute("ROLLBACK")
 
     def _attempt(self, job: "Job") -> None:
         self._driver.execute("SAVEPOINT job")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker_credential_gcr.emulator.crash_points import reach
+from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
 
 from .keeper import SNAPSHOT
@@ -101,7 +102,7 @@ def _set_aside(root: Path) -> Path | None:
         if (root / f"{DATABASE}{suffix}").exists():
             shutil.copyfile(root / f"{DATABASE}{suffix}", f"{copy}{suffix}")
             os.chmod(f"{copy}{suffix}", 0o600)
-            _flush(Path(f"{copy}{suffix}"))
+            flush(Path(f"{copy}{suffix}"))
     return copy
 
 
@@ -142,16 +143,8 @@ def _put_in_place(root: Path, new: Path) -> None:
     for suffix in _JOURNALS:
         Path(f"{old}{suffix}").unlink(missing_ok=True)
     os.replace(new, old)
-    _flush(root)
+    flush(root)
     reach("rebuild-placed")
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

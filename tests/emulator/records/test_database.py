@@ -1,6 +1,7 @@
 """The database's one writer: what is acknowledged is committed, and one caller's failure is its own."""
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -56,6 +57,36 @@ def test_what_a_work_raises_undoes_it_alone_among_those_of_its_transaction(datab
     assert database.version() == before + 1
     assert [isinstance(outcome, LookupError) for outcome in outcomes] == [False, True, False]
     assert names(database) == ["a", "b"]
+
+
+def test_what_the_only_work_of_a_transaction_raises_undoes_it(database):
+    def fail(connection):
+        add("undone")(connection)
+        raise LookupError("why")
+
+    with pytest.raises(LookupError, match="why"):
+        database.write_now(fail)
+    with pytest.raises(LookupError, match="why"):
+        asyncio.run(database.write(fail))
+    database.write_now(add("a"))
+    assert names(database) == ["a"]
+
+
+def test_event_loop_reads_what_another_thread_has_not_committed_as_it_was(database):
+    begun, gate = threading.Event(), threading.Event()
+
+    def work(connection):
+        add("a")(connection)
+        begun.set()
+        assert gate.wait(30)
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(database.write_now, work)
+        assert begun.wait(30)
+        before = names(database)
+        gate.set()
+        writing.result(30)
+    assert (before, names(database)) == ([], ["a"])
 
 
 def test_write_that_nobody_waits_for_any_more_is_done_and_harms_no_other(database):
