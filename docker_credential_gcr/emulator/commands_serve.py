@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -116,6 +117,7 @@ _file = click.Path(path_type=Path)
 )
 @click.option(
     "--gc-interval",
+    "gc_interval_s",
     type=options.parse_duration,
     metavar="DURATION",
     envvar="GCR_EMULATOR_GC_INTERVAL",
@@ -156,63 +158,27 @@ _file = click.Path(path_type=Path)
     help="Make a repository of Artifact Registry by the first push to it.",
 )
 @click.pass_context
-def serve(
-    context: click.Context,
-    host: str,
-    port: int,
-    data: Path | None,
-    projects: tuple[str, ...],
-    ready_file: Path | None,
-    allow_remote: bool,
-    strict_admin: bool,
-    tls: bool,
-    tls_names: tuple[str, ...],
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    workers: int,
-    sparse_manifests: bool,
-    gc_interval: float,
-    gc_delay: float | None,
-    access_log: bool,
-    limits: tuple[str, ...],
-    create_on_push: bool,
-) -> None:
+def serve(context: click.Context, /, limits: tuple[str, ...], gc_delay: float | None, **chosen: Any) -> None:
     """Run the emulator until it is stopped.
 
     Stdout gets one line of JSON once the server answers:
     url, registry, pid, data, ca, operator_token_file.
     """
-    _check_tls(tls, tls_names, tls_cert, tls_key)
-    if workers > 1 and sys.platform == "win32":
+    _check_tls(chosen["tls"], chosen["tls_names"], chosen["tls_cert"], chosen["tls_key"])
+    if chosen["workers"] > 1 and sys.platform == "win32":
         raise click.UsageError("--workers needs a system on which processes share a listening socket")
     # The server's libraries come with the extra, and take most of a second to load.
     from .server import serve as run
     from .settings import InvalidLimit, Limits, Settings
 
     try:
-        chosen = Limits.parse(limits)
+        bounds = Limits.parse(limits)
     except InvalidLimit as error:
         raise click.BadParameter(str(error), context, param_hint="--limit") from error
-    settings = Settings(
-        host=host,
-        port=port,
-        data=data,
-        projects=projects,
-        ready_file=ready_file,
-        allow_remote=allow_remote,
-        strict_admin=strict_admin,
-        tls=tls,
-        tls_names=tls_names,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        workers=workers,
-        sparse_manifests=sparse_manifests,
-        gc_interval_s=gc_interval,
-        access_log=access_log,
-        limits=chosen if gc_delay is None else replace(chosen, unused_lifetime_s=gc_delay),
-        create_on_push=create_on_push,
-    )
-    context.exit(run(settings))
+    if gc_delay is not None:
+        bounds = replace(bounds, unused_lifetime_s=gc_delay)
+    # Every other option is called as its setting is.
+    context.exit(run(Settings(limits=bounds, **chosen)))
 
 
 def _check_tls(tls: bool, names: tuple[str, ...], certificate: Path | None, key: Path | None) -> None:

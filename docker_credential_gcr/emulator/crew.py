@@ -18,7 +18,7 @@ from .channel import AskFailed, Channel, ChannelClosed
 from .listener import Door
 from .peers import First
 from .settings import Settings
-from .tls import Identity
+from .tls_files import Identity
 
 _SIZE = struct.Struct(">I")
 # They have a second to end their requests, as the first worker has.

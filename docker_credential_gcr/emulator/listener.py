@@ -19,7 +19,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
 from .settings import Limits
-from .tls import Identity
+from .tls_files import Identity
 from .unread_body import read_to_the_end
 
 App = Callable[..., Awaitable[None]]

@@ -81,11 +81,6 @@ class Settings:
     create_on_push: bool = False
     limits: Limits = Limits()
 
-    @property
-    def has_tls(self) -> bool:
-        """Whether the server speaks TLS."""
-        return self.tls or self.tls_cert is not None
-
 
 def _parse_number(name: str, text: str, kind: type) -> float:
     """A number that the limit can be: whole where its default is, and more than 0 but for a rate."""

@@ -8,7 +8,6 @@ DATA/keys/
 
 import ipaddress
 import time
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,23 +19,11 @@ from . import certificates
 from .certificates import LOOPBACK, Pair, Subjects
 from .hosts import CERTIFIED_DOMAINS, list_certified_names
 from .private_file import replace_file
+from .tls_files import CertificateError, Identity
 
 # What the server's TLS can sign with; it takes no smaller RSA key.
 _RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
-
-
-class CertificateError(Exception):
-    """The server cannot show a certificate."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The files of the server's certificate and its key, and of the authority if that is our own."""
-
-    certificate: Path
-    key: Path
-    ca: Path | None = None
 
 
 def parse_subjects(names: tuple[str, ...]) -> Subjects:

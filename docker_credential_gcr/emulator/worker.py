@@ -12,9 +12,10 @@ from contextlib import closing
 
 from .crew import Order, open_doors, receive_order
 from .data_directory import DataDirectory
+from .emulator import Emulator
 from .listener import Listener
 from .peers import Other
-from .server import Emulator, new_event_loop
+from .server import new_event_loop
 
 # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 _PR_SET_PDEATHSIG = 1

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.emulator.data_directory import DataDirectory
+from docker_credential_gcr.emulator.emulator import Emulator
 from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES, ROLES
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.peers import First
-from docker_credential_gcr.emulator.server import Emulator
 from docker_credential_gcr.emulator.settings import Settings
 
 NOW = 1_700_000_000

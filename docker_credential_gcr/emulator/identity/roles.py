@@ -126,8 +126,6 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/iam.serviceAccountViewer": _READ_ACCOUNTS | _READ_KEYS | _PROJECT,
 }
 
-PERMISSIONS = frozenset().union(*ROLES.values())
-
 # These can be granted on buckets alone. https://cloud.google.com/storage/docs/access-control/iam-roles#legacy-roles
 BUCKET_ROLES = frozenset(role for role in ROLES if role.startswith("roles/storage.legacy"))
 # These hold for whole projects, and take no condition. https://cloud.google.com/iam/docs/conditions-overview

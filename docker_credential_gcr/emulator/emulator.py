@@ -1,0 +1,151 @@
+"""One worker's emulator: the stores of a data directory, and the application over them."""
+
+import asyncio
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, delete
+from starlette.applications import Starlette
+
+from docker_credential_gcr import __version__
+
+from .blobs.claims import Claims
+from .blobs.filesystem import BlobFiles
+from .clock import Clock
+from .control import app as control
+from .control.state import State
+from .data_directory import DataDirectory
+from .google import app as google
+from .google.services import Services as GoogleServices
+from .identity.credentials import authenticate
+from .identity.principal import Principal
+from .operations import Operations
+from .peers import Peers
+from .records import keys, projects, schema, uploads
+from .records.database import Database
+from .registry.app import RegistryApp
+from .registry.memory import Memory
+from .registry.services import Services as RegistryServices
+from .settings import Settings
+from .sites import Sites
+from .upkeep.collection import tidy_uploads
+from .upkeep.keeper import Keeper
+from .upkeep.keeper import Request as UpkeepRequest
+
+
+class Emulator:
+    """Everything behind the doors: the stores of one data directory, and the application over them.
+
+    Each worker has one; `peers` are all of them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: DataDirectory,
+        peers: Peers,
+        *,
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._operations = Operations(settings, peers, is_stopping)
+        shared = settings.workers > 1
+        self.clock = Clock()
+        self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
+        self._signer = directory.load_signer()
+        self._operator_token = directory.load_operator_token()
+        directory.check_database()
+        self._database = Database(
+            directory.database_path, shared=shared, observe=self._operations.counts.count_commit
+        )
+        self._files = BlobFiles(directory.path)
+        self.keeper = Keeper(
+            self._database, self._files, root=directory.path, limits=settings.limits, now=self.clock.now
+        )
+        self._registry = RegistryServices(
+            self._database,
+            self._files,
+            self._signer,
+            self.clock,
+            settings.limits,
+            Memory(self._database.version),
+            Memory(self._database.access_version),
+            takes_sparse_manifests=settings.sparse_manifests,
+            claims=Claims(directory.path / "uploads.lock" if shared else None),
+            creates_repositories=settings.create_on_push,
+        )
+        others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
+        sites = self.state.wrap(Sites(RegistryApp(self._registry), others))
+        self.app = self._operations.wrap(sites, self._database, directory.path)
+
+    def prepare(self) -> None:
+        """Make the projects of the settings, and forget uploads that nobody goes on with."""
+        self._database.write_now(self._prepare)
+        tidy_uploads(self._database, self._files)
+
+    async def _reset(self) -> None:
+        """Forget all but the keys, and make the projects of the settings anew."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(schema.operations))
+            connection.execute(delete(schema.policies))
+            connection.execute(delete(schema.projects))
+            self._prepare(connection)
+
+        await self._database.write(work)
+        await asyncio.to_thread(self._files.clear)
+
+    def _forget(self) -> None:
+        self._registry.spools.clear()
+
+    def close(self) -> None:
+        """Finish what is queued."""
+        self.keeper.close()
+        self._database.close()
+        self._operations.close()
+
+    def _prepare(self, connection: Connection) -> None:
+        now = self.clock.now()
+        for project_id in self._settings.projects:
+            if projects.find(connection, project_id) is None:
+                projects.create(connection, project_id, name=project_id, now=now)
+        uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
+
+    def _verify(self, token: str) -> Principal:
+        """The principal of an access token; raises InvalidCredential."""
+        with self._database.read() as connection:
+            return authenticate(
+                f"Bearer {token}",
+                find_key=functools.partial(keys.find, connection),
+                signer=self._signer,
+                now=self.clock.now(),
+            )
+
+    def _control(self) -> control.Services:
+        return control.Services(
+            state=self.state,
+            operator_token=self._operator_token,
+            strict_admin=self._demands_token,
+            verify=self._verify,
+            collect=self._collect,
+            version=__version__,
+        )
+
+    def _collect(self, **options: Any) -> dict[str, int]:
+        return dataclasses.asdict(self.keeper.collect(UpkeepRequest(**options)))
+
+    def _google(self) -> GoogleServices:
+        return GoogleServices(
+            database=self._database,
+            clock=self.clock,
+            signer=self._signer,
+            operator_token=self._operator_token,
+            strict_admin=self._demands_token,
+            files=self._files,
+        )
+
+    @property
+    def _demands_token(self) -> bool:
+        return self._settings.strict_admin or self._settings.allow_remote
