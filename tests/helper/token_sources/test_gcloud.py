@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import sqlite3
 import time
@@ -22,6 +23,18 @@ ARGUMENTS = "config config-helper --format=json(credential) --min-expiry=300s --
 def say(token: object = "ya29.gcloud", expiry: object = "2999-01-01T00:00:00Z") -> str:
     credential = {"access_token": token, "id_token": None, "token_expiry": expiry}
     return "echo '" + json.dumps({"credential": credential}) + "'"
+
+
+def has_ended(pid: int) -> bool:
+    """Whether the process ends; one that was killed may take a moment on a busy machine."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return select.select([process], [], [], 30)[0] == [process]
+    finally:
+        os.close(process)
 
 
 @pytest.fixture
@@ -125,8 +138,7 @@ def test_edge_32_gcloud_that_hangs_is_ended_at_the_deadline_with_its_children(
 
     hint = "allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
     assert outcome == failure("gcloud did not answer in time", hint)
-    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
-    assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert has_ended(int((tmp_path / "child").read_text()))
 
 
 LOCKED = "echo 'ERROR: gcloud crashed (OperationalError): database is locked' >&2; exit 1"
