@@ -99,5 +99,6 @@ def _examine_cache(environ: Mapping[str, str], platform: str) -> Iterator[Findin
     if os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK):
         return
     text = f"tokens cannot be kept in {directory!r}: each call buys a new one"
-    command = "export DOCKER_CREDENTIAL_GCR_CACHE_DIR=/tmp/docker-credential-gcr-$(id -u)"
+    # Not a name in /tmp that others can guess, and take before.
+    command = 'export DOCKER_CREDENTIAL_GCR_CACHE_DIR="$(mktemp -d)"'
     yield Finding("cache", WARNING, text, command)

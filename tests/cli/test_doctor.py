@@ -595,7 +595,7 @@ SETUPS: dict[str, Setup] = {
         export(DOCKER_CREDENTIAL_GCR_CACHE_DIR="/dev/null/cache"),
         "cache",
         "tokens cannot be kept in '/dev/null/cache': each call buys a new one",
-        "export DOCKER_CREDENTIAL_GCR_CACHE_DIR=/tmp/docker-credential-gcr-$(id -u)",
+        'export DOCKER_CREDENTIAL_GCR_CACHE_DIR="$(mktemp -d)"',
         state="warning",
         is_mended=False,
     ),
