@@ -21,9 +21,9 @@ dependencies = {dependencies}
 
 def write_bill(work: Path, wheel: Path) -> Path:
     """Install the wheel with what it runs on, as locked, and list what is there; a file beside the wheel."""
-    tool = Environment(work / "bill-of-materials")
+    tool = Environment.create(work / "bill-of-materials")
     tool.install_locked("sbom")
-    installed = Environment(work / "installed")
+    installed = Environment.create(work / "installed")
     installed.install_locked("run")
     values = metadata()
     # From a directory, not by its path, which the bill would tell.

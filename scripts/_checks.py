@@ -1,14 +1,22 @@
 """Lint, formatting, types and the import table: one line each, and the findings of those that fail."""
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from _environment import CHECKOUT, Environment, Failed, isolated_environ, workplace
+from _environment import (
+    CHECKOUT,
+    ENVIRONMENT_VARIABLE,
+    Environment,
+    Failed,
+    isolated_environ,
+    workplace,
+)
 
 # Scripts without a suffix, which the tools would not find.
-PROGRAMS = ("try", "test", "test-clients", "check", "bench", "build", "lock")
+PROGRAMS = ("try", "test", "test-clients", "check", "bench", "build", "lock", "ci")
 
 
 def main(arguments: list[str]) -> int:
@@ -23,8 +31,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _check(work: Path) -> int:
-    environment = Environment(work / "environment")
-    environment.install_locked("dev")
+    environment = _find_environment() or _make_environment(work)
     environ = isolated_environ(work / "home", environment.programs)
     cache = str(work / "cache")
     programs = [str(CHECKOUT / "scripts" / name) for name in PROGRAMS]
@@ -39,6 +46,18 @@ def _check(work: Path) -> int:
     }
     failed = [name for name, command in steps.items() if not _passes(name, command, environ, environment)]
     return 1 if failed else 0
+
+
+def _find_environment() -> Environment | None:
+    """The one that scripts/ci has made."""
+    path = os.environ.get(ENVIRONMENT_VARIABLE)
+    return Environment(Path(path)) if path else None
+
+
+def _make_environment(work: Path) -> Environment:
+    environment = Environment.create(work / "environment")
+    environment.install_locked("dev")
+    return environment
 
 
 def _passes(name: str, command: list[str], environ: dict[str, str], environment: Environment) -> bool:

@@ -24,6 +24,8 @@ SOURCE_DATE_EPOCH = "1580601600"
 
 # A wheel built before: scripts/test hands it to the scripts that the tests run.
 WHEEL_VARIABLE = "GCR_TEST_WHEEL"
+# An environment that holds the dev lock: scripts/ci hands it to scripts/check.
+ENVIRONMENT_VARIABLE = "GCR_TEST_ENVIRONMENT"
 
 _LEFT_BEHIND = shutil.ignore_patterns(
     ".git", ".*_cache", ".hypothesis", ".venv", "__pycache__", "*.egg-info", "build", "dist"
@@ -42,10 +44,15 @@ class Failed(Exception):
 class Environment:
     """A virtual environment: `install` as the user has configured pip, `program` to run what it holds."""
 
-    def __init__(self, path: Path, python: str = sys.executable) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.programs = path / "bin"
+
+    @classmethod
+    def create(cls, path: Path, python: str = sys.executable) -> "Environment":
+        """A new one with nothing in it but pip."""
         run([python, "-m", "venv", str(path)])
+        return cls(path)
 
     def program(self, name: str) -> str:
         """The path of an installed program."""
@@ -107,7 +114,7 @@ def copy_checkout(target: Path) -> Path:
 def build_distributions(directory: Path) -> tuple[Path, Path]:
     """Build the sdist, and the wheel from the sdist: the same bytes from the same sources, anywhere."""
     source = copy_checkout(directory / "source")
-    builder = Environment(directory / "builder")
+    builder = Environment.create(directory / "builder")
     builder.install_locked("build")
     dist = directory / "dist"
     command = [builder.program("python"), "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)]

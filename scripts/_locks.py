@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _lock(work: Path, options: list[str]) -> None:
-    environment = Environment(work / "environment")
+    environment = Environment.create(work / "environment")
     environment.install(*_tools("uv"))
     for name, list_requirements in LOCKS.items():
         source = work / f"{name}.in"

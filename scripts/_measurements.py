@@ -45,7 +45,7 @@ class _Bench:
     def __init__(self, work: Path) -> None:
         self.work = work
         self.wheel = find_wheel(work)
-        self._full = Environment(work / "full")
+        self._full = Environment.create(work / "full")
         self._full.install(f"{self.wheel}[emulator]")
         self.environ = isolated_environ(work / "home", self._full.programs)
         self.gcr_emulator = self._full.program("gcr-emulator")
@@ -104,11 +104,11 @@ _PARTS = {"helper": _measure_helper, "registry": _measure_registry}
 def _environments(work: Path, wheel: Path, *, quick: bool) -> Iterator[tuple[str, Environment]]:
     """Environments with the helper alone, made as people make them."""
     if not quick and Path(DEBIAN_PYTHON).exists():
-        yield "debian", _install(Environment(work / "debian", DEBIAN_PYTHON), wheel)
+        yield "debian", _install(Environment.create(work / "debian", DEBIAN_PYTHON), wheel)
     python = shutil.which("python3") or sys.executable
-    yield "path", _install(Environment(work / "path", python), wheel)
+    yield "path", _install(Environment.create(work / "path", python), wheel)
     if not quick:
-        current = Environment(work / "current", python)
+        current = Environment.create(work / "current", python)
         current.install("--upgrade", "pip")
         yield "current-pip", _install(current, wheel)
 

@@ -1,4 +1,4 @@
-"""Runs of pytest against what is installed, side by side; a signal to the script reaches all of them."""
+"""Runs against what is installed, side by side; a signal to the script reaches all of them."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +21,25 @@ _WHERE = (
 
 
 @dataclass(frozen=True)
-class TestRun:
-    """Where the package is installed, the environment variables for its tests, pytest's arguments."""
+class Run:
+    """Where the package is or will be installed, the variables and the command of a run.
 
-    environment: Environment
+    `python` in the command is that environment's, `{place}` a directory of the run's own.
+    """
+
+    environment: Future[Environment]
     handed: Mapping[str, str]
-    arguments: Sequence[str]
+    command: Sequence[str]
 
 
-def run_side_by_side(work: Path, runs: Mapping[str, TestRun]) -> list[str]:
+def pytest_run(environment: Future[Environment], handed: Mapping[str, str], arguments: Sequence[str]) -> Run:
+    """A run of pytest."""
+    command = ["python", "-B", "-m", "pytest", "-c", str(CHECKOUT / "setup.cfg"), "--rootdir", str(CHECKOUT)]
+    command += ["-o", "cache_dir={place}/cache", "--basetemp", "{place}/pytest"]
+    return Run(environment, handed, [*command, *map(find_path, arguments)])
+
+
+def run_side_by_side(work: Path, runs: Mapping[str, Run]) -> list[str]:
     """The names of the runs that failed.
 
     As many run at a time as there are processors. The first one's output is seen as it comes,
@@ -44,7 +54,7 @@ def run_side_by_side(work: Path, runs: Mapping[str, TestRun]) -> list[str]:
             output = outputs[name]
             passed = end.result()
             if output is not None:
-                print(f"scripts/test: on Python {name}\n{output.read_text(errors='replace')}", flush=True)
+                print(f"{name}\n{output.read_text(errors='replace')}", flush=True)
             if not passed:
                 failed.append(name)
     return failed
@@ -90,18 +100,18 @@ class _Processes:
             raise
 
 
-def _passes(work: Path, run_: TestRun, processes: _Processes, output: Path | None) -> bool:
+def _passes(work: Path, run_: Run, processes: _Processes, output: Path | None) -> bool:
     # Not in the checkout: `python -m` in a test would import it instead of what is installed.
     place = Path(tempfile.mkdtemp(prefix="tests-", dir=work))
-    environ = {**isolated_environ(place / "home", run_.environment.programs), **run_.handed}
-    python = run_.environment.program("python")
+    environment = run_.environment.result()
+    environ = {**isolated_environ(place / "home", environment.programs), **run_.handed}
+    python = environment.program("python")
     if run([python, "-c", _WHERE], cwd=place, environ=environ).strip() != "True":
         raise Failed(
             "docker_credential_gcr is not imported from the environment that the wheel was installed into"
         )
-    command = [python, "-B", "-m", "pytest", "-c", str(CHECKOUT / "setup.cfg"), "--rootdir", str(CHECKOUT)]
-    command += ["-o", f"cache_dir={place / 'cache'}", "--basetemp", str(place / "pytest")]
-    command += map(find_path, run_.arguments)
+    words = (python if word == "python" else word for word in run_.command)
+    command = [word.replace("{place}", str(place)) for word in words]
     if output is None:
         status = processes.run(command, cwd=place, environ=environ, output=None)
     else:

@@ -92,7 +92,7 @@ class Trial:
 
     def _install(self) -> Environment:
         self._say("make an environment", "python3 -m venv $WORK/environment")
-        environment = Environment(self.work / "environment")
+        environment = Environment.create(self.work / "environment")
         wheel = find_wheel(self.work)
         self._say(
             "install the helper and the emulator into it", "pip install 'docker-credential-gcr[emulator]'"

@@ -114,7 +114,7 @@ def test_the_builtin_client_keeps_its_credential_from_another_host(
     )
 
 
-@pytest.mark.parametrize("script", ["try", "check", "bench", "build", "lock"])
+@pytest.mark.parametrize("script", ["try", "check", "bench", "build", "lock", "ci"])
 def test_an_unknown_option_is_a_usage_error(script: str, environ: dict[str, str]) -> None:
     done = _run(script, "--nonsense", environ=environ)
 

@@ -100,7 +100,7 @@ def test_edge_28_a_lock_that_is_never_released_is_waited_for_half_of_the_time(co
     entry = age(configured, 5)
 
     with filelock.FileLock(f"{entry}.lock"):
-        assert get(configured, DOCKER_CREDENTIAL_GCR_TIMEOUT="4") == ("ya29.2", "")
+        assert get(configured, DOCKER_CREDENTIAL_GCR_TIMEOUT="8") == ("ya29.2", "")
 
 
 def test_edge_31_a_cache_that_is_off_keeps_nothing(configured: Any) -> None:
