@@ -110,7 +110,7 @@ def _descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
 
 def _decode(data: bytes) -> Mapping[str, Any]:
     try:
-        document = json.loads(data.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse)
+        document = _DECODER.decode(data.decode())
     except (ValueError, RecursionError) as error:
         raise InvalidManifest(f"the document is not JSON: {error}"[:200]) from error
     if not isinstance(document, Mapping):
@@ -128,3 +128,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+# json.loads would make one for each document.
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse)
