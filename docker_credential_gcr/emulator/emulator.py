@@ -99,6 +99,7 @@ class Emulator:
 
     def _forget(self) -> None:
         self._registry.spools.clear()
+        self._registry.known_uploads.clear()
 
     def close(self) -> None:
         """Finish what is queued."""
