@@ -86,6 +86,7 @@ TABLE = {
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
     "emulator.listener": ("emulator.settings emulator.tls_files emulator.unread_body", "granian uvloop"),
     "emulator.open_files": ("", ""),
+    "emulator.cycles": ("", ""),
     "emulator.certificates": ("", "cryptography"),
     "emulator.tls": (
         "emulator.certificates emulator.hosts emulator.private_file emulator.tls_files",

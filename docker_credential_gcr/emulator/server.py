@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .capacity import find_known
 from .crew import Crew, Order, WorkerFailed
+from .cycles import search_less
 from .data_directory import DataDirectory, DataDirectoryError
 from .emulator import Emulator
 from .listener import CannotListen, Door, Listener, bind, is_loopback
@@ -104,7 +105,12 @@ def _run_until_signal(settings: Settings) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run(settings, stop=stop, on_ready=lambda ready: announce(ready, settings.ready_file))
+
+        def on_ready(ready: Ready) -> None:
+            announce(ready, settings.ready_file)
+            search_less()
+
+        await run(settings, stop=stop, on_ready=on_ready)
 
     loop = new_event_loop()
     try:
