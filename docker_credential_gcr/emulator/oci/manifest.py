@@ -63,6 +63,16 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest:
     return Manifest(media_type, config, (config, *held), (), subject, artifact_type, annotations)
 
 
+def find_child(data: bytes, os: str, architecture: str) -> str | None:
+    """The digest of the first manifest for the platform that an index, which was parsed before, names."""
+    for entry in json.loads(data)["manifests"]:
+        platform = entry.get("platform")
+        named = platform if isinstance(platform, Mapping) else {}
+        if (named.get("os"), named.get("architecture")) == (os, architecture):
+            return str(entry["digest"])
+    return None
+
+
 def format_referrer(manifest: Manifest, digest: str, size: int) -> str:
     """What the list of its subject's referrers says of a manifest with that digest and of `size` bytes: JSON.
 
