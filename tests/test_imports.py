@@ -42,7 +42,7 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.capacity emulator.clock emulator.crash_points emulator.current_request emulator.hosts "
-    "emulator.locations emulator.redaction emulator.settings"
+    "emulator.locations emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
@@ -81,10 +81,14 @@ TABLE = {
     "emulator.rate_limiter": (LEAVES, ""),
     "emulator.redaction": ("", ""),
     "emulator.settings": ("", ""),
+    "emulator.site_ports": ("emulator.hosts", ""),
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
-    "emulator.listener": ("emulator.settings emulator.tls_files emulator.unread_body", "granian uvloop"),
+    "emulator.listener": (
+        "emulator.settings emulator.site_ports emulator.tls_files emulator.unread_body",
+        "granian uvloop",
+    ),
     "emulator.open_files": ("", ""),
     "emulator.cycles": ("", ""),
     "emulator.certificates": ("", "cryptography"),

@@ -48,6 +48,16 @@ _file = click.Path(path_type=Path)
     help="A project to make if it is absent; may be repeated.",
 )
 @click.option(
+    "--site",
+    "sites",
+    type=options.parse_site,
+    metavar="HOST=PORT",
+    multiple=True,
+    envvar="GCR_EMULATOR_SITE",
+    show_envvar=True,
+    help="One more port, which is for that host alone, such as eu.gcr.io=5001; may be repeated.",
+)
+@click.option(
     "--ready-file",
     type=_file,
     envvar="GCR_EMULATOR_READY_FILE",
@@ -165,6 +175,9 @@ def serve(context: click.Context, /, limits: tuple[str, ...], gc_delay: float | 
     url, registry, pid, data, ca, operator_token_file.
     """
     _check_tls(chosen["tls"], chosen["tls_names"], chosen["tls_cert"], chosen["tls_key"])
+    hosts = [host for host, _ in chosen["sites"]]
+    if len(set(hosts)) < len(hosts):
+        raise click.UsageError("--site gives a host two ports: give it one")
     if chosen["workers"] > 1 and sys.platform == "win32":
         raise click.UsageError("--workers needs a system on which processes share a listening socket")
     # The server's libraries come with the extra, and take most of a second to load.

@@ -119,6 +119,14 @@ def is_google_api(host: str) -> bool:
     return host.lower().partition(":")[0].removesuffix(".localhost") in GOOGLE_APIS
 
 
+def find_canonical_host(host: str) -> str | None:
+    """The name under which the emulator knows a registry or an API, without port; None for any other host."""
+    site = find_site(host)
+    if site is not None:
+        return site.host
+    return host.lower().partition(":")[0].removesuffix(".localhost") if is_google_api(host) else None
+
+
 # Each request names one; what is refused is not remembered.
 @lru_cache(4096)
 def locate(host: str, name: str) -> Target:

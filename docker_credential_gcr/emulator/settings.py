@@ -61,6 +61,8 @@ class Settings:
     port: int = 5000
     data: Path | None = None
     projects: tuple[str, ...] = ()
+    # Hosts and ports: further ports at the same address, each for one host of the emulator's.
+    sites: tuple[tuple[str, int], ...] = ()
     ready_file: Path | None = None
     # TLS with an authority of our own, which vouches for these names beside the table's; or with the
     # user's certificate and key.

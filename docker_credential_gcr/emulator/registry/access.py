@@ -49,7 +49,7 @@ _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 def authorize(services: Services, request: Request, target: Target, action: str) -> Principal:
     """The principal that may do `action` on the repository; raises Unauthorized, Denied."""
     # The host and the name say which repository it is, and cost less to hash.
-    key = (request.headers.get("authorization"), request.scheme, request.host, target.name, action)
+    key = (request.headers.get("authorization"), request.scheme, request.site_host, target.name, action)
 
     def find() -> tuple[Principal, int | None]:
         return _authorize(services, request, target, action)
@@ -82,7 +82,7 @@ def authorize_site(services: Services, request: Request, scope: str | None = Non
     """The principal behind a credential of any kind for this site; raises Unauthorized."""
     challenge = _challenge(request, scope)
     principal, grant = _identify(services, request, challenge)
-    site = find_site(request.host)
+    site = find_site(request.site_host)
     if grant is not None and site is not None and grant.site != site.host:
         raise Unauthorized(challenge)
     note_member(principal.member)

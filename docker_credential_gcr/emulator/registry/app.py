@@ -111,8 +111,8 @@ def _route(request: Request) -> tuple[Handler, list[Any]]:
         last = segments[-1]
         handler = resources.get(last, {}).get(method)
         if handler is not None:
-            return handler, [locate(request.host, name)]
+            return handler, [locate(request.site_host, name)]
         handler = resources.get(None, {}).get(method)
         if handler is not None and last:
-            return handler, [locate(request.host, name), unquote(last)]
+            return handler, [locate(request.site_host, name), unquote(last)]
     raise Unsupported(f"this registry has no {method} {request.path[:300]}")

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from docker_credential_gcr.emulator.oci.ranges import Span
+from docker_credential_gcr.emulator.site_ports import find_port_site
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,6 +50,8 @@ class Request:
         self.scheme: str = scope["scheme"]
         self.headers: Mapping[str, str] = _read_headers(scope["headers"])
         self.host = self.headers.get("host", "")
+        # What is reached is the port's, where it has a site; what is said is the client's own name for it.
+        self.site_host = find_port_site(scope) or self.host
         self.receive = receive
         self._query: Mapping[str, list[str]] | None = None if self.query_string else {}
         announced = self.headers.get("content-length")

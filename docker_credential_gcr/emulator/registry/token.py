@@ -43,7 +43,7 @@ async def issue(services: Services, request: Request) -> Response:
         note_member(principal.member)
         granted = [(target, _grant(connection, principal, target, actions)) for target, actions in wanted]
     await _create_places(services, granted, principal)
-    site = wanted[0][0].site if wanted else find_site(request.host) or DEFAULT_SITE
+    site = wanted[0][0].site if wanted else find_site(request.site_host) or DEFAULT_SITE
     now = services.clock.now()
     lifetime_s = _ANONYMOUS_LIFETIME_S if principal.member is None else _LIFETIME_S
     grant = RegistryGrant(
@@ -66,7 +66,7 @@ def _parse_scopes(services: Services, request: Request) -> Wanted:
     for scope in map(parse_scope, texts):
         # registry:catalog:* asks for nothing that a repository has.
         if scope.type == "repository":
-            target = locate(request.host, scope.name)
+            target = locate(request.site_host, scope.name)
             wanted[target] = wanted.get(target, frozenset()) | _spell_out(scope)
     if len({target.site for target in wanted}) > 1:
         raise InvalidScope("the scopes are of two registries: a token is for one")

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from docker_credential_gcr.emulator.hosts import find_site, is_google_api
+from docker_credential_gcr.emulator.hosts import find_canonical_host
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 # The last but one segment of a registry's path -> its route.
@@ -48,7 +48,9 @@ Kind = tuple[str, str, str]
 @lru_cache(maxsize=4096)
 def classify(host: bytes, method: str, path: bytes) -> Kind:
     """Site, method and route of a request."""
-    return _name_site(host.decode("latin-1")), _name_method(method), _name_route(path.decode("latin-1"))
+    # Local is what serves all by path.
+    site = find_canonical_host(host.decode("latin-1")) or "local"
+    return site, _name_method(method), _name_route(path.decode("latin-1"))
 
 
 def _name_route(path: str) -> str:
@@ -64,11 +66,3 @@ def _name_route(path: str) -> str:
 def _name_method(method: str) -> str:
     """The method, or other."""
     return method if method in _METHODS else OTHER
-
-
-def _name_site(host: str) -> str:
-    """The registry or the API that a Host header names; local where it serves all by path."""
-    site = find_site(host)
-    if site is not None:
-        return site.host
-    return host.lower().partition(":")[0].removesuffix(".localhost") if is_google_api(host) else "local"
