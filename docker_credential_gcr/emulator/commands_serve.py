@@ -79,6 +79,20 @@ _file = click.Path(path_type=Path)
     help="Demand a token for the administrative APIs from local programs too.",
 )
 @click.option(
+    "--open",
+    is_flag=True,
+    envvar="GCR_EMULATOR_OPEN",
+    show_envvar=True,
+    help="Ask nobody for a credential at the registry: programs of this machine may do everything there.",
+)
+@click.option(
+    "--open-remote",
+    is_flag=True,
+    envvar="GCR_EMULATOR_OPEN_REMOTE",
+    show_envvar=True,
+    help="As --open, for other machines and web pages too; with --allow-remote, --open alone is refused.",
+)
+@click.option(
     "--tls",
     is_flag=True,
     envvar="GCR_EMULATOR_TLS",

@@ -75,6 +75,8 @@ class Emulator:
             takes_sparse_manifests=settings.sparse_manifests,
             claims=Claims(directory.path / "uploads.lock" if shared else None),
             creates_repositories=settings.create_on_push,
+            is_open=settings.open or settings.open_remote,
+            is_open_to_others=settings.open_remote,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
         sites = self.state.wrap(Sites(RegistryApp(self._registry), others))

@@ -35,7 +35,7 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
     Raises CannotListen, CertificateError, DataDirectoryError, UnusableDatabase, WorkerFailed; OSError
     from a disk that is full.
     """
-    _check_address(settings)
+    _check_openness(settings)
     connections = count_connections(settings.limits.connections)
     settings = replace(settings, limits=replace(settings.limits, connections=connections))
     with _bind_all(settings) as sockets, _directory(settings) as directory:
@@ -78,7 +78,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 def serve(settings: Settings) -> int:
     """Serve until a signal ends it; the exit status."""
     if (complaint := raise_limit()) is not None:
-        print(f"gcr-emulator: {complaint}", file=sys.stderr)  # noqa: T201 - the program's rim
+        _say(complaint)
     try:
         _run_until_signal(settings)
     except (
@@ -98,8 +98,12 @@ def serve(settings: Settings) -> int:
         message = str(known)
     else:
         return 0
-    print(f"gcr-emulator: {message}", file=sys.stderr)  # noqa: T201 - the program's rim
+    _say(message)
     return 1
+
+
+def _say(text: str) -> None:
+    print(f"gcr-emulator: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the program's rim
 
 
 def _run_until_signal(settings: Settings) -> None:
@@ -109,6 +113,8 @@ def _run_until_signal(settings: Settings) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
         def on_ready(ready: Ready) -> None:
+            if settings.open or settings.open_remote:
+                _say(f"open: {ready.url}/v2/ asks nobody for a credential, to pull, to push or to delete")
             announce(ready, settings.ready_file)
             search_less()
 
@@ -155,7 +161,12 @@ def _find_identity(settings: Settings, directory: DataDirectory) -> Identity | N
     return load_identity(directory.keys_path, settings.tls_names, machine=find_name(settings.host))
 
 
-def _check_address(settings: Settings) -> None:
+def _check_openness(settings: Settings) -> None:
+    """Refuse to serve more than was asked for in so many words."""
+    if settings.allow_remote and settings.open and not settings.open_remote:
+        raise CannotListen(
+            "--open and --allow-remote let other machines push and delete: say --open-remote if you mean it"
+        )
     if not settings.allow_remote and not is_loopback(settings.host):
         raise CannotListen(
             f"{settings.host} can be reached from other machines: say --allow-remote if you mean it"

@@ -74,6 +74,9 @@ class Settings:
     workers: int = 1
     allow_remote: bool = False
     strict_admin: bool = False
+    # The registry asks nobody for a credential: programs of this machine, or whoever reaches it.
+    open: bool = False
+    open_remote: bool = False
     # Container Registry refuses a manifest of which something is missing.
     sparse_manifests: bool = False
     # Between one collection of garbage and the next; 0 is never.

@@ -6,7 +6,7 @@ from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.hosts import Target, find_site
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate, is_living
 from docker_credential_gcr.emulator.identity.decision import decide
-from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.resource import find_in_bucket
 from docker_credential_gcr.emulator.identity.resource import repository as artifact_repository
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
@@ -16,6 +16,7 @@ from docker_credential_gcr.emulator.records import buckets, keys, policies
 
 from .errors import ArtifactDenied, Denied, Unauthorized
 from .http import Request
+from .openness import is_open_to
 from .places import check_service
 from .services import Services
 
@@ -144,6 +145,8 @@ def _find_artifact_refusal(
 
 
 def _identify(services: Services, request: Request, challenge: str) -> tuple[Principal, RegistryGrant | None]:
+    if is_open_to(services, request):
+        return OPERATOR, None
     authorization = request.headers.get("authorization")
     if authorization is None:
         raise Unauthorized(challenge)

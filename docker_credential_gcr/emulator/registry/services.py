@@ -61,6 +61,8 @@ class Services:
     decisions: Memory
     takes_sparse_manifests: bool = False
     creates_repositories: bool = False
+    is_open: bool = False
+    is_open_to_others: bool = False
     spools: dict[str, Spool] = field(default_factory=dict)
     known_uploads: dict[str, KnownUpload] = field(default_factory=dict)
     ended_uploads: dict[str, None] = field(default_factory=dict)
