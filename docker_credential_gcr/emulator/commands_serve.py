@@ -140,6 +140,13 @@ _file = click.Path(path_type=Path)
     help="Take manifests and indexes of which something is missing, which Container Registry refuses.",
 )
 @click.option(
+    "--redirect-blobs",
+    is_flag=True,
+    envvar="GCR_EMULATOR_REDIRECT_BLOBS",
+    show_envvar=True,
+    help="Answer a blob's GET with a redirect to a link that needs no credential, as Google's registries do.",
+)
+@click.option(
     "--gc-interval",
     "gc_interval_s",
     type=options.parse_duration,

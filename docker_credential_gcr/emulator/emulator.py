@@ -20,6 +20,7 @@ from .data_directory import DataDirectory
 from .google import app as google
 from .google.services import Services as GoogleServices
 from .identity.credentials import authenticate
+from .identity.links import LinkSigner
 from .identity.principal import Principal
 from .operations import Operations
 from .peers import Peers
@@ -77,6 +78,7 @@ class Emulator:
             creates_repositories=settings.create_on_push,
             is_open=settings.open or settings.open_remote,
             is_open_to_others=settings.open_remote,
+            links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
         sites = self.state.wrap(Sites(RegistryApp(self._registry), others))

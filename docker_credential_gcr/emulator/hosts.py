@@ -33,6 +33,9 @@ REGISTRIES = {
     )
 }
 
+# What the paths of a registry begin with: its API, and where it leads for the bytes of a blob.
+REGISTRY_PATHS = (b"/v2/", b"/artifacts-downloads/")
+
 # Hosts of Google's APIs: they never serve a registry, so that no token leads to the wrong door.
 GOOGLE_APIS = frozenset(
     {

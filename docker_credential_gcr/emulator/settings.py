@@ -79,6 +79,8 @@ class Settings:
     open_remote: bool = False
     # Container Registry refuses a manifest of which something is missing.
     sparse_manifests: bool = False
+    # A blob's GET leads to a link that needs no credential, as Google's registries answer.
+    redirect_blobs: bool = False
     # Between one collection of garbage and the next; 0 is never.
     gc_interval_s: float = 3600
     access_log: bool = False

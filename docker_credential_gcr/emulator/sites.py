@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
-from .hosts import find_site, is_google_api
+from .hosts import REGISTRY_PATHS, find_site, is_google_api
 from .site_ports import find_port_site
 
 Message = dict[str, Any]
@@ -34,7 +34,7 @@ class Sites:
         kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
         if kind is None:
             await _refuse(send, 400, "a request needs one Host header that names a host")
-        elif scope["raw_path"].startswith(b"/v2/") and kind != _GOOGLE:
+        elif scope["raw_path"].startswith(REGISTRY_PATHS) and kind != _GOOGLE:
             await self._registry(scope, receive, send)
         elif kind == _REGISTRY:
             host = port_site or hosts[0].decode("latin-1")

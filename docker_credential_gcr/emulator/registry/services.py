@@ -9,6 +9,7 @@ from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.blobs.spool import Spool
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.identity.links import LinkSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.repositories import Repository
@@ -50,6 +51,7 @@ class Services:
     `claims` are the uploads that a request is writing to; `known_uploads` need not be asked for, and
     `ended_uploads` are those that ended last.
     `created_ms` is what a bucket's configs say of when their images were made, by bucket and digest.
+    With `links` blobs are answered with redirects.
     """
 
     database: Database
@@ -63,6 +65,7 @@ class Services:
     creates_repositories: bool = False
     is_open: bool = False
     is_open_to_others: bool = False
+    links: LinkSigner | None = None
     spools: dict[str, Spool] = field(default_factory=dict)
     known_uploads: dict[str, KnownUpload] = field(default_factory=dict)
     ended_uploads: dict[str, None] = field(default_factory=dict)

@@ -13,6 +13,7 @@ _REGISTRY = {
     "tags": "/v2/{name}/tags/list",
     "uploads": "/v2/{name}/blobs/uploads/",
 }
+_DOWNLOADS = "/artifacts-downloads/"
 _REGISTRY_ITSELF = frozenset({"/v2/", "/v2/_catalog", "/v2/token"})
 # What other sites' paths begin with.
 _FIRST_SEGMENTS = frozenset(
@@ -59,6 +60,8 @@ def _name_route(path: str) -> str:
         if path in _REGISTRY_ITSELF:
             return path
         return _REGISTRY.get(path.rsplit("/", 2)[-2], OTHER)
+    if path.startswith(_DOWNLOADS):
+        return f"{_DOWNLOADS}{{name}}/blobs/{{digest}}"
     first = path.split("/", 2)[1] if "/" in path else ""
     return f"/{first}" if first in _FIRST_SEGMENTS else OTHER
 
