@@ -88,7 +88,7 @@ class Target:
 
     `name` is the client's: it is what a scope and a Location speak of. `path` is what the site
     calls it: PROJECT/IMAGE, or with Artifact Registry PROJECT/REPOSITORY/IMAGE, whose `repository_id`
-    is None elsewhere.
+    is None elsewhere. A folder has no image, and may be all of the place.
     """
 
     site: Site
@@ -96,6 +96,8 @@ class Target:
     path: str
     project_id: str
     repository_id: str | None = None
+    # The path is the place itself, in which all images lie.
+    is_place: bool = False
 
     @cached_property
     def bucket(self) -> str:
@@ -138,6 +140,16 @@ def locate(host: str, name: str) -> Target:
     On a host that is no registry's the first segment may be one: eu.gcr.io/my-project/app,
     us-docker.pkg.dev/my-project/images/app.
     """
+    return _locate(host, name, ("IMAGE",))
+
+
+@lru_cache(1024)
+def locate_folder(host: str, name: str) -> Target:
+    """As `locate`, for what is listed: also that in which the images lie, my-project, my-project/images."""
+    return _locate(host, name, ())
+
+
+def _locate(host: str, name: str, within: tuple[str, ...]) -> Target:
     parse_name(name)
     site, path = find_site(host), name
     if site is None:
@@ -146,12 +158,14 @@ def locate(host: str, name: str) -> Target:
         site, path = (named, rest) if named else (DEFAULT_SITE, name)
     segments = path.split("/")
     in_domain = "." in segments[0]
-    expected = ["PROJECT", "REPOSITORY", "IMAGE"] if site.has_repositories else ["PROJECT", "IMAGE"]
+    place = ("PROJECT", "REPOSITORY") if site.has_repositories else ("PROJECT",)
+    expected = (*place, *within)
     if len(segments) < len(expected) + in_domain:
         raise InvalidName(f"invalid repository name {name!r}: expected {'/'.join(expected)}")
     project_id = ":".join(segments[:2]) if in_domain else segments[0]
     repository_id = segments[1 + in_domain] if site.has_repositories else None
-    return Target(site, name, path, project_id, repository_id)
+    is_place = len(segments) == len(place) + in_domain
+    return Target(site, name, path, project_id, repository_id, is_place)
 
 
 def _find_registry(name: str) -> Site | None:

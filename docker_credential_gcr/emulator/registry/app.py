@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from docker_credential_gcr.emulator.current_request import find_request_id
-from docker_credential_gcr.emulator.hosts import locate
+from docker_credential_gcr.emulator.hosts import locate, locate_folder
 
 from . import blobs, catalog, manifests, referrers, tags, token, uploads
 from .access import authorize_site
@@ -114,7 +114,8 @@ def _route(request: Request) -> tuple[Handler, list[Any]]:
         last = segments[-1]
         handler = resources.get(last, {}).get(method)
         if handler is not None:
-            return handler, [locate(request.site_host, name)]
+            find = locate_folder if handler is tags.list_ else locate
+            return handler, [find(request.site_host, name)]
         handler = resources.get(None, {}).get(method)
         if handler is not None and last:
             return handler, [locate(request.site_host, name), unquote(last)]

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site, locate
+from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.tokens import RegistryGrant
@@ -75,7 +75,9 @@ def _parse_scopes(services: Services, request: Request) -> Wanted:
     for scope in map(parse_scope, texts):
         # registry:catalog:* asks for nothing that a repository has.
         if scope.type == "repository":
-            target = locate(request.site_host, scope.name)
+            # A project is listed, and holds no image of its own that could be pushed.
+            find = locate_folder if scope.actions <= {PULL} else locate
+            target = find(request.site_host, scope.name)
             wanted[target] = wanted.get(target, frozenset()) | _spell_out(scope)
     if len({target.site for target in wanted}) > 1:
         raise InvalidScope("the scopes are of two registries: a token is for one")
