@@ -29,6 +29,10 @@ _TOKEN_USERS = frozenset({"oauth2accesstoken", "_token", "_dcgcloud_token", "gcl
 _VERSIONED_TOKEN_USER = re.compile(r"_dcgcr_(?:[0-9]+_)*token", re.ASCII)
 
 
+# A private key's PEM is 3.8 times as long as its public half's, 4.1 at 4096 bits.
+_PRIVATE_TO_PUBLIC = 5
+
+
 class InvalidCredential(Exception):
     """The credential is malformed, unknown, expired or forged."""
 
@@ -128,6 +132,9 @@ def _verify_key_file(text: str, find_key: FindKey, now: float) -> Principal:
     key = find_key(key_id)
     if key is None or now >= key.expires_at or document.get("client_email") != key.email:
         raise InvalidCredential("unknown key")
+    # Whoever knows a key's ID could else keep the server busy: to check 2048 bits takes 36 ms, 8192 bits 5 s.
+    if len(private_key) > _PRIVATE_TO_PUBLIC * len(key.public_key):
+        raise InvalidCredential("a longer private key")
     if not hmac.compare_digest(_derive_public_key(private_key), key.public_key.encode()):
         raise InvalidCredential("another private key")
     return Principal(format_service_account(key.email), frozenset({CLOUD_PLATFORM}), key.key_id)

@@ -177,6 +177,10 @@ REFUSED: dict[str, tuple[Callable[[World], str], str]] = {
     "another account": (_json_key(client_email="boss@example.com"), "unknown key"),
     "no private key": (_json_key(private_key=None), "a key file without its private key"),
     "garbage for a private key": (_json_key(private_key="-----BEGIN"), "malformed private key"),
+    "private key that is longer than the registered one": (
+        _json_key(private_key="-----BEGIN PRIVATE KEY-----\n" + "A" * 3000),
+        "a longer private key",
+    ),
     "EC private key": (_json_key(private_key=_ec_key()), "another private key"),
     "encrypted private key": (
         lambda w: basic("_json_key", key_file(w, private_key=_encrypted(w.key))),

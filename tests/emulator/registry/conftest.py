@@ -1,12 +1,19 @@
 """Service accounts with all that they can show of themselves, and requests to any of the sites."""
 
+import base64
 import json
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 import requests
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Settings
 
 READ_WRITE = "https://www.googleapis.com/auth/devstorage.read_write"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -57,10 +64,11 @@ class Account:
         self.basic = ("_json_key", self.key_file)
 
     def sign(self, *, key: str | None = None, kid: str | None = None, **changes: object) -> str:
-        """A JWT as Google's clients sign it, which stands for an access token; some claims changed."""
+        """A JWT that stands for an access token, as Google's clients sign it; None takes a claim away."""
         now = int(time.time())
         email = self.document["client_email"]
         claims = {"iss": email, "sub": email, "iat": now, "exp": now + 3600, "scope": READ_WRITE, **changes}
+        claims = {name: value for name, value in claims.items() if value is not None}
         header = {"kid": kid or self.document["private_key_id"]}
         return jwt.encode(claims, key or self.document["private_key"], algorithm="RS256", headers=header)
 
@@ -71,6 +79,25 @@ class Account:
         answer = requests.post(f"{self.url}/token", data=form, timeout=30)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["access_token"])
+
+
+@dataclass
+class Settled:
+    """A registry in which my-project/app:v1 lies, an editor of the project, and the data directory."""
+
+    registry: Registry
+    account: Account
+    data: Path
+
+
+@pytest.fixture(scope="module")
+def settled(editor_of: Callable[[str], Any]) -> Iterator[Settled]:
+    """For tests that change nothing: to make accounts and images takes longer than most of them."""
+    with InThread(Settings(port=0)) as ready:
+        editor = editor_of(ready.url)
+        editor.push_image("my-project/app", "v1", b"layer")
+        document = json.loads(base64.b64decode(editor.auth[1]))
+        yield Settled(Registry(ready.url), Account(ready.url, document), Path(ready.data))
 
 
 @pytest.fixture
