@@ -37,6 +37,9 @@ REGISTRIES = {
 GOOGLE_APIS = frozenset(
     {
         "oauth2.googleapis.com",
+        "openidconnect.googleapis.com",
+        "www.googleapis.com",
+        "accounts.google.com",
         "iam.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",

@@ -68,6 +68,13 @@ class SignInRequired(PermissionDenied):
     """The anonymous may not do this, and somebody might."""
 
 
+class InsufficientScopes(Exception):
+    """The access token was given for other things than this."""
+
+    def __init__(self) -> None:
+        super().__init__("Request had insufficient authentication scopes.")
+
+
 class ServiceDisabled(Exception):
     """The project has switched off the API, whose title and name the message holds."""
 
@@ -105,6 +112,7 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     NotAnAdministrator: (401, "UNAUTHENTICATED", CREDENTIALS),
     SignInRequired: (401, "UNAUTHENTICATED", None),
     PermissionDenied: (403, "PERMISSION_DENIED", None),
+    InsufficientScopes: (403, "PERMISSION_DENIED", None),
     ServiceDisabled: (403, "PERMISSION_DENIED", None),
     NotFound: (404, "NOT_FOUND", None),
     BodyTooSlow: (408, "DEADLINE_EXCEEDED", None),
