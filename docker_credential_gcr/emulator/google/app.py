@@ -9,6 +9,7 @@ from starlette.routing import Route
 from docker_credential_gcr.emulator.current_request import find_request_id
 
 from . import (
+    accounts,
     artifact_images,
     artifact_locations,
     artifact_packages,
@@ -66,6 +67,10 @@ ROUTES: list[Row] = [
     ("GET", "/v1/userinfo", userinfo.show),
     ("POST", "/v1/userinfo", userinfo.show),
     # accounts.google.com
+    ("GET", "/o/oauth2/v2/auth", accounts.begin),
+    ("GET", "/o/oauth2/auth", accounts.begin),
+    ("GET", "/signin/oauth/consent", accounts.ask),
+    ("POST", "/signin/oauth/consent", accounts.decide),
     ("GET", "/.well-known/openid-configuration", oauth2_keys.discover),
     ("POST", "/o/oauth2/token", oauth2.issue_token),
     ("POST", "/o/oauth2/revoke", oauth2.revoke),

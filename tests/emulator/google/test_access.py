@@ -130,6 +130,10 @@ OPEN = {
     "/oauth2/v1/userinfo",
     "/oauth2/v2/userinfo",
     "/oauth2/v3/userinfo",
+    # A person at the pages speaks for themselves.
+    "/o/oauth2/v2/auth",
+    "/o/oauth2/auth",
+    "/signin/oauth/consent",
     # What is public.
     "/oauth2/v1/certs",
     "/oauth2/v3/certs",
