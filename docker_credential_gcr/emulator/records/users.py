@@ -53,7 +53,7 @@ def is_known(connection: Connection, email: str) -> bool:
 
 def list_known(connection: Connection) -> list[tuple[str, str]]:
     """The address and the name of each, by address; of those whom only policies name, no name."""
-    made = dict(connection.execute(_LIST).tuples().all())
+    made = {row.email: row.name for row in connection.execute(_LIST)}
     return sorted({**dict.fromkeys(_list_named(connection), ""), **made}.items())
 
 
