@@ -19,6 +19,8 @@ PACKAGES = {
     "htpasswd": "apache2-utils",
     "dbus-run-session": "dbus",
     "gnome-keyring-daemon": "gnome-keyring",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
 }
 # Without it podman and buildah of Debian 12 and later build nothing, and both only suggest it; Ubuntu 22.04
 # has no such package, and podman there needs none.
