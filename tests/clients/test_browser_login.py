@@ -20,7 +20,6 @@ from selenium.webdriver.support.wait import WebDriverWait
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 WAIT_S = 30
-PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 
 
 @pytest.fixture(scope="session")
@@ -167,9 +166,7 @@ def test_who_allows_is_logged_in_and_pulls_until_the_logout(
     assert helper.run("get", stdin=helper.registry)[0] == 1
 
 
-def test_who_denies_is_not_logged_in_and_is_told_so(
-    person: Person, helper: Helper, gcr_emulator: GcrEmulator
-) -> None:
+def test_who_denies_is_not_logged_in_and_is_told_so(person: Person, helper: Helper) -> None:
     process, url = helper.begin_login()
     person.open(url)
     person.write("E-mail address", "new@example.com")
