@@ -4,6 +4,7 @@ https://www.selenium.dev/documentation/webdriver/
 """
 
 import json
+import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 import requests
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.expected_conditions import title_contains, url_contains
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -54,8 +56,7 @@ class Person:
 
     def write(self, label: str, text: str) -> None:
         """Write into the field with that label."""
-        field = self._driver.find_element(By.XPATH, f"//label[normalize-space() = '{label}']")
-        self._driver.find_element(By.ID, field.get_attribute("for") or "").send_keys(text)
+        self._find_field(label).send_keys(text)
 
     def press_and_leave(self, text: str) -> str:
         """Press the button that leads back to the program, whose page it is."""
@@ -63,9 +64,17 @@ class Person:
         WebDriverWait(self._driver, WAIT_S).until(url_contains("http://127.0.0.1:"))
         return self.heading
 
+    def read(self, label: str) -> str:
+        """What stands in the field with that label."""
+        return self._find_field(label).text
+
     @property
     def heading(self) -> str:
         return self._driver.find_element(By.TAG_NAME, "h1").text
+
+    def _find_field(self, label: str) -> WebElement:
+        found = self._driver.find_element(By.XPATH, f"//label[normalize-space() = '{label}']")
+        return self._driver.find_element(By.ID, found.get_attribute("for") or "")
 
     def list_complaints(self) -> list[str]:
         """What the browser has refused to do for a page, such as to show its style."""
@@ -106,20 +115,33 @@ class Helper:
 
     def begin_login(self) -> tuple["subprocess.Popen[str]", str]:
         """A login that waits for the browser, and the address that it shows for it."""
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(
-            [self._program, "login"],
-            stdin=subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
-            text=True,
-            env=self._environ,
-        )
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("  http"):
-                return process, line.strip()
-        raise AssertionError("login ended before it showed an address")
+        process = start(self._program, "login", environ=self._environ)
+        return process, find_address(process, "  http")
+
+
+def start(program: object, *arguments: str, environ: dict[str, str]) -> "subprocess.Popen[str]":
+    """A program that talks while it waits."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [str(program), *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environ
+    )
+
+
+def find_address(process: "subprocess.Popen[str]", beginning: str) -> str:
+    """The address that the program shows on a line of its own."""
+    for line in process.stderr or ():
+        if line.startswith(beginning):
+            return line.strip()
+    raise AssertionError("it ended before it showed an address")
+
+
+@pytest.fixture(scope="session")
+def gcloud() -> str:
+    """Google's own program, which Debian does not have."""
+    path = shutil.which("gcloud")
+    if path is None:
+        pytest.skip("gcloud is not installed: https://cloud.google.com/sdk/docs/install")
+    return path
 
 
 @pytest.fixture
@@ -202,3 +224,29 @@ def test_a_request_for_another_place_is_shown_and_not_followed(
     heading = person.open(f"{url}&response_type=code&scope=openid&redirect_uri=http://localhost@127.0.0.1:1/")
 
     assert (heading, chromium.current_url.startswith(gcr_emulator.url)) == ("Access blocked", True)
+
+
+def test_gcloud_logs_in_with_the_code_that_is_shown(
+    person: Person, environ: dict[str, str], gcr_emulator: GcrEmulator, gcloud: str
+) -> None:
+    gcr_emulator.grant("roles/viewer", "user:ada@example.com")
+    environ |= {
+        "CLOUDSDK_AUTH_AUTH_HOST": f"{gcr_emulator.url}/o/oauth2/auth",
+        "CLOUDSDK_AUTH_TOKEN_HOST": f"{gcr_emulator.url}/token",
+        # Its library logs in over https alone; to loopback, this lets it.
+        "OAUTHLIB_INSECURE_TRANSPORT": "1",
+    }
+
+    with start(gcloud, "auth", "login", "--no-launch-browser", environ=environ) as process:
+        person.open(find_address(process, "    http"))
+        person.press("ada@example.com", "wants access")
+        person.press("Allow", "Your code")
+        _, said = process.communicate(f"{person.read('Code')}\n", timeout=WAIT_S)
+    token = subprocess.check_output(
+        [gcloud, "auth", "print-access-token"], env=environ, text=True, timeout=WAIT_S
+    )
+
+    assert "You are now logged in as [ada@example.com]." in said
+    project = f"{gcr_emulator.url}/v1/projects/my-project"
+    headers = {"Authorization": f"Bearer {token.strip()}"}
+    assert requests.get(project, headers=headers, timeout=30).status_code == 200
