@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.records.authorization_codes import Grant
 
 NONE, CONSENT, SELECT_ACCOUNT = "none", "consent", "select_account"
 # What a request may say; whatever else it says is not carried along.
-_KNOWN = (
+KNOWN = (
     *("client_id", "redirect_uri", "response_type", "scope", "state", "nonce"),
     *("access_type", "prompt", "login_hint", "code_challenge", "code_challenge_method"),
 )
@@ -67,7 +67,7 @@ class AuthorizationRequest:
 
 def parse_request(pairs: Iterable[tuple[str, str]]) -> AuthorizationRequest:
     """The request that a query's or a form's parameters make. Raises RequestRefused."""
-    known = [(name, value) for name, value in pairs if name in _KNOWN and value]
+    known = [(name, value) for name, value in pairs if name in KNOWN and value]
     fields = dict(known)
     if len(fields) != len(known):
         raise RequestRefused("invalid_request", "A parameter is given more than once")
