@@ -191,9 +191,22 @@ def test_an_abuse_of_a_code_is_refused_and_costs_the_client_nothing(ada: Apis, a
         assert trade(ada, code, **usable).status == 200
 
 
+CHALLENGE_OF_CLIENTS = 'Basic realm="https://accounts.google.com/"'
 BASIC: dict[str, tuple[str, dict[str, str], tuple[int, str], str]] = {
     "a bearer": ("Bearer x", {}, (401, "invalid_client"), "A client signs in with HTTP Basic"),
     "garbage": ("Basic !", {}, (401, "invalid_client"), "Malformed HTTP Basic"),
+    "an unknown one": (
+        "Basic " + base64.b64encode(b"a:b").decode(),
+        {},
+        (401, "invalid_client"),
+        "The OAuth client was not found.",
+    ),
+    "another secret": (
+        "Basic " + base64.b64encode(f"{HELPER.client_id}:b".encode()).decode(),
+        {},
+        (401, "invalid_client"),
+        "The provided client secret is invalid.",
+    ),
     "twice": (
         "Basic " + base64.b64encode(b"a:b").decode(),
         {"client_secret": "b"},
@@ -222,6 +235,8 @@ def test_a_client_that_names_itself_wrongly(apis: Apis, case: str) -> None:
     )
 
     assert (reply.status, reply.body) == (status, {"error": error, "error_description": text})
+    expected = CHALLENGE_OF_CLIENTS if status == 401 else None
+    assert reply.headers.get("www-authenticate") == expected
 
 
 def test_a_code_expires_after_ten_minutes(ada: Apis) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from starlette.requests import Request
 
+from docker_credential_gcr.emulator.google.accounts_protection import format_cookie
 from docker_credential_gcr.emulator.identity.oauth_clients import CLIENTS
 
 Apis = Any
@@ -195,6 +197,12 @@ def test_the_cookie_is_of_this_site_and_hidden_from_scripts(make_browser: Callab
     name, _, value = browser.cookie.partition("=")
     assert (name, len(value)) == ("gcr_emulator_sign_in", 43)
     assert reply.headers["set-cookie"] == f"{browser.cookie}; Path=/; HttpOnly; SameSite=Strict"
+
+
+def test_under_tls_the_cookie_never_goes_another_way() -> None:
+    request = Request({"type": "http", "scheme": "https", "path": "/", "headers": [(b"host", b"a")]})
+
+    assert format_cookie(request, "s") == "gcr_emulator_sign_in=s; Path=/; HttpOnly; SameSite=Strict; Secure"
 
 
 @pytest.mark.parametrize(
