@@ -15,6 +15,7 @@ from .blobs.claims import Claims
 from .blobs.filesystem import BlobFiles
 from .clock import Clock
 from .control import app as control
+from .control.people import People
 from .control.state import State
 from .data_directory import DataDirectory
 from .google import app as google
@@ -24,7 +25,7 @@ from .identity.links import LinkSigner
 from .identity.principal import Principal
 from .operations import Operations
 from .peers import Peers
-from .records import keys, projects, schema, uploads
+from .records import keys, logins, projects, schema, schema_people, uploads
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
@@ -56,6 +57,7 @@ class Emulator:
         self.clock = Clock()
         self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
+        self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
         directory.check_database()
         self._database = Database(
@@ -96,6 +98,7 @@ class Emulator:
             connection.execute(delete(schema.operations))
             connection.execute(delete(schema.policies))
             connection.execute(delete(schema.projects))
+            connection.execute(delete(schema_people.users))
             self._prepare(connection)
 
         await self._database.write(work)
@@ -124,6 +127,7 @@ class Emulator:
             return authenticate(
                 f"Bearer {token}",
                 find_key=functools.partial(keys.find, connection),
+                has_login=functools.partial(logins.is_living, connection),
                 signer=self._signer,
                 now=self.clock.now(),
             )
@@ -136,6 +140,7 @@ class Emulator:
             verify=self._verify,
             collect=self._collect,
             version=__version__,
+            people=People(self._database, self.state),
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:
@@ -149,6 +154,7 @@ class Emulator:
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             files=self._files,
+            id_tokens=self._id_tokens,
         )
 
     @property

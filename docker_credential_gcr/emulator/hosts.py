@@ -40,6 +40,9 @@ REGISTRY_PATHS = (b"/v2/", b"/artifacts-downloads/")
 GOOGLE_APIS = frozenset(
     {
         "oauth2.googleapis.com",
+        "openidconnect.googleapis.com",
+        "www.googleapis.com",
+        "accounts.google.com",
         "iam.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",

@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.identity.resource import repository as artif
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
-from docker_credential_gcr.emulator.records import buckets, keys, policies
+from docker_credential_gcr.emulator.records import buckets, keys, logins, policies
 
 from .errors import ArtifactDenied, Denied, Unauthorized
 from .http import Request
@@ -95,6 +95,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
     return authenticate(
         authorization,
         find_key=lambda key_id: keys.find(connection, key_id),
+        has_login=lambda login_id: logins.is_living(connection, login_id),
         signer=services.signer,
         now=services.clock.now(),
     )
@@ -169,7 +170,12 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
         grant = services.signer.verify_registry(token.strip(), now)
     except InvalidToken:
         return None
-    living = is_living(grant.key_id, find_key=lambda key_id: keys.find(connection, key_id), now=now)
+    living = is_living(
+        grant.key_id,
+        find_key=lambda key_id: keys.find(connection, key_id),
+        has_login=lambda login_id: logins.is_living(connection, login_id),
+        now=now,
+    )
     return grant if living else None
 
 
