@@ -23,7 +23,7 @@ from .identity.credentials import authenticate
 from .identity.principal import Principal
 from .operations import Operations
 from .peers import Peers
-from .records import keys, projects, schema, uploads
+from .records import keys, projects, schema, schema_federation, uploads, workload_identity
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
@@ -33,6 +33,15 @@ from .sites import Sites
 from .upkeep.collection import tidy_uploads
 from .upkeep.keeper import Keeper
 from .upkeep.keeper import Request as UpkeepRequest
+
+# What a reset forgets; all else is a part of one of these.
+_FORGOTTEN = (
+    schema.operations,
+    schema.policies,
+    schema.projects,
+    schema_federation.spent_tokens,
+    schema_federation.aws_access_keys,
+)
 
 
 class Emulator:
@@ -55,6 +64,7 @@ class Emulator:
         self.clock = Clock()
         self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
+        self._issuer = directory.load_issuer()
         self._operator_token = directory.load_operator_token()
         directory.check_database()
         self._database = Database(
@@ -89,9 +99,8 @@ class Emulator:
         """Forget all but the keys, and make the projects of the settings anew."""
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(schema.operations))
-            connection.execute(delete(schema.policies))
-            connection.execute(delete(schema.projects))
+            for table in _FORGOTTEN:
+                connection.execute(delete(table))
             self._prepare(connection)
 
         await self._database.write(work)
@@ -121,6 +130,7 @@ class Emulator:
                 find_key=functools.partial(keys.find, connection),
                 signer=self._signer,
                 now=self.clock.now(),
+                has_pool=functools.partial(workload_identity.is_active, connection),
             )
 
     def _control(self) -> control.Services:
@@ -144,6 +154,7 @@ class Emulator:
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             files=self._files,
+            issuer=self._issuer,
         )
 
     @property

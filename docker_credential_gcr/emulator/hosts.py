@@ -38,6 +38,9 @@ GOOGLE_APIS = frozenset(
     {
         "oauth2.googleapis.com",
         "iam.googleapis.com",
+        "iamcredentials.googleapis.com",
+        "sts.googleapis.com",
+        "www.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",
         "storage.googleapis.com",

@@ -9,6 +9,8 @@ from starlette.routing import Route
 from docker_credential_gcr.emulator.current_request import find_request_id
 
 from . import (
+    account_certificates,
+    account_policies,
     artifact_images,
     artifact_locations,
     artifact_packages,
@@ -16,6 +18,7 @@ from . import (
     artifact_repositories,
     artifact_tags,
     iam,
+    iamcredentials,
     keys,
     oauth2,
     operations,
@@ -77,6 +80,9 @@ ROUTES: list[Row] = [
     # iam.googleapis.com
     ("POST", f"{_V1}/serviceAccounts", iam.create_account),
     ("GET", f"{_V1}/serviceAccounts", iam.list_accounts),
+    ("POST", f"{_ACCOUNT}:getIamPolicy", account_policies.get_policy),
+    ("POST", f"{_ACCOUNT}:setIamPolicy", account_policies.set_policy),
+    ("POST", f"{_ACCOUNT}:testIamPermissions", account_policies.test_permissions),
     ("POST", f"{_ACCOUNT}:disable", iam.disable_account),
     ("POST", f"{_ACCOUNT}:enable", iam.enable_account),
     ("GET", _ACCOUNT, iam.get_account),
@@ -90,6 +96,17 @@ ROUTES: list[Row] = [
     ("POST", f"{_KEY}:enable", keys.enable_key),
     ("GET", _KEY, keys.get_key),
     ("DELETE", _KEY, keys.delete_key),
+    # iamcredentials.googleapis.com
+    ("POST", f"{_ACCOUNT}:generateAccessToken", iamcredentials.generate_access_token),
+    ("POST", f"{_ACCOUNT}:generateIdToken", iamcredentials.generate_id_token),
+    ("POST", f"{_ACCOUNT}:signJwt", iamcredentials.sign_account_jwt),
+    ("POST", f"{_ACCOUNT}:signBlob", iamcredentials.sign_account_blob),
+    ("GET", f"{_ACCOUNT}/allowedLocations", iamcredentials.list_allowed_locations),
+    # www.googleapis.com
+    ("GET", "/service_accounts/v1/jwk/{account}", account_certificates.list_jwks),
+    ("GET", "/service_accounts/v1/metadata/x509/{account}", account_certificates.list_certificates),
+    ("GET", "/robot/v1/metadata/jwk/{account}", account_certificates.list_jwks),
+    ("GET", "/robot/v1/metadata/x509/{account}", account_certificates.list_certificates),
     # storage.googleapis.com
     ("GET", "/storage/v1/b", storage.list_buckets),
     ("POST", "/storage/v1/b", storage.create_bucket),

@@ -9,7 +9,7 @@ import binascii
 import hmac
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from .assertions import FindKey, InvalidAssertion, verify_self_signed
+from .federation import find_pool
 from .principal import ANONYMOUS, CLOUD_PLATFORM, Principal, format_service_account
 from .tokens import InvalidToken, Signer
 
@@ -29,8 +30,16 @@ _TOKEN_USERS = frozenset({"oauth2accesstoken", "_token", "_dcgcloud_token", "gcl
 _VERSIONED_TOKEN_USER = re.compile(r"_dcgcr_(?:[0-9]+_)*token", re.ASCII)
 
 
+HasPool = Callable[[str], bool]
+
+
 class InvalidCredential(Exception):
     """The credential is malformed, unknown, expired or forged."""
+
+
+def no_pool(_name: str) -> bool:
+    """Whether a pool counts where none does."""
+    return False
 
 
 def authenticate(
@@ -40,10 +49,12 @@ def authenticate(
     signer: Signer,
     now: float,
     audiences: Collection[str] = (),
+    has_pool: HasPool = no_pool,
 ) -> Principal:
     """The principal behind an Authorization header; without one, the anonymous.
 
-    `audiences` are the services that a self-signed JWT may name in place of scopes.
+    `audiences` are the services that a self-signed JWT may name in place of scopes; `has_pool` says
+    whether identities of that workload identity pool count.
     Raises InvalidCredential.
     """
     if authorization is None:
@@ -54,7 +65,7 @@ def authenticate(
     credential = rest.strip(" ")
 
     def verify_token(token: str) -> Principal:
-        return _verify_token(token, find_key, signer, now, audiences)
+        return _verify_token(token, find_key, signer, now, audiences, has_pool)
 
     if scheme.lower() == "bearer":
         return verify_token(credential)
@@ -70,12 +81,17 @@ def authenticate(
     raise InvalidCredential("unknown user name")
 
 
-def is_living(key_id: str | None, *, find_key: FindKey, now: float) -> bool:
-    """Whether the service account key behind a token still counts (a token may have none).
+def is_living(
+    key_id: str | None, member: str | None, *, find_key: FindKey, has_pool: HasPool, now: float
+) -> bool:
+    """Whether the service account key, or the pool, behind a token still counts (it may have none).
 
     Google lets an access token outlive its key for up to an hour; here both end together, so that a
     test of a revoked key need not wait.
     """
+    pool = find_pool(member)
+    if pool is not None and not has_pool(pool):
+        return False
     if key_id is None:
         return True
     key = find_key(key_id)
@@ -83,7 +99,12 @@ def is_living(key_id: str | None, *, find_key: FindKey, now: float) -> bool:
 
 
 def _verify_token(
-    token: str, find_key: FindKey, signer: Signer, now: float, audiences: Collection[str]
+    token: str,
+    find_key: FindKey,
+    signer: Signer,
+    now: float,
+    audiences: Collection[str],
+    has_pool: HasPool,
 ) -> Principal:
     # Every JWT begins so: base64 of '{"'.
     if token.startswith("eyJ"):
@@ -96,9 +117,9 @@ def _verify_token(
         grant = signer.verify_access(token, now)
     except InvalidToken as error:
         raise InvalidCredential(str(error)) from error
-    if not is_living(grant.key_id, find_key=find_key, now=now):
-        raise InvalidCredential("the key behind the token is gone")
-    return Principal(grant.member, grant.oauth_scopes, grant.key_id)
+    if not is_living(grant.key_id, grant.member, find_key=find_key, has_pool=has_pool, now=now):
+        raise InvalidCredential("the key or the pool behind the token is gone")
+    return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets)
 
 
 def _parse_basic(credential: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.identity.resource import repository as artif
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
-from docker_credential_gcr.emulator.records import buckets, keys, policies
+from docker_credential_gcr.emulator.records import buckets, keys, policies, workload_identity
 
 from .errors import ArtifactDenied, Denied, Unauthorized
 from .http import Request
@@ -96,6 +96,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
         find_key=lambda key_id: keys.find(connection, key_id),
         signer=services.signer,
         now=services.clock.now(),
+        has_pool=lambda name: workload_identity.is_active(connection, name),
     )
 
 
@@ -150,7 +151,7 @@ def _identify(services: Services, request: Request, challenge: str) -> tuple[Pri
     with services.database.read() as connection:
         grant = _find_grant(services, connection, authorization)
         if grant is not None:
-            return Principal(grant.member, grant.oauth_scopes, grant.key_id), grant
+            return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets), grant
         try:
             return identify(services, connection, authorization), None
         except InvalidCredential as error:
@@ -166,7 +167,13 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
         grant = services.signer.verify_registry(token.strip(), now)
     except InvalidToken:
         return None
-    living = is_living(grant.key_id, find_key=lambda key_id: keys.find(connection, key_id), now=now)
+    living = is_living(
+        grant.key_id,
+        grant.member,
+        find_key=lambda key_id: keys.find(connection, key_id),
+        has_pool=lambda name: workload_identity.is_active(connection, name),
+        now=now,
+    )
     return grant if living else None
 
 

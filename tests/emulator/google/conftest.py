@@ -18,6 +18,7 @@ from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
+from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
 from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
@@ -80,6 +81,14 @@ class Apis:
         reply = self.call("POST", f"/v1/projects/{project}:setIamPolicy", {"policy": policy})
         assert reply.status == 200, reply
 
+    def allow(self, role: str, member: str, account: str) -> None:
+        """Let the member have the role on the account itself."""
+        path = f"/v1/projects/-/serviceAccounts/{account}"
+        policy = self.call("POST", f"{path}:getIamPolicy").body
+        policy.setdefault("bindings", []).append({"role": role, "members": [member]})
+        reply = self.call("POST", f"{path}:setIamPolicy", {"policy": policy})
+        assert reply.status == 200, reply
+
     def sign(self, key: dict[str, Any], **changes: object) -> str:
         """The assertion that a client makes of a key file; None takes a claim away."""
         claims = {
@@ -139,7 +148,8 @@ def apis(tmp_path: Path, signer: Signer, call_app: Callable[..., Any]) -> Iterat
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
     files = BlobFiles(tmp_path)
-    yield Apis(
-        Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files), clock, call_app
+    services = Services(
+        database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files, issuer=Issuer.generate()
     )
+    yield Apis(services, clock, call_app)
     database.close()
