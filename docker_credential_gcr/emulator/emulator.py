@@ -19,11 +19,20 @@ from .control.state import State
 from .data_directory import DataDirectory
 from .google import app as google
 from .google.services import Services as GoogleServices
+from .identity.aws_requests import AccessKey
 from .identity.credentials import authenticate
 from .identity.principal import Principal
 from .operations import Operations
 from .peers import Peers
-from .records import keys, projects, schema, schema_federation, uploads, workload_identity
+from .records import (
+    aws_access_keys,
+    keys,
+    projects,
+    schema,
+    schema_federation,
+    uploads,
+    workload_identity,
+)
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
@@ -139,12 +148,17 @@ class Emulator:
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             verify=self._verify,
+            issuer=self._issuer,
+            keep_aws_key=self._keep_aws_key,
             collect=self._collect,
             version=__version__,
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:
         return dataclasses.asdict(self.keeper.collect(UpkeepRequest(**options)))
+
+    async def _keep_aws_key(self, key: AccessKey) -> None:
+        await self._database.write(lambda connection: aws_access_keys.save(connection, key))
 
     def _google(self) -> GoogleServices:
         return GoogleServices(

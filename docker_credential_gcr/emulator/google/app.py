@@ -28,6 +28,9 @@ from . import (
     storage,
     storage_objects,
     storage_policies,
+    sts,
+    workload_identity_pools,
+    workload_identity_providers,
 )
 from .errors import NotFound, find_response, format_internal_error
 from .fields import select
@@ -40,6 +43,9 @@ _V1 = "/v1/projects/{project}"
 _V3 = "/v3/projects/{project}"
 _ACCOUNT = f"{_V1}/serviceAccounts/{{account}}"
 _KEY = f"{_ACCOUNT}/keys/{{key}}"
+_POOLS = f"{_V1}/locations/global/workloadIdentityPools"
+_POOL = f"{_POOLS}/{{pool}}"
+_PROVIDER = f"{_POOL}/providers/{{provider}}"
 _BUCKET = "/storage/v1/b/{bucket}"
 _LOCATION = f"{_V1}/locations/{{location}}"
 _REPOSITORY = f"{_LOCATION}/repositories/{{repository}}"
@@ -96,12 +102,29 @@ ROUTES: list[Row] = [
     ("POST", f"{_KEY}:enable", keys.enable_key),
     ("GET", _KEY, keys.get_key),
     ("DELETE", _KEY, keys.delete_key),
+    ("POST", _POOLS, workload_identity_pools.create_pool),
+    ("GET", _POOLS, workload_identity_pools.list_pools),
+    ("POST", f"{_POOL}:undelete", workload_identity_pools.undelete_pool),
+    ("GET", _POOL, workload_identity_pools.show_pool),
+    ("PATCH", _POOL, workload_identity_pools.patch_pool),
+    ("DELETE", _POOL, workload_identity_pools.delete_pool),
+    ("POST", f"{_POOL}/providers", workload_identity_providers.create_provider),
+    ("GET", f"{_POOL}/providers", workload_identity_providers.list_providers),
+    ("POST", f"{_PROVIDER}:undelete", workload_identity_providers.undelete_provider),
+    ("GET", _PROVIDER, workload_identity_providers.show_provider),
+    ("PATCH", _PROVIDER, workload_identity_providers.patch_provider),
+    ("DELETE", _PROVIDER, workload_identity_providers.delete_provider),
+    ("GET", f"{_POOL}/operations/{{operation}}", operations.get_pool_operation),
+    ("GET", f"{_PROVIDER}/operations/{{operation}}", operations.get_pool_operation),
     # iamcredentials.googleapis.com
     ("POST", f"{_ACCOUNT}:generateAccessToken", iamcredentials.generate_access_token),
     ("POST", f"{_ACCOUNT}:generateIdToken", iamcredentials.generate_id_token),
     ("POST", f"{_ACCOUNT}:signJwt", iamcredentials.sign_account_jwt),
     ("POST", f"{_ACCOUNT}:signBlob", iamcredentials.sign_account_blob),
     ("GET", f"{_ACCOUNT}/allowedLocations", iamcredentials.list_allowed_locations),
+    ("GET", f"{_POOL}/allowedLocations", iamcredentials.list_allowed_locations),
+    # sts.googleapis.com
+    ("POST", "/v1/token", sts.exchange_token),
     # www.googleapis.com
     ("GET", "/service_accounts/v1/jwk/{account}", account_certificates.list_jwks),
     ("GET", "/service_accounts/v1/metadata/x509/{account}", account_certificates.list_certificates),
