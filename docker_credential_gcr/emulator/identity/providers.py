@@ -85,7 +85,7 @@ def _parse_oidc(document: object) -> dict[str, Any]:
     if not all(isinstance(audience, str) and 0 < len(audience) <= 256 for audience in audiences):
         raise InvalidSettings("an allowed audience must be a string of 1 to 256 characters")
     settings |= {"allowedAudiences": audiences} if audiences else {}
-    keys = document.get("jwksJson") or ""
+    keys = "" if document.get("jwksJson") is None else document["jwksJson"]
     if not isinstance(keys, str) or len(keys) > _MAX_KEYS_SIZE:
         raise InvalidSettings(f"jwksJson must be a string of at most {_MAX_KEYS_SIZE} characters")
     try:

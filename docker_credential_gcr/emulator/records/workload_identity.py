@@ -76,7 +76,7 @@ _UPDATES = {
     .values(settings=bindparam("new_settings"), deleted_at=bindparam("instant"))
     for table in (pools, providers)
 }
-_PURGES = tuple(delete(table).where(table.c.deleted_at < bindparam("before")) for table in (pools, providers))
+_PURGES = tuple(delete(table).where(table.c.deleted_at <= bindparam("before")) for table in _TABLES)
 
 
 def create(

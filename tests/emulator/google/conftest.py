@@ -30,6 +30,12 @@ NOW = 1_700_000_000
 OPERATOR_TOKEN = "operator-token"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
+JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+ISSUER = "https://issuer.example"
+POOLS = "/v1/projects/my-project/locations/global/workloadIdentityPools"
 
 
 @dataclass
@@ -137,6 +143,70 @@ class Apis:
         return token
 
 
+class Federation:
+    """The pool `outside` of my-project, and its provider `issuer`."""
+
+    def __init__(self, apis: Any) -> None:
+        self.apis = apis
+        apis.call("POST", "/v1/projects", {"projectId": "my-project"})
+        number = apis.call("GET", "/v1/projects/my-project").body["projectNumber"]
+        self.pool = f"projects/{number}/locations/global/workloadIdentityPools/outside"
+        self.provider = f"{self.pool}/providers/issuer"
+        assert apis.call("POST", f"{POOLS}?workloadIdentityPoolId=outside", {}).status == 200
+
+    def set_provider(self, **settings: Any) -> None:
+        """Make the provider, or make it anew; one of OIDC unless the settings say otherwise."""
+        defaults: dict[str, Any] = {"attributeMapping": {"google.subject": "assertion.sub"}}
+        if "aws" not in settings:
+            defaults["oidc"] = {"issuerUri": ISSUER}
+        body = {**defaults, **settings}
+        path = f"/v1/{self.pool}/providers?workloadIdentityPoolProviderId=issuer"
+        reply = self.apis.call("POST", path, body)
+        if reply.status == 409:
+            reply = self.apis.call("PATCH", f"/v1/{self.provider}", body)
+        assert reply.status == 200, reply
+
+    def mint(self, **changes: Any) -> str:
+        """A subject token of the emulator's issuer; None takes a claim away."""
+        claims = {
+            "iss": ISSUER,
+            "sub": "ada",
+            "aud": f"https://iam.googleapis.com/{self.provider}",
+            "iat": NOW,
+            "exp": NOW + 3600,
+            **changes,
+        }
+        kept = {name: value for name, value in claims.items() if value is not None}
+        token: str = self.apis.services.issuer.sign(kept)
+        return token
+
+    def exchange(self, token: str, **changes: Any) -> Any:
+        """The answer to an exchange; None takes a field away."""
+        fields = {
+            "grant_type": TOKEN_EXCHANGE,
+            "audience": f"//iam.googleapis.com/{self.provider}",
+            "scope": CLOUD_PLATFORM,
+            "requested_token_type": ACCESS_TOKEN_TYPE,
+            "subject_token": token,
+            "subject_token_type": JWT_TYPE,
+            **changes,
+        }
+        return self.apis.post_form("/v1/token", {k: v for k, v in fields.items() if v is not None})
+
+    def fetch_token(self, token: str | None = None) -> str:
+        """The access token that a subject token is good for."""
+        reply = self.exchange(token or self.mint())
+        assert reply.status == 200, reply
+        access_token: str = reply.body["access_token"]
+        return access_token
+
+    def member(self, subject: str = "ada") -> str:
+        return f"principal://iam.googleapis.com/{self.pool}/subject/{subject}"
+
+    def set_of(self, name: str) -> str:
+        return f"principalSet://iam.googleapis.com/{self.pool}/{name}"
+
+
 @pytest.fixture(scope="session")
 def signer() -> Signer:
     return Signer.generate()
@@ -153,3 +223,8 @@ def apis(tmp_path: Path, signer: Signer, call_app: Callable[..., Any]) -> Iterat
     )
     yield Apis(services, clock, call_app)
     database.close()
+
+
+@pytest.fixture
+def federation(apis: Apis) -> Federation:
+    return Federation(apis)

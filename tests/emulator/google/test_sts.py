@@ -1,0 +1,524 @@
+"""A token of elsewhere is exchanged for one of Google's; whatever is wrong with it has Google's code."""
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+Apis = Any
+Federation = Any
+NOW = 1_700_000_000
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
+PROJECT = "/v1/projects/my-project"
+ISSUER = "https://issuer.example"
+GITHUB, GITLAB = "https://token.actions.githubusercontent.com", "https://gitlab.com"
+CLUSTER = "https://container.googleapis.com/v1/projects/p/locations/l/clusters/c"
+
+
+def refused(error: str, description: str, status: int = 400) -> tuple[int, dict[str, str]]:
+    return status, {"error": error, "error_description": description}
+
+
+def format_jwks(*keys: Any) -> str:
+    """The public keys, each of which is called k and its number."""
+    documents = []
+    for number, key in enumerate(keys):
+        algorithm = jwt.get_algorithm_by_name("RS256" if isinstance(key, rsa.RSAPublicKey) else "ES256")
+        documents.append({**algorithm.to_jwk(key, as_dict=True), "kid": f"k{number}"})
+    return json.dumps({"keys": documents})
+
+
+def test_a_subject_token_is_good_for_an_access_token_of_its_subject(
+    apis: Apis, federation: Federation
+) -> None:
+    federation.set_provider()
+    apis.grant("roles/browser", federation.member())
+
+    reply = federation.exchange(federation.mint())
+
+    token = reply.body["access_token"]
+    assert (reply.status, reply.body) == (
+        200,
+        {
+            "access_token": token,
+            "issued_token_type": ACCESS_TOKEN,
+            "token_type": "Bearer",
+            "expires_in": 3599,
+        },
+    )
+    assert reply.headers["cache-control"] == "no-store"
+    assert apis.call("GET", PROJECT, token=token).status == 200
+    other = federation.fetch_token(federation.mint(sub="bob"))
+    assert apis.call("GET", PROJECT, token=other).status == 403
+    apis.clock.set(NOW + 3600)
+    assert apis.call("GET", PROJECT, token=token).status == 401
+
+
+def test_an_access_token_ends_with_the_subject_token(apis: Apis, federation: Federation) -> None:
+    federation.set_provider()
+    apis.grant("roles/browser", federation.member())
+
+    reply = federation.exchange(federation.mint(exp=NOW + 60))
+
+    assert reply.body["expires_in"] == 59
+    apis.clock.set(NOW + 60)
+    assert apis.call("GET", PROJECT, token=reply.body["access_token"]).status == 401
+
+
+def test_the_fields_may_come_as_json(apis: Apis, federation: Federation) -> None:
+    federation.set_provider()
+    body = {
+        "grantType": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "audience": f"//iam.googleapis.com/{federation.provider}",
+        "scope": "https://www.googleapis.com/auth/cloud-platform",
+        "requestedTokenType": ACCESS_TOKEN,
+        "subjectTokenType": ID_TOKEN,
+        "subjectToken": federation.mint(),
+        "options": '{"userProject": "my-project"}',
+    }
+    headers = {"content-type": "application/json"}
+
+    reply = apis.send("POST", "/v1/token", json.dumps(body).encode(), headers)
+
+    assert (reply.status, reply.body["expires_in"]) == (200, 3599)
+    bad = apis.send("POST", "/v1/token", b"{", headers)
+    assert (bad.status, bad.body) == refused("invalid_request", "Invalid JSON payload received.")
+    number = apis.send("POST", "/v1/token", b'{"scope": 1}', headers)
+    assert (number.status, number.body) == refused("invalid_request", "Every field must be a string.")
+
+
+# What issuers put into their tokens, and what their users make of it.
+SHAPES: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
+    "GitHub": (
+        GITHUB,
+        {
+            "sub": "repo:octo-org/octo-repo:ref:refs/heads/main",
+            "aud": "https://github.com/octo-org",
+            "jti": "4f6c",
+            "ref": "refs/heads/main",
+            "repository": "octo-org/octo-repo",
+            "repository_owner": "octo-org",
+            "actor": "octocat",
+            "workflow": "build",
+            "run_id": "123",
+        },
+        {
+            "oidc": {"issuerUri": GITHUB, "allowedAudiences": ["https://github.com/octo-org"]},
+            "attributeMapping": {
+                "google.subject": "assertion.sub",
+                "attribute.actor": "assertion.actor",
+                "attribute.repository": "assertion.repository",
+                "attribute.environment": "assertion.environment",
+            },
+            "attributeCondition": "assertion.repository_owner == 'octo-org'",
+        },
+        [
+            "principal:subject/repo:octo-org/octo-repo:ref:refs/heads/main",
+            "principalSet:attribute.repository/octo-org/octo-repo",
+            "principalSet:attribute.actor/octocat",
+            "principalSet:*",
+        ],
+    ),
+    "GitLab": (
+        GITLAB,
+        {
+            "sub": "project_path:my-group/app:ref_type:branch:ref:main",
+            "jti": "9a0b",
+            "namespace_path": "my-group",
+            "project_path": "my-group/app",
+            "ref": "main",
+            "ref_protected": "true",
+        },
+        {
+            "oidc": {"issuerUri": GITLAB},
+            "attributeMapping": {
+                "google.subject": "assertion.sub",
+                "google.groups": "[assertion.namespace_path, assertion.ref]",
+                "attribute.project": "assertion.project_path.split('/')[1]",
+            },
+            "attributeCondition": (
+                "assertion.namespace_path.startsWith('my-') && attribute.project in ['app']"
+            ),
+        },
+        ["principalSet:group/my-group", "principalSet:group/main", "principalSet:attribute.project/app"],
+    ),
+    "Kubernetes": (
+        CLUSTER,
+        {
+            "sub": "system:serviceaccount:build:pusher",
+            "kubernetes.io": {"namespace": "build", "serviceaccount": {"name": "pusher", "uid": "1"}},
+        },
+        {
+            "oidc": {"issuerUri": CLUSTER},
+            "attributeMapping": {
+                "google.subject": "assertion.sub",
+                "attribute.namespace": "assertion['kubernetes.io']['namespace']",
+            },
+        },
+        ["principal:subject/system:serviceaccount:build:pusher", "principalSet:attribute.namespace/build"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("issuer", "claims", "settings", "members"), SHAPES.values(), ids=SHAPES.keys())
+def test_the_tokens_of_known_issuers_are_members_by_their_mapping(
+    apis: Apis,
+    federation: Federation,
+    issuer: str,
+    claims: dict[str, Any],
+    settings: dict[str, Any],
+    members: list[str],
+) -> None:
+    federation.set_provider(**settings)
+    token = federation.fetch_token(federation.mint(iss=issuer, **claims))
+
+    for member in members:
+        kind, _, name = member.partition(":")
+        binding = {
+            "role": "roles/browser",
+            "members": [f"{kind}://iam.googleapis.com/{federation.pool}/{name}"],
+        }
+        policy = {"bindings": [binding]}
+        assert apis.call("POST", f"{PROJECT}:setIamPolicy", {"policy": policy}).status == 200
+        assert apis.call("GET", PROJECT, token=token).status == 200, member
+    nobody = federation.set_of("attribute.environment/prod")
+    policy = {"bindings": [{"role": "roles/browser", "members": [nobody, "allAuthenticatedUsers"]}]}
+    apis.call("POST", f"{PROJECT}:setIamPolicy", {"policy": policy})
+    assert apis.call("GET", PROJECT, token=token).status == 403
+
+
+def test_an_identity_of_elsewhere_acts_as_a_service_account_that_lets_it(
+    apis: Apis, federation: Federation
+) -> None:
+    email = apis.make_account("puller", role="roles/browser")
+    federation.set_provider()
+    token = federation.fetch_token()
+    path = f"/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
+    body = {"scope": ["https://www.googleapis.com/auth/cloud-platform"]}
+    permission = "iam.serviceAccounts.getAccessToken"
+    denied = apis.call("POST", path, body, token)
+    assert (denied.status, denied.body["error"]["message"]) == (
+        403,
+        f"Permission '{permission}' denied on resource (or it may not exist).",
+    )
+
+    apis.allow("roles/iam.workloadIdentityUser", federation.set_of("*"), email)
+
+    reply = apis.call("POST", path, body, token)
+    assert apis.call("GET", PROJECT, token=reply.body["accessToken"]).status == 200
+
+
+@pytest.mark.parametrize("where", ["pool", "provider"])
+@pytest.mark.parametrize("change", ["disabled", "deleted"])
+def test_nothing_is_exchanged_at_what_is_disabled_or_deleted(
+    apis: Apis, federation: Federation, where: str, change: str
+) -> None:
+    federation.set_provider()
+    apis.grant("roles/browser", federation.member())
+    token = federation.fetch_token()
+    path = f"/v1/{getattr(federation, where)}"
+
+    if change == "disabled":
+        apis.call("PATCH", f"{path}?updateMask=disabled", {"disabled": True})
+    else:
+        apis.call("DELETE", path)
+
+    reply = federation.exchange(federation.mint())
+    assert (reply.status, reply.body) == refused(
+        "invalid_target",
+        'The target service indicated by the "audience" parameters is invalid. This might either be because '
+        "the pool or provider is disabled or deleted or because it doesn't exist.",
+    )
+    # What a pool has let in before ends with it; what a provider has, does not.
+    assert apis.call("GET", PROJECT, token=token).status == (401 if where == "pool" else 200)
+
+
+UNREAD = "Unable to parse the ID Token."
+UNSIGNED = "Invalid ID Token signature."
+STALE = f"ID Token issued at {NOW} is stale to sign-in."
+TIMES = "The ID Token must have the claims iat and exp."
+
+
+@pytest.mark.parametrize(
+    ("claims", "description"),
+    [
+        (
+            {"iss": "https://evil.example"},
+            f"The issuer in ID Token https://evil.example does not match the expected ones: [{ISSUER}].",
+        ),
+        ({"iss": None}, f"The issuer in ID Token None does not match the expected ones: [{ISSUER}]."),
+        ({"exp": NOW}, STALE),
+        ({"exp": NOW - 1}, STALE),
+        ({"exp": NOW + 86401}, "The lifetime of the ID Token must be at most 24 hours."),
+        (
+            {"iat": NOW + 61, "exp": NOW + 3600},
+            f"ID Token issued at {NOW + 61} is stale to sign-in.",
+        ),
+        ({"nbf": NOW + 61}, "The ID Token is not valid yet."),
+        ({"nbf": "soon"}, "The ID Token is not valid yet."),
+        ({"iat": None}, TIMES),
+        ({"exp": None}, TIMES),
+        ({"exp": "soon"}, TIMES),
+        ({"exp": float("inf")}, TIMES),
+        ({"sub": None}, "Could not obtain a value for google.subject from the given credential."),
+    ],
+)
+def test_a_token_that_says_something_wrong_is_refused(
+    federation: Federation, claims: dict[str, Any], description: str
+) -> None:
+    federation.set_provider()
+
+    reply = federation.exchange(federation.mint(**claims))
+
+    assert (reply.status, reply.body) == refused("invalid_grant", description)
+
+
+@pytest.mark.parametrize("audience", ["https://evil.example", None, 1, [], ["a", "b"]])
+def test_a_token_for_another_audience_is_refused(federation: Federation, audience: object) -> None:
+    federation.set_provider()
+
+    reply = federation.exchange(federation.mint(aud=audience))
+
+    shown = ", ".join(audience) if isinstance(audience, list) else audience
+    own = f"iam.googleapis.com/{federation.provider}"
+    assert (reply.status, reply.body) == refused(
+        "invalid_grant",
+        f"The audience in ID Token [{shown}] does not match the expected audience https://{own} or //{own}.",
+    )
+
+
+def test_allowed_audiences_stand_in_place_of_the_providers_own(federation: Federation) -> None:
+    federation.set_provider(oidc={"issuerUri": ISSUER, "allowedAudiences": ["one", "two"]})
+
+    assert federation.exchange(federation.mint(aud=["x", "two"])).status == 200
+    reply = federation.exchange(federation.mint())
+    own = f"https://iam.googleapis.com/{federation.provider}"
+    assert reply.body["error_description"] == (
+        f"The audience in ID Token [{own}] does not match the expected audience one or two."
+    )
+
+
+def test_a_token_with_a_jti_is_taken_once_at_each_provider(apis: Apis, federation: Federation) -> None:
+    federation.set_provider()
+    token = federation.mint(jti="1")
+
+    assert federation.exchange(token).status == 200
+
+    reply = federation.exchange(token)
+    description = "The ID Token has been exchanged before: gcr-emulator takes one with a jti once."
+    assert (reply.status, reply.body) == refused("invalid_grant", description)
+    assert federation.exchange(federation.mint(jti="2")).status == 200
+    # Kept no longer than the token counts.
+    apis.clock.set(NOW + 3600)
+    assert federation.exchange(federation.mint(jti="1", iat=NOW + 3600, exp=NOW + 7200)).status == 200
+
+
+@pytest.mark.parametrize("claims", [{}, {"jti": "1", "kubernetes.io": {}}], ids=["no jti", "Kubernetes"])
+def test_a_token_that_is_read_from_a_file_again_and_again_is_taken_so(
+    federation: Federation, claims: dict[str, Any]
+) -> None:
+    federation.set_provider()
+    token = federation.mint(**claims)
+
+    assert [federation.exchange(token).status for _ in range(2)] == [200, 200]
+
+
+def test_a_condition_that_is_not_met_refuses(federation: Federation) -> None:
+    federation.set_provider(attributeCondition="assertion.sub != 'ada' && google.subject == 'bob'")
+
+    assert federation.exchange(federation.mint(sub="bob")).status == 200
+    reply = federation.exchange(federation.mint())
+    description = "The given credential is rejected by the attribute condition."
+    assert (reply.status, reply.body) == refused("unauthorized_client", description, 401)
+
+
+@pytest.mark.parametrize("condition", ["assertion.no == 'x'", "assertion.sub", "size(1) == 1"])
+def test_a_condition_without_a_truth_value_refuses(federation: Federation, condition: str) -> None:
+    federation.set_provider(attributeCondition=condition)
+
+    assert federation.exchange(federation.mint()).body["error"] == "unauthorized_client"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "error", "description", "status"),
+    [
+        (
+            {"google.subject": "assertion.sub == 'ada'"},
+            "unauthorized_client",
+            "The mapped attribute 'google.subject' must be of type STRING.",
+            401,
+        ),
+        (
+            {"attribute.iat": "assertion.iat"},
+            "unauthorized_client",
+            "The mapped attribute 'attribute.iat' must be of type STRING.",
+            401,
+        ),
+        (
+            {"google.groups": "assertion.sub"},
+            "unauthorized_client",
+            "The mapped attribute 'google.groups' must be of type LIST of STRING.",
+            401,
+        ),
+        (
+            {"google.subject": f"assertion.sub + '{'x' * 125}'"},
+            "invalid_request",
+            "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your "
+            "attribute mapping or the incoming assertion to produce a mapped attribute that is less than "
+            "127 bytes.",
+            400,
+        ),
+        (
+            {f"attribute.a{number}": f"'{'x' * 1500}'" for number in range(3)},
+            "invalid_request",
+            "The total size of the mapped attributes exceeds the 4096 bytes limit.",
+            400,
+        ),
+    ],
+)
+def test_a_mapping_to_what_no_attribute_can_be_refuses(
+    federation: Federation, mapping: dict[str, str], error: str, description: str, status: int
+) -> None:
+    federation.set_provider(attributeMapping={"google.subject": "assertion.sub", **mapping})
+
+    reply = federation.exchange(federation.mint())
+
+    assert (reply.status, reply.body) == refused(error, description, status)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_a_providers_own_keys_verify_its_tokens_alone(federation: Federation, algorithm: str) -> None:
+    keys = [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())]
+    jwks = format_jwks(*(key.public_key() for key in keys))
+    federation.set_provider(oidc={"issuerUri": ISSUER, "jwksJson": jwks})
+    number = ["RS256", "ES256"].index(algorithm)
+    claims = jwt.decode(federation.mint(), options={"verify_signature": False})
+
+    signed = jwt.encode(claims, keys[number], algorithm, {"kid": f"k{number}"})
+
+    assert federation.exchange(signed).status == 200
+    # The emulator's issuer, another key of the set, and no key at all.
+    wrong = [
+        federation.mint(),
+        jwt.encode(claims, keys[number], algorithm, {"kid": f"k{1 - number}"}),
+        jwt.encode(claims, keys[number], algorithm),
+    ]
+    for token in wrong:
+        reply = federation.exchange(token)
+        assert (reply.status, reply.body) == refused("invalid_grant", UNSIGNED)
+
+
+def forge(claims: dict[str, Any], header: dict[str, Any], secret: bytes = b"") -> str:
+    """A JWT as an attacker makes it; signed with HMAC where there is a secret."""
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
+    ]
+    text = ".".join(parts)
+    signature = hmac.digest(secret, text.encode(), hashlib.sha256) if secret else b""
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def test_a_forged_token_is_refused(federation: Federation) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    jwks = format_jwks(key.public_key())
+    federation.set_provider(oidc={"issuerUri": ISSUER, "jwksJson": jwks})
+    claims = jwt.decode(federation.mint(), options={"verify_signature": False})
+    attacker = rsa.generate_private_key(65537, 2048)
+    own_jwk = json.loads(format_jwks(attacker.public_key()))["keys"][0]
+    forged = [
+        (forge(claims, {"alg": "none", "kid": "k0"}), UNSIGNED),
+        (forge(claims, {"alg": "HS256", "kid": "k0"}, jwks.encode()), UNSIGNED),
+        (jwt.encode(claims, attacker, "RS256", {"kid": "k0", "jwk": own_jwk}), UNSIGNED),
+        (jwt.encode(claims, attacker, "RS256", {"kid": "k0", "jku": "https://evil.example"}), UNSIGNED),
+        (jwt.encode(claims, key, "PS256", {"kid": "k0"}), UNSIGNED),
+        (jwt.encode(claims, key, "RS256", {"kid": "k0", "crit": ["x"], "x": 1}), UNREAD),
+        ("no token", UNREAD),
+    ]
+
+    for token, description in forged:
+        reply = federation.exchange(token)
+        assert (reply.status, reply.body) == refused("invalid_grant", description), token
+
+
+def test_a_real_token_of_an_issuer_whose_keys_are_not_here_is_refused_and_nothing_is_fetched(
+    federation: Federation,
+) -> None:
+    federation.set_provider()
+    claims = jwt.decode(federation.mint(), options={"verify_signature": False})
+    key = rsa.generate_private_key(65537, 2048)
+
+    reply = federation.exchange(jwt.encode(claims, key, "RS256", {"kid": "theirs"}))
+
+    assert (reply.status, reply.body) == refused(
+        "invalid_grant",
+        "Error connecting to the given credential's issuer. gcr-emulator fetches no keys: give the provider "
+        "the issuer's jwksJson, or let the emulator's own issuer mint the token.",
+    )
+
+
+FULL_NAME = (
+    'Invalid value for "audience". This value should be the full resource name of the Identity Provider. See '
+    "https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible formats."
+)
+NO_SCOPE = 'Invalid value for "scope". One OAuth scope at least is needed.'
+NO_KIND = 'Invalid value for "subject_token_type". It is of a kind that the provider does not take.'
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "description"),
+    [
+        ({"grant_type": None}, "invalid_request", 'Invalid value for "grant_type". It is required.'),
+        (
+            {"grant_type": "password"},
+            "unsupported_grant_type",
+            'Invalid value for "grant_type". It must be urn:ietf:params:oauth:grant-type:token-exchange.',
+        ),
+        ({"audience": None}, "invalid_request", 'Invalid value for "audience". It is required.'),
+        ({"audience": "projects/1/pools/x"}, "invalid_request", FULL_NAME),
+        ({"scope": None}, "invalid_scope", NO_SCOPE),
+        ({"scope": " "}, "invalid_scope", NO_SCOPE),
+        ({"scope": "a" * 4097}, "invalid_scope", NO_SCOPE),
+        ({"scope": "ü"}, "invalid_scope", NO_SCOPE),
+        (
+            {"requested_token_type": ID_TOKEN},
+            "invalid_request",
+            f'Invalid value for "requested_token_type". It must be {ACCESS_TOKEN}.',
+        ),
+        ({"subject_token": None}, "invalid_request", 'Invalid value for "subject_token". It is required.'),
+        ({"subject_token_type": ACCESS_TOKEN}, "invalid_request", NO_KIND),
+        (
+            {"subject_token_type": "urn:ietf:params:aws:token-type:aws4_request"},
+            "invalid_request",
+            NO_KIND,
+        ),
+        ({"options": "{"}, "invalid_request", 'Invalid value for "options": it must be JSON.'),
+        (
+            {"options": '{"accessBoundary": {}}'},
+            "invalid_request",
+            'Invalid value for "options": gcr-emulator has no boundaries.',
+        ),
+    ],
+)
+def test_an_exchange_that_asks_wrongly_is_refused(
+    federation: Federation, fields: dict[str, Any], error: str, description: str
+) -> None:
+    federation.set_provider()
+
+    reply = federation.exchange(federation.mint(), **fields)
+
+    assert (reply.status, reply.body) == refused(error, description)
+
+
+def test_a_provider_that_is_not_there_cannot_be_told_from_a_disabled_one(federation: Federation) -> None:
+    reply = federation.exchange(federation.mint())
+
+    assert reply.body["error"] == "invalid_target"
+    audience = f"//iam.googleapis.com/{federation.pool}x/providers/p"
+    elsewhere = federation.exchange(federation.mint(), audience=audience)
+    assert elsewhere.body == reply.body
