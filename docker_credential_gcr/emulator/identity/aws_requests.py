@@ -70,7 +70,8 @@ def verify_request(
     """Who has signed the request that the token is, for that audience. Raises ExchangeRefused."""
     signed = _parse(token)
     names = signed.authorization["names"].split(";")
-    if _TARGET not in names or "host" not in names or signed.headers.get(_TARGET) != audience:
+    target = signed.headers.get(_TARGET, "").removeprefix("https:")
+    if _TARGET not in names or "host" not in names or target != audience:
         raise ExchangeRefused(f"The AWS request must sign {_TARGET} with the audience of the exchange.")
     key = find_key(signed.authorization["key"])
     if key is None or signed.headers.get("x-amz-security-token", "") != key.session_token:

@@ -70,11 +70,12 @@ _SELECT_PROVIDER = select(
 _FIND_PROVIDER = _SELECT_PROVIDER.where(providers.c.provider_id == bindparam("provider_id"))
 _LIST_PROVIDERS = _SELECT_PROVIDER.order_by(providers.c.provider_id)
 _INSERT_PROVIDER = insert(providers)
+_TABLES = (pools, providers)
 _UPDATES = {
     table: update(table)
     .where(table.c.id == bindparam("wanted"))
     .values(settings=bindparam("new_settings"), deleted_at=bindparam("instant"))
-    for table in (pools, providers)
+    for table in _TABLES
 }
 _PURGES = tuple(delete(table).where(table.c.deleted_at <= bindparam("before")) for table in _TABLES)
 

@@ -156,10 +156,8 @@ class Federation:
 
     def set_provider(self, **settings: Any) -> None:
         """Make the provider, or make it anew; one of OIDC unless the settings say otherwise."""
-        defaults: dict[str, Any] = {"attributeMapping": {"google.subject": "assertion.sub"}}
-        if "aws" not in settings:
-            defaults["oidc"] = {"issuerUri": ISSUER}
-        body = {**defaults, **settings}
+        of_oidc = {"oidc": {"issuerUri": ISSUER}, "attributeMapping": {"google.subject": "assertion.sub"}}
+        body = settings if "aws" in settings else {**of_oidc, **settings}
         path = f"/v1/{self.pool}/providers?workloadIdentityPoolProviderId=issuer"
         reply = self.apis.call("POST", path, body)
         if reply.status == 409:
