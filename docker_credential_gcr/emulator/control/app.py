@@ -131,8 +131,17 @@ async def get_jwks(services: Services, _request: Request) -> Response:
 
 async def post_token(services: Services, request: Request) -> Response:
     """Mint a subject token, with whatever claims are wanted."""
+    return _mint(services, request, await _load(request))
+
+
+async def get_token(services: Services, request: Request) -> Response:
+    """Mint the subject token that the query describes, for clients that can only ask a URL for one."""
+    return _mint(services, request, issuer.parse_query(request.query_params))
+
+
+def _mint(services: Services, request: Request, document: object) -> Response:
     now = services.state.clock.now()
-    claims = issuer.parse_claims(await _load(request), issuer=_find_issuer(request), now=now)
+    claims = issuer.parse_claims(document, issuer=_find_issuer(request), now=now)
     return JSONResponse({"token": services.issuer.sign(claims)}, headers={"Cache-Control": "no-store"})
 
 
@@ -158,6 +167,7 @@ def routes(services: Services) -> list[Route]:
         ("POST", "/_emulator/reset", post_reset),
         ("POST", "/_emulator/gc", post_gc),
         ("POST", f"{issuer.ISSUER_PATH}/tokens", post_token),
+        ("GET", f"{issuer.ISSUER_PATH}/tokens", get_token),
         ("POST", f"{issuer.ISSUER_PATH}/awsKeys", post_aws_key),
     ]
     guarded = [Route(path, _guard(services, endpoint), methods=[method]) for method, path, endpoint in table]

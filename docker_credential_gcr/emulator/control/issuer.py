@@ -3,12 +3,15 @@
 POST tokens   {"subject": "repo:octo-org/octo-repo:ref:refs/heads/main", "audience": "https://…",
                "claims": {"iss": "https://token.actions.githubusercontent.com"}, "lifetime_s": 300}
 200           {"token": "eyJ…"}
+GET  tokens?subject=ada&audience=https://…   the same, for clients that can only ask a URL
 POST awsKeys  {"access_key_id": "AKIA…", "secret_access_key": "…", "session_token": "…",
                "arn": "arn:aws:iam::123456789012:user/ada", "user_id": "AIDA…"}
 """
 
+import json
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
@@ -62,6 +65,20 @@ def parse_claims(document: object, *, issuer: str, now: float) -> dict[str, Any]
     if len(str(made)) > _MAX_SIZE:
         raise InvalidMint(f"the claims are longer than {_MAX_SIZE} characters")
     return made
+
+
+def parse_query(query: Mapping[str, str]) -> dict[str, Any]:
+    """The document that a query stands for: ?subject=ada&audience=x&claims={"ref":"main"}&lifetime_s=60
+
+    Raises InvalidMint.
+    """
+    document: dict[str, Any] = dict(query)
+    for name in {"claims", "lifetime_s"} & set(document):
+        try:
+            document[name] = json.loads(document[name])
+        except (ValueError, RecursionError) as error:
+            raise InvalidMint(f"{name} is not JSON") from error
+    return document
 
 
 def parse_aws_key(document: object) -> AccessKey:

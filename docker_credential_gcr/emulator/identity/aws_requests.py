@@ -70,9 +70,11 @@ def verify_request(
     """Who has signed the request that the token is, for that audience. Raises ExchangeRefused."""
     signed = _parse(token)
     names = signed.authorization["names"].split(";")
-    target = signed.headers.get(_TARGET, "").removeprefix("https:")
-    if _TARGET not in names or "host" not in names or target != audience:
-        raise ExchangeRefused(f"The AWS request must sign {_TARGET} with the audience of the exchange.")
+    # Google's library for Python leaves it out of what is signed.
+    if signed.headers.get(_TARGET, "").removeprefix("https:") != audience:
+        raise ExchangeRefused(f"The AWS request must name the audience of the exchange in {_TARGET}.")
+    if "host" not in names:
+        raise ExchangeRefused(MALFORMED)
     key = find_key(signed.authorization["key"])
     if key is None or signed.headers.get("x-amz-security-token", "") != key.session_token:
         raise ExchangeRefused(REFUSED)

@@ -68,6 +68,17 @@ def test_claims_are_added_replaced_and_with_null_left_out(issuer):
     }
 
 
+def test_a_query_mints_the_same_token(issuer):
+    query = {"subject": "ada", "audience": "x", "claims": '{"jti": null, "ref": "main"}', "lifetime_s": "60"}
+
+    answer = requests.get(f"{issuer}/tokens", params=query, timeout=30)
+
+    claims = {"iss": issuer, "sub": "ada", "aud": "x", "iat": NOW, "exp": NOW + 60, "ref": "main"}
+    assert read(issuer, answer.json()["token"], "x") == claims
+    bad = requests.get(f"{issuer}/tokens?claims={{", timeout=30)
+    assert (bad.status_code, bad.json()) == (400, {"error": "claims is not JSON"})
+
+
 FIELDS = "an unknown field: known are audience, claims, lifetime_s, subject"
 KEY = "expected the strings access_key_id, secret_access_key, arn, user_id, and perhaps session_token"
 ARN = "arn is not of the form arn:aws:iam::ACCOUNT:user/NAME"
