@@ -37,7 +37,7 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(r"\\(.)")
 _CONSTANTS = {"true": True, "false": False, "null": None}
-_MACROS: dict[str, Callable[[list[bool]], bool]] = {"all": all, "exists": any}
+MACROS: dict[str, Callable[[list[bool]], bool]] = {"all": all, "exists": any}
 
 
 class InvalidExpression(Exception):
@@ -150,8 +150,8 @@ class _Parser:
                 return value
 
     def _read_call(self, value: Expression, name: str, depth: int) -> Expression:
-        if name in _MACROS:
-            return self._read_macro(value, _MACROS[name], depth)
+        if name in MACROS:
+            return self._read_macro(value, MACROS[name], depth)
         arguments = self._read_list(")", depth)
         if name not in METHODS or len(arguments) not in METHODS[name][0]:
             raise InvalidExpression(f"the method {name!r} with {len(arguments)} arguments is not understood")
