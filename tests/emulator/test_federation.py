@@ -79,9 +79,9 @@ class Outside:
             attributeCondition="assertion.repository_owner == 'octo-org'",
         )
 
-    def format_query(self, audience: str) -> str:
+    def format_query(self, audience: str, **more: str) -> str:
         """What GitHub would say of a run, as the issuer's query."""
-        claims = {"iss": GITHUB, "repository": "octo-org/app", "repository_owner": "octo-org"}
+        claims = {"iss": GITHUB, "repository": "octo-org/app", "repository_owner": "octo-org", **more}
         named = {"subject": "repo:octo-org/app:ref:refs/heads/main", "audience": f"https:{audience}"}
         return urlencode({**named, "claims": json.dumps(claims)})
 
@@ -147,7 +147,8 @@ def outside(gcr_emulator: Any, connect: Any) -> Any:
 def test_a_token_in_a_file_opens_the_registry_for_its_repository(outside: Any, tmp_path: Path) -> None:
     audience = outside.make_github()
     outside.grant("roles/storage.objectViewer", "principalSet", "attribute.repository/octo-org/app")
-    token = outside.call("GET", f"/_emulator/issuer/tokens?{outside.format_query(audience)}")["token"]
+    query = outside.format_query(audience, jti="4f6c")
+    token = outside.call("GET", f"/_emulator/issuer/tokens?{query}")["token"]
     path = tmp_path / "token"
     path.write_text(token)
 

@@ -10,7 +10,6 @@ POST awsKeys  {"access_key_id": "AKIA…", "secret_access_key": "…", "session_
 
 import json
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,13 +52,13 @@ def parse_claims(document: object, *, issuer: str, now: float) -> dict[str, Any]
         raise InvalidMint("lifetime_s is not a whole number of seconds")
     if not isinstance(claims, dict):
         raise InvalidMint("claims is not a JSON object")
+    # No jti: a token in a file is for more than one exchange.
     defaults = {
         "iss": issuer,
         "sub": document.get("subject"),
         "aud": document.get("audience"),
         "iat": int(now),
         "exp": int(now) + lifetime_s,
-        "jti": str(uuid.uuid4()),
     }
     made = {name: value for name, value in {**defaults, **claims}.items() if value is not None}
     if len(str(made)) > _MAX_SIZE:

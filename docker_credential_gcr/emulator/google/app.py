@@ -29,6 +29,7 @@ from . import (
     storage_objects,
     storage_policies,
     sts,
+    sts_introspection,
     workload_identity_pools,
     workload_identity_providers,
 )
@@ -125,6 +126,7 @@ ROUTES: list[Row] = [
     ("GET", f"{_POOL}/allowedLocations", iamcredentials.list_allowed_locations),
     # sts.googleapis.com
     ("POST", "/v1/token", sts.exchange_token),
+    ("POST", "/v1/introspect", sts_introspection.introspect_token),
     # www.googleapis.com
     ("GET", "/service_accounts/v1/jwk/{account}", account_certificates.list_jwks),
     ("GET", "/service_accounts/v1/metadata/x509/{account}", account_certificates.list_certificates),

@@ -23,7 +23,8 @@ async def get_key(services: Services, account: ServiceAccount) -> SystemKey:
 
     def work(connection: Connection) -> SystemKey:
         # Once more, for another request may have come first.
-        if service_accounts.find(connection, account.email) != account:
+        present = service_accounts.find(connection, account.email)
+        if present is None or present.unique_id != account.unique_id:
             raise NotFound(f"Gaia id not found for email {account.email}")
         kept = keys.find_system(connection, account)
         if kept is not None:

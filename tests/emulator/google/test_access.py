@@ -161,6 +161,7 @@ OPEN = {
     "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/providers/{provider}/operations/"
     "{operation}",
     "/v1/token",
+    "/v1/introspect",
     "/service_accounts/v1/jwk/{account}",
     "/service_accounts/v1/metadata/x509/{account}",
     "/robot/v1/metadata/jwk/{account}",

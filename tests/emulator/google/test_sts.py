@@ -93,6 +93,37 @@ def test_the_fields_may_come_as_json(apis: Apis, federation: Federation) -> None
     assert (number.status, number.body) == refused("invalid_request", "Every field must be a string.")
 
 
+def test_an_access_token_is_known_to_introspection_while_it_counts(
+    apis: Apis, federation: Federation
+) -> None:
+    federation.set_provider()
+    token = federation.fetch_token()
+    fields = {"token": token, "token_type_hint": ACCESS_TOKEN}
+
+    reply = apis.post_form("/v1/introspect", fields)
+
+    assert (reply.status, reply.body) == (
+        200,
+        {
+            "active": True,
+            "client_id": "",
+            "username": federation.member(),
+            "sub": federation.member(),
+            "scope": "https://www.googleapis.com/auth/cloud-platform",
+            "token_type": "Bearer",
+            "iat": NOW,
+            "exp": NOW + 3600,
+            "iss": "https://sts.googleapis.com/",
+        },
+    )
+    assert apis.post_form("/v1/introspect", {"token": f"{token}x"}).body == {"active": False}
+    apis.call("PATCH", f"/v1/{federation.pool}?updateMask=disabled", {"disabled": True})
+    assert apis.post_form("/v1/introspect", fields).body == {"active": False}
+    missing = apis.post_form("/v1/introspect", {"token_type_hint": ACCESS_TOKEN})
+    description = 'Invalid value for "token". It is required.'
+    assert (missing.status, missing.body) == refused("invalid_request", description)
+
+
 # What issuers put into their tokens, and what their users make of it.
 SHAPES: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
     "GitHub": (
