@@ -74,7 +74,8 @@ async def exchange_token(request: Request, services: Services) -> JSONResponse:
     now = services.clock.now()
     verify = _get_verifier(fields, provider)
     try:
-        claims, ends_at = verify(services, provider, _get(fields, "subject_token"))
+        # A file that `echo` has written ends with a newline.
+        claims, ends_at = verify(services, provider, _get(fields, "subject_token").strip())
         identity = map_attributes(provider.settings, claims)
     except ExchangeRefused as error:
         raise GrantRefused(error.error, str(error)) from error

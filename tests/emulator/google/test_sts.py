@@ -71,6 +71,12 @@ def test_an_access_token_ends_with_the_subject_token(apis: Apis, federation: Fed
     assert apis.call("GET", PROJECT, token=reply.body["access_token"]).status == 401
 
 
+def test_a_token_from_a_file_may_end_with_a_newline(federation: Federation) -> None:
+    federation.set_provider()
+
+    assert federation.exchange(f"{federation.mint()}\n").status == 200
+
+
 def test_the_fields_may_come_as_json(apis: Apis, federation: Federation) -> None:
     federation.set_provider()
     body = {
