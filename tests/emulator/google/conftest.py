@@ -198,6 +198,11 @@ class Federation:
         access_token: str = reply.body["access_token"]
         return access_token
 
+    @staticmethod
+    def refused(error: str, description: str, status: int = 400) -> tuple[int, dict[str, str]]:
+        """What a refused exchange is answered."""
+        return status, {"error": error, "error_description": description}
+
     def member(self, subject: str = "ada") -> str:
         return f"principal://iam.googleapis.com/{self.pool}/subject/{subject}"
 
