@@ -62,7 +62,7 @@ TABLE = {
     "emulator.records": (f"{VALUES} emulator.crash_points emulator.disk", "alembic sqlalchemy"),
     "emulator.blobs": (f"{VALUES} emulator.crash_points emulator.disk", ""),
     "emulator.registry": (SITE, "sqlalchemy"),
-    "emulator.google": (SITE, "sqlalchemy starlette"),
+    "emulator.google": (SITE, "jinja2 sqlalchemy starlette"),
     "emulator.console": (SITE, "sqlalchemy starlette jinja2"),
     "emulator.mirror": (SITE, "sqlalchemy"),
     "emulator.events": (SITE, "sqlalchemy"),

@@ -5,6 +5,7 @@ DATA/
   emulator.db           the database; emulator.db.snapshot, a copy of it, see upkeep/
   keys/signing-key.pem  signs every token, 0600
   keys/issuer-key.pem   signs subject tokens for federation, 0600
+  keys/id-token-key.pem signs ID tokens, 0600; made when the first is asked for
   keys/operator-token   administers the server, 0600
   keys/ca.pem …         under TLS, see tls.py
   buckets/  uploads/    the bytes, see blobs/filesystem.py
@@ -16,9 +17,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .identity.id_tokens import IdTokenSigner
 from .identity.issuer import Issuer
+from .identity.service_account_keys import generate
 from .identity.tokens import Signer
-from .private_file import replace_file
+from .private_file import create_file
 
 
 class DataDirectoryError(Exception):
@@ -94,6 +97,11 @@ class DataDirectory:
         except ValueError as error:
             raise DataDirectoryError(f"{path} is no issuer's key: {error}") from error
 
+    def load_id_token_signer(self) -> IdTokenSigner:
+        """The signer of ID tokens, whose key any worker may have to make."""
+        path = self.keys_path / "id-token-key.pem"
+        return IdTokenSigner(lambda: _load_or_create(path, lambda: generate().private_key.encode()))
+
     def load_operator_token(self) -> str:
         """The operator token, made at the first start."""
         return _load_or_create(self.operator_token_path, lambda: secrets.token_urlsafe(32).encode()).decode()
@@ -105,5 +113,5 @@ class DataDirectory:
 
 def _load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:
     if not path.exists():
-        replace_file(path, create())
+        create_file(path, create())
     return path.read_bytes()

@@ -15,6 +15,7 @@ from .blobs.claims import Claims
 from .blobs.filesystem import BlobFiles
 from .clock import Clock
 from .control import app as control
+from .control.people import People
 from .control.state import State
 from .data_directory import DataDirectory
 from .google import app as google
@@ -27,9 +28,11 @@ from .peers import Peers
 from .records import (
     aws_access_keys,
     keys,
+    logins,
     projects,
     schema,
     schema_federation,
+    schema_people,
     uploads,
     workload_identity,
 )
@@ -48,6 +51,7 @@ _FORGOTTEN = (
     schema.operations,
     schema.policies,
     schema.projects,
+    schema_people.users,
     schema_federation.spent_tokens,
     schema_federation.aws_access_keys,
 )
@@ -74,6 +78,7 @@ class Emulator:
         self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
         self._issuer = directory.load_issuer()
+        self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
         directory.check_database()
         self._database = Database(
@@ -137,6 +142,7 @@ class Emulator:
             return authenticate(
                 f"Bearer {token}",
                 find_key=functools.partial(keys.find, connection),
+                has_login=functools.partial(logins.is_living, connection),
                 signer=self._signer,
                 now=self.clock.now(),
                 has_pool=functools.partial(workload_identity.is_active, connection),
@@ -152,6 +158,7 @@ class Emulator:
             keep_aws_key=self._keep_aws_key,
             collect=self._collect,
             version=__version__,
+            people=People(self._database, self.state),
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:
@@ -169,6 +176,7 @@ class Emulator:
             strict_admin=self._demands_token,
             files=self._files,
             issuer=self._issuer,
+            id_tokens=self._id_tokens,
         )
 
     @property

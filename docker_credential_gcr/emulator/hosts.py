@@ -37,10 +37,12 @@ REGISTRIES = {
 GOOGLE_APIS = frozenset(
     {
         "oauth2.googleapis.com",
+        "openidconnect.googleapis.com",
+        "www.googleapis.com",
+        "accounts.google.com",
         "iam.googleapis.com",
         "iamcredentials.googleapis.com",
         "sts.googleapis.com",
-        "www.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",
         "storage.googleapis.com",

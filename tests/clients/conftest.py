@@ -46,6 +46,12 @@ def require(program: str) -> str:
     return path
 
 
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str], str]:
+    """`require`, for tests that start a program themselves."""
+    return require
+
+
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory with a short name: podman refuses one that is as long as that of tmp_path."""

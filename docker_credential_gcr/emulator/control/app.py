@@ -1,11 +1,10 @@
 """The routes under /_emulator/."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -17,10 +16,10 @@ from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
 from . import issuer
+from .bodies import InvalidBody, load
 from .faults import InvalidFaults
+from .people import People
 from .state import State
-
-_BODY_LIMIT = 1024 * 1024
 
 Endpoint = Callable[["Services", Request], Awaitable[Response]]
 
@@ -41,10 +40,7 @@ class Services:
     keep_aws_key: Callable[[AccessKey], Awaitable[None]]
     collect: Callable[..., dict[str, int]]
     version: str
-
-
-class InvalidBody(ValueError):
-    """The request's body is not what this resource takes."""
+    people: People
 
 
 async def get_health(services: Services, _request: Request) -> Response:
@@ -59,7 +55,7 @@ async def get_journal(services: Services, _request: Request) -> Response:
 
 async def put_faults(services: Services, request: Request) -> Response:
     """Put faults in force."""
-    await services.state.replace_faults(await _load(request))
+    await services.state.replace_faults(await load(request))
     return Response(status_code=204)
 
 
@@ -71,7 +67,7 @@ async def delete_faults(services: Services, _request: Request) -> Response:
 
 async def put_clock(services: Services, request: Request) -> Response:
     """Set the clock: {"now": seconds} stands still there, {"offset_s": seconds} runs ahead."""
-    document = await _load(request)
+    document = await load(request)
     if not isinstance(document, dict) or len(document) != 1:
         raise InvalidBody('expected {"now": SECONDS} or {"offset_s": SECONDS}')
     ((name, value),) = document.items()
@@ -95,11 +91,21 @@ async def post_gc(services: Services, request: Request) -> Response:
 
     Every field may be left out.
     """
-    options = _parse_gc(await _load(request, default=b"{}"))
+    options = _parse_gc(await load(request, default=b"{}"))
     try:
         return JSONResponse(await asyncio.to_thread(services.collect, **options))
     except CollectionBusy as error:
         return JSONResponse({"error": str(error)}, 409)
+
+
+async def post_user(services: Services, request: Request) -> Response:
+    """Make a person."""
+    return await services.people.put_user(request)
+
+
+async def post_refresh_token(services: Services, request: Request) -> Response:
+    """Begin a login of a person."""
+    return await services.people.begin_login(request)
 
 
 def _parse_gc(document: object) -> dict[str, object]:
@@ -131,7 +137,7 @@ async def get_jwks(services: Services, _request: Request) -> Response:
 
 async def post_token(services: Services, request: Request) -> Response:
     """Mint a subject token, with whatever claims are wanted."""
-    return _mint(services, request, await _load(request))
+    return _mint(services, request, await load(request))
 
 
 async def get_token(services: Services, request: Request) -> Response:
@@ -147,7 +153,7 @@ def _mint(services: Services, request: Request, document: object) -> Response:
 
 async def post_aws_key(services: Services, request: Request) -> Response:
     """Register an access key of AWS, and whose it is."""
-    key = issuer.parse_aws_key(await _load(request))
+    key = issuer.parse_aws_key(await load(request))
     await services.keep_aws_key(key)
     return JSONResponse(key.identity)
 
@@ -169,6 +175,8 @@ def routes(services: Services) -> list[Route]:
         ("POST", f"{issuer.ISSUER_PATH}/tokens", post_token),
         ("GET", f"{issuer.ISSUER_PATH}/tokens", get_token),
         ("POST", f"{issuer.ISSUER_PATH}/awsKeys", post_aws_key),
+        ("POST", "/_emulator/users", post_user),
+        ("POST", "/_emulator/refreshTokens", post_refresh_token),
     ]
     guarded = [Route(path, _guard(services, endpoint), methods=[method]) for method, path, endpoint in table]
     public = [
@@ -207,19 +215,3 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
             return JSONResponse({"error": str(error)}, 400)
 
     return guarded
-
-
-async def _load(request: Request, default: bytes = b"") -> object:
-    """The body's JSON; that of `default` where there is no body. Raises InvalidBody."""
-    body = b""
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _BODY_LIMIT:
-                raise InvalidBody(f"the body is larger than {_BODY_LIMIT} bytes")
-    except ClientDisconnect as error:
-        raise InvalidBody("the body did not arrive whole") from error
-    try:
-        return json.loads(body or default)
-    except (ValueError, RecursionError) as error:
-        raise InvalidBody("the body is not JSON") from error

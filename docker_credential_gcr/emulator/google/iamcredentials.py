@@ -7,6 +7,7 @@ POST /v1/projects/-/serviceAccounts/EMAIL:generateAccessToken
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts
 """
 
+import asyncio
 import base64
 import binascii
 import json
@@ -20,7 +21,6 @@ from docker_credential_gcr.emulator.identity.assertions import MAX_SCOPE_SIZE
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.service_account_signatures import sign_blob, sign_jwt
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
-from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
 from .access import find_caller
 from .bodies import read_json
@@ -31,7 +31,6 @@ from .signing_keys import get_key
 from .times import format_instant
 
 _NO_STORE = {"Cache-Control": "no-store"}
-_ID_TOKEN_LIFETIME_S = 3600
 _MAX_LIFETIME_S = 3600
 _MAX_JWT_LIFETIME_S = 12 * 3600
 # https://protobuf.dev/reference/protobuf/google.protobuf/#duration
@@ -64,18 +63,12 @@ async def generate_id_token(request: Request, services: Services) -> JSONRespons
     audience = body.get("audience")
     if not isinstance(audience, str) or not audience:
         raise InvalidArgument("Audience required.")
-    now = int(services.clock.now())
-    claims = {
-        "aud": audience,
-        "azp": account.unique_id,
-        "exp": now + _ID_TOKEN_LIFETIME_S,
-        "iat": now,
-        "iss": "https://accounts.google.com",
-        "sub": account.unique_id,
-    }
+    claims: dict[str, object] = {"aud": audience, "azp": account.unique_id, "sub": account.unique_id}
     if body.get("includeEmail") is True:
         claims |= {"email": account.email, "email_verified": True}
-    return JSONResponse({"token": await _sign_jwt(services, account, claims)}, headers=_NO_STORE)
+    # The first one makes the key, which takes a while.
+    token = await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())
+    return JSONResponse({"token": token}, headers=_NO_STORE)
 
 
 async def sign_account_jwt(request: Request, services: Services) -> JSONResponse:
@@ -102,11 +95,6 @@ async def list_allowed_locations(request: Request, services: Services) -> JSONRe
     """Where the identity may be used from: anywhere. google-auth asks this beside getting a token."""
     find_caller(request, services)
     return JSONResponse({"locations": [], "encodedLocations": "0x0"})
-
-
-async def _sign_jwt(services: Services, account: ServiceAccount, claims: dict[str, Any]) -> str:
-    key = await get_key(services, account)
-    return sign_jwt(claims, key.key_id, key.private_key)
 
 
 def _parse_scopes(scopes: object) -> frozenset[str]:

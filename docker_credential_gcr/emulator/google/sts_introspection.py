@@ -9,11 +9,11 @@ https://www.rfc-editor.org/rfc/rfc7662
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.identity.credentials import is_living
-from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidToken
+from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 
 from .bodies import read_form
 from .errors import GrantRefused
+from .oauth2_subjects import find_grant
 from .services import Services
 
 
@@ -22,31 +22,22 @@ async def introspect_token(request: Request, services: Services) -> JSONResponse
     token = (await read_form(request)).get("token")
     if not token:
         raise GrantRefused("invalid_request", 'Invalid value for "token". It is required.')
-    grant = _find_grant(services, token)
-    body: dict[str, object] = {"active": False}
-    if grant is not None:
-        body = {
-            "active": True,
-            "client_id": "",
-            "username": grant.member,
-            "sub": grant.member,
-            "scope": " ".join(sorted(grant.oauth_scopes)),
-            "token_type": "Bearer",
-            "iat": grant.issued_at,
-            "exp": grant.expires_at,
-            "iss": "https://sts.googleapis.com/",
-        }
-    return JSONResponse(body, headers={"Cache-Control": "no-store"})
+    return JSONResponse(_describe(services, token), headers={"Cache-Control": "no-store"})
 
 
-def _find_grant(services: Services, token: str) -> AccessGrant | None:
-    """What the token says, if it counts."""
-    now = services.clock.now()
+def _describe(services: Services, token: str) -> dict[str, object]:
     try:
-        grant = services.signer.verify_access(token, now)
+        grant = find_grant(services, token)
     except InvalidToken:
-        return None
-    living = is_living(
-        grant.key_id, grant.member, find_key=services.find_key, has_pool=services.has_pool, now=now
-    )
-    return grant if living else None
+        return {"active": False}
+    return {
+        "active": True,
+        "client_id": "",
+        "username": grant.member,
+        "sub": grant.member,
+        "scope": " ".join(sorted(grant.oauth_scopes)),
+        "token_type": "Bearer",
+        "iat": grant.issued_at,
+        "exp": grant.expires_at,
+        "iss": "https://sts.googleapis.com/",
+    }

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from .assertions import FindKey, InvalidAssertion, verify_self_signed
 from .federation import find_pool
 from .principal import ANONYMOUS, CLOUD_PLATFORM, Principal, format_service_account
-from .tokens import InvalidToken, Signer
+from .tokens import AccessGrant, InvalidToken, RegistryGrant, Signer
 
 # A key file is 2.4 KiB; in base64 twice, as _json_key_base64 sends it, 4.3 KiB.
 MAX_SIZE = 32 * 1024
@@ -30,6 +30,9 @@ _TOKEN_USERS = frozenset({"oauth2accesstoken", "_token", "_dcgcloud_token", "gcl
 _VERSIONED_TOKEN_USER = re.compile(r"_dcgcr_(?:[0-9]+_)*token", re.ASCII)
 
 
+# Begins the name of a login, which stands in a user's access token where a key's ID is in an account's.
+LOGIN_PREFIX = "login-"
+HasLogin = Callable[[str], bool]
 HasPool = Callable[[str], bool]
 
 
@@ -48,13 +51,15 @@ def authenticate(
     find_key: FindKey,
     signer: Signer,
     now: float,
+    has_login: HasLogin,
     audiences: Collection[str] = (),
     has_pool: HasPool = no_pool,
 ) -> Principal:
     """The principal behind an Authorization header; without one, the anonymous.
 
-    `audiences` are the services that a self-signed JWT may name in place of scopes; `has_pool` says
-    whether identities of that workload identity pool count.
+    `has_login` says whether a user's login of that name goes on, `has_pool` whether identities of that
+    workload identity pool count; `audiences` are the services that a self-signed JWT may name in place of
+    scopes.
     Raises InvalidCredential.
     """
     if authorization is None:
@@ -65,7 +70,13 @@ def authenticate(
     credential = rest.strip(" ")
 
     def verify_token(token: str) -> Principal:
-        return _verify_token(token, find_key, signer, now, audiences, has_pool)
+        # Every JWT begins so: base64 of '{"'.
+        if token.startswith("eyJ"):
+            return _verify_self_signed(token, find_key, now, audiences)
+        grant = _verify_access_token(token, signer, now)
+        if not is_living(grant, find_key=find_key, has_login=has_login, has_pool=has_pool, now=now):
+            raise InvalidCredential("the key, the login or the pool behind the token is gone")
+        return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets)
 
     if scheme.lower() == "bearer":
         return verify_token(credential)
@@ -82,44 +93,42 @@ def authenticate(
 
 
 def is_living(
-    key_id: str | None, member: str | None, *, find_key: FindKey, has_pool: HasPool, now: float
+    grant: AccessGrant | RegistryGrant,
+    *,
+    find_key: FindKey,
+    has_login: HasLogin,
+    has_pool: HasPool,
+    now: float,
 ) -> bool:
-    """Whether the service account key, or the pool, behind a token still counts (it may have none).
+    """Whether the service account key, the login or the pool behind a token still counts, if it has one.
 
     Google lets an access token outlive its key for up to an hour; here both end together, so that a
     test of a revoked key need not wait.
     """
-    pool = find_pool(member)
+    key_id, pool = grant.key_id, find_pool(grant.member)
     if pool is not None and not has_pool(pool):
         return False
     if key_id is None:
         return True
+    if key_id.startswith(LOGIN_PREFIX):
+        return has_login(key_id)
     key = find_key(key_id)
     return key is not None and now < key.expires_at
 
 
-def _verify_token(
-    token: str,
-    find_key: FindKey,
-    signer: Signer,
-    now: float,
-    audiences: Collection[str],
-    has_pool: HasPool,
-) -> Principal:
-    # Every JWT begins so: base64 of '{"'.
-    if token.startswith("eyJ"):
-        try:
-            said = verify_self_signed(token, find_key=find_key, audiences=audiences, now=now)
-        except InvalidAssertion as error:
-            raise InvalidCredential(str(error)) from error
-        return Principal(format_service_account(said.email), said.oauth_scopes, said.key_id)
+def _verify_self_signed(token: str, find_key: FindKey, now: float, audiences: Collection[str]) -> Principal:
     try:
-        grant = signer.verify_access(token, now)
+        said = verify_self_signed(token, find_key=find_key, audiences=audiences, now=now)
+    except InvalidAssertion as error:
+        raise InvalidCredential(str(error)) from error
+    return Principal(format_service_account(said.email), said.oauth_scopes, said.key_id)
+
+
+def _verify_access_token(token: str, signer: Signer, now: float) -> AccessGrant:
+    try:
+        return signer.verify_access(token, now)
     except InvalidToken as error:
         raise InvalidCredential(str(error)) from error
-    if not is_living(grant.key_id, grant.member, find_key=find_key, has_pool=has_pool, now=now):
-        raise InvalidCredential("the key or the pool behind the token is gone")
-    return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets)
 
 
 def _parse_basic(credential: str) -> tuple[str, str]:

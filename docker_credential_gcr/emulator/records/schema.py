@@ -18,6 +18,7 @@ from sqlalchemy import (
 from .schema_columns import metadata as metadata
 from .schema_columns import new_id, new_reference
 from .schema_federation import workload_identity_pools
+from .schema_people import logins
 
 REVISION = "0004"
 
@@ -253,6 +254,7 @@ _COUNTED = (
     services,
     buckets,
     workload_identity_pools,
+    logins,
 )
 
 

@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.identity.resource import repository as artif
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
-from docker_credential_gcr.emulator.records import buckets, keys, policies, workload_identity
+from docker_credential_gcr.emulator.records import buckets, keys, logins, policies, workload_identity
 
 from .errors import ArtifactDenied, Denied, Unauthorized
 from .http import Request
@@ -94,6 +94,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
     return authenticate(
         authorization,
         find_key=lambda key_id: keys.find(connection, key_id),
+        has_login=lambda login_id: logins.is_living(connection, login_id),
         signer=services.signer,
         now=services.clock.now(),
         has_pool=lambda name: workload_identity.is_active(connection, name),
@@ -168,10 +169,10 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
     except InvalidToken:
         return None
     living = is_living(
-        grant.key_id,
-        grant.member,
+        grant,
         find_key=lambda key_id: keys.find(connection, key_id),
         has_pool=lambda name: workload_identity.is_active(connection, name),
+        has_login=lambda login_id: logins.is_living(connection, login_id),
         now=now,
     )
     return grant if living else None

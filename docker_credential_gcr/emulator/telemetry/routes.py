@@ -29,6 +29,7 @@ _FIRST_SEGMENTS = frozenset(
         "oauth2",
         "readyz",
         "revoke",
+        "signin",
         "storage",
         "token",
         "tokeninfo",

@@ -234,7 +234,8 @@ def test_an_id_token_is_for_its_audience_and_checked_with_published_keys(apis: A
     token = reply.body["token"]
     assert (reply.status, reply.body) == (200, {"token": token})
     unique_id = apis.call("GET", ACCOUNT).body["uniqueId"]
-    key = find_public_key(apis, jwt.get_unverified_header(token)["kid"])
+    keys = jwt.PyJWKSet.from_dict(apis.call("GET", "/oauth2/v3/certs").body)
+    key = keys[jwt.get_unverified_header(token)["kid"]]
     options = {"verify_exp": False}
     assert jwt.decode(token, key, ["RS256"], options, audience="https://service.example") == {
         "aud": "https://service.example",

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 _COUNT = "UPDATE revisions SET number = number + 1 WHERE subject = 'access'"
 
