@@ -10,7 +10,7 @@ from .commands_key import format_token_url
 from .commands_options import with_ca
 
 # gcloud's word for each API that the emulator serves. https://cloud.google.com/sdk/gcloud/reference/config
-_APIS = ("ARTIFACTREGISTRY", "CLOUDRESOURCEMANAGER", "IAM", "SERVICEUSAGE")
+_APIS = ("ARTIFACTREGISTRY", "CLOUDRESOURCEMANAGER", "IAM", "IAMCREDENTIALS", "SERVICEUSAGE", "STS")
 
 
 def _quote_posix(value: str) -> str:
@@ -64,6 +64,7 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
         "GCR_EMULATOR_REGISTRY": registry,
         "CLOUDSDK_AUTH_AUTH_HOST": f"{root}/o/oauth2/auth",
         "CLOUDSDK_AUTH_TOKEN_HOST": format_token_url(url),
+        "CLOUDSDK_AUTH_TOKEN_INTROSPECTION_ENDPOINT": f"{root}/v1/introspect",
         **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{root}/" for api in _APIS},
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{root}/storage/v1/",
         # What Google's own storage libraries read.

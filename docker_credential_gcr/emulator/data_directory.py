@@ -4,6 +4,7 @@ DATA/
   lock                  held by the server that uses the directory
   emulator.db           the database; emulator.db.snapshot, a copy of it, see upkeep/
   keys/signing-key.pem  signs every token, 0600
+  keys/issuer-key.pem   signs subject tokens for federation, 0600
   keys/id-token-key.pem signs ID tokens, 0600; made when the first is asked for
   keys/operator-token   administers the server, 0600
   keys/ca.pem …         under TLS, see tls.py
@@ -17,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from .identity.id_tokens import IdTokenSigner
+from .identity.issuer import Issuer
 from .identity.service_account_keys import generate
 from .identity.tokens import Signer
 from .private_file import create_file
@@ -86,6 +88,14 @@ class DataDirectory:
             return Signer.from_pem(_load_or_create(path, lambda: Signer.generate().to_pem()))
         except ValueError as error:
             raise DataDirectoryError(f"{path} is no signing key: {error}") from error
+
+    def load_issuer(self) -> Issuer:
+        """The issuer of subject tokens, made at the first start."""
+        path = self.keys_path / "issuer-key.pem"
+        try:
+            return Issuer.from_pem(_load_or_create(path, lambda: Issuer.generate().to_pem()))
+        except ValueError as error:
+            raise DataDirectoryError(f"{path} is no issuer's key: {error}") from error
 
     def load_id_token_signer(self) -> IdTokenSigner:
         """The signer of ID tokens, whose key any worker may have to make."""

@@ -20,12 +20,23 @@ from .control.state import State
 from .data_directory import DataDirectory
 from .google import app as google
 from .google.services import Services as GoogleServices
+from .identity.aws_requests import AccessKey
 from .identity.credentials import authenticate
 from .identity.links import LinkSigner
 from .identity.principal import Principal
 from .operations import Operations
 from .peers import Peers
-from .records import keys, logins, projects, schema, schema_people, uploads
+from .records import (
+    aws_access_keys,
+    keys,
+    logins,
+    projects,
+    schema,
+    schema_federation,
+    schema_people,
+    uploads,
+    workload_identity,
+)
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
@@ -35,6 +46,16 @@ from .sites import Sites
 from .upkeep.collection import tidy_uploads
 from .upkeep.keeper import Keeper
 from .upkeep.keeper import Request as UpkeepRequest
+
+# What a reset forgets; all else is a part of one of these.
+_FORGOTTEN = (
+    schema.operations,
+    schema.policies,
+    schema.projects,
+    schema_people.users,
+    schema_federation.spent_tokens,
+    schema_federation.aws_access_keys,
+)
 
 
 class Emulator:
@@ -57,6 +78,7 @@ class Emulator:
         self.clock = Clock()
         self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
+        self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
         directory.check_database()
@@ -95,10 +117,8 @@ class Emulator:
         """Forget all but the keys, and make the projects of the settings anew."""
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(schema.operations))
-            connection.execute(delete(schema.policies))
-            connection.execute(delete(schema.projects))
-            connection.execute(delete(schema_people.users))
+            for table in _FORGOTTEN:
+                connection.execute(delete(table))
             self._prepare(connection)
 
         await self._database.write(work)
@@ -130,6 +150,7 @@ class Emulator:
                 has_login=functools.partial(logins.is_living, connection),
                 signer=self._signer,
                 now=self.clock.now(),
+                has_pool=functools.partial(workload_identity.is_active, connection),
             )
 
     def _control(self) -> control.Services:
@@ -138,6 +159,8 @@ class Emulator:
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             verify=self._verify,
+            issuer=self._issuer,
+            keep_aws_key=self._keep_aws_key,
             collect=self._collect,
             version=__version__,
             people=People(self._database, self.state),
@@ -145,6 +168,9 @@ class Emulator:
 
     def _collect(self, **options: Any) -> dict[str, int]:
         return dataclasses.asdict(self.keeper.collect(UpkeepRequest(**options)))
+
+    async def _keep_aws_key(self, key: AccessKey) -> None:
+        await self._database.write(lambda connection: aws_access_keys.save(connection, key))
 
     def _google(self) -> GoogleServices:
         return GoogleServices(
@@ -154,6 +180,7 @@ class Emulator:
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             files=self._files,
+            issuer=self._issuer,
             id_tokens=self._id_tokens,
         )
 

@@ -44,6 +44,8 @@ GOOGLE_APIS = frozenset(
         "www.googleapis.com",
         "accounts.google.com",
         "iam.googleapis.com",
+        "iamcredentials.googleapis.com",
+        "sts.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",
         "storage.googleapis.com",

@@ -22,7 +22,8 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_commands_make_a_login_that_works(gcr_emulator: Any, tmp_path: Path) -> None:
-    (script,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    # The other commands are federation's: see test_federation_docs.py.
+    script, _ = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     environ = {"PATH": "/usr/bin:/bin", "GCR_EMULATOR_URL": gcr_emulator.url, "HOME": str(tmp_path)}
 
     command = ["sh", "-eu", "-c", script]

@@ -11,8 +11,11 @@ from starlette.routing import Route
 from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
 from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
+from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
+from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
+from . import issuer
 from .bodies import InvalidBody, load
 from .faults import InvalidFaults
 from .people import People
@@ -33,6 +36,8 @@ class Services:
     operator_token: str
     strict_admin: bool
     verify: Callable[[str], Principal]
+    issuer: Issuer
+    keep_aws_key: Callable[[AccessKey], Awaitable[None]]
     collect: Callable[..., dict[str, int]]
     version: str
     people: People
@@ -120,6 +125,44 @@ def _is_duration(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**37
 
 
+async def get_configuration(_services: Services, request: Request) -> Response:
+    """Describe the emulator's own issuer."""
+    return JSONResponse(issuer.format_configuration(_find_issuer(request)))
+
+
+async def get_jwks(services: Services, _request: Request) -> Response:
+    """Show the issuer's public key."""
+    return JSONResponse(services.issuer.format_jwks())
+
+
+async def post_token(services: Services, request: Request) -> Response:
+    """Mint a subject token, with whatever claims are wanted."""
+    return _mint(services, request, await load(request))
+
+
+async def get_token(services: Services, request: Request) -> Response:
+    """Mint the subject token that the query describes, for clients that can only ask a URL for one."""
+    return _mint(services, request, issuer.parse_query(request.query_params))
+
+
+def _mint(services: Services, request: Request, document: object) -> Response:
+    now = services.state.clock.now()
+    claims = issuer.parse_claims(document, issuer=_find_issuer(request), now=now)
+    return JSONResponse({"token": services.issuer.sign(claims)}, headers={"Cache-Control": "no-store"})
+
+
+async def post_aws_key(services: Services, request: Request) -> Response:
+    """Register an access key of AWS, and whose it is."""
+    key = issuer.parse_aws_key(await load(request))
+    await services.keep_aws_key(key)
+    return JSONResponse(key.identity)
+
+
+def _find_issuer(request: Request) -> str:
+    """The issuer's URL, as the client has reached it."""
+    return f"{request.url.scheme}://{request.headers.get('host', '')}{issuer.ISSUER_PATH}"
+
+
 def routes(services: Services) -> list[Route]:
     """The routes, each behind the rim that checks who asks and turns errors into statuses."""
     table: list[tuple[str, str, Endpoint]] = [
@@ -129,11 +172,19 @@ def routes(services: Services) -> list[Route]:
         ("PUT", "/_emulator/clock", put_clock),
         ("POST", "/_emulator/reset", post_reset),
         ("POST", "/_emulator/gc", post_gc),
+        ("POST", f"{issuer.ISSUER_PATH}/tokens", post_token),
+        ("GET", f"{issuer.ISSUER_PATH}/tokens", get_token),
+        ("POST", f"{issuer.ISSUER_PATH}/awsKeys", post_aws_key),
         ("POST", "/_emulator/users", post_user),
         ("POST", "/_emulator/refreshTokens", post_refresh_token),
     ]
     guarded = [Route(path, _guard(services, endpoint), methods=[method]) for method, path, endpoint in table]
-    return [Route("/_emulator/health", _bind(services, get_health)), *guarded]
+    public = [
+        Route("/_emulator/health", _bind(services, get_health)),
+        Route(f"{issuer.ISSUER_PATH}/.well-known/openid-configuration", _bind(services, get_configuration)),
+        Route(f"{issuer.ISSUER_PATH}/jwks", _bind(services, get_jwks)),
+    ]
+    return [*public, *guarded]
 
 
 def _bind(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
@@ -160,7 +211,7 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
             return JSONResponse({"error": "only the operator may do this"}, 403)
         try:
             return await endpoint(services, request)
-        except (InvalidBody, InvalidFaults) as error:
+        except (InvalidBody, InvalidFaults, issuer.InvalidMint) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return guarded

@@ -18,10 +18,8 @@ from .errors import NotFound, PermissionDenied
 from .services import Services
 
 # What google-auth writes into a self-signed JWT for these APIs. https://google.aip.dev/auth/4111
-_AUDIENCES = frozenset(
-    f"https://{service}.googleapis.com/"
-    for service in ("artifactregistry", "cloudresourcemanager", "iam", "serviceusage", "storage")
-)
+_APIS = "artifactregistry cloudresourcemanager iam iamcredentials serviceusage storage"
+_AUDIENCES = frozenset(f"https://{service}.googleapis.com/" for service in _APIS.split())
 
 
 def find_caller(request: Request, services: Services) -> Principal:
@@ -35,6 +33,7 @@ def find_caller(request: Request, services: Services) -> Principal:
             signer=services.signer,
             now=services.clock.now(),
             audiences=_AUDIENCES,
+            has_pool=services.has_pool,
         )
 
     principal = find_administrator(

@@ -9,6 +9,8 @@ from starlette.routing import Route
 from docker_credential_gcr.emulator.current_request import find_request_id
 
 from . import (
+    account_certificates,
+    account_policies,
     accounts,
     artifact_images,
     artifact_locations,
@@ -17,6 +19,7 @@ from . import (
     artifact_repositories,
     artifact_tags,
     iam,
+    iamcredentials,
     keys,
     oauth2,
     oauth2_keys,
@@ -28,7 +31,11 @@ from . import (
     storage,
     storage_objects,
     storage_policies,
+    sts,
+    sts_introspection,
     userinfo,
+    workload_identity_pools,
+    workload_identity_providers,
 )
 from .errors import NotFound, find_response, format_internal_error
 from .fields import select
@@ -41,6 +48,9 @@ _V1 = "/v1/projects/{project}"
 _V3 = "/v3/projects/{project}"
 _ACCOUNT = f"{_V1}/serviceAccounts/{{account}}"
 _KEY = f"{_ACCOUNT}/keys/{{key}}"
+_POOLS = f"{_V1}/locations/global/workloadIdentityPools"
+_POOL = f"{_POOLS}/{{pool}}"
+_PROVIDER = f"{_POOL}/providers/{{provider}}"
 _BUCKET = "/storage/v1/b/{bucket}"
 _LOCATION = f"{_V1}/locations/{{location}}"
 _REPOSITORY = f"{_LOCATION}/repositories/{{repository}}"
@@ -106,6 +116,9 @@ ROUTES: list[Row] = [
     # iam.googleapis.com
     ("POST", f"{_V1}/serviceAccounts", iam.create_account),
     ("GET", f"{_V1}/serviceAccounts", iam.list_accounts),
+    ("POST", f"{_ACCOUNT}:getIamPolicy", account_policies.get_policy),
+    ("POST", f"{_ACCOUNT}:setIamPolicy", account_policies.set_policy),
+    ("POST", f"{_ACCOUNT}:testIamPermissions", account_policies.test_permissions),
     ("POST", f"{_ACCOUNT}:disable", iam.disable_account),
     ("POST", f"{_ACCOUNT}:enable", iam.enable_account),
     ("GET", _ACCOUNT, iam.get_account),
@@ -119,6 +132,35 @@ ROUTES: list[Row] = [
     ("POST", f"{_KEY}:enable", keys.enable_key),
     ("GET", _KEY, keys.get_key),
     ("DELETE", _KEY, keys.delete_key),
+    ("POST", _POOLS, workload_identity_pools.create_pool),
+    ("GET", _POOLS, workload_identity_pools.list_pools),
+    ("POST", f"{_POOL}:undelete", workload_identity_pools.undelete_pool),
+    ("GET", _POOL, workload_identity_pools.show_pool),
+    ("PATCH", _POOL, workload_identity_pools.patch_pool),
+    ("DELETE", _POOL, workload_identity_pools.delete_pool),
+    ("POST", f"{_POOL}/providers", workload_identity_providers.create_provider),
+    ("GET", f"{_POOL}/providers", workload_identity_providers.list_providers),
+    ("POST", f"{_PROVIDER}:undelete", workload_identity_providers.undelete_provider),
+    ("GET", _PROVIDER, workload_identity_providers.show_provider),
+    ("PATCH", _PROVIDER, workload_identity_providers.patch_provider),
+    ("DELETE", _PROVIDER, workload_identity_providers.delete_provider),
+    ("GET", f"{_POOL}/operations/{{operation}}", operations.get_pool_operation),
+    ("GET", f"{_PROVIDER}/operations/{{operation}}", operations.get_pool_operation),
+    # iamcredentials.googleapis.com
+    ("POST", f"{_ACCOUNT}:generateAccessToken", iamcredentials.generate_access_token),
+    ("POST", f"{_ACCOUNT}:generateIdToken", iamcredentials.generate_id_token),
+    ("POST", f"{_ACCOUNT}:signJwt", iamcredentials.sign_account_jwt),
+    ("POST", f"{_ACCOUNT}:signBlob", iamcredentials.sign_account_blob),
+    ("GET", f"{_ACCOUNT}/allowedLocations", iamcredentials.list_allowed_locations),
+    ("GET", f"{_POOL}/allowedLocations", iamcredentials.list_allowed_locations),
+    # sts.googleapis.com
+    ("POST", "/v1/token", sts.exchange_token),
+    ("POST", "/v1/introspect", sts_introspection.introspect_token),
+    # www.googleapis.com
+    ("GET", "/service_accounts/v1/jwk/{account}", account_certificates.list_jwks),
+    ("GET", "/service_accounts/v1/metadata/x509/{account}", account_certificates.list_certificates),
+    ("GET", "/robot/v1/metadata/jwk/{account}", account_certificates.list_jwks),
+    ("GET", "/robot/v1/metadata/x509/{account}", account_certificates.list_certificates),
     # storage.googleapis.com
     ("GET", "/storage/v1/b", storage.list_buckets),
     ("POST", "/storage/v1/b", storage.create_bucket),

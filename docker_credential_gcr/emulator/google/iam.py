@@ -11,13 +11,14 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.names import ACCOUNT_RULE, is_account
 from docker_credential_gcr.emulator.identity.policy import revoke
-from docker_credential_gcr.emulator.identity.principal import Principal, format_service_account
+from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.records import policies, service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
-from .access import check, find_caller, get_project
+from .access import find_caller, get_project
+from .account_access import find_account, format_name
 from .bodies import read_json
-from .errors import InvalidArgument, NotFound
+from .errors import InvalidArgument
 from .paging import cut, parse_page
 from .services import Services
 
@@ -111,30 +112,10 @@ async def delete_account(request: Request, services: Services) -> JSONResponse:
             for binding in policy.bindings:
                 policy = revoke(policy, binding.role, member)
             policies.save(connection, resource, policy)
+        policies.remove(connection, format_name(account))
 
     await services.database.write(work)
     return JSONResponse({})
-
-
-def find_account(
-    connection: Connection, request: Request, caller: Principal, permission: str
-) -> ServiceAccount:
-    """The account that the path names, if the caller has the permission on its project.
-
-    The project `-` is that of the account. Raises PermissionDenied and NotFound as get_project does.
-    """
-    project_name, name = request.path_params["project"], request.path_params["account"]
-    account = service_accounts.find(connection, name)
-    if project_name != "-":
-        project = get_project(connection, project_name, caller, permission)
-        if account is not None and account.project_id == project.project_id:
-            return account
-    elif account is not None:
-        get_project(connection, account.project_id, caller, permission)
-        return account
-    else:
-        check(caller, permission, [])
-    raise NotFound(f"Unknown service account: projects/{project_name}/serviceAccounts/{name}")
 
 
 async def _update(
@@ -182,7 +163,7 @@ def _parse_texts(described: object) -> tuple[str | None, str | None]:
 
 def _format(account: ServiceAccount) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "name": f"projects/{account.project_id}/serviceAccounts/{account.email}",
+        "name": format_name(account),
         "projectId": account.project_id,
         "uniqueId": account.unique_id,
         "email": account.email,

@@ -22,14 +22,15 @@ from docker_credential_gcr.emulator.records.keys import KeptKey
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
 from .access import find_caller
+from .account_access import find_account
 from .bodies import read_json
-from .errors import InvalidArgument, NotFound
-from .iam import find_account
+from .errors import FailedPrecondition, InvalidArgument, NotFound
 from .services import Services
 from .times import format_instant
 
 _FILE_TYPE = "TYPE_GOOGLE_CREDENTIALS_FILE"
 _TYPE = "USER_MANAGED"
+_SYSTEM_TYPE = "SYSTEM_MANAGED"
 _ALGORITHM = "KEY_ALG_RSA_2048"
 # What a request may say; Google's own default is the key file.
 _KINDS = {
@@ -94,15 +95,14 @@ async def upload_key(request: Request, services: Services) -> JSONResponse:
 
 
 async def list_keys(request: Request, services: Services) -> JSONResponse:
-    """The account's keys, oldest first, all in one page; ?keyTypes=USER_MANAGED is all there are."""
+    """The account's keys, oldest first, all in one page; those of Google's keyTypes=SYSTEM_MANAGED too."""
     caller = find_caller(request, services)
     types = request.query_params.getlist("keyTypes")
     with services.database.read() as connection:
         account = find_account(connection, request, caller, "iam.serviceAccountKeys.list")
         kept = keys.list_of(connection, account)
-    if types and _TYPE not in types:
-        kept = []
-    return JSONResponse({"keys": [_format(key) for key in kept]} if kept else {})
+    shown = [key for key in map(_format, kept) if not types or key["keyType"] in types]
+    return JSONResponse({"keys": shown} if shown else {})
 
 
 async def get_key(request: Request, services: Services) -> JSONResponse:
@@ -121,7 +121,7 @@ async def delete_key(request: Request, services: Services) -> JSONResponse:
     caller = find_caller(request, services)
 
     def work(connection: Connection) -> None:
-        key = _find(connection, request, caller, "iam.serviceAccountKeys.delete")
+        key = _find_own(connection, request, caller, "iam.serviceAccountKeys.delete")
         keys.remove(connection, key.key.key_id)
 
     await services.database.write(work)
@@ -144,7 +144,7 @@ async def _set_disabled(request: Request, services: Services, *, disabled: bool)
     verb = "disable" if disabled else "enable"
 
     def work(connection: Connection) -> None:
-        key = _find(connection, request, caller, f"iam.serviceAccountKeys.{verb}")
+        key = _find_own(connection, request, caller, f"iam.serviceAccountKeys.{verb}")
         keys.set_disabled(connection, key.key.key_id, disabled=disabled)
 
     await services.database.write(work)
@@ -159,6 +159,14 @@ def _find(connection: Connection, request: Request, caller: Principal, permissio
     return kept
 
 
+def _find_own(connection: Connection, request: Request, caller: Principal, permission: str) -> KeptKey:
+    """As `_find`, for what only the user's own keys suffer."""
+    kept = _find(connection, request, caller, permission)
+    if kept.kept_whole:
+        raise FailedPrecondition("The key is managed by Google, and changed by nobody else.")
+    return kept
+
+
 def _format(kept: KeptKey) -> dict[str, Any]:
     key = kept.key
     document: dict[str, Any] = {
@@ -167,6 +175,6 @@ def _format(kept: KeptKey) -> dict[str, Any]:
         "validBeforeTime": format_instant(key.expires_at),
         "keyAlgorithm": _ALGORITHM,
         "keyOrigin": "USER_PROVIDED" if kept.uploaded else "GOOGLE_PROVIDED",
-        "keyType": _TYPE,
+        "keyType": _SYSTEM_TYPE if kept.kept_whole else _TYPE,
     }
     return {**document, "disabled": True} if kept.disabled else document

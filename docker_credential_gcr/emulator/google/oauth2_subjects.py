@@ -13,8 +13,15 @@ def find_grant(services: Services, token: str) -> AccessGrant:
     """What an access token says. Raises InvalidToken, also when what is behind it is gone."""
     now = services.clock.now()
     grant = services.signer.verify_access(token, now)
-    if not is_living(grant.key_id, find_key=services.find_key, has_login=services.has_login, now=now):
-        raise InvalidToken("the key, or the login, behind the token is gone")
+    living = is_living(
+        grant,
+        find_key=services.find_key,
+        has_login=services.has_login,
+        has_pool=services.has_pool,
+        now=now,
+    )
+    if not living:
+        raise InvalidToken("the key, the login or the pool behind the token is gone")
     return grant
 
 

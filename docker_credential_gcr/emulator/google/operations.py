@@ -35,6 +35,15 @@ async def get_located_operation(request: Request, services: Services) -> JSONRes
     return _get(request, services, name)
 
 
+async def get_pool_operation(request: Request, services: Services) -> JSONResponse:
+    """The same, of a workload identity pool or of a provider in one."""
+    parameters = request.path_params
+    name = "projects/{project}/locations/global/workloadIdentityPools/{pool}".format(**parameters)
+    if "provider" in parameters:
+        name += f"/providers/{parameters['provider']}"
+    return _get(request, services, f"{name}/operations/{parameters['operation']}")
+
+
 def new_id() -> str:
     """An operation's own part of its name, as Artifact Registry has it."""
     return str(uuid.uuid4())

@@ -6,8 +6,9 @@ from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
+from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.tokens import Signer
-from docker_credential_gcr.emulator.records import keys, logins
+from docker_credential_gcr.emulator.records import keys, logins, workload_identity
 from docker_credential_gcr.emulator.records.database import Database
 
 
@@ -21,12 +22,18 @@ class Services:
     operator_token: str
     strict_admin: bool
     files: BlobFiles
+    issuer: Issuer
     id_tokens: IdTokenSigner
 
     def find_key(self, key_id: str) -> RegisteredKey | None:
         """The service account key of that ID, as it is now."""
         with self.database.read() as connection:
             return keys.find(connection, key_id)
+
+    def has_pool(self, name: str) -> bool:
+        """Whether identities of the workload identity pool of that name count now."""
+        with self.database.read() as connection:
+            return workload_identity.is_active(connection, name)
 
     def has_login(self, login_id: str) -> bool:
         """Whether the user's login of that name goes on."""

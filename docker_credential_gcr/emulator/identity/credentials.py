@@ -17,8 +17,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from .assertions import FindKey, InvalidAssertion, verify_self_signed
+from .federation import find_pool
 from .principal import ANONYMOUS, CLOUD_PLATFORM, Principal, format_service_account
-from .tokens import InvalidToken, Signer
+from .tokens import AccessGrant, InvalidToken, RegistryGrant, Signer
 
 # A key file is 2.4 KiB; in base64 twice, as _json_key_base64 sends it, 4.3 KiB.
 MAX_SIZE = 32 * 1024
@@ -34,10 +35,16 @@ _PRIVATE_TO_PUBLIC = 5
 # Begins the name of a login, which stands in a user's access token where a key's ID is in an account's.
 LOGIN_PREFIX = "login-"
 HasLogin = Callable[[str], bool]
+HasPool = Callable[[str], bool]
 
 
 class InvalidCredential(Exception):
     """The credential is malformed, unknown, expired or forged."""
+
+
+def no_pool(_name: str) -> bool:
+    """Whether a pool counts where none does."""
+    return False
 
 
 def authenticate(
@@ -48,11 +55,13 @@ def authenticate(
     now: float,
     has_login: HasLogin,
     audiences: Collection[str] = (),
+    has_pool: HasPool = no_pool,
 ) -> Principal:
     """The principal behind an Authorization header; without one, the anonymous.
 
-    `has_login` says whether a user's login of that name goes on; `audiences` are the services that a
-    self-signed JWT may name in place of scopes.
+    `has_login` says whether a user's login of that name goes on, `has_pool` whether identities of that
+    workload identity pool count; `audiences` are the services that a self-signed JWT may name in place of
+    scopes.
     Raises InvalidCredential.
     """
     if authorization is None:
@@ -66,7 +75,10 @@ def authenticate(
         # Every JWT begins so: base64 of '{"'.
         if token.startswith("eyJ"):
             return _verify_self_signed(token, find_key, now, audiences)
-        return _verify_access_token(token, find_key, has_login, signer, now)
+        grant = _verify_access_token(token, signer, now)
+        if not is_living(grant, find_key=find_key, has_login=has_login, has_pool=has_pool, now=now):
+            raise InvalidCredential("the key, the login or the pool behind the token is gone")
+        return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets)
 
     if scheme.lower() == "bearer":
         return verify_token(credential)
@@ -82,12 +94,22 @@ def authenticate(
     raise InvalidCredential("unknown user name")
 
 
-def is_living(key_id: str | None, *, find_key: FindKey, has_login: HasLogin, now: float) -> bool:
-    """Whether the service account key, or the login, behind a token still counts (a token may have none).
+def is_living(
+    grant: AccessGrant | RegistryGrant,
+    *,
+    find_key: FindKey,
+    has_login: HasLogin,
+    has_pool: HasPool,
+    now: float,
+) -> bool:
+    """Whether the service account key, the login or the pool behind a token still counts, if it has one.
 
     Google lets an access token outlive its key for up to an hour; here both end together, so that a
     test of a revoked key need not wait.
     """
+    key_id, pool = grant.key_id, find_pool(grant.member)
+    if pool is not None and not has_pool(pool):
+        return False
     if key_id is None:
         return True
     if key_id.startswith(LOGIN_PREFIX):
@@ -104,16 +126,11 @@ def _verify_self_signed(token: str, find_key: FindKey, now: float, audiences: Co
     return Principal(format_service_account(said.email), said.oauth_scopes, said.key_id)
 
 
-def _verify_access_token(
-    token: str, find_key: FindKey, has_login: HasLogin, signer: Signer, now: float
-) -> Principal:
+def _verify_access_token(token: str, signer: Signer, now: float) -> AccessGrant:
     try:
-        grant = signer.verify_access(token, now)
+        return signer.verify_access(token, now)
     except InvalidToken as error:
         raise InvalidCredential(str(error)) from error
-    if not is_living(grant.key_id, find_key=find_key, has_login=has_login, now=now):
-        raise InvalidCredential("the key, or the login, behind the token is gone")
-    return Principal(grant.member, grant.oauth_scopes, grant.key_id)
 
 
 def _parse_basic(credential: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from .federation import find_pool, format_set
 from .policy import ALL_AUTHENTICATED_USERS, ALL_USERS, Policy
 from .principal import CLOUD_PLATFORM, OPERATOR, Principal
 from .resource import Resource
@@ -88,7 +89,7 @@ def decide(
         return Decision(True, permission, "")
     if principal.member is None:
         return Decision(False, permission, f"the anonymous do not have {permission}")
-    members = {principal.member, ALL_AUTHENTICATED_USERS}
+    members = _find_members(principal.member, principal.sets)
     has_role = _has_role(members, policies, permission, resource)
     if not has_role and resource is not None:
         also = _find_conveniences(members, policies, resource.project_id)
@@ -98,6 +99,18 @@ def decide(
     if not principal.oauth_scopes & _find_oauth_scopes(permission):
         return Decision(False, permission, f"no OAuth scope of the access token covers {permission}")
     return Decision(True, permission, "")
+
+
+def _find_members(member: str, sets: Iterable[str]) -> set[str]:
+    """All that a policy may call the member.
+
+    Who is known elsewhere is none of all authenticated users:
+    https://cloud.google.com/iam/docs/principals-overview#all-authenticated-users
+    """
+    pool = find_pool(member)
+    if pool is None:
+        return {member, ALL_AUTHENTICATED_USERS}
+    return {member, *(format_set(pool, name) for name in sets)}
 
 
 def _has_role(

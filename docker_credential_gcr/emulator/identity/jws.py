@@ -5,18 +5,33 @@ Only signatures are checked here; what the claims mean, and when they end, is th
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 # A header line of common servers and proxies holds 8 KiB; nothing signed here comes near it.
 MAX_SIZE = 16 * 1024
+_KEY_ALGORITHMS = ("ES256", "RS256")
 
 
 class InvalidJws(Exception):
     """The text is not a JWS with a signature of the expected kind and key."""
+
+
+class InvalidKeys(Exception):
+    """The text is not a set of public keys that can be used here."""
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A key of a set, with the one algorithm that it is for."""
+
+    key_id: str
+    algorithm: str
+    key: EllipticCurvePublicKey | RSAPublicKey
 
 
 def sign(
@@ -45,7 +60,7 @@ def parse_unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return parsed["header"], parsed["payload"]
 
 
-def verify(token: str, key: EllipticCurvePublicKey | str, algorithm: str) -> dict[str, Any]:
+def verify(token: str, key: EllipticCurvePublicKey | RSAPublicKey | str, algorithm: str) -> dict[str, Any]:
     """The claims of a compact JWS that `key` signed with `algorithm`, whatever its header says."""
     header, claims = parse_unverified(token)
     if header.get("alg") != algorithm:
@@ -55,3 +70,24 @@ def verify(token: str, key: EllipticCurvePublicKey | str, algorithm: str) -> dic
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise InvalidJws("wrong signature") from error
     return claims
+
+
+def parse_keys(text: str) -> list[PublicKey]:
+    """The keys of a JSON Web Key Set: RSA for RS256, and P-256 for ES256. Raises InvalidKeys.
+
+    https://www.rfc-editor.org/rfc/rfc7517#section-5
+    """
+    try:
+        found = jwt.PyJWKSet.from_json(text).keys
+    # AttributeError, TypeError: JSON of another form, of which the library knows nothing.
+    except (jwt.PyJWTError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise InvalidKeys("it is not a set of JSON Web Keys") from error
+    keys = []
+    for each in found:
+        if not isinstance(each.key, EllipticCurvePublicKey | RSAPublicKey) or not each.key_id:
+            raise InvalidKeys("each key must be a public one of the type RSA or EC, with a kid")
+        algorithm = each.algorithm_name
+        if algorithm not in _KEY_ALGORITHMS:
+            raise InvalidKeys("each key must be for RS256 or ES256")
+        keys.append(PublicKey(each.key_id, algorithm, each.key))
+    return keys

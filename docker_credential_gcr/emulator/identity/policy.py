@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from .conditions import InvalidCondition, compile_condition
+from .federation import MEMBER as FEDERATED_MEMBER
 from .resource import Resource
 from .roles import BASIC_ROLES
 
@@ -89,7 +90,9 @@ _Key = tuple[str, Condition | None]
 
 
 def is_member(text: str) -> bool:
-    """Whether the text names members as IAM does: user:, serviceAccount:, group:, domain:, allUsers…"""
+    """Whether the text names members as IAM does: user:, serviceAccount:, group:, principal://, allUsers…"""
+    if FEDERATED_MEMBER.fullmatch(text) is not None:
+        return True
     return len(text) <= 320 and _MEMBER.fullmatch(text) is not None
 
 

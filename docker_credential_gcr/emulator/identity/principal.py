@@ -9,12 +9,14 @@ CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 class Principal:
     """A member in IAM's form, such as "serviceAccount:ci@my-project.iam.gserviceaccount.com".
 
-    `member` is None for the anonymous; `key_id` names the service account key behind the credential.
+    `member` is None for the anonymous; `key_id` names the service account key behind the credential;
+    `sets` are those of its pool that an identity of elsewhere is in, see federation.py.
     """
 
     member: str | None
     oauth_scopes: frozenset[str]
     key_id: str | None
+    sets: tuple[str, ...] = ()
 
 
 ANONYMOUS = Principal(None, frozenset(), None)

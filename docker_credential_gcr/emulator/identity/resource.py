@@ -26,6 +26,14 @@ def project(project_id: str) -> Resource:
     return Resource(f"projects/{project_id}", f"{service}/Project", service, project_id)
 
 
+def service_account(project_id: str, unique_id: str) -> Resource:
+    """The service account itself."""
+    service = "iam.googleapis.com"
+    return Resource(
+        f"projects/-/serviceAccounts/{unique_id}", f"{service}/ServiceAccount", service, project_id
+    )
+
+
 def bucket(name: str, project_id: str) -> Resource:
     """The bucket itself."""
     service = "storage.googleapis.com"

@@ -23,9 +23,21 @@ _DELETE_PROJECT = _permissions("resourcemanager.projects", "delete undelete")
 _UPDATE_PROJECT = _permissions("resourcemanager.projects", "update")
 
 _READ_ACCOUNTS = _permissions("iam.serviceAccounts", "get list")
-_ACCOUNTS = _READ_ACCOUNTS | _permissions("iam.serviceAccounts", "create delete disable enable update")
+_ACCOUNTS = _READ_ACCOUNTS | _permissions(
+    "iam.serviceAccounts", "create delete disable enable getIamPolicy update"
+)
+_GIVE_ACCOUNTS = _permissions("iam.serviceAccounts", "setIamPolicy")
+_OPEN_ID = _permissions("iam.serviceAccounts", "getOpenIdToken")
+_IMPERSONATE = _OPEN_ID | _permissions("iam.serviceAccounts", "getAccessToken")
+_SIGN = _permissions("iam.serviceAccounts", "implicitDelegation signBlob signJwt")
 _READ_KEYS = _permissions("iam.serviceAccountKeys", "get list")
 _KEYS = _READ_KEYS | _permissions("iam.serviceAccountKeys", "create delete disable enable")
+
+_POOLS = "iam.workloadIdentityPools"
+_PROVIDERS = "iam.workloadIdentityPoolProviders"
+_READ_POOLS = _permissions(_POOLS, "get list") | _permissions(_PROVIDERS, "get list")
+_CHANGES = "create delete undelete update"
+_ADMINISTER_POOLS = _READ_POOLS | _permissions(_POOLS, _CHANGES) | _permissions(_PROVIDERS, _CHANGES)
 
 _READ_SERVICES = _permissions("serviceusage.services", "get list")
 _SERVICES = _READ_SERVICES | _permissions("serviceusage.services", "disable enable")
@@ -64,6 +76,7 @@ _EDITOR = (
     | _UPDATE_PROJECT
     | _ACCOUNTS
     | _KEYS
+    | _READ_POOLS
     | _SERVICES
     | _ARTIFACTS
     | _PUBLISH
@@ -75,6 +88,8 @@ ROLES: dict[str, frozenset[str]] = {
     | _ADMINISTER_POLICY
     | _DELETE_PROJECT
     | _GIVE_BUCKETS
+    | _GIVE_ACCOUNTS
+    | _ADMINISTER_POOLS
     | _GIVE_ARTIFACTS,
     "roles/editor": _EDITOR,
     # Real viewers pull through a legacy binding that every new bucket gets for them; without
@@ -86,6 +101,7 @@ ROLES: dict[str, frozenset[str]] = {
     | _READ_POLICY
     | _READ_ACCOUNTS
     | _READ_KEYS
+    | _READ_POOLS
     | _READ_SERVICES
     | _READ_ARTIFACTS,
     "roles/browser": _READ_POLICY,
@@ -121,9 +137,16 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/resourcemanager.projectCreator": _permissions("resourcemanager.projects", "create"),
     "roles/resourcemanager.projectDeleter": _DELETE_PROJECT,
     "roles/resourcemanager.projectIamAdmin": _ADMINISTER_POLICY,
-    "roles/iam.serviceAccountAdmin": _ACCOUNTS | _PROJECT,
+    "roles/iam.serviceAccountAdmin": _ACCOUNTS | _GIVE_ACCOUNTS | _PROJECT,
     "roles/iam.serviceAccountKeyAdmin": _KEYS | _READ_ACCOUNTS | _PROJECT,
     "roles/iam.serviceAccountViewer": _READ_ACCOUNTS | _READ_KEYS | _PROJECT,
+    # https://cloud.google.com/iam/docs/service-account-permissions
+    "roles/iam.serviceAccountTokenCreator": _IMPERSONATE | _SIGN | _READ_ACCOUNTS | _PROJECT,
+    "roles/iam.serviceAccountOpenIdTokenCreator": _OPEN_ID,
+    "roles/iam.serviceAccountUser": _READ_ACCOUNTS | _PROJECT,
+    "roles/iam.workloadIdentityUser": _IMPERSONATE | _READ_ACCOUNTS,
+    "roles/iam.workloadIdentityPoolAdmin": _ADMINISTER_POOLS | _PROJECT,
+    "roles/iam.workloadIdentityPoolViewer": _READ_POOLS | _PROJECT,
 }
 
 # These can be granted on buckets alone. https://cloud.google.com/storage/docs/access-control/iam-roles#legacy-roles

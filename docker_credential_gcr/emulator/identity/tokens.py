@@ -31,13 +31,14 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True)
 class AccessGrant:
-    """What an access token says. Instants are whole seconds since the epoch."""
+    """What an access token says. Instants are whole seconds since the epoch; `sets` are the principal's."""
 
     member: str
     key_id: str | None
     oauth_scopes: frozenset[str]
     expires_at: int
     issued_at: int
+    sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class RegistryGrant:
     repositories: tuple[tuple[str, frozenset[str]], ...]
     expires_at: int
     issued_at: int
+    sets: tuple[str, ...] = ()
 
 
 class Signer:
@@ -128,7 +130,12 @@ class Signer:
             raise InvalidToken("not an access token")
         claims = self._verify(token[len(ACCESS_TOKEN_PREFIX) :], _ACCESS_HEADER, _ACCESS_AUDIENCE)
         return AccessGrant(
-            claims["sub"], claims["key"], frozenset(claims["scope"].split()), claims["exp"], claims["iat"]
+            claims["sub"],
+            claims["key"],
+            frozenset(claims["scope"].split()),
+            claims["exp"],
+            claims["iat"],
+            tuple(claims.get("sets", ())),
         )
 
     def _parse_registry(self, token: str) -> RegistryGrant:
@@ -141,6 +148,7 @@ class Signer:
             tuple((name, frozenset(actions)) for name, actions in claims["access"]),
             claims["exp"],
             claims["iat"],
+            tuple(claims.get("sets", ())),
         )
 
     def _verify(self, token: str, header: dict[str, str], audience: str) -> dict[str, Any]:
@@ -157,13 +165,14 @@ class Signer:
 
 
 def _format_claims(grant: AccessGrant | RegistryGrant) -> dict[str, object]:
-    return {
+    claims: dict[str, object] = {
         "sub": grant.member,
         "key": grant.key_id,
         "scope": " ".join(sorted(grant.oauth_scopes)),
         "iat": grant.issued_at,
         "exp": grant.expires_at,
     }
+    return {**claims, "sets": grant.sets} if grant.sets else claims
 
 
 def _unwrap(token: str) -> str:

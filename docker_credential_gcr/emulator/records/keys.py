@@ -1,4 +1,4 @@
-"""The public halves of the service account keys; the private ones are kept nowhere."""
+"""The keys of service accounts: the public halves of those of users, and the one that Google keeps whole."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,11 +36,19 @@ _FIND = Statement(
         service_accounts.c.disabled == 0,
     )
 )
-_KEPT_COLUMNS = (*_COLUMNS, service_account_keys.c.disabled, service_account_keys.c.uploaded)
+_KEPT_COLUMNS = (
+    *_COLUMNS,
+    service_account_keys.c.disabled,
+    service_account_keys.c.uploaded,
+    service_account_keys.c.private_key.is_not(None),
+)
 _SELECT_KEPT = _SELECT.with_only_columns(*_KEPT_COLUMNS)
 _FIND_KEPT = _SELECT_KEPT.where(service_account_keys.c.key_id == bindparam("wanted"))
 _LIST = _SELECT_KEPT.where(service_account_keys.c.account == bindparam("wanted")).order_by(
     service_account_keys.c.id
+)
+_FIND_SYSTEM = select(service_account_keys.c.key_id, service_account_keys.c.private_key).where(
+    service_account_keys.c.account == bindparam("wanted"), service_account_keys.c.private_key.is_not(None)
 )
 _INSERT = insert(service_account_keys)
 _SET_DISABLED = (
@@ -53,11 +61,23 @@ _DELETE = delete(service_account_keys).where(service_account_keys.c.key_id == bi
 
 @dataclass(frozen=True)
 class KeptKey:
-    """A key as its account's owner sees it: it may be disabled, or have been made by the user."""
+    """A key as its account's owner sees it: it may be disabled, or have been made by the user.
+
+    One that is `kept_whole` is Google's own for the account.
+    """
 
     key: RegisteredKey
     disabled: bool = False
     uploaded: bool = False
+    kept_whole: bool = False
+
+
+@dataclass(frozen=True, repr=False)
+class SystemKey:
+    """The key with which Google signs for an account; the private half is a PEM, and a secret."""
+
+    key_id: str
+    private_key: str
 
 
 def add(
@@ -69,8 +89,12 @@ def add(
     now: float,
     expires_at: int = NEVER,
     uploaded: bool = False,
+    private_key: str | None = None,
 ) -> KeptKey:
-    """Register the public half of a key of the account, a PEM. Raises AlreadyExists."""
+    """Register a key of the account: the public half, a PEM, and of Google's own the private one too.
+
+    Raises AlreadyExists.
+    """
     values = {
         "account": account.id,
         "key_id": key_id,
@@ -78,13 +102,14 @@ def add(
         "created_at": int(now),
         "expires_at": expires_at,
         "uploaded": int(uploaded),
+        "private_key": private_key,
     }
     try:
         connection.execute(_INSERT, values)
     except IntegrityError as error:
         raise AlreadyExists(key_id) from error
     key = RegisteredKey(key_id, account.email, account.project_id, public_key, expires_at, int(now))
-    return KeptKey(key, uploaded=uploaded)
+    return KeptKey(key, uploaded=uploaded, kept_whole=private_key is not None)
 
 
 def find(connection: Connection, key_id: str) -> RegisteredKey | None:
@@ -97,6 +122,12 @@ def find_kept(connection: Connection, key_id: str) -> KeptKey | None:
     """The registered key of that ID, disabled or not."""
     row = connection.execute(_FIND_KEPT, {"wanted": key_id}).one_or_none()
     return None if row is None else _read(row)
+
+
+def find_system(connection: Connection, account: ServiceAccount) -> SystemKey | None:
+    """The key that Google keeps for the account, if it was ever needed."""
+    row = connection.execute(_FIND_SYSTEM, {"wanted": account.id}).first()
+    return None if row is None else SystemKey(*row)
 
 
 def list_of(connection: Connection, account: ServiceAccount) -> list[KeptKey]:
@@ -115,5 +146,5 @@ def remove(connection: Connection, key_id: str) -> None:
 
 
 def _read(row: Sequence[Any]) -> KeptKey:
-    *columns, disabled, uploaded = row
-    return KeptKey(RegisteredKey(*columns), bool(disabled), bool(uploaded))
+    *columns, disabled, uploaded, kept_whole = row
+    return KeptKey(RegisteredKey(*columns), bool(disabled), bool(uploaded), bool(kept_whole))

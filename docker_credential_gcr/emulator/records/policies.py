@@ -3,7 +3,7 @@
 import json
 from functools import lru_cache
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy, format_policy, parse_policy
@@ -14,6 +14,7 @@ from .statement import Statement
 
 _FIND = Statement(select(policies.c.document).where(policies.c.resource == bindparam("wanted")))
 _LIST = select(policies.c.resource, policies.c.document).order_by(policies.c.resource)
+_DELETE = delete(policies).where(policies.c.resource == bindparam("wanted"))
 _INSERT = insert(policies)
 _SAVE = _INSERT.on_conflict_do_update(
     index_elements=[policies.c.resource], set_={"document": _INSERT.excluded.document}
@@ -32,6 +33,11 @@ def save(connection: Connection, resource: str, policy: Policy, *, etag: str | N
         raise Changed(resource)
     connection.execute(_SAVE, {"resource": resource, "document": json.dumps(format_policy(policy))})
     return policy
+
+
+def remove(connection: Connection, resource: str) -> None:
+    """Forget the policy of a resource that is no more."""
+    connection.execute(_DELETE, {"wanted": resource})
 
 
 def list_all(connection: Connection) -> list[tuple[str, Policy]]:

@@ -17,9 +17,10 @@ from sqlalchemy import (
 
 from .schema_columns import metadata as metadata
 from .schema_columns import new_id, new_reference
+from .schema_federation import workload_identity_pools
 from .schema_people import logins
 
-REVISION = "0003"
+REVISION = "0004"
 
 # Alembic's own table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
@@ -74,6 +75,8 @@ service_account_keys = Table(
     Column("disabled", Integer, nullable=False, server_default="0"),
     # 1 where the user made the key, and only its public half was ever here.
     Column("uploaded", Integer, nullable=False, server_default="0"),
+    # The private half, a PEM, of the one key of an account that Google keeps for it; null for its users'.
+    Column("private_key", String, nullable=True),
 )
 
 # The APIs of a project that were switched on or off; one without a row is on.
@@ -250,6 +253,7 @@ _COUNTED = (
     service_account_keys,
     services,
     buckets,
+    workload_identity_pools,
     logins,
 )
 

@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.identity.resource import repository as artif
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
-from docker_credential_gcr.emulator.records import buckets, keys, logins, policies
+from docker_credential_gcr.emulator.records import buckets, keys, logins, policies, workload_identity
 
 from .errors import ArtifactDenied, Denied, Unauthorized
 from .http import Request
@@ -98,6 +98,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
         has_login=lambda login_id: logins.is_living(connection, login_id),
         signer=services.signer,
         now=services.clock.now(),
+        has_pool=lambda name: workload_identity.is_active(connection, name),
     )
 
 
@@ -154,7 +155,7 @@ def _identify(services: Services, request: Request, challenge: str) -> tuple[Pri
     with services.database.read() as connection:
         grant = _find_grant(services, connection, authorization)
         if grant is not None:
-            return Principal(grant.member, grant.oauth_scopes, grant.key_id), grant
+            return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets), grant
         try:
             return identify(services, connection, authorization), None
         except InvalidCredential as error:
@@ -171,8 +172,9 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
     except InvalidToken:
         return None
     living = is_living(
-        grant.key_id,
+        grant,
         find_key=lambda key_id: keys.find(connection, key_id),
+        has_pool=lambda name: workload_identity.is_active(connection, name),
         has_login=lambda login_id: logins.is_living(connection, login_id),
         now=now,
     )

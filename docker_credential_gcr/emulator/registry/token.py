@@ -56,6 +56,7 @@ async def issue(services: Services, request: Request) -> Response:
         repositories=tuple((target.path, actions) for target, actions in granted),
         expires_at=int(now) + lifetime_s,
         issued_at=int(now),
+        sets=principal.sets,
     )
     return _format(services.signer.sign_registry(grant, now), lifetime_s, now)
 

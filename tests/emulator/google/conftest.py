@@ -19,6 +19,7 @@ from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
+from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.service_account_keys import generate
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
@@ -40,6 +41,12 @@ NOW = 1_700_000_000
 OPERATOR_TOKEN = "operator-token"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
+JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+ISSUER = "https://issuer.example"
+POOLS = "/v1/projects/my-project/locations/global/workloadIdentityPools"
 
 
 @dataclass
@@ -89,6 +96,14 @@ class Apis:
         policy = self.call("POST", f"/v1/projects/{project}:getIamPolicy").body
         policy.setdefault("bindings", []).append({"role": role, "members": [member]})
         reply = self.call("POST", f"/v1/projects/{project}:setIamPolicy", {"policy": policy})
+        assert reply.status == 200, reply
+
+    def allow(self, role: str, member: str, account: str) -> None:
+        """Let the member have the role on the account itself."""
+        path = f"/v1/projects/-/serviceAccounts/{account}"
+        policy = self.call("POST", f"{path}:getIamPolicy").body
+        policy.setdefault("bindings", []).append({"role": role, "members": [member]})
+        reply = self.call("POST", f"{path}:setIamPolicy", {"policy": policy})
         assert reply.status == 200, reply
 
     def sign(self, key: dict[str, Any], **changes: object) -> str:
@@ -152,6 +167,73 @@ class Apis:
         return token
 
 
+class Federation:
+    """The pool `outside` of my-project, and its provider `issuer`."""
+
+    def __init__(self, apis: Any) -> None:
+        self.apis = apis
+        apis.call("POST", "/v1/projects", {"projectId": "my-project"})
+        number = apis.call("GET", "/v1/projects/my-project").body["projectNumber"]
+        self.pool = f"projects/{number}/locations/global/workloadIdentityPools/outside"
+        self.provider = f"{self.pool}/providers/issuer"
+        assert apis.call("POST", f"{POOLS}?workloadIdentityPoolId=outside", {}).status == 200
+
+    def set_provider(self, **settings: Any) -> None:
+        """Make the provider, or make it anew; one of OIDC unless the settings say otherwise."""
+        of_oidc = {"oidc": {"issuerUri": ISSUER}, "attributeMapping": {"google.subject": "assertion.sub"}}
+        body = settings if "aws" in settings else {**of_oidc, **settings}
+        path = f"/v1/{self.pool}/providers?workloadIdentityPoolProviderId=issuer"
+        reply = self.apis.call("POST", path, body)
+        if reply.status == 409:
+            reply = self.apis.call("PATCH", f"/v1/{self.provider}", body)
+        assert reply.status == 200, reply
+
+    def mint(self, **changes: Any) -> str:
+        """A subject token of the emulator's issuer; None takes a claim away."""
+        claims = {
+            "iss": ISSUER,
+            "sub": "ada",
+            "aud": f"https://iam.googleapis.com/{self.provider}",
+            "iat": NOW,
+            "exp": NOW + 3600,
+            **changes,
+        }
+        kept = {name: value for name, value in claims.items() if value is not None}
+        token: str = self.apis.services.issuer.sign(kept)
+        return token
+
+    def exchange(self, token: str, **changes: Any) -> Any:
+        """The answer to an exchange; None takes a field away."""
+        fields = {
+            "grant_type": TOKEN_EXCHANGE,
+            "audience": f"//iam.googleapis.com/{self.provider}",
+            "scope": CLOUD_PLATFORM,
+            "requested_token_type": ACCESS_TOKEN_TYPE,
+            "subject_token": token,
+            "subject_token_type": JWT_TYPE,
+            **changes,
+        }
+        return self.apis.post_form("/v1/token", {k: v for k, v in fields.items() if v is not None})
+
+    def fetch_token(self, token: str | None = None) -> str:
+        """The access token that a subject token is good for."""
+        reply = self.exchange(token or self.mint())
+        assert reply.status == 200, reply
+        access_token: str = reply.body["access_token"]
+        return access_token
+
+    @staticmethod
+    def refused(error: str, description: str, status: int = 400) -> tuple[int, dict[str, str]]:
+        """What a refused exchange is answered."""
+        return status, {"error": error, "error_description": description}
+
+    def member(self, subject: str = "ada") -> str:
+        return f"principal://iam.googleapis.com/{self.pool}/subject/{subject}"
+
+    def set_of(self, name: str) -> str:
+        return f"principalSet://iam.googleapis.com/{self.pool}/{name}"
+
+
 @pytest.fixture(scope="session")
 def signer() -> Signer:
     return Signer.generate()
@@ -171,11 +253,20 @@ def apis(
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
     files = BlobFiles(tmp_path)
-    yield Apis(
-        Services(
-            database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files, id_tokens=id_tokens
-        ),
+    services = Services(
+        database,
         clock,
-        call_app,
+        signer,
+        OPERATOR_TOKEN,
+        strict_admin=False,
+        files=files,
+        issuer=Issuer.generate(),
+        id_tokens=id_tokens,
     )
+    yield Apis(services, clock, call_app)
     database.close()
+
+
+@pytest.fixture
+def federation(apis: Apis) -> Federation:
+    return Federation(apis)

@@ -30,6 +30,11 @@ LOCATION = f"{V1}/locations/us"
 REPOSITORY = f"{LOCATION}/repositories/images"
 PACKAGE = f"{REPOSITORY}/packages/app"
 PROJECTS = "resourcemanager.projects"
+POOLS = f"{V1}/locations/global/workloadIdentityPools"
+PROVIDER = {
+    "oidc": {"issuerUri": "https://issuer.example"},
+    "attributeMapping": {"google.subject": "assertion.sub"},
+}
 
 # Each call, and the permission that it needs.
 CALLS = [
@@ -71,6 +76,34 @@ CALLS = [
     ("POST", f"{KEY}:disable", {}, "iam.serviceAccountKeys.disable"),
     ("POST", f"{KEY}:enable", {}, "iam.serviceAccountKeys.enable"),
     ("DELETE", KEY, None, "iam.serviceAccountKeys.delete"),
+    ("POST", f"{ACCOUNT}:getIamPolicy", {}, "iam.serviceAccounts.getIamPolicy"),
+    ("POST", f"{ACCOUNT}:setIamPolicy", POLICY, "iam.serviceAccounts.setIamPolicy"),
+    ("POST", f"{ACCOUNT}:generateAccessToken", {"scope": ["a"]}, "iam.serviceAccounts.getAccessToken"),
+    ("POST", f"{ACCOUNT}:generateIdToken", {"audience": "a"}, "iam.serviceAccounts.getOpenIdToken"),
+    ("POST", f"{ACCOUNT}:signJwt", {"payload": "{}"}, "iam.serviceAccounts.signJwt"),
+    ("POST", f"{ACCOUNT}:signBlob", {"payload": ""}, "iam.serviceAccounts.signBlob"),
+    ("POST", f"{POOLS}?workloadIdentityPoolId=pool", {}, "iam.workloadIdentityPools.create"),
+    ("GET", POOLS, None, "iam.workloadIdentityPools.list"),
+    *(
+        (method, f"{path}{verb}", body, f"iam.{kind}.{permission}")
+        for path, kind in (
+            (f"{POOLS}/pool", "workloadIdentityPools"),
+            (f"{POOLS}/pool/providers/provider", "workloadIdentityPoolProviders"),
+        )
+        for method, verb, body, permission in (
+            ("GET", "", None, "get"),
+            ("PATCH", "", {}, "update"),
+            ("DELETE", "", None, "delete"),
+            ("POST", ":undelete", {}, "undelete"),
+        )
+    ),
+    (
+        "POST",
+        f"{POOLS}/pool/providers?workloadIdentityPoolProviderId=provider",
+        PROVIDER,
+        "iam.workloadIdentityPoolProviders.create",
+    ),
+    ("GET", f"{POOLS}/pool/providers", None, "iam.workloadIdentityPoolProviders.list"),
     ("GET", "/storage/v1/b?project=my-project", None, "storage.buckets.list"),
     ("POST", "/storage/v1/b?project=my-project", {"name": "new"}, "storage.buckets.create"),
     ("GET", BUCKET, None, "storage.buckets.get"),
@@ -142,6 +175,18 @@ OPEN = {
     "/v1/projects/{project}:testIamPermissions",
     "/v3/projects/{project}:testIamPermissions",
     "/v1/projects/{project}/locations/{location}/repositories/{repository}:testIamPermissions",
+    "/v1/projects/{project}/serviceAccounts/{account}:testIamPermissions",
+    "/v1/projects/{project}/serviceAccounts/{account}/allowedLocations",
+    "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/allowedLocations",
+    "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/operations/{operation}",
+    "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/providers/{provider}/operations/"
+    "{operation}",
+    "/v1/token",
+    "/v1/introspect",
+    "/service_accounts/v1/jwk/{account}",
+    "/service_accounts/v1/metadata/x509/{account}",
+    "/robot/v1/metadata/jwk/{account}",
+    "/robot/v1/metadata/x509/{account}",
     "/storage/v1/b/{bucket}/iam/testPermissions",
     "/v1/operations/{operation}",
     "/v3/operations/{operation}",

@@ -53,7 +53,7 @@ def test_a_users_access_token_ends_with_its_login(world: World) -> None:
     world.logins = ("login-1",)
     assert check(world, bearer) == Principal("user:ada@example.com", frozenset({"a"}), "login-1")
     world.logins = ("login-2",)
-    with pytest.raises(InvalidCredential, match="the key, or the login, behind the token is gone"):
+    with pytest.raises(InvalidCredential, match="the key, the login or the pool behind the token is gone"):
         check(world, bearer)
 
 

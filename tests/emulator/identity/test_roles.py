@@ -5,15 +5,26 @@ import pytest
 from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES, ROLES
 
 
-def test_an_owner_may_do_whatever_another_role_may_save_making_projects() -> None:
+def test_an_owner_may_do_all_but_make_projects_and_act_as_accounts() -> None:
     every = frozenset().union(*ROLES.values())
 
-    assert every - ROLES["roles/owner"] == {"resourcemanager.projects.create"}
+    assert every - ROLES["roles/owner"] == {
+        "iam.serviceAccounts.getAccessToken",
+        "iam.serviceAccounts.getOpenIdToken",
+        "iam.serviceAccounts.implicitDelegation",
+        "iam.serviceAccounts.signBlob",
+        "iam.serviceAccounts.signJwt",
+        "resourcemanager.projects.create",
+    }
 
 
-def test_an_editor_may_do_all_but_give_rights_away() -> None:
+def test_an_editor_may_do_all_but_give_rights_away_and_let_strangers_in() -> None:
+    kinds = ("workloadIdentityPools", "workloadIdentityPoolProviders")
+    verbs = ("create", "delete", "undelete", "update")
     assert ROLES["roles/owner"] - ROLES["roles/editor"] == {
+        *(f"iam.{kind}.{verb}" for kind in kinds for verb in verbs),
         "artifactregistry.repositories.setIamPolicy",
+        "iam.serviceAccounts.setIamPolicy",
         "resourcemanager.projects.delete",
         "resourcemanager.projects.setIamPolicy",
         "resourcemanager.projects.undelete",
@@ -46,6 +57,10 @@ def test_the_legacy_roles_exist_on_buckets_alone() -> None:
         ("storage.legacyBucketReader", "storage.legacyBucketWriter"),
         ("storage.legacyBucketWriter", "storage.legacyBucketOwner"),
         ("storage.legacyObjectReader", "storage.legacyObjectOwner"),
+        ("iam.workloadIdentityUser", "iam.serviceAccountTokenCreator"),
+        ("iam.serviceAccountOpenIdTokenCreator", "iam.workloadIdentityUser"),
+        ("iam.serviceAccountUser", "iam.serviceAccountViewer"),
+        ("iam.workloadIdentityPoolViewer", "iam.workloadIdentityPoolAdmin"),
         ("viewer", "editor"),
         ("editor", "owner"),
     ],

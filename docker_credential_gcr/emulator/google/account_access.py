@@ -1,0 +1,60 @@
+"""The service account that a request is about, and whether the caller may do that with it."""
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from docker_credential_gcr.emulator.identity import resource as resources
+from docker_credential_gcr.emulator.identity.policy import Policy
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.records import policies, service_accounts
+from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
+
+from .access import check, find_project_policy, get_project
+from .errors import NotFound
+
+
+def find_account(
+    connection: Connection, request: Request, caller: Principal, permission: str
+) -> ServiceAccount:
+    """The account that the path names, if the caller has the permission on it or on its project.
+
+    The project `-` is that of the account. Raises PermissionDenied, for unknown accounts too, and NotFound
+    for those who may see all.
+    """
+    project_name, name = request.path_params["project"], request.path_params["account"]
+    account = service_accounts.find(connection, name)
+    if account is not None and project_name in ("-", account.project_id):
+        check_account(connection, account, caller, permission)
+        return account
+    if project_name == "-":
+        check(caller, permission, [])
+    else:
+        project = get_project(connection, project_name, caller, permission)
+        if account is not None and account.project_id == project.project_id:
+            return account
+    raise NotFound(f"Unknown service account: projects/{project_name}/serviceAccounts/{name}")
+
+
+def check_account(
+    connection: Connection, account: ServiceAccount, caller: Principal, permission: str
+) -> None:
+    """Raise PermissionDenied unless the account's policy or its project's gives the caller the permission."""
+    check(caller, permission, find_policies(connection, account), describe(account))
+
+
+def find_policies(connection: Connection, account: ServiceAccount) -> list[Policy]:
+    """The policies in force for the account."""
+    return [
+        find_project_policy(connection, account.project_id),
+        policies.find(connection, format_name(account)),
+    ]
+
+
+def describe(account: ServiceAccount) -> resources.Resource:
+    """The account as IAM's conditions see it."""
+    return resources.service_account(account.project_id, account.unique_id)
+
+
+def format_name(account: ServiceAccount) -> str:
+    """projects/my-project/serviceAccounts/EMAIL, also what the account's policy is filed under."""
+    return f"projects/{account.project_id}/serviceAccounts/{account.email}"

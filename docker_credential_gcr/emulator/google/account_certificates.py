@@ -1,0 +1,40 @@
+"""www.googleapis.com: the public keys of service accounts, for who checks what they have signed.
+
+GET /service_accounts/v1/metadata/x509/EMAIL   {KEY ID: "-----BEGIN CERTIFICATE-----\\n…"}
+GET /service_accounts/v1/jwk/EMAIL             {"keys": [{"kid": KEY ID, "kty": "RSA", …}]}
+
+https://cloud.google.com/iam/docs/samples/iam-verify-signed-jwt
+"""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
+from docker_credential_gcr.emulator.identity.service_account_signatures import format_certificate, format_jwk
+from docker_credential_gcr.emulator.records import keys, service_accounts
+
+from .errors import NotFound
+from .services import Services
+
+
+async def list_certificates(request: Request, services: Services) -> JSONResponse:
+    """The account's keys in certificates; for everybody."""
+    found = _list_keys(request, services)
+    return JSONResponse({key.key_id: format_certificate(key, services.issuer) for key in found})
+
+
+async def list_jwks(request: Request, services: Services) -> JSONResponse:
+    """The account's keys as a set of JSON Web Keys; for everybody."""
+    return JSONResponse({"keys": [format_jwk(key) for key in _list_keys(request, services)]})
+
+
+def _list_keys(request: Request, services: Services) -> list[RegisteredKey]:
+    """The keys that count now."""
+    email = request.path_params["account"]
+    with services.database.read() as connection:
+        account = service_accounts.find(connection, email)
+        if account is None or account.disabled:
+            raise NotFound(f"Service account {email} not found.")
+        kept = keys.list_of(connection, account)
+    now = services.clock.now()
+    return [each.key for each in kept if not each.disabled and now < each.key.expires_at]

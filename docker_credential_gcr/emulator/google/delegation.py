@@ -1,0 +1,76 @@
+"""Who may act as a service account, directly or through a chain of others.
+
+    {"delegates": ["projects/-/serviceAccounts/FIRST", "projects/-/serviceAccounts/SECOND"]}
+
+The caller must be let by the first, the first by the second, and the last by the account itself.
+https://cloud.google.com/iam/docs/create-short-lived-credentials-delegated
+"""
+
+import re
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from docker_credential_gcr.emulator.identity.principal import (
+    CLOUD_PLATFORM,
+    Principal,
+    format_service_account,
+)
+from docker_credential_gcr.emulator.records import service_accounts
+from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
+
+from .access import check, find_caller
+from .account_access import check_account
+from .errors import FailedPrecondition, InvalidArgument, NotFound
+from .services import Services
+
+_DELEGATE = re.compile(r"projects/-/serviceAccounts/([^/]{1,128})")
+_MAX_DELEGATES = 32
+_DELEGATION = "iam.serviceAccounts.implicitDelegation"
+
+
+def find_account_to_act_as(
+    request: Request, services: Services, body: dict[str, Any], permission: str
+) -> ServiceAccount:
+    """The account that the path names, if its caller has the permission on it by way of the delegates.
+
+    Raises NotAnAdministrator, PermissionDenied, and NotFound for those who may see all.
+    """
+    caller = find_caller(request, services)
+    delegates = _parse_delegates(body)
+    with services.database.read() as connection:
+        for name in delegates:
+            delegate = _get_account(connection, name, caller, _DELEGATION)
+            caller = Principal(
+                format_service_account(delegate.email), frozenset({CLOUD_PLATFORM}), key_id=None
+            )
+        return _get_account(
+            connection, request.path_params["account"], caller, permission, request.path_params["project"]
+        )
+
+
+def _get_account(
+    connection: Connection, name: str, caller: Principal, permission: str, project_id: str = "-"
+) -> ServiceAccount:
+    account = service_accounts.find(connection, name)
+    if account is None or project_id not in ("-", account.project_id):
+        check(caller, permission, [])
+        raise NotFound(f"Gaia id not found for email {name}")
+    check_account(connection, account, caller, permission)
+    if account.disabled:
+        raise FailedPrecondition(f"Service account {account.email} is disabled.")
+    return account
+
+
+def _parse_delegates(body: dict[str, Any]) -> list[str]:
+    delegates = body.get("delegates") or []
+    if not isinstance(delegates, list) or len(delegates) > _MAX_DELEGATES:
+        raise InvalidArgument(f"delegates must be a list of at most {_MAX_DELEGATES} service accounts.")
+    names = []
+    for delegate in delegates:
+        match = _DELEGATE.fullmatch(delegate) if isinstance(delegate, str) else None
+        if match is None:
+            raise InvalidArgument("A delegate must be of the form projects/-/serviceAccounts/{EMAIL}.")
+        names.append(match[1])
+    return names

@@ -1,0 +1,123 @@
+"""What the expressions of workload identity providers can do with a value: a JSON value of Python's types."""
+
+from collections.abc import Callable, Mapping
+from operator import ge, gt, le, lt
+from typing import Any
+
+from .conditions import extract
+
+# A text that grows by concatenation is bounded by the expression's size; this bounds what `split` makes.
+_MAX_PARTS = 1000
+
+
+class EvaluationError(Exception):
+    """The expression has no value for these claims, such as for a claim that is not there."""
+
+
+def select(value: Any, key: Any) -> Any:
+    """A member of an object, or an element of a list."""
+    if isinstance(value, Mapping) and isinstance(key, str) and key in value:
+        return value[key]
+    if isinstance(value, list) and type(key) is int and 0 <= key < len(value):
+        return value[key]
+    raise EvaluationError(f"there is no {key!r}")
+
+
+def add(left: Any, right: Any) -> Any:
+    """Two texts, numbers or lists as one."""
+    if type(left) is type(right) and isinstance(left, str | int | float | list) and not _is_bool(left):
+        return left + right
+    raise EvaluationError("only texts, numbers and lists can be added to their like")
+
+
+def get_size(value: Any) -> int:
+    """How many characters, elements or members the value has."""
+    if isinstance(value, str | list | Mapping):
+        return len(value)
+    raise EvaluationError("only texts, lists and objects have a size")
+
+
+def to_text(value: Any) -> str:
+    """A text, a number or a truth value as a text."""
+    if _is_bool(value):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise EvaluationError("only texts, numbers and truth values have a text")
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_equal(left: Any, right: Any) -> bool:
+    # To Python 1 is True.
+    return _is_bool(left) == _is_bool(right) and bool(left == right)
+
+
+def _is_in(value: Any, collection: Any) -> bool:
+    if isinstance(collection, list):
+        return any(_is_equal(value, item) for item in collection)
+    if isinstance(collection, Mapping):
+        return isinstance(value, str) and value in collection
+    raise EvaluationError("only lists and objects can be searched")
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def evaluate(left: Any, right: Any) -> bool:
+        both_texts = isinstance(left, str) and isinstance(right, str)
+        both_numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        if not (both_texts or both_numbers) or _is_bool(left) or _is_bool(right):
+            raise EvaluationError("only texts and numbers have an order")
+        return compare(left, right)
+
+    return evaluate
+
+
+RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": _is_equal,
+    "!=": lambda left, right: not _is_equal(left, right),
+    "<": _ordered(lt),
+    "<=": _ordered(le),
+    ">": _ordered(gt),
+    ">=": _ordered(ge),
+    "in": _is_in,
+}
+
+
+def _of_texts(method: Callable[..., Any]) -> Callable[..., Any]:
+    def evaluate(*values: Any) -> Any:
+        if not all(isinstance(value, str) for value in values):
+            raise EvaluationError("this can be asked of a text alone, and with texts")
+        return method(*values)
+
+    return evaluate
+
+
+def _split(text: str, separator: str) -> list[str]:
+    parts = text.split(separator) if separator else list(text)
+    if len(parts) > _MAX_PARTS:
+        raise EvaluationError(f"a text is split into at most {_MAX_PARTS} parts")
+    return parts
+
+
+def _join(values: Any, separator: Any = "") -> str:
+    if not isinstance(values, list) or not isinstance(separator, str):
+        raise EvaluationError("only a list of texts can be joined")
+    if not all(isinstance(value, str) for value in values):
+        raise EvaluationError("only a list of texts can be joined")
+    return separator.join(values)
+
+
+# method -> (how many arguments it takes, what it does)
+METHODS: dict[str, tuple[tuple[int, ...], Callable[..., Any]]] = {
+    "contains": ((1,), _of_texts(lambda text, part: part in text)),
+    "endsWith": ((1,), _of_texts(str.endswith)),
+    "extract": ((1,), _of_texts(extract)),
+    "join": ((0, 1), _join),
+    "lowerAscii": ((0,), _of_texts(str.lower)),
+    "size": ((0,), get_size),
+    "split": ((1,), _of_texts(_split)),
+    "startsWith": ((1,), _of_texts(str.startswith)),
+    "upperAscii": ((0,), _of_texts(str.upper)),
+}

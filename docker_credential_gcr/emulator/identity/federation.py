@@ -1,0 +1,69 @@
+"""Identities of elsewhere, as IAM's members name them.
+
+principal://iam.googleapis.com/POOL/subject/repo:octo-org/octo-repo:ref:refs/heads/main   one identity
+principalSet://iam.googleapis.com/POOL/group/dev                                          its groups
+principalSet://iam.googleapis.com/POOL/attribute.repository/octo-org/octo-repo            its attributes
+principalSet://iam.googleapis.com/POOL/*                                                  all of the pool
+
+where POOL is projects/NUMBER/locations/global/workloadIdentityPools/NAME.
+https://cloud.google.com/iam/docs/principal-identifiers
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_ONE, _SET = "principal://iam.googleapis.com/", "principalSet://iam.googleapis.com/"
+_POOL = r"projects/\d{1,20}/locations/global/workloadIdentityPools/[a-z0-9-]{4,32}"
+# The ways in which members of a pool may be named.
+MEMBER = re.compile(
+    rf"{_ONE}{_POOL}/subject/[!-~].{{0,126}}"
+    rf"|{_SET}{_POOL}/(?:\*|group/.{{1,256}}|attribute\.[a-z0-9_]{{1,100}}/.{{1,256}})",
+    re.ASCII,
+)
+_POOL_ID = re.compile(r"[a-z0-9-]{4,32}", re.ASCII)
+_POOL_OF_MEMBER = re.compile(rf"{_ONE}({_POOL})/subject/")
+
+POOL_ID_RULE = "4 to 32 lower-case letters, digits or hyphens, not beginning with gcp-"
+
+
+@dataclass(frozen=True)
+class FederatedIdentity:
+    """Who somebody is in a pool, by a provider's attribute mapping."""
+
+    subject: str
+    groups: Sequence[str] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_pool_id(text: str) -> bool:
+    """Whether a pool, or a provider in one, may be called so."""
+    return _POOL_ID.fullmatch(text) is not None and not text.startswith("gcp-")
+
+
+def format_pool(project_number: str, pool_id: str) -> str:
+    """The name of a pool: projects/NUMBER/locations/global/workloadIdentityPools/NAME"""
+    return f"projects/{project_number}/locations/global/workloadIdentityPools/{pool_id}"
+
+
+def format_member(pool: str, identity: FederatedIdentity) -> str:
+    """The member that the identity is."""
+    return f"{_ONE}{pool}/subject/{identity.subject}"
+
+
+def list_sets(identity: FederatedIdentity) -> tuple[str, ...]:
+    """What sets of its pool the identity is in, each as it ends: ("*", "group/dev", "attribute.a/b")."""
+    groups = [f"group/{group}" for group in identity.groups]
+    attributes = [f"attribute.{name}/{value}" for name, value in identity.attributes.items()]
+    return ("*", *sorted(groups), *sorted(attributes))
+
+
+def find_pool(member: str | None) -> str | None:
+    """The name of the pool that a member comes from; None for a member of Google's own."""
+    match = _POOL_OF_MEMBER.match(member or "")
+    return None if match is None else match[1]
+
+
+def format_set(pool: str, name: str) -> str:
+    """The member that a set of the pool is, by its name in `list_sets`."""
+    return f"{_SET}{pool}/{name}"

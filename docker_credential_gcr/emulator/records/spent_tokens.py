@@ -1,0 +1,22 @@
+"""The subject tokens that were exchanged and may not be exchanged again, until they expire by themselves."""
+
+import hashlib
+
+from sqlalchemy import Connection, bindparam, delete, insert
+from sqlalchemy.exc import IntegrityError
+
+from .errors import AlreadyExists as AlreadyExists
+from .schema_federation import spent_tokens
+
+_INSERT = insert(spent_tokens)
+_DELETE = delete(spent_tokens).where(spent_tokens.c.expires_at <= bindparam("now"))
+
+
+def spend(connection: Connection, provider: str, token_id: str, *, expires_at: int, now: float) -> None:
+    """Let the token of that ID, which counts at that provider, be exchanged no more. Raises AlreadyExists."""
+    connection.execute(_DELETE, {"now": int(now)})
+    digest = hashlib.sha256(f"{provider}\0{token_id}".encode()).hexdigest()
+    try:
+        connection.execute(_INSERT, {"digest": digest, "expires_at": expires_at})
+    except IntegrityError as error:
+        raise AlreadyExists(token_id) from error

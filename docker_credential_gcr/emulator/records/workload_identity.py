@@ -1,0 +1,176 @@
+"""The workload identity pools of the projects, and the providers of the pools.
+
+What is deleted is kept for thirty days, in which it can be taken back and its name is not free; nothing
+counts meanwhile. https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from docker_credential_gcr.emulator.identity.federation import format_pool
+
+from .errors import AlreadyExists as AlreadyExists
+from .projects import Project
+from .schema import projects
+from .schema_federation import workload_identity_pools as pools
+from .schema_federation import workload_identity_providers as providers
+from .statement import Statement
+
+KEPT_S = 30 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`project_number` and `pool_id` name it; `deleted_at` is when its deletion was asked for."""
+
+    id: int
+    project_number: str
+    pool_id: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    deleted_at: int | None = None
+
+    @property
+    def name(self) -> str:
+        """projects/NUMBER/locations/global/workloadIdentityPools/POOL"""
+        return format_pool(self.project_number, self.pool_id)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider of `pool`, which is the pool's name."""
+
+    id: int
+    pool: str
+    provider_id: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    deleted_at: int | None = None
+
+    @property
+    def name(self) -> str:
+        """projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"""
+        return f"{self.pool}/providers/{self.provider_id}"
+
+
+_SELECT = select(pools.c.id, projects.c.number, pools.c.pool_id, pools.c.settings, pools.c.deleted_at).join(
+    projects, projects.c.id == pools.c.project
+)
+_FIND = Statement(
+    _SELECT.where(pools.c.pool_id == bindparam("pool_id"), projects.c.number == bindparam("number"))
+)
+_LIST = _SELECT.where(projects.c.number == bindparam("number")).order_by(pools.c.pool_id)
+_INSERT = insert(pools)
+_SELECT_PROVIDER = select(
+    providers.c.id, providers.c.provider_id, providers.c.settings, providers.c.deleted_at
+).where(providers.c.pool == bindparam("wanted"))
+_FIND_PROVIDER = _SELECT_PROVIDER.where(providers.c.provider_id == bindparam("provider_id"))
+_LIST_PROVIDERS = _SELECT_PROVIDER.order_by(providers.c.provider_id)
+_INSERT_PROVIDER = insert(providers)
+_TABLES = (pools, providers)
+_UPDATES = {
+    table: update(table)
+    .where(table.c.id == bindparam("wanted"))
+    .values(settings=bindparam("new_settings"), deleted_at=bindparam("instant"))
+    for table in _TABLES
+}
+_PURGES = tuple(delete(table).where(table.c.deleted_at <= bindparam("before")) for table in _TABLES)
+
+
+def create(
+    connection: Connection, project: Project, pool_id: str, settings: Mapping[str, Any], *, now: float
+) -> Pool:
+    """Add a pool to the project. Raises AlreadyExists, also for one that can be taken back."""
+    _purge(connection, now)
+    values = {"project": project.id, "pool_id": pool_id, "settings": json.dumps(settings)}
+    try:
+        result = connection.execute(_INSERT, values)
+    except IntegrityError as error:
+        raise AlreadyExists(pool_id) from error
+    (row_id,) = result.inserted_primary_key or (0,)
+    return Pool(row_id, project.number, pool_id, settings)
+
+
+def find(connection: Connection, project_number: str, pool_id: str) -> Pool | None:
+    """The pool of that name, whether it counts or not."""
+    row = _FIND.one(connection, {"number": project_number, "pool_id": pool_id})
+    return None if row is None else _read(row)
+
+
+def is_active(connection: Connection, name: str) -> bool:
+    """Whether identities of the pool of that name count: it is there, and is not disabled."""
+    parts = name.split("/")
+    pool = find(connection, parts[1], parts[-1])
+    return pool is not None and pool.deleted_at is None and not pool.settings.get("disabled", False)
+
+
+def list_in(connection: Connection, project: Project) -> list[Pool]:
+    """The project's pools, by ID, those that are deleted among them."""
+    return [_read(row) for row in connection.execute(_LIST, {"number": project.number})]
+
+
+def save(connection: Connection, pool: Pool) -> Pool:
+    """Keep the pool's settings, and whether it is deleted, as they are in `pool`."""
+    _update(connection, pools, pool)
+    return pool
+
+
+def create_provider(
+    connection: Connection, pool: Pool, provider_id: str, settings: Mapping[str, Any], *, now: float
+) -> Provider:
+    """Add a provider to the pool. Raises AlreadyExists, also for one that can be taken back."""
+    _purge(connection, now)
+    values = {"pool": pool.id, "provider_id": provider_id, "settings": json.dumps(settings)}
+    try:
+        result = connection.execute(_INSERT_PROVIDER, values)
+    except IntegrityError as error:
+        raise AlreadyExists(provider_id) from error
+    (row_id,) = result.inserted_primary_key or (0,)
+    return Provider(row_id, pool.name, provider_id, settings)
+
+
+def find_provider(connection: Connection, pool: Pool, provider_id: str) -> Provider | None:
+    """The pool's provider of that name, whether it counts or not."""
+    values = {"wanted": pool.id, "provider_id": provider_id}
+    row = connection.execute(_FIND_PROVIDER, values).one_or_none()
+    return None if row is None else _read_provider(pool, row)
+
+
+def list_providers(connection: Connection, pool: Pool) -> list[Provider]:
+    """The pool's providers, by ID, those that are deleted among them."""
+    rows = connection.execute(_LIST_PROVIDERS, {"wanted": pool.id})
+    return [_read_provider(pool, row) for row in rows]
+
+
+def save_provider(connection: Connection, provider: Provider) -> Provider:
+    """Keep the provider's settings, and whether it is deleted, as they are in `provider`."""
+    _update(connection, providers, provider)
+    return provider
+
+
+def _update(connection: Connection, table: Any, item: Pool | Provider) -> None:
+    values = {
+        "wanted": item.id,
+        "new_settings": json.dumps(item.settings),
+        "instant": item.deleted_at,
+    }
+    connection.execute(_UPDATES[table], values)
+
+
+def _purge(connection: Connection, now: float) -> None:
+    """Forget what can no more be taken back."""
+    for purge in _PURGES:
+        connection.execute(purge, {"before": int(now) - KEPT_S})
+
+
+def _read(row: Sequence[Any]) -> Pool:
+    row_id, number, pool_id, settings, deleted_at = row
+    return Pool(row_id, number, pool_id, json.loads(settings), deleted_at)
+
+
+def _read_provider(pool: Pool, row: Sequence[Any]) -> Provider:
+    row_id, provider_id, settings, deleted_at = row
+    return Provider(row_id, pool.name, provider_id, json.loads(settings), deleted_at)

@@ -1,0 +1,76 @@
+"""A service account has a policy of its own, which goes with it."""
+
+from typing import Any
+
+Apis = Any
+CI = "ci@my-project.iam.gserviceaccount.com"
+ACCOUNT = f"/v1/projects/my-project/serviceAccounts/{CI}"
+ADA = "user:ada@example.com"
+USER = {"role": "roles/iam.serviceAccountUser", "members": [ADA]}
+
+
+def test_a_policy_is_kept_and_shown(apis: Apis) -> None:
+    apis.make_account()
+    assert apis.call("POST", f"{ACCOUNT}:getIamPolicy").body == {"version": 1, "etag": "ACAB"}
+
+    reply = apis.call("POST", f"{ACCOUNT}:setIamPolicy", {"policy": {"bindings": [USER]}})
+
+    etag = reply.body["etag"]
+    assert (reply.status, reply.body) == (200, {"version": 1, "etag": etag, "bindings": [USER]})
+    assert apis.call("POST", f"{ACCOUNT}:getIamPolicy").body == reply.body
+    stale = apis.call("POST", f"{ACCOUNT}:setIamPolicy", {"policy": {"etag": "ACAB", "bindings": []}})
+    assert (stale.status, stale.body["error"]["status"]) == (409, "ABORTED")
+
+
+def test_a_condition_sees_the_account_by_its_number(apis: Apis) -> None:
+    apis.make_account()
+    apis.make_account("other")
+    number = apis.call("GET", ACCOUNT).body["uniqueId"]
+    condition = {
+        "title": "one account",
+        "expression": f'resource.name == "projects/-/serviceAccounts/{number}" && '
+        'resource.type == "iam.googleapis.com/ServiceAccount"',
+    }
+    policy = {"version": 3, "bindings": [{**USER, "condition": condition}]}
+    apis.call("POST", "/v1/projects/my-project:setIamPolicy", {"policy": policy})
+    token = apis.sign_in(ADA)
+
+    assert apis.call("GET", ACCOUNT, token=token).status == 200
+    other = ACCOUNT.replace("ci@", "other@")
+    assert apis.call("GET", other, token=token).status == 403
+    shown = apis.call("POST", f"{ACCOUNT}:getIamPolicy?options.requestedPolicyVersion=3").body
+    assert shown == {"version": 1, "etag": "ACAB"}
+
+
+def test_a_caller_learns_what_it_may_do(apis: Apis) -> None:
+    apis.make_account()
+    apis.allow("roles/iam.serviceAccountTokenCreator", ADA, CI)
+    asked = ["iam.serviceAccounts.actAs", "iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.signJwt"]
+    token = apis.sign_in(ADA)
+
+    reply = apis.call("POST", f"{ACCOUNT}:testIamPermissions", {"permissions": asked}, token)
+
+    assert reply.body == {"permissions": asked[1:]}
+    for nowhere in (ACCOUNT.replace("ci@", "no@"), ACCOUNT.replace("my-project/", "other-project/")):
+        assert apis.call("POST", f"{nowhere}:testIamPermissions", {"permissions": asked}, token).body == {}
+
+
+def test_the_policy_of_a_deleted_account_does_not_come_back(apis: Apis) -> None:
+    apis.make_account()
+    apis.allow("roles/iam.serviceAccountTokenCreator", ADA, CI)
+    apis.call("DELETE", ACCOUNT)
+    apis.make_account()
+
+    assert apis.call("POST", f"{ACCOUNT}:getIamPolicy").body == {"version": 1, "etag": "ACAB"}
+
+
+def test_a_role_of_buckets_is_refused(apis: Apis) -> None:
+    apis.make_account()
+    binding = {"role": "roles/storage.legacyBucketReader", "members": [ADA]}
+
+    reply = apis.call("POST", f"{ACCOUNT}:setIamPolicy", {"policy": {"bindings": [binding]}})
+
+    assert (reply.status, reply.body["error"]["message"]) == (
+        400,
+        "Role roles/storage.legacyBucketReader is not supported for this resource.",
+    )

@@ -1,0 +1,248 @@
+"""A subject token with anything wrong about it, or that was not signed by its issuer, is refused."""
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+Apis = Any
+Federation = Any
+NOW = 1_700_000_000
+ISSUER = "https://issuer.example"
+
+
+def format_jwks(*keys: Any) -> str:
+    """The public keys, each of which is called k and its number."""
+    documents = []
+    for number, key in enumerate(keys):
+        algorithm = jwt.get_algorithm_by_name("RS256" if isinstance(key, rsa.RSAPublicKey) else "ES256")
+        documents.append({**algorithm.to_jwk(key, as_dict=True), "kid": f"k{number}"})
+    return json.dumps({"keys": documents})
+
+
+UNREAD = "Unable to parse the ID Token."
+UNSIGNED = "Invalid ID Token signature."
+STALE = f"ID Token issued at {NOW} is stale to sign-in."
+TIMES = "The ID Token must have the claims iat and exp."
+
+
+@pytest.mark.parametrize(
+    ("claims", "description"),
+    [
+        (
+            {"iss": "https://evil.example"},
+            f"The issuer in ID Token https://evil.example does not match the expected ones: [{ISSUER}].",
+        ),
+        ({"iss": None}, f"The issuer in ID Token None does not match the expected ones: [{ISSUER}]."),
+        ({"exp": NOW}, STALE),
+        ({"exp": NOW - 1}, STALE),
+        ({"exp": NOW + 86401}, "The lifetime of the ID Token must be at most 24 hours."),
+        (
+            {"iat": NOW + 61, "exp": NOW + 3600},
+            f"ID Token issued at {NOW + 61} is stale to sign-in.",
+        ),
+        ({"nbf": NOW + 61}, "The ID Token is not valid yet."),
+        ({"nbf": "soon"}, "The ID Token is not valid yet."),
+        ({"iat": None}, TIMES),
+        ({"exp": None}, TIMES),
+        ({"exp": "soon"}, TIMES),
+        ({"exp": float("inf")}, TIMES),
+        ({"sub": None}, "Could not obtain a value for google.subject from the given credential."),
+    ],
+)
+def test_a_token_that_says_something_wrong_is_refused(
+    federation: Federation, claims: dict[str, Any], description: str
+) -> None:
+    federation.set_provider()
+
+    reply = federation.exchange(federation.mint(**claims))
+
+    assert (reply.status, reply.body) == federation.refused("invalid_grant", description)
+
+
+@pytest.mark.parametrize("audience", ["https://evil.example", None, 1, [], ["a", "b"]])
+def test_a_token_for_another_audience_is_refused(federation: Federation, audience: object) -> None:
+    federation.set_provider()
+
+    reply = federation.exchange(federation.mint(aud=audience))
+
+    shown = ", ".join(audience) if isinstance(audience, list) else audience
+    own = f"iam.googleapis.com/{federation.provider}"
+    assert (reply.status, reply.body) == federation.refused(
+        "invalid_grant",
+        f"The audience in ID Token [{shown}] does not match the expected audience https://{own} or //{own}.",
+    )
+
+
+def test_allowed_audiences_stand_in_place_of_the_providers_own(federation: Federation) -> None:
+    federation.set_provider(oidc={"issuerUri": ISSUER, "allowedAudiences": ["one", "two"]})
+
+    assert federation.exchange(federation.mint(aud=["x", "two"])).status == 200
+    reply = federation.exchange(federation.mint())
+    own = f"https://iam.googleapis.com/{federation.provider}"
+    assert reply.body["error_description"] == (
+        f"The audience in ID Token [{own}] does not match the expected audience one or two."
+    )
+
+
+def test_a_token_with_a_jti_is_taken_once_at_each_provider(apis: Apis, federation: Federation) -> None:
+    federation.set_provider()
+    token = federation.mint(jti="1")
+
+    assert federation.exchange(token).status == 200
+
+    reply = federation.exchange(token)
+    description = "The ID Token has been exchanged before: gcr-emulator takes one with a jti once."
+    assert (reply.status, reply.body) == federation.refused("invalid_grant", description)
+    assert federation.exchange(federation.mint(jti="2")).status == 200
+    # Kept no longer than the token counts.
+    apis.clock.set(NOW + 3600)
+    assert federation.exchange(federation.mint(jti="1", iat=NOW + 3600, exp=NOW + 7200)).status == 200
+
+
+@pytest.mark.parametrize("claims", [{}, {"jti": "1", "kubernetes.io": {}}], ids=["no jti", "Kubernetes"])
+def test_a_token_that_is_read_from_a_file_again_and_again_is_taken_so(
+    federation: Federation, claims: dict[str, Any]
+) -> None:
+    federation.set_provider()
+    token = federation.mint(**claims)
+
+    assert [federation.exchange(token).status for _ in range(2)] == [200, 200]
+
+
+def test_a_condition_that_is_not_met_refuses(federation: Federation) -> None:
+    federation.set_provider(attributeCondition="assertion.sub != 'ada' && google.subject == 'bob'")
+
+    assert federation.exchange(federation.mint(sub="bob")).status == 200
+    reply = federation.exchange(federation.mint())
+    description = "The given credential is rejected by the attribute condition."
+    assert (reply.status, reply.body) == federation.refused("unauthorized_client", description, 401)
+
+
+@pytest.mark.parametrize("condition", ["assertion.no == 'x'", "assertion.sub", "size(1) == 1"])
+def test_a_condition_without_a_truth_value_refuses(federation: Federation, condition: str) -> None:
+    federation.set_provider(attributeCondition=condition)
+
+    assert federation.exchange(federation.mint()).body["error"] == "unauthorized_client"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "error", "description", "status"),
+    [
+        (
+            {"google.subject": "assertion.sub == 'ada'"},
+            "unauthorized_client",
+            "The mapped attribute 'google.subject' must be of type STRING.",
+            401,
+        ),
+        (
+            {"attribute.iat": "assertion.iat"},
+            "unauthorized_client",
+            "The mapped attribute 'attribute.iat' must be of type STRING.",
+            401,
+        ),
+        (
+            {"google.groups": "assertion.sub"},
+            "unauthorized_client",
+            "The mapped attribute 'google.groups' must be of type LIST of STRING.",
+            401,
+        ),
+        (
+            {"google.subject": f"assertion.sub + '{'x' * 125}'"},
+            "invalid_request",
+            "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your "
+            "attribute mapping or the incoming assertion to produce a mapped attribute that is less than "
+            "127 bytes.",
+            400,
+        ),
+        (
+            {f"attribute.a{number}": f"'{'x' * 1500}'" for number in range(3)},
+            "invalid_request",
+            "The total size of the mapped attributes exceeds the 4096 bytes limit.",
+            400,
+        ),
+    ],
+)
+def test_a_mapping_to_what_no_attribute_can_be_refuses(
+    federation: Federation, mapping: dict[str, str], error: str, description: str, status: int
+) -> None:
+    federation.set_provider(attributeMapping={"google.subject": "assertion.sub", **mapping})
+
+    reply = federation.exchange(federation.mint())
+
+    assert (reply.status, reply.body) == federation.refused(error, description, status)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_a_providers_own_keys_verify_its_tokens_alone(federation: Federation, algorithm: str) -> None:
+    keys = [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())]
+    jwks = format_jwks(*(key.public_key() for key in keys))
+    federation.set_provider(oidc={"issuerUri": ISSUER, "jwksJson": jwks})
+    number = ["RS256", "ES256"].index(algorithm)
+    claims = jwt.decode(federation.mint(), options={"verify_signature": False})
+
+    signed = jwt.encode(claims, keys[number], algorithm, {"kid": f"k{number}"})
+
+    assert federation.exchange(signed).status == 200
+    # The emulator's issuer, another key of the set, and no key at all.
+    wrong = [
+        federation.mint(),
+        jwt.encode(claims, keys[number], algorithm, {"kid": f"k{1 - number}"}),
+        jwt.encode(claims, keys[number], algorithm),
+    ]
+    for token in wrong:
+        reply = federation.exchange(token)
+        assert (reply.status, reply.body) == federation.refused("invalid_grant", UNSIGNED)
+
+
+def forge(claims: dict[str, Any], header: dict[str, Any], secret: bytes = b"") -> str:
+    """A JWT as an attacker makes it; signed with HMAC where there is a secret."""
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
+    ]
+    text = ".".join(parts)
+    signature = hmac.digest(secret, text.encode(), hashlib.sha256) if secret else b""
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def test_a_forged_token_is_refused(federation: Federation) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    jwks = format_jwks(key.public_key())
+    federation.set_provider(oidc={"issuerUri": ISSUER, "jwksJson": jwks})
+    claims = jwt.decode(federation.mint(), options={"verify_signature": False})
+    attacker = rsa.generate_private_key(65537, 2048)
+    own_jwk = json.loads(format_jwks(attacker.public_key()))["keys"][0]
+    forged = [
+        (forge(claims, {"alg": "none", "kid": "k0"}), UNSIGNED),
+        (forge(claims, {"alg": "HS256", "kid": "k0"}, jwks.encode()), UNSIGNED),
+        (jwt.encode(claims, attacker, "RS256", {"kid": "k0", "jwk": own_jwk}), UNSIGNED),
+        (jwt.encode(claims, attacker, "RS256", {"kid": "k0", "jku": "https://evil.example"}), UNSIGNED),
+        (jwt.encode(claims, key, "PS256", {"kid": "k0"}), UNSIGNED),
+        (jwt.encode(claims, key, "RS256", {"kid": "k0", "crit": ["x"], "x": 1}), UNREAD),
+        ("no token", UNREAD),
+    ]
+
+    for token, description in forged:
+        reply = federation.exchange(token)
+        assert (reply.status, reply.body) == federation.refused("invalid_grant", description), token
+
+
+def test_a_real_token_of_an_issuer_whose_keys_are_not_here_is_refused_and_nothing_is_fetched(
+    federation: Federation,
+) -> None:
+    federation.set_provider()
+    claims = jwt.decode(federation.mint(), options={"verify_signature": False})
+    key = rsa.generate_private_key(65537, 2048)
+
+    reply = federation.exchange(jwt.encode(claims, key, "RS256", {"kid": "theirs"}))
+
+    assert (reply.status, reply.body) == federation.refused(
+        "invalid_grant",
+        "Error connecting to the given credential's issuer. gcr-emulator fetches no keys: give the provider "
+        "the issuer's jwksJson, or let the emulator's own issuer mint the token.",
+    )
