@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -36,16 +37,16 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
     _check_address(settings)
     connections = count_connections(settings.limits.connections)
     settings = replace(settings, limits=replace(settings.limits, connections=connections))
-    listening = bind(settings.host, settings.port)
-    with contextlib.closing(listening), _directory(settings) as directory:
-        door = Door(listening, _find_identity(settings, directory))
+    with _bind_all(settings) as (listening, *plain), _directory(settings) as directory:
+        doors = [Door(listening, _find_identity(settings, directory)), *map(Door, plain)]
         first = First()
         with contextlib.closing(Emulator(settings, directory, first, is_stopping=stop.is_set)) as emulator:
             emulator.prepare()
-            listener = Listener(emulator.app, [door], settings.limits)
-            order = Order(settings, directory.path, ((listening.fileno(), door.identity),))
+            listener = Listener(emulator.app, doors, settings.limits)
+            told = tuple((door.listening.fileno(), door.identity) for door in doors)
+            order = Order(settings, directory.path, told)
             async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
-                on_ready(describe(settings, door, directory))
+                on_ready(describe(settings, doors[0], directory))
                 async with _upkeep(emulator, settings.gc_interval_s):
                     await listener.run(stop)
 
@@ -111,6 +112,16 @@ def _run_until_signal(settings: Settings) -> None:
         loop.run_until_complete(main())
     finally:
         loop.close()
+
+
+@contextlib.contextmanager
+def _bind_all(settings: Settings) -> Iterator[list[socket.socket]]:
+    """A listening socket for each address, the server's own first."""
+    with contextlib.ExitStack() as opened:
+        yield [
+            opened.enter_context(contextlib.closing(bind(*address)))
+            for address in ((settings.host, settings.port), *settings.plain)
+        ]
 
 
 @contextlib.contextmanager
