@@ -70,21 +70,21 @@ def _start_adapter(ca_file: str) -> "HTTPAdapter":
     import ssl
 
     from requests.adapters import HTTPAdapter
-    from urllib3.util.ssl_ import create_urllib3_context
 
-    context = create_urllib3_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(ca_file)
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.errno else "no certificate in PEM"
-        raise ConfigError(f"{CA_FILE}: {ca_file!r}: {reason}") from error
+    except ssl.SSLError as error:
+        raise ConfigError(f"{CA_FILE}: {ca_file!r} holds no certificates in PEM") from error
+    except OSError as error:
+        raise ConfigError(f"{CA_FILE}: cannot read {ca_file!r}: {error.strerror}") from error
 
     class Adapter(HTTPAdapter):
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, **kwargs, ssl_context=context)  # type: ignore[no-untyped-call]
+            super().init_poolmanager(*args, **kwargs, ssl_context=context)
 
         def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
-            return super().proxy_manager_for(proxy, **kwargs, ssl_context=context)  # type: ignore[no-untyped-call]
+            return super().proxy_manager_for(proxy, **kwargs, ssl_context=context)
 
     return Adapter()
 
