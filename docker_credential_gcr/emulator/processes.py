@@ -35,7 +35,7 @@ _WATCHED = _PASSED_ON | {signal.SIGCHLD}
 NOT_EXECUTABLE, NOT_FOUND, BY_SIGNAL = 126, 127, 128
 
 # How long what is left may take to end, before it is killed.
-_END_S = 3.0
+_END_S = 2.5
 
 
 class CannotRun(Exception):
