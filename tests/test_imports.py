@@ -111,6 +111,7 @@ TABLE = {
     "emulator.namespaces": ("", ""),
     "emulator.processes": ("", ""),
     "emulator.private_server": ("emulator.processes emulator.server emulator.settings", ""),
+    "emulator.trust": ("emulator.private_file", "cryptography"),
     "emulator.private_run": ("emulator", ""),
     "emulator.commands_": ("emulator", "click"),
     "emulator.cli": ("emulator", "click"),

@@ -20,6 +20,7 @@ from .commands_project import project
 from .commands_rebuild import rebuild
 from .commands_run import run
 from .commands_serve import serve
+from .commands_trust import trust
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -48,7 +49,7 @@ def cli() -> None:
     """
 
 
-for _command in (serve, run, project, key, iam, env, hosts, gc, fsck, rebuild):
+for _command in (serve, run, project, key, iam, env, hosts, trust, gc, fsck, rebuild):
     cli.add_command(_command)
 
 
