@@ -13,11 +13,14 @@ from .client import EmulatorError
 from .commands_env import env
 from .commands_fsck import fsck
 from .commands_gc import gc
+from .commands_hosts import hosts
 from .commands_iam import iam
 from .commands_key import key
 from .commands_project import project
 from .commands_rebuild import rebuild
+from .commands_run import run
 from .commands_serve import serve
+from .commands_trust import trust
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -46,7 +49,7 @@ def cli() -> None:
     """
 
 
-for _command in (serve, project, key, iam, env, gc, fsck, rebuild):
+for _command in (serve, run, project, key, iam, env, hosts, trust, gc, fsck, rebuild):
     cli.add_command(_command)
 
 

@@ -84,5 +84,6 @@ def _trust(ca: Path) -> dict[str, str | None]:
         "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(ca),
         "SSL_CERT_FILE": str(ca),
         "NODE_EXTRA_CA_CERTS": str(ca),
+        "DOCKER_CREDENTIAL_GCR_CA_FILE": str(ca),
         **dict.fromkeys(_IN_THE_WAY),
     }

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import commands_options as options
+from .settings import InvalidLimit, Limits, Settings
 
 _file = click.Path(path_type=Path)
 
@@ -189,30 +190,36 @@ _file = click.Path(path_type=Path)
     help="Make a repository of Artifact Registry by the first push to it.",
 )
 @click.pass_context
-def serve(context: click.Context, /, limits: tuple[str, ...], gc_delay: float | None, **chosen: Any) -> None:
+def serve(context: click.Context, /, **chosen: Any) -> None:
     """Run the emulator until it is stopped.
 
     Stdout gets one line of JSON once the server answers:
     url, registry, pid, data, ca, operator_token_file.
     """
     _check_tls(chosen["tls"], chosen["tls_names"], chosen["tls_cert"], chosen["tls_key"])
-    hosts = [host for host, _ in chosen["sites"]]
+    settings = make_settings(context, **chosen)
+    # The server's libraries come with the extra, and take most of a second to load.
+    from .server import serve as run
+
+    context.exit(run(settings))
+
+
+def make_settings(
+    context: click.Context, *, limits: tuple[str, ...], gc_delay: float | None, **chosen: Any
+) -> Settings:
+    """The settings that the options mean; every other option is called as its setting is."""
+    hosts = [host for host, _ in chosen.get("sites", ())]
     if len(set(hosts)) < len(hosts):
         raise click.UsageError("--site gives a host two ports: give it one")
     if chosen["workers"] > 1 and sys.platform == "win32":
         raise click.UsageError("--workers needs a system on which processes share a listening socket")
-    # The server's libraries come with the extra, and take most of a second to load.
-    from .server import serve as run
-    from .settings import InvalidLimit, Limits, Settings
-
     try:
         bounds = Limits.parse(limits)
     except InvalidLimit as error:
         raise click.BadParameter(str(error), context, param_hint="--limit") from error
     if gc_delay is not None:
         bounds = replace(bounds, unused_lifetime_s=gc_delay)
-    # Every other option is called as its setting is.
-    context.exit(run(Settings(limits=bounds, **chosen)))
+    return Settings(limits=bounds, **chosen)
 
 
 def _check_tls(tls: bool, names: tuple[str, ...], certificate: Path | None, key: Path | None) -> None:

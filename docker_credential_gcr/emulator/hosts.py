@@ -1,6 +1,7 @@
 """Which host is which site: a table."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -62,6 +63,11 @@ _ARTIFACT_HOST = re.compile(
 DEFAULT_SITE = REGISTRIES["gcr.io"]
 
 
+# Where a machine at Google asks who it is, by this name and at this address.
+# https://cloud.google.com/compute/docs/metadata/overview
+METADATA_HOST = "metadata.google.internal"
+METADATA_ADDRESS = "169.254.169.254"
+
 # The domains that a client may be led here for: the certificate authority vouches for nothing else.
 CERTIFIED_DOMAINS = (
     "gcr.io",
@@ -69,9 +75,25 @@ CERTIFIED_DOMAINS = (
     "googleapis.com",
     "accounts.google.com",
     "console.cloud.google.com",
-    "metadata.google.internal",
+    METADATA_HOST,
     "localhost",
 )
+
+
+# Hosts that people and programs of the machine go to; what they serve is found by path.
+_OTHER_HOSTS = (METADATA_HOST, "accounts.google.com", "console.cloud.google.com")
+
+
+def list_served_names(locations: Iterable[str]) -> list[str]:
+    """Google's hosts that the emulator stands in for; Artifact Registry's in those locations alone."""
+    artifact = [f"{location}-docker.pkg.dev" for location in locations]
+    regional = [f"docker.{location}.rep.pkg.dev" for location in locations if location in REGIONS]
+    return list(dict.fromkeys([*REGISTRIES, *artifact, *regional, *sorted({*GOOGLE_APIS, *_OTHER_HOSTS})]))
+
+
+def format_hosts(addresses: Mapping[str, str]) -> str:
+    """The text of a hosts file, a line for each name after its address. hosts(5)."""
+    return "".join(f"{address} {name}\n" for name, address in addresses.items())
 
 
 def list_certified_names() -> list[str]:

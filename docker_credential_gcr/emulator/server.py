@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,6 +30,14 @@ from .tls_files import CertificateError, Identity
 OnReady = Callable[[Ready], None]
 
 
+class _Bound(NamedTuple):
+    """A listening socket, the host that it is for (None for all of them), and whether TLS is meant for it."""
+
+    listening: socket.socket
+    site: str | None
+    tls: bool
+
+
 async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> None:
     """Serve until `stop` is set.
 
@@ -40,7 +49,7 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
     settings = replace(settings, limits=replace(settings.limits, connections=connections))
     with _bind_all(settings) as sockets, _directory(settings) as directory:
         identity = _find_identity(settings, directory)
-        doors = [Door(listening, identity, site) for listening, site in sockets]
+        doors = [Door(each.listening, identity if each.tls else None, each.site) for each in sockets]
         first = First()
         with contextlib.closing(Emulator(settings, directory, first, is_stopping=stop.is_set)) as emulator:
             emulator.prepare()
@@ -128,12 +137,14 @@ def _run_until_signal(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _bind_all(settings: Settings) -> Iterator[list[tuple[socket.socket, str | None]]]:
-    """A listening socket for each port, and the host that it is for; the first is for all of them."""
+def _bind_all(settings: Settings) -> Iterator[list[_Bound]]:
+    """A listening socket for each address, the server's own first."""
+    own = [(settings.host, port, site, True) for site, port in ((None, settings.port), *settings.sites)]
+    plain = [(host, port, None, False) for host, port in settings.plain]
     with contextlib.ExitStack() as opened:
         yield [
-            (opened.enter_context(contextlib.closing(bind(settings.host, port))), site)
-            for site, port in ((None, settings.port), *settings.sites)
+            _Bound(opened.enter_context(contextlib.closing(bind(host, port))), site, tls)
+            for host, port, site, tls in (*own, *plain)
         ]
 
 

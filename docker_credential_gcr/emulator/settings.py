@@ -59,6 +59,8 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 5000
+    # Addresses and ports at which it answers without TLS too, whatever the others do.
+    plain: tuple[tuple[str, int], ...] = ()
     data: Path | None = None
     projects: tuple[str, ...] = ()
     # Hosts and ports: further ports at the same address, each for one host of the emulator's.

@@ -3,19 +3,21 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from docker_credential_gcr.errors import NetworkError
+from docker_credential_gcr.errors import ConfigError, NetworkError
 from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.deadline import call_within
 from docker_credential_gcr.helper.endpoint import Endpoint
 
 if TYPE_CHECKING:
     import requests
+    from requests.adapters import HTTPAdapter
 
 MAX_SIZE = 64 * 1024
 RETRIED = (429, 500, 502, 503, 504)
 PAUSES_S = (0.3, 1.0)
+CA_FILE = "DOCKER_CREDENTIAL_GCR_CA_FILE"
 HINT = "check the network, or allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
 
 
@@ -55,10 +57,36 @@ def start_session(host: str) -> "requests.Session":
 
     session = requests.Session()
     session.auth = _add_nothing  # else the password of that host in ~/.netrc would be sent
+    if ca_file := os.environ.get(CA_FILE):
+        session.mount("https://", _start_adapter(ca_file))
     if registries.is_loopback(host):
         session.trust_env = False  # a proxy would look for the endpoint on its own loopback
         session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
     return session
+
+
+def _start_adapter(ca_file: str) -> "HTTPAdapter":
+    """What believes the authorities in the file, beside those that it would believe without it."""
+    import ssl
+
+    from requests.adapters import HTTPAdapter
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(ca_file)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{CA_FILE}: {ca_file!r} holds no certificates in PEM") from error
+    except OSError as error:
+        raise ConfigError(f"{CA_FILE}: cannot read {ca_file!r}: {error.strerror}") from error
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs, ssl_context=context)
+
+        def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
+            return super().proxy_manager_for(proxy, **kwargs, ssl_context=context)
+
+    return Adapter()
 
 
 class _Call:

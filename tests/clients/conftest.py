@@ -47,8 +47,8 @@ def require(program: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def require_program() -> Callable[[str], str]:
-    """`require`, for tests that start a program themselves."""
+def require_client() -> Callable[[str], str]:
+    """A program's path; without it the test is skipped, and fails where CI is true."""
     return require
 
 
@@ -95,19 +95,35 @@ def helper_calls(place: Path) -> HelperCalls:
     return HelperCalls(place / "bin", Path(sysconfig.get_path("scripts")) / "docker-credential-gcr")
 
 
+@pytest.fixture(scope="session")
+def isolate() -> Callable[[Path], dict[str, str]]:
+    """Make what the clients see at a place of their own: its `bin` first on PATH, and empty storage."""
+
+    def make(place: Path) -> dict[str, str]:
+        environ = _environment.isolated_environ(place / "home", place / "bin")
+        (place / "storage.conf").write_text(STORAGE.format(place))
+        (place / "containers.conf").write_text(ENGINE.format(place))
+        environ["CONTAINERS_STORAGE_CONF"] = str(place / "storage.conf")
+        environ["CONTAINERS_CONF"] = str(place / "containers.conf")
+        # These machines have no keyring for a key that `docker login -u _json_key` hands over.
+        environ["DOCKER_CREDENTIAL_GCR_KEYRING"] = "file"
+        return environ
+
+    return make
+
+
 @pytest.fixture
-def environ(place: Path, gcr_emulator: GcrEmulator, helper_calls: HelperCalls) -> dict[str, str]:
+def environ(
+    place: Path,
+    gcr_emulator: GcrEmulator,
+    helper_calls: HelperCalls,
+    isolate: Callable[[Path], dict[str, str]],
+) -> dict[str, str]:
     """What the clients see: the helper, configured in config.json for the emulator with an editor's key."""
-    environ = _environment.isolated_environ(place / "home", place / "bin")
+    environ = isolate(place)
     for name in ("DOCKER_CREDENTIAL_GCR_CONFIG", "DOCKER_CREDENTIAL_GCR_CACHE_DIR"):
         environ[name] = os.environ[name]
-    (place / "storage.conf").write_text(STORAGE.format(place))
-    (place / "containers.conf").write_text(ENGINE.format(place))
-    environ["CONTAINERS_STORAGE_CONF"] = str(place / "storage.conf")
-    environ["CONTAINERS_CONF"] = str(place / "containers.conf")
     environ["DOCKER_CONFIG"] = str(gcr_emulator.docker_config)
-    # These machines have no keyring for a key that `docker login -u _json_key` hands over.
-    environ["DOCKER_CREDENTIAL_GCR_KEYRING"] = "file"
     helper_calls.take()
     return environ
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from docker_credential_gcr.emulator.commands_run import run
 from docker_credential_gcr.emulator.commands_serve import serve
 from docker_credential_gcr.emulator.google.app import ROUTES
 from docker_credential_gcr.emulator.google.errors import TABLE
@@ -76,6 +77,14 @@ def test_every_error_is_listed() -> None:
     }
 
     assert listed == {(code, word) for code, word, _ in TABLE.values()} | {(500, "INTERNAL")}
+
+
+def test_options_that_run_lacks_are_listed() -> None:
+    sentence = PAGE.partition("The options are those of `serve` without ")[2].partition(".\n")[0]
+    own, others = ({option.opts[0] for option in command.params} for command in (run, serve))
+
+    assert set(re.findall(r"`(--[a-z-]+)`", sentence)) == others - own
+    assert own - others == {"command"}
 
 
 def test_every_option_of_serve_is_listed_with_its_variable() -> None:

@@ -12,7 +12,13 @@ from docker_credential_gcr.emulator.commands_env import format_environment
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]
 
-TRUST = ("GCR_EMULATOR_CA", "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+TRUST = (
+    "GCR_EMULATOR_CA",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "DOCKER_CREDENTIAL_GCR_CA_FILE",
+)
 IN_THE_WAY = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 

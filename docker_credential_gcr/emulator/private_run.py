@@ -1,0 +1,117 @@
+"""Runs a command beside an emulator in namespaces that hold nothing else: Google's names lead to it."""
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from . import namespaces, private_server
+from .hosts import METADATA_ADDRESS, METADATA_HOST, format_hosts, list_served_names
+from .locations import LOCATIONS
+from .processes import CannotRun, Guard, ServerEnded
+from .settings import Settings
+
+__all__ = ["CannotRun", "ServerEnded", "make_environment", "run_privately"]
+
+# What clients read the authorities from that they trust.
+_TRUST = (
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",  # gcloud
+    "CURL_CA_BUNDLE",
+    "DOCKER_CREDENTIAL_GCR_CA_FILE",
+    "GCR_EMULATOR_CA",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",  # Google's client libraries
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",  # Python
+    "SSL_CERT_FILE",  # OpenSSL, Go: dockerd, podman, skopeo
+)
+# What would lead them elsewhere: to another emulator, a proxy, an engine that is not in the namespace.
+_ASTRAY = (
+    "ALL_PROXY",
+    "CLOUDSDK_AUTH_TOKEN_HOST",
+    "CLOUDSDK_PROXY_ADDRESS",
+    "CLOUDSDK_PROXY_PORT",
+    "CLOUDSDK_PROXY_TYPE",
+    "CONTAINER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
+    "GCR_EMULATOR_DATA",
+    "GCR_EMULATOR_READY_FILE",
+    "GCR_EMULATOR_TOKEN",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "METADATA_SERVER_DETECTION",
+    "NO_GCE_CHECK",
+    "NO_PROXY",
+    "STORAGE_EMULATOR_HOST",
+)
+_ASTRAY_BEGINNINGS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_",)
+
+# A socket in the file system is reached from any network namespace, and what listens there is in another.
+_ENGINES = (
+    "/run/docker.sock",
+    "/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/run/podman/podman.sock",
+    "{XDG_RUNTIME_DIR}/docker.sock",
+    "{XDG_RUNTIME_DIR}/podman/podman.sock",
+)
+# Names come from the hosts file and from nowhere else. nsswitch.conf(5)
+_NAME_SERVICES = Path("/etc/nsswitch.conf")
+_HOSTS = Path("/etc/hosts")
+
+
+def run_privately(settings: Settings, command: Sequence[str]) -> int:
+    """The command's exit status; 1 when the emulator does not start, which stderr explains.
+
+    Raises NoNamespaces, CannotRun, ServerEnded. Afterwards this process has no network.
+    """
+    _enter(settings.host, os.environ)
+    with Guard() as guard:
+        started = private_server.start(settings, guard)
+        if started is None:
+            return 1
+        server, ready = started
+        return guard.run(command, make_environment(os.environ, ready["ca"]), server)
+
+
+def make_environment(environ: Mapping[str, str], ca: str) -> dict[str, str]:
+    """The environment of a command that is to find the emulator at Google's names, and nothing else."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name.upper() not in _ASTRAY and not name.startswith(_ASTRAY_BEGINNINGS)
+    }
+    return kept | {
+        **dict.fromkeys(_TRUST, ca),
+        # The administrative APIs take who comes by this name for the operator.
+        "GCR_EMULATOR_URL": "https://localhost",
+        "GCR_EMULATOR_REGISTRY": "gcr.io",
+        "GCE_METADATA_HOST": METADATA_HOST,
+        "GCE_METADATA_IP": METADATA_ADDRESS,
+        "GCE_METADATA_ROOT": METADATA_HOST,
+    }
+
+
+def _enter(address: str, environ: Mapping[str, str]) -> None:
+    """Move this process where only loopback is, and Google's names lead there. Raises NoNamespaces."""
+    namespaces.enter()
+    namespaces.bring_up_loopback(METADATA_ADDRESS)
+    namespaces.cover(_HOSTS, _format_hosts(address))
+    if _NAME_SERVICES.exists():
+        namespaces.cover(_NAME_SERVICES, _name_files_alone(_NAME_SERVICES.read_text("utf-8")))
+    runtime = environ.get("XDG_RUNTIME_DIR", "/run")
+    for template in _ENGINES:
+        engine = Path(template.format(XDG_RUNTIME_DIR=runtime))
+        if engine.is_socket():
+            namespaces.hide(engine)
+
+
+def _format_hosts(address: str) -> str:
+    names = ["localhost", socket.gethostname(), *list_served_names(LOCATIONS)]
+    return format_hosts(dict.fromkeys(names, address) | {METADATA_HOST: METADATA_ADDRESS})
+
+
+def _name_files_alone(text: str) -> str:
+    """The name services with `files` as the only one for hosts."""
+    lines = [line for line in text.splitlines() if not line.strip().startswith("hosts:")]
+    return "\n".join([*lines, "hosts: files", ""])

@@ -1,0 +1,327 @@
+"""Google's own names over TLS: the clients' defaults, with nothing but the helper between them and refusals.
+
+All of it happens in one `gcr-emulator run`, whose command owns a Docker Engine and waits.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from types import ModuleType
+
+import pytest
+from _client_command import Client, Outcome
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
+# Other locations of Artifact Registry work alike; its images are in repositories.
+REPOSITORIES = {
+    "gcr.io": "my-project",
+    "eu.gcr.io": "my-project",
+    "us-docker.pkg.dev": "my-project/images",
+}
+# Its bucket is open to everybody while a test says so, and is no other test's.
+PUBLIC = "asia.gcr.io"
+ROLES = {"editor": "roles/editor", "viewer": "roles/viewer", "stranger": None}
+LIMIT_S = 60
+
+# It says who it is, and where its engine is, and keeps both until its stdin ends.
+OWNER = """
+import os, sys
+from pathlib import Path
+from _client_engine import engine
+with engine(Path(sys.argv[1])) as address:
+    print(os.getpid(), address, flush=True)
+    sys.stdin.read()
+"""
+
+# What the registries say, on Container Registry's hosts and on Artifact Registry's.
+NOT_AUTHORIZED = (
+    "unauthorized: You don't have the needed permissions to perform this operation, and you may have "
+    "invalid credentials. To authenticate your request, follow the steps in: "
+    "https://cloud.google.com/container-registry/docs/advanced-authentication"
+)
+MAY_NOT_PUSH = (
+    "denied: Token exchange failed for project 'my-project'. Caller does not have permission "
+    "'storage.buckets.get'. To configure permissions, follow instructions at: "
+    "https://cloud.google.com/container-registry/docs/access-control"
+)
+IN_ARTIFACT_REGISTRY = (
+    'permission "artifactregistry.repositories.{}" {}on resource '
+    '"projects/my-project/locations/us/repositories/images" (or it may not exist)'
+)
+DENIED = "denied: P" + IN_ARTIFACT_REGISTRY[1:].replace("{}on", "denied on")
+UNAUTHENTICATED = (
+    "denied: Unauthenticated request. Unauthenticated requests do not have "
+    + IN_ARTIFACT_REGISTRY.replace("{}on", "on")
+)
+DOWNLOAD, UPLOAD = "downloadArtifacts", "uploadArtifacts"
+CONTAINER_REGISTRY_SAYS = {
+    ("viewer", "push"): MAY_NOT_PUSH,
+    ("stranger", "pull"): "denied: Access denied.",
+    ("stranger", "push"): MAY_NOT_PUSH,
+    ("anonymous", "pull"): NOT_AUTHORIZED,
+    ("anonymous", "push"): NOT_AUTHORIZED,
+}
+ARTIFACT_REGISTRY_SAYS = {
+    ("viewer", "push"): DENIED.format(UPLOAD),
+    ("stranger", "pull"): DENIED.format(DOWNLOAD),
+    ("stranger", "push"): DENIED.format(UPLOAD),
+    ("anonymous", "pull"): UNAUTHENTICATED.format(DOWNLOAD),
+    ("anonymous", "push"): UNAUTHENTICATED.format(UPLOAD),
+}
+# podman, buildah and skopeo show the registry's own text for a 401, and none for a 403.
+FORBIDDEN = "Requesting bearer token: invalid status code from registry 403 (Forbidden)"
+
+
+@dataclass(frozen=True)
+class World:
+    """Where Google is the emulator; `who` is editor, viewer, stranger or anonymous."""
+
+    place: Path
+    owner: int
+    environ: dict[str, str]
+
+    def __call__(self, who: str, *command: object) -> Outcome:
+        """Run a command there."""
+        enter = Client("nsenter", self.environ | self.settings(who))
+        return enter("--target", self.owner, "--net", "--mount", "--", *command)
+
+    def succeed(self, who: str, *command: object) -> str:
+        """Its output. Raises AssertionError when it fails."""
+        outcome = self(who, *command)
+        assert outcome.status == 0, (command, outcome)
+        return outcome.stdout
+
+    def settings(self, who: str) -> dict[str, str]:
+        """What makes the helper answer for a person."""
+        home = self.place / who
+        return {
+            "DOCKER_CONFIG": str(home),
+            "DOCKER_CREDENTIAL_GCR_CONFIG": str(home / "helper.json"),
+            "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(home / "cache"),
+        }
+
+    def make_person(self, who: str, role: str | None) -> None:
+        """Make an account and its key, whose token endpoint is Google's, and tell the helper."""
+        key = self.place / f"{who}.json"
+        account = ("--project", "my-project", "--account", who, *(("--role", role) if role else ()))
+        self.succeed(who, *GCR_EMULATOR, "key", "create", *account, "--token-uri", "google", "--output", key)
+        hosts = ("--registries", ",".join([*REPOSITORIES, PUBLIC]), "--token-source", f"file:{key}")
+        (self.place / who).mkdir()
+        self.succeed(who, "docker-credential-gcr", "configure-docker", *hosts)
+
+
+@pytest.fixture(scope="module")
+def world(
+    isolate: Callable[[Path], dict[str, str]],
+    require_client: Callable[[str], str],
+    image_maker: ModuleType,
+) -> Iterator[World]:
+    """Everything there is, gone afterwards, whatever happens: it ends with its stdin."""
+    for program in ("docker", "dockerd", "podman", "buildah", "skopeo"):
+        require_client(program)
+    if os.geteuid() != 0:
+        pytest.skip("a Docker Engine needs root")
+    programs = sysconfig.get_path("scripts")
+    # Short, as podman and the engine's socket want it; no image's name may end as a random one could.
+    with tempfile.TemporaryDirectory(prefix="gcr-", suffix="-0", dir="/tmp") as directory:
+        place = Path(directory)
+        (place / "bin").mkdir()
+        (place / "bin" / "docker-credential-gcr").symlink_to(f"{programs}/docker-credential-gcr")
+        (place / "engine").mkdir()
+        (place / "layer.tar").write_bytes(image_maker.make_layer(place.name.encode()))
+        (place / "Dockerfile").write_text("FROM scratch\nADD layer.tar /\n")
+        image_maker.make_layout(place / "layout", place.name.encode())
+        image_maker.make_layout(place / "newer", b"newer")
+        environ = isolate(place) | {"PYTHONPATH": str(SCRIPTS)}
+        command = [*GCR_EMULATOR, "run", "--project", "my-project", "--create-on-push", "--"]
+        command += [sys.executable, "-c", OWNER, str(place / "engine")]
+        with subprocess.Popen(
+            command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                assert process.stdout is not None
+                owner, engine = process.stdout.readline().split()
+                inside = dict(
+                    entry.split("=", 1)
+                    for entry in Path(f"/proc/{owner}/environ").read_text().split("\0")
+                    if entry
+                )
+                world = World(place, int(owner), inside | {"DOCKER_HOST": engine})
+                make_nobody(place / "anonymous")
+                for who, role in ROLES.items():
+                    world.make_person(who, role)
+                yield world
+            finally:
+                end(process)
+        assert process.returncode == 0
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """Close its stdin, and wait for its end."""
+    try:
+        process.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def make_nobody(home: Path) -> None:
+    """A person with no credentials."""
+    home.mkdir()
+    (home / "config.json").write_text("{}")
+
+
+@dataclass(frozen=True)
+class Shipper:
+    """How a client makes an image, pushes it, forgets it, pulls it, and names its digest."""
+
+    make: tuple[str, ...]
+    push: tuple[str, ...]
+    forget: tuple[str, ...]
+    pull: tuple[str, ...]
+
+
+# $IMAGE is HOST/…:TAG. skopeo keeps no images: it copies to and from a directory.
+SHIPPERS = {
+    "docker": Shipper(
+        make=("docker", "import", "$PLACE/layer.tar", "$IMAGE"),
+        push=("docker", "push", "$IMAGE"),
+        forget=("docker", "image", "rm", "$IMAGE"),
+        pull=("docker", "pull", "$IMAGE"),
+    ),
+    "podman": Shipper(
+        make=("podman", "import", "$PLACE/layer.tar", "$IMAGE"),
+        push=("podman", "push", "$IMAGE"),
+        forget=("podman", "rmi", "$IMAGE"),
+        pull=("podman", "pull", "$IMAGE"),
+    ),
+    "buildah": Shipper(
+        make=("buildah", "build", "--tag", "$IMAGE", "$PLACE"),
+        push=("buildah", "push", "$IMAGE"),
+        forget=("buildah", "rmi", "$IMAGE"),
+        # It asks nobody for an image that it has.
+        pull=("buildah", "pull", "--policy=always", "$IMAGE"),
+    ),
+    "skopeo": Shipper(
+        make=("skopeo", "inspect", "oci:$PLACE/layout"),
+        push=("skopeo", "copy", "oci:$PLACE/layout", "docker://$IMAGE"),
+        forget=("rm", "-rf", "$PLACE/pulled"),
+        pull=("skopeo", "copy", "docker://$IMAGE", "oci:$PLACE/pulled"),
+    ),
+}
+
+
+def words(world: World, command: tuple[str, ...], image: str) -> list[str]:
+    return [Template(word).substitute(PLACE=world.place, IMAGE=image) for word in command]
+
+
+@pytest.fixture(params=SHIPPERS)
+def shipper(request: pytest.FixtureRequest) -> Shipper:
+    return SHIPPERS[request.param]
+
+
+@pytest.fixture(params=REPOSITORIES)
+def image(request: pytest.FixtureRequest, shipper: Shipper) -> str:
+    """An image's name of the client's own, without a tag."""
+    return f"{request.param}/{REPOSITORIES[request.param]}/{shipper.push[0]}"
+
+
+def find_digest(world: World, image: str) -> str:
+    digest: str = json.loads(world.succeed("editor", "skopeo", "inspect", f"docker://{image}"))["Digest"]
+    return digest
+
+
+def test_image_is_pushed_listed_pulled_and_deleted(world: World, shipper: Shipper, image: str) -> None:
+    tagged = f"{image}:v1"
+    for command in (shipper.make, shipper.push, shipper.forget, shipper.pull):
+        world.succeed("editor", *words(world, command, tagged))
+    digest = find_digest(world, tagged)
+
+    listed = json.loads(world.succeed("editor", "skopeo", "list-tags", f"docker://{image}"))
+    searched = world.succeed("editor", "podman", "search", "--list-tags", image).split()
+    # No image goes while a tag is on it, so the tag moves on.
+    world.succeed("editor", "skopeo", "copy", f"oci:{world.place}/newer", f"docker://{tagged}")
+    world.succeed("editor", "skopeo", "delete", f"docker://{image}@{digest}")
+    gone = world("editor", "skopeo", "inspect", f"docker://{image}@{digest}")
+
+    assert (listed, searched) == ({"Repository": image, "Tags": ["v1"]}, ["NAME", "TAG", image, "v1"])
+    assert (gone.status, "manifest unknown" in gone.stderr) == (1, True)
+
+
+@pytest.fixture(scope="module")
+def published(world: World) -> str:
+    """The name of an image that is at every host, without that."""
+    for host, repository in REPOSITORIES.items():
+        source, target = f"oci:{world.place}/layout", f"docker://{host}/{repository}/published:v1"
+        world.succeed("editor", "skopeo", "copy", source, target)
+    return "published:v1"
+
+
+@pytest.mark.parametrize("host", REPOSITORIES)
+def test_viewer_pulls_and_all_else_is_refused_with_the_registrys_words(
+    world: World, shipper: Shipper, host: str, published: str
+) -> None:
+    image = f"{host}/{REPOSITORIES[host]}/{published}"
+    commands = {"pull": words(world, shipper.pull, image), "push": words(world, shipper.push, image)}
+    table = CONTAINER_REGISTRY_SAYS if host.endswith("gcr.io") else ARTIFACT_REGISTRY_SAYS
+    expected = {case: find_shown(shipper, reason) for case, reason in table.items()}
+
+    world.succeed("viewer", *commands["pull"])
+    refused = {(who, verb): world(who, *commands[verb]) for who, verb in table}
+
+    assert all(outcome.status != 0 for outcome in refused.values())
+    assert {case: find_end(outcome, expected[case]) for case, outcome in refused.items()} == expected
+
+
+def find_shown(shipper: Shipper, reason: str) -> str:
+    """What the client shows of a registry's reason."""
+    return reason if shipper is SHIPPERS["docker"] or reason == NOT_AUTHORIZED else FORBIDDEN
+
+
+def find_end(outcome: Outcome, reason: str) -> str:
+    """The reason, if that is how the client's last line ends, else the line. skopeo puts it in quotes."""
+    line = outcome.lines[-1].removesuffix('"')
+    return reason if line.endswith(reason) else line
+
+
+def test_image_in_a_bucket_of_all_users_is_pulled_by_anyone(world: World, shipper: Shipper) -> None:
+    image = f"{PUBLIC}/my-project/{shipper.push[0]}:v1"
+    for command in (shipper.make, shipper.push, shipper.forget):
+        world.succeed("editor", *words(world, command, image))
+    pull = words(world, shipper.pull, image)
+
+    before = world("anonymous", *pull)
+    set_bindings(world, [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}])
+    pulled = [world(who, *pull) for who in ("anonymous", "stranger")]
+    set_bindings(world, [])
+
+    assert (before.status != 0, [outcome.status for outcome in pulled]) == (True, [0, 0]), pulled
+
+
+def set_bindings(world: World, bindings: list[dict[str, object]]) -> None:
+    """Have the bucket of PUBLIC grant those roles beside those of the project."""
+    bucket = "asia.artifacts.my-project.appspot.com"
+    url = f"{world.environ['GCR_EMULATOR_URL']}/storage/v1/b/{bucket}/iam"
+    put = ("--request", "PUT", "--header", "Content-Type: application/json")
+    world.succeed("editor", "curl", "-sS", "--fail", *put, "--data", json.dumps({"bindings": bindings}), url)
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "complaint"),
+    [
+        ("https://www.google.com/", 6, "Could not resolve host: www.google.com"),
+        ("https://192.0.2.1/", 7, "Couldn't connect to server"),
+    ],
+)
+def test_nothing_but_the_emulator_can_be_reached(world: World, url: str, status: int, complaint: str) -> None:
+    other = world("editor", "curl", "-sS", url)
+
+    assert (other.status, complaint in other.stderr) == (status, True), other

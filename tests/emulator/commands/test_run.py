@@ -1,0 +1,249 @@
+"""gcr-emulator run: the command finds the emulator at Google's names, and nothing else; nothing is left."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.emulator.private_run import make_environment
+
+GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+LIMIT_S = 60
+Start = Callable[..., "subprocess.Popen[str]"]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+
+# Its standard library and the library that a client in Python has. It is run within the namespace.
+PROBE = """
+import json, os, socket, requests
+def ask(url):
+    try:
+        answer = requests.get(url, timeout=10)
+    except requests.ConnectionError as error:
+        return type(error).__name__
+    return answer.status_code, answer.headers.get("www-authenticate")
+def reach(address):
+    try:
+        socket.create_connection(address, timeout=10).close()
+    except OSError as error:
+        return error.strerror
+print(json.dumps({
+    "registries": [ask(f"https://{host}/v2/") for host in ("gcr.io", "us-west1-docker.pkg.dev")],
+    "plain": [ask("http://gcr.io/v2/"), ask("http://metadata.google.internal/_emulator/health")],
+    "stranger": ask("https://example.com/"),
+    "outside": reach(("192.0.2.1", 443)),
+    "interfaces": [name for _, name in socket.if_nameindex()],
+    "user": [os.getuid(), os.getgid()],
+    "capabilities": next(line for line in open("/proc/self/status") if line.startswith("CapEff")).split()[1],
+}))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces() -> None:
+    """Skip where the kernel lets nobody have namespaces."""
+    done = subprocess.run([*GCR_EMULATOR, "run", "true"], capture_output=True, text=True, timeout=LIMIT_S)
+    if "the kernel refuses private namespaces" in done.stderr:
+        reason = f"{done.stderr.strip()} (root, or kernel.unprivileged_userns_clone=1, would have them)"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment whose temporary files can be counted."""
+    (tmp_path / "tmp").mkdir(mode=0o777)
+    return {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+
+
+@pytest.fixture
+def start(environ: dict[str, str]) -> Iterator[Start]:
+    """Starts `gcr-emulator run` with those arguments."""
+    started: list[subprocess.Popen[str]] = []
+
+    def make(*arguments: str, **options: object) -> "subprocess.Popen[str]":
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        command = [*GCR_EMULATOR, "run", *arguments]
+        started.append(subprocess.Popen(command, env=environ, text=True, **{**pipes, **options}))
+        return started[-1]
+
+    yield make
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=LIMIT_S)
+
+
+def outcome(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=LIMIT_S)
+    return process.returncode, out, err
+
+
+def test_command_finds_the_emulator_at_googles_names_and_nothing_else(start: Start) -> None:
+    status, out, err = outcome(start("--project", "my-project", "--", sys.executable, "-c", PROBE))
+
+    assert (status, err) == (0, "")
+    assert json.loads(out) == {
+        "registries": [
+            [401, f'Bearer realm="https://{host}/v2/token",service="{host}"']
+            for host in ("gcr.io", "us-west1-docker.pkg.dev")
+        ],
+        "plain": [[401, 'Bearer realm="http://gcr.io/v2/token",service="gcr.io"'], [200, None]],
+        "stranger": "ConnectionError",
+        "outside": "Network is unreachable",
+        "interfaces": ["lo"],
+        "user": [os.getuid(), os.getgid()],
+        "capabilities": capabilities(),
+    }
+
+
+def capabilities() -> str:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("CapEff"))
+
+
+def test_commands_of_the_emulator_find_it_without_being_told(start: Start) -> None:
+    process = start("--project", "my-project", "--", *GCR_EMULATOR, "project", "list")
+
+    assert outcome(process) == (0, "my-project\n", "")
+
+
+def test_command_has_the_streams_and_its_status_is_returned(start: Start) -> None:
+    process = start("sh", "-c", "cat; echo $0 $1; echo said >&2; exit 7", "--port", "1")
+    out, err = process.communicate("given\n", timeout=LIMIT_S)
+
+    assert (process.returncode, out, err) == (7, "given\n--port 1\n", "said\n")
+
+
+def test_command_that_is_not_there_is_named(start: Start) -> None:
+    complaint = "gcr-emulator: no-such-program: no such command\n"
+
+    assert outcome(start("no-such-program")) == (127, "", complaint)
+
+
+def test_signal_reaches_the_command(start: Start) -> None:
+    process = start("sh", "-c", "trap 'echo got; exit 9' INT; echo ready; while :; do read line; done")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+
+    process.send_signal(signal.SIGINT)
+
+    assert outcome(process) == (9, "got\n", "")
+
+
+def test_nothing_is_left_when_the_command_ends(start: Start, environ: dict[str, str]) -> None:
+    daemon = "(setsid sleep 4711 </dev/null >/dev/null 2>&1 &)"
+    process = start("--project", "my-project", "--", "sh", "-c", f"{daemon}; echo $GCR_EMULATOR_CA; exit 3")
+
+    status, out, err = outcome(process)
+
+    assert (status, out.startswith(environ["TMPDIR"]), err) == (3, True, "")
+    assert find_left(environ) == ([], [])
+
+
+def test_nothing_is_left_when_it_is_killed(start: Start, environ: dict[str, str]) -> None:
+    process = start("sh", "-c", "echo ready; exec sleep 4711")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+
+    process.kill()
+    process.wait(LIMIT_S)
+
+    while find_left(environ) != ([], []):  # the emulator ends in order
+        os.sched_yield()
+
+
+def find_left(environ: dict[str, str]) -> tuple[list[str], list[str]]:
+    """The processes that have this environment's temporary directory, and what is in that."""
+    mark = f"TMPDIR={environ['TMPDIR']}\0".encode()
+    processes = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes():
+                processes.append((process / "cmdline").read_text())
+        except OSError:
+            continue
+    return processes, os.listdir(environ["TMPDIR"])
+
+
+def test_data_directory_outlives_the_run(start: Start, tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    made = start("--data", data, "--", *GCR_EMULATOR, "project", "create", "my-project")
+
+    assert outcome(made) == (0, "", "made project my-project\n")
+    assert outcome(start("--data", data, "--", *GCR_EMULATOR, "project", "list")) == (0, "my-project\n", "")
+
+
+def test_emulator_that_cannot_start_says_why(start: Start, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+
+    assert outcome(start("--data", str(path), "--", "echo", "run")) == (
+        1,
+        "",
+        f"gcr-emulator: cannot use {path}: Not a directory\n",
+    )
+
+
+def test_command_ends_with_the_emulator(start: Start) -> None:
+    script = "read emulator; kill -KILL $emulator; sleep 4711"
+    process = start("sh", "-c", f"echo $PPID; {script}")
+    assert process.stdout is not None
+    parent = process.stdout.readline().strip()
+    children = subprocess.check_output(["ps", "-o", "pid=,comm=", "--ppid", parent], text=True).splitlines()
+    (emulator,) = (line.split()[0] for line in children if line.split()[1] != "sh")
+
+    out, err = process.communicate(f"{emulator}\n", timeout=LIMIT_S)
+
+    assert (process.returncode, out, err) == (
+        1,
+        "",
+        "gcr-emulator: the emulator ended before the command, which is stopped\n",
+    )
+
+
+def test_engine_of_the_machine_is_out_of_reach(start: Start, environ: dict[str, str]) -> None:
+    """Its socket is in the file system, where no network namespace ends."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as runtime, socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(f"{runtime}/docker.sock")
+        engine.listen()
+        environ["XDG_RUNTIME_DIR"] = runtime
+        call = f"import socket; socket.socket(socket.AF_UNIX).connect('{runtime}/docker.sock')"
+        status, _, err = outcome(start(sys.executable, "-c", call))
+
+    assert (status, err.splitlines()[-1]) == (1, "ConnectionRefusedError: [Errno 111] Connection refused")
+
+
+def test_environment_leads_nowhere_else() -> None:
+    given = {
+        "PATH": "/bin",
+        "https_proxy": "http://proxy:3128",
+        "NO_PROXY": "*",
+        "DOCKER_HOST": "tcp://192.0.2.1",
+        "STORAGE_EMULATOR_HOST": "http://localhost:5000",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM": "http://localhost:5000/",
+        "SSL_CERT_FILE": "/etc/other.pem",
+    }
+
+    assert make_environment(given, "/data/keys/ca.pem") == {
+        "PATH": "/bin",
+        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": "/data/keys/ca.pem",
+        "CURL_CA_BUNDLE": "/data/keys/ca.pem",
+        "DOCKER_CREDENTIAL_GCR_CA_FILE": "/data/keys/ca.pem",
+        "GCR_EMULATOR_CA": "/data/keys/ca.pem",
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "/data/keys/ca.pem",
+        "NODE_EXTRA_CA_CERTS": "/data/keys/ca.pem",
+        "REQUESTS_CA_BUNDLE": "/data/keys/ca.pem",
+        "SSL_CERT_FILE": "/data/keys/ca.pem",
+        "GCR_EMULATOR_URL": "https://localhost",
+        "GCR_EMULATOR_REGISTRY": "gcr.io",
+        "GCE_METADATA_HOST": "metadata.google.internal",
+        "GCE_METADATA_IP": "169.254.169.254",
+        "GCE_METADATA_ROOT": "metadata.google.internal",
+    }
