@@ -88,8 +88,10 @@ class GcrEmulator(_Control):
         self, role: str | None = "roles/editor", *, project: str = "my-project", account: str = "ci"
     ) -> Path:
         """Make a service account with a role on the project (None: without any) and a key; the key's file."""
+        from docker_credential_gcr.emulator.identity.names import format_email
+
         resource = f"{self.url}/v1/projects/{quote(self.project(project))}"
-        email = f"{account}@{project}.iam.gserviceaccount.com"
+        email = format_email(account, project)
         made = self._session.post(f"{resource}/serviceAccounts", json={"accountId": account}, timeout=30)
         if made.status_code not in (200, 409):
             raise ValueError(made.text)

@@ -19,10 +19,14 @@ PACKAGES = {
     "htpasswd": "apache2-utils",
     "dbus-run-session": "dbus",
     "gnome-keyring-daemon": "gnome-keyring",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
 }
 # Without it podman and buildah of Debian 12 and later build nothing, and both only suggest it; Ubuntu 22.04
 # has no such package, and podman there needs none.
 _NETWORK = "netavark"
+# Ubuntu has it as a snap alone.
+_BROWSER = {"chromium", "chromium-driver"}
 _NETWORK_PROGRAM = Path("/usr/lib/podman", _NETWORK)
 # What says to Debian's maintainer scripts that no service may be started.
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -33,7 +37,8 @@ _QUIET = ("--quiet", "--quiet", "-o", "Dpkg::Use-Pty=0")
 def find_missing() -> list[str]:
     """The packages of which a program is not there."""
     missing = {package for program, package in PACKAGES.items() if shutil.which(program) is None}
-    if shutil.which("podman") and not _NETWORK_PROGRAM.exists() and _has_network_package():
+    missing -= {package for package in _BROWSER & missing if not _has_package(package)}
+    if shutil.which("podman") and not _NETWORK_PROGRAM.exists() and _has_package(_NETWORK):
         missing.add(_NETWORK)
     return sorted(missing)
 
@@ -53,13 +58,13 @@ def install(packages: list[str]) -> None:
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _no_services():
         run(["apt-get", *_QUIET, "update"], environ=environ)
-        network = {_NETWORK} if _has_network_package() else set()
+        network = {_NETWORK} if _has_package(_NETWORK) else set()
         options = ("--yes", "--no-install-recommends")
         run(["apt-get", *_QUIET, "install", *options, *sorted({*packages, *network})], environ=environ)
 
 
-def _has_network_package() -> bool:
-    return can_install() and bool(run(["apt-cache", "search", "--names-only", f"^{_NETWORK}$"]))
+def _has_package(name: str) -> bool:
+    return can_install() and bool(run(["apt-cache", "search", "--names-only", f"^{name}$"]))
 
 
 @contextmanager

@@ -19,6 +19,8 @@ REPOSITORY = "bench"
 TAG = "latest"
 ACCEPT = f"accept: {MANIFEST}"
 SMALL_BLOB = bytes(KIB)
+# A client makes so many manifests for a second of putting them.
+_MOST_PUTS = 1500
 
 _CONFIG_DATA = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
 _LAYER_DATA = b"layer" * 16
@@ -54,9 +56,13 @@ def seed(peer: Peer, repository: str = REPOSITORY) -> None:
 
 def push_manifest(line: Line, repository: str, tag: str, note: str) -> None:
     """Push a manifest that is like no other."""
-    headers = f"Content-Type: {MANIFEST}\r\n"
+    put_manifest(line, repository, tag, make_manifest(note))
+
+
+def put_manifest(line: Line, repository: str, tag: str, manifest: bytes) -> None:
+    """Push a manifest that was made before the clock started."""
     path = f"/v2/{repository}/manifests/{tag}"
-    line.ask("PUT", path, make_manifest(note), expected=201, headers=headers)
+    line.ask("PUT", path, manifest, expected=201, headers=f"Content-Type: {MANIFEST}\r\n")
 
 
 def make_manifest(note: str) -> bytes:
@@ -94,11 +100,17 @@ def _get_large(peer: Peer, seconds: float) -> float:
 
 def _put_manifests(peer: Peer, seconds: float) -> float:
     door = peer.open(REPOSITORY)
+    at_most = int(_MOST_PUTS * seconds)
 
-    def act(line: Line, client: str, number: int) -> None:
-        push_manifest(line, door.repository, f"put-{client}", f"{client} {number}")
+    def prepare(_client: int) -> tuple[str, list[bytes]]:
+        tag = f"put-{os.urandom(4).hex()}"
+        return tag, [make_manifest(f"{tag} {number}") for number in range(at_most)]
 
-    return measure_rate(door, CLIENTS, lambda _: os.urandom(4).hex(), act, seconds=seconds, at_most=10**9)
+    def act(line: Line, prepared: tuple[str, list[bytes]], number: int) -> None:
+        tag, manifests = prepared
+        put_manifest(line, door.repository, tag, manifests[number])
+
+    return measure_rate(door, CLIENTS, prepare, act, seconds=seconds, at_most=at_most)
 
 
 def _push(size: int, clients: int, at_most: int) -> Callable[[Peer, float], float]:

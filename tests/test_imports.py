@@ -42,7 +42,7 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.capacity emulator.clock emulator.crash_points emulator.current_request emulator.hosts "
-    "emulator.locations emulator.redaction emulator.settings"
+    "emulator.locations emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
@@ -62,7 +62,7 @@ TABLE = {
     "emulator.records": (f"{VALUES} emulator.crash_points emulator.disk", "alembic sqlalchemy"),
     "emulator.blobs": (f"{VALUES} emulator.crash_points emulator.disk", ""),
     "emulator.registry": (SITE, "sqlalchemy"),
-    "emulator.google": (SITE, "sqlalchemy starlette"),
+    "emulator.google": (SITE, "jinja2 sqlalchemy starlette"),
     "emulator.console": (SITE, "sqlalchemy starlette jinja2"),
     "emulator.mirror": (SITE, "sqlalchemy"),
     "emulator.events": (SITE, "sqlalchemy"),
@@ -81,11 +81,16 @@ TABLE = {
     "emulator.rate_limiter": (LEAVES, ""),
     "emulator.redaction": ("", ""),
     "emulator.settings": ("", ""),
+    "emulator.site_ports": ("emulator.hosts", ""),
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
-    "emulator.listener": ("emulator.settings emulator.tls_files emulator.unread_body", "granian uvloop"),
+    "emulator.listener": (
+        "emulator.settings emulator.site_ports emulator.tls_files emulator.unread_body",
+        "granian uvloop",
+    ),
     "emulator.open_files": ("", ""),
+    "emulator.cycles": ("", ""),
     "emulator.certificates": ("", "cryptography"),
     "emulator.tls": (
         "emulator.certificates emulator.hosts emulator.private_file emulator.tls_files",

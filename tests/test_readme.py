@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from readme_session import mask, read_session, record
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -53,14 +54,17 @@ def test_the_sh_blocks_of_a_page_run_in_their_order(page: Path, run: Run) -> Non
     assert done.returncode == 0, done.stderr
 
 
-def test_the_readme_ends_in_a_credential_for_the_emulator(run: Run, gcr_emulator: Any) -> None:
-    answers = [line for line in run(README).stdout.splitlines() if line.startswith('{"ServerURL"')]
+def test_the_session_in_the_readme_is_what_a_terminal_shows_as_far_as_it_needs_no_engine(
+    gcr_emulator: Any, tmp_path: Path
+) -> None:
+    shown = [step for step in read_session(gcr_emulator.registry) if not step.needs_docker]
+    environ = {
+        "PATH": f"{PROGRAMS}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "GCR_EMULATOR_URL": gcr_emulator.url,
+    }
 
-    assert len(answers) == 1
-    assert re.fullmatch(
-        rf'{{"ServerURL":"{gcr_emulator.registry}","Username":"oauth2accesstoken","Secret":"ya29\.[^"]+"}}',
-        answers[0],
-    )
+    assert mask(record(shown, environ, tmp_path)) == mask(shown)
 
 
 def test_the_readme_is_short() -> None:

@@ -62,6 +62,7 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
     return {
         "GCR_EMULATOR_URL": root,
         "GCR_EMULATOR_REGISTRY": registry,
+        "CLOUDSDK_AUTH_AUTH_HOST": f"{root}/o/oauth2/auth",
         "CLOUDSDK_AUTH_TOKEN_HOST": format_token_url(url),
         **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{root}/" for api in _APIS},
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{root}/storage/v1/",

@@ -14,6 +14,7 @@ from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, find_ca, par
 from .identity.names import ACCOUNT_RULE, PROJECT_ID_RULE, is_account, is_project_id
 from .identity.policy import is_member
 from .identity.roles import BUCKET_ROLES, ROLES
+from .site_ports import InvalidSite, SitePort, parse_site_port
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -44,6 +45,14 @@ def parse_name(text: str) -> str:
         if len(text) > 253 or not all(map(_LABEL.fullmatch, labels)):
             raise click.BadParameter(f"{text!r} is neither a name nor an address") from error
     return text.lower()
+
+
+def parse_site(text: str) -> SitePort:
+    """The option's type: a host of the emulator's, and a port for it."""
+    try:
+        return parse_site_port(text)
+    except InvalidSite as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def parse_account(text: str) -> str:

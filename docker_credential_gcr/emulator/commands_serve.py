@@ -49,6 +49,16 @@ _file = click.Path(path_type=Path)
     help="A project to make if it is absent; may be repeated.",
 )
 @click.option(
+    "--site",
+    "sites",
+    type=options.parse_site,
+    metavar="HOST=PORT",
+    multiple=True,
+    envvar="GCR_EMULATOR_SITE",
+    show_envvar=True,
+    help="One more port, which is for that host alone, such as eu.gcr.io=5001; may be repeated.",
+)
+@click.option(
     "--ready-file",
     type=_file,
     envvar="GCR_EMULATOR_READY_FILE",
@@ -68,6 +78,20 @@ _file = click.Path(path_type=Path)
     envvar="GCR_EMULATOR_STRICT_ADMIN",
     show_envvar=True,
     help="Demand a token for the administrative APIs from local programs too.",
+)
+@click.option(
+    "--open",
+    is_flag=True,
+    envvar="GCR_EMULATOR_OPEN",
+    show_envvar=True,
+    help="Ask nobody for a credential at the registry: programs of this machine may do everything there.",
+)
+@click.option(
+    "--open-remote",
+    is_flag=True,
+    envvar="GCR_EMULATOR_OPEN_REMOTE",
+    show_envvar=True,
+    help="As --open, for other machines and web pages too; with --allow-remote, --open alone is refused.",
 )
 @click.option(
     "--tls",
@@ -115,6 +139,13 @@ _file = click.Path(path_type=Path)
     envvar="GCR_EMULATOR_SPARSE_MANIFESTS",
     show_envvar=True,
     help="Take manifests and indexes of which something is missing, which Container Registry refuses.",
+)
+@click.option(
+    "--redirect-blobs",
+    is_flag=True,
+    envvar="GCR_EMULATOR_REDIRECT_BLOBS",
+    show_envvar=True,
+    help="Answer a blob's GET with a redirect to a link that needs no credential, as Google's registries do.",
 )
 @click.option(
     "--gc-interval",
@@ -166,6 +197,9 @@ def serve(context: click.Context, /, **chosen: Any) -> None:
     url, registry, pid, data, ca, operator_token_file.
     """
     _check_tls(chosen["tls"], chosen["tls_names"], chosen["tls_cert"], chosen["tls_key"])
+    hosts = [host for host, _ in chosen["sites"]]
+    if len(set(hosts)) < len(hosts):
+        raise click.UsageError("--site gives a host two ports: give it one")
     settings = make_settings(context, **chosen)
     # The server's libraries come with the extra, and take most of a second to load.
     from .server import serve as run

@@ -33,11 +33,11 @@ class WorkerFailed(Exception):
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is told when it begins; a door is a socket's descriptor and what it shows."""
+    """What a worker is told when it begins; a door is a socket's descriptor, what it shows, and its site."""
 
     settings: Settings
     data: Path
-    doors: tuple[tuple[int, Identity | None], ...]
+    doors: tuple[tuple[int, Identity | None, str | None], ...]
 
 
 def send_order(end: socket.socket, order: Order) -> None:
@@ -120,7 +120,7 @@ class Crew:
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "docker_credential_gcr.emulator.worker", str(theirs.fileno())),
-                pass_fds=[theirs.fileno(), *(descriptor for descriptor, _ in self._order.doors)],
+                pass_fds=[theirs.fileno(), *(descriptor for descriptor, *_ in self._order.doors)],
                 # Nothing but the ready document is ever on stdout.
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
@@ -168,6 +168,6 @@ def _say(text: str) -> None:
     print(f"gcr-emulator: {text}", file=sys.stderr, flush=True)  # noqa: T201 - for the person at the terminal
 
 
-def open_doors(doors: Sequence[tuple[int, Identity | None]]) -> list[Door]:
+def open_doors(doors: Sequence[tuple[int, Identity | None, str | None]]) -> list[Door]:
     """The doors of an order, in the process that got their descriptors."""
-    return [Door(socket.socket(fileno=descriptor), identity) for descriptor, identity in doors]
+    return [Door(socket.socket(fileno=descriptor), identity, site) for descriptor, identity, site in doors]

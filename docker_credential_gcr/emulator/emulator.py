@@ -15,15 +15,17 @@ from .blobs.claims import Claims
 from .blobs.filesystem import BlobFiles
 from .clock import Clock
 from .control import app as control
+from .control.people import People
 from .control.state import State
 from .data_directory import DataDirectory
 from .google import app as google
 from .google.services import Services as GoogleServices
 from .identity.credentials import authenticate
+from .identity.links import LinkSigner
 from .identity.principal import Principal
 from .operations import Operations
 from .peers import Peers
-from .records import keys, projects, schema, uploads
+from .records import keys, logins, projects, schema, schema_people, uploads
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
@@ -55,6 +57,7 @@ class Emulator:
         self.clock = Clock()
         self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
+        self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
         directory.check_database()
         self._database = Database(
@@ -75,6 +78,9 @@ class Emulator:
             takes_sparse_manifests=settings.sparse_manifests,
             claims=Claims(directory.path / "uploads.lock" if shared else None),
             creates_repositories=settings.create_on_push,
+            is_open=settings.open or settings.open_remote,
+            is_open_to_others=settings.open_remote,
+            links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
         )
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
         sites = self.state.wrap(Sites(RegistryApp(self._registry), others))
@@ -92,6 +98,7 @@ class Emulator:
             connection.execute(delete(schema.operations))
             connection.execute(delete(schema.policies))
             connection.execute(delete(schema.projects))
+            connection.execute(delete(schema_people.users))
             self._prepare(connection)
 
         await self._database.write(work)
@@ -99,6 +106,7 @@ class Emulator:
 
     def _forget(self) -> None:
         self._registry.spools.clear()
+        self._registry.known_uploads.clear()
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -119,6 +127,7 @@ class Emulator:
             return authenticate(
                 f"Bearer {token}",
                 find_key=functools.partial(keys.find, connection),
+                has_login=functools.partial(logins.is_living, connection),
                 signer=self._signer,
                 now=self.clock.now(),
             )
@@ -131,6 +140,7 @@ class Emulator:
             verify=self._verify,
             collect=self._collect,
             version=__version__,
+            people=People(self._database, self.state),
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:
@@ -144,6 +154,7 @@ class Emulator:
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             files=self._files,
+            id_tokens=self._id_tokens,
         )
 
     @property

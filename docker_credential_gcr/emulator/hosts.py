@@ -34,10 +34,16 @@ REGISTRIES = {
     )
 }
 
+# What the paths of a registry begin with: its API, and where it leads for the bytes of a blob.
+REGISTRY_PATHS = (b"/v2/", b"/artifacts-downloads/")
+
 # Hosts of Google's APIs: they never serve a registry, so that no token leads to the wrong door.
 GOOGLE_APIS = frozenset(
     {
         "oauth2.googleapis.com",
+        "openidconnect.googleapis.com",
+        "www.googleapis.com",
+        "accounts.google.com",
         "iam.googleapis.com",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",
@@ -73,7 +79,7 @@ CERTIFIED_DOMAINS = (
 
 
 # Hosts that people and programs of the machine go to; what they serve is found by path.
-_OTHER_HOSTS = (METADATA_HOST, "accounts.google.com", "console.cloud.google.com")
+_OTHER_HOSTS = (METADATA_HOST, "console.cloud.google.com")
 
 
 def list_served_names(locations: Iterable[str]) -> list[str]:
@@ -107,7 +113,7 @@ class Target:
 
     `name` is the client's: it is what a scope and a Location speak of. `path` is what the site
     calls it: PROJECT/IMAGE, or with Artifact Registry PROJECT/REPOSITORY/IMAGE, whose `repository_id`
-    is None elsewhere.
+    is None elsewhere. A folder has no image, and may be all of the place.
     """
 
     site: Site
@@ -115,6 +121,8 @@ class Target:
     path: str
     project_id: str
     repository_id: str | None = None
+    # The path is the place itself, in which all images lie.
+    is_place: bool = False
 
     @cached_property
     def bucket(self) -> str:
@@ -141,6 +149,14 @@ def is_google_api(host: str) -> bool:
     return host.lower().partition(":")[0].removesuffix(".localhost") in GOOGLE_APIS
 
 
+def find_canonical_host(host: str) -> str | None:
+    """The name under which the emulator knows a registry or an API, without port; None for any other host."""
+    site = find_site(host)
+    if site is not None:
+        return site.host
+    return host.lower().partition(":")[0].removesuffix(".localhost") if is_google_api(host) else None
+
+
 # Each request names one; what is refused is not remembered.
 @lru_cache(4096)
 def locate(host: str, name: str) -> Target:
@@ -149,6 +165,16 @@ def locate(host: str, name: str) -> Target:
     On a host that is no registry's the first segment may be one: eu.gcr.io/my-project/app,
     us-docker.pkg.dev/my-project/images/app.
     """
+    return _locate(host, name, ("IMAGE",))
+
+
+@lru_cache(1024)
+def locate_folder(host: str, name: str) -> Target:
+    """As `locate`, for what is listed: also that in which the images lie, my-project, my-project/images."""
+    return _locate(host, name, ())
+
+
+def _locate(host: str, name: str, within: tuple[str, ...]) -> Target:
     parse_name(name)
     site, path = find_site(host), name
     if site is None:
@@ -157,12 +183,14 @@ def locate(host: str, name: str) -> Target:
         site, path = (named, rest) if named else (DEFAULT_SITE, name)
     segments = path.split("/")
     in_domain = "." in segments[0]
-    expected = ["PROJECT", "REPOSITORY", "IMAGE"] if site.has_repositories else ["PROJECT", "IMAGE"]
+    place = ("PROJECT", "REPOSITORY") if site.has_repositories else ("PROJECT",)
+    expected = (*place, *within)
     if len(segments) < len(expected) + in_domain:
         raise InvalidName(f"invalid repository name {name!r}: expected {'/'.join(expected)}")
     project_id = ":".join(segments[:2]) if in_domain else segments[0]
     repository_id = segments[1 + in_domain] if site.has_repositories else None
-    return Target(site, name, path, project_id, repository_id)
+    is_place = len(segments) == len(place) + in_domain
+    return Target(site, name, path, project_id, repository_id, is_place)
 
 
 def _find_registry(name: str) -> Site | None:

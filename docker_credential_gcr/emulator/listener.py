@@ -19,6 +19,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
 from .settings import Limits
+from .site_ports import lead_to
 from .tls_files import Identity
 from .unread_body import read_to_the_end
 
@@ -66,17 +67,23 @@ def format_address(host: str, port: int) -> str:
 
 @dataclass(frozen=True)
 class Door:
-    """One listening socket; under TLS where it has an identity to show."""
+    """One listening socket; under TLS where it has an identity to show, for one host where it has a site."""
 
     listening: socket.socket
     identity: Identity | None = None
+    site: str | None = None
 
 
 class Listener:
     """Serves an application at every door, in the event loop that calls it."""
 
     def __init__(self, app: App, doors: Sequence[Door], limits: Limits) -> None:
-        self._servers = [_EmbeddedServer(app, door, limits) for door in doors]
+        # Each holds its own count of them.
+        connections = max(1, limits.connections // len(doors))
+        self._servers = [
+            _EmbeddedServer(lead_to(door.site, app) if door.site else app, door, limits, connections)
+            for door in doors
+        ]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; requests in flight get a second to end."""
@@ -101,7 +108,7 @@ class _EmbeddedServer(Server):
     chooses between that and HTTP/2 (ALPN).
     """
 
-    def __init__(self, app: App, door: Door, limits: Limits) -> None:
+    def __init__(self, app: App, door: Door, limits: Limits, connections: int) -> None:
         identity = door.identity
         super().__init__(
             read_to_the_end(app) if identity else app,
@@ -116,7 +123,7 @@ class _EmbeddedServer(Server):
             backlog=_BACKLOG,
             # Idle connections count. At the bound new ones wait in the kernel's queue until one ends,
             # as a silent one does after the limits' silence.
-            backpressure=limits.connections,
+            backpressure=connections,
             websockets=False,
             log_enabled=False,
             ssl_cert=identity.certificate if identity else None,

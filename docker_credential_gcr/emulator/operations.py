@@ -13,6 +13,7 @@ from docker_credential_gcr import __version__
 from .bodies import Bodies
 from .capacity import TooManyRequests
 from .google import errors as google_errors
+from .hosts import REGISTRY_PATHS
 from .peers import Peers
 from .rate_limiter import RateLimiter
 from .records import blobs, uploads
@@ -99,7 +100,7 @@ def _refuse_excess(app: App) -> App:
         try:
             await app(scope, receive, send)
         except TooManyRequests as error:
-            if scope["raw_path"].startswith(b"/v2/"):
+            if scope["raw_path"].startswith(REGISTRY_PATHS):
                 response: Any = registry_errors.find_response(error)
                 await send_response(response, send, headers_only=scope["method"] == "HEAD")
             else:

@@ -2,13 +2,18 @@
 
 {"url": "http://localhost:5000", "registry": "localhost:5000", "pid": 1234, "data": "/data",
  "ca": null, "operator_token_file": "/data/keys/operator-token"}
+
+With ports that are one site each (serve --site) also where these are:
+
+ "sites": {"eu.gcr.io": "localhost:5001"}
 """
 
 import json
 import os
 import socket
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .data_directory import DataDirectory
@@ -19,7 +24,7 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class Ready:
-    """Where a server answers, and where its things are; `ca` is None without TLS."""
+    """Where a server answers, and where its things are; `ca` is None without TLS, `sites` are by host."""
 
     url: str
     registry: str
@@ -27,20 +32,23 @@ class Ready:
     data: str
     ca: str | None
     operator_token_file: str
+    sites: Mapping[str, str] = field(default_factory=dict)
 
 
-def describe(settings: Settings, door: Door, directory: DataDirectory) -> Ready:
-    """What is ready, of a server that listens there."""
-    port = door.listening.getsockname()[1]
-    authority = format_address(find_name(settings.host), port)
-    ca = door.identity and door.identity.ca
+def describe(settings: Settings, doors: Sequence[Door], directory: DataDirectory) -> Ready:
+    """What is ready, of a server that listens there; the first door is for everything."""
+    name = find_name(settings.host)
+    authorities = [format_address(name, door.listening.getsockname()[1]) for door in doors]
+    identity = doors[0].identity
+    ca = identity and identity.ca
     return Ready(
-        url=f"{'https' if door.identity else 'http'}://{authority}",
-        registry=authority,
+        url=f"{'https' if identity else 'http'}://{authorities[0]}",
+        registry=authorities[0],
         pid=os.getpid(),
         data=str(directory.path),
         ca=None if ca is None else str(ca),
         operator_token_file=str(directory.operator_token_path),
+        sites={door.site: authority for door, authority in zip(doors, authorities, strict=True) if door.site},
     )
 
 
@@ -53,7 +61,7 @@ def find_name(host: str) -> str:
 
 def announce(ready: Ready, ready_file: Path | None) -> None:
     """Print the ready document, one line, and leave it in the file."""
-    line = json.dumps(vars(ready)) + "\n"
+    line = json.dumps({name: value for name, value in vars(ready).items() if value != {}}) + "\n"
     if ready_file is not None:
         replace_file(ready_file, line.encode())
     sys.stdout.write(line)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .capacity import find_known
 from .crew import Crew, Order, WorkerFailed
+from .cycles import search_less
 from .data_directory import DataDirectory, DataDirectoryError
 from .emulator import Emulator
 from .listener import CannotListen, Door, Listener, bind, is_loopback
@@ -34,19 +35,20 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
     Raises CannotListen, CertificateError, DataDirectoryError, UnusableDatabase, WorkerFailed; OSError
     from a disk that is full.
     """
-    _check_address(settings)
+    _check_openness(settings)
     connections = count_connections(settings.limits.connections)
     settings = replace(settings, limits=replace(settings.limits, connections=connections))
-    with _bind_all(settings) as (listening, *plain), _directory(settings) as directory:
-        doors = [Door(listening, _find_identity(settings, directory)), *map(Door, plain)]
+    with _bind_all(settings) as sockets, _bind_plain(settings) as plain, _directory(settings) as directory:
+        identity = _find_identity(settings, directory)
+        doors = [Door(listening, identity, site) for listening, site in sockets] + [*map(Door, plain)]
         first = First()
         with contextlib.closing(Emulator(settings, directory, first, is_stopping=stop.is_set)) as emulator:
             emulator.prepare()
             listener = Listener(emulator.app, doors, settings.limits)
-            told = tuple((door.listening.fileno(), door.identity) for door in doors)
+            told = tuple((door.listening.fileno(), door.identity, door.site) for door in doors)
             order = Order(settings, directory.path, told)
             async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
-                on_ready(describe(settings, doors[0], directory))
+                on_ready(describe(settings, doors, directory))
                 async with _upkeep(emulator, settings.gc_interval_s):
                     await listener.run(stop)
 
@@ -76,7 +78,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 def serve(settings: Settings) -> int:
     """Serve until a signal ends it; the exit status."""
     if (complaint := raise_limit()) is not None:
-        print(f"gcr-emulator: {complaint}", file=sys.stderr)  # noqa: T201 - the program's rim
+        _say(complaint)
     try:
         _run_until_signal(settings)
     except (
@@ -96,8 +98,12 @@ def serve(settings: Settings) -> int:
         message = str(known)
     else:
         return 0
-    print(f"gcr-emulator: {message}", file=sys.stderr)  # noqa: T201 - the program's rim
+    _say(message)
     return 1
+
+
+def _say(text: str) -> None:
+    print(f"gcr-emulator: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the program's rim
 
 
 def _run_until_signal(settings: Settings) -> None:
@@ -105,7 +111,14 @@ def _run_until_signal(settings: Settings) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await run(settings, stop=stop, on_ready=lambda ready: announce(ready, settings.ready_file))
+
+        def on_ready(ready: Ready) -> None:
+            if settings.open or settings.open_remote:
+                _say(f"open: {ready.url}/v2/ asks nobody for a credential, to pull, to push or to delete")
+            announce(ready, settings.ready_file)
+            search_less()
+
+        await run(settings, stop=stop, on_ready=on_ready)
 
     loop = new_event_loop()
     try:
@@ -115,13 +128,20 @@ def _run_until_signal(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _bind_all(settings: Settings) -> Iterator[list[socket.socket]]:
-    """A listening socket for each address, the server's own first."""
+def _bind_all(settings: Settings) -> Iterator[list[tuple[socket.socket, str | None]]]:
+    """A listening socket for each port, and the host that it is for; the first is for all of them."""
     with contextlib.ExitStack() as opened:
         yield [
-            opened.enter_context(contextlib.closing(bind(*address)))
-            for address in ((settings.host, settings.port), *settings.plain)
+            (opened.enter_context(contextlib.closing(bind(settings.host, port))), site)
+            for site, port in ((None, settings.port), *settings.sites)
         ]
+
+
+@contextlib.contextmanager
+def _bind_plain(settings: Settings) -> Iterator[list[socket.socket]]:
+    """A listening socket for each address at which there is no TLS."""
+    with contextlib.ExitStack() as opened:
+        yield [opened.enter_context(contextlib.closing(bind(*address))) for address in settings.plain]
 
 
 @contextlib.contextmanager
@@ -148,7 +168,12 @@ def _find_identity(settings: Settings, directory: DataDirectory) -> Identity | N
     return load_identity(directory.keys_path, settings.tls_names, machine=find_name(settings.host))
 
 
-def _check_address(settings: Settings) -> None:
+def _check_openness(settings: Settings) -> None:
+    """Refuse to serve more than was asked for in so many words."""
+    if settings.allow_remote and settings.open and not settings.open_remote:
+        raise CannotListen(
+            "--open and --allow-remote let other machines push and delete: say --open-remote if you mean it"
+        )
     if not settings.allow_remote and not is_loopback(settings.host):
         raise CannotListen(
             f"{settings.host} can be reached from other machines: say --allow-remote if you mean it"

@@ -63,6 +63,8 @@ class Settings:
     plain: tuple[tuple[str, int], ...] = ()
     data: Path | None = None
     projects: tuple[str, ...] = ()
+    # Hosts and ports: further ports at the same address, each for one host of the emulator's.
+    sites: tuple[tuple[str, int], ...] = ()
     ready_file: Path | None = None
     # TLS with an authority of our own, which vouches for these names beside the table's; or with the
     # user's certificate and key.
@@ -74,8 +76,13 @@ class Settings:
     workers: int = 1
     allow_remote: bool = False
     strict_admin: bool = False
+    # The registry asks nobody for a credential: programs of this machine, or whoever reaches it.
+    open: bool = False
+    open_remote: bool = False
     # Container Registry refuses a manifest of which something is missing.
     sparse_manifests: bool = False
+    # A blob's GET leads to a link that needs no credential, as Google's registries answer.
+    redirect_blobs: bool = False
     # Between one collection of garbage and the next; 0 is never.
     gc_interval_s: float = 3600
     access_log: bool = False

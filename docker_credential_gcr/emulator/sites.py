@@ -1,4 +1,4 @@
-"""Leads each request to its site: by the Host header, and on any other host by path."""
+"""Leads each request to its site: by its port or the Host header, and on any other host by path."""
 
 import json
 import re
@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
-from .hosts import find_site, is_google_api
+from .hosts import REGISTRY_PATHS, find_site, is_google_api
+from .site_ports import find_port_site
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,24 +30,26 @@ class Sites:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Hand one request on."""
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        kind = _classify(hosts[0]) if len(hosts) == 1 else None
+        port_site = find_port_site(scope)
+        kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
         if kind is None:
             await _refuse(send, 400, "a request needs one Host header that names a host")
-        elif scope["raw_path"].startswith(b"/v2/") and kind != _GOOGLE:
+        elif scope["raw_path"].startswith(REGISTRY_PATHS) and kind != _GOOGLE:
             await self._registry(scope, receive, send)
         elif kind == _REGISTRY:
-            host = hosts[0].decode("latin-1")
+            host = port_site or hosts[0].decode("latin-1")
             await _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
         else:
             await self._others(scope, receive, send)
 
 
 @lru_cache(1024)
-def _classify(header: bytes) -> str | None:
-    """What a host serves; None for a header that names none."""
+def _classify(header: bytes, port_site: str | None) -> str | None:
+    """What a host serves, that of the port if it has one; None for a header that names none."""
     host = header.decode("latin-1")
     if not _HOST.fullmatch(host):
         return None
+    host = port_site or host
     if is_google_api(host):
         return _GOOGLE
     return _EVERYTHING if find_site(host) is None else _REGISTRY

@@ -3,7 +3,7 @@
 When an application ends without having read the body, Granian resets the stream, and the reset overtakes
 what of the answer was not written yet: of a refused push a client then sees an error of the protocol
 instead of a status. So what is left of the body is read, until the client has learned of the answer.
-HTTP/1.1 has no such trouble: the answer is written, and the connection closed.
+With HTTP/1.1 the registry reads a small body before it refuses it; at a large one the connection is closed.
 """
 
 import asyncio

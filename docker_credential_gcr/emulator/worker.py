@@ -11,6 +11,7 @@ import sys
 from contextlib import closing
 
 from .crew import Order, open_doors, receive_order
+from .cycles import search_less
 from .data_directory import DataDirectory
 from .emulator import Emulator
 from .listener import Listener
@@ -72,6 +73,7 @@ async def _serve(order: Order, end: socket.socket) -> None:
         await asyncio.wait({begun, ended}, return_when=asyncio.FIRST_COMPLETED)
         begun.cancel()
         if not ended.done():
+            search_less()
             await listener.run(stop)
         await channel.end()
 

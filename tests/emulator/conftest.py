@@ -190,6 +190,10 @@ class ServerProgram:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self.await_end()
 
+    def terminate(self):
+        """Ask it to stop, as ^C and a service manager do."""
+        self._process.terminate()
+
     def await_end(self):
         """(exit status, stderr), once it has ended."""
         process, self._process = self._process, None

@@ -67,7 +67,8 @@ def test_metrics_count_requests_by_route_and_never_by_name(editor):
     editor.push_image(REPOSITORY, "secret-tag", b"x" * 100_000)
     token = editor.token(f"repository:{REPOSITORY}:pull,push")
     assert editor.call("GET", f"{PATH}/manifests/secret-tag", token=token).status_code == 200
-    editor.call("POST", f"{PATH}/blobs/uploads/", token=token)
+    begun = editor.call("POST", f"{PATH}/blobs/uploads/", token=token).headers["Location"]
+    editor.call("PATCH", begun, token=token, data=b"x")
 
     assert sample(editor.url, "gcr_emulator_requests_total", **labels) == before + 1
     assert sample(editor.url, "gcr_emulator_uploads_open") == 1

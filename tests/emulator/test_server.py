@@ -169,6 +169,7 @@ def test_upload_and_token_survive_a_restart(tmp_path, editor_of):
         token = editor.token("repository:my-project/app:pull,push")
         location = editor.call("POST", "/v2/my-project/app/blobs/uploads/", token=token).headers["Location"]
         location = editor.call("PATCH", location, token=token, data=part).headers["Location"]
+        begun = editor.call("POST", "/v2/my-project/app/blobs/uploads/", token=token).headers["Location"]
         port = ready["url"].rpartition(":")[2]
     with serving("--data", str(tmp_path), port=port):
         assert editor.call("GET", location, token=token).headers["Range"] == "0-299999"
@@ -176,6 +177,7 @@ def test_upload_and_token_survive_a_restart(tmp_path, editor_of):
         assert editor.call("PUT", f"{location}?digest={digest}", token=token, data=rest).status_code == 201
         pulled = editor.call("GET", f"/v2/my-project/app/blobs/{digest}", token=token)
         assert pulled.content == part + rest
+        assert editor.call("PATCH", begun, token=token, data=rest).headers["Range"] == "0-9"
 
 
 def test_two_servers_in_one_process_are_strangers(tmp_path, editor_of):

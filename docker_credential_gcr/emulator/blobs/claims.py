@@ -17,7 +17,7 @@ class Claims:
     """
 
     def __init__(self, shared: Path | None = None) -> None:
-        self._claimed: set[str] = set()
+        self._claimed: dict[str, object] = {}
         self._file: int | None = None
         if shared is not None:
             # Never closed: closing any descriptor of the file would let all claims go.
@@ -31,21 +31,23 @@ class Claims:
 
     def claim(self, upload_id: str) -> bool:
         """Take the upload; False if it is taken."""
-        if upload_id in self._claimed:
+        mine = object()
+        # In one step, for another thread may ask at the same time.
+        if self._claimed.setdefault(upload_id, mine) is not mine:
             return False
         if self._file is not None:
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _offset(upload_id))
             except (BlockingIOError, PermissionError):
+                del self._claimed[upload_id]
                 return False
-        self._claimed.add(upload_id)
         return True
 
     def release(self, upload_id: str) -> None:
         """Let the upload go."""
-        self._claimed.discard(upload_id)
         if self._file is not None:
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _offset(upload_id))
+        self._claimed.pop(upload_id, None)
 
 
 def _offset(upload_id: str) -> int:

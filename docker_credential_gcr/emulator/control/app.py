@@ -1,11 +1,10 @@
 """The routes under /_emulator/."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -14,10 +13,10 @@ from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
+from .bodies import InvalidBody, load
 from .faults import InvalidFaults
+from .people import People
 from .state import State
-
-_BODY_LIMIT = 1024 * 1024
 
 Endpoint = Callable[["Services", Request], Awaitable[Response]]
 
@@ -36,10 +35,7 @@ class Services:
     verify: Callable[[str], Principal]
     collect: Callable[..., dict[str, int]]
     version: str
-
-
-class InvalidBody(ValueError):
-    """The request's body is not what this resource takes."""
+    people: People
 
 
 async def get_health(services: Services, _request: Request) -> Response:
@@ -54,7 +50,7 @@ async def get_journal(services: Services, _request: Request) -> Response:
 
 async def put_faults(services: Services, request: Request) -> Response:
     """Put faults in force."""
-    await services.state.replace_faults(await _load(request))
+    await services.state.replace_faults(await load(request))
     return Response(status_code=204)
 
 
@@ -66,7 +62,7 @@ async def delete_faults(services: Services, _request: Request) -> Response:
 
 async def put_clock(services: Services, request: Request) -> Response:
     """Set the clock: {"now": seconds} stands still there, {"offset_s": seconds} runs ahead."""
-    document = await _load(request)
+    document = await load(request)
     if not isinstance(document, dict) or len(document) != 1:
         raise InvalidBody('expected {"now": SECONDS} or {"offset_s": SECONDS}')
     ((name, value),) = document.items()
@@ -90,11 +86,21 @@ async def post_gc(services: Services, request: Request) -> Response:
 
     Every field may be left out.
     """
-    options = _parse_gc(await _load(request, default=b"{}"))
+    options = _parse_gc(await load(request, default=b"{}"))
     try:
         return JSONResponse(await asyncio.to_thread(services.collect, **options))
     except CollectionBusy as error:
         return JSONResponse({"error": str(error)}, 409)
+
+
+async def post_user(services: Services, request: Request) -> Response:
+    """Make a person."""
+    return await services.people.put_user(request)
+
+
+async def post_refresh_token(services: Services, request: Request) -> Response:
+    """Begin a login of a person."""
+    return await services.people.begin_login(request)
 
 
 def _parse_gc(document: object) -> dict[str, object]:
@@ -123,6 +129,8 @@ def routes(services: Services) -> list[Route]:
         ("PUT", "/_emulator/clock", put_clock),
         ("POST", "/_emulator/reset", post_reset),
         ("POST", "/_emulator/gc", post_gc),
+        ("POST", "/_emulator/users", post_user),
+        ("POST", "/_emulator/refreshTokens", post_refresh_token),
     ]
     guarded = [Route(path, _guard(services, endpoint), methods=[method]) for method, path, endpoint in table]
     return [Route("/_emulator/health", _bind(services, get_health)), *guarded]
@@ -156,19 +164,3 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
             return JSONResponse({"error": str(error)}, 400)
 
     return guarded
-
-
-async def _load(request: Request, default: bytes = b"") -> object:
-    """The body's JSON; that of `default` where there is no body. Raises InvalidBody."""
-    body = b""
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _BODY_LIMIT:
-                raise InvalidBody(f"the body is larger than {_BODY_LIMIT} bytes")
-    except ClientDisconnect as error:
-        raise InvalidBody("the body did not arrive whole") from error
-    try:
-        return json.loads(body or default)
-    except (ValueError, RecursionError) as error:
-        raise InvalidBody("the body is not JSON") from error

@@ -31,6 +31,7 @@ def find_caller(request: Request, services: Services) -> Principal:
         return authenticate(
             f"Bearer {token}",
             find_key=services.find_key,
+            has_login=services.has_login,
             signer=services.signer,
             now=services.clock.now(),
             audiences=_AUDIENCES,

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from docker_credential_gcr.emulator.current_request import find_request_id
 
 from . import (
+    accounts,
     artifact_images,
     artifact_locations,
     artifact_packages,
@@ -18,6 +19,8 @@ from . import (
     iam,
     keys,
     oauth2,
+    oauth2_keys,
+    oauth2_tokeninfo,
     operations,
     project_policies,
     resource_manager,
@@ -25,6 +28,7 @@ from . import (
     storage,
     storage_objects,
     storage_policies,
+    userinfo,
 )
 from .errors import NotFound, find_response, format_internal_error
 from .fields import select
@@ -45,6 +49,31 @@ _PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
 ROUTES: list[Row] = [
     # oauth2.googleapis.com
     ("POST", "/token", oauth2.issue_token),
+    ("POST", "/revoke", oauth2.revoke),
+    ("GET", "/tokeninfo", oauth2_tokeninfo.show),
+    ("POST", "/tokeninfo", oauth2_tokeninfo.show),
+    # www.googleapis.com
+    ("POST", "/oauth2/v4/token", oauth2.issue_token),
+    ("GET", "/oauth2/v1/certs", oauth2_keys.show_certificates),
+    ("GET", "/oauth2/v3/certs", oauth2_keys.show_keys),
+    ("GET", "/oauth2/v1/tokeninfo", oauth2_tokeninfo.show_v1),
+    ("POST", "/oauth2/v1/tokeninfo", oauth2_tokeninfo.show_v1),
+    ("GET", "/oauth2/v3/tokeninfo", oauth2_tokeninfo.show),
+    ("POST", "/oauth2/v3/tokeninfo", oauth2_tokeninfo.show),
+    ("GET", "/oauth2/v1/userinfo", userinfo.show_old),
+    ("GET", "/oauth2/v2/userinfo", userinfo.show_old),
+    ("GET", "/oauth2/v3/userinfo", userinfo.show),
+    # openidconnect.googleapis.com
+    ("GET", "/v1/userinfo", userinfo.show),
+    ("POST", "/v1/userinfo", userinfo.show),
+    # accounts.google.com
+    ("GET", "/o/oauth2/v2/auth", accounts.begin),
+    ("GET", "/o/oauth2/auth", accounts.begin),
+    ("GET", "/signin/oauth/consent", accounts.ask),
+    ("POST", "/signin/oauth/consent", accounts.decide),
+    ("GET", "/.well-known/openid-configuration", oauth2_keys.discover),
+    ("POST", "/o/oauth2/token", oauth2.issue_token),
+    ("POST", "/o/oauth2/revoke", oauth2.revoke),
     # cloudresourcemanager.googleapis.com
     ("POST", "/v1/projects", resource_manager.create_project_v1),
     ("GET", "/v1/projects", resource_manager.list_projects_v1),

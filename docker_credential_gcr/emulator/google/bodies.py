@@ -13,6 +13,7 @@ MAX_JSON_SIZE = 1024 * 1024
 MAX_FORM_SIZE = 64 * 1024
 _MAX_FIELDS = 32
 _DEADLINE_S = 30
+_FORM = "application/x-www-form-urlencoded"
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -33,9 +34,8 @@ async def read_form(request: Request) -> dict[str, str]:
 
     https://www.rfc-editor.org/rfc/rfc6749#section-3.2
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/x-www-form-urlencoded":
-        raise GrantRefused("invalid_request", "Content-Type must be application/x-www-form-urlencoded")
+    if not has_form(request):
+        raise GrantRefused("invalid_request", f"Content-Type must be {_FORM}")
     body = await _read(request, MAX_FORM_SIZE)
     try:
         pairs = parse_qsl(body.decode("ascii"), errors="strict", max_num_fields=_MAX_FIELDS)
@@ -45,6 +45,23 @@ async def read_form(request: Request) -> dict[str, str]:
     if len(fields) != len(pairs):
         raise GrantRefused("invalid_request", "A parameter is given more than once")
     return fields
+
+
+def has_form(request: Request) -> bool:
+    """Whether the request says that it carries a form."""
+    return _find_content_type(request) == _FORM
+
+
+def get_field(form: dict[str, str], name: str) -> str:
+    """The field of a form. Raises GrantRefused where there is none, or nothing in it."""
+    value = form.get(name)
+    if not value:
+        raise GrantRefused("invalid_request", f"Required parameter is missing: {name}")
+    return value
+
+
+def _find_content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _read(request: Request, limit: int) -> bytes:

@@ -68,6 +68,13 @@ class SignInRequired(PermissionDenied):
     """The anonymous may not do this, and somebody might."""
 
 
+class InsufficientScopes(Exception):
+    """The access token was given for other things than this."""
+
+    def __init__(self) -> None:
+        super().__init__("Request had insufficient authentication scopes.")
+
+
 class ServiceDisabled(Exception):
     """The project has switched off the API, whose title and name the message holds."""
 
@@ -82,11 +89,14 @@ class ServiceDisabled(Exception):
 
 
 class GrantRefused(Exception):
-    """No token is given; `error` is the word of RFC 6749 §5.2."""
+    """No token is given; `error` is the word of RFC 6749 §5.2, `scheme` how a client has named itself."""
 
-    def __init__(self, error: str, description: str) -> None:
+    def __init__(self, error: str, description: str, scheme: str = "") -> None:
         super().__init__(description)
         self.error = error
+        self.headers = (
+            {"WWW-Authenticate": f'{scheme} realm="https://accounts.google.com/"'} if scheme else {}
+        )
 
 
 CREDENTIALS = (
@@ -105,6 +115,7 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     NotAnAdministrator: (401, "UNAUTHENTICATED", CREDENTIALS),
     SignInRequired: (401, "UNAUTHENTICATED", None),
     PermissionDenied: (403, "PERMISSION_DENIED", None),
+    InsufficientScopes: (403, "PERMISSION_DENIED", None),
     ServiceDisabled: (403, "PERMISSION_DENIED", None),
     NotFound: (404, "NOT_FOUND", None),
     BodyTooSlow: (408, "DEADLINE_EXCEEDED", None),
@@ -142,7 +153,7 @@ def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse
     if isinstance(error, GrantRefused):
         body = {"error": error.error, "error_description": str(error)}
         status = 401 if error.error in _UNAUTHORIZED_GRANTS else 400
-        return JSONResponse(body, status, {"Cache-Control": "no-store"})
+        return JSONResponse(body, status, {"Cache-Control": "no-store", **error.headers})
     error = find_known(error)
     if type(error) not in TABLE:
         return None

@@ -1,71 +1,71 @@
-"""oauth2.googleapis.com: access tokens for service accounts.
+"""oauth2.googleapis.com: access tokens and ID tokens, for what proves who asks; and their end.
 
-POST /token  grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=JWT
-200          {"access_token": "ya29.…", "expires_in": 3599, "token_type": "Bearer"}
+POST /token   grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=JWT
+200           {"access_token": "ya29.…", "expires_in": 3599, "token_type": "Bearer"}
+POST /revoke  token=1//…
+200           {}
 """
+
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.identity.assertions import InvalidAssertion, verify_assertion
-from docker_credential_gcr.emulator.identity.principal import format_service_account
-from docker_credential_gcr.emulator.identity.tokens import AccessGrant
-from docker_credential_gcr.emulator.records import service_accounts
+from docker_credential_gcr.emulator.identity.credentials import LOGIN_PREFIX
+from docker_credential_gcr.emulator.identity.tokens import InvalidToken
+from docker_credential_gcr.emulator.records import logins
 
-from .bodies import read_form
+from . import oauth2_assertions, oauth2_logins
+from .bodies import get_field, has_form, read_form
 from .errors import GrantRefused
 from .services import Services
 
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-LIFETIME_S = 3600
+Grant = Callable[[Request, Services, dict[str, str]], Awaitable[dict[str, object]]]
 
-# google-auth writes the first whatever the key's token_uri is; older clients the others.
-_AUDIENCES = (
-    "https://oauth2.googleapis.com/token",
-    "https://accounts.google.com/o/oauth2/token",
-    "https://www.googleapis.com/oauth2/v4/token",
-)
+# grant_type -> what trades it for tokens
+GRANTS: dict[str, Grant] = {
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": oauth2_assertions.trade,
+    "authorization_code": oauth2_logins.trade_code,
+    "refresh_token": oauth2_logins.refresh,
+}
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 async def issue_token(request: Request, services: Services) -> JSONResponse:
-    """Trade a service account's assertion for an access token."""
+    """Trade an assertion, a code or a refresh token for tokens."""
     form = await read_form(request)
-    grant_type = _get(form, "grant_type")
-    if grant_type != JWT_BEARER:
+    grant_type = get_field(form, "grant_type")
+    if grant_type not in GRANTS:
         raise GrantRefused("unsupported_grant_type", f"Invalid grant_type: {grant_type}")
-    now = services.clock.now()
-    # Clients of Go's library name the URL that they post to.
-    own_url = f"{request.url.scheme}://{request.headers.get('host', '')}/token"
+    return JSONResponse(await GRANTS[grant_type](request, services, form), headers=_NO_STORE)
+
+
+async def revoke(request: Request, services: Services) -> JSONResponse:
+    """End the login behind a refresh token, or behind an access token of it.
+
+    https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke
+    """
+    form = await read_form(request) if has_form(request) else {}
+    token = form.get("token") or request.query_params.get("token")
+    if not token:
+        raise GrantRefused("invalid_request", "Required parameter is missing: token")
+    login_id = _find_login(services, token)
+    if login_id is None:
+        raise GrantRefused("invalid_token", "Token expired or revoked")
+    await services.database.write(lambda connection: logins.end(connection, login_id))
+    return JSONResponse({}, headers=_NO_STORE)
+
+
+def _find_login(services: Services, token: str) -> str | None:
+    if token.startswith(logins.REFRESH_TOKEN_PREFIX):
+        with services.database.read() as connection:
+            login = logins.find(connection, token)
+        return None if login is None else login.id
     try:
-        said = verify_assertion(
-            _get(form, "assertion"),
-            find_key=services.find_key,
-            has_account=lambda email: _has_account(services, email),
-            audiences=(*_AUDIENCES, own_url),
-            now=now,
-        )
-    except InvalidAssertion as error:
-        raise GrantRefused(error.error, str(error)) from error
-    grant = AccessGrant(
-        format_service_account(said.email), said.key_id, said.oauth_scopes, int(now) + LIFETIME_S, int(now)
-    )
-    # A second less than it is good for, as Google says it.
-    body = {
-        "access_token": services.signer.sign_access(grant, now),
-        "expires_in": LIFETIME_S - 1,
-        "token_type": "Bearer",
-    }
-    return JSONResponse(body, headers={"Cache-Control": "no-store"})
-
-
-def _get(form: dict[str, str], field: str) -> str:
-    value = form.get(field)
-    if not value:
-        raise GrantRefused("invalid_request", f"Required parameter is missing: {field}")
-    return value
-
-
-def _has_account(services: Services, email: str) -> bool:
-    with services.database.read() as connection:
-        account = service_accounts.find(connection, email)
-    return account is not None and not account.disabled
+        grant = services.signer.verify_access(token, services.clock.now())
+    except InvalidToken:
+        return None
+    if grant.key_id is None or not grant.key_id.startswith(LOGIN_PREFIX):
+        # A service account's ends with its key, or by itself. https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1
+        raise GrantRefused("unsupported_token_type", "Only tokens of users can be revoked")
+    return grant.key_id if services.has_login(grant.key_id) else None

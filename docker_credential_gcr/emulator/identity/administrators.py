@@ -42,11 +42,23 @@ def find_administrator(
 def is_local(headers: Mapping[str, str], peer: str) -> bool:
     """Whether a program on this machine sent the request to this machine, and no web page made it."""
     return (
-        _is_loopback(peer)
-        and _is_loopback(_parse_host(headers.get("host", "")))
-        and "origin" not in headers
-        and headers.get("sec-fetch-site", "none") in _OWN_FETCH_SITES
+        is_from_loopback(peer) and is_loopback_host(headers.get("host", "")) and comes_from_no_page(headers)
     )
+
+
+def comes_from_no_page(headers: Mapping[str, str]) -> bool:
+    """Whether no browser sent the request for a page of another site."""
+    return "origin" not in headers and headers.get("sec-fetch-site", "none") in _OWN_FETCH_SITES
+
+
+def is_from_loopback(peer: str) -> bool:
+    """Whether the client's address is one of this machine alone."""
+    return _is_loopback(peer)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether a Host header names this machine as nobody else can name it."""
+    return _is_loopback(_parse_host(host))
 
 
 def _find_bearer(authorization: str, operator_token: str, verify: Callable[[str], Principal]) -> Principal:

@@ -21,6 +21,7 @@ MAX_LIFETIME_S = 3600
 MAX_SKEW_S = 300
 # The scopes go into every access token, which travels in a header.
 MAX_SCOPE_SIZE = 4096
+MAX_AUDIENCE_SIZE = 1024
 
 # Texts that people search for, as Google writes them.
 MALFORMED = "Invalid JWT: Token must be a signed JSON Web Token with the key's ID in its header."
@@ -60,16 +61,27 @@ class RegisteredKey:
 
 @dataclass(frozen=True)
 class Assertion:
-    """What a service account said under its signature."""
+    """What a service account said under its signature; `target_audience` is whom an ID token would be for."""
 
     email: str
     key_id: str
     oauth_scopes: frozenset[str]
     audience: str | None
     expires_at: int
+    target_audience: str | None = None
 
 
 FindKey = Callable[[str], RegisteredKey | None]
+
+
+def is_scope(text: str) -> bool:
+    """Whether the text can be a list of OAuth scopes."""
+    return len(text) <= MAX_SCOPE_SIZE and text.isascii() and text.isprintable()
+
+
+def split_scope(text: str) -> frozenset[str]:
+    """The OAuth scopes of a list between blanks. https://www.rfc-editor.org/rfc/rfc6749#section-3.3"""
+    return frozenset(text.split(" ")) - {""}
 
 
 def verify_assertion(
@@ -80,15 +92,17 @@ def verify_assertion(
     audiences: Collection[str],
     now: float,
 ) -> Assertion:
-    """Check a JWT that asks for an access token. Raises InvalidAssertion."""
+    """Check a JWT that asks for an access token, or for an ID token. Raises InvalidAssertion."""
     claims, key = _verify(assertion, find_key, has_account, now)
     audience = claims.get("aud")
     if not isinstance(audience, str) or audience not in audiences:
         raise InvalidAssertion(WRONG_AUDIENCE)
-    scopes = _parse_scopes(claims)
-    if not scopes:
+    scopes, target_audience = _parse_scopes(claims), claims.get("target_audience")
+    if target_audience is None and not scopes:
         raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
-    return Assertion(key.email, key.key_id, scopes, audience, int(claims["exp"]))
+    if target_audience is not None and not _is_audience(target_audience):
+        raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
+    return Assertion(key.email, key.key_id, scopes, audience, int(claims["exp"]), target_audience)
 
 
 def verify_self_signed(
@@ -162,12 +176,12 @@ def _is_instant(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_audience(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_AUDIENCE_SIZE and value.isprintable()
+
+
 def _parse_scopes(claims: dict[str, Any]) -> frozenset[str]:
     scope = claims.get("scope", "")
-    if (
-        not isinstance(scope, str)
-        or len(scope) > MAX_SCOPE_SIZE
-        or not (scope.isascii() and scope.isprintable())
-    ):
+    if not isinstance(scope, str) or not is_scope(scope):
         raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
-    return frozenset(scope.split(" ")) - {""}
+    return split_scope(scope)

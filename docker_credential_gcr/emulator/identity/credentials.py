@@ -9,7 +9,7 @@ import binascii
 import hmac
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +29,13 @@ _TOKEN_USERS = frozenset({"oauth2accesstoken", "_token", "_dcgcloud_token", "gcl
 _VERSIONED_TOKEN_USER = re.compile(r"_dcgcr_(?:[0-9]+_)*token", re.ASCII)
 
 
+# A private key's PEM is 3.8 times as long as its public half's, 4.1 at 4096 bits.
+_PRIVATE_TO_PUBLIC = 5
+# Begins the name of a login, which stands in a user's access token where a key's ID is in an account's.
+LOGIN_PREFIX = "login-"
+HasLogin = Callable[[str], bool]
+
+
 class InvalidCredential(Exception):
     """The credential is malformed, unknown, expired or forged."""
 
@@ -39,11 +46,13 @@ def authenticate(
     find_key: FindKey,
     signer: Signer,
     now: float,
+    has_login: HasLogin,
     audiences: Collection[str] = (),
 ) -> Principal:
     """The principal behind an Authorization header; without one, the anonymous.
 
-    `audiences` are the services that a self-signed JWT may name in place of scopes.
+    `has_login` says whether a user's login of that name goes on; `audiences` are the services that a
+    self-signed JWT may name in place of scopes.
     Raises InvalidCredential.
     """
     if authorization is None:
@@ -54,7 +63,10 @@ def authenticate(
     credential = rest.strip(" ")
 
     def verify_token(token: str) -> Principal:
-        return _verify_token(token, find_key, signer, now, audiences)
+        # Every JWT begins so: base64 of '{"'.
+        if token.startswith("eyJ"):
+            return _verify_self_signed(token, find_key, now, audiences)
+        return _verify_access_token(token, find_key, has_login, signer, now)
 
     if scheme.lower() == "bearer":
         return verify_token(credential)
@@ -70,34 +82,37 @@ def authenticate(
     raise InvalidCredential("unknown user name")
 
 
-def is_living(key_id: str | None, *, find_key: FindKey, now: float) -> bool:
-    """Whether the service account key behind a token still counts (a token may have none).
+def is_living(key_id: str | None, *, find_key: FindKey, has_login: HasLogin, now: float) -> bool:
+    """Whether the service account key, or the login, behind a token still counts (a token may have none).
 
     Google lets an access token outlive its key for up to an hour; here both end together, so that a
     test of a revoked key need not wait.
     """
     if key_id is None:
         return True
+    if key_id.startswith(LOGIN_PREFIX):
+        return has_login(key_id)
     key = find_key(key_id)
     return key is not None and now < key.expires_at
 
 
-def _verify_token(
-    token: str, find_key: FindKey, signer: Signer, now: float, audiences: Collection[str]
+def _verify_self_signed(token: str, find_key: FindKey, now: float, audiences: Collection[str]) -> Principal:
+    try:
+        said = verify_self_signed(token, find_key=find_key, audiences=audiences, now=now)
+    except InvalidAssertion as error:
+        raise InvalidCredential(str(error)) from error
+    return Principal(format_service_account(said.email), said.oauth_scopes, said.key_id)
+
+
+def _verify_access_token(
+    token: str, find_key: FindKey, has_login: HasLogin, signer: Signer, now: float
 ) -> Principal:
-    # Every JWT begins so: base64 of '{"'.
-    if token.startswith("eyJ"):
-        try:
-            said = verify_self_signed(token, find_key=find_key, audiences=audiences, now=now)
-        except InvalidAssertion as error:
-            raise InvalidCredential(str(error)) from error
-        return Principal(format_service_account(said.email), said.oauth_scopes, said.key_id)
     try:
         grant = signer.verify_access(token, now)
     except InvalidToken as error:
         raise InvalidCredential(str(error)) from error
-    if not is_living(grant.key_id, find_key=find_key, now=now):
-        raise InvalidCredential("the key behind the token is gone")
+    if not is_living(grant.key_id, find_key=find_key, has_login=has_login, now=now):
+        raise InvalidCredential("the key, or the login, behind the token is gone")
     return Principal(grant.member, grant.oauth_scopes, grant.key_id)
 
 
@@ -128,6 +143,9 @@ def _verify_key_file(text: str, find_key: FindKey, now: float) -> Principal:
     key = find_key(key_id)
     if key is None or now >= key.expires_at or document.get("client_email") != key.email:
         raise InvalidCredential("unknown key")
+    # Whoever knows a key's ID could else keep the server busy: to check 2048 bits takes 36 ms, 8192 bits 5 s.
+    if len(private_key) > _PRIVATE_TO_PUBLIC * len(key.public_key):
+        raise InvalidCredential("a longer private key")
     if not hmac.compare_digest(_derive_public_key(private_key), key.public_key.encode()):
         raise InvalidCredential("another private key")
     return Principal(format_service_account(key.email), frozenset({CLOUD_PLATFORM}), key.key_id)

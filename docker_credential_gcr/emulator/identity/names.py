@@ -2,6 +2,8 @@
 
 import re
 
+from .policy import is_member
+from .principal import OPERATOR, format_user
 from .services import AGENTS
 
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects, and example.com:my-project,
@@ -13,6 +15,9 @@ _ACCOUNT = re.compile(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?", re.ASCII)
 # Whoever had such a project could make accounts that are called like Google's own agents.
 _RESERVED = frozenset(agent.host for agent in AGENTS.values())
 _ACCOUNT_HOST = ".iam.gserviceaccount.com"
+
+# Service accounts are none of Google's people, and the operator is nobody's to become.
+_RESERVED_DOMAINS = ("gserviceaccount.com", (OPERATOR.member or "").partition("@")[2])
 
 PROJECT_ID_RULE = (
     "6 to 30 lower-case letters, digits or hyphens, beginning with a letter, not ending in a hyphen"
@@ -48,3 +53,10 @@ def find_project_id(email: str) -> str | None:
         return None
     name, _, domain = host.removesuffix(_ACCOUNT_HOST).partition(".")
     return f"{domain}:{name}" if domain else name
+
+
+def is_user_email(text: str) -> bool:
+    """Whether a person may have that address."""
+    domain = text.rpartition("@")[2].lower()
+    reserved = any(domain == name or domain.endswith(f".{name}") for name in _RESERVED_DOMAINS)
+    return is_member(format_user(text)) and not reserved

@@ -27,3 +27,8 @@ OPERATOR = Principal("user:operator@gcr-emulator.invalid", frozenset({CLOUD_PLAT
 def format_service_account(email: str) -> str:
     """The member that stands for the service account."""
     return f"serviceAccount:{email}"
+
+
+def format_user(email: str) -> str:
+    """The member that stands for a person."""
+    return f"user:{email}"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from . import jws
 
@@ -80,6 +81,11 @@ class Signer:
         return self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
+
+    def derive_key(self, purpose: str) -> bytes:
+        """A secret of 32 bytes for that purpose, as long as this key is used. RFC 5869"""
+        private = self._key.private_numbers().private_value.to_bytes(32, "big")
+        return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(private)
 
     def sign_access(self, grant: AccessGrant, now: float) -> str:
         """An access token for the grant. Raises ValueError when the grant has ended before `now`."""

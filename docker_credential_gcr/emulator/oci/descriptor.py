@@ -3,8 +3,7 @@
 https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .digest import parse_digest
 from .errors import InvalidDigest, InvalidManifest
@@ -12,8 +11,7 @@ from .errors import InvalidDigest, InvalidManifest
 _SIZE_LIMIT = 2**63
 
 
-@dataclass(frozen=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """A document or blob by media type, digest and size in bytes."""
 
     media_type: str
@@ -23,9 +21,9 @@ class Descriptor:
 
 def parse_descriptor(value: object, where: str) -> Descriptor:
     """The descriptor in a decoded JSON value; `where` names it in InvalidManifest's text."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise InvalidManifest(f"{where} is not a descriptor")
-    media_type, digest, size = (value.get(key) for key in ("mediaType", "digest", "size"))
+    media_type, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
     if not isinstance(media_type, str) or not media_type:
         raise InvalidManifest(f"{where} has no mediaType")
     if not isinstance(digest, str):

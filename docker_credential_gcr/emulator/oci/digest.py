@@ -9,8 +9,7 @@ from typing import Protocol
 
 from .errors import InvalidDigest
 
-_HEX_LENGTH = {"sha256": 64, "sha512": 128}
-_HEX = re.compile(r"[a-f0-9]+")
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 
 
 class Hasher(Protocol):
@@ -25,8 +24,7 @@ class Hasher(Protocol):
 
 def parse_digest(text: str) -> str:
     """The digest `text`, checked; raises InvalidDigest."""
-    algorithm, _, encoded = text.partition(":")
-    if _HEX_LENGTH.get(algorithm) != len(encoded) or not _HEX.fullmatch(encoded):
+    if not _DIGEST.fullmatch(text):
         raise InvalidDigest(f"invalid digest {text[:150]!r}: expected sha256:<64 hex> or sha512:<128 hex>")
     return text
 

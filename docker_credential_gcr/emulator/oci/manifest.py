@@ -63,6 +63,16 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest:
     return Manifest(media_type, config, (config, *held), (), subject, artifact_type, annotations)
 
 
+def find_child(data: bytes, os: str, architecture: str) -> str | None:
+    """The digest of the first manifest for the platform that an index, which was parsed before, names."""
+    for entry in json.loads(data)["manifests"]:
+        platform = entry.get("platform")
+        named = platform if isinstance(platform, Mapping) else {}
+        if (named.get("os"), named.get("architecture")) == (os, architecture):
+            return str(entry["digest"])
+    return None
+
+
 def format_referrer(manifest: Manifest, digest: str, size: int) -> str:
     """What the list of its subject's referrers says of a manifest with that digest and of `size` bytes: JSON.
 
@@ -110,7 +120,7 @@ def _descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
 
 def _decode(data: bytes) -> Mapping[str, Any]:
     try:
-        document = json.loads(data.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse)
+        document = _DECODER.decode(data.decode())
     except (ValueError, RecursionError) as error:
         raise InvalidManifest(f"the document is not JSON: {error}"[:200]) from error
     if not isinstance(document, Mapping):
@@ -128,3 +138,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+# json.loads would make one for each document.
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse)

@@ -1,6 +1,6 @@
 """Blobs: bytes by digest, once in a bucket, seen by the repositories they are linked to."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -92,8 +92,7 @@ _UNLINK = Statement(
 )
 
 
-@dataclass(frozen=True)
-class Blob:
+class Blob(NamedTuple):
     """A blob of `size` bytes; `data` is None where they are a file of the bucket.
 
     `used_at` is when a client last relied on the repository's link to it.

@@ -1,6 +1,6 @@
 """Buckets: one for each registry host of a project, made by the first push."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
@@ -24,8 +24,7 @@ _CREATE = (
 )
 
 
-@dataclass(frozen=True)
-class Bucket:
+class Bucket(NamedTuple):
     """A bucket; `name` is Google's, such as eu.artifacts.my-project.appspot.com."""
 
     id: int

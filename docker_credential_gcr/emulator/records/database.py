@@ -112,9 +112,9 @@ class Database:
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `work` on the writer's connection and return its result once it is committed.
 
-        It runs on the event loop, and so must be short. What it raises undoes this call's changes
-        alone, and is raised here. What is not durable outlives this process, however it ends, and
-        not the machine's loss of power.
+        It runs on the event loop, and so must be short; it may run twice, and so must change nothing
+        but the database. What it raises undoes this call's changes alone, and is raised here. What is
+        not durable outlives this process, however it ends, and not the machine's loss of power.
         """
         return await self._writer.write(work, durable=durable)
 

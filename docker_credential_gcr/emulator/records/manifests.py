@@ -1,6 +1,6 @@
 """Manifests: documents by digest in a repository, with the children that an index names."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
@@ -59,8 +59,7 @@ _SUMMARIES = Statement(
 )
 
 
-@dataclass(frozen=True)
-class StoredManifest:
+class StoredManifest(NamedTuple):
     """A manifest as it was pushed, byte for byte."""
 
     id: int
@@ -69,8 +68,7 @@ class StoredManifest:
     data: bytes
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(NamedTuple):
     """What a listing says of a manifest; sizes in bytes, instants in milliseconds since the epoch."""
 
     id: int

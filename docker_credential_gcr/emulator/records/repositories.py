@@ -1,6 +1,6 @@
 """Repositories: made by the first upload or manifest, named by the path after /v2/."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
@@ -56,8 +56,7 @@ _PAGE = (
 )
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """A repository and the bucket that holds it."""
 
     id: int

@@ -15,9 +15,11 @@ from sqlalchemy import (
     insert,
 )
 
-REVISION = "0002"
+from .schema_columns import metadata as metadata
+from .schema_columns import new_id, new_reference
+from .schema_people import logins
 
-metadata = MetaData()
+REVISION = "0003"
 
 # Alembic's own table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
@@ -25,18 +27,10 @@ alembic_version = Table(
 )
 
 
-def _id() -> Column[int]:
-    return Column("id", Integer, primary_key=True)
-
-
-def _reference(name: str, target: str, *, index: bool = False) -> Column[int]:
-    return Column(name, Integer, ForeignKey(target, ondelete="CASCADE"), nullable=False, index=index)
-
-
 projects = Table(
     "projects",
     metadata,
-    _id(),
+    new_id(),
     Column("project_id", String, nullable=False, unique=True),
     Column("number", String, nullable=False, unique=True),
     Column("name", String, nullable=False),
@@ -58,8 +52,8 @@ policies = Table(
 service_accounts = Table(
     "service_accounts",
     metadata,
-    _id(),
-    _reference("project", "projects.id", index=True),
+    new_id(),
+    new_reference("project", "projects.id", index=True),
     Column("email", String, nullable=False, unique=True),
     Column("unique_id", String, nullable=False, unique=True),
     Column("display_name", String, nullable=False),
@@ -71,8 +65,8 @@ service_accounts = Table(
 service_account_keys = Table(
     "service_account_keys",
     metadata,
-    _id(),
-    _reference("account", "service_accounts.id", index=True),
+    new_id(),
+    new_reference("account", "service_accounts.id", index=True),
     Column("key_id", String(40), nullable=False, unique=True),
     Column("public_key", String, nullable=False),
     Column("created_at", Integer, nullable=False),
@@ -107,8 +101,8 @@ operations = Table(
 buckets = Table(
     "buckets",
     metadata,
-    _id(),
-    _reference("project", "projects.id", index=True),
+    new_id(),
+    new_reference("project", "projects.id", index=True),
     Column("name", String, nullable=False, unique=True),
     Column("location", String, nullable=False),
     Column("created_at", Integer, nullable=False),
@@ -135,8 +129,8 @@ artifact_repositories = Table(
 repositories = Table(
     "repositories",
     metadata,
-    _id(),
-    _reference("bucket", "buckets.id"),
+    new_id(),
+    new_reference("bucket", "buckets.id"),
     Column("name", String, nullable=False),
     UniqueConstraint("bucket", "name"),
 )
@@ -145,8 +139,8 @@ repositories = Table(
 blobs = Table(
     "blobs",
     metadata,
-    _id(),
-    _reference("bucket", "buckets.id"),
+    new_id(),
+    new_reference("bucket", "buckets.id"),
     Column("digest", String, nullable=False),
     Column("size", Integer, nullable=False),
     Column("data", LargeBinary, nullable=True),
@@ -168,8 +162,8 @@ blob_links = Table(
 manifests = Table(
     "manifests",
     metadata,
-    _id(),
-    _reference("repository", "repositories.id"),
+    new_id(),
+    new_reference("repository", "repositories.id"),
     Column("digest", String, nullable=False),
     Column("media_type", String, nullable=False),
     Column("data", LargeBinary, nullable=False),
@@ -185,7 +179,7 @@ referrers = Table(
     "referrers",
     metadata,
     Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
-    _reference("repository", "repositories.id"),
+    new_reference("repository", "repositories.id"),
     Column("subject", String, nullable=False),
     Column("artifact_type", String, nullable=False),
     Column("digest", String, nullable=False),
@@ -209,7 +203,7 @@ manifest_blobs = Table(
     metadata,
     Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), primary_key=True),
     Column("digest", String, primary_key=True),
-    _reference("repository", "repositories.id"),
+    new_reference("repository", "repositories.id"),
     Index("manifest_blobs_digest", "repository", "digest"),
     sqlite_with_rowid=False,
 )
@@ -230,7 +224,7 @@ uploads = Table(
     "uploads",
     metadata,
     Column("id", String(32), primary_key=True),
-    _reference("repository", "repositories.id"),
+    new_reference("repository", "repositories.id"),
     Column("turn", Integer, nullable=False),
     Column("owner", String, nullable=False),
     Column("size", Integer, nullable=False),
@@ -249,7 +243,15 @@ revisions = Table(
 )
 ACCESS = "access"
 
-_COUNTED = (projects, policies, service_accounts, service_account_keys, services, buckets)
+_COUNTED = (
+    projects,
+    policies,
+    service_accounts,
+    service_account_keys,
+    services,
+    buckets,
+    logins,
+)
 
 
 @event.listens_for(metadata, "after_create")

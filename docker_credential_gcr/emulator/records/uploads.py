@@ -1,9 +1,10 @@
 """Uploads in progress: they survive a restart, and each answer gives the turn to another location."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
 
 from .buckets import Bucket
 from .repositories import Repository
@@ -30,7 +31,33 @@ _FIND = Statement(
         buckets.c.name == bindparam("bucket_name"),
     )
 )
-_START = Statement(insert(uploads))
+# The repository of an upload that was begun, and whose turn it is if it has a row.
+_FIND_BEGUN = Statement(
+    select(repositories.c.id, buckets.c.id.label("bucket_id"), uploads.c.turn)
+    .join(buckets, buckets.c.id == repositories.c.bucket)
+    .outerjoin(uploads, uploads.c.id == bindparam("upload"))
+    .where(
+        repositories.c.name == bindparam("repository_name"),
+        buckets.c.name == bindparam("bucket_name"),
+    )
+)
+_COLUMNS = ("id", "turn", "owner", "size", "data", "started_at")
+_START = Statement(
+    insert(uploads)
+    .from_select(
+        ["repository", *_COLUMNS],
+        select(
+            repositories.c.id, *(bindparam(f"its_{name}", type_=uploads.c[name].type) for name in _COLUMNS)
+        )
+        .join(buckets, buckets.c.id == repositories.c.bucket)
+        .where(
+            # By name: an id may have been given to another repository meanwhile.
+            repositories.c.name == bindparam("repository_name"),
+            buckets.c.name == bindparam("bucket_name"),
+        ),
+    )
+    .on_conflict_do_nothing()
+)
 _MOVE = Statement(
     update(uploads)
     .where(uploads.c.id == bindparam("upload"), uploads.c.turn == bindparam("its_turn"))
@@ -46,44 +73,72 @@ _END_LOST = delete(uploads).where(
 _SURVEY = Statement(select(func.count(), func.min(uploads.c.started_at)))
 # Written in one way only, and small enough for SQLite.
 _TURN = re.compile(r"0|[1-9][0-9]{0,15}")
+_SECOND_DIGITS = 8
 _COUNT_OF = select(func.count()).where(uploads.c.owner == bindparam("whose"))
 
 
-@dataclass(frozen=True)
-class Upload:
-    """An upload of which `size` bytes were acknowledged; `data` is None where they are a file."""
+class Upload(NamedTuple):
+    """An upload of which `size` bytes were acknowledged; `data` is None where they are a file.
+
+    One that is not kept has no row, and no bytes.
+    """
 
     id: str
     turn: int
     owner: str
     size: int
     data: bytes | None
+    is_kept: bool = True
 
     @property
-    def location(self) -> str:
-        """The last segment of the one URL at which the upload goes on."""
-        return f"{self.id}-{self.turn}"
+    def began_at(self) -> int:
+        """The instant that its ID names."""
+        return int(self.id[-_SECOND_DIGITS:], 16)
 
 
-def start(connection: Connection, repository: Repository, upload: Upload, *, now: float) -> None:
-    """Begin an upload."""
+def format_id(name: str, now: float) -> str:
+    """The ID of an upload that begins now."""
+    return f"{name}{int(now):0{_SECOND_DIGITS}x}"
+
+
+def start(connection: Connection, repository: Repository, upload: Upload) -> bool:
+    """Keep an upload; False where it is kept already, or its repository is gone."""
     values = {
-        "id": upload.id,
-        "repository": repository.id,
-        "turn": upload.turn,
-        "owner": upload.owner,
-        "size": upload.size,
-        "data": upload.data,
-        "started_at": int(now),
+        "repository_name": repository.name,
+        "bucket_name": repository.bucket.name,
+        "its_id": upload.id,
+        "its_turn": upload.turn,
+        "its_owner": upload.owner,
+        "its_size": upload.size,
+        "its_data": upload.data,
+        "its_started_at": upload.began_at,
     }
-    _START.run(connection, values)
+    return _START.run(connection, values) > 0
+
+
+def find_begun(
+    connection: Connection, upload: Upload, *, bucket_name: str, repository_name: str
+) -> tuple[Repository, Upload] | None:
+    """The upload as it is kept, or as given where it is not, and its repository; None where it went on."""
+    values = {"upload": upload.id, "bucket_name": bucket_name, "repository_name": repository_name}
+    row = _FIND_BEGUN.one(connection, values)
+    if row is None or row[2]:
+        return None
+    repository_id, bucket_id, turn = row
+    kept = upload if turn is None else upload._replace(is_kept=True)
+    return Repository(repository_id, repository_name, Bucket(bucket_id, bucket_name)), kept
 
 
 def find(
-    connection: Connection, location: str, *, bucket_name: str, repository_name: str, since: float
+    connection: Connection,
+    upload_id: str,
+    turn: str,
+    *,
+    bucket_name: str,
+    repository_name: str,
+    since: float,
 ) -> tuple[Repository, Upload] | None:
-    """The upload that goes on at `location`, if it is to that repository and began after that instant."""
-    upload_id, _, turn = location.partition("-")
+    """The upload if it is that turn's, is to that repository, and began after that instant."""
     if not _TURN.fullmatch(turn):
         return None
     values = {

@@ -30,7 +30,8 @@ _BATCH = 256
 class Writer:
     """A connection that writes; jobs are done in the order in which they were put.
 
-    A job that fails is undone alone. A transaction is this process's turn. `commits` counts the transactions.
+    A job that fails is undone alone; the others of its transaction are then done again, so that a job
+    changes nothing but the database. A transaction is this process's turn. `commits` counts them.
     """
 
     def __init__(
@@ -140,11 +141,7 @@ class Writer:
         with self._held, self._take_turn():
             try:
                 self._driver.execute("BEGIN IMMEDIATE")
-                if len(batch) == 1:
-                    self._attempt_alone(batch[0])
-                else:
-                    for job in batch:
-                        self._attempt(job)
+                self._attempt_together(batch)
                 if self._driver.in_transaction:
                     self._driver.execute("COMMIT")
             except Exception as failure:  # noqa: BLE001 - a full disk fails the batch, not the writer
@@ -156,24 +153,33 @@ class Writer:
         if self._observe is not None:
             self._observe(len(batch), time.perf_counter() - began)
 
-    def _attempt_alone(self, job: "Job") -> None:
-        """As `_attempt`, for the only job of a transaction: to undo that is to undo all."""
-        try:
-            job.outcome = (job.work(self._connection), None)
-        except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-            job.outcome = (None, error)
-            if self._driver.in_transaction:
+    def _attempt_together(self, batch: "list[Job]") -> None:
+        """Do the jobs without the savepoints that few of them need; when one fails, begin anew with them."""
+        for job in batch:
+            try:
+                job.outcome = (job.work(self._connection), None)
+            except Exception as error:
+                # On a full disk SQLite undoes the whole transaction by itself: all of the batch failed.
+                if not self._driver.in_transaction:
+                    raise
                 self._driver.execute("ROLLBACK")
+                # It belongs to the caller, who gets it.
+                job.outcome = (None, error)
+                break
+        else:
+            return
+        if len(batch) > 1:
+            self._driver.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                self._attempt(job)
 
     def _attempt(self, job: "Job") -> None:
         self._driver.execute("SAVEPOINT job")
         try:
             job.outcome = (job.work(self._connection), None)
         except Exception as error:
-            # When the disk is full SQLite undoes the whole transaction by itself: all of the batch failed.
             if not self._driver.in_transaction:
                 raise
-            # It belongs to the caller, who gets it.
             self._driver.execute("ROLLBACK TO job")
             job.outcome = (None, error)
         self._driver.execute("RELEASE job")

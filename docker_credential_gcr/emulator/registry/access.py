@@ -6,16 +6,17 @@ from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.hosts import Target, find_site
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate, is_living
 from docker_credential_gcr.emulator.identity.decision import decide
-from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.resource import find_in_bucket
 from docker_credential_gcr.emulator.identity.resource import repository as artifact_repository
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
-from docker_credential_gcr.emulator.records import buckets, keys, policies
+from docker_credential_gcr.emulator.records import buckets, keys, logins, policies
 
 from .errors import ArtifactDenied, Denied, Unauthorized
 from .http import Request
+from .openness import is_open_to
 from .places import check_service
 from .services import Services
 
@@ -49,7 +50,7 @@ _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 def authorize(services: Services, request: Request, target: Target, action: str) -> Principal:
     """The principal that may do `action` on the repository; raises Unauthorized, Denied."""
     # The host and the name say which repository it is, and cost less to hash.
-    key = (request.headers.get("authorization"), request.scheme, request.host, target.name, action)
+    key = (request.headers.get("authorization"), request.scheme, request.site_host, target.name, action)
 
     def find() -> tuple[Principal, int | None]:
         return _authorize(services, request, target, action)
@@ -82,7 +83,7 @@ def authorize_site(services: Services, request: Request, scope: str | None = Non
     """The principal behind a credential of any kind for this site; raises Unauthorized."""
     challenge = _challenge(request, scope)
     principal, grant = _identify(services, request, challenge)
-    site = find_site(request.host)
+    site = find_site(request.site_host)
     if grant is not None and site is not None and grant.site != site.host:
         raise Unauthorized(challenge)
     note_member(principal.member)
@@ -94,6 +95,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
     return authenticate(
         authorization,
         find_key=lambda key_id: keys.find(connection, key_id),
+        has_login=lambda login_id: logins.is_living(connection, login_id),
         signer=services.signer,
         now=services.clock.now(),
     )
@@ -144,6 +146,8 @@ def _find_artifact_refusal(
 
 
 def _identify(services: Services, request: Request, challenge: str) -> tuple[Principal, RegistryGrant | None]:
+    if is_open_to(services, request):
+        return OPERATOR, None
     authorization = request.headers.get("authorization")
     if authorization is None:
         raise Unauthorized(challenge)
@@ -166,7 +170,12 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
         grant = services.signer.verify_registry(token.strip(), now)
     except InvalidToken:
         return None
-    living = is_living(grant.key_id, find_key=lambda key_id: keys.find(connection, key_id), now=now)
+    living = is_living(
+        grant.key_id,
+        find_key=lambda key_id: keys.find(connection, key_id),
+        has_login=lambda login_id: logins.is_living(connection, login_id),
+        now=now,
+    )
     return grant if living else None
 
 

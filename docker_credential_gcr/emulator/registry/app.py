@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from docker_credential_gcr.emulator.current_request import find_request_id
-from docker_credential_gcr.emulator.hosts import locate
+from docker_credential_gcr.emulator.hosts import locate, locate_folder
 
 from . import blobs, catalog, manifests, referrers, tags, token, uploads
 from .access import authorize_site
@@ -45,6 +45,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/v2/{name}/tags/list", tags.list_),  # end-8a, 8b
     ("GET", "/v2/{name}/referrers/{digest}", referrers.list_),  # end-12a, 12b
     ("GET", "/v2/_catalog", catalog.list_),  # of Docker's API, not in the specification
+    ("GET", "/artifacts-downloads/{name}/blobs/{digest}", blobs.get_by_link),  # where end-2 may lead
 ]
 
 # On every answer of Container Registry's.
@@ -56,23 +57,24 @@ _HEADERS = [
 ]
 
 
-# How a path ends -> its resource: by what stands before the last segment, then by that one, where it
-# is a word of the API. A name may hold slashes, so it is read from the end; the longest ending counts.
+# How a path begins and ends -> its resource: by its first segment, by what stands before the last one,
+# then by that one, where it is a word of the API. A name may hold slashes, so it is read from the end;
+# the longest ending counts.
 _FIXED: dict[str, dict[str, Handler]] = {}
-_ENDINGS: dict[tuple[str, ...], dict[str | None, dict[str, Handler]]] = {}
+_ENDINGS: dict[str, dict[tuple[str, ...], dict[str | None, dict[str, Handler]]]] = {}
 for _method, _path, _handler in ROUTES:
-    _name, _, _ending = _path.partition("{name}/")
+    _beginning, _, _ending = _path.partition("{name}/")
     if not _ending:
         _FIXED.setdefault(_path, {})[_method] = _handler
         continue
     *_before, _last = _ending.split("/")
-    _resource = _ENDINGS.setdefault(tuple(_before), {})
+    _resource = _ENDINGS.setdefault(_beginning.strip("/"), {}).setdefault(tuple(_before), {})
     _resource.setdefault(None if _last.startswith("{") else _last, {})[_method] = _handler
-_DEPTHS = sorted({len(ending) for ending in _ENDINGS}, reverse=True)
+_DEPTHS = sorted({len(ending) for endings in _ENDINGS.values() for ending in endings}, reverse=True)
 
 
 class RegistryApp:
-    """The ASGI application for /v2/."""
+    """The ASGI application for the paths of a registry."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -92,6 +94,7 @@ class RegistryApp:
             if response is None:
                 _logger.error("internal error in request %s", find_request_id(), exc_info=error)
                 response = format_error(500, "UNKNOWN", "internal error: the server's log says more")
+            await request.discard_rest()
             return response
 
 
@@ -102,16 +105,18 @@ def _route(request: Request) -> tuple[Handler, list[Any]]:
     if handler is not None:
         return handler, []
     segments = request.path.split("/")
+    endings = _ENDINGS[segments[1]]
     for depth in _DEPTHS:
-        resources = _ENDINGS.get(tuple(segments[-depth - 1 : -1]))
+        resources = endings.get(tuple(segments[-depth - 1 : -1]))
         name = "/".join(segments[2 : -depth - 1])
         if resources is None or not name:
             continue
         last = segments[-1]
         handler = resources.get(last, {}).get(method)
         if handler is not None:
-            return handler, [locate(request.host, name)]
+            find = locate_folder if handler is tags.list_ else locate
+            return handler, [find(request.site_host, name)]
         handler = resources.get(None, {}).get(method)
         if handler is not None and last:
-            return handler, [locate(request.host, name), unquote(last)]
+            return handler, [locate(request.site_host, name), unquote(last)]
     raise Unsupported(f"this registry has no {method} {request.path[:300]}")

@@ -14,22 +14,42 @@ from .access import authorize
 from .errors import BlobUnknown, RangeInvalid
 from .http import FileBody, Request, Response
 from .memory import REMEMBERED_SIZE
+from .redirects import check_link, redirect
 from .services import Services
 
 _RENEWED_EVERY_S = 60.0
 
 
 async def get(services: Services, request: Request, target: Target, digest: str) -> Response:
-    """The bytes of a blob, whole or a range."""
+    """The bytes of a blob, whole or a range; or the way to them, where the server is told to redirect."""
     authorize(services, request, target, PULL)
+    blob = _get_known(services, target, digest)
+    if request.method == "HEAD":
+        await _rely(services, target, blob)
+    elif services.links is not None:
+        return redirect(services.links, target, digest, now=services.clock.now())
+    return _serve(services, request, target, blob)
+
+
+async def get_by_link(services: Services, request: Request, target: Target, digest: str) -> Response:
+    """The bytes of a blob for whoever was led to them; a credential is neither needed nor looked at."""
+    check_link(services, request, target, digest)
+    return _serve(services, request, target, _get_known(services, target, digest))
+
+
+def _get_known(services: Services, target: Target, digest: str) -> Blob:
+    """The blob of that digest that the repository sees. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
     blob = services.memory.recall(
         (target, digest, "blob"), lambda: _look_up(services, target, digest), keep=_is_small
     )
     if blob is None:
         raise BlobUnknown(digest)
-    if request.method == "HEAD":
-        await _rely(services, target, blob)
+    return blob
+
+
+def _serve(services: Services, request: Request, target: Target, blob: Blob) -> Response:
+    """A blob, or the range of it that the request wants. Raises RangeInvalid."""
     headers = {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": blob.digest,

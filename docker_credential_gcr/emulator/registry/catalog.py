@@ -30,7 +30,7 @@ async def list_(services: Services, request: Request) -> Response:
     if principal.member is None:
         raise Unauthorized(None)
     page = parse_page(request, services.limits.page_size)
-    site = find_site(request.host) or DEFAULT_SITE
+    site = find_site(request.site_host) or DEFAULT_SITE
     with services.database.read() as connection:
         _check_resource_manager(connection, principal.member)
         targets = _list_places(connection, site)

@@ -95,6 +95,13 @@ class ServiceDisabled(Denied):
         super().__init__(text.format(project_id, SERVICES[service], service))
 
 
+class LinkInvalid(Denied):
+    """A link to a blob's bytes that was not signed here for them, or has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("this link does not open the blob, or no longer does: ask the registry for it anew")
+
+
 class TagImmutable(RegistryError):
     """The repository's tags stay where they are."""
 

@@ -3,12 +3,15 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 from docker_credential_gcr.emulator.oci.ranges import Span
+from docker_credential_gcr.emulator.site_ports import find_port_site
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -20,6 +23,9 @@ _BLOCK = 256 * 1024
 _PARAMETERS = 200
 # https://www.rfc-editor.org/rfc/rfc9110#section-8.6
 _WITHOUT_BODY = (204, 304)
+_BODILESS = ("GET", "HEAD", "DELETE")
+# Of a refused body so much is read; the largest manifest, and a little.
+_DISCARDED = 5 * 1024 * 1024
 
 
 class BodyIncomplete(Exception):
@@ -44,8 +50,13 @@ class Request:
         self.scheme: str = scope["scheme"]
         self.headers: Mapping[str, str] = _read_headers(scope["headers"])
         self.host = self.headers.get("host", "")
+        # What is reached is the port's, where it has a site; what is said is the client's own name for it.
+        self.site_host = find_port_site(scope) or self.host
         self.receive = receive
         self._query: Mapping[str, list[str]] | None = None if self.query_string else {}
+        announced = self.headers.get("content-length")
+        self._left = int(announced) if announced is not None else None
+        self._more = True
 
     @property
     def query(self) -> Mapping[str, list[str]]:
@@ -60,21 +71,38 @@ class Request:
         return values[-1] if values else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives. Raises BodyIncomplete."""
-        announced = self.headers.get("content-length")
-        # Granian tells of the body's end in a message of its own, for which a thread must be waited.
-        left = int(announced) if announced is not None else None
-        more = left != 0
-        while more:
+        """The body as it arrives, what of it was not read before. Raises BodyIncomplete."""
+        while self._has_more():
             message = await self.receive()
             if message["type"] == "http.disconnect":
+                self._more = False
                 raise BodyIncomplete
             body = message.get("body", b"")
-            if left is not None:
-                left -= len(body)
-            more = message.get("more_body", False) and left != 0
+            if self._left is not None:
+                self._left -= len(body)
+            self._more = message.get("more_body", False)
             if body:
                 yield body
+
+    def _has_more(self) -> bool:
+        # Granian tells of the body's end in a message of its own, for which a thread must be waited.
+        return self._more and self._left != 0
+
+    async def discard_rest(self) -> None:
+        """Read what is left of a body that is refused, if it is not too much, nor waits to be asked for.
+
+        A connection with unread bytes is reset when it is closed, and the reset may overtake the answer.
+        https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+        """
+        is_large = self._left is not None and self._left > _DISCARDED
+        if self.method in _BODILESS or is_large or "expect" in self.headers:
+            return
+        size = 0
+        with suppress(BodyIncomplete):
+            async for chunk in self.chunks():
+                size += len(chunk)
+                if size > _DISCARDED:
+                    return
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge once it is longer than `limit`, BodyIncomplete."""
@@ -117,7 +145,7 @@ async def send_response(
     """Send a response and the `common` headers; with `headers_only` (HEAD) without the body's bytes."""
     body = response.body
     size = len(body) if isinstance(body, bytes) else body.span.size
-    headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+    headers = [(_encode_name(name), value.encode()) for name, value in response.headers.items()]
     headers.extend(common)
     if response.status not in _WITHOUT_BODY:
         headers.append((b"content-length", str(size).encode()))
@@ -130,6 +158,11 @@ async def send_response(
         await send({"type": "http.response.pathsend", "path": str(body.path)})
     else:
         await _send_span(start, body, send)
+
+
+@lru_cache(256)
+def _encode_name(name: str) -> bytes:
+    return name.lower().encode()
 
 
 def _read_headers(pairs: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:

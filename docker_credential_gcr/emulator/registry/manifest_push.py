@@ -20,7 +20,9 @@ from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
 from .opening import open_repository
 from .places import check_tag
-from .services import Services
+from .services import Services, keep_last
+
+_REMEMBERED_CONFIGS = 4096
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,27 @@ def _check_complete(connection: Connection, repository: Repository, manifest: Ma
 
 async def _find_created_ms(services: Services, target: Target, config: Descriptor | None) -> int:
     """When the image says it was made. A config may be any blob: only one of a config's size is read."""
-    limit = services.limits.manifest_size
-    if config is None or config.size > limit:
+    if config is None or config.size > services.limits.manifest_size:
         return UNKNOWN_CREATED_MS
+    # The same config always says the same; whether the repository has it is looked at in any case.
+    key = (target.bucket, config.digest)
+    created_ms = services.created_ms.get(key)
+    if created_ms is None:
+        data = await _read_config(services, target, config)
+        if data is None:
+            return UNKNOWN_CREATED_MS
+        created_ms = parse_created_ms(data)
+        keep_last(services.created_ms, key, created_ms, _REMEMBERED_CONFIGS)
+    return created_ms
+
+
+async def _read_config(services: Services, target: Target, config: Descriptor) -> bytes | None:
     with services.database.read() as connection:
         repository = repositories.find(connection, target.bucket, target.path)
         blob = None if repository is None else blobs.find(connection, repository, config.digest)
-    if repository is None or blob is None or blob.size > limit:
-        return UNKNOWN_CREATED_MS
-    data = blob.data
-    if data is None:
-        path = services.files.path(repository.bucket.name, blob.digest)
-        data = await asyncio.to_thread(path.read_bytes)
-    return parse_created_ms(data)
+    if repository is None or blob is None or blob.size > services.limits.manifest_size:
+        return None
+    if blob.data is not None:
+        return blob.data
+    path = services.files.path(repository.bucket.name, blob.digest)
+    return await asyncio.to_thread(path.read_bytes)

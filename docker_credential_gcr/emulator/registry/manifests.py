@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.oci.media_types import DOCKER_MANIFEST
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_reference
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH
 from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
@@ -15,6 +16,7 @@ from .access import authorize
 from .errors import DanglingParent, DanglingTag, ManifestUnknown, NameUnknown
 from .http import Request, Response
 from .memory import REMEMBERED_SIZE
+from .negotiation import describe_unaccepted, find_substitute, is_accepted
 from .places import check_tag
 from .services import Services
 
@@ -31,7 +33,9 @@ async def get(services: Services, request: Request, target: Target, reference: s
     )
     if stored is None:
         raise ManifestUnknown(f'Failed to fetch "{reference}" from request "{request.path}".')
-    _check_accept(request.headers.get("accept"), reference, stored.media_type)
+    accept = request.headers.get("accept")
+    if not is_accepted(accept, stored.media_type):
+        stored = _substitute(services, target, reference, stored, accept)
     headers = {"Content-Type": stored.media_type, "Docker-Content-Digest": stored.digest}
     return Response(200, headers, stored.data)
 
@@ -91,18 +95,17 @@ def _find(connection: Connection, repository: Repository, reference: str) -> Sto
     return find(connection, repository, reference)
 
 
-def _check_accept(accept: str | None, reference: str, media_type: str) -> None:
-    """Refuse a type that the client did not ask for, with 404: gcloud goes on to its next guess then.
-
-    The header is split at commas and nothing else, so a type with a `;q=` never matches.
-    """
-    accepted = {part.strip() for part in (accept or "*/*").split(",")}
-    if accepted & {media_type, "*/*"}:
-        return
-    kind = "digest" if is_digest(reference) else "tag"
-    raise ManifestUnknown(
-        f"Manifest with {kind} '{reference}' has media type '{media_type}', but client accepts '{accept}'."
+def _substitute(
+    services: Services, target: Target, reference: str, stored: StoredManifest, accept: str | None
+) -> StoredManifest:
+    """What stands for a manifest of a type that the client does not accept. Raises ManifestUnknown."""
+    digest = find_substitute(accept, reference, stored)
+    child = digest and services.memory.recall(
+        (target, digest), lambda: _look_up(services, target, digest), keep=_is_small
     )
+    if not child or child.media_type != DOCKER_MANIFEST:
+        raise describe_unaccepted(accept, reference, stored.media_type)
+    return child
 
 
 def _check_unused(connection: Connection, repository: Repository, known: StoredManifest) -> None:

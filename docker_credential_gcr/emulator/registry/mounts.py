@@ -26,7 +26,7 @@ async def mount(
     source = target
     if (name := request.parameter("from")) is not None:
         try:
-            source = locate(request.host, name)
+            source = locate(request.site_host, name)
         except InvalidName:
             return False
     if source.bucket != target.bucket:

@@ -61,6 +61,17 @@ def describe_missing(target: Target) -> NameUnknown:
     return NameUnknown(f"Project 'project:{target.project_id}' not found or deleted.")
 
 
+def is_empty_place(connection: Connection, target: Target) -> bool:
+    """Whether the target is a project or a repository as a whole, which is there, whatever lies in it."""
+    if not target.is_place:
+        return False
+    if target.repository_id is None:
+        return projects.find(connection, target.project_id) is not None
+    location = target.site.location
+    found = artifact_repositories.find(connection, target.project_id, location, target.repository_id)
+    return found is not None
+
+
 def check_service(connection: Connection, target: Target) -> None:
     """Raise ServiceDisabled or NameUnknown where the project has the registry switched off, or is deleted."""
     service = CONTAINER_REGISTRY if target.repository_id is None else ARTIFACT_REGISTRY

@@ -1,16 +1,46 @@
 """What the registry's functions are handed."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 from docker_credential_gcr.emulator.blobs.claims import Claims
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.blobs.spool import Spool
 from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.identity.links import LinkSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.records.repositories import Repository
+from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.settings import Limits
 
 from .memory import Memory
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class KnownUpload(NamedTuple):
+    """An upload that goes on at a location, as the database would say it."""
+
+    location: str
+    repository: Repository
+    upload: Upload
+
+    def is_for(self, target: Target, owner: str, since: float) -> bool:
+        """Whether it is the member's, to that repository, and began after that instant."""
+        place = (self.repository.bucket.name, self.repository.name, self.upload.owner)
+        return place == (target.bucket, target.path, owner) and self.upload.began_at >= since
+
+
+def keep_last(memory: dict[K, V], key: K, value: V, count: int) -> None:
+    """Put the value into a memory of the last `count`."""
+    memory.pop(key, None)
+    while len(memory) >= count:
+        memory.pop(next(iter(memory)))
+    memory[key] = value
 
 
 @dataclass(frozen=True)
@@ -18,7 +48,10 @@ class Services:
     """The registry's parts, how it is set, and its memories: of contents, of who may do what, of uploads.
 
     `spools` only saves hashing an upload's bytes again: whatever is lost is read from the disk.
-    `claims` are the uploads that a request is writing to.
+    `claims` are the uploads that a request is writing to; `known_uploads` need not be asked for, and
+    `ended_uploads` are those that ended last.
+    `created_ms` is what a bucket's configs say of when their images were made, by bucket and digest.
+    With `links` blobs are answered with redirects.
     """
 
     database: Database
@@ -30,5 +63,16 @@ class Services:
     decisions: Memory
     takes_sparse_manifests: bool = False
     creates_repositories: bool = False
+    is_open: bool = False
+    is_open_to_others: bool = False
+    links: LinkSigner | None = None
     spools: dict[str, Spool] = field(default_factory=dict)
+    known_uploads: dict[str, KnownUpload] = field(default_factory=dict)
+    ended_uploads: dict[str, None] = field(default_factory=dict)
+    created_ms: dict[tuple[str, str], int] = field(default_factory=dict)
     claims: Claims = field(default_factory=Claims)
+
+    @cached_property
+    def upload_key(self) -> bytes:
+        """What signs the Locations of uploads."""
+        return self.signer.derive_key("upload locations")

@@ -19,7 +19,13 @@ from .access import authorize
 from .errors import NameUnknown
 from .http import Request, Response
 from .pages import EVERYTHING, parse_page
+from .places import is_empty_place
 from .services import Services
+
+_JSON = {"Content-Type": "application/json"}
+# What `gcloud container images list-gcr-usage` asks for with ?check_usage_only=true; it knows REDIRECTED too,
+# which is for hosts that Artifact Registry has taken over.
+_ACTIVE = b'{"usage": "ACTIVE"}'
 
 
 async def list_(services: Services, request: Request, target: Target) -> Response:
@@ -29,8 +35,8 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     with services.database.read() as connection:
         repository = repositories.find(connection, target.bucket, target.path)
         below = repositories.list_below(connection, target.bucket, target.path)
-        if repository is None and not below:
-            raise NameUnknown(f"repository name not known to registry: {target.name}")
+        if repository is None and not below and not is_empty_place(connection, target):
+            raise _describe_unknown(target)
         found = (
             []
             if repository is None
@@ -38,12 +44,14 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
         )
         # A page is for a client that wants tags; the rest comes with the whole list.
         listed = {} if repository is None or page.count is not None else _manifests(connection, repository)
+    if not (below or found or listed or target.is_place) and page == EVERYTHING:
+        raise _describe_unknown(target)
+    if request.parameter("check_usage_only") == "true":
+        return Response(200, _JSON, _ACTIVE)
     if target.repository_id is not None:
         # Artifact Registry's entries are the same but for this.
         for entry in listed.values():
             del entry["layerId"]
-    if not below and not found and not listed and page == EVERYTHING:
-        raise NameUnknown(f"repository name not known to registry: {target.name}")
     names = [tag for tag, _ in found]
     document = {
         "child": sorted({name[len(target.path) + 1 :].partition("/")[0] for name in below}),
@@ -51,8 +59,12 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
         "name": target.name,
         "tags": names[: page.count],
     }
-    headers = {"Content-Type": "application/json", **page.link(f"/v2/{target.name}/tags/list", names)}
+    headers = {**_JSON, **page.link(f"/v2/{target.name}/tags/list", names)}
     return Response(200, headers, json.dumps(document).encode())
+
+
+def _describe_unknown(target: Target) -> NameUnknown:
+    return NameUnknown(f"repository name not known to registry: {target.name}")
 
 
 def _manifests(connection: Connection, repository: Repository) -> dict[str, dict[str, object]]:

@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site, locate
+from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
-from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.tokens import RegistryGrant
 from docker_credential_gcr.emulator.oci.errors import InvalidScope
 from docker_credential_gcr.emulator.oci.scope import ALL, DELETE, PULL, PUSH, Scope, parse_scope
@@ -22,6 +22,7 @@ from docker_credential_gcr.emulator.records import buckets
 from .access import describe_refusal, find_refusal, identify
 from .errors import NEEDED_PERMISSIONS, Denied, TokenExchangeFailed, Unauthorized
 from .http import Request, Response
+from .openness import is_open_to
 from .places import check_service, create_for
 from .services import Services
 
@@ -35,15 +36,16 @@ Wanted = list[tuple[Target, frozenset[str]]]
 async def issue(services: Services, request: Request) -> Response:
     """Answer with a token for the scopes; raises Unauthorized, Denied, InvalidScope."""
     wanted = _parse_scopes(services, request)
+    opened = is_open_to(services, request)
     with services.database.read() as connection:
-        try:
-            principal = identify(services, connection, request.headers.get("authorization"))
-        except InvalidCredential as error:
-            raise Unauthorized(None, NEEDED_PERMISSIONS) from error
+        principal = OPERATOR if opened else _identify(services, connection, request)
         note_member(principal.member)
         granted = [(target, _grant(connection, principal, target, actions)) for target, actions in wanted]
     await _create_places(services, granted, principal)
-    site = wanted[0][0].site if wanted else find_site(request.host) or DEFAULT_SITE
+    if opened:
+        # So that the token is good for nothing once credentials are asked for again.
+        principal = ANONYMOUS
+    site = wanted[0][0].site if wanted else find_site(request.site_host) or DEFAULT_SITE
     now = services.clock.now()
     lifetime_s = _ANONYMOUS_LIFETIME_S if principal.member is None else _LIFETIME_S
     grant = RegistryGrant(
@@ -58,6 +60,13 @@ async def issue(services: Services, request: Request) -> Response:
     return _format(services.signer.sign_registry(grant, now), lifetime_s, now)
 
 
+def _identify(services: Services, connection: Connection, request: Request) -> Principal:
+    try:
+        return identify(services, connection, request.headers.get("authorization"))
+    except InvalidCredential as error:
+        raise Unauthorized(None, NEEDED_PERMISSIONS) from error
+
+
 def _parse_scopes(services: Services, request: Request) -> Wanted:
     texts = [text for value in request.query.get("scope", []) for text in value.split(" ")]
     if len(texts) > services.limits.scopes:
@@ -66,7 +75,9 @@ def _parse_scopes(services: Services, request: Request) -> Wanted:
     for scope in map(parse_scope, texts):
         # registry:catalog:* asks for nothing that a repository has.
         if scope.type == "repository":
-            target = locate(request.host, scope.name)
+            # A project is listed, and holds no image of its own that could be pushed.
+            find = locate_folder if scope.actions <= {PULL} else locate
+            target = find(request.site_host, scope.name)
             wanted[target] = wanted.get(target, frozenset()) | _spell_out(scope)
     if len({target.site for target in wanted}) > 1:
         raise InvalidScope("the scopes are of two registries: a token is for one")

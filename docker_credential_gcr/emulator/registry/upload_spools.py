@@ -1,41 +1,61 @@
 """The bytes of an upload, in the hands of one request at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from docker_credential_gcr.emulator.blobs.spool import Spool
-from docker_credential_gcr.emulator.records import uploads
-from docker_credential_gcr.emulator.records.repositories import Repository
+from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.records.uploads import Upload
 
 from .errors import UploadUnknown
 from .http import Request
-from .services import Services
+from .services import Services, keep_last
+from .upload_locations import format_location, look_up
 
 # A spool holds at most 64 KiB and a hash; a client that never comes back must not hold one for ever.
 _REMEMBERED_SPOOLS = 1024
 
 
-@asynccontextmanager
-async def writing(services: Services, repository: Repository, upload: Upload) -> AsyncIterator[Spool]:
+class writing:
     """The upload's spool, for one request at a time; a second one meanwhile finds no upload."""
-    if not services.claims.claim(upload.id):
-        raise UploadUnknown
-    try:
-        # Before anything can go wrong for which bytes are cut off: they would be another worker's.
-        _check_current(services, repository, upload)
+
+    __slots__ = ("_services", "_target", "_upload")
+
+    def __init__(self, services: Services, target: Target, upload: Upload) -> None:
+        self._services = services
+        self._target = target
+        self._upload = upload
+
+    async def __aenter__(self) -> Spool:
+        """The spool. Raises UploadUnknown."""
+        services, upload = self._services, self._upload
+        if not services.claims.claim(upload.id):
+            raise UploadUnknown
         try:
-            yield await _find_spool(services, upload)
-        except BaseException as error:
-            # What was not acknowledged gives its space back now, not when the upload ends.
-            is_over = upload.data is not None or isinstance(error, UploadUnknown)
-            services.files.cut_upload(upload.id, 0 if is_over else upload.size)
-            if isinstance(error, FileNotFoundError):
-                raise UploadUnknown from error
+            # Before anything can go wrong for which bytes are cut off: they would be another worker's.
+            _check_current(services, self._target, upload)
+            try:
+                return await _find_spool(services, upload)
+            except BaseException as error:
+                self._cut(error)
+                raise
+        except BaseException:
+            services.claims.release(upload.id)
             raise
-    finally:
-        services.claims.release(upload.id)
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """Let go of it; what was not acknowledged is undone."""
+        try:
+            if error is not None:
+                self._cut(error)
+        finally:
+            self._services.claims.release(self._upload.id)
+
+    def _cut(self, error: BaseException) -> None:
+        """Give back the space of what was not acknowledged now, not when the upload ends."""
+        is_over = self._upload.data is not None or isinstance(error, UploadUnknown)
+        self._services.files.cut_upload(self._upload.id, 0 if is_over else self._upload.size)
+        if isinstance(error, FileNotFoundError):
+            raise UploadUnknown from error
 
 
 async def _find_spool(services: Services, upload: Upload) -> Spool:
@@ -48,27 +68,17 @@ async def _find_spool(services: Services, upload: Upload) -> Spool:
     return Spool(path, upload.data)
 
 
-def _check_current(services: Services, repository: Repository, upload: Upload) -> None:
+def _check_current(services: Services, target: Target, upload: Upload) -> None:
     """Raise UploadUnknown where another worker went on with the upload before it could be claimed here."""
-    if not services.claims.is_shared:
-        return
-    with services.database.read() as connection:
-        found = uploads.find(
-            connection,
-            upload.location,
-            bucket_name=repository.bucket.name,
-            repository_name=repository.name,
-            since=services.clock.now() - services.limits.upload_lifetime_s,
-        )
-    if found is None or found[1] != upload:
-        raise UploadUnknown
+    if services.claims.is_shared:
+        location = format_location(services, target, upload)
+        if look_up(services, target, location, upload.owner)[1] != upload:
+            raise UploadUnknown
 
 
 def remember(services: Services, upload_id: str, spool: Spool) -> None:
     """Keep the spool for the upload's next request: its bytes need not be hashed again."""
-    while len(services.spools) >= _REMEMBERED_SPOOLS:
-        services.spools.pop(next(iter(services.spools)))
-    services.spools[upload_id] = spool
+    keep_last(services.spools, upload_id, spool, _REMEMBERED_SPOOLS)
 
 
 async def receive(request: Request, spool: Spool) -> None:

@@ -6,24 +6,23 @@ Each answer names a new Location; the one before is good for nothing.
 
 import asyncio
 import functools
-import secrets
 from contextlib import ExitStack, suppress
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.blobs.spool import Spool
+from docker_credential_gcr.emulator.blobs.spool import SMALL, Spool
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.oci.digest import parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.oci.ranges import parse_chunk_range
 from docker_credential_gcr.emulator.oci.scope import PUSH
-from docker_credential_gcr.emulator.records import blobs, uploads
+from docker_credential_gcr.emulator.records import blobs, repositories, uploads
 from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 
+from . import upload_locations
 from .access import authorize
 from .errors import DigestInvalid, RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
@@ -43,90 +42,120 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     digest = request.parameter("digest")
     if digest is not None:
         parse_digest(digest)
-    upload = Upload(secrets.token_hex(16), 0, principal.member or "", 0, b"")
-
-    def work(connection: Connection) -> tuple[Repository, list[str]]:
-        repository = open_repository(services, connection, target)
-        ended = make_room(services, connection, upload.owner)
-        uploads.start(connection, repository, upload, now=services.clock.now())
-        return repository, ended
-
-    # Whoever holds power must not lose what it acknowledged; an upload can be begun anew.
-    repository, ended = await services.database.write(work, durable=False)
-    await discard(services, ended)
+    repository = await _open_repository(services, target)
+    upload = upload_locations.begin(services, principal.member or "")
+    if services.claims.is_shared:
+        upload = await _keep(services, repository, upload)
     if digest is None:
-        return _accepted(target, upload)
+        return _accepted(services, target, repository, upload)
+    upload = await _keep_if_large(services, request, repository, upload)
     try:
-        async with writing(services, repository, upload) as spool:
+        async with writing(services, target, upload) as spool:
             await receive(request, spool)
             return await _finish(services, target, repository, upload, spool, digest)
     except BaseException:
         # Nobody was told its Location. On a full disk it may stay, until its time is over.
-        services.database.write_unawaited(lambda connection: uploads.end(connection, upload.id))
+        if upload.is_kept:
+            services.database.write_unawaited(lambda connection: uploads.end(connection, upload.id))
         raise
 
 
 async def status(services: Services, request: Request, target: Target, location: str) -> Response:
     """How much of an upload was acknowledged."""
-    _, upload = _find(services, target, location, authorize(services, request, target, PUSH))
-    return Response(204, _accepted(target, upload).headers)
+    repository, upload = _find(services, request, target, location)
+    return Response(204, _accepted(services, target, repository, upload).headers)
 
 
 async def append(services: Services, request: Request, target: Target, location: str) -> Response:
     """Take a chunk, or all the bytes."""
-    repository, upload = _find(services, target, location, authorize(services, request, target, PUSH))
-    async with writing(services, repository, upload) as spool:
-        _check_chunk(request, target, upload)
+    repository, upload = _find(services, request, target, location)
+    upload = await _keep_if_large(services, request, repository, upload)
+    async with writing(services, target, upload) as spool:
+        _check_chunk(services, request, target, repository, upload)
         await receive(request, spool)
         reach("upload-written")
-        move = functools.partial(uploads.move, upload=upload, size=spool.size, data=spool.data)
-        moved = await services.database.write(move, durable=False)
-        if moved is None:
-            raise UploadUnknown
+        moved = await _move(services, repository, upload, spool)
         reach("upload-moved")
         remember(services, upload.id, spool)
-    return _accepted(target, moved)
+    return _accepted(services, target, repository, moved)
 
 
 async def finish(services: Services, request: Request, target: Target, location: str) -> Response:
     """Take the last bytes, if any, and make the blob visible if they have its digest."""
-    repository, upload = _find(services, target, location, authorize(services, request, target, PUSH))
+    repository, upload = _find(services, request, target, location)
     digest = request.parameter("digest")
     if digest is None:
         raise InvalidDigest("the upload cannot be finished without ?digest=")
     parse_digest(digest)
-    async with writing(services, repository, upload) as spool:
-        _check_chunk(request, target, upload)
+    upload = await _keep_if_large(services, request, repository, upload)
+    async with writing(services, target, upload) as spool:
+        _check_chunk(services, request, target, repository, upload)
         await receive(request, spool)
         return await _finish(services, target, repository, upload, spool, digest)
 
 
 async def cancel(services: Services, request: Request, target: Target, location: str) -> Response:
     """Forget an upload and its bytes."""
-    repository, upload = _find(services, target, location, authorize(services, request, target, PUSH))
-    async with writing(services, repository, upload):
+    _, upload = _find(services, request, target, location)
+    async with writing(services, target, upload):
         await _end(services, upload)
     return Response(204)
 
 
-def _find(
-    services: Services, target: Target, location: str, principal: Principal
-) -> tuple[Repository, Upload]:
+def _find(services: Services, request: Request, target: Target, location: str) -> tuple[Repository, Upload]:
+    principal = authorize(services, request, target, PUSH)
+    return upload_locations.look_up(services, target, location, principal.member or "")
+
+
+async def _open_repository(services: Services, target: Target) -> Repository:
+    """The repository, made by the first upload to it."""
     with services.database.read() as connection:
-        found = uploads.find(
-            connection,
-            location,
-            bucket_name=target.bucket,
-            repository_name=target.path,
-            since=services.clock.now() - services.limits.upload_lifetime_s,
-        )
-    # Another's upload is none at all: its bytes are not to be read, changed or ended.
-    if found is None or found[1].owner != (principal.member or ""):
+        repository = repositories.find(connection, target.bucket, target.path)
+    if repository is None:
+        opening = functools.partial(open_repository, services, target=target)
+        # Whoever holds power must not lose what it acknowledged; an upload can be begun anew.
+        repository = await services.database.write(opening, durable=False)
+    return repository
+
+
+async def _keep_if_large(
+    services: Services, request: Request, repository: Repository, upload: Upload
+) -> Upload:
+    """The upload, with a row if bytes may come that go to a file: a file without a row is nobody's."""
+    if upload.is_kept or int(request.headers.get("content-length", SMALL + 1)) <= SMALL:
+        return upload
+    return await _keep(services, repository, upload)
+
+
+async def _keep(services: Services, repository: Repository, upload: Upload) -> Upload:
+    """The upload, with a row. Raises TooManyRequests, and UploadUnknown where it went on elsewhere."""
+
+    def work(connection: Connection) -> list[str]:
+        ended = make_room(services, connection, upload.owner)
+        if not uploads.start(connection, repository, upload):
+            raise UploadUnknown
+        return ended
+
+    services.known_uploads.pop(upload.id, None)
+    await discard(services, await services.database.write(work, durable=False))
+    return upload._replace(is_kept=True)
+
+
+async def _move(services: Services, repository: Repository, upload: Upload, spool: Spool) -> Upload:
+    """The upload with what arrived, and its next turn."""
+    if not upload.is_kept:
+        moved = upload._replace(turn=upload.turn + 1, size=spool.size, data=spool.data)
+        return await _keep(services, repository, moved)
+    move = functools.partial(uploads.move, upload=upload, size=spool.size, data=spool.data)
+    found = await services.database.write(move, durable=False)
+    if found is None:
         raise UploadUnknown
     return found
 
 
-def _check_chunk(request: Request, target: Target, upload: Upload) -> None:
+def _check_chunk(
+    services: Services, request: Request, target: Target, repository: Repository, upload: Upload
+) -> None:
     """Refuse a chunk that does not begin where the bytes so far end, or is not as long as it says."""
     header = request.headers.get("content-range")
     if header is None:
@@ -136,7 +165,7 @@ def _check_chunk(request: Request, target: Target, upload: Upload) -> None:
         raise UploadInvalid(f"malformed Content-Range {header[:100]!r}")
     if span.start != upload.size:
         refusal = RangeInvalid(f"the chunk begins at {span.start}, the upload has {upload.size} bytes")
-        refusal.headers = _accepted(target, upload).headers
+        refusal.headers = _accepted(services, target, repository, upload).headers
         raise refusal
     announced = request.headers.get("content-length")
     if announced is not None and int(announced) != span.size:
@@ -152,29 +181,37 @@ async def _finish(
         raise DigestInvalid(digest, actual)
 
     def work(connection: Connection) -> None:
-        if not uploads.end(connection, upload.id):
+        if upload.is_kept and not uploads.end(connection, upload.id):
             raise UploadUnknown
+        # A row of the upload would have gone with its repository.
+        home = repository if upload.is_kept else open_repository(services, connection, target)
         blob = Blob(digest, spool.size, spool.data)
-        blobs.add(connection, repository, blob, now=services.clock.now())
+        blobs.add(connection, home, blob, now=services.clock.now())
 
     with ExitStack() as holds:
         if spool.data is None:
-            adopting = asyncio.to_thread(services.files.adopt, upload.id, repository.bucket.name, digest)
+            adopting = asyncio.to_thread(services.files.adopt, upload.id, target.bucket, digest)
             holds.enter_context(await adopting)
         await services.database.write(work)
+    upload_locations.forget(services, upload)
     reach("blob-committed")
     return _created(target, digest)
 
 
 async def _end(services: Services, upload: Upload) -> None:
+    upload_locations.forget(services, upload)
+    if not upload.is_kept:
+        return
     await services.database.write(lambda connection: uploads.end(connection, upload.id))
     with suppress(FileNotFoundError):
         services.files.discard_upload(upload.id)
 
 
-def _accepted(target: Target, upload: Upload) -> Response:
+def _accepted(services: Services, target: Target, repository: Repository, upload: Upload) -> Response:
+    location = upload_locations.format_location(services, target, upload)
+    upload_locations.remember(services, location, repository, upload)
     headers = {
-        "Location": f"/v2/{target.name}/blobs/uploads/{upload.location}",
+        "Location": f"/v2/{target.name}/blobs/uploads/{location}",
         "Range": f"0-{max(0, upload.size - 1)}",
         "Docker-Upload-UUID": upload.id,
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest
 from docker_credential_gcr.emulator.redaction import show_query
+from docker_credential_gcr.emulator.site_ports import find_port_site
 
 from .counts import Counts
 from .log import Log
@@ -77,7 +78,9 @@ class Observer:
     def _write_down(
         self, scope: Message, headers: Headers, request: CurrentRequest, answer: _Answer, seconds: float
     ) -> None:
-        kind = classify(headers.get(b"host", b""), scope["method"], scope["raw_path"])
+        port_site = find_port_site(scope)
+        host = port_site.encode() if port_site else headers.get(b"host", b"")
+        kind = classify(host, scope["method"], scope["raw_path"])
         self._counts.count_request((kind, answer.status), seconds, answer.received, answer.sent)
         if self._log is None:
             return

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from docker_credential_gcr.emulator.hosts import find_site, is_google_api
+from docker_credential_gcr.emulator.hosts import find_canonical_host
+from docker_credential_gcr.emulator.site_ports import find_port_site
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -74,7 +75,7 @@ class Probes:
 
 def _is_local(scope: Message) -> bool:
     host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-    return find_site(host) is None and not is_google_api(host)
+    return find_port_site(scope) is None and find_canonical_host(host) is None
 
 
 async def _send(answer: Answer, method: str, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from docker_credential_gcr.emulator.hosts import find_site, is_google_api
+from docker_credential_gcr.emulator.hosts import find_canonical_host
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 # The last but one segment of a registry's path -> its route.
@@ -13,6 +13,7 @@ _REGISTRY = {
     "tags": "/v2/{name}/tags/list",
     "uploads": "/v2/{name}/blobs/uploads/",
 }
+_DOWNLOADS = "/artifacts-downloads/"
 _REGISTRY_ITSELF = frozenset({"/v2/", "/v2/_catalog", "/v2/token"})
 # What other sites' paths begin with.
 _FIRST_SEGMENTS = frozenset(
@@ -29,6 +30,7 @@ _FIRST_SEGMENTS = frozenset(
         "oauth2",
         "readyz",
         "revoke",
+        "signin",
         "storage",
         "token",
         "tokeninfo",
@@ -48,7 +50,9 @@ Kind = tuple[str, str, str]
 @lru_cache(maxsize=4096)
 def classify(host: bytes, method: str, path: bytes) -> Kind:
     """Site, method and route of a request."""
-    return _name_site(host.decode("latin-1")), _name_method(method), _name_route(path.decode("latin-1"))
+    # Local is what serves all by path.
+    site = find_canonical_host(host.decode("latin-1")) or "local"
+    return site, _name_method(method), _name_route(path.decode("latin-1"))
 
 
 def _name_route(path: str) -> str:
@@ -57,6 +61,8 @@ def _name_route(path: str) -> str:
         if path in _REGISTRY_ITSELF:
             return path
         return _REGISTRY.get(path.rsplit("/", 2)[-2], OTHER)
+    if path.startswith(_DOWNLOADS):
+        return f"{_DOWNLOADS}{{name}}/blobs/{{digest}}"
     first = path.split("/", 2)[1] if "/" in path else ""
     return f"/{first}" if first in _FIRST_SEGMENTS else OTHER
 
@@ -64,11 +70,3 @@ def _name_route(path: str) -> str:
 def _name_method(method: str) -> str:
     """The method, or other."""
     return method if method in _METHODS else OTHER
-
-
-def _name_site(host: str) -> str:
-    """The registry or the API that a Host header names; local where it serves all by path."""
-    site = find_site(host)
-    if site is not None:
-        return site.host
-    return host.lower().partition(":")[0].removesuffix(".localhost") if is_google_api(host) else "local"

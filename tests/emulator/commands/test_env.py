@@ -47,6 +47,7 @@ def test_env_leads_googles_clients_to_the_emulator(run: Run) -> None:
     assert {name: value for name, value in variables.items() if name not in ("SHLVL", "_", "OLDPWD")} == {
         "GCR_EMULATOR_URL": "http://localhost:5001",
         "GCR_EMULATOR_REGISTRY": "localhost:5001",
+        "CLOUDSDK_AUTH_AUTH_HOST": "http://localhost:5001/o/oauth2/auth",
         "CLOUDSDK_AUTH_TOKEN_HOST": "http://localhost:5001/token",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_ARTIFACTREGISTRY": "http://localhost:5001/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER": "http://localhost:5001/",

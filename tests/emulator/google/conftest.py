@@ -18,12 +18,23 @@ from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
+from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
+from docker_credential_gcr.emulator.identity.service_account_keys import generate
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
-from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
+from docker_credential_gcr.emulator.records import (
+    authorization_codes,
+    blobs,
+    manifests,
+    repositories,
+    tags,
+    users,
+)
+from docker_credential_gcr.emulator.records.authorization_codes import Grant
 from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.manifests import Summary
+from docker_credential_gcr.emulator.records.users import User
 
 NOW = 1_700_000_000
 OPERATOR_TOKEN = "operator-token"
@@ -93,6 +104,19 @@ class Apis:
         claims = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(claims, key["private_key"], "RS256", {"kid": key["private_key_id"]})
 
+    def make_user(self, email: str = "ada@example.com", name: str = "Ada Lovelace") -> User:
+        """Somebody who can log in."""
+        return self.services.database.write_now(
+            lambda connection: users.put(connection, email, name=name, now=self.clock.now())
+        )
+
+    def make_code(self, grant: Grant, email: str = "ada@example.com") -> str:
+        """A code as the consent page gives it."""
+        user = self.make_user(email)
+        return self.services.database.write_now(
+            lambda connection: authorization_codes.add(connection, user, grant, now=self.clock.now())
+        )
+
     def sign_in(self, member: str, *scopes: str) -> str:
         """An access token of the member, with all scopes where none is named."""
         granted = frozenset(
@@ -133,13 +157,25 @@ def signer() -> Signer:
     return Signer.generate()
 
 
+@pytest.fixture(scope="session")
+def id_tokens() -> IdTokenSigner:
+    pem = generate().private_key.encode()
+    return IdTokenSigner(lambda: pem)
+
+
 @pytest.fixture
-def apis(tmp_path: Path, signer: Signer, call_app: Callable[..., Any]) -> Iterator[Apis]:
+def apis(
+    tmp_path: Path, signer: Signer, id_tokens: IdTokenSigner, call_app: Callable[..., Any]
+) -> Iterator[Apis]:
     clock = Clock()
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
     files = BlobFiles(tmp_path)
     yield Apis(
-        Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files), clock, call_app
+        Services(
+            database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files, id_tokens=id_tokens
+        ),
+        clock,
+        call_app,
     )
     database.close()

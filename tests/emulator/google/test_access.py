@@ -117,7 +117,28 @@ CALLS = [
 ]
 # These ask for no permission: they answer for whoever asks, with what there is for them.
 OPEN = {
+    # A token, a code or a key speaks for who asks.
     "/token",
+    "/oauth2/v4/token",
+    "/o/oauth2/token",
+    "/revoke",
+    "/o/oauth2/revoke",
+    "/tokeninfo",
+    "/oauth2/v1/tokeninfo",
+    "/oauth2/v3/tokeninfo",
+    "/v1/userinfo",
+    "/oauth2/v1/userinfo",
+    "/oauth2/v2/userinfo",
+    "/oauth2/v3/userinfo",
+    # A person at the pages speaks for themselves.
+    "/o/oauth2/v2/auth",
+    "/o/oauth2/auth",
+    "/signin/oauth/consent",
+    # What is public.
+    "/oauth2/v1/certs",
+    "/oauth2/v3/certs",
+    "/.well-known/openid-configuration",
+    # What lists or finds nothing that the caller may not see.
     "/v1/projects/{project}:testIamPermissions",
     "/v3/projects/{project}:testIamPermissions",
     "/v1/projects/{project}/locations/{location}/repositories/{repository}:testIamPermissions",

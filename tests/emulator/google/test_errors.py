@@ -33,6 +33,12 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
         "UNAUTHENTICATED",
         "who are you",
     ),
+    errors.InsufficientScopes: (
+        errors.InsufficientScopes(),
+        403,
+        "PERMISSION_DENIED",
+        "Request had insufficient authentication scopes.",
+    ),
     errors.ServiceDisabled: (
         errors.ServiceDisabled("X API", "x.googleapis.com", "7"),
         403,

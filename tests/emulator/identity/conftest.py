@@ -24,6 +24,8 @@ class World:
     registered: RegisteredKey | None
     now: float = NOW
     email: str = EMAIL
+    # Those of users that go on.
+    logins: tuple[str, ...] = ()
 
     def find_key(self, key_id: str) -> RegisteredKey | None:
         return self.registered if self.registered and key_id == self.registered.key_id else None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, CLOUD_PLATFORM, Principal
 from docker_credential_gcr.emulator.identity.service_account_keys import ServiceAccountKey, format_key_file
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 
 NOW = 1_700_000_000
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
@@ -34,6 +35,7 @@ def check(world: World, authorization: str | None) -> Principal:
     return authenticate(
         authorization,
         find_key=world.find_key,
+        has_login=world.logins.__contains__,
         signer=world.signer,
         now=world.now,
         audiences=("https://gcr.io/",),
@@ -42,6 +44,17 @@ def check(world: World, authorization: str | None) -> Principal:
 
 def test_without_a_credential_one_is_anonymous(world: World) -> None:
     assert check(world, None) == ANONYMOUS
+
+
+def test_a_users_access_token_ends_with_its_login(world: World) -> None:
+    grant = AccessGrant("user:ada@example.com", "login-1", frozenset({"a"}), NOW + 3600, NOW)
+    bearer = f"Bearer {world.signer.sign_access(grant, NOW)}"
+
+    world.logins = ("login-1",)
+    assert check(world, bearer) == Principal("user:ada@example.com", frozenset({"a"}), "login-1")
+    world.logins = ("login-2",)
+    with pytest.raises(InvalidCredential, match="the key, or the login, behind the token is gone"):
+        check(world, bearer)
 
 
 TOKEN_USERS = [
@@ -177,6 +190,10 @@ REFUSED: dict[str, tuple[Callable[[World], str], str]] = {
     "another account": (_json_key(client_email="boss@example.com"), "unknown key"),
     "no private key": (_json_key(private_key=None), "a key file without its private key"),
     "garbage for a private key": (_json_key(private_key="-----BEGIN"), "malformed private key"),
+    "private key that is longer than the registered one": (
+        _json_key(private_key="-----BEGIN PRIVATE KEY-----\n" + "A" * 3000),
+        "a longer private key",
+    ),
     "EC private key": (_json_key(private_key=_ec_key()), "another private key"),
     "encrypted private key": (
         lambda w: basic("_json_key", key_file(w, private_key=_encrypted(w.key))),

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.emulator.records import schema
+from docker_credential_gcr.emulator.records import migrations, schema
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
 
 DATA = Path(__file__).parents[2] / "data"
+VERSIONS = Path(migrations.__file__).parent / "versions"
 DUMPS = sorted(DATA.glob("database-*.sql"))
 # What Python's own tables of a database do not say alike.
 PRAGMAS = ("table_xinfo", "index_list", "foreign_key_list")
@@ -21,6 +22,16 @@ def older(request, tmp_path):
     path = tmp_path / "emulator.db"
     with sqlite3.connect(path) as connection:
         connection.executescript(request.param.read_text())
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def oldest(tmp_path):
+    """The path of a database of the first revision, of which the second keeps more."""
+    path = tmp_path / "emulator.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(DUMPS[0].read_text())
     connection.close()
     return path
 
@@ -84,21 +95,21 @@ def test_migration_keeps_every_row(older, tmp_path):
         assert kept == content(tmp_path / "before.db", table), table
 
 
-def test_migration_enters_what_each_manifest_names_but_foreign_layers(older):
-    Database(older).close()
+def test_migration_enters_what_each_manifest_names_but_foreign_layers(oldest):
+    Database(oldest).close()
     named = (
         "SELECT tags.tag, count(manifest_blobs.digest) FROM tags "
         "LEFT JOIN manifest_blobs ON manifest_blobs.manifest = tags.manifest GROUP BY tags.tag"
     )
-    assert dict(ask(older, named)) == {"both": 0, "foreign": 1, "v1": 3, "v2": 3}
+    assert dict(ask(oldest, named)) == {"both": 0, "foreign": 1, "v1": 3, "v2": 3}
     unnamed = "SELECT CAST(data AS TEXT) FROM blobs WHERE digest NOT IN (SELECT digest FROM manifest_blobs)"
-    assert ask(older, unnamed) == [("nobody names this",)]
+    assert ask(oldest, unnamed) == [("nobody names this",)]
 
 
-def test_migration_gives_links_the_whole_delay(older):
-    before = int(ask(older, "SELECT strftime('%s', 'now')")[0][0])
-    Database(older).close()
-    ((oldest,),) = ask(older, "SELECT min(used_at) FROM blob_links")
+def test_migration_gives_links_the_whole_delay(oldest):
+    before = int(ask(oldest, "SELECT strftime('%s', 'now')")[0][0])
+    Database(oldest).close()
+    ((oldest,),) = ask(oldest, "SELECT min(used_at) FROM blob_links")
     assert oldest >= before
 
 
@@ -111,15 +122,15 @@ def test_migration_leaves_a_copy_of_the_older_database_beside_it(older, tmp_path
     assert copy.stat().st_mode & 0o777 == 0o600
 
 
-def test_migration_that_fails_changes_nothing(older):
-    with sqlite3.connect(older) as connection:
+def test_migration_that_fails_changes_nothing(oldest):
+    with sqlite3.connect(oldest) as connection:
         connection.execute("UPDATE manifests SET data = 'no JSON'")
     connection.close()
-    before = {table: content(older, table) for table in names(older)}
+    before = {table: content(oldest, table) for table in names(oldest)}
     for _ in range(2):
         with pytest.raises(ValueError, match="Expecting value"):
-            Database(older)
-    assert {table: content(older, table) for table in names(older)} == before
+            Database(oldest)
+    assert {table: content(oldest, table) for table in names(oldest)} == before
 
 
 def test_newer_database_is_refused_and_kept(older, tmp_path):
@@ -134,5 +145,5 @@ def test_newer_database_is_refused_and_kept(older, tmp_path):
 
 
 def test_every_revision_before_this_one_has_a_dump():
-    revisions = [f"{number:04}" for number in range(1, int(schema.REVISION))]
-    assert [dump.stem.removeprefix("database-") for dump in DUMPS] == revisions
+    older = sorted(path.stem for path in VERSIONS.glob("revision_*.py"))[:-1]
+    assert [dump.stem.replace("database-", "revision_") for dump in DUMPS] == older

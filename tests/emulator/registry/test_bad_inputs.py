@@ -118,7 +118,7 @@ REQUESTS = {
     ),
     "name of a project alone": (
         "GET",
-        "/v2/my-project/tags/list",
+        "/v2/my-project/manifests/v1",
         400,
         "NAME_INVALID",
         "invalid repository name 'my-project': expected PROJECT/IMAGE",

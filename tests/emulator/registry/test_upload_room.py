@@ -56,28 +56,33 @@ def connect(url, editor_of):
     return make
 
 
+def begin(call, data=b"x"):
+    """Begin an upload and send its first bytes: only then does it take room."""
+    return call("PATCH", call("POST", UPLOADS).headers["Location"], data=data)
+
+
 def test_t14_an_account_has_its_share_of_uploads_and_leaves_the_rest_to_others(connect):
     one = connect("account-one")
-    locations = [one("POST", UPLOADS).headers["Location"] for _ in range(3)]
+    locations = [begin(one).headers["Location"] for _ in range(3)]
 
-    refused = one("POST", UPLOADS)
+    refused = begin(one)
 
     message = "more than 3 uploads of this account are going on: finish or cancel some"
     body = {"errors": [{"code": "TOOMANYREQUESTS", "message": message}]}
     assert (refused.status_code, refused.json(), refused.headers["Retry-After"]) == (429, body, "30")
     other = connect("account-two")
-    assert other("POST", UPLOADS).status_code == 202
+    assert begin(other).status_code == 202
     assert one("DELETE", locations[0]).status_code == 204
-    assert one("POST", UPLOADS).status_code == 202
+    assert begin(one).status_code == 202
 
 
 def test_t14_all_accounts_together_have_a_bound(connect):
     for account in ("account-one", "account-two"):
-        begun = connect(account)
+        call = connect(account)
         for _ in range(3 if account == "account-one" else 2):
-            assert begun("POST", UPLOADS).status_code == 202
+            assert begin(call).status_code == 202
 
-    refused = connect("account-three")("POST", UPLOADS)
+    refused = begin(connect("account-three"))
 
     message = "more than 5 uploads are going on"
     assert (refused.status_code, refused.json()) == (
@@ -86,11 +91,23 @@ def test_t14_all_accounts_together_have_a_bound(connect):
     )
 
 
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_t14_an_upload_that_finds_no_room_leaves_nothing_and_may_be_tried_again(connect, data, size):
+    call = connect("account-one")
+    locations = [begin(call).headers["Location"] for _ in range(3)]
+    waiting = call("POST", UPLOADS).headers["Location"]
+
+    assert call("PATCH", waiting, data=bytes(size)).status_code == 429
+
+    assert list((data / "uploads").iterdir()) == []
+    assert call("DELETE", locations[0]).status_code == 204
+    assert call("PATCH", waiting, data=bytes(size)).status_code == 202
+
+
 def test_upload_whose_time_is_over_is_unknown_and_makes_room(connect, clock, data):
     call = connect("account-one")
     for _ in range(3):
-        location = call("POST", UPLOADS).headers["Location"]
-        location = call("PATCH", location, data=os.urandom(100_000)).headers["Location"]
+        location = begin(call, os.urandom(100_000)).headers["Location"]
     assert len(list((data / "uploads").iterdir())) == 3
 
     clock(1_800_000_000 + LIFETIME_S)
@@ -98,8 +115,19 @@ def test_upload_whose_time_is_over_is_unknown_and_makes_room(connect, clock, dat
     clock(1_800_000_001 + LIFETIME_S)
 
     assert json.loads(call("PATCH", location, data=b"x").text)["errors"][0]["code"] == "BLOB_UPLOAD_UNKNOWN"
-    assert call("POST", UPLOADS).status_code == 202
+    assert begin(call).status_code == 202
     assert list((data / "uploads").iterdir()) == []
+
+
+def test_upload_that_was_begun_and_never_gone_on_with_is_unknown_when_its_time_is_over(connect, clock):
+    call = connect("account-one")
+    location = call("POST", UPLOADS).headers["Location"]
+
+    clock(1_800_000_000 + LIFETIME_S)
+    assert call("GET", location).status_code == 204
+    clock(1_800_000_001 + LIFETIME_S)
+
+    assert json.loads(call("GET", location).text)["errors"][0]["code"] == "BLOB_UPLOAD_UNKNOWN"
 
 
 def test_upload_that_is_sent_whole_and_wrong_leaves_no_upload(connect):

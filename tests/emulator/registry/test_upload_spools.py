@@ -8,9 +8,8 @@ import pytest
 from docker_credential_gcr.emulator.blobs.claims import Claims
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.records.buckets import Bucket
+from docker_credential_gcr.emulator.hosts import locate
 from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.registry.errors import UploadUnknown
 from docker_credential_gcr.emulator.registry.upload_spools import writing
@@ -29,6 +28,7 @@ def test_bytes_that_another_worker_took_stay_when_this_one_is_late(tmp_path, dat
         files=BlobFiles(tmp_path),
         limits=Limits(),
         spools={},
+        known_uploads={},
     )
     file = services.files.upload_path(UPLOAD_ID)
     file.write_bytes(b"another worker's")
@@ -36,7 +36,7 @@ def test_bytes_that_another_worker_took_stay_when_this_one_is_late(tmp_path, dat
     stale = Upload(UPLOAD_ID, 0, "serviceAccount:a@p.iam.gserviceaccount.com", len(data or b""), data)
 
     async def write():
-        async with writing(services, Repository(1, "p/app", Bucket(1, "b")), stale):
+        async with writing(services, locate("gcr.io", "my-project/app"), stale):
             raise AssertionError("it is not this worker's turn")
 
     with pytest.raises(UploadUnknown):

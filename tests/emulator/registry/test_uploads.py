@@ -86,6 +86,39 @@ def test_a_location_is_good_for_one_request(call):
     assert call("GET", second).headers["Range"] == f"0-{len(SMALL) - 1}"
 
 
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
+def test_the_first_location_is_good_for_nothing_once_the_blob_is_there(call, data):
+    first = call("POST", UPLOADS).headers["Location"]
+    url = f"{first}?digest={digest_of(data)}"
+    assert call("PUT", url, data=data).status_code == 201
+    for method in ("GET", "PATCH", "PUT", "DELETE"):
+        assert error_of(call(method, url, data=data)) == (404, "BLOB_UPLOAD_UNKNOWN"), method
+
+
+def test_the_first_location_is_good_at_its_own_repository_alone(editor):
+    scope = [f"repository:my-project/{name}:pull,push" for name in ("app", "other")]
+    token = editor.token(*scope)
+    location = editor.call("POST", UPLOADS, token=token).headers["Location"]
+    editor.call("POST", "/v2/my-project/other/blobs/uploads/", token=token)
+    elsewhere = location.replace("/app/", "/other/")
+    forged = location[:-1] + ("0" if location[-1] != "0" else "1")
+    for url in (elsewhere, forged):
+        answer = editor.call("PATCH", url, token=token, data=SMALL)
+        assert error_of(answer) == (404, "BLOB_UPLOAD_UNKNOWN"), url
+    assert editor.call("PATCH", location, token=token, data=SMALL).status_code == 202
+
+
+def test_a_large_chunk_that_breaks_off_at_the_first_location_may_be_sent_again(gcr_emulator, call, token):
+    location = call("POST", UPLOADS).headers["Location"]
+    head = f"PATCH {location} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+    with socket.create_connection(("127.0.0.1", int(gcr_emulator.registry.rpartition(":")[2]))) as connection:
+        connection.sendall(f"{head}Content-Length: 2000000\r\n\r\n".encode() + bytes(100_000))
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(12) == b"HTTP/1.1 400"
+    answer = call("PATCH", location, data=LARGE)
+    assert (answer.status_code, answer.headers["Range"]) == (202, f"0-{len(LARGE) - 1}")
+
+
 def test_chunk_out_of_order_is_refused_and_tells_where_to_go_on(call):
     location = call("POST", UPLOADS).headers["Location"]
     location = call("PATCH", location, data=SMALL).headers["Location"]

@@ -1,0 +1,57 @@
+"""Tokens for service accounts, against a JWT that one of their keys has signed.
+
+    {"access_token": "ya29.…", "expires_in": 3599, "token_type": "Bearer"}
+    {"id_token": "eyJ…"}
+
+The second is for an assertion with a `target_audience` in place of scopes.
+https://developers.google.com/identity/protocols/oauth2/service-account
+"""
+
+from starlette.requests import Request
+
+from docker_credential_gcr.emulator.identity.assertions import InvalidAssertion, verify_assertion
+from docker_credential_gcr.emulator.identity.principal import format_service_account
+from docker_credential_gcr.emulator.records import service_accounts
+from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
+
+from .bodies import get_field
+from .errors import GrantRefused
+from .oauth2_tokens import Subject, format_access, format_id_token
+from .services import Services
+
+# google-auth writes the first whatever the key's token_uri is; older clients the others.
+_AUDIENCES = (
+    "https://oauth2.googleapis.com/token",
+    "https://accounts.google.com/o/oauth2/token",
+    "https://www.googleapis.com/oauth2/v4/token",
+)
+
+
+async def trade(request: Request, services: Services, form: dict[str, str]) -> dict[str, object]:
+    """The tokens for an assertion. Raises GrantRefused."""
+    # Clients of Go's library name the URL that they post to.
+    own_url = f"{request.url.scheme}://{request.headers.get('host', '')}{request.url.path}"
+    try:
+        said = verify_assertion(
+            get_field(form, "assertion"),
+            find_key=services.find_key,
+            has_account=lambda email: _find_account(services, email) is not None,
+            audiences=(*_AUDIENCES, own_url),
+            now=services.clock.now(),
+        )
+    except InvalidAssertion as error:
+        raise GrantRefused(error.error, str(error)) from error
+    account = _find_account(services, said.email)
+    if account is None:  # deleted at this very moment
+        raise GrantRefused("invalid_grant", "Invalid grant: account not found")
+    subject = Subject(format_service_account(said.email), account.unique_id, said.key_id, account.unique_id)
+    if said.target_audience is not None:
+        return {"id_token": await format_id_token(services, subject, said.target_audience)}
+    return await format_access(services, subject, said.oauth_scopes)
+
+
+def _find_account(services: Services, email: str) -> ServiceAccount | None:
+    """The account, if it may do anything."""
+    with services.database.read() as connection:
+        account = service_accounts.find(connection, email)
+    return None if account is None or account.disabled else account

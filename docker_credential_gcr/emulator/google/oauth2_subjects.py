@@ -1,0 +1,34 @@
+"""Whom an access token is for, as long as it counts."""
+
+from docker_credential_gcr.emulator.identity.credentials import is_living
+from docker_credential_gcr.emulator.identity.principal import format_service_account, format_user
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidToken
+from docker_credential_gcr.emulator.records import logins, service_accounts
+
+from .oauth2_tokens import Subject
+from .services import Services
+
+
+def find_grant(services: Services, token: str) -> AccessGrant:
+    """What an access token says. Raises InvalidToken, also when what is behind it is gone."""
+    now = services.clock.now()
+    grant = services.signer.verify_access(token, now)
+    if not is_living(grant.key_id, find_key=services.find_key, has_login=services.has_login, now=now):
+        raise InvalidToken("the key, or the login, behind the token is gone")
+    return grant
+
+
+def find_subject(services: Services, grant: AccessGrant) -> Subject:
+    """The user or the service account of the token. Raises InvalidToken for any other member."""
+    kind, _, email = grant.member.partition(":")
+    with services.database.read() as connection:
+        if kind == "user" and grant.key_id is not None:
+            login = logins.find_by_id(connection, grant.key_id)
+            if login is not None:
+                user = login.user
+                return Subject(format_user(email), user.unique_id, login.id, login.client_id, user.name)
+        account = service_accounts.find(connection, email) if kind == "serviceAccount" else None
+    if account is None:
+        raise InvalidToken("neither a user's nor a service account's")
+    member = format_service_account(account.email)
+    return Subject(member, account.unique_id, grant.key_id or "", account.unique_id)

@@ -1,0 +1,50 @@
+"""Ports that are one site each: whatever comes in there is for that host, as if the Host header named it.
+
+    gcr-emulator serve --site eu.gcr.io=5001
+
+So a client that can be given an address but no name reaches each registry under an address of its own.
+The Host header stays what it is: a challenge's realm and service carry it, as the client can reach no other.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from .hosts import find_canonical_host
+
+App = Callable[..., Awaitable[None]]
+SitePort = tuple[str, int]
+
+# In the scope of each request at such a port.
+_SCOPE_KEY = "gcr_emulator.site"
+_LAST_PORT = 65_535
+
+
+class InvalidSite(ValueError):
+    """Not a host of the emulator's and a port; the message says why."""
+
+
+def parse_site_port(text: str) -> SitePort:
+    """The host and the port of HOST=PORT, 0 for any that is free. Raises InvalidSite."""
+    name, _, port = text.partition("=")
+    host = find_canonical_host(name)
+    if host is None or ":" in name:
+        raise InvalidSite(f"{name[:100]!r} is no host that the emulator serves, such as eu.gcr.io")
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= _LAST_PORT):
+        raise InvalidSite(f"{text[:100]!r} has no port: expected {host}=PORT")
+    return host, int(port)
+
+
+def lead_to(host: str, app: App) -> App:
+    """`app`, told that each request is for the host."""
+
+    async def led(scope: dict[str, Any], receive: object, send: object) -> None:
+        scope[_SCOPE_KEY] = host
+        await app(scope, receive, send)
+
+    return led
+
+
+def find_port_site(scope: Mapping[str, Any]) -> str | None:
+    """The host that the request's port is for; None where the Host header decides."""
+    host: str | None = scope.get(_SCOPE_KEY)
+    return host

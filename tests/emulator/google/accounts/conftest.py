@@ -1,0 +1,83 @@
+"""What a person does with a page, which is its forms and its words: fills in one and follows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+SAME_ORIGIN = {"origin": "http://localhost:5000", "sec-fetch-site": "same-origin"}
+
+
+@dataclass
+class Form:
+    """`buttons` are the pairs that pressing one sends."""
+
+    method: str
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Page(HTMLParser):
+    """The forms of a page, and all that it says."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.source = body.decode()
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        if tag == "form":
+            self.forms.append(Form(found["method"], found["action"]))
+        elif tag == "input":
+            self.forms[-1].fields[found["name"]] = found.get("value", "")
+        elif tag == "button" and "name" in found:
+            self.forms[-1].buttons.append((found["name"], found["value"]))
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and self.tags[-1] != "style":
+            self.words.append(" ".join(data.split()))
+
+
+class Browser:
+    """One browser at the emulator, with its cookie; `headers` are what it sends with a form."""
+
+    def __init__(self, apis: Any) -> None:
+        self.apis = apis
+        self.cookie = ""
+        self.headers = dict(SAME_ORIGIN)
+
+    def open(self, path: str) -> tuple[Any, Page]:
+        """A page, by its address."""
+        return self._send("GET", path)
+
+    def submit(self, form: Form, **fields: str) -> tuple[Any, Page]:
+        """What a form leads to, with some fields filled in."""
+        content = urlencode({**form.fields, **fields})
+        if form.method == "get":
+            return self._send("GET", f"{form.action}?{content}")
+        headers = {"content-type": "application/x-www-form-urlencoded", **self.headers}
+        return self._send("POST", form.action, content.encode(), headers)
+
+    def _send(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[Any, Page]:
+        cookies = {"cookie": self.cookie} if self.cookie else {}
+        reply = self.apis.send(method, path, body, {**cookies, **(headers or {})})
+        if "set-cookie" in reply.headers:
+            self.cookie = reply.headers["set-cookie"].partition(";")[0]
+        return reply, Page(reply.body if isinstance(reply.body, bytes) else b"")
+
+
+@pytest.fixture
+def make_browser(apis: Any) -> Callable[[], Browser]:
+    """Makes a browser at the emulator, with cookies of its own."""
+    return lambda: Browser(apis)

@@ -1,0 +1,111 @@
+"""People, their logins and the codes on the way: who is known, what ends, what is not kept."""
+
+import pytest
+
+from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
+from docker_credential_gcr.emulator.records import authorization_codes, logins, policies, schema_people, users
+from docker_credential_gcr.emulator.records.authorization_codes import Grant
+from docker_credential_gcr.emulator.records.database import Database
+
+NOW = 1_700_000_000
+GRANT = Grant("client", "http://localhost/", frozenset({"a", "b"}), "challenge", "S256", "nonce")
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(tmp_path / "emulator.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def ada(database):
+    return database.write_now(
+        lambda connection: users.put(connection, "ada@example.com", name="Ada", now=NOW)
+    )
+
+
+def ask(database, find, *arguments, **options):
+    with database.read() as connection:
+        return find(connection, *arguments, **options)
+
+
+def count(database, table):
+    with database.read() as connection:
+        return len(connection.execute(table.select()).all())
+
+
+@pytest.mark.usefixtures("ada")
+def test_known_are_those_who_were_made_and_those_whom_a_policy_names(database):
+    members = [
+        "user:grace@example.com",
+        "user:ada@example.com",
+        "user:operator@gcr-emulator.invalid",
+        "user:x@y.iam.gserviceaccount.com",
+        "serviceAccount:ci@my-project.iam.gserviceaccount.com",
+        "group:team@example.com",
+        "domain:example.com",
+        "allUsers",
+    ]
+    policy = EMPTY
+    for member in members:
+        policy = grant(policy, "roles/viewer", member)
+    database.write_now(lambda connection: policies.save(connection, "projects/p", policy))
+
+    assert ask(database, users.list_known) == [("ada@example.com", "Ada"), ("grace@example.com", "")]
+    known = ["ada@example.com", "grace@example.com", "eve@example.com", "operator@gcr-emulator.invalid"]
+    assert [ask(database, users.is_known, email) for email in known] == [True, True, False, False]
+
+
+def test_person_keeps_the_number_and_a_login_its_person(database, ada):
+    again = database.write_now(lambda connection: users.put(connection, ada.email, now=NOW))
+    login, refresh_token = database.write_now(
+        lambda connection: logins.begin(connection, ada, "client", frozenset({"b", "a"}), now=NOW)
+    )
+
+    assert again == ada
+    assert ask(database, logins.find, refresh_token) == login
+    assert ask(database, logins.find_by_id, login.id) == login
+    assert (login.user, login.client_id, login.oauth_scopes) == (ada, "client", {"a", "b"})
+    assert ask(database, logins.find, refresh_token[:-1]) is None
+
+
+def test_login_that_was_ended_is_gone_and_what_was_decided_is_decided_anew(database, ada):
+    login, refresh_token = database.write_now(
+        lambda connection: logins.begin(connection, ada, "client", frozenset(), now=NOW)
+    )
+    before = database.access_version()
+    assert ask(database, logins.is_living, login.id)
+
+    database.write_now(lambda connection: logins.end(connection, login.id))
+
+    assert database.access_version() > before
+    assert not ask(database, logins.is_living, login.id)
+    assert ask(database, logins.find, refresh_token) is None
+
+
+def test_code_says_what_was_allowed_until_it_expires(database, ada):
+    code = database.write_now(lambda connection: authorization_codes.add(connection, ada, GRANT, now=NOW))
+
+    found = ask(database, authorization_codes.find, code, now=NOW + 599)
+    assert (found.user, found.grant, found.expires_at, found.login_id) == (ada, GRANT, NOW + 600, None)
+    assert ask(database, authorization_codes.find, code, now=NOW + 600) is None
+
+
+def test_expired_codes_are_forgotten_when_the_next_is_given_out(database, ada):
+    for now in (NOW, NOW + 1, NOW + 600):
+        database.write_now(
+            lambda connection, now=now: authorization_codes.add(connection, ada, GRANT, now=now)
+        )
+
+    assert count(database, schema_people.authorization_codes) == 2
+
+
+def test_what_a_person_has_goes_with_them(database, ada):
+    database.write_now(lambda connection: authorization_codes.add(connection, ada, GRANT, now=NOW))
+    database.write_now(lambda connection: logins.begin(connection, ada, "client", frozenset(), now=NOW))
+
+    database.write_now(lambda connection: connection.execute(schema_people.users.delete()))
+
+    tables = (schema_people.authorization_codes, schema_people.logins)
+    assert [count(database, table) for table in tables] == [0, 0]

@@ -1,0 +1,142 @@
+"""Service accounts with all that they can show of themselves, and requests to any of the sites."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import requests
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Settings
+
+READ_WRITE = "https://www.googleapis.com/auth/devstorage.read_write"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+class Registry:
+    """An emulator's registry at one host, asked in single requests."""
+
+    def __init__(self, url: str, host: str = "gcr.io") -> None:
+        self.url = url
+        self.host = host
+
+    def at(self, host: str) -> "Registry":
+        """The same at another host."""
+        return Registry(self.url, host)
+
+    def call(self, method: str, path: str, *, bearer: str | None = None, **options: Any) -> Any:
+        """One request with its answer; `bearer` goes into Authorization, `auth` is (user, password)."""
+        headers = {"Host": self.host, **options.pop("headers", {})}
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer}"
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.request(
+                method, f"{self.url}{path}", headers=headers, timeout=30, allow_redirects=False, **options
+            )
+
+    def ask_token(self, *scopes: str, query: str = "", **options: Any) -> Any:
+        """The token endpoint's answer."""
+        wanted = [("scope", scope) for scope in scopes]
+        return self.call("GET", f"/v2/token?{query}", params=wanted, **options)
+
+    def token(self, *scopes: str, **options: Any) -> str:
+        """A registry token."""
+        answer = self.ask_token(*scopes, **options)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["token"])
+
+
+class Account:
+    """A service account and its key."""
+
+    def __init__(self, url: str, document: dict[str, str]) -> None:
+        self.url = url
+        self.document = document
+        self.member = f"serviceAccount:{document['client_email']}"
+        self.key_file = json.dumps(document)
+        self.basic = ("_json_key", self.key_file)
+
+    def sign(self, *, key: str | None = None, kid: str | None = None, **changes: object) -> str:
+        """A JWT that stands for an access token, as Google's clients sign it; None takes a claim away."""
+        now = int(time.time())
+        email = self.document["client_email"]
+        claims = {"iss": email, "sub": email, "iat": now, "exp": now + 3600, "scope": READ_WRITE, **changes}
+        claims = {name: value for name, value in claims.items() if value is not None}
+        header = {"kid": kid or self.document["private_key_id"]}
+        return jwt.encode(claims, key or self.document["private_key"], algorithm="RS256", headers=header)
+
+    def access_token(self, scope: str = READ_WRITE) -> str:
+        """An access token with that OAuth scope."""
+        assertion = self.sign(scope=scope, aud="https://oauth2.googleapis.com/token")
+        form = {"grant_type": JWT_BEARER, "assertion": assertion}
+        answer = requests.post(f"{self.url}/token", data=form, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+
+@dataclass
+class Settled:
+    """A registry in which my-project/app:v1 lies, an editor of the project, and the data directory."""
+
+    registry: Registry
+    account: Account
+    data: Path
+
+
+@pytest.fixture(scope="module")
+def settled(editor_of: Callable[[str], Any]) -> Iterator[Settled]:
+    """For tests that change nothing: to make accounts and images takes longer than most of them."""
+    with InThread(Settings(port=0)) as ready:
+        editor = editor_of(ready.url)
+        editor.push_image("my-project/app", "v1", b"layer")
+        document = json.loads(base64.b64decode(editor.auth[1]))
+        yield Settled(Registry(ready.url), Account(ready.url, document), Path(ready.data))
+
+
+@pytest.fixture
+def registry(gcr_emulator):
+    """The registry gcr.io."""
+    return Registry(gcr_emulator.url)
+
+
+@pytest.fixture
+def make_account(gcr_emulator):
+    """Makes a service account of my-project with a role (None: without any)."""
+
+    def make(role="roles/editor", *, account="ci", project="my-project"):
+        key = gcr_emulator.key(role, project=project, account=account)
+        return Account(gcr_emulator.url, json.loads(key.read_text()))
+
+    return make
+
+
+@pytest.fixture
+def account(make_account):
+    """An editor of my-project."""
+    return make_account()
+
+
+@pytest.fixture
+def find_bucket(gcr_emulator):
+    """Whether there is a bucket of that name."""
+    return lambda name: requests.get(f"{gcr_emulator.url}/storage/v1/b/{name}", timeout=30).status_code == 200
+
+
+@pytest.fixture
+def share_bucket(gcr_emulator):
+    """Grants a role on a bucket."""
+
+    def share(bucket, role, member):
+        url = f"{gcr_emulator.url}/storage/v1/b/{bucket}/iam"
+        policy = requests.get(url, timeout=30).json()
+        policy.setdefault("bindings", []).append({"role": role, "members": [member]})
+        requests.put(url, json=policy, timeout=30).raise_for_status()
+
+    return share

@@ -1,0 +1,76 @@
+"""The session in a terminal that README shows, and how it is compared with one that a test records."""
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+README = Path(__file__).parents[1] / "README.md"
+
+# What is another in each session: digests, keys, layers, ports, times, sizes, tokens, paths, and the columns
+# that are as wide as those.
+_MASKS = (
+    (r"sha256:[0-9a-f]{64}", "DIGEST"),
+    (r"\b[0-9a-f]{40}\b", "KEY"),
+    (r"\b[0-9a-f]{12}\b", "LAYER"),
+    (r"localhost:[0-9]+", "localhost:PORT"),
+    (r"\b[0-9]+ min left", "N min left"),
+    (r"size: [0-9]+", "size: N"),
+    (r"ya29\.[^\"]+", "TOKEN"),
+    (r"file:/\S+/", "file:/PATH/"),
+    (r" {2,}", "  "),
+)
+
+
+class Step(NamedTuple):
+    """A command as it is typed, and what it prints."""
+
+    command: str
+    output: str
+
+    @property
+    def needs_docker(self) -> bool:
+        """Whether Docker's engine is asked."""
+        return re.search(r"(^|[|&] )docker ", self.command) is not None
+
+
+def read_session(registry: str) -> list[Step]:
+    """README's session, with that registry's address in its commands."""
+    text = README.read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```console\n(\$ gcr-emulator project create .*?)^```$", text, re.M | re.S)
+    steps = []
+    for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+        command, _, output = part.partition("\n")
+        steps.append(Step(command.replace("localhost:5000", registry), output))
+    return steps
+
+
+def record(steps: Sequence[Step], environ: Mapping[str, str], place: Path) -> list[Step]:
+    """The same commands with what they print now."""
+
+    def run(command: str) -> str:
+        return subprocess.run(
+            ["sh", "-c", command],
+            env=environ,
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        ).stdout
+
+    return [Step(step.command, run(step.command)) for step in steps]
+
+
+def mask(steps: Sequence[Step]) -> list[str]:
+    """The session as text, without what is another each time."""
+    lines = []
+    for step in steps:
+        text = f"$ {step.command}\n{step.output.rstrip()}"
+        for pattern, word in _MASKS:
+            text = re.sub(pattern, word, text)
+        lines.append(text)
+    return lines
