@@ -81,7 +81,7 @@ CERTIFIED_DOMAINS = (
 
 
 # Hosts that people and programs of the machine go to; what they serve is found by path.
-_OTHER_HOSTS = (METADATA_HOST, "accounts.google.com", "console.cloud.google.com")
+_OTHER_HOSTS = (METADATA_HOST, "console.cloud.google.com")
 
 
 def list_served_names(locations: Iterable[str]) -> list[str]:

@@ -47,8 +47,8 @@ def require(program: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def require_client() -> Callable[[str], str]:
-    """A program's path; without it the test is skipped, and fails where CI is true."""
+def require_program() -> Callable[[str], str]:
+    """`require`, for tests that start a program themselves."""
     return require
 
 

@@ -25,14 +25,14 @@ WAIT_S = 30
 
 
 @pytest.fixture(scope="session")
-def chromium(require_client: Callable[[str], str]) -> Iterator[webdriver.Chrome]:
+def chromium(require_program: Callable[[str], str]) -> Iterator[webdriver.Chrome]:
     """A browser without a window."""
     options = webdriver.ChromeOptions()
-    options.binary_location = require_client("chromium")
+    options.binary_location = require_program("chromium")
     # As root it has no sandbox, and a container's /dev/shm may be too small for it.
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
         options.add_argument(argument)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(require_client("chromedriver")))
+    driver = webdriver.Chrome(options, webdriver.ChromeService(require_program("chromedriver")))
     driver.set_page_load_timeout(WAIT_S)
     yield driver
     driver.quit()

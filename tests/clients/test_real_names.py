@@ -121,12 +121,12 @@ class World:
 @pytest.fixture(scope="module")
 def world(
     isolate: Callable[[Path], dict[str, str]],
-    require_client: Callable[[str], str],
+    require_program: Callable[[str], str],
     image_maker: ModuleType,
 ) -> Iterator[World]:
     """Everything there is, gone afterwards, whatever happens: it ends with its stdin."""
     for program in ("docker", "dockerd", "podman", "buildah", "skopeo"):
-        require_client(program)
+        require_program(program)
     if os.geteuid() != 0:
         pytest.skip("a Docker Engine needs root")
     programs = sysconfig.get_path("scripts")

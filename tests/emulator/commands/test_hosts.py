@@ -8,7 +8,7 @@ from docker_credential_gcr.emulator.hosts import GOOGLE_APIS, REGISTRIES
 
 Run = Callable[..., tuple[int, str, str]]
 
-OTHERS = {"accounts.google.com", "console.cloud.google.com", "metadata.google.internal"}
+OTHERS = {"console.cloud.google.com", "metadata.google.internal"}
 
 
 def test_hosts_names_every_host_of_google_that_is_served(run: Run) -> None:
