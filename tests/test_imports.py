@@ -42,7 +42,7 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.capacity emulator.clock emulator.crash_points emulator.current_request emulator.hosts "
-    "emulator.locations emulator.redaction emulator.settings"
+    "emulator.locations emulator.machine emulator.redaction emulator.settings"
 )
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
@@ -80,7 +80,8 @@ TABLE = {
     "emulator.operations": ("emulator", "sqlalchemy"),
     "emulator.rate_limiter": (LEAVES, ""),
     "emulator.redaction": ("", ""),
-    "emulator.settings": ("", ""),
+    "emulator.machine": ("emulator.identity", ""),
+    "emulator.settings": ("emulator.machine", ""),
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),

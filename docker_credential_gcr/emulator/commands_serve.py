@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import commands_options as options
+from .machine import Machine, make_machine
 
 _file = click.Path(path_type=Path)
 
@@ -157,6 +158,25 @@ _file = click.Path(path_type=Path)
     show_envvar=True,
     help="Make a repository of Artifact Registry by the first push to it.",
 )
+@click.option(
+    "--metadata-account",
+    type=options.parse_account_email,
+    metavar="EMAIL",
+    envvar="GCR_EMULATOR_METADATA_ACCOUNT",
+    show_envvar=True,
+    help="Be the metadata server of a machine with this service account, which is made if it is absent.",
+)
+@click.option(
+    "--metadata-scope",
+    "metadata_scopes",
+    type=options.parse_scope,
+    metavar="SCOPE",
+    multiple=True,
+    envvar="GCR_EMULATOR_METADATA_SCOPE",
+    show_envvar=True,
+    help="An access scope of that machine, such as devstorage.read_only; may be repeated. "
+    "cloud-platform unless said.",
+)
 @click.pass_context
 def serve(context: click.Context, /, limits: tuple[str, ...], gc_delay: float | None, **chosen: Any) -> None:
     """Run the emulator until it is stopped.
@@ -167,6 +187,7 @@ def serve(context: click.Context, /, limits: tuple[str, ...], gc_delay: float | 
     _check_tls(chosen["tls"], chosen["tls_names"], chosen["tls_cert"], chosen["tls_key"])
     if chosen["workers"] > 1 and sys.platform == "win32":
         raise click.UsageError("--workers needs a system on which processes share a listening socket")
+    machine = _make_machine(chosen.pop("metadata_account"), chosen.pop("metadata_scopes"))
     # The server's libraries come with the extra, and take most of a second to load.
     from .server import serve as run
     from .settings import InvalidLimit, Limits, Settings
@@ -178,7 +199,13 @@ def serve(context: click.Context, /, limits: tuple[str, ...], gc_delay: float | 
     if gc_delay is not None:
         bounds = replace(bounds, unused_lifetime_s=gc_delay)
     # Every other option is called as its setting is.
-    context.exit(run(Settings(limits=bounds, **chosen)))
+    context.exit(run(Settings(limits=bounds, machine=machine, **chosen)))
+
+
+def _make_machine(account: str | None, scopes: tuple[str, ...]) -> Machine | None:
+    if account is None and scopes:
+        raise click.UsageError("--metadata-scope needs --metadata-account")
+    return None if account is None else make_machine(account, scopes)
 
 
 def _check_tls(tls: bool, names: tuple[str, ...], certificate: Path | None, key: Path | None) -> None:

@@ -4,6 +4,7 @@ DATA/
   lock                  held by the server that uses the directory
   emulator.db           the database; emulator.db.snapshot, a copy of it, see upkeep/
   keys/signing-key.pem  signs every token, 0600
+  keys/id-token-key.pem signs ID tokens, 0600; made when the first is asked for
   keys/operator-token   administers the server, 0600
   keys/ca.pem …         under TLS, see tls.py
   buckets/  uploads/    the bytes, see blobs/filesystem.py
@@ -15,8 +16,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .identity.id_tokens import IdTokenSigner
+from .identity.service_account_keys import generate
 from .identity.tokens import Signer
-from .private_file import replace_file
+from .private_file import create_file
 
 
 class DataDirectoryError(Exception):
@@ -84,6 +87,11 @@ class DataDirectory:
         except ValueError as error:
             raise DataDirectoryError(f"{path} is no signing key: {error}") from error
 
+    def load_id_token_signer(self) -> IdTokenSigner:
+        """The signer of ID tokens, whose key any worker may have to make."""
+        path = self.keys_path / "id-token-key.pem"
+        return IdTokenSigner(lambda: _load_or_create(path, lambda: generate().private_key.encode()))
+
     def load_operator_token(self) -> str:
         """The operator token, made at the first start."""
         return _load_or_create(self.operator_token_path, lambda: secrets.token_urlsafe(32).encode()).decode()
@@ -95,5 +103,5 @@ class DataDirectory:
 
 def _load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:
     if not path.exists():
-        replace_file(path, create())
+        create_file(path, create())
     return path.read_bytes()

@@ -18,12 +18,14 @@ from .control import app as control
 from .control.state import State
 from .data_directory import DataDirectory
 from .google import app as google
+from .google.metadata import MetadataServer
 from .google.services import Services as GoogleServices
 from .identity.credentials import authenticate
 from .identity.principal import Principal
+from .machine import CurrentMachine
 from .operations import Operations
 from .peers import Peers
-from .records import keys, projects, schema, uploads
+from .records import keys, projects, schema, service_accounts, uploads
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
@@ -53,8 +55,10 @@ class Emulator:
         self._operations = Operations(settings, peers, is_stopping)
         shared = settings.workers > 1
         self.clock = Clock()
-        self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
+        self._machine = CurrentMachine(settings.machine)
+        self.state = State(self.clock, self._machine, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
+        self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
         directory.check_database()
         self._database = Database(
@@ -76,8 +80,10 @@ class Emulator:
             claims=Claims(directory.path / "uploads.lock" if shared else None),
             creates_repositories=settings.create_on_push,
         )
-        others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
-        sites = self.state.wrap(Sites(RegistryApp(self._registry), others))
+        services = self._google()
+        others = Starlette(routes=[*control.routes(self._control()), *google.routes(services)])
+        self._metadata = MetadataServer(services, self._machine, others, takes_any_host=settings.allow_remote)
+        sites = self.state.wrap(Sites(RegistryApp(self._registry), others, self._metadata))
         self.app = self._operations.wrap(sites, self._database, directory.path)
 
     def prepare(self) -> None:
@@ -99,6 +105,7 @@ class Emulator:
 
     def _forget(self) -> None:
         self._registry.spools.clear()
+        self._metadata.forget()
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -111,7 +118,20 @@ class Emulator:
         for project_id in self._settings.projects:
             if projects.find(connection, project_id) is None:
                 projects.create(connection, project_id, name=project_id, now=now)
+        self._prepare_machine(connection, now)
         uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
+
+    def _prepare_machine(self, connection: Connection, now: float) -> None:
+        """Make the project and the account of the settings' machine, where they are absent."""
+        machine = self._settings.machine
+        if machine is None:
+            return
+        project = projects.find(connection, machine.project) or projects.create(
+            connection, machine.project, name=machine.project, now=now
+        )
+        if machine.account is not None and service_accounts.find(connection, machine.account) is None:
+            account = machine.account.partition("@")[0]
+            service_accounts.create(connection, project, account, display_name="", now=now)
 
     def _verify(self, token: str) -> Principal:
         """The principal of an access token; raises InvalidCredential."""
@@ -144,6 +164,7 @@ class Emulator:
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             files=self._files,
+            id_tokens=self._id_tokens,
         )
 
     @property

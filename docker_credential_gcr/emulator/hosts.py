@@ -1,5 +1,6 @@
 """Which host is which site: a table."""
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -43,6 +44,12 @@ GOOGLE_APIS = frozenset(
         "storage.googleapis.com",
         "artifactregistry.googleapis.com",
     }
+)
+
+# The metadata server, as clients call it; kubelet's plugin with a dot behind.
+# https://cloud.google.com/compute/docs/metadata/querying-metadata
+METADATA_HOSTS = frozenset(
+    {"metadata.google.internal", "metadata.google.internal.", "metadata", "169.254.169.254", "[fd20:ce::254]"}
 )
 
 # us-central1-docker.pkg.dev, and the same under its regional name, docker.us-central1.rep.pkg.dev.
@@ -110,13 +117,32 @@ class Target:
 @lru_cache(1024)
 def find_site(host: str) -> Site | None:
     """The registry that a Host header names: gcr.io, gcr.io:5000, gcr.io.localhost:5000."""
-    name = host.lower().rpartition(":")[0] if _has_port(host) else host.lower()
-    return _find_registry(name.removesuffix(".localhost"))
+    return _find_registry(_strip_port(host).removesuffix(".localhost"))
 
 
 def is_google_api(host: str) -> bool:
     """True for a host that serves Google's APIs and nothing else."""
     return host.lower().partition(":")[0].removesuffix(".localhost") in GOOGLE_APIS
+
+
+def names_metadata(host: str) -> bool:
+    """True for a host that is the metadata server and nothing else."""
+    return _strip_port(host).removesuffix(".localhost") in METADATA_HOSTS
+
+
+def is_metadata_host(host: str) -> bool:
+    """True for a host at which no web page can be: one of the metadata server's, an address, or loopback.
+
+    Any other name can be led here by whoever owns it, and his page then has the host for its own.
+    """
+    name = _strip_port(host)
+    if names_metadata(host) or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 # Each request names one; what is refused is not remembered.
@@ -149,6 +175,10 @@ def _find_registry(name: str) -> Site | None:
         return REGISTRIES.get(name)
     location = match[1] or match[2]
     return Site(f"{location}-docker.pkg.dev", location, has_repositories=True)
+
+
+def _strip_port(host: str) -> str:
+    return host.lower().rpartition(":")[0] if _has_port(host) else host.lower()
 
 
 def _has_port(host: str) -> bool:

@@ -1,5 +1,6 @@
 """Files that hold secrets, or lead to them."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -7,14 +8,33 @@ from pathlib import Path
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file that its owner alone can read, whole or not at all. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary = _name_temporary(path)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(temporary, content)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def create_file(path: Path, content: bytes) -> None:
+    """As `replace_file`, but a file that is there stays, whoever made it meanwhile."""
+    temporary = _name_temporary(path)
+    try:
+        _write(temporary, content)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _name_temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

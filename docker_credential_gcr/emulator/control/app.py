@@ -13,6 +13,7 @@ from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
 from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
+from docker_credential_gcr.emulator.machine import InvalidMachine
 
 from .faults import InvalidFaults
 from .state import State
@@ -79,6 +80,26 @@ async def put_clock(services: Services, request: Request) -> Response:
     return JSONResponse({"now": services.state.clock.now()})
 
 
+async def get_machine(services: Services, _request: Request) -> Response:
+    """The machine that the metadata server speaks for."""
+    machine = services.state.find_machine()
+    if machine is None:
+        return JSONResponse({"error": "there is no metadata server: PUT a machine here"}, 404)
+    return JSONResponse(machine)
+
+
+async def put_machine(services: Services, request: Request) -> Response:
+    """Let the metadata server speak for another machine; as it is then."""
+    await services.state.replace_machine(await _load_object(request))
+    return await get_machine(services, request)
+
+
+async def delete_machine(services: Services, _request: Request) -> Response:
+    """Take the metadata server away."""
+    await services.state.replace_machine(None)
+    return Response(status_code=204)
+
+
 async def post_reset(services: Services, _request: Request) -> Response:
     """Forget everything: projects, images, uploads, the journal, faults and the clock."""
     await services.state.reset()
@@ -121,6 +142,9 @@ def routes(services: Services) -> list[Route]:
         ("PUT", "/_emulator/faults", put_faults),
         ("DELETE", "/_emulator/faults", delete_faults),
         ("PUT", "/_emulator/clock", put_clock),
+        ("GET", "/_emulator/metadata", get_machine),
+        ("PUT", "/_emulator/metadata", put_machine),
+        ("DELETE", "/_emulator/metadata", delete_machine),
         ("POST", "/_emulator/reset", post_reset),
         ("POST", "/_emulator/gc", post_gc),
     ]
@@ -152,10 +176,18 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
             return JSONResponse({"error": "only the operator may do this"}, 403)
         try:
             return await endpoint(services, request)
-        except (InvalidBody, InvalidFaults) as error:
+        except (InvalidBody, InvalidFaults, InvalidMachine) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return guarded
+
+
+async def _load_object(request: Request) -> dict[str, object]:
+    """The body's JSON object. Raises InvalidBody."""
+    document = await _load(request)
+    if not isinstance(document, dict):
+        raise InvalidBody("the body is not a JSON object")
+    return document
 
 
 async def _load(request: Request, default: bytes = b"") -> object:

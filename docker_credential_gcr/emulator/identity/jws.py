@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 # A header line of common servers and proxies holds 8 KiB; nothing signed here comes near it.
 MAX_SIZE = 16 * 1024
@@ -19,7 +20,10 @@ class InvalidJws(Exception):
 
 
 def sign(
-    claims: Mapping[str, object], key: EllipticCurvePrivateKey, algorithm: str, header: Mapping[str, str]
+    claims: Mapping[str, object],
+    key: EllipticCurvePrivateKey | RSAPrivateKey,
+    algorithm: str,
+    header: Mapping[str, str],
 ) -> str:
     """A compact JWS over the claims as JSON."""
     payload = json.dumps(claims, separators=(",", ":")).encode()

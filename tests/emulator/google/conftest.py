@@ -18,6 +18,8 @@ from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
+from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
+from docker_credential_gcr.emulator.identity.service_account_keys import generate
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
 from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
@@ -133,13 +135,25 @@ def signer() -> Signer:
     return Signer.generate()
 
 
+@pytest.fixture(scope="session")
+def id_tokens() -> IdTokenSigner:
+    pem = generate().private_key.encode()
+    return IdTokenSigner(lambda: pem)
+
+
 @pytest.fixture
-def apis(tmp_path: Path, signer: Signer, call_app: Callable[..., Any]) -> Iterator[Apis]:
+def apis(
+    tmp_path: Path, signer: Signer, id_tokens: IdTokenSigner, call_app: Callable[..., Any]
+) -> Iterator[Apis]:
     clock = Clock()
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
     files = BlobFiles(tmp_path)
     yield Apis(
-        Services(database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files), clock, call_app
+        Services(
+            database, clock, signer, OPERATOR_TOKEN, strict_admin=False, files=files, id_tokens=id_tokens
+        ),
+        clock,
+        call_app,
     )
     database.close()

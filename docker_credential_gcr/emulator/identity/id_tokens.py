@@ -1,0 +1,108 @@
+"""ID tokens: who somebody is, signed as Google signs it, and the keys to check that with.
+
+    header  {"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}
+    claims  {"iss": "https://accounts.google.com", "aud": …, "azp": …, "sub": …, "email": …,
+             "iat": 1700000000, "exp": 1700003600}
+
+https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from . import jws
+from .tokens import InvalidToken
+
+ALGORITHM = "RS256"
+ISSUER = "https://accounts.google.com"
+LIFETIME_S = 3600
+
+
+class IdTokenSigner:
+    """The RSA key behind ID tokens; `load` gives its PEM when it is first needed: making it takes a while."""
+
+    def __init__(self, load: Callable[[], bytes]) -> None:
+        self._load = load
+
+    def sign(self, claims: Mapping[str, object], now: float) -> str:
+        """An ID token of the claims, good for an hour from `now`."""
+        times = {"iat": int(now), "exp": int(now) + LIFETIME_S}
+        header = {"typ": "JWT", "kid": self.key_id}
+        return jws.sign({"iss": ISSUER, **claims, **times}, self._key, ALGORITHM, header)
+
+    def verify(self, token: str, now: float) -> dict[str, Any]:
+        """The claims of an ID token that this signer made. Raises InvalidToken."""
+        try:
+            claims = jws.verify(token, self._public_pem, ALGORITHM)
+        except jws.InvalidJws as error:
+            raise InvalidToken(str(error)) from error
+        if now >= claims["exp"]:
+            raise InvalidToken("expired")
+        return claims
+
+    def format_jwks(self) -> dict[str, object]:
+        """The public half as a set of JSON Web Keys. https://www.rfc-editor.org/rfc/rfc7517#section-5"""
+        numbers = self._key.public_key().public_numbers()
+        key = {
+            "kty": "RSA",
+            "use": "sig",
+            "alg": ALGORITHM,
+            "kid": self.key_id,
+            "n": _format_number(numbers.n),
+            "e": _format_number(numbers.e),
+        }
+        return {"keys": [key]}
+
+    def format_certificates(self) -> dict[str, str]:
+        """The public half in a certificate, a PEM, by its key ID."""
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gcr-emulator")])
+        certificate = (
+            x509.CertificateBuilder(name, name, self._key.public_key())
+            # Nothing that differs from one worker to another: all show the same certificate.
+            .serial_number(1)
+            .not_valid_before(datetime(2000, 1, 1, tzinfo=timezone.utc))
+            .not_valid_after(datetime(9999, 12, 31, tzinfo=timezone.utc))
+            .sign(self._key, hashes.SHA256())
+        )
+        return {self.key_id: certificate.public_bytes(serialization.Encoding.PEM).decode()}
+
+    @cached_property
+    def key_id(self) -> str:
+        """The name of the key, which its tokens bear."""
+        return hashlib.sha256(self._public_pem.encode()).hexdigest()[:40]
+
+    @cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        key = serialization.load_pem_private_key(self._load(), password=None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise TypeError("the key of ID tokens is not an RSA key")
+        return key
+
+    @cached_property
+    def _public_pem(self) -> str:
+        public_key = self._key.public_key()
+        return public_key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ).decode()
+
+
+def hash_access_token(token: str) -> str:
+    """What an ID token says of the access token that it came with.
+
+    https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken
+    """
+    half = hashlib.sha256(token.encode()).digest()[:16]
+    return base64.urlsafe_b64encode(half).rstrip(b"=").decode()
+
+
+def _format_number(number: int) -> str:
+    data = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
