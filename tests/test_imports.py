@@ -109,6 +109,12 @@ TABLE = {
     "emulator.emulator": ("emulator", "sqlalchemy starlette"),
     "emulator.server": ("emulator", "sqlalchemy uvloop"),
     "emulator.client": (VALUES, "requests"),
+    "emulator.credential_documents": ("emulator.client", ""),
+    "emulator.credential_makers": (
+        f"{VALUES} emulator.client emulator.commands_key emulator.commands_options "
+        "emulator.credential_documents",
+        "",
+    ),
     "emulator.commands_": ("emulator", "click"),
     "emulator.cli": ("emulator", "click"),
     "pytest_plugin": ("emulator", "pytest requests"),

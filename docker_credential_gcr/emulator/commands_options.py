@@ -54,6 +54,11 @@ def parse_account(text: str) -> str:
     return text
 
 
+def parse_account_or_person(text: str) -> str:
+    """The option's type: a service account's name, or a person's whole address."""
+    return text if "@" in text and is_member(f"user:{text}") else parse_account(text)
+
+
 def parse_account_email(text: str) -> str:
     """The option's type: the address of a service account of a project."""
     account, project_id = text.partition("@")[0], find_project_id(text)
