@@ -1,8 +1,8 @@
 """Files that hold secrets, or lead to them."""
 
-import contextlib
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -17,15 +17,25 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
-def create_file(path: Path, content: bytes) -> None:
+def create_file(path: Path, content: bytes, link: Callable[[Path, Path], None] = os.link) -> None:
     """As `replace_file`, but a file that is there stays, whoever made it meanwhile."""
     temporary = _name_temporary(path)
     try:
         _write(temporary, content)
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
+        _name_unless_taken(temporary, path, link)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _name_unless_taken(temporary: Path, path: Path, link: Callable[[Path, Path], None]) -> None:
+    try:
+        link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError:
+        # A file system without hard links, on which two that come at once are told apart by nothing.
+        if not path.exists():
+            os.replace(temporary, path)
 
 
 def _name_temporary(path: Path) -> Path:

@@ -90,13 +90,13 @@ async def get_machine(services: Services, _request: Request) -> Response:
 
 async def put_machine(services: Services, request: Request) -> Response:
     """Let the metadata server speak for another machine; as it is then."""
-    await services.state.replace_machine(await _load_object(request))
+    await services.state.replace_machine(await _load(request))
     return await get_machine(services, request)
 
 
 async def delete_machine(services: Services, _request: Request) -> Response:
     """Take the metadata server away."""
-    await services.state.replace_machine(None)
+    await services.state.remove_machine()
     return Response(status_code=204)
 
 
@@ -180,14 +180,6 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
             return JSONResponse({"error": str(error)}, 400)
 
     return guarded
-
-
-async def _load_object(request: Request) -> dict[str, object]:
-    """The body's JSON object. Raises InvalidBody."""
-    document = await _load(request)
-    if not isinstance(document, dict):
-        raise InvalidBody("the body is not a JSON object")
-    return document
 
 
 async def _load(request: Request, default: bytes = b"") -> object:

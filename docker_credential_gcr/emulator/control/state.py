@@ -88,13 +88,13 @@ class State:
         return self._describe_machine()
 
     async def replace_machine(self, document: object) -> None:
-        """Let the metadata server speak for the document's machine; None takes it away.
-
-        Raises InvalidMachine.
-        """
-        if document is not None:
-            parse_machine(document)
+        """Let the metadata server speak for the document's machine; raises InvalidMachine."""
+        parse_machine(document)
         await self._peers.ask_all("machine", document)
+
+    async def remove_machine(self) -> None:
+        """Take the metadata server away."""
+        await self._peers.ask_all("machine")
 
     async def list_requests(self) -> list[Entry]:
         """The last requests to the server, oldest first."""
