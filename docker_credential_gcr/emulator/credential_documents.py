@@ -51,9 +51,9 @@ def format_root(url: str) -> str:
 def find_endpoints(url: str) -> Endpoints:
     """Those of the server.
 
-    google-auth for Python trades refresh tokens at Google's endpoint, and impersonates at Google's, whatever
-    the file says. In another universe it does neither: it refuses the first and asks the second of a host
-    that is never Google's. https://github.com/googleapis/google-auth-library-python
+    google-auth for Python trades refresh tokens, impersonates, and looks up a federated identity's project
+    at Google's endpoints, whatever the file says. In another universe it does not: it refuses the first,
+    and asks the others of a host that is never Google's. https://googleapis.dev/python/google-auth/latest/
     """
     root = format_root(url)
     return Endpoints(
@@ -131,6 +131,7 @@ def format_federation(email: str, provider: str, source: Mapping[str, str], endp
         "token_info_url": endpoints.introspection,
         "service_account_impersonation_url": _format_impersonation_url(email, endpoints),
         "credential_source": {**source, "format": {"type": "json", "subject_token_field_name": "token"}},
+        **({} if endpoints.universe is None else {"universe_domain": endpoints.universe}),
     }
 
 

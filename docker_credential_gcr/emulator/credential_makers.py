@@ -19,13 +19,10 @@ from .identity.policy import Policy, grant
 from .identity.principal import CLOUD_PLATFORM, format_service_account
 
 _POOL = "gcr-emulator"
-_PYTHON = (
-    "google-auth for Python renews it at Google's own endpoint, and refuses to, once the token in it has "
-    "expired: in gcr-emulator run use --token-uri google"
-)
-_PYTHON_IMPERSONATES = (
-    "google-auth for Python asks https://iamcredentials.{universe} to impersonate, which needs --tls and a "
-    "name that resolves: or use --token-uri google in gcr-emulator run"
+_REFRESHES = "refuses to renew it once the token in it has expired: make it anew"
+_IMPERSONATES = "impersonates at https://iamcredentials.{}, which needs --tls and a name that resolves"
+_LOOKS_UP = (
+    "looks for the project at https://cloudresourcemanager.{} when it is loaded with scopes: add them later"
 )
 
 
@@ -70,8 +67,7 @@ def make_login(wanted: Wanted) -> Document:
         name: login[name] for name in ("client_id", "client_secret", "refresh_token")
     }
     token = server.call("POST", "/token", form=form)
-    if wanted.endpoints.universe is not None:
-        say(f"note: {_PYTHON}")
+    _note(wanted, _REFRESHES)
     return documents.format_login(login, token, now, wanted.endpoints)
 
 
@@ -80,9 +76,14 @@ def make_impersonation(wanted: Wanted) -> Document:
     prepare_account(wanted)
     source = make_login(replace(wanted, roles=()))
     _let(wanted, "roles/iam.serviceAccountTokenCreator", f"user:{wanted.person}")
-    if wanted.endpoints.universe is not None:
-        say(f"note: {_PYTHON_IMPERSONATES.format(universe=wanted.endpoints.universe)}")
+    _note(wanted, _IMPERSONATES.format(wanted.endpoints.universe))
     return documents.format_impersonation(wanted.email, source, wanted.endpoints)
+
+
+def _note(wanted: Wanted, text: str) -> None:
+    """Say what Python's library makes of a file that leads here."""
+    if wanted.endpoints.universe is not None:
+        say(f"note: google-auth for Python {text}, or use --token-uri google in gcr-emulator run")
 
 
 def make_federation(wanted: Wanted) -> Document:
@@ -104,6 +105,7 @@ def make_federation(wanted: Wanted) -> Document:
     name = documents.format_provider(number, _POOL, provider_id)
     member = documents.format_subject(number, _POOL, wanted.account)
     _let(wanted, "roles/iam.workloadIdentityUser", member)
+    _note(wanted, _LOOKS_UP.format(wanted.endpoints.universe))
     return documents.format_federation(
         wanted.email, name, _find_subject_token(wanted, root, name), wanted.endpoints
     )
