@@ -42,10 +42,16 @@ def create(run: Run, gcr_emulator: Emulator, tmp_path: Path) -> Callable[..., An
     return make
 
 
-def load(path: Path) -> Any:
-    """google-auth's credentials; it would look for the project if it were told the scopes here."""
-    credentials, _ = google.auth.load_credentials_from_file(str(path))
-    return credentials.with_scopes([PLATFORM]) if credentials.requires_scopes else credentials
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Any]:
+    """google-auth's default credentials; it would look for the project if it were told the scopes here."""
+
+    def find(path: Path) -> Any:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+        credentials, _ = google.auth.default()
+        return credentials.with_scopes([PLATFORM]) if credentials.requires_scopes else credentials
+
+    return find
 
 
 def fetch_token(credentials: Any, request: Request | None = None) -> str:
@@ -98,12 +104,12 @@ def test_a_file_is_its_owners_alone_and_leads_to_the_emulator(
     assert [url for url in urls if not url.startswith(f"{gcr_emulator.url}/")] == []
 
 
-def test_google_auth_trades_a_key(gcr_emulator: Emulator, create: Any) -> None:
+def test_google_auth_trades_a_key(gcr_emulator: Emulator, create: Any, load: Any) -> None:
     assert ask_registry(gcr_emulator, fetch_token(load(create("service_account")))) == 200
 
 
 def test_google_auth_uses_a_login_and_refuses_to_take_it_to_google(
-    gcr_emulator: Emulator, create: Any
+    gcr_emulator: Emulator, create: Any, load: Any
 ) -> None:
     credentials = load(create("authorized_user"))
 
@@ -114,7 +120,7 @@ def test_google_auth_uses_a_login_and_refuses_to_take_it_to_google(
 
 @pytest.mark.parametrize("in_file", [False, True])
 def test_google_auth_exchanges_a_subject_token_again_and_again(
-    gcr_emulator: Emulator, create: Any, tmp_path: Path, in_file: bool
+    gcr_emulator: Emulator, create: Any, load: Any, tmp_path: Path, in_file: bool
 ) -> None:
     where = tmp_path / "subject-token"
     credentials = load(create("external_account", *(["--subject-token-file", where] if in_file else [])))
@@ -126,7 +132,7 @@ def test_google_auth_exchanges_a_subject_token_again_and_again(
 
 
 def test_google_auth_impersonates_at_a_host_that_is_never_googles(
-    gcr_emulator: Emulator, create: Any
+    gcr_emulator: Emulator, create: Any, load: Any
 ) -> None:
     credentials = load(create("impersonated_service_account"))
     session = requests.Session()
@@ -163,7 +169,7 @@ def test_google_auth_finds_the_metadata_server(gcr_emulator: Emulator, create: A
     )
 
 
-def test_gcloud_gets_a_directory_that_leads_it_here(gcr_emulator: Emulator, create: Any) -> None:
+def test_gcloud_gets_a_directory_that_leads_it_here(gcr_emulator: Emulator, create: Any, load: Any) -> None:
     path = create("gcloud")
 
     parser = configparser.ConfigParser()
