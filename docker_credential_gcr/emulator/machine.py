@@ -17,7 +17,7 @@ from .identity.policy import is_member
 from .identity.principal import CLOUD_PLATFORM, format_service_account
 
 _SCOPE_PREFIX = "https://www.googleapis.com/auth/"
-_SCOPE = re.compile(r"[a-z][a-z0-9+.-]*://[!#-\[\]-~]{1,200}|email|openid|profile", re.ASCII)
+_SCOPE = re.compile(r"[a-z][a-z0-9+.-]*://[!#-+\--\[\]-~]{1,200}|email|openid|profile", re.ASCII)
 # https://cloud.google.com/compute/docs/metadata/setting-custom-metadata#limitations
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_ATTRIBUTE_SIZE = 256 * 1024

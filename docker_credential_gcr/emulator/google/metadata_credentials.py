@@ -42,7 +42,7 @@ class AccessTokens:
             self._kept[key] = kept
         grant, token = kept
         # A second less than it is good for, as Google says it.
-        left_s = int(grant.expires_at - now) - 1
+        left_s = grant.expires_at - int(now) - 1
         return {"access_token": token, "expires_in": left_s, "token_type": "Bearer"}
 
     def clear(self) -> None:
