@@ -144,6 +144,31 @@ def test_google_auth_impersonates_at_a_host_that_is_never_googles(
     assert resolving.hosts == [host]
 
 
+@pytest.mark.parametrize("kind", FILES)
+def test_the_helper_gets_a_token_from_every_file(
+    gcr_emulator: Emulator, create: Any, tmp_path: Path, kind: str
+) -> None:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "DOCKER_CONFIG": str(gcr_emulator.configure_docker(create(kind))),
+        "DOCKER_CREDENTIAL_GCR_CONFIG": os.environ["DOCKER_CREDENTIAL_GCR_CONFIG"],
+    }
+
+    done = subprocess.run(
+        ["docker-credential-gcr", "get"],
+        input=gcr_emulator.registry,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert ask_registry(gcr_emulator, json.loads(done.stdout)["Secret"]) == 200
+
+
 def test_google_auth_finds_the_metadata_server(gcr_emulator: Emulator, create: Any) -> None:
     path = create("metadata")
     script = (
