@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from docker_credential_gcr.emulator.google.metadata_credentials import narrow_scopes
+from docker_credential_gcr.emulator.google.metadata_tree import find_instance_id
 from docker_credential_gcr.emulator.machine import Machine
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
@@ -145,14 +146,14 @@ def test_an_id_token_says_who_and_where(gcr_emulator: Emulator, fetch: Fetch, fo
     answer = fetch("identity", audience="https://app.example.com", format=form, licenses="FALSE")
 
     claims = jwt.decode(answer.text, options={"verify_signature": False})
-    compute_engine = claims.get("google", {}).get("compute_engine", {})
+    made_at = claims.get("google", {}).get("compute_engine", {}).get("instance_creation_timestamp", 0)
     full = {
         "email": ACCOUNT,
         "email_verified": True,
         "google": {
             "compute_engine": {
-                "instance_creation_timestamp": compute_engine.get("instance_creation_timestamp"),
-                "instance_id": compute_engine.get("instance_id"),
+                "instance_creation_timestamp": made_at,
+                "instance_id": str(find_instance_id(Machine(ACCOUNT, "my-project"))),
                 "instance_name": "gcr-emulator",
                 "project_id": "my-project",
                 "project_number": int(project["projectNumber"]),
@@ -162,6 +163,7 @@ def test_an_id_token_says_who_and_where(gcr_emulator: Emulator, fetch: Fetch, fo
     }
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/text")
     assert jwt.get_unverified_header(answer.text)["alg"] == "RS256"
+    assert (made_at > 0) == (form == "full")
     assert claims == {
         "aud": "https://app.example.com",
         "azp": account["uniqueId"],
