@@ -17,7 +17,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -66,6 +66,33 @@ class EmulatorFaults(_Control):
         self._call("DELETE", "faults")
 
 
+class EmulatorMetadata(_Control):
+    """The metadata server: absent, until it is given a machine to speak for."""
+
+    def set(self, **machine: object) -> None:
+        """Speak for this machine: account, project, scopes, attributes, name, zone, delay_s.
+
+        Scopes may be the last parts of Google's, such as devstorage.read_only.
+        """
+        self._call("PUT", "metadata", machine)
+
+    def clear(self) -> None:
+        """Be as if there were none."""
+        self._call("DELETE", "metadata")
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables that lead Google's clients to it."""
+        host = urlsplit(self._url).netloc
+        address = host.replace("localhost", "127.0.0.1")
+        return {
+            "GCE_METADATA_HOST": host,
+            "GCE_METADATA_IP": address,
+            "GCE_METADATA_ROOT": host,
+            "METADATA_SERVER_DETECTION": "assume-present",
+        }
+
+
 class GcrEmulator(_Control):
     """A running emulator, and what a test does with it."""
 
@@ -75,6 +102,7 @@ class GcrEmulator(_Control):
         self.registry = registry
         self.clock = EmulatorClock(session, url)
         self.faults = EmulatorFaults(session, url)
+        self.metadata = EmulatorMetadata(session, url)
         self._folder = folder
 
     def project(self, project_id: str = "my-project") -> str:

@@ -42,7 +42,7 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.capacity emulator.clock emulator.crash_points emulator.current_request emulator.hosts "
-    "emulator.locations emulator.redaction emulator.settings emulator.site_ports"
+    "emulator.locations emulator.machine emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
@@ -80,8 +80,9 @@ TABLE = {
     "emulator.operations": ("emulator", "sqlalchemy"),
     "emulator.rate_limiter": (LEAVES, ""),
     "emulator.redaction": ("", ""),
-    "emulator.settings": ("", ""),
     "emulator.site_ports": ("emulator.hosts", ""),
+    "emulator.machine": ("emulator.identity", ""),
+    "emulator.settings": ("emulator.machine", ""),
     "emulator.sites": (LEAVES, ""),
     "emulator.private_file": ("", ""),
     "emulator.data_directory": (f"{VALUES} emulator.private_file", "filelock"),
@@ -118,6 +119,12 @@ TABLE = {
     "emulator.private_server": ("emulator.processes emulator.server emulator.settings", ""),
     "emulator.trust": ("emulator.private_file", "cryptography"),
     "emulator.private_run": ("emulator", ""),
+    "emulator.credential_documents": ("emulator.client", ""),
+    "emulator.credential_makers": (
+        f"{VALUES} emulator.client emulator.commands_key emulator.commands_options "
+        "emulator.credential_documents",
+        "",
+    ),
     "emulator.commands_": ("emulator", "click"),
     "emulator.cli": ("emulator", "click"),
     "pytest_plugin": ("emulator", "pytest requests"),

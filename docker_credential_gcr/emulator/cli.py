@@ -10,6 +10,7 @@ import click
 from docker_credential_gcr import __version__
 
 from .client import EmulatorError
+from .commands_credentials import credentials
 from .commands_env import env
 from .commands_fsck import fsck
 from .commands_gc import gc
@@ -49,7 +50,7 @@ def cli() -> None:
     """
 
 
-for _command in (serve, run, project, key, iam, env, hosts, trust, gc, fsck, rebuild):
+for _command in (serve, run, project, key, credentials, iam, env, hosts, trust, gc, fsck, rebuild):
     cli.add_command(_command)
 
 

@@ -65,6 +65,7 @@ class Server:
         import requests
 
         self.url = url
+        self.ca = ca
         # requests asks for text, and with True for REQUESTS_CA_BUNDLE.
         self._verify = True if ca is None else str(ca)
         self._session = requests.Session()
@@ -73,7 +74,15 @@ class Server:
         if token is not None:
             self._session.auth = _bearer(token)
 
-    def call(self, method: str, path: str, body: object = None, *, patience_s: float = 60) -> dict[str, Any]:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        form: Mapping[str, str] | None = None,
+        patience_s: float = 60,
+    ) -> dict[str, Any]:
         """The JSON object that the emulator answers. Raises ServerUnreachable and Refused."""
         import requests
 
@@ -83,6 +92,7 @@ class Server:
                 method,
                 self.url + path,
                 json=body,
+                data=form,
                 timeout=(_CONNECT_S, patience_s),
                 allow_redirects=False,
                 verify=self._verify,
@@ -120,33 +130,37 @@ class Server:
 
     def create_key(self, project_id: str, email: str) -> str:
         """A new key of the account, base64 of its file."""
-        path = f"{_path(project_id)}/serviceAccounts/{quote(email)}/keys"
-        data: str = self.call("POST", path, {})["privateKeyData"]
+        data: str = self.call("POST", f"{_path(project_id, email)}/keys", {})["privateKeyData"]
         return data
 
-    def get_policy(self, project_id: str) -> Policy:
-        """The project's IAM policy."""
+    def get_policy(self, project_id: str, email: str | None = None) -> Policy:
+        """The IAM policy of the project, or of the service account of that address in it."""
         # In the form that shows conditions, which a change must not lose.
+        if email is not None:
+            query = "?options.requestedPolicyVersion=3"
+            return parse_policy(self.call("POST", f"{_path(project_id, email)}:getIamPolicy{query}"))
         options = {"options": {"requestedPolicyVersion": 3}}
         return parse_policy(self.call("POST", f"{_path(project_id)}:getIamPolicy", options))
 
-    def change_policy(self, project_id: str, change: Callable[[Policy], Policy]) -> bool:
-        """Read, change and write the project's policy; false when there was nothing to change."""
+    def change_policy(
+        self, project_id: str, change: Callable[[Policy], Policy], *, email: str | None = None
+    ) -> bool:
+        """Read, change and write a policy of `get_policy`; false when there was nothing to change."""
         for _ in range(_ATTEMPTS):
-            policy = self.get_policy(project_id)
+            policy = self.get_policy(project_id, email)
             changed = change(policy)
             if changed == policy:
                 return False
             # The etag of what was read: if another writer was faster, begin again.
             document = {**format_policy(changed), "etag": policy.etag}
             try:
-                self.call("POST", f"{_path(project_id)}:setIamPolicy", {"policy": document})
+                self.call("POST", f"{_path(project_id, email)}:setIamPolicy", {"policy": document})
             except Refused as refusal:
                 if refusal.status != "ABORTED":
                     raise
             else:
                 return True
-        raise EmulatorError(f"the policy of {project_id} keeps changing: try again")
+        raise EmulatorError(f"the policy of {email or project_id} keeps changing: try again")
 
     def collect_garbage(self, **options: object) -> dict[str, int]:
         """Remove what nothing needs; how much of each kind is gone."""
@@ -203,8 +217,9 @@ def format_registry(url: str) -> str:
     return "localhost" if port is None else f"localhost:{port}"
 
 
-def _path(project_id: str) -> str:
-    return f"/v1/projects/{quote(project_id, safe=':')}"
+def _path(project_id: str, email: str | None = None) -> str:
+    account = "" if email is None else f"/serviceAccounts/{quote(email)}"
+    return f"/v1/projects/{quote(project_id, safe=':')}{account}"
 
 
 def _parse_refusal(document: dict[str, Any], status_code: int) -> Refused:

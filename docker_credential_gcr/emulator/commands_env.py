@@ -69,10 +69,12 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{root}/storage/v1/",
         # What Google's own storage libraries read.
         "STORAGE_EMULATOR_HOST": root,
-        # The emulator serves no metadata: so clients find none, and never the one of the machine.
+        # Never the metadata server of the machine: the emulator's, if it is one, which answers a ping then.
+        # No client speaks TLS to one.
         "GCE_METADATA_HOST": registry,
         "GCE_METADATA_IP": address,
-        "METADATA_SERVER_DETECTION": "none",
+        "GCE_METADATA_ROOT": registry,
+        "METADATA_SERVER_DETECTION": "none" if root.startswith("https:") else "ping-only",
         **(_trust(ca.absolute()) if ca and url.startswith("https:") else {}),
     }
 

@@ -15,7 +15,7 @@ from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
 from .private_file import replace_file
 
-_STDOUT = Path("-")
+STDOUT = Path("-")
 
 
 @click.group()
@@ -76,7 +76,7 @@ def create(
     \b
     gcr-emulator key create --project my-project --account ci --role roles/editor --output key.json
     """
-    _check_output(output, force)
+    check_output(output, force)
     email = format_email(account, project_id)
     member = format_service_account(email)
 
@@ -92,10 +92,10 @@ def create(
     if token_uri == "emulator":
         document["token_uri"] = format_token_url(server.url)
     text = json.dumps(document, indent=2) + "\n"
-    if output == _STDOUT:
+    if output == STDOUT:
         click.echo(text, nl=False)
     else:
-        _save(output, text)
+        save(output, text)
         say(f"wrote {output}: key {document['private_key_id']} of {email}")
 
 
@@ -104,9 +104,9 @@ def format_token_url(url: str) -> str:
     return f"{url.partition('://')[0]}://{format_registry(url)}/token"
 
 
-def _check_output(output: Path, force: bool) -> None:
-    """Complain before a key is made that could not be kept."""
-    if output == _STDOUT:
+def check_output(output: Path, force: bool) -> None:
+    """Complain before anything is made that could not be kept. Raises EmulatorError."""
+    if output == STDOUT:
         return
     if output.is_dir() or not output.parent.is_dir():
         raise EmulatorError(
@@ -116,7 +116,8 @@ def _check_output(output: Path, force: bool) -> None:
         raise EmulatorError(f"{output} exists: name another file, or replace it with --force")
 
 
-def _save(path: Path, text: str) -> None:
+def save(path: Path, text: str) -> None:
+    """Write a file for its owner alone. Raises EmulatorError."""
     try:
         replace_file(path, text.encode("ascii"))
     except OSError as error:

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, find_ca, parse_url
-from .identity.names import ACCOUNT_RULE, PROJECT_ID_RULE, is_account, is_project_id
+from .identity.names import ACCOUNT_RULE, PROJECT_ID_RULE, find_project_id, is_account, is_project_id
 from .identity.policy import is_member
 from .identity.roles import BUCKET_ROLES, ROLES
+from .machine import InvalidMachine, expand_scope
 from .site_ports import InvalidSite, SitePort, parse_site_port
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -60,6 +61,27 @@ def parse_account(text: str) -> str:
     if not is_account(text):
         raise click.BadParameter(f"{text!r} is not a name for a service account: {ACCOUNT_RULE}")
     return text
+
+
+def parse_account_or_person(text: str) -> str:
+    """The option's type: a service account's name, or a person's whole address."""
+    return text if "@" in text and is_member(f"user:{text}") else parse_account(text)
+
+
+def parse_account_email(text: str) -> str:
+    """The option's type: the address of a service account of a project."""
+    account, project_id = text.partition("@")[0], find_project_id(text)
+    if project_id is None or not (is_account(account) and is_project_id(project_id)):
+        raise click.BadParameter(f"{text!r} is not an address such as ci@my-project.iam.gserviceaccount.com")
+    return text
+
+
+def parse_scope(text: str) -> str:
+    """The option's type: an OAuth scope, its last part alone for one of Google's."""
+    try:
+        return expand_scope(text)
+    except InvalidMachine as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def parse_member(text: str) -> str:

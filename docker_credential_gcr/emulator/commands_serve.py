@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import commands_options as options
+from .machine import Machine, make_machine
 from .settings import InvalidLimit, Limits, Settings
 
 _file = click.Path(path_type=Path)
@@ -189,6 +190,25 @@ _file = click.Path(path_type=Path)
     show_envvar=True,
     help="Make a repository of Artifact Registry by the first push to it.",
 )
+@click.option(
+    "--metadata-account",
+    type=options.parse_account_email,
+    metavar="EMAIL",
+    envvar="GCR_EMULATOR_METADATA_ACCOUNT",
+    show_envvar=True,
+    help="Be the metadata server of a machine with this service account, which is made if it is absent.",
+)
+@click.option(
+    "--metadata-scope",
+    "metadata_scopes",
+    type=options.parse_scope,
+    metavar="SCOPE",
+    multiple=True,
+    envvar="GCR_EMULATOR_METADATA_SCOPE",
+    show_envvar=True,
+    help="An access scope of that machine, such as devstorage.read_only; may be repeated. "
+    "cloud-platform unless said.",
+)
 @click.pass_context
 def serve(context: click.Context, /, **chosen: Any) -> None:
     """Run the emulator until it is stopped.
@@ -219,7 +239,14 @@ def make_settings(
         raise click.BadParameter(str(error), context, param_hint="--limit") from error
     if gc_delay is not None:
         bounds = replace(bounds, unused_lifetime_s=gc_delay)
-    return Settings(limits=bounds, **chosen)
+    machine = _make_machine(chosen.pop("metadata_account"), chosen.pop("metadata_scopes"))
+    return Settings(limits=bounds, machine=machine, **chosen)
+
+
+def _make_machine(account: str | None, scopes: tuple[str, ...]) -> Machine | None:
+    if account is None and scopes:
+        raise click.UsageError("--metadata-scope needs --metadata-account")
+    return None if account is None else make_machine(account, scopes)
 
 
 def _check_tls(tls: bool, names: tuple[str, ...], certificate: Path | None, key: Path | None) -> None:

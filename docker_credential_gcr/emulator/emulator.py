@@ -19,11 +19,13 @@ from .control.people import People
 from .control.state import State
 from .data_directory import DataDirectory
 from .google import app as google
+from .google.metadata import MetadataServer
 from .google.services import Services as GoogleServices
 from .identity.aws_requests import AccessKey
 from .identity.credentials import authenticate
 from .identity.links import LinkSigner
 from .identity.principal import Principal
+from .machine import CurrentMachine
 from .operations import Operations
 from .peers import Peers
 from .records import (
@@ -34,6 +36,7 @@ from .records import (
     schema,
     schema_federation,
     schema_people,
+    service_accounts,
     uploads,
     workload_identity,
 )
@@ -76,7 +79,8 @@ class Emulator:
         self._operations = Operations(settings, peers, is_stopping)
         shared = settings.workers > 1
         self.clock = Clock()
-        self.state = State(self.clock, peers, reset=self._reset, forget=self._forget)
+        self._machine = CurrentMachine(settings.machine)
+        self.state = State(self.clock, self._machine, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
         self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
@@ -104,8 +108,10 @@ class Emulator:
             is_open_to_others=settings.open_remote,
             links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
         )
-        others = Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
-        sites = self.state.wrap(Sites(RegistryApp(self._registry), others))
+        services = self._google()
+        others = Starlette(routes=[*control.routes(self._control()), *google.routes(services)])
+        self._metadata = MetadataServer(services, self._machine, others, takes_any_host=settings.allow_remote)
+        sites = self.state.wrap(Sites(RegistryApp(self._registry), others, self._metadata))
         self.app = self._operations.wrap(sites, self._database, directory.path)
 
     def prepare(self) -> None:
@@ -127,6 +133,7 @@ class Emulator:
     def _forget(self) -> None:
         self._registry.spools.clear()
         self._registry.known_uploads.clear()
+        self._metadata.forget()
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -139,7 +146,20 @@ class Emulator:
         for project_id in self._settings.projects:
             if projects.find(connection, project_id) is None:
                 projects.create(connection, project_id, name=project_id, now=now)
+        self._prepare_machine(connection, now)
         uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
+
+    def _prepare_machine(self, connection: Connection, now: float) -> None:
+        """Make the project and the account of the settings' machine, where they are absent."""
+        machine = self._settings.machine
+        if machine is None:
+            return
+        project = projects.find(connection, machine.project) or projects.create(
+            connection, machine.project, name=machine.project, now=now
+        )
+        if machine.account is not None and service_accounts.find(connection, machine.account) is None:
+            account = machine.account.partition("@")[0]
+            service_accounts.create(connection, project, account, display_name="", now=now)
 
     def _verify(self, token: str) -> Principal:
         """The principal of an access token; raises InvalidCredential."""

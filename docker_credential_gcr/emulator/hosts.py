@@ -1,5 +1,6 @@
 """Which host is which site: a table."""
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,16 @@ GOOGLE_APIS = frozenset(
     }
 )
 
+# Where a machine at Google asks who it is, by this name and at this address.
+# https://cloud.google.com/compute/docs/metadata/overview
+METADATA_HOST = "metadata.google.internal"
+METADATA_ADDRESS = "169.254.169.254"
+# The metadata server, as clients call it; kubelet's plugin with a dot behind.
+# https://cloud.google.com/compute/docs/metadata/querying-metadata
+METADATA_HOSTS = frozenset(
+    {METADATA_HOST, f"{METADATA_HOST}.", "metadata", METADATA_ADDRESS, "[fd20:ce::254]"}
+)
+
 # us-central1-docker.pkg.dev, and the same under its regional name, docker.us-central1.rep.pkg.dev.
 _ARTIFACT_HOST = re.compile(
     r"([a-z][a-z0-9-]{0,40})-docker\.pkg\.dev|docker\.([a-z][a-z0-9-]{0,40})\.rep\.pkg\.dev"
@@ -62,11 +73,6 @@ _ARTIFACT_HOST = re.compile(
 # Any other host, loopback above all, serves everything by path, and this registry at /v2/.
 DEFAULT_SITE = REGISTRIES["gcr.io"]
 
-
-# Where a machine at Google asks who it is, by this name and at this address.
-# https://cloud.google.com/compute/docs/metadata/overview
-METADATA_HOST = "metadata.google.internal"
-METADATA_ADDRESS = "169.254.169.254"
 
 # The domains that a client may be led here for: the certificate authority vouches for nothing else.
 CERTIFIED_DOMAINS = (
@@ -142,8 +148,7 @@ class Target:
 @lru_cache(1024)
 def find_site(host: str) -> Site | None:
     """The registry that a Host header names: gcr.io, gcr.io:5000, gcr.io.localhost:5000."""
-    name = host.lower().rpartition(":")[0] if _has_port(host) else host.lower()
-    return _find_registry(name.removesuffix(".localhost"))
+    return _find_registry(_strip_port(host).removesuffix(".localhost"))
 
 
 def is_google_api(host: str) -> bool:
@@ -152,11 +157,33 @@ def is_google_api(host: str) -> bool:
 
 
 def find_canonical_host(host: str) -> str | None:
-    """The name under which the emulator knows a registry or an API, without port; None for any other host."""
+    """The name by which the emulator knows a registry, an API or the metadata server; None for any other host."""
     site = find_site(host)
     if site is not None:
         return site.host
+    if names_metadata(host):
+        return METADATA_HOST
     return host.lower().partition(":")[0].removesuffix(".localhost") if is_google_api(host) else None
+
+
+def names_metadata(host: str) -> bool:
+    """True for a host that is the metadata server and nothing else."""
+    return _strip_port(host).removesuffix(".localhost") in METADATA_HOSTS
+
+
+def is_metadata_host(host: str) -> bool:
+    """True for a host at which no web page can be: one of the metadata server's, an address, or loopback.
+
+    Any other name can be led here by whoever owns it, and his page then has the host for its own.
+    """
+    name = _strip_port(host)
+    if names_metadata(host) or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 # Each request names one; what is refused is not remembered.
@@ -201,6 +228,10 @@ def _find_registry(name: str) -> Site | None:
         return REGISTRIES.get(name)
     location = match[1] or match[2]
     return Site(f"{location}-docker.pkg.dev", location, has_repositories=True)
+
+
+def _strip_port(host: str) -> str:
+    return host.lower().rpartition(":")[0] if _has_port(host) else host.lower()
 
 
 def _has_port(host: str) -> bool:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from .machine import Machine
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -88,6 +90,8 @@ class Settings:
     access_log: bool = False
     # Artifact Registry demands that a repository is made before anything is pushed to it.
     create_on_push: bool = False
+    # Whose tokens the metadata server hands out; without a machine there is no metadata server.
+    machine: Machine | None = None
     limits: Limits = Limits()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
-from .hosts import REGISTRY_PATHS, find_site, is_google_api
+from .hosts import REGISTRY_PATHS, find_site, is_google_api, names_metadata
 from .site_ports import find_port_site
 
 Message = dict[str, Any]
@@ -17,15 +17,16 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 # A host's name or address with a port: nothing that could break out of the quotes of a challenge.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
-_REGISTRY, _GOOGLE, _EVERYTHING = "registry", "google", "everything"
+_REGISTRY, _GOOGLE, _METADATA, _EVERYTHING = "registry", "google", "metadata", "everything"
 
 
 class Sites:
-    """The ASGI application on the port: the registry, or everything else."""
+    """The ASGI application on the port: the registry, the metadata server, or everything else."""
 
-    def __init__(self, registry: App, others: App) -> None:
+    def __init__(self, registry: App, others: App, metadata: App) -> None:
         self._registry = registry
         self._others = others
+        self._metadata = metadata
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Hand one request on."""
@@ -34,6 +35,8 @@ class Sites:
         kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
         if kind is None:
             await _refuse(send, 400, "a request needs one Host header that names a host")
+        elif kind == _METADATA or (kind == _EVERYTHING and _is_metadata(scope)):
+            await self._metadata(scope, receive, send)
         elif scope["raw_path"].startswith(REGISTRY_PATHS) and kind != _GOOGLE:
             await self._registry(scope, receive, send)
         elif kind == _REGISTRY:
@@ -52,7 +55,17 @@ def _classify(header: bytes, port_site: str | None) -> str | None:
     host = port_site or host
     if is_google_api(host):
         return _GOOGLE
+    if names_metadata(host):
+        return _METADATA
     return _EVERYTHING if find_site(host) is None else _REGISTRY
+
+
+def _is_metadata(scope: Message) -> bool:
+    """Whether it is meant for the metadata server, by its path; at the root a client says so in a header."""
+    path: bytes = scope["raw_path"]
+    if path == b"/":
+        return any(name == b"metadata-flavor" for name, _ in scope["headers"])
+    return path == b"/computeMetadata" or path.startswith(b"/computeMetadata/")
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:

@@ -139,3 +139,39 @@ def test_fixture_configures_docker_and_the_helper_by_itself(gcr_emulator):
     command = ["docker-credential-gcr", "get"]
     done = subprocess.run(command, input=gcr_emulator.registry, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["Username"] == "oauth2accesstoken"
+
+
+@pytest.mark.parametrize(("scopes", "push"), [(["cloud-platform"], 200), (["devstorage.read_only"], 403)])
+def test_machines_token_opens_what_its_access_scopes_allow(gcr_emulator, helper, scopes, push):
+    account = "ci@my-project.iam.gserviceaccount.com"
+    gcr_emulator.metadata.set(account=account, scopes=scopes)
+    environ = {**gcr_emulator.metadata.environ, "DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE": "metadata"}
+
+    status, out, err = helper.get(**environ)
+
+    assert (status, err) == (0, "")
+    credential = json.loads(out)
+    answers = [
+        requests.get(
+            f"{gcr_emulator.url}/v2/token",
+            params={"scope": f"repository:my-project/app:{actions}"},
+            auth=(credential["Username"], credential["Secret"]),
+            timeout=30,
+        ).status_code
+        for actions in ("pull", "pull,push")
+    ]
+    assert answers == [200, push]
+
+
+def test_no_machine_is_no_credential_where_a_ping_decides(gcr_emulator, helper):
+    environ = {
+        **gcr_emulator.metadata.environ,
+        "METADATA_SERVER_DETECTION": "ping-only",
+        "DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE": "env",
+    }
+
+    status, out, _ = helper.get(**environ)
+
+    assert (status, "there is no metadata server" in out) == (1, True)
+    gcr_emulator.metadata.set(account="ci@my-project.iam.gserviceaccount.com")
+    assert helper.get(**environ)[0] == 0

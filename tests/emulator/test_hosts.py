@@ -2,7 +2,13 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.hosts import find_site, is_google_api, locate
+from docker_credential_gcr.emulator.hosts import (
+    find_site,
+    is_google_api,
+    is_metadata_host,
+    locate,
+    names_metadata,
+)
 from docker_credential_gcr.emulator.oci.errors import InvalidName
 
 
@@ -119,3 +125,28 @@ def test_host_that_only_looks_like_a_registry_is_none(host):
 def test_google_apis_are_no_registries():
     assert is_google_api("OAuth2.googleapis.com:443")
     assert not is_google_api("gcr.io")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_its_own", "may_be_asked"),
+    [
+        ("metadata.google.internal", True, True),
+        ("METADATA.google.internal:80", True, True),
+        ("metadata.google.internal.", True, True),
+        ("metadata.google.internal.localhost:5000", True, True),
+        ("metadata", True, True),
+        ("169.254.169.254", True, True),
+        ("169.254.169.254:80", True, True),
+        ("[fd20:ce::254]", True, True),
+        ("localhost:5000", False, True),
+        ("any.localhost:5000", False, True),
+        ("127.0.0.1:5000", False, True),
+        ("[::1]:5000", False, True),
+        ("172.17.0.1:5000", False, True),
+        ("rebound.example.com", False, False),
+        ("metadata.google.internal.example.com", False, False),
+        ("localhost.example.com:5000", False, False),
+    ],
+)
+def test_hosts_of_the_metadata_server(host, is_its_own, may_be_asked):
+    assert (names_metadata(host), is_metadata_host(host)) == (is_its_own, may_be_asked)

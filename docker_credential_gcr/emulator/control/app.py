@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.identity.administrators import NotAnAdminist
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
 from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
+from docker_credential_gcr.emulator.machine import InvalidMachine
 
 from . import issuer
 from .bodies import InvalidBody, load
@@ -78,6 +79,26 @@ async def put_clock(services: Services, request: Request) -> Response:
         raise InvalidBody(f"{name} is out of range")
     await services.state.set_clock(*((value, 0.0) if name == "now" else (None, value)))
     return JSONResponse({"now": services.state.clock.now()})
+
+
+async def get_machine(services: Services, _request: Request) -> Response:
+    """The machine that the metadata server speaks for."""
+    machine = services.state.find_machine()
+    if machine is None:
+        return JSONResponse({"error": "there is no metadata server: PUT a machine here"}, 404)
+    return JSONResponse(machine)
+
+
+async def put_machine(services: Services, request: Request) -> Response:
+    """Let the metadata server speak for another machine; as it is then."""
+    await services.state.replace_machine(await load(request))
+    return await get_machine(services, request)
+
+
+async def delete_machine(services: Services, _request: Request) -> Response:
+    """Take the metadata server away."""
+    await services.state.remove_machine()
+    return Response(status_code=204)
 
 
 async def post_reset(services: Services, _request: Request) -> Response:
@@ -170,6 +191,9 @@ def routes(services: Services) -> list[Route]:
         ("PUT", "/_emulator/faults", put_faults),
         ("DELETE", "/_emulator/faults", delete_faults),
         ("PUT", "/_emulator/clock", put_clock),
+        ("GET", "/_emulator/metadata", get_machine),
+        ("PUT", "/_emulator/metadata", put_machine),
+        ("DELETE", "/_emulator/metadata", delete_machine),
         ("POST", "/_emulator/reset", post_reset),
         ("POST", "/_emulator/gc", post_gc),
         ("POST", f"{issuer.ISSUER_PATH}/tokens", post_token),
@@ -211,7 +235,7 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
             return JSONResponse({"error": "only the operator may do this"}, 403)
         try:
             return await endpoint(services, request)
-        except (InvalidBody, InvalidFaults, issuer.InvalidMint) as error:
+        except (InvalidBody, InvalidFaults, InvalidMachine, issuer.InvalidMint) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return guarded

@@ -1,8 +1,9 @@
 """What a test sets and asks of a server, the same whichever worker answers.
 
-Every worker holds the clock's setting and the faults, for each request needs them; a change reaches
-all of them before it is acknowledged. Each keeps the journal of its own requests, and they are put
-together when somebody asks. The first worker counts faults that are not for ever, and resets.
+Every worker holds the clock's setting, the faults and the machine of the metadata server, for requests
+need them; a change reaches all of them before it is acknowledged. Each keeps the journal of its own
+requests, and they are put together when somebody asks. The first worker counts faults that are not for
+ever, and resets.
 So none of this is on the disk, and nothing of it outlives the server.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.machine import CurrentMachine, format_machine, parse_machine
 
 from .faults import Faults, parse_faults
 from .journal import App, Entry, Journal, Stamped, merge_entries
@@ -34,9 +36,18 @@ class State:
     """The state that control shows and changes; `reset` forgets all else, `forget` what only saves work."""
 
     def __init__(
-        self, clock: Clock, peers: Peers, *, reset: Callable[[], Awaitable[None]], forget: Callable[[], None]
+        self,
+        clock: Clock,
+        machine: CurrentMachine,
+        peers: Peers,
+        *,
+        reset: Callable[[], Awaitable[None]],
+        forget: Callable[[], None],
     ) -> None:
         self.clock = clock
+        self._machine = machine
+        # The one that the server began with.
+        self._first_machine = self._describe_machine()
         self._peers = peers
         self._journal = Journal(clock)
         self._faults = Faults(self._take)
@@ -50,6 +61,7 @@ class State:
                 "faults": self._apply_faults,
                 "forget": self._forget,
                 "journal": self._list_own,
+                "machine": self._apply_machine,
                 # What the first does for all:
                 "count": self._count,
                 "fault": self._replace_faults,
@@ -71,6 +83,19 @@ class State:
         assert isinstance(document, dict)  # noqa: S101 - or it could not have been parsed
         await self._peers.ask_first("fault", document["faults"])
 
+    def find_machine(self) -> dict[str, Any] | None:
+        """The machine that the metadata server speaks for, as JSON; None where there is none."""
+        return self._describe_machine()
+
+    async def replace_machine(self, document: object) -> None:
+        """Let the metadata server speak for the document's machine; raises InvalidMachine."""
+        parse_machine(document)
+        await self._peers.ask_all("machine", document)
+
+    async def remove_machine(self) -> None:
+        """Take the metadata server away."""
+        await self._peers.ask_all("machine")
+
     async def list_requests(self) -> list[Entry]:
         """The last requests to the server, oldest first."""
         parts: list[list[Stamped]] = await self._peers.ask_all("journal")
@@ -82,7 +107,11 @@ class State:
 
     def list_settings(self) -> list[tuple[str, object]]:
         """What a worker that comes later has to be told, as words and values."""
-        return [("clock", self.clock.setting), ("faults", (self._faults.number, self._fault_items))]
+        return [
+            ("clock", self.clock.setting),
+            ("faults", (self._faults.number, self._fault_items)),
+            ("machine", self._describe_machine()),
+        ]
 
     async def _replace_faults(self, items: list[Any]) -> None:
         await self._peers.ask_all("faults", (self._faults.number + 1, items))
@@ -90,6 +119,7 @@ class State:
     async def _reset(self, _: object) -> None:
         await self._reset_records()
         await self._replace_faults([])
+        await self._peers.ask_all("machine", self._first_machine)
         await self._peers.ask_all("forget")
 
     async def _take(self, number: int, index: int) -> bool:
@@ -109,6 +139,13 @@ class State:
     async def _apply_faults(self, numbered: tuple[int, list[Any]]) -> None:
         number, self._fault_items = numbered
         self._faults.replace(number, parse_faults({"faults": self._fault_items}))
+
+    async def _apply_machine(self, document: dict[str, Any] | None) -> None:
+        self._machine.replace(None if document is None else parse_machine(document))
+
+    def _describe_machine(self) -> dict[str, Any] | None:
+        machine = self._machine.machine
+        return None if machine is None else format_machine(machine)
 
     async def _list_own(self, _: object) -> list[Stamped]:
         return self._journal.list_entries()

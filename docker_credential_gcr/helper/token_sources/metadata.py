@@ -75,7 +75,10 @@ def find_default(
     if environ.get("NO_GCE_CHECK", "").lower() == "true" or detection == "none":
         raise NoToken(SWITCHED_OFF)
     if environ.get("GCE_METADATA_HOST") or detection == "assume-present":
-        return Metadata(environ, platform, is_sure=True)
+        # Who names a server and says ping-only has one that may be switched on at any moment.
+        named = Metadata(environ, platform, is_sure=detection != "ping-only")
+        named.record = named.record if named.is_sure else None
+        return named
     is_google = is_google_machine(platform, product_file)
     if is_google is False or (is_google is None and detection == "bios-only"):
         raise NoToken(NOT_THERE)

@@ -60,7 +60,8 @@ def test_env_leads_googles_clients_to_the_emulator(run: Run) -> None:
         "STORAGE_EMULATOR_HOST": "http://localhost:5001",
         "GCE_METADATA_HOST": "localhost:5001",
         "GCE_METADATA_IP": "127.0.0.1:5001",
-        "METADATA_SERVER_DETECTION": "none",
+        "GCE_METADATA_ROOT": "localhost:5001",
+        "METADATA_SERVER_DETECTION": "ping-only",
     }
 
 

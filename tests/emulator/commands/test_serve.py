@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import requests
+
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]
 
@@ -66,3 +68,46 @@ def test_without_the_extra_serve_says_what_to_install(tmp_path: Path) -> None:
     assert served.stderr.startswith("gcr-emulator: ")
     assert served.stderr.endswith(" is missing: pip install 'docker-credential-gcr[emulator]'\n")
     assert served.stderr.count("\n") == 1
+
+
+def test_serve_is_the_metadata_server_of_an_account_that_it_makes(tmp_path: Path, make_server: Any) -> None:
+    account = "ci@my-project.iam.gserviceaccount.com"
+    server = make_server(
+        tmp_path / "data", "--metadata-account", account, "--metadata-scope", "devstorage.read_only"
+    )
+    server.start()
+    url = server.ready["url"]
+
+    answer = requests.get(
+        f"{url}/computeMetadata/v1/instance/service-accounts/default/?recursive=true",
+        headers={"Metadata-Flavor": "Google"},
+        timeout=30,
+    )
+
+    assert answer.json() == {
+        "aliases": ["default"],
+        "email": account,
+        "scopes": ["https://www.googleapis.com/auth/devstorage.read_only"],
+    }
+    made = requests.get(f"{url}/v1/projects/my-project/serviceAccounts/{account}", timeout=30).json()
+    assert made["email"] == account
+    requests.delete(f"{url}/_emulator/metadata", timeout=30)
+    requests.post(f"{url}/_emulator/reset", timeout=30)
+    assert requests.get(f"{url}/_emulator/metadata", timeout=30).json()["account"] == account
+
+
+def test_serve_refuses_a_machine_that_there_cannot_be(run: Run) -> None:
+    for arguments, message in (
+        (["--metadata-scope", "iam"], "--metadata-scope needs --metadata-account"),
+        (
+            ["--metadata-account", "ci@example.com"],
+            "'ci@example.com' is not an address such as ci@my-project",
+        ),
+        (["--metadata-account", "ci@p.iam.gserviceaccount.com"], "is not an address such as ci@my-project"),
+        (
+            ["--metadata-account", "ci@my-project.iam.gserviceaccount.com", "--metadata-scope", "a b"],
+            "'a b' is not an OAuth scope",
+        ),
+    ):
+        code, out, err = run("serve", *arguments)
+        assert (code, out, message in err) == (2, "", True), err

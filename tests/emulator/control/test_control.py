@@ -73,6 +73,37 @@ def test_reset_forgets_images_projects_faults_and_time(gcr_emulator, editor):
     assert editor.ask_token("repository:my-project/app:pull").status_code == 401
 
 
+def test_the_machine_of_the_metadata_server_is_shown_as_it_is(gcr_emulator):
+    absent = {"error": "there is no metadata server: PUT a machine here"}
+    assert (
+        call(gcr_emulator, "GET", "metadata").status_code,
+        call(gcr_emulator, "GET", "metadata").json(),
+    ) == (
+        404,
+        absent,
+    )
+    machine = {
+        "account": "ci@my-project.iam.gserviceaccount.com",
+        "project": "my-project",
+        "scopes": ["https://www.googleapis.com/auth/devstorage.read_only"],
+        "attributes": {"a": "b"},
+        "project_attributes": {},
+        "name": "vm-1",
+        "zone": "us-central1-a",
+        "delay_s": 0.0,
+    }
+    said = {
+        "account": machine["account"],
+        "scopes": ["devstorage.read_only"],
+        "attributes": {"a": "b"},
+        "name": "vm-1",
+    }
+    assert call(gcr_emulator, "PUT", "metadata", json=said).json() == machine
+    assert call(gcr_emulator, "GET", "metadata").json() == machine
+    assert call(gcr_emulator, "DELETE", "metadata").status_code == 204
+    assert call(gcr_emulator, "GET", "metadata").json() == absent
+
+
 FAULT = "faults[0]"
 
 
@@ -83,6 +114,8 @@ FAULT = "faults[0]"
         ("PUT", "clock", "[]", 'expected {"now": SECONDS} or {"offset_s": SECONDS}'),
         ("PUT", "clock", '{"now": true}', 'expected {"now": SECONDS} or {"offset_s": SECONDS}'),
         ("PUT", "clock", '{"now": 1e300}', "now is out of range"),
+        ("PUT", "metadata", "null", "the body is not a JSON object"),
+        ("PUT", "metadata", "{}", "a machine needs an account of a project, or a project"),
         ("PUT", "faults", "[]", 'expected {"faults": [...]}'),
         ("PUT", "faults", '{"faults": [1]}', f"{FAULT} is not an object"),
         (

@@ -35,6 +35,22 @@ def test_faults_and_clock_are_everywhere_once_they_are_acknowledged(workers, pai
     assert emulator.journal()[-1]["time"] != 1_800_000_000
 
 
+def test_machine_is_everywhere_once_it_is_acknowledged(workers, pair, emulator):
+    def name():
+        url = f"{emulator.url}/computeMetadata/v1/instance/name"
+        answer = requests.get(url, headers={"Metadata-Flavor": "Google"}, timeout=30)
+        return answer.status_code, answer.text if answer.ok else None
+
+    emulator.metadata.set(project="my-project", name="vm-1")
+    for pid in pair:
+        with workers.only(pid):
+            assert name() == (200, "vm-1")
+    emulator.metadata.clear()
+    for pid in pair:
+        with workers.only(pid):
+            assert name() == (404, None)
+
+
 def test_fault_for_some_requests_meets_as_many_of_all_workers(emulator):
     emulator.faults.set({"path": "/v2/", "status": 418, "times": 7})
     with ThreadPoolExecutor(8) as pool:

@@ -224,3 +224,20 @@ def test_the_absence_is_remembered_for_five_minutes(helper: Any, tmp_path: Path)
     server = metadata.Metadata(environ, "linux", is_sure=False)
     presences = [server.find_presence(checked_at + seconds) for seconds in (-1, 0, 299, 300)]
     assert presences == [None, False, False, None]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_named_server_is_asked_first_where_a_ping_decides(
+    get: Any, services: Any, helper: Any, is_there: bool
+) -> None:
+    helper.configure({"Registries": {"localhost:5000": {"TokenSources": ["env"]}}})
+    services.tell("/", status=200 if is_there else 404, headers=FLAVOR if is_there else {})
+    services.tell(TOKEN_PATH, TOKEN, headers=FLAVOR)
+
+    outcome = get(METADATA_SERVER_DETECTION="ping-only")
+
+    paths = [request.path for request in services.requests]
+    if is_there:
+        assert (outcome, paths) == ((0, "ya29.machine", ""), ["/", TOKEN_PATH])
+    else:
+        assert (outcome[0], "there is no metadata server" in outcome[1], paths) == (1, True, ["/"])

@@ -1,0 +1,181 @@
+"""gcr-emulator credentials: makes credentials of every kind that Google's clients take."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from . import commands_options as options
+from . import credential_documents as documents
+from .client import EmulatorError, Server
+from .commands_env import format_environment
+from .commands_key import STDOUT, check_output, save
+from .commands_options import say, with_server
+from .credential_documents import GOOGLES, Document, find_endpoints
+from .credential_makers import (
+    Wanted,
+    make_federation,
+    make_impersonation,
+    make_key,
+    make_login,
+    prepare_account,
+)
+
+_GCLOUD = "gcloud"
+
+
+def _write_document(make: Callable[[Wanted], Document]) -> Callable[[Wanted], None]:
+    def write(wanted: Wanted) -> None:
+        text = json.dumps(make(wanted), indent=2) + "\n"
+        if wanted.output == STDOUT:
+            click.echo(text, nl=False)
+        else:
+            save(wanted.output, text)
+            say(f"wrote {wanted.output}")
+
+    return write
+
+
+def _write_gcloud(wanted: Wanted) -> None:
+    """A directory of gcloud's with one configuration: CLOUDSDK_CONFIG."""
+    folder = wanted.output.absolute()
+    key = folder / "key.json"
+    try:
+        for directory in (folder, folder / "configurations"):
+            directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise EmulatorError(f"{folder} cannot be made: {error.strerror}") from error
+    environment = format_environment(wanted.server.url, wanted.server.ca)
+    text = documents.format_gcloud_configuration(wanted.project_id, wanted.email, str(key), environment)
+    save(key, json.dumps(make_key(wanted), indent=2) + "\n")
+    save(folder / "configurations" / "config_default", text)
+    save(folder / "active_config", "default")
+    say(f"wrote {wanted.output}: export CLOUDSDK_CONFIG={folder}")
+
+
+def _write_metadata(wanted: Wanted) -> None:
+    """The server's machine, and the variables that lead to it."""
+    if wanted.server.url.startswith("https:"):
+        raise EmulatorError("metadata is asked for without TLS by every client: start a server without --tls")
+    prepare_account(wanted)
+    wanted.server.call("PUT", "/_emulator/metadata", {"account": wanted.email, "project": wanted.project_id})
+    text = documents.format_metadata_environment(wanted.server.url)
+    if wanted.output == STDOUT:
+        click.echo(text, nl=False)
+    else:
+        save(wanted.output, text)
+        say(f"wrote {wanted.output}: set -a; . {wanted.output.absolute()}; set +a")
+
+
+_WRITERS: dict[str, Callable[[Wanted], None]] = {
+    "service_account": _write_document(make_key),
+    "authorized_user": _write_document(make_login),
+    "external_account": _write_document(make_federation),
+    "impersonated_service_account": _write_document(make_impersonation),
+    _GCLOUD: _write_gcloud,
+    "metadata": _write_metadata,
+}
+
+
+@click.group()
+def credentials() -> None:
+    """Make credentials of every kind that Google's clients take."""
+
+
+@credentials.command()
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(list(_WRITERS)),
+    required=True,
+    help="Its kind: a file of that type, gcloud's directory, or the metadata server's variables.",
+)
+@click.option(
+    "--project",
+    "project_id",
+    type=options.parse_project_id,
+    metavar="ID",
+    help="The account's project; the only one there is, unless said.",
+)
+@click.option(
+    "--account",
+    type=options.parse_account_or_person,
+    metavar="NAME",
+    default="ci",
+    show_default=True,
+    help="The service account, made if it is absent; for authorized_user a person, by name or address.",
+)
+@click.option(
+    "--role",
+    "roles",
+    type=options.parse_role,
+    metavar="ROLE",
+    multiple=True,
+    help="A role on the project; may be repeated.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file, or gcloud's directory, for you alone; - is stdout.",
+)
+@click.option("--force", is_flag=True, help="Replace what is there.")
+@click.option(
+    "--subject-token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="For external_account: keep the subject token here, for a day, and not at a URL.",
+)
+@click.option(
+    "--token-uri",
+    type=click.Choice(["emulator", "google"]),
+    default="emulator",
+    show_default=True,
+    help="Whose endpoints it names; Google's are for gcr-emulator run.",
+)
+@with_server
+def create(
+    server: Server,
+    kind: str,
+    project_id: str | None,
+    account: str,
+    roles: tuple[str, ...],
+    output: Path,
+    force: bool,
+    subject_token_file: Path | None,
+    token_uri: str,
+) -> None:
+    """Make a credential, and whatever it needs.
+
+    \b
+    gcr-emulator credentials create --type external_account --role roles/editor --output adc.json
+    """
+    if "@" in account and kind != "authorized_user":
+        raise click.BadParameter(f"{account!r} is a person: {kind} needs a service account's name")
+    if subject_token_file is not None and kind != "external_account":
+        raise click.UsageError("--subject-token-file is for external_account")
+    _check_place(kind, output, force)
+    if subject_token_file is not None:
+        check_output(subject_token_file, force)
+    endpoints = GOOGLES if token_uri == "google" else find_endpoints(server.url)
+    project_id = project_id or _find_project(server)
+    wanted = Wanted(server, project_id, account, roles, output, subject_token_file, endpoints)
+    _WRITERS[kind](wanted)
+
+
+def _check_place(kind: str, output: Path, force: bool) -> None:
+    if kind != _GCLOUD:
+        check_output(output, force)
+    elif output == STDOUT:
+        raise EmulatorError("gcloud needs a directory: name one with --output")
+    elif not force and os.path.lexists(output):
+        raise EmulatorError(f"{output} exists: name another directory, or replace it with --force")
+
+
+def _find_project(server: Server) -> str:
+    found = server.list_projects()
+    if len(found) != 1:
+        raise EmulatorError(f"there are {len(found) or 'no'} projects: name one with --project")
+    return found[0]

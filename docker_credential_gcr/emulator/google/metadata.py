@@ -1,0 +1,192 @@
+"""metadata.google.internal: what a machine on Google Cloud learns of itself, tokens of its account above all.
+
+GET /computeMetadata/v1/instance/service-accounts/default/token   Metadata-Flavor: Google
+200 {"access_token": "ya29.…", "expires_in": 3599, "token_type": "Bearer"}
+
+https://cloud.google.com/compute/docs/metadata/querying-metadata
+"""
+
+import asyncio
+import html
+import json
+import logging
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from docker_credential_gcr.emulator.current_request import find_request_id, note_member
+from docker_credential_gcr.emulator.hosts import is_metadata_host
+from docker_credential_gcr.emulator.identity.principal import format_service_account
+from docker_credential_gcr.emulator.machine import CurrentMachine, Machine
+
+from .access import find_project
+from .metadata_credentials import AccessTokens, find_account, make_identity, narrow_scopes
+from .metadata_http import JSON, TEXT, Options, Refused, format_page, parse_options, redirect, reply
+from .metadata_tree import (
+    Credential,
+    Directory,
+    Value,
+    build_tree,
+    find_node,
+    format_etag,
+    format_json,
+    format_listing,
+    format_text,
+)
+from .services import Services
+
+_logger = logging.getLogger(__name__)
+
+# The older spelling is still good. https://cloud.google.com/compute/docs/metadata/querying-metadata#required_headers
+_FLAVORS = {"metadata-flavor": "google", "x-google-metadata-request": "true"}
+
+
+class _Absent(Exception):
+    """There is no metadata server."""
+
+
+class MetadataServer:
+    """The ASGI application; while there is no machine, all goes to `others`, which know no such path.
+
+    `takes_any_host` lets a client call this server by a name that is neither loopback's nor Google's.
+    """
+
+    def __init__(
+        self, services: Services, current: CurrentMachine, others: Any, *, takes_any_host: bool
+    ) -> None:
+        self._services = services
+        self._current = current
+        self._others = others
+        self._takes_any_host = takes_any_host
+        self._tokens = AccessTokens(services)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except _Absent:
+            await self._others(scope, receive, send)
+            return
+        except Refused as refusal:
+            response = format_page(refusal.status, str(refusal))
+        # The rim: whatever happens, it is the metadata server that answers.
+        except Exception:
+            _logger.exception("internal error in request %s", find_request_id())
+            response = format_page(500, "The server encountered an error.")
+        await response(scope, receive, send)
+
+    def forget(self) -> None:
+        """Make every token anew."""
+        self._tokens.clear()
+
+    async def _answer(self, request: Request) -> Response:
+        machine = self._machine()
+        if machine.delay_s:
+            await asyncio.sleep(machine.delay_s)
+        path = request.scope["raw_path"].decode("latin-1")
+        self._check(request, path)
+        names = [unquote(name) for name in path.split("/")[1:]]
+        node = self._find(names, path)
+        if isinstance(node, Credential):
+            return await self._hand_out(node, request, names[-2])
+        if isinstance(node, Directory) and names[-1]:
+            return redirect(request, f"{path}/")
+        options = parse_options(request)
+        content, media_type = self._render(names, path, options)
+        if options.waits:
+            await self._wait(request, names, path, options)
+            content, media_type = self._render(names, path, options)
+        return reply(content, media_type)
+
+    def _machine(self) -> Machine:
+        if self._current.machine is None:
+            raise _Absent
+        return self._current.machine
+
+    def _check(self, request: Request, path: str) -> None:
+        """Refuse what Google's server refuses, and a web page under a name that was led here."""
+        denied = f"Your client does not have permission to get URL <code>{html.escape(path)}</code>"
+        host = request.headers.get("host", "")
+        if not (self._takes_any_host or is_metadata_host(host)):
+            raise Refused(403, f"{denied} from a server of that name.")
+        if "x-forwarded-for" in request.headers:
+            raise Refused(403, f"{denied} through a proxy: it has an X-Forwarded-For header.")
+        if request.method not in ("GET", "HEAD"):
+            raise Refused(
+                405, f"The request method <code>{html.escape(request.method)}</code> is inappropriate."
+            )
+        # Go's library looks for a server without it. https://pkg.go.dev/cloud.google.com/go/compute/metadata#OnGCE
+        if path != "/" and not any(
+            request.headers.get(name, "").lower() == value for name, value in _FLAVORS.items()
+        ):
+            raise Refused(403, f"{denied} from this server. Missing Metadata-Flavor:Google header.")
+
+    def _find(self, names: list[str], path: str) -> Directory | Value | Credential:
+        machine = self._machine()
+        with self._services.database.read() as connection:
+            project = find_project(connection, machine.project)
+        tree = build_tree(machine, None if project is None else int(project.number))
+        # An empty name at the end is the slash behind a directory.
+        is_directory = names[-1] == ""
+        node = find_node(tree, names[:-1] if is_directory else names)
+        if node is None or (is_directory and not isinstance(node, Directory)):
+            raise Refused(
+                404, f"The requested URL <code>{html.escape(path)}</code> was not found on this server."
+            )
+        return node
+
+    def _render(self, names: list[str], path: str, options: Options) -> tuple[str, str]:
+        node = self._find(names, path)
+        assert not isinstance(node, Credential)  # noqa: S101 - no name of a value or directory is one's too
+        if options.alt != "json":
+            return format_text(node, recursive=options.recursive), TEXT
+        if isinstance(node, Directory) and not options.recursive:
+            return json.dumps(format_listing(node)), JSON
+        return format_json(node), JSON
+
+    async def _wait(self, request: Request, names: list[str], path: str, options: Options) -> None:
+        """Until the content is another than the one that the client knows, its patience ends, or it goes."""
+
+        def is_known() -> bool:
+            return format_etag(self._render(names, path, options)[0]) == known
+
+        known = options.last_etag or format_etag(self._render(names, path, options)[0])
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + options.timeout_s
+        leaving = asyncio.ensure_future(_await_departure(request))
+        try:
+            while is_known() and not leaving.done() and (left_s := ends_at - loop.time()) > 0:
+                change = asyncio.ensure_future(self._current.wait())
+                await asyncio.wait({change, leaving}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                change.cancel()
+        finally:
+            leaving.cancel()
+
+    async def _hand_out(self, kind: Credential, request: Request, name: str) -> Response:
+        machine = self._machine()
+        account = find_account(self._services, machine)
+        if account is None:
+            raise Refused(404, f"The service account <code>{html.escape(name)}</code> was not found.")
+        note_member(format_service_account(account.email))
+        query = request.query_params
+        if kind is Credential.TOKEN:
+            scopes = narrow_scopes(machine, query.get("scopes"))
+            if not scopes:
+                raise Refused(404, "The machine's service account has no access scopes.")
+            return reply(json.dumps(self._tokens.issue(account, scopes)), JSON)
+        audience, form = query.get("audience"), query.get("format", "standard")
+        if not audience:
+            raise Refused(400, "non-empty audience parameter required")
+        if form not in ("standard", "full"):
+            raise Refused(400, "the format parameter is standard or full")
+        token = await make_identity(self._services, machine, account, audience, full=form == "full")
+        return reply(token, TEXT)
+
+
+async def _await_departure(request: Request) -> None:
+    # After the body, of which a GET has none, comes nothing but the end of the connection.
+    await request.receive()
+    await request.receive()

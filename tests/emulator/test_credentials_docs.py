@@ -1,0 +1,32 @@
+"""docs/credentials.md tells the truth: its tables are those of the code."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+from docker_credential_gcr.emulator.commands_credentials import create
+from docker_credential_gcr.emulator.machine import Machine
+
+PAGE = (Path(__file__).parents[2] / "docs" / "credentials.md").read_text("utf-8")
+
+
+def list_names(after: str, heading: str) -> list[str]:
+    """What the first column of the first table with that heading names, in a section."""
+    section = PAGE.partition(f"\n## {after}\n")[2].partition("\n## ")[0]
+    table = section.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [line.split("|")[1].strip().strip("`") for line in table]
+
+
+def test_every_field_of_a_machine_is_listed() -> None:
+    assert list_names("Metadata server", "field") == [field.name for field in fields(Machine)]
+
+
+def test_every_type_and_option_of_credentials_is_listed() -> None:
+    listed = [option for option in create.params if isinstance(option, click.Option)]
+    given = [option for option in listed if option.name not in ("url", "ca", "token_file")]
+    kinds = next(option for option in given if option.name == "kind")
+
+    assert isinstance(kinds.type, click.Choice)
+    assert list_names("Credentials of every kind", "type") == list(kinds.type.choices)
+    assert list_names("Credentials of every kind", "option") == [option.opts[0] for option in given]
