@@ -61,7 +61,8 @@ def programs(distributions: tuple[Path, Path], tmp_path_factory: pytest.TempPath
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     package = ROOT / "docker_credential_gcr"
-    sources = {str(path.relative_to(ROOT)) for path in package.rglob("*.py")}
+    files = [*package.rglob("*.py"), *package.rglob("templates/*")]
+    sources = {str(path.relative_to(ROOT)) for path in files}
     names = {name for name in wheel.namelist() if not name.startswith(f"{INFO}/")}
 
     assert names == {*sources, "docker_credential_gcr/py.typed", LAUNCHER}
