@@ -176,7 +176,7 @@ class MetadataServer:
             scopes = narrow_scopes(machine, query.get("scopes"))
             if not scopes:
                 raise Refused(404, "The machine's service account has no access scopes.")
-            return reply(json.dumps(self._tokens.issue(account, scopes)), JSON)
+            return reply(json.dumps(await self._tokens.issue(account, scopes)), JSON)
         audience, form = query.get("audience"), query.get("format", "standard")
         if not audience:
             raise Refused(400, "non-empty audience parameter required")

@@ -12,6 +12,7 @@ from docker_credential_gcr.emulator.records.service_accounts import ServiceAccou
 from .access import find_project
 from .metadata_tree import find_instance_id
 from .services import Services
+from .signing_keys import get_key
 
 LIFETIME_S = 3600
 # A token is handed out again until so little of it is left; Google's server does the same.
@@ -28,14 +29,16 @@ class AccessTokens:
         self._services = services
         self._kept: dict[tuple[int, frozenset[str]], tuple[AccessGrant, str]] = {}
 
-    def issue(self, account: ServiceAccount, scopes: frozenset[str]) -> dict[str, object]:
+    async def issue(self, account: ServiceAccount, scopes: frozenset[str]) -> dict[str, object]:
         """The token's JSON: {"access_token", "expires_in": seconds, "token_type"}"""
         now = self._services.clock.now()
         # By row, for an account of the same address may have been made anew.
         key = (account.id, scopes)
         kept = self._kept.get(key)
         if kept is None or not kept[0].issued_at <= now < kept[0].expires_at - RENEWED_S:
-            kept = self._sign(account, scopes, now)
+            # The key stands behind the token, so that both end when the account is disabled or deleted.
+            signing_key = await get_key(self._services, account)
+            kept = self._sign(account, signing_key.key_id, scopes, now)
             self._kept.pop(key, None)
             while len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
@@ -49,9 +52,11 @@ class AccessTokens:
         """Forget them; who has one keeps it."""
         self._kept.clear()
 
-    def _sign(self, account: ServiceAccount, scopes: frozenset[str], now: float) -> tuple[AccessGrant, str]:
+    def _sign(
+        self, account: ServiceAccount, key_id: str, scopes: frozenset[str], now: float
+    ) -> tuple[AccessGrant, str]:
         member = format_service_account(account.email)
-        grant = AccessGrant(member, None, scopes, int(now) + LIFETIME_S, int(now))
+        grant = AccessGrant(member, key_id, scopes, int(now) + LIFETIME_S, int(now))
         return grant, self._services.signer.sign_access(grant, now)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from google.auth.transport.requests import Request
+from google.oauth2 import id_token
 
 from docker_credential_gcr.emulator.google.metadata_credentials import narrow_scopes
 from docker_credential_gcr.emulator.google.metadata_tree import find_instance_id
@@ -125,6 +127,26 @@ def test_an_account_that_is_gone_has_no_credentials(
 
     assert (answer.status_code, answer.headers["Metadata-Flavor"]) == (404, "Google")
     assert f"The service account <code>{ACCOUNT}</code> was not found." in answer.text
+
+
+def test_a_token_ends_with_its_account(gcr_emulator: Emulator, fetch: Fetch) -> None:
+    token = fetch().json()["access_token"]
+    resource = f"{gcr_emulator.url}/v1/projects/my-project/serviceAccounts/{ACCOUNT}"
+
+    requests.post(f"{resource}:disable", timeout=30).raise_for_status()
+
+    assert ask_registry(gcr_emulator, token, "pull") == 401
+    requests.post(f"{resource}:enable", timeout=30).raise_for_status()
+    assert ask_registry(gcr_emulator, token, "pull") == 200
+
+
+def test_google_auth_verifies_an_id_token(gcr_emulator: Emulator, fetch: Fetch) -> None:
+    token = fetch("identity", audience="https://app.example.com", format="full").text
+    certificates = f"{gcr_emulator.url}/oauth2/v1/certs"
+
+    claims = id_token.verify_token(token, Request(), "https://app.example.com", certificates)
+
+    assert (claims["email"], claims["iss"]) == (ACCOUNT, "https://accounts.google.com")
 
 
 def test_a_machine_without_scopes_has_no_token(gcr_emulator: Emulator, fetch: Fetch) -> None:
