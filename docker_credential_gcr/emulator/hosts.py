@@ -59,7 +59,7 @@ GOOGLE_APIS = frozenset(
 # https://cloud.google.com/compute/docs/metadata/overview
 METADATA_HOST = "metadata.google.internal"
 METADATA_ADDRESS = "169.254.169.254"
-# The metadata server, as clients call it; kubelet's plugin with a dot behind.
+# As clients call it; kubelet's plugin with a dot behind.
 # https://cloud.google.com/compute/docs/metadata/querying-metadata
 METADATA_HOSTS = frozenset(
     {METADATA_HOST, f"{METADATA_HOST}.", "metadata", METADATA_ADDRESS, "[fd20:ce::254]"}
@@ -157,7 +157,7 @@ def is_google_api(host: str) -> bool:
 
 
 def find_canonical_host(host: str) -> str | None:
-    """The name by which the emulator knows a registry, an API or the metadata server; None for any other host."""
+    """The name by which the emulator knows what a host serves; None for one that serves all of it."""
     site = find_site(host)
     if site is not None:
         return site.host
