@@ -133,6 +133,13 @@ ON_PROJECT = {
     "iam.serviceAccountKeyAdmin": "p.get accounts keys",
     "iam.serviceAccountViewer": "p.get accounts",
     "unheard.of": "",
+    # What these are for is walked in google/test_iamcredentials.py and google/test_workload_identity.py.
+    "iam.serviceAccountTokenCreator": "p.get accounts",
+    "iam.serviceAccountOpenIdTokenCreator": "",
+    "iam.serviceAccountUser": "p.get accounts",
+    "iam.workloadIdentityUser": "accounts",
+    "iam.workloadIdentityPoolAdmin": "p.get",
+    "iam.workloadIdentityPoolViewer": "p.get",
 }
 # Cloud Storage takes its own roles alone, and what is the project's stays closed.
 ON_BUCKET = {
