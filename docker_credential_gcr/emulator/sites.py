@@ -35,10 +35,10 @@ class Sites:
         kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
         if kind is None:
             await _refuse(send, 400, "a request needs one Host header that names a host")
+        elif scope["raw_path"].startswith(REGISTRY_PATHS) and kind in (_REGISTRY, _EVERYTHING):
+            await self._registry(scope, receive, send)
         elif kind == _METADATA or (kind == _EVERYTHING and _is_metadata(scope)):
             await self._metadata(scope, receive, send)
-        elif scope["raw_path"].startswith(REGISTRY_PATHS) and kind != _GOOGLE:
-            await self._registry(scope, receive, send)
         elif kind == _REGISTRY:
             host = port_site or hosts[0].decode("latin-1")
             await _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
