@@ -9,8 +9,26 @@ from .client import format_registry, is_loopback
 from .commands_key import format_token_url
 from .commands_options import with_ca
 
-# gcloud's word for each API that the emulator serves. https://cloud.google.com/sdk/gcloud/reference/config
-_APIS = ("ARTIFACTREGISTRY", "CLOUDRESOURCEMANAGER", "IAM", "IAMCREDENTIALS", "SERVICEUSAGE", "STS")
+# gcloud's word for each API that its commands for images, projects and accounts use; what the emulator does
+# not serve it refuses, so that no question of theirs goes to Google.
+# https://cloud.google.com/sdk/gcloud/reference/config
+_APIS = (
+    "ARTIFACTREGISTRY",
+    "CLOUDASSET",
+    "CLOUDRESOURCEMANAGER",
+    "CONTAINERANALYSIS",
+    "IAM",
+    "IAMCREDENTIALS",
+    "PUBSUB",
+    "SERVICEUSAGE",
+    "STS",
+)
+# What else gcloud would ask Google on its own, and the registries that its helper for docker answers for.
+_GCLOUD = {
+    "CLOUDSDK_ARTIFACTS_ALLOW_UNRECOGNIZED_REGISTRY": "true",
+    "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+    "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+}
 
 
 def _quote_posix(value: str) -> str:
@@ -67,6 +85,7 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
         "CLOUDSDK_AUTH_TOKEN_INTROSPECTION_ENDPOINT": f"{root}/v1/introspect",
         **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}": f"{root}/" for api in _APIS},
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": f"{root}/storage/v1/",
+        **_GCLOUD,
         # What Google's own storage libraries read.
         "STORAGE_EMULATOR_HOST": root,
         # Never the metadata server of the machine: the emulator's, if it is one, which answers a ping then.

@@ -179,6 +179,8 @@ ROUTES: list[Row] = [
     ("DELETE", f"{_BUCKET}/o/{{object}}", storage_objects.delete_object),
     # artifactregistry.googleapis.com
     ("GET", f"{_V1}/locations", artifact_locations.list_locations),
+    # gcloud lists the locations, and with them all repositories, in an older version than the rest.
+    ("GET", "/v1beta2/projects/{project}/locations", artifact_locations.list_locations),
     ("GET", _LOCATION, artifact_locations.get_location),
     ("GET", f"{_LOCATION}/operations/{{operation}}", operations.get_located_operation),
     ("POST", f"{_LOCATION}/repositories", artifact_repositories.create_repository),

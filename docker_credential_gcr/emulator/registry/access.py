@@ -1,5 +1,7 @@
 """Who may do what at the registry: the credential, the token's scope, and IAM, for each request anew."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
@@ -47,13 +49,19 @@ _ARTIFACT_PERMISSIONS = {
 _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 
 
-def authorize(services: Services, request: Request, target: Target, action: str) -> Principal:
-    """The principal that may do `action` on the repository; raises Unauthorized, Denied."""
+def authorize(
+    services: Services, request: Request, target: Target, action: str, *, scopes: Sequence[str] = ()
+) -> Principal:
+    """The principal that may do `action` on the repository; raises Unauthorized, Denied.
+
+    A registry token is for one of the `scopes`, or without them for the action.
+    """
     # The host and the name say which repository it is, and cost less to hash.
-    key = (request.headers.get("authorization"), request.scheme, request.site_host, target.name, action)
+    shown = request.headers.get("authorization")
+    key = (shown, request.scheme, request.site_host, target.name, action, scopes)
 
     def find() -> tuple[Principal, int | None]:
-        return _authorize(services, request, target, action)
+        return _authorize(services, request, target, action, scopes or (action,))
 
     # Only a registry token says here when it ends; any other credential is read each time.
     principal, ends_at = services.decisions.recall(key, find, keep=lambda found: found[1] is not None)
@@ -64,12 +72,12 @@ def authorize(services: Services, request: Request, target: Target, action: str)
 
 
 def _authorize(
-    services: Services, request: Request, target: Target, action: str
+    services: Services, request: Request, target: Target, action: str, scopes: Sequence[str]
 ) -> tuple[Principal, int | None]:
     """As `authorize`, and when the registry token ends, if it is one."""
     challenge = _challenge(request, format_scope(target.name, *_CHALLENGES[action]))
     principal, grant = _identify(services, request, challenge)
-    if grant is not None and action not in granted_actions(grant, target):
+    if grant is not None and granted_actions(grant, target).isdisjoint(scopes):
         raise Unauthorized(challenge)
     with services.database.read() as connection:
         permission = find_refusal(connection, principal, target, action)

@@ -59,7 +59,8 @@ async def put(services: Services, request: Request, target: Target, reference: s
 
 async def delete(services: Services, request: Request, target: Target, reference: str) -> Response:
     """Forget a tag, or a manifest that no tag and no index names."""
-    authorize(services, request, target, DELETE)
+    # gcloud's `container images untag` and `delete` ask for a token to push and pull.
+    authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
     parse_reference(reference)
 
     def work(connection: Connection) -> None:

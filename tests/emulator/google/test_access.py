@@ -120,6 +120,7 @@ CALLS = [
     ("GET", f"/download{OBJECT}", None, "storage.objects.get"),
     ("DELETE", OBJECT, None, "storage.objects.delete"),
     ("GET", f"{V1}/locations", None, "artifactregistry.locations.list"),
+    ("GET", "/v1beta2/projects/my-project/locations", None, "artifactregistry.locations.list"),
     ("GET", LOCATION, None, "artifactregistry.locations.get"),
     (
         "POST",
@@ -235,7 +236,8 @@ def format_refusal(path: str, permission: str) -> tuple[str, str | None]:
         message = f"{email} does not have {permission} access to the {where}. Permission '{permission}' "
         return message + "denied on resource (or it may not exist).", None
     if permission.startswith("artifactregistry."):
-        name = next(place for place in (REPOSITORY, LOCATION, V1) if path.startswith(place))
+        named = path.replace("/v1beta2/", "/v1/")
+        name = next(place for place in (REPOSITORY, LOCATION, V1) if named.startswith(place))
         place = f"//artifactregistry.googleapis.com/{name.removeprefix('/v1/')}"
         return f"Permission '{permission}' denied on resource '{place}' (or it may not exist).", "yes"
     if permission.startswith("serviceusage."):

@@ -104,20 +104,27 @@ def resolve(call, reference):
     return answers[1].headers["Docker-Content-Digest"]
 
 
-def test_check_51_gcloud_deletes_every_tag_and_then_the_digest(call, editor, digest, tags):
+@pytest.fixture
+def gcloud(editor):
+    """Calls as gcloud does, which asks for a token to push and pull, whatever it is about to do."""
+    token = editor.token(f"repository:{APP}:push,pull")
+    return lambda method, path, **options: editor.call(method, path, token=token, **options)
+
+
+def test_check_51_gcloud_deletes_every_tag_and_then_the_digest(gcloud, editor, digest, tags):
     editor.push_image(APP, "v2", b"layer")
-    assert resolve(call, "v1") == digest
+    assert resolve(gcloud, "v1") == digest
     # With another tag than the named one gcloud itself refuses, unless --force-delete-tags.
     named, _ = tags()
     assert named == {"v1": digest, "v2": digest}
-    deleted = [call("DELETE", f"{MANIFESTS}/{reference}").status_code for reference in (*named, digest)]
+    deleted = [gcloud("DELETE", f"{MANIFESTS}/{reference}").status_code for reference in (*named, digest)]
     assert (deleted, tags()) == ([202, 202, 202], None)
 
 
-def test_check_51_gcloud_untags_with_one_request(call, editor, digest, tags):
+def test_check_51_gcloud_untags_with_one_request(gcloud, editor, digest, tags):
     editor.push_image(APP, "v2", b"layer")
-    assert resolve(call, "v1") == digest
-    assert removed(call("DELETE", f"{MANIFESTS}/v1")) == REMOVED
+    assert resolve(gcloud, "v1") == digest
+    assert removed(gcloud("DELETE", f"{MANIFESTS}/v1")) == REMOVED
     assert tags() == ({"v2": digest}, {digest})
 
 

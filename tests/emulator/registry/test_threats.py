@@ -115,12 +115,18 @@ class TestT10ActionsThatLookAlike:
         assert "'storage.objects.delete'" in answer.text
         assert editor.get(f"{PATH}/manifests/latest").headers["Docker-Content-Digest"] == digest
 
-    def test_push_token_deletes_nothing(self, editor):
+    def test_push_token_deletes_manifests_for_gcloud_and_no_blobs(self, editor):
         digest = editor.push_image(REPOSITORY, "latest", b"layer")
         token = editor.token(f"repository:{REPOSITORY}:pull,push")
+        assert editor.call("DELETE", f"{PATH}/blobs/{digest_of(b'layer')}", token=token).status_code == 401
+        for reference in ("latest", digest):
+            assert editor.call("DELETE", f"{PATH}/manifests/{reference}", token=token).status_code == 202
+
+    def test_pull_token_deletes_nothing(self, editor):
+        digest = editor.push_image(REPOSITORY, "latest", b"layer")
+        token = editor.token(f"repository:{REPOSITORY}:pull")
         for reference in ("latest", digest):
             assert editor.call("DELETE", f"{PATH}/manifests/{reference}", token=token).status_code == 401
-        assert editor.call("DELETE", f"{PATH}/blobs/{digest_of(b'layer')}", token=token).status_code == 401
 
     def test_role_that_was_taken_back_is_gone_at_once(self, editor):
         editor.push_image(REPOSITORY, "latest", b"layer")
