@@ -1,14 +1,12 @@
 """Lint, formatting, types and the import table: one line each, and the findings of those that fail."""
 
 import argparse
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from _environment import (
     CHECKOUT,
-    ENVIRONMENT_VARIABLE,
     Environment,
     Failed,
     isolated_environ,
@@ -31,7 +29,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _check(work: Path) -> int:
-    environment = _find_environment() or _make_environment(work)
+    environment = Environment.find() or _make_environment(work)
     environ = isolated_environ(work / "home", environment.programs)
     cache = str(work / "cache")
     programs = [str(CHECKOUT / "scripts" / name) for name in PROGRAMS]
@@ -46,12 +44,6 @@ def _check(work: Path) -> int:
     }
     failed = [name for name, command in steps.items() if not _passes(name, command, environ, environment)]
     return 1 if failed else 0
-
-
-def _find_environment() -> Environment | None:
-    """The one that scripts/ci has made."""
-    path = os.environ.get(ENVIRONMENT_VARIABLE)
-    return Environment(Path(path)) if path else None
 
 
 def _make_environment(work: Path) -> Environment:

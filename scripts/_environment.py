@@ -24,7 +24,7 @@ SOURCE_DATE_EPOCH = "1580601600"
 
 # A wheel built before: scripts/test hands it to the scripts that the tests run.
 WHEEL_VARIABLE = "GCR_TEST_WHEEL"
-# An environment that holds the dev lock: scripts/ci hands it to scripts/check.
+# An environment with the dev lock and the wheel: scripts/ci hands it to scripts/check, tests to scripts/try.
 ENVIRONMENT_VARIABLE = "GCR_TEST_ENVIRONMENT"
 
 _LEFT_BEHIND = shutil.ignore_patterns(
@@ -53,6 +53,12 @@ class Environment:
         """A new one with nothing in it but pip."""
         run([python, "-m", "venv", str(path)])
         return cls(path)
+
+    @classmethod
+    def find(cls) -> "Environment | None":
+        """The one that was made before; None where none was handed on."""
+        path = os.environ.get(ENVIRONMENT_VARIABLE)
+        return cls(Path(path)) if path else None
 
     def program(self, name: str) -> str:
         """The path of an installed program."""

@@ -91,6 +91,9 @@ class Trial:
         return digest
 
     def _install(self) -> Environment:
+        found = Environment.find()
+        if found is not None:
+            return found
         self._say("make an environment", "python3 -m venv $WORK/environment")
         environment = Environment.create(self.work / "environment")
         wheel = find_wheel(self.work)

@@ -53,20 +53,13 @@ def foreign_realm() -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("client", ["builtin", "podman", "skopeo"])
-def test_try_pushes_and_pulls_and_says_the_digest(client: str, environ: dict[str, str]) -> None:
-    if client != "builtin" and shutil.which(client) is None:
-        pytest.skip(f"{client} is not installed: apt-get install {client}")
-
-    done = _run("try", "--client", client, environ=environ)
+def test_try_installs_then_pushes_and_pulls_and_says_the_digest(environ: dict[str, str]) -> None:
+    done = _run("try", "--client", "builtin", environ=environ)
 
     assert (done.returncode, done.stderr) == (0, "")
     steps = [line.partition(": ")[0] for line in done.stdout.splitlines()]
     assert [step for step in steps if step in ("push", "pull", "push as the viewer", "it is refused")] == [
-        *["push"] * (2 if client == "podman" else 1),
-        "pull",
-        "push as the viewer",
-        "it is refused",
+        *("push", "pull", "push as the viewer", "it is refused")
     ]
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", steps[-1])
     assert _find_processes(environ["TMPDIR"]) == []
@@ -74,6 +67,7 @@ def test_try_pushes_and_pulls_and_says_the_digest(client: str, environ: dict[str
 
 def test_try_leaves_nothing_when_it_is_interrupted(environ: dict[str, str]) -> None:
     command = [sys.executable, SCRIPTS / "try", "--client", "builtin"]
+    environ["GCR_TEST_ENVIRONMENT"] = sys.prefix  # what this test runs in is good for the script too
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:

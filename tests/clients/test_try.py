@@ -1,4 +1,4 @@
-"""scripts/try with every client."""
+"""scripts/try with every client, from what is installed; tests/test_scripts.py has it install first."""
 
 import os
 import re
@@ -17,7 +17,7 @@ def test_try_pushes_pulls_and_is_refused(
     client: str, request: pytest.FixtureRequest, find_client, place: Path
 ) -> None:
     (place / "tmp").mkdir()
-    environ = {**os.environ, "TMPDIR": str(place / "tmp")}
+    environ = {**os.environ, "TMPDIR": str(place / "tmp"), "GCR_TEST_ENVIRONMENT": sys.prefix}
     if client == "docker":
         environ["DOCKER_HOST"] = request.getfixturevalue("engine")
     if client != "builtin":
