@@ -28,22 +28,22 @@ class Sites:
         self._others = others
         self._metadata = metadata
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    # No coroutine of its own: every request would pay for it.
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         """Hand one request on."""
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         port_site = find_port_site(scope)
         kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
         if kind is None:
-            await _refuse(send, 400, "a request needs one Host header that names a host")
-        elif scope["raw_path"].startswith(REGISTRY_PATHS) and kind in (_REGISTRY, _EVERYTHING):
-            await self._registry(scope, receive, send)
-        elif kind == _METADATA or (kind == _EVERYTHING and _is_metadata(scope)):
-            await self._metadata(scope, receive, send)
-        elif kind == _REGISTRY:
+            return _refuse(send, 400, "a request needs one Host header that names a host")
+        if scope["raw_path"].startswith(REGISTRY_PATHS) and kind in (_REGISTRY, _EVERYTHING):
+            return self._registry(scope, receive, send)
+        if kind == _METADATA or (kind == _EVERYTHING and _is_metadata(scope)):
+            return self._metadata(scope, receive, send)
+        if kind == _REGISTRY:
             host = port_site or hosts[0].decode("latin-1")
-            await _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
-        else:
-            await self._others(scope, receive, send)
+            return _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
+        return self._others(scope, receive, send)
 
 
 @lru_cache(1024)

@@ -42,7 +42,7 @@ class _Request:
         self.at_ns = time.monotonic_ns()
         self.time = now
         self.method: str = scope["method"]
-        self.host: bytes = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        self.host: bytes = dict(scope["headers"]).get(b"host", b"")
         self.path: bytes = scope["raw_path"][:_SHOWN]
         self.query: bytes = scope["query_string"][:_SHOWN]
         self.status: int | None = None

@@ -3,7 +3,11 @@
 https://distribution.github.io/distribution/spec/auth/token/
 """
 
+from functools import lru_cache
 
+
+# A registry says few of them, and says them to every client first.
+@lru_cache(1024)
 def format_challenge(realm: str, service: str, scope: str | None = None) -> str:
     """`Bearer realm="…",service="…"[,scope="…"]`.
 

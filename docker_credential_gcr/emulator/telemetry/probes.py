@@ -45,12 +45,15 @@ class Probes:
         """`app`, and the probes on hosts that serve all by path: what is Google's stays Google's."""
         table = {b"/healthz": self._live, b"/readyz": self._ready, b"/metrics": self._metrics}
 
-        async def probed(scope: Message, receive: Receive, send: Send) -> None:
+        async def answer(probe: Callable[[], Awaitable[Answer]], method: str, send: Send) -> None:
+            await _send(await probe(), method, send)
+
+        # No coroutine of its own: every request would pay for it.
+        def probed(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
             probe = table.get(scope["raw_path"])
             if probe is None or scope["method"] not in ("GET", "HEAD") or not _is_local(scope):
-                await app(scope, receive, send)
-                return
-            await _send(await probe(), scope["method"], send)
+                return app(scope, receive, send)
+            return answer(probe, scope["method"], send)
 
         return probed
 
