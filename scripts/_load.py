@@ -22,6 +22,8 @@ from _image import digest_of
 _FORK = multiprocessing.get_context("fork")
 _READ = 1 << 20
 _RATE = re.compile(r"finished in .*?, ([0-9.]+) req/s")
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_LOCATION = re.compile(rb"\r\nlocation: *(?:https?://[^/]+)?(\S+)", re.IGNORECASE)
 _STATUSES = re.compile(r"status codes: (\d+) 2xx, \d+ 3xx, (\d+) 4xx, (\d+) 5xx")
 # The kernel drops a body that is only counted. https://man7.org/linux/man-pages/man7/tcp.7.html
 _DROP = getattr(socket, "MSG_TRUNC", 0)
@@ -48,7 +50,7 @@ class Line:
 
     def ask(
         self, method: str, path: str, *parts: "bytes | memoryview", expected: int, headers: str = ""
-    ) -> str:
+    ) -> bytes:
         """The answer's headers. Raises Failed for another status."""
         size = sum(map(len, parts))
         length = "" if method == "GET" else f"Content-Length: {size}\r\n"
@@ -70,24 +72,23 @@ class Line:
         finish = f"{location}{'&' if '?' in location else '?'}digest={digest}"
         self.ask("PUT", finish, expected=201)
 
-    def _read(self, expected: int) -> str:
+    def _read(self, expected: int) -> bytes:
         received = b""
         while (end := received.find(b"\r\n\r\n")) < 0:
             count = self._socket.recv_into(self._buffer)
             if not count:
                 raise Failed("the registry closed the connection")
             received += self._buffer[:count]
-        head = received[:end].decode("latin-1")
-        if int(head[9:12]) != expected:
-            raise Failed(f"the registry answered {head.splitlines()[0]!r}: {received[end:][:200]!r}")
-        length = re.search(r"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+        if int(received[9:12]) != expected:
+            raise Failed(f"the registry answered {received[:end]!r}: {received[end:][:200]!r}")
+        length = _LENGTH.search(received, 0, end)
         left = int(length[1]) - (len(received) - end - 4) if length else 0
         while left > 0:
             count = self._socket.recv_into(self._buffer, min(left, _READ), _DROP)
             if not count:
                 raise Failed("the registry closed the connection")
             left -= count
-        return head
+        return received[:end]
 
 
 # Does one act on a connection: with what was prepared for the client, the act's number.
@@ -177,8 +178,8 @@ def _act_for(door: Door, barrier: Barrier, prepared: Any, act: Act, seconds: flo
         return f"{type(error).__name__}: {error}"
 
 
-def _location(head: str) -> str:
-    found = re.search(r"\r\nlocation: *(\S+)", head, re.IGNORECASE)
+def _location(head: bytes) -> str:
+    found = _LOCATION.search(head)
     if found is None:
         raise Failed("the registry named no Location")
-    return re.sub(r"^https?://[^/]+", "", found[1])
+    return found[1].decode("latin-1")

@@ -6,16 +6,15 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from . import media_types
 from .descriptor import Descriptor, parse_descriptor
 from .errors import InvalidManifest
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """A manifest or an index.
 
     `config` is None in an index; `blobs` are the config and the layers that a registry must
@@ -28,7 +27,7 @@ class Manifest:
     children: tuple[Descriptor, ...]
     subject: Descriptor | None = None
     artifact_type: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = MappingProxyType({})
 
     @property
     def image_size(self) -> int:
