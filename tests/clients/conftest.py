@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import requests
 
+from docker_credential_gcr.emulator.commands_env import format_environment
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
@@ -182,6 +184,28 @@ def podman(environ: dict[str, str]) -> Client:
 @pytest.fixture
 def skopeo(environ: dict[str, str]) -> Client:
     return Client(require("skopeo"), environ)
+
+
+@pytest.fixture
+def gcloud(gcr_emulator: GcrEmulator, place: Path, isolate: Callable[[Path], dict[str, str]]) -> Client:
+    """gcloud led to the emulator, in a home where nobody has signed in; it may what local programs may."""
+    program = shutil.which("gcloud")
+    if program is None:
+        # On CI too: Debian has no package of it.
+        pytest.skip("gcloud is not installed: https://cloud.google.com/sdk/docs/install")
+    variables = {name: value for name, value in format_environment(gcr_emulator.url).items() if value}
+    settings = {
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        "CLOUDSDK_CORE_PROJECT": "my-project",
+    }
+    return Client(program, isolate(place) | variables | settings)
+
+
+@pytest.fixture
+def ask(gcloud: Client) -> Callable[..., Any]:
+    """Runs gcloud, and gives the JSON that it prints."""
+    return lambda *arguments: json.loads(gcloud.succeed(*arguments, "--format=json"))
 
 
 @pytest.fixture(params=["podman", "buildah"])

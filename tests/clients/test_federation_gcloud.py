@@ -1,49 +1,28 @@
 """The real gcloud makes a pool, signs in with a token of elsewhere, and acts as a service account."""
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 import requests
+from _client_command import Client
 
-from docker_credential_gcr.emulator.commands_env import format_environment
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 Gcloud = Callable[..., str]
 ISSUER = "https://issuer.example"
 WHERE = ("--location=global", "--workload-identity-pool=outside")
-INSTALL = "gcloud is not installed: https://cloud.google.com/sdk/docs/install"
 
 
 @pytest.fixture
-def gcloud(gcr_emulator: GcrEmulator, tmp_path: Path) -> Gcloud:
+def gcloud(gcloud: Client) -> Gcloud:
     """Runs gcloud, and gives what it prints; as whoever has signed in, or with `token` as its owner."""
-    program = shutil.which("gcloud")
-    if program is None:
-        pytest.skip(INSTALL)
-    variables = {name: value for name, value in format_environment(gcr_emulator.url).items() if value}
-    environ = {
-        **variables,
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "CLOUDSDK_CONFIG": str(tmp_path / "gcloud"),
-        "CLOUDSDK_CORE_PROJECT": gcr_emulator.project(),
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
-    }
 
     def run(*arguments: str, token: Path | None = None) -> str:
         own = {} if token is None else {"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token)}
-        done = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, env={**environ, **own}, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return gcloud.succeed(*arguments, CLOUDSDK_AUTH_DISABLE_CREDENTIALS="false", **own).strip()
 
     return run
 
