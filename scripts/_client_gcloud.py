@@ -28,7 +28,8 @@ class GoogleCloud:
     def succeed(self, who: str, *command: object, stdin: str = "", **environ: str) -> str:
         """Its output. Raises AssertionError when it fails."""
         outcome = self(who, *command, stdin=stdin, **environ)
-        assert outcome.status == 0, (command, outcome)
+        if outcome.status != 0:
+            raise AssertionError(f"{command}: {outcome}")
         return outcome.stdout
 
     def load(self, who: str, *command: object, **environ: str) -> Any:
@@ -36,9 +37,10 @@ class GoogleCloud:
         return json.loads(self.succeed(who, *command, "--format=json", **environ))
 
     def refuse(self, who: str, *command: object) -> list[str]:
-        """The lines that it says to a person. Raises AssertionError when it succeeds."""
+        """The lines that it says to a person. Raises AssertionError unless it exits with 1."""
         outcome = self(who, *command)
-        assert outcome.status == 1, (command, outcome)
+        if outcome.status != 1:
+            raise AssertionError(f"{command}: {outcome}")
         return outcome.lines
 
     def key(self, who: str) -> Path:

@@ -1,4 +1,4 @@
-"""`gcloud container images` at Google's own names: what it lists, tags and deletes, and what it is refused."""
+"""`gcloud container images` at Google's own names: what it lists, tags, deletes, and what it is refused."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""gsutil and `gcloud storage` with the bucket behind gcr.io: who may see it, and who opens it to everybody."""
+"""gsutil and `gcloud storage` with the bucket behind gcr.io: who sees it, and who opens it to everybody."""
 
 import json
 
