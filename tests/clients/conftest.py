@@ -227,7 +227,10 @@ def foreign_registry_with_password(make_foreign_registry: Callable[..., str], pl
 
 @pytest.fixture(scope="module")
 def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[_client_gcloud.GoogleCloud]:
-    """Google's names over TLS, an image to push, and an owner, a viewer and a stranger with their keys."""
+    """Google's names over TLS, an image to push, and an owner, a viewer and a stranger with their keys.
+
+    gcloud is in no distribution: where it is missing its tests are skipped, in CI too.
+    """
     for program in ("gcloud", "gsutil"):
         if shutil.which(program) is None:
             pytest.skip(_client_gcloud.INSTALL.format(program))

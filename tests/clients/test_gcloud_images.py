@@ -69,10 +69,13 @@ def test_list_needs_no_more_than_an_access_token(google_cloud: GoogleCloud) -> N
 
 
 def test_tag_is_added_listed_and_taken_off(google_cloud: GoogleCloud, digest: str) -> None:
-    google_cloud.succeed("owner", *IMAGES, "add-tag", f"{APP}:v1", f"{APP}:v2")
+    added = google_cloud("owner", *IMAGES, "add-tag", f"{APP}:v1", f"{APP}:v2")
     tagged = list_tags(google_cloud, "viewer", APP)
-    google_cloud.succeed("owner", *IMAGES, "untag", f"{APP}:v2")
+    taken = google_cloud("owner", *IMAGES, "untag", f"{APP}:v2")
 
+    assert (added.status, added.lines) == (0, [f"Created [{APP}:v2]."])
+    reference = f"Deleted [[{APP}:v2] (referencing [{APP}@{digest}])]."
+    assert (taken.status, taken.lines[-1]) == (0, reference)
     assert tagged == [(digest, ["v1", "v2"])]
     assert list_tags(google_cloud, "viewer", APP) == [(digest, ["v1"])]
 
@@ -84,10 +87,12 @@ def test_image_with_another_tag_is_deleted_only_with_force(google_cloud: GoogleC
 
     refused = google_cloud.refuse("owner", *IMAGES, "delete", f"{image}:v1")
     kept = list_tags(google_cloud, "owner", image)
-    google_cloud.succeed("owner", *IMAGES, "delete", f"{image}@{digest}", "--force-delete-tags")
+    deleted = google_cloud("owner", *IMAGES, "delete", f"{image}@{digest}", "--force-delete-tags")
     gone = google_cloud.refuse("owner", *IMAGES, "describe", f"{image}@{digest}")
 
     assert refused[-1] == IMPLICIT
+    ended = [f"Deleted [{image}:v1].", f"Deleted [{image}:v2].", f"Deleted [{image}@{digest}]."]
+    assert (deleted.status, sorted(deleted.lines[-3:])) == (0, ended)
     assert kept == [(digest, ["v1", "v2"])]
     assert gone == [
         f"ERROR: (gcloud.container.images.describe) [{image}@{digest}] is not found or is not a valid name. "
