@@ -107,7 +107,10 @@ def _enter(address: str, environ: Mapping[str, str]) -> None:
 
 
 def _format_hosts(address: str) -> str:
-    names = ["localhost", socket.gethostname(), *list_served_names(LOCATIONS)]
+    served = list_served_names(LOCATIONS)
+    # gcloud speaks plain HTTP to gcr.io.localhost, as to all that is below localhost.
+    below = [f"{name}.localhost" for name in served]
+    names = ["localhost", socket.gethostname(), *served, *below]
     return format_hosts(dict.fromkeys(names, address) | {METADATA_HOST: METADATA_ADDRESS})
 
 

@@ -25,8 +25,10 @@ from docker_credential_gcr.pytest_plugin import GcrEmulator
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
 import _client_engine
+import _client_gcloud
 import _client_packages
 import _client_registry
+import _client_run
 import _environment
 import _image
 from _client_command import Client, HelperCalls, find_programs
@@ -245,3 +247,27 @@ def foreign_registry_with_password(make_foreign_registry: Callable[..., str], pl
     lines = subprocess.check_output([require("htpasswd"), "-Bbn", "user", "word"])
     (place / "passwords").write_bytes(lines)
     return make_foreign_registry(place / "passwords")
+
+
+@pytest.fixture(scope="module")
+def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[_client_gcloud.GoogleCloud]:
+    """Google's names over TLS, an image to push, and an owner, a viewer and a stranger with their keys.
+
+    gcloud is in no distribution: where it is missing its tests are skipped, in CI too.
+    """
+    for program in ("gcloud", "gsutil"):
+        if shutil.which(program) is None:
+            pytest.skip(_client_gcloud.INSTALL.format(program))
+    require("skopeo")
+    if os.geteuid() != 0:
+        pytest.skip("entering the namespaces of another process needs root")
+    options = ["--project", _client_gcloud.PROJECT, "--project", _client_gcloud.DOMAIN_PROJECT]
+    with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
+        place = Path(directory)
+        _image.make_layout(place / "layout", b"image")
+        with _client_run.waiting_run(options, isolate(place)) as inside:
+            cloud = _client_gcloud.GoogleCloud(place, inside)
+            cloud.make_person("owner", "roles/owner")
+            cloud.make_person("viewer", "roles/viewer")
+            cloud.make_person("stranger")
+            yield cloud

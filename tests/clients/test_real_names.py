@@ -5,7 +5,6 @@ All of it happens in one `gcr-emulator run`, whose command owns a Docker Engine 
 
 import json
 import os
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -16,10 +15,10 @@ from string import Template
 from types import ModuleType
 
 import pytest
-from _client_command import Client, Outcome
+from _client_command import Outcome
+from _client_run import GCR_EMULATOR, Inside, waiting_run
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
 # Other locations of Artifact Registry work alike; its images are in repositories.
 REPOSITORIES = {
     "gcr.io": "my-project",
@@ -29,7 +28,6 @@ REPOSITORIES = {
 # Its bucket is open to everybody while a test says so, and is no other test's.
 PUBLIC = "asia.gcr.io"
 ROLES = {"editor": "roles/editor", "viewer": "roles/viewer", "stranger": None}
-LIMIT_S = 60
 
 # It says who it is, and where its engine is, and keeps both until its stdin ends.
 OWNER = """
@@ -85,13 +83,11 @@ class World:
     """Where Google is the emulator; `who` is editor, viewer, stranger or anonymous."""
 
     place: Path
-    owner: int
-    environ: dict[str, str]
+    inside: Inside
 
     def __call__(self, who: str, *command: object) -> Outcome:
         """Run a command there."""
-        enter = Client("nsenter", self.environ | self.settings(who))
-        return enter("--target", self.owner, "--net", "--mount", "--", *command)
+        return self.inside.call(self.settings(who), *command)
 
     def succeed(self, who: str, *command: object) -> str:
         """Its output. Raises AssertionError when it fails."""
@@ -103,6 +99,7 @@ class World:
         """What makes the helper answer for a person."""
         home = self.place / who
         return {
+            "DOCKER_HOST": self.inside.words[0],
             "DOCKER_CONFIG": str(home),
             "DOCKER_CREDENTIAL_GCR_CONFIG": str(home / "helper.json"),
             "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(home / "cache"),
@@ -141,36 +138,14 @@ def world(
         image_maker.make_layout(place / "layout", place.name.encode())
         image_maker.make_layout(place / "newer", b"newer")
         environ = isolate(place) | {"PYTHONPATH": str(SCRIPTS)}
-        command = [*GCR_EMULATOR, "run", "--project", "my-project", "--create-on-push", "--"]
-        command += [sys.executable, "-c", OWNER, str(place / "engine")]
-        with subprocess.Popen(
-            command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                assert process.stdout is not None
-                owner, engine = process.stdout.readline().split()
-                inside = dict(
-                    entry.split("=", 1)
-                    for entry in Path(f"/proc/{owner}/environ").read_text().split("\0")
-                    if entry
-                )
-                world = World(place, int(owner), inside | {"DOCKER_HOST": engine})
-                make_nobody(place / "anonymous")
-                for who, role in ROLES.items():
-                    world.make_person(who, role)
-                yield world
-            finally:
-                end(process)
-        assert process.returncode == 0
-
-
-def end(process: "subprocess.Popen[str]") -> None:
-    """Close its stdin, and wait for its end."""
-    try:
-        process.communicate(timeout=LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
+        options = ("--project", "my-project", "--create-on-push")
+        owner = (sys.executable, "-c", OWNER, str(place / "engine"))
+        with waiting_run(options, environ, owner) as inside:
+            world = World(place, inside)
+            make_nobody(place / "anonymous")
+            for who, role in ROLES.items():
+                world.make_person(who, role)
+            yield world
 
 
 def make_nobody(home: Path) -> None:
@@ -309,7 +284,7 @@ def test_image_in_a_bucket_of_all_users_is_pulled_by_anyone(world: World, shippe
 def set_bindings(world: World, bindings: list[dict[str, object]]) -> None:
     """Have the bucket of PUBLIC grant those roles beside those of the project."""
     bucket = "asia.artifacts.my-project.appspot.com"
-    url = f"{world.environ['GCR_EMULATOR_URL']}/storage/v1/b/{bucket}/iam"
+    url = f"{world.inside.environ['GCR_EMULATOR_URL']}/storage/v1/b/{bucket}/iam"
     put = ("--request", "PUT", "--header", "Content-Type: application/json")
     world.succeed("editor", "curl", "-sS", "--fail", *put, "--data", json.dumps({"bindings": bindings}), url)
 

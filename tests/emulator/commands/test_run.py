@@ -36,6 +36,7 @@ def reach(address):
         return error.strerror
 print(json.dumps({
     "registries": [ask(f"https://{host}/v2/") for host in ("gcr.io", "us-west1-docker.pkg.dev")],
+    "below": ask("http://gcr.io.localhost/v2/"),
     "plain": [ask("http://gcr.io/v2/"), ask("http://metadata.google.internal/_emulator/health")],
     "stranger": ask("https://example.com/"),
     "outside": reach(("192.0.2.1", 443)),
@@ -94,6 +95,7 @@ def test_command_finds_the_emulator_at_googles_names_and_nothing_else(start: Sta
             [401, f'Bearer realm="https://{host}/v2/token",service="{host}"']
             for host in ("gcr.io", "us-west1-docker.pkg.dev")
         ],
+        "below": [401, 'Bearer realm="http://gcr.io.localhost/v2/token",service="gcr.io.localhost"'],
         "plain": [[401, 'Bearer realm="http://gcr.io/v2/token",service="gcr.io"'], [200, None]],
         "stranger": "ConnectionError",
         "outside": "Network is unreachable",

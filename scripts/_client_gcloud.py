@@ -1,0 +1,71 @@
+"""gcloud, gsutil and skopeo in a `gcr-emulator run`, for people with roles of their own."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from _client_command import Outcome
+from _client_run import GCR_EMULATOR, Inside
+
+PROJECT = "my-project"
+# https://cloud.google.com/container-registry/docs/overview#domain-scoped_projects
+DOMAIN_PROJECT = "example.com:domain-project"
+INSTALL = "{} is not installed: https://cloud.google.com/sdk/docs/install"
+
+
+@dataclass(frozen=True)
+class GoogleCloud:
+    """Where Google is the emulator; `who` is one that has been made, or nobody yet."""
+
+    place: Path
+    inside: Inside
+
+    def __call__(self, who: str, *command: object, stdin: str = "", **environ: str) -> Outcome:
+        """Run a command as somebody."""
+        return self.inside.call({**self.settings(who), **environ}, *command, stdin=stdin)
+
+    def succeed(self, who: str, *command: object, stdin: str = "", **environ: str) -> str:
+        """Its output. Raises AssertionError when it fails."""
+        outcome = self(who, *command, stdin=stdin, **environ)
+        if outcome.status != 0:
+            raise AssertionError(f"{command}: {outcome}")
+        return outcome.stdout
+
+    def load(self, who: str, *command: object, **environ: str) -> Any:
+        """What gcloud prints as JSON."""
+        return json.loads(self.succeed(who, *command, "--format=json", **environ))
+
+    def refuse(self, who: str, *command: object) -> list[str]:
+        """The lines that it says to a person. Raises AssertionError unless it exits with 1."""
+        outcome = self(who, *command)
+        if outcome.status != 1:
+            raise AssertionError(f"{command}: {outcome}")
+        return outcome.lines
+
+    def key(self, who: str) -> Path:
+        return self.place / f"{who}.json"
+
+    def settings(self, who: str) -> dict[str, str]:
+        """A home; for who has a key also what has gcloud use it. gsutil knows only who is activated."""
+        home = self.place / who
+        own = {"CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": str(self.key(who))} if self.key(who).exists() else {}
+        return own | {
+            "HOME": str(home),
+            "CLOUDSDK_CONFIG": str(home / "gcloud"),
+            "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+            "CLOUDSDK_CORE_PROJECT": PROJECT,
+            "REGISTRY_AUTH_FILE": str(home / "auth.json"),
+        }
+
+    def make_person(self, who: str, *roles: str, project: str = PROJECT) -> None:
+        """Make an account and its key, whose token endpoint is Google's, and hand skopeo the key."""
+        (self.place / who).mkdir()
+        account = ("--project", project, "--account", who, "--token-uri", "google")
+        granted = [word for role in roles for word in ("--role", role)]
+        self.succeed(who, *GCR_EMULATOR, "key", "create", *account, *granted, "--output", self.key(who))
+        login = ("skopeo", "login", "--username", "_json_key", "--password-stdin", "gcr.io")
+        self.succeed(who, *login, stdin=self.key(who).read_text())
+
+    def push(self, who: str, layout: Path, image: str) -> None:
+        self.succeed(who, "skopeo", "copy", f"oci:{layout}", f"docker://{image}")

@@ -1,0 +1,65 @@
+"""A `gcr-emulator run` that waits, and what is called within it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from _client_command import Client, Outcome
+
+GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
+LIMIT_S = 120
+
+# It says who it is, and waits until its stdin ends.
+WAIT = ("sh", "-c", "echo $$; exec cat")
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Where Google is the emulator: a process of that number is there, with that environment."""
+
+    owner: int
+    environ: dict[str, str]
+    words: list[str]
+
+    def call(self, settings: Mapping[str, str], *command: object, stdin: str = "") -> Outcome:
+        """Run a command there, which must be root's; what takes too long is ended."""
+        enter = Client("nsenter", {**self.environ, **settings})
+        limit = ("timeout", str(LIMIT_S))
+        return enter("--target", self.owner, "--net", "--mount", "--", *limit, *command, stdin=stdin)
+
+
+@contextmanager
+def waiting_run(
+    options: Sequence[str], environ: Mapping[str, str], owner: Sequence[str] = WAIT
+) -> Iterator[Inside]:
+    """Everything there is, gone afterwards, whatever happens: it ends with its stdin.
+
+    `owner` prints one line, its number and what more it has to say, and waits for the end of its stdin.
+    Raises AssertionError when the run does not end well.
+    """
+    command = [*GCR_EMULATOR, "run", *options, "--", *owner]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=dict(environ), text=True, **pipes) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise AssertionError("gcr-emulator run has not started its command: its stderr says why")
+            number, *words = line.split()
+            text = Path(f"/proc/{number}/environ").read_text()
+            inside = dict(entry.split("=", 1) for entry in text.split("\0") if entry)
+            yield Inside(int(number), inside, words)
+        finally:
+            _end(process)
+    if process.returncode != 0:
+        raise AssertionError(f"gcr-emulator run exits with {process.returncode}")
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    try:
+        process.communicate(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
