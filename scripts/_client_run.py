@@ -41,8 +41,9 @@ def waiting_run(
     Raises AssertionError when the run does not end well.
     """
     command = [*GCR_EMULATOR, "run", *options, "--", *owner]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, env=dict(environ), text=True, **pipes) as process:
+    with subprocess.Popen(
+        command, env=dict(environ), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             if not line:
