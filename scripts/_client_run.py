@@ -12,8 +12,9 @@ from _client_command import Client, Outcome
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
 LIMIT_S = 120
 
-# It says who it is, and waits until its stdin ends.
-WAIT = ("sh", "-c", "echo $$; exec cat")
+# It says who it is, and waits until its stdin ends; it becomes no other program, for while a process does
+# that its environment cannot be read.
+WAIT = ("sh", "-c", "echo $$; read _ || :")
 
 
 @dataclass(frozen=True)

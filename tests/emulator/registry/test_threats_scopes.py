@@ -23,11 +23,14 @@ def account(settled):
 
 @pytest.fixture
 def opened(registry, account):
-    """What a token for scopes opens of the image: a set of pull, push, delete."""
+    """What a token for scopes opens of the image: a set of pull, push, delete.
+
+    Delete is told by a blob: a manifest may be deleted with a token to push, as gcloud does it.
+    """
     requests = {
         "pull": ("GET", MANIFEST),
         "push": ("POST", UPLOADS),
-        "delete": ("DELETE", f"/v2/{APP}/manifests/none"),
+        "delete": ("DELETE", f"/v2/{APP}/blobs/sha256:{'0' * 64}"),
     }
 
     def ask(*scopes):
