@@ -13,6 +13,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
+_EMPTY = (b"content-length", b"0")
 _RETRY_AFTER_S = 1
 # Granian's threads let go of a body that nobody waits for any more within so long. Answered before
 # that, three connections in ten were never closed, on a busy machine; after it none.
@@ -29,13 +30,14 @@ class Bodies:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._arriving = 0
+        self._watch = _Watch()
 
     def wrap(self, app: App) -> App:
         """`app` behind the bounds; raises TooManyRequests when there are too many."""
 
         # No coroutine of its own for what has no body: every request would pay for it.
         def bounded(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-            if scope["method"] not in _WITH_BODY:
+            if scope["method"] not in _WITH_BODY or _EMPTY in scope["headers"]:
                 return app(scope, receive, send)
             return take(scope, receive, send)
 
@@ -43,7 +45,7 @@ class Bodies:
             if self._arriving >= self._limits.bodies:
                 raise TooManyRequests("too many requests with bodies at once", _RETRY_AFTER_S)
             self._arriving += 1
-            body = _Body(receive, self._limits)
+            body = _Body(receive, self._limits, self._watch)
             try:
                 await app(scope, body.receive, body.close_if_gone(send, scope["http_version"]))
             finally:
@@ -52,14 +54,50 @@ class Bodies:
         return bounded
 
 
+class _Watch:
+    """Ends what waits for too long. One timer for all: one for each costs more than most waits do."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[_Body, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+
+    def begin(self, body: "_Body", until: float) -> None:
+        """Give the body up at that instant of the loop's clock, unless its wait ends before."""
+        self._waiting[body] = until
+        if self._timer is None or until < self._due:
+            self._set(until)
+
+    def end(self, body: "_Body") -> None:
+        """The body's wait has ended."""
+        self._waiting.pop(body, None)
+
+    def _set(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._due = asyncio.get_running_loop().call_at(due, self._look), due
+
+    def _look(self) -> None:
+        # The clock may be a little behind the timer.
+        now = max(asyncio.get_running_loop().time(), self._due)
+        self._timer = None
+        for body in [body for body, until in self._waiting.items() if until <= now]:
+            del self._waiting[body]
+            body.give_up()
+        if self._waiting:
+            self._set(min(self._waiting.values()))
+
+
 class _Body:
     """One body that has to come at a pace; only the time spent waiting for the client counts."""
 
-    __slots__ = ("_is_gone", "_is_whole", "_limits", "_receive", "_size", "_waited_s")
+    __slots__ = ("_is_gone", "_is_whole", "_limits", "_receive", "_size", "_task", "_waited_s", "_watch")
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, receive: Receive, limits: Limits, watch: _Watch) -> None:
         self._receive = receive
         self._limits = limits
+        self._watch = watch
+        self._task: asyncio.Task[object] | None = None
         self._waited_s = 0.0
         self._size = 0
         self._is_gone = self._is_whole = False
@@ -73,8 +111,8 @@ class _Body:
             return await self._receive()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        # Not wait_for: a task for each message costs more than most messages do.
-        timer = loop.call_later(self._patience_s(), self._give_up, asyncio.current_task())
+        self._task = asyncio.current_task(loop)
+        self._watch.begin(self, began + self._patience_s())
         try:
             message = await self._receive()
         except asyncio.CancelledError:
@@ -83,26 +121,28 @@ class _Body:
             await asyncio.sleep(_LETTING_GO_S)
             return {"type": "http.disconnect"}
         finally:
-            timer.cancel()
+            self._watch.end(self)
         self._waited_s += loop.time() - began
         self._size += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
         return message
 
-    def _give_up(self, task: "asyncio.Task[object] | None") -> None:
+    def give_up(self) -> None:
+        """Take the client for one that has hung up."""
         self._is_gone = True
-        if task is not None:
-            task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def close_if_gone(self, send: Send, http_version: str) -> Send:
         """`send`, which says so where the connection ends with this answer. HTTP/2 has no such header."""
         if not http_version.startswith("1"):
             return send
 
-        async def send_and_close(message: Message) -> None:
+        # No coroutine of its own, as above.
+        def send_and_close(message: Message) -> Awaitable[None]:
             if self._is_gone and message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
-            await send(message)
+            return send(message)
 
         return send_and_close
 

@@ -101,6 +101,7 @@ class Emulator:
             settings.limits,
             Memory(self._database.version),
             Memory(self._database.access_version),
+            Memory(self._database.removals_version),
             takes_sparse_manifests=settings.sparse_manifests,
             claims=Claims(directory.path / "uploads.lock" if shared else None),
             creates_repositories=settings.create_on_push,

@@ -22,7 +22,7 @@ class Exchange:
         self._pause_s = pause_s
 
     def run(self, method="PUT", version="1.1"):
-        scope = {"method": method, "http_version": version}
+        scope = {"method": method, "http_version": version, "headers": []}
         asyncio.run(Bodies(self._limits).wrap(self._read)(scope, self._receive, self._send))
         return self
 
@@ -93,7 +93,7 @@ def test_after_its_body_a_client_may_be_silent_as_long_as_it_likes():
             assert done == set()
             asked_on.cancel()
 
-        scope = {"method": "POST", "http_version": "1.1"}
+        scope = {"method": "POST", "http_version": "1.1", "headers": []}
         await Bodies(Limits(body_silence_s=0.01)).wrap(app)(scope, client(b"abc"), None)
 
     asyncio.run(main())
@@ -108,14 +108,18 @@ def test_t14_bodies_over_the_bound_are_refused_and_requests_without_are_not():
             arriving.set()
             await end.wait()
 
+        with_body = {"method": "PUT", "http_version": "1.1", "headers": [(b"content-length", b"1")]}
+        empty = {**with_body, "headers": [(b"content-length", b"0")]}
+        without = {**empty, "method": "GET"}
         wrapped = Bodies(Limits(bodies=1)).wrap(app)
-        first = asyncio.ensure_future(wrapped({"method": "PUT", "http_version": "1.1"}, None, None))
+        first = asyncio.ensure_future(wrapped(with_body, None, None))
         await arriving.wait()
         with pytest.raises(TooManyRequests, match="too many requests with bodies at once"):
-            await wrapped({"method": "PUT", "http_version": "1.1"}, None, None)
+            await wrapped(with_body, None, None)
         end.set()
-        await wrapped({"method": "GET", "http_version": "1.1"}, None, None)
+        await wrapped(without, None, None)
+        await wrapped(empty, None, None)
         await first
-        await wrapped({"method": "PUT", "http_version": "1.1"}, None, None)
+        await wrapped(with_body, None, None)
 
     asyncio.run(main())

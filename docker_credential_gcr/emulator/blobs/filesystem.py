@@ -36,13 +36,16 @@ class BlobFile:
 
 
 class BlobFiles:
-    """The files of one data directory; a blob's file appears whole and flushed, or not at all."""
+    """The files of one data directory; a blob's file appears whole and flushed, or not at all.
+
+    `uploads` is the folder of the bytes in flight.
+    """
 
     def __init__(self, root: Path) -> None:
         self._buckets = root / "buckets"
-        self._uploads = root / "uploads"
+        self.uploads = root / "uploads"
         self._buckets.mkdir(mode=0o700, exist_ok=True)
-        self._uploads.mkdir(mode=0o700, exist_ok=True)
+        self.uploads.mkdir(mode=0o700, exist_ok=True)
 
     def path(self, bucket: str, digest: str) -> Path:
         """Where the bytes of a blob are, or would be."""
@@ -51,7 +54,7 @@ class BlobFiles:
 
     def upload_path(self, upload_id: str) -> Path:
         """Where the bytes of an upload are, or would be."""
-        return self._uploads / upload_id
+        return self.uploads / upload_id
 
     def adopt(self, upload_id: str, bucket: str, digest: str) -> Hold:
         """Flush an upload's bytes and make them the blob's file; blocks on the disk.
@@ -63,7 +66,7 @@ class BlobFiles:
         reach("blob-flushed")
         if not target.parent.exists():
             _make_folders(target.parent.parent)
-        hold = Hold(target.parent, self._uploads)
+        hold = Hold(target.parent, self.uploads)
         os.replace(source, target)
         # The rename must be on the disk before a row points at it.
         flush(target.parent)
@@ -106,12 +109,12 @@ class BlobFiles:
     @contextmanager
     def between_adoptions(self) -> Iterator[bool]:
         """Whether no upload's bytes are being adopted now, nor will be until the block ends."""
-        with alone_in(self._uploads) as is_alone:
+        with alone_in(self.uploads) as is_alone:
             yield is_alone
 
     def list_uploads(self) -> list[str]:
         """The uploads whose bytes are in files."""
-        return sorted(path.name for path in self._uploads.iterdir())
+        return sorted(path.name for path in self.uploads.iterdir())
 
     def discard_upload(self, upload_id: str) -> None:
         """Remove an upload's bytes; none is no error."""
@@ -128,7 +131,7 @@ class BlobFiles:
 
     def clear(self) -> None:
         """Remove everything."""
-        for folder in (self._buckets, self._uploads):
+        for folder in (self._buckets, self.uploads):
             shutil.rmtree(folder)
             folder.mkdir(mode=0o700)
 

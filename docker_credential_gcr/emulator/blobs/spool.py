@@ -14,13 +14,14 @@ _READ = 1024 * 1024
 
 
 class Spool:
-    """The bytes of one upload so far.
+    """The bytes of one upload so far; its file is in the folder, under that name.
 
     `size` counts them. `data` is what a row should hold: the bytes, or None once they are in the file.
     """
 
-    def __init__(self, path: Path, data: bytes = b"") -> None:
-        self._path = path
+    def __init__(self, folder: Path, name: str, data: bytes = b"") -> None:
+        # Joined when there is a file: to join two paths takes as long as to hash a small blob.
+        self._folder, self._name = folder, name
         self._hasher: Hasher = new_hasher("sha256")
         self._hasher.update(data)
         self._small = data
@@ -31,12 +32,13 @@ class Spool:
         self.size = len(data)
 
     @classmethod
-    def resume(cls, path: Path, size: int) -> "Spool":
+    def resume(cls, folder: Path, name: str, size: int) -> "Spool":
         """Go on after the first `size` bytes of the file; blocks on the disk.
 
         Raises FileNotFoundError where the file is gone or shorter than that.
         """
-        spool = cls(path)
+        spool = cls(folder, name)
+        path = spool._path
         spool.size = size
         spool._spilled = True
         # Whatever follows was never acknowledged.
@@ -46,6 +48,10 @@ class Spool:
             file.truncate(size)
         _hash_file(path, spool._hasher)
         return spool
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / self._name
 
     @property
     def data(self) -> bytes | None:

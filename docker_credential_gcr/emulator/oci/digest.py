@@ -9,6 +9,8 @@ from typing import Protocol
 
 from .errors import InvalidDigest
 
+# By name hashlib finds them too, in three times the time.
+_ALGORITHMS = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 
 
@@ -37,7 +39,7 @@ def split_digest(digest: str) -> tuple[str, str]:
 
 def new_hasher(algorithm: str) -> Hasher:
     """A hasher of a known algorithm."""
-    return hashlib.new(algorithm)
+    return _ALGORITHMS[algorithm]()
 
 
 def format_digest(algorithm: str, hasher: Hasher) -> str:
@@ -47,4 +49,4 @@ def format_digest(algorithm: str, hasher: Hasher) -> str:
 
 def digest_bytes(data: bytes, algorithm: str = "sha256") -> str:
     """The digest of `data`."""
-    return format_digest(algorithm, hashlib.new(algorithm, data))
+    return format_digest(algorithm, _ALGORITHMS[algorithm](data))

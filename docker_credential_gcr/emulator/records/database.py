@@ -24,6 +24,7 @@ from sqlalchemy.exc import DatabaseError
 from docker_credential_gcr.emulator.crash_points import reach
 
 from . import schema, snapshot
+from .changes import ACCESS, REPOSITORIES
 from .log_file import LogFile
 from .statement import Statement
 from .turns import Turns
@@ -139,12 +140,18 @@ class Database:
 
     def access_version(self) -> int:
         """As `version`, of what decides who may do what: projects, policies, accounts, keys, buckets."""
+        if not self._shared:
+            return self._writer.changes.count(ACCESS)
         version = self.version()
         if version != self._access[0]:
             with self.read() as connection:
                 row = _REVISION.one(connection, {"wanted": schema.ACCESS})
             self._access = (version, row[0] if row else -1)
         return self._access[1]
+
+    def removals_version(self) -> int:
+        """As `version`, for what stays right until a repository goes; it may change more often than that."""
+        return self.version() if self._shared else self._writer.changes.count(REPOSITORIES)
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""

@@ -49,7 +49,7 @@ class LogFile:
         """Pages in the log. What cannot be moved, for a reader or a full disk, is moved next time."""
         try:
             row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             return 0
         return int(row[1])
 

@@ -16,6 +16,7 @@ from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.settings import Limits
 
+from .known_room import KnownRoom
 from .memory import Memory
 
 K = TypeVar("K")
@@ -49,7 +50,8 @@ class Services:
 
     `spools` only saves hashing an upload's bytes again: whatever is lost is read from the disk.
     `claims` are the uploads that a request is writing to; `known_uploads` need not be asked for, and
-    `ended_uploads` are those that ended last.
+    `ended_uploads` are those that ended last; `room` is what is known of the room for more.
+    `repositories` are those that were found, by bucket and name.
     `created_ms` is what a bucket's configs say of when their images were made, by bucket and digest.
     With `links` blobs are answered with redirects.
     """
@@ -61,6 +63,7 @@ class Services:
     limits: Limits
     memory: Memory
     decisions: Memory
+    repositories: Memory
     takes_sparse_manifests: bool = False
     creates_repositories: bool = False
     is_open: bool = False
@@ -71,6 +74,7 @@ class Services:
     ended_uploads: dict[str, None] = field(default_factory=dict)
     created_ms: dict[tuple[str, str], int] = field(default_factory=dict)
     claims: Claims = field(default_factory=Claims)
+    room: KnownRoom = field(default_factory=KnownRoom)
 
     @cached_property
     def upload_key(self) -> bytes:

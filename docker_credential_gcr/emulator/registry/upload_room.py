@@ -1,11 +1,13 @@
 """Room for one more upload: those whose time is over go, and nobody has more than a share."""
 
 import asyncio
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.capacity import TooManyRequests
 from docker_credential_gcr.emulator.records import uploads
+from docker_credential_gcr.emulator.records.uploads import Upload
 
 from .services import Services
 
@@ -13,23 +15,37 @@ from .services import Services
 _RETRY_AFTER_S = 30
 
 
-def make_room(services: Services, connection: Connection, owner: str) -> list[str]:
-    """End the uploads whose time is over; their IDs. Raises TooManyRequests if too many are left."""
+class Look(NamedTuple):
+    """What a look at all uploads has told.
+
+    `ended` are the IDs of those whose time was over; the new one counted, any account may begin `left`
+    more, and the oldest began at `oldest`.
+    """
+
+    ended: list[str]
+    left: int
+    oldest: int
+
+
+def make_room(services: Services, connection: Connection, upload: Upload) -> Look:
+    """End the uploads whose time is over. Raises TooManyRequests if too many are left."""
     limits = services.limits
     count, oldest = uploads.survey(connection)
     before = services.clock.now() - limits.upload_lifetime_s
     ended = uploads.end_stale(connection, before=before) if oldest is not None and oldest < before else []
-    count -= len(ended)
+    if ended:
+        count, oldest = uploads.survey(connection)
     if count >= limits.uploads:
         raise TooManyRequests(f"more than {limits.uploads} uploads are going on", _RETRY_AFTER_S)
     # Counting takes a look at each, so it is done where it can matter.
     if (
         count >= limits.uploads_per_account
-        and uploads.count_of(connection, owner) >= limits.uploads_per_account
+        and uploads.count_of(connection, upload.owner) >= limits.uploads_per_account
     ):
         message = f"more than {limits.uploads_per_account} uploads of this account are going on"
         raise TooManyRequests(f"{message}: finish or cancel some", _RETRY_AFTER_S)
-    return ended
+    left = min(limits.uploads, limits.uploads_per_account) - count - 1
+    return Look(ended, left, upload.began_at if oldest is None else min(oldest, upload.began_at))
 
 
 async def discard(services: Services, ended: list[str]) -> None:

@@ -62,10 +62,9 @@ async def _find_spool(services: Services, upload: Upload) -> Spool:
     spool = services.spools.pop(upload.id, None)
     if spool is not None and spool.size == upload.size:
         return spool
-    path = services.files.upload_path(upload.id)
     if upload.data is None:
-        return await asyncio.to_thread(Spool.resume, path, upload.size)
-    return Spool(path, upload.data)
+        return await asyncio.to_thread(Spool.resume, services.files.uploads, upload.id, upload.size)
+    return Spool(services.files.uploads, upload.id, upload.data)
 
 
 def _check_current(services: Services, target: Target, upload: Upload) -> None:

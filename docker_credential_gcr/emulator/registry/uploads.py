@@ -6,7 +6,7 @@ Each answer names a new Location; the one before is good for nothing.
 
 import asyncio
 import functools
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 from sqlalchemy import Connection
 
@@ -29,7 +29,7 @@ from .http import Request, Response
 from .mounts import mount
 from .opening import open_repository
 from .services import Services
-from .upload_room import discard, make_room
+from .upload_room import Look, discard, make_room
 from .upload_spools import receive, remember, writing
 
 
@@ -109,8 +109,13 @@ def _find(services: Services, request: Request, target: Target, location: str) -
 
 async def _open_repository(services: Services, target: Target) -> Repository:
     """The repository, made by the first upload to it."""
-    with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
+
+    def find() -> Repository | None:
+        with services.database.read() as connection:
+            return repositories.find(connection, target.bucket, target.path)
+
+    key = (target.bucket, target.path)
+    repository = services.repositories.recall(key, find, keep=lambda found: found is not None)
     if repository is None:
         opening = functools.partial(open_repository, services, target=target)
         # Whoever holds power must not lose what it acknowledged; an upload can be begun anew.
@@ -129,15 +134,22 @@ async def _keep_if_large(
 
 async def _keep(services: Services, repository: Repository, upload: Upload) -> Upload:
     """The upload, with a row. Raises TooManyRequests, and UploadUnknown where it went on elsewhere."""
+    has_room = not services.claims.is_shared and services.room.take(
+        upload.began_at, before=services.clock.now() - services.limits.upload_lifetime_s
+    )
+    taken = services.room.taken
 
-    def work(connection: Connection) -> list[str]:
-        ended = make_room(services, connection, upload.owner)
+    def work(connection: Connection) -> Look | None:
+        look = None if has_room else make_room(services, connection, upload)
         if not uploads.start(connection, repository, upload):
             raise UploadUnknown
-        return ended
+        return look
 
     services.known_uploads.pop(upload.id, None)
-    await discard(services, await services.database.write(work, durable=False))
+    look = await services.database.write(work, durable=False)
+    if look is not None:
+        services.room.note(look.left, look.oldest, taken=taken)
+        await discard(services, look.ended)
     return upload._replace(is_kept=True)
 
 
@@ -188,10 +200,10 @@ async def _finish(
         blob = Blob(digest, spool.size, spool.data)
         blobs.add(connection, home, blob, now=services.clock.now())
 
-    with ExitStack() as holds:
-        if spool.data is None:
-            adopting = asyncio.to_thread(services.files.adopt, upload.id, target.bucket, digest)
-            holds.enter_context(await adopting)
+    if spool.data is None:
+        with await asyncio.to_thread(services.files.adopt, upload.id, target.bucket, digest):
+            await services.database.write(work)
+    else:
         await services.database.write(work)
     upload_locations.forget(services, upload)
     reach("blob-committed")

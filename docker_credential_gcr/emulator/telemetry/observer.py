@@ -116,7 +116,8 @@ def _count(scope: Message, receive: Receive, answer: _Answer) -> Receive:
 
 
 def _note(send: Send, answer: _Answer, request_id: bytes) -> Send:
-    async def send_and_note(message: Message) -> None:
+    # No coroutine of its own: every request would pay for it.
+    def send_and_note(message: Message) -> Awaitable[None]:
         kind = message["type"]
         if kind == "http.response.start":
             answer.status = message["status"]
@@ -126,6 +127,6 @@ def _note(send: Send, answer: _Answer, request_id: bytes) -> Send:
         else:
             # The kernel sends a whole file: its size is only announced.
             answer.sent += int(dict(answer.announced).get(b"content-length", 0))
-        await send(message)
+        return send(message)
 
     return send_and_note

@@ -23,9 +23,10 @@ def content(spool, path):
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 700_000), max_size=4), max_size=4), st.booleans())
 def test_any_requests_of_any_chunks_add_up(tmp_path, requests, restarting):
+    place = (tmp_path, "upload")
     path = tmp_path / "upload"
     path.unlink(missing_ok=True)
-    spool, expected = Spool(path), b""
+    spool, expected = Spool(*place), b""
     for number, sizes in enumerate(requests):
         chunks = [bytes([65 + number]) * size for size in sizes]
         asyncio.run(feed(spool, *chunks))
@@ -33,7 +34,7 @@ def test_any_requests_of_any_chunks_add_up(tmp_path, requests, restarting):
         assert (spool.size, content(spool, path)) == (len(expected), expected)
         if restarting:
             data = spool.data
-            spool = Spool.resume(path, spool.size) if data is None else Spool(path, data)
+            spool = Spool.resume(*place, spool.size) if data is None else Spool(*place, data)
     for algorithm in ("sha256", "sha512"):
         digest = asyncio.run(spool.digest(algorithm))
         assert digest == f"{algorithm}:{hashlib.new(algorithm, expected).hexdigest()}"
@@ -41,7 +42,7 @@ def test_any_requests_of_any_chunks_add_up(tmp_path, requests, restarting):
 
 @pytest.mark.parametrize(("size", "in_row"), [(SMALL, True), (SMALL + 1, False)])
 def test_few_bytes_stay_in_memory_and_make_no_file(tmp_path, size, in_row):
-    spool = Spool(tmp_path / "upload")
+    spool = Spool(tmp_path, "upload")
     asyncio.run(feed(spool, b"x" * size))
     assert (spool.data is not None, (tmp_path / "upload").exists()) == (in_row, not in_row)
 
@@ -49,7 +50,7 @@ def test_few_bytes_stay_in_memory_and_make_no_file(tmp_path, size, in_row):
 def test_bytes_that_were_not_acknowledged_are_cut_off(tmp_path):
     path = tmp_path / "upload"
     path.write_bytes(b"x" * 100_000 + b"never acknowledged")
-    spool = Spool.resume(path, 100_000)
+    spool = Spool.resume(tmp_path, path.name, 100_000)
     asyncio.run(feed(spool, b"y"))
     assert path.read_bytes() == b"x" * 100_000 + b"y"
 
@@ -57,6 +58,6 @@ def test_bytes_that_were_not_acknowledged_are_cut_off(tmp_path):
 def test_file_shorter_than_what_was_acknowledged_is_no_upload(tmp_path):
     path = tmp_path / "upload"
     path.write_bytes(b"x")
-    for missing in (path, tmp_path / "none"):
+    for missing in (path.name, "none"):
         with pytest.raises(FileNotFoundError):
-            Spool.resume(missing, 100_000)
+            Spool.resume(tmp_path, missing, 100_000)

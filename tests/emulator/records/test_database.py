@@ -148,18 +148,39 @@ def test_version_changes_with_the_commits_of_other_processes(tmp_path):
 def test_access_version_changes_only_with_what_decides_about_access(tmp_path, shared):
     database = Database(tmp_path / "emulator.db", shared=shared)
 
-    def count(work):
+    def is_told(work):
         before = database.access_version()
         database.write_now(work)
-        return database.access_version() - before
+        return database.access_version() > before
 
     project = insert(projects).values(project_id="p", number="1", name="p", created_at=0)
     bucket = insert(buckets).values(project=1, name="b", location="US", created_at=0)
     repository = insert(repositories).values(bucket=1, name="p/app")
     changes = [project, bucket, repository, update(repositories).values(name="p/b"), delete(projects)]
-    # With the project goes its bucket, by the foreign key.
-    counts = [count(lambda connection, change=change: connection.execute(change)) for change in changes]
-    assert counts == [1, 1, 0, 0, 2]
+    told = [is_told(lambda connection, change=change: connection.execute(change)) for change in changes]
+    assert told == [True, True, False, False, True]
+    database.close()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_removals_version_changes_when_a_repository_goes_also_with_its_project(tmp_path, shared):
+    database = Database(tmp_path / "emulator.db", shared=shared)
+
+    def is_told(work):
+        before = database.removals_version()
+        database.write_now(work)
+        return database.removals_version() > before
+
+    project = insert(projects).values(id=1, project_id="p", number="1", name="p", created_at=0)
+    bucket = insert(buckets).values(id=1, project=1, name="b", location="US", created_at=0)
+    repository = insert(repositories).values(id=1, bucket=1, name="p/app")
+    for change in (project, bucket, repository):
+        database.write_now(lambda connection, change=change: connection.execute(change))
+    assert is_told(lambda connection: connection.execute(delete(repositories)))
+    database.write_now(lambda connection: connection.execute(repository))
+    assert is_told(lambda connection: connection.execute(delete(projects)))
+    if not shared:
+        assert not is_told(lambda connection: connection.execute(project))
     database.close()
 
 

@@ -1,0 +1,43 @@
+"""What the commits of a connection have changed, counted by SQLite itself: no writer can forget to."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from . import schema
+
+# What is counted -> what changes it. Access is counted in the database too, for other processes;
+# where a repository is gone, what is remembered of its name is wrong.
+ACCESS, REPOSITORIES = "access", "repositories"
+_CAUSES = {
+    ACCESS: f"UPDATE ON main.{schema.revisions.name}",
+    REPOSITORIES: f"DELETE ON main.{schema.repositories.name}",
+}
+
+
+class Changes:
+    """The changes of one connection, which is the only one that writes.
+
+    https://www.sqlite.org/lang_createtrigger.html#temp_triggers_on_non_temp_tables
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._counts = dict.fromkeys(_CAUSES, 0)
+        self._uncommitted: set[str] = set()
+        driver: Any = connection.connection.dbapi_connection
+        driver.create_function("note_change", 1, self._uncommitted.add)
+        connection.exec_driver_sql("PRAGMA temp_store=MEMORY")
+        for subject, cause in _CAUSES.items():
+            when = f"CREATE TEMP TRIGGER {subject}_changed AFTER {cause}"
+            connection.exec_driver_sql(f"{when} BEGIN SELECT note_change('{subject}'); END")
+
+    def commit(self) -> None:
+        """Count what was changed since the last commit, though it may have been undone."""
+        if self._uncommitted:
+            for subject in self._uncommitted:
+                self._counts[subject] += 1
+            self._uncommitted.clear()
+
+    def count(self, subject: str) -> int:
+        """How many commits changed it."""
+        return self._counts[subject]
