@@ -34,8 +34,9 @@ def measure(
         for peer in peers:
             seed(peer)
         yield from compare(peers, seconds=seconds, rounds=rounds)
-        yield from measure_growth(peers[0], seconds=seconds)
         yield from measure_memory(peers[0])
+        small = stack.enter_context(ours(serve, environ, work / "small", project))
+        yield from measure_growth(small, peers[0], seconds=seconds, rounds=rounds)
     with ours(serve, environ, work / "ours", project, "--tls") as secure:
         yield from _measure_tls(secure, seconds=seconds)
 

@@ -15,23 +15,18 @@ _FEW, _MANY = 100, 10_000
 _PAGE = 100
 _GIB = 1 << 30
 _SAMPLE_S = 0.05
-ROUNDS = 3
 
 
-def measure_growth(peer: Peer, *, seconds: float) -> Iterator[str]:
-    """Rates with few tags and with many, and how long a page of them takes."""
-    seed(peer, _REPOSITORY)
-    rates = {}
-    there = 0
-    for count in (_FEW, _MANY):
-        _fill(peer, there, count)
-        there = count
-        rates[count] = [
-            statistics.median(take(peer, seconds) for _ in range(ROUNDS)) for take in (_put_rate, _get_rate)
-        ]
-    for name, few, many in zip(("manifest PUT", "manifest GET by tag"), *rates.values(), strict=True):
+def measure_growth(small: Peer, large: Peer, *, seconds: float, rounds: int) -> Iterator[str]:
+    """Rates with few tags and with many, taken by turns, and how long a page of them takes."""
+    for peer, count in ((small, _FEW), (large, _MANY)):
+        seed(peer, _REPOSITORY)
+        _fill(peer, count)
+    for name, take in (("manifest PUT", _put_rate), ("manifest GET by tag", _get_rate)):
+        taken = [[take(peer, seconds) for peer in (small, large)] for _ in range(rounds)]
+        few, many = (statistics.median(values) for values in zip(*taken, strict=True))
         yield f"{name}: {few:.0f} /s at {_FEW} tags, {many:.0f} /s at {_MANY}: {few / many:.2f} x (goal 1.3)"
-    yield f"a page of {_PAGE} tags at {_MANY}: {_time_page(peer) * 1000:.2f} ms, median (goal 1)"
+    yield f"a page of {_PAGE} tags at {_MANY}: {_time_page(large) * 1000:.2f} ms, median (goal 1)"
 
 
 def measure_memory(peer: Peer) -> Iterator[str]:
@@ -63,9 +58,9 @@ def measure_memory(peer: Peer) -> Iterator[str]:
     yield f"with {CLIENTS} pushes of 1 GiB in flight, {took:.0f} s long, {most[0] / MIB:.0f} MiB (goal 120)"
 
 
-def _fill(peer: Peer, first: int, stop: int) -> None:
-    """Have the tags from the first to the last; a token lasts for some thousands."""
-    for start in range(first, stop, 2000):
+def _fill(peer: Peer, stop: int) -> None:
+    """Have so many tags; a token lasts for some thousands."""
+    for start in range(0, stop, 2000):
         door = peer.open(_REPOSITORY)
         count = min(2000, stop - start)
 

@@ -5,13 +5,15 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from . import media_types
 from .descriptor import Descriptor, parse_descriptor
 from .errors import InvalidManifest
+
+_MEDIA_TYPES = media_types.MANIFESTS | media_types.INDEXES
 
 
 class Manifest(NamedTuple):
@@ -94,7 +96,7 @@ def _text(document: Mapping[str, Any], name: str) -> str:
 
 def _annotations(document: Mapping[str, Any]) -> Mapping[str, str]:
     value = document.get("annotations") or {}
-    if not isinstance(value, Mapping) or not all(isinstance(text, str) for text in value.values()):
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise InvalidManifest("annotations is not an object of strings")
     return value
 
@@ -104,7 +106,7 @@ def _media_type(document: Mapping[str, Any], content_type: str) -> str:
     written = document.get("mediaType", media_type)
     if not media_type and isinstance(written, str):
         media_type = written
-    if media_type not in media_types.MANIFESTS | media_types.INDEXES:
+    if media_type not in _MEDIA_TYPES:
         raise InvalidManifest(f"unsupported manifest media type {media_type[:150]!r}")
     if written != media_type:
         raise InvalidManifest(f"the document's mediaType is not its Content-Type {media_type!r}")
@@ -112,7 +114,7 @@ def _media_type(document: Mapping[str, Any], content_type: str) -> str:
 
 
 def _descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, list):
         raise InvalidManifest(f"{where} is not a list")
     return tuple(parse_descriptor(item, f"{where}[{index}]") for index, item in enumerate(value))
 
@@ -122,7 +124,7 @@ def _decode(data: bytes) -> Mapping[str, Any]:
         document = _DECODER.decode(data.decode())
     except (ValueError, RecursionError) as error:
         raise InvalidManifest(f"the document is not JSON: {error}"[:200]) from error
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         raise InvalidManifest("the document is not a JSON object")
     return document
 

@@ -32,12 +32,17 @@ class Changes:
             connection.exec_driver_sql(f"{when} BEGIN SELECT note_change('{subject}'); END")
 
     def commit(self) -> None:
-        """Count what was changed since the last commit, though it may have been undone."""
+        """Count what was changed, though some of it may have been undone."""
         if self._uncommitted:
             for subject in self._uncommitted:
-                self._counts[subject] += 1
+                self._counts[subject] += 2
             self._uncommitted.clear()
 
+    def undo(self) -> None:
+        """Count everything as changed: what was seen in the transaction is not so."""
+        self._uncommitted.update(_CAUSES)
+        self.commit()
+
     def count(self, subject: str) -> int:
-        """How many commits changed it."""
-        return self._counts[subject]
+        """A number that grows with each change of it, within the transaction too."""
+        return self._counts[subject] + (subject in self._uncommitted)

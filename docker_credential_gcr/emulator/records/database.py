@@ -150,8 +150,8 @@ class Database:
         return self._access[1]
 
     def removals_version(self) -> int:
-        """As `version`, for what stays right until a repository goes; it may change more often than that."""
-        return self.version() if self._shared else self._writer.changes.count(REPOSITORIES)
+        """A number that changes when a repository goes, at once for the writer; none but this process may write."""
+        return self._writer.changes.count(REPOSITORIES)
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""

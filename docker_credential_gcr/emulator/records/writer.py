@@ -155,8 +155,7 @@ class Writer:
                 if self._driver.in_transaction:
                     self._driver.execute("COMMIT")
             except Exception as failure:  # noqa: BLE001 - a full disk fails the batch, not the writer
-                if self._driver.in_transaction:
-                    self._driver.execute("ROLLBACK")
+                self._roll_back()
                 for job in batch:
                     job.outcome = (None, failure)
             self.commits += 1
@@ -173,7 +172,7 @@ class Writer:
                 # On a full disk SQLite undoes the whole transaction by itself: all of the batch failed.
                 if not self._driver.in_transaction:
                     raise
-                self._driver.execute("ROLLBACK")
+                self._roll_back()
                 # It belongs to the caller, who gets it.
                 job.outcome = (None, error)
                 break
@@ -191,9 +190,15 @@ class Writer:
         except Exception as error:
             if not self._driver.in_transaction:
                 raise
-            self._driver.execute("ROLLBACK TO job")
+            self._roll_back(" TO job")
             job.outcome = (None, error)
         self._driver.execute("RELEASE job")
+
+    def _roll_back(self, to: str = "") -> None:
+        # On a full disk SQLite has done so by itself.
+        if self._driver.in_transaction:
+            self._driver.execute(f"ROLLBACK{to}")
+        self.changes.undo()
 
     def _flush(self, batch: "list[Job]") -> None:
         try:

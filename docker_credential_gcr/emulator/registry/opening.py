@@ -10,9 +10,21 @@ from . import places
 from .services import Services
 
 
+def find_repository(services: Services, connection: Connection, target: Target) -> Repository | None:
+    """The repository, if it is there; where no other process can delete it, remembered until one goes."""
+
+    def find() -> Repository | None:
+        return repositories.find(connection, target.bucket, target.path)
+
+    if services.claims.is_shared:
+        return find()
+    key = (target.bucket, target.path)
+    return services.repositories.recall(key, find, keep=lambda found: found is not None)
+
+
 def open_repository(services: Services, connection: Connection, target: Target) -> Repository:
     """The repository, made if it was not there, and its bucket with it. Raises NameUnknown."""
-    repository = repositories.find(connection, target.bucket, target.path)
+    repository = find_repository(services, connection, target)
     if repository is None:
         places.create(services, connection, target)
         repository = repositories.create(connection, target.bucket, target.path)

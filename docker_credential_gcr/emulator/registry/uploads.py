@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.oci.digest import parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.oci.ranges import parse_chunk_range
 from docker_credential_gcr.emulator.oci.scope import PUSH
-from docker_credential_gcr.emulator.records import blobs, repositories, uploads
+from docker_credential_gcr.emulator.records import blobs, uploads
 from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
@@ -27,7 +27,7 @@ from .access import authorize
 from .errors import DigestInvalid, RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
 from .mounts import mount
-from .opening import open_repository
+from .opening import find_repository, open_repository
 from .services import Services
 from .upload_room import Look, discard, make_room
 from .upload_spools import receive, remember, writing
@@ -109,13 +109,8 @@ def _find(services: Services, request: Request, target: Target, location: str) -
 
 async def _open_repository(services: Services, target: Target) -> Repository:
     """The repository, made by the first upload to it."""
-
-    def find() -> Repository | None:
-        with services.database.read() as connection:
-            return repositories.find(connection, target.bucket, target.path)
-
-    key = (target.bucket, target.path)
-    repository = services.repositories.recall(key, find, keep=lambda found: found is not None)
+    with services.database.read() as connection:
+        repository = find_repository(services, connection, target)
     if repository is None:
         opening = functools.partial(open_repository, services, target=target)
         # Whoever holds power must not lose what it acknowledged; an upload can be begun anew.

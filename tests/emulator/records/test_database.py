@@ -162,25 +162,38 @@ def test_access_version_changes_only_with_what_decides_about_access(tmp_path, sh
     database.close()
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_removals_version_changes_when_a_repository_goes_also_with_its_project(tmp_path, shared):
-    database = Database(tmp_path / "emulator.db", shared=shared)
+def test_removals_version_changes_when_a_repository_goes_also_with_its_project(tmp_path):
+    database = Database(tmp_path / "emulator.db")
 
-    def is_told(work):
+    def is_told(change):
         before = database.removals_version()
-        database.write_now(work)
+        database.write_now(lambda connection: connection.execute(change))
         return database.removals_version() > before
 
     project = insert(projects).values(id=1, project_id="p", number="1", name="p", created_at=0)
     bucket = insert(buckets).values(id=1, project=1, name="b", location="US", created_at=0)
     repository = insert(repositories).values(id=1, bucket=1, name="p/app")
-    for change in (project, bucket, repository):
-        database.write_now(lambda connection, change=change: connection.execute(change))
-    assert is_told(lambda connection: connection.execute(delete(repositories)))
-    database.write_now(lambda connection: connection.execute(repository))
-    assert is_told(lambda connection: connection.execute(delete(projects)))
-    if not shared:
-        assert not is_told(lambda connection: connection.execute(project))
+    changes = [project, bucket, repository, delete(repositories), repository, delete(projects)]
+    assert [is_told(change) for change in changes] == [False, False, False, True, False, True]
+    database.close()
+
+
+def test_removals_version_tells_the_writer_of_what_is_not_committed_yet_and_of_what_was_undone(tmp_path):
+    database = Database(tmp_path / "emulator.db")
+    seen = [database.removals_version()]
+
+    def remove_and_fail(connection):
+        connection.execute(insert(projects).values(id=1, project_id="p", number="1", name="p", created_at=0))
+        connection.execute(insert(buckets).values(id=1, project=1, name="b", location="US", created_at=0))
+        connection.execute(insert(repositories).values(id=1, bucket=1, name="p/app"))
+        connection.execute(delete(repositories))
+        seen.append(database.removals_version())
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        database.write_now(remove_and_fail)
+    seen.append(database.removals_version())
+    assert seen == sorted(set(seen))
     database.close()
 
 
