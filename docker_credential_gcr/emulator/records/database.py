@@ -150,7 +150,7 @@ class Database:
         return self._access[1]
 
     def removals_version(self) -> int:
-        """A number that changes when a repository goes, at once for the writer; none but this process may write."""
+        """A number that changes when a repository goes, for the writer at once; nobody else may write."""
         return self._writer.changes.count(REPOSITORIES)
 
     def close(self) -> None:
