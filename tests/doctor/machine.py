@@ -1,0 +1,75 @@
+"""A machine that `doctor` examines: its directories, its programs, its environment."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+PROGRAM = "docker-credential-gcr"
+EMAIL = "ci@my-project.iam.gserviceaccount.com"
+SCHEMA = Path(__file__).parents[2] / "docs/schemas/doctor.json"
+
+
+class Machine:
+    """A machine on which everything is right: the program on PATH, an emulator, a key for it, an image."""
+
+    def __init__(self, cli: Any, emulator: Any) -> None:
+        self.cli = cli
+        self.emulator = emulator
+        self.registry: str = emulator.registry
+        self.directory: Path = cli.directory
+        self.programs: Path = cli.programs
+        self.write_program = cli.write_program
+        self.docker: Path = cli.docker
+        self.own: Path = cli.own
+        self.write_program(PROGRAM, f'exec "{sys.executable}" -m docker_credential_gcr "$@"')
+        main = "from docker_credential_gcr.emulator.cli import main; raise SystemExit(main())"
+        self.write_program("gcr-emulator", f'exec "{sys.executable}" -c "{main}" "$@"')
+        self.environ: dict[str, str] = dict(cli.environ)
+        self.key = Path(shutil.move(emulator.key(), self.directory / "key.json"))
+        self.image = f"{self.registry}/my-project/app"
+        self.run(f"{PROGRAM} configure-docker --registries {self.registry} --token-source file:key.json")
+        shutil.copy(self.key, self.directory / "KEY.json")
+        self.closing: list[Callable[[], object]] = []
+
+    def run(self, command: str) -> None:
+        """Run a command in this machine's shell; what it exports and unsets stays so."""
+        script = f"{command}\nstatus=$?\nenv -0 > .environ\nexit $status"
+        done = subprocess.run(
+            ["/bin/sh", "-c", script],
+            env=self.environ,
+            cwd=self.directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        pairs = (self.directory / ".environ").read_text().split("\0")
+        self.environ = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+
+    def doctor(self, *names: str) -> list[dict[str, Any]]:
+        """The findings, held against their schema, and the exit status against them."""
+        self.cli.environ = self.environ
+        done = self.cli("doctor", "--json", *names)
+        assert done.stderr == ""
+        document = json.loads(done.stdout)
+        jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+        findings: list[dict[str, Any]] = document["findings"]
+        has_fault = any(finding["state"] == "fault" for finding in findings)
+        assert (done.status, document["is_content"]) == (int(has_fault), not has_fault)
+        return findings
+
+    def edit(self, path: Path, change: Callable[[Any], Any]) -> None:
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+    def set_sources(self, *sources: str) -> None:
+        self.own.write_text(json.dumps({"Registries": {self.registry: {"TokenSources": list(sources)}}}))
+
+    def forget_tokens(self) -> None:
+        shutil.rmtree(self.cli.home / ".cache", ignore_errors=True)
