@@ -5,7 +5,6 @@ two steps. What the command leaves behind (a daemon) becomes this process's chil
 https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
 """
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -13,7 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+from .parents import adopt_orphans, end_with_parent
+
 # https://man7.org/linux/man-pages/man2/sigaction.2.html
 _SI_KERNEL = 128
 
@@ -55,7 +55,7 @@ class Guard:
 
     def __enter__(self) -> "Guard":
         self._before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        adopt_orphans()
         self._ended: dict[int, int] = {}
         return self
 
@@ -68,7 +68,7 @@ class Guard:
 
     def release(self, death: signal.Signals) -> None:
         """In a child: take signals again, and get that one when this process ends."""
-        _prctl(_PR_SET_PDEATHSIG, death)
+        end_with_parent(death)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
     def run(self, command: Sequence[str], environ: Mapping[str, str], server: int) -> int:
@@ -138,7 +138,3 @@ def _list_children() -> set[int]:
         if int(fields[1]) == own:
             found.add(int(process.name))
     return found
-
-
-def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None).prctl(ctypes.c_int(option), ctypes.c_ulong(value), 0, 0, 0)

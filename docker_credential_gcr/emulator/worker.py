@@ -4,7 +4,6 @@ DESCRIPTOR is the socket to the first worker, which says what to do (crew.py) an
 """
 
 import asyncio
-import ctypes
 import signal
 import socket
 import sys
@@ -15,11 +14,9 @@ from .cycles import search_less
 from .data_directory import DataDirectory
 from .emulator import Emulator
 from .listener import Listener
+from .parents import end_with_parent
 from .peers import Other
 from .server import new_event_loop
-
-# https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
-_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +24,8 @@ def main(arguments: list[str]) -> int:
     # A ^C and a `kill` of the whole group are for the first worker, which then ends this one.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    end_with_parent()
+    # The end of the conversation says so too, but only to a worker that listens.
+    end_with_parent(signal.SIGKILL)
     end = socket.socket(fileno=int(arguments[0]))
     try:
         order = receive_order(end)
@@ -39,15 +37,6 @@ def main(arguments: list[str]) -> int:
     finally:
         loop.close()
     return 0
-
-
-def end_with_parent() -> None:
-    """On Linux, have the kernel kill this process at the end of its parent.
-
-    The end of the conversation says so too, but only to a worker that listens.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 async def _serve(order: Order, end: socket.socket) -> None:
