@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from .resource import Resource
+from .token_reader import TokenReader, unquote
 
 MAX_SIZE = 2048
 # https://cloud.google.com/iam/docs/conditions-overview#limitations
@@ -24,7 +25,6 @@ _TOKEN = re.compile(
     r"|(?P<sign>&&|\|\||==|!=|[!().]))",
     re.ASCII,
 )
-_ESCAPE = re.compile(r"\\(.)")
 _ATTRIBUTES: dict[str, Callable[[Resource], str]] = {
     "name": lambda resource: resource.name,
     "service": lambda resource: resource.service,
@@ -44,13 +44,11 @@ def compile_condition(expression: str) -> Test:
     """The test that the expression is. Raises InvalidCondition."""
     if len(expression) > MAX_SIZE:
         raise InvalidCondition(f"it is longer than {MAX_SIZE} characters")
-    tokens = _split(expression)
-    if sum(sign in ("&&", "||", "!") for _, sign in tokens) > MAX_OPERATORS:
+    parser = _Parser(expression, _TOKEN, InvalidCondition)
+    if sum(sign in ("&&", "||", "!") for _, sign in parser.tokens) > MAX_OPERATORS:
         raise InvalidCondition(f"it has more than {MAX_OPERATORS} logical operators")
-    parser = _Parser(tokens)
     test = parser.read_or(0)
-    if parser.next() != ("end", ""):
-        raise parser.complain()
+    parser.demand_end()
     return test
 
 
@@ -70,70 +68,45 @@ def extract(value: str, template: str) -> str:
     return extracted if found else ""
 
 
-def _split(expression: str) -> list[tuple[str, str]]:
-    tokens, position = [], 0
-    end = len(expression.rstrip())
-    while position < end:
-        match = _TOKEN.match(expression, position)
-        if match is None or match.lastgroup is None:
-            raise InvalidCondition(f"{expression[position : position + 20].strip()!r} is not understood")
-        tokens.append((match.lastgroup, match.group(match.lastgroup)))
-        position = match.end()
-    return tokens
-
-
-class _Parser:
-    """Reads tokens by the grammar of CEL; each method is one level of precedence."""
-
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
-        self._tokens = [*tokens, ("end", "")]
-        self._position = 0
-
-    def next(self) -> tuple[str, str]:
-        """The token to be read."""
-        return self._tokens[self._position]
-
-    def complain(self) -> InvalidCondition:
-        """The error that names the token to be read."""
-        kind, value = self.next()
-        return InvalidCondition("it ends too early" if kind == "end" else f"{value!r} is not expected there")
+class _Parser(TokenReader):
+    """Reads an expression by the grammar of CEL; each method is one level of precedence."""
 
     def read_or(self, depth: int) -> Test:
         """a || b"""
         tests = [self._read_and(depth)]
-        while self._take("||"):
+        while self.take("||"):
             tests.append(self._read_and(depth))
         return tests[0] if len(tests) == 1 else lambda resource: any(test(resource) for test in tests)
 
     def _read_and(self, depth: int) -> Test:
         tests = [self._read_not(depth)]
-        while self._take("&&"):
+        while self.take("&&"):
             tests.append(self._read_not(depth))
         return tests[0] if len(tests) == 1 else lambda resource: all(test(resource) for test in tests)
 
     def _read_not(self, depth: int) -> Test:
         if depth > _MAX_DEPTH:
             raise InvalidCondition("it is nested too deeply")
-        if self._take("!"):
+        if self.take("!"):
             negated = self._read_not(depth + 1)
             return lambda resource: not negated(resource)
-        if self._take("("):
+        if self.take("("):
             test = self.read_or(depth + 1)
-            self._demand(")")
+            self.demand(")")
             return test
         return self._read_relation()
 
     def _read_relation(self) -> Test:
-        kind, value = self.next()
+        kind, value = self.peek()
         if kind == "word" and value in ("true", "false"):
-            self._position += 1
+            self.skip()
             return lambda _resource: value == "true"
         left = self._read_value()
         if not isinstance(left, tuple):
             return left
         (left_text,) = left
         for sign, wanted in (("==", True), ("!=", False)):
-            if self._take(sign):
+            if self.take(sign):
                 right = self._read_value()
                 if isinstance(right, tuple):
                     (right_text,) = right
@@ -143,48 +116,35 @@ class _Parser:
     def _read_value(self) -> "Test | tuple[Text]":
         """A text, in a tuple that tells it from a test, or a text's method that is a test."""
         text = self._read_text()
-        while self._take("."):
-            kind, method = self.next()
+        while self.take("."):
+            kind, method = self.peek()
             if kind != "word" or method not in ("endsWith", "extract", "startsWith"):
                 raise self.complain()
-            self._position += 1
-            self._demand("(")
+            self.skip()
+            self.demand("(")
             argument = self._read_literal()
-            self._demand(")")
+            self.demand(")")
             if method != "extract":
                 return _make_test(text, method, argument)
             text = _make_extract(text, argument)
         return (text,)
 
     def _read_text(self) -> Text:
-        if self.next()[0] == "text":
+        if self.peek()[0] == "text":
             literal = self._read_literal()
             return lambda _resource: literal
-        if self.next() != ("word", "resource"):
+        if self.peek() != ("word", "resource"):
             raise self.complain()
-        self._position += 1
-        self._demand(".")
-        kind, attribute = self.next()
+        self.skip()
+        self.demand(".")
+        kind, attribute = self.peek()
         if kind != "word" or attribute not in _ATTRIBUTES:
             raise self.complain()
-        self._position += 1
+        self.skip()
         return _ATTRIBUTES[attribute]
 
     def _read_literal(self) -> str:
-        kind, value = self.next()
-        if kind != "text":
-            raise self.complain()
-        self._position += 1
-        return _ESCAPE.sub(r"\1", value[1:-1])
-
-    def _take(self, sign: str) -> bool:
-        taken = self.next() == ("sign", sign)
-        self._position += taken
-        return taken
-
-    def _demand(self, sign: str) -> None:
-        if not self._take(sign):
-            raise self.complain()
+        return unquote(self.read("text"))
 
 
 def _make_test(text: Text, method: str, argument: str) -> Test:
