@@ -107,14 +107,7 @@ def credentials() -> None:
     show_default=True,
     help="The service account, made if it is absent; for authorized_user a person, by name or address.",
 )
-@click.option(
-    "--role",
-    "roles",
-    type=options.parse_role,
-    metavar="ROLE",
-    multiple=True,
-    help="A role on the project; may be repeated.",
-)
+@options.project_roles
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -128,13 +121,7 @@ def credentials() -> None:
     metavar="FILE",
     help="For external_account: keep the subject token here, for a day, and not at a URL.",
 )
-@click.option(
-    "--token-uri",
-    type=click.Choice(["emulator", "google"]),
-    default="emulator",
-    show_default=True,
-    help="Whose endpoints it names; Google's are for gcr-emulator run.",
-)
+@options.token_uri("Whose endpoints it names; Google's are for gcr-emulator run.")
 @with_server
 def create(
     server: Server,

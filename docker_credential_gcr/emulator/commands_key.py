@@ -39,14 +39,7 @@ def key() -> None:
     required=True,
     help="The service account; made if it is absent.",
 )
-@click.option(
-    "--role",
-    "roles",
-    type=options.parse_role,
-    metavar="ROLE",
-    multiple=True,
-    help="A role on the project; may be repeated.",
-)
+@options.project_roles
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -54,13 +47,7 @@ def key() -> None:
     help="The file to write, readable by you alone; - is stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace the file if there is one.")
-@click.option(
-    "--token-uri",
-    type=click.Choice(["emulator", "google"]),
-    default="emulator",
-    show_default=True,
-    help="Whose token endpoint the key names.",
-)
+@options.token_uri("Whose token endpoint the key names.")
 @with_server
 def create(
     server: Server,

@@ -127,6 +127,14 @@ server_url = click.option(
     show_envvar=True,
     help="The emulator.",
 )
+project_roles = click.option(
+    "--role",
+    "roles",
+    type=parse_role,
+    metavar="ROLE",
+    multiple=True,
+    help="A role on the project; may be repeated.",
+)
 _token_file = click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -143,6 +151,12 @@ _ca_file = click.option(
     help="The authority that a server with TLS is trusted by; that of GCR_EMULATOR_READY_FILE or "
     "GCR_EMULATOR_DATA if these are set, else those of this machine.",
 )
+
+
+def token_uri(text: str) -> Callable[[F], F]:
+    """The option --token-uri, with that help."""
+    kinds = click.Choice(["emulator", "google"])
+    return click.option("--token-uri", type=kinds, default="emulator", show_default=True, help=text)
 
 
 def with_ca(command: F) -> F:
