@@ -194,7 +194,7 @@ def gcloud(gcr_emulator: GcrEmulator, place: Path, isolate: Callable[[Path], dic
     program = shutil.which("gcloud")
     if program is None:
         # On CI too: Debian has no package of it.
-        pytest.skip("gcloud is not installed: https://cloud.google.com/sdk/docs/install")
+        pytest.skip(_client_gcloud.INSTALL.format("gcloud"))
     variables = {name: value for name, value in format_environment(gcr_emulator.url).items() if value}
     settings = {
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",

@@ -76,6 +76,33 @@ def test_t14_client_that_trickles_has_hung_up_in_the_end():
     assert 1 < len(done.messages) < 1000
 
 
+def test_t14_each_body_has_a_deadline_of_its_own():
+    """They share one timer, which the one that is silent from the start sets off."""
+
+    async def main():
+        seen = {}
+
+        async def app(scope, receive, _send):
+            messages = []
+            while not messages or messages[-1].get("more_body", False):
+                messages.append(await receive())
+            seen[scope["name"]] = messages
+
+        wrapped = Bodies(Limits(body_silence_s=0.3, body_rate=1)).wrap(app)
+        clients = {
+            "silent": client(b"abc", then_silent=True),
+            "late": client(*[b"x"] * 10, every_s=0.05),
+        }
+        scope = {"method": "PUT", "http_version": "1.1", "headers": []}
+        await asyncio.gather(
+            *(wrapped({**scope, "name": name}, receive, None) for name, receive in clients.items())
+        )
+        assert seen["silent"][1:] == [GONE]
+        assert [message["body"] for message in seen["late"]] == [b"x"] * 10
+
+    asyncio.run(main())
+
+
 def test_only_the_time_that_is_spent_waiting_for_the_client_counts():
     chunks = [b"x"] * 20
     limits = Limits(body_silence_s=0.15, body_rate=1000)

@@ -8,10 +8,10 @@ from . import schema
 
 # What is counted -> what changes it. Access is counted in the database too, for other processes;
 # where a repository is gone, what is remembered of its name is wrong.
-ACCESS, REPOSITORIES = "access", "repositories"
+REPOSITORIES = schema.repositories.name
 _CAUSES = {
-    ACCESS: f"UPDATE ON main.{schema.revisions.name}",
-    REPOSITORIES: f"DELETE ON main.{schema.repositories.name}",
+    schema.ACCESS: f"UPDATE ON main.{schema.revisions.name}",
+    REPOSITORIES: f"DELETE ON main.{REPOSITORIES}",
 }
 
 

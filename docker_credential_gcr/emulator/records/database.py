@@ -24,7 +24,7 @@ from sqlalchemy.exc import DatabaseError
 from docker_credential_gcr.emulator.crash_points import reach
 
 from . import schema, snapshot
-from .changes import ACCESS, REPOSITORIES
+from .changes import REPOSITORIES
 from .log_file import LogFile
 from .statement import Statement
 from .turns import Turns
@@ -141,7 +141,7 @@ class Database:
     def access_version(self) -> int:
         """As `version`, of what decides who may do what: projects, policies, accounts, keys, buckets."""
         if not self._shared:
-            return self._writer.changes.count(ACCESS)
+            return self._writer.changes.count(schema.ACCESS)
         version = self.version()
         if version != self._access[0]:
             with self.read() as connection:

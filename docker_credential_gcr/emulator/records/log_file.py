@@ -46,7 +46,10 @@ class LogFile:
         self._checkpoint()
 
     def _checkpoint(self) -> int:
-        """Pages in the log. What cannot be moved, for a reader or a full disk, is moved next time."""
+        """Pages in the log. What cannot be moved, for a reader or a full disk, is moved next time.
+
+        Damage, which no next time mends, shows itself to whoever reads what is damaged.
+        """
         try:
             row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error:

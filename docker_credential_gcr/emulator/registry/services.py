@@ -76,6 +76,10 @@ class Services:
     claims: Claims = field(default_factory=Claims)
     room: KnownRoom = field(default_factory=KnownRoom)
 
+    def uploads_since(self) -> float:
+        """The instant before which uploads began whose time is over."""
+        return self.clock.now() - self.limits.upload_lifetime_s
+
     @cached_property
     def upload_key(self) -> bytes:
         """What signs the Locations of uploads."""

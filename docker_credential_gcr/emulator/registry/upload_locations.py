@@ -50,7 +50,7 @@ def look_up(services: Services, target: Target, location: str, owner: str) -> tu
     """
     upload_id, _, rest = location.partition("-")
     turn, _, mac = rest.partition("-")
-    since = services.clock.now() - services.limits.upload_lifetime_s
+    since = services.uploads_since()
     known = services.known_uploads.get(upload_id)
     if known is not None and known.location == location and known.is_for(target, owner, since):
         return known.repository, known.upload

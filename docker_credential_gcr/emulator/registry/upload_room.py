@@ -31,7 +31,7 @@ def make_room(services: Services, connection: Connection, upload: Upload) -> Loo
     """End the uploads whose time is over. Raises TooManyRequests if too many are left."""
     limits = services.limits
     count, oldest = uploads.survey(connection)
-    before = services.clock.now() - limits.upload_lifetime_s
+    before = services.uploads_since()
     ended = uploads.end_stale(connection, before=before) if oldest is not None and oldest < before else []
     if ended:
         count, oldest = uploads.survey(connection)

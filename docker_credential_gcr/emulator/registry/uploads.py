@@ -129,9 +129,9 @@ async def _keep_if_large(
 
 async def _keep(services: Services, repository: Repository, upload: Upload) -> Upload:
     """The upload, with a row. Raises TooManyRequests, and UploadUnknown where it went on elsewhere."""
-    has_room = not services.claims.is_shared and services.room.take(
-        upload.began_at, before=services.clock.now() - services.limits.upload_lifetime_s
-    )
+    # Where uploads have other processes too, only the database knows of them all.
+    is_alone = not services.claims.is_shared
+    has_room = is_alone and services.room.take(upload.began_at, before=services.uploads_since())
     taken = services.room.taken
 
     def work(connection: Connection) -> Look | None:

@@ -1,12 +1,14 @@
 """The database's one writer: what is acknowledged is committed, and one caller's failure is its own."""
 
 import asyncio
+import errno
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import delete, insert, select, update
 
+from docker_credential_gcr.emulator.records import log_file
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
 from docker_credential_gcr.emulator.records.schema import (
     REVISION,
@@ -57,6 +59,35 @@ def test_what_a_work_raises_undoes_it_alone_among_those_of_its_transaction(datab
     assert database.version() == before + 1
     assert [isinstance(outcome, LookupError) for outcome in outcomes] == [False, True, False]
     assert names(database) == ["a", "b"]
+
+
+def test_works_that_come_one_by_one_while_others_are_served_are_one_transaction(database):
+    async def write_later(name, turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await database.write(add(name))
+
+    async def write_all():
+        await asyncio.gather(*(write_later(name, turns) for turns, name in enumerate("abc")))
+
+    before = database.version()
+    asyncio.run(write_all())
+    assert (database.version() - before, names(database)) == (1, ["a", "b", "c"])
+
+
+def test_write_fails_that_cannot_be_flushed_and_the_next_one_does_not(database, monkeypatch):
+    async def write(name):
+        return await database.write(add(name))
+
+    def refuse(_descriptor):
+        raise OSError(errno.EIO, "the disk is broken")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(log_file, "_sync_data", refuse)
+        with pytest.raises(OSError, match="the disk is broken"):
+            asyncio.run(write("a"))
+    asyncio.run(write("b"))
+    assert "b" in names(database)
 
 
 def test_what_the_only_work_of_a_transaction_raises_undoes_it(database):

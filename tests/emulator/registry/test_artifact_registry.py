@@ -59,6 +59,16 @@ def push_config(client, repository, tag, config):
     return client.put_manifest(repository, tag, {**EMPTY, "config": blob})
 
 
+def test_an_image_that_was_deleted_is_pushed_anew(images, connect):
+    writer = connect("roles/artifactregistry.writer", account="writer")
+    digest = writer.push_image(APP, "v1", b"layer")
+
+    images("DELETE", f"{IMAGES}/packages/dir%2Fapp")
+    assert writer.push_image(APP, "v2", b"layer") == digest
+
+    assert writer.get(f"/v2/{APP}/tags/list", repository=APP).json()["tags"] == ["v2"]
+
+
 @pytest.mark.usefixtures("images")
 def test_a_writer_pushes_and_a_reader_pulls(connect):
     digest = connect("roles/artifactregistry.writer", account="writer").push_image(APP, "v1", b"layer")

@@ -7,13 +7,11 @@ import pytest
 
 from docker_credential_gcr.emulator.blobs.claims import Claims
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
-from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.hosts import locate
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.registry.errors import UploadUnknown
 from docker_credential_gcr.emulator.registry.upload_spools import writing
-from docker_credential_gcr.emulator.settings import Limits
 
 UPLOAD_ID = "0f" * 16
 
@@ -23,12 +21,11 @@ def test_bytes_that_another_worker_took_stay_when_this_one_is_late(tmp_path, dat
     database = Database(tmp_path / "emulator.db", shared=True)
     services = types.SimpleNamespace(
         claims=Claims(tmp_path / "uploads.lock"),
-        clock=Clock(),
         database=database,
         files=BlobFiles(tmp_path),
-        limits=Limits(),
         spools={},
         known_uploads={},
+        uploads_since=lambda: 0,
     )
     file = services.files.upload_path(UPLOAD_ID)
     file.write_bytes(b"another worker's")
