@@ -68,7 +68,9 @@ def test_works_that_come_one_by_one_while_others_are_served_are_one_transaction(
         await database.write(add(name))
 
     async def write_all():
-        await asyncio.gather(*(write_later(name, turns) for turns, name in enumerate("abc")))
+        await asyncio.gather(
+            *(write_later(name, turns) for turns, name in zip((0, 4, 9), "abc", strict=True))
+        )
 
     before = database.version()
     asyncio.run(write_all())
