@@ -57,7 +57,7 @@ class EmulatorFaults(_Control):
     def set(self, *faults: dict[str, object]) -> None:
         """Put these in force: {"method", "path", "status", "body", "headers", "delay_s", "times"}.
 
-        `path` is a glob, `times` None is for ever.
+        `path` is a glob, `times` None is for ever. What they delay goes on when they are cleared.
         """
         self._call("PUT", "faults", {"faults": list(faults)})
 

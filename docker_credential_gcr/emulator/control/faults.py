@@ -5,6 +5,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -22,7 +23,7 @@ class InvalidFaults(ValueError):
 class Fault:
     """One fault: which requests it meets, and what becomes of them.
 
-    `status` None delays alone; `times` None is for ever.
+    `status` None delays alone; `times` None is for ever. A delay ends early when the fault is lifted.
     """
 
     method: str
@@ -53,10 +54,13 @@ class Faults:
         self.number = 0
         self._faults: list[Fault] = []
         self._met: dict[int, int] = {}
+        self._lifted = asyncio.Event()
 
     def replace(self, number: int, faults: list[Fault]) -> None:
         """Put these in force instead of all others; each set has a number of its own."""
         self.number, self._faults, self._met = number, faults, {}
+        self._lifted.set()
+        self._lifted = asyncio.Event()
 
     def count_one(self, number: int, index: int) -> bool:
         """Count a request that met a fault; False when that was used up, or is no more in force."""
@@ -74,11 +78,13 @@ class Faults:
             return meet(scope, receive, send) if self._faults else app(scope, receive, send)
 
         async def meet(scope: Message, receive: Receive, send: Send) -> None:
+            lifted = self._lifted
             fault = await self._find(scope)
             if fault is None:
                 await app(scope, receive, send)
                 return
-            await asyncio.sleep(fault.delay_s)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(lifted.wait(), fault.delay_s)
             if fault.status is None:
                 await app(scope, receive, send)
             else:

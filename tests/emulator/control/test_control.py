@@ -1,6 +1,7 @@
 """Control: journal, faults, clock and reset, and who may use them."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -54,6 +55,16 @@ def test_fault_for_everything_can_be_lifted(gcr_emulator):
     assert requests.post(f"{gcr_emulator.url}/token", timeout=30).status_code == 500
     gcr_emulator.faults.clear()
     assert requests.post(f"{gcr_emulator.url}/token", timeout=30).status_code == 400
+
+
+def test_what_a_fault_delays_goes_on_when_it_is_lifted(gcr_emulator):
+    gcr_emulator.faults.set({"path": "/v2/", "status": 503, "delay_s": 60})
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(requests.get, f"{gcr_emulator.url}/v2/", timeout=30)
+        while ("/v2/", None) not in [(entry["path"], entry["status"]) for entry in gcr_emulator.journal()]:
+            assert not held.done()
+        gcr_emulator.faults.clear()
+        assert held.result().status_code == 503
 
 
 def test_clock_stands_where_it_is_set_and_runs_where_it_is_shifted(gcr_emulator):

@@ -58,6 +58,16 @@ def test_fault_for_some_requests_meets_as_many_of_all_workers(emulator):
     assert sorted(statuses) == [401] * 53 + [418] * 7
 
 
+def test_what_a_fault_delays_goes_on_in_every_worker_when_it_is_lifted(emulator):
+    emulator.faults.set({"path": "/v2/", "delay_s": 60})
+    with ThreadPoolExecutor(8) as pool:
+        held = [pool.submit(ping, emulator) for _ in range(8)]
+        while [(e["path"], e["status"]) for e in emulator.journal()].count(("/v2/", None)) < len(held):
+            assert not any(request.done() for request in held)
+        emulator.faults.clear()
+        assert [request.result() for request in held] == [401] * 8
+
+
 def test_journal_tells_of_every_worker_in_order(workers, pair, emulator):
     emulator.reset()
     for number, pid in enumerate((*pair, *pair)):
