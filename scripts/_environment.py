@@ -99,14 +99,20 @@ def run(
     umask: int = -1,
 ) -> str:
     """What the command wrote, output and errors together. Raises Failed when it fails."""
-    done = subprocess.run(
+    with subprocess.Popen(
         command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace", umask=umask, check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        last = [line[:_LONGEST] for line in done.stdout.splitlines()[-_MOST:]]
-        raise Failed("\n".join([f"{' '.join(command)}: exit status {done.returncode}", *last]))
-    return done.stdout
+        stderr=subprocess.STDOUT, text=True, errors="replace", umask=umask,
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            process.kill()
+            process.wait()  # not so subprocess.run: after ^C it leaves what it has killed to itself
+            raise
+    if process.returncode != 0:
+        last = [line[:_LONGEST] for line in output.splitlines()[-_MOST:]]
+        raise Failed("\n".join([f"{' '.join(command)}: exit status {process.returncode}", *last]))
+    return output
 
 
 def copy_checkout(target: Path) -> Path:
