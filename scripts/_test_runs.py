@@ -1,6 +1,7 @@
 """Runs against what is installed, side by side; a signal to the script reaches all of them."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,9 @@ from _environment import CHECKOUT, Environment, Failed, isolated_environ, run
 _WHERE = (
     "import docker_credential_gcr, sys; print(docker_credential_gcr.__file__.startswith(sys.prefix + '/'))"
 )
+
+# pytest's dots; of what comes in a piece nobody has waited for them.
+_PROGRESS = re.compile(r"^=+ test session starts =+$.*?(?=^=+ .+ =+$)", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def run_side_by_side(work: Path, runs: Mapping[str, Run]) -> list[str]:
     """The names of the runs that failed.
 
     As many run at a time as there are processors. The first one's output is seen as it comes,
-    that of each other one in a piece, in order, once those before it have ended.
+    that of each other one in a piece, in order, once those before it have ended, and without progress.
     """
     failed = []
     processes = _Processes()
@@ -54,7 +58,8 @@ def run_side_by_side(work: Path, runs: Mapping[str, Run]) -> list[str]:
             output = outputs[name]
             passed = end.result()
             if output is not None:
-                print(f"{name}\n{output.read_text(errors='replace')}", flush=True)
+                said = _PROGRESS.sub("", output.read_text(errors="replace"), count=1)
+                print(f"{name}\n{said}", flush=True)
             if not passed:
                 failed.append(name)
     return failed
