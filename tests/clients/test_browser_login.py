@@ -16,12 +16,16 @@ import requests
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import title_contains, url_contains
+from selenium.webdriver.support.expected_conditions import (
+    presence_of_element_located,
+    title_contains,
+    url_contains,
+)
 from selenium.webdriver.support.wait import WebDriverWait
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-WAIT_S = 30
+WAIT_S = 120  # for what may have to share its processors with everything else that runs
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +47,7 @@ class Person:
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self._driver = driver
+        self._wait = WebDriverWait(driver, WAIT_S)
 
     def open(self, url: str) -> str:
         self._driver.get(url)
@@ -50,8 +55,8 @@ class Person:
 
     def press(self, text: str, title: str) -> str:
         """Press the button with that text; the heading of the page with that title."""
-        self._driver.find_element(By.XPATH, f"//button[contains(normalize-space(), '{text}')]").click()
-        WebDriverWait(self._driver, WAIT_S).until(title_contains(title))
+        self._find(By.XPATH, f"//button[contains(normalize-space(), '{text}')]").click()
+        self._wait.until(title_contains(title))
         return self.heading
 
     def write(self, label: str, text: str) -> None:
@@ -60,8 +65,8 @@ class Person:
 
     def press_and_leave(self, text: str) -> str:
         """Press the button that leads back to the program, whose page it is."""
-        self._driver.find_element(By.XPATH, f"//button[normalize-space() = '{text}']").click()
-        WebDriverWait(self._driver, WAIT_S).until(url_contains("http://127.0.0.1:"))
+        self._find(By.XPATH, f"//button[normalize-space() = '{text}']").click()
+        self._wait.until(url_contains("http://127.0.0.1:"))
         return self.heading
 
     def read(self, label: str) -> str:
@@ -70,11 +75,15 @@ class Person:
 
     @property
     def heading(self) -> str:
-        return self._driver.find_element(By.TAG_NAME, "h1").text
+        return self._find(By.TAG_NAME, "h1").text
 
     def _find_field(self, label: str) -> WebElement:
-        found = self._driver.find_element(By.XPATH, f"//label[normalize-space() = '{label}']")
-        return self._driver.find_element(By.ID, found.get_attribute("for") or "")
+        found = self._find(By.XPATH, f"//label[normalize-space() = '{label}']")
+        return self._find(By.ID, found.get_attribute("for") or "")
+
+    def _find(self, by: str, value: str) -> WebElement:
+        """What a page that has only begun to come may not have yet."""
+        return self._wait.until(presence_of_element_located((by, value)))
 
     def list_complaints(self) -> list[str]:
         """What the browser has refused to do for a page, such as to show its style."""

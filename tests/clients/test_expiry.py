@@ -61,7 +61,7 @@ def pulls(
 
 @pytest.mark.parametrize("client", ["docker", "podman", "skopeo"])
 def test_a_push_goes_on_with_a_new_token(client: str, pushes, gcr_emulator: GcrEmulator) -> None:
-    assert run_past_expiry(pushes[client], UPLOAD, gcr_emulator) == ("", 2, [])
+    assert run_past_expiry(pushes[client], UPLOAD, gcr_emulator) == ("", True, [])
 
 
 @pytest.mark.parametrize("client", ["docker", "podman", "skopeo"])
@@ -69,7 +69,7 @@ def test_a_pull_goes_on_with_a_new_token(client: str, pulls, gcr_emulator: GcrEm
     # The last request but one, before which nothing else is under way: docker asks for blobs at once.
     held = MANIFEST if client == "docker" else BLOB
 
-    assert run_past_expiry(pulls[client], held, gcr_emulator) == ("", 2, [])
+    assert run_past_expiry(pulls[client], held, gcr_emulator) == ("", True, [])
 
 
 @pytest.mark.parametrize("client", ["docker", "podman", "skopeo"])
@@ -78,11 +78,12 @@ def test_a_key_that_is_deleted_stops_a_push_at_its_next_request(
 ) -> None:
     key = gcr_emulator.key(account="gone")
     gcr_emulator.configure_docker(key)
-    gcr_emulator.faults.set({**UPLOAD, "delay_s": 0.5, "times": 1})
+    gcr_emulator.faults.set({**UPLOAD, "delay_s": 60, "times": 1})
 
     with pushes[client]() as process:
         await_request(process, UPLOAD["method"], gcr_emulator)
         revoke(key)
+        gcr_emulator.faults.clear()
         _, errors = process.communicate()
 
     assert process.returncode != 0
@@ -92,8 +93,11 @@ def test_a_key_that_is_deleted_stops_a_push_at_its_next_request(
 
 def run_past_expiry(
     start: Callable[[], object], held: dict[str, object], gcr_emulator: GcrEmulator
-) -> tuple[str, int, list[object]]:
-    """Hold one request until the token has expired; what failed, and the tokens and refusals that it took."""
+) -> tuple[str, bool, list[object]]:
+    """Hold one request until the token has expired; what failed, whether it took another, and refusals.
+
+    Who waits long for a processor takes a third: its second token is as short-lived.
+    """
     before = len(gcr_emulator.journal())
     gcr_emulator.clock.shift(LEFT_S - TOKEN_LIFETIME_S)
     gcr_emulator.faults.set({**held, "delay_s": HOLD_S, "times": 1})
@@ -105,7 +109,7 @@ def run_past_expiry(
     tokens = [r for r in seen if (r["path"], r["status"]) == ("/v2/token", 200)]
     # Each client begins with a request that tells it where tokens are to be had.
     refused = [r for r in seen if r["status"] == 401 and r["path"] != "/v2/"]
-    return (errors if process.returncode else ""), len(tokens), refused
+    return (errors if process.returncode else ""), len(tokens) > 1, refused
 
 
 def await_request(process, method: object, gcr_emulator: GcrEmulator) -> None:
