@@ -18,7 +18,6 @@ from pathlib import Path
 from _client_engine import engine
 # Where the tests run in the background of a shell, SIGINT is ignored, and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests are run
 with engine(Path(sys.argv[1])) as address:
     docker = ["docker", "--host", address]
     subprocess.run([*docker, "import", sys.argv[2], "held"], check=True, stdout=subprocess.DEVNULL)
