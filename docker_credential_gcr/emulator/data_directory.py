@@ -9,6 +9,7 @@ DATA/
   keys/operator-token   administers the server, 0600
   keys/ca.pem …         under TLS, see tls.py
   buckets/  uploads/    the bytes, see blobs/filesystem.py
+  uploads.slots         uploads of a few bytes, see blobs/slots.py
 """
 
 import secrets

@@ -43,6 +43,7 @@ from .records import (
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
+from .registry.noted_uploads import NotedUploads
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
@@ -90,9 +91,6 @@ class Emulator:
             directory.database_path, shared=shared, observe=self._operations.counts.count_commit
         )
         self._files = BlobFiles(directory.path)
-        self.keeper = Keeper(
-            self._database, self._files, root=directory.path, limits=settings.limits, now=self.clock.now
-        )
         self._registry = RegistryServices(
             self._database,
             self._files,
@@ -102,6 +100,7 @@ class Emulator:
             Memory(self._database.version),
             Memory(self._database.access_version),
             Memory(self._database.removals_version),
+            NotedUploads(directory.path / "uploads.slots"),
             takes_sparse_manifests=settings.sparse_manifests,
             claims=Claims(directory.path / "uploads.lock" if shared else None),
             creates_repositories=settings.create_on_push,
@@ -109,15 +108,24 @@ class Emulator:
             is_open_to_others=settings.open_remote,
             links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
         )
+        self.keeper = Keeper(
+            self._database,
+            self._files,
+            root=directory.path,
+            limits=settings.limits,
+            now=self.clock.now,
+            noted=self._registry.noted,
+        )
         services = self._google()
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(services)])
         self._metadata = MetadataServer(services, self._machine, others, takes_any_host=settings.allow_remote)
         sites = self.state.wrap(Sites(RegistryApp(self._registry), others, self._metadata))
-        self.app = self._operations.wrap(sites, self._database, directory.path)
+        self.app = self._operations.wrap(sites, self._database, self._registry.noted, directory.path)
 
     def prepare(self) -> None:
         """Make the projects of the settings, and forget uploads that nobody goes on with."""
         self._database.write_now(self._prepare)
+        self._registry.noted.clear()
         tidy_uploads(self._database, self._files)
 
     async def _reset(self) -> None:
@@ -134,12 +142,14 @@ class Emulator:
     def _forget(self) -> None:
         self._registry.spools.clear()
         self._registry.known_uploads.clear()
+        self._registry.noted.clear()
         self._metadata.forget()
 
     def close(self) -> None:
         """Finish what is queued."""
         self.keeper.close()
         self._database.close()
+        self._registry.noted.close()
         self._operations.close()
 
     def _prepare(self, connection: Connection) -> None:
@@ -148,6 +158,8 @@ class Emulator:
             if projects.find(connection, project_id) is None:
                 projects.create(connection, project_id, name=project_id, now=now)
         self._prepare_machine(connection, now)
+        for repository, upload in self._registry.noted.list_left():
+            uploads.start(connection, repository, upload)
         uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
 
     def _prepare_machine(self, connection: Connection, now: float) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,18 @@ class Operations:
         self._is_stopping = is_stopping
         self._log = Log() if settings.access_log else None
 
-    def wrap(self, app: App, database: Database, data: Path) -> App:
-        """`app` behind the limits, and all of that under the operator's eyes."""
+    def wrap(self, app: App, database: Database, noted: Sized, data: Path) -> App:
+        """`app` behind the limits, and all of that under the operator's eyes.
+
+        `noted` are the uploads that the database does not know of.
+        """
         bounded = Bodies(self._limits).wrap(app)
         limited = RateLimiter(self._limits.request_rate, self._limits.request_burst).wrap(bounded)
         probes = Probes(
             is_stopping=self._is_stopping,
             touch_database=lambda: _touch(database),
             find_free_space=lambda: shutil.disk_usage(data).free,
-            describe_metrics=lambda: self._describe(database, data),
+            describe_metrics=lambda: self._describe(database, noted, data),
         )
         return Observer(self.counts, self._log).wrap(probes.wrap(_refuse_excess(limited)))
 
@@ -64,9 +67,9 @@ class Operations:
     async def _dump(self, _: object) -> list[object]:
         return self.counts.dump()
 
-    async def _describe(self, database: Database, data: Path) -> tuple[str, bytes]:
+    async def _describe(self, database: Database, noted: Sized, data: Path) -> tuple[str, bytes]:
         gauges = {
-            **await asyncio.to_thread(_measure, database),
+            **await asyncio.to_thread(_measure, database, noted),
             "gcr_emulator_storage_free_bytes": shutil.disk_usage(data).free,
             "gcr_emulator_log_lines_dropped": 0 if self._log is None else self._log.dropped,
         }
@@ -76,13 +79,13 @@ class Operations:
         return CONTENT_TYPE, format_metrics(total, gauges, __version__)
 
 
-def _measure(database: Database) -> dict[str, float]:
+def _measure(database: Database, noted: Sized) -> dict[str, float]:
     """The gauges that are in the database; it looks at every blob's row, so not in the event loop."""
     with database.read() as connection:
         count, size = blobs.measure(connection)
         opened, _ = uploads.survey(connection)
     return {
-        "gcr_emulator_uploads_open": opened,
+        "gcr_emulator_uploads_open": opened + len(noted),
         "gcr_emulator_blobs": count,
         "gcr_emulator_blob_bytes": size,
     }

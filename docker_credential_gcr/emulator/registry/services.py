@@ -2,38 +2,24 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from docker_credential_gcr.emulator.blobs.claims import Claims
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.blobs.spool import Spool
 from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.identity.links import LinkSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.repositories import Repository
-from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.settings import Limits
 
 from .known_room import KnownRoom
+from .known_upload import KnownUpload
 from .memory import Memory
+from .noted_uploads import NotedUploads
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-class KnownUpload(NamedTuple):
-    """An upload that goes on at a location, as the database would say it."""
-
-    location: str
-    repository: Repository
-    upload: Upload
-
-    def is_for(self, target: Target, owner: str, since: float) -> bool:
-        """Whether it is the member's, to that repository, and began after that instant."""
-        place = (self.repository.bucket.name, self.repository.name, self.upload.owner)
-        return place == (target.bucket, target.path, owner) and self.upload.began_at >= since
 
 
 def keep_last(memory: dict[K, V], key: K, value: V, count: int) -> None:
@@ -49,8 +35,8 @@ class Services:
     """The registry's parts, how it is set, and its memories: of contents, of who may do what, of uploads.
 
     `spools` only saves hashing an upload's bytes again: whatever is lost is read from the disk.
-    `claims` are the uploads that a request is writing to; `known_uploads` need not be asked for, and
-    `ended_uploads` are those that ended last; `room` is what is known of the room for more.
+    `claims` are the uploads that a request is writing to, `noted` those without a row; `known_uploads` need
+    not be asked for, `ended_uploads` are those that ended last; `room` is what is known of the room for more.
     `repositories` are those that were found, by bucket and name.
     `created_ms` is what a bucket's configs say of when their images were made, by bucket and digest.
     With `links` blobs are answered with redirects.
@@ -64,6 +50,7 @@ class Services:
     memory: Memory
     decisions: Memory
     repositories: Memory
+    noted: NotedUploads
     takes_sparse_manifests: bool = False
     creates_repositories: bool = False
     is_open: bool = False

@@ -1,6 +1,6 @@
 """Where an upload goes on: the last segment of its Location, of which each is good for one request.
 
-    ID-TURN     an upload with a row: the database says whose turn it is
+    ID-TURN     an upload that has bytes: its row says whose turn it is, or what was noted of it
     ID-0-MAC    one that was begun and has nothing yet: its name says all of it, signed, so that no row
                 is written for what most uploads leave at once. ID ends with the second it began in.
 
@@ -19,7 +19,8 @@ from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload, format_id
 
 from .errors import UploadUnknown
-from .services import KnownUpload, Services, keep_last
+from .known_upload import KnownUpload
+from .services import Services, keep_last
 
 _REMEMBERED = 1024
 # In twelve seconds of nothing but small pushes so many end.
@@ -33,13 +34,18 @@ def begin(services: Services, owner: str) -> Upload:
 
 def format_location(services: Services, target: Target, upload: Upload) -> str:
     """The last segment of the one URL at which the upload goes on."""
-    location = f"{upload.id}-{upload.turn}"
-    return location if upload.is_kept else f"{location}-{_sign(services, target, upload)}"
+    location = _format_turn(upload)
+    return location if upload.is_kept or upload.turn else f"{location}-{_sign(services, target, upload)}"
+
+
+def note(services: Services, repository: Repository, upload: Upload) -> bool:
+    """Have the upload go on without a row; False where it needs one."""
+    return services.noted.note(_format_turn(upload), repository, upload)
 
 
 def remember(services: Services, location: str, repository: Repository, upload: Upload) -> None:
     """Know what goes on at the location without asking the database, where no other process changes it."""
-    if not services.claims.is_shared:
+    if not services.claims.is_shared and upload.id not in services.noted:
         keep_last(services.known_uploads, upload.id, KnownUpload(location, repository, upload), _REMEMBERED)
 
 
@@ -51,9 +57,11 @@ def look_up(services: Services, target: Target, location: str, owner: str) -> tu
     upload_id, _, rest = location.partition("-")
     turn, _, mac = rest.partition("-")
     since = services.uploads_since()
-    known = services.known_uploads.get(upload_id)
+    known = services.noted.find(upload_id) or services.known_uploads.get(upload_id)
     if known is not None and known.location == location and known.is_for(target, owner, since):
         return known.repository, known.upload
+    if upload_id in services.noted:
+        raise UploadUnknown
     if mac and turn == "0":
         return _look_up_begun(
             services, target, Upload(upload_id, 0, owner, 0, b"", is_kept=False), mac, since
@@ -75,6 +83,7 @@ def look_up(services: Services, target: Target, location: str, owner: str) -> tu
 def forget(services: Services, upload: Upload) -> None:
     """Remember that it has ended."""
     services.known_uploads.pop(upload.id, None)
+    services.noted.forget(upload.id)
     keep_last(services.ended_uploads, upload.id, None, _REMEMBERED_ENDS)
 
 
@@ -90,6 +99,10 @@ def _look_up_begun(
     if found is None:
         raise UploadUnknown
     return found
+
+
+def _format_turn(upload: Upload) -> str:
+    return f"{upload.id}-{upload.turn}"
 
 
 def _sign(services: Services, target: Target, upload: Upload) -> str:

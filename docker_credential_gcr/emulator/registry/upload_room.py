@@ -29,22 +29,22 @@ class Look(NamedTuple):
 
 def make_room(services: Services, connection: Connection, upload: Upload) -> Look:
     """End the uploads whose time is over. Raises TooManyRequests if too many are left."""
-    limits = services.limits
+    limits, noted = services.limits, services.noted
     count, oldest = uploads.survey(connection)
     before = services.uploads_since()
     ended = uploads.end_stale(connection, before=before) if oldest is not None and oldest < before else []
     if ended:
         count, oldest = uploads.survey(connection)
+    count += noted.count(before)
     if count >= limits.uploads:
         raise TooManyRequests(f"more than {limits.uploads} uploads are going on", _RETRY_AFTER_S)
     # Counting takes a look at each, so it is done where it can matter.
-    if (
-        count >= limits.uploads_per_account
-        and uploads.count_of(connection, upload.owner) >= limits.uploads_per_account
-    ):
-        message = f"more than {limits.uploads_per_account} uploads of this account are going on"
+    share, owner = limits.uploads_per_account, upload.owner
+    if count >= share and uploads.count_of(connection, owner) + noted.count(before, owner) >= share:
+        message = f"more than {share} uploads of this account are going on"
         raise TooManyRequests(f"{message}: finish or cancel some", _RETRY_AFTER_S)
     left = min(limits.uploads, limits.uploads_per_account) - count - 1
+    ended += noted.list_stale(before)
     return Look(ended, left, upload.began_at if oldest is None else min(oldest, upload.began_at))
 
 
@@ -52,4 +52,5 @@ async def discard(services: Services, ended: list[str]) -> None:
     """Remove the bytes of uploads that were ended."""
     for upload_id in ended:
         services.spools.pop(upload_id, None)
+        services.noted.forget(upload_id)
         await asyncio.to_thread(services.files.discard_upload, upload_id)

@@ -141,7 +141,8 @@ async def _keep(services: Services, repository: Repository, upload: Upload) -> U
         return look
 
     services.known_uploads.pop(upload.id, None)
-    look = await services.database.write(work, durable=False)
+    with services.noted.leaving(upload.id):
+        look = await services.database.write(work, durable=False)
     if look is not None:
         services.room.note(look.left, look.oldest, taken=taken)
         await discard(services, look.ended)
@@ -151,13 +152,21 @@ async def _keep(services: Services, repository: Repository, upload: Upload) -> U
 async def _move(services: Services, repository: Repository, upload: Upload, spool: Spool) -> Upload:
     """The upload with what arrived, and its next turn."""
     if not upload.is_kept:
-        moved = upload._replace(turn=upload.turn + 1, size=spool.size, data=spool.data)
-        return await _keep(services, repository, moved)
+        moved = Upload(upload.id, upload.turn + 1, upload.owner, spool.size, spool.data, is_kept=False)
+        return moved if _note(services, repository, moved) else await _keep(services, repository, moved)
     move = functools.partial(uploads.move, upload=upload, size=spool.size, data=spool.data)
     found = await services.database.write(move, durable=False)
     if found is None:
         raise UploadUnknown
     return found
+
+
+def _note(services: Services, repository: Repository, upload: Upload) -> bool:
+    """Whether the upload's bytes could be noted: they are few, and it has room that is known of."""
+    has_room = upload.id in services.noted or services.room.take(
+        upload.began_at, before=services.uploads_since()
+    )
+    return has_room and upload_locations.note(services, repository, upload)
 
 
 def _check_chunk(

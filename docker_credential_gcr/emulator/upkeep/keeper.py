@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy
 from docker_credential_gcr.emulator.records import snapshot
@@ -20,6 +21,16 @@ from .collection import Collected, Collection, Rules
 from .rehearsal import rehearse
 
 SNAPSHOT = "emulator.db.snapshot"
+
+
+class Noted(Protocol):
+    """Uploads that have no row."""
+
+    def list_stale(self, before: float) -> list[str]:
+        """The IDs of those that began before that instant."""
+
+    def forget(self, upload_id: str) -> None:
+        """End one."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +53,14 @@ class Keeper:
         root: Path,
         limits: Limits,
         now: Callable[[], float] = time.time,
+        noted: Noted | None = None,
     ) -> None:
         self._database = database
         self._files = files
         self._root = root
         self._limits = limits
         self._now = now
+        self._noted = noted
         self._over = threading.Event()
         self._working = threading.Lock()
         # One thread, for where processes share the database each thread has versions of its own.
@@ -68,8 +81,19 @@ class Keeper:
         )
         with self._alone():
             if request.dry_run:
-                return rehearse(self._root / "emulator.db", self._root, rules)
-            return Collection(self._database, self._files, rules).run()
+                collected = rehearse(self._root / "emulator.db", self._root, rules)
+            else:
+                collected = Collection(self._database, self._files, rules).run()
+            collected.uploads += self._end_noted(rules.uploads_before, dry_run=request.dry_run)
+            return collected
+
+    def _end_noted(self, before: float, *, dry_run: bool) -> int:
+        if self._noted is None:
+            return 0
+        stale = self._noted.list_stale(before)
+        for upload_id in () if dry_run else stale:
+            self._noted.forget(upload_id)
+        return len(stale)
 
     def save_snapshot(self) -> None:
         """Copy the database beside it, if it has changed since the last time. Raises CollectionBusy."""

@@ -11,6 +11,7 @@ from docker_credential_gcr.emulator.hosts import locate
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.registry.errors import UploadUnknown
+from docker_credential_gcr.emulator.registry.noted_uploads import NotedUploads
 from docker_credential_gcr.emulator.registry.upload_spools import writing
 
 UPLOAD_ID = "0f" * 16
@@ -25,6 +26,7 @@ def test_bytes_that_another_worker_took_stay_when_this_one_is_late(tmp_path, dat
         files=BlobFiles(tmp_path),
         spools={},
         known_uploads={},
+        noted=NotedUploads(tmp_path / "uploads.slots"),
         uploads_since=lambda: 0,
     )
     file = services.files.upload_path(UPLOAD_ID)
