@@ -10,8 +10,8 @@ import signal
 
 # The name of each point, and what was done when it is reached.
 POINTS = {
-    "upload-written": "the bytes of a chunk are in the upload's file, its row does not count them",
-    "upload-moved": "the upload's row counts them, the client was not told",
+    "upload-written": "the bytes of a chunk have arrived, what is kept of the upload does not count them",
+    "upload-moved": "what is kept of it counts them, the client was not told",
     "blob-flushed": "all bytes of a blob are on the disk, under the upload's name",
     "blob-renamed": "they are under the blob's name, its row is not written",
     "blob-committed": "the blob's row is committed, the client was not told",

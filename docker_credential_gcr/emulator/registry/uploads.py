@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.blobs.spool import SMALL, Spool
+from docker_credential_gcr.emulator.blobs.spool import Spool
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest, split_digest
@@ -22,14 +22,13 @@ from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 
-from . import upload_locations
+from . import upload_keeping, upload_locations
 from .access import authorize
 from .errors import DigestInvalid, RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
 from .mounts import mount
 from .opening import find_repository, open_repository
 from .services import Services
-from .upload_room import Look, discard, make_room
 from .upload_spools import receive, remember, writing
 
 
@@ -45,10 +44,10 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     repository = await _open_repository(services, target)
     upload = upload_locations.begin(services, principal.member or "")
     if services.claims.is_shared:
-        upload = await _keep(services, repository, upload)
+        upload = await upload_keeping.keep(services, repository, upload)
     if digest is None:
         return _accepted(services, target, repository, upload)
-    upload = await _keep_if_large(services, request, repository, upload)
+    upload = await upload_keeping.keep_if_large(services, request, repository, upload)
     try:
         async with writing(services, target, upload) as spool:
             await receive(request, spool)
@@ -69,12 +68,12 @@ async def status(services: Services, request: Request, target: Target, location:
 async def append(services: Services, request: Request, target: Target, location: str) -> Response:
     """Take a chunk, or all the bytes."""
     repository, upload = _find(services, request, target, location)
-    upload = await _keep_if_large(services, request, repository, upload)
+    upload = await upload_keeping.keep_if_large(services, request, repository, upload)
     async with writing(services, target, upload) as spool:
         _check_chunk(services, request, target, repository, upload)
         await receive(request, spool)
         reach("upload-written")
-        moved = await _move(services, repository, upload, spool)
+        moved = await upload_keeping.move(services, repository, upload, spool)
         reach("upload-moved")
         remember(services, upload.id, spool)
     return _accepted(services, target, repository, moved)
@@ -87,7 +86,7 @@ async def finish(services: Services, request: Request, target: Target, location:
     if digest is None:
         raise InvalidDigest("the upload cannot be finished without ?digest=")
     parse_digest(digest)
-    upload = await _keep_if_large(services, request, repository, upload)
+    upload = await upload_keeping.keep_if_large(services, request, repository, upload)
     async with writing(services, target, upload) as spool:
         _check_chunk(services, request, target, repository, upload)
         await receive(request, spool)
@@ -116,57 +115,6 @@ async def _open_repository(services: Services, target: Target) -> Repository:
         # Whoever holds power must not lose what it acknowledged; an upload can be begun anew.
         repository = await services.database.write(opening, durable=False)
     return repository
-
-
-async def _keep_if_large(
-    services: Services, request: Request, repository: Repository, upload: Upload
-) -> Upload:
-    """The upload, with a row if bytes may come that go to a file: a file without a row is nobody's."""
-    if upload.is_kept or int(request.headers.get("content-length", SMALL + 1)) <= SMALL:
-        return upload
-    return await _keep(services, repository, upload)
-
-
-async def _keep(services: Services, repository: Repository, upload: Upload) -> Upload:
-    """The upload, with a row. Raises TooManyRequests, and UploadUnknown where it went on elsewhere."""
-    # Where uploads have other processes too, only the database knows of them all.
-    is_alone = not services.claims.is_shared
-    has_room = is_alone and services.room.take(upload.began_at, before=services.uploads_since())
-    taken = services.room.taken
-
-    def work(connection: Connection) -> Look | None:
-        look = None if has_room else make_room(services, connection, upload)
-        if not uploads.start(connection, repository, upload):
-            raise UploadUnknown
-        return look
-
-    services.known_uploads.pop(upload.id, None)
-    with services.noted.leaving(upload.id):
-        look = await services.database.write(work, durable=False)
-    if look is not None:
-        services.room.note(look.left, look.oldest, taken=taken)
-        await discard(services, look.ended)
-    return upload._replace(is_kept=True)
-
-
-async def _move(services: Services, repository: Repository, upload: Upload, spool: Spool) -> Upload:
-    """The upload with what arrived, and its next turn."""
-    if not upload.is_kept:
-        moved = Upload(upload.id, upload.turn + 1, upload.owner, spool.size, spool.data, is_kept=False)
-        return moved if _note(services, repository, moved) else await _keep(services, repository, moved)
-    move = functools.partial(uploads.move, upload=upload, size=spool.size, data=spool.data)
-    found = await services.database.write(move, durable=False)
-    if found is None:
-        raise UploadUnknown
-    return found
-
-
-def _note(services: Services, repository: Repository, upload: Upload) -> bool:
-    """Whether the upload's bytes could be noted: they are few, and it has room that is known of."""
-    has_room = upload.id in services.noted or services.room.take(
-        upload.began_at, before=services.uploads_since()
-    )
-    return has_room and upload_locations.note(services, repository, upload)
 
 
 def _check_chunk(
