@@ -124,9 +124,16 @@ class Emulator:
 
     def prepare(self) -> None:
         """Make the projects of the settings, and forget uploads that nobody goes on with."""
+        self._give_rows()
         self._database.write_now(self._prepare)
-        self._registry.noted.clear()
         tidy_uploads(self._database, self._files)
+
+    def _give_rows(self) -> None:
+        """Make rows of the uploads that the last process has noted."""
+        left = self._registry.noted.list_left()
+        if left:
+            self._database.write_now(lambda connection: [uploads.start(connection, *each) for each in left])
+            self._registry.noted.clear()
 
     async def _reset(self) -> None:
         """Forget all but the keys, and make the projects of the settings anew."""
@@ -158,8 +165,6 @@ class Emulator:
             if projects.find(connection, project_id) is None:
                 projects.create(connection, project_id, name=project_id, now=now)
         self._prepare_machine(connection, now)
-        for repository, upload in self._registry.noted.list_left():
-            uploads.start(connection, repository, upload)
         uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
 
     def _prepare_machine(self, connection: Connection, now: float) -> None:
