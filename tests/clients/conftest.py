@@ -58,10 +58,9 @@ def require_program() -> Callable[[str], str]:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A directory with a short name: podman refuses one that is as long as that of tmp_path."""
-    # What it pulls from a directory it names so, and a random name may end in what no image's may.
-    with tempfile.TemporaryDirectory(prefix="gcr-", suffix="-0", dir="/tmp") as directory:
-        yield Path(directory)
+    """A directory of the test's own."""
+    with _image.nameable_directory() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,9 +126,7 @@ def world(
     if os.geteuid() != 0:
         pytest.skip("a Docker Engine needs root")
     programs = sysconfig.get_path("scripts")
-    # Short, as podman and the engine's socket want it; no image's name may end as a random one could.
-    with tempfile.TemporaryDirectory(prefix="gcr-", suffix="-0", dir="/tmp") as directory:
-        place = Path(directory)
+    with image_maker.nameable_directory() as place:
         (place / "bin").mkdir()
         (place / "bin" / "docker-credential-gcr").symlink_to(f"{programs}/docker-credential-gcr")
         (place / "engine").mkdir()
