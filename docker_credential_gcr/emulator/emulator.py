@@ -78,7 +78,6 @@ class Emulator:
     ) -> None:
         self._settings = settings
         self._operations = Operations(settings, peers, is_stopping)
-        shared = settings.workers > 1
         self.clock = Clock()
         self._machine = CurrentMachine(settings.machine)
         self.state = State(self.clock, self._machine, peers, reset=self._reset, forget=self._forget)
@@ -88,26 +87,10 @@ class Emulator:
         self._operator_token = directory.load_operator_token()
         directory.check_database()
         self._database = Database(
-            directory.database_path, shared=shared, observe=self._operations.counts.count_commit
+            directory.database_path, shared=self._is_shared, observe=self._operations.counts.count_commit
         )
         self._files = BlobFiles(directory.path)
-        self._registry = RegistryServices(
-            self._database,
-            self._files,
-            self._signer,
-            self.clock,
-            settings.limits,
-            Memory(self._database.version),
-            Memory(self._database.access_version),
-            Memory(self._database.removals_version),
-            NotedUploads(directory.path / "uploads.slots"),
-            takes_sparse_manifests=settings.sparse_manifests,
-            claims=Claims(directory.path / "uploads.lock" if shared else None),
-            creates_repositories=settings.create_on_push,
-            is_open=settings.open or settings.open_remote,
-            is_open_to_others=settings.open_remote,
-            links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
-        )
+        self._registry = self._make_registry(directory)
         self.keeper = Keeper(
             self._database,
             self._files,
@@ -121,6 +104,31 @@ class Emulator:
         self._metadata = MetadataServer(services, self._machine, others, takes_any_host=settings.allow_remote)
         sites = self.state.wrap(Sites(RegistryApp(self._registry), others, self._metadata))
         self.app = self._operations.wrap(sites, self._database, self._registry.noted, directory.path)
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether other processes use the data directory too."""
+        return self._settings.workers > 1
+
+    def _make_registry(self, directory: DataDirectory) -> RegistryServices:
+        settings = self._settings
+        return RegistryServices(
+            self._database,
+            self._files,
+            self._signer,
+            self.clock,
+            settings.limits,
+            Memory(self._database.version),
+            Memory(self._database.access_version),
+            Memory(self._database.removals_version),
+            NotedUploads(directory.path / "uploads.slots"),
+            takes_sparse_manifests=settings.sparse_manifests,
+            claims=Claims(directory.path / "uploads.lock" if self._is_shared else None),
+            creates_repositories=settings.create_on_push,
+            is_open=settings.open or settings.open_remote,
+            is_open_to_others=settings.open_remote,
+            links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
+        )
 
     def prepare(self) -> None:
         """Make the projects of the settings, and forget uploads that nobody goes on with."""
