@@ -18,7 +18,7 @@ _NOTHING = bytes(_HEAD.size)
 
 
 class Slots:
-    """The records of one process, by key, in the file at that path; no other process may have it open."""
+    """The records of one process, by key, in the file at that path; no other process may put any into it."""
 
     def __init__(self, path: Path) -> None:
         """What the file holds already is for `read`, until `clear`."""
