@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+from _client_gcloud import INSTALL
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -149,7 +150,7 @@ def gcloud() -> str:
     """Google's own program, which Debian does not have."""
     path = shutil.which("gcloud")
     if path is None:
-        pytest.skip("gcloud is not installed: https://cloud.google.com/sdk/docs/install")
+        pytest.skip(INSTALL.format("gcloud"))
     return path
 
 
