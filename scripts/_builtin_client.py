@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Push an OCI image layout to a registry, or pull one, with the credential that Docker's helper gives.
+"""Makes an OCI image layout, pushes one to a registry, or pulls one, with the credential of Docker's helper.
 
+    _builtin_client.py make DIRECTORY
     _builtin_client.py push DIRECTORY localhost:5000/my-project/hello:1
     _builtin_client.py pull localhost:5000/my-project/hello:1 DIRECTORY
     _builtin_client.py digest DIRECTORY
@@ -18,7 +19,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from _image import blob_path, load_image, save_blob, save_index  # noqa: E402
+from _image import blob_path, load_image, make_layout, save_blob, save_index  # noqa: E402
 from _registry_client import Refused, Registry  # noqa: E402
 
 # What a helper says when it has nothing; anything else at exit status 1 is a failure.
@@ -30,9 +31,11 @@ class HelperFailed(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """Do one of the three; prints the manifest's digest."""
+    """Does one of the four; prints the manifest's digest."""
     try:
         match arguments:
+            case ["make", directory]:
+                print(make_layout(Path(directory), os.urandom(32)))
             case ["push", directory, name]:
                 print(push(directory, name))
             case ["pull", name, directory]:

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from _environment import run
+from _environment import Failed, run
+from _start import say
 
 # program: the package that brings it
 PACKAGES = {
@@ -32,6 +34,24 @@ _NETWORK_PROGRAM = Path("/usr/lib/podman", _NETWORK)
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"
 _QUIET = ("--quiet", "--quiet", "-o", "Dpkg::Use-Pty=0")
+
+
+def provide_clients() -> None:
+    """Installs what is missing; where that cannot be, names it, which in CI is a failure."""
+    try:
+        missing = find_missing()
+        if missing and can_install():
+            say(f"install {' '.join(missing)}")
+            install(missing)
+            missing = find_missing()
+    except Failed as failure:
+        sys.exit(f"failed: {failure}")
+    if not missing:
+        return
+    reason = f"not installed: {' '.join(missing)}; {install_command(*missing)}"
+    if os.environ.get("CI") == "true":
+        sys.exit(f"failed: {reason}")
+    say(f"{reason}; their tests are skipped")
 
 
 def find_missing() -> list[str]:

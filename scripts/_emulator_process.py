@@ -22,13 +22,9 @@ def emulator(command: Sequence[str], *, environ: Mapping[str, str], log: Path) -
     with log.open("wb") as errors:
         # A group of its own: ^C in the terminal reaches the script alone, which then stops the emulator.
         process = subprocess.Popen(
-            command,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
             start_new_session=True,
-        )
+        )  # fmt: skip
         try:
             yield _await_ready(process, log)
         finally:

@@ -10,32 +10,13 @@ import gzip
 import hashlib
 import io
 import json
-import secrets
-import shutil
 import tarfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-
-
-@contextmanager
-def nameable_directory() -> Iterator[Path]:
-    """A temporary directory for layouts: podman and buildah name what they pull from one by its path.
-
-    So it may hold nothing that no image's name may, such as tempfile's underscores; and is short, or
-    podman refuses to keep its storage there.
-    """
-    directory = Path("/tmp", f"gcr-{secrets.token_hex(8)}")  # noqa: S108 - nobody can guess it
-    directory.mkdir(mode=0o700)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory)
 
 
 def digest_of(data: bytes | memoryview) -> str:

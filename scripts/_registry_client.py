@@ -10,7 +10,6 @@ import http.client
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from _image import digest_of
@@ -48,7 +47,7 @@ class Registry:
 
     def ping(self) -> None:
         """Check that the credential opens the registry."""
-        self._ask("GET", "/v2/", "", 200)
+        self.ask("GET", "/v2/", "", 200)
 
     def push_blob(self, repository: str, data: bytes, *, chunk_size: int | None = None) -> str:
         """Upload the bytes unless the repository has them; returns their digest."""
@@ -56,7 +55,7 @@ class Registry:
         scope = f"repository:{repository}:pull,push"
         if self.find_blob_size(repository, digest, scope=scope) is not None:
             return digest
-        answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/", scope, 202)
+        answer = self.ask("POST", f"/v2/{repository}/blobs/uploads/", scope, 202)
         size = chunk_size or max(len(data), 1)
         for offset in range(0, len(data), size):
             chunk = data[offset : offset + size]
@@ -64,56 +63,38 @@ class Registry:
                 "Content-Type": "application/octet-stream",
                 "Content-Range": f"{offset}-{offset + len(chunk) - 1}",
             }
-            answer = self._ask("PATCH", self._location(answer), scope, 202, 204, body=chunk, headers=headers)
+            answer = self.ask("PATCH", self._location(answer), scope, 202, 204, body=chunk, headers=headers)
         location = self._location(answer)
         location += ("&" if "?" in location else "?") + urlencode({"digest": digest})
-        self._ask("PUT", location, scope, 201)
+        self.ask("PUT", location, scope, 201)
         return digest
 
     def push_manifest(self, repository: str, reference: str, data: bytes, media_type: str) -> str:
         """Put the manifest under a tag or its digest; returns its digest."""
         scope = f"repository:{repository}:pull,push"
         path = f"/v2/{repository}/manifests/{reference}"
-        self._ask("PUT", path, scope, 201, body=data, headers={"Content-Type": media_type})
+        self.ask("PUT", path, scope, 201, body=data, headers={"Content-Type": media_type})
         return digest_of(data)
-
-    def mount_blob(self, repository: str, digest: str, source: str) -> bool:
-        """Let the repository see a blob of another one; False where it cannot be had from there."""
-        query = urlencode({"mount": digest, "from": source})
-        scope = f"repository:{repository}:pull,push"
-        return self._ask("POST", f"/v2/{repository}/blobs/uploads/?{query}", scope, 201, 202).status == 201
-
-    def delete_manifest(self, repository: str, reference: str) -> bool:
-        """Delete a tag, or a manifest by its digest; False where there was none."""
-        scope = f"repository:{repository}:pull,delete"
-        path = f"/v2/{repository}/manifests/{reference}"
-        return self._ask("DELETE", path, scope, 202, 404).status == 202
 
     def find_blob_size(self, repository: str, digest: str, *, scope: str = "") -> int | None:
         """What HEAD says of the blob: its size, or None where the repository has none."""
         path = f"/v2/{repository}/blobs/{digest}"
-        answer = self._ask("HEAD", path, scope or f"repository:{repository}:pull", 200, 404)
+        answer = self.ask("HEAD", path, scope or f"repository:{repository}:pull", 200, 404)
         return int(answer.headers["content-length"]) if answer.status == 200 else None
 
     def pull_blob(self, repository: str, digest: str) -> bytes:
         """The bytes of the blob, which are checked against their digest."""
-        answer = self._ask("GET", f"/v2/{repository}/blobs/{digest}", f"repository:{repository}:pull", 200)
+        answer = self.ask("GET", f"/v2/{repository}/blobs/{digest}", f"repository:{repository}:pull", 200)
         return _checked(answer.body, digest)
 
     def pull_manifest(self, repository: str, reference: str) -> tuple[bytes, str]:
         """The bytes of the manifest and its media type."""
         path = f"/v2/{repository}/manifests/{reference}"
-        answer = self._ask("GET", path, f"repository:{repository}:pull", 200, headers={"Accept": MANIFESTS})
+        answer = self.ask("GET", path, f"repository:{repository}:pull", 200, headers={"Accept": MANIFESTS})
         digest = reference if ":" in reference else answer.headers["docker-content-digest"]
         return _checked(answer.body, digest), answer.headers["content-type"]
 
-    def list_tags(self, repository: str) -> dict[str, Any]:
-        """The whole answer of tags/list; {} where the registry knows no such repository."""
-        path = f"/v2/{repository}/tags/list"
-        answer = self._ask("GET", path, f"repository:{repository}:pull", 200, 404)
-        return dict(json.loads(answer.body)) if answer.status == 200 else {}
-
-    def _ask(
+    def ask(
         self,
         method: str,
         path: str,
@@ -122,6 +103,7 @@ class Registry:
         body: bytes = b"",
         headers: dict[str, str] | None = None,
     ) -> Answer:
+        """Asks with a token for the scope, which is fetched when it is demanded. Raises Refused."""
         answer = self._send(method, path, {**(headers or {}), **self._authorization(scope)}, body)
         if answer.status == 401 and "www-authenticate" in answer.headers:
             self.tokens[scope] = self._fetch_token(answer.headers["www-authenticate"], scope)

@@ -4,8 +4,8 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 from _load import Door, Line, make_blobs, make_bytes, measure_get_rate, measure_rate
 from _registry_peers import Peer
 from _registry_rates import ACCEPT, CLIENTS, MIB, push_manifest, seed
@@ -99,14 +99,6 @@ def _time_page(peer: Peer) -> float:
 
 
 def _read_pss(pid: int) -> int:
-    """Bytes that the process and its children hold, shared ones by their part."""
-    total = 0
-    for each in [pid, *_list_children(pid)]:
-        rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
-        total += next(int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:"))
-    return total
-
-
-def _list_children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed]
+    """Returns the bytes that the process and its children hold, shared ones by their part."""
+    server = psutil.Process(pid)
+    return sum(process.memory_full_info().pss for process in (server, *server.children()))

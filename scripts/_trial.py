@@ -1,49 +1,83 @@
-"""The whole flow with a real client: a key goes in, an image goes up and comes down."""
+"""The whole flow with a real client: a key goes in, an image goes up and comes down.
+
+What is printed is a shell script with its results as comments, and each command is run as it is printed.
+"""
 
 import argparse
 import os
+import select
 import shlex
+import signal
+import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from contextlib import suppress
 from pathlib import Path
-from string import Template
 
-from _clients import CLIENTS, Client, choose, find_digest, words
-from _emulator_process import emulator
-from _environment import Environment, Failed, find_wheel, isolated_environ, run, workplace
-from _image import make_layer, make_layout
+from _clients import CLIENTS, Client, choose, find_digest
+from _environment import CHECKOUT, WHEEL_VARIABLE, Failed, isolated_environ, workplace
+from _start import NO_INDEX
 
 PROJECT = "demo-project"
-SERVE = f"gcr-emulator serve --port 0 --data $WORK/data --project {PROJECT}"
-CREATE_KEY = (
-    f"gcr-emulator key create --project {PROJECT}"
-    " --account {0} --role roles/{0} --output $WORK/{0}.json"
+# An environment with the helper and the emulator, which the tests hand over.
+ENVIRONMENT_VARIABLE = "GCR_TEST_ENVIRONMENT"
+NEXT = 'README.md, "The emulator in a minute"'
+MAKE_WORK = 'install -d -m 700 "$WORK"'
+PYTHON = '"$WORK/environment/bin/python"'
+# What leads the helper and the clients to files of the trial's own.
+EXPORTS = (
+    'export PATH="$WORK/environment/bin:$PATH" DOCKER_CONFIG="$WORK/docker"'
+    ' REGISTRY_AUTH_FILE="$WORK/docker/config.json" DOCKER_CREDENTIAL_GCR_CONFIG="$WORK/helper.json"'
+    ' DOCKER_CREDENTIAL_GCR_CACHE_DIR="$WORK/cache"'
+)
+SERVE = (
+    f'gcr-emulator serve --port 0 --ready-file "$WORK/ready.json" --data "$WORK/data" --project {PROJECT} &'
+)
+AWAIT = 'while [ ! -s "$WORK/ready.json" ] && kill -0 "$EMULATOR"; do sleep 0.1; done'
+READ = f"""$({PYTHON} -c 'import json, sys; print(json.load(sys.stdin)["registry"])' < "$WORK/ready.json")"""
+REGISTRY = (
+    f'export REGISTRY="{READ}"; export GCR_EMULATOR_URL="http://$REGISTRY" NAME="$REGISTRY/{PROJECT}/hello:1"'
+)
+KEY = (
+    f"gcr-emulator key create --project {PROJECT} --account {{0}}"
+    f' --role roles/{{0}} --output "$WORK/{{0}}.json"'
 )
 CONFIGURE = (
-    "docker-credential-gcr configure-docker --registries $REGISTRY --token-source file:$WORK/editor.json"
+    'docker-credential-gcr configure-docker --registries "$REGISTRY" --token-source "file:$WORK/editor.json"'
 )
+VIEWER = 'export DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE="file:$WORK/viewer.json"'
+# A line says that a command is still at work, each time that so many seconds have passed.
+SIGN_OF_LIFE_S = 10
+STOP_S = 10
+_LAST_LINES = 15
 
 
 def main(arguments: list[str]) -> int:
-    """Run the trial; 0 done, 1 a step failed, 2 a wrong command line."""
+    """Runs the trial; 0 done, 1 a step failed, 2 a wrong command line."""
     options = _parse(arguments)
     try:
         with workplace(keep=options.keep) as work:
+            environ = isolated_environ(work / "home")
+            environ |= {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
+            client = choose(options.client, environ | {"WORK": str(work)})
+            kept = "kept" if options.keep else "removed at the end"
             print(
-                f"work: everything is in WORK={work}, {'kept' if options.keep else 'removed'} at the end",
-                flush=True,
+                f"# scripts/try with {client.name}; in about a minute. What it makes is {kept}.", flush=True
             )
-            print(Trial(work).run(options.client))
+            with Shell(environ, work / "log") as shell:
+                Trial(work, shell, client).run()
     except Failed as failure:
         print(f"failed: {failure}", file=sys.stderr)
         return 1
+    print(f"# next: {NEXT}")
     return 0
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/try",
-        description="Install into a temporary environment, start an emulator, push and pull an image.",
+        description="Install into a temporary environment, start an emulator, push and pull an image. "
+        "What is printed can be pasted into a shell.",
     )
     parser.add_argument(
         "--client",
@@ -57,106 +91,114 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+class Shell:
+    """One /bin/sh that runs commands one by one; in the end it is killed with all that it started."""
+
+    def __init__(self, environ: dict[str, str], log: Path) -> None:
+        self._log = log
+        self._started = time.monotonic()
+        # Open as long as any process of the shell lives, and a line for each command that has ended.
+        self._ends, ended = os.pipe()
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                ["/bin/sh"], env=environ, stdin=subprocess.PIPE, stdout=output, stderr=output,
+                pass_fds=[ended], text=True, bufsize=1, start_new_session=True,
+            )  # fmt: skip
+        os.close(ended)
+        self._report = f"echo $? >&{ended}"
+
+    def __enter__(self) -> "Shell":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            if select.select([self._ends], [], [], STOP_S)[0]:
+                break
+        self._process.wait()
+        os.close(self._ends)
+
+    def note(self, text: str) -> None:
+        """Prints a comment, with the seconds since the start."""
+        print(f"# {time.monotonic() - self._started:.0f} s: {text}", flush=True)
+
+    def run(self, command: str, *, quietly: bool = False) -> str:
+        """Prints the command and runs it; returns its output. Raises Failed when it fails."""
+        if not quietly:
+            print(command, flush=True)
+        before = self._log.stat().st_size
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        self._process.stdin.write(f"{{\n{command}\n}} < /dev/null\n{self._report}\n")
+        while not select.select([self._ends], [], [], SIGN_OF_LIFE_S)[0]:
+            if self._process.poll() is not None:
+                raise Failed(f"{command}: the shell has ended")
+            self.note("still at it")
+        status = os.read(self._ends, 16).strip()
+        output = self._log.read_bytes()[before:].decode(errors="replace").rstrip()
+        if status != b"0":
+            last = output.splitlines()[-_LAST_LINES:]
+            raise Failed("\n".join([f"{command}: exit status {status.decode() or 'unknown'}", *last]))
+        return output
+
+
 class Trial:
-    """The steps, each said in a line before it is done: words for a reader, the command for a shell."""
+    """The steps, each with a comment for a reader and commands for a shell."""
 
-    def __init__(self, work: Path) -> None:
-        self.work = work
-        self.values = {"WORK": shlex.quote(str(work))}
-        self.environ = _trial_environ(work)
+    def __init__(self, work: Path, shell: Shell, client: Client) -> None:
+        self._work = work
+        self._shell = shell
+        self._client = client
 
-    def run(self, client_name: str) -> str:
-        """Do all the steps; returns the image's digest."""
-        content = os.urandom(32)
-        make_layout(self.work / "image", content)
-        (self.work / "layer.tar").write_bytes(make_layer(content))
-        client = choose(client_name, self.values, self.environ)
-        environment = self._install()
-        print('export PATH="$WORK/environment/bin:$PATH" DOCKER_CONFIG="$WORK/docker"', flush=True)
-        with ExitStack() as stack:
-            self._say("start an emulator", SERVE)
-            serve = words(SERVE, self.values)
-            serve[0] = environment.program(serve[0])
-            ready = stack.enter_context(emulator(serve, environ=self.environ, log=self.work / "emulator.log"))
-            self._know("REGISTRY", ready["registry"])
-            self._set("GCR_EMULATOR_URL", ready["url"])
-            self._step("make a key for an editor of the project", CREATE_KEY.format("editor"))
-            self._step("name our helper to Docker, and the key to our helper", CONFIGURE)
-            self._know("NAME", f"{ready['registry']}/{PROJECT}/hello:1")
-            if client.program:
-                self._know("CLIENT", Template(client.program).substitute(self.values))
-            stack.callback(self._leave, client)
-            digest = self._push_and_pull(client)
-            self._refuse(client)
-        return digest
+    def run(self) -> None:
+        """Does all the steps."""
+        client = self._client
+        self._do("everything is in one directory", f"export WORK={shlex.quote(str(self._work))}", MAKE_WORK)
+        self._install()
+        self._do("start an emulator", EXPORTS, SERVE, "EMULATOR=$!", AWAIT, REGISTRY)
+        self._do("make a key for an editor of the project", KEY.format("editor"))
+        self._do("name the helper to Docker, and the key to the helper", CONFIGURE)
+        self._do("make an image", client.define, *client.make)
+        try:
+            digest = self._push_and_pull()
+            self._refuse()
+        except Failed:
+            self._shell.run(client.leave or ":", quietly=True)
+            raise
+        self._do("stop the emulator", client.leave, 'kill "$EMULATOR"; wait "$EMULATOR"')
+        self._shell.note(f"it worked: {digest} went up and came down, and a viewer was refused")
 
-    def _install(self) -> Environment:
-        found = Environment.find()
-        if found is not None:
-            return found
-        self._say("make an environment", "python3 -m venv $WORK/environment")
-        environment = Environment.create(self.work / "environment")
-        wheel = find_wheel(self.work)
-        self._say(
-            "install the helper and the emulator into it", "pip install 'docker-credential-gcr[emulator]'"
+    def _install(self) -> None:
+        if prefix := os.environ.get(ENVIRONMENT_VARIABLE):
+            self._do("take an environment that is there", f'ln -s {shlex.quote(prefix)} "$WORK/environment"')
+            return
+        what = os.environ.get(WHEEL_VARIABLE) or str(CHECKOUT)
+        pip = (
+            f"{PYTHON} -m pip install --quiet --disable-pip-version-check {shlex.quote(what + '[emulator]')}"
         )
-        environment.install(f"{wheel}[emulator]")
-        return environment
+        self._do("make an environment", 'python3 -m venv "$WORK/environment"')
+        try:
+            self._do("install the helper and the emulator into it", pip)
+        except Failed as failure:
+            raise Failed(f"{failure}\n{NO_INDEX}") from failure
 
-    def _push_and_pull(self, client: Client) -> str:
-        for command in client.push:
-            self._step("push", command)
-        pushed = find_digest(self._run(client.pushed))
-        for command in client.drop:
-            self._step("forget the image here", command)
-        self._step("pull", client.pull)
-        pulled = find_digest(self._run(client.pulled))
+    def _push_and_pull(self) -> str:
+        client, run = self._client, self._shell.run
+        self._do("push", client.push)
+        pushed = find_digest(run(client.pushed, quietly=True))
+        self._do("pull", client.drop, client.pull)
+        pulled = find_digest(run(client.pulled, quietly=True))
         if pushed != pulled:
             raise Failed(f"{pushed} went up, {pulled} came down")
         return pulled
 
-    def _refuse(self, client: Client) -> None:
-        self._step("make a key for a viewer", CREATE_KEY.format("viewer"))
-        self._set("DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE", f"file:{self.work}/viewer.json")
-        self._say("push as the viewer", client.push[-1])
-        try:
-            self._run(client.push[-1])
-        except Failed as refusal:
-            print(f"it is refused: {str(refusal).splitlines()[-1]}", flush=True)
-        else:
-            raise Failed("a viewer could push")
+    def _refuse(self) -> None:
+        self._do("make a key for a viewer, and let the helper use it", KEY.format("viewer"), VIEWER)
+        self._shell.note("push as the viewer, which is refused")
+        said = self._shell.run(f"! {self._client.push}")
+        self._shell.note(f"the client says: {said.splitlines()[-1]}")
 
-    def _step(self, purpose: str, command: str) -> None:
-        self._say(purpose, command)
-        self._run(command)
-
-    def _say(self, purpose: str, command: str) -> None:
-        print(f"{purpose}: {command}", flush=True)
-
-    def _know(self, name: str, value: str) -> None:
-        self.values[name] = value
-        print(f'{name}="{value}"', flush=True)
-
-    def _set(self, name: str, value: str) -> None:
-        self.environ[name] = value
-        print(f'export {name}="{value}"', flush=True)
-
-    def _run(self, command: str) -> str:
-        return run(words(command, self.values), environ=self.environ)
-
-    def _leave(self, client: Client) -> None:
-        for command in client.leave:
-            try:
-                self._run(command)
-            except Failed as failure:
-                print(f"not removed: {failure}", flush=True)
-
-
-def _trial_environ(work: Path) -> dict[str, str]:
-    environ = isolated_environ(work / "home", work / "environment" / "bin")
-    config = work / "docker"
-    # skopeo and podman look into other files first; this one is named to them.
-    environ.update(DOCKER_CONFIG=str(config), REGISTRY_AUTH_FILE=str(config / "config.json"))
-    if "DOCKER_HOST" in os.environ:
-        environ["DOCKER_HOST"] = os.environ["DOCKER_HOST"]
-    return environ
+    def _do(self, purpose: str, *commands: str) -> None:
+        self._shell.note(purpose)
+        for command in filter(None, commands):
+            self._shell.run(command)

@@ -34,10 +34,15 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
         return Path(built[0]), Path(built[1])
     pytest.importorskip("build", reason="pip install build, or run scripts/test")
     directory = tmp_path_factory.mktemp("build")
-    leave = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
-    source = shutil.copytree(ROOT, directory / "source", ignore=leave)
-    _run([sys.executable, "-m", "build", "--outdir", directory / "dist", source])
+    _run([sys.executable, "-m", "build", "--outdir", directory / "dist", copy_checkout(directory / "source")])
     return next((directory / "dist").glob("*.tar.gz")), next((directory / "dist").glob("*.whl"))
+
+
+def copy_checkout(target: Path) -> Path:
+    leave = shutil.ignore_patterns(
+        ".git", ".nox", ".*_cache", ".hypothesis", ".venv", "__pycache__", "*.egg-info"
+    )
+    return shutil.copytree(ROOT, target, ignore=leave)
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +97,43 @@ def test_the_other_programs_and_the_plugins_are_entry_points(wheel: zipfile.ZipF
     }
 
 
-def test_the_sdist_holds_what_a_build_needs(distributions: tuple[Path, Path]) -> None:
-    needed = {"setup.py", "setup.cfg", "README.md", "LICENSE", "scripts/docker-credential-gcr"}
-    package = {str(path.relative_to(ROOT)) for path in (ROOT / "docker_credential_gcr").rglob("*.py")}
+def test_d14_the_sdist_holds_the_whole_checkout(distributions: tuple[Path, Path]) -> None:
+    folders = ("docker_credential_gcr", "tests", "scripts", "docs", "examples", ".ci")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    files += [
+        path
+        for path in ROOT.iterdir()
+        if path.suffix in (".md", ".cfg", ".py", ".toml") or path.name == "LICENSE"
+    ]
+    checkout = {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
     with tarfile.open(distributions[0]) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
+        names = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
+    made = {"PKG-INFO", *(name for name in names if name.startswith("docker_credential_gcr.egg-info/"))}
 
-    assert {*needed, *package, "docker_credential_gcr/py.typed"} - names == set()
+    assert names - made == checkout
+
+
+def test_d20_a_second_install_from_a_checkout_holds_no_module_that_was_removed(tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path / "checkout")
+    before = {path.name for path in checkout.iterdir()}
+    python = tmp_path / "environment" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--use-pep517"]
+    _run([sys.executable, "-m", "venv", tmp_path / "environment"])
+    (checkout / "docker_credential_gcr" / "removed.py").touch()
+    _run([*install, checkout])
+    (checkout / "docker_credential_gcr" / "removed.py").unlink()
+
+    _run([*install, "--force-reinstall", checkout])
+
+    (installed,) = (tmp_path / "environment").glob("lib/python*/site-packages/docker_credential_gcr")
+    assert [path.name for path in installed.glob("removed*")] == []
+    assert {path.name for path in checkout.iterdir()} - before == {"docker_credential_gcr.egg-info"}
+
+
+def test_d20_pyproject_toml_declares_the_build_system_and_nothing_else() -> None:
+    assert (ROOT / "pyproject.toml").read_text(encoding="utf-8") == (
+        '[build-system]\nrequires = ["setuptools>=68"]\nbuild-backend = "setuptools.build_meta"\n'
+    )
 
 
 def test_the_metadata_names_version_python_and_extras(metadata: Message) -> None:

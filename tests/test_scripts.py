@@ -57,12 +57,27 @@ def test_try_installs_then_pushes_and_pulls_and_says_the_digest(environ: dict[st
     done = _run("try", "--client", "builtin", environ=environ)
 
     assert (done.returncode, done.stderr) == (0, "")
-    steps = [line.partition(": ")[0] for line in done.stdout.splitlines()]
-    assert [step for step in steps if step in ("push", "pull", "push as the viewer", "it is refused")] == [
-        *("push", "pull", "push as the viewer", "it is refused")
-    ]
-    assert re.fullmatch(r"sha256:[0-9a-f]{64}", steps[-1])
+    worked, following = done.stdout.splitlines()[-2:]
+    assert re.fullmatch(
+        r"# \d+ s: it worked: sha256:[0-9a-f]{64} went up and came down, and a viewer was refused", worked
+    )
+    assert following == '# next: README.md, "The emulator in a minute"'
     assert _find_processes(environ["TMPDIR"]) == []
+
+
+def test_d06_what_try_prints_can_be_typed_and_does_the_same(environ: dict[str, str]) -> None:
+    environ["GCR_TEST_ENVIRONMENT"] = sys.prefix
+    printed = _run("try", "--client", "builtin", environ=environ).stdout
+    script = f'set -e\n{printed}\nclient digest "$WORK/pulled"; rm -r "$WORK"'
+
+    typed = subprocess.run(
+        ["/bin/sh"], input=script, env=environ, capture_output=True, text=True, timeout=LIMIT_S
+    )
+
+    assert typed.returncode == 0, typed.stderr
+    pushed, pulled = re.findall(r"^sha256:[0-9a-f]{64}$", typed.stdout, re.MULTILINE)[-2:]
+    assert pushed == pulled
+    assert "Caller does not have permission" in typed.stderr
 
 
 def test_try_leaves_nothing_when_it_is_interrupted(environ: dict[str, str]) -> None:
@@ -71,7 +86,7 @@ def test_try_leaves_nothing_when_it_is_interrupted(environ: dict[str, str]) -> N
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if line.startswith("REGISTRY="):
+            if line.startswith("client push"):
                 process.send_signal(signal.SIGINT)
 
     assert process.returncode == 130
@@ -108,7 +123,7 @@ def test_the_builtin_client_keeps_its_credential_from_another_host(
     )
 
 
-@pytest.mark.parametrize("script", ["try", "check", "bench", "build", "lock", "ci"])
+@pytest.mark.parametrize("script", ["try", "check", "bench", "build", "lock", "fresh"])
 def test_an_unknown_option_is_a_usage_error(script: str, environ: dict[str, str]) -> None:
     done = _run(script, "--nonsense", environ=environ)
 
@@ -116,7 +131,8 @@ def test_an_unknown_option_is_a_usage_error(script: str, environ: dict[str, str]
 
 
 def _run(script: str, *arguments: str, environ: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, SCRIPTS / script, *arguments]
+    command = [sys.executable, SCRIPTS / script] if script != "fresh" else [SCRIPTS / script]
+    command += arguments
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=LIMIT_S)
 
 

@@ -7,6 +7,7 @@ they are built here.
 
 import ast
 import configparser
+import hashlib
 import json
 import os
 import re
@@ -24,7 +25,7 @@ from docker_credential_gcr import __version__
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "scripts"
-LOCKS = ("build", "dev", "run", "sbom", "test")
+LOCKS = ("dev", "helper", "nox", "run", "sbom", "test")
 NAME = f"docker_credential_gcr-{__version__}"
 BILL = f"docker-credential-gcr-{__version__}.cdx.json"
 LIMIT_S = 600
@@ -101,10 +102,10 @@ def build(checkout: Path, directory: Path, *, umask: int = -1, **environ: str) -
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A release of the same sources at another place, of another age, under another umask and time zone."""
     directory = tmp_path_factory.mktemp("release")
-    leave = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist")
+    leave = shutil.ignore_patterns(
+        ".git", ".nox", ".*_cache", ".hypothesis", ".venv", "__pycache__", "*.egg-info"
+    )
     checkout = shutil.copytree(ROOT, directory / "elsewhere", ignore=leave)
-    # The script of that name is no directory of leftovers.
-    shutil.copy2(SCRIPTS / "build", checkout / "scripts" / "build")
     for path in checkout.rglob("*"):
         os.utime(path, (1_500_000_000, 1_500_000_000))
         path.chmod(path.stat().st_mode & 0o700)
@@ -129,7 +130,7 @@ def test_the_same_sources_give_the_same_bytes_anywhere(release: Path, distributi
 
 
 def test_a_release_is_four_files_with_their_checksums(release: Path) -> None:
-    files = {f"{NAME}.tar.gz", f"{NAME}-py3-none-any.whl", BILL}
+    files = {f"{NAME}.tar.gz", f"{NAME}-py3-none-any.whl", BILL, "requirements.txt"}
 
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=release, capture_output=True, text=True
@@ -140,6 +141,28 @@ def test_a_release_is_four_files_with_their_checksums(release: Path) -> None:
         0,
         files,
     )
+
+
+def test_d01_a_release_installs_by_its_hashes_alone(release: Path, tmp_path: Path) -> None:
+    python = tmp_path / "environment" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
+    install = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--find-links", release]
+
+    subprocess.run([*install, "--requirement", release / "requirements.txt"], check=True, timeout=LIMIT_S)
+
+    done = subprocess.run(
+        [python.with_name("docker-credential-gcr"), "version"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout.split()[-1]) == (0, __version__)
+
+
+def test_d01_the_requirements_of_a_release_hold_its_own_wheel_and_the_locked_versions(release: Path) -> None:
+    wheel = hashlib.sha256((release / f"{NAME}-py3-none-any.whl").read_bytes()).hexdigest()
+    own, *rest = (release / "requirements.txt").read_text(encoding="utf-8").splitlines(keepends=True)
+    locked = (SCRIPTS / "requirements-helper.txt").read_text(encoding="utf-8").splitlines(keepends=True)
+
+    assert own == f"docker-credential-gcr=={__version__} --hash=sha256:{wheel}\n"
+    assert rest == [line for line in locked if not line.startswith("#")]
 
 
 @pytest.fixture(scope="module")

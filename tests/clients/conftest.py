@@ -24,14 +24,14 @@ from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
-import _client_engine
-import _client_gcloud
 import _client_packages
-import _client_registry
-import _client_run
 import _environment
 import _image
-from _client_command import Client, HelperCalls, find_programs
+import clients.emulator_run
+import clients.engine
+import clients.foreign_registry
+import clients.google_cloud
+from clients.command import Client, HelperCalls, find_programs, nameable_directory
 
 # vfs needs no mount; the rest keeps what podman writes out of the machine's own directories.
 STORAGE = '[storage]\ndriver = "vfs"\ngraphroot = "{0}/graph"\nrunroot = "{0}/run"\n'
@@ -59,7 +59,7 @@ def require_program() -> Callable[[str], str]:
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A directory of the test's own."""
-    with _image.nameable_directory() as directory:
+    with nameable_directory() as directory:
         yield directory
 
 
@@ -138,7 +138,7 @@ def engine() -> Iterator[str]:
     if os.geteuid() != 0:
         pytest.skip("a Docker Engine needs root")
     place = tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp")
-    with place as directory, _client_engine.engine(Path(directory)) as address:
+    with place as directory, clients.engine.engine(Path(directory)) as address:
         yield address
 
 
@@ -193,7 +193,7 @@ def gcloud(gcr_emulator: GcrEmulator, place: Path, isolate: Callable[[Path], dic
     program = shutil.which("gcloud")
     if program is None:
         # On CI too: Debian has no package of it.
-        pytest.skip(_client_gcloud.INSTALL.format("gcloud"))
+        pytest.skip(clients.google_cloud.INSTALL.format("gcloud"))
     variables = {name: value for name, value in format_environment(gcr_emulator.url).items() if value}
     settings = {
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
@@ -228,7 +228,7 @@ def make_foreign_registry(place: Path) -> Iterator[Callable[..., str]]:
     with ExitStack() as stack:
 
         def make(passwords: Path | None = None) -> str:
-            registry = _client_registry.registry(place / "foreign", passwords=passwords)
+            registry = clients.foreign_registry.registry(place / "foreign", passwords=passwords)
             return stack.enter_context(registry)
 
         yield make
@@ -249,23 +249,23 @@ def foreign_registry_with_password(make_foreign_registry: Callable[..., str], pl
 
 
 @pytest.fixture(scope="module")
-def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[_client_gcloud.GoogleCloud]:
+def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[clients.google_cloud.GoogleCloud]:
     """Google's names over TLS, an image to push, and an owner, a viewer and a stranger with their keys.
 
     gcloud is in no distribution: where it is missing its tests are skipped, in CI too.
     """
     for program in ("gcloud", "gsutil"):
         if shutil.which(program) is None:
-            pytest.skip(_client_gcloud.INSTALL.format(program))
+            pytest.skip(clients.google_cloud.INSTALL.format(program))
     require("skopeo")
     if os.geteuid() != 0:
         pytest.skip("entering the namespaces of another process needs root")
-    options = ["--project", _client_gcloud.PROJECT, "--project", _client_gcloud.DOMAIN_PROJECT]
+    options = ["--project", clients.google_cloud.PROJECT, "--project", clients.google_cloud.DOMAIN_PROJECT]
     with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
         place = Path(directory)
         _image.make_layout(place / "layout", b"image")
-        with _client_run.waiting_run(options, isolate(place)) as inside:
-            cloud = _client_gcloud.GoogleCloud(place, inside)
+        with clients.emulator_run.waiting_run(options, isolate(place)) as inside:
+            cloud = clients.google_cloud.GoogleCloud(place, inside)
             cloud.make_person("owner", "roles/owner")
             cloud.make_person("viewer", "roles/viewer")
             cloud.make_person("stranger")

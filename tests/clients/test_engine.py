@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+TESTS = Path(__file__).parents[1]
 
 # Its engine has an image and a container. It waits for a line, and does then what the test says.
 OWNER = """
 import os, signal, subprocess, sys
 from pathlib import Path
-from _client_engine import engine
+from clients.engine import engine
 # Where the tests run in the background of a shell, SIGINT is ignored, and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with engine(Path(sys.argv[1])) as address:
@@ -39,7 +39,7 @@ def own(place: Path, layer: Path, engine: str) -> Callable[[str], "subprocess.Po
     def start(then: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-B", "-c", OWNER.format(then=then), place / "engine", layer],
-            env={**os.environ, "PYTHONPATH": str(SCRIPTS)}, stdin=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(TESTS)}, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
 

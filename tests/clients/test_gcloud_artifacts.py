@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from _client_command import Client
+from clients.command import Client
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 

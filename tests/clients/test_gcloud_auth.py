@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from _client_command import Client
+from clients.command import Client
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 

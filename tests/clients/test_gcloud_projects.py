@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _client_command import Client
+from clients.command import Client
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 

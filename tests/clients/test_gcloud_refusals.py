@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from _client_command import Client, Outcome
+from clients.command import Client, Outcome
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from _client_gcloud import GoogleCloud
+from clients.google_cloud import GoogleCloud
 
 BUCKET = "artifacts.my-project.appspot.com"
 URL = f"gs://{BUCKET}"

@@ -1,15 +1,16 @@
 """Where the tests of clients put what they make."""
 
 import re
-from types import ModuleType
+
+from clients.command import nameable_directory
 
 # https://github.com/distribution/reference/blob/v0.6.0/regexp.go
 PATH_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:[.]|_|__|-+)[a-z0-9]+)*")
 
 
-def test_an_image_may_be_named_by_its_directory(image_maker: ModuleType) -> None:
+def test_an_image_may_be_named_by_its_directory() -> None:
     for _ in range(300):
-        with image_maker.nameable_directory() as directory:
+        with nameable_directory() as directory:
             assert PATH_COMPONENT.fullmatch(directory.name)
             assert (directory.is_dir(), len(str(directory)) < 30) == (True, True)
         assert not directory.exists()

@@ -14,10 +14,10 @@ from string import Template
 from types import ModuleType
 
 import pytest
-from _client_command import Outcome
-from _client_run import GCR_EMULATOR, Inside, waiting_run
+from clients.command import Outcome, nameable_directory
+from clients.emulator_run import GCR_EMULATOR, Inside, waiting_run
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+TESTS = Path(__file__).parents[1]
 # Other locations of Artifact Registry work alike; its images are in repositories.
 REPOSITORIES = {
     "gcr.io": "my-project",
@@ -32,7 +32,7 @@ ROLES = {"editor": "roles/editor", "viewer": "roles/viewer", "stranger": None}
 OWNER = """
 import os, sys
 from pathlib import Path
-from _client_engine import engine
+from clients.engine import engine
 with engine(Path(sys.argv[1])) as address:
     print(os.getpid(), address, flush=True)
     sys.stdin.read()
@@ -126,7 +126,7 @@ def world(
     if os.geteuid() != 0:
         pytest.skip("a Docker Engine needs root")
     programs = sysconfig.get_path("scripts")
-    with image_maker.nameable_directory() as place:
+    with nameable_directory() as place:
         (place / "bin").mkdir()
         (place / "bin" / "docker-credential-gcr").symlink_to(f"{programs}/docker-credential-gcr")
         (place / "engine").mkdir()
@@ -134,7 +134,7 @@ def world(
         (place / "Dockerfile").write_text("FROM scratch\nADD layer.tar /\n")
         image_maker.make_layout(place / "layout", place.name.encode())
         image_maker.make_layout(place / "newer", b"newer")
-        environ = isolate(place) | {"PYTHONPATH": str(SCRIPTS)}
+        environ = isolate(place) | {"PYTHONPATH": str(TESTS)}
         options = ("--project", "my-project", "--create-on-push")
         owner = (sys.executable, "-c", OWNER, str(place / "engine"))
         with waiting_run(options, environ, owner) as inside:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-STEPS = ("push", "pull", "push as the viewer", "it is refused")
 
 
 @pytest.mark.parametrize("client", ["docker", "podman", "skopeo", "builtin"])
@@ -28,7 +27,6 @@ def test_try_pushes_pulls_and_is_refused(
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    steps = [line.partition(": ")[0] for line in done.stdout.splitlines()]
-    assert list(dict.fromkeys(step for step in steps if step in STEPS)) == list(STEPS)
-    assert re.fullmatch(r"sha256:[0-9a-f]{64}", steps[-1])
+    assert re.search(r"the client says: .*(denied|unauthorized|forbidden)", done.stdout, re.IGNORECASE)
+    assert re.search(r"it worked: sha256:[0-9a-f]{64} went up and came down", done.stdout)
     assert list((place / "tmp").iterdir()) == []

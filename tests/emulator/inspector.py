@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from _image import digest_of
 from _registry_client import Refused, Registry
@@ -62,10 +63,17 @@ def find_partial_blob(registry: Registry, repository: str, digest: str) -> Itera
             yield f"partial: {repository} {digest}: {refusal}"
 
 
+def list_tags(registry: Registry, repository: str) -> dict[str, Any]:
+    """The whole answer of tags/list; {} where the registry knows no such repository."""
+    path = f"/v2/{repository}/tags/list"
+    answer = registry.ask("GET", path, f"repository:{repository}:pull", 200, 404)
+    return dict(json.loads(answer.body)) if answer.status == 200 else {}
+
+
 def find_broken_tags(registry: Registry, known: set[tuple[str, str]]) -> Iterator[str]:
     """What tags/list names pulls, with everything that it names in turn."""
     for repository in REPOSITORIES:
-        listed = registry.list_tags(repository)
+        listed = list_tags(registry, repository)
         unknown = [tag for tag in listed.get("tags", []) if (repository, tag) not in known]
         digests = [d for d, image in listed.get("manifest", {}).items() if set(image["tag"]) & set(unknown)]
         for reference in [*unknown, *digests]:

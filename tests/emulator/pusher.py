@@ -23,6 +23,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlencode
 
 from _image import CONFIG, LAYER, MANIFEST, digest_of, format_json
 from _registry_client import Refused, Registry
@@ -37,6 +38,19 @@ RESTART_S = 60
 # Of so many images each, the youngest, blobs are mounted; an older one may be deleted.
 REMEMBERED = 8
 MOUNTING, DELETING = 0.3, 0.4
+
+
+def mount_blob(registry: Registry, repository: str, digest: str, source: str) -> bool:
+    """Let the repository see a blob of another one; False where it cannot be had from there."""
+    query = urlencode({"mount": digest, "from": source})
+    scope = f"repository:{repository}:pull,push"
+    return registry.ask("POST", f"/v2/{repository}/blobs/uploads/?{query}", scope, 201, 202).status == 201
+
+
+def delete_manifest(registry: Registry, repository: str, reference: str) -> bool:
+    """Delete a tag, or a manifest by its digest; False where there was none."""
+    path = f"/v2/{repository}/manifests/{reference}"
+    return registry.ask("DELETE", path, f"repository:{repository}:pull,delete", 202, 404).status == 202
 
 
 class Record:
@@ -141,8 +155,8 @@ class Pusher:
         self._record.add("forget", self._repository, digest, tag)
         while True:
             try:
-                self._registry.delete_manifest(self._repository, tag)
-                self._registry.delete_manifest(self._repository, digest)
+                delete_manifest(self._registry, self._repository, tag)
+                delete_manifest(self._registry, self._repository, digest)
             except (OSError, http.client.HTTPException):
                 self._registry = self._connection.open(after=self._registry)
             else:
@@ -170,7 +184,7 @@ class Pusher:
 
     def _mount(self, digest: str) -> bool:
         sources = [repository for repository, data in list(self._shared) if digest_of(data) == digest]
-        return bool(sources) and self._registry.mount_blob(self._repository, digest, sources[0])
+        return bool(sources) and mount_blob(self._registry, self._repository, digest, sources[0])
 
     def _pick_size(self) -> int:
         return self._random.choices(SIZES, WEIGHTS)[0]

@@ -1,12 +1,33 @@
 """A client's program, called as a person calls it."""
 
+import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 LIMIT_S = 240
+
+
+@contextmanager
+def nameable_directory() -> Iterator[Path]:
+    """A temporary directory for layouts: podman and buildah name what they pull from one by its path.
+
+    So it may hold nothing that no image's name may, such as tempfile's underscores; and is short, or
+    podman refuses to keep its storage there.
+    """
+    directory = Path("/tmp", f"gcr-{secrets.token_hex(8)}")
+    directory.mkdir(mode=0o700)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
+class CannotStart(Exception):
+    """A server that the tests need does not start; the message holds what it said."""
 
 
 @dataclass(frozen=True)

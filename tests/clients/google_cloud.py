@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from _client_command import Outcome
-from _client_run import GCR_EMULATOR, Inside
+from clients.command import Outcome
+from clients.emulator_run import GCR_EMULATOR, Inside
 
 PROJECT = "my-project"
 # https://cloud.google.com/container-registry/docs/overview#domain-scoped_projects

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from _environment import Failed
+from clients.command import CannotStart
 
 SOCKET = "engine.sock"
 START_S = 60
@@ -47,7 +47,7 @@ _DRIVERS = ("overlay2", "vfs")
 
 @contextmanager
 def engine(directory: Path) -> Iterator[str]:
-    """Run an engine; gives its address. Raises Failed with what it said when it does not start."""
+    """Run an engine; gives its address. Raises CannotStart with what it said when it does not start."""
     made = not _SETTINGS.exists()
     _SETTINGS.mkdir(parents=True, exist_ok=True)
     try:
@@ -68,7 +68,7 @@ def _run(directory: Path) -> Iterator[str]:
         finally:
             attempt.stop()
     said = (directory / "engine.log").read_text(errors="replace").splitlines()[-10:]
-    raise Failed("\n".join(["dockerd does not start:", *said]))
+    raise CannotStart("\n".join(["dockerd does not start:", *said]))
 
 
 class _Engine:

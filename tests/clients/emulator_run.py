@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from _client_command import Client, Outcome
+from clients.command import Client, Outcome
 
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
 LIMIT_S = 120

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from _environment import Failed
+from clients.command import CannotStart
 
 _CONFIGURATION = """version: 0.1
 log: {{level: info}}
@@ -40,10 +40,10 @@ def registry(directory: Path, *, passwords: Path | None = None) -> Iterator[str]
 
 
 def _await_port(process: "subprocess.Popen[str]") -> int:
-    assert process.stderr is not None  # noqa: S101 - it is a pipe
+    assert process.stderr is not None
     said = []
     for line in process.stderr:
         said.append(line)
         if listening := _LISTENING.search(line):
             return int(listening.group(1))
-    raise Failed("docker-registry does not start:\n" + "".join(said[-10:]))
+    raise CannotStart("docker-registry does not start:\n" + "".join(said[-10:]))

@@ -1,0 +1,228 @@
+"""The sessions behind scripts/check, test, test-clients, bench, build and lock. https://nox.thea.codes"""
+
+import fcntl
+import functools
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import nox
+
+sys.path.append(str(Path(__file__).parent))
+
+from _distributions import build_distributions, build_release, extra, find_lock, helper_requirements
+from _environment import CHECKOUT, WHEEL_VARIABLE, Failed, isolated_environ, run, workplace
+from _start import NO_INDEX, NOX, say
+
+nox.options.default_venv_backend = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "uv|venv")
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = False
+
+# The oldest that setup.cfg supports, and the one that a lock is resolved for, with all later ones.
+OLDEST, *_ = PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+OTHERS = [version for version in PYTHONS if version != "{}.{}".format(*sys.version_info)]
+# pyenv's shims refuse to run where another version is selected; what it installed runs.
+_PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+os.environ["PATH"] = os.pathsep.join([*(path for path in os.environ["PATH"].split(os.pathsep)
+    if Path(path) != _PYENV / "shims"), *sorted(map(str, _PYENV.glob("versions/3.*/bin")))])  # fmt: skip
+
+CHECKS = {
+    "lint": ("ruff", "check", "--quiet", "--no-cache", "."),
+    "format": ("ruff", "format", "--quiet", "--no-cache", "--check", "."),
+    "types": ("mypy", "--cache-dir", f"{NOX}/mypy"),
+    "types of scripts": ("mypy", "--cache-dir", f"{NOX}/mypy", "scripts"),
+    "import table": ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_imports.py"),
+}
+# What must hold on every supported Python, with the helper's own dependencies alone.
+HELPER_TESTS = ("tests/helper", "tests/cli", "tests/test_hot_path.py",
+    *(f"tests/kubelet/test_{name}.py" for name in ("configuration", "messages", "pod_identity")))  # fmt: skip
+CLIENT_TESTS = "tests/clients"
+# The name of each lock, and the extras that it is resolved from; `dev` decides on the versions of the others.
+LOCKS: dict[str, tuple[str, ...]] = {
+    "dev": ("emulator", "test", "clients", "dev"),
+    "run": ("emulator",),
+    "test": ("test",),
+    "helper": (),
+}
+# Locks of tools alone, by the requirements of the `dev` extra that they hold.
+TOOLS = {"nox": ("nox", "build", "setuptools"), "sbom": ("cyclonedx-bom",)}
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Lint, formatting, types and the import table: all of them, whichever fails."""
+    _install(session, "dev")
+    failed = []
+    with _isolated(session) as environ:
+        for name, command in CHECKS.items():
+            try:
+                session.run(*command, env=environ, include_outer_env=False)
+            except nox.command.CommandFailed:
+                failed.append(name)
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """The tests that scripts/test was asked for; without a path also the helper's, on each other Python."""
+    options = [option for option in session.posargs if option != "--needs"]
+    chosen = any((CHECKOUT / option.partition("::")[0]).exists() for option in options if option)
+    tests = () if chosen else ("tests", "--ignore", CLIENT_TESTS)
+    needs = "--needs" in session.posargs
+    marked = ("-m", "needs or needs_root") if needs else ()
+    _run_tests(session, {"GCR_TEST_NEEDS": "all"} if needs else {}, *tests, *marked, *options)
+    for version in () if chosen else OTHERS:
+        session.notify(f"helper-{version}", options)
+
+
+@nox.session(python=OTHERS, download_python="never")
+def helper(session: nox.Session) -> None:
+    """The helper's tests, with the helper's own dependencies alone."""
+    _install(session, "test")
+    _install_wheel(session)
+    _run_pytest(session, {}, *HELPER_TESTS, *session.posargs)
+
+
+@nox.session
+def clients(session: nox.Session) -> None:
+    """The tests that drive real clients."""
+    chosen = any(CLIENT_TESTS in option for option in session.posargs)
+    _run_tests(session, {}, *session.posargs, *(() if chosen else (CLIENT_TESTS,)))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """What things cost; scripts/bench says which parts there are."""
+    _install(session, "dev")
+    _, wheel = _install_wheel(session)
+    session.chdir(CHECKOUT)
+    measure = ("python", "-B", "scripts/_measurements.py", *session.posargs)
+    session.run(*measure, env={WHEEL_VARIABLE: str(wheel)})
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """A release: sdist, wheel, requirements, bill of materials and checksums; nothing when a step fails."""
+    _install(session, "sbom")
+    with _stop_at_a_failure(session), workplace() as work:
+        print(build_release(Path(session.bin), _build(), work, Path(session.posargs[0])), end="")
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """The lock files, for every supported Python and platform; they name no index."""
+    tools = extra("dev")
+    _try_install(session, *(line for line in tools if line.startswith("uv")))
+    sources = {name: [*helper_requirements(), *(line for part in parts for line in extra(part))]
+        for name, parts in LOCKS.items()}  # fmt: skip
+    sources |= {name: [line for line in tools if line.startswith(starts)] for name, starts in TOOLS.items()}
+    for name, lines in sources.items():
+        source = Path(session.create_tmp(), f"{name}.in")
+        source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options = ("--quiet", "--universal", "--generate-hashes", "--no-annotate", "--python-version", OLDEST)
+        versions = () if name == "dev" else ("--constraint", str(find_lock("dev")))
+        session.run(
+            "uv", "pip", "compile", *options, "--custom-compile-command", "scripts/lock", *versions,
+            *session.posargs, "--output-file", str(find_lock(name)), str(source),
+        )  # fmt: skip
+
+
+def _run_tests(session: nox.Session, handed: Mapping[str, str], *arguments: str) -> None:
+    """Installs the wheel and all that is locked, and runs pytest against it without a package index."""
+    wheels = f"{NOX}/wheels"
+    lock = ("--require-hashes", "--requirement", str(find_lock("dev")))
+    session.log("install what is locked, and keep its archives for the tests that install")
+    with _stop_at_a_failure(session):
+        run([sys.executable, "-m", "pip", "download", "--dest", wheels, *lock])
+    _try_install(session, "--no-index", "--find-links", wheels, *lock)
+    sdist, wheel = _install_wheel(session)
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    offline |= {"NOX_DEFAULT_VENV_BACKEND": "venv"}  # uv reads none of these
+    built = {WHEEL_VARIABLE: str(wheel), "GCR_TEST_SDIST": str(sdist)}
+    _run_pytest(session, built | offline | dict(handed), *arguments)
+
+
+def _run_pytest(session: nox.Session, handed: Mapping[str, str], *arguments: str) -> None:
+    given = {name: value for name, value in os.environ.items() if name.startswith("GCR_TEST_")}
+    with _isolated(session) as environ:
+        options = ["-c", "setup.cfg", "-o", f"cache_dir={session.virtualenv.location}/pytest"]
+        options += ["--basetemp", f"{environ['HOME']}/pytest", "--numprocesses", "auto", "--dist", "loadfile"]
+        # The program, not `python -m`, which would find the checkout instead of what is installed.
+        session.run(
+            "pytest", *options, *arguments, env={**environ, **given, **handed}, include_outer_env=False,
+            interrupt_timeout=1, terminate_timeout=60,
+        )  # fmt: skip
+
+
+def _install(session: nox.Session, lock: str) -> None:
+    _try_install(session, "--require-hashes", "--requirement", str(find_lock(lock)))
+
+
+def _install_wheel(session: nox.Session) -> tuple[Path, Path]:
+    """Installs the wheel of the checkout; returns the sdist and the wheel."""
+    with _stop_at_a_failure(session):
+        files = _build()
+    _try_install(session, "--no-index", "--no-deps", "--force-reinstall", str(files[1]))
+    session.run("python", "-m", "pip", "check", silent=True)
+    return files
+
+
+def _try_install(session: nox.Session, *arguments: str) -> None:
+    try:
+        session.install(*arguments)
+    except nox.command.CommandFailed:
+        session.error(NO_INDEX)
+
+
+@functools.cache
+def _build() -> tuple[Path, Path]:
+    """Builds the sdist and the wheel, once for all sessions; .nox/dist keeps them."""
+    place = Path(NOX, "dist")
+    shutil.rmtree(place, ignore_errors=True)
+    with workplace() as work:
+        files = build_distributions(sys.executable, work)
+        place.mkdir(parents=True)
+        sdist, wheel = (Path(shutil.copy(file, place)) for file in files)
+    return sdist, wheel
+
+
+@contextmanager
+def _stop_at_a_failure(session: nox.Session) -> Iterator[None]:
+    try:
+        yield
+    except Failed as failure:
+        session.error(str(failure))
+
+
+@contextmanager
+def _isolated(session: nox.Session) -> Iterator[dict[str, str]]:
+    """Gives an environment with a home of its own, which is removed afterwards."""
+    session.chdir(CHECKOUT)
+    with workplace() as home:
+        yield isolated_environ(home, Path(session.bin)) | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt  # which nox knows: pytest then tears its fixtures down
+
+
+def _hold_environments() -> object:
+    """Keeps a second script from changing .nox/ at the same time."""
+    os.makedirs(NOX, exist_ok=True)
+    held = open(f"{NOX}/held", "w")  # noqa: SIM115 - it is held until this process ends
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("waiting for another script that runs in this checkout")
+        fcntl.flock(held, fcntl.LOCK_EX)
+    return held
+
+
+for _number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(_number, _interrupt)
+_HELD = _hold_environments()
