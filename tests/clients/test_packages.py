@@ -33,8 +33,8 @@ def test_help_installs_nothing(bare: dict[str, str]) -> None:
         [sys.executable, "-B", SCRIPTS / "test-clients", "--help"], env=bare, capture_output=True, text=True
     )
 
-    assert (done.returncode, done.stdout, done.stderr) == (
+    assert (done.returncode, done.stdout.splitlines()[0], done.stderr) == (
         0,
-        "usage: scripts/test-clients [PYTEST ARGUMENTS]\n",
+        "usage: scripts/test-clients [PYTEST ARGUMENTS]",
         "",
     )
