@@ -15,7 +15,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 WHEEL_VARIABLE = "GCR_TEST_WHEEL"
 
 # What a program needs to run at all; nothing of the user's settings, credentials or proxies.
-_KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "TZ", "CI", "SYSTEMROOT")
+_KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "TZ", "CI", "SYSTEMROOT", "PYTHONDONTWRITEBYTECODE")
 
 # Of a failed command's output: as many lines, each cut after as many characters.
 _MOST, _LONGEST = 30, 400
