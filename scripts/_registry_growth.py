@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import psutil  # type: ignore[import-untyped]
 from _load import Door, Line, make_blobs, make_bytes, measure_get_rate, measure_rate
 from _registry_peers import Peer
 from _registry_rates import ACCEPT, CLIENTS, MIB, push_manifest, seed
@@ -100,5 +99,7 @@ def _time_page(peer: Peer) -> float:
 
 def _read_pss(pid: int) -> int:
     """Returns the bytes that the process and its children hold, shared ones by their part."""
+    import psutil  # type: ignore[import-untyped] # scripts/bench has none when it reads its options
+
     server = psutil.Process(pid)
     return sum(process.memory_full_info().pss for process in (server, *server.children()))
