@@ -88,7 +88,7 @@ def _find_runner() -> str:
     python, stamp = os.path.join(place, "bin", "python"), os.path.join(place, "installed")
     if not _is_installed(python, stamp, lock):
         say("install nox into .nox/, once")
-        pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        pip = [python, "-m", "pip", "-qq", "--disable-pip-version-check", "install"]
         _run([sys.executable, "-m", "venv", "--clear", place], "cannot make an environment in " + place)
         _run([*pip, "--require-hashes", "--requirement", LOCK], NO_INDEX)
         with open(stamp, "w", encoding="utf-8") as file:
