@@ -1,10 +1,13 @@
-"""README and docs/ tell the truth: their `sh` blocks run, in order, and the files which they name exist.
+"""README and docs/ tell the truth: their blocks of shell and Python run as they stand, in order.
 
-Blocks of another language need what a test cannot bring, such as Docker's engine. The started
-emulator stands for the one which the pages start at localhost:5000.
+The fixture's emulator stands for the one that the pages start at localhost:5000. A Python program, and a CI
+job, which name Google's hosts, run where Google is the emulator.
 """
 
+import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,77 +15,141 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from google_sandbox import run_in_sandbox
+from pages import PAGES, README, name_page, read_blocks
 from readme_session import mask, read_session, record
 
-ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = Path(sys.executable).parent
+RUNNER = Path(__file__).with_name("ci_runner.py")
 MAX_LINES = 150
+LIMIT_S = 120
 
-Run = Callable[[Path], "subprocess.CompletedProcess[str]"]
+IMAGE = "us-docker.pkg.dev/my-project/images/app:v1"
+CONFIGURE = "docker-credential-gcr configure-docker --registries us-docker.pkg.dev"
+
+
+def is_test(block: str) -> bool:
+    return "def test_" in block
+
+
+def is_program(block: str) -> bool:
+    return not is_test(block)
+
+
+def pages_with(language: str, chosen: Callable[[str], bool] = bool) -> list[Any]:
+    """The pages that have such blocks; where the blocks use curl, the test needs it."""
+    blocks = {page: list(filter(chosen, read_blocks(page, language))) for page in PAGES}
+    return [
+        pytest.param(
+            page, id=name_page(page), marks=pytest.mark.needs("curl") if "curl" in str(found) else ()
+        )
+        for page, found in blocks.items()
+        if found
+    ]
 
 
 @pytest.fixture
-def run(gcr_emulator: Any, tmp_path: Path) -> Run:
-    """Runs a page's blocks in a home without any configuration, the installed programs first on PATH."""
-
-    def run(page: Path) -> "subprocess.CompletedProcess[str]":
-        blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-        environ = {
-            "PATH": f"{PROGRAMS}:/usr/bin:/bin",
-            "HOME": str(tmp_path),
-            "GCR_EMULATOR_URL": gcr_emulator.url,
-        }
-        return subprocess.run(
-            ["sh", "-eux"],
-            input="\n".join(blocks).replace("localhost:5000", gcr_emulator.registry),
-            env=environ,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return run
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_sh_blocks_of_a_page_run_in_their_order(page: Path, run: Run) -> None:
-    done = run(page)
-
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_session_in_the_readme_is_what_a_terminal_shows_as_far_as_it_needs_no_engine(
-    gcr_emulator: Any, tmp_path: Path
-) -> None:
-    shown = [step for step in read_session(gcr_emulator.registry) if not step.needs_docker]
-    environ = {
+def environ(gcr_emulator: Any, tmp_path: Path) -> dict[str, str]:
+    """A home without any configuration, the installed programs first on PATH."""
+    return {
         "PATH": f"{PROGRAMS}:/usr/bin:/bin",
         "HOME": str(tmp_path),
         "GCR_EMULATOR_URL": gcr_emulator.url,
     }
 
+
+@pytest.mark.parametrize("page", pages_with("sh"))
+def test_the_sh_blocks_of_a_page_run_in_their_order(
+    page: Path, gcr_emulator: Any, environ: dict[str, str], tmp_path: Path
+) -> None:
+    script = "\n".join(read_blocks(page, "sh")).replace("localhost:5000", gcr_emulator.registry)
+
+    done = run(["sh", "-eux", "-c", script], environ, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", pages_with("python", is_test))
+def test_d07_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(filter(is_test, read_blocks(page, "python"))):
+        (tmp_path / f"test_block_{number}.py").write_text(block, "utf-8")
+    kept = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
+
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+    ]
+    done = run(command, {**kept, "HOME": str(tmp_path)}, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^[1-9]\d* passed(, \d+ skipped)? in ", done.stdout, re.MULTILINE), done.stdout
+
+
+@pytest.mark.parametrize("page", pages_with("python", is_program))
+def test_d07_the_python_programs_of_a_page_run_in_their_order(page: Path, tmp_path: Path) -> None:
+    lines = [CONFIGURE, f"docker push {IMAGE}"]
+    for number, block in enumerate(filter(is_program, read_blocks(page, "python"))):
+        program = tmp_path / f"block_{number}.py"
+        program.write_text(block, "utf-8")
+        lines.append(f"python3 {shlex.quote(str(program))}")
+
+    done = run_job(lines, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_d01_the_lines_for_ci_in_the_readme_push_an_image(tmp_path: Path) -> None:
+    (block,) = [each for each in read_blocks(README, "console") if "APPLICATION_CREDENTIALS" in each]
+
+    done = run_job([line.removeprefix("$ ") for line in block.splitlines()], tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    calls = [json.loads(line) for line in (tmp_path / "home" / "calls.jsonl").read_text().splitlines()]
+    assert calls == [
+        {"call": ["docker", "build", "--tag", IMAGE, "."]},
+        {"call": ["docker", "push", IMAGE], "user": "oauth2accesstoken", "mode": "0o600"},
+    ]
+
+
+def test_the_session_in_the_readme_is_what_a_terminal_shows_as_far_as_it_needs_no_engine(
+    gcr_emulator: Any, environ: dict[str, str], tmp_path: Path
+) -> None:
+    shown = [step for step in read_session(gcr_emulator.registry) if not step.needs_docker]
+
     assert mask(record(shown, environ, tmp_path)) == mask(shown)
 
 
 def test_the_readme_is_short() -> None:
-    assert len(README.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+    assert len(README.read_text("utf-8").splitlines()) <= MAX_LINES
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^):#]+)", page.read_text(encoding="utf-8"))
+def run(command: list[str], environ: dict[str, str], place: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command, env=environ, cwd=place, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
 
-    assert [link for link in links if not (page.parent / link).exists()] == []
 
-
-def test_the_map_names_what_is_there() -> None:
-    drawn = re.search(r"## A map of the code\n\n```\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert drawn is not None
-    package, emulator = ROOT / "docker_credential_gcr", ROOT / "docker_credential_gcr" / "emulator"
-    names = re.findall(r"(?<![/\w])(\w+(?:/|\.py))(?=\s|$)", drawn[1])
-
-    assert {"oci/", "records/", "blobs/", "control/", "server.py"} <= set(names)
-    assert [n for n in names if not any((base / n).exists() for base in (ROOT, package, emulator))] == []
+def run_job(lines: list[str], place: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the commands as a CI job with key.json, the helper and an image, where Google is the emulator."""
+    prepare = [
+        f"export PATH={shlex.quote(str(PROGRAMS))}:$PATH",
+        '(umask 077 && cat "$GCR_KEY" > key.json)',
+        "export GOOGLE_APPLICATION_CREDENTIALS=key.json",
+        f"docker build --tag {IMAGE} .",
+    ]
+    job = {"variables": {}, "before_script": prepare, "script": lines, "after_script": []}
+    (place / "job.yml").write_text(yaml.safe_dump({"page": job}), "utf-8")
+    for directory in ("home", "checkout"):
+        (place / directory).mkdir()
+    (place / "checkout" / "Dockerfile").write_text("FROM scratch\n")
+    command = [sys.executable, RUNNER, place / "job.yml", "roles/editor"]
+    return run_in_sandbox(command, home=place / "home", cwd=place / "checkout")

@@ -1,0 +1,174 @@
+"""What the pages name is there: files, commands, options, and a section of the changelog for the version."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+from pages import PAGES, README, ROOT, name_page, read_commands
+
+from docker_credential_gcr import __version__
+
+PROGRAMS = Path(sys.executable).parent
+OURS = ("docker-credential-gcr", "gcr-emulator", "gcr-credential-provider")
+# Docker's verbs have no options, and no --help.
+VERBS = ("get", "store", "erase", "list", "version")
+SEPARATORS = set(";&|()<>\n")
+
+CHANGELOG = ROOT / "CHANGELOG.md"
+TOP_LEVEL = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
+# All that people read, and what prints to them.
+SPOKEN = (*TOP_LEVEL, "docs", "examples", "scripts", "docker_credential_gcr", ".ci")
+# An index would be asked for this name, which is not ours there; not so for a path, which has a / before it.
+BARE_NAME = re.compile(
+    r"\b(pip|pipx|uvx?)\b[^.\n/]*\binstall\b[^.\n/]*(\bdocker-credential-gcr\b|\{PROGRAM\})"
+)
+
+
+@pytest.mark.parametrize("name", TOP_LEVEL)
+def test_d14_a_project_has_its_files(name: str) -> None:
+    assert (ROOT / name).read_text("utf-8").strip()
+
+
+def test_d14_the_changelog_has_a_section_for_the_version() -> None:
+    sections = re.findall(r"^## \[(.+?)\](.*)$", CHANGELOG.read_text("utf-8"), re.MULTILINE)
+
+    assert sections[0] == ("Unreleased", "")
+    assert re.fullmatch(r" - \d{4}-\d{2}-\d{2}", dict(sections)[__version__])
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_d01_no_text_installs_the_bare_name_from_an_index(name: str) -> None:
+    assert list(find_bare_names(ROOT / name)) == []
+
+
+def find_bare_names(path: Path) -> Iterator[str]:
+    """The lines of the file, or of all files below the directory, which do."""
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file() and "__pycache__" not in file.parts:
+            lines = enumerate(file.read_text("utf-8").splitlines(), 1)
+            yield from (
+                f"{file.relative_to(ROOT)}:{n}: {line}" for n, line in lines if BARE_NAME.search(line)
+            )
+
+
+@pytest.mark.parametrize(
+    ("line", "is_bare"),
+    [
+        ("pip install docker-credential-gcr", True),
+        ("python3 -m pip install --quiet 'docker-credential-gcr[emulator]==0.1.0'", True),
+        ("pipx install docker-credential-gcr", True),
+        ("uv tool install docker-credential-gcr", True),
+        ('f"pip install {PROGRAM}"', True),
+        ("pip install '.[emulator]'", False),
+        ("pip install '../docker-credential-gcr[emulator]'", False),
+        ("pip install --require-hashes --find-links third_party/docker-credential-gcr", False),
+    ],
+)
+def test_the_search_for_the_bare_name_tells_it_from_a_path(line: str, is_bare: bool) -> None:
+    assert bool(BARE_NAME.search(line)) == is_bare
+
+
+@pytest.mark.parametrize("page", [*PAGES, CHANGELOG], ids=name_page)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
+
+    assert [link for link in links if ":" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_map_names_what_is_there_and_every_directory() -> None:
+    (drawn,) = re.findall(r"## Map of the code\n\n```\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    package = ROOT / "docker_credential_gcr"
+    named = set(re.findall(r"(?<![/\w])(\w+(?:/|\.py))(?=[\s,;]|$)", drawn))
+    there = {
+        f"{path.parent.name}/"
+        for base in (package, package / "emulator")
+        for path in base.glob("*/__init__.py")
+    }
+
+    assert there - named == set()
+    assert [
+        n for n in named if not any((base / n).exists() for base in (ROOT, package, package / "emulator"))
+    ] == []
+
+
+def test_the_map_names_every_script() -> None:
+    (words,) = re.findall(r"^scripts/ +(.+)$", README.read_text("utf-8"), re.MULTILINE)
+    programs = {path.name for path in (ROOT / "scripts").iterdir() if path.suffix == "" and path.is_file()}
+
+    assert set(re.findall(r"[\w-]+", words)) - {"and", "the", "program"} == programs
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_d07_the_commands_of_a_page_are_shell(page: Path) -> None:
+    script = "\n".join(read_commands(page))
+
+    done = subprocess.run(["sh", "-n"], input=script, capture_output=True, text=True, timeout=30)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_d07_the_commands_of_a_page_know_their_options(page: Path) -> None:
+    spans = re.findall(rf"(?<!`)`((?:{'|'.join(OURS)}) [^`\n]+)`", page.read_text("utf-8"))
+    calls = [call for command in [*read_commands(page), *spans] for call in find_calls(command)]
+
+    assert [unknown for call in calls for unknown in find_unknown(call)] == []
+
+
+def test_the_walk_over_commands_sees_what_is_not_there() -> None:
+    planted = """gcr-emulator run --nonsense -- sh -euc '
+        gcr-emulator project crate x | docker-credential-gcr status --jsn' \\
+      && curl --nonsense "$(docker-credential-gcr get --nonsense)"  # gcr-emulator nonsense"""
+
+    unknown = [unknown for call in find_calls(planted) for unknown in find_unknown(call)]
+
+    assert sorted(unknown) == [
+        "docker-credential-gcr status --jsn",
+        "gcr-emulator project crate x",
+        "gcr-emulator run --nonsense",
+    ]
+
+
+def find_calls(command: str) -> Iterator[list[str]]:
+    """The words of each call of a program of ours, also in a quoted script or a substitution."""
+    tokens = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars="".join(SEPARATORS))
+    tokens.whitespace, tokens.whitespace_split = " \t", True
+    call: list[str] = []
+    for token in [*tokens, ";"]:
+        if set(token) <= SEPARATORS:
+            if call and call[0] in OURS:
+                yield call
+            call = []
+        elif call or token in OURS:
+            call.append(token)
+        if " " in token:
+            yield from find_calls(token.replace("$(", ";").replace(")", ";"))
+
+
+def find_unknown(call: list[str]) -> list[str]:
+    """The subcommand or the options of the call that its --help does not list."""
+    path, rest = call[:1], call[1:]
+    while "\nCommands:\n" in read_help(*path) and rest and not rest[0].startswith("-"):
+        if not re.search(rf"^ +{re.escape(rest[0])} ", read_help(*path), re.MULTILINE):
+            return [shlex.join(call)]
+        if path == ["docker-credential-gcr"] and rest[0] in VERBS:
+            return []
+        path.append(rest.pop(0))
+    options = [word.partition("=")[0] for word in takewhile(lambda word: word != "--", rest)]
+    known = re.findall(r"^ +(?:-\w, )?(--[\w-]+)", read_help(*path), re.MULTILINE)
+    return [f"{shlex.join(path)} {word}" for word in options if word.startswith("--") and word not in known]
+
+
+@cache
+def read_help(*command: str) -> str:
+    done = subprocess.run(
+        [PROGRAMS / command[0], *command[1:], "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
