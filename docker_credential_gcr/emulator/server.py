@@ -19,6 +19,7 @@ from .crew import Crew, Order, WorkerFailed
 from .cycles import search_less
 from .data_directory import DataDirectory, DataDirectoryError
 from .emulator import Emulator
+from .file_access import format_fault
 from .listener import CannotListen, Door, Listener, bind, is_loopback
 from .open_files import count_connections, raise_limit
 from .peers import First
@@ -99,7 +100,7 @@ def serve(settings: Settings) -> int:
     ) as error:
         message = str(error)
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        message = format_fault(error)
     except SQLAlchemyError as error:
         known = find_known(error)
         if known is error:
