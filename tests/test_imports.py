@@ -102,7 +102,8 @@ TABLE = {
     "emulator.channel": ("", ""),
     "emulator.peers": ("emulator.channel", ""),
     "emulator.crew": (
-        "emulator.channel emulator.listener emulator.peers emulator.settings emulator.tls_files",
+        "emulator.channel emulator.file_access emulator.listener emulator.peers emulator.settings "
+        "emulator.tls_files",
         "",
     ),
     "emulator.worker": ("emulator", ""),

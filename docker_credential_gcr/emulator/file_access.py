@@ -20,5 +20,5 @@ def find_status(path: Path) -> os.stat_result | None:
 
 
 def format_fault(error: OSError) -> str:
-    """The file and the reason: /srv/data/keys: Permission denied."""
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    """The file, if there is one, and the reason: /srv/data/keys: Permission denied."""
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)

@@ -58,6 +58,8 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
             told = tuple((door.listening.fileno(), door.identity, door.site) for door in doors)
             order = Order(settings, directory.path, told)
             async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
+                if stop.is_set():  # told so while the workers started
+                    return
                 on_ready(describe(settings, doors, directory))
                 async with _upkeep(emulator, settings.gc_interval_s):
                     await listener.run(stop)

@@ -15,7 +15,7 @@ import pytest
 
 from docker_credential_gcr.emulator.certificates import LOOPBACK, create_authority
 from docker_credential_gcr.emulator.cli import cli
-from docker_credential_gcr.emulator.file_access import find_status
+from docker_credential_gcr.emulator.file_access import find_status, format_fault
 from docker_credential_gcr.emulator.private_run import find_engines, load_name_services
 
 Run = Callable[..., tuple[int, str, str]]
@@ -154,6 +154,18 @@ def test_d25_name_services_are_files_alone_also_where_the_file_cannot_be_read(fo
     assert load_name_services(folder / "none") is None
     with closed(path.parent):
         assert load_name_services(path) == "hosts: files\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(13, "Permission denied", "/srv/data"), "/srv/data: Permission denied"),
+        (OSError(24, "Too many open files"), "Too many open files"),
+        (OSError("no certificate at /ca.pem"), "no certificate at /ca.pem"),
+    ],
+)
+def test_fault_is_the_file_and_the_reason_without_a_number(error: OSError, line: str) -> None:
+    assert format_fault(error) == line
 
 
 def test_status_is_none_where_nothing_is(folder: Path) -> None:
