@@ -75,6 +75,7 @@ TABLE = {
     "emulator.crash_points": ("", ""),
     "emulator.current_request": ("", ""),
     "emulator.disk": ("", ""),
+    "emulator.extra": ("", ""),
     "emulator.file_access": ("", ""),
     "emulator.hosts": ("emulator.identity emulator.locations emulator.oci", ""),
     "emulator.locations": ("", ""),
