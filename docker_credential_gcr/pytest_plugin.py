@@ -167,8 +167,16 @@ class GcrEmulator(_Control):
 
 @pytest.fixture(scope="session")
 def _gcr_emulator_server() -> Iterator[Any]:
-    from docker_credential_gcr.emulator.in_thread import InThread
-    from docker_credential_gcr.emulator.settings import Settings
+    from docker_credential_gcr.emulator.extra import explain_missing
+
+    try:
+        from docker_credential_gcr.emulator.in_thread import InThread
+        from docker_credential_gcr.emulator.settings import Settings
+    except ModuleNotFoundError as error:
+        missing = explain_missing(error)
+        if missing is None:
+            raise
+        pytest.fail(f"the fixture gcr_emulator cannot be used: {missing}", pytrace=False)
 
     with InThread(Settings(port=0)) as ready:
         yield ready

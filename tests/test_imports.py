@@ -75,6 +75,8 @@ TABLE = {
     "emulator.crash_points": ("", ""),
     "emulator.current_request": ("", ""),
     "emulator.disk": ("", ""),
+    "emulator.extra": ("", ""),
+    "emulator.file_access": ("", ""),
     "emulator.hosts": ("emulator.identity emulator.locations emulator.oci", ""),
     "emulator.locations": ("", ""),
     "emulator.operations": ("emulator", "sqlalchemy"),
@@ -101,7 +103,8 @@ TABLE = {
     "emulator.channel": ("", ""),
     "emulator.peers": ("emulator.channel", ""),
     "emulator.crew": (
-        "emulator.channel emulator.listener emulator.peers emulator.settings emulator.tls_files",
+        "emulator.channel emulator.file_access emulator.listener emulator.peers emulator.settings "
+        "emulator.tls_files",
         "",
     ),
     "emulator.worker": ("emulator", ""),
@@ -113,12 +116,12 @@ TABLE = {
     "emulator.in_thread": ("emulator", ""),
     "emulator.emulator": ("emulator", "sqlalchemy starlette"),
     "emulator.server": ("emulator", "sqlalchemy uvloop"),
-    "emulator.client": (VALUES, "requests"),
+    "emulator.client": (f"{VALUES} emulator.file_access", "requests"),
     "emulator.namespaces": ("", ""),
     "emulator.parents": ("", ""),
     "emulator.processes": ("emulator.parents", ""),
     "emulator.private_server": ("emulator.processes emulator.server emulator.settings", ""),
-    "emulator.trust": ("emulator.private_file", "cryptography"),
+    "emulator.trust": ("emulator.file_access emulator.private_file", "cryptography"),
     "emulator.private_run": ("emulator", ""),
     "emulator.credential_documents": ("emulator.client", ""),
     "emulator.credential_makers": (

@@ -4,6 +4,7 @@ scripts/test names the distributions that it built in GCR_TEST_SDIST and GCR_TES
 them they are built here, which needs `build`.
 """
 
+import ast
 import configparser
 import email
 import os
@@ -23,6 +24,7 @@ from docker_credential_gcr import __version__
 ROOT = Path(__file__).parents[1]
 NAME = f"docker_credential_gcr-{__version__}"
 INFO = f"{NAME}.dist-info"
+INSTALL = re.compile(r"\b(?:pip3?|pipx|uv tool|uv pip) install\b\s*(?:-\S+\s+)*(\S*)")
 LAUNCHER = f"{NAME}.data/scripts/docker-credential-gcr"
 
 
@@ -166,9 +168,51 @@ def test_an_install_without_extras_says_which_one_the_emulator_needs(programs: P
     done = _try([programs / "gcr-emulator", "serve", "--port", "0"])
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(
-        r"gcr-emulator: \w+ is missing: pip install 'docker-credential-gcr\[emulator\]'\n", done.stderr
-    )
+    message = "install the emulator extra from a checkout: pip install '.[emulator]'"
+    assert re.fullmatch(rf"gcr-emulator: \w+ is missing: {re.escape(message)}\n", done.stderr)
+
+
+def test_d01_no_message_of_the_package_installs_by_name_from_an_index() -> None:
+    """The package is not published there: another one could be, under its name."""
+    found = {
+        str(path.relative_to(ROOT)): named
+        for path in (ROOT / "docker_credential_gcr").rglob("*.py")
+        if (named := find_installs_by_name(path.read_text(encoding="utf-8")))
+    }
+
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("f'pip install {PROGRAM}'", ["pip install {}"]),
+        ("'pipx install ' + PROGRAM", ["pipx install "]),
+        ("'run `uv tool install a-name[extra]`'", ["uv tool install a-name[extra]`"]),
+        ("f'{python} -m pip install --upgrade a-name'", ["pip install --upgrade a-name"]),
+        ("f'pipx install .  # in a checkout of {PROGRAM}'", []),
+        ("'pip install \\'.[emulator]\\''", []),
+    ],
+)
+def test_d01_walk_sees_what_a_message_installs(source: str, found: list[str]) -> None:
+    assert find_installs_by_name(source) == found
+
+
+def find_installs_by_name(source: str) -> list[str]:
+    """The commands in a module's texts that install something else than what is in the current directory."""
+    nodes = list(ast.walk(ast.parse(source)))
+    formatted = [node for node in nodes if isinstance(node, ast.JoinedStr)]
+    parts = {id(part) for node in formatted for part in node.values}
+    texts = ["".join(map(_format_part, node.values)) for node in formatted]
+    texts += [
+        _format_part(node) for node in nodes if isinstance(node, ast.Constant) and id(node) not in parts
+    ]
+    matches = (match for text in texts for match in INSTALL.finditer(text))
+    return [match[0] for match in matches if not re.match(r"'?\.", match[1])]
+
+
+def _format_part(node: ast.expr) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else "{}"
 
 
 def _run(command: list[str | Path]) -> None:

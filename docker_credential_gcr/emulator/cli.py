@@ -22,20 +22,10 @@ from .commands_rebuild import rebuild
 from .commands_run import run
 from .commands_serve import serve
 from .commands_trust import trust
+from .extra import explain_missing
+from .file_access import format_fault
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-
-# What the extra brings, by the names that Python imports.
-_EXTRA = (
-    "alembic",
-    "cryptography",
-    "granian",
-    "jwt",
-    "prometheus_client",
-    "sqlalchemy",
-    "starlette",
-    "uvloop",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,9 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        return _fail(format_fault(error))
     except Exception as error:  # noqa: BLE001 - the rim
-        if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _EXTRA:
-            return _fail(f"{error.name} is missing: pip install 'docker-credential-gcr[emulator]'")
+        if (missing := explain_missing(error)) is not None:
+            return _fail(missing)
         traceback.print_exc()
         return _fail(f"internal error: {type(error).__name__}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from .file_access import find_status, format_fault
 from .identity.policy import Policy, format_policy, parse_policy
 
 if TYPE_CHECKING:
@@ -183,21 +184,27 @@ def parse_url(text: str) -> str:
 def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
     """The authority of the server whose ready file or data directory the environment names.
 
-    None where there is none, or nothing to trust. Raises EmulatorError for a ready file that is none.
+    None where there is none, or nothing to trust. Raises EmulatorError for a ready file that is none, and
+    where this user may not look.
     """
     if urlsplit(url).scheme != "https":
         return None
     if ready_file := environ.get("GCR_EMULATOR_READY_FILE"):
         try:
             named = json.loads(Path(ready_file).read_bytes())["ca"]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except OSError as error:
+            raise EmulatorError(f"{format_fault(error)}: name the server's authority with --ca") from error
+        except (ValueError, TypeError, KeyError) as error:
             raise EmulatorError(
                 f"{ready_file} is no ready file of a server: name its authority with --ca"
             ) from error
         return None if named is None else Path(named)
     data = environ.get("GCR_EMULATOR_DATA")
     path = Path(data, "keys", "ca.pem") if data else None
-    return path if path and path.exists() else None
+    try:
+        return path if path and find_status(path) else None
+    except OSError as error:
+        raise EmulatorError(f"{format_fault(error)}: name the server's authority with --ca") from error
 
 
 def is_loopback(url: str) -> bool:

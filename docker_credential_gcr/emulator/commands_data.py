@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .client import EmulatorError
+from .file_access import find_status
 
 if TYPE_CHECKING:
     from .data_directory import DataDirectory
@@ -28,7 +29,7 @@ def hold_directory(path: Path) -> Iterator["DataDirectory"]:
     """The data directory, which no server has meanwhile. Raises EmulatorError."""
     from .data_directory import DataDirectory, DataDirectoryError, DataDirectoryInUse
 
-    if not (path / "keys").is_dir():
+    if not find_status(path / "keys"):
         raise EmulatorError(f"{path} is not a data directory of gcr-emulator")
     try:
         directory = DataDirectory(path)

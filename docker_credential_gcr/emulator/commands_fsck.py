@@ -1,6 +1,7 @@
 """gcr-emulator fsck: checks a data directory."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from .commands_options import say
 def fsck(context: click.Context, data: Path, quick: bool, sparse_manifests: bool, as_json: bool) -> None:
     """Check that the database and the bytes agree, and that the bytes are right.
 
-    Prints one finding a line, KIND SUBJECT: WHAT; exit code 1 if there is any. Nothing is changed:
-    gcr-emulator gc removes what is too much, gcr-emulator rebuild makes a new database.
+    Prints one finding a line, KIND SUBJECT: WHAT; exit code 1 if there is any, and stderr says what
+    to do about each kind. Nothing is changed: gcr-emulator gc removes what is too much, gcr-emulator
+    rebuild makes a new database.
     """
+    from .upkeep.findings import list_remedies
     from .upkeep.fsck import check
 
     tell = _tell if sys.stderr.isatty() else None
@@ -33,8 +36,13 @@ def fsck(context: click.Context, data: Path, quick: bool, sparse_manifests: bool
                 click.echo(str(finding))
     if as_json:
         click.echo(json.dumps({"findings": [vars(finding) for finding in findings]}, indent=2))
-    elif not findings:
+        context.exit(1 if findings else 0)
+    if not findings:
         say(f"{data} is sound")
+    named = shlex.quote(str(data))
+    commands = {name: f"gcr-emulator {name} --data {named}" for name in ("gc", "rebuild")}
+    for line in list_remedies(findings, commands):
+        say(line)
     context.exit(1 if findings else 0)
 
 

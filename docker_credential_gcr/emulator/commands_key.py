@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import stat
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from . import commands_options as options
 from .client import EmulatorError, Server, format_registry
 from .commands_options import say, with_server
+from .file_access import find_status
 from .identity.names import format_email
 from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
@@ -95,7 +97,8 @@ def check_output(output: Path, force: bool) -> None:
     """Complain before anything is made that could not be kept. Raises EmulatorError."""
     if output == STDOUT:
         return
-    if output.is_dir() or not output.parent.is_dir():
+    found, folder = find_status(output), find_status(output.parent)
+    if (found and stat.S_ISDIR(found.st_mode)) or not (folder and stat.S_ISDIR(folder.st_mode)):
         raise EmulatorError(
             f"{output} cannot be written: it needs the name of a file in a directory that is there"
         )

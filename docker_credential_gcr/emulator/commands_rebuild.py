@@ -18,13 +18,16 @@ from .commands_options import say
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A copy of the database, to use instead of what can be read of the damaged one.",
 )
-def rebuild(data: Path, source: Path | None) -> None:
+@click.pass_context
+def rebuild(context: click.Context, data: Path, source: Path | None) -> None:
     """Make a new database from what can be read of the old one, and from the blobs' bytes.
 
     Where nothing can be read of it, the last snapshot takes its place. The old database is kept as
-    emulator.db.damaged. Prints how much of each kind there is now; stderr names what is lost.
+    emulator.db.damaged. Prints how much of each kind there is now; stderr names what is lost, and the
+    exit code is then 1, though the new database is in place.
     """
     from .records.database import UnusableDatabase
+    from .upkeep.findings import escape_controls
     from .upkeep.rebuild import NothingToRebuildFrom
     from .upkeep.rebuild import rebuild as run
 
@@ -35,6 +38,9 @@ def rebuild(data: Path, source: Path | None) -> None:
             raise EmulatorError(str(error)) from error
     say(f"made from {rebuilt.source}")
     for text in rebuilt.lost:
-        say(f"lost: {text}")
+        say(f"lost: {escape_controls(text)}")
     for kind, count in rebuilt.rows.items():
         click.echo(f"{kind} {count}")
+    if rebuilt.lost:
+        say("rebuilt without what is lost: push it again, or name a copy of the database with --from")
+        context.exit(1)

@@ -10,11 +10,14 @@ import pickle
 import socket
 import struct
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .channel import AskFailed, Channel, ChannelClosed
+from .file_access import format_fault
 from .listener import Door
 from .peers import First
 from .settings import Settings
@@ -23,12 +26,15 @@ from .tls_files import Identity
 _SIZE = struct.Struct(">I")
 # They have a second to end their requests, as the first worker has.
 _END_S = 1.5
-# One that cannot start is not tried again and again without a pause.
+# A worker that cannot start is not tried again and again without a pause.
 _PAUSE_S = 1.0
+# A worker loads its libraries first, which takes seconds on a busy machine.
+_START_S = 60.0
+_WORKER = (sys.executable, "-m", "docker_credential_gcr.emulator.worker")
 
 
 class WorkerFailed(Exception):
-    """A worker ended before it served."""
+    """A worker could not be started, or did not come to serve."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ def receive_order(end: socket.socket) -> Order:
 class Crew:
     """`async with Crew(…)`: all the others serve; when the block ends, so do they.
 
-    They are told the `settings` of control, words and values, before they serve.
+    They are told the `settings` of control, words and values, before they serve. `command` starts one,
+    with its end of the conversation as the last argument; it gets `start_s` seconds until it serves.
     """
 
     def __init__(
@@ -68,15 +75,19 @@ class Crew:
         *,
         settings: Callable[[], list[tuple[str, object]]],
         stop: asyncio.Event,
+        command: Sequence[str] = _WORKER,
+        start_s: float = _START_S,
     ) -> None:
         self._order = order
         self._first = first
         self._settings = settings
         self._stop = stop
+        self._command = command
+        self._start_s = start_s
         self._keeping: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> None:
-        """Start them; raises WorkerFailed when one does not come to serve."""
+        """Start them, unless `stop` is set meanwhile; raises WorkerFailed when one does not come to serve."""
         numbers = range(2, self._order.settings.workers + 1)
         begun = [asyncio.get_running_loop().create_future() for _ in numbers]
         self._keeping = [
@@ -85,7 +96,7 @@ class Crew:
         ]
         try:
             await asyncio.gather(*begun)
-        except WorkerFailed:
+        except BaseException:
             await self.__aexit__()
             raise
 
@@ -96,40 +107,83 @@ class Crew:
 
     async def _keep(self, number: int, ready: "asyncio.Future[None]") -> None:
         """Have a worker of that number until the server stops; `ready` is when the first of them serves."""
-        while not self._stop.is_set():
-            process, channel = await self._start()
-            serves = await self._bring_in(channel)
-            if serves and ready.done():
-                _say(f"worker {number} serves again")
-            elif serves:
-                ready.set_result(None)
-            status = await self._wait(process, channel)
-            if self._stop.is_set():
-                break
+        try:
+            while not self._stop.is_set():
+                await self._attempt(number, ready)
             if not ready.done():
-                ready.set_exception(WorkerFailed(f"worker {number} ended with {status} before it served"))
-                return
-            _say(f"worker {number} ended with {status}: starting another")
-            if not serves:
-                await asyncio.wait({asyncio.ensure_future(self._stop.wait())}, timeout=_PAUSE_S)
-        if not ready.done():
-            ready.set_result(None)
+                ready.set_result(None)
+        except Exception as error:  # noqa: BLE001 - the rim of the task: only `ready` is waited for
+            if ready.done():
+                traceback.print_exception(error)
+            else:
+                ready.set_exception(error)
 
-    async def _start(self) -> tuple[asyncio.subprocess.Process, Channel]:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "docker_credential_gcr.emulator.worker", str(theirs.fileno())),
-                pass_fds=[theirs.fileno(), *(descriptor for descriptor, *_ in self._order.doors)],
-                # Nothing but the ready document is ever on stdout.
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                # What lies in the current directory is not the library.
-                env={**os.environ, "PYTHONSAFEPATH": "1"},
-            )
-        send_order(ours, self._order)
-        ours.setblocking(False)
-        return process, await self._first.welcome(ours)
+    async def _attempt(self, number: int, ready: "asyncio.Future[None]") -> None:
+        """Have one worker until it ends. Raises WorkerFailed where the first does not come to serve."""
+        pause_s = 0.0
+        try:
+            fault = await self._run_worker(number, ready)
+        except WorkerFailed as error:
+            if not ready.done() and not self._stop.is_set():
+                raise
+            fault, pause_s = str(error), _PAUSE_S
+        if not self._stop.is_set():
+            _say(f"{fault}: starting another")
+            await self._until_stop(limit_s=pause_s)
+
+    async def _run_worker(self, number: int, ready: "asyncio.Future[None]") -> str:
+        """How a worker ended that served. Raises WorkerFailed for one that did not."""
+        process, channel = await self._start(number)
+        ended = asyncio.ensure_future(process.wait())
+        bringing = asyncio.ensure_future(self._bring_in(channel))
+        await self._until_stop(bringing, limit_s=self._start_s)
+        is_late = not bringing.done()
+        serves = not is_late and bringing.result()
+        if serves and ready.done():
+            _say(f"worker {number} serves again")
+        elif serves:
+            ready.set_result(None)
+        if serves:
+            await self._until_stop(ended)
+        await self._first.dismiss(channel)
+        await asyncio.wait({ended}, timeout=_END_S)
+        if not ended.done():
+            process.kill()
+        fault = f"worker {number} ended with {await ended}"
+        if is_late:
+            raise WorkerFailed(f"worker {number} did not answer within {self._start_s:g} s")
+        if not serves:
+            raise WorkerFailed(f"{fault} before it served")
+        return fault
+
+    async def _start(self, number: int) -> tuple[asyncio.subprocess.Process, Channel]:
+        """Start a worker. Raises WorkerFailed."""
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                try:
+                    send_order(ours, self._order)
+                    process = await self._execute(theirs.fileno())
+                    ours.setblocking(False)
+                    return process, await self._first.welcome(ours)
+                except BaseException:
+                    ours.close()
+                    raise
+        # Before Python 3.12 asyncio starts a thread for each process, which may fail too.
+        except (OSError, RuntimeError) as error:
+            reason = format_fault(error) if isinstance(error, OSError) else error
+            raise WorkerFailed(f"worker {number} cannot be started: {reason}") from error
+
+    async def _execute(self, end: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(*self._command, str(end)),
+            pass_fds=[end, *(descriptor for descriptor, *_ in self._order.doors)],
+            # Nothing but the ready document is ever on stdout.
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            # What lies in the current directory is not the library.
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+        )
 
     async def _bring_in(self, channel: Channel) -> bool:
         """Tell a new worker how things are and have it serve; False when it ended meanwhile."""
@@ -141,17 +195,11 @@ class Crew:
             return False
         return True
 
-    async def _wait(self, process: asyncio.subprocess.Process, channel: Channel) -> int:
-        """The status of a worker that ended, or was ended for the server stops."""
-        ended = asyncio.ensure_future(process.wait())
+    async def _until_stop(self, *work: "asyncio.Future[Any]", limit_s: float | None = None) -> None:
+        """Wait for the work, for `limit_s` seconds at most, and not after the server was told to stop."""
         stopping = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopping, *work}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        await self._first.dismiss(channel)
-        await asyncio.wait({ended}, timeout=_END_S)
-        if not ended.done():
-            process.kill()
-        return await ended
 
 
 def _read(read: Callable[[int], bytes | None], size: int) -> bytes:

@@ -2,10 +2,12 @@
 
 import os
 import socket
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import namespaces, private_server
+from .file_access import find_status
 from .hosts import METADATA_ADDRESS, METADATA_HOST, format_hosts, list_served_names
 from .locations import LOCATIONS
 from .processes import CannotRun, Guard, ServerEnded
@@ -97,13 +99,26 @@ def _enter(address: str, environ: Mapping[str, str]) -> None:
     namespaces.enter()
     namespaces.bring_up_loopback(METADATA_ADDRESS)
     namespaces.cover(_HOSTS, _format_hosts(address))
-    if _NAME_SERVICES.exists():
-        namespaces.cover(_NAME_SERVICES, _name_files_alone(_NAME_SERVICES.read_text("utf-8")))
+    services = load_name_services(_NAME_SERVICES)
+    if services is not None:
+        namespaces.cover(_NAME_SERVICES, services)
+    for engine in find_engines(environ):
+        namespaces.hide(engine)
+
+
+def find_engines(environ: Mapping[str, str]) -> list[Path]:
+    """The sockets of the machine's engines that this user can reach: the command reaches no others."""
     runtime = environ.get("XDG_RUNTIME_DIR", "/run")
-    for template in _ENGINES:
-        engine = Path(template.format(XDG_RUNTIME_DIR=runtime))
-        if engine.is_socket():
-            namespaces.hide(engine)
+    paths = [Path(template.format(XDG_RUNTIME_DIR=runtime)) for template in _ENGINES]
+    return [path for path in paths if _is_reachable_socket(path)]
+
+
+def _is_reachable_socket(path: Path) -> bool:
+    try:
+        status = find_status(path)
+    except OSError:
+        return False
+    return status is not None and stat.S_ISSOCK(status.st_mode)
 
 
 def _format_hosts(address: str) -> str:
@@ -114,7 +129,14 @@ def _format_hosts(address: str) -> str:
     return format_hosts(dict.fromkeys(names, address) | {METADATA_HOST: METADATA_ADDRESS})
 
 
-def _name_files_alone(text: str) -> str:
-    """The name services with `files` as the only one for hosts."""
+def load_name_services(path: Path) -> str | None:
+    """The name services of the file, with `files` as the only one for hosts; None without the file."""
+    try:
+        text = path.read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        # The command cannot read it either, and would ask DNS, as without a line for hosts.
+        text = ""
     lines = [line for line in text.splitlines() if not line.strip().startswith("hosts:")]
     return "\n".join([*lines, "hosts: files", ""])

@@ -19,6 +19,7 @@ from .crew import Crew, Order, WorkerFailed
 from .cycles import search_less
 from .data_directory import DataDirectory, DataDirectoryError
 from .emulator import Emulator
+from .file_access import format_fault
 from .listener import CannotListen, Door, Listener, bind, is_loopback
 from .open_files import count_connections, raise_limit
 from .peers import First
@@ -57,6 +58,8 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
             told = tuple((door.listening.fileno(), door.identity, door.site) for door in doors)
             order = Order(settings, directory.path, told)
             async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
+                if stop.is_set():  # told so while the workers started
+                    return
                 on_ready(describe(settings, doors, directory))
                 async with _upkeep(emulator, settings.gc_interval_s):
                     await listener.run(stop)
@@ -99,7 +102,7 @@ def serve(settings: Settings) -> int:
     ) as error:
         message = str(error)
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        message = format_fault(error)
     except SQLAlchemyError as error:
         known = find_known(error)
         if known is error:

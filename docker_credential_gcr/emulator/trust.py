@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .file_access import find_status
 from .private_file import replace_file
 
 # Beside whatever else is there: each of these programs reads every .crt of the directory.
@@ -51,7 +52,7 @@ class TrustFile:
 
     def is_foreign(self) -> bool:
         """Whether somebody else's file is in its place."""
-        if self.path.name == NAME or not self.path.exists():
+        if self.path.name == NAME or not find_status(self.path):
             return False
         return not self.path.read_text("utf-8", errors="replace").startswith(_MARK)
 
@@ -78,7 +79,7 @@ def plan(clients: Iterable[str], hosts: Sequence[str], certificate: str, root: P
 def find_store(root: Path) -> Store:
     """The store of the system at the root. Raises CannotTrust."""
     for store in _STORES:
-        if (root / store.directory).is_dir():
+        if find_status(root / store.directory):
             return store
     raise CannotTrust(f"{root} has no store of authorities that is known here")
 
@@ -95,7 +96,7 @@ def write(file: TrustFile) -> None:
 
 def remove(file: TrustFile) -> bool:
     """Remove the file, and its host's directory with the last of them; false where it is not, or not ours."""
-    if not file.path.exists() or file.is_foreign():
+    if not find_status(file.path) or file.is_foreign():
         return False
     try:
         file.path.unlink()

@@ -32,8 +32,7 @@ def examine(environ: Mapping[str, str], platform: str = sys.platform) -> Iterato
 
 def examine_program(program: str, environ: Mapping[str, str]) -> Finding:
     """Whether the program that docker would run is this one, and runs."""
-    installed = surroundings.find_installed()
-    first = f'export PATH="{os.path.dirname(installed)}:$PATH"' if installed else f"pip install {PROGRAM}"
+    first = surroundings.make_path_command()
     try:
         run = subprocess.run(
             [program, "version"],

@@ -7,7 +7,7 @@ import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from docker_credential_gcr.helper import PROGRAM, paths
+from docker_credential_gcr.helper import INSTALL, PROGRAM, paths
 
 DOCKER_AUTH_CONFIG = "DOCKER_AUTH_CONFIG"  # outranks helpers since docker 28.3
 GET_USER: Callable[[], int] | None = getattr(os, "geteuid", None)  # Windows has none
@@ -55,9 +55,13 @@ def find_path_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
     """The program is not where Docker looks for it."""
     if find_program(environ):
         return None
+    return Obstacle("path", f"{PROGRAM} is not on PATH, where docker looks for it", make_path_command())
+
+
+def make_path_command() -> str:
+    """The command after which docker finds the program."""
     installed = find_installed()
-    command = f'export PATH="{os.path.dirname(installed)}:$PATH"' if installed else f"pip install {PROGRAM}"
-    return Obstacle("path", f"{PROGRAM} is not on PATH, where docker looks for it", command)
+    return f'export PATH="{os.path.dirname(installed)}:$PATH"' if installed else INSTALL
 
 
 def find_sudo_obstacle(

@@ -11,6 +11,7 @@ import pytest
 from docker_credential_gcr.helper import known_hosts, registries
 
 PROGRAM = "docker-credential-gcr"
+FROM_CHECKOUT = "pipx install .  # in a checkout of docker-credential-gcr"
 PROGRAMS = Path(sysconfig.get_path("scripts"))
 DEFAULT = ["gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io", "marketplace.gcr.io"]
 GOOGLE_URI = "https://oauth2.googleapis.com/token"
@@ -150,7 +151,7 @@ def test_a_program_that_is_not_on_path_is_warned_of(cli: Any) -> None:
     assert (outcome.status, outcome.stdout, lines[0]) == (0, "", "gcr.io: configured")
     assert lines[1].startswith(warning)
     assert lines[1].removeprefix(warning) == (
-        f'export PATH="{PROGRAMS}:$PATH"' if (PROGRAMS / PROGRAM).exists() else f"pip install {PROGRAM}"
+        f'export PATH="{PROGRAMS}:$PATH"' if (PROGRAMS / PROGRAM).exists() else FROM_CHECKOUT
     )
 
 

@@ -11,8 +11,8 @@ from .findings import Finding
 from .reading import Checked, hash_file
 
 _BLOBS = (
-    "SELECT buckets.name AS bucket, blobs.digest, blobs.size, CAST(blobs.data AS BLOB) AS data FROM blobs "
-    "JOIN buckets ON buckets.id = blobs.bucket"
+    "SELECT blobs.id, buckets.name AS bucket, blobs.digest, blobs.size, CAST(blobs.data AS BLOB) AS data "
+    "FROM blobs JOIN buckets ON buckets.id = blobs.bucket"
 )
 _KNOWN = (
     "SELECT 1 FROM blobs JOIN buckets ON buckets.id = blobs.bucket "
@@ -22,16 +22,21 @@ _KNOWN = (
 
 def check_blobs(checked: Checked) -> Iterator[Finding]:
     """Each blob's bytes are there, as many as its row says, and have its digest."""
+    for _, finding in find_wrong_blobs(checked):
+        yield finding
+
+
+def find_wrong_blobs(checked: Checked) -> Iterator[tuple[int, Finding]]:
+    """The row's id of each blob whose bytes are not there, or not those of its row, and what is wrong."""
     for row in checked.rows("blobs", _BLOBS):
-        subject = f"{row['bucket']} {row['digest']}"
         try:
             parse_digest(row["digest"])
+            found = _check_file(checked, row) if row["data"] is None else _check_data(row)
         except InvalidDigest as error:
-            yield Finding("wrong-digest", subject, str(error))
-            continue
-        found = _check_file(checked, row) if row["data"] is None else _check_data(row)
+            found = "wrong-digest", str(error)
         if found is not None:
-            yield Finding(found[0], subject, found[1])
+            kind, text = found
+            yield row["id"], Finding(kind, f"{row['bucket']} {row['digest']}", text)
 
 
 def _check_data(row: sqlite3.Row) -> tuple[str, str] | None:

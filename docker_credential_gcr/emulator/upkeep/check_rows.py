@@ -1,10 +1,11 @@
 """The database by itself: what SQLite says of it, and whether its rows agree with one another."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 
-from docker_credential_gcr.emulator.oci.digest import digest_bytes, split_digest
-from docker_credential_gcr.emulator.oci.errors import InvalidManifest
+from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
+from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest
 
 from .findings import Finding
@@ -35,14 +36,18 @@ _HAS_BLOB = (
     "WHERE blob_links.repository = ? AND blobs.digest = ?"
 )
 _HAS_MANIFEST = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
+# What SQLite writes above the faults of one file.
+_HEADER = re.compile(r"\*\*\* in database .* \*\*\*|")
 
 
 def check_database(checked: Checked) -> Iterator[Finding]:
     """SQLite finds nothing wrong, and each row that one points at is there."""
     pragma = "quick_check" if checked.quick else "integrity_check"
     for (text,) in checked.connection.execute(f"PRAGMA {pragma}"):
-        if text != "ok":
-            yield Finding("damaged-database", "emulator.db", text)
+        # One row may hold many faults, a line for each below a header.
+        for line in text.split("\n"):
+            if line != "ok" and not _HEADER.fullmatch(line):
+                yield Finding("damaged-database", "emulator.db", line)
     for table, row_id, parent, _ in checked.connection.execute("PRAGMA foreign_key_check"):
         # A table without row numbers has none to tell.
         subject = table if row_id is None else f"{table} {row_id}"
@@ -60,7 +65,12 @@ def check_manifests(checked: Checked) -> Iterator[Finding]:
     """Each manifest has its digest, and the rows know what it names, which is there."""
     for row in checked.rows("manifests", _MANIFESTS):
         subject = f"{row['name']}@{row['digest']}"
-        actual = digest_bytes(row["data"], split_digest(row["digest"])[0])
+        try:
+            algorithm, _ = split_digest(parse_digest(row["digest"]))
+        except InvalidDigest as error:
+            yield Finding("wrong-digest", subject, str(error))
+            continue
+        actual = digest_bytes(row["data"], algorithm)
         if actual != row["digest"]:
             yield Finding("wrong-digest", subject, f"the document is {actual}")
             continue

@@ -28,28 +28,40 @@ _CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
 def check(
     root: Path, *, quick: bool = False, sparse: bool = False, tell: Tell | None = None
 ) -> Iterator[Finding]:
-    """Every fault of the data directory, which nobody else may use meanwhile.
+    """Every fault of the data directory, each once; no other process may use the directory meanwhile.
 
     `quick` reads no bytes of blobs; `sparse` lets manifests be incomplete; `tell` is told what is
     being checked and how many of them were.
     """
+    # SQLite repeats itself, and each check may meet the same unreadable page.
+    told = set()
+    for finding in _check(root, quick=quick, sparse=sparse, tell=tell or _say_nothing):
+        if finding not in told:
+            told.add(finding)
+            yield finding
+
+
+def _check(root: Path, *, quick: bool, sparse: bool, tell: Tell) -> Iterator[Finding]:
     try:
-        connection = open_database(root / "emulator.db")
-        revision = _find_revision(connection)
+        with contextlib.closing(open_database(root / "emulator.db")) as connection:
+            revision = _find_revision(connection)
+            if revision == schema.REVISION:
+                yield from _run_checks(Checked(connection, root, quick=quick, sparse=sparse, tell=tell))
+                return
     except sqlite3.DatabaseError as error:
         yield Finding("damaged-database", "emulator.db", str(error))
         return
-    with contextlib.closing(connection):
-        if revision != schema.REVISION:
-            text = f"it is of revision {revision!r}, this gcr-emulator reads {schema.REVISION!r}"
-            yield Finding("damaged-database", "emulator.db", text)
-            return
-        checked = Checked(connection, root, quick=quick, sparse=sparse, tell=tell or _say_nothing)
-        for step in _CHECKS:
-            try:
-                yield from step(checked)
-            except sqlite3.DatabaseError as error:
-                yield Finding("damaged-database", "emulator.db", str(error))
+    kind = "damaged-database" if revision is None else "other-revision"
+    text = f"it is of revision {revision!r}, this gcr-emulator reads {schema.REVISION!r}"
+    yield Finding(kind, "emulator.db", text)
+
+
+def _run_checks(checked: Checked) -> Iterator[Finding]:
+    for step in _CHECKS:
+        try:
+            yield from step(checked)
+        except sqlite3.DatabaseError as error:
+            yield Finding("damaged-database", "emulator.db", str(error))
 
 
 def _find_revision(connection: sqlite3.Connection) -> str | None:

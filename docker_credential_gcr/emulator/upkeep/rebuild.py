@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.records.database import Database, Incompatib
 from .keeper import SNAPSHOT
 from .reading import open_database
 from .rebuild_bytes import adopt_files, drop_wrong_blobs, restore_links
-from .rebuild_rows import copy_rows, drop_dangling, enter_references
+from .rebuild_rows import copy_rows, drop_astray, drop_dangling, enter_references
 
 DATABASE = "emulator.db"
 _NEW = f"{DATABASE}.rebuilt"
@@ -79,6 +79,7 @@ def _fill(
     copy_rows(old, made, lose, now=now)
     steps: tuple[Callable[[], None], ...] = (
         lambda: drop_dangling(made, lose),
+        lambda: drop_astray(made, lose),
         lambda: enter_references(made, lose),
         lambda: drop_wrong_blobs(root, made, lose),
         lambda: adopt_files(root, made, now=now),

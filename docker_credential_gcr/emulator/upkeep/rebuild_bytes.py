@@ -5,7 +5,7 @@ from pathlib import Path
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFile, BlobFiles
 
-from .check_bytes import check_blobs
+from .check_bytes import find_wrong_blobs
 from .reading import Checked, hash_file
 from .rebuild_rows import Lose
 
@@ -28,15 +28,10 @@ _LINK = (
 def drop_wrong_blobs(root: Path, new: sqlite3.Connection, lose: Lose) -> None:
     """Delete the rows of blobs whose bytes are not there, or not theirs; reads all bytes."""
     checked = Checked(new, root, quick=False, sparse=True, tell=lambda _what, _count: None)
-    for finding in list(check_blobs(checked)):
-        bucket, digest = finding.subject.split()
-        row = new.execute(
-            "SELECT id FROM blobs WHERE digest = ? AND bucket = (SELECT id FROM buckets WHERE name = ?)",
-            (digest, bucket),
-        ).fetchone()
+    for blob_id, finding in list(find_wrong_blobs(checked)):
         lose(f"blob {finding.subject}: {finding.text}")
-        new.execute("DELETE FROM blob_links WHERE blob = ?", (row["id"],))
-        new.execute("DELETE FROM blobs WHERE id = ?", (row["id"],))
+        new.execute("DELETE FROM blob_links WHERE blob = ?", (blob_id,))
+        new.execute("DELETE FROM blobs WHERE id = ?", (blob_id,))
 
 
 def adopt_files(root: Path, new: sqlite3.Connection, *, now: float) -> None:

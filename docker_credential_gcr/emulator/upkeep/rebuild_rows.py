@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from sqlalchemy import Table
 
-from docker_credential_gcr.emulator.oci.digest import digest_bytes, split_digest
-from docker_credential_gcr.emulator.oci.errors import InvalidManifest
+from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
+from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_manifest
 from docker_credential_gcr.emulator.records import schema
 
@@ -26,6 +26,13 @@ _NOT_COPIED = {
 }
 # Owners before what they own.
 _COPIED = tuple(table for table in schema.metadata.sorted_tables if table not in _NOT_COPIED)
+_DROP_ASTRAY = {
+    "tags": "DELETE FROM tags WHERE repository != (SELECT repository FROM manifests WHERE id = manifest)",
+    "blob_links": (
+        "DELETE FROM blob_links WHERE (SELECT bucket FROM repositories WHERE id = repository) "
+        "!= (SELECT bucket FROM blobs WHERE id = blob)"
+    ),
+}
 
 
 def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, now: float) -> None:
@@ -41,6 +48,14 @@ def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, n
             new.execute(statement, tuple(values.values()))
         if not salvage.is_whole:
             lose(f"a part of the table {table.name} cannot be read")
+
+
+def drop_astray(new: sqlite3.Connection, lose: Lose) -> None:
+    """Delete the tags and links that lead into another repository or bucket than their own."""
+    for table, statement in _DROP_ASTRAY.items():
+        count = new.execute(statement).rowcount
+        if count:
+            lose(f"{count} of {table}, which lead into another repository or bucket")
 
 
 def drop_dangling(new: sqlite3.Connection, lose: Lose) -> None:
@@ -66,10 +81,11 @@ def enter_references(new: sqlite3.Connection, lose: Lose) -> None:
     for (manifest_id,) in new.execute("SELECT id FROM manifests").fetchall():
         row = new.execute(statement, (manifest_id,)).fetchone()
         try:
-            if digest_bytes(row["data"], split_digest(row["digest"])[0]) != row["digest"]:
+            algorithm, _ = split_digest(parse_digest(row["digest"]))
+            if digest_bytes(row["data"], algorithm) != row["digest"]:
                 raise InvalidManifest("its bytes are not those of its digest")
             _enter(new, row)
-        except InvalidManifest as error:
+        except (InvalidDigest, InvalidManifest) as error:
             lose(f"manifest {row['digest']}: {error}")
             new.execute("DELETE FROM tags WHERE manifest = ?", (row["id"],))
             new.execute("DELETE FROM manifests WHERE id = ?", (row["id"],))

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from docker_credential_gcr.emulator.private_run import make_environment
 
 GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
 LIMIT_S = 60
+ANOTHER_USER = 65534
 Start = Callable[..., "subprocess.Popen[str]"]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
@@ -198,8 +200,8 @@ def test_command_ends_with_the_emulator(start: Start) -> None:
     process = start("sh", "-c", f"echo $PPID; {script}")
     assert process.stdout is not None
     parent = process.stdout.readline().strip()
-    children = subprocess.check_output(["ps", "-o", "pid=,comm=", "--ppid", parent], text=True).splitlines()
-    (emulator,) = (line.split()[0] for line in children if line.split()[1] != "sh")
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    (emulator,) = (child for child in children if Path(f"/proc/{child}/comm").read_text() != "sh\n")
 
     out, err = process.communicate(f"{emulator}\n", timeout=LIMIT_S)
 
@@ -220,6 +222,33 @@ def test_engine_of_the_machine_is_out_of_reach(start: Start, environ: dict[str, 
         status, _, err = outcome(start(sys.executable, "-c", call))
 
     assert (status, err.splitlines()[-1]) == (1, "ConnectionRefusedError: [Errno 111] Connection refused")
+
+
+@pytest.mark.needs_root
+@pytest.mark.skipif(os.geteuid() != 0, reason="run as root: another user is needed")
+def test_d25_run_as_another_user_passes_over_an_engine_in_a_closed_directory() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as runtime, socket.socket(socket.AF_UNIX) as engine:
+        Path(runtime).chmod(0o755)
+        os.mkdir(f"{runtime}/podman", 0o700)
+        engine.bind(f"{runtime}/podman/podman.sock")
+        options: dict[str, Any] = {
+            "user": ANOTHER_USER,
+            "group": ANOTHER_USER,
+            "extra_groups": [],
+            "cwd": "/",
+            "env": {"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": runtime, "TMPDIR": "/tmp"},
+            "capture_output": True,
+            "text": True,
+            "timeout": LIMIT_S,
+        }
+        try:
+            done = subprocess.run([*GCR_EMULATOR, "run", "sh", "-c", "id -u; exit 7"], **options)
+        except PermissionError:
+            pytest.skip(f"install Python where other users may run it: {sys.executable} is root's alone")
+
+    if "the kernel refuses private namespaces" in done.stderr:
+        pytest.skip("set kernel.unprivileged_userns_clone=1: other users may have no namespaces")
+    assert (done.returncode, done.stdout, done.stderr) == (7, f"{ANOTHER_USER}\n", "")
 
 
 def test_environment_leads_nowhere_else() -> None:

@@ -66,7 +66,8 @@ def test_without_the_extra_serve_says_what_to_install(tmp_path: Path) -> None:
 
     assert (served.returncode, served.stdout) == (1, "")
     assert served.stderr.startswith("gcr-emulator: ")
-    assert served.stderr.endswith(" is missing: pip install 'docker-credential-gcr[emulator]'\n")
+    install = "install the emulator extra from a checkout: pip install '.[emulator]'"
+    assert served.stderr.endswith(f" is missing: {install}\n")
     assert served.stderr.count("\n") == 1
 
 

@@ -1,6 +1,9 @@
 """fsck: every kind of damage is found, by its name, and a sound directory gives none (T20)."""
 
 import json
+import os
+import re
+import shutil
 import sqlite3
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
-from docker_credential_gcr.emulator.upkeep.findings import KINDS
+from docker_credential_gcr.emulator.upkeep.findings import KINDS, Finding
 from docker_credential_gcr.emulator.upkeep.fsck import check
 
 BUCKET = "artifacts.my-project.appspot.com"
@@ -42,9 +45,17 @@ def damage_page(data):
 
 
 def add_file(data, place, content=b"x"):
+    """A file that was written at the epoch."""
     path = data / place
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+    os.utime(path, (0, 0))
+
+
+def format_steps(data, *kinds):
+    """What stderr says after findings of these kinds, of which no two are mended alike."""
+    commands = {name: f"gcr-emulator {name} --data {data}" for name in ("gc", "rebuild")}
+    return "".join(f"for {kind}: {KINDS[kind][1].format(**commands)}\n" for kind in kinds)
 
 
 RESIZED = "UPDATE blobs SET size = 5 WHERE CAST(data AS TEXT) = 'small layer'"
@@ -55,8 +66,9 @@ DAMAGES = [
     ("damaged-database", "a page", damage_page),
     ("damaged-database", "the file's beginning", lambda data: add_file(data, "emulator.db", b"x" * 5000)),
     ("damaged-database", "the file", lambda data: (data / "emulator.db").unlink()),
+    ("damaged-database", "no revision", lambda data: change(data, "DELETE FROM alembic_version")),
     (
-        "damaged-database",
+        "other-revision",
         "the revision",
         lambda data: change(data, "UPDATE alembic_version SET version_num = '0001'"),
     ),
@@ -67,6 +79,25 @@ DAMAGES = [
         lambda data: change(
             data, "UPDATE tags SET manifest = (SELECT max(id) FROM manifests) WHERE repository = 2"
         ),
+    ),
+    (
+        "astray-row",
+        "links",
+        lambda data: change(
+            data,
+            "INSERT INTO buckets (id, project, name, location, created_at) VALUES (9, 1, 'another', 'US', 0)",
+            "UPDATE repositories SET bucket = 9 WHERE id = 2",
+        ),
+    ),
+    (
+        "astray-row",
+        "references",
+        lambda data: change(data, "UPDATE manifest_blobs SET repository = 2 WHERE repository = 1"),
+    ),
+    (
+        "astray-row",
+        "a referrer",
+        lambda data: change(data, "UPDATE referrers SET repository = 2 WHERE repository = 1"),
     ),
     ("missing-bytes", "a file", lambda data: large_file(data).unlink()),
     ("lost-upload", "an upload", lambda data: next((data / "uploads").iterdir()).unlink()),
@@ -87,6 +118,11 @@ DAMAGES = [
         "wrong-digest",
         "a manifest",
         lambda data: change(data, "UPDATE manifests SET data = CAST(data || ' ' AS BLOB) WHERE id = 1"),
+    ),
+    (
+        "wrong-digest",
+        "a manifest's name",
+        lambda data: change(data, "UPDATE manifests SET digest = 'none' WHERE id = 3"),
     ),
     (
         "rowless-bytes",
@@ -139,11 +175,113 @@ def test_t20_sound_directory_has_no_findings(stopped, run):
 def test_t20_damage_is_found_by_its_kind_and_nothing_else_is(stopped, run, kind, damage):
     damage(stopped)
     code, out, err = run("fsck", "--data", stopped)
-    assert (code, {line.split()[0] for line in out.splitlines()}, err) == (1, {kind}, "")
+    lines = out.splitlines()
+    assert (code, {line.split()[0] for line in lines}, err) == (1, {kind}, format_steps(stopped, kind))
+    # One finding a line, KIND SUBJECT: WHAT, and none twice.
+    assert [line for line in lines if not re.fullmatch(rf"{kind} \S.*: \S.*", line)] == []
+    assert len(set(lines)) == len(lines)
+
+
+# An older database, which gc migrates, is in test_crash_points.
+MENDED = [each for each in DAMAGES if "--data" in format_steps("", each[0]) and each[0] != "other-revision"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [(kind, damage) for kind, _, damage in MENDED],
+    ids=[f"{kind}: {what}" for kind, what, _ in MENDED],
+)
+def test_d24_command_that_fsck_names_mends_what_it_found(stopped, run, kind, damage):
+    # What rebuild falls back on.
+    shutil.copy(stopped / "emulator.db", stopped / "emulator.db.snapshot")
+    damage(stopped)
+    command = re.search(r"gcr-emulator (gc|rebuild) --data \S+", run("fsck", "--data", stopped)[2])[0]
+    run(*command.removesuffix(",").split()[1:])
+    assert kind not in {line.split()[0] for line in run("fsck", "--data", stopped)[1].splitlines()}
 
 
 def test_every_kind_has_a_damage():
     assert {kind for kind, _, _ in DAMAGES} == set(KINDS)
+
+
+def test_d24_each_line_of_sqlite_is_a_finding_once(stopped, run):
+    """On every SQLite: pages without an owner share a row under a header, and rows repeat each other."""
+    indexes = "sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    connection = sqlite3.connect(stopped / "emulator.db")
+    pages = [page for (page,) in connection.execute(f"SELECT rootpage FROM {indexes}")]  # noqa: S608
+    connection.close()
+    column = "replace(sql, 'PRIMARY KEY (id)', 'lost VARCHAR NOT NULL, PRIMARY KEY (id)')"
+    change(
+        stopped,
+        "PRAGMA writable_schema = 1",
+        f"DELETE FROM {indexes}",  # noqa: S608
+        f"UPDATE sqlite_master SET sql = {column} WHERE name = 'manifests'",  # noqa: S608
+    )
+
+    code, out, err = run("fsck", "--data", stopped)
+
+    named = re.sub(r"Page ([0-9]+)( is|:) never used", r"\1", out).splitlines()
+    prefix = "damaged-database emulator.db: "
+    expected = [prefix + text for text in (*map(str, pages), "NULL value in manifests.lost")]
+    assert (code, sorted(named), err) == (1, sorted(expected), format_steps(stopped, "damaged-database"))
+    assert len(pages) > 1
+
+
+def test_d24_unreadable_page_is_told_of_once(stopped, run):
+    """Three of the checks meet it."""
+    damage_page(stopped)
+    lines = run("fsck", "--data", stopped)[1].splitlines()
+    assert lines.count("damaged-database emulator.db: database disk image is malformed") == 1
+
+
+OUTSIDE = "a\nb\r\x1b[31m\u2028\x85\udcffé ü"
+ON_ONE_LINE = r"a\nb\r\x1b[31m\u2028\x85\udcffé ü"
+
+
+@pytest.mark.parametrize("place", ["subject", "text"])
+def test_d24_finding_is_one_line_whatever_it_is_about(place):
+    found = str(Finding("stray-file", **{"subject": "a file", "text": "it is there", place: OUTSIDE}))
+    assert found == "stray-file a file: it is there".replace(
+        {"subject": "a file", "text": "it is there"}[place], ON_ONE_LINE
+    )
+
+
+def test_d24_names_from_outside_break_no_line(stopped, run):
+    add_file(stopped, f"buckets/{OUTSIDE}")
+    change(
+        stopped,
+        "UPDATE tags SET tag = 'v' || char(10) || tag, manifest = (SELECT max(id) FROM manifests) "
+        "WHERE repository = 2",
+        "INSERT INTO blobs (bucket, digest, size, data, created_at) VALUES (1, char(10) || ' :', 0, '', 0)",
+        "UPDATE repositories SET name = name || char(10) WHERE id = 2",
+        "UPDATE manifests SET digest = char(10) WHERE repository = 2",
+    )
+    invalid = "expected sha256:<64 hex> or sha512:<128 hex>"
+    assert run("fsck", "--data", stopped) == (
+        1,
+        r"astray-row tag v\nv1: it names a manifest of another repository"
+        "\n"
+        rf"wrong-digest {BUCKET} \n :: invalid digest '\n :': {invalid}"
+        "\n"
+        f"stray-file buckets/{ON_ONE_LINE}: no blob's file has such a name"
+        "\n"
+        rf"wrong-digest my-project/other\n@\n: invalid digest '\n': {invalid}"
+        "\n",
+        format_steps(stopped, "astray-row", "wrong-digest", "stray-file"),
+    )
+
+
+def test_d24_next_steps_are_one_line_for_kinds_that_are_mended_alike(stopped, run, tmp_path):
+    data = stopped.rename(tmp_path / "the data")
+    change(data, "DELETE FROM service_accounts", "DELETE FROM referrers")
+    large_file(data).unlink()
+    code, _, err = run("fsck", "--data", data)
+    assert (code, err) == (
+        1,
+        f"for dangling-row, wrong-references: gcr-emulator rebuild --data '{data}'\n"
+        "for missing-bytes: restore or push the bytes again, or leave them out with "
+        f"gcr-emulator rebuild --data '{data}'\n",
+    )
 
 
 def test_finding_names_what_it_is_about(stopped, run, digests):
@@ -161,7 +299,7 @@ def test_incomplete_manifests_are_sound_where_they_may_be(stopped, run, digests)
     change(stopped, "DELETE FROM blob_links WHERE blob = 2")
     text = f"it names {digests['large']}, which its repository does not have"
     found = f"incomplete-manifest my-project/app@{digests['image']}: {text}\n"
-    assert run("fsck", "--data", stopped) == (1, found, "")
+    assert run("fsck", "--data", stopped) == (1, found, format_steps(stopped, "incomplete-manifest"))
     assert run("fsck", "--data", stopped, "--sparse-manifests")[0] == 0
 
 

@@ -9,6 +9,7 @@ from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
+LOST = "rebuilt without what is lost: push it again, or name a copy of the database with --from\n"
 WHOLE = {"projects": 1, "service_accounts": 1, "repositories": 2, "manifests": 4, "tags": 4, "blobs": 5}
 
 
@@ -97,7 +98,10 @@ def test_what_is_only_in_the_journal_is_rebuilt_too(stopped, run, tmp_path):
 )
 def test_table_that_the_manifests_tell_anew_may_be_missing(stopped, run, digests, pulls, table):
     change(stopped, f"DROP TABLE {table}")
-    assert run("rebuild", "--data", stopped)[:2][0] == 0
+    code, _, err = run("rebuild", "--data", stopped)
+    # Links to blobs that no manifest names yet are told by nothing else.
+    lost = {"blob_links": f"lost: a part of the table blob_links cannot be read\n{LOST}"}.get(table, "")
+    assert (code, err) == (1 if lost else 0, f"made from {stopped / 'emulator.db.damaged'}\n{lost}")
     assert run("gc", "--data", stopped)[0] == 0
     assert run("fsck", "--data", stopped) == (0, "", f"{stopped} is sound\n")
     paths = ["manifests/v1", "manifests/all", f"blobs/{digests['large']}", f"referrers/{digests['image']}"]
@@ -107,8 +111,9 @@ def test_table_that_the_manifests_tell_anew_may_be_missing(stopped, run, digests
 def test_table_that_nothing_else_tells_is_lost_and_named(stopped, run, digests, pulls):
     change(stopped, "DROP TABLE tags")
     code, out, err = run("rebuild", "--data", stopped)
-    assert (code, count(out)) == (0, {**WHOLE, "tags": 0})
-    assert "lost: a part of the table tags cannot be read\n" in err
+    assert (code, count(out)) == (1, {**WHOLE, "tags": 0})
+    made = f"made from {stopped / 'emulator.db.damaged'}\n"
+    assert err == f"{made}lost: a part of the table tags cannot be read\n{LOST}"
     assert pulls("manifests/v1", f"manifests/{digests['image']}") == [404, 200]
 
 
@@ -123,7 +128,7 @@ def test_file_that_is_not_what_a_manifest_names_stays_out(stopped, run, digests)
     (path,) = (stopped / "buckets").glob("*/containers/images/*/*/*")
     path.write_bytes(b"L" + path.read_bytes()[1:])
     code, out, err = run("rebuild", "--data", stopped)
-    assert (code, count(out)["blobs"]) == (0, WHOLE["blobs"] - 1)
+    assert (code, count(out)["blobs"]) == (1, WHOLE["blobs"] - 1)
     assert f"lost: blob artifacts.my-project.appspot.com {digests['large']}: the bytes are sha256:" in err
     kinds = {line.split()[0] for line in run("fsck", "--data", stopped)[1].splitlines()}
     # The upload was not carried over either: the next start, or gc, removes its bytes.
@@ -133,7 +138,7 @@ def test_file_that_is_not_what_a_manifest_names_stays_out(stopped, run, digests)
 def test_manifest_that_is_not_what_was_pushed_stays_out(stopped, run, digests, pulls):
     change(stopped, "UPDATE manifests SET data = CAST('{}' AS BLOB) WHERE id = 2")
     code, out, err = run("rebuild", "--data", stopped)
-    assert (code, count(out)) == (0, {**WHOLE, "manifests": 3, "tags": 3})
+    assert (code, count(out)) == (1, {**WHOLE, "manifests": 3, "tags": 3})
     assert f"lost: manifest {digests['other']}: its bytes are not those of its digest\n" in err
     assert pulls("manifests/v1") == [200]
 
@@ -154,13 +159,40 @@ def test_rows_around_unreadable_pages_are_saved(stopped, run):
         ask(path, "SELECT sum(length(data)) FROM blobs NOT INDEXED")
 
     code, out, err = run("rebuild", "--data", stopped)
-    assert (code, "lost: a part of the table blobs cannot be read\n" in err) == (0, True)
+    assert (code, "lost: a part of the table blobs cannot be read\n" in err) == (1, True)
     # Their digests are none of theirs: each that was read is told of, and about a dozen were on a page.
     read = err.count(f"lost: blob artifacts.my-project.appspot.com sha256:{'0' * 50}")
     assert 2000 - 3 * 15 <= read < 2000
     assert count(out) == WHOLE
     assert run("gc", "--data", stopped)[0] == 0
     assert run("fsck", "--data", stopped)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("statements", "lost"),
+    [
+        (
+            ["INSERT INTO blobs (bucket, digest, size, data, created_at) VALUES (1, char(10), 0, '', 0)"],
+            r"blob artifacts.my-project.appspot.com \n: invalid digest '\n'",
+        ),
+        (["UPDATE manifests SET digest = char(10) WHERE id = 2"], r"manifest \n: invalid digest '\n'"),
+    ],
+    ids=["blob", "manifest"],
+)
+def test_d24_name_from_outside_is_lost_on_one_line(stopped, run, statements, lost):
+    change(stopped, *statements)
+    code, _, err = run("rebuild", "--data", stopped)
+    expected = "expected sha256:<64 hex> or sha512:<128 hex>"
+    assert (code, err) == (
+        1,
+        f"made from {stopped / 'emulator.db.damaged'}\nlost: {lost}: {expected}\n{LOST}",
+    )
+
+
+def test_d24_rebuild_that_lost_nothing_more_ends_with_zero(stopped, run):
+    change(stopped, "DROP TABLE tags")
+    assert run("rebuild", "--data", stopped)[0] == 1
+    assert run("rebuild", "--data", stopped)[0] == 0
 
 
 def test_database_that_is_gone_or_no_database_is_replaced_by_the_snapshot(stopped, run, digests, pulls):

@@ -1,0 +1,23 @@
+"""The emulator extra: the modules that it brings, and what to do where one is missing."""
+
+# Not by name from an index: the package is not published on one.
+INSTALL = "install the emulator extra from a checkout: pip install '.[emulator]'"
+# By the names that Python imports.
+MODULES = (
+    "alembic",
+    "cryptography",
+    "granian",
+    "jinja2",
+    "jwt",
+    "prometheus_client",
+    "sqlalchemy",
+    "starlette",
+    "uvloop",
+)
+
+
+def explain_missing(error: Exception) -> str | None:
+    """What to do about a module of the extra that cannot be found; None for any other error."""
+    if not isinstance(error, ModuleNotFoundError) or (error.name or "").partition(".")[0] not in MODULES:
+        return None
+    return f"{error.name} is missing: {INSTALL}"

@@ -1,0 +1,113 @@
+"""A worker that cannot be started ends the server with a reason, or is tried again (D26)."""
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from docker_credential_gcr.emulator.crew import Crew, Order, WorkerFailed
+from docker_credential_gcr.emulator.peers import First
+from docker_credential_gcr.emulator.settings import Settings
+
+PYTHON = (sys.executable, "-c")
+# The program, whose workers are started with another Python.
+SERVE = (
+    "import sys; sys.executable = sys.argv.pop(1)\n"
+    "from docker_credential_gcr.emulator.cli import main; sys.exit(main(sys.argv[1:]))"
+)
+MUTE = f"#!{sys.executable}\nimport os, signal\nos.write(2, b'%d\\n' % os.getpid())\nsignal.pause()\n"
+
+
+@pytest.fixture
+def start_with(tmp_path):
+    """Starts the program with two workers and that Python for the second."""
+    started = []
+
+    def start(python):
+        command = [*PYTHON, SERVE, str(python), "serve", "--port", "0", "--workers", "2"]
+        data = ["--data", str(tmp_path / "data")]
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen([*command, *data], stdout=pipe, stderr=pipe, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("command", "start_s", "fault"),
+    [
+        (("/no/such/program",), 60, "cannot be started: /no/such/program: No such file or directory"),
+        ((*PYTHON, "raise SystemExit(3)"), 60, "ended with 3 before it served"),
+        ((*PYTHON, "import os; os.kill(os.getpid(), 9)"), 60, "ended with -9 before it served"),
+        ((*PYTHON, "import signal; signal.pause()"), 0.25, "did not answer within 0.25 s"),
+    ],
+    ids=["is not there", "ends", "is killed", "never answers"],
+)
+def test_d26_worker_that_does_not_come_to_serve_fails_the_start_with_the_reason(
+    tmp_path, command, start_s, fault
+):
+    async def start():
+        order, stop = Order(Settings(workers=3), tmp_path, ()), asyncio.Event()
+        crew = Crew(order, First(), settings=list, stop=stop, command=command, start_s=start_s)
+        with pytest.raises(WorkerFailed) as failed:
+            await crew.__aenter__()
+        return str(failed.value), len(asyncio.all_tasks())
+
+    message, tasks = asyncio.run(start())
+
+    # Of two workers either may be the first to fail; nothing of either goes on.
+    assert message.partition(" ")[2].partition(" ")[2] == fault
+    assert tasks == 1
+
+
+def test_d26_server_whose_worker_cannot_be_started_says_why_and_ends(start_with, tmp_path):
+    process = start_with(tmp_path / "absent")
+
+    out, err = process.communicate(timeout=60)
+
+    message = "gcr-emulator: worker 2 cannot be started: No such file or directory\n"
+    assert (process.returncode, out, err) == (1, "", message)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_d26_signal_ends_a_server_that_waits_for_its_worker(start_with, tmp_path, await_end, number):
+    python = tmp_path / "mute"
+    python.write_text(MUTE)
+    python.chmod(0o755)
+    process = start_with(python)
+    worker = int(process.stderr.readline())
+
+    process.send_signal(number)
+
+    assert (process.communicate(timeout=60), process.returncode) == (("", ""), 0)
+    await_end(worker)
+
+
+def test_d26_worker_that_cannot_be_started_again_is_tried_again(workers, emulator):
+    health = f"{emulator.url}/_emulator/health"
+    with workers.only(workers.first):
+        # Once it answers, it has opened all that it serves with.
+        assert requests.get(health, timeout=30).status_code == 200
+    limits = resource.prlimit(workers.first, resource.RLIMIT_NOFILE)
+    resource.prlimit(workers.first, resource.RLIMIT_NOFILE, (3, limits[1]))
+    os.kill(*workers.others, signal.SIGKILL)
+    lines = [workers.process.stderr.readline() for _ in range(3)]
+    resource.prlimit(workers.first, resource.RLIMIT_NOFILE, limits)
+    refused = "gcr-emulator: worker 2 cannot be started: Too many open files: starting another\n"
+
+    # Further attempts may have failed before the limit was lifted.
+    assert lines == ["gcr-emulator: worker 2 ended with -9: starting another\n", refused, refused]
+    while (line := workers.process.stderr.readline()) == refused:
+        continue
+    assert line == "gcr-emulator: worker 2 serves again\n"
+    with workers.only(*workers.others):
+        assert requests.get(health, timeout=30).status_code == 200
+    assert workers.stop() == (("", ""), 0)
