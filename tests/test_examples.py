@@ -3,7 +3,6 @@
 scripts/test names the wheel that it built in GCR_TEST_WHEEL; without it one is built here.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -14,9 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from _distributions import write_requirements
 from google_sandbox import run_in_sandbox
-
-from docker_credential_gcr import __version__
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -57,14 +55,6 @@ PUSHED = {
         f"europe-docker.pkg.dev/my-project/images/hello:{COMMIT[:8]}", GITLAB_PROGRAMS
     ),
 }
-
-
-def write_requirements(wheel: Path, target: Path) -> Path:
-    """What scripts/build makes: the wheel, and all that it runs on, with versions and hashes."""
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    own = f"docker-credential-gcr=={__version__} --hash=sha256:{digest}\n"
-    target.write_text(own + (ROOT / "scripts" / "requirements-run.txt").read_text("utf-8"), "utf-8")
-    return target
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,14 +15,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pytest
-import requests
-
-from docker_credential_gcr.emulator.commands_env import format_environment
-from docker_credential_gcr.pytest_plugin import GcrEmulator
-
-sys.path.append(str(Path(__file__).parents[2] / "scripts"))
-
 import _client_packages
 import _environment
 import _image
@@ -31,7 +22,12 @@ import clients.emulator_run
 import clients.engine
 import clients.foreign_registry
 import clients.google_cloud
+import pytest
+import requests
 from clients.command import Client, HelperCalls, find_programs, nameable_directory
+
+from docker_credential_gcr.emulator.commands_env import format_environment
+from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 # vfs needs no mount; the rest keeps what podman writes out of the machine's own directories.
 STORAGE = '[storage]\ndriver = "vfs"\ngraphroot = "{0}/graph"\nrunroot = "{0}/run"\n'
