@@ -14,11 +14,13 @@ from .commands_credentials import credentials
 from .commands_env import env
 from .commands_fsck import fsck
 from .commands_gc import gc
+from .commands_group import MAX_COLUMNS, Group
 from .commands_hosts import hosts
 from .commands_iam import iam
 from .commands_key import key
 from .commands_project import project
 from .commands_rebuild import rebuild
+from .commands_repository import repository
 from .commands_run import run
 from .commands_serve import serve
 from .commands_trust import trust
@@ -28,7 +30,10 @@ from .file_access import format_fault
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_COLUMNS},
+)
 @click.version_option(__version__, prog_name="gcr-emulator")
 def cli() -> None:
     """Container Registry in a box.
@@ -40,7 +45,22 @@ def cli() -> None:
     """
 
 
-for _command in (serve, run, project, key, credentials, iam, env, hosts, trust, gc, fsck, rebuild):
+COMMANDS = (
+    serve,
+    run,
+    project,
+    repository,
+    key,
+    credentials,
+    iam,
+    env,
+    hosts,
+    trust,
+    gc,
+    fsck,
+    rebuild,
+)
+for _command in COMMANDS:
     cli.add_command(_command)
 
 

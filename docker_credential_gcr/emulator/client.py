@@ -1,13 +1,11 @@
 """Speaks Google's REST APIs to a running emulator, for the commands."""
 
 import ipaddress
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from .file_access import find_status, format_fault
 from .identity.policy import Policy, format_policy, parse_policy
 
 if TYPE_CHECKING:
@@ -58,15 +56,18 @@ class InvalidUrl(ValueError):
 class Server:
     """A running emulator, at the URL of its root and with the token that opens its APIs.
 
-    Under TLS `ca` is the file of the authority to trust; None trusts those of the machine.
+    Under TLS `ca` is the file of the authority to trust; None trusts those of the machine. `token_name` says
+    where the token is from.
     """
 
-    def __init__(self, url: str, token: str | None, ca: Path | None = None) -> None:
+    def __init__(self, url: str, token: str | None, ca: Path | None = None, *, token_name: str = "") -> None:
         # 130 ms, which `serve` need not pay.
         import requests
 
         self.url = url
         self.ca = ca
+        self.token = token
+        self._token_name = token_name
         # requests asks for text, and with True for REQUESTS_CA_BUNDLE.
         self._verify = True if ca is None else str(ca)
         self._session = requests.Session()
@@ -85,53 +86,70 @@ class Server:
         patience_s: float = 60,
     ) -> dict[str, Any]:
         """The JSON object that the emulator answers. Raises ServerUnreachable and Refused."""
+        response = self.request(method, path, json=body, data=form, patience_s=patience_s)
+        try:
+            document = response.json()
+        except ValueError as error:
+            raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
+        if not isinstance(document, dict):
+            raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator")
+        if response.status_code != 200:
+            raise self._parse_refusal(document, response.status_code)
+        return document
+
+    def request(
+        self, method: str, path: str, *, patience_s: float = 60, **options: Any
+    ) -> "requests.Response":
+        """The response, of any status; `options` are those of requests. Raises ServerUnreachable."""
         import requests
 
         try:
             # A redirect could carry the token to a host that nobody named.
-            response = self._session.request(
+            return self._session.request(
                 method,
                 self.url + path,
-                json=body,
-                data=form,
                 timeout=(_CONNECT_S, patience_s),
                 allow_redirects=False,
                 verify=self._verify,
+                **options,
             )
-            document = response.json()
-        except requests.JSONDecodeError as error:
-            raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
         except requests.exceptions.SSLError as error:
             raise NotTrusted(self.url) from error
         except (requests.ConnectionError, requests.Timeout) as error:
             raise ServerUnreachable(self.url) from error
         except requests.RequestException as error:
             raise EmulatorError(f"{self.url}: {error}") from error
-        if not isinstance(document, dict):
-            raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator")
-        if response.status_code != 200:
-            raise _parse_refusal(document, response.status_code)
-        return document
+
+    def list_all(self, path: str, name: str) -> list[dict[str, Any]]:
+        """The items of that name on all pages of a listing."""
+        found: list[dict[str, Any]] = []
+        token = ""
+        while True:
+            page = self.call("GET", f"{path}{'&' if '?' in path else '?'}pageToken={quote(token)}")
+            found += page.get(name, [])
+            token = page.get("nextPageToken", "")
+            if not token:
+                return found
 
     def create_project(self, project_id: str, name: str) -> None:
         """Make a project."""
         self.call("POST", "/v1/projects", {"projectId": project_id, "name": name})
 
-    def list_projects(self) -> list[str]:
-        """The IDs of the projects."""
-        return [project["projectId"] for project in self.call("GET", "/v1/projects").get("projects", [])]
+    def list_projects(self) -> list[dict[str, Any]]:
+        """The projects, those that are deleted too: {"projectId", "projectNumber", "lifecycleState", …}"""
+        return self.list_all("/v1/projects", "projects")
 
     def create_account(self, project_id: str, account: str) -> None:
         """Make a service account, unless it is there."""
         try:
-            self.call("POST", f"{_path(project_id)}/serviceAccounts", {"accountId": account})
+            self.call("POST", f"{format_path(project_id)}/serviceAccounts", {"accountId": account})
         except Refused as refusal:
             if refusal.status != "ALREADY_EXISTS":
                 raise
 
     def create_key(self, project_id: str, email: str) -> str:
         """A new key of the account, base64 of its file."""
-        data: str = self.call("POST", f"{_path(project_id, email)}/keys", {})["privateKeyData"]
+        data: str = self.call("POST", f"{format_path(project_id, email)}/keys", {})["privateKeyData"]
         return data
 
     def get_policy(self, project_id: str, email: str | None = None) -> Policy:
@@ -139,9 +157,9 @@ class Server:
         # In the form that shows conditions, which a change must not lose.
         if email is not None:
             query = "?options.requestedPolicyVersion=3"
-            return parse_policy(self.call("POST", f"{_path(project_id, email)}:getIamPolicy{query}"))
+            return parse_policy(self.call("POST", f"{format_path(project_id, email)}:getIamPolicy{query}"))
         options = {"options": {"requestedPolicyVersion": 3}}
-        return parse_policy(self.call("POST", f"{_path(project_id)}:getIamPolicy", options))
+        return parse_policy(self.call("POST", f"{format_path(project_id)}:getIamPolicy", options))
 
     def change_policy(
         self, project_id: str, change: Callable[[Policy], Policy], *, email: str | None = None
@@ -155,13 +173,26 @@ class Server:
             # The etag of what was read: if another writer was faster, begin again.
             document = {**format_policy(changed), "etag": policy.etag}
             try:
-                self.call("POST", f"{_path(project_id, email)}:setIamPolicy", {"policy": document})
+                self.call("POST", f"{format_path(project_id, email)}:setIamPolicy", {"policy": document})
             except Refused as refusal:
                 if refusal.status != "ABORTED":
                     raise
             else:
                 return True
         raise EmulatorError(f"the policy of {email or project_id} keeps changing: try again")
+
+    def _parse_refusal(self, document: dict[str, Any], status_code: int) -> Refused:
+        error = document.get("error")
+        if isinstance(error, dict):
+            message, status = str(error.get("message")), str(error.get("status"))
+        else:
+            # Of the emulator's own resources: a text alone.
+            message = error if isinstance(error, str) else f"the emulator answered {status_code}"
+            status = "UNAUTHENTICATED" if status_code == 401 else "UNKNOWN"
+        if status == "UNAUTHENTICATED":
+            refused = f"refuses this token ({self._token_name})" if self.token else "demands a token"
+            message = f"the emulator {refused}: name DATA/keys/operator-token with --token-file"
+        return Refused(message, status)
 
     def collect_garbage(self, **options: object) -> dict[str, int]:
         """Remove what nothing needs; how much of each kind is gone."""
@@ -181,32 +212,6 @@ def parse_url(text: str) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
-def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
-    """The authority of the server whose ready file or data directory the environment names.
-
-    None where there is none, or nothing to trust. Raises EmulatorError for a ready file that is none, and
-    where this user may not look.
-    """
-    if urlsplit(url).scheme != "https":
-        return None
-    if ready_file := environ.get("GCR_EMULATOR_READY_FILE"):
-        try:
-            named = json.loads(Path(ready_file).read_bytes())["ca"]
-        except OSError as error:
-            raise EmulatorError(f"{format_fault(error)}: name the server's authority with --ca") from error
-        except (ValueError, TypeError, KeyError) as error:
-            raise EmulatorError(
-                f"{ready_file} is no ready file of a server: name its authority with --ca"
-            ) from error
-        return None if named is None else Path(named)
-    data = environ.get("GCR_EMULATOR_DATA")
-    path = Path(data, "keys", "ca.pem") if data else None
-    try:
-        return path if path and find_status(path) else None
-    except OSError as error:
-        raise EmulatorError(f"{format_fault(error)}: name the server's authority with --ca") from error
-
-
 def is_loopback(url: str) -> bool:
     """Whether the URL is of this machine."""
     host = urlsplit(url).hostname or ""
@@ -224,22 +229,10 @@ def format_registry(url: str) -> str:
     return "localhost" if port is None else f"localhost:{port}"
 
 
-def _path(project_id: str, email: str | None = None) -> str:
+def format_path(project_id: str, email: str | None = None) -> str:
+    """The path of the project's resource, or of the service account's."""
     account = "" if email is None else f"/serviceAccounts/{quote(email)}"
     return f"/v1/projects/{quote(project_id, safe=':')}{account}"
-
-
-def _parse_refusal(document: dict[str, Any], status_code: int) -> Refused:
-    error = document.get("error")
-    if isinstance(error, dict):
-        message, status = str(error.get("message")), str(error.get("status"))
-    else:
-        # Of the emulator's own resources: a text alone.
-        message = error if isinstance(error, str) else f"the emulator answered {status_code}"
-        status = "UNAUTHENTICATED" if status_code == 401 else "UNKNOWN"
-    if status == "UNAUTHENTICATED":
-        message = "the emulator demands a token: name DATA/keys/operator-token with --token-file"
-    return Refused(message, status)
 
 
 def _bearer(token: str) -> "Callable[[requests.PreparedRequest], requests.PreparedRequest]":

@@ -11,8 +11,9 @@ from . import commands_options as options
 from . import credential_documents as documents
 from .client import EmulatorError, Server
 from .commands_env import format_environment
+from .commands_group import Group
 from .commands_key import STDOUT, check_output, save
-from .commands_options import say, with_server
+from .commands_options import find_project, say, with_server
 from .credential_documents import GOOGLES, Document, find_endpoints
 from .credential_makers import (
     Wanted,
@@ -79,7 +80,7 @@ _WRITERS: dict[str, Callable[[Wanted], None]] = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def credentials() -> None:
     """Make credentials of every kind that Google's clients take."""
 
@@ -92,13 +93,7 @@ def credentials() -> None:
     required=True,
     help="Its kind: a file of that type, gcloud's directory, or the metadata server's variables.",
 )
-@click.option(
-    "--project",
-    "project_id",
-    type=options.parse_project_id,
-    metavar="ID",
-    help="The account's project; the only one there is, unless said.",
-)
+@options.project
 @click.option(
     "--account",
     type=options.parse_account_or_person,
@@ -147,7 +142,7 @@ def create(
     if subject_token_file is not None:
         check_output(subject_token_file, force)
     endpoints = GOOGLES if token_uri == "google" else find_endpoints(server.url)
-    project_id = project_id or _find_project(server)
+    project_id = find_project(server, project_id)
     wanted = Wanted(server, project_id, account, roles, output, subject_token_file, endpoints)
     _WRITERS[kind](wanted)
 
@@ -159,10 +154,3 @@ def _check_place(kind: str, output: Path, force: bool) -> None:
         raise EmulatorError("gcloud needs a directory: name one with --output")
     elif not force and os.path.lexists(output):
         raise EmulatorError(f"{output} exists: name another directory, or replace it with --force")
-
-
-def _find_project(server: Server) -> str:
-    found = server.list_projects()
-    if len(found) != 1:
-        raise EmulatorError(f"there are {len(found) or 'no'} projects: name one with --project")
-    return found[0]

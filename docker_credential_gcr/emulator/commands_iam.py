@@ -9,6 +9,7 @@ import click
 
 from . import commands_options as options
 from .client import Server
+from .commands_group import Group
 from .commands_options import say, with_server
 from .identity import policy as policies
 
@@ -42,7 +43,7 @@ def _binding(command: F) -> F:
     return _project(member(role(command)))
 
 
-@click.group()
+@click.group(cls=Group)
 def iam() -> None:
     """Grant roles on projects, take them back, show them."""
 

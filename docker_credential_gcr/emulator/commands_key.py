@@ -10,6 +10,7 @@ import click
 
 from . import commands_options as options
 from .client import EmulatorError, Server, format_registry
+from .commands_group import Group
 from .commands_options import say, with_server
 from .file_access import find_status
 from .identity.names import format_email
@@ -20,7 +21,7 @@ from .private_file import replace_file
 STDOUT = Path("-")
 
 
-@click.group()
+@click.group(cls=Group)
 def key() -> None:
     """Make service account keys."""
 

@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, find_ca, parse_url
+from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, parse_url
 from .identity.names import ACCOUNT_RULE, PROJECT_ID_RULE, find_project_id, is_account, is_project_id
 from .identity.policy import is_member
 from .identity.roles import BUCKET_ROLES, ROLES
+from .locations import LOCATIONS
 from .machine import InvalidMachine, expand_scope
+from .server_files import find_ca, find_token
 from .site_ports import InvalidSite, SitePort, parse_site_port
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -54,6 +56,14 @@ def parse_site(text: str) -> SitePort:
         return parse_site_port(text)
     except InvalidSite as error:
         raise click.BadParameter(str(error)) from error
+
+
+def parse_location(text: str) -> str:
+    """The option's type: a location of Artifact Registry."""
+    if text not in LOCATIONS:
+        close = difflib.get_close_matches(text, LOCATIONS) or ["us", "europe", "asia"]
+        raise click.BadParameter(f"no such location: {text!r}; did you mean {' or '.join(close)}?")
+    return text
 
 
 def parse_account(text: str) -> str:
@@ -138,9 +148,12 @@ project_roles = click.option(
 _token_file = click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The operator token's file, DATA/keys/operator-token. GCR_EMULATOR_TOKEN holds a token itself.",
+    metavar="FILE",
+    envvar="GCR_EMULATOR_TOKEN_FILE",
+    show_envvar=True,
+    help="The operator token's file; else GCR_EMULATOR_TOKEN, which holds a token itself, else "
+    "keys/operator-token of GCR_EMULATOR_DATA.",
 )
-
 
 _ca_file = click.option(
     "--ca",
@@ -172,8 +185,8 @@ def with_server(command: F) -> F:
     """Give the command a `server`, found by --server, and opened by --token-file where one is needed."""
 
     def run(url: str, ca: Path | None, token_file: Path | None, **options: object) -> object:
-        server = Server(url, _load_token(token_file, os.environ), ca)
-        return command(server=server, **options)
+        token, name = _load_token(token_file, os.environ)
+        return command(server=Server(url, token, ca, token_name=name), **options)
 
     return with_ca(_token_file(_take_place(run, command)))  # type: ignore[return-value]
 
@@ -185,19 +198,43 @@ def _take_place(run: Callable[..., object], command: Callable[..., object]) -> C
     return run
 
 
+project = click.option(
+    "--project",
+    "project_id",
+    type=parse_project_id,
+    metavar="ID",
+    help="The project; the only one there is, unless said.",
+)
+
+
+def find_project(server: Server, project_id: str | None) -> str:
+    """The project that was named, or the only one that is not deleted. Raises EmulatorError."""
+    if project_id is not None:
+        return project_id
+    listed = server.list_projects()
+    found = [one["projectId"] for one in listed if one["lifecycleState"] == "ACTIVE"]
+    if len(found) != 1:
+        raise EmulatorError(f"there are {len(found) or 'no'} projects: name one with --project")
+    return str(found[0])
+
+
 def say(text: str) -> None:
     """A line for the person at the terminal; results go to stdout."""
     click.echo(text, err=True)
 
 
-def _load_token(token_file: Path | None, environ: Mapping[str, str]) -> str | None:
-    """The token to open the APIs with: of the file, of the environment (never of the command line), none."""
+def _load_token(token_file: Path | None, environ: Mapping[str, str]) -> tuple[str | None, str]:
+    """The token that opens the APIs, and where it is from: a file or the environment, no command line."""
     try:
-        token = token_file.read_text("ascii") if token_file else environ.get("GCR_EMULATOR_TOKEN", "")
+        token, name = token_file.read_text("ascii") if token_file else "", str(token_file)
     except (OSError, UnicodeDecodeError) as error:
         raise EmulatorError(f"{token_file} holds no token that can be read") from error
+    if token_file is None:
+        token, name = environ.get("GCR_EMULATOR_TOKEN", ""), "GCR_EMULATOR_TOKEN"
+        if not token:
+            token, name = find_token(environ) or ("", "")
     token = token.strip()
-    # Checked here, for an HTTP library would quote the header that it refuses.
+    # Checked here, because an HTTP library would quote the header that it refuses.
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise EmulatorError(f"{token_file or 'GCR_EMULATOR_TOKEN'} holds something other than a token")
-    return token or None
+        raise EmulatorError(f"{name} holds something other than a token")
+    return token or None, name

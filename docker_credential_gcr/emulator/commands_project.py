@@ -1,19 +1,26 @@
-"""gcr-emulator project: makes and lists projects."""
+"""gcr-emulator project: makes, lists and deletes projects."""
+
+import functools
 
 import click
 
 from . import commands_options as options
-from .client import EmulatorError, Refused, Server
+from .client import EmulatorError, Refused, Server, format_path
+from .commands_group import Group
+from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
 
 
-@click.group()
+@click.group(cls=Group)
 def project() -> None:
-    """Make and list projects."""
+    """Make, list and delete projects."""
+
+
+_project_id = click.argument("project_id", metavar="ID", type=options.parse_project_id)
 
 
 @project.command()
-@click.argument("project_id", metavar="ID", type=options.parse_project_id)
+@_project_id
 @click.option("--name", default="", help="A name for people.")
 @with_server
 def create(server: Server, project_id: str, name: str) -> None:
@@ -28,8 +35,41 @@ def create(server: Server, project_id: str, name: str) -> None:
 
 
 @project.command("list")
+@json_option
 @with_server
-def list_projects(server: Server) -> None:
-    """Print the IDs of the projects, one a line."""
-    for project_id in server.list_projects():
-        click.echo(project_id)
+def list_projects(server: Server, as_json: bool) -> None:
+    """Print the projects, and whether each is ACTIVE or DELETE_REQUESTED."""
+    empty = "there is no project: gcr-emulator project create ID"
+    show = functools.partial(print_list, as_json=as_json, empty=empty)
+    show("projects", server.list_projects(), ("PROJECT", "NUMBER", "STATE"), _format_row)
+
+
+def _format_row(found: Document) -> tuple[str, ...]:
+    return found["projectId"], found["projectNumber"], found["lifecycleState"]
+
+
+@project.command()
+@_project_id
+@json_option
+@with_server
+def describe(server: Server, project_id: str, as_json: bool) -> None:
+    """Print what is known of the project ID."""
+    print_document(server.call("GET", format_path(project_id)), as_json=as_json)
+
+
+@project.command()
+@_project_id
+@with_server
+def delete(server: Server, project_id: str) -> None:
+    """Delete the project ID: nothing in it can be used until it is undeleted."""
+    server.call("DELETE", format_path(project_id))
+    say(f"deleted project {project_id}; to take that back: gcr-emulator project undelete {project_id}")
+
+
+@project.command()
+@_project_id
+@with_server
+def undelete(server: Server, project_id: str) -> None:
+    """Take the deletion of the project ID back."""
+    server.call("POST", f"{format_path(project_id)}:undelete", {})
+    say(f"project {project_id} can be used again")

@@ -40,6 +40,7 @@ CASES = [
             ("env", *SERVER),
             ("trust", *SERVER),
             ("project", "list", *SERVER),
+            ("repository", "list", *SERVER),
             GRANT,
             (*KEY, "--output", "-"),
             (*CREDENTIAL, "--output", "-"),

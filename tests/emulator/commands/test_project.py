@@ -1,5 +1,6 @@
-"""gcr-emulator project makes and lists projects."""
+"""gcr-emulator project makes, lists and deletes projects."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,4 +18,37 @@ def test_projects_are_made_once_and_listed(gcr_emulator: Emulator, run: Run) -> 
         "",
         "gcr-emulator: project my-project exists already\n",
     )
-    assert run("project", "list", *server) == (0, "a-project\nmy-project\n", "")
+    code, out, err = run("project", "list", "--json", *server)
+    assert ([found["projectId"] for found in json.loads(out)["projects"]], code, err) == (
+        ["a-project", "my-project"],
+        0,
+        "",
+    )
+
+
+def test_d13_list_shows_the_state_of_a_deleted_project_and_undelete_takes_it_back(
+    gcr_emulator: Emulator, run: Run
+) -> None:
+    gcr_emulator.project("my-project")
+    server = ("--server", gcr_emulator.url)
+    number = json.loads(run("project", "describe", "my-project", "--json", *server)[1])["projectNumber"]
+    table = f"PROJECT     NUMBER        STATE\nmy-project  {number}  "
+    said = "deleted project my-project; to take that back: gcr-emulator project undelete my-project\n"
+
+    assert run("project", "list", *server) == (0, f"{table}ACTIVE\n", "")
+    assert run("project", "delete", "my-project", *server) == (0, "", said)
+    assert run("project", "list", *server) == (0, f"{table}DELETE_REQUESTED\n", "")
+    undeleted = run("project", "undelete", "my-project", *server)
+    assert undeleted == (0, "", "project my-project can be used again\n")
+    assert run("project", "list", *server) == (0, f"{table}ACTIVE\n", "")
+
+
+def test_d13_project_is_described_in_lines_or_as_json(gcr_emulator: Emulator, run: Run) -> None:
+    gcr_emulator.project("my-project")
+    describe = ("project", "describe", "my-project", "--server", gcr_emulator.url)
+
+    code, out, err = run(*describe)
+    document = json.loads(run(*describe, "--json")[1])
+
+    assert (code, dict(line.split(": ", 1) for line in out.splitlines()), err) == (0, document, "")
+    assert (document["projectId"], document["lifecycleState"]) == ("my-project", "ACTIVE")

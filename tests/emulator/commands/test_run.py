@@ -113,9 +113,10 @@ def capabilities() -> str:
 
 
 def test_commands_of_the_emulator_find_it_without_being_told(start: Start) -> None:
-    process = start("--project", "my-project", "--", *GCR_EMULATOR, "project", "list")
+    process = start("--project", "my-project", "--", *GCR_EMULATOR, "project", "describe", "my-project")
 
-    assert outcome(process) == (0, "my-project\n", "")
+    status, out, err = outcome(process)
+    assert (status, "\nprojectId: my-project\n" in out, err) == (0, True, "")
 
 
 def test_command_has_the_streams_and_its_status_is_returned(start: Start) -> None:
@@ -181,7 +182,8 @@ def test_data_directory_outlives_the_run(start: Start, tmp_path: Path) -> None:
     made = start("--data", data, "--", *GCR_EMULATOR, "project", "create", "my-project")
 
     assert outcome(made) == (0, "", "made project my-project\n")
-    assert outcome(start("--data", data, "--", *GCR_EMULATOR, "project", "list")) == (0, "my-project\n", "")
+    again = start("--data", data, "--", *GCR_EMULATOR, "project", "describe", "my-project")
+    assert outcome(again)[0] == 0
 
 
 def test_emulator_that_cannot_start_says_why(start: Start, tmp_path: Path) -> None:

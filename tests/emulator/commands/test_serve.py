@@ -27,7 +27,7 @@ def test_serve_says_one_line_and_its_exit_code(tmp_path: Path) -> None:
             line = serving.stdout.readline()
             document = json.loads(line)
             listed = subprocess.run(
-                [*program, "project", "list", "--server", document["url"]],
+                [*program, "project", "list", "--json", "--server", document["url"]],
                 env=environ,
                 capture_output=True,
                 text=True,
@@ -39,7 +39,8 @@ def test_serve_says_one_line_and_its_exit_code(tmp_path: Path) -> None:
         rest, err = serving.communicate(timeout=30)
 
     assert (serving.returncode, rest, err) == (0, "", "")
-    assert listed == "a-project\nmy-project\n"
+    projects = json.loads(listed)["projects"]
+    assert [project["projectId"] for project in projects] == ["a-project", "my-project"]
     assert ready.read_text() == line
     assert set(document) == {"url", "registry", "pid", "data", "ca", "operator_token_file"}
 

@@ -1,0 +1,44 @@
+"""Prints what the emulator lists or describes: a table for people, or with --json one document."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from .commands_options import say
+
+Document = Mapping[str, Any]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def print_list(
+    name: str,
+    found: Sequence[Document],
+    header: tuple[str, ...],
+    format_row: Callable[[Document], tuple[str, ...]],
+    *,
+    as_json: bool,
+    empty: str,
+) -> None:
+    """Print a line for each below a header, or {name: [...]}; stderr says `empty` where there are none."""
+    if as_json:
+        click.echo(json.dumps({name: found}, indent=2))
+        return
+    if not found:
+        say(empty)
+        return
+    rows = [header, *map(format_row, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def print_document(document: Document, *, as_json: bool) -> None:
+    """Print a line for each field, or the document."""
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+        return
+    for name, value in document.items():
+        click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")

@@ -1,0 +1,60 @@
+"""Finds the files of a running server that the environment names: its authority and its operator token.
+
+GCR_EMULATOR_READY_FILE  the ready document, which names both
+GCR_EMULATOR_DATA        the data directory, which holds both: keys/ca.pem and keys/operator-token
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .client import EmulatorError
+from .file_access import find_status, format_fault
+
+
+def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
+    """The authority of the server whose ready file or data directory the environment names.
+
+    None where there is none, or nothing to trust. Raises EmulatorError for a ready file of another form, and
+    where this user may not look.
+    """
+    if urlsplit(url).scheme != "https":
+        return None
+    hint = "name the server's authority with --ca"
+    try:
+        if ready_file := environ.get("GCR_EMULATOR_READY_FILE"):
+            named = _read_ready(Path(ready_file), "ca", hint)
+            return None if named is None else Path(named)
+        data = environ.get("GCR_EMULATOR_DATA")
+        path = Path(data, "keys", "ca.pem") if data else None
+        return path if path and find_status(path) else None
+    except OSError as error:
+        raise EmulatorError(f"{format_fault(error)}: {hint}") from error
+
+
+def find_token(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """The operator token of that server, and the name of its file; None where there is none to read.
+
+    A server of this machine needs no token, so a file that this user may not read is left to the server.
+    """
+    data, ready_file = environ.get("GCR_EMULATOR_DATA"), environ.get("GCR_EMULATOR_READY_FILE")
+    try:
+        if ready_file:
+            hint = "name the operator token's file with --token-file"
+            path = Path(_read_ready(Path(ready_file), "operator_token_file", hint) or "")
+        elif data:
+            path = Path(data, "keys", "operator-token")
+        else:
+            return None
+        return path.read_text("ascii").strip(), str(path)
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _read_ready(path: Path, field: str, hint: str) -> str | None:
+    try:
+        named: str | None = json.loads(path.read_bytes())[field]
+    except (ValueError, TypeError, KeyError) as error:
+        raise EmulatorError(f"{path} is not the ready file of a server: {hint}") from error
+    return named

@@ -1,0 +1,89 @@
+"""Where commands find the operator token, and what they say of a wrong one (D28)."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.ready import Ready
+from docker_credential_gcr.emulator.settings import Settings
+
+Run = Callable[..., tuple[int, str, str]]
+HINT = "name DATA/keys/operator-token with --token-file"
+EMPTY = (0, "", "there is no project: gcr-emulator project create ID\n")
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A server that demands a token of local programs too."""
+    folder = tmp_path_factory.mktemp("strict")
+    with InThread(Settings(port=0, data=folder / "data", strict_admin=True)) as ready:
+        (folder / "ready.json").write_text(json.dumps({"operator_token_file": ready.operator_token_file}))
+        yield ready
+
+
+def name_variables(ready: Ready) -> dict[str, str]:
+    """Each variable that leads to the token, and its value."""
+    token_file = Path(ready.operator_token_file)
+    return {
+        "GCR_EMULATOR_TOKEN": token_file.read_text(),
+        "GCR_EMULATOR_TOKEN_FILE": str(token_file),
+        "GCR_EMULATOR_DATA": str(ready.data),
+        "GCR_EMULATOR_READY_FILE": str(Path(ready.data).parent / "ready.json"),
+    }
+
+
+VARIABLES = ["GCR_EMULATOR_TOKEN", "GCR_EMULATOR_TOKEN_FILE", "GCR_EMULATOR_DATA", "GCR_EMULATOR_READY_FILE"]
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_d28_each_variable_leads_to_the_token(
+    strict: Any, run: Run, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    list_projects = ("project", "list", "--server", strict.url)
+
+    assert run(*list_projects) == (1, "", f"gcr-emulator: the emulator demands a token: {HINT}\n")
+    monkeypatch.setenv(variable, name_variables(strict)[variable])
+    assert run(*list_projects) == EMPTY
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_d28_wrong_token_is_refused_with_where_it_is_from(
+    gcr_emulator: Any,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    strict: Any,
+    variable: str,
+) -> None:
+    # The token of one server is a wrong one at another.
+    value = name_variables(strict)[variable]
+    monkeypatch.setenv(variable, value)
+    source = variable if variable == "GCR_EMULATOR_TOKEN" else strict.operator_token_file
+
+    assert run("project", "list", "--server", gcr_emulator.url) == (
+        1,
+        "",
+        f"gcr-emulator: the emulator refuses this token ({source}): {HINT}\n",
+    )
+
+
+def test_d28_option_wins_over_the_variables(
+    strict: Any, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, str(tmp_path / "absent"))
+
+    listed = run("project", "list", "--server", strict.url, "--token-file", strict.operator_token_file)
+
+    assert listed == EMPTY
+
+
+def test_d28_data_directory_without_a_token_leads_to_none(
+    gcr_emulator: Any, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GCR_EMULATOR_DATA", str(tmp_path))
+
+    assert run("project", "list", "--server", gcr_emulator.url) == EMPTY
