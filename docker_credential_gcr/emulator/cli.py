@@ -10,6 +10,7 @@ import click
 from docker_credential_gcr import __version__
 
 from .client import EmulatorError
+from .commands_account import account
 from .commands_credentials import credentials
 from .commands_env import env
 from .commands_fsck import fsck
@@ -40,7 +41,7 @@ def cli() -> None:
 
     \b
     gcr-emulator serve --project my-project
-    gcr-emulator key create --project my-project --account ci --role roles/editor --output key.json
+    gcr-emulator key create --account ci --role roles/editor --output key.json
     docker login -u _json_key --password-stdin localhost:5000 < key.json
     """
 
@@ -50,6 +51,7 @@ COMMANDS = (
     run,
     project,
     repository,
+    account,
     key,
     credentials,
     iam,
@@ -70,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Click returns the exit code of --help and of Context.exit, and None from a command.
         return cli.main(arguments, prog_name="gcr-emulator", standalone_mode=False) or DONE
     except click.UsageError as error:
+        _blame(error)
         error.show()
         return USAGE
     except (click.Abort, KeyboardInterrupt):
@@ -90,6 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(missing)
         traceback.print_exc()
         return _fail(f"internal error: {type(error).__name__}")
+
+
+def _blame(error: click.UsageError) -> None:
+    """Let a bad value be blamed on its variable only where it is from there."""
+    if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter):
+        return
+    option, context = error.param, error.ctx
+    if error.param_hint is not None or context is None or not isinstance(option, click.Option):
+        return
+    error.param_hint = click.Parameter.get_error_hint(option, context)
+    if context.get_parameter_source(option.name or "") is click.core.ParameterSource.ENVIRONMENT:
+        error.param_hint += f" (env var: {option.envvar!r})"
 
 
 def _fail(message: str) -> int:

@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 
 from . import commands_options as options
+from . import commands_targets as targets
 from . import credential_documents as documents
 from .client import EmulatorError, Server
 from .commands_env import format_environment
 from .commands_group import Group
 from .commands_key import STDOUT, check_output, save
-from .commands_options import find_project, say, with_server
+from .commands_options import say, with_server
+from .commands_targets import find_account, find_project
 from .credential_documents import GOOGLES, Document, find_endpoints
 from .credential_makers import (
     Wanted,
@@ -23,8 +25,9 @@ from .credential_makers import (
     make_login,
     prepare_account,
 )
+from .identity.guesses import is_account_email
 
-_GCLOUD = "gcloud"
+_GCLOUD, _PERSONS = "gcloud", "authorized_user"
 
 
 def _write_document(make: Callable[[Wanted], Document]) -> Callable[[Wanted], None]:
@@ -72,7 +75,7 @@ def _write_metadata(wanted: Wanted) -> None:
 
 _WRITERS: dict[str, Callable[[Wanted], None]] = {
     "service_account": _write_document(make_key),
-    "authorized_user": _write_document(make_login),
+    _PERSONS: _write_document(make_login),
     "external_account": _write_document(make_federation),
     "impersonated_service_account": _write_document(make_impersonation),
     _GCLOUD: _write_gcloud,
@@ -91,16 +94,18 @@ def credentials() -> None:
     "kind",
     type=click.Choice(list(_WRITERS)),
     required=True,
-    help="Its kind: a file of that type, gcloud's directory, or the metadata server's variables.",
+    metavar="TYPE",
+    help="service_account, authorized_user, external_account or impersonated_service_account: a file of that "
+    "type; gcloud: its directory; metadata: the variables that lead to the metadata server.",
 )
-@options.project
+@targets.project
 @click.option(
     "--account",
     type=options.parse_account_or_person,
     metavar="NAME",
     default="ci",
     show_default=True,
-    help="The service account, made if it is absent; for authorized_user a person, by name or address.",
+    help="The service account, by name or address, made if it is absent; for authorized_user a person.",
 )
 @options.project_roles
 @click.option(
@@ -132,17 +137,24 @@ def create(
     """Make a credential, and whatever it needs.
 
     \b
-    gcr-emulator credentials create --type external_account --role roles/editor --output adc.json
+    gcr-emulator credentials create --type external_account \\
+      --role roles/editor --output adc.json
     """
-    if "@" in account and kind != "authorized_user":
-        raise click.BadParameter(f"{account!r} is a person: {kind} needs a service account's name")
+    is_person = "@" in account and not is_account_email(account)
+    if is_person and kind != _PERSONS:
+        raise click.BadParameter(f"{account!r} is a person: {kind} needs a service account")
+    if is_account_email(account) and kind == _PERSONS:
+        raise click.BadParameter(f"{account!r} is a service account: {kind} needs a person")
     if subject_token_file is not None and kind != "external_account":
         raise click.UsageError("--subject-token-file is for external_account")
     _check_place(kind, output, force)
     if subject_token_file is not None:
         check_output(subject_token_file, force)
     endpoints = GOOGLES if token_uri == "google" else find_endpoints(server.url)
-    project_id = find_project(server, project_id)
+    if is_person:
+        project_id = find_project(server, project_id)
+    else:
+        account, project_id = find_account(server, account, project_id)
     wanted = Wanted(server, project_id, account, roles, output, subject_token_file, endpoints)
     _WRITERS[kind](wanted)
 

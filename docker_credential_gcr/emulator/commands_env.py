@@ -49,6 +49,7 @@ _SHELLS = {
     "powershell": ("$Env:{} = {}", "Remove-Item Env:{} -ErrorAction SilentlyContinue", _quote_powershell),
 }
 
+_INSECURE = "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS"
 # Each would win over gcloud's own setting, and does not hold the emulator's authority.
 _IN_THE_WAY = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -94,6 +95,8 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
         "GCE_METADATA_IP": address,
         "GCE_METADATA_ROOT": registry,
         "METADATA_SERVER_DETECTION": "none" if root.startswith("https:") else "ping-only",
+        # The helper sends no key to a plain http token endpoint of another machine, unless it is told so.
+        **({} if root.startswith("https:") or is_loopback(url) else {_INSECURE: registry}),
         **(_trust(ca.absolute()) if ca and url.startswith("https:") else {}),
     }
 

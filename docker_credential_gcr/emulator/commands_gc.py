@@ -19,7 +19,8 @@ from .commands_options import say, with_server
     "--older-than",
     type=options.parse_duration,
     metavar="DURATION",
-    help="Remove what was used last so long ago, not what the server's --gc-delay says (24h).",
+    help="Remove what was last used that long ago, such as 90s, 30m, 24h or 7d; else the server's "
+    "--gc-delay counts (24h).",
 )
 @with_server
 @click.pass_context

@@ -1,4 +1,4 @@
-"""gcr-emulator iam: grants roles on projects, takes them back, and shows them."""
+"""gcr-emulator iam: grants roles on projects, revokes and lists them."""
 
 import functools
 import json
@@ -10,6 +10,7 @@ import click
 from . import commands_options as options
 from .client import Server
 from .commands_group import Group
+from .commands_listing import Document, json_option, print_list
 from .commands_options import say, with_server
 from .identity import policy as policies
 
@@ -45,7 +46,7 @@ def _binding(command: F) -> F:
 
 @click.group(cls=Group)
 def iam() -> None:
-    """Grant roles on projects, take them back, show them."""
+    """Grant roles on projects, revoke and list them."""
 
 
 @iam.command()
@@ -64,6 +65,27 @@ def revoke(server: Server, project_id: str, member: str, role: str) -> None:
     """Take a role on a project from a member."""
     changed = server.change_policy(project_id, functools.partial(policies.revoke, role=role, member=member))
     say(f"{member} {'no longer has' if changed else 'did not have'} {role} on {project_id}")
+
+
+@iam.command("list")
+@_project
+@json_option
+@with_server
+def list_bindings(server: Server, project_id: str, as_json: bool) -> None:
+    """Print a line for each member and role of a project."""
+    bindings: Any = policies.format_policy(server.get_policy(project_id)).get("bindings", [])
+    found = [
+        {"member": member, **{name: value for name, value in binding.items() if name != "members"}}
+        for binding in bindings
+        for member in binding["members"]
+    ]
+    empty = f"no member has a role on {project_id}: gcr-emulator iam grant --project {project_id}"
+    header = ("MEMBER", "ROLE", "CONDITION")
+    print_list("bindings", found, header, _format_row, as_json=as_json, empty=empty)
+
+
+def _format_row(found: Document) -> tuple[str, ...]:
+    return found["member"], found["role"], found.get("condition", {}).get("expression", "-")
 
 
 @iam.command()

@@ -1,17 +1,21 @@
-"""gcr-emulator key: makes service account keys."""
+"""gcr-emulator key: makes, lists, disables and deletes service account keys."""
 
 import base64
 import json
 import os
 import stat
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
 from . import commands_options as options
-from .client import EmulatorError, Server, format_registry
+from . import commands_targets as targets
+from .client import EmulatorError, Server, format_path, format_registry
 from .commands_group import Group
+from .commands_listing import Document, json_option, print_list
 from .commands_options import say, with_server
+from .commands_targets import find_account
 from .file_access import find_status
 from .identity.names import format_email
 from .identity.policy import Policy, grant
@@ -19,28 +23,22 @@ from .identity.principal import format_service_account
 from .private_file import replace_file
 
 STDOUT = Path("-")
+_key_id = click.argument("key_id", metavar="KEY")
 
 
 @click.group(cls=Group)
 def key() -> None:
-    """Make service account keys."""
+    """Make, list, disable and delete service account keys."""
 
 
 @key.command()
-@click.option(
-    "--project",
-    "project_id",
-    type=options.parse_project_id,
-    metavar="ID",
-    required=True,
-    help="The account's project.",
-)
+@targets.project
 @click.option(
     "--account",
     type=options.parse_account,
     metavar="NAME",
     required=True,
-    help="The service account; made if it is absent.",
+    help="The service account, by name or address; made if it is absent.",
 )
 @options.project_roles
 @click.option(
@@ -54,7 +52,7 @@ def key() -> None:
 @with_server
 def create(
     server: Server,
-    project_id: str,
+    project_id: str | None,
     account: str,
     roles: tuple[str, ...],
     output: Path,
@@ -64,9 +62,10 @@ def create(
     """Make a JSON key for a service account.
 
     \b
-    gcr-emulator key create --project my-project --account ci --role roles/editor --output key.json
+    gcr-emulator key create --account ci --role roles/editor --output key.json
     """
     check_output(output, force)
+    account, project_id = find_account(server, account, project_id)
     email = format_email(account, project_id)
     member = format_service_account(email)
 
@@ -87,6 +86,66 @@ def create(
     else:
         save(output, text)
         say(f"wrote {output}: key {document['private_key_id']} of {email}")
+
+
+@key.command("list")
+@targets.account
+@targets.project
+@json_option
+@with_server
+def list_keys(server: Server, account: str, project_id: str | None, as_json: bool) -> None:
+    """Print the keys of a service account that users hold."""
+    path, email = _find_path(server, account, project_id)
+    found = server.call("GET", f"{path}/keys?keyTypes=USER_MANAGED").get("keys", [])
+    empty = f"{email} has no key: gcr-emulator key create --account {email} --output FILE"
+    print_list("keys", found, ("KEY", "STATE", "ENDS"), _format_row, as_json=as_json, empty=empty)
+
+
+def _format_row(found: Document) -> tuple[str, ...]:
+    state = "DISABLED" if found.get("disabled") else "ENABLED"
+    return found["name"].rpartition("/")[2], state, found["validBeforeTime"]
+
+
+@key.command()
+@_key_id
+@targets.account
+@targets.project
+@with_server
+def delete(server: Server, key_id: str, account: str, project_id: str | None) -> None:
+    """Delete a key: nothing that it signed is taken any more."""
+    path, email = _find_path(server, account, project_id)
+    server.call("DELETE", f"{path}/keys/{quote(key_id, safe='')}")
+    say(f"deleted key {key_id} of {email}")
+
+
+@key.command()
+@_key_id
+@targets.account
+@targets.project
+@with_server
+def disable(server: Server, key_id: str, account: str, project_id: str | None) -> None:
+    """Let a key open nothing until it is enabled."""
+    path, email = _find_path(server, account, project_id)
+    server.call("POST", f"{path}/keys/{quote(key_id, safe='')}:disable", {})
+    say(f"disabled key {key_id} of {email}")
+
+
+@key.command()
+@_key_id
+@targets.account
+@targets.project
+@with_server
+def enable(server: Server, key_id: str, account: str, project_id: str | None) -> None:
+    """Let a disabled key open what it did."""
+    path, email = _find_path(server, account, project_id)
+    server.call("POST", f"{path}/keys/{quote(key_id, safe='')}:enable", {})
+    say(f"enabled key {key_id} of {email}")
+
+
+def _find_path(server: Server, account: str, project_id: str | None) -> tuple[str, str]:
+    name, project_id = find_account(server, account, project_id)
+    email = format_email(name, project_id)
+    return format_path(project_id, email), email
 
 
 def format_token_url(url: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, parse_url
-from .identity.names import ACCOUNT_RULE, PROJECT_ID_RULE, find_project_id, is_account, is_project_id
+from .identity.guesses import explain_account, explain_member, explain_role, is_account_email
+from .identity.names import PROJECT_ID_RULE, is_project_id
 from .identity.policy import is_member
-from .identity.roles import BUCKET_ROLES, ROLES
 from .locations import LOCATIONS
 from .machine import InvalidMachine, expand_scope
 from .server_files import find_ca, find_token
@@ -67,21 +67,18 @@ def parse_location(text: str) -> str:
 
 
 def parse_account(text: str) -> str:
-    """The option's type: what stands before the @ of a service account's address."""
-    if not is_account(text):
-        raise click.BadParameter(f"{text!r} is not a name for a service account: {ACCOUNT_RULE}")
-    return text
+    """The option's type: a service account's name, or its whole address."""
+    return _check(text, explain_account(text))
 
 
 def parse_account_or_person(text: str) -> str:
-    """The option's type: a service account's name, or a person's whole address."""
+    """The option's type: a service account, or a person's whole address."""
     return text if "@" in text and is_member(f"user:{text}") else parse_account(text)
 
 
 def parse_account_email(text: str) -> str:
     """The option's type: the address of a service account of a project."""
-    account, project_id = text.partition("@")[0], find_project_id(text)
-    if project_id is None or not (is_account(account) and is_project_id(project_id)):
+    if not is_account_email(text):
         raise click.BadParameter(f"{text!r} is not an address such as ci@my-project.iam.gserviceaccount.com")
     return text
 
@@ -96,34 +93,32 @@ def parse_scope(text: str) -> str:
 
 def parse_member(text: str) -> str:
     """The option's type: a member as IAM names it."""
-    if not is_member(text):
-        raise click.BadParameter(f"{text!r} is not a member, such as serviceAccount:EMAIL or allUsers")
-    return text
+    return _check(text, explain_member(text))
 
 
 def parse_role(text: str) -> str:
     """The option's type: a role that means something on a project."""
-    if text in BUCKET_ROLES:
-        raise click.BadParameter(f"{text} can be granted on buckets only")
-    if text in ROLES:
-        return text
-    known = [name for name in ROLES if name not in BUCKET_ROLES]
-    # Also for who writes `editor` or `objectViewer`.
-    close = [name for name in known if name.endswith((f"/{text}", f".{text}"))]
-    close += [name for name in difflib.get_close_matches(text, known) if name not in close]
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
-    raise click.BadParameter(f"no such role: {text!r}; {hint}")
+    return _check(text, explain_role(text))
 
 
-_UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+def _check(text: str, fault: str | None) -> str:
+    if fault is not None:
+        raise click.BadParameter(fault)
+    return text
+
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def parse_duration(text: str) -> float:
-    """The option's type: a duration in seconds, such as 90s, 30m, 24h or 7d."""
+    """The option's type: a duration in seconds, such as 90s, 30m, 24h or 7d; 0 needs no unit."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", text)
     if match is None:
         raise click.BadParameter(f"{text!r} is not a duration, such as 90s, 30m, 24h or 7d")
-    return float(match[1]) * _UNITS_S[match[2]]
+    number = float(match[1])
+    if number and not match[2]:
+        raise click.BadParameter(f"{text}: give a unit, such as {text}d or {text}s")
+    return number * _UNITS_S.get(match[2], 0)
 
 
 server_url = click.option(
@@ -196,26 +191,6 @@ def _take_place(run: Callable[..., object], command: Callable[..., object]) -> C
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     return run
-
-
-project = click.option(
-    "--project",
-    "project_id",
-    type=parse_project_id,
-    metavar="ID",
-    help="The project; the only one there is, unless said.",
-)
-
-
-def find_project(server: Server, project_id: str | None) -> str:
-    """The project that was named, or the only one that is not deleted. Raises EmulatorError."""
-    if project_id is not None:
-        return project_id
-    listed = server.list_projects()
-    found = [one["projectId"] for one in listed if one["lifecycleState"] == "ACTIVE"]
-    if len(found) != 1:
-        raise EmulatorError(f"there are {len(found) or 'no'} projects: name one with --project")
-    return str(found[0])
 
 
 def say(text: str) -> None:

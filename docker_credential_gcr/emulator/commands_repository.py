@@ -5,10 +5,12 @@ from urllib.parse import quote
 import click
 
 from . import commands_options as options
+from . import commands_targets as targets
 from .client import EmulatorError, Refused, Server, format_path, format_registry
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
-from .commands_options import find_project, say, with_server
+from .commands_options import say, with_server
+from .commands_targets import find_project
 from .locations import LOCATIONS
 
 
@@ -31,7 +33,7 @@ _location = click.option(
 @repository.command()
 @_repository_id
 @_location
-@options.project
+@targets.project
 @click.option("--description", default="", help="What it is for.")
 @click.option("--immutable-tags", is_flag=True, help="Let no tag be moved or deleted.")
 @with_server
@@ -72,7 +74,7 @@ def create(
     metavar="LOCATION",
     help="Those of one location alone.",
 )
-@options.project
+@targets.project
 @json_option
 @with_server
 def list_repositories(server: Server, location: str | None, project_id: str | None, as_json: bool) -> None:
@@ -101,7 +103,7 @@ def _format_row(found: Document) -> tuple[str, ...]:
 @repository.command()
 @_repository_id
 @_location
-@options.project
+@targets.project
 @json_option
 @with_server
 def describe(
@@ -115,7 +117,7 @@ def describe(
 @repository.command()
 @_repository_id
 @_location
-@options.project
+@targets.project
 @with_server
 def delete(server: Server, repository_id: str, location: str, project_id: str | None) -> None:
     """Delete the repository NAME with all images in it."""

@@ -157,7 +157,7 @@ _file = click.Path(path_type=Path)
     default="1h",
     show_default=True,
     show_envvar=True,
-    help="How often to collect garbage and save a snapshot of the database; 0 is never.",
+    help="How often to collect garbage and save a snapshot of the database, such as 90s or 30m; 0 is never.",
 )
 @click.option(
     "--gc-delay",
@@ -165,7 +165,7 @@ _file = click.Path(path_type=Path)
     metavar="DURATION",
     envvar="GCR_EMULATOR_GC_DELAY",
     show_envvar=True,
-    help="How long to keep what no manifest needs: 24h unless said.",
+    help="How long to keep what no manifest needs, such as 30m or 7d: 24h unless said.",
 )
 @click.option(
     "--access-log",

@@ -41,6 +41,7 @@ CASES = [
             ("trust", *SERVER),
             ("project", "list", *SERVER),
             ("repository", "list", *SERVER),
+            ("account", "list", *SERVER),
             GRANT,
             (*KEY, "--output", "-"),
             (*CREDENTIAL, "--output", "-"),

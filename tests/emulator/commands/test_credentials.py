@@ -254,7 +254,7 @@ def test_making_it_again_needs_force_and_goes_on(gcr_emulator: Emulator, run: Ru
         (
             ["--type", "service_account", "--account", "ada@example.com", "--output", "-"],
             2,
-            "'ada@example.com' is a person: service_account needs a service account's name",
+            "'ada@example.com' is a person: service_account needs a service account",
         ),
         (
             ["--type", "metadata", "--subject-token-file", "x", "--output", "-"],

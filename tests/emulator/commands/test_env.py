@@ -125,3 +125,16 @@ def test_env_names_no_authority_without_tls(run: Run, tmp_path: Path) -> None:
     _, script, _ = run("env", "--server", "http://localhost:5001", "--ca", str(tmp_path / "ca.pem"))
 
     assert not [name for name in (*TRUST, *IN_THE_WAY) if name in script]
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("http://registry:5000", "registry:5000"),
+        ("http://localhost:5000", None),
+        ("http://127.0.0.1:5000", None),
+        ("https://registry:5000", None),
+    ],
+)
+def test_d28_plain_http_of_another_machine_is_named_to_the_helper(url: str, hosts: str | None) -> None:
+    assert format_environment(url).get("DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS") == hosts

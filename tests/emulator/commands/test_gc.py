@@ -1,13 +1,16 @@
 """gcr-emulator gc: the same through a server and on a data directory, and in the words of durations."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import requests
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
+from docker_credential_gcr.emulator.cli import cli
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -76,7 +79,7 @@ def test_gc_of_a_server_and_of_a_directory_at_once_is_a_misuse(run: Run, littere
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("0", 0), ("90", 90), ("90s", 90), ("0.5s", 0.5), ("30m", 1800), ("24h", 86_400), ("7d", 604_800)],
+    [("0", 0), ("0s", 0), ("90s", 90), ("0.5s", 0.5), ("30m", 1800), ("24h", 86_400), ("7d", 604_800)],
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
     from docker_credential_gcr.emulator.commands_options import parse_duration
@@ -89,6 +92,33 @@ def test_what_is_no_duration_is_refused(run: Run, text: str) -> None:
     code, out, err = run("gc", "--older-than", text)
     assert (code, out) == (2, "")
     assert f"{text!r} is not a duration, such as 90s, 30m, 24h or 7d" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("gc", "--older-than"), ("serve", "--gc-delay"), ("serve", "--gc-interval"), ("run", "--gc-delay")],
+)
+@pytest.mark.parametrize("text", ["7", "0.5"])
+def test_d23_bare_number_is_refused_with_the_right_spelling(
+    run: Run, command: str, option: str, text: str
+) -> None:
+    code, out, err = run(command, option, text, *(("--", "true") if command == "run" else ()))
+
+    assert (code, out) == (2, "")
+    complaint = f"Error: Invalid value for '{option}': {text}: give a unit, such as {text}d or {text}s\n"
+    assert err.endswith(complaint)
+
+
+@pytest.mark.parametrize(("command", "count"), [("gc", 1), ("serve", 2), ("run", 2)])
+def test_d23_help_of_each_duration_shows_the_form(command: str, count: int) -> None:
+    durations = [
+        option
+        for option in cli.commands[command].params
+        if isinstance(option, click.Option) and option.metavar == "DURATION"
+    ]
+
+    assert len(durations) == count
+    assert [option for option in durations if not re.search(r"such as \d+[smhd]\b", option.help or "")] == []
 
 
 def test_serve_hands_its_schedule_and_delay_on(make_server: Any, editor_of: Any, tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""gcr-emulator account: makes, lists and deletes service accounts."""
+
+import click
+
+from . import commands_options as options
+from . import commands_targets as targets
+from .client import EmulatorError, Refused, Server, format_path
+from .commands_group import Group
+from .commands_listing import Document, json_option, print_list
+from .commands_options import say, with_server
+from .commands_targets import find_account, find_project
+from .identity.names import format_email
+
+
+@click.group(cls=Group)
+def account() -> None:
+    """Make, list and delete service accounts."""
+
+
+_name = click.argument("name", metavar="NAME", type=options.parse_account)
+
+
+@account.command()
+@_name
+@targets.project
+@click.option("--display-name", default="", help="A name for people.")
+@with_server
+def create(server: Server, name: str, project_id: str | None, display_name: str) -> None:
+    """Make the service account NAME: a name such as ci, or a whole address."""
+    name, project_id = find_account(server, name, project_id)
+    email = format_email(name, project_id)
+    document = {"accountId": name, "serviceAccount": {"displayName": display_name}}
+    try:
+        server.call("POST", f"{format_path(project_id)}/serviceAccounts", document)
+    except Refused as refusal:
+        if refusal.status != "ALREADY_EXISTS":
+            raise
+        raise EmulatorError(f"account {email} exists already") from refusal
+    say(f"made account {email}; for a key: gcr-emulator key create --account {email} --output FILE")
+
+
+@account.command("list")
+@targets.project
+@json_option
+@with_server
+def list_accounts(server: Server, project_id: str | None, as_json: bool) -> None:
+    """Print the project's service accounts."""
+    project_id = find_project(server, project_id)
+    found = server.list_all(f"{format_path(project_id)}/serviceAccounts", "accounts")
+    empty = f"{project_id} has no service account: gcr-emulator account create NAME --project {project_id}"
+    print_list("accounts", found, ("ACCOUNT", "STATE", "NAME"), _format_row, as_json=as_json, empty=empty)
+
+
+def _format_row(found: Document) -> tuple[str, ...]:
+    state = "DISABLED" if found.get("disabled") else "ENABLED"
+    return found["email"], state, found.get("displayName") or "-"
+
+
+@account.command()
+@_name
+@targets.project
+@with_server
+def delete(server: Server, name: str, project_id: str | None) -> None:
+    """Delete the service account NAME with its keys and whatever roles it has."""
+    name, project_id = find_account(server, name, project_id)
+    email = format_email(name, project_id)
+    server.call("DELETE", format_path(project_id, email))
+    say(f"deleted account {email} and its keys")

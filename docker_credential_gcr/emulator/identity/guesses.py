@@ -1,0 +1,69 @@
+"""Guesses what a mistyped role or member was meant to be, for messages."""
+
+import difflib
+
+from .names import ACCOUNT_RULE, find_project_id, is_account, is_project_id
+from .policy import is_member
+from .roles import BUCKET_ROLES, ROLES
+
+PROJECT_ROLES = tuple(name for name in ROLES if name not in BUCKET_ROLES)
+# As a user writes them: roles/storage.objectViewer, storage.objectViewer, objectViewer.
+_SPELLINGS = {
+    spelling: name
+    for name in reversed(PROJECT_ROLES)
+    for spelling in (name, name.removeprefix("roles/"), name.rpartition(".")[2])
+}
+_KINDS = ("user", "serviceAccount", "group", "domain", "projectOwner", "projectEditor", "projectViewer")
+_PUBLIC = ("allUsers", "allAuthenticatedUsers")
+
+
+def is_account_email(text: str) -> bool:
+    """Whether the text is the address of a service account of a project."""
+    project_id = find_project_id(text)
+    return project_id is not None and is_account(text.partition("@")[0]) and is_project_id(project_id)
+
+
+def explain_role(text: str) -> str | None:
+    """What is wrong with a role that is to be granted on a project; None for a role that means something."""
+    if text in BUCKET_ROLES:
+        return f"{text} can be granted on buckets only"
+    if text in ROLES:
+        return None
+    close = [name for name in PROJECT_ROLES if name.endswith((f"/{text}", f".{text}"))]
+    close = close or [_SPELLINGS[spelling] for spelling in difflib.get_close_matches(text, _SPELLINGS)]
+    close = list(dict.fromkeys(close))
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(PROJECT_ROLES)}"
+    return f"no such role: {text!r}; {hint}"
+
+
+def explain_member(text: str) -> str | None:
+    """What is wrong with a member as IAM names it; None for one."""
+    if is_member(text):
+        return None
+    guess = _guess_member(text)
+    if guess is None:
+        return f"{text!r} is not a member, such as serviceAccount:EMAIL or allUsers"
+    return f"{text!r} is not a member; did you mean {guess}?"
+
+
+def _guess_member(text: str) -> str | None:
+    if is_account_email(text):
+        return f"serviceAccount:{text}"
+    if is_member(f"user:{text}"):
+        return f"user:{text}"
+    kind, colon, rest = text.partition(":")
+    known = {name.lower(): name for name in (_KINDS if colon else _PUBLIC)}
+    for close in difflib.get_close_matches(kind.lower(), known):
+        guess = f"{known[close]}{colon}{rest}"
+        if is_member(guess):
+            return guess
+    return None
+
+
+def explain_account(text: str) -> str | None:
+    """What is wrong with a service account's name or address; None for one."""
+    if is_account(text) or is_account_email(text):
+        return None
+    if "@" in text:
+        return f"{text!r} is not an address such as ci@my-project.iam.gserviceaccount.com"
+    return f"{text!r} is not a name for a service account: {ACCOUNT_RULE}"
