@@ -117,6 +117,7 @@ TABLE = {
     "emulator.emulator": ("emulator", "sqlalchemy starlette"),
     "emulator.server": ("emulator", "sqlalchemy uvloop"),
     "emulator.client": (VALUES, "requests"),
+    "emulator.registry_client": (f"{VALUES} emulator.client", "requests"),
     "emulator.server_files": ("emulator.client emulator.file_access", ""),
     "emulator.sizes": ("", ""),
     "emulator.namespaces": ("", ""),

@@ -18,6 +18,7 @@ from .commands_gc import gc
 from .commands_group import MAX_COLUMNS, Group
 from .commands_hosts import hosts
 from .commands_iam import iam
+from .commands_image import image
 from .commands_key import key
 from .commands_project import project
 from .commands_rebuild import rebuild
@@ -51,6 +52,7 @@ COMMANDS = (
     run,
     project,
     repository,
+    image,
     account,
     key,
     credentials,

@@ -17,6 +17,8 @@ _CONNECT_S = 5
 _COLLECTION_S = 3600
 # Another writer came between reading and writing a policy; as many times, the whole is tried anew.
 _ATTEMPTS = 5
+# Google's words for the refusals of the emulator's own resources.
+_STATUSES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
 
 
 class EmulatorError(Exception):
@@ -74,7 +76,7 @@ class Server:
         # A proxy knows another localhost than this one.
         self._session.trust_env = not is_loopback(url)
         if token is not None:
-            self._session.auth = _bearer(token)
+            self._session.auth = bearer(token)
 
     def call(
         self,
@@ -188,7 +190,7 @@ class Server:
         else:
             # Of the emulator's own resources: a text alone.
             message = error if isinstance(error, str) else f"the emulator answered {status_code}"
-            status = "UNAUTHENTICATED" if status_code == 401 else "UNKNOWN"
+            status = _STATUSES.get(status_code, "UNKNOWN")
         if status == "UNAUTHENTICATED":
             refused = f"refuses this token ({self._token_name})" if self.token else "demands a token"
             message = f"the emulator {refused}: name DATA/keys/operator-token with --token-file"
@@ -235,7 +237,9 @@ def format_path(project_id: str, email: str | None = None) -> str:
     return f"/v1/projects/{quote(project_id, safe=':')}{account}"
 
 
-def _bearer(token: str) -> "Callable[[requests.PreparedRequest], requests.PreparedRequest]":
+def bearer(token: str) -> "Callable[[requests.PreparedRequest], requests.PreparedRequest]":
+    """What puts the token into a request."""
+
     def add(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
         request.headers["Authorization"] = f"Bearer {token}"
         return request

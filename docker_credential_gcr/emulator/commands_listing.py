@@ -41,4 +41,11 @@ def print_document(document: Document, *, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     for name, value in document.items():
-        click.echo(f"{name}: {value if isinstance(value, str) else json.dumps(value)}")
+        if isinstance(value, list) and value:
+            click.echo("\n".join([f"{name}:", *(f"  {_format(item)}" for item in value)]))
+        else:
+            click.echo(f"{name}: {_format(value)}")
+
+
+def _format(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

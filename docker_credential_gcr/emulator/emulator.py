@@ -210,6 +210,7 @@ class Emulator:
             collect=self._collect,
             version=__version__,
             people=People(self._database, self.state),
+            sign_access=self._signer.sign_access,
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:

@@ -42,6 +42,7 @@ CASES = [
             ("project", "list", *SERVER),
             ("repository", "list", *SERVER),
             ("account", "list", *SERVER),
+            ("image", "list", *SERVER),
             GRANT,
             (*KEY, "--output", "-"),
             (*CREDENTIAL, "--output", "-"),

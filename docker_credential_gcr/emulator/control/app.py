@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.identity.administrators import NotAnAdminist
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
 from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.machine import InvalidMachine
 
 from . import issuer
@@ -23,6 +24,9 @@ from .people import People
 from .state import State
 
 Endpoint = Callable[["Services", Request], Awaitable[Response]]
+
+# Of the operator's access tokens: long enough for one command.
+_LIFETIME_S = 300
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Services:
     collect: Callable[..., dict[str, int]]
     version: str
     people: People
+    sign_access: Callable[[AccessGrant, float], str]
 
 
 async def get_health(services: Services, _request: Request) -> Response:
@@ -129,6 +134,19 @@ async def post_refresh_token(services: Services, request: Request) -> Response:
     return await services.people.begin_login(request)
 
 
+async def post_access_token(services: Services, _request: Request) -> Response:
+    """Issue an access token of the operator, for what the registry asks a credential of Google's for."""
+    now = services.state.clock.now()
+    ends_at = int(now) + _LIFETIME_S
+    grant = AccessGrant(OPERATOR.member or "", None, OPERATOR.oauth_scopes, ends_at, int(now))
+    document = {
+        "access_token": services.sign_access(grant, now),
+        "expires_in": _LIFETIME_S,
+        "token_type": "Bearer",
+    }
+    return JSONResponse(document, headers={"Cache-Control": "no-store"})
+
+
 def _parse_gc(document: object) -> dict[str, object]:
     if not isinstance(document, dict):
         raise InvalidBody("the body is not a JSON object")
@@ -201,6 +219,7 @@ def routes(services: Services) -> list[Route]:
         ("POST", f"{issuer.ISSUER_PATH}/awsKeys", post_aws_key),
         ("POST", "/_emulator/users", post_user),
         ("POST", "/_emulator/refreshTokens", post_refresh_token),
+        ("POST", "/_emulator/accessTokens", post_access_token),
     ]
     guarded = [Route(path, _guard(services, endpoint), methods=[method]) for method, path, endpoint in table]
     public = [

@@ -180,3 +180,18 @@ def test_account_that_is_not_the_operator_controls_nothing(gcr_emulator):
     credentials.refresh(Request())
     answer = call(gcr_emulator, "POST", "reset", headers={"Authorization": f"Bearer {credentials.token}"})
     assert (answer.status_code, answer.json()) == (403, {"error": "only the operator may do this"})
+
+
+def test_operator_gets_an_access_token_that_ends_after_five_minutes(gcr_emulator):
+    gcr_emulator.clock.set(1_800_000_000)
+    issued = call(gcr_emulator, "POST", "accessTokens")
+    token = issued.json()["access_token"]
+    assert issued.json() == {"access_token": token, "expires_in": 300, "token_type": "Bearer"}
+    assert issued.headers["Cache-Control"] == "no-store"
+
+    def ask_registry():
+        return requests.get(f"{gcr_emulator.url}/v2/", auth=("_token", token), timeout=30).status_code
+
+    assert ask_registry() == 200
+    gcr_emulator.clock.set(1_800_000_300)
+    assert ask_registry() == 401

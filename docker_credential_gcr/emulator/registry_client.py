@@ -1,0 +1,134 @@
+"""Reads and changes images at the emulator's registry as any client does: /v2/, with a token for each scope.
+
+The credential is an access token of the operator, for which the emulator's own API is asked; where the
+command has an access token of another account, that one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .client import EmulatorError, Refused, Server, bearer, format_registry
+from .oci.media_types import INDEXES, MANIFESTS
+from .oci.reference import is_digest
+
+if TYPE_CHECKING:
+    import requests
+
+_ACCEPT = {"Accept": ", ".join(sorted(MANIFESTS | INDEXES))}
+PULL, CHANGE, DELETE = "pull", "pull,push", "pull,delete"
+
+
+class InvalidImage(ValueError):
+    """The text does not name an image at this registry."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A repository as /v2/ takes it, and a tag or digest in it, if one is named."""
+
+    name: str
+    reference: str | None = None
+
+
+class Registry:
+    """The registry of a running emulator."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._credential: str | None = None
+        self._tokens: dict[str, str] = {}
+
+    def list_images(self, name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """The repository, digest and entry of each manifest in a repository and in those below it."""
+        try:
+            listed = self.call("GET", f"{name}/tags/list", f"repository:{name}:{PULL}").json()
+        except ImageUnknown:
+            return
+        for digest, entry in listed.get("manifest", {}).items():
+            yield name, digest, entry
+        for child in listed.get("child", []):
+            yield from self.list_images(f"{name}/{child}")
+
+    def get_manifest(self, image: Image) -> tuple[bytes, str, str]:
+        """The document, its media type and its digest."""
+        response = self.call(
+            "GET", f"{image.name}/manifests/{image.reference}", _scope(image, PULL), headers=_ACCEPT
+        )
+        headers = response.headers
+        return response.content, headers["Content-Type"], headers["Docker-Content-Digest"]
+
+    def put_manifest(self, image: Image, data: bytes, media_type: str) -> None:
+        """Let the tag name the manifest."""
+        path, headers = f"{image.name}/manifests/{image.reference}", {"Content-Type": media_type}
+        self.call("PUT", path, _scope(image, CHANGE), data=data, headers=headers)
+
+    def delete_manifest(self, image: Image) -> None:
+        """Delete a tag, or the manifest of a digest."""
+        self.call("DELETE", f"{image.name}/manifests/{image.reference}", _scope(image, DELETE))
+
+    def call(self, method: str, path: str, scope: str, **options: Any) -> "requests.Response":
+        """The response. Raises ImageUnknown, and EmulatorError with the registry's own words."""
+        if scope not in self._tokens:
+            self._tokens[scope] = self._fetch_token(scope)
+        response = self._server.request(method, f"/v2/{path}", auth=bearer(self._tokens[scope]), **options)
+        return _check(response)
+
+    def _fetch_token(self, scope: str) -> str:
+        if self._credential is None:
+            self._credential = self._fetch_credential()
+        basic = ("oauth2accesstoken", self._credential)
+        response = self._server.request("GET", "/v2/token", params={"scope": scope}, auth=basic)
+        token: str = _check(response).json()["token"]
+        return token
+
+    def _fetch_credential(self) -> str:
+        try:
+            token: str = self._server.call("POST", "/_emulator/accessTokens", {})["access_token"]
+        except Refused as refusal:
+            # Only the operator gets one; the token of another account is a credential itself.
+            if refusal.status != "PERMISSION_DENIED" or self._server.token is None:
+                raise
+            return self._server.token
+        return token
+
+
+class ImageUnknown(EmulatorError):
+    """The registry has no such repository, tag or digest."""
+
+
+def parse_image(text: str, url: str) -> Image:
+    """The image that the text names at the registry of that server. Raises InvalidImage.
+
+    localhost:5000/my-project/app:v1, my-project/app:v1, us-docker.pkg.dev/my-project/images/app@sha256:…
+    """
+    rest, at, digest = text.partition("@")
+    first, slash, path = rest.partition("/")
+    if slash and (":" in first or first == "localhost"):
+        if first not in (format_registry(url), urlsplit(url).netloc):
+            own = format_registry(url)
+            raise InvalidImage(f"{first} is not this emulator's registry, {own}: name another with --server")
+        rest = path
+    name, colon, tag = rest.partition(":")
+    if not name or name.endswith("/") or (colon and not tag) or (at and not is_digest(digest)):
+        example = f"{format_registry(url)}/my-project/app:v1"
+        raise InvalidImage(f"{text!r} does not name an image, such as {example}")
+    return Image(name, digest or tag or None)
+
+
+def _scope(image: Image, actions: str) -> str:
+    return f"repository:{image.name}:{actions}"
+
+
+def _check(response: "requests.Response") -> "requests.Response":
+    if response.ok:
+        return response
+    try:
+        error = response.json()["errors"][0]
+        code, message = str(error["code"]), str(error["message"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise EmulatorError(f"the registry answered {response.status_code}") from None
+    if code in ("NAME_UNKNOWN", "MANIFEST_UNKNOWN"):
+        raise ImageUnknown(message)
+    raise EmulatorError(message)
