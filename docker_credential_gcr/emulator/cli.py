@@ -11,6 +11,7 @@ from docker_credential_gcr import __version__
 
 from .client import EmulatorError
 from .commands_account import account
+from .commands_completion import completion
 from .commands_credentials import credentials
 from .commands_env import env
 from .commands_fsck import fsck
@@ -20,6 +21,7 @@ from .commands_hosts import hosts
 from .commands_iam import iam
 from .commands_image import image
 from .commands_key import key
+from .commands_man import man
 from .commands_project import project
 from .commands_rebuild import rebuild
 from .commands_repository import repository
@@ -47,6 +49,12 @@ def cli() -> None:
     """
 
 
+@click.command()
+def version() -> None:
+    """Print the version; also --version."""
+    click.echo(f"gcr-emulator, version {__version__}")
+
+
 COMMANDS = (
     serve,
     run,
@@ -63,6 +71,9 @@ COMMANDS = (
     gc,
     fsck,
     rebuild,
+    completion,
+    man,
+    version,
 )
 for _command in COMMANDS:
     cli.add_command(_command)
