@@ -133,6 +133,7 @@ TABLE = {
         "",
     ),
     "emulator.commands_": ("emulator", "click"),
+    "emulator.commands_progress": ("emulator", "click rich"),
     "emulator.cli": ("emulator", "click"),
     "pytest_plugin": ("emulator", "pytest requests"),
     "kubelet": ("errors helper", ""),

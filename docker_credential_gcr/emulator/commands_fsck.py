@@ -2,13 +2,13 @@
 
 import json
 import shlex
-import sys
 from pathlib import Path
 
 import click
 
 from .commands_data import data_option, hold_directory
 from .commands_options import say
+from .commands_progress import echo_above, show_progress
 
 
 @click.command()
@@ -27,13 +27,12 @@ def fsck(context: click.Context, data: Path, quick: bool, sparse_manifests: bool
     from .upkeep.findings import list_remedies
     from .upkeep.fsck import check
 
-    tell = _tell if sys.stderr.isatty() else None
     findings = []
-    with hold_directory(data) as directory:
-        for finding in check(directory.path, quick=quick, sparse=sparse_manifests, tell=tell):
+    with hold_directory(data) as directory, show_progress() as progress:
+        for finding in check(directory.path, quick=quick, sparse=sparse_manifests, progress=progress):
             findings.append(finding)
             if not as_json:
-                click.echo(str(finding))
+                echo_above(progress, str(finding))
     if as_json:
         click.echo(json.dumps({"findings": [vars(finding) for finding in findings]}, indent=2))
         context.exit(1 if findings else 0)
@@ -44,9 +43,3 @@ def fsck(context: click.Context, data: Path, quick: bool, sparse_manifests: bool
     for line in list_remedies(findings, commands):
         say(line)
     context.exit(1 if findings else 0)
-
-
-def _tell(what: str, count: int) -> None:
-    """How far it is, on the terminal's last line; nothing once it is done."""
-    text = f"{what}: {count}" if count else ""
-    click.echo(f"\r\x1b[K{text}\r", nl=False, err=True)

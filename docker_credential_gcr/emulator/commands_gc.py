@@ -8,7 +8,10 @@ import click
 from . import commands_options as options
 from .client import EmulatorError, Server
 from .commands_data import folder, hold_directory
+from .commands_listing import json_option, print_counts
 from .commands_options import say, with_server
+from .commands_progress import show_progress
+from .sizes import format_size
 
 
 @click.command()
@@ -22,6 +25,7 @@ from .commands_options import say, with_server
     help="Remove what was last used that long ago, such as 90s, 30m, 24h or 7d; else the server's "
     "--gc-delay counts (24h).",
 )
+@json_option
 @with_server
 @click.pass_context
 def gc(
@@ -31,6 +35,7 @@ def gc(
     dry_run: bool,
     untagged: bool,
     older_than: float | None,
+    as_json: bool,
 ) -> None:
     """Remove what nothing needs: blobs, uploads and files that no manifest leads to.
 
@@ -39,15 +44,19 @@ def gc(
     """
     if data is None:
         asked = {} if older_than is None else {"older_than_s": older_than}
-        collected = server.collect_garbage(**asked, untagged=untagged, dry_run=dry_run)
+        with show_progress() as progress:
+            progress.begin("waiting for the server")
+            collected = server.collect_garbage(**asked, untagged=untagged, dry_run=dry_run)
     elif context.get_parameter_source("url") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--server and --data exclude each other: with --data no server is asked")
     else:
         collected = _collect(data, older_than, untagged, dry_run)
-    for kind, count in collected.items():
-        click.echo(f"{kind} {count}")
+    print_counts(collected, as_json=as_json)
+    size = format_size(collected["bytes"])
     if dry_run:
-        say("nothing was removed: leave out --dry-run to do it")
+        say(f"would free {size}; nothing was removed: leave out --dry-run to do it")
+    else:
+        say(f"freed {size}")
 
 
 def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bool) -> dict[str, int]:
@@ -57,12 +66,13 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
     from .settings import Limits
     from .upkeep.keeper import Keeper, Request
 
-    with hold_directory(data) as directory:
+    with hold_directory(data) as directory, show_progress() as progress:
         try:
             directory.check_database()
             database = Database(directory.database_path)
         except (DataDirectoryError, UnusableDatabase) as error:
             raise EmulatorError(str(error)) from error
         with contextlib.closing(database):
-            keeper = Keeper(database, BlobFiles(directory.path), root=directory.path, limits=Limits())
+            files, root = BlobFiles(directory.path), directory.path
+            keeper = Keeper(database, files, root=root, limits=Limits(), progress=progress)
             return vars(keeper.collect(Request(older_than_s, untagged, dry_run)))

@@ -35,6 +35,15 @@ def print_list(
         click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
 
 
+def print_counts(counts: Mapping[str, int], *, as_json: bool) -> None:
+    """Print how many there are of each kind, one a line, or the document."""
+    if as_json:
+        click.echo(json.dumps(counts, indent=2))
+        return
+    for kind, count in counts.items():
+        click.echo(f"{kind} {count}")
+
+
 def print_document(document: Document, *, as_json: bool) -> None:
     """Print a line for each field, or the document."""
     if as_json:

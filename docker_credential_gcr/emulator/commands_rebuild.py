@@ -7,7 +7,9 @@ import click
 
 from .client import EmulatorError
 from .commands_data import data_option, hold_directory
+from .commands_listing import json_option, print_counts
 from .commands_options import say
+from .commands_progress import show_progress
 
 
 @click.command()
@@ -18,8 +20,9 @@ from .commands_options import say
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A copy of the database, to use instead of what can be read of the damaged one.",
 )
+@json_option
 @click.pass_context
-def rebuild(context: click.Context, data: Path, source: Path | None) -> None:
+def rebuild(context: click.Context, data: Path, source: Path | None, as_json: bool) -> None:
     """Make a new database from what can be read of the old one, and from the blobs' bytes.
 
     Where nothing can be read of it, the last snapshot takes its place. The old database is kept as
@@ -31,16 +34,15 @@ def rebuild(context: click.Context, data: Path, source: Path | None) -> None:
     from .upkeep.rebuild import NothingToRebuildFrom
     from .upkeep.rebuild import rebuild as run
 
-    with hold_directory(data) as directory:
+    with hold_directory(data) as directory, show_progress() as progress:
         try:
-            rebuilt = run(directory.path, source=source, now=time.time())
+            rebuilt = run(directory.path, source=source, now=time.time(), progress=progress)
         except (UnusableDatabase, NothingToRebuildFrom) as error:
             raise EmulatorError(str(error)) from error
     say(f"made from {rebuilt.source}")
     for text in rebuilt.lost:
         say(f"lost: {escape_controls(text)}")
-    for kind, count in rebuilt.rows.items():
-        click.echo(f"{kind} {count}")
+    print_counts(rebuilt.rows, as_json=as_json)
     if rebuilt.lost:
         say("rebuilt without what is lost: push it again, or name a copy of the database with --from")
         context.exit(1)

@@ -8,6 +8,7 @@ from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 
 from .findings import Finding
+from .progress import BYTES
 from .reading import Checked, hash_file
 
 _BLOBS = (
@@ -28,10 +29,11 @@ def check_blobs(checked: Checked) -> Iterator[Finding]:
 
 def find_wrong_blobs(checked: Checked) -> Iterator[tuple[int, Finding]]:
     """The row's id of each blob whose bytes are not there, or not those of its row, and what is wrong."""
-    for row in checked.rows("blobs", _BLOBS):
+    checked.progress.begin("blobs", checked.measure("SELECT coalesce(sum(size), 0) FROM blobs"), BYTES)
+    for row in checked.connection.execute(_BLOBS):
         try:
             parse_digest(row["digest"])
-            found = _check_file(checked, row) if row["data"] is None else _check_data(row)
+            found = _check_file(checked, row) if row["data"] is None else _check_data(checked, row)
         except InvalidDigest as error:
             found = "wrong-digest", str(error)
         if found is not None:
@@ -39,8 +41,9 @@ def find_wrong_blobs(checked: Checked) -> Iterator[tuple[int, Finding]]:
             yield row["id"], Finding(kind, f"{row['bucket']} {row['digest']}", text)
 
 
-def _check_data(row: sqlite3.Row) -> tuple[str, str] | None:
+def _check_data(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
     data, digest = row["data"], row["digest"]
+    checked.progress.advance(len(data))
     if len(data) != row["size"]:
         return "wrong-size", f"{len(data)} bytes, the row says {row['size']}"
     actual = digest_bytes(data, split_digest(digest)[0])
@@ -53,7 +56,10 @@ def _check_file(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
         size = path.stat().st_size
         if size != row["size"]:
             return "wrong-size", f"{size} bytes, the row says {row['size']}"
-        actual = row["digest"] if checked.quick else hash_file(path, row["digest"])
+        if checked.quick:
+            checked.progress.advance(size)
+            return None
+        actual = hash_file(path, row["digest"], advance=checked.progress.advance)
     except OSError as error:
         return "missing-bytes", f"{path.relative_to(checked.root)}: {error.strerror}"
     return None if actual == row["digest"] else ("wrong-digest", f"the bytes are {actual}")
@@ -61,13 +67,17 @@ def _check_file(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
 
 def check_files(checked: Checked) -> Iterator[Finding]:
     """Each file is a blob's that has a row."""
-    for path in sorted(path for path in (checked.root / "buckets").rglob("*") if not path.is_dir()):
+    checked.progress.begin("files")
+    paths = sorted(path for path in (checked.root / "buckets").rglob("*") if not path.is_dir())
+    checked.progress.begin("files", len(paths))
+    for path in paths:
         place = path.relative_to(checked.root)
         named = _parse_place(place)
         if named is None:
             yield Finding("stray-file", str(place), "no blob's file has such a name")
         elif not checked.connection.execute(_KNOWN, named).fetchone():
             yield Finding("rowless-bytes", " ".join(named), f"no row knows {place}")
+        checked.progress.advance()
 
 
 def _parse_place(place: Path) -> tuple[str, str] | None:

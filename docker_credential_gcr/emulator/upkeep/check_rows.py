@@ -42,6 +42,7 @@ _HEADER = re.compile(r"\*\*\* in database .* \*\*\*|")
 
 def check_database(checked: Checked) -> Iterator[Finding]:
     """SQLite finds nothing wrong, and each row that one points at is there."""
+    checked.progress.begin("database")
     pragma = "quick_check" if checked.quick else "integrity_check"
     for (text,) in checked.connection.execute(f"PRAGMA {pragma}"):
         # One row may hold many faults, a line for each below a header.

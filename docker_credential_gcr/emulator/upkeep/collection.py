@@ -17,6 +17,8 @@ from docker_credential_gcr.emulator.records import garbage, uploads
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.garbage import RemovedBlob
 
+from .progress import BYTES, SILENT, Progress
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -45,6 +47,7 @@ class Rules:
     untagged: bool = False
     # Asked between the steps: true ends the collection early.
     is_over: Callable[[], bool] = bool
+    progress: Progress = SILENT
 
 
 class Collection:
@@ -69,6 +72,7 @@ class Collection:
 
     def _end_uploads(self) -> None:
         before = self._rules.uploads_before
+        self._rules.progress.begin("uploads")
         # A commit without a change would be one more to save a snapshot for.
         with self._database.read() as connection:
             _, oldest = uploads.survey(connection)
@@ -78,6 +82,7 @@ class Collection:
 
     def _remove_untagged(self) -> None:
         """Again and again: what a manifest needed may be needed by nothing once it is gone."""
+        self._rules.progress.begin("manifests")
         removed = -1
         while removed and not self._rules.is_over():
             removed, after = 0, 0
@@ -85,6 +90,7 @@ class Collection:
                 removed += self._write(garbage.remove_untagged, ids, before=self._rules.unused_before)
                 after = ids[-1]
             self.collected.manifests += removed
+            self._rules.progress.advance(removed)
 
     def _find_untagged(self, after: int) -> list[int]:
         before = self._rules.unused_before
@@ -93,16 +99,20 @@ class Collection:
 
     def _remove_links(self) -> None:
         before, after = self._rules.unused_before, (0, 0)
+        self._rules.progress.begin("links")
         while not self._rules.is_over():
             with self._database.read() as connection:
                 links = garbage.find_links(connection, before=before, after=after, count=_BATCH)
             if not links:
                 break
-            self.collected.links += self._write(garbage.remove_links, links, before=before)
+            removed = self._write(garbage.remove_links, links, before=before)
+            self.collected.links += removed
+            self._rules.progress.advance(removed)
             reach("gc-links-removed")
             after = links[-1]
 
     def _remove_blobs(self) -> None:
+        self._rules.progress.begin("blobs", None, BYTES)
         after = 0
         while not self._rules.is_over():
             with self._database.read() as connection:
@@ -118,18 +128,21 @@ class Collection:
     def _remove_bytes(self, blob: RemovedBlob) -> None:
         self.collected.blobs += 1
         self.collected.bytes += blob.size
+        self._rules.progress.advance(blob.size)
         if blob.is_file:
             is_needed = functools.partial(self._has_row, blob.bucket, blob.digest)
             self._files.remove(blob.bucket, blob.digest, is_needed=is_needed)
 
     def _remove_files(self) -> None:
         """Bytes that a crash left without a row; before any row goes, so that none is counted twice."""
+        self._rules.progress.begin("files")
         for found in self._files.list_blobs():
             old = [file for file in found if file.modified_at < self._rules.unused_before]
             for start in range(0, len(old), _BATCH):
                 if self._rules.is_over():
                     return
                 self._remove_rowless(old[start : start + _BATCH])
+            self._rules.progress.advance(len(found))
 
     def _remove_rowless(self, files: list[BlobFile]) -> None:
         known = self._find_known(files[0].bucket, [file.digest for file in files])

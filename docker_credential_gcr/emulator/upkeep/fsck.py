@@ -13,7 +13,8 @@ from docker_credential_gcr.emulator.records import schema
 from .check_bytes import check_blobs, check_files, check_uploads
 from .check_rows import check_database, check_manifests, check_places
 from .findings import Finding
-from .reading import Checked, Tell, open_database
+from .progress import SILENT, Progress
+from .reading import Checked, open_database
 
 _CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     check_database,
@@ -26,27 +27,28 @@ _CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
 
 
 def check(
-    root: Path, *, quick: bool = False, sparse: bool = False, tell: Tell | None = None
+    root: Path, *, quick: bool = False, sparse: bool = False, progress: Progress = SILENT
 ) -> Iterator[Finding]:
     """Every fault of the data directory, each once; no other process may use the directory meanwhile.
 
-    `quick` reads no bytes of blobs; `sparse` lets manifests be incomplete; `tell` is told what is
-    being checked and how many of them were.
+    `quick` reads no bytes of blobs; `sparse` lets manifests be incomplete; `progress` is told
+    of each check.
     """
     # SQLite repeats itself, and each check may meet the same unreadable page.
     told = set()
-    for finding in _check(root, quick=quick, sparse=sparse, tell=tell or _say_nothing):
+    for finding in _check(root, quick=quick, sparse=sparse, progress=progress):
         if finding not in told:
             told.add(finding)
             yield finding
 
 
-def _check(root: Path, *, quick: bool, sparse: bool, tell: Tell) -> Iterator[Finding]:
+def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iterator[Finding]:
     try:
         with contextlib.closing(open_database(root / "emulator.db")) as connection:
             revision = _find_revision(connection)
             if revision == schema.REVISION:
-                yield from _run_checks(Checked(connection, root, quick=quick, sparse=sparse, tell=tell))
+                checked = Checked(connection, root, quick=quick, sparse=sparse, progress=progress)
+                yield from _run_checks(checked)
                 return
     except sqlite3.DatabaseError as error:
         yield Finding("damaged-database", "emulator.db", str(error))
@@ -67,7 +69,3 @@ def _run_checks(checked: Checked) -> Iterator[Finding]:
 def _find_revision(connection: sqlite3.Connection) -> str | None:
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row["version_num"])
-
-
-def _say_nothing(_what: str, _count: int) -> None:
-    return

@@ -18,6 +18,7 @@ from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Limits
 
 from .collection import Collected, Collection, Rules
+from .progress import SILENT, Progress
 from .rehearsal import rehearse
 
 SNAPSHOT = "emulator.db.snapshot"
@@ -54,6 +55,7 @@ class Keeper:
         limits: Limits,
         now: Callable[[], float] = time.time,
         noted: Noted | None = None,
+        progress: Progress = SILENT,
     ) -> None:
         self._database = database
         self._files = files
@@ -61,6 +63,7 @@ class Keeper:
         self._limits = limits
         self._now = now
         self._noted = noted
+        self._progress = progress
         self._over = threading.Event()
         self._working = threading.Lock()
         # One thread, for where processes share the database each thread has versions of its own.
@@ -78,6 +81,7 @@ class Keeper:
             uploads_before=now - self._limits.upload_lifetime_s,
             untagged=request.untagged,
             is_over=self._over.is_set,
+            progress=self._progress,
         )
         with self._alone():
             if request.dry_run:

@@ -1,18 +1,16 @@
 """How a check reads a data directory."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.oci.digest import format_digest, new_hasher, split_digest
 
-# What is being checked, and how many were; 0 once all are.
-Tell = Callable[[str, int], None]
+from .progress import Progress
 
 _READ = 1024 * 1024
-_TOLD_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -23,24 +21,27 @@ class Checked:
     root: Path
     quick: bool
     sparse: bool
-    tell: Tell
+    progress: Progress
 
     @property
     def files(self) -> BlobFiles:
         """The bytes beside the database."""
         return BlobFiles(self.root)
 
-    def rows(self, what: str, statement: str) -> Iterator[sqlite3.Row]:
-        """The rows that the statement gives, told of as they are read."""
-        yield from self.count(what, self.connection.execute(statement))
+    def rows(self, table: str, statement: str) -> Iterator[sqlite3.Row]:
+        """The rows that the statement gives, one for each of the table, told of as they are done."""
+        self.progress.begin(table, self.measure(f"SELECT count(*) FROM {table}"))  # noqa: S608
+        for row in self.connection.execute(statement):
+            yield row
+            self.progress.advance()
 
-    def count(self, what: str, items: Iterable[sqlite3.Row]) -> Iterator[sqlite3.Row]:
-        """The same items, told of as they pass."""
-        for number, item in enumerate(items, 1):
-            if number % _TOLD_EVERY == 1:
-                self.tell(what, number)
-            yield item
-        self.tell(what, 0)
+    def measure(self, statement: str) -> int | None:
+        """The number that the statement gives; None where the database is too damaged to tell."""
+        try:
+            ((number,),) = self.connection.execute(statement)
+        except sqlite3.DatabaseError:
+            return None
+        return int(number)
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -50,11 +51,12 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def hash_file(path: Path, digest: str) -> str:
-    """The digest of the file's bytes, of the same algorithm."""
+def hash_file(path: Path, digest: str, *, advance: Callable[[int], None]) -> str:
+    """The digest of the file's bytes, of the same algorithm; `advance` is told of each block's size."""
     algorithm, _ = split_digest(digest)
     hasher = new_hasher(algorithm)
     with path.open("rb") as file:
         while block := file.read(_READ):
             hasher.update(block)
+            advance(len(block))
     return format_digest(algorithm, hasher)

@@ -16,6 +16,7 @@ from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
 
 from .keeper import SNAPSHOT
+from .progress import SILENT, Progress
 from .reading import open_database
 from .rebuild_bytes import adopt_files, drop_wrong_blobs, restore_links
 from .rebuild_rows import copy_rows, drop_astray, drop_dangling, enter_references
@@ -47,12 +48,13 @@ class Rebuilt:
     lost: list[str] = field(default_factory=list)
 
 
-def rebuild(root: Path, *, source: Path | None, now: float) -> Rebuilt:
+def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress = SILENT) -> Rebuilt:
     """Put a new database into the data directory, which nobody else may use meanwhile.
 
     It is made from `source`; for None from the old database, or the last snapshot if that cannot be
     read. Raises NothingToRebuildFrom, and IncompatibleDatabase where a newer version made it.
     """
+    progress.begin("old database")
     damaged = _set_aside(root)
     tried = [source] if source else [path for path in (damaged, root / SNAPSHOT) if path is not None]
     chosen = next((path for path in tried if _is_readable(path)), None)
@@ -66,23 +68,29 @@ def rebuild(root: Path, *, source: Path | None, now: float) -> Rebuilt:
     _remove(new)
     Database(new).close()
     with contextlib.closing(open_database(chosen)) as old, contextlib.closing(open_database(new)) as made:
-        _fill(root, old, made, rebuilt, now)
+        _fill(root, old, made, rebuilt, now, progress)
     _put_in_place(root, new)
     return rebuilt
 
 
 def _fill(
-    root: Path, old: sqlite3.Connection, made: sqlite3.Connection, rebuilt: Rebuilt, now: float
+    root: Path,
+    old: sqlite3.Connection,
+    made: sqlite3.Connection,
+    rebuilt: Rebuilt,
+    now: float,
+    progress: Progress,
 ) -> None:
     made.execute("BEGIN")
     lose = rebuilt.lost.append
+    progress.begin("rows")
     copy_rows(old, made, lose, now=now)
     steps: tuple[Callable[[], None], ...] = (
         lambda: drop_dangling(made, lose),
         lambda: drop_astray(made, lose),
         lambda: enter_references(made, lose),
-        lambda: drop_wrong_blobs(root, made, lose),
-        lambda: adopt_files(root, made, now=now),
+        lambda: drop_wrong_blobs(root, made, lose, progress),
+        lambda: adopt_files(root, made, progress, now=now),
         lambda: restore_links(made, now=now),
     )
     for step in steps:

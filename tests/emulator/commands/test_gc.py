@@ -1,5 +1,6 @@
 """gcr-emulator gc: the same through a server and on a data directory, and in the words of durations."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -41,18 +42,24 @@ def littered(tmp_path: Path, editor_of: Any) -> Path:
 
 def test_gc_removes_what_the_options_say_and_counts_it(run: Run, littered: Path) -> None:
     asked = ("gc", "--data", littered, "--untagged")
-    assert run(*asked) == (0, format_counts(), "")
-    assert run(*asked, "--older-than", "0") == (0, LITTER, "")
-    assert run(*asked, "--older-than", "0") == (0, format_counts(), "")
+    assert run(*asked) == (0, format_counts(), "freed 0 B\n")
+    assert run(*asked, "--older-than", "0") == (0, LITTER, "freed 97.7 KiB\n")
+    assert run(*asked, "--older-than", "0") == (0, format_counts(), "freed 0 B\n")
+
+
+def test_d13_gc_prints_json(run: Run, littered: Path) -> None:
+    code, out, err = run("gc", "--data", littered, "--json")
+
+    assert (code, json.loads(out), err) == (0, NOTHING, "freed 0 B\n")
 
 
 def test_gc_asks_a_server_for_the_same(run: Run, littered: Path) -> None:
     with InThread(Settings(port=0, data=littered)) as ready:
         asked = ("gc", "--server", ready.url, "--untagged", "--older-than", "0")
-        said = "nothing was removed: leave out --dry-run to do it\n"
+        said = "would free 97.7 KiB; nothing was removed: leave out --dry-run to do it\n"
         assert run(*asked, "--dry-run") == (0, LITTER, said)
-        assert run(*asked) == (0, LITTER, "")
-        assert run("gc", "--server", ready.url) == (0, format_counts(), "")
+        assert run(*asked) == (0, LITTER, "freed 97.7 KiB\n")
+        assert run("gc", "--server", ready.url) == (0, format_counts(), "freed 0 B\n")
 
 
 def test_gc_says_that_another_one_goes_on(run: Run, littered: Path) -> None:
@@ -68,7 +75,7 @@ def test_gc_of_a_strict_server_wants_the_token(run: Run, littered: Path) -> None
         hint = "the emulator demands a token: name DATA/keys/operator-token with --token-file"
         assert (code, out, err) == (1, "", f"gcr-emulator: {hint}\n")
         with_token = ("gc", "--server", ready.url, "--token-file", ready.operator_token_file)
-        assert run(*with_token) == (0, format_counts(), "")
+        assert run(*with_token) == (0, format_counts(), "freed 0 B\n")
 
 
 def test_gc_of_a_server_and_of_a_directory_at_once_is_a_misuse(run: Run, littered: Path) -> None:

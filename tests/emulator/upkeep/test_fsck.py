@@ -12,7 +12,6 @@ from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.upkeep.findings import KINDS, Finding
-from docker_credential_gcr.emulator.upkeep.fsck import check
 
 BUCKET = "artifacts.my-project.appspot.com"
 ABSENT = "sha256:" + "ab" * 32
@@ -320,19 +319,6 @@ def test_fsck_changes_nothing(stopped, run):
     assert {path: after[path] for path in after.keys() - journals} == {
         path: before[path] for path in before.keys() - journals
     }
-
-
-def test_progress_is_told_of_every_part(stopped):
-    told = []
-    assert list(check(stopped, tell=lambda what, count: told.append((what, count)))) == []
-    assert told == [
-        ("blobs", 1),
-        ("blobs", 0),
-        ("uploads", 1),
-        ("uploads", 0),
-        ("manifests", 1),
-        ("manifests", 0),
-    ]
 
 
 @pytest.mark.parametrize("command", ["fsck", "rebuild", "gc"])

@@ -1,0 +1,184 @@
+"""Upkeep says how far it is: on a terminal what, how much of how much, how long; elsewhere a line (D19)."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from docker_credential_gcr.emulator.sizes import format_size
+from docker_credential_gcr.emulator.upkeep.fsck import check
+from docker_credential_gcr.emulator.upkeep.rebuild import rebuild
+
+Run = Callable[..., tuple[int, str, str]]
+WIDTHS = [80, 120]
+COMMANDS = {
+    "fsck": ("fsck",),
+    "rebuild": ("rebuild",),
+    "gc": ("gc", "--older-than", "0"),
+    "gc --dry-run": ("gc", "--dry-run"),
+}
+# What each shows first of every step, in their order.
+STEPS = {
+    "fsck": ["database", "blobs", "files", "uploads", "manifests"],
+    "rebuild": ["old database", "rows", "blobs", "files without a row"],
+    "gc": ["uploads", "files", "links", "blobs"],
+    "gc --dry-run": ["uploads", "files", "links", "blobs"],
+}
+
+
+class Told:
+    """Keeps what it is told of: each step, and the sum of its parts."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, int | None, str, int]] = []
+
+    def begin(self, what: str, total: int | None = None, unit: str = "") -> None:
+        self.steps.append((what, total, unit, 0))
+
+    def advance(self, count: int = 1) -> None:
+        *step, done = self.steps[-1]
+        self.steps[-1] = (*step, done + count)  # type: ignore[assignment]
+
+
+def measure_blobs(data: Path) -> int:
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(data / "emulator.db")) as connection:
+        ((size,),) = connection.execute("SELECT sum(size) FROM blobs")
+    return int(size)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_d19_check_counts_every_part_and_every_byte(stopped: Path, quick: bool) -> None:
+    told, size = Told(), measure_blobs(stopped)
+
+    assert list(check(stopped, quick=quick, progress=told)) == []
+
+    assert [step for step in told.steps if step[0] == "blobs"] == [("blobs", size, "bytes", size)]
+    counted = [step for step in told.steps if step[1] is not None]
+    assert [what for what, *_ in counted] == ["blobs", "files", "uploads", "manifests"]
+    assert [step for step in counted if step[1] != step[3]] == []
+
+
+def test_d19_blob_whose_bytes_are_gone_leaves_the_rest_to_count(stopped: Path) -> None:
+    told, size = Told(), measure_blobs(stopped)
+    (path,) = [path for path in (stopped / "buckets").rglob("*") if path.is_file()]
+    lost = path.stat().st_size
+    path.unlink()
+
+    assert len(list(check(stopped, progress=told))) == 1
+
+    assert ("blobs", size, "bytes", size - lost) in told.steps
+
+
+def test_d19_rebuild_counts_every_byte(stopped: Path) -> None:
+    told, size = Told(), measure_blobs(stopped)
+
+    rebuild(stopped, source=None, now=1_800_000_000, progress=told)
+
+    assert [what for what, *_ in told.steps] == STEPS["rebuild"]
+    assert ("blobs", size, "bytes", size) in told.steps
+
+
+def run_at_terminal(arguments: tuple[str, ...], columns: int) -> tuple[int, str]:
+    """The exit status of a command whose streams are a terminal of that width, and what it wrote there."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environ = {
+        name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")
+    }
+    program = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", *arguments]
+    with subprocess.Popen(
+        program, stdin=slave, stdout=slave, stderr=slave, env={**environ, "TERM": "xterm"}
+    ) as process:
+        os.close(slave)
+        written = b""
+        # The kernel's word for a terminal whose other side is closed.
+        with contextlib.suppress(OSError):
+            while block := os.read(master, 65536):
+                written += block
+    os.close(master)
+    return process.returncode, written.decode()
+
+
+def remove_escapes(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def find_widest(text: str) -> int:
+    """The length of the longest line with a bar."""
+    return max(len(line) for line in re.split(r"[\r\n]+", remove_escapes(text)) if "━" in line)
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_d19_terminal_shows_what_and_how_much_of_how_much_and_how_long(
+    stopped: Path, name: str, columns: int
+) -> None:
+    size = format_size(measure_blobs(stopped))
+
+    status, written = run_at_terminal((*COMMANDS[name], "--data", str(stopped)), columns)
+
+    shown = remove_escapes(written)
+    assert status == 0
+    places = [shown.find(f"{what} ") for what in STEPS[name]]
+    assert (min(places) >= 0, places) == (True, sorted(places))
+    assert re.search(r"\d:\d\d:\d\d", shown)
+    if name in ("fsck", "rebuild"):
+        assert f"0 B of {size}" in shown
+    assert find_widest(written) <= columns
+
+
+def test_d19_findings_stand_whole_above_the_progress(stopped: Path, run: Run) -> None:
+    for path in (stopped / "buckets").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    expected = run("fsck", "--data", stopped)
+
+    status, written = run_at_terminal(("fsck", "--data", str(stopped)), 80)
+
+    lines = remove_escapes(written).replace("\r", "\n").splitlines()
+    assert status == expected[0] == 1
+    assert [line for line in (expected[1] + expected[2]).splitlines() if line not in lines] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_d19_elsewhere_there_is_no_progress_and_one_plain_line_at_the_end(
+    stopped: Path, run: Run, name: str
+) -> None:
+    code, _, err = run(*COMMANDS[name], "--data", stopped)
+
+    last = {
+        "fsck": f"{stopped} is sound",
+        "rebuild": f"made from {stopped}/emulator.db.damaged",
+        "gc": r"freed \S+ (B|[KMG]iB)",
+        "gc --dry-run": r"would free \S+ (B|[KMG]iB); nothing was removed: leave out --dry-run to do it",
+    }
+    assert (code, "\x1b" in err, "\r" in err) == (0, False, False)
+    assert re.fullmatch(f"{last[name]}\n", err)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (1024**2 - 1, "1.0 MiB"),
+        (73_400_320, "70.0 MiB"),
+        (5 * 1024**4, "5.0 TiB"),
+        (5000 * 1024**4, "5000.0 TiB"),
+    ],
+)
+def test_d19_sizes_have_units(size: int, text: str) -> None:
+    assert format_size(size) == text
