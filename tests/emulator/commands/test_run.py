@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from child_processes import list_children
 
 from docker_credential_gcr.emulator.private_run import make_environment
 
@@ -130,13 +131,15 @@ def test_command_that_is_not_there_is_named(start: Start) -> None:
 
 
 def test_signal_reaches_the_command(start: Start) -> None:
-    process = start("sh", "-c", "trap 'echo got; exit 9' INT; echo ready; while :; do read line; done")
+    process = start("sh", "-c", "trap 'echo got; exit 9' INT; echo ready; while read line; do :; done")
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
 
     process.send_signal(signal.SIGINT)
 
-    assert outcome(process) == (9, "got\n", "")
+    # Until then its stdin stays open: an end of that would end the shell's wait too.
+    assert process.stdout.readline() == "got\n"
+    assert outcome(process) == (9, "", "")
 
 
 def test_nothing_is_left_when_the_command_ends(start: Start, environ: dict[str, str]) -> None:
@@ -198,8 +201,7 @@ def test_command_ends_with_the_emulator(start: Start) -> None:
     process = start("sh", "-c", f"echo $PPID; {script}")
     assert process.stdout is not None
     parent = process.stdout.readline().strip()
-    children = subprocess.check_output(["ps", "-o", "pid=,comm=", "--ppid", parent], text=True).splitlines()
-    (emulator,) = (line.split()[0] for line in children if line.split()[1] != "sh")
+    (emulator,) = (pid for pid, command in list_children(parent).items() if not command.startswith("sh "))
 
     out, err = process.communicate(f"{emulator}\n", timeout=LIMIT_S)
 

@@ -1,9 +1,9 @@
 """fsck: every kind of damage is found, by its name, and a sound directory gives none (T20)."""
 
 import json
-import sqlite3
 
 import pytest
+from sqlite_files import opened
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.in_thread import InThread
@@ -17,11 +17,9 @@ ABSENT = "sha256:" + "ab" * 32
 
 def change(data, *statements):
     """Change rows as no emulator would."""
-    connection = sqlite3.connect(data / "emulator.db")
-    with connection:
+    with opened(data / "emulator.db") as connection:
         for statement in statements:
             assert connection.execute(statement).rowcount != 0, statement
-    connection.close()
 
 
 def large_file(data):
@@ -31,11 +29,10 @@ def large_file(data):
 
 def damage_page(data):
     """Overwrite an inner page of the table of manifests."""
-    connection = sqlite3.connect(data / "emulator.db")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'manifests'")
-    ((size,),) = connection.execute("PRAGMA page_size")
-    connection.close()
+    with opened(data / "emulator.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'manifests'")
+        ((size,),) = connection.execute("PRAGMA page_size")
     with (data / "emulator.db").open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
