@@ -131,7 +131,7 @@ TABLE = {
     ),
     "emulator.commands_": ("emulator", "click"),
     "emulator.cli": ("emulator", "click"),
-    "pytest_plugin": ("emulator", "pytest requests"),
+    "pytest_plugin": ("emulator", "cryptography pytest requests"),
     "kubelet": ("errors helper", ""),
     "library": ("errors helper", ""),
     "requests_auth": ("errors helper library", "requests"),
