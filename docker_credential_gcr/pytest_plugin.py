@@ -216,6 +216,7 @@ def _certify(key: "RSAPrivateKey") -> str:
 def _gcr_emulator_server() -> Iterator[Any]:
     from docker_credential_gcr.emulator.extra import explain_missing
 
+    missing = None
     try:
         from docker_credential_gcr.emulator.in_thread import InThread
         from docker_credential_gcr.emulator.settings import Settings
@@ -223,6 +224,7 @@ def _gcr_emulator_server() -> Iterator[Any]:
         missing = explain_missing(error)
         if missing is None:
             raise
+    if missing is not None:  # out of the except clause, whose error pytest would show too
         pytest.fail(f"the fixture gcr_emulator cannot be used: {missing}", pytrace=False)
 
     with InThread(Settings(port=0)) as ready:

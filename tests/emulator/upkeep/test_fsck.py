@@ -223,7 +223,7 @@ def test_d24_each_line_of_sqlite_is_a_finding_once(stopped, run):
     assert len(pages) > 1
 
 
-def test_d24_unreadable_page_is_told_of_once(stopped, run):
+def test_d24_unreadable_page_is_reported_once(stopped, run):
     """Three of the checks meet it."""
     damage_page(stopped)
     lines = run("fsck", "--data", stopped)[1].splitlines()

@@ -51,7 +51,7 @@ def start_with(tmp_path):
     ],
     ids=["is not there", "ends", "is killed", "never answers"],
 )
-def test_d26_worker_that_does_not_come_to_serve_fails_the_start_with_the_reason(
+def test_d26_worker_that_does_not_begin_to_serve_fails_the_start_with_the_reason(
     tmp_path, command, start_s, fault
 ):
     async def start():
