@@ -48,7 +48,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         for program in filter(lambda name: shutil.which(name) is None, marker.args):
             reason = f"{program} is not installed: {INSTALL.get(program, f'apt-get install {program}')}"
-            pytest.fail(reason) if os.environ.get(NEEDS_VARIABLE) == "all" else pytest.skip(reason)
+            # What Debian has no package of may be missing anywhere.
+            is_fault = os.environ.get(NEEDS_VARIABLE) == "all" and "https:" not in reason
+            pytest.fail(reason) if is_fault else pytest.skip(reason)
     marker = item.get_closest_marker("needs_root")
     if marker is not None and os.geteuid() != 0:
         pytest.skip(f"only root can {marker.args[0]}: run as root")
