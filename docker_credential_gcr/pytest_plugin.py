@@ -9,12 +9,13 @@ Needs the `emulator` extra; without it only a test that asks for the fixture fai
 """
 
 import base64
-import json
+import functools
 import os
 import shutil
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -23,6 +24,7 @@ import pytest
 
 if TYPE_CHECKING:
     import requests
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
 class _Control:
@@ -115,22 +117,36 @@ class GcrEmulator(_Control):
     def key(
         self, role: str | None = "roles/editor", *, project: str = "my-project", account: str = "ci"
     ) -> Path:
-        """Make a service account with a role on the project (None: without any) and a key; the key's file."""
-        from docker_credential_gcr.emulator.identity.names import format_email
+        """Make a service account with a role on the project (None: without any) and a key; the key's file.
 
-        resource = f"{self.url}/v1/projects/{quote(self.project(project))}"
-        email = format_email(account, project)
-        made = self._session.post(f"{resource}/serviceAccounts", json={"accountId": account}, timeout=30)
-        if made.status_code not in (200, 409):
-            raise ValueError(made.text)
-        if role is not None:
+        The keys of one test session differ in their IDs alone: their private half is made once.
+        """
+        from docker_credential_gcr.emulator.identity import names, service_account_keys
+
+        resource = f"{self.url}/v1/projects/{quote(self.project(project))}/serviceAccounts"
+        email = names.format_email(account, project)
+        made = self._session.post(resource, json={"accountId": account}, timeout=30)
+        if made.status_code == 409:
+            made = self._session.get(f"{resource}/{email}", timeout=30)
+        if role is not None and made.ok:
             self.grant(role, f"serviceAccount:{email}", project=project)
-        answer = self._session.post(f"{resource}/serviceAccounts/{email}/keys", json={}, timeout=30).json()
-        document = json.loads(base64.b64decode(answer["privateKeyData"]))
-        document["token_uri"] = f"{self.url}/token"
-        path = self._folder / f"{account}-{document['private_key_id'][:8]}.json"
+        body = {"publicKeyData": _certify(_private_key())}
+        uploaded = self._session.post(f"{resource}/{email}/keys:upload", json=body, timeout=30)
+        for response in (made, uploaded):
+            if not response.ok:
+                raise ValueError(response.text)
+        key_id = uploaded.json()["name"].rpartition("/")[2]
+        path = self._folder / f"{account}-{key_id[:8]}.json"
         path.touch(mode=0o600)
-        path.write_text(json.dumps(document, indent=2))
+        path.write_text(
+            service_account_keys.format_key_file(
+                service_account_keys.ServiceAccountKey(key_id, _format_pem(_private_key()), public_key=""),
+                project_id=project,
+                email=email,
+                unique_id=made.json()["uniqueId"],
+                token_uri=f"{self.url}/token",
+            )
+        )
         return path
 
     def grant(self, role: str, member: str, *, project: str = "my-project") -> None:
@@ -165,10 +181,42 @@ class GcrEmulator(_Control):
         self._call("POST", "reset")
 
 
+@functools.cache
+def _private_key() -> "RSAPrivateKey":
+    # Made once: it takes a tenth of a second.
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _format_pem(key: "RSAPrivateKey") -> str:
+    from cryptography.hazmat.primitives import serialization
+
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+
+
+def _certify(key: "RSAPrivateKey") -> str:
+    """What keys:upload takes: base64 of a certificate. Another serial number makes it another key ID."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unused")])
+    begin, end = (
+        datetime(2000, 1, 1, tzinfo=timezone.utc),
+        datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc),
+    )
+    number = x509.random_serial_number()
+    builder = x509.CertificateBuilder(name, name, key.public_key(), number, begin, end)
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return base64.b64encode(certificate).decode()
+
+
 @pytest.fixture(scope="session")
 def _gcr_emulator_server() -> Iterator[Any]:
     from docker_credential_gcr.emulator.extra import explain_missing
 
+    missing = None
     try:
         from docker_credential_gcr.emulator.in_thread import InThread
         from docker_credential_gcr.emulator.settings import Settings
@@ -176,6 +224,7 @@ def _gcr_emulator_server() -> Iterator[Any]:
         missing = explain_missing(error)
         if missing is None:
             raise
+    if missing is not None:  # out of the except clause, whose error pytest would show too
         pytest.fail(f"the fixture gcr_emulator cannot be used: {missing}", pytrace=False)
 
     with InThread(Settings(port=0)) as ready:

@@ -21,6 +21,8 @@ PACKAGES = {
     "htpasswd": "apache2-utils",
     "dbus-run-session": "dbus",
     "gnome-keyring-daemon": "gnome-keyring",
+    "curl": "curl",
+    "groff": "groff",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
 }

@@ -1,4 +1,4 @@
-"""Starts what a script does; this file and the scripts are readable by every Python 3.
+"""Starts what a script does, if Python is new enough: every Python 3 can read this file and the scripts.
 
 `nox` replaces the process by a session of scripts/noxfile.py. nox itself is installed once, as locked, into
 .nox/runner-VERSION; .nox/ also holds the environments of the sessions, and may be deleted at any time.
@@ -20,7 +20,6 @@ NO_INDEX = "pip cannot install: check the network, and the package index that pi
 
 def start(module: str) -> None:
     """Runs `main(arguments)` of the module and exits with what it returns."""
-    _check_python()
     _reset_signals()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
@@ -35,7 +34,6 @@ def start(module: str) -> None:
 
 def nox(session: str, *arguments: str) -> None:
     """Replaces this process by nox, which runs the session with the arguments."""
-    _check_python()
     _reset_signals()
     command = [_find_runner(), "-B", "-m", "nox", "--noxfile", os.path.join(SCRIPTS, "noxfile.py")]
     sys.stdout.flush()
@@ -119,3 +117,6 @@ def _run(command: "list[str]", reason: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         sys.exit("failed: " + reason)
+
+
+_check_python()

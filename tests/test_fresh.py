@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.needs("unshare", "pivot_root", "setpriv", "git")]
+pytestmark = [
+    pytest.mark.needs_root("make a clean system"),
+    pytest.mark.needs("unshare", "pivot_root", "setpriv", "git"),
+]
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "fresh"
 CACHE = Path("/var/cache/docker-credential-gcr")

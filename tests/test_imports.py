@@ -135,7 +135,7 @@ TABLE = {
     "emulator.commands_": ("emulator", "click"),
     "emulator.commands_progress": ("emulator", "click rich"),
     "emulator.cli": ("emulator", "click"),
-    "pytest_plugin": ("emulator", "pytest requests"),
+    "pytest_plugin": ("emulator", "cryptography pytest requests"),
     "kubelet": ("errors helper", ""),
     "library": ("errors helper", ""),
     "requests_auth": ("errors helper library", "requests"),

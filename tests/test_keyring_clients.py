@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-UV = Path(sysconfig.get_path("scripts"), "uv")
+PROGRAMS = sysconfig.get_path("scripts")
 WHEEL = "hello_from_loopback-1.0-py3-none-any.whl"
 
 
@@ -87,6 +88,7 @@ def environ(gcr_emulator: Any, index: Index, tmp_path: Path) -> dict[str, str]:
     return {
         "HOME": str(tmp_path),
         "PATH": os.defpath,
+        "PIP_CONFIG_FILE": os.devnull,  # --isolated alone leaves the machine's own in force
         "DOCKER_CREDENTIAL_GCR_CONFIG": str(configuration),
         "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(index.cache),
     }
@@ -116,27 +118,28 @@ def test_pip_installs_through_the_keyring_and_the_second_time_asks_for_no_token(
 
 
 def test_pip_says_why_there_is_no_token(index: Index, environ: dict[str, str], tmp_path: Path) -> None:
-    configuration = json.dumps({"Registries": {index.host: {"TokenSources": ["file:/nonexistent"]}}})
+    absent = tmp_path / "absent"
+    configuration = json.dumps({"Registries": {index.host: {"TokenSources": [f"file:{absent}"]}}})
     Path(environ["DOCKER_CREDENTIAL_GCR_CONFIG"]).write_text(configuration)
 
     done = install(index, environ, tmp_path / "one")
 
     assert done.returncode != 0
-    assert f"no access token for {index.host}: file: cannot read key file '/nonexistent'" in done.stderr
+    assert f"no access token for {index.host}: file: cannot read key file {str(absent)!r}" in done.stderr
 
 
+@pytest.mark.needs("uv")
 def test_uv_installs_through_the_keyring_s_program(
     index: Index, environ: dict[str, str], gcr_emulator: Any, tmp_path: Path
 ) -> None:
-    if not UV.exists():
-        pytest.skip("uv is not installed: pip install 'docker-credential-gcr[dev]'")
-    command = [UV, "pip", "install", "--no-config", "--no-cache", "--keyring-provider=subprocess"]
+    program = shutil.which("uv")
+    command = [program, "pip", "install", "--no-config", "--no-cache", "--keyring-provider=subprocess"]
     command += ["--python", sys.executable, "--no-deps", "--target", tmp_path / "one"]
     command += ["--index-url", f"http://oauth2accesstoken@{index.host}/simple/", "hello-from-loopback==1.0"]
 
     done = subprocess.run(
         command,
-        env=environ | {"PATH": f"{UV.parent}:{os.defpath}"},
+        env=environ | {"PATH": f"{PROGRAMS}:{os.defpath}"},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -78,13 +78,14 @@ def test_a_configured_host_gets_a_token_and_shares_the_helper_s_cache(
 
 def test_a_source_that_fails_raises_what_docker_is_told(environ: dict[str, str]) -> None:
     configuration = Path(environ["DOCKER_CREDENTIAL_GCR_CONFIG"])
-    configuration.write_text('{"TokenSources": ["token-file:/nonexistent"]}')
+    absent = str(configuration.with_name("absent"))
+    configuration.write_text(json.dumps({"TokenSources": [f"token-file:{absent}"]}))
 
     with pytest.raises(TokenError) as caught:
         get_token("gcr.io", environ=environ)
 
     assert str(caught.value) == (
-        "no access token for gcr.io: token-file: cannot read token file '/nonexistent': "
+        f"no access token for gcr.io: token-file: cannot read token file {absent!r}: "
         "No such file or directory"
     )
     assert caught.value.hint == "write an access token, and nothing else, into the file"
@@ -137,7 +138,7 @@ reveal_type(get_token)
 
 
 def test_a_user_s_strict_type_checker_knows_the_names(tmp_path: Path) -> None:
-    pytest.importorskip("mypy", reason="pip install 'docker-credential-gcr[dev]'")
+    pytest.importorskip("mypy", reason="no mypy: pip install '.[dev]'")
     (tmp_path / "user.py").write_text(USER)
     source = Path(docker_credential_gcr.__file__).parents[1]
     # An editable install is found through a hook, which a type checker does not run.

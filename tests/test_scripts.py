@@ -7,7 +7,6 @@ instead of building one.
 import http.server
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -93,10 +92,8 @@ def test_try_leaves_nothing_when_it_is_interrupted(environ: dict[str, str]) -> N
     assert _find_processes(environ["TMPDIR"]) == []
 
 
+@pytest.mark.needs("docker")
 def test_try_says_why_a_client_cannot_be_used(environ: dict[str, str]) -> None:
-    if shutil.which("docker") is None:
-        pytest.skip("docker is not installed: apt-get install docker.io")
-
     done = _run("try", "--client", "docker", environ={**environ, "DOCKER_HOST": "tcp://192.0.2.1:2375"})
 
     assert (done.returncode, done.stderr) == (

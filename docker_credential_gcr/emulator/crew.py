@@ -34,7 +34,7 @@ _WORKER = (sys.executable, "-m", "docker_credential_gcr.emulator.worker")
 
 
 class WorkerFailed(Exception):
-    """A worker could not be started, or did not come to serve."""
+    """A worker could not be started, or did not begin to serve."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Crew:
         self._keeping: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> None:
-        """Start them, unless `stop` is set meanwhile; raises WorkerFailed when one does not come to serve."""
+        """Start them, unless `stop` is set meanwhile; raises WorkerFailed when one does not begin to."""
         numbers = range(2, self._order.settings.workers + 1)
         begun = [asyncio.get_running_loop().create_future() for _ in numbers]
         self._keeping = [
@@ -119,7 +119,7 @@ class Crew:
                 ready.set_exception(error)
 
     async def _attempt(self, number: int, ready: "asyncio.Future[None]") -> None:
-        """Have one worker until it ends. Raises WorkerFailed where the first does not come to serve."""
+        """Have one worker until it ends. Raises WorkerFailed where the first does not begin to serve."""
         pause_s = 0.0
         try:
             fault = await self._run_worker(number, ready)

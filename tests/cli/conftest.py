@@ -17,8 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from child_processes import LIMIT_S, running
 
 from docker_credential_gcr.__main__ import main
 
@@ -137,7 +136,7 @@ def cli(tmp_path: Path) -> Cli:
 def gcr_emulator(request: pytest.FixtureRequest) -> Any:
     """The plugin's, where it can run: the helper is also tested where nothing but the helper is installed."""
     for name in ("granian", "sqlalchemy", "starlette"):
-        pytest.importorskip(name, reason=f"no {name}: pip install 'docker-credential-gcr[emulator]'")
+        pytest.importorskip(name, reason=f"no {name}: pip install '.[emulator]'")
     return request.getfixturevalue("gcr_emulator")
 
 
@@ -151,14 +150,14 @@ def on_terminal(cli: Cli) -> Callable[..., str]:
         command = [sys.executable, "-m", "docker_credential_gcr", *arguments]
         streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
         environ = cli.environ | {"TERM": "xterm"} | environ
-        with subprocess.Popen(command, **streams, env=environ, cwd=cli.directory) as process:
+        with running(command, **streams, env=environ, cwd=cli.directory) as process:
             os.close(theirs)
             os.write(ours, answer.encode())
             screen = b""
             with suppress(OSError):  # how Linux says that nobody holds the terminal any more
                 while part := os.read(ours, 4096):
                     screen += part
-            process.wait(60)
+            process.wait(LIMIT_S)
         os.close(ours)
         return screen.decode().replace("\r\n", "\n")
 
@@ -243,14 +242,6 @@ def authorization_server() -> Iterator[AuthorizationServer]:
         yield server
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="session")
-def private_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`completion`: the scripts, and what they are answered with."""
 
-import shutil
 import subprocess
 from typing import Any
 
@@ -49,14 +48,12 @@ def test_registries_are_completed_within_their_list(cli: Any) -> None:
     assert outcome.stdout == "plain,gcr.io,us.gcr.io\n"
 
 
+@pytest.mark.needs("bash")
 def test_bash_takes_the_script(cli: Any) -> None:
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("no bash: apt-get install bash")
     script = cli("completion", "bash").stdout
 
     done = subprocess.run(
-        [bash, "-c", script + "\ncomplete -p docker-credential-gcr"],
+        ["bash", "-c", script + "\ncomplete -p docker-credential-gcr"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -144,7 +144,7 @@ def test_dry_run_shows_both_files_without_secrets_and_writes_nothing(cli: Any) -
 
 
 def test_a_program_that_is_not_on_path_is_warned_of(cli: Any) -> None:
-    outcome = cli("configure-docker", "--registries", "gcr.io", PATH="/nonexistent")
+    outcome = cli("configure-docker", "--registries", "gcr.io", PATH=str(cli.directory / "absent"))
 
     warning = "warning: docker-credential-gcr is not on PATH, where docker looks for it: "
     lines = outcome.stderr.splitlines()

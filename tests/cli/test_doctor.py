@@ -1,9 +1,7 @@
 """`doctor`: broken set-ups, each named, each with the command that mends it; and then it is content."""
 
 import json
-import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,11 +22,11 @@ def machine(cli: Any, gcr_emulator: Any) -> Iterator[Machine]:
         close()
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.needs(*setup.needs)) for name, setup in SETUPS.items()]
+)
 def test_a_broken_set_up_is_named_with_the_command_that_mends_it(machine: Machine, name: str) -> None:
     setup = SETUPS[name]
-    if setup.needs and not find_program(setup.needs):
-        pytest.skip(f"no {setup.needs} to mend it with: install it")
 
     def fill(text: str, quote: Callable[[str], str] = str) -> str:
         places = {
@@ -52,12 +50,6 @@ def test_a_broken_set_up_is_named_with_the_command_that_mends_it(machine: Machin
     assert fill(setup.text) in named[0]["text"]
     if setup.is_mended:
         assert mend(machine, target, found) == []
-
-
-def find_program(name: str) -> bool:
-    """Whether it is there beside the one in the machine's own directory."""
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.defpath))
-    return shutil.which(name, path=path) is not None
 
 
 def mend(machine: Machine, target: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -346,7 +346,7 @@ def test_edge_14_registries_as_people_write_them(cli: Any, name: str) -> None:
 
 
 def test_edge_15_neither_docker_nor_the_program_need_to_be_there(cli: Any) -> None:
-    outcome = cli(*GCR, PATH="/nonexistent")
+    outcome = cli(*GCR, PATH=str(cli.directory / "absent"))
 
     lines = outcome.stderr.splitlines()
     assert (outcome.status, outcome.stdout, lines[0]) == (0, "", "gcr.io: configured")
@@ -381,7 +381,7 @@ def test_edge_15_a_snap_of_docker_is_told_of(cli: Any) -> None:
     assert see(outcome) == (0, "", f"gcr.io: configured\nwarning: {told}: {command}\n")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root meets another's home: run as root")
+@pytest.mark.needs_root("make another user's home")
 def test_edge_15_sudo_with_a_home_is_told_of(cli: Any) -> None:
     own = cli(*GCR, SUDO_USER="ann")
     os.chown(cli.home, 12345, 12345)

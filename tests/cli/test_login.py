@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from child_processes import LIMIT_S, running
 
 from docker_credential_gcr.errors import LoginError
 from docker_credential_gcr.helper import login_listener
@@ -157,19 +158,15 @@ def paste(cli: Any, environ: dict[str, str], change: Callable[[str], str]) -> tu
     """Run `login --no-browser`, follow the address on it elsewhere, and paste where that leads."""
     command = [sys.executable, "-m", "docker_credential_gcr", "login", "--no-browser"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=cli.environ | environ, cwd=cli.directory
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        assert process.stderr
+    streams = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True}
+    with running(command, **streams, env=cli.environ | environ, cwd=cli.directory) as process:
         shown = ""
         while "paste the address" not in shown:
             shown += process.stderr.readline()
         url = next(line.strip() for line in shown.splitlines() if line.startswith("  http"))
         process.stdin.write(change(find_redirect(url)) + "\n")
         process.stdin.close()
-        return process.wait(60), process.stdout.read(), process.stderr.read()
+        return process.wait(LIMIT_S), process.stdout.read(), process.stderr.read()
 
 
 def find_redirect(url: str) -> str:

@@ -1,7 +1,6 @@
 """`man`: a page for the program and each command, which says what the help says, in troff that is sound."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -77,15 +76,13 @@ def test_an_unknown_command_has_no_page(cli: Any) -> None:
     assert outcome.stderr.splitlines()[-1] == "Error: No such command 'gcr-login'."
 
 
+@pytest.mark.needs("groff")
 def test_troff_takes_the_pages(pages: dict[str, str], tmp_path: Path) -> None:
-    groff = shutil.which("groff")
-    if groff is None:
-        pytest.skip("no groff: apt-get install groff")
     for name, page in pages.items():
         (tmp_path / name).write_text(page)
 
     done = subprocess.run(
-        [groff, "-ww", "-z", "-man", "-Tutf8", *pages],
+        ["groff", "-ww", "-z", "-man", "-Tutf8", *pages],
         cwd=tmp_path,
         capture_output=True,
         text=True,

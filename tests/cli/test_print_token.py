@@ -27,7 +27,7 @@ def test_without_a_credential_it_ends_with_3(cli: Any) -> None:
 
 
 def test_a_source_that_failed_ends_with_1(cli: Any) -> None:
-    outcome = cli("print-token", GOOGLE_APPLICATION_CREDENTIALS="/nonexistent")
+    outcome = cli("print-token", GOOGLE_APPLICATION_CREDENTIALS=str(cli.directory / "absent"))
 
     assert (outcome.status, outcome.stdout) == (1, "")
     assert outcome.stderr.startswith("docker-credential-gcr: no access token for gcr.io: store: no login")

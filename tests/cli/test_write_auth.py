@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from child_processes import LIMIT_S, running
 
 from docker_credential_gcr.errors import NetworkError
 from docker_credential_gcr.helper import auth_file
@@ -254,20 +255,13 @@ def test_watching_stays_until_it_is_interrupted(cli: Any, gcr_emulator: Any) -> 
     key = gcr_emulator.key()
     cli("configure-docker", "--registries", gcr_emulator.registry, "--token-source", f"file:{key}")
     command = [sys.executable, "-m", "docker_credential_gcr", "write-auth", "--format", "docker"]
-    with subprocess.Popen(
-        [*command, "--output", "a.json", "--watch"],
-        env=cli.environ,
-        cwd=cli.directory,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        assert process.stderr
+    command += ["--output", "a.json", "--watch"]
+    with running(command, env=cli.environ, cwd=cli.directory, stderr=subprocess.PIPE, text=True) as process:
         line = process.stderr.readline()
-        running = process.poll()
+        ended = process.poll()
         process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
+        _, rest = process.communicate(timeout=LIMIT_S)
 
-    assert (line, running) == (f"a.json: {gcr_emulator.registry}\n", None)
+    assert (line, ended) == (f"a.json: {gcr_emulator.registry}\n", None)
     assert (process.returncode, rest.strip()) == (130, "")
     assert gcr_emulator.registry in json.loads((cli.directory / "a.json").read_text())["auths"]

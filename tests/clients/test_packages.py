@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-MISSING = "apache2-utils buildah dbus docker-registry docker.io gnome-keyring podman skopeo"
+MISSING = "apache2-utils buildah curl dbus docker-registry docker.io gnome-keyring groff podman skopeo"
 
 
 @pytest.fixture

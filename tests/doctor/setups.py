@@ -25,7 +25,7 @@ class Setup:
     state: str = "fault"
     is_mended: bool = True
     target: str = "REGISTRY/my-project/app"
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
 
 # Bound, so that nobody else gets it, and never listened on: a port that refuses.
@@ -44,7 +44,7 @@ def install_googles(machine: Machine) -> None:
 
 
 def break_interpreter(machine: Machine) -> None:
-    (machine.programs / PROGRAM).write_text("#!/nonexistent/python\n")
+    (machine.programs / PROGRAM).write_text("#!absent/python\n")
 
 
 def set_helpers(**helpers: str) -> Callable[[Machine], object]:
@@ -56,6 +56,8 @@ def set_helpers(**helpers: str) -> Callable[[Machine], object]:
 
 
 def add_auths(machine: Machine) -> None:
+    # With docker itself to take the login away again, wherever on PATH it is.
+    (machine.programs / "docker").symlink_to(shutil.which("docker") or "")
     login = {machine.registry: {"auth": "dTpw"}}
     machine.edit(machine.docker, lambda content: content | {"auths": login})
 
@@ -173,21 +175,18 @@ SETUPS: dict[str, Setup] = {
         "path",
         "is not on PATH, where docker looks for it",
         'export PATH="BIN:$PATH"',
-        needs=PROGRAM,
     ),
     "Google's helper comes first on PATH": Setup(
         install_googles,
         "program",
         "is another program: it says Google Container Registry Docker credential helper 2.1.22",
         'export PATH="BIN:$PATH"',
-        needs=PROGRAM,
     ),
     "the helper's Python is gone": Setup(
         break_interpreter,
         "program",
         "cannot be run: No such file or directory",
         'export PATH="BIN:$PATH"',
-        needs=PROGRAM,
     ),
     "config.json is malformed": Setup(
         lambda machine: machine.docker.write_text('{"auths": {},}'),
@@ -246,7 +245,7 @@ SETUPS: dict[str, Setup] = {
         "holds a login of it, which some clients use instead",
         "docker logout REGISTRY",
         state="warning",
-        needs="docker",
+        needs=("docker",),
     ),
     "a variable outranks helpers": Setup(
         export(DOCKER_AUTH_CONFIG='{"auths": {}}'),
@@ -300,7 +299,7 @@ SETUPS: dict[str, Setup] = {
     "the variable names no file": Setup(
         lambda machine: (
             use_sources("env", f"file:{machine.key}")(machine),
-            export(GOOGLE_APPLICATION_CREDENTIALS="/nonexistent")(machine),
+            export(GOOGLE_APPLICATION_CREDENTIALS=str(machine.directory / "absent"))(machine),
         ),
         "variable",
         "GOOGLE_APPLICATION_CREDENTIALS: cannot read key file",

@@ -1,6 +1,7 @@
 """Clients of the registry, each with one credential; calls without a socket; the server as a program."""
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import json
@@ -18,6 +19,7 @@ import pytest
 import requests
 
 from docker_credential_gcr.emulator.cli import main
+from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -135,28 +137,23 @@ def anonymous(gcr_emulator):
     return RegistryClient(gcr_emulator.url, None)
 
 
-def make_editor(url):
-    """A client with the rights of an editor at any emulator, by its URL."""
-    project = f"{url}/v1/projects/my-project"
-    email = "editor@my-project.iam.gserviceaccount.com"
-    member = {"role": "roles/editor", "members": [f"serviceAccount:{email}"]}
-    requests.post(f"{url}/v1/projects", json={"projectId": "my-project"}, timeout=30)
-    requests.post(f"{project}/serviceAccounts", json={"accountId": "editor"}, timeout=30)
-    requests.post(f"{project}:setIamPolicy", json={"policy": {"bindings": [member]}}, timeout=30)
-    made = requests.post(f"{project}/serviceAccounts/{email}/keys", json={}, timeout=30)
-    return RegistryClient(url, ("_json_key_base64", made.json()["privateKeyData"]))
-
-
 @pytest.fixture(scope="session")
-def editor_of():
+def editor_of(tmp_path_factory):
     """Makes a client with the rights of an editor at any emulator, by its URL."""
-    return make_editor
+    folder = tmp_path_factory.mktemp("keys")
+
+    def make(url, account="editor"):
+        with requests.Session() as session:
+            key = GcrEmulator(session, url, "", folder).key("roles/editor", account=account)
+        return RegistryClient(url, ("_json_key_base64", base64.b64encode(key.read_bytes()).decode()))
+
+    return make
 
 
 class ServerProgram:
     """The emulator as a program on one data directory; every start is on a new port."""
 
-    WAIT_S = 30
+    WAIT_S = 60
 
     def __init__(self, data, *arguments):
         program = Path(sys.executable).with_name("gcr-emulator")

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from child_processes import running
 
 KILLS = int(os.environ.get("GCR_TEST_KILLS", "20"))
 PROJECT = "crash-project"
 PROGRAMS = Path(sys.executable).parent
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-WAIT_S = 30
+WAIT_S = 60
 # What no manifest names goes after two seconds: a restart takes one of them.
 ARGUMENTS = ["--project", PROJECT, "--gc-interval", "0.3s", "--gc-delay", "2s"]
 ARGUMENTS += os.environ.get("GCR_TEST_SERVE", "").split()
@@ -75,7 +76,7 @@ class Push:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.communicate()
+            process.communicate(timeout=WAIT_S)
 
 
 @pytest.fixture
@@ -134,10 +135,8 @@ def test_t20_kills_lose_nothing_acknowledged_and_show_nothing_partial(
 
 def _kill_collection(data: Path, after_s: float) -> None:
     command = [PROGRAMS / "gcr-emulator", "gc", "--data", data, "--older-than", "2s"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    threading.Event().wait(after_s)
-    process.kill()
-    process.wait()
+    with running(command, stdout=subprocess.DEVNULL):
+        threading.Event().wait(after_s)
 
 
 def _find_kinds(run: Run, data: Path) -> set[str]:

@@ -5,13 +5,13 @@ The server is started with one point armed, meets it, and dies by SIGKILL; then 
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import requests
+from sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.crash_points import POINTS
@@ -178,10 +178,9 @@ def older(tmp_path):
     """The data directory of a server that wrote revision 0001."""
     data = tmp_path / "older"
     (data / "keys").mkdir(parents=True)
-    connection = sqlite3.connect(data / "emulator.db")
-    connection.executescript(DUMP.read_text())
-    ((digest, size),) = connection.execute("SELECT digest, size FROM blobs WHERE data IS NULL")
-    connection.close()
+    with opened(data / "emulator.db") as connection:
+        connection.executescript(DUMP.read_text())
+        ((digest, size),) = connection.execute("SELECT digest, size FROM blobs WHERE data IS NULL")
     content = b"large layer " * 6000
     path = BlobFiles(data).path(BUCKET, digest)
     path.parent.mkdir(parents=True)
@@ -199,12 +198,8 @@ def test_t20_crash_in_a_migration_loses_nothing(make_server, older, find_kinds, 
     assert server.start() is True
     server.kill()
     assert find_kinds(older) == set()
-    connection = sqlite3.connect(older / "emulator.db")
-    ((manifests, tags),) = connection.execute(
-        "SELECT (SELECT count(*) FROM manifests), (SELECT count(*) FROM tags)"
-    )
-    connection.close()
-    assert (manifests, tags) == (5, 4)
+    counts = "SELECT (SELECT count(*) FROM manifests), (SELECT count(*) FROM tags)"
+    assert ask(older / "emulator.db", counts) == [(5, 4)]
 
 
 @pytest.mark.parametrize("point", REBUILDS)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from doc_scripts import find_scripts, needs_of
 
 from docker_credential_gcr.emulator.commands_run import run
 from docker_credential_gcr.emulator.commands_serve import serve
@@ -15,6 +16,7 @@ from docker_credential_gcr.emulator.google.errors import TABLE
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+(SCRIPT,) = find_scripts(PAGE)
 # What each column of the roles' table promises.
 COLUMNS = [
     {"storage.objects.get"},
@@ -34,8 +36,8 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
+@needs_of(SCRIPT)
 def test_the_commands_run_in_their_order(gcr_emulator: Any, tmp_path: Path) -> None:
-    (script,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     environ = {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "GCR_EMULATOR_URL": gcr_emulator.url,
@@ -44,7 +46,7 @@ def test_the_commands_run_in_their_order(gcr_emulator: Any, tmp_path: Path) -> N
 
     done = subprocess.run(
         ["sh", "-eu"],
-        input=script,
+        input=SCRIPT,
         env=environ,
         cwd=tmp_path,
         capture_output=True,

@@ -3,13 +3,12 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
+from doc_scripts import find_scripts, needs_of
 
 from docker_credential_gcr.emulator.google.sts import SUBJECT_TOKEN_TYPES
 from docker_credential_gcr.emulator.identity import expression_parts, expression_values, expressions
@@ -18,6 +17,7 @@ from docker_credential_gcr.emulator.identity.roles import ROLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "identity.md").read_text("utf-8")
 SECTION = PAGE.partition("\n## Federation\n")[2].partition("\n## ")[0]
+(SCRIPT,) = find_scripts(SECTION)
 # What each column of the roles' table promises.
 COLUMNS = ["getAccessToken", "getOpenIdToken", "signBlob", "implicitDelegation"]
 
@@ -28,9 +28,8 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here: apt-get install curl")
+@needs_of(SCRIPT)
 def test_the_commands_lead_to_an_access_token(gcr_emulator: Any, tmp_path: Path) -> None:
-    (script,) = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
     environ = {
         "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
         "GCR_EMULATOR_URL": gcr_emulator.url,
@@ -38,7 +37,7 @@ def test_the_commands_lead_to_an_access_token(gcr_emulator: Any, tmp_path: Path)
     }
 
     done = subprocess.run(
-        ["sh", "-eu"], input=script, env=environ, capture_output=True, text=True, timeout=120, check=False
+        ["sh", "-eu"], input=SCRIPT, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
 
     assert done.returncode == 0, done.stderr

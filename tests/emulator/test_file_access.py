@@ -1,6 +1,6 @@
 """Where a user may not look, each command ends in one line, and `run` hides nothing (D25).
 
-The directory has mode 000. Root, whom that does not stop, becomes another user for the test.
+The directory has mode 000. Root may enter such a directory, and becomes another user for the test.
 """
 
 import os

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
+from child_processes import running
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -89,16 +91,16 @@ def test_second_get_asks_nobody(gcr_emulator, helper):
 
 
 def test_fifty_parallel_gets_buy_one_token(gcr_emulator, helper):
-    command = [str(PROGRAMS / "docker-credential-gcr"), "get"]
-    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    running = [subprocess.Popen(command, env=helper.environ, **options) for _ in range(50)]
-    for process in running:
-        process.stdin.write(helper.registry)
-        process.stdin.close()
-    answers = set()
-    for process in running:
-        with process:
-            answers.add((process.stdout.read(), process.stderr.read()))
+    # More time than usual: fifty interpreters start at once.
+    options = {"env": helper.environ | {"DOCKER_CREDENTIAL_GCR_TIMEOUT": "120"}}
+    options |= {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with ExitStack() as stack:
+        command = [PROGRAMS / "docker-credential-gcr", "get"]
+        processes = [stack.enter_context(running(command, **options)) for _ in range(50)]
+        for process in processes:
+            process.stdin.write(helper.registry)
+            process.stdin.close()
+        answers = {(process.stdout.read(), process.stderr.read()) for process in processes}
     ((out, err),) = answers
     assert (json.loads(out)["ServerURL"], err) == (helper.registry, "")
     assert token_requests(gcr_emulator) == [200]

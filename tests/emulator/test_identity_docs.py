@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from doc_scripts import find_scripts, needs_of
 
 from docker_credential_gcr.emulator.google.accounts_requests import KNOWN
 from docker_credential_gcr.emulator.google.oauth2 import GRANTS
 from docker_credential_gcr.emulator.identity.oauth_clients import CLIENTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "identity.md").read_text("utf-8")
+# The other commands are federation's: see test_federation_docs.py.
+SCRIPT, _ = find_scripts(PAGE)
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -21,12 +24,11 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table]
 
 
+@needs_of(SCRIPT)
 def test_the_commands_make_a_login_that_works(gcr_emulator: Any, tmp_path: Path) -> None:
-    # The other commands are federation's: see test_federation_docs.py.
-    script, _ = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     environ = {"PATH": "/usr/bin:/bin", "GCR_EMULATOR_URL": gcr_emulator.url, "HOME": str(tmp_path)}
 
-    command = ["sh", "-eu", "-c", script]
+    command = ["sh", "-eu", "-c", SCRIPT]
     subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, timeout=60, check=True)
 
     file = json.loads((tmp_path / "adc.json").read_text())

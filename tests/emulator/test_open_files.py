@@ -7,6 +7,8 @@ import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from child_processes import LIMIT_S, running
+
 SERVE = f"{sys.executable} -m docker_credential_gcr.emulator.cli serve --port 0"
 COMPLAINT = (
     "gcr-emulator: at most 600 files can be open at once, so few connections: "
@@ -18,13 +20,11 @@ COMPLAINT = (
 def serving(limits):
     """A server under the limits that the shell's words set; its port, and the process."""
     command = ["sh", "-c", f"{limits} && exec {SERVE}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            ready = json.loads(process.stdout.readline())
-            yield int(ready["url"].rpartition(":")[2]), process
-        finally:
-            process.terminate()
-            process.rest = process.communicate(timeout=60)
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        ready = json.loads(process.stdout.readline())
+        yield int(ready["url"].rpartition(":")[2]), process
+        process.terminate()
+        process.rest = process.communicate(timeout=LIMIT_S)
 
 
 def limit_of(pid):

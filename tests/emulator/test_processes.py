@@ -57,14 +57,16 @@ def test_command_has_the_streams_and_its_status_is_returned(command, expected) -
     "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2]
 )
 def test_signals_reach_the_command(number: signal.Signals) -> None:
-    script = f"trap 'echo got; exit 9' {number.name[3:]}; echo ready; while :; do read line; done"
+    script = f"trap 'echo got; exit 9' {number.name[3:]}; echo ready; while read line; do :; done"
     process = start("sh", "-c", script)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
 
     process.send_signal(number)
 
-    assert outcome(process) == (9, "got\n", "")
+    # Until then its stdin stays open: an end of that would end the shell's wait too.
+    assert process.stdout.readline() == "got\n"
+    assert outcome(process) == (9, "", "")
 
 
 def test_command_blocks_no_signal() -> None:

@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.settings import Limits, Settings
 
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
-WAIT_S = 30
+WAIT_S = 60
 NOT_WHOLE = {"errors": [{"code": "SIZE_INVALID", "message": "the body did not arrive whole"}]}
 HEAD = b" HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -192,6 +192,7 @@ class TestExpect100:
         message = "the body is larger than this registry takes"
         assert (status, json.loads(body)) == (413, {"errors": [{"code": "SIZE_INVALID", "message": message}]})
 
+    @pytest.mark.needs("curl")
     def test_t14_curl_sends_a_large_body_with_it(self, editor, tmp_path):
         data = b"x" * 3_000_000
         (tmp_path / "blob").write_bytes(data)
@@ -199,7 +200,11 @@ class TestExpect100:
         command = ["curl", "--silent", "--show-error", "--upload-file", tmp_path / "blob", "--verbose"]
         command += ["--header", f"Authorization: Bearer {editor.registry_token}", "--expect100-timeout", "30"]
         done = subprocess.run(
-            [*command, "--header", "Expect: 100-continue", url], capture_output=True, text=True, check=True
+            [*command, "--header", "Expect: 100-continue", url],
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=True,
         )
         assert "< HTTP/1.1 100 Continue" in done.stderr
         assert editor.ask("GET", f"{PATH}/blobs/{editor.digest_of(data)}").content == data
@@ -257,7 +262,7 @@ class TestSlowClients:
 
 class TestBounds:
     def test_t14_connections_over_the_bound_wait_until_a_silent_one_is_closed(self, serve):
-        editor = serve(connections=20, header_silence_s=1.0)
+        editor = serve(connections=20, header_silence_s=0.3)
         with ExitStack() as stack:
             silent = [stack.enter_context(connected(editor.url)) for _ in range(40)]
             # It comes after all of them.

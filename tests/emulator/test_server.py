@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from child_processes import LIMIT_S, running
+from sqlite_files import opened
 
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.records.schema import REVISION
@@ -23,19 +25,17 @@ COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
 @contextmanager
 def serving(*arguments, port="0", until=signal.SIGTERM):
     command = [*COMMAND, "serve", "--port", port, *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            line = process.stdout.readline()
-            assert line, process.stderr.read()
-            yield json.loads(line), process
-        finally:
-            process.send_signal(until)
-            process.rest = process.communicate(timeout=20)
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        yield json.loads(line), process
+        process.send_signal(until)
+        process.rest = process.communicate(timeout=LIMIT_S)
 
 
 def run(*arguments):
     done = subprocess.run(
-        [*COMMAND, "serve", *arguments], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "serve", *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -59,7 +59,7 @@ def test_ready_document_is_one_line_and_the_same_in_the_file(tmp_path):
             "operator_token_file": str(data / "keys" / "operator-token"),
         }
         assert mode_of(ready_file) == 0o600
-        assert requests.get(f"{ready['url']}/v2/", timeout=10).status_code == 401
+        assert requests.get(f"{ready['url']}/v2/", timeout=LIMIT_S).status_code == 401
     assert (process.returncode, *process.rest) == (0, "", "")
 
 
@@ -75,7 +75,7 @@ def test_without_data_nothing_is_left(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with serving("--project", "my-project") as (ready, _):
         assert Path(ready["data"]).parent == tmp_path
-        assert requests.get(f"{ready['url']}/v1/projects/my-project", timeout=10).status_code == 200
+        assert requests.get(f"{ready['url']}/v1/projects/my-project", timeout=LIMIT_S).status_code == 200
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,14 +119,11 @@ def test_ready_file_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_database_of_another_revision_is_refused_and_kept(tmp_path):
-    import sqlite3
-
     with serving("--data", str(tmp_path)):
         pass
     path = tmp_path / "emulator.db"
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         connection.execute("update alembic_version set version_num = '9999'")
-    connection.close()
     status, out, error = run("--port", "0", "--data", str(tmp_path))
     assert (status, out) == (1, "")
     assert error == (
@@ -204,10 +201,10 @@ def test_server_in_a_thread_is_one_worker():
 def test_strict_server_wants_the_operator_token(tmp_path):
     with InThread(Settings(port=0, data=tmp_path, strict_admin=True)) as ready:
         url = f"{ready.url}/v1/projects"
-        assert requests.post(url, json={"projectId": "my-project"}, timeout=10).status_code == 401
+        assert requests.post(url, json={"projectId": "my-project"}, timeout=LIMIT_S).status_code == 401
         token = Path(ready.operator_token_file).read_text()
         headers = {"Authorization": f"Bearer {token}"}
         assert (
-            requests.post(url, json={"projectId": "my-project"}, headers=headers, timeout=10).status_code
+            requests.post(url, json={"projectId": "my-project"}, headers=headers, timeout=LIMIT_S).status_code
             == 200
         )

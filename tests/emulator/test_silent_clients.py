@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from child_processes import running
 
 SILENT = 1500
 HALF_SENT = 50
@@ -39,22 +40,10 @@ def descriptors():
 
 @pytest.fixture
 def editor(tmp_path, editor_of):
-    command = [
-        PROGRAM,
-        "serve",
-        "--port",
-        "0",
-        "--data",
-        tmp_path / "data",
-        "--limit",
-        "header_silence_s=600",
-    ]
-    command += ["--limit", "body_silence_s=600"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield editor_of(json.loads(process.stdout.readline())["url"])
-        finally:
-            process.terminate()
+    command = [PROGRAM, "serve", "--port", "0", "--data", tmp_path / "data"]
+    command += ["--limit", "header_silence_s=600", "--limit", "body_silence_s=600"]
+    with running(command, stdout=subprocess.PIPE, text=True) as process:
+        yield editor_of(json.loads(process.stdout.readline())["url"])
 
 
 def connect(url):

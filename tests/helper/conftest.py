@@ -8,7 +8,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,8 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from child_processes import running
 
 SCRIPT = Path(sysconfig.get_path("scripts"), "docker-credential-gcr")
 PROGRAM = (
@@ -151,12 +150,10 @@ class Helper:
         assert scan.find(arguments, outcome) == []
         return outcome
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
         """Run the helper with pipes for its streams, and do not wait for it."""
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            [*PROGRAM, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=self.environ
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return running([*PROGRAM, *arguments], **pipes, text=True, env=self.environ)
 
     def configure(self, content: object) -> None:
         """Write the helper's configuration, text as it is and anything else as JSON."""
@@ -190,14 +187,6 @@ def token_server() -> Iterator[TokenServer]:
 @pytest.fixture
 def answer() -> type[Answer]:
     return Answer
-
-
-@pytest.fixture(scope="session")
-def private_key() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
 
 
 @pytest.fixture

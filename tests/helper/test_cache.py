@@ -90,7 +90,7 @@ def test_what_is_no_file_is_not_an_entry(tmp_path: Path) -> None:
     assert found == [None] * 6
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of another user: run as root")
+@pytest.mark.needs_root("make a file of another user")
 def test_an_entry_of_another_user_is_not_trusted(tmp_path: Path) -> None:
     path = write(tmp_path / "e.json", ENTRY)
     os.chown(path, 12345, 12345)
@@ -98,7 +98,7 @@ def test_an_entry_of_another_user_is_not_trusted(tmp_path: Path) -> None:
     assert load(path) is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of another user: run as root")
+@pytest.mark.needs_root("make a directory of another user")
 def test_nothing_is_saved_in_a_directory_of_another_user(tmp_path: Path) -> None:
     os.chown(tmp_path, 12345, 12345)
 

@@ -79,7 +79,7 @@ def test_a_private_file_ends_as_its_owners_alone(tmp_path: Path) -> None:
     assert (path.read_text(), path.stat().st_mode & 0o777) == ('{"a":1}', 0o600)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of another user: run as root")
+@pytest.mark.needs_root("make a file of another user")
 def test_the_owner_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text("{}")

@@ -77,7 +77,7 @@ class Store:
         self.helper.environ |= {
             "DOCKER_CREDENTIAL_GCR_KEYRING": "keyring",
             "PYTHON_KEYRING_BACKEND": name if "." in name else f"keyrings.{name}",
-            "DOCKER_CREDENTIAL_GCR_TIMEOUT": "3" if name == "Hangs" else "60",
+            "DOCKER_CREDENTIAL_GCR_TIMEOUT": "0.5" if name == "Hangs" else "60",
         }
 
     def run(self, verb: str, stdin: str = "", **environ: str) -> tuple[int, str, str]:

@@ -63,11 +63,13 @@ def test_env_reads_gclouds_well_known_file(configured: Any) -> None:
 
 
 def test_a_variable_that_names_no_file_is_a_failure(helper: Any) -> None:
-    outcome = helper("get", stdin="gcr.io", GOOGLE_APPLICATION_CREDENTIALS="/nonexistent")
+    absent = str(helper.directory / "absent")
+
+    outcome = helper("get", stdin="gcr.io", GOOGLE_APPLICATION_CREDENTIALS=absent)
 
     message = (
         "no access token for gcr.io: store: no login is stored; env: GOOGLE_APPLICATION_CREDENTIALS: "
-        "cannot read key file '/nonexistent': No such file or directory\n"
+        f"cannot read key file {absent!r}: No such file or directory\n"
     )
     hint = "hint: name the JSON key file of a service account\n"
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}{hint}")

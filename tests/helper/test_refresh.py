@@ -12,6 +12,13 @@ from typing import Any
 import filelock
 import pytest
 
+from docker_credential_gcr.helper import cache
+from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper.refresh import refresh
+from docker_credential_gcr.helper.token_sources import TokenRequest
+
+NOW = 1_700_000_000
+
 
 @pytest.fixture
 def configured(helper: Any, make_key: Callable[..., Path]) -> Any:
@@ -95,12 +102,34 @@ def test_edge_28_an_aging_token_is_served_while_somebody_else_refreshes_it(
     assert len(token_server.requests) == 1
 
 
-def test_edge_28_a_lock_that_is_never_released_is_waited_for_half_of_the_time(configured: Any) -> None:
-    assert get(configured) == ("ya29.1", "")
-    entry = age(configured, 5)
+def test_edge_28_a_lock_that_is_never_released_is_waited_for_half_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
 
-    with filelock.FileLock(f"{entry}.lock"):
-        assert get(configured, DOCKER_CREDENTIAL_GCR_TIMEOUT="8") == ("ya29.2", "")
+    class HeldLock:
+        """filelock's lock, while another process holds it; waiting for it takes no time."""
+
+        def __init__(self, path: str, **_: int) -> None:
+            self.path = path
+
+        def acquire(self, timeout: float) -> None:
+            waits.append(timeout)
+            raise filelock.Timeout(self.path)
+
+    class Source:
+        def fetch(self, _request: TokenRequest, _deadline: float) -> AccessToken:
+            return AccessToken("ya29.alone", expires_at=NOW + 3600, obtained_at=NOW)
+
+    monkeypatch.setattr(filelock, "FileLock", HeldLock)
+    entry = str(tmp_path / "entry.json")
+    options = {"min_ttl_s": 300, "deadline": time.monotonic() + 1000, "now": lambda: NOW}
+
+    token = refresh(Source(), TokenRequest("localhost:5000", "", scopes=()), entry, **options)
+
+    kept = cache.load_token(entry, NOW)
+    assert (token.value, kept and kept.value) == ("ya29.alone", "ya29.alone")
+    assert waits == [pytest.approx(500, rel=0.1)]
 
 
 def test_edge_31_a_cache_that_is_off_keeps_nothing(configured: Any) -> None:

@@ -47,9 +47,9 @@ def test_another_users_home_is_seen(tmp_path: Path, name: str) -> None:
         assert (found.name, found.is_fatal, text in found.text) == ("user", False, True)
 
 
-@pytest.mark.parametrize("home", ["", "/nonexistent"])
-def test_a_home_that_is_not_there_is_nobodys(home: str) -> None:
-    environ = {"HOME": home or "/nonexistent/too", "SUDO_USER": "ann"}
+@pytest.mark.parametrize("home", ["absent", "absent/too"])
+def test_a_home_that_is_not_there_is_nobodys(home: str, tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path / home), "SUDO_USER": "ann"}
 
     assert surroundings.find_sudo_obstacle(environ, get_user=lambda: 0) is None
 

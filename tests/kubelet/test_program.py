@@ -27,6 +27,12 @@ FOREIGN = (
 )
 
 
+@pytest.fixture
+def absent(plugin: Any) -> str:
+    """The path of no file."""
+    return str(plugin.directory / "absent")
+
+
 @pytest.mark.parametrize(
     "image",
     ["gcr.io/p/app", "us.gcr.io/p/app:v1", "us-docker.pkg.dev/p/r/app@sha256:" + "0" * 64, "GCR.IO/p/app",
@@ -57,9 +63,9 @@ def test_the_answer_has_the_version_of_the_request(
 
 @pytest.mark.parametrize("image", FOREIGN)
 def test_a_foreign_image_gets_nothing_and_no_source_is_asked(
-    plugin: Any, check: Callable[..., None], image: str
+    plugin: Any, absent: str, check: Callable[..., None], image: str
 ) -> None:
-    plugin.configure(TokenSources=["file:/nonexistent"])
+    plugin.configure(TokenSources=[f"file:{absent}"])
 
     response = plugin.ask(image).response
 
@@ -71,28 +77,28 @@ def test_no_credential_anywhere_is_an_answer_without_one(plugin: Any) -> None:
     assert plugin.ask("gcr.io/p/app").response == NOTHING
 
 
-def test_a_source_that_fails_is_said_on_stderr_alone(plugin: Any) -> None:
-    plugin.configure(TokenSources=["file:/nonexistent"])
+def test_a_source_that_fails_is_said_on_stderr_alone(plugin: Any, absent: str) -> None:
+    plugin.configure(TokenSources=[f"file:{absent}"])
 
     outcome = plugin.ask("gcr.io/p/app")
 
     assert (outcome.status, outcome.stdout, outcome.stderr) == (
         1,
         "",
-        "gcr-credential-provider: no access token for gcr.io: file: cannot read key file '/nonexistent': "
+        f"gcr-credential-provider: no access token for gcr.io: file: cannot read key file {absent!r}: "
         "No such file or directory\nhint: name the JSON key file of a service account\n",
     )
 
 
-def test_a_waived_failure_is_an_answer_without_a_credential(plugin: Any) -> None:
-    plugin.configure(TokenSources=["file:/nonexistent"], OnError="anonymous")
+def test_a_waived_failure_is_an_answer_without_a_credential(plugin: Any, absent: str) -> None:
+    plugin.configure(TokenSources=[f"file:{absent}"], OnError="anonymous")
 
     outcome = plugin.ask("gcr.io/p/app")
 
     assert (outcome.status, json.loads(outcome.stdout)) == (0, NOTHING)
     assert outcome.stderr == (
         "gcr-credential-provider: anonymous, as configured: no access token for gcr.io: file: "
-        "cannot read key file '/nonexistent': No such file or directory\n"
+        f"cannot read key file {absent!r}: No such file or directory\n"
     )
 
 

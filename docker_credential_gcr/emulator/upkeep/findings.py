@@ -13,7 +13,7 @@ KINDS = {
     ),
     "dangling-row": ("a row points at one that is not there", "{rebuild}"),
     "astray-row": ("a row points into another repository or bucket than its own", "{rebuild}"),
-    "missing-bytes": ("a row whose bytes are not there", _RESTORE),
+    "missing-bytes": ("a row without its bytes", _RESTORE),
     "wrong-size": ("bytes of another length than their row says", _RESTORE),
     "wrong-digest": ("bytes that are not those of their digest", _RESTORE),
     "rowless-bytes": (
@@ -22,7 +22,7 @@ KINDS = {
     ),
     "lost-upload": ("an upload without its bytes, as a crash at its end leaves it", "{gc}"),
     "stray-file": ("a file that belongs to no blob", "remove it by hand"),
-    "unreadable-manifest": ("a manifest whose document no push would take", "delete it"),
+    "unreadable-manifest": ("a manifest with a document that no push would take", "delete it"),
     "wrong-references": ("the rows of what a manifest names differ from its document", "{rebuild}"),
     "incomplete-manifest": ("a manifest of which something is not in its repository", "push it again"),
 }

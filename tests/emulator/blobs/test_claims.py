@@ -5,6 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from child_processes import LIMIT_S, running
 
 from docker_credential_gcr.emulator.blobs.claims import Claims
 
@@ -22,10 +23,8 @@ for line in sys.stdin:
 
 
 class Another:
-    def __init__(self, path):
-        pipe = subprocess.PIPE
-        command = [sys.executable, "-c", ANOTHER, str(path)]
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+    def __init__(self, process):
+        self.process = process
 
     def ask(self, word, upload):
         self.process.stdin.write(f"{word} {upload}\n")
@@ -35,10 +34,9 @@ class Another:
 
 @pytest.fixture
 def another(tmp_path):
-    another = Another(tmp_path / "lock")
-    yield another
-    another.process.kill()
-    another.process.communicate()
+    command = [sys.executable, "-c", ANOTHER, tmp_path / "lock"]
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Another(process)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -68,5 +66,5 @@ def test_what_another_process_held_is_free_when_it_was_killed(tmp_path, another)
     claims = Claims(tmp_path / "lock")
     assert another.ask("claim", FIRST) == "True"
     another.process.kill()
-    another.process.wait()
+    another.process.wait(LIMIT_S)
     assert claims.claim(FIRST)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from child_processes import LIMIT_S, running
 
 from docker_credential_gcr.emulator.blobs.folder_locks import Hold, alone_in
 
@@ -50,8 +51,9 @@ def test_hold_ends_with_its_last_reference(tmp_path):
 @pytest.mark.parametrize("end", [subprocess.Popen.terminate, subprocess.Popen.kill])
 def test_hold_of_another_process_ends_with_it(tmp_path, end):
     command = [sys.executable, "-c", ANOTHER, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
         assert not is_alone(tmp_path)
         end(process)
+        process.wait(LIMIT_S)
     assert is_alone(tmp_path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from child_processes import list_children
 
 from docker_credential_gcr.emulator.private_run import make_environment
 
@@ -133,13 +134,15 @@ def test_command_that_is_not_there_is_named(start: Start) -> None:
 
 
 def test_signal_reaches_the_command(start: Start) -> None:
-    process = start("sh", "-c", "trap 'echo got; exit 9' INT; echo ready; while :; do read line; done")
+    process = start("sh", "-c", "trap 'echo got; exit 9' INT; echo ready; while read line; do :; done")
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
 
     process.send_signal(signal.SIGINT)
 
-    assert outcome(process) == (9, "got\n", "")
+    # Until then its stdin stays open: an end of that would end the shell's wait too.
+    assert process.stdout.readline() == "got\n"
+    assert outcome(process) == (9, "", "")
 
 
 def test_nothing_is_left_when_the_command_ends(start: Start, environ: dict[str, str]) -> None:
@@ -202,8 +205,7 @@ def test_command_ends_with_the_emulator(start: Start) -> None:
     process = start("sh", "-c", f"echo $PPID; {script}")
     assert process.stdout is not None
     parent = process.stdout.readline().strip()
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    (emulator,) = (child for child in children if Path(f"/proc/{child}/comm").read_text() != "sh\n")
+    (emulator,) = (pid for pid, command in list_children(parent).items() if not command.startswith("sh "))
 
     out, err = process.communicate(f"{emulator}\n", timeout=LIMIT_S)
 
@@ -226,8 +228,7 @@ def test_engine_of_the_machine_is_out_of_reach(start: Start, environ: dict[str, 
     assert (status, err.splitlines()[-1]) == (1, "ConnectionRefusedError: [Errno 111] Connection refused")
 
 
-@pytest.mark.needs_root
-@pytest.mark.skipif(os.geteuid() != 0, reason="run as root: another user is needed")
+@pytest.mark.needs_root("become another user")
 def test_d25_run_as_another_user_passes_over_an_engine_in_a_closed_directory() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as runtime, socket.socket(socket.AF_UNIX) as engine:
         Path(runtime).chmod(0o755)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from child_processes import LIMIT_S, running
 
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]
@@ -19,24 +20,20 @@ def test_serve_says_one_line_and_its_exit_code(tmp_path: Path) -> None:
     environ = {**os.environ, "GCR_EMULATOR_PORT": "0", "GCR_EMULATOR_PROJECT": "my-project a-project"}
     program = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
     arguments = ["serve", "--data", str(tmp_path / "data"), "--ready-file", str(ready)]
-    with subprocess.Popen(
-        [*program, *arguments], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as serving:
-        try:
-            assert serving.stdout is not None
-            line = serving.stdout.readline()
-            document = json.loads(line)
-            listed = subprocess.run(
-                [*program, "project", "list", "--json", "--server", document["url"]],
-                env=environ,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=True,
-            ).stdout
-        finally:
-            serving.terminate()
-        rest, err = serving.communicate(timeout=30)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with running([*program, *arguments], env=environ, **pipes) as serving:
+        line = serving.stdout.readline()
+        document = json.loads(line)
+        listed = subprocess.run(
+            [*program, "project", "list", "--json", "--server", document["url"]],
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=True,
+        ).stdout
+        serving.terminate()
+        rest, err = serving.communicate(timeout=LIMIT_S)
 
     assert (serving.returncode, rest, err) == (0, "", "")
     projects = json.loads(listed)["projects"]

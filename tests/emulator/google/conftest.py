@@ -1,6 +1,5 @@
 """Google's APIs in this process, called as an ASGI server would call them."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -11,6 +10,8 @@ from urllib.parse import urlencode
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from rsa_keys import format_private, format_public, make_certificate
 from sqlalchemy import Connection
 from starlette.applications import Starlette
 
@@ -20,7 +21,7 @@ from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
 from docker_credential_gcr.emulator.identity.issuer import Issuer
-from docker_credential_gcr.emulator.identity.service_account_keys import generate
+from docker_credential_gcr.emulator.identity.service_account_keys import ServiceAccountKey, format_key_file
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
 from docker_credential_gcr.emulator.records import (
@@ -56,6 +57,7 @@ class Apis:
     services: Services
     clock: Clock
     call_app: Callable[..., Any]
+    rsa_key: rsa.RSAPrivateKey
     peer: str = "127.0.0.1"
     host: str = "localhost:5000"
 
@@ -85,11 +87,16 @@ class Apis:
     def make_key(
         self, account: str = "ci", project: str = "my-project", role: str | None = None
     ) -> dict[str, Any]:
-        """The key file of such an account."""
+        """A key file of such an account, whose private half is the session's."""
         email = self.make_account(account, project, role)
-        reply = self.call("POST", f"/v1/projects/{project}/serviceAccounts/{email}/keys", {})
+        path = f"/v1/projects/{project}/serviceAccounts/{email}"
+        unique_id = self.call("GET", path).body["uniqueId"]
+        reply = self.call("POST", f"{path}/keys:upload", {"publicKeyData": make_certificate(self.rsa_key)})
         assert reply.status == 200, reply
-        document: dict[str, Any] = json.loads(base64.b64decode(reply.body["privateKeyData"]))
+        key_id = reply.body["name"].rpartition("/")[2]
+        key = ServiceAccountKey(key_id, format_private(self.rsa_key), format_public(self.rsa_key))
+        text = format_key_file(key, project_id=project, email=email, unique_id=unique_id)
+        document: dict[str, Any] = json.loads(text)
         return document
 
     def grant(self, role: str, member: str, project: str = "my-project") -> None:
@@ -240,14 +247,17 @@ def signer() -> Signer:
 
 
 @pytest.fixture(scope="session")
-def id_tokens() -> IdTokenSigner:
-    pem = generate().private_key.encode()
-    return IdTokenSigner(lambda: pem)
+def id_tokens(private_key: str) -> IdTokenSigner:
+    return IdTokenSigner(private_key.encode)
 
 
 @pytest.fixture
 def apis(
-    tmp_path: Path, signer: Signer, id_tokens: IdTokenSigner, call_app: Callable[..., Any]
+    tmp_path: Path,
+    signer: Signer,
+    id_tokens: IdTokenSigner,
+    call_app: Callable[..., Any],
+    rsa_key: rsa.RSAPrivateKey,
 ) -> Iterator[Apis]:
     clock = Clock()
     clock.set(NOW)
@@ -263,7 +273,7 @@ def apis(
         issuer=Issuer.generate(),
         id_tokens=id_tokens,
     )
-    yield Apis(services, clock, call_app)
+    yield Apis(services, clock, call_app, rsa_key)
     database.close()
 
 

@@ -171,9 +171,8 @@ def test_check_54_a_key_opens_the_registry_as_go_uses_it(
     assert ask_registry(gcr_emulator, get(key), "pull,push", user) == 200
 
 
-def test_check_54_a_wrong_signature_is_an_invalid_grant(gcr_emulator: Emulator, key: dict[str, Any]) -> None:
-    other = json.loads(gcr_emulator.key(None, account="other").read_text())
-    forged = sign({**key, "private_key": other["private_key"]}, scope=READ_WRITE, aud=key["token_uri"])
+def test_check_54_a_wrong_signature_is_an_invalid_grant(key: dict[str, Any], other_private_key: str) -> None:
+    forged = sign({**key, "private_key": other_private_key}, scope=READ_WRITE, aud=key["token_uri"])
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": forged}
 
     answer = requests.post(key["token_uri"], data=form, headers=GO, timeout=30)

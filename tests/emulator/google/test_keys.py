@@ -4,13 +4,11 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from rsa_keys import format_private, make_certificate
 
 Apis = Any
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
@@ -22,7 +20,13 @@ def make_account(apis: Apis) -> None:
     apis.call("POST", "/v1/projects/my-project/serviceAccounts", {"accountId": "ci"})
 
 
-def describe(key_id: str) -> dict[str, str]:
+def generate(apis: Apis) -> str:
+    """The ID of a key that the emulator itself has made."""
+    reply = apis.call("POST", f"{ACCOUNT}/keys", {})
+    return str(json.loads(base64.b64decode(reply.body["privateKeyData"]))["private_key_id"])
+
+
+def describe(key_id: str, **changes: object) -> dict[str, object]:
     return {
         "name": f"projects/my-project/serviceAccounts/{EMAIL}/keys/{key_id}",
         "validAfterTime": "2023-11-14T22:13:20Z",
@@ -30,6 +34,7 @@ def describe(key_id: str) -> dict[str, str]:
         "keyAlgorithm": "KEY_ALG_RSA_2048",
         "keyOrigin": "GOOGLE_PROVIDED",
         "keyType": "USER_MANAGED",
+        **changes,
     }
 
 
@@ -57,7 +62,7 @@ def test_a_new_key_comes_with_its_file(apis: Apis) -> None:
 def test_a_key_is_listed_and_shown_without_its_private_half(apis: Apis) -> None:
     make_account(apis)
     assert apis.call("GET", f"{ACCOUNT}/keys").body == {}
-    key_id = apis.make_key()["private_key_id"]
+    key_id = generate(apis)
 
     assert apis.call("GET", f"{ACCOUNT}/keys").body == {"keys": [describe(key_id)]}
     assert apis.call("GET", f"{ACCOUNT}/keys/{key_id}").body == describe(key_id)
@@ -89,32 +94,20 @@ def test_a_disabled_key_opens_nothing_until_it_is_enabled(apis: Apis) -> None:
     key = apis.make_key(role="roles/owner")
     token = apis.fetch_token(key)
     path = f"{ACCOUNT}/keys/{key['private_key_id']}"
+    described = describe(key["private_key_id"], keyOrigin="USER_PROVIDED")
 
     assert apis.call("POST", f"{path}:disable", {}).body == {}
-    assert apis.call("GET", path).body == {**describe(key["private_key_id"]), "disabled": True}
+    assert apis.call("GET", path).body == {**described, "disabled": True}
     assert apis.call("GET", ACCOUNT, token=token).status == 401
 
     assert apis.call("POST", f"{path}:enable", {}).body == {}
-    assert apis.call("GET", path).body == describe(key["private_key_id"])
+    assert apis.call("GET", path).body == described
     assert apis.call("GET", ACCOUNT, token=token).status == 200
 
 
-def make_certificate(key: Any) -> str:
-    """What a user uploads: base64 of a certificate, good for a day, that the key has signed itself."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unused")])
-    begin = datetime.fromtimestamp(1_700_000_000, timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=1))
-        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
-    return base64.b64encode(certificate).decode()
-
-
-def test_a_key_of_ones_own_is_uploaded_and_used(apis: Apis) -> None:
+def test_a_key_of_ones_own_is_uploaded_and_used(apis: Apis, rsa_key: rsa.RSAPrivateKey) -> None:
     apis.make_account(role="roles/owner")
-    key = rsa.generate_private_key(65537, 2048)
-    data = make_certificate(key)
+    data = make_certificate(rsa_key, until=1_700_000_000 + 24 * 3600)
 
     uploaded = apis.call("POST", f"{ACCOUNT}/keys:upload", {"publicKeyData": data})
 
@@ -122,18 +115,11 @@ def test_a_key_of_ones_own_is_uploaded_and_used(apis: Apis) -> None:
     assert re.fullmatch("[0-9a-f]{40}", key_id)
     assert (uploaded.status, uploaded.body) == (
         200,
-        {
-            **describe(key_id),
-            "validBeforeTime": "2023-11-15T22:13:20Z",
-            "keyOrigin": "USER_PROVIDED",
-        },
+        describe(key_id, validBeforeTime="2023-11-15T22:13:20Z", keyOrigin="USER_PROVIDED"),
     )
     assert apis.call("GET", f"{ACCOUNT}/keys?keyTypes=USER_MANAGED").body == {"keys": [uploaded.body]}
     assert apis.call("GET", f"{ACCOUNT}/keys?keyTypes=SYSTEM_MANAGED").body == {}
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file = {"client_email": EMAIL, "private_key": pem.decode(), "private_key_id": key_id}
+    file = {"client_email": EMAIL, "private_key": format_private(rsa_key), "private_key_id": key_id}
     token = apis.fetch_token(file)
     assert apis.call("GET", ACCOUNT, token=token).status == 200
 
@@ -143,10 +129,10 @@ def test_a_key_of_ones_own_is_uploaded_and_used(apis: Apis) -> None:
     assert apis.call("GET", ACCOUNT, token=token).status == 401
 
 
-def test_a_strangers_certificate_is_not_uploaded(apis: Apis) -> None:
+def test_a_strangers_certificate_is_not_uploaded(apis: Apis, rsa_key: rsa.RSAPrivateKey) -> None:
     make_account(apis)
     token = apis.fetch_token(apis.make_key("stranger", "other-project"))
-    body = {"publicKeyData": make_certificate(rsa.generate_private_key(65537, 2048))}
+    body = {"publicKeyData": make_certificate(rsa_key)}
 
     assert apis.call("POST", f"{ACCOUNT}/keys:upload", body, token).status == 403
     assert apis.call("GET", f"{ACCOUNT}/keys").body == {}

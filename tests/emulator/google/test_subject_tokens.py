@@ -179,8 +179,10 @@ def test_a_mapping_to_what_no_attribute_can_be_refuses(
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
-def test_a_providers_own_keys_verify_its_tokens_alone(federation: Federation, algorithm: str) -> None:
-    keys = [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())]
+def test_a_providers_own_keys_verify_its_tokens_alone(
+    federation: Federation, rsa_key: rsa.RSAPrivateKey, algorithm: str
+) -> None:
+    keys = [rsa_key, ec.generate_private_key(ec.SECP256R1())]
     jwks = format_jwks(*(key.public_key() for key in keys))
     federation.set_provider(oidc={"issuerUri": ISSUER, "jwksJson": jwks})
     number = ["RS256", "ES256"].index(algorithm)
@@ -210,20 +212,20 @@ def forge(claims: dict[str, Any], header: dict[str, Any], secret: bytes = b"") -
     return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
-def test_a_forged_token_is_refused(federation: Federation) -> None:
-    key = rsa.generate_private_key(65537, 2048)
-    jwks = format_jwks(key.public_key())
+def test_a_forged_token_is_refused(
+    federation: Federation, rsa_key: rsa.RSAPrivateKey, other_rsa_key: rsa.RSAPrivateKey
+) -> None:
+    jwks = format_jwks(rsa_key.public_key())
     federation.set_provider(oidc={"issuerUri": ISSUER, "jwksJson": jwks})
     claims = jwt.decode(federation.mint(), options={"verify_signature": False})
-    attacker = rsa.generate_private_key(65537, 2048)
-    own_jwk = json.loads(format_jwks(attacker.public_key()))["keys"][0]
+    own_jwk = json.loads(format_jwks(other_rsa_key.public_key()))["keys"][0]
     forged = [
         (forge(claims, {"alg": "none", "kid": "k0"}), UNSIGNED),
         (forge(claims, {"alg": "HS256", "kid": "k0"}, jwks.encode()), UNSIGNED),
-        (jwt.encode(claims, attacker, "RS256", {"kid": "k0", "jwk": own_jwk}), UNSIGNED),
-        (jwt.encode(claims, attacker, "RS256", {"kid": "k0", "jku": "https://evil.example"}), UNSIGNED),
-        (jwt.encode(claims, key, "PS256", {"kid": "k0"}), UNSIGNED),
-        (jwt.encode(claims, key, "RS256", {"kid": "k0", "crit": ["x"], "x": 1}), UNREAD),
+        (jwt.encode(claims, other_rsa_key, "RS256", {"kid": "k0", "jwk": own_jwk}), UNSIGNED),
+        (jwt.encode(claims, other_rsa_key, "RS256", {"kid": "k0", "jku": "https://evil.example"}), UNSIGNED),
+        (jwt.encode(claims, rsa_key, "PS256", {"kid": "k0"}), UNSIGNED),
+        (jwt.encode(claims, rsa_key, "RS256", {"kid": "k0", "crit": ["x"], "x": 1}), UNREAD),
         ("no token", UNREAD),
     ]
 
@@ -233,13 +235,12 @@ def test_a_forged_token_is_refused(federation: Federation) -> None:
 
 
 def test_a_real_token_of_an_issuer_whose_keys_are_not_here_is_refused_and_nothing_is_fetched(
-    federation: Federation,
+    federation: Federation, rsa_key: rsa.RSAPrivateKey
 ) -> None:
     federation.set_provider()
     claims = jwt.decode(federation.mint(), options={"verify_signature": False})
-    key = rsa.generate_private_key(65537, 2048)
 
-    reply = federation.exchange(jwt.encode(claims, key, "RS256", {"kid": "theirs"}))
+    reply = federation.exchange(jwt.encode(claims, rsa_key, "RS256", {"kid": "theirs"}))
 
     assert (reply.status, reply.body) == federation.refused(
         "invalid_grant",

@@ -27,7 +27,7 @@ def connect(ready, context):
 
     def make(host="localhost"):
         port = int(ready.url.rpartition(":")[2])
-        raw = socket.create_connection(("127.0.0.1", port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", port), timeout=60)
         return context.wrap_socket(raw, server_hostname=host)
 
     return make

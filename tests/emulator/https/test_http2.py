@@ -11,6 +11,7 @@ import h2.connection
 import h2.events
 import httpx
 import pytest
+from child_processes import LIMIT_S, running
 from h2.config import H2Configuration
 
 COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
@@ -55,7 +56,7 @@ def test_http2_names_one_host(connect, context, headers, answer):
     assert ask_http2(connect, context, *headers) == answer
 
 
-@pytest.mark.parametrize("client", ["curl", "httpx"])
+@pytest.mark.parametrize("client", [pytest.param("curl", marks=pytest.mark.needs("curl")), "httpx"])
 def test_refusal_reaches_a_client_that_is_still_sending(ready, context, tmp_path, client):
     body = b"x" * (8 << 20)
     (tmp_path / "body").write_bytes(body)
@@ -67,7 +68,7 @@ def test_refusal_reaches_a_client_that_is_still_sending(ready, context, tmp_path
                 return session.put(url, content=body).status_code
         command = ["curl", "-sS", "--http2", "--cacert", ready.ca, "-T", tmp_path / "body", "-o", "/dev/null"]
         done = subprocess.run(
-            [*command, "-w", "%{http_code}", url], capture_output=True, timeout=60, check=True
+            [*command, "-w", "%{http_code}", url], capture_output=True, timeout=LIMIT_S, check=True
         )
         return int(done.stdout)
 
@@ -94,11 +95,12 @@ def test_many_requests_share_one_http2_connection(connect, context):
 
 def test_signal_ends_it_with_http2_requests_hanging(tmp_path):
     command = [*COMMAND, "serve", "--port", "0", "--tls", "--data", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         document = json.loads(process.stdout.readline())
         context = ssl.create_default_context(cafile=document["ca"])
         context.set_alpn_protocols(["h2"])
-        raw = socket.create_connection(("127.0.0.1", int(document["url"].rpartition(":")[2])), timeout=10)
+        port = int(document["url"].rpartition(":")[2])
+        raw = socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S)
         with closing(context.wrap_socket(raw, server_hostname="localhost")) as connection:
             conversation = h2.connection.H2Connection()
             conversation.initiate_connection()
@@ -117,5 +119,5 @@ def test_signal_ends_it_with_http2_requests_hanging(tmp_path):
                 events = conversation.receive_data(connection.recv(65536))
                 answered = [event for event in events if isinstance(event, h2.events.ResponseReceived)]
             process.terminate()
-            rest = process.communicate(timeout=20)
+            rest = process.communicate(timeout=LIMIT_S)
     assert (answered[0].stream_id, process.returncode, *rest) == (3, 0, "", "")

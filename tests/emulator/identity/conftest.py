@@ -1,11 +1,13 @@
 """A key pair that is registered, one that is not, and everything the identity functions are handed."""
 
+import secrets
 from dataclasses import dataclass, replace
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from rsa_keys import format_private, format_public
 
-from docker_credential_gcr.emulator.identity import service_account_keys
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.service_account_keys import NEVER, ServiceAccountKey
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
@@ -61,13 +63,12 @@ class World:
         return self.signer.sign_access(grant, NOW)
 
 
-@pytest.fixture(scope="session")
-def key_pairs() -> tuple[ServiceAccountKey, ServiceAccountKey]:
-    return service_account_keys.generate(), service_account_keys.generate()
+def make_key(key: rsa.RSAPrivateKey) -> ServiceAccountKey:
+    return ServiceAccountKey(secrets.token_hex(20), format_private(key), format_public(key))
 
 
 @pytest.fixture
-def world(key_pairs: tuple[ServiceAccountKey, ServiceAccountKey]) -> World:
-    key, other = key_pairs
+def world(rsa_key: rsa.RSAPrivateKey, other_rsa_key: rsa.RSAPrivateKey) -> World:
+    key, other = make_key(rsa_key), make_key(other_rsa_key)
     registered = RegisteredKey(key.key_id, EMAIL, "my-project", key.public_key, NEVER)
     return World(key, other, Signer.generate(), registered)

@@ -1,10 +1,10 @@
 """A database of any earlier revision becomes one of the present schema, with all that is in it."""
 
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.records import migrations, schema
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
@@ -20,9 +20,8 @@ PRAGMAS = ("table_xinfo", "index_list", "foreign_key_list")
 def older(request, tmp_path):
     """The path of a database of an earlier revision."""
     path = tmp_path / "emulator.db"
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         connection.executescript(request.param.read_text())
-    connection.close()
     return path
 
 
@@ -30,18 +29,9 @@ def older(request, tmp_path):
 def oldest(tmp_path):
     """The path of a database of the first revision, of which the second keeps more."""
     path = tmp_path / "emulator.db"
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         connection.executescript(DUMPS[0].read_text())
-    connection.close()
     return path
-
-
-def ask(path, statement, *values):
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(statement, values).fetchall()
-    finally:
-        connection.close()
 
 
 def names(path):
@@ -123,9 +113,8 @@ def test_migration_leaves_a_copy_of_the_older_database_beside_it(older, tmp_path
 
 
 def test_migration_that_fails_changes_nothing(oldest):
-    with sqlite3.connect(oldest) as connection:
+    with opened(oldest) as connection:
         connection.execute("UPDATE manifests SET data = 'no JSON'")
-    connection.close()
     before = {table: content(oldest, table) for table in names(oldest)}
     for _ in range(2):
         with pytest.raises(ValueError, match="Expecting value"):
@@ -134,9 +123,8 @@ def test_migration_that_fails_changes_nothing(oldest):
 
 
 def test_newer_database_is_refused_and_kept(older, tmp_path):
-    with sqlite3.connect(older) as connection:
+    with opened(older) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
     before = structure(older)
     with pytest.raises(IncompatibleDatabase, match=f"is of revision '9999', .* writes '{schema.REVISION}'"):
         Database(older)

@@ -3,8 +3,10 @@
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
+from child_processes import LIMIT_S, running
 
 from docker_credential_gcr.emulator.records.turns import Turns
 
@@ -30,26 +32,24 @@ with Turns(Path(sys.argv[1], "lock")).take():
 """
 
 
-def start(program, path):
-    return subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+def run(program, path):
+    command = [sys.executable, "-c", program, path]
+    return running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def test_processes_take_turns(tmp_path):
     (tmp_path / "count").write_text("0")
-    workers = [start(COUNT, tmp_path) for _ in range(3)]
-    for worker in workers:
-        worker.communicate(timeout=60)
-    assert [worker.returncode for worker in workers] == [0, 0, 0]
+    with ExitStack() as stack:
+        workers = [stack.enter_context(run(COUNT, tmp_path)) for _ in range(3)]
+        assert [worker.wait(LIMIT_S) for worker in workers] == [0, 0, 0]
     assert (tmp_path / "count").read_text() == str(3 * ROUNDS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_turn_ends_with_its_process(tmp_path, number):
-    with start(TAKE_AND_WAIT, tmp_path) as worker:
+    with run(TAKE_AND_WAIT, tmp_path) as worker:
         assert worker.stdout.readline() == "has it\n"
         worker.send_signal(number)
         with Turns(tmp_path / "lock").take():
             pass
-    assert worker.returncode == -number
+        assert worker.wait(LIMIT_S) == -number

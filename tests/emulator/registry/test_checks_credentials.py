@@ -116,7 +116,7 @@ def test_check_07_each_token_user_trades_an_access_token(registry, account, user
     assert registry.call("GET", "/v2/", bearer=token).status_code == 200
 
 
-def test_check_08_a_key_file_is_traded_raw_and_in_base64(registry, account, make_account):
+def test_check_08_a_key_file_is_traded_raw_and_in_base64(registry, account, make_account, other_private_key):
     encoded = base64.b64encode(account.key_file.encode()).decode()
     for auth in (
         account.basic,
@@ -126,7 +126,7 @@ def test_check_08_a_key_file_is_traded_raw_and_in_base64(registry, account, make
         assert registry.ask_token(PUSH, auth=auth).status_code == 200
     other = make_account(account="other")
     for changes in (
-        {"private_key": other.document["private_key"]},
+        {"private_key": other_private_key},
         {"private_key_id": "0" * 40},
         {"private_key_id": other.document["private_key_id"]},
         {"client_email": other.document["client_email"]},
@@ -146,15 +146,17 @@ def test_check_09_garbage_and_unknown_users_are_refused(registry, account):
         assert told(registry.ask_token(PULL, auth=auth)) == (401, NEEDED_PERMISSIONS)
 
 
-def test_check_10_a_self_signed_jwt_stands_for_an_access_token(registry, account, make_account):
+def test_check_10_a_self_signed_jwt_stands_for_an_access_token(
+    registry, account, make_account, other_private_key
+):
     user = "_dcgcr_0_0_0_token"
     assert registry.ask_token(PUSH, auth=(user, account.sign())).status_code == 200
     other = make_account(account="other")
     for refused in (
         account.sign(iat=1_700_000_000, exp=1_700_003_600),
         account.sign(kid="0" * 40),
-        account.sign(key=other.document["private_key"]),
-        account.sign(kid=other.document["private_key_id"], key=other.document["private_key"]),
+        account.sign(key=other_private_key),
+        account.sign(kid=other.document["private_key_id"]),
     ):
         assert told(registry.ask_token(PUSH, auth=(user, refused))) == (401, NEEDED_PERMISSIONS)
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import tempfile
+from pathlib import Path
 
 import requests
 from hypothesis import HealthCheck, settings
@@ -10,6 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
+from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -29,18 +32,14 @@ class Repository(RuleBasedStateMachine):
 
     @initialize()
     def start(self):
-        self.server = InThread(Settings(port=0, projects=("my-project",)))
+        self.server = InThread(Settings(port=0))
         self.url = self.server.__enter__().url
         self.session = requests.Session()
         self.session.trust_env = False
-        project = f"{self.url}/v1/projects/my-project"
-        email = "editor@my-project.iam.gserviceaccount.com"
-        member = {"role": "roles/editor", "members": [f"serviceAccount:{email}"]}
-        self.session.post(f"{project}/serviceAccounts", json={"accountId": "editor"})
-        self.session.post(f"{project}:setIamPolicy", json={"policy": {"bindings": [member]}})
-        key = self.session.post(f"{project}/serviceAccounts/{email}/keys", json={}).json()["privateKeyData"]
+        with tempfile.TemporaryDirectory() as folder:
+            key = GcrEmulator(self.session, self.url, "", Path(folder)).key().read_text()
         scope = {"scope": "repository:my-project/app:pull,push,delete"}
-        answer = self.session.get(f"{self.url}/v2/token", params=scope, auth=("_json_key_base64", key))
+        answer = self.session.get(f"{self.url}/v2/token", params=scope, auth=("_json_key", key))
         self.session.headers["Authorization"] = f"Bearer {answer.json()['token']}"
         self.known_blobs, self.known_manifests, self.known_tags = {}, {}, {}
 

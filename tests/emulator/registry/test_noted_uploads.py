@@ -1,10 +1,10 @@
 """Uploads of a few bytes have no row, and are otherwise as all others."""
 
-import sqlite3
 from contextlib import closing
 
 import pytest
 import requests
+from sqlite_files import ask
 
 from docker_credential_gcr.emulator.blobs.slots import Slots
 from docker_credential_gcr.emulator.in_thread import InThread
@@ -50,8 +50,7 @@ def begin(call, data):
 
 def count(data):
     """How many uploads have a row, and how many are noted."""
-    with closing(sqlite3.connect(data / "emulator.db")) as connection:
-        ((rows,),) = connection.execute("SELECT count(*) FROM uploads").fetchall()
+    ((rows,),) = ask(data / "emulator.db", "SELECT count(*) FROM uploads")
     with closing(Slots(data / "uploads.slots")) as slots:
         return rows, len(slots.read())
 

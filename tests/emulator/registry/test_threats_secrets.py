@@ -67,7 +67,7 @@ def shown(answer):
 
 
 class TestT19NobodyIsTold:
-    def test_who_exists(self, gcr_emulator, registry, account, make_account):
+    def test_who_exists(self, gcr_emulator, registry, account, make_account, other_private_key):
         other, gone = make_account(account="other"), make_account(account="gone")
         path = f"/v1/projects/my-project/serviceAccounts/{gone.document['client_email']}"
         registry.at("localhost").call("DELETE", path).raise_for_status()
@@ -82,7 +82,7 @@ class TestT19NobodyIsTold:
             "unknown account": forge(client_email="nobody@my-project.iam.gserviceaccount.com"),
             "unknown key": forge(private_key_id="0" * 40),
             "key of another account": forge(private_key_id=other.document["private_key_id"]),
-            "another private key": forge(private_key=other.document["private_key"]),
+            "another private key": forge(private_key=other_private_key),
             "no private key": forge(private_key="x"),
             "account that is gone": gone.basic,
             "token that has expired": ("_token", expired),

@@ -39,18 +39,10 @@ def clock(url):
 @pytest.fixture
 def connect(url, editor_of):
     """Makes a function that calls the registry as an account of that name."""
-    editor = editor_of(url)
 
     def make(account):
-        project = f"{url}/v1/projects/my-project"
-        email = f"{account}@my-project.iam.gserviceaccount.com"
-        requests.post(f"{project}/serviceAccounts", json={"accountId": account}, timeout=30)
-        policy = requests.post(f"{project}:getIamPolicy", json={}, timeout=30).json()
-        policy["bindings"].append({"role": "roles/editor", "members": [f"serviceAccount:{email}"]})
-        requests.post(f"{project}:setIamPolicy", json={"policy": policy}, timeout=30).raise_for_status()
-        made = requests.post(f"{project}/serviceAccounts/{email}/keys", json={}, timeout=30).json()
-        member = type(editor)(url, ("_json_key_base64", made["privateKeyData"]))
-        token = member.token(f"repository:{REPOSITORY}:pull,push")
+        editor = editor_of(url, account)
+        token = editor.token(f"repository:{REPOSITORY}:pull,push")
         return lambda method, path, **options: editor.call(method, path, token=token, **options)
 
     return make

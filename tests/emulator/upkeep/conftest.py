@@ -1,10 +1,10 @@
 """An emulator on a data directory of its own, and what a test sees of it from outside."""
 
 import shutil
-import sqlite3
 
 import pytest
 import requests
+from sqlite_files import ask
 
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
@@ -60,11 +60,7 @@ class Registry:
 
     def ask(self, statement, *values):
         """The only value that the statement gives."""
-        connection = sqlite3.connect(self.data / "emulator.db")
-        try:
-            ((value,),) = connection.execute(statement, values)
-        finally:
-            connection.close()
+        ((value,),) = ask(self.data / "emulator.db", statement, *values)
         return value
 
 

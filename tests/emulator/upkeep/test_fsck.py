@@ -4,9 +4,9 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 
 import pytest
+from sqlite_files import opened
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.in_thread import InThread
@@ -19,11 +19,9 @@ ABSENT = "sha256:" + "ab" * 32
 
 def change(data, *statements):
     """Change rows as no emulator would."""
-    connection = sqlite3.connect(data / "emulator.db")
-    with connection:
+    with opened(data / "emulator.db") as connection:
         for statement in statements:
             assert connection.execute(statement).rowcount != 0, statement
-    connection.close()
 
 
 def large_file(data):
@@ -33,11 +31,10 @@ def large_file(data):
 
 def damage_page(data):
     """Overwrite an inner page of the table of manifests."""
-    connection = sqlite3.connect(data / "emulator.db")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'manifests'")
-    ((size,),) = connection.execute("PRAGMA page_size")
-    connection.close()
+    with opened(data / "emulator.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'manifests'")
+        ((size,),) = connection.execute("PRAGMA page_size")
     with (data / "emulator.db").open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\xff" * size)
@@ -206,9 +203,8 @@ def test_every_kind_has_a_damage():
 def test_d24_each_line_of_sqlite_is_a_finding_once(stopped, run):
     """On every SQLite: pages without an owner share a row under a header, and rows repeat each other."""
     indexes = "sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
-    connection = sqlite3.connect(stopped / "emulator.db")
-    pages = [page for (page,) in connection.execute(f"SELECT rootpage FROM {indexes}")]  # noqa: S608
-    connection.close()
+    with opened(stopped / "emulator.db") as connection:
+        pages = [page for (page,) in connection.execute(f"SELECT rootpage FROM {indexes}")]  # noqa: S608
     column = "replace(sql, 'PRIMARY KEY (id)', 'lost VARCHAR NOT NULL, PRIMARY KEY (id)')"
     change(
         stopped,
@@ -226,7 +222,7 @@ def test_d24_each_line_of_sqlite_is_a_finding_once(stopped, run):
     assert len(pages) > 1
 
 
-def test_d24_unreadable_page_is_told_of_once(stopped, run):
+def test_d24_unreadable_page_is_reported_once(stopped, run):
     """Three of the checks meet it."""
     damage_page(stopped)
     lines = run("fsck", "--data", stopped)[1].splitlines()

@@ -1,10 +1,10 @@
 """The keeper: a snapshot where something has changed, and an end when the server stops."""
 
 import contextlib
-import sqlite3
 
 import pytest
 from sqlalchemy import insert
+from sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy
 from docker_credential_gcr.emulator.records.database import Database
@@ -30,11 +30,7 @@ def add(name):
 
 
 def list_saved(tmp_path):
-    connection = sqlite3.connect(tmp_path / SNAPSHOT)
-    try:
-        return [name for (name,) in connection.execute("SELECT resource FROM policies ORDER BY resource")]
-    finally:
-        connection.close()
+    return [name for (name,) in ask(tmp_path / SNAPSHOT, "SELECT resource FROM policies ORDER BY resource")]
 
 
 def test_snapshot_holds_what_was_committed(database, keeper, tmp_path):
@@ -60,10 +56,9 @@ def test_snapshot_is_saved_anew_only_where_something_has_changed(database, keepe
 def test_snapshot_of_a_damaged_database_leaves_the_last_one(database, keeper, tmp_path):
     database.write_now(add("a"))
     keeper.save_snapshot()
-    connection = sqlite3.connect(tmp_path / "emulator.db")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'projects'")
-    connection.close()
+    with opened(tmp_path / "emulator.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'projects'")
     database.write_now(add("b"))
     with (tmp_path / "emulator.db").open("r+b") as file:
         file.seek((page - 1) * 4096)

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 
 import pytest
+from sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -17,20 +18,10 @@ def count(text):
     return {kind: int(number) for kind, number in map(str.split, text.splitlines())}
 
 
-def ask(path, statement):
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
-
-
 def change(data, *statements):
-    connection = sqlite3.connect(data / "emulator.db")
-    with connection:
+    with opened(data / "emulator.db") as connection:
         for statement in statements:
             connection.execute(statement)
-    connection.close()
 
 
 def content(path):
@@ -55,7 +46,7 @@ def find_leaves(path, table):
         query = f"SELECT pageno FROM dbstat WHERE name = '{table}' AND pagetype = 'leaf' ORDER BY path"  # noqa: S608
         return [page for (page,) in ask(path, query)]
     except sqlite3.OperationalError:
-        pytest.skip("this Python's SQLite has no dbstat")
+        pytest.skip("SQLite is built without dbstat: take a Python that uses Debian's libsqlite3-0")
 
 
 @pytest.fixture
@@ -82,11 +73,10 @@ def test_whole_database_is_rebuilt_as_it_was(stopped, run):
 
 
 def test_what_is_only_in_the_journal_is_rebuilt_too(stopped, run, tmp_path):
-    open_one = sqlite3.connect(stopped / "emulator.db")
-    open_one.execute("UPDATE projects SET name = 'in the journal'")
-    open_one.commit()
-    crashed = shutil.copytree(stopped, tmp_path / "crashed")
-    open_one.close()
+    with opened(stopped / "emulator.db") as connection:
+        connection.execute("UPDATE projects SET name = 'in the journal'")
+        connection.commit()
+        crashed = shutil.copytree(stopped, tmp_path / "crashed")
     assert (crashed / "emulator.db-wal").stat().st_size > 0
     assert run("rebuild", "--data", crashed)[0] == 0
     assert not (crashed / "emulator.db-wal").exists()
@@ -145,13 +135,11 @@ def test_manifest_that_is_not_what_was_pushed_stays_out(stopped, run, digests, p
 
 def test_rows_around_unreadable_pages_are_saved(stopped, run):
     path = stopped / "emulator.db"
-    connection = sqlite3.connect(path)
-    with connection:
+    with opened(path) as connection:
         connection.executemany(
             "INSERT INTO blobs (id, bucket, digest, size, data, created_at) VALUES (?, 1, ?, 300, ?, 1)",
             [(number, f"sha256:{number:064x}", bytes(300)) for number in range(1000, 3000)],
         )
-    connection.close()
     leaves = find_leaves(path, "blobs")
     lost = {leaves[len(leaves) // 3], leaves[len(leaves) // 2], leaves[2 * len(leaves) // 3]}
     overwrite_pages(path, lost)

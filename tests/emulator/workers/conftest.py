@@ -2,7 +2,6 @@
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ class Workers:
             [*command, *map(str, arguments)], stdout=pipe, stderr=pipe, text=True, env=environ
         )
         line = self.process.stdout.readline()
-        assert line, self.process.communicate()
+        assert line, self.process.communicate(timeout=WAIT_S)
         self.ready = json.loads(line)
         self.first = self.process.pid
 
@@ -60,23 +59,6 @@ class Workers:
 
 def state_of(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
-@pytest.fixture
-def await_end():
-    """Wait until processes have ended that are not this one's children."""
-
-    def wait(*pids):
-        for pid in pids:
-            try:
-                handle = os.pidfd_open(pid)
-            except ProcessLookupError:
-                continue
-            readable, _, _ = select.select([handle], [], [], WAIT_S)
-            os.close(handle)
-            assert readable, f"process {pid} lives on"
-
-    return wait
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 import requests
+from child_processes import await_end
 
 UNFINISHED = (
     b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -20,7 +21,7 @@ def hanging(workers):
     connections = []
     for pid in (workers.first, *workers.others):
         with workers.only(pid):
-            connections.append(socket.create_connection(("127.0.0.1", port)))
+            connections.append(socket.create_connection(("127.0.0.1", port), timeout=60))
             connections[-1].sendall(UNFINISHED)
             # The application has begun to read.
             assert connections[-1].recv(100).startswith(b"HTTP/1.1 100")
@@ -31,13 +32,13 @@ def hanging(workers):
 
 @pytest.mark.usefixtures("hanging")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_ends_all_with_requests_hanging(workers, await_end, number):
+def test_signal_ends_all_with_requests_hanging(workers, number):
     others = workers.others
     assert workers.stop(number) == (("", ""), 0)
     await_end(*others)
 
 
-def test_ctrl_c_reaches_all_and_ends_them_in_silence(workers, await_end):
+def test_ctrl_c_reaches_all_and_ends_them_in_silence(workers):
     others = workers.others
     for pid in others:
         os.kill(pid, signal.SIGINT)
@@ -50,20 +51,20 @@ def test_number_of_processes_is_as_said(start):
 
 
 @pytest.mark.usefixtures("hanging")
-def test_nobody_outlives_the_first_when_it_is_killed(workers, await_end):
+def test_nobody_outlives_the_first_when_it_is_killed(workers):
     others = workers.others
     workers.stop(signal.SIGKILL)
     await_end(*others)
 
 
-def test_worker_that_was_stopped_does_not_outlive_the_first(workers, await_end):
+def test_worker_that_was_stopped_does_not_outlive_the_first(workers):
     (other,) = workers.others
     os.kill(other, signal.SIGSTOP)
     workers.stop(signal.SIGKILL)
     await_end(other)
 
 
-def test_worker_that_does_not_listen_is_ended(workers, await_end):
+def test_worker_that_does_not_listen_is_ended(workers):
     (other,) = workers.others
     os.kill(other, signal.SIGSTOP)
     assert workers.stop() == (("", ""), 0)

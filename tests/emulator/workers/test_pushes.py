@@ -1,12 +1,11 @@
 """The same blob, tag and manifest, pushed by many at once to two workers."""
 
 import json
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import requests
+from sqlite_files import ask
 
 REPOSITORY = "my-project/app"
 CLIENTS, ROUNDS = 8, 6
@@ -47,8 +46,8 @@ def make_manifest(number, blobs):
 
 
 def rows_of(data, table):
-    with closing(sqlite3.connect(Path(data, "emulator.db"))) as connection:
-        return connection.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608 - our own name
+    ((count,),) = ask(Path(data, "emulator.db"), f"select count(*) from {table}")  # noqa: S608 - our own name
+    return count
 
 
 def test_all_are_acknowledged_and_each_is_there_once(workers, emulator, editor):

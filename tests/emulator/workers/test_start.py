@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import requests
+from child_processes import await_end
 
 from docker_credential_gcr.emulator.crew import Crew, Order, WorkerFailed
 from docker_credential_gcr.emulator.peers import First
@@ -51,7 +52,7 @@ def start_with(tmp_path):
     ],
     ids=["is not there", "ends", "is killed", "never answers"],
 )
-def test_d26_worker_that_does_not_come_to_serve_fails_the_start_with_the_reason(
+def test_d26_worker_that_does_not_begin_to_serve_fails_the_start_with_the_reason(
     tmp_path, command, start_s, fault
 ):
     async def start():
@@ -78,7 +79,7 @@ def test_d26_server_whose_worker_cannot_be_started_says_why_and_ends(start_with,
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_d26_signal_ends_a_server_that_waits_for_its_worker(start_with, tmp_path, await_end, number):
+def test_d26_signal_ends_a_server_that_waits_for_its_worker(start_with, tmp_path, number):
     python = tmp_path / "mute"
     python.write_text(MUTE)
     python.chmod(0o755)

@@ -158,7 +158,7 @@ def test_upload_is_written_to_by_one_worker_at_a_time(workers, two, editor):
     with workers.only(two[1]):
         refused = editor.call("PATCH", start, token=token, data=b"z")
     go_on.set()
-    slow.join()
+    slow.join(60)
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (404, "BLOB_UPLOAD_UNKNOWN")
     assert (answers[0].status_code, answers[0].headers["Range"]) == (202, "0-1199999")
     with workers.only(two[1]):

@@ -133,7 +133,7 @@ def executable(tmp_path: Path) -> dict[str, object]:
     }
     program.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
     program.chmod(0o755)
-    return {"executable": {"command": str(program), "timeout_millis": 5000}}
+    return {"executable": {"command": str(program), "timeout_millis": 60_000}}
 
 
 def test_edge_34_external_account_of_an_executable(get: Any, sts: Any, executable: Any) -> None:
@@ -242,8 +242,8 @@ FAULTS: dict[str, tuple[dict[str, object], str]] = {
     "no source": ({"credential_source": None}, "key file PATH: "),
     "a source of another kind": ({"credential_source": {"environment_id": 1}}, "key file PATH: "),
     "a source that is missing": (
-        {"credential_source": {"file": "/nonexistent"}},
-        "key file PATH: RefreshError: File '/nonexistent' was not found.",
+        {"credential_source": {"file": "absent"}},
+        "key file PATH: RefreshError: File 'absent' was not found.",
     ),
     "an endpoint that is no URL": (
         {"token_url": "ftp://x/"},
@@ -263,7 +263,7 @@ FAULTS: dict[str, tuple[dict[str, object], str]] = {
 @pytest.mark.parametrize("name", FAULTS, ids=lambda name: f"34-{name}")
 def test_edge_34_a_malformed_external_account(get: Any, sts: Any, name: str) -> None:
     change, fault = FAULTS[name]
-    document = external(sts, {"file": "/nonexistent"}) | change
+    document = external(sts, {"file": "absent"}) | change
     outcome = get({key: value for key, value in document.items() if value is not None})
 
     assert outcome[0] == 1
@@ -342,7 +342,7 @@ def test_edge_38_an_sts_that_does_not_answer_is_left_at_the_deadline(
     with socket.create_server(("127.0.0.1", 0)) as hole:
         url = f"http://localhost:{hole.getsockname()[1]}/v1/token"
         document = external(services, {"file": str(tmp_path / "subject")}, token_url=url)
-        outcome = get(document, DOCKER_CREDENTIAL_GCR_TIMEOUT="1")
+        outcome = get(document, DOCKER_CREDENTIAL_GCR_TIMEOUT="0.5")
 
     assert outcome[0] == 1
     assert outcome[1].startswith("no access token for localhost:5000: file: key file PATH: ")
@@ -415,11 +415,13 @@ def test_without_the_switch_a_key_of_googles_asks_the_token_endpoint(
     "variable", ["GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"]
 )
 def test_edge_34_a_variable_that_names_nothing_is_an_error(helper: Any, variable: str) -> None:
-    outcome = helper("get", stdin="gcr.io", **{variable: "/nonexistent"})
+    absent = str(helper.directory / "absent")
+
+    outcome = helper("get", stdin="gcr.io", **{variable: absent})
 
     assert outcome.stdout == (
         f"no access token for gcr.io: store: no login is stored; env: {variable}: "
-        "cannot read key file '/nonexistent': No such file or directory\n"
+        f"cannot read key file {absent!r}: No such file or directory\n"
     )
 
 

@@ -4,13 +4,15 @@ import json
 import os
 import select
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from child_processes import LIMIT_S
+from sqlite_files import opened
 
 from docker_credential_gcr.errors import TokenError
 from docker_credential_gcr.helper import gcloud_program
@@ -25,16 +27,14 @@ def say(token: object = "ya29.gcloud", expiry: object = "2999-01-01T00:00:00Z") 
     return "echo '" + json.dumps({"credential": credential}) + "'"
 
 
-def has_ended(pid: int) -> bool:
-    """Whether the process ends; one that was killed may take a moment on a busy machine."""
+def is_released(pipe: int) -> bool:
+    """Whether no process holds the other end; one that was killed may take a moment on a busy machine."""
     try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return select.select([process], [], [], 30)[0] == [process]
+        return os.read(pipe, 1) == b""
+    except BlockingIOError:
+        return select.select([pipe], [], [], LIMIT_S)[0] == [pipe]
     finally:
-        os.close(process)
+        os.close(pipe)
 
 
 @pytest.fixture
@@ -132,13 +132,15 @@ def test_t21_gcloud_in_the_current_directory_is_never_run(get: Any, gcloud: Any,
 def test_edge_32_gcloud_that_hangs_is_ended_at_the_deadline_with_its_children(
     get: Any, gcloud: Any, tmp_path: Path
 ) -> None:
-    gcloud.answer(f"sleep 300 & echo $! > {tmp_path}/child; wait")
+    os.mkfifo(tmp_path / "held")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    gcloud.answer(f"exec 9>{tmp_path}/held; sleep 300 & wait")
 
     outcome = get(DOCKER_CREDENTIAL_GCR_TIMEOUT="1.5")
 
     hint = "allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
     assert outcome == failure("gcloud did not answer in time", hint)
-    assert has_ended(int((tmp_path / "child").read_text()))
+    assert is_released(held)
 
 
 LOCKED = "echo 'ERROR: gcloud crashed (OperationalError): database is locked' >&2; exit 1"
@@ -154,7 +156,7 @@ def test_edge_32_a_locked_database_is_tried_again(get: Any, gcloud: Any) -> None
 def test_edge_32_a_database_that_stays_locked_is_named(get: Any, gcloud: Any) -> None:
     gcloud.answer(LOCKED)
 
-    outcome = get(DOCKER_CREDENTIAL_GCR_TIMEOUT="1")
+    outcome = get(DOCKER_CREDENTIAL_GCR_TIMEOUT="1.5")
 
     fault = "gcloud failed: ERROR: gcloud crashed (OperationalError): database is locked"
     assert outcome == failure(fault, "let the other gcloud finish")
@@ -265,48 +267,42 @@ def test_parse_output_takes_what_is_left_of_a_token() -> None:
         gcloud_program.parse_output(json.dumps({"credential": credential}), NOW + 25)
 
 
-REAL = shutil.which("gcloud", path=os.defpath + ":/usr/local/bin:/snap/bin:/opt/google-cloud-sdk/bin")
-needs_gcloud = pytest.mark.skipif(
-    REAL is None, reason="gcloud is not installed: apt-get install google-cloud-cli"
-)
+@pytest.fixture
+def real() -> dict[str, str]:
+    """The variables with which gcloud itself is found, and has time."""
+    program = Path(shutil.which("gcloud") or "")
+    return {"PATH": f"{program.parent}:{os.defpath}", "DOCKER_CREDENTIAL_GCR_TIMEOUT": "120"}
 
 
-@needs_gcloud
-def test_the_real_gcloud_gives_the_token_of_an_access_token_file(get: Any, tmp_path: Path) -> None:
+@pytest.mark.needs("gcloud")
+def test_the_real_gcloud_gives_the_token_of_an_access_token_file(
+    get: Any, real: dict[str, str], tmp_path: Path
+) -> None:
     (tmp_path / "token").write_text("ya29.from-a-file\n")
 
-    outcome = get(
-        PATH=f"{Path(REAL or '').parent}:{os.defpath}",
-        CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=str(tmp_path / "token"),
-        DOCKER_CREDENTIAL_GCR_TIMEOUT="60",
-    )
+    outcome = get(**real, CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=str(tmp_path / "token"))
 
     assert outcome == (0, "ya29.from-a-file", "")
 
 
-@needs_gcloud
-def test_the_real_gcloud_without_an_account_is_not_logged_in(get: Any) -> None:
-    outcome = get(PATH=f"{Path(REAL or '').parent}:{os.defpath}", DOCKER_CREDENTIAL_GCR_TIMEOUT="60")
+@pytest.mark.needs("gcloud")
+def test_the_real_gcloud_without_an_account_is_not_logged_in(get: Any, real: dict[str, str]) -> None:
+    outcome = get(**real)
 
     assert outcome == failure("gcloud is not logged in", "run `gcloud auth login`")
 
 
-@needs_gcloud
-def test_the_real_gcloud_whose_database_is_held_ends_at_the_deadline(get: Any, helper: Any) -> None:
-    folder = helper.config.parent
-    databases = [sqlite3.connect(folder / name) for name in ("credentials.db", "access_tokens.db")]
-    for database in databases:
-        database.execute("CREATE TABLE credentials (account_id TEXT PRIMARY KEY, value BLOB)")
-        database.execute("BEGIN EXCLUSIVE")
-    try:
-        status, text, _ = get(
-            PATH=f"{Path(REAL or '').parent}:{os.defpath}",
-            CLOUDSDK_CORE_ACCOUNT="me@x.example",
-            DOCKER_CREDENTIAL_GCR_TIMEOUT="4",
-        )
-    finally:
-        for database in databases:
-            database.close()
+@pytest.mark.needs("gcloud")
+def test_the_real_gcloud_whose_database_is_held_ends_at_the_deadline(
+    get: Any, real: dict[str, str], helper: Any
+) -> None:
+    with ExitStack() as stack:
+        for name in ("credentials.db", "access_tokens.db"):
+            database = stack.enter_context(opened(helper.config.parent / name))
+            database.execute("CREATE TABLE credentials (account_id TEXT PRIMARY KEY, value BLOB)")
+            database.execute("BEGIN EXCLUSIVE")
+        environ = real | {"CLOUDSDK_CORE_ACCOUNT": "me@x.example", "DOCKER_CREDENTIAL_GCR_TIMEOUT": "4"}
+        status, text, _ = get(**environ)
 
     assert status == 1
     assert text.startswith("no access token for gcr.io: gcloud: gcloud ")

@@ -1,0 +1,63 @@
+"""Child processes of a test: none outlives it, whether it passes, fails or is out of time."""
+
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+# For what takes a second: a machine may be busy with ten times as much as it has processors for.
+LIMIT_S = 60
+
+
+@contextmanager
+def running(command: Sequence[object], **options: Any) -> Iterator["subprocess.Popen[Any]"]:
+    """Starts a program, and kills it at the end of the block if it still runs.
+
+    `with subprocess.Popen(…)` would wait for it without a limit, when the test has failed.
+    """
+    process = subprocess.Popen([*map(str, command)], **options)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            end([process.pid])
+            process.wait(LIMIT_S)
+        for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
+            with suppress(OSError):  # stdin may hold what the program never read
+                stream.close()
+
+
+def await_end(*pids: int) -> None:
+    """Waits until processes have ended that are not this one's children."""
+    for pid in pids:
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        readable, _, _ = select.select([handle], [], [], LIMIT_S)
+        os.close(handle)
+        assert readable, f"process {pid} runs on"
+
+
+def list_children(pid: int | str = "self") -> dict[int, str]:
+    """The command lines of a process's children that run, by their numbers; only Linux tells them."""
+    children = {}
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # a thread, or the process, has ended
+            for child in file.read_text().split():
+                children[int(child)] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ").strip()
+    # One that has ended and was not waited for has no command line any more.
+    return {child: command for child, command in children.items() if command}
+
+
+def end(pids: Iterable[int]) -> None:
+    """Kills processes with their descendants."""
+    for pid in pids:
+        children = list_children(pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        end(children)

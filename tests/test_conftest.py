@@ -1,0 +1,159 @@
+"""What conftest.py promises of a run, seen from outside of one."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from child_processes import LIMIT_S, await_end, running
+
+TESTS = Path(__file__).parent
+IGNORED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM]
+
+Run = Callable[..., tuple[list[str], str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs a module of tests with conftest.py; gives the lines of pytest's summary, and all that it said."""
+
+    def run(module: str, *arguments: str, **environ: str) -> tuple[list[str], str]:
+        (tmp_path / "test_it.py").write_text(f"import os, pytest, signal, subprocess, sys\n{module}")
+        command = [sys.executable, "-B", "-m", "pytest", "-c", str(TESTS.parent / "setup.cfg")]
+        command += ["--rootdir", str(tmp_path), "-p", "no:cacheprovider", "-p", "conftest", "-q"]
+        command += ["--basetemp", str(tmp_path / "temporary"), *arguments, "test_it.py"]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(TESTS), "COLUMNS": "1000", **environ},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+        _, _, summary = done.stdout.partition(" short test summary info ")
+        return summary.splitlines()[1:-1], done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture
+def ignoring() -> Iterator[None]:
+    """Every signal that a run may inherit as ignored is, in what the test starts."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in IGNORED}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+NEEDING = '@pytest.mark.needs("sh", "{}")\ndef test_it(): pass\n'
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("no-such-program", "apt-get install no-such-program"),
+        ("nsenter", "apt-get install util-linux"),
+        ("gcloud", "https://cloud.google.com/sdk/docs/install"),
+    ],
+)
+def test_d29_a_test_without_its_program_is_skipped_with_what_installs_it(
+    run: Run, tmp_path: Path, program: str, command: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sh").symlink_to("/bin/sh")
+
+    summary, _ = run(NEEDING.format(program), PATH=str(tmp_path / "bin"))
+
+    reason = f"{program} is not installed: {command}"
+    assert [line.partition(": ")[2] for line in summary] == [reason]
+    assert summary[0].startswith("SKIPPED [1] ")
+
+
+def test_d29_where_all_is_needed_it_fails(run: Run) -> None:
+    summary, _ = run(NEEDING.format("no-such-program"), GCR_TEST_NEEDS="all")
+
+    reason = "no-such-program is not installed: apt-get install no-such-program"
+    assert summary == [f"ERROR test_it.py::test_it - Failed: {reason}"]
+
+
+def test_d29_a_test_whose_programs_are_there_is_run(run: Run) -> None:
+    assert run(NEEDING.format("cat"), GCR_TEST_NEEDS="all")[0] == []
+
+
+@pytest.mark.parametrize(
+    ("user", "summary"),
+    [(0, []), (1000, ["only root can be root: run as root"])],
+)
+def test_d29_what_only_root_can_do_is_skipped_for_others(run: Run, user: int, summary: list[str]) -> None:
+    module = f"os.geteuid = lambda: {user}\n" + '@pytest.mark.needs_root("be root")\ndef test_it(): pass\n'
+
+    assert [line.partition(": ")[2] for line in run(module)[0]] == summary
+
+
+SIGNALS = """
+def test_it():
+    command = ["sh", "-c", "kill -$0 $$; echo ignored"]
+    for name in ("HUP", "INT", "QUIT", "TERM"):
+        done = subprocess.run([*command, name], capture_output=True)
+        assert (name, done.stdout, done.returncode) == (name, b"", -getattr(signal, f"SIG{name}"))
+"""
+
+
+@pytest.mark.usefixtures("ignoring")
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_d29_a_run_that_was_started_with_signals_ignored_gives_its_programs_all(
+    run: Run, workers: str
+) -> None:
+    summary, said = run(SIGNALS, "-n", workers)
+
+    assert summary == [], said
+
+
+OUTSIDE = """
+def test_it():
+    here = os.path.dirname(__file__)
+    assert not os.path.samefile(os.getcwd(), here)
+    assert os.listdir() == []
+    assert False, "as it is named"
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_tests_run_in_an_empty_directory_and_are_named_as_from_where_pytest_was_started(
+    run: Run, workers: str
+) -> None:
+    summary, _ = run(OUTSIDE, "-n", workers)
+
+    assert summary == ["FAILED test_it.py::test_it - AssertionError: as it is named"]
+
+
+LEAVING = """
+def test_it():
+    process = subprocess.Popen(["sh", "-c", "sleep 4711 & echo $! $$ >PLACE; wait"])
+    while not os.path.exists("PLACE") or not open("PLACE").read(): os.sched_yield()
+    END
+"""
+
+
+@pytest.mark.parametrize("end", ["pass", "assert False", "signal.pause()"], ids=["passes", "fails", "hangs"])
+def test_what_a_test_leaves_running_is_ended_and_named(run: Run, tmp_path: Path, end: str) -> None:
+    place = tmp_path / "pids"
+
+    summary, _ = run(LEAVING.replace("PLACE", str(place)).replace("END", end), "--timeout", "1")
+
+    (named,) = (line for line in summary if line.startswith("ERROR"))
+    assert named.startswith("ERROR test_it.py::test_it - AssertionError: the test left processes behind: {")
+    await_end(*map(int, place.read_text().split()))
+
+
+def test_a_program_is_ended_with_its_block_though_it_ignores_signals() -> None:
+    script = "trap '' TERM INT; sleep 4711 & echo $!; wait"
+
+    with running(["sh", "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+
+    await_end(child)
+    assert (process.returncode, process.stdout.closed) == (-signal.SIGKILL, True)
