@@ -35,10 +35,20 @@ class _Control:
         self._url = url
 
     def _call(self, method: str, name: str, document: object = None) -> Any:
-        response = self._session.request(method, f"{self._url}/_emulator/{name}", json=document, timeout=30)
-        if not response.ok:
-            raise ValueError(f"{method} {name}: {response.status_code} {response.text}")
-        return response.json() if response.content else None
+        url = f"{self._url}/_emulator/{name}"
+        return _parse(self._session.request(method, url, json=document, timeout=30))
+
+
+def _parse(response: "requests.Response") -> Any:
+    """The JSON of an answer, None without any. Raises ValueError with the emulator's reason."""
+    document: Any = response.json() if response.content else None
+    if response.ok:
+        return document
+    error = document["error"]
+    # Google's APIs say it with a status, the emulator's own in a text.
+    reason = error["message"] if isinstance(error, dict) else error
+    request = response.request
+    raise ValueError(f"{request.method} {request.path_url}: {response.status_code} {reason}")
 
 
 class EmulatorClock(_Control):
@@ -61,6 +71,8 @@ class EmulatorFaults(_Control):
 
         `path` is a glob, `times` None is for ever. What they delay goes on when they are cleared.
         """
+        if not all(isinstance(fault, dict) for fault in faults):
+            raise TypeError("faults.set takes each fault as an argument of its own: faults.set({...}, {...})")
         self._call("PUT", "faults", {"faults": list(faults)})
 
     def clear(self) -> None:
@@ -110,9 +122,26 @@ class GcrEmulator(_Control):
     def project(self, project_id: str = "my-project") -> str:
         """Make a project, unless it is there; its ID."""
         response = self._session.post(f"{self.url}/v1/projects", json={"projectId": project_id}, timeout=30)
-        if response.status_code not in (200, 409):
-            raise ValueError(response.text)
+        if response.status_code != 409:
+            _parse(response)
         return project_id
+
+    def repository(
+        self, location: str = "us", repository_id: str = "images", *, project: str = "my-project"
+    ) -> str:
+        """Make a repository of Artifact Registry, unless it is there; what its images' names begin with.
+
+        localhost:PORT/us-docker.pkg.dev/my-project/images
+        """
+        place = f"{self.url}/v1/projects/{quote(self.project(project))}/locations/{quote(location, safe='')}"
+        query = {"repositoryId": repository_id}
+        made = self._session.post(
+            f"{place}/repositories", params=query, json={"format": "DOCKER"}, timeout=30
+        )
+        if made.status_code != 409:
+            _parse(made)
+        owner = project.replace(":", "/")
+        return f"{self.registry}/{location}-docker.pkg.dev/{owner}/{repository_id}"
 
     def key(
         self, role: str | None = "roles/editor", *, project: str = "my-project", account: str = "ci"
@@ -132,10 +161,7 @@ class GcrEmulator(_Control):
             self.grant(role, f"serviceAccount:{email}", project=project)
         body = {"publicKeyData": _certify(_private_key())}
         uploaded = self._session.post(f"{resource}/{email}/keys:upload", json=body, timeout=30)
-        for response in (made, uploaded):
-            if not response.ok:
-                raise ValueError(response.text)
-        key_id = uploaded.json()["name"].rpartition("/")[2]
+        account_id, key_id = _parse(made)["uniqueId"], _parse(uploaded)["name"].rpartition("/")[2]
         path = self._folder / f"{account}-{key_id[:8]}.json"
         path.touch(mode=0o600)
         path.write_text(
@@ -143,19 +169,24 @@ class GcrEmulator(_Control):
                 service_account_keys.ServiceAccountKey(key_id, _format_pem(_private_key()), public_key=""),
                 project_id=project,
                 email=email,
-                unique_id=made.json()["uniqueId"],
+                unique_id=account_id,
                 token_uri=f"{self.url}/token",
             )
         )
         return path
 
     def grant(self, role: str, member: str, *, project: str = "my-project") -> None:
-        """Let the member have the role on the project."""
+        """Let the member have the role on the project. Raises ValueError for a mistyped role or member."""
+        from docker_credential_gcr.emulator.identity.guesses import explain_member, explain_role
+
+        is_custom = role.startswith(("projects/", "organizations/"))
+        fault = explain_member(member) or (None if is_custom else explain_role(role))
+        if fault is not None:
+            raise ValueError(fault)
         resource = f"{self.url}/v1/projects/{quote(self.project(project))}"
-        policy = self._session.post(f"{resource}:getIamPolicy", json={}, timeout=30).json()
+        policy = _parse(self._session.post(f"{resource}:getIamPolicy", json={}, timeout=30))
         policy.setdefault("bindings", []).append({"role": role, "members": [member]})
-        response = self._session.post(f"{resource}:setIamPolicy", json={"policy": policy}, timeout=30)
-        response.raise_for_status()
+        _parse(self._session.post(f"{resource}:setIamPolicy", json={"policy": policy}, timeout=30))
 
     @property
     def docker_config(self) -> Path:

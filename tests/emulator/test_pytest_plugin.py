@@ -1,6 +1,7 @@
 """The fixture gcr_emulator: the keys that it makes, and what it loads."""
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -66,3 +67,74 @@ def test_plugin_itself_loads_no_library_of_the_extra():
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "pytest" in loaded
     assert loaded & {"cryptography", "granian", "jwt", "requests", "sqlalchemy", "starlette"} == set()
+
+
+@pytest.mark.parametrize("ask", ["key", "grant"])
+@pytest.mark.parametrize(
+    ("role", "reason"),
+    [
+        ("roles/edtor", "no such role: 'roles/edtor'; did you mean roles/editor"),
+        ("viewer", "no such role: 'viewer'; did you mean roles/viewer?"),
+        (
+            "roles/storage.legacyBucketWriter",
+            "roles/storage.legacyBucketWriter can be granted on buckets only",
+        ),
+    ],
+)
+def test_d15_mistyped_role_is_refused_with_the_nearest(gcr_emulator, ask, role, reason):
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}"):
+        gcr_emulator.key(role) if ask == "key" else gcr_emulator.grant(role, "allUsers")
+
+
+@pytest.mark.parametrize("role", ["projects/my-project/roles/pusher", "organizations/1/roles/pusher"])
+def test_d15_custom_role_is_taken(gcr_emulator, role):
+    gcr_emulator.grant(role, "allUsers")
+
+    policy = requests.post(
+        f"{gcr_emulator.url}/v1/projects/my-project:getIamPolicy", json={}, timeout=LIMIT_S
+    ).json()
+    assert {"role": role, "members": ["allUsers"]} in policy["bindings"]
+
+
+def test_d15_mistyped_member_is_refused_with_what_was_meant(gcr_emulator):
+    reason = "'me@example.com' is not a member; did you mean user:me@example.com?"
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        gcr_emulator.grant("roles/viewer", "me@example.com")
+
+
+ACCOUNT = f"serviceAccount:{EMAIL}"
+REFUSED = {
+    "project": (lambda emulator: emulator.project("X"), "POST /v1/projects: 400 field "),
+    "repository": (
+        lambda emulator: emulator.repository("us", "X_"),
+        "POST /v1/projects/my-project/locations/us/repositories?repositoryId=X_: 400 invalid repository id",
+    ),
+    "location": (
+        lambda emulator: emulator.repository("mars"),
+        "POST /v1/projects/my-project/locations/mars/repositories?repositoryId=images: 404 Location mars is",
+    ),
+    "account": (
+        lambda emulator: emulator.grant("roles/viewer", ACCOUNT),
+        f"POST /v1/projects/my-project:setIamPolicy: 400 Service account {EMAIL} does not exist.",
+    ),
+    "clock": (lambda emulator: emulator.clock.set(1e300), "PUT /_emulator/clock: 400 now is out of range"),
+}
+
+
+@pytest.mark.parametrize(("call", "reason"), REFUSED.values(), ids=REFUSED)
+def test_d15_what_the_emulator_refuses_is_said_in_its_words(gcr_emulator, call, reason):
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}"):
+        call(gcr_emulator)
+
+
+def test_d15_list_of_faults_is_told_how_it_is_said(gcr_emulator):
+    with pytest.raises(TypeError, match=re.escape("faults.set({...}, {...})")):
+        gcr_emulator.faults.set([{"status": 503}])
+
+
+def test_d15_repository_is_made_once_and_takes_a_push(gcr_emulator, connect):
+    names = [gcr_emulator.repository("us", "images") for _ in range(2)]
+
+    path = "us-docker.pkg.dev/my-project/images"
+    assert names == [f"{gcr_emulator.registry}/{path}"] * 2
+    assert connect().push_image(f"{path}/app", "v1").startswith("sha256:")

@@ -1,7 +1,6 @@
 """gcr-emulator completion, man and version, at the level of the helper's own (D13)."""
 
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -62,14 +61,12 @@ def test_d13_commands_are_completed_in_each_shell(shell: str) -> None:
     assert (words[:1], answered.stderr) == (["list"], "")
 
 
+@pytest.mark.needs("bash")
 def test_d13_bash_takes_the_script(run: Run) -> None:
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("no bash: apt-get install bash")
     script = run("completion", "bash")[1]
 
     done = subprocess.run(
-        [bash, "-c", f"{script}\ncomplete -p {PROGRAM}"], capture_output=True, text=True, timeout=60
+        ["bash", "-c", f"{script}\ncomplete -p {PROGRAM}"], capture_output=True, text=True, timeout=60
     )
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -113,15 +110,13 @@ def test_d13_manual_page_of_no_command_is_a_misuse(run: Run) -> None:
     assert err.endswith("Error: No such command 'image lst'.\n")
 
 
+@pytest.mark.needs("groff")
 def test_d13_troff_takes_the_pages(run: Run, tmp_path: Path) -> None:
-    groff = shutil.which("groff")
-    if groff is None:
-        pytest.skip("no groff: apt-get install groff")
     run("man", "--output", tmp_path)
 
     complaints = {
         page.name: subprocess.run(
-            [groff, "-man", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True, timeout=60
+            ["groff", "-man", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True, timeout=60
         ).stderr
         for page in tmp_path.iterdir()
     }

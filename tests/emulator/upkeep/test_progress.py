@@ -6,13 +6,14 @@ import os
 import pty
 import re
 import struct
-import subprocess
 import sys
 import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from child_processes import LIMIT_S, running
+from sqlite_files import ask
 
 from docker_credential_gcr.emulator.sizes import format_size
 from docker_credential_gcr.emulator.upkeep.fsck import check
@@ -50,10 +51,7 @@ class Told:
 
 
 def measure_blobs(data: Path) -> int:
-    import sqlite3
-
-    with contextlib.closing(sqlite3.connect(data / "emulator.db")) as connection:
-        ((size,),) = connection.execute("SELECT sum(size) FROM blobs")
+    ((size,),) = ask(data / "emulator.db", "SELECT sum(size) FROM blobs")
     return int(size)
 
 
@@ -97,15 +95,15 @@ def run_at_terminal(arguments: tuple[str, ...], columns: int) -> tuple[int, str]
         name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")
     }
     program = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", *arguments]
-    with subprocess.Popen(
-        program, stdin=slave, stdout=slave, stderr=slave, env={**environ, "TERM": "xterm"}
-    ) as process:
+    streams = {"stdin": slave, "stdout": slave, "stderr": slave}
+    with running(program, **streams, env={**environ, "TERM": "xterm"}) as process:
         os.close(slave)
         written = b""
         # The kernel's word for a terminal whose other side is closed.
         with contextlib.suppress(OSError):
             while block := os.read(master, 65536):
                 written += block
+        process.wait(LIMIT_S)
     os.close(master)
     return process.returncode, written.decode()
 
