@@ -182,7 +182,7 @@ def test_anything_else_is_refused(text, message):
 
 
 def test_the_command_says_what_is_wrong_with_a_site(run):
-    where = "Invalid value for '--site' (env var: 'GCR_EMULATOR_SITE')"
+    where = "Invalid value for '--site'"
     for sites, message in (
         (["example.com=5001"], f"{where}: 'example.com' {UNKNOWN}"),
         (["eu.gcr.io=1", "EU.gcr.io=2"], "--site gives a host two ports: give it one"),

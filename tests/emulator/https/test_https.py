@@ -118,7 +118,8 @@ def test_commands_trust_the_authority_that_the_ready_file_names(ready, tmp_path)
     ready_file.write_text(json.dumps(vars(ready)))
     for environ in ({"GCR_EMULATOR_CA": ready.ca}, {"GCR_EMULATOR_READY_FILE": str(ready_file)},
                     {"GCR_EMULATOR_DATA": ready.data}):  # fmt: skip
-        assert list_projects(ready.url, environ) == (0, "my-project\n", "")
+        status, out, err = list_projects(ready.url, environ)
+        assert (status, json.loads(out)["projects"][0]["projectId"], err) == (0, "my-project", "")
 
 
 def test_commands_refuse_a_server_that_they_do_not_trust(ready):
@@ -131,7 +132,7 @@ def test_commands_refuse_a_server_that_they_do_not_trust(ready):
 
 def list_projects(url, environ):
     done = subprocess.run(
-        [*COMMAND, "project", "list", "--server", url],
+        [*COMMAND, "project", "list", "--json", "--server", url],
         env={"PATH": os.environ["PATH"], **environ},
         capture_output=True,
         text=True,
@@ -158,7 +159,7 @@ def test_own_certificate_is_shown_and_no_authority_named(ready, tmp_path):
          "Error: --tls makes a certificate, --tls-cert brings one: give one of them"),
         (["--tls-name", "a.example"], 2, "Error: --tls-name needs --tls"),
         (["--tls", "--tls-name", "a b"], 2,
-         "Error: Invalid value for '--tls-name' (env var: 'GCR_EMULATOR_TLS_NAME'): "
+         "Error: Invalid value for '--tls-name': "
          "'a b' is neither a name nor an address"),
         (["--tls-cert", "own.pem", "--tls-key", "own.pem"], 1,
          "gcr-emulator: own.pem: No such file or directory"),
