@@ -14,19 +14,16 @@ from docker_credential_gcr.emulator.identity.administrators import NotAnAdminist
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
 from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
-from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.machine import InvalidMachine
 
 from . import issuer
+from .access_tokens import Sign, issue_access_token
 from .bodies import InvalidBody, load
 from .faults import InvalidFaults
 from .people import People
 from .state import State
 
 Endpoint = Callable[["Services", Request], Awaitable[Response]]
-
-# Of the operator's access tokens: long enough for one command.
-_LIFETIME_S = 300
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Services:
     collect: Callable[..., dict[str, int]]
     version: str
     people: People
-    sign_access: Callable[[AccessGrant, float], str]
+    sign_access: Sign
 
 
 async def get_health(services: Services, _request: Request) -> Response:
@@ -135,15 +132,8 @@ async def post_refresh_token(services: Services, request: Request) -> Response:
 
 
 async def post_access_token(services: Services, _request: Request) -> Response:
-    """Issue an access token of the operator, for what the registry asks a credential of Google's for."""
-    now = services.state.clock.now()
-    ends_at = int(now) + _LIFETIME_S
-    grant = AccessGrant(OPERATOR.member or "", None, OPERATOR.oauth_scopes, ends_at, int(now))
-    document = {
-        "access_token": services.sign_access(grant, now),
-        "expires_in": _LIFETIME_S,
-        "token_type": "Bearer",
-    }
+    """Issue an access token of the operator."""
+    document = issue_access_token(services.sign_access, services.state.clock.now())
     return JSONResponse(document, headers={"Cache-Control": "no-store"})
 
 

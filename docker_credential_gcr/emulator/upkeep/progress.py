@@ -9,14 +9,14 @@ class Progress(Protocol):
     """Is told of each step as it begins, and of each part of it."""
 
     def begin(self, what: str, total: int | None = None, unit: str = "") -> None:
-        """Begin a step of so many parts, None where nobody knows; they may be BYTES."""
+        """Begin a step of `total` parts, None if that is unknown; `unit` may be BYTES."""
 
     def advance(self, count: int = 1) -> None:
-        """So many more parts of the step are done."""
+        """Count more parts of the step as done."""
 
 
 class Silent:
-    """Tells nobody."""
+    """Ignores what it is told."""
 
     def begin(self, what: str, total: int | None = None, unit: str = "") -> None:
         """Nothing."""
