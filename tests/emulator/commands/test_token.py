@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.private_run import make_environment
 from docker_credential_gcr.emulator.ready import Ready
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -87,3 +88,11 @@ def test_d28_data_directory_without_a_token_leads_to_none(
     monkeypatch.setenv("GCR_EMULATOR_DATA", str(tmp_path))
 
     assert run("project", "list", "--server", gcr_emulator.url) == EMPTY
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_d28_token_of_another_server_does_not_reach_the_command_of_run(variable: str) -> None:
+    environment = make_environment({variable: "another server's", "HOME": "/home/me"}, "/ca.pem")
+
+    assert variable not in environment
+    assert environment["HOME"] == "/home/me"
