@@ -4,11 +4,11 @@ import re
 
 from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, find_canonical_host, find_site, locate_folder
 from docker_credential_gcr.emulator.oci.scope import parse_scope
+from docker_credential_gcr.emulator.settings import DEFAULT_URL
 
 from .errors import Denied, ProjectUnknown, TokenExchangeFailed, Unauthorized
 from .http import Request
 
-_DEFAULT_SERVER = "http://localhost:5000"
 _PROJECT, _REPOSITORY, _IMAGE = "my-project", "my-repository", "app"
 # Characters that no segment may hold, with their neighbours; and separators in a row.
 _OUTSIDE = re.compile(r"[^a-z0-9]*[^a-z0-9._-][^a-z0-9]*|[._-]{2,}")
@@ -39,7 +39,7 @@ def find_advice(error: Exception, request: Request) -> str:
     if find_canonical_host(request.host) is not None:
         return ""
     server = f"{request.scheme}://{request.host}"
-    option = "" if server == _DEFAULT_SERVER else f" --server {server}"
+    option = "" if server == DEFAULT_URL else f" --server {server}"
     if isinstance(error, ProjectUnknown) and not error.is_deleted:
         return f" Create it with: gcr-emulator project create{option} {error.project_id}"
     if isinstance(error, TokenExchangeFailed) and not error.is_of_member:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
+from docker_credential_gcr.emulator.current_request import note_reason
 from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.oci.errors import (
     InvalidDigest,
@@ -236,7 +237,8 @@ _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
 
 
 def format_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The specification's body around one error."""
+    """The specification's body around one error, whose message is also the log's."""
+    note_reason(message)
     return Response(
         status, {"Content-Type": "application/json", **(headers or {})}, _format_body(code, message)
     )
