@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from . import settings
 from .identity.policy import Policy, format_policy, parse_policy
 
 if TYPE_CHECKING:
     import requests
 
-DEFAULT_URL = "http://localhost:5000"
+DEFAULT_URL = settings.DEFAULT_URL
 _CONNECT_S = 5
 # A collection reads every row and the name of every file.
 _COLLECTION_S = 3600

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_file, json_text, paths
+from docker_credential_gcr.helper import config_file, files, json_text, paths
 from docker_credential_gcr.helper.config import Config
 
 Path = tuple[str, ...]
@@ -47,6 +47,8 @@ def get_path(environ: Mapping[str, str], platform: str) -> str:
 def remove_file(environ: Mapping[str, str], platform: str) -> bool:
     """Remove the helper's configuration; False when there was none. Raises ConfigError."""
     path = get_path(environ, platform)
+    if files.is_stream(path):  # /dev/null is not this program's to remove
+        return False
     try:
         os.unlink(path)
     except FileNotFoundError:
