@@ -26,7 +26,7 @@ def fetch_token(source: Metadata, request: TokenRequest, deadline: float) -> Acc
 
     Raises NoToken when there is no server where one was only possible, TokenError otherwise.
     """
-    _check_use(source, request)
+    check_use(source, request)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if not source.is_sure and not _detect(source, deadline):
@@ -50,7 +50,7 @@ def _format_url(source: Metadata, request: TokenRequest) -> str:
     return f"http://{source.host}/computeMetadata/v1/instance/service-accounts/{account}/token{query}"
 
 
-def _check_use(source: Metadata, request: TokenRequest) -> None:
+def check_use(source: Metadata, request: TokenRequest) -> None:
     """Raise TokenError when a token of that server may not reach the registry."""
     host = source.host.lower().removesuffix(":80")
     name = host if host.endswith("]") else host.partition(":")[0]

@@ -345,7 +345,7 @@ KEYS = {
     "_json_key": [
         ("hello", "key file 'of gcr.io' is not JSON: line 1 column 1: Expecting value\n"),
         ("[]", "key file 'of gcr.io' is not a JSON object\n"),
-        ("{}", "key file 'of gcr.io' has the type None, not 'service_account'\n"),
+        ("{}", "key file 'of gcr.io' has no 'type': it is not a Google credential\n"),
     ],
     "_json_key_base64": [("***", "the key of gcr.io is not base64\n")],
 }

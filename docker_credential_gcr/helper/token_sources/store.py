@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from docker_credential_gcr.helper.endpoint import Endpoint
     from docker_credential_gcr.helper.token_sources import TokenRequest
 
 MAX_SIZE = 1024 * 1024
@@ -48,24 +49,11 @@ class Login:
 
         Without an answer from the token endpoint, the one in the file is given for as long as it serves.
         """
-        from docker_credential_gcr.helper import config, endpoint, oauth
+        from docker_credential_gcr.helper import config, oauth
 
-        what = f"the login in {self.path!r}"
-        if request.account:
-            raise TokenError(f"{what} does not say whether it is {request.account}'s")
-        try:
-            token_endpoint = endpoint.parse_endpoint(self.endpoint_url)
-        except ValueError as error:
-            raise TokenError(f"{TOKEN_HOST} is not an http or https URL") from error
-        endpoint.check_use(what, "login", token_endpoint, request)
-        now = time.time()
-        held = self._find_token(now)
-        if held and not held.is_aging(now, request.min_ttl_s):
+        token_endpoint, held = self.prepare(request)
+        if held and not (self.fields["refresh_token"] and held.is_aging(time.time(), request.min_ttl_s)):
             return held
-        if not self.fields["refresh_token"]:
-            if held:
-                return held
-            raise TokenError(f"{what} has expired and holds no refresh token", hint=LOGIN_HINT)
         try:
             return oauth.exchange_refresh_token(
                 token_endpoint,
@@ -79,6 +67,23 @@ class Login:
             if held:
                 return held
             raise
+
+    def prepare(self, request: "TokenRequest") -> "tuple[Endpoint, AccessToken | None]":
+        """The token endpoint, and the token in the file if it still serves. Raises TokenError."""
+        from docker_credential_gcr.helper import endpoint
+
+        what = f"the login in {self.path!r}"
+        if request.account:
+            raise TokenError(f"{what} does not say whether it is {request.account}'s")
+        try:
+            token_endpoint = endpoint.parse_endpoint(self.endpoint_url)
+        except ValueError as error:
+            raise TokenError(f"{TOKEN_HOST} is not an http or https URL") from error
+        endpoint.check_use(what, "login", token_endpoint, request)
+        held = self._find_token(time.time())
+        if held is None and not self.fields["refresh_token"]:
+            raise TokenError(f"{what} has expired and holds no refresh token", hint=LOGIN_HINT)
+        return token_endpoint, held
 
     def _find_token(self, now: float) -> AccessToken | None:
         from docker_credential_gcr.helper import times
