@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from .connection_fault import EmulatorError as EmulatorError
+from .connection_fault import find_fault
 from .file_access import find_status, format_fault
 from .identity.policy import Policy, format_policy, parse_policy
 
@@ -19,28 +21,6 @@ _CONNECT_S = 5
 _COLLECTION_S = 3600
 # Another writer came between reading and writing a policy; as many times, the whole is tried anew.
 _ATTEMPTS = 5
-
-
-class EmulatorError(Exception):
-    """A command failed; the message says what to do."""
-
-
-class ServerUnreachable(EmulatorError):
-    """Nothing answers there."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(
-            f"no emulator answers at {url}: start one with gcr-emulator serve, or name it with --server"
-        )
-
-
-class NotTrusted(EmulatorError):
-    """What answers there shows no certificate that is to be believed."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(
-            f"the certificate of {url} is not trusted: name its authority, DATA/keys/ca.pem, with --ca"
-        )
 
 
 class Refused(EmulatorError):
@@ -84,7 +64,7 @@ class Server:
         form: Mapping[str, str] | None = None,
         patience_s: float = 60,
     ) -> dict[str, Any]:
-        """The JSON object that the emulator answers. Raises ServerUnreachable and Refused."""
+        """The JSON object that the emulator answers. Raises EmulatorError; Refused if the server refuses."""
         import requests
 
         try:
@@ -101,10 +81,8 @@ class Server:
             document = response.json()
         except requests.JSONDecodeError as error:
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
-        except requests.exceptions.SSLError as error:
-            raise NotTrusted(self.url) from error
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise ServerUnreachable(self.url) from error
+            raise find_fault(error, self.url) from error
         except requests.RequestException as error:
             raise EmulatorError(f"{self.url}: {error}") from error
         if not isinstance(document, dict):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from docker_credential_gcr.helper import PROGRAM, registry_probe, remedies
+from docker_credential_gcr.helper import PROGRAM, connection_faults, registry_probe, remedies
 from docker_credential_gcr.helper.findings import FAULT, OK, WARNING, Finding
 from docker_credential_gcr.helper.http import Answer
 from docker_credential_gcr.helper.registry_probe import Challenge, NoAnswer
@@ -146,25 +146,66 @@ class Visit:
         host = self.case.registry
         name = host.rpartition(":")[0] or host
         proxy = next((variable for variable in PROXIES if self.environ.get(variable)), None)
-        copy = f"sudo mkdir -p /etc/docker/certs.d/{host} && sudo cp CA.pem /etc/docker/certs.d/{host}/ca.crt"
-        table = {
-            registry_probe.PROXY: (
-                f"the proxy that {proxy} names does not let it through: {error}",
-                f"export NO_PROXY={name}",
-            ),
-            registry_probe.NAME: (f"the name {name} leads nowhere: {error}", f"getent hosts {name}"),
-            registry_probe.UNTRUSTED: (
-                f"the certificate of {host} is not trusted",
-                f"export REQUESTS_CA_BUNDLE=CA.pem SSL_CERT_FILE=CA.pem; {copy}",
-            ),
-            registry_probe.PLAIN: (f"{host} does not speak TLS: {error}", f"curl -si http://{host}/v2/"),
-            registry_probe.SILENT: (f"{host} does not answer in time", f"curl -si -m 60 {self.base}/v2/"),
-            registry_probe.DOWN: (f"cannot reach {host}: {error}", f"curl -si {self.base}/v2/"),
+        text, command = EXPLANATIONS[error.kind]
+        if self.case.is_emulated:
+            text, command = EMULATOR_EXPLANATIONS.get(error.kind, (text, command))
+        values = {
+            "host": host,
+            "name": name,
+            "port": host.rpartition(":")[2],
+            "proxy": proxy,
+            "reason": error,
         }
-        return self._find(FAULT, error.kind, *table[error.kind])
+        return self._find(
+            FAULT, error.kind, text.format_map(values), command.format_map(values) if command else None
+        )
 
     def _find(self, state: str, check: str, text: str, command: str | None = None) -> Finding:
         return Finding(check, state, text, command, self.case.registry)
 
     def _deadline(self) -> float:
         return time.monotonic() + self.timeout_s
+
+
+# The cause, what is wrong and who can mend it, and the command that mends it on this machine.
+EXPLANATIONS: dict[str, tuple[str, str | None]] = {
+    connection_faults.PROXY: (
+        "the proxy that {proxy} names does not let it through: {reason}",
+        "export NO_PROXY={name}",
+    ),
+    connection_faults.NAME: (
+        "the name {name} has no address: {reason}: correct it, or ask who runs this network's DNS",
+        None,
+    ),
+    connection_faults.UNTRUSTED: (
+        "the certificate of {host} is not trusted: CA.pem stands for its authority",
+        "export DOCKER_CREDENTIAL_GCR_CA_FILE=CA.pem; sudo mkdir -p /etc/docker/certs.d/{host} && "
+        "sudo cp CA.pem /etc/docker/certs.d/{host}/ca.crt",
+    ),
+    connection_faults.PLAIN: (
+        "{host} does not speak TLS, which docker demands of it: the registry's operator can add it, "
+        "or name it in insecure-registries of docker's daemon.json",
+        None,
+    ),
+    connection_faults.SILENT: (
+        "{host} does not answer in time",
+        "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60",
+    ),
+    connection_faults.REFUSED: (
+        "nothing listens at {host}: correct the host or the port, or ask the registry's operator to start it",
+        None,
+    ),
+    connection_faults.DOWN: ("cannot reach {host}: {reason}: ask who runs this network", None),
+}
+EMULATOR_EXPLANATIONS: dict[str, tuple[str, str | None]] = {
+    connection_faults.REFUSED: (
+        "nothing listens at {host}: the emulator is not running; --data DIR names where its state is",
+        "gcr-emulator serve --port {port}",
+    ),
+    connection_faults.UNTRUSTED: (
+        "the certificate of {host} is not trusted: CA.pem stands for the emulator's authority, "
+        "DATA/keys/ca.pem",
+        "export DOCKER_CREDENTIAL_GCR_CA_FILE=CA.pem; "
+        "gcr-emulator trust --server https://{host} --ca CA.pem | sudo sh",
+    ),
+}
