@@ -63,8 +63,8 @@ SILENCES: dict[str, tuple[Mapping[str, str], str, str | None]] = {
     "tls": ({}, "the certificate of gcr.io is not trusted: CA.pem stands for its authority",
             "export DOCKER_CREDENTIAL_GCR_CA_FILE=CA.pem; sudo mkdir -p /etc/docker/certs.d/gcr.io && "
             "sudo cp CA.pem /etc/docker/certs.d/gcr.io/ca.crt"),
-    "plain": ({}, "gcr.io does not speak TLS, which docker demands of it: the registry's operator can add it, "
-              "or name it in insecure-registries of docker's daemon.json", None),
+    "plain": ({}, "gcr.io does not speak TLS, which docker demands of it: the registry's operator can add "
+              "it, or name it in insecure-registries of docker's daemon.json", None),
     "silent": ({}, "gcr.io does not answer in time", "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60"),
     "refused": ({}, "nothing listens at gcr.io: correct the host or the port, or ask the registry's operator "
                 "to start it", None),
