@@ -33,7 +33,7 @@ def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> Non
     \b
     Examples:
       docker-credential-gcr doctor
-      docker-credential-gcr doctor gcr.io/my-project/app:v1
+      docker-credential-gcr doctor us-docker.pkg.dev/my-project/images/app:v1
       docker-credential-gcr doctor us-docker.pkg.dev --json | jq -r '.findings[].command | values'
     """
     found = []

@@ -36,10 +36,10 @@ Docker's own verbs, which read stdin and write stdout:
 \b
 Examples:
   {PROGRAM} configure-docker
-  {PROGRAM} configure-docker --registries us-docker.pkg.dev
+  {PROGRAM} configure-docker --registries europe-west1-docker.pkg.dev
   {PROGRAM} login
-  {PROGRAM} doctor gcr.io/my-project/app
-  echo gcr.io | {PROGRAM} get
+  {PROGRAM} doctor us-docker.pkg.dev/my-project/images/app
+  echo us-docker.pkg.dev | {PROGRAM} get
 """
 
 

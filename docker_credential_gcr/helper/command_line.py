@@ -72,7 +72,7 @@ def select_hosts(order: Order) -> tuple[str, ...]:
     if order.is_all:
         return known_hosts.ALL
     if order.has_artifact_registry:
-        return (*registries.DEFAULT_HOSTS, *known_hosts.ARTIFACT_REGISTRY)
+        return known_hosts.WITH_ARTIFACT_REGISTRY
     return () if order.is_store else registries.DEFAULT_HOSTS
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
+
 NOT_FOUND = (1, "credentials not found in native keychain\n", "")
 HUB = "https://index.docker.io/v1/"
 FILE = "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps logins in a file for you alone"
@@ -403,9 +405,7 @@ def test_list_names_the_strangers_where_this_helper_is_the_whole_store(store: St
     ]
 
     assert listed == [ours | {HUB: "me"}, ours, ours]
-    assert list(list_hosts(store, {"credsStore": "gcr"})) == [
-        *("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io", "marketplace.gcr.io", HUB)
-    ]
+    assert list(list_hosts(store, {"credsStore": "gcr"})) == [*DEFAULT_HOSTS, HUB]
 
 
 def test_list_names_what_is_configured_where_this_helper_is_the_whole_store(store: Store) -> None:
