@@ -6,6 +6,7 @@ import webbrowser
 
 import click
 
+from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.cli.completion import REGISTRIES
 from docker_credential_gcr.errors import KeyFileError, UsageError
 from docker_credential_gcr.helper import key_login, logins, service_account
@@ -60,7 +61,9 @@ def _login_with_key(key_file: str, registries: str | None) -> None:
         raise KeyFileError(f"key file {name!r} is not UTF-8", hint=service_account.NEW_KEY) from error
     except OSError as error:
         raise KeyFileError(f"cannot read key file {name!r}: {error.strerror}") from error
-    key, hosts = key_login.login(name, text, registries, os.environ)
+    key, hosts, notice = key_login.login(name, text, registries, os.environ)
+    if notice:
+        terminal.warn(notice)
     for host in hosts:
         told = "all of Google's registries" if host == logins.EVERY_HOST else host
         click.echo(f"{told}: logged in as {key.client_email}", err=True)
