@@ -1,6 +1,8 @@
 """The login in the file that this helper shares with Google's; `login` writes it, this only reads.
 
-{"gcrCreds": {"access_token": "ya29.…", "refresh_token": "1//…", "token_expiry": "2024-05-01T12:00:00Z"}}
+{"gcrCreds": {"access_token": "ya29.…", "refresh_token": "1//…", "token_expiry": "2024-05-01T12:00:00Z",
+              "token_uri": "https://oauth2.googleapis.com/token"}}
+A login of Google's own helper has no token_uri: it belongs to the endpoint that the environment names.
 """
 
 import os
@@ -25,7 +27,7 @@ CLIENT = (
     "99426463878-o7n0bshgue20tdpm25q4at0vs2mr4utq.apps.googleusercontent.com",
     "HpVi8cnKx8AAkddzaNrSWmS8",
 )
-FIELDS = ("access_token", "refresh_token", "token_expiry")
+FIELDS = ("access_token", "refresh_token", "token_expiry", "token_uri")
 LOGIN_HINT = "docker-credential-gcr login"
 
 
@@ -78,7 +80,8 @@ class Login:
         try:
             token_endpoint = endpoint.parse_endpoint(self.endpoint_url)
         except ValueError as error:
-            raise TokenError(f"{TOKEN_HOST} is not an http or https URL") from error
+            named_by = f"{what}: 'token_uri'" if self.fields["token_uri"] else TOKEN_HOST
+            raise TokenError(f"{named_by} is not an http or https URL") from error
         endpoint.check_use(what, "login", token_endpoint, request)
         held = self._find_token(time.time())
         if held is None and not self.fields["refresh_token"]:
@@ -123,7 +126,8 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
     fields = {name: login.get(name) or "" for name in FIELDS} if isinstance(login, dict) else {"": login}
     if not all(isinstance(value, str) for value in fields.values()) or "" in fields:
         raise TokenError(f"{path!r} is malformed: 'gcrCreds' is no login", hint="move the file away")
-    endpoint_url = environ.get(TOKEN_HOST) or "https://oauth2.googleapis.com/token"
+    # The login's own endpoint comes first: a refresh token is for nobody else.
+    endpoint_url = fields["token_uri"] or environ.get(TOKEN_HOST) or "https://oauth2.googleapis.com/token"
     real_path = os.path.realpath(path or "")
     stamp = (str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
     return Login(path or "", fields, (real_path, *stamp, endpoint_url), endpoint_url)
