@@ -30,6 +30,12 @@ NO_USERNAME = "no credentials username"
 
 USAGE = f"Usage: {PROGRAM} <store|get|erase|list|version>"
 LOG = "DOCKER_CREDENTIAL_GCR_LOG"
+# What a verb waits for, for a person who calls it: docker never gives it a terminal.
+AT_TERMINAL = {
+    "get": "type a registry, such as gcr.io, then Enter and Ctrl-D",
+    "erase": "type a registry, such as gcr.io, then Enter and Ctrl-D",
+    "store": 'type {"ServerURL":"HOST","Username":"NAME","Secret":"SECRET"}, then Enter and Ctrl-D',
+}
 MAX_CREDENTIAL_SIZE = 1024 * 1024
 
 
@@ -45,6 +51,8 @@ def run(
     # Descriptors, not streams: a stream would keep what a closed pipe refused, and fail again at exit.
     is_deaf = stdout is None and _open_closed_descriptors()
     notes: list[str] = []
+    if stdin is None and arguments[0] in AT_TERMINAL and os.isatty(0):
+        _write(stderr or _Descriptor(2), f"{PROGRAM}: {AT_TERMINAL[arguments[0]]}\n")
     status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ, notes)
     _write(stderr or _Descriptor(2), notice)  # if nobody reads it, the answer still counts
     is_heard = _write(stdout or _Descriptor(1), answer)
@@ -60,7 +68,7 @@ def _answer(
 ) -> tuple[int, str, str]:
     """Exit status, stdout and stderr; `notes` get what the log is told of the call."""
     if len(arguments) != 1:
-        return 1, USAGE + "\n", ""
+        return 1, USAGE + "\n", f"{PROGRAM}: {arguments[0]} takes no argument{_explain(arguments)}\n"
     try:
         answer, notice = VERBS[arguments[0]](stdin, environ, notes)
     except CredentialsNotFound as error:
@@ -78,6 +86,13 @@ def _answer(
         notes.append(f": internal error: {error!r}")
         return 1, "internal error\n", _format_fault(error)
     return 0, answer, f"{PROGRAM}: {notice}\n" if notice else ""
+
+
+def _explain(arguments: list[str]) -> str:
+    """How to call a verb that reads a registry, for a person who gave one as an argument."""
+    if arguments[0] not in ("get", "erase"):
+        return ""
+    return f": it reads the registry from stdin: echo {arguments[1]!r:.200} | {PROGRAM} {arguments[0]}"
 
 
 def format_notice(error: Error) -> str:

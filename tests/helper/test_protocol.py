@@ -31,7 +31,8 @@ def test_edge_23_version_names_program_package_and_version(helper: Any, verb: st
 def test_edge_23_a_verb_takes_no_argument(helper: Any, verb: str) -> None:
     outcome = helper(verb, "extra")
 
-    assert (outcome.status, outcome.stdout, outcome.stderr) == (1, USAGE, "")
+    assert (outcome.status, outcome.stdout) == (1, USAGE)
+    assert outcome.stderr.startswith(f"docker-credential-gcr: {verb} takes no argument")
 
 
 REQUESTS = [
