@@ -20,7 +20,7 @@ COLORS = {findings.OK: "green", findings.WARNING: "yellow", findings.FAULT: "red
     "--json",
     "is_json",
     is_flag=True,
-    help="Print a JSON document; docs/schemas/doctor.json says of what form.",
+    help="Print a JSON document.",
 )
 @click.pass_context
 def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> None:

@@ -47,6 +47,7 @@ def examine(
     if isinstance(config, Finding):
         yield config
         return
+    yield from doctor_machine.examine_keys(environ, platform)
     hosts = tuple(dict.fromkeys(host for host, _, _ in targets)) or tuple(config.registries)
     try:
         view = doctor_machine.load_docker_view(environ)
