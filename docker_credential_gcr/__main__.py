@@ -4,12 +4,14 @@ import os
 import sys
 
 VERBS = ("get", "store", "erase", "list", "version", "-v", "--version")
+HELP = ("-h", "--help")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb or command and return its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    if not arguments or arguments[0] not in VERBS:
+    is_help = len(arguments) == 2 and arguments[1] in HELP
+    if not arguments or arguments[0] not in VERBS or is_help:
         from docker_credential_gcr.cli.main import run
 
         return run(arguments)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.errors import UsageError
 from docker_credential_gcr.helper import (
     command_line,
@@ -16,9 +17,11 @@ from docker_credential_gcr.helper import (
     registries,
     token_sources,
 )
-from docker_credential_gcr.helper.config import Config, Settings, load_config
+from docker_credential_gcr.helper.config import MAX_LIFETIME_S, Config, Settings, load_config
 
 Path = tuple[str, ...]
+EXAMPLE = "ci@my-project.iam.gserviceaccount.com"
+SECONDS = click.FloatRange(0, 1e6, max_open=True)
 
 
 @click.command("config", short_help="Show or change where access tokens come from.")
@@ -30,8 +33,25 @@ Path = tuple[str, ...]
 @click.option("--account", metavar="EMAIL", help="The account of gcloud, of the machine or of the key.")
 @click.option("--impersonate", metavar="EMAIL", help="The service account to impersonate.")
 @click.option("--delegates", metavar="A,B", help="The service accounts on the way to it.")
-@click.option("--lifetime", metavar="SECONDS", type=int, help="How long its tokens live. Default: 3600.")
+@click.option(
+    "--lifetime",
+    metavar="SECONDS",
+    type=click.IntRange(60, MAX_LIFETIME_S),
+    help="How long its tokens live. Default: 3600.",
+)
 @click.option("--scopes", metavar="A,B", help="The scopes of the tokens. Default: cloud-platform.")
+@click.option(
+    "--min-ttl",
+    metavar="SECONDS",
+    type=SECONDS,
+    help="How long a token must be good for, else it is refreshed. Default: 300.",
+)
+@click.option("--timeout", metavar="SECONDS", type=SECONDS, help="How long to wait for a token. Default: 10.")
+@click.option(
+    "--on-error",
+    type=click.Choice(("fail", "anonymous")),
+    help="What a failure is to docker: itself, or no credential. Default: fail.",
+)
 @click.option("--registry", metavar="HOST", help="Change or show what applies to this registry alone.")
 @click.option("--show", is_flag=True, help="Print what is in force, as JSON.")
 @click.option("--unset", "unset", metavar="KEY", multiple=True, help="Take a key out; may be repeated.")
@@ -45,6 +65,9 @@ def config(
     delegates: str | None,
     lifetime: int | None,
     scopes: str | None,
+    min_ttl: float | None,
+    timeout: float | None,
+    on_error: str | None,
     registry: str | None,
     show: bool,
     unset: tuple[str, ...],
@@ -61,13 +84,21 @@ def config(
     """
     host = command_line.parse_host(registry) if registry is not None else None
     at: Path = ("Registries", host) if host else ()
+    for_all: dict[str, object] = {
+        "MinTTL": _shorten(min_ttl),
+        "Timeout": _shorten(timeout),
+        "OnError": on_error,
+    }
+    if host and any(value is not None for value in for_all.values()):
+        raise UsageError("--min-ttl, --timeout and --on-error are for all registries: leave --registry out")
     members: dict[str, object] = {
         "TokenSources": _parse_sources(token_source, host),
         "Account": account,
-        "Impersonate": impersonate,
-        "Delegates": _split(delegates),
+        "Impersonate": impersonate and _check_account("--impersonate", impersonate),
+        "Delegates": delegates and [_check_account("--delegates", name) for name in _split(delegates) or ()],
         "Lifetime": lifetime,
         "Scopes": _split(scopes),
+        **for_all,
     }
     values = {(*at, name): value for name, value in members.items() if value is not None}
     removed = tuple((*at, _parse_key(key, host)) for key in unset)
@@ -79,6 +110,8 @@ def config(
         click.echo(context.get_help())
     if show:
         _show(host)
+    for text in config_changes.find_misspelled(os.environ, sys.platform):
+        terminal.warn(text)
 
 
 def _parse_sources(token_source: str | None, host: str | None) -> list[str] | None:
@@ -87,6 +120,19 @@ def _parse_sources(token_source: str | None, host: str | None) -> list[str] | No
     sources = command_line.parse_token_sources(token_source)
     registration.check_keys(sources, (host,) if host else registries.DEFAULT_HOSTS, os.environ)
     return list(sources)
+
+
+def _shorten(seconds: float | None) -> float | None:
+    """The number as a person would write it."""
+    return int(seconds) if seconds is not None and seconds.is_integer() else seconds
+
+
+def _check_account(option: str, name: str) -> str:
+    """The address of a service account, or its resource name. Raises UsageError."""
+    user, _, domain = name.rpartition("/")[2].partition("@")
+    if not user or not domain or "@" in domain or " " in name:
+        raise UsageError(f"{option} {name!r} is not the address of a service account, such as {EXAMPLE}")
+    return name
 
 
 def _split(names: str | None) -> list[str] | None:

@@ -20,7 +20,7 @@ COLORS = {findings.OK: "green", findings.WARNING: "yellow", findings.FAULT: "red
     "--json",
     "is_json",
     is_flag=True,
-    help="Print a JSON document; docs/schemas/doctor.json says of what form.",
+    help="Print a JSON document.",
 )
 @click.pass_context
 def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> None:
@@ -33,7 +33,7 @@ def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> Non
     \b
     Examples:
       docker-credential-gcr doctor
-      docker-credential-gcr doctor gcr.io/my-project/app:v1
+      docker-credential-gcr doctor us-docker.pkg.dev/my-project/images/app:v1
       docker-credential-gcr doctor us-docker.pkg.dev --json | jq -r '.findings[].command | values'
     """
     found = []

@@ -3,13 +3,23 @@
 import os
 import sys
 import webbrowser
+from contextlib import suppress
 
 import click
 
+from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.cli.completion import REGISTRIES
-from docker_credential_gcr.errors import KeyFileError, UsageError
-from docker_credential_gcr.helper import key_login, logins, service_account
+from docker_credential_gcr.errors import ConfigError, KeyFileError, UsageError
+from docker_credential_gcr.helper import (
+    PROGRAM,
+    SUFFIX,
+    agreement,
+    key_login,
+    logins,
+    service_account,
+)
 from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.helper.registries import is_google
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them there is no window to open
 
@@ -60,10 +70,14 @@ def _login_with_key(key_file: str, registries: str | None) -> None:
         raise KeyFileError(f"key file {name!r} is not UTF-8", hint=service_account.NEW_KEY) from error
     except OSError as error:
         raise KeyFileError(f"cannot read key file {name!r}: {error.strerror}") from error
-    key, hosts = key_login.login(name, text, registries, os.environ)
+    key, hosts, notice = key_login.login(name, text, registries, os.environ)
+    if notice:
+        terminal.warn(notice)
     for host in hosts:
         told = "all of Google's registries" if host == logins.EVERY_HOST else host
         click.echo(f"{told}: logged in as {key.client_email}", err=True)
+    for host in hosts:
+        _show_next_step(host)
 
 
 def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
@@ -76,7 +90,7 @@ def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
 
         return login_listener.receive(auth_url, timeout_s=timeout_s, open_browser=_open_browser, tell=_tell)
 
-    path = browser_login.login(receive, os.environ)
+    path, token_endpoint = browser_login.login(receive, os.environ)
     click.echo(f"logged in; the login is kept in {path}", err=True)
     sources = load_config(os.environ).settings.token_sources
     if "store" not in sources:
@@ -85,6 +99,23 @@ def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
             f"docker-credential-gcr config --token-source store,{','.join(sources)}",
             err=True,
         )
+    if token_endpoint.is_google:
+        _show_next_step(logins.EVERY_HOST)
+    else:
+        _show_next_step(token_endpoint.host, " --token-source store")
+
+
+def _show_next_step(host: str, options: str = "") -> None:
+    """The command that makes docker use the login, unless docker asks this helper for the host already."""
+    with suppress(ConfigError):  # `doctor` explains a configuration that cannot be read
+        view = agreement.load_view(os.environ)
+        if host == logins.EVERY_HOST:
+            is_ready, named = any(map(is_google, view.hosts)), ""
+        else:
+            is_ready = view.helpers.get(host) == SUFFIX and host in load_config(os.environ).registries
+            named = f" --registries {host}{options}"
+        if not is_ready and view.store != SUFFIX:
+            click.echo(f"next: {PROGRAM} configure-docker{named}", err=True)
 
 
 def _open_browser(url: str) -> bool:

@@ -7,7 +7,7 @@ import traceback
 
 import click
 
-from docker_credential_gcr.cli import spelling
+from docker_credential_gcr.cli import spelling, verbs
 from docker_credential_gcr.cli.clear import clear
 from docker_credential_gcr.cli.completion import completion
 from docker_credential_gcr.cli.config import config
@@ -26,26 +26,42 @@ from docker_credential_gcr.helper import PROGRAM, protocol
 INTERRUPTED = 130
 
 EPILOG = f"""\b
-Docker's own verbs, which read stdin and write stdout:
-  get       Print the credential for the registry named on stdin.
-  store     Keep a login, or the key of one; a token of Google's is not kept.
-  erase     Forget what is kept for the registry named on stdin.
-  list      Print the registries that are configured for this helper.
-  version   Print the version; also -v and --version.
-
-\b
 Examples:
   {PROGRAM} configure-docker
-  {PROGRAM} configure-docker --registries us-docker.pkg.dev
+  {PROGRAM} configure-docker --registries europe-west1-docker.pkg.dev
   {PROGRAM} login
-  {PROGRAM} doctor gcr.io/my-project/app
-  echo gcr.io | {PROGRAM} get
+  {PROGRAM} doctor us-docker.pkg.dev/my-project/images/app
+  echo us-docker.pkg.dev | {PROGRAM} get
 """
 
 
+class Program(click.Group):
+    """The commands for people, and Docker's verbs in a section of their own; a wrong name gets a guess."""
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Both sections of the help."""
+        sections = {"Commands": COMMANDS, "Docker's verbs, which read stdin and write stdout": verbs.COMMANDS}
+        for title, commands in sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(command.name or "", command.short_help or "") for command in commands])
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command of a name. Raises UsageError with the name that was likely meant."""
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError:
+            raise click.UsageError(spelling.format_unknown(args[0], self.commands), context) from None
+
+
 @click.group(
-    invoke_without_command=True, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Program,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+@click.option("-v", "--version", is_flag=True, expose_value=False, help="Print the version.")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Docker credential helper for Google's container registries."""
@@ -76,7 +92,7 @@ def _make_alias(name: str, command: click.Command) -> click.Command:
     return alias
 
 
-for command in (*COMMANDS, *(_make_alias(*pair) for pair in ALIASES.items())):
+for command in (*COMMANDS, *verbs.COMMANDS, *(_make_alias(*pair) for pair in ALIASES.items())):
     cli.add_command(command)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import click
 
 from docker_credential_gcr import __version__
+from docker_credential_gcr.cli import spelling
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import PROGRAM, files
 
@@ -36,14 +37,14 @@ def man(context: click.Context, command: str | None, output: str | None) -> None
     if output is None:
         name = f"{PROGRAM}-{command}" if command else PROGRAM
         if name not in pages:
-            raise click.UsageError(f"No such command {command!r}.")
+            known = [page.removeprefix(f"{PROGRAM}-") for page in pages if page != PROGRAM]
+            raise click.UsageError(spelling.format_unknown(str(command), known))
         click.echo(pages[name], nl=False)
         return
     try:
         os.makedirs(output, exist_ok=True)
         for name, page in pages.items():
-            files.replace_file(os.path.join(output, f"{name}.1"), page.encode())
-            os.chmod(os.path.join(output, f"{name}.1"), 0o644)
+            files.replace_file(os.path.join(output, f"{name}.1"), page.encode(), mode=0o644)
     except OSError as error:
         raise ConfigError(f"cannot write {output!r}: {error.strerror}") from error
     click.echo(f"{output}: {len(pages)} pages", err=True)

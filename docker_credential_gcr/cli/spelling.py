@@ -5,6 +5,9 @@ help config                                           ->  config --help
 https://pkg.go.dev/flag#hdr-Command_line_flag_syntax
 """
 
+import difflib
+from collections.abc import Iterable
+
 COMMANDS = ("config", "configure-docker", "gcr-login", "gcr-logout", "clear")
 SWITCHES = ("--include-artifact-registry", "--overwrite", "--unset-all")
 VALUES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
@@ -17,6 +20,12 @@ def translate(arguments: list[str]) -> list[str]:
     if not arguments or arguments[0] not in COMMANDS:
         return arguments
     return [arguments[0], *(word for given in arguments[1:] for word in _translate_word(given))]
+
+
+def format_unknown(name: str, names: Iterable[str]) -> str:
+    """What is said of a command that does not exist, with the one that was likely meant."""
+    close = difflib.get_close_matches(name, sorted(names), n=1)
+    return f"No such command {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
 def _translate_word(word: str) -> list[str]:

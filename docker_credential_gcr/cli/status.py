@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Iterable
 
 import click
 
@@ -12,6 +13,7 @@ from docker_credential_gcr.helper.status import RegistryStatus
 
 STATES = {
     statuses.READY: ("a new one at the next call", None),
+    statuses.UNKNOWN: ("not known", "yellow"),
     statuses.ABSENT: ("no credential", "yellow"),
     statuses.FAILED: ("failed", "red"),
 }
@@ -22,13 +24,13 @@ STATES = {
     "--json",
     "is_json",
     is_flag=True,
-    help="Print a JSON document; docs/schemas/status.json says of what form.",
+    help="Print a JSON document.",
 )
 def status(is_json: bool) -> None:
     """Show for each registry the token source that would answer, the account, and the token's end.
 
-    Nobody is asked, and no secret is shown. Where Docker's configuration disagrees, it says so, with the
-    command that mends it.
+    It reads files and asks no server: `not known` is what only a server or gcloud can tell, and `doctor` asks
+    those. No secret is shown. Where Docker's configuration disagrees, it prints the command that mends it.
 
     \b
     Examples:
@@ -46,11 +48,30 @@ def status(is_json: bool) -> None:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         color = STATES[found.state][1] if found and found.state in STATES else None
         click.secho("  ".join([*cells, row[3]]), fg=color, color=terminal.is_colored())
-    for found in loaded.registries:
+    unknown = {found.source: found.command for found in reversed(loaded.registries) if found.command}
+    for source, asking in unknown.items():
+        click.echo(f"hint: only asking {source} tells whether it gives a token", err=True)
+        click.echo(f"         {asking}", err=True)
+    for text, mending, hosts in _join(loaded.registries):
+        terminal.warn(f"{_format_hosts(hosts)}: {text}")
+        if mending:
+            click.echo(f"         {mending}", err=True)
+
+
+def _join(registries: Iterable[RegistryStatus]) -> list[tuple[str, str | None, list[str]]]:
+    """The faults and disagreements, each once, with its command and the registries that it is about."""
+    hosts: dict[tuple[str, str | None], list[str]] = {}
+    for found in registries:
+        told = [(item.text, item.command) for item in found.disagreements]
         if found.fault:
-            terminal.warn(f"{found.registry}: {found.fault}")
-        for item in found.disagreements:
-            terminal.warn(f"{found.registry}: {item.text}" + (f": {item.command}" if item.command else ""))
+            told.insert(0, (found.fault, None))
+        for pair in told:
+            hosts.setdefault(pair, []).append(found.registry)
+    return [(text, command, names) for (text, command), names in hosts.items()]
+
+
+def _format_hosts(hosts: list[str]) -> str:
+    return hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
 
 
 def _format(found: RegistryStatus, now: float) -> tuple[str, str, str, str]:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from . import settings
+from .connection_fault import EmulatorError as EmulatorError
+from .connection_fault import find_fault
 from .identity.policy import Policy, format_policy, parse_policy
 
 if TYPE_CHECKING:
     import requests
 
-DEFAULT_URL = "http://localhost:5000"
+DEFAULT_URL = settings.DEFAULT_URL
 _CONNECT_S = 5
 # A collection reads every row and the name of every file.
 _COLLECTION_S = 3600
@@ -19,28 +22,6 @@ _COLLECTION_S = 3600
 _ATTEMPTS = 5
 # Google's words for the refusals of the emulator's own resources.
 _STATUSES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
-
-
-class EmulatorError(Exception):
-    """A command failed; the message says what to do."""
-
-
-class ServerUnreachable(EmulatorError):
-    """Nothing answers there."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(
-            f"no emulator answers at {url}: start one with gcr-emulator serve, or name it with --server"
-        )
-
-
-class NotTrusted(EmulatorError):
-    """What answers there shows no certificate that is to be believed."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(
-            f"the certificate of {url} is not trusted: name its authority, DATA/keys/ca.pem, with --ca"
-        )
 
 
 class Refused(EmulatorError):
@@ -87,7 +68,7 @@ class Server:
         form: Mapping[str, str] | None = None,
         patience_s: float = 60,
     ) -> dict[str, Any]:
-        """The JSON object that the emulator answers. Raises ServerUnreachable and Refused."""
+        """The JSON object that the emulator answers. Raises EmulatorError; Refused if the server refuses."""
         response = self.request(method, path, json=body, data=form, patience_s=patience_s)
         try:
             document = response.json()
@@ -102,7 +83,7 @@ class Server:
     def request(
         self, method: str, path: str, *, patience_s: float = 60, **options: Any
     ) -> "requests.Response":
-        """The response, of any status; `options` are those of requests. Raises ServerUnreachable."""
+        """The response, of any status; `options` are those of requests. Raises EmulatorError."""
         import requests
 
         try:
@@ -115,10 +96,8 @@ class Server:
                 verify=self._verify,
                 **options,
             )
-        except requests.exceptions.SSLError as error:
-            raise NotTrusted(self.url) from error
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise ServerUnreachable(self.url) from error
+            raise find_fault(error, self.url) from error
         except requests.RequestException as error:
             raise EmulatorError(f"{self.url}: {error}") from error
 

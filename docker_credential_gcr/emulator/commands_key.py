@@ -20,7 +20,7 @@ from .file_access import find_status
 from .identity.names import format_email
 from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
-from .private_file import replace_file
+from .private_file import is_stream, replace_file
 
 STDOUT = Path("-")
 _key_id = click.argument("key_id", metavar="KEY")
@@ -155,7 +155,7 @@ def format_token_url(url: str) -> str:
 
 def check_output(output: Path, force: bool) -> None:
     """Complain before anything is made that could not be kept. Raises EmulatorError."""
-    if output == STDOUT:
+    if output == STDOUT or is_stream(output):
         return
     found, folder = find_status(output), find_status(output.parent)
     if (found and stat.S_ISDIR(found.st_mode)) or not (folder and stat.S_ISDIR(folder.st_mode)):

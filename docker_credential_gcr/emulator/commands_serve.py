@@ -172,7 +172,14 @@ _file = click.Path(path_type=Path)
     is_flag=True,
     envvar="GCR_EMULATOR_ACCESS_LOG",
     show_envvar=True,
-    help="Write a line of JSON to stderr for each request.",
+    help="The same as --log-format json.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    envvar="GCR_EMULATOR_LOG_FORMAT",
+    show_envvar=True,
+    help="Write a line to stderr for each request; text unless said where stderr is a terminal.",
 )
 @click.option(
     "--limit",
@@ -215,19 +222,31 @@ def serve(context: click.Context, /, **chosen: Any) -> None:
 
     Stdout gets one line of JSON once the server answers:
     url, registry, pid, data, ca, operator_token_file.
+    A terminal at stderr gets a greeting and a line for each request.
     """
     _check_tls(chosen["tls"], chosen["tls_names"], chosen["tls_cert"], chosen["tls_key"])
     settings = make_settings(context, **chosen)
+    greets = sys.stderr.isatty()
+    if greets and settings.log_format is None:
+        settings = replace(settings, log_format="text")
     # The server's libraries come with the extra, and take most of a second to load.
     from .server import serve as run
 
-    context.exit(run(settings))
+    context.exit(run(settings, greets=greets))
 
 
 def make_settings(
-    context: click.Context, *, limits: tuple[str, ...], gc_delay: float | None, **chosen: Any
+    context: click.Context,
+    *,
+    limits: tuple[str, ...],
+    gc_delay: float | None,
+    access_log: bool,
+    log_format: str | None,
+    **chosen: Any,
 ) -> Settings:
     """The settings that the options mean; every other option is called as its setting is."""
+    if access_log and log_format == "text":
+        raise click.UsageError("--access-log means --log-format json: give one of them")
     hosts = [host for host, _ in chosen.get("sites", ())]
     if len(set(hosts)) < len(hosts):
         raise click.UsageError("--site gives a host two ports: give it one")
@@ -240,7 +259,8 @@ def make_settings(
     if gc_delay is not None:
         bounds = replace(bounds, unused_lifetime_s=gc_delay)
     machine = _make_machine(chosen.pop("metadata_account"), chosen.pop("metadata_scopes"))
-    return Settings(limits=bounds, machine=machine, **chosen)
+    log_format = "json" if access_log else log_format
+    return Settings(limits=bounds, machine=machine, log_format=log_format, **chosen)
 
 
 def _make_machine(account: str | None, scopes: tuple[str, ...]) -> Machine | None:

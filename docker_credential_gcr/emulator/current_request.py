@@ -1,16 +1,17 @@
-"""The request that is being answered, as the log knows it: its ID, and who asks."""
+"""The request that is being answered, as the log knows it: its ID, who asks, and why it is refused."""
 
 from contextvars import ContextVar
 
 
 class CurrentRequest:
-    """One request; `member` is who asks in IAM's words, None as long as that is not known."""
+    """One request; `member` is who asks in IAM's words, `reason` a refusal's message; None if unknown."""
 
-    __slots__ = ("id", "member")
+    __slots__ = ("id", "member", "reason")
 
     def __init__(self, request_id: str) -> None:
         self.id = request_id
         self.member: str | None = None
+        self.reason: str | None = None
 
 
 CURRENT: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)
@@ -21,6 +22,13 @@ def note_member(member: str | None) -> None:
     request = CURRENT.get()
     if request is not None:
         request.member = member
+
+
+def note_reason(reason: str) -> None:
+    """Write down why the request is refused, as the client is told."""
+    request = CURRENT.get()
+    if request is not None:
+        request.reason = reason
 
 
 def find_request_id() -> str:

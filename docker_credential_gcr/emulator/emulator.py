@@ -102,7 +102,9 @@ class Emulator:
         services = self._google()
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(services)])
         self._metadata = MetadataServer(services, self._machine, others, takes_any_host=settings.allow_remote)
-        sites = self.state.wrap(Sites(RegistryApp(self._registry), others, self._metadata))
+        sites = self.state.wrap(
+            Sites(RegistryApp(self._registry), others, self._metadata, is_open=self._registry.is_open)
+        )
         self.app = self._operations.wrap(sites, self._database, self._registry.noted, directory.path)
 
     @property
@@ -186,6 +188,11 @@ class Emulator:
         if machine.account is not None and service_accounts.find(connection, machine.account) is None:
             account = machine.account.partition("@")[0]
             service_accounts.create(connection, project, account, display_name="", now=now)
+
+    def list_projects(self) -> list[str]:
+        """The IDs of the projects that are not deleted."""
+        with self._database.read() as connection:
+            return [each.project_id for each in projects.list_all(connection) if each.deleted_at is None]
 
     def _verify(self, token: str) -> Principal:
         """The principal of an access token; raises InvalidCredential."""

@@ -39,14 +39,20 @@ class CannotListen(Exception):
     """The address cannot be listened on."""
 
 
+class AddressInUse(CannotListen):
+    """Another program listens on the address."""
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A socket that listens on the address; port 0 picks a free one. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        reason = "address in use" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
-        raise CannotListen(f"cannot listen on {format_address(host, port)}: {reason}") from error
+        address = format_address(host, port)
+        if error.errno == errno.EADDRINUSE:
+            raise AddressInUse(f"cannot listen on {address}: address in use") from error
+        raise CannotListen(f"cannot listen on {address}: {error.strerror or error}") from error
     except OverflowError as error:
         raise CannotListen(f"cannot listen on {format_address(host, port)}: no such port") from error
 

@@ -42,7 +42,7 @@ class Operations:
         peers.handlers["counts"] = self._dump
         self._limits = settings.limits
         self._is_stopping = is_stopping
-        self._log = Log() if settings.access_log else None
+        self._log = Log(settings.log_format) if settings.log_format else None
 
     def wrap(self, app: App, database: Database, noted: Sized, data: Path) -> App:
         """`app` behind the limits, and all of that under the operator's eyes.

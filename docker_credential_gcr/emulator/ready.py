@@ -12,13 +12,14 @@ import json
 import os
 import socket
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .data_directory import DataDirectory
 from .listener import Door, format_address, is_loopback
-from .private_file import replace_file
+from .private_file import is_stream, replace_file
 from .settings import Settings
 
 
@@ -62,7 +63,10 @@ def find_name(host: str) -> str:
 def announce(ready: Ready, ready_file: Path | None) -> None:
     """Print the ready document, one line, and leave it in the file."""
     line = json.dumps({name: value for name, value in vars(ready).items() if value != {}}) + "\n"
-    if ready_file is not None:
+    if ready_file is not None and is_stream(ready_file):
+        # A FIFO waits for its reader, and the server does not.
+        threading.Thread(target=replace_file, args=(ready_file, line.encode()), daemon=True).start()
+    elif ready_file is not None:
         replace_file(ready_file, line.encode())
     sys.stdout.write(line)
     sys.stdout.flush()

@@ -20,7 +20,8 @@ from .cycles import search_less
 from .data_directory import DataDirectory, DataDirectoryError
 from .emulator import Emulator
 from .file_access import format_fault
-from .listener import CannotListen, Door, Listener, bind, is_loopback
+from .greeting import format_greeting
+from .listener import AddressInUse, CannotListen, Door, Listener, bind, is_loopback
 from .open_files import count_connections, raise_limit
 from .peers import First
 from .ready import Ready, announce, describe, find_name
@@ -29,6 +30,8 @@ from .settings import Settings
 from .tls_files import CertificateError, Identity
 
 OnReady = Callable[[Ready], None]
+# Gets the ready document and the IDs of the projects.
+Greet = Callable[[Ready, list[str]], None]
 
 
 class _Bound(NamedTuple):
@@ -39,7 +42,9 @@ class _Bound(NamedTuple):
     tls: bool
 
 
-async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> None:
+async def run(
+    settings: Settings, *, stop: asyncio.Event, on_ready: OnReady, greet: Greet | None = None
+) -> None:
     """Serve until `stop` is set.
 
     Raises CannotListen, CertificateError, DataDirectoryError, UnusableDatabase, WorkerFailed; OSError
@@ -60,7 +65,10 @@ async def run(settings: Settings, *, stop: asyncio.Event, on_ready: OnReady) -> 
             async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
                 if stop.is_set():  # told so while the workers started
                     return
-                on_ready(describe(settings, doors, directory))
+                ready = describe(settings, doors, directory)
+                on_ready(ready)
+                if greet is not None:
+                    greet(ready, emulator.list_projects())
                 async with _upkeep(emulator, settings.gc_interval_s):
                     await listener.run(stop)
 
@@ -87,12 +95,12 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def serve(settings: Settings) -> int:
-    """Serve until a signal ends it; the exit status."""
+def serve(settings: Settings, *, greets: bool = False) -> int:
+    """Serve until a signal ends it, with a greeting on stderr if wanted; the exit status."""
     if (complaint := raise_limit()) is not None:
         _say(complaint)
     try:
-        _run_until_signal(settings)
+        _run_until_signal(settings, greets=greets)
     except (
         CannotListen,
         CertificateError,
@@ -118,7 +126,7 @@ def _say(text: str) -> None:
     print(f"gcr-emulator: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the program's rim
 
 
-def _run_until_signal(settings: Settings) -> None:
+def _run_until_signal(settings: Settings, *, greets: bool) -> None:
     async def main() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -130,7 +138,10 @@ def _run_until_signal(settings: Settings) -> None:
             announce(ready, settings.ready_file)
             search_less()
 
-        await run(settings, stop=stop, on_ready=on_ready)
+        def greet(ready: Ready, projects: list[str]) -> None:
+            print(format_greeting(ready, settings, projects), file=sys.stderr, flush=True)  # noqa: T201
+
+        await run(settings, stop=stop, on_ready=on_ready, greet=greet if greets else None)
 
     loop = new_event_loop()
     try:
@@ -146,9 +157,20 @@ def _bind_all(settings: Settings) -> Iterator[list[_Bound]]:
     plain = [(host, port, None, False) for host, port in settings.plain]
     with contextlib.ExitStack() as opened:
         yield [
-            _Bound(opened.enter_context(contextlib.closing(bind(host, port))), site, tls)
+            _Bound(opened.enter_context(contextlib.closing(_bind(host, port, site))), site, tls)
             for host, port, site, tls in (*own, *plain)
         ]
+
+
+def _bind(host: str, port: int, site: str | None) -> socket.socket:
+    """A socket that listens; raises CannotListen, which names the option for another port."""
+    try:
+        return bind(host, port)
+    except AddressInUse as error:
+        option = f"--site {site}=0" if site else "--port 0"
+        raise CannotListen(
+            f"{error}: stop the program that listens there, or take a free port with {option}"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -5,6 +5,10 @@ from pathlib import Path
 
 from .machine import Machine
 
+DEFAULT_PORT = 5000
+# Where commands look for a server.
+DEFAULT_URL = f"http://localhost:{DEFAULT_PORT}"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -60,7 +64,7 @@ class Settings:
     """A server's settings; `data` None is a temporary directory that goes when it stops."""
 
     host: str = "127.0.0.1"
-    port: int = 5000
+    port: int = DEFAULT_PORT
     # Addresses and ports at which it answers without TLS too, whatever the others do.
     plain: tuple[tuple[str, int], ...] = ()
     data: Path | None = None
@@ -87,7 +91,8 @@ class Settings:
     redirect_blobs: bool = False
     # Between one collection of garbage and the next; 0 is never.
     gc_interval_s: float = 3600
-    access_log: bool = False
+    # The form of the log on stderr, a name of telemetry.log.FORMATS; None writes none.
+    log_format: str | None = None
     # Artifact Registry demands that a repository is made before anything is pushed to it.
     create_on_push: bool = False
     # Whose tokens the metadata server hands out; without a machine there is no metadata server.

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
+from . import landing_page
+from .current_request import note_reason
 from .hosts import REGISTRY_PATHS, find_site, is_google_api, names_metadata
 from .site_ports import find_port_site
 
@@ -23,7 +25,8 @@ _REGISTRY, _GOOGLE, _METADATA, _EVERYTHING = "registry", "google", "metadata", "
 class Sites:
     """The ASGI application on the port: the registry, the metadata server, or everything else."""
 
-    def __init__(self, registry: App, others: App, metadata: App) -> None:
+    def __init__(self, registry: App, others: App, metadata: App, *, is_open: bool = False) -> None:
+        self._is_open = is_open
         self._registry = registry
         self._others = others
         self._metadata = metadata
@@ -43,6 +46,9 @@ class Sites:
         if kind == _REGISTRY:
             host = port_site or hosts[0].decode("latin-1")
             return _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
+        if kind == _EVERYTHING and landing_page.is_asked_for(scope):
+            host = hosts[0].decode("latin-1")
+            return landing_page.send_page(scope, send, host, is_open=self._is_open)
         return self._others(scope, receive, send)
 
 
@@ -69,6 +75,7 @@ def _is_metadata(scope: Message) -> bool:
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:
+    note_reason(message)
     body = json.dumps({"error": {"code": status, "message": message}}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

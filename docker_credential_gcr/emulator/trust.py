@@ -88,8 +88,7 @@ def write(file: TrustFile) -> None:
     """Make the file, for everybody to read. Raises CannotTrust."""
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file.path, file.text.encode("utf-8"))
-        file.path.chmod(0o644)
+        replace_file(file.path, file.text.encode("utf-8"), mode=0o644)
     except OSError as error:
         raise CannotTrust(f"{file.path} cannot be written: {error.strerror}") from error
 

@@ -10,40 +10,42 @@ from docker_credential_gcr.helper.service_account import NEW_KEY, get_strings
 from docker_credential_gcr.helper.token_sources import TokenRequest
 
 Document = dict[str, object]
+Fetch = Callable[[float], AccessToken]  # of the deadline
 USER_FIELDS = ("client_id", "client_secret", "refresh_token")
 
 
 def fetch_token(path: str, document: Document, request: TokenRequest, deadline: float) -> AccessToken:
     """A token for the credential in the JSON object of a file. Raises TokenError."""
+    return prepare(path, document, request)(deadline)
+
+
+def prepare(path: str, document: Document, request: TokenRequest) -> Fetch:
+    """What fetches the token, after every check that needs no network. Raises TokenError."""
     kind = document.get("type")
-    fetch = FETCHERS.get(kind) if isinstance(kind, str) else None
-    if fetch is None:
-        raise KeyFileError(f"key file {path!r} has the unknown type {kind!r:.60}", hint=NEW_KEY)
+    found = PREPARERS.get(kind) if isinstance(kind, str) else None
+    if found is None:
+        raise service_account.make_type_error(path, document)
     if request.account and kind != "service_account":
         raise KeyFileError(f"key file {path!r} does not say whether it is {request.account}'s")
-    return fetch(path, document, request, deadline)
+    return found(path, document, request)
 
 
-def _fetch_service_account(
-    path: str, document: Document, request: TokenRequest, deadline: float
-) -> AccessToken:
+def _prepare_service_account(path: str, document: Document, request: TokenRequest) -> Fetch:
     key = service_account.parse_key(path, document)
     service_account.check_use(key, request)
     if request.account and request.account != key.client_email:
         raise KeyFileError(f"key file {path!r} is {key.client_email}'s, not {request.account}'s")
     if request.is_self_signed and key.endpoint.is_google and request.world == registries.GOOGLE:
-        return key.sign_token(request.scopes, now=time.time())
-    return oauth.exchange_assertion(key, scopes=request.scopes, deadline=deadline)
+        return lambda _: key.sign_token(request.scopes, now=time.time())
+    return lambda deadline: oauth.exchange_assertion(key, scopes=request.scopes, deadline=deadline)
 
 
-def _fetch_authorized_user(
-    path: str, document: Document, request: TokenRequest, deadline: float
-) -> AccessToken:
+def _prepare_authorized_user(path: str, document: Document, request: TokenRequest) -> Fetch:
     fields = get_strings(path, document, USER_FIELDS)
     token_uri = document.get("token_uri") or endpoint.GOOGLE_TOKEN_URL
     token_endpoint = service_account.parse_endpoint(path, "token_uri", str(token_uri))
     endpoint.check_use(f"key file {path!r}", "login", token_endpoint, request)
-    return oauth.exchange_refresh_token(
+    return lambda deadline: oauth.exchange_refresh_token(
         token_endpoint,
         fields["refresh_token"],
         client=(fields["client_id"], fields["client_secret"]),
@@ -52,7 +54,7 @@ def _fetch_authorized_user(
     )
 
 
-def _fetch_impersonated(path: str, document: Document, request: TokenRequest, deadline: float) -> AccessToken:
+def _prepare_impersonated(path: str, document: Document, request: TokenRequest) -> Fetch:
     from docker_credential_gcr.helper import impersonation
 
     name = "service_account_impersonation_url"
@@ -64,15 +66,13 @@ def _fetch_impersonated(path: str, document: Document, request: TokenRequest, de
         raise KeyFileError(f"key file {path!r}: 'delegates' is not a list of accounts", hint=NEW_KEY)
     target = service_account.parse_endpoint(path, name, url)
     endpoint.check_use(f"key file {path!r}", "credential", target, request)
-    base = fetch_token(path, source, impersonation.make_base_request(target, request), deadline)
-    return impersonation.exchange_token(
-        target, base, delegates=tuple(delegates), scopes=request.scopes, deadline=deadline
+    fetch_base = prepare(path, source, impersonation.make_base_request(target, request))
+    return lambda deadline: impersonation.exchange_token(
+        target, fetch_base(deadline), delegates=tuple(delegates), scopes=request.scopes, deadline=deadline
     )
 
 
-def _fetch_with_google_auth(
-    path: str, document: Document, request: TokenRequest, deadline: float
-) -> AccessToken:
+def _prepare_with_google_auth(path: str, document: Document, request: TokenRequest) -> Fetch:
     from docker_credential_gcr.helper import google_credentials
 
     for name in google_credentials.ENDPOINTS:
@@ -80,18 +80,22 @@ def _fetch_with_google_auth(
         if url is not None:
             target = service_account.parse_endpoint(path, name, str(url))
             endpoint.check_use(f"key file {path!r}", "credential", target, request)
-    try:
-        return google_credentials.fetch_token(document, request, deadline)
-    except TokenError as error:
-        raise type(error)(f"key file {path!r}: {error}", hint=error.hint) from error
+
+    def fetch(deadline: float) -> AccessToken:
+        try:
+            return google_credentials.fetch_token(document, request, deadline)
+        except TokenError as error:
+            raise type(error)(f"key file {path!r}: {error}", hint=error.hint) from error
+
+    return fetch
 
 
 # https://google.aip.dev/auth/4110
-FETCHERS: dict[str, Callable[[str, Document, TokenRequest, float], AccessToken]] = {
-    "service_account": _fetch_service_account,
-    "authorized_user": _fetch_authorized_user,
-    "impersonated_service_account": _fetch_impersonated,
-    "external_account": _fetch_with_google_auth,
-    "external_account_authorized_user": _fetch_with_google_auth,
-    "gdch_service_account": _fetch_with_google_auth,
+PREPARERS: dict[str, Callable[[str, Document, TokenRequest], Fetch]] = {
+    "service_account": _prepare_service_account,
+    "authorized_user": _prepare_authorized_user,
+    "impersonated_service_account": _prepare_impersonated,
+    "external_account": _prepare_with_google_auth,
+    "external_account_authorized_user": _prepare_with_google_auth,
+    "gdch_service_account": _prepare_with_google_auth,
 }

@@ -53,10 +53,11 @@ def parse_token_sources(value: str) -> tuple[str, ...]:
         raise UsageError(str(error)) from error
     if not names:
         raise UsageError(f"--token-source names no token source: use {token_sources.WORKING}")
-    return tuple(_make_absolute(name) for name in names)
+    return tuple(make_absolute(name) for name in names)
 
 
-def _make_absolute(name: str) -> str:
+def make_absolute(name: str) -> str:
+    """The name of a token source, with the absolute path of the file that it names."""
     kind, colon, path = name.partition(":")
     if kind not in token_sources.PATHS:
         return name
@@ -72,7 +73,7 @@ def select_hosts(order: Order) -> tuple[str, ...]:
     if order.is_all:
         return known_hosts.ALL
     if order.has_artifact_registry:
-        return (*registries.DEFAULT_HOSTS, *known_hosts.ARTIFACT_REGISTRY)
+        return known_hosts.WITH_ARTIFACT_REGISTRY
     return () if order.is_store else registries.DEFAULT_HOSTS
 
 

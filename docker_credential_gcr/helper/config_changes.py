@@ -1,10 +1,11 @@
 """Plans the edits of the helper's own configuration."""
 
+import difflib
 import os
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_file, json_text, paths
+from docker_credential_gcr.helper import config_file, files, json_text, paths
 from docker_credential_gcr.helper.config import Config
 
 Path = tuple[str, ...]
@@ -36,6 +37,33 @@ def plan(
     return edit
 
 
+def find_misspelled(environ: Mapping[str, str], platform: str) -> list[str]:
+    """What to say of each key that is ignored: a name close to a known one, or at a place that it is not for.
+
+    Other keys are left alone: Google's helper may have them. Raises ConfigError.
+    """
+    path = get_path(environ, platform)
+    content = config_file.parse(config_file.load_text(path), path)
+    assert isinstance(content, dict)  # noqa: S101 - for the type checker: the text is an object's
+    found: list[tuple[str, str, tuple[str, ...]]] = [(f"{path!r}: ", key, KEYS) for key in content]
+    hosts = content.get("Registries")
+    for host, members in hosts.items() if isinstance(hosts, dict) else ():
+        where = f"{path!r}: Registries[{host!r}]: "
+        found += [(where, key, REGISTRY_KEYS) for key in (members if isinstance(members, dict) else ())]
+    return [where + text for where, key, known in found if (text := _explain(key, known))]
+
+
+def _explain(key: str, known: tuple[str, ...]) -> str | None:
+    """Why a key is ignored; None for one that is not, and for one of another program's."""
+    if key in known:
+        return None
+    if key in KEYS:
+        return f"the key {key!r} is ignored here: it is for all registries: move it to the top of the file"
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(key.lower(), names, n=1, cutoff=0.75)
+    return f"the key {key!r} is ignored: rename it to {names[close[0]]!r}" if close else None
+
+
 def get_path(environ: Mapping[str, str], platform: str) -> str:
     """The path of the helper's configuration. Raises ConfigError when there is no home for it."""
     path = paths.find_config_file(environ, platform)
@@ -47,6 +75,8 @@ def get_path(environ: Mapping[str, str], platform: str) -> str:
 def remove_file(environ: Mapping[str, str], platform: str) -> bool:
     """Remove the helper's configuration; False when there was none. Raises ConfigError."""
     path = get_path(environ, platform)
+    if files.is_stream(path):  # /dev/null is not this program's to remove
+        return False
     try:
         os.unlink(path)
     except FileNotFoundError:

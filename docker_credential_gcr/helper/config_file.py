@@ -54,10 +54,14 @@ def parse(text: str, path: str) -> object:
 def apply(edit: Edit) -> bool:
     """Change a file under a lock and atomically; False, and no write, when it says it all already.
 
-    A symbolic link is followed, also to a file that is not there yet. Raises ConfigError.
+    A symbolic link is followed, also to a file that is not there yet. A stream gets what an absent file
+    would hold. Raises ConfigError.
     """
-    path = os.path.realpath(edit.path)
+    path = files.resolve(edit.path)
     try:
+        if files.is_stream(path):
+            files.replace_file(path, edit.change(EMPTY).encode("utf-8"))
+            return True
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with files.lock_directory(os.path.dirname(path)):
             before = _load(edit.path)
@@ -76,6 +80,8 @@ def apply(edit: Edit) -> bool:
 
 
 def _load(path: str) -> bytes:
+    if files.is_stream(path):  # it would wait for what this program writes
+        return b""
     try:
         with open(path, "rb") as file:
             return file.read()

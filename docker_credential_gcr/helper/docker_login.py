@@ -21,8 +21,8 @@ def keep(
     secret: str,
     environ: Mapping[str, str],
     platform: str = sys.platform,
-) -> None:
-    """Keep a login: a stranger's as it is, and for our hosts a service account key.
+) -> str | None:
+    """Keep a login: a stranger's as it is, and for our hosts a service account key; what to tell a person.
 
     Anything else for our hosts is a token that `get` gave, which docker hands back: nothing is kept.
     Raises StoreError when the login cannot be kept, TokenError when the key will never give a token.
@@ -33,7 +33,7 @@ def keep(
     config = load_config(environ, platform)
     world = registries.find_world(host, config.registries)
     if world and username not in logins.KEY_USERS:
-        return
+        return None
     if world:
         key = service_account.parse_key(f"of {host}", parse_key_login(host, username, secret))
         request = TokenRequest(host, world, scopes=DEFAULT_SCOPES, insecure_hosts=config.insecure_hosts)
@@ -44,7 +44,7 @@ def keep(
     if path is None:
         raise StoreError("no home directory to keep a login in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
     deadline = time.monotonic() + config.timeout_s
-    store.keep_login(path, server_url, username, secret, environ, deadline=deadline)
+    return store.keep_login(path, server_url, username, secret, environ, deadline=deadline)
 
 
 def parse_key_login(host: str, username: str, secret: str) -> dict[str, object]:

@@ -4,12 +4,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
-from docker_credential_gcr.errors import ConfigError, Error
+from docker_credential_gcr.errors import ConfigError, Error, UsageError
 from docker_credential_gcr.helper import (
     accounts,
     agreement,
     command_line,
+    connection_faults,
     doctor_helper,
     doctor_machine,
     lookup,
@@ -18,7 +20,7 @@ from docker_credential_gcr.helper import (
 )
 from docker_credential_gcr.helper.config import Config
 from docker_credential_gcr.helper.doctor_registry import Visit
-from docker_credential_gcr.helper.findings import OK, Finding, of_obstacle
+from docker_credential_gcr.helper.findings import FAULT, OK, Finding, of_obstacle
 from docker_credential_gcr.helper.remedies import Case
 from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
 from docker_credential_gcr.helper.token_sources.key_file import KeyFile
@@ -45,6 +47,7 @@ def examine(
     if isinstance(config, Finding):
         yield config
         return
+    yield from doctor_machine.examine_keys(environ, platform)
     hosts = tuple(dict.fromkeys(host for host, _, _ in targets)) or tuple(config.registries)
     try:
         view = doctor_machine.load_docker_view(environ)
@@ -58,6 +61,12 @@ def examine(
 def parse_target(name: str) -> tuple[str, str | None, str | None]:
     """Host, repository, and tag or digest of an image, or of a host alone. Raises UsageError."""
     host = command_line.parse_host(name)
+    if "." not in host and ":" not in host and host != "localhost":
+        # https://pkg.go.dev/github.com/distribution/reference: else docker takes it for a path on its Hub.
+        raise UsageError(
+            f"{name!r} names no registry: docker takes it for an image of Docker Hub",
+            hint="name a host, such as us-docker.pkg.dev or localhost:5000",
+        )
     _, _, path = name.removeprefix("https://").removeprefix("http://").partition("/")
     path = path.strip("/")
     if path in ("", "v2"):
@@ -84,6 +93,10 @@ def _examine_registry(
     now: Callable[[], float],
 ) -> Iterator[Finding]:
     host, repository, tag = target
+    if agreement.is_foreign(host, view, config.registries):
+        text = "it is not a Google registry, nor configured for this helper: docker logs in without it"
+        yield Finding("foreign registry", OK, text, None, host)
+        return
     disagreements = agreement.find_disagreements(host, view, config.registries)
     for obstacle in disagreements:
         yield of_obstacle(obstacle, host)
@@ -92,6 +105,10 @@ def _examine_registry(
     if registries.find_world(host, config.registries) is None:
         return
     case = _make_case(host, repository, config, environ, platform)
+    fault = case.find_name_fault()
+    if fault is not None:
+        yield Finding("image name", FAULT, fault, None, host)
+        case = replace(case, repository=None)
     secret = None
     if program is not None:
         secret, finding = doctor_helper.ask(program, case, environ, config.timeout_s)
@@ -103,6 +120,8 @@ def _make_case(
     host: str, repository: str | None, config: Config, environ: Mapping[str, str], platform: str
 ) -> Case:
     """What the commands may need to know, as far as it can be found out."""
+    is_tls = registries.is_loopback(host) and connection_faults.speaks_tls(f"http://{host}")
+    scheme = "https" if is_tls else "http"
     search = lookup.open_search(host, environ=environ, platform=platform, config=config)
     for name in search.list_names():
         with suppress(Error):
@@ -112,5 +131,5 @@ def _make_case(
             account = None
             with suppress(Error):
                 account = accounts.find_account(source)
-            return Case(host, repository, account, path)
-    return Case(host, repository)
+            return Case(host, repository, account, path, scheme)
+    return Case(host, repository, scheme=scheme)

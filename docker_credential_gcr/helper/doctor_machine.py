@@ -87,6 +87,12 @@ def load_helper_config(environ: Mapping[str, str], platform: str) -> Config | Fi
         return Finding("configuration", FAULT, str(error), command)
 
 
+def examine_keys(environ: Mapping[str, str], platform: str) -> Iterator[Finding]:
+    """The keys of the helper's configuration that are ignored."""
+    for text in config_changes.find_misspelled(environ, platform):
+        yield Finding("configuration", WARNING, text)
+
+
 def _examine_cache(environ: Mapping[str, str], platform: str) -> Iterator[Finding]:
     """Whether tokens can be kept; the nearest directory that is there decides for those that are not."""
     directory = paths.find_cache_dir(environ, platform)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from docker_credential_gcr.helper import PROGRAM, registry_probe, remedies
+from docker_credential_gcr.helper import connection_faults, registry_probe, remedies
 from docker_credential_gcr.helper.findings import FAULT, OK, WARNING, Finding
 from docker_credential_gcr.helper.http import Answer
 from docker_credential_gcr.helper.registry_probe import Challenge, NoAnswer
@@ -49,7 +49,9 @@ class Visit:
             yield self.explain(error)
 
     def examine_clock(self, answer: Answer) -> Iterator[Finding]:
-        """This machine's clock against the one that the answer was dated by, if it was."""
+        """This machine's clock against the one that the answer was dated by, if it was by another."""
+        if self.case.is_emulated:
+            return
         date = answer.headers.get("Date", "")
         try:
             skew_s = self.now() - email.utils.parsedate_to_datetime(date).timestamp()
@@ -68,15 +70,14 @@ class Visit:
             yield self._find(OK, "challenge", "it is open to everybody")
         elif answer.status >= 500:
             text = f"the registry fails: {self.base}/v2/ answers {answer.status}"
-            yield self._find(FAULT, "registry", text, f"curl -si {self.base}/v2/")
+            yield self._find(FAULT, "registry", f"{text}: its operator can mend that")
         elif answer.status != 401 or challenge is None:
             text = f"there is no registry: {self.base}/v2/ answers {answer.status} without a challenge"
-            yield self._find(FAULT, "registry", text, f"curl -si {self.base}/v2/")
+            yield self._find(FAULT, "registry", f"{text}: correct its name")
         elif challenge.scheme == "bearer" and not registry_probe.is_same_site(challenge.realm, self.base):
             host = urlsplit(challenge.realm).netloc
-            text = f"it sends clients to {host} for a token, to whom no credential is shown here"
-            command = f"{PROGRAM} unconfigure-docker --registries {self.case.registry}"
-            yield self._find(FAULT, "challenge", text, command)
+            text = f"it sends clients to {host} for a token, to which doctor shows no credential"
+            yield self._find(FAULT, "challenge", f"{text}: the registry's operator can mend that")
         elif self.secret is not None:
             yield self._find(OK, "challenge", f"asks for a token of {challenge.realm}")
             yield from self._examine_rights(challenge, self.secret)
@@ -96,34 +97,57 @@ class Visit:
         answer, token = registry_probe.exchange(
             challenge, secret, self._deadline(), f"repository:{name}:pull"
         )
+        if token is None and self._lacks_project():
+            text = f"there is no project {self.case.project}: no image can be in it"
+            yield self._find(FAULT, "project", text, remedies.make_project(self.case))
+            return
         yield self._judge_right("pull", FAULT, answer, token)
-        if token is not None:
-            yield from self._examine_image(token)
-            scope = f"repository:{name}:push,pull"
-            answer, pushing = registry_probe.exchange(challenge, secret, self._deadline(), scope)
-            yield self._judge_right("push", WARNING, answer, pushing)
+        if token is None:
+            return
+        # The push comes first: it may be what creates the repository.
+        scope = f"repository:{name}:push,pull"
+        answer, pushing = registry_probe.exchange(challenge, secret, self._deadline(), scope)
+        if self.case.is_artifact_registry and self._lacks_repository(challenge, secret):
+            text = f"there is no repository {self.case.place.rpartition('/')[2]}: a push would fail"
+            yield self._find(FAULT, "repository", text, remedies.make_repository(self.case))
+            return
+        yield from self._examine_image(token)
+        yield self._judge_right("push", WARNING, answer, pushing)
+
+    def _lacks_project(self) -> bool:
+        """Whether an emulator says that there is no such project; a registry itself tells nobody."""
+        if not self.case.is_emulated:
+            return False
+        url = f"{self.base}/v1/projects/{self.case.project}"
+        return registry_probe.send("GET", url, self._deadline()).status in (403, 404)
+
+    def _lacks_repository(self, challenge: Challenge, secret: str) -> bool:
+        """Whether Artifact Registry has no such repository; the listing of one that is empty is not a 404."""
+        place = self.case.place
+        _, token = registry_probe.exchange(challenge, secret, self._deadline(), f"repository:{place}:pull")
+        url = f"{self.base}/v2/{place}/tags/list"
+        return registry_probe.send("GET", url, self._deadline(), bearer=token).status == 404
 
     def _judge_token(self, answer: Answer, is_taken: bool) -> Finding:
         if is_taken:
             return self._find(OK, "token", "the registry takes the token")
-        return self._refuse("token", FAULT, answer, f"{PROGRAM} doctor {self.case.registry}/PROJECT/IMAGE")
+        return self._refuse("token", FAULT, answer, None)
 
     def _judge_right(self, action: str, state: str, answer: Answer, token: str | None) -> Finding:
         if token is not None:
             return self._find(OK, action, f"may {action} {self.case.repository}")
         return self._refuse(action, state, answer, remedies.make_grant(self.case, action))
 
-    def _refuse(self, check: str, state: str, answer: Answer, command: str) -> Finding:
+    def _refuse(self, check: str, state: str, answer: Answer, command: str | None) -> Finding:
         """The finding for a refusal; an API that is off is always a fault, and has a command of its own."""
         message = registry_probe.find_message(answer)
         text = f"the registry answers {answer.status}: {message}"
         if API_OFF.search(message):
             service = SERVICE.search(message)
             name = service[1] if service else "artifactregistry.googleapis.com"
-            enable = f"gcloud services enable {name} --project {self.case.project}"
-            return self._find(FAULT, "API off", text, enable)
+            return self._find(FAULT, "API off", text, remedies.make_enabling(self.case, name))
         if answer.status >= 500:
-            return self._find(FAULT, "registry", text, f"curl -si {self.base}/v2/")
+            return self._find(FAULT, "registry", f"{text}: its operator can mend that")
         return self._find(state, check, text, command)
 
     def _examine_image(self, token: str) -> Iterator[Finding]:
@@ -137,34 +161,73 @@ class Visit:
             yield self._find(OK, "image", f"{image}{separator}{self.tag} is there")
             return
         text = f"{image}{separator}{self.tag} is not there: the registry answers {answer.status}"
-        tags = f"{self.base}/v2/{self.case.repository}/tags/list"
-        bearer = f'"Authorization: Bearer $({PROGRAM} print-token {self.case.registry})"'
-        yield self._find(WARNING, "image", text, f"curl -s -H {bearer} {tags}")
+        yield self._find(WARNING, "image", f"{text}: correct the name, or push it")
 
     def explain(self, error: NoAnswer) -> Finding:
         """The finding for a registry that does not answer."""
         host = self.case.registry
         name = host.rpartition(":")[0] or host
         proxy = next((variable for variable in PROXIES if self.environ.get(variable)), None)
-        copy = f"sudo mkdir -p /etc/docker/certs.d/{host} && sudo cp CA.pem /etc/docker/certs.d/{host}/ca.crt"
-        table = {
-            registry_probe.PROXY: (
-                f"the proxy that {proxy} names does not let it through: {error}",
-                f"export NO_PROXY={name}",
-            ),
-            registry_probe.NAME: (f"the name {name} leads nowhere: {error}", f"getent hosts {name}"),
-            registry_probe.UNTRUSTED: (
-                f"the certificate of {host} is not trusted",
-                f"export REQUESTS_CA_BUNDLE=CA.pem SSL_CERT_FILE=CA.pem; {copy}",
-            ),
-            registry_probe.PLAIN: (f"{host} does not speak TLS: {error}", f"curl -si http://{host}/v2/"),
-            registry_probe.SILENT: (f"{host} does not answer in time", f"curl -si -m 60 {self.base}/v2/"),
-            registry_probe.DOWN: (f"cannot reach {host}: {error}", f"curl -si {self.base}/v2/"),
+        text, command = EXPLANATIONS[error.kind]
+        if self.case.is_emulated:
+            text, command = EMULATOR_EXPLANATIONS.get(error.kind, (text, command))
+        values = {
+            "host": host,
+            "name": name,
+            "port": host.rpartition(":")[2],
+            "proxy": proxy,
+            "reason": error,
         }
-        return self._find(FAULT, error.kind, *table[error.kind])
+        return self._find(
+            FAULT, error.kind, text.format_map(values), command.format_map(values) if command else None
+        )
 
     def _find(self, state: str, check: str, text: str, command: str | None = None) -> Finding:
         return Finding(check, state, text, command, self.case.registry)
 
     def _deadline(self) -> float:
         return time.monotonic() + self.timeout_s
+
+
+# The cause, what is wrong and who can mend it, and the command that mends it on this machine.
+EXPLANATIONS: dict[str, tuple[str, str | None]] = {
+    connection_faults.PROXY: (
+        "the proxy that {proxy} names does not let it through: {reason}",
+        "export NO_PROXY={name}",
+    ),
+    connection_faults.NAME: (
+        "the name {name} has no address: {reason}: correct it, or ask who runs this network's DNS",
+        None,
+    ),
+    connection_faults.UNTRUSTED: (
+        "the certificate of {host} is not trusted: CA.pem stands for its authority",
+        "export DOCKER_CREDENTIAL_GCR_CA_FILE=CA.pem; sudo mkdir -p /etc/docker/certs.d/{host} && "
+        "sudo cp CA.pem /etc/docker/certs.d/{host}/ca.crt",
+    ),
+    connection_faults.PLAIN: (
+        "{host} does not speak TLS, which docker demands of it: the registry's operator can add it, "
+        "or name it in insecure-registries of docker's daemon.json",
+        None,
+    ),
+    connection_faults.SILENT: (
+        "{host} does not answer in time",
+        "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60",
+    ),
+    connection_faults.REFUSED: (
+        "nothing listens at {host}: correct the host or the port, or ask the registry's operator to start it",
+        None,
+    ),
+    connection_faults.DOWN: ("cannot reach {host}: {reason}: ask who runs this network", None),
+}
+EMULATOR_EXPLANATIONS: dict[str, tuple[str, str | None]] = {
+    connection_faults.REFUSED: (
+        "nothing listens at {host}: the emulator is not running; --data DIR names where its state is",
+        "gcr-emulator serve --port {port}",
+    ),
+    connection_faults.UNTRUSTED: (
+        "the certificate of {host} is not trusted: CA.pem stands for the emulator's authority, "
+        "DATA/keys/ca.pem",
+        "export DOCKER_CREDENTIAL_GCR_CA_FILE=CA.pem; "
+        "gcr-emulator trust --server https://{host} --ca CA.pem | sudo sh",
+    ),
+}

@@ -1,9 +1,33 @@
-"""Replaces files that others read meanwhile, so that they see the old one or the new one and nothing else."""
+"""Writes files: a regular one is replaced, so that readers see the old or the new one; a stream is written.
 
+A stream is a device, a FIFO, a socket or a descriptor of this process: /dev/null, /dev/stdout, /dev/fd/3.
+"""
+
+import errno
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+_DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR_DIRECTORIES = ("/dev/fd", "/proc/self/fd")
+
+
+def is_stream(path: str) -> bool:
+    """Whether what is written there is read by another, and can be neither read again nor replaced."""
+    if _find_descriptor(path) is not None:
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def resolve(path: str) -> str:
+    """The path of the file behind symbolic links; a stream keeps its name."""
+    return path if is_stream(path) else os.path.realpath(path)
 
 
 def make_private_directory(path: str) -> None:
@@ -20,10 +44,13 @@ def make_private_directory(path: str) -> None:
 def replace_file(
     path: str, data: bytes, *, like: os.stat_result | None = None, mode: int | None = None
 ) -> None:
-    """Put data in the place of a file. Raises OSError, and then nothing is left behind.
+    """Put data in the place of a file, or write it to a stream. Raises OSError, and then leaves no part.
 
     The new file has the owner of `like`, if any, and its mode unless another is given; else it is 0600.
     """
+    if is_stream(path):
+        _write_stream(path, data)
+        return
     temporary = f"{path}.{os.urandom(4).hex()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -32,7 +59,9 @@ def replace_file(
             if like and hasattr(os, "fchown"):
                 with suppress(PermissionError):  # only root gives files away
                     os.fchown(file.fileno(), like.st_uid, like.st_gid)
-                os.fchmod(file.fileno(), like.st_mode & 0o7777 if mode is None else mode)
+                mode = like.st_mode & 0o7777 if mode is None else mode
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -40,6 +69,30 @@ def replace_file(
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _write_stream(path: str, data: bytes) -> None:
+    number = _find_descriptor(path)
+    # A descriptor is duplicated: a socket cannot be opened, and a file would be written from its start.
+    descriptor = os.open(path, os.O_WRONLY) if number is None else os.dup(number)
+    with open(descriptor, "wb") as file:
+        if number is None:
+            _check_owner(path, os.fstat(descriptor))
+        file.write(data)
+
+
+def _check_owner(path: str, found: os.stat_result) -> None:
+    """Raise PermissionError for a FIFO of another user, who would read what is written."""
+    if stat.S_ISFIFO(found.st_mode) and found.st_uid not in (0, os.geteuid()):
+        raise PermissionError(errno.EPERM, "it belongs to another user", path)
+
+
+def _find_descriptor(path: str) -> int | None:
+    """The descriptor of this process that a path names: 1 for /dev/stdout."""
+    directory, name = os.path.split(path)
+    if directory in _DESCRIPTOR_DIRECTORIES and name.isascii() and name.isdigit():
+        return int(name)
+    return _DESCRIPTORS.get(path)
 
 
 @contextmanager

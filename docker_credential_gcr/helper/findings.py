@@ -1,4 +1,4 @@
-"""What `doctor` finds: a check, how it went, and the command to run next."""
+"""What `doctor` finds: a check, how it went, and the command that mends it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ FAULT = "fault"  # docker gets no image, or only by luck
 
 @dataclass(frozen=True)
 class Finding:
-    """One check of one registry, or of the machine (None); the command is the next one to run."""
+    """One check of one registry, or of the machine (None); the command mends it, if one here does."""
 
     check: str
     state: str

@@ -36,10 +36,7 @@ TIME_HINT = "allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
 
 def fetch_token(source: Gcloud, request: TokenRequest, deadline: float) -> AccessToken:
     """The access token that gcloud gives. Raises TokenError."""
-    _check_use(source, request)
-    program = find_program(source.environ, source.platform)
-    if program is None:
-        raise TokenError("gcloud is not on PATH", hint=INSTALL_HINT)
+    program = prepare(source, request)
     min_expiry_s = min(int(request.min_ttl_s), MAX_MIN_EXPIRY_S)
     command = [program, "config", "config-helper", "--format=json(credential)"]
     command += [f"--min-expiry={min_expiry_s}s", "--quiet"]
@@ -50,6 +47,15 @@ def fetch_token(source: Gcloud, request: TokenRequest, deadline: float) -> Acces
     with _lock(source, (deadline - time.monotonic()) / 2):
         output = _run_until(command, source.environ, deadline)
     return parse_output(output, time.time())
+
+
+def prepare(source: Gcloud, request: TokenRequest) -> str:
+    """The absolute path of gcloud, after every check that does not run it. Raises TokenError."""
+    _check_use(source, request)
+    program = find_program(source.environ, source.platform)
+    if program is None:
+        raise TokenError("gcloud is not on PATH", hint=INSTALL_HINT)
+    return program
 
 
 def find_program(environ: Mapping[str, str], platform: str) -> str | None:

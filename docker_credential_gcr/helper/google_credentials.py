@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from docker_credential_gcr.errors import KeyFileError, NetworkError, TokenRefused
-from docker_credential_gcr.helper import http, times
+from docker_credential_gcr.helper import connection_faults, http, times
 from docker_credential_gcr.helper.access_token import (
     MAX_LIFETIME_S,
     AccessToken,
@@ -49,9 +49,11 @@ def fetch_token(document: Document, request: TokenRequest, deadline: float) -> A
         try:
             call_within(deadline, lambda: credentials.refresh(_start_transport(deadline)))
         except TimeoutError as error:
-            raise NetworkError("no token came in time", hint=http.HINT) from error
+            hint = connection_faults.HINTS[connection_faults.SILENT]
+            raise NetworkError("no token came in time", hint=hint) from error
         except exceptions.TransportError as error:
-            raise NetworkError(_format_fault(error), hint=http.HINT) from error
+            hint = connection_faults.HINTS[connection_faults.classify(error)]
+            raise NetworkError(_format_fault(error), hint=hint) from error
         except (exceptions.GoogleAuthError, ValueError, TypeError, KeyError, OSError) as error:
             raise TokenRefused(_format_fault(error), hint=REFUSED_HINT) from error
     return _check_token(credentials.token, credentials.expiry, asked_at)

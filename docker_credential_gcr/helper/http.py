@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from docker_credential_gcr.errors import ConfigError, NetworkError
-from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper import connection_faults, registries
 from docker_credential_gcr.helper.deadline import call_within
 from docker_credential_gcr.helper.endpoint import Endpoint
 
@@ -18,7 +18,6 @@ MAX_SIZE = 64 * 1024
 RETRIED = (429, 500, 502, 503, 504)
 PAUSES_S = (0.3, 1.0)
 CA_FILE = "DOCKER_CREDENTIAL_GCR_CA_FILE"
-HINT = "check the network, or allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
 
 
 class Answer:
@@ -48,7 +47,7 @@ def send(
     try:
         return call_within(deadline, lambda: call.run(pauses_s))
     except TimeoutError as error:
-        raise NetworkError(f"{endpoint.host} did not answer in time", hint=HINT) from error
+        raise _make_error(endpoint, error, deadline) from error
 
 
 def start_session(host: str) -> "requests.Session":
@@ -127,7 +126,6 @@ class _Call:
     def _try(self, session: "requests.Session") -> Answer:
         import requests
 
-        host = self.endpoint.host
         try:
             with session.request(
                 self.method,
@@ -140,10 +138,17 @@ class _Call:
                 timeout=max(0.1, self.deadline - time.monotonic()),
             ) as response:
                 return Answer(response.status_code, response.headers, _read_body(response))
-        except requests.Timeout as error:
-            raise NetworkError(f"{host} did not answer in time", hint=HINT) from error
         except requests.RequestException as error:
-            raise NetworkError(f"cannot reach {host}: {find_reason(error)}", hint=HINT) from error
+            raise _make_error(self.endpoint, error, self.deadline) from error
+
+
+def _make_error(endpoint: Endpoint, error: BaseException, deadline: float) -> NetworkError:
+    """The error for a request that got no answer, with the hint for its cause."""
+    cause = connection_faults.classify(error, endpoint.url, deadline)
+    hint = connection_faults.find_hint(cause, endpoint.host)
+    if cause == connection_faults.SILENT:
+        return NetworkError(f"{endpoint.host} did not answer in time", hint=hint)
+    return NetworkError(f"cannot reach {endpoint.host}: {find_reason(error)}", hint=hint)
 
 
 def find_reason(error: BaseException) -> str:

@@ -21,14 +21,20 @@ PREFIX = "projects/-/serviceAccounts/"
 HINT = "grant the caller roles/iam.serviceAccountTokenCreator on the service account"
 
 
-def fetch_token(source: Impersonated, request: TokenRequest, deadline: float) -> AccessToken:
-    """A token of the configured service account, bought with the source's own. Raises TokenError."""
+def find_target(source: Impersonated, request: TokenRequest) -> Endpoint:
+    """Where the configured service account's tokens are made. Raises TokenError where it may not be asked."""
     url = f"{source.api_url.rstrip('/')}/v1/{PREFIX}{quote(source.account, safe='@')}:generateAccessToken"
     try:
         target = parse_endpoint(url)
     except ValueError as error:
         raise TokenError(f"{API_VARIABLE} is not an http or https URL") from error
     check_use(f"impersonation of {source.account}", "credential", target, request)
+    return target
+
+
+def fetch_token(source: Impersonated, request: TokenRequest, deadline: float) -> AccessToken:
+    """A token of the configured service account, bought with the source's own. Raises TokenError."""
+    target = find_target(source, request)
     base = source.base.fetch(make_base_request(target, request), deadline)
     return exchange_token(
         target,

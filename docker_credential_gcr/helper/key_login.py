@@ -29,9 +29,10 @@ def login(
     names: str | None,
     environ: Mapping[str, str],
     platform: str = sys.platform,
-) -> tuple[ServiceAccountKey, tuple[str, ...]]:
-    """Buy a token with the key in a text, then keep it; the key, and the hosts whose first source it is now.
+) -> tuple[ServiceAccountKey, tuple[str, ...], str | None]:
+    """Buy a token with the key in a text, then keep it.
 
+    Returns the key, the hosts whose first source it is now, and what to tell a person of where it is kept.
     Without names it is kept for all of Google's hosts. Raises UsageError, KeyFileError, KeyNotForHost,
     TokenError when the key gives no token, and StoreError when it cannot be kept.
     """
@@ -48,8 +49,7 @@ def login(
     for request in requests:
         service_account.check_use(key, request)
     adc.fetch_token(path, document, requests[0], time.monotonic() + config.timeout_s)
-    _keep(text, hosts, config, environ, platform)
-    return key, hosts
+    return key, hosts, _keep(text, hosts, config, environ, platform)
 
 
 def _make_request(host: str, config: Config) -> TokenRequest:
@@ -62,15 +62,18 @@ def _make_request(host: str, config: Config) -> TokenRequest:
 
 def _keep(
     text: str, hosts: tuple[str, ...], config: Config, environ: Mapping[str, str], platform: str
-) -> None:
-    """Keep the key for each of the hosts, and configure those that are not Google's."""
+) -> str | None:
+    """Keep the key for each of the hosts, and configure those that are not Google's; what to tell of it."""
+    notice = None
     path = paths.find_logins_file(environ, platform)
     if path is None:
         raise StoreError("no home directory to keep a key in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
     for host in hosts:
-        store.keep_login(path, host, USERNAME, text, environ, deadline=time.monotonic() + config.timeout_s)
+        deadline = time.monotonic() + config.timeout_s
+        notice = store.keep_login(path, host, USERNAME, text, environ, deadline=deadline)
     known = {logins.EVERY_HOST, *config.registries}
     new = [host for host in hosts if host not in known and not registries.is_google(host)]
     if new:
         values: dict[tuple[str, ...], object] = {("Registries", host): {} for host in new}
         config_file.apply(config_changes.plan(values, (), environ, platform))
+    return notice

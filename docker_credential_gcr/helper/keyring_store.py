@@ -16,10 +16,10 @@ from docker_credential_gcr.helper.deadline import call_within
 Result = TypeVar("Result")
 
 FILE = "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps logins in a file for you alone"
-NO_KEYRING = f"this machine has no keyring to keep a login in: {FILE}"
+NO_KEYRING = "this machine has no keyring"
 
 
-class _NoKeyring(StoreError):
+class NoKeyring(StoreError):
     """There is no keyring at all, which is an absence."""
 
 
@@ -27,13 +27,13 @@ def find_secret(server_url: str, *, deadline: float) -> str | None:
     """The secret that is kept for a server string; None without one, or without a keyring."""
     import keyring
 
-    with suppress(_NoKeyring):
+    with suppress(NoKeyring):
         return _call(lambda: keyring.get_password(PROGRAM, server_url), deadline)
     return None
 
 
 def save_secret(server_url: str, secret: str, *, deadline: float) -> None:
-    """Keep a secret. Raises StoreError, also for a keyring that forgets or cuts what it is given."""
+    """Keep a secret. Raises NoKeyring without one, StoreError for a keyring that fails, forgets or cuts."""
     import keyring
 
     def save() -> bool:
@@ -53,7 +53,7 @@ def erase_secret(server_url: str, *, deadline: float) -> None:
         with suppress(PasswordDeleteError):  # there was none
             keyring.delete_password(PROGRAM, server_url)
 
-    with suppress(_NoKeyring):
+    with suppress(NoKeyring):
         _call(erase, deadline)
 
 
@@ -65,7 +65,7 @@ def _call(call: Callable[[], Result], deadline: float) -> Result:
         try:
             return call_within(deadline, call)
         except NoKeyringError as error:
-            raise _NoKeyring(NO_KEYRING) from error
+            raise NoKeyring(NO_KEYRING) from error
         except KeyringLocked as error:
             raise StoreError("the keyring is locked", hint=f"unlock it, or: {FILE}") from error
         except TimeoutError as error:

@@ -26,4 +26,5 @@ ARTIFACT_REGISTRY = (
     *(f"{location}-docker.pkg.dev" for location in LOCATIONS),
     *(f"docker.{location}.rep.pkg.dev" for location in LOCATIONS if location not in WITHOUT_ENDPOINT),
 )
-ALL = (*DEFAULT_HOSTS, *MORE_OF_CONTAINER_REGISTRY, *ARTIFACT_REGISTRY)
+WITH_ARTIFACT_REGISTRY = tuple(dict.fromkeys((*DEFAULT_HOSTS, *ARTIFACT_REGISTRY)))
+ALL = tuple(dict.fromkeys((*DEFAULT_HOSTS, *MORE_OF_CONTAINER_REGISTRY, *ARTIFACT_REGISTRY)))

@@ -79,8 +79,8 @@ def login(
     receive: Callable[[str], tuple[Attempt, str]],
     environ: Mapping[str, str],
     platform: str = sys.platform,
-) -> str:
-    """Log in and keep the login; the file that it is kept in.
+) -> tuple[str, Endpoint]:
+    """Log in and keep the login; the file that it is kept in, and the token endpoint.
 
     `receive` is given the authorization endpoint's URL, and gives the attempt with the code that came back.
     Raises LoginError, TokenRefused, NetworkError and ConfigError.
@@ -97,7 +97,8 @@ def login(
         client=CLIENT,
         deadline=time.monotonic() + config.timeout_s,
     )
-    return store_file.save_login(token, refresh_token, environ, platform)
+    path = store_file.save_login(token, refresh_token, token_endpoint.url, environ, platform)
+    return path, token_endpoint
 
 
 def find_endpoint(

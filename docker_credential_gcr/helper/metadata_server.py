@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 import warnings
 from contextlib import suppress
@@ -10,7 +11,7 @@ from urllib.parse import quote
 from docker_credential_gcr.errors import NetworkError, NoToken, TokenError, TokenRefused
 from docker_credential_gcr.helper import config, endpoint, files, http, oauth, registries
 from docker_credential_gcr.helper.access_token import AccessToken
-from docker_credential_gcr.helper.token_sources import TokenRequest
+from docker_credential_gcr.helper.token_sources import TokenRequest, metadata
 from docker_credential_gcr.helper.token_sources.metadata import ADDRESS, NAME, NOT_THERE, Metadata
 
 # Proves that neither side is a confused proxy. https://cloud.google.com/compute/docs/metadata/querying-metadata
@@ -18,6 +19,7 @@ FLAVOR = {"Metadata-Flavor": "Google"}
 DETECTION_S = 1.0
 GOOGLES = (NAME, "metadata", ADDRESS, "[fd20:ce::254]")
 ACCOUNT_HINT = "give the machine a service account, or configure another token source"
+NOT_GOOGLES = "this is not a Google Cloud machine: configure another token source than metadata"
 SCOPES_HINT = "give the machine's service account the scope cloud-platform, or configure another token source"
 
 
@@ -26,7 +28,7 @@ def fetch_token(source: Metadata, request: TokenRequest, deadline: float) -> Acc
 
     Raises NoToken when there is no server where one was only possible, TokenError otherwise.
     """
-    _check_use(source, request)
+    check_use(source, request)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if not source.is_sure and not _detect(source, deadline):
@@ -34,7 +36,11 @@ def fetch_token(source: Metadata, request: TokenRequest, deadline: float) -> Acc
             raise NoToken(NOT_THERE)
         asked_at = int(time.time())
         token_endpoint = endpoint.parse_endpoint(_format_url(source, request))
-        answer = http.send("GET", token_endpoint, headers=FLAVOR, deadline=deadline)
+        try:
+            answer = http.send("GET", token_endpoint, headers=FLAVOR, deadline=deadline)
+        except NetworkError as error:
+            hint = _find_hint(source) if source.host == NAME else error.hint
+            raise NetworkError(str(error), hint=hint or error.hint) from error
     _check_answer(source, answer)
     document = oauth.parse_answer(source.host, answer, ACCOUNT_HINT)
     token = oauth.parse_token(source.host, document, asked_at)
@@ -50,7 +56,7 @@ def _format_url(source: Metadata, request: TokenRequest) -> str:
     return f"http://{source.host}/computeMetadata/v1/instance/service-accounts/{account}/token{query}"
 
 
-def _check_use(source: Metadata, request: TokenRequest) -> None:
+def check_use(source: Metadata, request: TokenRequest) -> None:
     """Raise TokenError when a token of that server may not reach the registry."""
     host = source.host.lower().removesuffix(":80")
     name = host if host.endswith("]") else host.partition(":")[0]
@@ -84,10 +90,17 @@ def _detect(source: Metadata, deadline: float) -> bool:
     return False
 
 
+def _find_hint(source: Metadata) -> str:
+    """What to do where no metadata server answers; nothing special on a machine that is known to have one."""
+    if source.host != NAME:
+        return f"check GCE_METADATA_HOST, which names {source.host}, or unset it"
+    return "" if metadata.is_google_machine(sys.platform, metadata.PRODUCT_FILE) else NOT_GOOGLES
+
+
 def _check_answer(source: Metadata, answer: http.Answer) -> None:
     if answer.headers.get("Metadata-Flavor") != "Google":
         raise TokenRefused(
-            f"{source.host} answered {answer.status}, and is no metadata server", hint=http.HINT
+            f"{source.host} answered {answer.status}, and is no metadata server", hint=_find_hint(source)
         )
     if answer.status == 404:
         raise NoToken("the machine has no service account")

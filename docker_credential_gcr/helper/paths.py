@@ -7,6 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+CACHE = "DOCKER_CREDENTIAL_GCR_CACHE"
+
 
 def find_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """The user's home directory: the variable, else the password database, else None."""
@@ -71,7 +73,7 @@ def find_store_file(environ: "Mapping[str, str]", platform: str = sys.platform) 
 
 def find_cache_dir(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """The directory of the cached access tokens; None when the cache is off or there is no place for it."""
-    if environ.get("DOCKER_CREDENTIAL_GCR_CACHE") == "off":
+    if environ.get(CACHE) == "off":
         return None
     given = environ.get("DOCKER_CREDENTIAL_GCR_CACHE_DIR")
     if given:

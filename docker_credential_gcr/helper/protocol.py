@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
+    Reply = tuple[str, str | None]  # what docker reads on stdout, and what a person is told on stderr
+
 # Docker and its kin compare these three texts, whole.
 CREDENTIALS_NOT_FOUND = "credentials not found in native keychain"
 NO_SERVER_URL = "no credentials server URL"
@@ -28,6 +30,12 @@ NO_USERNAME = "no credentials username"
 
 USAGE = f"Usage: {PROGRAM} <store|get|erase|list|version>"
 LOG = "DOCKER_CREDENTIAL_GCR_LOG"
+# What a verb waits for, for a person who calls it: docker never gives it a terminal.
+AT_TERMINAL = {
+    "get": "type a registry, such as gcr.io, then Enter and Ctrl-D",
+    "erase": "type a registry, such as gcr.io, then Enter and Ctrl-D",
+    "store": 'type {"ServerURL":"HOST","Username":"NAME","Secret":"SECRET"}, then Enter and Ctrl-D',
+}
 MAX_CREDENTIAL_SIZE = 1024 * 1024
 
 
@@ -43,6 +51,8 @@ def run(
     # Descriptors, not streams: a stream would keep what a closed pipe refused, and fail again at exit.
     is_deaf = stdout is None and _open_closed_descriptors()
     notes: list[str] = []
+    if stdin is None and arguments[0] in AT_TERMINAL and os.isatty(0):
+        _write(stderr or _Descriptor(2), f"{PROGRAM}: {AT_TERMINAL[arguments[0]]}\n")
     status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ, notes)
     _write(stderr or _Descriptor(2), notice)  # if nobody reads it, the answer still counts
     is_heard = _write(stdout or _Descriptor(1), answer)
@@ -58,9 +68,9 @@ def _answer(
 ) -> tuple[int, str, str]:
     """Exit status, stdout and stderr; `notes` get what the log is told of the call."""
     if len(arguments) != 1:
-        return 1, USAGE + "\n", ""
+        return 1, USAGE + "\n", f"{PROGRAM}: {arguments[0]} takes no argument{_explain(arguments)}\n"
     try:
-        answer = VERBS[arguments[0]](stdin, environ, notes)
+        answer, notice = VERBS[arguments[0]](stdin, environ, notes)
     except CredentialsNotFound as error:
         notes.append(f": not found: {error.waived or error}")
         notice = f"{PROGRAM}: anonymous, as configured: {error.waived}\n" if error.waived else ""
@@ -75,7 +85,14 @@ def _answer(
     except Exception as error:  # noqa: BLE001 - the rim: Docker must get a line, and no traceback
         notes.append(f": internal error: {error!r}")
         return 1, "internal error\n", _format_fault(error)
-    return 0, answer, ""
+    return 0, answer, f"{PROGRAM}: {notice}\n" if notice else ""
+
+
+def _explain(arguments: list[str]) -> str:
+    """How to call a verb that reads a registry, for a person who gave one as an argument."""
+    if arguments[0] not in ("get", "erase"):
+        return ""
+    return f": it reads the registry from stdin: echo {arguments[1]!r:.200} | {PROGRAM} {arguments[0]}"
 
 
 def format_notice(error: Error) -> str:
@@ -83,7 +100,7 @@ def format_notice(error: Error) -> str:
     return f"{PROGRAM}: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
 
 
-def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
+def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
     """The credential for the server string on stdin, as a line of JSON."""
     from docker_credential_gcr.helper import keychain
 
@@ -98,17 +115,16 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: li
         "Username": credential.username,
         "Secret": credential.secret,
     }
-    return wire.format_strings(answer) + "\n"
+    return wire.format_strings(answer) + "\n", None
 
 
-def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
+def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
     """Keep Docker's triple, unless it is the token that `get` gave: `docker login` hands that back."""
     from docker_credential_gcr.helper import docker_login
 
     triple = _parse_triple(stdin.read(MAX_CREDENTIAL_SIZE + 1))
     notes.append(f" {registries.find_host(triple[0])!r}")
-    docker_login.keep(*triple, environ)
-    return ""
+    return "", docker_login.keep(*triple, environ)
 
 
 def _parse_triple(data: bytes) -> tuple[str, str, str]:
@@ -132,7 +148,7 @@ def _parse_triple(data: bytes) -> tuple[str, str, str]:
     return values[0].strip(" \t\n\r\v\f"), values[1], values[2]
 
 
-def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> str:
+def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
     """Forget what is kept for a registry. `docker logout` asks up to four times for one host."""
     server_url = _read_server_url(stdin)
     if server_url is not None:
@@ -140,10 +156,10 @@ def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
 
         notes.append(f" {registries.find_host(server_url)!r}")
         docker_login.forget(server_url, environ)
-    return ""
+    return "", None
 
 
-def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes: list[str]) -> str:
+def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes: list[str]) -> "Reply":
     """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal.
 
     Where this helper is Docker's whole store, also those that are configured here, and the strangers' of
@@ -161,17 +177,17 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes
         for login in logins.load_logins(path).values():
             if login.server_url != logins.EVERY_HOST:
                 answer.setdefault(login.server_url, login.username)
-    return wire.format_strings(answer) + "\n"
+    return wire.format_strings(answer) + "\n", None
 
 
-def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]", _notes: list[str]) -> str:
+def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]", _notes: list[str]) -> "Reply":
     """Program, package and version."""
     from docker_credential_gcr import __version__
 
-    return f"{PROGRAM} ({PROGRAM}) {__version__}\n"
+    return f"{PROGRAM} ({PROGRAM}) {__version__}\n", None
 
 
-VERBS: "dict[str, Callable[[BinaryIO | _Descriptor, Mapping[str, str], list[str]], str]]" = {
+VERBS: "dict[str, Callable[[BinaryIO | _Descriptor, Mapping[str, str], list[str]], Reply]]" = {
     "get": get,
     "store": store,
     "erase": erase,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from docker_credential_gcr.errors import ConfigError, UsageError
+from docker_credential_gcr.errors import ConfigError, TokenError, UsageError
 from docker_credential_gcr.helper import (
     SUFFIX,
     command_line,
@@ -50,8 +50,8 @@ def plan(
     """What to do for a command line; nothing is written.
 
     `may_take_over` is asked for a name that another helper holds, and told which. Raises UsageError for a
-    registry or token source that cannot be, KeyFileError and KeyNotForHost for a key that would never give a
-    token, ConfigError for a file that cannot be read or changed.
+    registry or token source that cannot be, TokenError for a key or token file that would give no token,
+    ConfigError for a file that cannot be read or changed.
     """
     if order.is_store and order.authfile:
         raise UsageError("--creds-store is docker's alone: the clients of an --authfile do not read it")
@@ -146,11 +146,13 @@ def _check_configured(hosts: tuple[str, ...], environ: Mapping[str, str], platfo
 
 
 def check_keys(sources: tuple[str, ...], hosts: tuple[str, ...], environ: Mapping[str, str]) -> None:
-    """Raise KeyFileError or KeyNotForHost when a key file among the sources would never give a token."""
+    """Raise TokenError when a key file or a token file among the sources would give no token."""
     from docker_credential_gcr.helper import service_account
 
     insecure_hosts = parse_insecure_hosts(environ)
     for name in sources:
+        if name.startswith("token-file:"):
+            _check_token_file(name.partition(":")[2])
         if name.startswith("file:"):
             key = service_account.check_key(name[5:])
             if key is None:  # another type of credential, which only its endpoint can judge
@@ -162,3 +164,15 @@ def check_keys(sources: tuple[str, ...], hosts: tuple[str, ...], environ: Mappin
                     host, world, scopes=DEFAULT_SCOPES, insecure_hosts=insecure_hosts
                 )
                 service_account.check_use(key, request)
+
+
+def _check_token_file(path: str) -> None:
+    """Raise TokenError for a token file that is not there or holds anything but a token."""
+    from docker_credential_gcr.helper.token_sources.token_file import TokenFile
+
+    request = token_sources.TokenRequest("", registries.OTHER, scopes=())
+    try:
+        TokenFile(path).fetch(request, 0)
+    except TokenError as error:
+        hint = f"for a key file: file:{path}" if path.endswith(".json") else error.hint
+        raise TokenError(str(error), hint=hint) from error

@@ -5,7 +5,16 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 MAX_SIZE = 64 * 1024  # of a server string, in bytes
-DEFAULT_HOSTS = ("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io", "marketplace.gcr.io")
+DEFAULT_HOSTS = (
+    "gcr.io",
+    "us.gcr.io",
+    "eu.gcr.io",
+    "asia.gcr.io",
+    "marketplace.gcr.io",
+    "us-docker.pkg.dev",
+    "europe-docker.pkg.dev",
+    "asia-docker.pkg.dev",
+)
 
 # The worlds between which no token may travel.
 GOOGLE = "google"

@@ -7,14 +7,11 @@ https://distribution.github.io/distribution/spec/auth/token/
 import base64
 import json
 import re
-import socket
-import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from docker_credential_gcr.errors import NetworkError
-from docker_credential_gcr.helper import http, registries
+from docker_credential_gcr.helper import connection_faults, http, registries
 from docker_credential_gcr.helper.endpoint import parse_endpoint
 from docker_credential_gcr.helper.http import Answer
 from docker_credential_gcr.helper.keychain import USERNAME
@@ -30,12 +27,9 @@ MANIFESTS = ", ".join(
     )
 )
 
-# Why there is no answer.
-PROXY, NAME, UNTRUSTED, PLAIN, SILENT, DOWN = "proxy", "name", "tls", "plain", "silent", "connection"
-
 
 class NoAnswer(Exception):
-    """The registry did not answer; `kind` is one of the reasons above."""
+    """The registry did not answer; `kind` is a cause that connection_faults names."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
@@ -60,7 +54,7 @@ def find_base(host: str, deadline: float) -> tuple[str, Answer]:
         return f"https://{host}", send("GET", f"https://{host}/v2/", deadline)
     except NoAnswer as error:
         # A server without TLS may hang up on a handshake, answer it with nonsense, or wait for its end.
-        if error.kind == UNTRUSTED or not registries.is_loopback(host):
+        if error.kind == connection_faults.UNTRUSTED or not registries.is_loopback(host):
             raise
     return f"http://{host}", send("GET", f"http://{host}/v2/", deadline)
 
@@ -78,7 +72,7 @@ def send(
     try:
         return http.send(method, parse_endpoint(url), headers=headers, deadline=deadline, pauses_s=())
     except NetworkError as error:
-        kind = _classify(error)
+        kind = connection_faults.classify(error, url, deadline)
         raise NoAnswer(kind, http.find_reason(error.__cause__ or error)) from error
 
 
@@ -125,33 +119,3 @@ def find_message(answer: Answer) -> str:
         return str(document["error"]["message"])
     except (ValueError, LookupError, TypeError):
         return answer.media_type or "nothing"
-
-
-def _classify(error: BaseException) -> str:
-    """Why there is no answer."""
-    import requests
-
-    causes = list(_walk(error))
-    table: tuple[tuple[type[BaseException], str], ...] = (
-        (requests.exceptions.ProxyError, PROXY),
-        (socket.gaierror, NAME),
-        (ssl.SSLCertVerificationError, UNTRUSTED),
-        (ssl.SSLError, PLAIN),
-        (requests.exceptions.Timeout, SILENT),
-        (TimeoutError, SILENT),
-    )
-    return next((name for kind, name in table if any(isinstance(cause, kind) for cause in causes)), DOWN)
-
-
-def _walk(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and all that it was made of."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        item = waiting.pop()
-        if item is None or id(item) in seen:
-            continue
-        seen.add(id(item))
-        yield item
-        parts = (*item.args, getattr(item, "reason", None))  # urllib3 and requests hide causes in both
-        waiting += [item.__cause__, item.__context__, *(p for p in parts if isinstance(p, BaseException))]

@@ -131,15 +131,28 @@ def check_use(key: ServiceAccountKey, request: TokenRequest) -> None:
 
 def parse_key(path: str, content: dict[str, object]) -> ServiceAccountKey:
     """The key in the JSON object of a key file. Raises KeyFileError."""
-    kind = content.get("type")
-    if kind != "service_account":
-        raise KeyFileError(f"key file {path!r} has the type {kind!r}, not 'service_account'", hint=NEW_KEY)
+    if content.get("type") != "service_account":
+        raise make_type_error(path, content)
     fields = get_strings(path, content, FIELDS)
     if content.get("universe_domain", endpoint.UNIVERSE) != endpoint.UNIVERSE:
         raise KeyFileError(
             f"key file {path!r} belongs to another universe than {endpoint.UNIVERSE}", hint=NEW_KEY
         )
     return ServiceAccountKey(path, fields, parse_endpoint(path, "token_uri", fields["token_uri"]))
+
+
+def make_type_error(path: str, content: dict[str, object]) -> KeyFileError:
+    """The error for a JSON file that is not a key of a type that serves here."""
+    kind = content.get("type")
+    if kind in OTHER_TYPES:
+        return KeyFileError(f"key file {path!r} has the type {kind!r}, not 'service_account'", hint=NEW_KEY)
+    if kind is not None:
+        return KeyFileError(f"key file {path!r} has the unknown type {kind!r:.60}", hint=NEW_KEY)
+    # https://developers.google.com/identity/protocols/oauth2#installed
+    if "installed" in content or "web" in content:
+        text = f"key file {path!r} is an OAuth client's, which identifies a program and opens no registry"
+        return KeyFileError(text, hint=f"{NEW_KEY}, or run `docker-credential-gcr login`")
+    return KeyFileError(f"key file {path!r} has no 'type': it is not a Google credential", hint=NEW_KEY)
 
 
 def get_strings(path: str, content: dict[str, object], names: tuple[str, ...]) -> dict[str, str]:

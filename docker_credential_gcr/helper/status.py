@@ -1,16 +1,18 @@
 """What would happen if Docker asked: for each registry the source, the account, the token in the cache.
 
-Nobody is asked and nothing is written; docs/schemas/status.json says what `to_document` gives.
+No server and no program is asked, so what only they know is `unknown`; nothing is written.
+docs/schemas/status.json says what `to_document` gives.
 """
 
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from docker_credential_gcr.errors import NoToken, TokenError
 from docker_credential_gcr.helper import (
+    PROGRAM,
     SUFFIX,
     accounts,
     agreement,
@@ -18,6 +20,7 @@ from docker_credential_gcr.helper import (
     lookup,
     paths,
     registries,
+    source_check,
     surroundings,
 )
 from docker_credential_gcr.helper.config import Config, load_config
@@ -26,13 +29,17 @@ from docker_credential_gcr.helper.surroundings import Obstacle
 # The states of a registry.
 CACHED = "cached"  # a token is at hand
 READY = "ready"  # a source has a credential, and will be asked
+UNKNOWN = "unknown"  # only asking the source would tell whether it has one
 ABSENT = "absent"  # no source has one
 FAILED = "failed"  # the source that is asked first will fail
 
 
 @dataclass(frozen=True)
 class RegistryStatus:
-    """What would happen for a registry; `expires_at` in seconds since the epoch."""
+    """What would happen for a registry; `expires_at` in seconds since the epoch.
+
+    The `command` is the one that finds out what is unknown.
+    """
 
     registry: str
     state: str
@@ -40,6 +47,7 @@ class RegistryStatus:
     account: str | None = None
     expires_at: int | None = None
     fault: str | None = None
+    command: str | None = None
     disagreements: tuple[Obstacle, ...] = ()
 
 
@@ -63,13 +71,15 @@ def load_status(
     """The status. Raises ConfigError when a configuration cannot be read."""
     config, view = load_config(environ, platform), agreement.load_view(environ)
     names = dict.fromkeys((*view.hosts, *config.registries)) or dict.fromkeys(registries.DEFAULT_HOSTS)
+    found = [_judge(name, config, view, environ, platform, now) for name in names]
+    joined = agreement.join({status.registry: status.disagreements for status in found})
     return Status(
         program=surroundings.find_program(environ),
         config_file=paths.find_config_file(environ, platform),
         docker_config_file=view.path,
         cache_directory=paths.find_cache_dir(environ, platform),
         is_creds_store=view.store == SUFFIX,
-        registries=tuple(_judge(name, config, view, environ, platform, now) for name in names),
+        registries=tuple(replace(status, disagreements=joined[status.registry]) for status in found),
     )
 
 
@@ -89,25 +99,32 @@ def _judge(
     if registries.find_world(host, config.registries) is None:
         return RegistryStatus(host, ABSENT, disagreements=disagreements)
     found = _find_source(host, config, environ, platform, now)
-    return RegistryStatus(**{**vars(found), "disagreements": disagreements})
+    return replace(found, disagreements=disagreements)
 
 
 def _find_source(
     host: str, config: Config, environ: Mapping[str, str], platform: str, now: Callable[[], float]
 ) -> RegistryStatus:
-    search = lookup.open_search(host, environ=environ, platform=platform, now=now, config=config)
+    # Without the cache: whether a metadata server was found there minutes ago must not change the answer.
+    search = lookup.open_search(
+        host, environ={**environ, paths.CACHE: "off"}, platform=platform, now=now, config=config
+    )
+    cached = lookup.open_search(host, environ=environ, platform=platform, now=now, config=config)
     for name in search.list_names():
         try:
             source = search.find_source(name)
             account = accounts.find_account(source)
+            is_sure = source_check.holds_credential(source, search.request)
         except NoToken:
             continue
         except TokenError as error:
             return RegistryStatus(host, FAILED, name, fault=str(error))
-        token = cache.load_token(search.find_entry(source), now())
-        is_cached = token is not None and token.is_fresh(now())
-        expires_at = token.expires_at if token and is_cached else None
-        return RegistryStatus(host, CACHED if is_cached else READY, name, account, expires_at)
+        token = cache.load_token(cached.find_entry(source), now())
+        if token is not None and token.is_fresh(now()):
+            return RegistryStatus(host, CACHED, name, account, token.expires_at)
+        if is_sure:
+            return RegistryStatus(host, READY, name, account)
+        return RegistryStatus(host, UNKNOWN, name, account, command=f"{PROGRAM} doctor {host}")
     return RegistryStatus(host, ABSENT)
 
 

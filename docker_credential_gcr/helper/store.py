@@ -33,21 +33,29 @@ def find_secret(login: Login, environ: Mapping[str, str], *, deadline: float) ->
 
 def keep_login(
     path: str, server_url: str, username: str, secret: str, environ: Mapping[str, str], *, deadline: float
-) -> None:
-    """Keep a login in the place of the one before. Raises StoreError."""
+) -> str | None:
+    """Keep a login in the place of the one before; what to tell a person of the place. Raises StoreError.
+
+    A machine without any keyring keeps it in the file; with one that is locked or fails, it is not kept.
+    """
     choice = get_choice(environ)
     if choice == "off":
         raise StoreError(
             f"no login is kept, as {VARIABLE}=off says: {VARIABLE}=file keeps it in a file for you alone"
         )
     entry = {"Username": username, "Stamp": os.urandom(8).hex()}
-    if choice == "file":
-        entry["Secret"] = secret
-    else:
+    notice = None
+    if choice == "keyring":
         from docker_credential_gcr.helper import keyring_store
 
-        keyring_store.save_secret(server_url, secret, deadline=deadline)
+        try:
+            keyring_store.save_secret(server_url, secret, deadline=deadline)
+        except keyring_store.NoKeyring as error:
+            choice, notice = "file", f"{error}: the login is kept in {path!r}, which only you can read"
+    if choice == "file":
+        entry["Secret"] = secret
     _change(path, add={server_url: entry}, drop=())
+    return notice
 
 
 def forget_logins(
@@ -73,7 +81,7 @@ def _change(path: str, *, add: dict[str, dict[str, str]], drop: tuple[str, ...])
             for server_url in drop:
                 entries.pop(server_url, None)
             content = {"version": logins.VERSION, "logins": {**entries, **add}}
-            files.replace_file(os.path.realpath(path), json.dumps(content, indent=2).encode("ascii"))
+            files.replace_file(files.resolve(path), json.dumps(content, indent=2).encode("ascii"))
     except OSError as error:
         raise StoreError(f"cannot write {path!r}: {error.strerror or error}") from error
 

@@ -12,10 +12,16 @@ MEMBER = "gcrCreds"
 Path = tuple[str, ...]
 
 
-def save_login(token: AccessToken, refresh_token: str, environ: Mapping[str, str], platform: str) -> str:
-    """Keep a login in the place of the one before; the path of the file. Raises ConfigError."""
+def save_login(
+    token: AccessToken, refresh_token: str, token_uri: str, environ: Mapping[str, str], platform: str
+) -> str:
+    """Keep a login in the place of the one before; the path of the file. Raises ConfigError.
+
+    It is kept with the token endpoint that it was made at, of which Google's helper takes no notice.
+    """
     expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(token.expires_at))
     login = {"access_token": token.value, "refresh_token": refresh_token, "token_expiry": expiry}
+    login["token_uri"] = token_uri
     path = paths.find_store_file(environ, platform)
     if path is None:
         raise ConfigError("no home directory to keep a login in", hint="set DOCKER_CREDENTIAL_GCR_STORE")

@@ -5,9 +5,11 @@ https://kubernetes.io/docs/reference/config-api/kubelet-config.v1/#kubelet-confi
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 
 from docker_credential_gcr.errors import UsageError
+from docker_credential_gcr.helper import command_line
 from docker_credential_gcr.kubelet import GROUP, PROGRAM, VERSIONS
 from docker_credential_gcr.kubelet.credential import ANNOTATION
 
@@ -21,6 +23,11 @@ VARIABLES = (
     "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS",
     "CLOUDSDK_CONFIG",
     "GOOGLE_APPLICATION_CREDENTIALS",
+)
+PATHS = (  # those that name a file or a directory
+    "CLOUDSDK_CONFIG",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    *(f"{PREFIX}{name}" for name in ("CA_FILE", "CACHE_DIR", "CONFIG", "LOG", "STORE")),
 )
 POOL = "//iam.googleapis.com/"
 NAMESPACE = "identitynamespace:"
@@ -46,7 +53,8 @@ def format_config(
             "requireServiceAccount": True,
             "optionalServiceAccountAnnotationKeys": [ANNOTATION],
         }
-    env = [{"name": name, "value": environ[name]} for name in sorted(environ) if is_passed_on(name)]
+    passed = filter(is_passed_on, sorted(environ))
+    env = [{"name": name, "value": _make_absolute(name, environ[name])} for name in passed]
     if env:
         provider["env"] = env
     config = {
@@ -55,6 +63,15 @@ def format_config(
         "providers": [provider],
     }
     return json.dumps(config, indent=2) + "\n"
+
+
+def _make_absolute(name: str, value: str) -> str:
+    """The value of a variable for a process that starts in another directory."""
+    if name in PATHS and value:
+        return os.path.abspath(value)
+    if name == f"{PREFIX}TOKEN_SOURCE":
+        return ",".join(command_line.make_absolute(source.strip()) for source in value.split(","))
+    return value
 
 
 def is_passed_on(name: str) -> bool:

@@ -151,14 +151,15 @@ def test_what_cannot_be_is_a_usage_error(cli: Any, arguments: tuple[str, ...], f
     assert not cli.own.exists()
 
 
-def test_a_value_that_the_helper_would_refuse_is_not_written(cli: Any) -> None:
-    cli.write(cli.own, '{"TokenSources": ["env"]}')
+def test_a_file_that_the_helper_would_refuse_is_not_written(cli: Any) -> None:
+    content = '{"TokenSources": ["env"], "Lifetime": 50000}'
+    cli.write(cli.own, content)
 
-    outcome = cli("config", "--lifetime", "50000")
+    outcome = cli("config", "--account", "me@x.example")
 
     fault = f"{str(cli.own)!r}: Lifetime must be a number of seconds from 60 to 43200"
     assert see(outcome) == (1, "", f"docker-credential-gcr: {fault}\n")
-    assert cli.own.read_text() == '{"TokenSources": ["env"]}'
+    assert cli.own.read_text() == content
 
 
 def test_a_malformed_file_is_refused_and_left(cli: Any) -> None:

@@ -13,7 +13,10 @@ from docker_credential_gcr.helper import known_hosts, registries
 PROGRAM = "docker-credential-gcr"
 FROM_CHECKOUT = "pipx install .  # in a checkout of docker-credential-gcr"
 PROGRAMS = Path(sysconfig.get_path("scripts"))
-DEFAULT = ["gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io", "marketplace.gcr.io"]
+DEFAULT = [
+    *("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io", "marketplace.gcr.io"),
+    *("us-docker.pkg.dev", "europe-docker.pkg.dev", "asia-docker.pkg.dev"),
+]
 GOOGLE_URI = "https://oauth2.googleapis.com/token"
 
 

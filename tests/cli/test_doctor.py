@@ -15,8 +15,8 @@ ROUNDS = 4  # what is mended may show what else is broken
 
 
 @pytest.fixture
-def machine(cli: Any, gcr_emulator: Any) -> Iterator[Machine]:
-    machine = Machine(cli, gcr_emulator)
+def machine(cli: Any, gcr_emulator: Any, authorization_server: Any) -> Iterator[Machine]:
+    machine = Machine(cli, gcr_emulator, authorization_server)
     yield machine
     for close in machine.closing:
         close()
@@ -35,6 +35,7 @@ def test_a_broken_set_up_is_named_with_the_command_that_mends_it(machine: Machin
             "HOME": str(machine.cli.home),
             "OWN": str(machine.own),
             "DIR": str(machine.directory),
+            "PORT": machine.registry.rpartition(":")[2],
         }
         return re.sub(rf"\b({'|'.join(places)})\b", lambda match: quote(places[match[0]]), text)
 
@@ -44,19 +45,29 @@ def test_a_broken_set_up_is_named_with_the_command_that_mends_it(machine: Machin
 
     findings = machine.doctor(target)
 
-    found = [finding for finding in findings if finding["state"] != "ok"]
-    named = [finding for finding in found if finding["check"] == setup.check]
-    assert [(f["state"], f["command"]) for f in named] == [(setup.state, fill(setup.command))], found
+    named = [finding for finding in findings if finding["check"] == setup.check]
+    command = setup.command and fill(setup.command)
+    assert [(f["state"], f["command"]) for f in named] == [(setup.state, command)], findings
     assert fill(setup.text) in named[0]["text"]
+    found = [finding for finding in findings if finding["state"] != "ok"]
+    if command is None:
+        assert [finding["command"] for finding in found] == [None] * len(found)
+        return
+    left = mend(machine, target, found, rounds=ROUNDS if setup.is_mended else 1)
+    assert [finding["check"] for finding in left if finding["check"] == setup.check] == []
     if setup.is_mended:
-        assert mend(machine, target, found) == []
+        assert left == []
 
 
-def mend(machine: Machine, target: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+# What a person writes for what only a person knows.
+PLACES = {"PROJECT": "my-project", "ACCOUNT": "ci"}
+
+
+def mend(machine: Machine, target: str, found: list[dict[str, Any]], rounds: int) -> list[dict[str, Any]]:
     """Run the commands as they are printed, until nothing is left to mend; what is."""
-    for _ in range(ROUNDS):
-        for finding in found:
-            machine.run(finding["command"])
+    for _ in range(rounds):
+        for command in dict.fromkeys(finding["command"] for finding in found if finding["command"]):
+            machine.run(re.sub(r"\b(PROJECT|ACCOUNT)\b", lambda match: PLACES[match[0]], command))
         machine.forget_tokens()
         found = [finding for finding in machine.doctor(target) if finding["state"] != "ok"]
         if not found:
@@ -68,7 +79,7 @@ def test_a_machine_on_which_all_is_right(machine: Machine) -> None:
     findings = machine.doctor(machine.image)
 
     texts = [(finding["check"], finding["state"], finding["command"]) for finding in findings]
-    checks = ("program", "docker configuration", "helper", "connection", "clock", "challenge", "pull", "push")
+    checks = ("program", "docker configuration", "helper", "connection", "challenge", "pull", "push")
     assert texts == [(check, "ok", None) for check in checks]
     assert findings[2]["text"] == f"gives a credential of {EMAIL}"
 
@@ -82,7 +93,7 @@ def test_without_a_name_all_configured_registries_are_examined(machine: Machine)
     assert [f["check"] for f in findings if f["registry"] == "localhost:1" and f["state"] == "fault"] == [
         "not configured",
         "no credential",
-        "connection",
+        "refused",
     ]
 
 

@@ -32,6 +32,12 @@ def make_browser(cli: Any, script: str) -> str:
     return f"{shlex.quote(sys.executable)} {path} %s"
 
 
+def next_step(server: Any) -> str:
+    """What follows a login at an emulator that docker is not configured for."""
+    host = server.url.removeprefix("http://")
+    return f"next: docker-credential-gcr configure-docker --registries {host} --token-source store"
+
+
 FOLLOW = "urllib.request.urlopen(url)"
 CONNECT_FIRST = """\
 import http.client, socket, urllib.parse
@@ -57,7 +63,10 @@ def test_a_login_in_the_browser_is_kept_and_gives_tokens(
 
     store = cli.own.with_name("docker_credentials.json")
     assert (outcome.status, outcome.stdout) == (0, "")
-    assert outcome.stderr.splitlines()[-1] == f"logged in; the login is kept in {store}"
+    assert outcome.stderr.splitlines()[-2:] == [
+        f"logged in; the login is kept in {store}",
+        next_step(authorization_server),
+    ]
     login = json.loads(store.read_text())["gcrCreds"]
     assert (login["access_token"], login["refresh_token"]) == ("ya29.first", "1//login-0")
     assert store.stat().st_mode & 0o777 == 0o600
@@ -186,7 +195,8 @@ def test_a_pasted_address_logs_in_without_a_browser(cli: Any, authorization_serv
     outcome = paste(cli, authorization_server.environ, lambda url: url)
 
     store = cli.own.with_name("docker_credentials.json")
-    assert outcome == (0, "", f"logged in; the login is kept in {store}\n")
+    logged_in = f"logged in; the login is kept in {store}\n{next_step(authorization_server)}\n"
+    assert outcome == (0, "", logged_in)
     assert json.loads(store.read_text())["gcrCreds"]["refresh_token"] == "1//login-0"
 
 
@@ -215,7 +225,7 @@ def test_a_login_that_no_source_would_find_is_warned_of(cli: Any, authorization_
 
     outcome = cli.run_program("login", BROWSER=make_browser(cli, FOLLOW), **authorization_server.environ)
 
-    assert outcome.stderr.splitlines()[-1] == (
+    assert outcome.stderr.splitlines()[-2] == (
         "warning: the token sources are env, without this login: "
         "docker-credential-gcr config --token-source store,env"
     )
@@ -253,7 +263,8 @@ def test_a_key_that_works_is_kept_and_gives_tokens(
     key.unlink()
 
     email = "ci@my-project.iam.gserviceaccount.com"
-    assert see(outcome) == (0, "", f"{registry}: logged in as {email}\n")
+    configure = f"next: docker-credential-gcr configure-docker --registries {registry}"
+    assert see(outcome) == (0, "", f"{registry}: logged in as {email}\n{configure}\n")
     token = cli("print-token", registry)
     assert (token.status, token.stdout[:5], token.stderr) == (0, "ya29.", "")
     logins = cli.own.with_name("docker_credential_gcr_logins.json")

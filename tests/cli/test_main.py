@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
+
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
 def test_help_names_the_commands_and_dockers_verbs(cli: Any, arguments: tuple[str, ...]) -> None:
@@ -23,8 +25,11 @@ def test_the_help_of_a_command_shows_examples(cli: Any) -> None:
     outcome = cli("configure-docker", "--help")
 
     assert (outcome.status, outcome.stderr) == (0, "")
-    assert "docker-credential-gcr configure-docker --registries us-docker.pkg.dev,gcr.io\n" in outcome.stdout
-    assert "gcr.io, us.gcr.io, eu.gcr.io, asia.gcr.io, marketplace.gcr.io" in " ".join(outcome.stdout.split())
+    assert (
+        "docker-credential-gcr configure-docker --registries europe-west1-docker.pkg.dev,gcr.io\n"
+        in outcome.stdout
+    )
+    assert ",".join(DEFAULT_HOSTS) in "".join(outcome.stdout.split())
 
 
 @pytest.mark.parametrize(

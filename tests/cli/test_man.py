@@ -40,7 +40,10 @@ def test_the_programs_page_lists_commands_and_verbs(pages: dict[str, str]) -> No
     assert page.startswith(f'.TH "DOCKER\\-CREDENTIAL\\-GCR" 1 "" "{PROGRAM} {__version__}"\n.SH NAME\n')
     assert [name for name in COMMANDS if man.escape(f"{PROGRAM}-{name}") not in page] == []
     assert man.escape(f"{PROGRAM}-gcr-login") not in page
-    assert "\nget       Print the credential for the registry named on stdin.\n" in page
+    assert (
+        f".BR {man.escape(f'{PROGRAM}-get')} (1)\nPrint the credential for the registry named on stdin.\n"
+        in page
+    )
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -48,7 +51,11 @@ def test_a_page_says_what_the_help_says(pages: dict[str, str], name: str) -> Non
     page, command = pages[f"{PROGRAM}-{name}"], program.commands[name]
 
     options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
-    examples = [line.strip() for line in (command.help or "").splitlines() if f"  {PROGRAM} {name}" in line]
+    examples = [
+        line.strip()
+        for line in (command.help or "").splitlines()
+        if f"{PROGRAM} {name}" in line.partition("  ")[2]
+    ]
     assert [option for option in options if man.escape(option) not in page] == []
     assert [line for line in examples if f"\n{man.escape(line)}\n" not in page] == []
     assert examples
@@ -73,7 +80,7 @@ def test_an_unknown_command_has_no_page(cli: Any) -> None:
     outcome = cli("man", "gcr-login")
 
     assert (outcome.status, outcome.stdout) == (2, "")
-    assert outcome.stderr.splitlines()[-1] == "Error: No such command 'gcr-login'."
+    assert outcome.stderr.splitlines()[-1] == "Error: No such command 'gcr-login'. Did you mean 'login'?"
 
 
 @pytest.mark.needs("groff")

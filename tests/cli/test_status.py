@@ -8,6 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
+
 SCHEMA = Path(__file__).parents[2] / "docs/schemas/status.json"
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
@@ -30,10 +32,10 @@ def find(document: dict[str, Any], registry: str) -> dict[str, Any]:
 def test_with_nothing_configured_it_says_so_of_the_default_registries(cli: Any) -> None:
     document = load(cli)
 
-    configure = "docker-credential-gcr configure-docker --registries gcr.io"
+    configure = "docker-credential-gcr configure-docker"
     assert document["program"] == str(cli.directory / "bin/docker-credential-gcr")
     assert document["docker_config_file"] == str(cli.docker)
-    assert len(document["registries"]) == 5
+    assert [entry["registry"] for entry in document["registries"]] == list(DEFAULT_HOSTS)
     assert find(document, "gcr.io") == {
         "registry": "gcr.io",
         "state": "absent",
@@ -41,6 +43,7 @@ def test_with_nothing_configured_it_says_so_of_the_default_registries(cli: Any) 
         "account": None,
         "expires_at": None,
         "fault": None,
+        "command": None,
         "disagreements": [{"text": "docker asks no helper for it", "command": configure}],
     }
 
@@ -60,6 +63,7 @@ def test_a_registry_with_a_key_before_and_after_its_first_token(cli: Any, gcr_em
         "account": EMAIL,
         "expires_at": None,
         "fault": None,
+        "command": None,
         "disagreements": [],
     }
     assert after["expires_at"] is not None
@@ -69,25 +73,28 @@ def test_a_registry_with_a_key_before_and_after_its_first_token(cli: Any, gcr_em
 def prepare_gcloud(cli: Any) -> None:
     folder = cli.own.parent / "configurations"
     cli.write(folder / "config_work", "[core]\naccount = me@x.example\n")
+    cli.write_program("gcloud", "exit 1")
 
 
-# The source, what it needs to be there, and the account that it is then known to have.
-SOURCES: dict[str, tuple[str, str | None]] = {
-    "gcloud:work": ("gcloud:work", "me@x.example"),
-    "token-file": ("token-file:/abs/token", None),
-    "metadata": ("metadata", None),
+# The source, the state that it is known to have without being asked, and the account.
+SOURCES: dict[str, tuple[str, str, str | None]] = {
+    "gcloud:work": ("gcloud:work", "unknown", "me@x.example"),
+    "token-file": ("token-file:DIR/token", "ready", None),
+    "metadata": ("metadata", "unknown", None),
 }
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_account_as_far_as_it_can_be_read(cli: Any, name: str) -> None:
-    source, account = SOURCES[name]
+    template, state, account = SOURCES[name]
+    source = template.replace("DIR", str(cli.directory))
     prepare_gcloud(cli)
+    cli.write(cli.directory / "token", "ya29.token")
     cli.write(cli.own, json.dumps({"TokenSources": [source]}))
 
     found = find(load(cli), "gcr.io")
 
-    assert (found["state"], found["source"], found["account"]) == ("ready", source, account)
+    assert (found["state"], found["source"], found["account"]) == (state, source, account)
 
 
 def test_an_impersonated_account_is_the_account(cli: Any) -> None:

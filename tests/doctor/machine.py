@@ -15,12 +15,41 @@ EMAIL = "ci@my-project.iam.gserviceaccount.com"
 SCHEMA = Path(__file__).parents[2] / "docs/schemas/doctor.json"
 
 
+class Serve:
+    """`gcr-emulator serve` in a process of its own, as in another terminal."""
+
+    def __init__(self, machine: "Machine", *arguments: str) -> None:
+        self.machine = machine
+        self.arguments = arguments
+
+    def __enter__(self) -> "Serve":
+        self.process = subprocess.Popen(
+            [str(self.machine.programs / "gcr-emulator"), "serve", *self.arguments],
+            env=self.machine.environ,
+            cwd=self.machine.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        ready = json.loads(self.process.stdout.readline())
+        self.url, self.registry = ready["url"], ready["registry"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=60)
+
+
 class Machine:
     """A machine on which everything is right: the program on PATH, an emulator, a key for it, an image."""
 
-    def __init__(self, cli: Any, emulator: Any) -> None:
+    def __init__(self, cli: Any, emulator: Any, authorization_server: Any) -> None:
         self.cli = cli
         self.emulator = emulator
+        self.authorization_server = authorization_server  # where a login succeeds at once
         self.registry: str = emulator.registry
         self.directory: Path = cli.directory
         self.programs: Path = cli.programs
@@ -38,7 +67,12 @@ class Machine:
         self.closing: list[Callable[[], object]] = []
 
     def run(self, command: str) -> None:
-        """Run a command in this machine's shell; what it exports and unsets stays so."""
+        """Run a command in this machine's shell; what it exports and unsets stays so, and a server stays."""
+        if command.startswith("gcr-emulator serve "):
+            served = Serve(self, *command.split()[2:])
+            served.__enter__()
+            self.closing.append(served.close)
+            return
         script = f"{command}\nstatus=$?\nenv -0 > .environ\nexit $status"
         done = subprocess.run(
             ["/bin/sh", "-c", script],

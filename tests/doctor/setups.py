@@ -4,24 +4,27 @@ import atexit
 import json
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .machine import EMAIL, PROGRAM, Machine
+from .machine import EMAIL, PROGRAM, Machine, Serve
 from .tls_registry import TlsRegistry
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How a machine is broken, what `doctor` makes of it, and whether its commands mend it here.
+    """How a machine is broken, what `doctor` makes of it, and what its commands leave unmended.
 
-    In `text` (a pattern) and `command`, REGISTRY, HOST, PORT, BIN, HOME and DIR stand for this machine's.
+    Without a command, nothing on this machine mends it. `is_mended` is False where the command mends it and
+    shows what else is broken. In `text` and `command`, REGISTRY, PORT, BIN, HOME, OWN and DIR stand for this
+    machine's.
     """
 
     break_it: Callable[[Machine], object]
     check: str
     text: str
-    command: str
+    command: str | None
     state: str = "fault"
     is_mended: bool = True
     target: str = "REGISTRY/my-project/app"
@@ -78,6 +81,49 @@ def export(**variables: str) -> Callable[[Machine], object]:
     )
 
 
+def make_sudo(line: str) -> Callable[[Machine], object]:
+    """A sudo that does to this machine what its command would do to another."""
+    return lambda machine: machine.write_program("sudo", line)
+
+
+def log_in_to_gcloud_later(machine: Machine) -> None:
+    """A gcloud that gives a token after `gcloud auth login`, and none before."""
+    token = machine.cli("print-token", machine.registry).stdout.strip()
+    assert token
+    machine.set_sources("gcloud")
+    machine.environ["CLOUDSDK_AUTH_TOKEN_HOST"] = f"{machine.emulator.url}/token"
+    answer = json.dumps({"credential": {"access_token": token}})
+    refusal = "ERROR: (gcloud.config.config-helper) You do not currently have an active account selected."
+    machine.write_program(
+        "gcloud",
+        f"""cd "{machine.directory}"
+case "$*" in "auth login") touch logged-in; exit;; esac
+[ -e logged-in ] || {{ echo '{refusal}' >&2; exit 1; }}
+echo '{answer}'""",
+    )
+
+
+def disable_api(machine: Machine) -> None:
+    """Artifact Registry's API, in a project that has a repository."""
+    parent = f"{machine.emulator.url}/v1/projects/my-project"
+    session = machine.emulator._session
+    repositories = f"{parent}/locations/us/repositories"
+    assert session.post(repositories, params={"repositoryId": "images"}, json={"format": "DOCKER"}).ok
+    assert session.post(f"{parent}/services/artifactregistry.googleapis.com:disable", json={}).ok
+
+
+def stop_emulator(machine: Machine) -> None:
+    """An emulator in a process of its own, with its state in a directory, that was stopped."""
+    machine.environ["GCR_EMULATOR_DATA"] = str(machine.directory / "data")
+    with Serve(machine, "--port", "0", "--project", "my-project") as served:
+        machine.registry = served.registry
+        machine.run(
+            f"gcr-emulator key create --server {served.url} --project my-project --account ci "
+            "--role roles/editor --output key.json --force"
+        )
+    configure_another(machine.registry)(machine)
+
+
 def delete_key(machine: Machine) -> None:
     """At the server, as a person with a console would."""
     key_id = json.loads(machine.key.read_text())["private_key_id"]
@@ -117,9 +163,10 @@ def keep_login(machine: Machine) -> None:
     machine.set_sources("store", "file:" + str(machine.directory / "KEY.json"))
     store = machine.own.with_name("docker_credentials.json")
     store.write_text('{"gcrCreds": {"refresh_token": "1//ended", "token_expiry": null, "access_token": ""}}')
-    machine.environ["CLOUDSDK_AUTH_TOKEN_HOST"] = f"{machine.emulator.url}/token"
-    fault = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
-    machine.emulator.faults.set({"path": "/token", "status": 400, "body": json.dumps(fault)})
+    machine.environ |= machine.authorization_server.environ
+    machine.environ["BROWSER"] = "browser"
+    browse = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()"
+    machine.write_program("browser", f'exec "{sys.executable}" -c "{browse}" "$1"')
 
 
 def set_fault(path: str, status: int | None, body: str = "", **more: object) -> Callable[[Machine], object]:
@@ -146,18 +193,6 @@ def configure_tls(machine: Machine) -> None:
     machine.write_program("sudo", "exit 0")
 
 
-API_OFF = json.dumps(
-    {
-        "errors": [
-            {
-                "code": "DENIED",
-                "message": "Artifact Registry API has not been used in project my-project before or it is "
-                "disabled. Enable it by visiting https://console.developers.google.com/apis/api/"
-                "artifactregistry.googleapis.com/overview?project=my-project then retry.",
-            }
-        ]
-    }
-)
 ELSEWHERE = {"Www-Authenticate": 'Bearer realm="https://evil.example/token",service="REGISTRY"'}
 GIVE_SOURCE = f"{PROGRAM} config --registry REGISTRY --token-source file:KEY.json"
 CONFIGURE = f"{PROGRAM} configure-docker --registries REGISTRY"
@@ -255,11 +290,10 @@ SETUPS: dict[str, Setup] = {
         state="warning",
     ),
     "docker is a snap": Setup(
-        make_a_snap,
+        lambda machine: (make_a_snap(machine), make_sudo('rm -f "$(dirname "$0")/docker"')(machine)),
         "snap",
         "is a snap, which cannot run a helper from outside of it",
         "sudo snap remove docker && sudo apt-get install docker.io",
-        is_mended=False,
     ),
     "the helper's configuration is malformed": Setup(
         lambda machine: machine.own.write_text("{"),
@@ -294,7 +328,6 @@ SETUPS: dict[str, Setup] = {
         "is not JSON",
         "gcr-emulator key create "
         "--server http://REGISTRY --project PROJECT --account ACCOUNT --output DIR/key.json --force",
-        is_mended=False,
     ),
     "the variable names no file": Setup(
         lambda machine: (
@@ -304,7 +337,6 @@ SETUPS: dict[str, Setup] = {
         "variable",
         "GOOGLE_APPLICATION_CREDENTIALS: cannot read key file",
         "unset GOOGLE_APPLICATION_CREDENTIALS",
-        is_mended=False,
     ),
     "the key was deleted": Setup(delete_key, "key refused", "invalid_grant: Invalid JWT Signature", NEW_KEY),
     "the account was deleted": Setup(
@@ -314,13 +346,13 @@ SETUPS: dict[str, Setup] = {
         lambda machine: machine.emulator.clock.shift(3700),
         "clock",
         "invalid_grant: Invalid JWT: Token must be a short-lived token",
-        "sudo timedatectl set-ntp true",
-        is_mended=False,
+        "curl -sS -X PUT -d '{\"offset_s\": 0}' http://REGISTRY/_emulator/clock",
+        needs=("curl",),
     ),
     "the login has ended": Setup(
         keep_login,
         "login ended",
-        "invalid_grant: Token has been expired or revoked",
+        "answered 400: invalid_grant",
         f"{PROGRAM} login",
         is_mended=False,
     ),
@@ -328,19 +360,10 @@ SETUPS: dict[str, Setup] = {
         remove_gcloud,
         "gcloud missing",
         "gcloud is not on PATH",
-        f"{PROGRAM} config --token-source store,env",
-        is_mended=False,
+        GIVE_SOURCE,
     ),
     "gcloud is not logged in": Setup(
-        use_sources(
-            "gcloud",
-            program="echo 'ERROR: (gcloud.config.config-helper) You do not currently have an "
-            "active account selected.' >&2; exit 1",
-        ),
-        "gcloud login",
-        "gcloud is not logged in",
-        "gcloud auth login",
-        is_mended=False,
+        log_in_to_gcloud_later, "gcloud login", "gcloud is not logged in", "gcloud auth login"
     ),
     "the token endpoint is down": Setup(
         lambda machine: machine.edit(
@@ -348,8 +371,57 @@ SETUPS: dict[str, Setup] = {
         ),
         "token endpoint",
         f"cannot reach localhost:{CLOSED}: Connection refused",
-        f"curl -sS -o /dev/null http://localhost:{CLOSED}/",
-        is_mended=False,
+        NEW_KEY,
+    ),
+    "d10-the registry is a foreign one": Setup(
+        lambda _: None,
+        "foreign registry",
+        "it is not a Google registry, nor configured for this helper: docker logs in without it",
+        None,
+        state="ok",
+        target="quay.io/coreos/etcd:v3",
+    ),
+    "d10-a foreign registry where this is the whole store": Setup(
+        lambda machine: machine.docker.write_text('{"credsStore": "gcr"}'),
+        "foreign registry",
+        "it is not a Google registry, nor configured for this helper: docker logs in without it",
+        None,
+        state="ok",
+        target="quay.io",
+    ),
+    "d10-an emulator that nothing is configured for": Setup(
+        lambda machine: (machine.docker.unlink(), machine.own.unlink()),
+        "not configured",
+        "neither docker nor the helper is configured for it",
+        f"{CONFIGURE} --token-source file:KEY.json",
+    ),
+    "d10-the name cannot be a repository": Setup(
+        lambda _: None,
+        "image name",
+        "upper case is not allowed: write REGISTRY/my-project/hello",
+        None,
+        target="REGISTRY/my-project/HELLO",
+    ),
+    "d10-the name is not of a project": Setup(
+        lambda _: None,
+        "image name",
+        "it is not PROJECT/IMAGE: write REGISTRY/PROJECT/hello",
+        None,
+        target="REGISTRY/hello:1",
+    ),
+    "d10-the project is unknown": Setup(
+        lambda _: None,
+        "project",
+        "there is no project other-project: no image can be in it",
+        "gcr-emulator project create --server http://REGISTRY other-project",
+        target="REGISTRY/other-project/app",
+    ),
+    "d8-the repository does not exist": Setup(
+        lambda _: None,
+        "repository",
+        "there is no repository images: a push would fail",
+        "gcr-emulator repository create images --location us --project my-project --server http://REGISTRY",
+        target="REGISTRY/us-docker.pkg.dev/my-project/images/app",
     ),
     "no right to pull": Setup(
         use_key_of(None), "pull", "answers 403: ", GRANT + "roles/storage.objectViewer"
@@ -362,65 +434,62 @@ SETUPS: dict[str, Setup] = {
         state="warning",
     ),
     "the API is off": Setup(
-        set_fault("/v2/token*", 403, API_OFF),
+        disable_api,
         "API off",
-        "Artifact Registry API has not been used in project my-project",
-        "gcloud services enable artifactregistry.googleapis.com --project my-project",
-        is_mended=False,
+        "Artifact Registry API has not been used in project ",
+        "curl -sS -X POST -d '{}' "
+        "http://REGISTRY/v1/projects/my-project/services/artifactregistry.googleapis.com:enable",
+        target="REGISTRY/us-docker.pkg.dev/my-project/images/app",
+        needs=("curl",),
     ),
     "the registry is down": Setup(
-        configure_another(f"localhost:{CLOSED}"),
-        "connection",
-        f"cannot reach localhost:{CLOSED}: Connection refused",
-        f"curl -si http://localhost:{CLOSED}/v2/",
-        is_mended=False,
-        target=f"localhost:{CLOSED}",
+        stop_emulator,
+        "refused",
+        "nothing listens at REGISTRY: the emulator is not running",
+        "gcr-emulator serve --port PORT",
+        target="REGISTRY",
     ),
     "the registry fails": Setup(
         set_fault("/v2/", 503),
         "registry",
-        "the registry fails: http://REGISTRY/v2/ answers 503",
-        "curl -si http://REGISTRY/v2/",
-        is_mended=False,
+        "the registry fails: http://REGISTRY/v2/ answers 503: its operator can mend that",
+        None,
     ),
     "the registry is slow": Setup(
         lambda machine: (
-            set_fault("/v2/", None, delay_s=20)(machine),
+            set_fault("/v2/", None, delay_s=1.2)(machine),
             export(DOCKER_CREDENTIAL_GCR_TIMEOUT="1")(machine),
         ),
         "silent",
         "REGISTRY does not answer in time",
-        "curl -si -m 60 http://REGISTRY/v2/",
-        is_mended=False,
+        "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60",
     ),
     "there is no registry": Setup(
         set_fault("/v2/", 404, "<html>"),
         "registry",
-        "there is no registry: http://REGISTRY/v2/ answers 404 without a challenge",
-        "curl -si http://REGISTRY/v2/",
-        is_mended=False,
+        "there is no registry: http://REGISTRY/v2/ answers 404 without a challenge: correct its name",
+        None,
     ),
     "the realm is somebody else's": Setup(
         set_fault("/v2/", 401, headers=ELSEWHERE),
         "challenge",
-        "it sends clients to evil.example for a token, to whom no credential is shown here",
-        f"{PROGRAM} unconfigure-docker --registries REGISTRY",
-        is_mended=False,
+        "it sends clients to evil.example for a token, to which doctor shows no credential: "
+        "the registry's operator can mend that",
+        None,
     ),
     "the certificate is not trusted": Setup(
         configure_tls,
         "tls",
-        "the certificate of REGISTRY is not trusted",
-        "export REQUESTS_CA_BUNDLE=CA.pem SSL_CERT_FILE=CA.pem; "
-        "sudo mkdir -p /etc/docker/certs.d/REGISTRY && sudo cp CA.pem /etc/docker/certs.d/REGISTRY/ca.crt",
+        "the certificate of REGISTRY is not trusted: CA.pem stands for the emulator's authority",
+        "export DOCKER_CREDENTIAL_GCR_CA_FILE=CA.pem; "
+        "gcr-emulator trust --server https://REGISTRY --ca CA.pem | sudo sh",
         target="REGISTRY",
     ),
     "the name leads nowhere": Setup(
         configure_another("registry.invalid"),
         "name",
-        "the name registry.invalid leads nowhere: ",
-        "getent hosts registry.invalid",
-        is_mended=False,
+        "the name registry.invalid has no address: ",
+        None,
         target="registry.invalid",
     ),
     "the proxy is down": Setup(
@@ -440,16 +509,13 @@ SETUPS: dict[str, Setup] = {
         "tokens cannot be kept in '/dev/null/cache': each call buys a new one",
         'export DOCKER_CREDENTIAL_GCR_CACHE_DIR="$(mktemp -d)"',
         state="warning",
-        is_mended=False,
     ),
     "the image is not there": Setup(
         lambda _: None,
         "image",
         "REGISTRY/my-project/app:v1 is not there: the registry answers 404",
-        f'curl -s -H "Authorization: Bearer $({PROGRAM} print-token REGISTRY)" '
-        "http://REGISTRY/v2/my-project/app/tags/list",
+        None,
         state="warning",
-        is_mended=False,
         target="REGISTRY/my-project/app:v1",
     ),
 }

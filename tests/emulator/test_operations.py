@@ -28,6 +28,7 @@ SHOWN = {
     "size",
     "duration_ms",
     "member",
+    "reason",
     "user_agent",
 }
 
@@ -158,6 +159,7 @@ def test_log_tells_of_each_request_and_keeps_every_secret(logged):
         "status": 200,
         "size": len(answer.content),
         "member": "serviceAccount:editor@my-project.iam.gserviceaccount.com",
+        "reason": None,
         "user_agent": ("docker/28\u00e9[31m" + "x" * 2000)[:1024],
     }
     (listed,) = [line for line in lines if (line["path"], line["method"]) == ("/v1/projects", "GET")]

@@ -89,13 +89,14 @@ def test_signal_ends_it_with_a_request_hanging(number):
     assert (process.returncode, *process.rest) == (0, "", "")
 
 
-def test_address_in_use_is_said_in_one_line():
+def test_d12_address_in_use_is_said_in_one_line_with_the_next_step():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert run("--port", str(port)) == (
             1,
             "",
-            f"gcr-emulator: cannot listen on 127.0.0.1:{port}: address in use\n",
+            f"gcr-emulator: cannot listen on 127.0.0.1:{port}: address in use: "
+            "stop the program that listens there, or take a free port with --port 0\n",
         )
 
 

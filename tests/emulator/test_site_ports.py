@@ -139,7 +139,10 @@ def test_a_port_in_use_is_said_in_one_line_and_opens_none():
         done = subprocess.run(
             [*command, "--site", f"eu.gcr.io={port}"], capture_output=True, text=True, timeout=60, check=False
         )
-    message = f"gcr-emulator: cannot listen on 127.0.0.1:{port}: address in use\n"
+    message = (
+        f"gcr-emulator: cannot listen on 127.0.0.1:{port}: address in use: "
+        "stop the program that listens there, or take a free port with --site eu.gcr.io=0\n"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
 
 

@@ -91,7 +91,10 @@ KEY_FILES: dict[str, tuple[Callable[[Keys], object], str]] = {
         lambda keys: keys.make(type="api_key"),
         "key file PATH has the unknown type 'api_key'",
     ),
-    "without a type": (lambda keys: keys.make(type=None), "key file PATH has the unknown type None"),
+    "without a type": (
+        lambda keys: keys.make(type=None),
+        "key file PATH has no 'type': it is not a Google credential",
+    ),
     "without an account": (lambda keys: keys.make(client_email=None), "key file PATH has no 'client_email'"),
     "with a number for a key": (lambda keys: keys.make(private_key=1), "key file PATH has no 'private_key'"),
     "of another universe": (

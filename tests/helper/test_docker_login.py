@@ -2,12 +2,15 @@
 
 import base64
 import json
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
 
 NOT_FOUND = (1, "credentials not found in native keychain\n", "")
 HUB = "https://index.docker.io/v1/"
@@ -185,7 +188,6 @@ def test_a_logout_takes_the_login_back_however_docker_writes_the_registry(store:
 
 
 FAULTS = {
-    "keyring.backends.fail.Keyring": f"this machine has no keyring to keep a login in: {FILE}",
     "Locked": "the keyring is locked",
     "Init": "the keyring failed: InitError",
     "Runtime": "the keyring failed: RuntimeError",
@@ -215,12 +217,41 @@ def test_a_login_in_a_keyring_that_has_gone(store: Store, name: str) -> None:
 
     get, erase = store.run("get", HUB), store.run("erase", HUB)
 
-    if "." in name:  # there is no keyring at all: nothing to be found, nothing to be erased
+    if "null" in name:  # there is no keyring at all: nothing to be found, nothing to be erased
         assert (get, erase[0]) == (NOT_FOUND, 0)
     elif name == "Cuts":
         assert (get, erase[0]) == (answer_of(HUB, secret="s3c"), 0)
     else:
         assert (get[:2], erase[:2]) == ((1, FAULTS[name] + "\n"),) * 2
+
+
+NO_KEYRING = "keyring.backends.fail.Keyring"
+
+
+@pytest.mark.parametrize("server_url", [HUB, "quay.io"])
+def test_a_machine_without_a_keyring_keeps_the_login_in_the_private_file(
+    store: Store, server_url: str
+) -> None:
+    store.use_keyring(NO_KEYRING)
+
+    assert store.login(server_url) == (
+        0,
+        "",
+        "docker-credential-gcr: this machine has no keyring: "
+        f"the login is kept in {str(store.path)!r}, which only you can read\n",
+    )
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    assert store.run("get", server_url) == answer_of(server_url)
+    assert store.run("erase", server_url) == (0, "", "")
+    assert store.run("get", server_url) == NOT_FOUND
+
+
+def test_a_login_in_a_keyring_that_is_not_there_any_more_is_absent(store: Store) -> None:
+    store.use_keyring("Good")
+    store.login(HUB)
+    store.use_keyring(NO_KEYRING)
+
+    assert (store.run("get", HUB), store.run("erase", HUB)) == (NOT_FOUND, (0, "", ""))
 
 
 def test_without_a_login_a_keyring_is_never_asked(store: Store) -> None:
@@ -345,7 +376,7 @@ KEYS = {
     "_json_key": [
         ("hello", "key file 'of gcr.io' is not JSON: line 1 column 1: Expecting value\n"),
         ("[]", "key file 'of gcr.io' is not a JSON object\n"),
-        ("{}", "key file 'of gcr.io' has the type None, not 'service_account'\n"),
+        ("{}", "key file 'of gcr.io' has no 'type': it is not a Google credential\n"),
     ],
     "_json_key_base64": [("***", "the key of gcr.io is not base64\n")],
 }
@@ -403,9 +434,7 @@ def test_list_names_the_strangers_where_this_helper_is_the_whole_store(store: St
     ]
 
     assert listed == [ours | {HUB: "me"}, ours, ours]
-    assert list(list_hosts(store, {"credsStore": "gcr"})) == [
-        *("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io", "marketplace.gcr.io", HUB)
-    ]
+    assert list(list_hosts(store, {"credsStore": "gcr"})) == [*DEFAULT_HOSTS, HUB]
 
 
 def test_list_names_what_is_configured_where_this_helper_is_the_whole_store(store: Store) -> None:

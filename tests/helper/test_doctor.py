@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from docker_credential_gcr.helper import doctor, registry_probe
+from docker_credential_gcr.helper import connection_faults, doctor, registry_probe
 from docker_credential_gcr.helper.doctor_registry import Visit
 from docker_credential_gcr.helper.findings import Finding
 from docker_credential_gcr.helper.http import Answer
@@ -44,6 +44,11 @@ def test_the_clock_is_held_against_the_registrys(name: str) -> None:
     assert list(visit.examine_clock(answer)) == [Finding("clock", state, text, command, "gcr.io")]
 
 
+def test_d10_every_cause_that_can_be_met_is_explained() -> None:
+    # find_base asks with https first, so that no registry is asked with http for TLS.
+    assert {*SILENCES, connection_faults.ENCRYPTED} == set(connection_faults.HINTS)
+
+
 @pytest.mark.parametrize("date", ["", "yesterday"])
 def test_an_answer_without_a_date_says_nothing_of_the_clock(date: str) -> None:
     visit = Visit(Case("gcr.io"), None, None, {}, 10)
@@ -51,16 +56,19 @@ def test_an_answer_without_a_date_says_nothing_of_the_clock(date: str) -> None:
     assert list(visit.examine_clock(Answer(401, {"Date": date}, b""))) == []
 
 
-SILENCES: dict[str, tuple[Mapping[str, str], str, str]] = {
+SILENCES: dict[str, tuple[Mapping[str, str], str, str | None]] = {
     "proxy": ({"HTTPS_PROXY": "x"}, "the proxy that HTTPS_PROXY names does not let it through: why",
               "export NO_PROXY=gcr.io"),
-    "name": ({}, "the name gcr.io leads nowhere: why", "getent hosts gcr.io"),
-    "tls": ({}, "the certificate of gcr.io is not trusted",
-            "export REQUESTS_CA_BUNDLE=CA.pem SSL_CERT_FILE=CA.pem; "
-            "sudo mkdir -p /etc/docker/certs.d/gcr.io && sudo cp CA.pem /etc/docker/certs.d/gcr.io/ca.crt"),
-    "plain": ({}, "gcr.io does not speak TLS: why", "curl -si http://gcr.io/v2/"),
-    "silent": ({}, "gcr.io does not answer in time", "curl -si -m 60 https://gcr.io/v2/"),
-    "connection": ({}, "cannot reach gcr.io: why", "curl -si https://gcr.io/v2/"),
+    "name": ({}, "the name gcr.io has no address: why: correct it, or ask who runs this network's DNS", None),
+    "tls": ({}, "the certificate of gcr.io is not trusted: CA.pem stands for its authority",
+            "export DOCKER_CREDENTIAL_GCR_CA_FILE=CA.pem; sudo mkdir -p /etc/docker/certs.d/gcr.io && "
+            "sudo cp CA.pem /etc/docker/certs.d/gcr.io/ca.crt"),
+    "plain": ({}, "gcr.io does not speak TLS, which docker demands of it: the registry's operator can add "
+              "it, or name it in insecure-registries of docker's daemon.json", None),
+    "silent": ({}, "gcr.io does not answer in time", "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60"),
+    "refused": ({}, "nothing listens at gcr.io: correct the host or the port, or ask the registry's operator "
+                "to start it", None),
+    "connection": ({}, "cannot reach gcr.io: why: ask who runs this network", None),
 }  # fmt: skip
 
 

@@ -12,7 +12,8 @@ NEW_KEY = (
     "gcloud iam service-accounts keys create /keys/k.json --iam-account=ci@my-project.iam.gserviceaccount.com"
 )
 SOURCE = "docker-credential-gcr config --registry gcr.io --token-source file:KEY.json"
-DEFAULT = "docker-credential-gcr config --token-source store,env"
+DEFAULT = "docker-credential-gcr config --registry gcr.io --token-source store,env"
+MORE_TIME = "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60"
 CLOCK = "sudo timedatectl set-ntp true"
 LOGIN = "docker-credential-gcr login"
 HEAD = "no access token for gcr.io: "
@@ -51,7 +52,8 @@ TEXTS = [
     ("store: '/s.json' is malformed: x", "store", "mv /s.json /s.json.broken"),
     ("gcloud: gcloud is not on PATH", "gcloud missing", DEFAULT),
     ("gcloud: gcloud is not logged in", "gcloud login", "gcloud auth login"),
-    ("gcloud: gcloud did not answer in time", "gcloud", "gcloud auth list"),
+    ("gcloud: gcloud did not answer in time", "gcloud", MORE_TIME),
+    ("gcloud: gcloud failed: crashed", "gcloud", "gcloud auth login"),
     ("token-file: token file '/t' is empty", "token file", SOURCE),
     (
         "env: h answered 403: PERMISSION_DENIED: Permission 'iam.serviceAccounts.getAccessToken' denied",
@@ -62,20 +64,17 @@ TEXTS = [
     ("metadata: the machine has no service account", "metadata server", DEFAULT),
     ("login: the keyring is locked", "keyring", "export DOCKER_CREDENTIAL_GCR_KEYRING=file"),
     (
-        "file: cannot reach oauth2.googleapis.com: Connection refused",
+        "file: cannot reach localhost:5000: Connection refused",
         "token endpoint",
-        "curl -sS -o /dev/null https://oauth2.googleapis.com/",
+        "gcr-emulator serve --port 5000",
     ),
-    (
-        "file: localhost:5000 did not answer in time",
-        "token endpoint",
-        "curl -sS -o /dev/null http://localhost:5000/",
-    ),
+    ("file: cannot reach oauth2.googleapis.com: Network is unreachable", "token endpoint", None),
+    ("file: localhost:5000 did not answer in time", "token endpoint", MORE_TIME),
 ]
 
 
 @pytest.mark.parametrize(("text", "name", "command"), TEXTS)
-def test_a_failure_has_a_name_and_a_command(text: str, name: str, command: str) -> None:
+def test_a_failure_has_a_name_and_a_command(text: str, name: str, command: str | None) -> None:
     assert remedies.find_command(HEAD + text, GOOGLE) == (name, command)
 
 
@@ -88,8 +87,75 @@ def test_every_row_of_the_table_is_met() -> None:
     assert met == [pattern for pattern, _, _ in remedies.REMEDIES]
 
 
-def test_what_is_not_known_leads_to_status() -> None:
-    assert remedies.find_command("something new", GOOGLE) == ("credential", "docker-credential-gcr status")
+def test_d10_what_is_not_known_has_no_command() -> None:
+    assert remedies.find_command("something new", GOOGLE) == ("credential", None)
+
+
+LOOPBACK = Case("localhost:5000", "p/app", "ci@p.iam.gserviceaccount.com", "/keys/k.json")
+REFUSED = {
+    "d10-this emulator": (LOOPBACK, "localhost:5000", "gcr-emulator serve --port 5000"),
+    "d10-an emulator that was at another port": (
+        LOOPBACK,
+        "localhost:4999",
+        "gcr-emulator key create --server http://localhost:5000 --project p --account ci "
+        "--output /keys/k.json --force",
+    ),
+    "d10-not on this machine": (GOOGLE, "oauth2.googleapis.com", None),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_token_endpoint_that_refuses_is_started_where_it_is_on_this_machine(name: str) -> None:
+    case, host, command = REFUSED[name]
+
+    found = remedies.find_command(f"file: cannot reach {host}: Connection refused", case)
+
+    assert found == ("token endpoint", command)
+
+
+SITES = {
+    "d10-an emulator's path of Container Registry": (
+        Case("localhost:5000", "gcr.io/p/app"), ("gcr.io", "p/app", "p", False)),
+    "d10-an emulator's path of Artifact Registry": (
+        Case("localhost:5000", "us-docker.pkg.dev/p/r/app"), ("us-docker.pkg.dev", "p/r/app", "p", True)),
+    "d10-an emulator's own": (Case("localhost:5000", "p/app"), ("localhost:5000", "p/app", "p", False)),
+    "d10-Google's": (Case("us-docker.pkg.dev", "d.example/p/r/app"),
+                     ("us-docker.pkg.dev", "d.example/p/r/app", "d.example:p", True)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SITES)
+def test_the_registry_and_the_project_of_an_image(name: str) -> None:
+    case, expected = SITES[name]
+
+    assert (case.site, case.path, case.project, case.is_artifact_registry) == expected
+
+
+CREATIONS = {
+    "d8-Google's": (
+        Case("us-docker.pkg.dev", "p/r/app"),
+        "gcloud artifacts repositories create r --repository-format=docker --location=us --project=p",
+    ),
+    "d8-an image in a folder": (
+        Case("us-docker.pkg.dev", "d.ex/p/r/team/app"),
+        "gcloud artifacts repositories create r --repository-format=docker --location=us --project=d.ex:p",
+    ),
+    "d8-a regional endpoint": (
+        Case("docker.us-east1.rep.pkg.dev", "p/r/app"),
+        "gcloud artifacts repositories create r --repository-format=docker --location=us-east1 --project=p",
+    ),
+    "d8-an emulator's": (
+        Case("localhost:5000", "us-docker.pkg.dev/p/r/app"),
+        "gcr-emulator repository create r --location us --project p --server http://localhost:5000",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CREATIONS)
+def test_a_repository_is_created_where_the_image_names_it(name: str) -> None:
+    case, command = CREATIONS[name]
+
+    assert remedies.make_repository(case) == command
 
 
 GRANTS = [

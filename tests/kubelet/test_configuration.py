@@ -100,6 +100,32 @@ def test_the_program_prints_the_configured_hosts_and_its_variables(plugin: Any) 
     assert provider["env"] == [{"name": name, "value": plugin.environ[name]} for name in names]
 
 
+RELATIVE = {
+    "GOOGLE_APPLICATION_CREDENTIALS": ("key.json", "DIR/key.json"),
+    "CLOUDSDK_CONFIG": ("gcloud", "DIR/gcloud"),
+    "DOCKER_CREDENTIAL_GCR_CA_FILE": ("../ca.pem", "PARENT/ca.pem"),
+    "DOCKER_CREDENTIAL_GCR_CACHE_DIR": ("cache", "DIR/cache"),
+    "DOCKER_CREDENTIAL_GCR_CONFIG": ("/abs/config.json", "/abs/config.json"),
+    "DOCKER_CREDENTIAL_GCR_LOG": ("log", "DIR/log"),
+    "DOCKER_CREDENTIAL_GCR_STORE": ("store.json", "DIR/store.json"),
+    "DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE": ("file:key.json, env", "file:DIR/key.json,env"),
+    "DOCKER_CREDENTIAL_GCR_TIMEOUT": ("5", "5"),
+}
+
+
+@pytest.mark.parametrize("name", RELATIVE, ids=lambda name: f"d30-{name}")
+def test_the_kubelet_is_given_absolute_paths(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, expected = RELATIVE[name]
+    monkeypatch.chdir(tmp_path)
+
+    text = make(environ={name: given})
+
+    value = expected.replace("DIR", str(tmp_path)).replace("PARENT", str(tmp_path.parent))
+    assert json.loads(text)["providers"][0]["env"] == [{"name": name, "value": value}]
+
+
 @pytest.mark.parametrize(
     ("audience", "expected"),
     [

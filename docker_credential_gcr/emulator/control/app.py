@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
-from docker_credential_gcr.emulator.current_request import note_member
+from docker_credential_gcr.emulator.current_request import note_member, note_reason
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
 from docker_credential_gcr.emulator.identity.issuer import Issuer
@@ -118,7 +118,7 @@ async def post_gc(services: Services, request: Request) -> Response:
     try:
         return JSONResponse(await asyncio.to_thread(services.collect, **options))
     except CollectionBusy as error:
-        return JSONResponse({"error": str(error)}, 409)
+        return _refuse(409, str(error))
 
 
 async def post_user(services: Services, request: Request) -> Response:
@@ -238,13 +238,18 @@ def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaita
                 verify=services.verify,
             )
         except NotAnAdministrator as error:
-            return JSONResponse({"error": str(error)}, 401)
+            return _refuse(401, str(error))
         note_member(principal.member)
         if principal != OPERATOR:
-            return JSONResponse({"error": "only the operator may do this"}, 403)
+            return _refuse(403, "only the operator may do this")
         try:
             return await endpoint(services, request)
         except (InvalidBody, InvalidFaults, InvalidMachine, issuer.InvalidMint) as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return _refuse(400, str(error))
 
     return guarded
+
+
+def _refuse(status: int, message: str) -> JSONResponse:
+    note_reason(message)
+    return JSONResponse({"error": message}, status)

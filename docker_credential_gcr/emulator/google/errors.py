@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
+from docker_credential_gcr.emulator.current_request import note_reason
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
 from docker_credential_gcr.emulator.identity.decision import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
@@ -151,6 +152,7 @@ _UNAUTHORIZED_GRANTS = ("invalid_client", "unauthorized_client")
 def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse | None:
     """How HTTP says this error; None for one that nobody foresaw."""
     if isinstance(error, GrantRefused):
+        note_reason(f"{error.error}: {error}")
         body = {"error": error.error, "error_description": str(error)}
         status = 401 if error.error in _UNAUTHORIZED_GRANTS else 400
         return JSONResponse(body, status, {"Cache-Control": "no-store", **error.headers})
@@ -159,6 +161,7 @@ def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse
         return None
     code, word, text = TABLE[type(error)]
     message = text or str(error)
+    note_reason(message)
     if of_storage:
         response = _format_for_storage(code, message, _details(error))
     else:

@@ -13,12 +13,13 @@ _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 # Many clients count 255 characters with the host's name; nobody sends more without it.
 _NAME_LIMIT = 255
+_FORM = f"at most {_NAME_LIMIT} lower-case letters and digits, with single . _ - / between them"
 
 
 def parse_name(text: str) -> str:
     """The repository name `text`, checked; raises InvalidName."""
     if len(text) > _NAME_LIMIT or not _NAME.fullmatch(text):
-        raise InvalidName(f"invalid repository name {text[:300]!r}")
+        raise InvalidName(f"invalid repository name {text[:300]!r}: expected {_FORM}")
     return text
 
 

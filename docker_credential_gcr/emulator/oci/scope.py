@@ -7,8 +7,7 @@ https://distribution.github.io/distribution/spec/auth/scope/
 
 from dataclasses import dataclass
 
-from .errors import InvalidName, InvalidScope
-from .reference import parse_name
+from .errors import InvalidScope
 
 PULL, PUSH, DELETE, ALL = "pull", "push", "delete", "*"
 _ACTIONS = frozenset({PULL, PUSH, DELETE, ALL})
@@ -27,17 +26,12 @@ class Scope:
 def parse_scope(text: str) -> Scope:
     """The scope `text`; raises InvalidScope.
 
-    Unknown actions are dropped, as the specification asks; a repository's name is checked.
+    Unknown actions are dropped, as the specification asks; the name is not checked.
     """
     parts = text.split(":")
     if len(parts) != 3 or parts[0].partition("(")[0] not in _TYPES:
         raise InvalidScope(f"invalid scope {text[:150]!r}")
     kind, name, actions = parts[0].partition("(")[0], parts[1], parts[2].split(",")
-    if kind == "repository":
-        try:
-            parse_name(name)
-        except InvalidName as error:
-            raise InvalidScope(f"invalid scope {text[:150]!r}: {error}") from error
     return Scope(kind, name, frozenset(actions) & _ACTIONS)
 
 

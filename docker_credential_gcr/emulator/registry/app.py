@@ -10,11 +10,14 @@ from urllib.parse import unquote
 
 from docker_credential_gcr.emulator.current_request import find_request_id
 from docker_credential_gcr.emulator.hosts import locate, locate_folder
+from docker_credential_gcr.emulator.oci.errors import InvalidName
 
 from . import blobs, catalog, manifests, referrers, tags, token, uploads
 from .access import authorize_site
-from .errors import Unsupported, find_response, format_error
+from .advice import find_advice, suggest_image
+from .errors import InvalidRepository, Unsupported, find_response, format_error
 from .http import Message, Receive, Request, Response, Send, send_response
+from .openness import is_open_to
 from .services import Services
 
 Handler = Callable[..., Awaitable[Response]]
@@ -90,12 +93,23 @@ class RegistryApp:
             handler, arguments = _route(request)
             return await handler(self._services, request, *arguments)
         except Exception as error:
-            response = find_response(error)
+            error = self._replace_invalid_name(request, error)
+            response = find_response(error, find_advice(error, request))
             if response is None:
                 _logger.error("internal error in request %s", find_request_id(), exc_info=error)
                 response = format_error(500, "UNKNOWN", "internal error: the server's log says more")
             await request.discard_rest()
             return response
+
+    def _replace_invalid_name(self, request: Request, error: Exception) -> Exception:
+        """The error to answer with: an open registry's refusal of an upload is the token endpoint's.
+
+        Where clients need no token, the start of an upload (the one POST) is the first request of a push.
+        """
+        is_first = request.method == "POST" and isinstance(error, InvalidName)
+        if not is_first or not is_open_to(self._services, request):
+            return error
+        return InvalidRepository(error, suggest_image(request, "/".join(request.path.split("/")[2:-3])))
 
 
 def _route(request: Request) -> tuple[Handler, list[Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
+from docker_credential_gcr.emulator.current_request import note_reason
 from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.oci.errors import (
     InvalidDigest,
@@ -50,15 +51,29 @@ class Denied(RegistryError):
         super().__init__(message)
 
 
+class InvalidRepository(Denied):
+    """A name that cannot be a repository, in the first request of a push that names it.
+
+    The code is DENIED because docker repeats a push after NAME_INVALID, for fifty seconds.
+    https://github.com/moby/moby/blob/v28.2.2/distribution/errors.go (retryOnError)
+    """
+
+    def __init__(self, error: Exception, example: str) -> None:
+        super().__init__(f"{error}, such as {example}")
+
+
 class TokenExchangeFailed(Denied):
     """A good credential that lacks a permission which it would need to push."""
 
-    def __init__(self, project_id: str, permission: str) -> None:
+    def __init__(self, project_id: str, permission: str, *, is_of_member: bool = False) -> None:
         super().__init__(
             f"Token exchange failed for project '{project_id}'. Caller does not have permission "
             f"'{permission}'. To configure permissions, follow instructions at: "
             "https://cloud.google.com/container-registry/docs/access-control"
         )
+        self.project_id = project_id
+        # The project whose service account the caller is: such a project exists.
+        self.is_of_member = is_of_member
 
 
 class ArtifactDenied(Denied):
@@ -167,6 +182,15 @@ class NameUnknown(RegistryError):
     """No such repository."""
 
 
+class ProjectUnknown(NameUnknown):
+    """No such project, or one that is deleted."""
+
+    def __init__(self, project_id: str, *, is_deleted: bool = False) -> None:
+        super().__init__(f"Project 'project:{project_id}' not found or deleted.")
+        self.project_id = project_id
+        self.is_deleted = is_deleted
+
+
 class Unsupported(RegistryError):
     """This registry has no such resource or method."""
 
@@ -213,7 +237,8 @@ _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
 
 
 def format_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The specification's body around one error."""
+    """The specification's body around one error, whose message is also the log's."""
+    note_reason(message)
     return Response(
         status, {"Content-Type": "application/json", **(headers or {})}, _format_body(code, message)
     )
@@ -225,12 +250,12 @@ def _format_body(code: str, message: str) -> bytes:
     return json.dumps({"errors": [{"code": code, "message": message}]}, separators=(",", ":")).encode()
 
 
-def find_response(error: Exception) -> Response | None:
-    """How HTTP says this error; None for one that nobody foresaw."""
+def find_response(error: Exception, advice: str = "") -> Response | None:
+    """The HTTP response for this error, with the advice behind its message; None for an unforeseen error."""
     error = find_known(error)
     if type(error) in _TEXTS:
         return format_error(*_TEXTS[type(error)])
     for kind in type(error).__mro__:
         if kind in _TABLE:
-            return format_error(*_TABLE[kind], str(error), getattr(error, "headers", None))
+            return format_error(*_TABLE[kind], f"{error}{advice}", getattr(error, "headers", None))
     return None

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.records import services as switches
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.services import Obstacle
 
-from .errors import NameUnknown, ServiceDisabled, TagImmutable
+from .errors import NameUnknown, ProjectUnknown, ServiceDisabled, TagImmutable
 from .services import Services
 
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos#create-on-push
@@ -58,7 +58,7 @@ def describe_missing(target: Target) -> NameUnknown:
     """What a push is told where there is no place for it, and none can be made."""
     if target.repository_id is not None:
         return NameUnknown(f'Repository "{target.repository_id}" not found')
-    return NameUnknown(f"Project 'project:{target.project_id}' not found or deleted.")
+    return ProjectUnknown(target.project_id)
 
 
 def is_empty_place(connection: Connection, target: Target) -> bool:
@@ -79,7 +79,7 @@ def check_service(connection: Connection, target: Target) -> None:
     if obstacle is Obstacle.DISABLED:
         raise ServiceDisabled(target.project_id, service)
     if obstacle is Obstacle.DELETED:
-        raise NameUnknown(f"Project 'project:{target.project_id}' not found or deleted.")
+        raise ProjectUnknown(target.project_id, is_deleted=True)
 
 
 def check_tag(

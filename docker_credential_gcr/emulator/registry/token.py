@@ -13,14 +13,16 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
+from docker_credential_gcr.emulator.identity.names import format_email
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.tokens import RegistryGrant
-from docker_credential_gcr.emulator.oci.errors import InvalidScope
+from docker_credential_gcr.emulator.oci.errors import InvalidName, InvalidScope
 from docker_credential_gcr.emulator.oci.scope import ALL, DELETE, PULL, PUSH, Scope, parse_scope
 from docker_credential_gcr.emulator.records import buckets
 
 from .access import describe_refusal, find_refusal, identify
-from .errors import NEEDED_PERMISSIONS, Denied, TokenExchangeFailed, Unauthorized
+from .advice import suggest_image
+from .errors import NEEDED_PERMISSIONS, Denied, InvalidRepository, TokenExchangeFailed, Unauthorized
 from .http import Request, Response
 from .openness import is_open_to
 from .places import check_service, create_for
@@ -34,7 +36,7 @@ Wanted = list[tuple[Target, frozenset[str]]]
 
 
 async def issue(services: Services, request: Request) -> Response:
-    """Answer with a token for the scopes; raises Unauthorized, Denied, InvalidScope."""
+    """Answer with a token for the scopes; raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
     wanted = _parse_scopes(services, request)
     opened = is_open_to(services, request)
     with services.database.read() as connection:
@@ -76,13 +78,21 @@ def _parse_scopes(services: Services, request: Request) -> Wanted:
     for scope in map(parse_scope, texts):
         # registry:catalog:* asks for nothing that a repository has.
         if scope.type == "repository":
-            # A project is listed, and holds no image of its own that could be pushed.
-            find = locate_folder if scope.actions <= {PULL} else locate
-            target = find(request.site_host, scope.name)
+            target = _locate(request, scope)
             wanted[target] = wanted.get(target, frozenset()) | _spell_out(scope)
     if len({target.site for target in wanted}) > 1:
         raise InvalidScope("the scopes are of two registries: a token is for one")
     return list(wanted.items())
+
+
+def _locate(request: Request, scope: Scope) -> Target:
+    """The repository of a scope. Raises InvalidRepository."""
+    # A project is listed, and holds no image of its own that could be pushed.
+    find = locate_folder if scope.actions <= {PULL} else locate
+    try:
+        return find(request.site_host, scope.name)
+    except InvalidName as error:
+        raise InvalidRepository(error, suggest_image(request, scope.name)) from error
 
 
 def _spell_out(scope: Scope) -> frozenset[str]:
@@ -108,7 +118,8 @@ def _grant(
             raise Unauthorized(None, NEEDED_PERMISSIONS)
         if PUSH not in refused:
             raise Denied
-        raise TokenExchangeFailed(target.project_id, refused[PUSH])
+        is_of_member = principal.member.endswith(format_email("", target.project_id))
+        raise TokenExchangeFailed(target.project_id, refused[PUSH], is_of_member=is_of_member)
     # Last, for it tells of the project.
     if granted:
         check_service(connection, target)

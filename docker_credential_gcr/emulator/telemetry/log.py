@@ -1,9 +1,9 @@
-"""The log: one line of JSON for each request, and for each internal error, on stderr.
+"""The log: one line for each request, and for each internal error, on stderr, in JSON or for a person.
 
     {"time": "2026-01-02T03:04:05.678Z", "level": "info", "request_id": "5f0c…", "peer": "127.0.0.1",
      "method": "GET", "site": "local", "route": "/v2/token", "path": "/v2/token",
      "query": {"scope": ["repository:p/app:pull"]}, "status": 200, "size": 613, "duration_ms": 1.25,
-     "member": "serviceAccount:ci@p.iam.gserviceaccount.com", "user_agent": "docker/28.0.0"}
+     "member": "serviceAccount:ci@p.iam.gserviceaccount.com", "reason": null, "user_agent": "docker/28.0.0"}
 
 These fields and no others: no other header, and nothing of a body.
 """
@@ -19,6 +19,8 @@ from typing import TextIO
 
 from docker_credential_gcr.emulator.current_request import find_request_id
 
+from .log_text import format_text
+
 # A reader that is slower than this many lines loses some, and nobody waits for it.
 _WAITING_LINES = 10_000
 _BATCH = 256
@@ -27,11 +29,21 @@ _GRACE_S = 0.5
 _LOGGER = "docker_credential_gcr.emulator"
 
 
+def _format_json(now: datetime, level: str, fields: Mapping[str, object]) -> str:
+    time = now.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps({"time": time, "level": level, **fields}) + "\n"
+
+
+# name -> a line of an instant, a level and fields
+FORMATS = {"text": format_text, "json": _format_json}
+
+
 class Log:
     """Writes lines to a stream from a thread of its own, so that a pipe nobody reads stops no request."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, form: str, stream: TextIO | None = None) -> None:
         self.dropped = 0
+        self._format = FORMATS[form]
         self._stream = stream or sys.stderr
         self._lines: Queue[str | None] = Queue(_WAITING_LINES)
         self._writer = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -41,10 +53,8 @@ class Log:
 
     def write(self, level: str, fields: Mapping[str, object]) -> None:
         """Write a line with these fields, or drop it if too many wait."""
-        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-        document = {"time": now.replace("+00:00", "Z"), "level": level, **fields}
         try:
-            self._lines.put_nowait(json.dumps(document) + "\n")
+            self._lines.put_nowait(self._format(datetime.now(timezone.utc), level, fields))
         except Full:
             self.dropped += 1
 

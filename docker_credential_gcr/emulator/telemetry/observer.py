@@ -97,6 +97,7 @@ class Observer:
             "size": answer.sent,
             "duration_ms": round(seconds * 1000, 3),
             "member": request.member,
+            "reason": request.reason and request.reason[:_SHOWN],
             "user_agent": headers.get(b"user-agent", b"").decode("latin-1")[:_SHOWN],
         }
         self._log.write("info", fields)

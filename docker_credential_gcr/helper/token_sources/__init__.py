@@ -84,7 +84,9 @@ def parse_names(names: "Iterable[str]", *, legacy: "Mapping[str, str]" = LEGACY)
         # gcloud's own rule for the name of a configuration, which also keeps it a part of one path
         is_gcloud = kind == "gcloud" and argument != "" and not argument.strip(LABEL)
         if name and not (name in PLAIN or is_named or is_gcloud):
-            raise ConfigError(f"token source {name!r} is unknown: use {WORKING}")
+            is_path = ":" not in name and ("." in name or "/" in name)
+            guess = f": did you mean 'file:{name}'?" if is_path else f": use {WORKING}"
+            raise ConfigError(f"token source {name!r} is unknown{guess}")
         if name and name not in parsed:
             parsed.append(name)
     return tuple(parsed)

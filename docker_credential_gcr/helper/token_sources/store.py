@@ -1,6 +1,8 @@
 """The login in the file that this helper shares with Google's; `login` writes it, this only reads.
 
-{"gcrCreds": {"access_token": "ya29.…", "refresh_token": "1//…", "token_expiry": "2024-05-01T12:00:00Z"}}
+{"gcrCreds": {"access_token": "ya29.…", "refresh_token": "1//…", "token_expiry": "2024-05-01T12:00:00Z",
+              "token_uri": "https://oauth2.googleapis.com/token"}}
+A login of Google's own helper has no token_uri: it belongs to the endpoint that the environment names.
 """
 
 import os
@@ -14,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from docker_credential_gcr.helper.endpoint import Endpoint
     from docker_credential_gcr.helper.token_sources import TokenRequest
 
 MAX_SIZE = 1024 * 1024
@@ -24,7 +27,7 @@ CLIENT = (
     "99426463878-o7n0bshgue20tdpm25q4at0vs2mr4utq.apps.googleusercontent.com",
     "HpVi8cnKx8AAkddzaNrSWmS8",
 )
-FIELDS = ("access_token", "refresh_token", "token_expiry")
+FIELDS = ("access_token", "refresh_token", "token_expiry", "token_uri")
 LOGIN_HINT = "docker-credential-gcr login"
 
 
@@ -48,24 +51,11 @@ class Login:
 
         Without an answer from the token endpoint, the one in the file is given for as long as it serves.
         """
-        from docker_credential_gcr.helper import config, endpoint, oauth
+        from docker_credential_gcr.helper import config, oauth
 
-        what = f"the login in {self.path!r}"
-        if request.account:
-            raise TokenError(f"{what} does not say whether it is {request.account}'s")
-        try:
-            token_endpoint = endpoint.parse_endpoint(self.endpoint_url)
-        except ValueError as error:
-            raise TokenError(f"{TOKEN_HOST} is not an http or https URL") from error
-        endpoint.check_use(what, "login", token_endpoint, request)
-        now = time.time()
-        held = self._find_token(now)
-        if held and not held.is_aging(now, request.min_ttl_s):
+        token_endpoint, held = self.prepare(request)
+        if held and not (self.fields["refresh_token"] and held.is_aging(time.time(), request.min_ttl_s)):
             return held
-        if not self.fields["refresh_token"]:
-            if held:
-                return held
-            raise TokenError(f"{what} has expired and holds no refresh token", hint=LOGIN_HINT)
         try:
             return oauth.exchange_refresh_token(
                 token_endpoint,
@@ -79,6 +69,24 @@ class Login:
             if held:
                 return held
             raise
+
+    def prepare(self, request: "TokenRequest") -> "tuple[Endpoint, AccessToken | None]":
+        """The token endpoint, and the token in the file if it still serves. Raises TokenError."""
+        from docker_credential_gcr.helper import endpoint
+
+        what = f"the login in {self.path!r}"
+        if request.account:
+            raise TokenError(f"{what} does not say whether it is {request.account}'s")
+        try:
+            token_endpoint = endpoint.parse_endpoint(self.endpoint_url)
+        except ValueError as error:
+            named_by = f"{what}: 'token_uri'" if self.fields["token_uri"] else TOKEN_HOST
+            raise TokenError(f"{named_by} is not an http or https URL") from error
+        endpoint.check_use(what, "login", token_endpoint, request)
+        held = self._find_token(time.time())
+        if held is None and not self.fields["refresh_token"]:
+            raise TokenError(f"{what} has expired and holds no refresh token", hint=LOGIN_HINT)
+        return token_endpoint, held
 
     def _find_token(self, now: float) -> AccessToken | None:
         from docker_credential_gcr.helper import times
@@ -118,7 +126,8 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
     fields = {name: login.get(name) or "" for name in FIELDS} if isinstance(login, dict) else {"": login}
     if not all(isinstance(value, str) for value in fields.values()) or "" in fields:
         raise TokenError(f"{path!r} is malformed: 'gcrCreds' is no login", hint="move the file away")
-    endpoint_url = environ.get(TOKEN_HOST) or "https://oauth2.googleapis.com/token"
+    # The login's own endpoint comes first: a refresh token is for nobody else.
+    endpoint_url = fields["token_uri"] or environ.get(TOKEN_HOST) or "https://oauth2.googleapis.com/token"
     real_path = os.path.realpath(path or "")
     stamp = (str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
     return Login(path or "", fields, (real_path, *stamp, endpoint_url), endpoint_url)

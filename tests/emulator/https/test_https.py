@@ -130,6 +130,12 @@ def test_commands_refuse_a_server_that_they_do_not_trust(ready):
     assert list_projects(ready.url, {}) == (1, "", complaint)
 
 
+def test_d22_commands_name_https_when_this_server_is_asked_with_http(ready):
+    address = ready.url.removeprefix("https://")
+    complaint = f"gcr-emulator: the server at {address} speaks TLS: name it with --server https://{address}\n"
+    assert list_projects(f"http://{address}", {}) == (1, "", complaint)
+
+
 def list_projects(url, environ):
     done = subprocess.run(
         [*COMMAND, "project", "list", "--json", "--server", url],

@@ -96,8 +96,10 @@ def test_check_23_so_does_whatever_images_lie_in(registry, make_account, host, p
 def test_check_23_nothing_is_pushed_to_a_project_itself(registry, account, actions):
     answer = registry.ask_token(f"repository:my-project:{actions}", auth=account.basic)
     message = "invalid repository name 'my-project': expected PROJECT/IMAGE"
+    advice = ", such as gcr.io/my-project/my-project:1"
+    denied = {"errors": [{"code": "DENIED", "message": message + advice}]}
+    assert told(answer) == (403, denied, None)
     errors = {"errors": [{"code": "NAME_INVALID", "message": message}]}
-    assert told(answer) == (400, errors, None)
     for method, path in (("POST", "blobs/uploads/"), ("PUT", "manifests/v1"), ("GET", "manifests/v1")):
         answer = registry.call(method, f"/v2/my-project/{path}", auth=account.basic)
         assert told(answer) == (400, errors, None)

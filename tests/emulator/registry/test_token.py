@@ -175,10 +175,12 @@ def test_anonymous_gets_nothing(editor, anonymous, actions):
 
 def test_unknown_project_and_forbidden_one_are_told_alike(editor):
     unknown = editor.ask_token("repository:no-such-project/app:push,pull")
-    assert (unknown.status_code, unknown.json()) == (
-        403,
-        exchange_failed("storage.buckets.get", "no-such-project"),
+    expected = exchange_failed("storage.buckets.get", "no-such-project")
+    expected["errors"][0]["message"] += (
+        " If there is no such project, create it with: "
+        f"gcr-emulator project create --server {editor.url} no-such-project"
     )
+    assert (unknown.status_code, unknown.json()) == (403, expected)
 
 
 def test_star_and_delete_are_narrowed_to_what_the_caller_may(editor, viewer):

@@ -44,7 +44,7 @@ def lines_of(stream: io.StringIO) -> list[dict[str, object]]:
 
 def test_lines_are_written_in_their_order_and_all_before_it_closes() -> None:
     stream = io.StringIO()
-    log = Log(stream)
+    log = Log("json", stream)
     for number in range(1000):
         log.write("info", {"number": number, "text": 'a"\n\u2028'})
     log.close()
@@ -58,7 +58,7 @@ def test_internal_error_is_a_line_with_its_traceback_and_the_request(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     stream = io.StringIO()
-    log = Log(stream)
+    log = Log("json", stream)
     CURRENT.set(CurrentRequest("request-7"))
     try:
         raise ValueError("what went wrong")
@@ -77,7 +77,7 @@ def test_internal_error_is_a_line_with_its_traceback_and_the_request(
 
 def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
     stream = StuckStream()
-    log = Log(stream)
+    log = Log("json", stream)
     log.write("info", {"number": 0})
     stream.is_tried.wait(30)
     for number in range(1, log_module._WAITING_LINES + 6):
@@ -90,7 +90,7 @@ def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
 
 
 def test_stream_that_is_broken_stops_nobody() -> None:
-    log = Log(BrokenStream())
+    log = Log("json", BrokenStream())
     log.write("info", {"number": 0})
     log.close()
     assert log.dropped == 1

@@ -1,0 +1,93 @@
+"""Classifies why a connection failed, and says for each cause what to do about it."""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from docker_credential_gcr.helper import registries
+
+# The causes.
+PROXY = "proxy"  # the proxy lets nothing through
+NAME = "name"  # the name has no address
+UNTRUSTED = "tls"  # the certificate is not trusted
+PLAIN = "plain"  # https to a port that speaks plain http
+ENCRYPTED = "encrypted"  # http to a port that speaks TLS
+SILENT = "silent"  # no answer in time
+REFUSED = "refused"  # nothing listens there
+DOWN = "connection"  # any other failure
+
+HINTS = {
+    PROXY: "check the proxy variables, or name the host in NO_PROXY",
+    NAME: "check the name of the host, and this machine's DNS",
+    UNTRUSTED: "name the authority's file in DOCKER_CREDENTIAL_GCR_CA_FILE",
+    PLAIN: "this port does not speak TLS: use http:// in its URL",
+    ENCRYPTED: "this port speaks TLS: use https:// in its URL",
+    SILENT: "check the network, or allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT",
+    REFUSED: "nothing listens at this address: check the host and the port",
+    DOWN: "check the network",
+}
+# What differs for a server on this machine, which is an emulator.
+LOOPBACK_HINTS = {
+    UNTRUSTED: "name the emulator's authority, DATA/keys/ca.pem, in DOCKER_CREDENTIAL_GCR_CA_FILE; "
+    "`gcr-emulator trust` makes docker trust it",
+    REFUSED: "the emulator is not running: start it with `gcr-emulator serve`",
+}
+HANDSHAKE_S = 2.0
+
+
+def find_hint(cause: str, host: str) -> str:
+    """What to do when a connection to a host failed for a cause."""
+    return (LOOPBACK_HINTS.get(cause) if registries.is_loopback(host) else None) or HINTS[cause]
+
+
+def classify(error: BaseException, url: str = "", deadline: float | None = None) -> str:
+    """The cause of a failed request; the URL tells whether the port is asked if it speaks TLS."""
+    import requests
+
+    causes = list(_walk(error))
+    table: tuple[tuple[type[BaseException], str], ...] = (
+        (requests.exceptions.ProxyError, PROXY),
+        (socket.gaierror, NAME),
+        (ssl.SSLCertVerificationError, UNTRUSTED),
+        (ssl.SSLError, PLAIN),
+        (requests.exceptions.Timeout, SILENT),
+        (TimeoutError, SILENT),
+        (ConnectionRefusedError, REFUSED),
+    )
+    found = next((name for kind, name in table if any(isinstance(cause, kind) for cause in causes)), DOWN)
+    if found == DOWN and url.startswith("http://") and speaks_tls(url, deadline):
+        return ENCRYPTED
+    return found
+
+
+def speaks_tls(url: str, deadline: float | None = None) -> bool:
+    """Whether the port of an http URL answers a TLS handshake; nothing is sent over it."""
+    parts = urlsplit(url)
+    timeout_s = HANDSHAKE_S if deadline is None else min(HANDSHAKE_S, deadline - time.monotonic())
+    if timeout_s <= 0:
+        return False
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with suppress(OSError, ValueError):
+        address = (parts.hostname or "", parts.port or 80)
+        with socket.create_connection(address, timeout_s) as connection:
+            context.wrap_socket(connection, server_hostname=parts.hostname).close()
+            return True
+    return False
+
+
+def _walk(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and all that it was made of."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        item = waiting.pop()
+        if item is None or id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        parts = (*item.args, getattr(item, "reason", None))  # urllib3 and requests hide causes in both
+        waiting += [item.__cause__, item.__context__, *(p for p in parts if isinstance(p, BaseException))]

@@ -1,0 +1,170 @@
+"""A name that cannot be a repository is refused once, with the form that it should have."""
+
+import json
+
+import pytest
+import requests
+
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.registry.errors import NEEDED_PERMISSIONS
+from docker_credential_gcr.emulator.settings import Settings
+
+GRAMMAR = "at most 255 lower-case letters and digits, with single . _ - / between them"
+LONG = "my-project/" + "a" * 300
+
+# id: (Host header or None for the server's own, name, what the message expects, the example)
+NAMES = {
+    "loopback": (None, "hello", "PROJECT/IMAGE", "{registry}/my-project/hello:1"),
+    "loopback-upper-case": (None, "My-Project/HELLO", GRAMMAR, "{registry}/my-project/hello:1"),
+    "loopback-registry-by-path": (
+        None,
+        "us-docker.pkg.dev/my-project/hello",
+        "PROJECT/REPOSITORY/IMAGE",
+        "{registry}/us-docker.pkg.dev/my-project/my-repository/hello:1",
+    ),
+    "gcr.io": ("gcr.io", "hello", "PROJECT/IMAGE", "gcr.io/my-project/hello:1"),
+    "gcr.io-domain": (
+        "eu.gcr.io",
+        "example.com/hello",
+        "PROJECT/IMAGE",
+        "eu.gcr.io/example.com/my-project/hello:1",
+    ),
+    "gcr.io-characters": ("gcr.io", "my-project/..%2F..", GRAMMAR, "gcr.io/my-project/2f:1"),
+    "gcr.io-blank": ("gcr.io", "__/__", GRAMMAR, "gcr.io/my-project/app:1"),
+    "gcr.io-long": ("gcr.io", LONG, GRAMMAR, f"gcr.io/my-project/{'a' * 40}:1"),
+    "pkg.dev": (
+        "us-docker.pkg.dev",
+        "hello",
+        "PROJECT/REPOSITORY/IMAGE",
+        "us-docker.pkg.dev/my-project/my-repository/hello:1",
+    ),
+    "pkg.dev-upper-case": (
+        "us-docker.pkg.dev",
+        "p/Repo/My!Image",
+        GRAMMAR,
+        "us-docker.pkg.dev/p/repo/my-image:1",
+    ),
+}
+D4 = pytest.mark.parametrize(("host", "name", "expected", "example"), NAMES.values(), ids=NAMES)
+
+
+def describe(name, expected, example):
+    return f"invalid repository name {name[:300]!r}: expected {expected}, such as {example}"
+
+
+def whole(answer):
+    return answer.status_code, answer.json()
+
+
+def refusal(status, code, message):
+    return status, {"errors": [{"code": code, "message": message}]}
+
+
+@D4
+def test_d4_the_token_endpoint_refuses_a_push(editor, gcr_emulator, host, name, expected, example):
+    answer = editor.ask_token(f"repository:{name}:push,pull", host=host)
+
+    example = example.format(registry=gcr_emulator.registry)
+    assert whole(answer) == refusal(403, "DENIED", describe(name, expected, example))
+
+
+@pytest.mark.parametrize(("host", "name", "expected"), [row[:3] for row in NAMES.values()], ids=NAMES)
+def test_d4_a_path_is_refused_as_the_specification_says(editor, host, name, expected):
+    headers = {"Host": host} if host else {}
+    answer = requests.post(f"{editor.url}/v2/{name}/blobs/uploads/", headers=headers, timeout=30)
+
+    message = f"invalid repository name {name[:300]!r}: expected {expected}"
+    assert whole(answer) == refusal(400, "NAME_INVALID", message)
+
+
+@pytest.fixture(scope="module")
+def opened():
+    with InThread(Settings(port=0, projects=("my-project",), open=True)) as ready:
+        yield ready
+
+
+@D4
+def test_d4_an_open_registry_refuses_the_upload_as_its_token_endpoint_would(
+    opened, host, name, expected, example
+):
+    headers = {"Host": host} if host else {}
+    started = requests.post(f"{opened.url}/v2/{name}/blobs/uploads/", headers=headers, timeout=30)
+    token = requests.get(
+        f"{opened.url}/v2/token",
+        params={"scope": f"repository:{name}:push,pull"},
+        headers=headers,
+        timeout=30,
+    )
+
+    refused = refusal(403, "DENIED", describe(name, expected, example.format(registry=opened.registry)))
+    assert [whole(started), whole(token)] == [refused] * 2
+
+
+def test_d4_an_open_registry_refuses_other_requests_as_the_specification_says(opened):
+    answers = [
+        requests.get(f"{opened.url}/v2/hello/{path}", timeout=30) for path in ("manifests/1", "blobs/x")
+    ]
+
+    message = "invalid repository name 'hello': expected PROJECT/IMAGE"
+    assert list(map(whole, answers)) == [refusal(400, "NAME_INVALID", message)] * 2
+
+
+UNKNOWN = "Project 'project:absent' not found or deleted."
+
+
+# id: (Host header or None for the server's own, the next step)
+HOSTS = {
+    "loopback": (None, " Create it with: gcr-emulator project create --server {url} absent"),
+    "default-port": ("localhost:5000", " Create it with: gcr-emulator project create absent"),
+    "gcr.io": ("gcr.io", ""),
+    "gcr.io.localhost": ("gcr.io.localhost", ""),
+}
+
+
+@pytest.mark.parametrize(("host", "step"), HOSTS.values(), ids=HOSTS)
+def test_d4_an_unknown_project_names_the_command_that_creates_it(opened, host, step):
+    headers = {"Host": host} if host else {}
+    answer = requests.post(f"{opened.url}/v2/absent/app/blobs/uploads/", headers=headers, timeout=30)
+
+    assert whole(answer) == refusal(404, "NAME_UNKNOWN", UNKNOWN + step.format(url=opened.url))
+
+
+@pytest.mark.parametrize("host", [None, "gcr.io"], ids=["loopback", "gcr.io"])
+@pytest.mark.parametrize(
+    ("who", "status", "code", "google_s"),
+    [("editor", 403, "DENIED", "Access denied."), ("anonymous", 401, "UNAUTHORIZED", NEEDED_PERMISSIONS)],
+    ids=["editor", "anonymous"],
+)
+def test_d4_a_pull_of_a_project_is_told_the_form_of_an_image(
+    request, gcr_emulator, who, status, code, google_s, host
+):
+    answer = request.getfixturevalue(who).ask_token("repository:hello:pull", host=host)
+
+    step = f" To pull an image, name one, such as {gcr_emulator.registry}/my-project/hello:1"
+    assert whole(answer) == refusal(status, code, google_s if host else google_s + step)
+
+
+@pytest.mark.parametrize(("host", "step"), HOSTS.values(), ids=HOSTS)
+def test_d4_a_key_without_rights_is_told_of_the_command_and_not_of_the_project(editor, connect, host, step):
+    connect(None, project="hidden", account="stranger")
+    answers = {
+        project: json.loads(editor.ask_token(f"repository:{project}/app:push,pull", host=host).text)
+        for project in ("absent", "hidden")
+    }
+
+    google_s = (
+        "Token exchange failed for project 'absent'. Caller does not have permission 'storage.buckets.get'. "
+        "To configure permissions, follow instructions at: "
+        "https://cloud.google.com/container-registry/docs/access-control"
+    )
+    step = step.replace("Create it", "If there is no such project, create it").format(url=editor.url)
+    absent = refusal(403, "DENIED", google_s + step)[1]
+    assert answers == {"absent": absent, "hidden": json.loads(json.dumps(absent).replace("absent", "hidden"))}
+
+
+def test_d4_a_deleted_project_is_not_created_again(editor):
+    requests.delete(f"{editor.url}/v1/projects/my-project", timeout=30).raise_for_status()
+
+    answer = editor.ask_token("repository:my-project/app:push,pull")
+
+    assert whole(answer) == refusal(404, "NAME_UNKNOWN", "Project 'project:my-project' not found or deleted.")
