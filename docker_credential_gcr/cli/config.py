@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -59,19 +60,12 @@ SECONDS = click.FloatRange(0, 1e6, max_open=True)
 @click.pass_context
 def config(
     context: click.Context,
-    token_source: str | None,
-    account: str | None,
-    impersonate: str | None,
-    delegates: str | None,
-    lifetime: int | None,
-    scopes: str | None,
-    min_ttl: float | None,
-    timeout: float | None,
-    on_error: str | None,
+    /,
     registry: str | None,
     show: bool,
     unset: tuple[str, ...],
     unset_all: bool,
+    **options: Any,
 ) -> None:
     """Show or change the helper's own configuration.
 
@@ -84,22 +78,7 @@ def config(
     """
     host = command_line.parse_host(registry) if registry is not None else None
     at: Path = ("Registries", host) if host else ()
-    for_all: dict[str, object] = {
-        "MinTTL": _shorten(min_ttl),
-        "Timeout": _shorten(timeout),
-        "OnError": on_error,
-    }
-    if host and any(value is not None for value in for_all.values()):
-        raise UsageError("--min-ttl, --timeout and --on-error are for all registries: leave --registry out")
-    members: dict[str, object] = {
-        "TokenSources": _parse_sources(token_source, host),
-        "Account": account,
-        "Impersonate": impersonate and _check_account("--impersonate", impersonate),
-        "Delegates": delegates and [_check_account("--delegates", name) for name in _split(delegates) or ()],
-        "Lifetime": lifetime,
-        "Scopes": _split(scopes),
-        **for_all,
-    }
+    members = _parse_members(options, host)
     values = {(*at, name): value for name, value in members.items() if value is not None}
     removed = tuple((*at, _parse_key(key, host)) for key in unset)
     if unset_all:
@@ -112,6 +91,27 @@ def config(
         _show(host)
     for text in config_changes.find_misspelled(os.environ, sys.platform):
         terminal.warn(text)
+
+
+def _parse_members(options: Mapping[str, Any], host: str | None) -> dict[str, object]:
+    """The members of the file that the options name, with None for those that are not given."""
+    for_all = {
+        "MinTTL": _shorten(options["min_ttl"]),
+        "Timeout": _shorten(options["timeout"]),
+        "OnError": options["on_error"],
+    }
+    if host and any(value is not None for value in for_all.values()):
+        raise UsageError("--min-ttl, --timeout and --on-error are for all registries: leave --registry out")
+    impersonate, delegates = options["impersonate"], _split(options["delegates"])
+    return {
+        "TokenSources": _parse_sources(options["token_source"], host),
+        "Account": options["account"],
+        "Impersonate": impersonate and _check_account("--impersonate", impersonate),
+        "Delegates": delegates and [_check_account("--delegates", name) for name in delegates],
+        "Lifetime": options["lifetime"],
+        "Scopes": _split(options["scopes"]),
+        **for_all,
+    }
 
 
 def _parse_sources(token_source: str | None, host: str | None) -> list[str] | None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import sys
 import time
 from collections.abc import Iterable
 
@@ -11,6 +13,8 @@ from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.helper import status as statuses
 from docker_credential_gcr.helper.status import RegistryStatus
 
+Row = tuple[str, str, str, str]
+HEADER: Row = ("REGISTRY", "SOURCE", "ACCOUNT", "TOKEN")
 STATES = {
     statuses.READY: ("a new one at the next call", None),
     statuses.UNKNOWN: ("not known", "yellow"),
@@ -42,12 +46,10 @@ def status(is_json: bool) -> None:
         click.echo(json.dumps(statuses.to_document(loaded), indent=2))
         return
     rows = [_format(found, time.time()) for found in loaded.registries]
-    header = ("REGISTRY", "SOURCE", "ACCOUNT", "TOKEN")
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(3)]
-    for found, row in zip((None, *loaded.registries), (header, *rows), strict=True):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+    for found, text in zip((None, *loaded.registries), _lay_out(rows), strict=True):
         color = STATES[found.state][1] if found and found.state in STATES else None
-        click.secho("  ".join([*cells, row[3]]), fg=color, color=terminal.is_colored())
+        if text:
+            click.secho(text, fg=color, color=terminal.is_colored())
     unknown = {found.source: found.command for found in reversed(loaded.registries) if found.command}
     for source, asking in unknown.items():
         click.echo(f"hint: only asking {source} tells whether it gives a token", err=True)
@@ -56,6 +58,16 @@ def status(is_json: bool) -> None:
         terminal.warn(f"{_format_hosts(hosts)}: {text}")
         if mending:
             click.echo(f"         {mending}", err=True)
+
+
+def _lay_out(rows: list[Row]) -> list[str]:
+    """The text of the header and of each row: columns, or lines where a terminal is too narrow for them."""
+    widths = [max(len(row[column]) for row in (HEADER, *rows)) for column in range(4)]
+    if sys.stdout.isatty() and sum(widths) + 6 > shutil.get_terminal_size().columns:
+        names = [name.lower().ljust(max(map(len, HEADER))) for name in HEADER]
+        return ["", *("\n".join(map("  ".join, zip(names, row, strict=True))) + "\n" for row in rows)]
+    cells = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (HEADER, *rows)]
+    return ["  ".join(row).rstrip() for row in cells]
 
 
 def _join(registries: Iterable[RegistryStatus]) -> list[tuple[str, str | None, list[str]]]:
@@ -74,7 +86,7 @@ def _format_hosts(hosts: list[str]) -> str:
     return hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
 
 
-def _format(found: RegistryStatus, now: float) -> tuple[str, str, str, str]:
+def _format(found: RegistryStatus, now: float) -> Row:
     """The cells of a line."""
     token = STATES[found.state][0] if found.state in STATES else ""
     if found.expires_at is not None:

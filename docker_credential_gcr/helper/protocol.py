@@ -31,11 +31,9 @@ NO_USERNAME = "no credentials username"
 USAGE = f"Usage: {PROGRAM} <store|get|erase|list|version>"
 LOG = "DOCKER_CREDENTIAL_GCR_LOG"
 # What a verb waits for, for a person who calls it: docker never gives it a terminal.
-AT_TERMINAL = {
-    "get": "type a registry, such as gcr.io, then Enter and Ctrl-D",
-    "erase": "type a registry, such as gcr.io, then Enter and Ctrl-D",
-    "store": 'type {"ServerURL":"HOST","Username":"NAME","Secret":"SECRET"}, then Enter and Ctrl-D',
-}
+TYPE_HOST = "type a registry, such as gcr.io, then Enter and Ctrl-D"
+TYPE_LOGIN = 'type {"ServerURL":"HOST","Username":"NAME","Secret":"SECRET"}, then Enter and Ctrl-D'
+AT_TERMINAL = {"get": TYPE_HOST, "erase": TYPE_HOST, "store": TYPE_LOGIN}
 MAX_CREDENTIAL_SIZE = 1024 * 1024
 
 
@@ -68,7 +66,7 @@ def _answer(
 ) -> tuple[int, str, str]:
     """Exit status, stdout and stderr; `notes` get what the log is told of the call."""
     if len(arguments) != 1:
-        return 1, USAGE + "\n", f"{PROGRAM}: {arguments[0]} takes no argument{_explain(arguments)}\n"
+        return 1, USAGE + "\n", _format_misuse(*arguments[:2])
     try:
         answer, notice = VERBS[arguments[0]](stdin, environ, notes)
     except CredentialsNotFound as error:
@@ -88,11 +86,10 @@ def _answer(
     return 0, answer, f"{PROGRAM}: {notice}\n" if notice else ""
 
 
-def _explain(arguments: list[str]) -> str:
-    """How to call a verb that reads a registry, for a person who gave one as an argument."""
-    if arguments[0] not in ("get", "erase"):
-        return ""
-    return f": it reads the registry from stdin: echo {arguments[1]!r:.200} | {PROGRAM} {arguments[0]}"
+def _format_misuse(verb: str, argument: str) -> str:
+    """How to call a verb, for a person who gave it an argument."""
+    reads_host = f": it reads the registry from stdin: echo {argument!r:.200} | {PROGRAM} {verb}"
+    return f"{PROGRAM}: {verb} takes no argument{reads_host if verb in ('get', 'erase') else ''}\n"
 
 
 def format_notice(error: Error) -> str:
@@ -108,13 +105,9 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: li
     if server_url is None:
         raise CredentialsNotFound("")
     notes.append(f" {registries.find_host(server_url)!r}")
-    credential = keychain.resolve(server_url, environ=environ)
-    notes.append(f": {credential.origin}")
-    answer = {
-        "ServerURL": credential.server_url,
-        "Username": credential.username,
-        "Secret": credential.secret,
-    }
+    found = keychain.resolve(server_url, environ=environ)
+    notes.append(f": {found.origin}")
+    answer = {"ServerURL": found.server_url, "Username": found.username, "Secret": found.secret}
     return wire.format_strings(answer) + "\n", None
 
 

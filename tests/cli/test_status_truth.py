@@ -122,3 +122,15 @@ def test_d5_the_hint_names_the_command_that_asks(cli: Any) -> None:
         "hint: only asking metadata tells whether it gives a token",
         "         docker-credential-gcr doctor gcr.io",
     ]
+
+
+def test_a_terminal_that_is_too_narrow_for_the_table_gets_lines(
+    cli: Any, on_terminal: Callable[..., str]
+) -> None:
+    cli.write(cli.docker, '{"credHelpers": {"gcr.io": "gcr"}}')
+    cli.write(cli.own, '{"TokenSources": ["none"]}')
+
+    shown = {columns: on_terminal("status", COLUMNS=columns, NO_COLOR="1") for columns in ("20", "80")}
+
+    assert shown["20"] == "registry  gcr.io\nsource    -\naccount   -\ntoken     no credential\n\n"
+    assert shown["80"] == "REGISTRY  SOURCE  ACCOUNT  TOKEN\ngcr.io    -       -        no credential\n"
