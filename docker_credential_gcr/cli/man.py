@@ -44,7 +44,7 @@ def man(context: click.Context, command: str | None, output: str | None) -> None
     try:
         os.makedirs(output, exist_ok=True)
         for name, page in pages.items():
-            files.replace_file(os.path.join(output, f"{name}.1"), page.encode(), mode=0o644)
+            files.write_file(os.path.join(output, f"{name}.1"), page.encode(), mode=0o644)
     except OSError as error:
         raise ConfigError(f"cannot write {output!r}: {error.strerror}") from error
     click.echo(f"{output}: {len(pages)} pages", err=True)

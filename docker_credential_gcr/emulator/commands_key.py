@@ -20,7 +20,7 @@ from .file_access import find_status
 from .identity.names import format_email
 from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
-from .private_file import is_stream, replace_file
+from .private_file import is_stream, write_file
 
 STDOUT = Path("-")
 _key_id = click.argument("key_id", metavar="KEY")
@@ -169,6 +169,6 @@ def check_output(output: Path, force: bool) -> None:
 def save(path: Path, text: str) -> None:
     """Write a file for its owner alone. Raises EmulatorError."""
     try:
-        replace_file(path, text.encode("ascii"))
+        write_file(path, text.encode("ascii"))
     except OSError as error:
         raise EmulatorError(f"{path} cannot be written: {error.strerror}") from error

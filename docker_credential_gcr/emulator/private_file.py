@@ -25,14 +25,19 @@ def is_stream(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a file whole or not at all, or a stream. Raises OSError.
-
-    The owner alone can read the file, unless another mode is given.
-    """
+def write_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file that a user has named: to a stream as it is, else by `replace_file`. Raises OSError."""
     if is_stream(path):
         _write_stream(path, content)
-        return
+    else:
+        replace_file(path, content, mode)
+
+
+def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file whole or not at all. Raises OSError.
+
+    The owner alone can read it, unless another mode is given.
+    """
     temporary = _name_temporary(path)
     try:
         _write(temporary, content)

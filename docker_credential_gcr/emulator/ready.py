@@ -19,7 +19,7 @@ from pathlib import Path
 
 from .data_directory import DataDirectory
 from .listener import Door, format_address, is_loopback
-from .private_file import is_stream, replace_file
+from .private_file import is_stream, write_file
 from .settings import Settings
 
 
@@ -65,8 +65,8 @@ def announce(ready: Ready, ready_file: Path | None) -> None:
     line = json.dumps({name: value for name, value in vars(ready).items() if value != {}}) + "\n"
     if ready_file is not None and is_stream(ready_file):
         # A FIFO waits for its reader, and the server does not.
-        threading.Thread(target=replace_file, args=(ready_file, line.encode()), daemon=True).start()
+        threading.Thread(target=write_file, args=(ready_file, line.encode()), daemon=True).start()
     elif ready_file is not None:
-        replace_file(ready_file, line.encode())
+        write_file(ready_file, line.encode())
     sys.stdout.write(line)
     sys.stdout.flush()

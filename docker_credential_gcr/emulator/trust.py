@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .file_access import find_status
-from .private_file import replace_file
+from .private_file import write_file
 
 # Beside whatever else is there: each of these programs reads every .crt of the directory.
 NAME = "gcr-emulator.crt"
@@ -88,7 +88,7 @@ def write(file: TrustFile) -> None:
     """Make the file, for everybody to read. Raises CannotTrust."""
     try:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file.path, file.text.encode("utf-8"), mode=0o644)
+        write_file(file.path, file.text.encode("utf-8"), mode=0o644)
     except OSError as error:
         raise CannotTrust(f"{file.path} cannot be written: {error.strerror}") from error
 

@@ -156,6 +156,6 @@ def _encode(text: str) -> str:
 
 def _replace(path: str, text: str) -> None:
     try:
-        files.replace_file(files.resolve(path), text.encode())
+        files.write_file(files.resolve(path), text.encode())
     except OSError as error:
         raise ConfigError(f"cannot write {path!r}: {error.strerror}") from error

@@ -60,7 +60,7 @@ def apply(edit: Edit) -> bool:
     path = files.resolve(edit.path)
     try:
         if files.is_stream(path):
-            files.replace_file(path, edit.change(EMPTY).encode("utf-8"))
+            files.write_file(path, edit.change(EMPTY).encode("utf-8"))
             return True
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with files.lock_directory(os.path.dirname(path)):

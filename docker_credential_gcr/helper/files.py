@@ -41,16 +41,23 @@ def make_private_directory(path: str) -> None:
             os.chmod(path, 0o700)
 
 
+def write_file(
+    path: str, data: bytes, *, like: os.stat_result | None = None, mode: int | None = None
+) -> None:
+    """Write a file that a user has named: to a stream as it is, else by `replace_file`. Raises OSError."""
+    if is_stream(path):
+        _write_stream(path, data)
+    else:
+        replace_file(path, data, like=like, mode=mode)
+
+
 def replace_file(
     path: str, data: bytes, *, like: os.stat_result | None = None, mode: int | None = None
 ) -> None:
-    """Put data in the place of a file, or write it to a stream. Raises OSError, and then leaves no part.
+    """Put data in the place of a file. Raises OSError, and then nothing is left behind.
 
     The new file has the owner of `like`, if any, and its mode unless another is given; else it is 0600.
     """
-    if is_stream(path):
-        _write_stream(path, data)
-        return
     temporary = f"{path}.{os.urandom(4).hex()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

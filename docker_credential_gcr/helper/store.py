@@ -81,7 +81,7 @@ def _change(path: str, *, add: dict[str, dict[str, str]], drop: tuple[str, ...])
             for server_url in drop:
                 entries.pop(server_url, None)
             content = {"version": logins.VERSION, "logins": {**entries, **add}}
-            files.replace_file(files.resolve(path), json.dumps(content, indent=2).encode("ascii"))
+            files.write_file(files.resolve(path), json.dumps(content, indent=2).encode("ascii"))
     except OSError as error:
         raise StoreError(f"cannot write {path!r}: {error.strerror or error}") from error
 

@@ -174,6 +174,6 @@ def test_d16_the_fifo_of_another_user_gets_nothing(fifo: Stream) -> None:
     os.chown(fifo.path, 65534, 65534)
 
     with pytest.raises(PermissionError, match="belongs to another user"):
-        files.replace_file(fifo.path, b"secret")
+        files.write_file(fifo.path, b"secret")
 
     assert fifo.read() == ""

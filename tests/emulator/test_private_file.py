@@ -1,5 +1,7 @@
 """Files with secrets: whole or not there, readable by their owner alone."""
 
+import os
+
 import pytest
 
 from docker_credential_gcr.emulator.private_file import create_file, replace_file
@@ -38,3 +40,10 @@ def test_file_that_cannot_be_written_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         create_file(path, b"first")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_d16_a_file_of_the_emulators_own_is_replaced_whatever_is_there(tmp_path):
+    path = tmp_path / "key"
+    os.mkfifo(path)
+    replace_file(path, b"new")
+    assert (path.is_file(), path.read_bytes(), path.stat().st_mode & 0o777) == (True, b"new", 0o600)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.private_file import replace_file
+from docker_credential_gcr.emulator.private_file import write_file
 
 LIMIT_S = 60
 PROGRAM = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
@@ -156,6 +156,6 @@ def test_d16_the_fifo_of_another_user_gets_nothing(fifo: Stream) -> None:
     os.chown(fifo.path, 65534, 65534)
 
     with pytest.raises(PermissionError, match="belongs to another user"):
-        replace_file(fifo.path, b"secret")
+        write_file(fifo.path, b"secret")
 
     assert fifo.read() == ""
