@@ -129,6 +129,7 @@ TABLE = {
     "emulator.processes": ("emulator.parents", ""),
     "emulator.private_server": ("emulator.processes emulator.server emulator.settings", ""),
     "emulator.trust": ("emulator.file_access emulator.private_file", "cryptography"),
+    "emulator.private_credentials": ("", ""),
     "emulator.private_run": ("emulator", ""),
     "emulator.credential_documents": ("emulator.client", ""),
     "emulator.credential_makers": (

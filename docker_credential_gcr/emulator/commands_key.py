@@ -16,6 +16,7 @@ from .commands_group import Group
 from .commands_listing import Document, json_option, print_list
 from .commands_options import say, with_server
 from .commands_targets import find_account
+from .credential_documents import MARK
 from .file_access import find_status
 from .identity.names import format_email
 from .identity.policy import Policy, grant
@@ -80,6 +81,8 @@ def create(
     document = json.loads(base64.b64decode(server.create_key(project_id, email)))
     if token_uri == "emulator":
         document["token_uri"] = format_token_url(server.url)
+    else:
+        document |= MARK
     text = json.dumps(document, indent=2) + "\n"
     if output == STDOUT:
         click.echo(text, nl=False)

@@ -17,8 +17,17 @@ _INSTEAD = "start gcr-emulator serve --tls, and use what gcr-emulator env, hosts
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option(
+    "--keep-credentials",
+    is_flag=True,
+    envvar="GCR_EMULATOR_KEEP_CREDENTIALS",
+    show_envvar=True,
+    help="Leave COMMAND the user's own configuration of docker, podman, gcloud and the helper.",
+)
 @click.pass_context
-def run(context: click.Context, /, command: tuple[str, ...], **chosen: Any) -> None:
+def run(
+    context: click.Context, /, command: tuple[str, ...], *, keep_credentials: bool, **chosen: Any
+) -> None:
     """Run COMMAND where all of Google's names lead to an emulator, and no other network is there.
 
     \b
@@ -28,8 +37,8 @@ def run(context: click.Context, /, command: tuple[str, ...], **chosen: Any) -> N
       skopeo login --username _json_key --password-stdin gcr.io < key.json
       skopeo copy oci:image docker://gcr.io/my-project/app:v1'
 
-    Exits as COMMAND does. The emulator and all that COMMAND started end with it; without --data
-    nothing is left. Linux only, with no need to be root.
+    Exits as COMMAND does. The emulator, all that COMMAND started and all that it logged in with end with it;
+    without --data nothing is left of the emulator. Linux only, with no need to be root.
     """
     settings = make_settings(
         context,
@@ -45,7 +54,7 @@ def run(context: click.Context, /, command: tuple[str, ...], **chosen: Any) -> N
     from .private_run import CannotRun, ServerEnded, run_privately
 
     try:
-        context.exit(run_privately(settings, command))
+        context.exit(run_privately(settings, command, keeps_credentials=keep_credentials))
     except NoNamespaces as error:
         raise EmulatorError(f"{error}: {_INSTEAD}") from error
     except ServerEnded as error:

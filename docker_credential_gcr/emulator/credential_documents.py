@@ -15,6 +15,8 @@ from .client import format_registry, is_loopback
 
 Document = dict[str, Any]
 
+# Marks what names Google's endpoints for gcr-emulator run: docker-credential-gcr uses it nowhere else.
+MARK = {"gcr_emulator": True}
 _POOLS = "locations/global/workloadIdentityPools"
 SUBJECT_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 
@@ -69,6 +71,10 @@ def find_endpoints(url: str) -> Endpoints:
     )
 
 
+def _mark(endpoints: Endpoints) -> Document:
+    return MARK if endpoints.universe is None else {}
+
+
 def format_key(key: Document, endpoints: Endpoints) -> Document:
     """A service account's key."""
     account = key["client_email"].replace("@", "%40")
@@ -78,6 +84,7 @@ def format_key(key: Document, endpoints: Endpoints) -> Document:
         "token_uri": endpoints.token,
         "auth_provider_x509_cert_url": f"{endpoints.certificates}/oauth2/v1/certs",
         "client_x509_cert_url": f"{endpoints.certificates}/robot/v1/metadata/x509/{account}",
+        **_mark(endpoints),
     }
 
 
@@ -85,7 +92,7 @@ def format_login(login: Document, token: Document, now: float, endpoints: Endpoi
     """A person's login; `token` is the answer of the token endpoint, which serves until it expires."""
     document = {**login, "token_uri": endpoints.token}
     if endpoints.universe is None:
-        return document
+        return {**document, **_mark(endpoints)}
     expires_at = datetime.fromtimestamp(int(now) + token["expires_in"], timezone.utc)
     return {
         **document,
@@ -102,6 +109,7 @@ def format_impersonation(email: str, source: Document, endpoints: Endpoints) -> 
         "service_account_impersonation_url": _format_impersonation_url(email, endpoints),
         "delegates": [],
         "source_credentials": source,
+        **_mark(endpoints),
     }
 
 
@@ -132,6 +140,7 @@ def format_federation(email: str, provider: str, source: Mapping[str, str], endp
         "service_account_impersonation_url": _format_impersonation_url(email, endpoints),
         "credential_source": {**source, "format": {"type": "json", "subject_token_field_name": "token"}},
         **({} if endpoints.universe is None else {"universe_domain": endpoints.universe}),
+        **_mark(endpoints),
     }
 
 

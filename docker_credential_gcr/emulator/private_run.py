@@ -4,12 +4,14 @@ import os
 import socket
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from . import namespaces, private_server
 from .file_access import find_status
 from .hosts import METADATA_ADDRESS, METADATA_HOST, format_hosts, list_served_names
 from .locations import LOCATIONS
+from .private_credentials import private_credentials
 from .processes import CannotRun, Guard, ServerEnded
 from .settings import Settings
 
@@ -63,18 +65,25 @@ _NAME_SERVICES = Path("/etc/nsswitch.conf")
 _HOSTS = Path("/etc/hosts")
 
 
-def run_privately(settings: Settings, command: Sequence[str]) -> int:
+def run_privately(settings: Settings, command: Sequence[str], *, keeps_credentials: bool = False) -> int:
     """The command's exit status; 1 when the emulator does not start, which stderr explains.
 
-    Raises NoNamespaces, CannotRun, ServerEnded. Afterwards this process has no network.
+    The command has credentials of its own unless it keeps the user's. Raises NoNamespaces, CannotRun,
+    ServerEnded. Afterwards this process has no network.
     """
     _enter(settings.host, os.environ)
-    with Guard() as guard:
-        started = private_server.start(settings, guard)
+    with ExitStack() as stack:
+        credentials: Path | None = None
+        variables: dict[str, str] = {}
+        if not keeps_credentials:
+            credentials, variables = stack.enter_context(private_credentials(os.environ))
+        # The last to be entered: its processes have ended before the directory goes.
+        guard = stack.enter_context(Guard())
+        started = private_server.start(settings, guard, credentials)
         if started is None:
             return 1
         server, ready = started
-        return guard.run(command, make_environment(os.environ, ready["ca"]), server)
+        return guard.run(command, make_environment({**os.environ, **variables}, ready["ca"]), server)
 
 
 def make_environment(environ: Mapping[str, str], ca: str) -> dict[str, str]:

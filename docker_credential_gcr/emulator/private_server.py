@@ -2,17 +2,21 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 from .processes import Guard
 from .settings import Settings
 
 
-def start(settings: Settings, guard: Guard) -> tuple[int, dict[str, Any]] | None:
+def start(settings: Settings, guard: Guard, owned: Path | None = None) -> tuple[int, dict[str, Any]] | None:
     """Start it; its process and its ready document, or None when it did not start, which stderr explains.
+
+    It removes the directory that it owns when it ends, also where this process was killed.
 
     The process is forked, not executed: who is not root loses the right to the ports below 1024 by that.
     """
@@ -21,14 +25,14 @@ def start(settings: Settings, guard: Guard) -> tuple[int, dict[str, Any]] | None
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        os._exit(_serve(settings, guard, writing))
+        os._exit(_serve(settings, guard, writing, owned))
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as said:
         line = said.readline()
     return (pid, json.loads(line)) if line else None
 
 
-def _serve(settings: Settings, guard: Guard, ready: int) -> int:
+def _serve(settings: Settings, guard: Guard, ready: int, owned: Path | None) -> int:
     try:
         # A ^C in the terminal is for the command.
         os.setsid()
@@ -44,3 +48,6 @@ def _serve(settings: Settings, guard: Guard, ready: int) -> int:
     except BaseException:  # noqa: BLE001 - the rim of the process
         traceback.print_exc()
         return 1
+    finally:
+        if owned is not None:
+            shutil.rmtree(owned, ignore_errors=True)

@@ -1,7 +1,9 @@
 """Service account keys: reading one, and for which registries it may be used."""
 
 import json
+import os
 import time
+from collections.abc import Mapping
 
 from docker_credential_gcr.errors import KeyFileError
 from docker_credential_gcr.helper import endpoint
@@ -9,6 +11,8 @@ from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.token_sources import TokenRequest, key_file
 
 MAX_SIZE = 64 * 1024
+# The member by which gcr-emulator marks what it makes for gcr-emulator run, where Google's names lead to it.
+EMULATORS = "gcr_emulator"
 FIELDS = ("client_email", "private_key_id", "private_key", "token_uri")
 OTHER_TYPES = (
     "authorized_user",
@@ -97,8 +101,11 @@ def load_document(path: str) -> dict[str, object]:
     return parse_document(path, text)
 
 
-def parse_document(path: str, text: str) -> dict[str, object]:
-    """The JSON object in the text of a key file. Raises KeyFileError with the line."""
+def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
+    """The JSON object in the text of a key file. Raises KeyFileError with the line.
+
+    What gcr-emulator made with Google's endpoints is refused where the environment leads to no emulator.
+    """
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
@@ -108,6 +115,11 @@ def parse_document(path: str, text: str) -> dict[str, object]:
         raise KeyFileError(f"key file {path!r} is not JSON: nested too deeply", hint=NEW_KEY) from error
     if not isinstance(content, dict):
         raise KeyFileError(f"key file {path!r} is not a JSON object", hint=NEW_KEY)
+    if content.get(EMULATORS) and not environ.get("GCR_EMULATOR_URL"):
+        raise KeyFileError(
+            f"key file {path!r} is gcr-emulator's, and names Google's endpoints: nothing of it goes there",
+            hint="use it in gcr-emulator run, or make one with --token-uri emulator",
+        )
     return content
 
 

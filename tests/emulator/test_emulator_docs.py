@@ -86,7 +86,7 @@ def test_options_that_run_lacks_are_listed() -> None:
     own, others = ({option.opts[0] for option in command.params} for command in (run, serve))
 
     assert set(re.findall(r"`(--[a-z-]+)`", sentence)) == others - own
-    assert own - others == {"command"}
+    assert own - others == {"command", "--keep-credentials"}
 
 
 def test_every_option_of_serve_is_listed_with_its_variable() -> None:
