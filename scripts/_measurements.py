@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import _helper_bench as helper_bench
-from _emulator_process import emulator
 from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, workplace
 from _registry_bench import measure as measure_registry
+from _registry_peers import ours
 
 LIMIT = 1.2
 PROJECT = "bench-project"
@@ -48,18 +48,7 @@ class _Bench:
         self.wheel = os.environ[WHEEL_VARIABLE]
         programs = Path(sys.executable).parent
         self.environ = isolated_environ(work / "home", programs)
-        self.gcr_emulator = str(programs / "gcr-emulator")
-        self.serve = [self.gcr_emulator, "serve", "--port", "0", "--project", PROJECT]
-
-    def make_key(self, url: str) -> Path:
-        """Makes a key of a viewer at the emulator."""
-        key = self.work / "key.json"
-        account = ["--project", PROJECT, "--account", "bench", "--role", "roles/viewer"]
-        run(
-            [self.gcr_emulator, "key", "create", "--server", url, *account, "--output", str(key)],
-            environ=self.environ,
-        )
-        return key
+        self.serve = [str(programs / "gcr-emulator"), "serve", "--port", "0", "--project", PROJECT]
 
 
 def _measure_helper(bench: _Bench, quick: bool) -> bool:
@@ -67,9 +56,9 @@ def _measure_helper(bench: _Bench, quick: bool) -> bool:
     installed = dict(_install_helper(bench, quick=quick))
     environs = {name: isolated_environ(bench.work / f"{name}-home", each) for name, each in installed.items()}
     rounds = helper_bench.QUICK_ROUNDS if quick else helper_bench.ROUNDS
-    with emulator([*bench.serve, "--data", str(bench.work / "data")], environ=bench.environ,
-        log=bench.work / "emulator.log") as ready:  # fmt: skip
-        registry, key = ready["registry"], bench.make_key(ready["url"])
+    place = bench.work / "helper"
+    with ours(bench.serve, bench.environ, place, PROJECT) as peer:
+        registry, key = f"localhost:{peer.port}", place / "key.json"
         for name, programs in installed.items():
             helper = programs / "docker-credential-gcr"
             source = ["--registries", registry, "--token-source", f"file:{key}"]
