@@ -22,6 +22,7 @@ def test_t14_database_that_cannot_grow_is_known() -> None:
         connection.exec_driver_sql("PRAGMA max_page_count = 2")
         with pytest.raises(OperationalError) as raised:
             connection.exec_driver_sql("INSERT INTO grows VALUES (zeroblob(100000))")
+    engine.dispose()
     assert type(find_known(raised.value)) is StorageFull
     assert type(find_known(sqlite3.OperationalError("database or disk is full"))) is StorageFull
 

@@ -225,7 +225,7 @@ class World:
         headers = {"authorization": authorization} if authorization else {}
         headers = {"authorization": authorization} if authorization else {}
         # The registry's refusals in Google's words alone; beside them localhost has hints.
-        host = "gcr.io" if path.startswith("/v2/") else "localhost:5000"
+        host = "gcr.io" if path.startswith("/v2/") and "pkg.dev" not in path else "localhost:5000"
         # From elsewhere, so that nobody is the operator for being local.
         return self._call_app(self._emulator.app, method, path, content, headers, host=host, peer="192.0.2.1")
 
