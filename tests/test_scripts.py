@@ -120,6 +120,23 @@ def test_the_builtin_client_keeps_its_credential_from_another_host(
     )
 
 
+def test_d02_d03_fresh_installs_by_the_lines_of_readme_and_runs_its_two_commands() -> None:
+    script = (SCRIPTS / "fresh").read_text(encoding="utf-8")
+    assignment = re.search(r"^README_COMMANDS='.*?'$", script, re.MULTILINE | re.DOTALL)
+    assert assignment is not None
+    _, install, *others = assignment[0].strip("'").splitlines()
+    lines = install.replace('eval "$(', "").removesuffix(')"')
+
+    done = subprocess.run(["/bin/sh", "-c", lines], cwd=SCRIPTS.parent, capture_output=True, text=True)
+
+    assert [line.partition("  #")[0].rstrip() for line in done.stdout.splitlines()] == [
+        "python3 -m venv ~/.local/share/gcr",
+        "~/.local/share/gcr/bin/pip install .",
+        'export PATH="$HOME/.local/share/gcr/bin:$PATH"',
+    ]
+    assert others == ["docker-credential-gcr version", "scripts/try", "scripts/test"]
+
+
 @pytest.mark.parametrize("script", ["try", "check", "bench", "build", "lock", "fresh"])
 def test_an_unknown_option_is_a_usage_error(script: str, environ: dict[str, str]) -> None:
     done = _run(script, "--nonsense", environ=environ)
