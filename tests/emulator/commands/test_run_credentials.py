@@ -140,9 +140,8 @@ def test_d9_a_command_that_fails_leaves_nothing(run: Run) -> None:
     assert run('echo > "$DOCKER_CONFIG/x"; exit 7').returncode == 7
 
 
+@pytest.mark.needs("skopeo")
 def test_d9_skopeo_finds_the_helper_that_was_configured(run: Run, tmp_path: Path) -> None:
-    if shutil.which("skopeo") is None:
-        pytest.skip("skopeo is not installed: apt-get install skopeo")
     layout = tmp_path / "oci"
     import _image
 
