@@ -134,7 +134,13 @@ def test_the_readme_is_short() -> None:
 
 def run(command: list[str], environ: dict[str, str], place: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        command, env=environ, cwd=place, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        command,
+        env={"TMPDIR": str(place), **environ},
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
     )
 
 

@@ -59,7 +59,8 @@ class Machine:
         self.write_program(PROGRAM, f'exec "{sys.executable}" -m docker_credential_gcr "$@"')
         main = "from docker_credential_gcr.emulator.cli import main; raise SystemExit(main())"
         self.write_program("gcr-emulator", f'exec "{sys.executable}" -c "{main}" "$@"')
-        self.environ: dict[str, str] = dict(cli.environ)
+        # `mktemp -d` is among what doctor prints.
+        self.environ: dict[str, str] = {**cli.environ, "TMPDIR": str(self.directory)}
         self.key = Path(shutil.move(emulator.key(), self.directory / "key.json"))
         self.image = f"{self.registry}/my-project/app"
         self.run(f"{PROGRAM} configure-docker --registries {self.registry} --token-source file:key.json")
