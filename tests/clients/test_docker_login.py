@@ -30,7 +30,7 @@ def load_config(client) -> dict:
 def format_password(user: str, key: Path, gcr_emulator: GcrEmulator, environ: dict[str, str]) -> str:
     """The password that goes with the user."""
     if user == "_json_key":
-        return key.read_text()
+        return key.read_text().rstrip("\n")  # docker takes the last line break off
     if user == "_json_key_base64":
         return base64.b64encode(key.read_bytes()).decode()
     return ask_helper(environ, gcr_emulator.registry)
@@ -111,7 +111,7 @@ def test_logout_leaves_the_helper_in_place(docker, gcr_emulator: GcrEmulator) ->
 
 
 def test_login_with_a_key_goes_to_the_helper(docker, helper_calls, gcr_emulator: GcrEmulator) -> None:
-    registry, key = gcr_emulator.registry, gcr_emulator.key().read_text()
+    registry, key = gcr_emulator.registry, gcr_emulator.key().read_text().rstrip("\n")
 
     docker.succeed("login", "-u", "_json_key", "--password-stdin", registry, stdin=key)
 

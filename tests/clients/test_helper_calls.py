@@ -31,7 +31,8 @@ DOCKER_STORE = {
     "build CONTEXT": [
         "list",
         "get REGISTRY",
-        *(f"get {h}gcr.io" for h in ("asia.", "eu.", "", "marketplace.", "us.")),
+        *("get asia-docker.pkg.dev", "get asia.gcr.io", "get eu.gcr.io", "get europe-docker.pkg.dev"),
+        *("get gcr.io", "get marketplace.gcr.io", "get us-docker.pkg.dev", "get us.gcr.io"),
     ],
     "login REGISTRY": ["get REGISTRY", "store REGISTRY"],
     "logout REGISTRY": [
