@@ -44,7 +44,8 @@ REFUSALS = [
         "viewer",
         "iam.serviceAccountKeys.create",
         "iam service-accounts keys create",
-        ("/dev/null", "--iam-account=viewer@my-project.iam.gserviceaccount.com"),
+        # Not /dev/null: gcloud makes what it is to write private first, as root a device too.
+        ("refused.json", "--iam-account=viewer@my-project.iam.gserviceaccount.com"),
         OF_ACCOUNT,
     ),
     ("viewer", "serviceusage.services.enable", "services enable", (SERVICE,), OF_SERVICE.format("enable")),
