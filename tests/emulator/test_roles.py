@@ -163,7 +163,6 @@ ON_REPOSITORY = {
     "artifactregistry.writer": _WRITER,
     "artifactregistry.repoAdmin": _KEEPER,
     "artifactregistry.admin": f"{_KEEPER} r.policy r.share",
-    "storage.admin": "",
 }
 
 USER = "user:a@example.com"

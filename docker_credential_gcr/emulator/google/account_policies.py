@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
-from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES
+from docker_credential_gcr.emulator.identity.roles import SERVICE_ACCOUNT
 from docker_credential_gcr.emulator.records import policies, service_accounts
 
 from .access import find_caller, list_allowed
@@ -35,7 +35,7 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
 
     def work(connection: Connection) -> Policy:
         account = find_account(connection, request, caller, "iam.serviceAccounts.setIamPolicy")
-        check_bindings(connection, policy, lambda role: role not in BUCKET_ROLES)
+        check_bindings(connection, policy, SERVICE_ACCOUNT)
         return policies.save(connection, format_name(account), policy, etag=etag)
 
     return JSONResponse(format_policy(await services.database.write(work)))

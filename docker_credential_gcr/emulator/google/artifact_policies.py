@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
-from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES
+from docker_credential_gcr.emulator.identity.roles import REPOSITORY
 from docker_credential_gcr.emulator.records import policies
 
 from .access import find_caller, find_project, list_allowed
@@ -36,7 +36,7 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
 
     def work(connection: Connection) -> Policy:
         found = get_repository(connection, request, caller, "artifactregistry.repositories.setIamPolicy")
-        check_bindings(connection, policy, lambda role: role not in BUCKET_ROLES)
+        check_bindings(connection, policy, REPOSITORY)
         return policies.save(connection, found.name, policy, etag=etag)
 
     return JSONResponse(format_policy(await services.database.write(work)))

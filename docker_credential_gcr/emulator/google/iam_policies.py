@@ -4,13 +4,13 @@ https://cloud.google.com/iam/docs/reference/rest/v1/Policy
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.identity.names import find_project_id
 from docker_credential_gcr.emulator.identity.policy import Policy, parse_policy
+from docker_credential_gcr.emulator.identity.roles import is_grantable
 from docker_credential_gcr.emulator.records import projects, service_accounts
 
 from .errors import InvalidArgument
@@ -60,15 +60,15 @@ def parse_permissions(values: object) -> list[str]:
     return values
 
 
-def check_bindings(connection: Connection, policy: Policy, takes: Callable[[str], bool]) -> None:
-    """Refuse roles that the resource does not take, and members that are a slip of the pen."""
+def check_bindings(connection: Connection, policy: Policy, kind: str) -> None:
+    """Refuse roles that a resource of that kind does not take, and members that are a slip of the pen."""
     for binding in policy.bindings:
         if "_withcond_" in binding.role:
             raise InvalidArgument(
                 f"Role {binding.role} stands for one with a condition: read the policy with a "
                 "requestedPolicyVersion of 3 before you change it."
             )
-        if not takes(binding.role):
+        if not is_grantable(binding.role, kind):
             raise InvalidArgument(f"Role {binding.role} is not supported for this resource.")
         for member in binding.members:
             _check_member(connection, member)

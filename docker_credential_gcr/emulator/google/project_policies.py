@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
-from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES
+from docker_credential_gcr.emulator.identity.roles import PROJECT
 from docker_credential_gcr.emulator.records import policies
 
 from .access import find_caller, find_project, find_project_policy, get_project, list_allowed
@@ -37,7 +37,7 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
     def work(connection: Connection) -> Policy:
         name = request.path_params["project"]
         project = get_project(connection, name, caller, "resourcemanager.projects.setIamPolicy")
-        check_bindings(connection, policy, lambda role: role not in BUCKET_ROLES)
+        check_bindings(connection, policy, PROJECT)
         return policies.save(connection, f"projects/{project.project_id}", policy, etag=etag)
 
     return JSONResponse(format_policy(await services.database.write(work)))

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
-from docker_credential_gcr.emulator.identity.roles import is_bucket_role
+from docker_credential_gcr.emulator.identity.roles import BUCKET
 from docker_credential_gcr.emulator.records import policies
 from docker_credential_gcr.emulator.records.errors import Changed
 
@@ -42,7 +42,7 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
 
     def work(connection: Connection) -> Policy:
         get_bucket(connection, name, caller, "storage.buckets.setIamPolicy")
-        check_bindings(connection, policy, is_bucket_role)
+        check_bindings(connection, policy, BUCKET)
         try:
             return policies.save(connection, f"buckets/{name}", policy, etag=etag)
         except Changed as error:

@@ -82,6 +82,7 @@ def decide(
 ) -> Decision:
     """Whether the policies of a resource and its parents give the principal the permission.
 
+    The policy of the project comes first: it alone says who the project's owners, editors and viewers are.
     What allUsers may do needs no OAuth scope: it would be allowed without a credential too. Without
     a resource, what is granted on a condition does not count.
     """
@@ -92,7 +93,7 @@ def decide(
     members = _find_members(principal.member, principal.sets)
     has_role = _has_role(members, policies, permission, resource)
     if not has_role and resource is not None:
-        also = _find_conveniences(members, policies, resource.project_id)
+        also = _find_conveniences(members, policies[:1], resource.project_id)
         has_role = _has_role(also, policies, permission, resource)
     if not has_role:
         return Decision(False, permission, f"{principal.member} has no role with {permission}")

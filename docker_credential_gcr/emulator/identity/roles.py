@@ -154,7 +154,28 @@ BUCKET_ROLES = frozenset(role for role in ROLES if role.startswith("roles/storag
 # These hold for whole projects, and take no condition. https://cloud.google.com/iam/docs/conditions-overview
 BASIC_ROLES = ("roles/owner", "roles/editor", "roles/viewer")
 
+PROJECT, BUCKET, REPOSITORY, SERVICE_ACCOUNT = "project", "bucket", "repository", "service account"
+# kind of resource -> (prefixes of the permissions on it, prefix of the names of its roles)
+_GRANTABLE: dict[str, tuple[tuple[str, ...], str]] = {
+    PROJECT: (("",), "roles/"),  # on a project and on all that is in it
+    BUCKET: (("storage.",), "roles/storage."),
+    REPOSITORY: (("artifactregistry.",), "roles/artifactregistry."),
+    SERVICE_ACCOUNT: (("iam.serviceAccounts.", "iam.serviceAccountKeys."), "roles/iam.serviceAccount"),
+}
 
-def is_bucket_role(role: str) -> bool:
-    """Whether Cloud Storage takes the role in a bucket's policy."""
-    return role.startswith("roles/storage.") or "/roles/" in role
+
+def is_grantable(role: str, kind: str) -> bool:
+    """Whether a policy of that kind of resource takes the role: it has a permission on such a resource.
+
+    A custom role, or a role of Google that the table above does not have, is judged by its name.
+    https://cloud.google.com/iam/docs/viewing-grantable-roles
+    """
+    if role in BUCKET_ROLES:
+        return kind == BUCKET
+    # https://cloud.google.com/storage/docs/access-control/iam-roles#basic-roles
+    if role in BASIC_ROLES and kind == BUCKET:
+        return False
+    beginnings, names = _GRANTABLE[kind]
+    if role not in ROLES:
+        return role.startswith(names) or "/roles/" in role
+    return any(permission.startswith(beginnings) for permission in ROLES[role])

@@ -3,17 +3,22 @@
 import json
 from functools import lru_cache
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, literal, select
 from sqlalchemy.dialects.sqlite import insert
 
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy, format_policy, parse_policy
 
 from .errors import Changed
-from .schema import policies
+from .schema import policies, projects
 from .statement import Statement
 
 _FIND = Statement(select(policies.c.document).where(policies.c.resource == bindparam("wanted")))
 _LIST = select(policies.c.resource, policies.c.document).order_by(policies.c.resource)
+_LIST_OF_PROJECTS = (
+    select(policies.c.document)
+    .join(projects, policies.c.resource == literal("projects/") + projects.c.project_id)
+    .where(projects.c.deleted_at.is_(None))
+)
 _DELETE = delete(policies).where(policies.c.resource == bindparam("wanted"))
 _INSERT = insert(policies)
 _SAVE = _INSERT.on_conflict_do_update(
@@ -43,6 +48,11 @@ def remove(connection: Connection, resource: str) -> None:
 def list_all(connection: Connection) -> list[tuple[str, Policy]]:
     """Every resource that has a policy, with it."""
     return [(resource, _parse(document)) for resource, document in connection.execute(_LIST).all()]
+
+
+def list_of_projects(connection: Connection) -> list[Policy]:
+    """The policies of all projects that are not deleted, and of nothing in them."""
+    return [_parse(document) for (document,) in connection.execute(_LIST_OF_PROJECTS)]
 
 
 # Every request asks for a policy, and hardly any changes one.
