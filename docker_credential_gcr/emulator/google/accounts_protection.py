@@ -11,7 +11,11 @@ import secrets
 from starlette.requests import Request
 
 from docker_credential_gcr.emulator.hosts import is_google_api
-from docker_credential_gcr.emulator.identity.administrators import is_from_loopback, is_loopback_host
+from docker_credential_gcr.emulator.identity.administrators import (
+    find_forwarding_header,
+    is_from_loopback,
+    is_loopback_host,
+)
 
 from .accounts_requests import AuthorizationRequest, RequestRefused
 from .services import Services
@@ -30,7 +34,8 @@ def check_origin(request: Request, services: Services) -> None:
     if services.strict_admin:
         return
     peer = request.client.host if request.client else ""
-    if not is_from_loopback(peer) or not (is_loopback_host(host) or is_google_api(host)):
+    is_forwarded = find_forwarding_header(request.headers) is not None
+    if is_forwarded or not is_from_loopback(peer) or not (is_loopback_host(host) or is_google_api(host)):
         raise RequestRefused(_DENIED, "Signing in is for browsers on the machine of the emulator.", 403)
 
 

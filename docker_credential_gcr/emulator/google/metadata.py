@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from docker_credential_gcr.emulator.current_request import find_request_id, note_member
 from docker_credential_gcr.emulator.hosts import is_metadata_host
+from docker_credential_gcr.emulator.identity.administrators import find_forwarding_header
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.machine import CurrentMachine, Machine
 
@@ -112,8 +113,10 @@ class MetadataServer:
         host = request.headers.get("host", "")
         if not (self._takes_any_host or is_metadata_host(host)):
             raise Refused(403, f"{denied} from a server of that name.")
-        if "x-forwarded-for" in request.headers:
-            raise Refused(403, f"{denied} through a proxy: it has an X-Forwarded-For header.")
+        forwarding = find_forwarding_header(request.headers)
+        if forwarding is not None:
+            name = html.escape(forwarding.title())
+            raise Refused(403, f"{denied} through a proxy: the request has the header {name}.")
         if request.method not in ("GET", "HEAD"):
             raise Refused(
                 405, f"The request method <code>{html.escape(request.method)}</code> is inappropriate."

@@ -2,7 +2,7 @@
 
 import hmac
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from .credentials import InvalidCredential
 from .principal import OPERATOR, Principal
@@ -10,6 +10,22 @@ from .principal import OPERATOR, Principal
 # A page of another site reaches a loopback server through the user's own browser, which says so here.
 # "same-site" is not enough: all ports of localhost are one site. https://www.w3.org/TR/fetch-metadata/
 _OWN_FETCH_SITES = ("none", "same-origin")
+
+# Headers by which a proxy names itself or its client: Squid, nginx, Apache, HAProxy, Envoy, IIS and the CDNs.
+# Others begin with x-forwarded. https://www.rfc-editor.org/rfc/rfc7239
+# https://www.rfc-editor.org/rfc/rfc9110#section-7.6.3
+_FORWARDED_PREFIX = "x-forwarded"
+FORWARDING_HEADERS = frozenset(
+    {
+        *("forwarded", "via", "cdn-loop", "front-end-https"),
+        *("x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr"),
+        *("x-originating-ip", "x-original-forwarded-for", "x-original-host", "x-original-url"),
+        *("client-ip", "true-client-ip", "x-proxyuser-ip", "x-arr-log-id", "x-appengine-user-ip"),
+        *("cf-connecting-ip", "cf-connecting-ipv6", "cf-ray", "cf-visitor", "fastly-client-ip"),
+        *("x-azure-clientip", "x-azure-socketip", "x-envoy-external-address", "x-envoy-internal"),
+        *("x-nf-client-connection-ip", "fly-client-ip"),
+    }
+)
 
 
 class NotAnAdministrator(Exception):
@@ -34,16 +50,34 @@ def find_administrator(
         return _find_bearer(authorization, operator_token, verify)
     if strict:
         raise NotAnAdministrator("no access token, and this server demands one")
+    if (proxy := find_forwarding_header(headers)) is not None:
+        raise NotAnAdministrator(
+            f"no access token, and a proxy forwarded the request (header {proxy}): send the operator token"
+        )
     if not is_local(headers, peer):
         raise NotAnAdministrator("no access token, and the request is not from this machine alone")
     return OPERATOR
 
 
 def is_local(headers: Mapping[str, str], peer: str) -> bool:
-    """Whether a program on this machine sent the request to this machine, and no web page made it."""
+    """Whether a program on this machine sent the request to this machine: no web page, and no proxy."""
     return (
-        is_from_loopback(peer) and is_loopback_host(headers.get("host", "")) and comes_from_no_page(headers)
+        is_from_loopback(peer)
+        and is_loopback_host(headers.get("host", ""))
+        and comes_from_no_page(headers)
+        and find_forwarding_header(headers) is None
     )
+
+
+def find_forwarding_header(headers: Iterable[str]) -> str | None:
+    """The header by which a proxy says that it forwarded the request; None without one.
+
+    A proxy on this machine speaks from loopback for clients anywhere, and may write Host anew.
+    """
+    for name in headers:
+        if name in FORWARDING_HEADERS or name.startswith(_FORWARDED_PREFIX):
+            return name[:40]
+    return None
 
 
 def comes_from_no_page(headers: Mapping[str, str]) -> bool:

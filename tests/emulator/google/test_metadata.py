@@ -158,7 +158,7 @@ DENIED = "Your client does not have permission to get URL <code>/computeMetadata
             f"{ROOT}/",
             {**FLAVOR, "X-Forwarded-For": "10.0.0.1"},
             403,
-            f"{DENIED} through a proxy: it has an X-Forwarded-For header.",
+            f"{DENIED} through a proxy: the request has the header X-Forwarded-For.",
         ),
         (
             "GET",

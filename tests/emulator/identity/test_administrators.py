@@ -2,7 +2,11 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
+from docker_credential_gcr.emulator.identity.administrators import (
+    FORWARDING_HEADERS,
+    NotAnAdministrator,
+    find_administrator,
+)
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
@@ -96,3 +100,18 @@ def test_nothing_else_is(headers: dict[str, str], peer: str) -> None:
 @pytest.mark.parametrize("site", ["none", "same-origin"])
 def test_a_request_typed_into_a_browser_is_local(site: str) -> None:
     assert find({"host": "localhost", "sec-fetch-site": site}) == OPERATOR
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*FORWARDING_HEADERS, "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"})
+)
+def test_d_z18_a_request_that_says_it_was_forwarded_is_not_local(name: str) -> None:
+    message = f"no access token, and a proxy forwarded the request (header {name}): send the operator token"
+
+    assert find({"host": "localhost", name: ""}) == message
+    assert find({"host": "localhost", name: "", "authorization": "Bearer op"}) == OPERATOR
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "x-goog-request-params", "traceparent", "user-agent"])
+def test_d_z18_other_headers_of_a_client_leave_it_local(name: str) -> None:
+    assert find({"host": "localhost", name: "x"}) == OPERATOR
