@@ -14,12 +14,18 @@ from docker_credential_gcr.emulator.identity.resource import Resource
 from docker_credential_gcr.emulator.records import policies, projects
 from docker_credential_gcr.emulator.records.projects import Project
 
-from .errors import NotFound, PermissionDenied
+from .errors import NotFound, PermissionDenied, ProjectDeleted
 from .services import Services
 
 # What google-auth writes into a self-signed JWT for these APIs. https://google.aip.dev/auth/4111
 _APIS = "artifactregistry cloudresourcemanager iam iamcredentials serviceusage storage"
 _AUDIENCES = frozenset(f"https://{service}.googleapis.com/" for service in _APIS.split())
+
+# All that is possible with a deleted project: it is seen, and the deletion is taken back.
+# https://cloud.google.com/resource-manager/reference/rest/v3/projects/delete
+_FOR_DELETED = frozenset(
+    f"resourcemanager.projects.{verb}" for verb in ("delete", "get", "getIamPolicy", "list", "undelete")
+)
 
 
 def find_caller(request: Request, services: Services) -> Principal:
@@ -58,27 +64,49 @@ def find_caller_or_anonymous(request: Request, services: Services) -> Principal:
 
 
 def check(
+    connection: Connection,
     caller: Principal,
     permission: str,
     policies_in_force: list[Policy],
     resource: Resource | None = None,
     message: str = "",
 ) -> None:
-    """Raise PermissionDenied, with that message, unless the policies give the caller the permission."""
+    """Raise PermissionDenied, with that message, unless the policies give the caller the permission.
+
+    Raises ProjectDeleted where the project of the resource is deleted.
+    """
     decision = decide(caller, policies_in_force, permission, resource)
     if not decision.allowed:
         raise PermissionDenied(decision, message)
+    check_active(connection, permission, resource)
+
+
+def check_active(connection: Connection, permission: str, resource: Resource | None) -> None:
+    """Raise ProjectDeleted for a permission that does not count while the resource's project is deleted."""
+    if resource is not None and permission not in _FOR_DELETED and _is_deleted(connection, resource):
+        raise ProjectDeleted(resource.project_id)
 
 
 def list_allowed(
-    caller: Principal, permissions: list[str], policies_in_force: list[Policy], resource: Resource
+    connection: Connection,
+    caller: Principal,
+    permissions: list[str],
+    policies_in_force: list[Policy],
+    resource: Resource,
 ) -> list[str]:
     """Those of the permissions that the caller has on the resource, in their order."""
+    is_deleted = _is_deleted(connection, resource)
     return [
         permission
         for permission in permissions
         if decide(caller, policies_in_force, permission, resource).allowed
+        and (not is_deleted or permission in _FOR_DELETED)
     ]
+
+
+def _is_deleted(connection: Connection, resource: Resource) -> bool:
+    found = projects.find(connection, resource.project_id)
+    return found is not None and found.deleted_at is not None
 
 
 def find_project(connection: Connection, name: str) -> Project | None:
@@ -91,14 +119,14 @@ def get_project(
 ) -> Project:
     """The project of that ID or number, if the caller has the permission on it.
 
-    Raises PermissionDenied, for unknown projects too, and NotFound for those who may see all.
+    Raises PermissionDenied, for unknown projects too, NotFound for those who may see all, ProjectDeleted.
     """
     project = find_project(connection, name)
     if project is None:
-        check(caller, permission, [], message=message)
+        check(connection, caller, permission, [], message=message)
         raise NotFound(f"Project not found: {name}")
     in_force = [find_project_policy(connection, project.project_id)]
-    check(caller, permission, in_force, resources.project(project.project_id), message)
+    check(connection, caller, permission, in_force, resources.project(project.project_id), message)
     return project
 
 

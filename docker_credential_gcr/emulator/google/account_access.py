@@ -27,7 +27,7 @@ def find_account(
         check_account(connection, account, caller, permission)
         return account
     if project_name == "-":
-        check(caller, permission, [])
+        check(connection, caller, permission, [])
     else:
         project = get_project(connection, project_name, caller, permission)
         if account is not None and account.project_id == project.project_id:
@@ -39,7 +39,7 @@ def check_account(
     connection: Connection, account: ServiceAccount, caller: Principal, permission: str
 ) -> None:
     """Raise PermissionDenied unless the account's policy or its project's gives the caller the permission."""
-    check(caller, permission, find_policies(connection, account), describe(account))
+    check(connection, caller, permission, find_policies(connection, account), describe(account))
 
 
 def find_policies(connection: Connection, account: ServiceAccount) -> list[Policy]:

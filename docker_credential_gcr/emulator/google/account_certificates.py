@@ -33,7 +33,7 @@ def _list_keys(request: Request, services: Services) -> list[RegisteredKey]:
     email = request.path_params["account"]
     with services.database.read() as connection:
         account = service_accounts.find(connection, email)
-        if account is None or account.disabled:
+        if account is None or not account.is_active:
             raise NotFound(f"Service account {email} not found.")
         kept = keys.list_of(connection, account)
     now = services.clock.now()

@@ -51,5 +51,5 @@ async def test_permissions(request: Request, services: Services) -> JSONResponse
         if account is None or project_id not in ("-", account.project_id):
             return JSONResponse({})
         in_force = find_policies(connection, account)
-    allowed = list_allowed(caller, permissions, in_force, describe(account))
+        allowed = list_allowed(connection, caller, permissions, in_force, describe(account))
     return JSONResponse({"permissions": allowed} if allowed else {})

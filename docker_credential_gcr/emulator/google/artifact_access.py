@@ -17,20 +17,20 @@ from docker_credential_gcr.emulator.records.projects import Project
 from docker_credential_gcr.emulator.records.services import Obstacle
 
 from .access import check, find_project, find_project_policy
-from .errors import FailedPrecondition, NotFound, ServiceDisabled
+from .errors import NotFound, ServiceDisabled
 
 
 def get_project(connection: Connection, request: Request, caller: Principal, permission: str) -> Project:
     """The project of the path, if the caller has the permission on it.
 
-    Raises PermissionDenied, NotFound, ServiceDisabled.
+    Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
     name, location = request.path_params["project"], request.path_params.get("location")
     project = find_project(connection, name)
     project_id = project.project_id if project else ""
     place = f"projects/{name}" + (f"/locations/{location}" if location else "")
     in_force = [find_project_policy(connection, project_id)]
-    check(caller, permission, in_force, resources.project(project_id), _refuse(permission, place))
+    check(connection, caller, permission, in_force, resources.project(project_id), _refuse(permission, place))
     if project is None:
         raise NotFound(f"Project not found: {name}")
     _check_service(connection, project)
@@ -42,7 +42,7 @@ def get_repository(
 ) -> ArtifactRepository:
     """The repository of the path, if the caller has the permission on it.
 
-    Raises PermissionDenied, NotFound, ServiceDisabled.
+    Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
     name, location, repository_id = (
         request.path_params[part] for part in ("project", "location", "repository")
@@ -51,7 +51,7 @@ def get_repository(
     project_id = project.project_id if project else name
     resource = resources.repository(project_id, location, repository_id)
     in_force = find_policies(connection, project_id, resource.name)
-    check(caller, permission, in_force, resource, _refuse(permission, resource.name))
+    check(connection, caller, permission, in_force, resource, _refuse(permission, resource.name))
     repository = artifact_repositories.find(connection, project_id, location, repository_id)
     if project is not None:
         _check_service(connection, project)
@@ -93,8 +93,5 @@ def _refuse(permission: str, name: str) -> str:
 
 
 def _check_service(connection: Connection, project: Project) -> None:
-    obstacle = switches.find_obstacle(connection, project.project_id, ARTIFACT_REGISTRY)
-    if obstacle is Obstacle.DISABLED:
+    if switches.find_obstacle(connection, project.project_id, ARTIFACT_REGISTRY) is Obstacle.DISABLED:
         raise ServiceDisabled(SERVICES[ARTIFACT_REGISTRY], ARTIFACT_REGISTRY, project.number)
-    if obstacle is Obstacle.DELETED:
-        raise FailedPrecondition(f"Project {project.project_id} is deleted.")

@@ -53,5 +53,5 @@ async def test_permissions(request: Request, services: Services) -> JSONResponse
         project = find_project(connection, name)
         resource = resources.repository(project.project_id if project else name, location, repository_id)
         in_force = find_policies(connection, resource.project_id, resource.name)
-    allowed = list_allowed(caller, permissions, in_force, resource)
+        allowed = list_allowed(connection, caller, permissions, in_force, resource)
     return JSONResponse({"permissions": allowed} if allowed else {})

@@ -55,7 +55,7 @@ def _get_account(
 ) -> ServiceAccount:
     account = service_accounts.find(connection, name)
     if account is None or project_id not in ("-", account.project_id):
-        check(caller, permission, [])
+        check(connection, caller, permission, [])
         raise NotFound(f"Gaia id not found for email {name}")
     check_account(connection, account, caller, permission)
     if account.disabled:

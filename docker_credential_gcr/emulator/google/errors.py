@@ -29,6 +29,13 @@ class FailedPrecondition(Exception):
     """The resource is not in the state for this."""
 
 
+class ProjectDeleted(Exception):
+    """The deletion of the resource's project was requested."""
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(f"Project {project_id} is deleted: undelete it first.")
+
+
 class NotFound(Exception):
     """There is no such resource, or no such path."""
 
@@ -113,6 +120,7 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     InvalidArgument: (400, "INVALID_ARGUMENT", None),
     InvalidPolicy: (400, "INVALID_ARGUMENT", None),
     FailedPrecondition: (400, "FAILED_PRECONDITION", None),
+    ProjectDeleted: (400, "FAILED_PRECONDITION", None),
     NotAnAdministrator: (401, "UNAUTHENTICATED", CREDENTIALS),
     SignInRequired: (401, "UNAUTHENTICATED", None),
     PermissionDenied: (403, "PERMISSION_DENIED", None),
@@ -145,6 +153,8 @@ _STORAGE_REASONS = {
     500: "backendError",
     503: "backendError",
 }
+# class -> (HTTP status, Cloud Storage's reason), where they are not those of the tables above
+_STORAGE_TABLE: dict[type[Exception], tuple[int, str]] = {ProjectDeleted: (403, "accountDisabled")}
 
 _UNAUTHORIZED_GRANTS = ("invalid_client", "unauthorized_client")
 
@@ -163,7 +173,8 @@ def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse
     message = text or str(error)
     note_reason(message)
     if of_storage:
-        response = _format_for_storage(code, message, _details(error))
+        code, reason = _STORAGE_TABLE.get(type(error), (code, _STORAGE_REASONS[code]))
+        response = _format_for_storage(code, reason, message, _details(error))
     else:
         response = _format(code, word, message, _details(error))
     response.headers.update(getattr(error, "headers", {}))
@@ -173,7 +184,9 @@ def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse
 def format_internal_error(*, of_storage: bool = False) -> JSONResponse:
     """The answer for an error that nobody foresaw."""
     code, word, message = _INTERNAL
-    return _format_for_storage(code, message, []) if of_storage else _format(code, word, message, [])
+    if of_storage:
+        return _format_for_storage(code, _STORAGE_REASONS[code], message, [])
+    return _format(code, word, message, [])
 
 
 def _details(error: Exception) -> list[Mapping[str, object]]:
@@ -199,9 +212,11 @@ def _format(code: int, word: str, message: str, details: list[Mapping[str, objec
     return JSONResponse({"error": body}, code, _headers(code))
 
 
-def _format_for_storage(code: int, message: str, details: list[Mapping[str, object]]) -> JSONResponse:
-    reason = {"message": message, "domain": "global", "reason": _STORAGE_REASONS[code]}
-    body: dict[str, object] = {"code": code, "message": message, "errors": [reason]}
+def _format_for_storage(
+    code: int, reason: str, message: str, details: list[Mapping[str, object]]
+) -> JSONResponse:
+    errors = [{"message": message, "domain": "global", "reason": reason}]
+    body: dict[str, object] = {"code": code, "message": message, "errors": errors}
     if details:
         body["details"] = details
     return JSONResponse({"error": body}, code, _headers(code))

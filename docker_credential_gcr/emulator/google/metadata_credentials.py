@@ -61,10 +61,10 @@ class AccessTokens:
 
 
 def find_account(services: Services, machine: Machine) -> ServiceAccount | None:
-    """The machine's account, as long as it is there and enabled."""
+    """The machine's account, if it is there and its tokens count."""
     with services.database.read() as connection:
         account = service_accounts.find(connection, machine.account or "")
-    return None if account is None or account.disabled else account
+    return account if account is not None and account.is_active else None
 
 
 def narrow_scopes(machine: Machine, asked: str | None) -> frozenset[str]:

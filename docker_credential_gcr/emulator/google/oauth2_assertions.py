@@ -51,7 +51,7 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
 
 
 def _find_account(services: Services, email: str) -> ServiceAccount | None:
-    """The account, if it may do anything."""
+    """The account, if it is there and its tokens count."""
     with services.database.read() as connection:
         account = service_accounts.find(connection, email)
-    return None if account is None or account.disabled else account
+    return account if account is not None and account.is_active else None

@@ -50,6 +50,6 @@ async def test_permissions(request: Request, services: Services) -> JSONResponse
     with services.database.read() as connection:
         project = find_project(connection, request.path_params["project"])
         project_id = project.project_id if project else ""
-        in_force = [find_project_policy(connection, project_id)]
-    allowed = list_allowed(caller, permissions, in_force, resources.project(project_id)) if project else []
+        in_force, resource = [find_project_policy(connection, project_id)], resources.project(project_id)
+        allowed = list_allowed(connection, caller, permissions, in_force, resource) if project else []
     return JSONResponse({"permissions": allowed} if allowed else {})

@@ -134,7 +134,8 @@ async def _create(
 
     def work(connection: Connection) -> dict[str, Any]:
         # No organization stands above the projects here, so the role counts in the policy of any of them.
-        check(caller, "resourcemanager.projects.create", policies.list_of_projects(connection))
+        granted = policies.list_of_projects(connection)
+        check(connection, caller, "resourcemanager.projects.create", granted)
         project = projects.create(connection, project_id, name=name, labels=labels, now=services.clock.now())
         _make_owner(connection, caller, project_id)
         said = None if metadata is None else {"@type": f"{_METADATA}{metadata}", "ready": True}

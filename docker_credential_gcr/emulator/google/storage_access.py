@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.records import policies, storage_buckets
 from docker_credential_gcr.emulator.records.projects import Project
 from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
 
-from .access import find_project, find_project_policy
+from .access import check_active, find_project, find_project_policy
 from .errors import ConditionNotMet, InvalidArgument, NotFound, PermissionDenied, SignInRequired
 
 # What a resource is called in a refusal.
@@ -25,16 +25,16 @@ def get_bucket(
 ) -> StorageBucket:
     """The bucket, if the caller has the permission on it, or on that object of it.
 
-    Raises NotFound, PermissionDenied, SignInRequired: unlike Google's other APIs, Cloud Storage says
-    to anybody with an account which buckets there are.
+    Raises NotFound, PermissionDenied, ProjectDeleted, SignInRequired: unlike Google's other APIs, Cloud
+    Storage says to anybody with an account which buckets there are.
     """
     if caller.member is None and storage_buckets.find(connection, name) is None:
-        _check(caller, permission, [], resources.bucket(name, ""))
+        _check(connection, caller, permission, [], resources.bucket(name, ""))
     bucket = get_any_bucket(connection, name)
     resource = resources.bucket(name, bucket.project_id)
     if object_name is not None:
         resource = resources.stored_object(name, object_name, bucket.project_id)
-    _check(caller, permission, find_policies(connection, bucket), resource)
+    _check(connection, caller, permission, find_policies(connection, bucket), resource)
     return bucket
 
 
@@ -47,10 +47,14 @@ def get_any_bucket(connection: Connection, name: str) -> StorageBucket:
 
 
 def get_project(connection: Connection, name: str, caller: Principal, permission: str) -> Project:
-    """The project, if the caller has the permission on it. Raises InvalidArgument, PermissionDenied."""
+    """The project, if the caller has the permission on it.
+
+    Raises InvalidArgument, PermissionDenied, ProjectDeleted.
+    """
     project = find_project(connection, name)
     project_id = project.project_id if project else ""
-    _check(caller, permission, [find_project_policy(connection, project_id)], resources.project(project_id))
+    in_force = [find_project_policy(connection, project_id)]
+    _check(connection, caller, permission, in_force, resources.project(project_id))
     if project is None:
         raise InvalidArgument(f"Unknown project id: {name}")
     return project
@@ -73,9 +77,12 @@ def check_metageneration(query: Mapping[str, str], bucket: StorageBucket) -> Non
         raise ConditionNotMet
 
 
-def _check(caller: Principal, permission: str, in_force: list[Policy], resource: Resource) -> None:
+def _check(
+    connection: Connection, caller: Principal, permission: str, in_force: list[Policy], resource: Resource
+) -> None:
     decision = decide(caller, in_force, permission, resource)
     if decision.allowed:
+        check_active(connection, permission, resource)
         return
     kind = _KINDS[resource.type.rpartition("/")[2]]
     where = f"Google Cloud {'' if kind == 'project' else 'Storage '}{kind}"

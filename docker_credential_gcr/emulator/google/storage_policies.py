@@ -58,9 +58,8 @@ async def test_permissions(request: Request, services: Services) -> JSONResponse
     permissions = parse_permissions(request.query_params.getlist("permissions"))
     with services.database.read() as connection:
         bucket = get_any_bucket(connection, name)
-        in_force = find_policies(connection, bucket)
-    resource = resources.bucket(name, bucket.project_id)
-    allowed = list_allowed(caller, permissions, in_force, resource)
+        in_force, resource = find_policies(connection, bucket), resources.bucket(name, bucket.project_id)
+        allowed = list_allowed(connection, caller, permissions, in_force, resource)
     document = {"kind": "storage#testIamPermissionsResponse"}
     return JSONResponse({**document, "permissions": allowed} if allowed else document)
 

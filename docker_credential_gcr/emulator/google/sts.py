@@ -34,7 +34,7 @@ from docker_credential_gcr.emulator.identity.subject_tokens import (
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.records import aws_access_keys, spent_tokens, workload_identity
 from docker_credential_gcr.emulator.records.errors import AlreadyExists
-from docker_credential_gcr.emulator.records.workload_identity import Pool, Provider
+from docker_credential_gcr.emulator.records.workload_identity import Provider
 
 from .bodies import read_form, read_json
 from .errors import GrantRefused, InvalidArgument
@@ -149,13 +149,9 @@ def _get_provider(services: Services, audience: str) -> Provider:
         found = None
         if pool is not None:
             found = workload_identity.find_provider(connection, pool, match["provider"])
-    if pool is None or found is None or not (_counts(pool) and _counts(found)):
+    if pool is None or found is None or not (pool.is_active and found.is_active):
         raise GrantRefused("invalid_target", NO_PROVIDER)
     return found
-
-
-def _counts(item: Pool | Provider) -> bool:
-    return item.deleted_at is None and not item.settings.get("disabled", False)
 
 
 def _verify_jwt(services: Services, provider: Provider, token: str) -> tuple[Claims, int]:

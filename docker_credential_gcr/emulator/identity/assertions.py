@@ -57,6 +57,7 @@ class RegisteredKey:
     public_key: str
     expires_at: int
     created_at: int = 0
+    in_deleted_project: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ def _verify(
         jws.verify(assertion, key.public_key, ALGORITHM)
     except jws.InvalidJws as error:
         raise InvalidAssertion(WRONG_SIGNATURE) from error
+    if key.in_deleted_project:
+        raise InvalidAssertion(ACCOUNT_NOT_FOUND)
     _check_times(claims, now)
     if claims.get("sub", issuer) != issuer:
         raise InvalidAssertion(DELEGATION, "unauthorized_client")

@@ -42,6 +42,14 @@ class InvalidCredential(Exception):
     """The credential is malformed, unknown, expired or forged."""
 
 
+class KeyOfDeletedProject(InvalidCredential):
+    """A good key of a service account whose project is deleted."""
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(f"the project of the account, {project_id}, is deleted")
+        self.project_id = project_id
+
+
 def no_pool(_name: str) -> bool:
     """Whether a pool counts where none does."""
     return False
@@ -115,7 +123,7 @@ def is_living(
     if key_id.startswith(LOGIN_PREFIX):
         return has_login(key_id)
     key = find_key(key_id)
-    return key is not None and now < key.expires_at
+    return key is not None and not key.in_deleted_project and now < key.expires_at
 
 
 def _verify_self_signed(token: str, find_key: FindKey, now: float, audiences: Collection[str]) -> Principal:
@@ -165,6 +173,8 @@ def _verify_key_file(text: str, find_key: FindKey, now: float) -> Principal:
         raise InvalidCredential("a longer private key")
     if not hmac.compare_digest(_derive_public_key(private_key), key.public_key.encode()):
         raise InvalidCredential("another private key")
+    if key.in_deleted_project:
+        raise KeyOfDeletedProject(key.project_id)
     return Principal(format_service_account(key.email), frozenset({CLOUD_PLATFORM}), key.key_id)
 
 

@@ -22,6 +22,7 @@ _COLUMNS = (
     service_account_keys.c.public_key,
     service_account_keys.c.expires_at,
     service_account_keys.c.created_at,
+    projects.c.deleted_at.is_not(None),
 )
 _SELECT = (
     select(*_COLUMNS)

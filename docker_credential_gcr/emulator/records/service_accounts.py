@@ -27,6 +27,12 @@ class ServiceAccount:
     created_at: int
     description: str = ""
     disabled: bool = False
+    in_deleted_project: bool = False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the account's keys and tokens count."""
+        return not self.disabled and not self.in_deleted_project
 
 
 _SELECT = select(
@@ -38,6 +44,7 @@ _SELECT = select(
     service_accounts.c.created_at,
     service_accounts.c.description,
     service_accounts.c.disabled,
+    projects.c.deleted_at.is_not(None),
 ).join(projects, projects.c.id == service_accounts.c.project)
 _FIND = _SELECT.where(service_accounts.c.email == bindparam("wanted"))
 _LIST = _SELECT.where(service_accounts.c.project == bindparam("wanted")).order_by(service_accounts.c.email)
@@ -113,7 +120,16 @@ def remove(connection: Connection, email: str) -> None:
 
 
 def _read(row: Sequence[Any]) -> ServiceAccount:
-    row_id, project_id, email, unique_id, display_name, created_at, description, disabled = row
+    row_id, project_id, email, unique_id, display_name, created_at, description, *flags = row
+    disabled, in_deleted_project = map(bool, flags)
     return ServiceAccount(
-        row_id, project_id, email, unique_id, display_name, created_at, description, bool(disabled)
+        row_id,
+        project_id,
+        email,
+        unique_id,
+        display_name,
+        created_at,
+        description,
+        disabled,
+        in_deleted_project,
     )

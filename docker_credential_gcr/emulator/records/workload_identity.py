@@ -33,6 +33,12 @@ class Pool:
     pool_id: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     deleted_at: int | None = None
+    in_deleted_project: bool = False
+
+    @property
+    def is_active(self) -> bool:
+        """Whether identities of the pool count."""
+        return _is_on(self) and not self.in_deleted_project
 
     @property
     def name(self) -> str:
@@ -51,14 +57,24 @@ class Provider:
     deleted_at: int | None = None
 
     @property
+    def is_active(self) -> bool:
+        """Whether the provider's tokens are taken, if identities of its pool count."""
+        return _is_on(self)
+
+    @property
     def name(self) -> str:
         """projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"""
         return f"{self.pool}/providers/{self.provider_id}"
 
 
-_SELECT = select(pools.c.id, projects.c.number, pools.c.pool_id, pools.c.settings, pools.c.deleted_at).join(
-    projects, projects.c.id == pools.c.project
-)
+_SELECT = select(
+    pools.c.id,
+    projects.c.number,
+    pools.c.pool_id,
+    pools.c.settings,
+    pools.c.deleted_at,
+    projects.c.deleted_at.is_not(None),
+).join(projects, projects.c.id == pools.c.project)
 _FIND = Statement(
     _SELECT.where(pools.c.pool_id == bindparam("pool_id"), projects.c.number == bindparam("number"))
 )
@@ -101,10 +117,10 @@ def find(connection: Connection, project_number: str, pool_id: str) -> Pool | No
 
 
 def is_active(connection: Connection, name: str) -> bool:
-    """Whether identities of the pool of that name count: it is there, and is not disabled."""
+    """Whether the pool of that name is there and its identities count."""
     parts = name.split("/")
     pool = find(connection, parts[1], parts[-1])
-    return pool is not None and pool.deleted_at is None and not pool.settings.get("disabled", False)
+    return pool is not None and pool.is_active
 
 
 def list_in(connection: Connection, project: Project) -> list[Pool]:
@@ -151,6 +167,10 @@ def save_provider(connection: Connection, provider: Provider) -> Provider:
     return provider
 
 
+def _is_on(item: Pool | Provider) -> bool:
+    return item.deleted_at is None and not item.settings.get("disabled", False)
+
+
 def _update(connection: Connection, table: Any, item: Pool | Provider) -> None:
     values = {
         "wanted": item.id,
@@ -167,8 +187,8 @@ def _purge(connection: Connection, now: float) -> None:
 
 
 def _read(row: Sequence[Any]) -> Pool:
-    row_id, number, pool_id, settings, deleted_at = row
-    return Pool(row_id, number, pool_id, json.loads(settings), deleted_at)
+    row_id, number, pool_id, settings, deleted_at, in_deleted_project = row
+    return Pool(row_id, number, pool_id, json.loads(settings), deleted_at, bool(in_deleted_project))
 
 
 def _read_provider(pool: Pool, row: Sequence[Any]) -> Provider:

@@ -6,7 +6,12 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.hosts import Target, find_site
-from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate, is_living
+from docker_credential_gcr.emulator.identity.credentials import (
+    InvalidCredential,
+    KeyOfDeletedProject,
+    authenticate,
+    is_living,
+)
 from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.resource import find_in_bucket
@@ -16,7 +21,7 @@ from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
 from docker_credential_gcr.emulator.records import buckets, keys, logins, policies, workload_identity
 
-from .errors import ArtifactDenied, Denied, Unauthorized
+from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
 from .openness import is_open_to
 from .places import check_service
@@ -99,15 +104,21 @@ def authorize_site(services: Services, request: Request, scope: str | None = Non
 
 
 def identify(services: Services, connection: Connection, authorization: str | None) -> Principal:
-    """The principal behind a credential of Google's, not a registry token; raises InvalidCredential."""
-    return authenticate(
-        authorization,
-        find_key=lambda key_id: keys.find(connection, key_id),
-        has_login=lambda login_id: logins.is_living(connection, login_id),
-        signer=services.signer,
-        now=services.clock.now(),
-        has_pool=lambda name: workload_identity.is_active(connection, name),
-    )
+    """The principal behind a credential of Google's, not a registry token.
+
+    Raises InvalidCredential, and ProjectUnknown for a good key whose project is deleted.
+    """
+    try:
+        return authenticate(
+            authorization,
+            find_key=lambda key_id: keys.find(connection, key_id),
+            has_login=lambda login_id: logins.is_living(connection, login_id),
+            signer=services.signer,
+            now=services.clock.now(),
+            has_pool=lambda name: workload_identity.is_active(connection, name),
+        )
+    except KeyOfDeletedProject as error:
+        raise ProjectUnknown(error.project_id, is_deleted=True) from error
 
 
 def granted_actions(grant: RegistryGrant, target: Target) -> frozenset[str]:

@@ -40,8 +40,9 @@ def find_advice(error: Exception, request: Request) -> str:
         return ""
     server = f"{request.scheme}://{request.host}"
     option = "" if server == DEFAULT_URL else f" --server {server}"
-    if isinstance(error, ProjectUnknown) and not error.is_deleted:
-        return f" Create it with: gcr-emulator project create{option} {error.project_id}"
+    if isinstance(error, ProjectUnknown):
+        lead, verb = (" Undelete it", "undelete") if error.is_deleted else (" Create it", "create")
+        return f"{lead} with: gcr-emulator project {verb}{option} {error.project_id}"
     if isinstance(error, TokenExchangeFailed) and not error.is_of_member:
         # Like Google, it does not tell whether there is such a project.
         return (

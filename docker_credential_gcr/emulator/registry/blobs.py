@@ -14,6 +14,7 @@ from .access import authorize
 from .errors import BlobUnknown, RangeInvalid
 from .http import FileBody, Request, Response
 from .memory import REMEMBERED_SIZE
+from .places import check_service
 from .redirects import check_link, redirect
 from .services import Services
 
@@ -34,7 +35,14 @@ async def get(services: Services, request: Request, target: Target, digest: str)
 async def get_by_link(services: Services, request: Request, target: Target, digest: str) -> Response:
     """The bytes of a blob for whoever was led to them; a credential is neither needed nor looked at."""
     check_link(services, request, target, digest)
+    # What was looked up is remembered until the next change of the database.
+    services.decisions.recall(("link", target), lambda: _check_place(services, target), keep=lambda _: True)
     return _serve(services, request, target, _get_known(services, target, digest))
+
+
+def _check_place(services: Services, target: Target) -> None:
+    with services.database.read() as connection:
+        check_service(connection, target)
 
 
 def _get_known(services: Services, target: Target, digest: str) -> Blob:

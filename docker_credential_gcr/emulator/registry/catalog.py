@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Site, Target, find_site
 from docker_credential_gcr.emulator.identity.names import find_project_id
+from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.services import RESOURCE_MANAGER
 from docker_credential_gcr.emulator.oci.scope import PULL
 from docker_credential_gcr.emulator.records import artifact_repositories, projects, repositories
@@ -19,6 +20,7 @@ from .access import authorize_site, find_refusal
 from .errors import ServiceDisabled, Unauthorized
 from .http import Request, Response
 from .pages import parse_page
+from .places import find_obstacle
 from .services import Services
 
 _SCOPE = "registry:catalog:*"
@@ -34,12 +36,15 @@ async def list_(services: Services, request: Request) -> Response:
     with services.database.read() as connection:
         _check_resource_manager(connection, principal.member)
         targets = _list_places(connection, site)
-        readable = [
-            target.bucket for target in targets if find_refusal(connection, principal, target, PULL) is None
-        ]
+        readable = [target.bucket for target in targets if _is_readable(connection, principal, target)]
         names = repositories.list_page(connection, readable, last=page.last, count=page.limit)
     headers = {"Content-Type": "application/json", **page.link("/v2/_catalog", names)}
     return Response(200, headers, json.dumps({"repositories": names[: page.count]}).encode())
+
+
+def _is_readable(connection: Connection, principal: Principal, target: Target) -> bool:
+    refusal = find_refusal(connection, principal, target, PULL)
+    return refusal is None and find_obstacle(connection, target) is None
 
 
 def _check_resource_manager(connection: Connection, member: str) -> None:

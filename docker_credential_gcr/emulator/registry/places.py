@@ -74,12 +74,20 @@ def is_empty_place(connection: Connection, target: Target) -> bool:
 
 def check_service(connection: Connection, target: Target) -> None:
     """Raise ServiceDisabled or NameUnknown where the project has the registry switched off, or is deleted."""
-    service = CONTAINER_REGISTRY if target.repository_id is None else ARTIFACT_REGISTRY
-    obstacle = switches.find_obstacle(connection, target.project_id, service)
+    obstacle = find_obstacle(connection, target)
     if obstacle is Obstacle.DISABLED:
-        raise ServiceDisabled(target.project_id, service)
+        raise ServiceDisabled(target.project_id, _find_service(target))
     if obstacle is Obstacle.DELETED:
         raise ProjectUnknown(target.project_id, is_deleted=True)
+
+
+def find_obstacle(connection: Connection, target: Target) -> Obstacle | None:
+    """Why the target's project serves none of its images, if it does not."""
+    return switches.find_obstacle(connection, target.project_id, _find_service(target))
+
+
+def _find_service(target: Target) -> str:
+    return CONTAINER_REGISTRY if target.repository_id is None else ARTIFACT_REGISTRY
 
 
 def check_tag(

@@ -302,4 +302,7 @@ def test_a_deleted_project_has_no_repositories_to_change(apis: Apis) -> None:
 
     reply = apis.call("GET", IMAGES)
 
-    assert (reply.status, reply.body["error"]["message"]) == (400, "Project my-project is deleted.")
+    assert (reply.status, reply.body["error"]["message"]) == (
+        400,
+        "Project my-project is deleted: undelete it first.",
+    )

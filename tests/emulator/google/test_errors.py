@@ -27,6 +27,12 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
         "Permission 'a.b.c' denied on resource (or it may not exist).",
     ),
     errors.FailedPrecondition: (errors.FailedPrecondition("not so"), 400, "FAILED_PRECONDITION", "not so"),
+    errors.ProjectDeleted: (
+        errors.ProjectDeleted("my-project"),
+        400,
+        "FAILED_PRECONDITION",
+        "Project my-project is deleted: undelete it first.",
+    ),
     errors.SignInRequired: (
         errors.SignInRequired(Decision(False, "a.b.c", "because"), "who are you"),
         401,
@@ -96,6 +102,10 @@ REASONS = {
 }
 
 
+# What Cloud Storage says otherwise than by its status.
+OF_STORAGE = {errors.ProjectDeleted: (403, "accountDisabled")}
+
+
 def test_every_error_of_the_table_has_a_sample() -> None:
     assert SAMPLES.keys() == errors.TABLE.keys()
 
@@ -120,12 +130,13 @@ def test_each_error_is_said_in_cloud_storages_form(
     error: Exception, code: int, status: str, message: str
 ) -> None:
     del status
+    code, word = OF_STORAGE.get(type(error), (code, REASONS[code]))
     response = errors.find_response(error, of_storage=True)
 
     assert response is not None
     body = json.loads(bytes(response.body))["error"]
     details = body.pop("details", [])
-    reason = {"message": message, "domain": "global", "reason": REASONS[code]}
+    reason = {"message": message, "domain": "global", "reason": word}
     assert (response.status_code, body) == (code, {"code": code, "message": message, "errors": [reason]})
     assert details == DETAILS.get(type(error), [])
 

@@ -79,6 +79,23 @@ def test_reset_forgets_the_tokens_and_the_machine(gcr_emulator: Emulator, fetch:
     assert fetch().json()["access_token"] != token
 
 
+def test_d_z20_the_machine_of_a_deleted_project_has_no_credentials(
+    gcr_emulator: Emulator, fetch: Fetch
+) -> None:
+    token = fetch().json()["access_token"]
+    project = f"{gcr_emulator.url}/v1/projects/my-project"
+    requests.delete(project, timeout=30).raise_for_status()
+
+    text = f"The service account <code>{ACCOUNT}</code> was not found."
+    for answer in (fetch(), fetch("identity", audience="me")):
+        assert (answer.status_code, text in answer.text) == (404, True)
+    assert ask_registry(gcr_emulator, token, "pull") == 401
+
+    requests.post(f"{project}:undelete", json={}, timeout=30).raise_for_status()
+    assert fetch().json()["access_token"] == token
+    assert ask_registry(gcr_emulator, token, "pull") == 200
+
+
 @pytest.mark.parametrize(
     ("has", "asked", "granted"),
     [

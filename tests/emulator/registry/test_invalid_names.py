@@ -167,4 +167,6 @@ def test_d4_a_deleted_project_is_not_created_again(editor):
 
     answer = editor.ask_token("repository:my-project/app:push,pull")
 
-    assert whole(answer) == refusal(404, "NAME_UNKNOWN", "Project 'project:my-project' not found or deleted.")
+    command = f"gcr-emulator project undelete --server {editor.url} my-project"
+    message = f"Project 'project:my-project' not found or deleted. Undelete it with: {command}"
+    assert whole(answer) == refusal(404, "NAME_UNKNOWN", message)

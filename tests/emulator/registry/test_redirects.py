@@ -13,6 +13,7 @@ REPOSITORY = "my-project/app"
 LARGE, SMALL = b"a layer in a file " * 10_000, b"a layer in a row"
 LIFETIME_S = 300
 NOW = 1_800_000_000
+API = "/services/containerregistry.googleapis.com"
 REFUSED = {
     "errors": [
         {
@@ -181,6 +182,30 @@ def test_a_link_to_a_blob_that_was_deleted_is_not_found(editor, follow):
     assert editor.delete(path_of(data)).status_code == 202
     answer = follow(link)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "BLOB_UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("take_away", "give_back", "refusal"),
+    [
+        (("DELETE", ""), ("POST", ":undelete"), (404, "NAME_UNKNOWN")),
+        (("POST", f"{API}:disable"), ("POST", f"{API}:enable"), (403, "DENIED")),
+    ],
+    ids=["project", "API"],
+)
+def test_d_z20_a_link_opens_nothing_of_what_its_project_does_not_serve(
+    editor, follow, link, take_away, give_back, refusal
+):
+    def change(method, path):
+        url = f"{editor.url}/v1/projects/my-project{path}"
+        requests.request(method, url, json={}, timeout=30).raise_for_status()
+
+    assert follow(link).content == LARGE
+    change(*take_away)
+    answer = follow(link)
+    change(*give_back)
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == refusal
+    assert follow(link).content == LARGE
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])

@@ -82,7 +82,8 @@ def test_a_deleted_project_has_no_registry_until_it_is_taken_back(editor, call, 
     call("DELETE", "/v1/projects/my-project")
 
     answer = editor.ask_token(f"repository:{repository}:pull")
-    message = "Project 'project:my-project' not found or deleted."
+    command = f"gcr-emulator project undelete --server {editor.url} my-project"
+    message = f"Project 'project:my-project' not found or deleted. Undelete it with: {command}"
     assert (answer.status_code, answer.json()) == (
         404,
         {"errors": [{"code": "NAME_UNKNOWN", "message": message}]},
@@ -90,6 +91,58 @@ def test_a_deleted_project_has_no_registry_until_it_is_taken_back(editor, call, 
 
     call("POST", "/v1/projects/my-project:undelete", {})
     assert editor.get(f"/v2/{repository}/tags/list", repository=repository).status_code == 200
+
+
+def test_d_z20_an_account_of_a_deleted_project_opens_no_other_one(connect, call):
+    editor = connect(project="other-project", account="other")
+    editor.push_image("other-project/app", "v1", b"layer")
+    member = "serviceAccount:other@other-project.iam.gserviceaccount.com"
+    bindings = [{"role": "roles/storage.admin", "members": [member]}]
+    call("POST", "/v1/projects/my-project:setIamPolicy", {"policy": {"bindings": bindings}})
+    token = editor.token(f"repository:{GCR}:pull,push")
+    uploads = f"/v2/{GCR}/blobs/uploads/"
+    assert editor.call("POST", uploads, token=token).status_code == 202
+
+    call("DELETE", "/v1/projects/other-project")
+
+    refused = editor.ask_token(f"repository:{GCR}:pull,push")
+    answers = [editor.call("POST", uploads, token=token), refused]
+    answers.append(editor.session.get(f"{editor.url}/v2/", auth=editor.auth))
+    codes = [(answer.status_code, answer.json()["errors"][0]["code"]) for answer in answers]
+    assert codes == [(401, "UNAUTHORIZED"), (404, "NAME_UNKNOWN"), (404, "NAME_UNKNOWN")]
+    assert "'project:other-project' not found or deleted" in refused.text
+
+
+@pytest.mark.parametrize(("service", "repository", "other"), CASES)
+def test_d_z20_the_catalog_leaves_out_what_a_project_does_not_serve(
+    editor, connect, call, service, repository, other
+):
+    editor.push_image(repository, "v1", b"layer")
+    reader = connect("roles/owner", project="other-project", account="reader")
+    member = "serviceAccount:reader@other-project.iam.gserviceaccount.com"
+    bindings = [
+        {"role": f"roles/{role}", "members": [member]}
+        for role in ("storage.objectViewer", "artifactregistry.reader")
+    ]
+    call("POST", "/v1/projects/my-project:setIamPolicy", {"policy": {"bindings": bindings}})
+    host = repository.split("/")[0] if "pkg.dev" in repository else "gcr.io"
+
+    def list_catalog():
+        url, headers = f"{reader.url}/v2/_catalog", {"Host": host}
+        return reader.session.get(url, auth=reader.auth, headers=headers).json()["repositories"]
+
+    listed = [list_catalog()]
+    for method, path in (
+        ("POST", f"{SERVICES}/{service}:disable"),
+        ("POST", f"{SERVICES}/{service}:enable"),
+        ("DELETE", "/v1/projects/my-project"),
+    ):
+        call(method, path, {})
+        listed.append(list_catalog())
+
+    name = repository.removeprefix("us-docker.pkg.dev/")
+    assert listed == [[name], [], [name], []]
+    assert other
 
 
 def test_the_catalog_needs_resource_manager(editor, call):
