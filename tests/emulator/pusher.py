@@ -43,7 +43,7 @@ MOUNTING, DELETING = 0.3, 0.4
 def mount_blob(registry: Registry, repository: str, digest: str, source: str) -> bool:
     """Let the repository see a blob of another one; False where it cannot be had from there."""
     query = urlencode({"mount": digest, "from": source})
-    scope = f"repository:{repository}:pull,push"
+    scope = f"repository:{repository}:pull,push repository:{source}:pull"
     return registry.ask("POST", f"/v2/{repository}/blobs/uploads/?{query}", scope, 201, 202).status == 201
 
 

@@ -31,7 +31,7 @@ def push(editor, _url):
 
 
 def mount(editor, _url):
-    token = editor.token(f"repository:{OTHER}:pull,push")
+    token = editor.token(f"repository:{OTHER}:pull,push", f"repository:{REPOSITORY}:pull")
     path = f"/v2/{OTHER}/blobs/uploads/?mount={editor.digest_of(BASE)}&from={REPOSITORY}"
     assert editor.call("POST", path, token=token).status_code == 201
 

@@ -59,9 +59,9 @@ def test_a_blob_is_mounted_within_the_site_alone(server, editor, at):
     blob = eu.push_blob(REPOSITORY, b"a layer at eu.gcr.io")["digest"]
     path = f"/v2/my-project/other/blobs/uploads/?mount={blob}&from={REPOSITORY}"
 
-    token = "repository:my-project/other:pull,push"
-    assert eu.call("POST", path, token=eu.token(token)).status_code == 201
-    assert editor.call("POST", path, token=editor.token(token)).status_code == 202
+    scopes = ("repository:my-project/other:pull,push", f"repository:{REPOSITORY}:pull")
+    assert eu.call("POST", path, token=eu.token(*scopes)).status_code == 201
+    assert editor.call("POST", path, token=editor.token(*scopes)).status_code == 202
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "gcr.io", STORAGE, "US.gcr.io:443"])

@@ -43,7 +43,10 @@ class AccessGrant:
 
 @dataclass(frozen=True)
 class RegistryGrant:
-    """What a registry token says: on one site, for each repository, the actions that were granted."""
+    """What a registry token says: on one site, for each repository, the actions that were granted.
+
+    With `lists_catalog` the token also lists the repositories of the site.
+    """
 
     member: str | None
     key_id: str | None
@@ -53,6 +56,7 @@ class RegistryGrant:
     expires_at: int
     issued_at: int
     sets: tuple[str, ...] = ()
+    lists_catalog: bool = False
 
 
 class Signer:
@@ -111,6 +115,7 @@ class Signer:
             **_format_claims(grant),
             "site": grant.site,
             "access": [[name, sorted(actions)] for name, actions in grant.repositories],
+            "catalog": grant.lists_catalog,
         }
         return base64.b64encode(self._sign(claims, _REGISTRY_HEADER, now).encode()).decode()
 
@@ -149,6 +154,7 @@ class Signer:
             claims["exp"],
             claims["iat"],
             tuple(claims.get("sets", ())),
+            claims.get("catalog", False),
         )
 
     def _verify(self, token: str, header: dict[str, str], audience: str) -> dict[str, Any]:

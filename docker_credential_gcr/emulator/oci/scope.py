@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .errors import InvalidScope
 
 PULL, PUSH, DELETE, ALL = "pull", "push", "delete", "*"
+CATALOG = "registry:catalog:*"
 _ACTIONS = frozenset({PULL, PUSH, DELETE, ALL})
 _TYPES = frozenset({"repository", "registry"})
 
@@ -33,6 +34,11 @@ def parse_scope(text: str) -> Scope:
         raise InvalidScope(f"invalid scope {text[:150]!r}")
     kind, name, actions = parts[0].partition("(")[0], parts[1], parts[2].split(",")
     return Scope(kind, name, frozenset(actions) & _ACTIONS)
+
+
+def is_of_catalog(scope: Scope) -> bool:
+    """Whether the scope is CATALOG, which lists the repositories of a registry."""
+    return (scope.type, scope.name) == ("registry", "catalog") and ALL in scope.actions
 
 
 def format_scope(name: str, *actions: str) -> str:

@@ -29,15 +29,17 @@ _LINKED = Statement(
         blob_links.c.repository == bindparam("repository"),
     )
 )
-_IN_BUCKET = (
+_IN_REPOSITORY = (
     select(blobs.c.id)
     .join(buckets, buckets.c.id == blobs.c.bucket)
     .join(blob_links, blob_links.c.blob == blobs.c.id)
     .join(repositories, repositories.c.id == blob_links.c.repository)
-    .where(buckets.c.name == bindparam("bucket_name"), blobs.c.digest == bindparam("digest"))
-    .limit(1)
+    .where(
+        buckets.c.name == bindparam("bucket_name"),
+        repositories.c.name == bindparam("repository_name"),
+        blobs.c.digest == bindparam("digest"),
+    )
 )
-_IN_REPOSITORY = _IN_BUCKET.where(repositories.c.name == bindparam("repository_name"))
 _ADD = Statement(
     insert(blobs).on_conflict_do_nothing(), columns=["bucket", "digest", "size", "data", "created_at"]
 )
@@ -119,12 +121,10 @@ def find_missing(connection: Connection, repository: Repository, digests: set[st
     )
 
 
-def is_linked(connection: Connection, bucket: str, digest: str, *, repository: str | None) -> bool:
-    """Whether that repository of the bucket sees the blob; whether any does, for None."""
-    statement, values = _IN_BUCKET, {"bucket_name": bucket, "digest": digest}
-    if repository is not None:
-        statement, values["repository_name"] = _IN_REPOSITORY, repository
-    return connection.execute(statement, values).first() is not None
+def is_linked(connection: Connection, bucket: str, repository: str, digest: str) -> bool:
+    """Whether that repository of the bucket sees the blob."""
+    values = {"bucket_name": bucket, "repository_name": repository, "digest": digest}
+    return connection.execute(_IN_REPOSITORY, values).first() is not None
 
 
 def add(connection: Connection, repository: Repository, blob: Blob, *, now: float) -> None:

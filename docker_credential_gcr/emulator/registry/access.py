@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.hosts import Target, find_site
+from docker_credential_gcr.emulator.hosts import Site, Target, find_site
 from docker_credential_gcr.emulator.identity.credentials import (
     InvalidCredential,
     KeyOfDeletedProject,
@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.identity.resource import find_in_bucket
 from docker_credential_gcr.emulator.identity.resource import repository as artifact_repository
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
-from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
+from docker_credential_gcr.emulator.oci.scope import CATALOG, DELETE, PULL, PUSH, format_scope
 from docker_credential_gcr.emulator.records import buckets, keys, logins, policies, workload_identity
 
 from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
@@ -92,9 +92,22 @@ def _authorize(
     return principal, None if grant is None else grant.expires_at
 
 
-def authorize_site(services: Services, request: Request, scope: str | None = None) -> Principal:
+def authorize_catalog(services: Services, request: Request, site: Site) -> Principal:
+    """The principal that may list the catalog of the site, with its own credential or with a token for it.
+
+    Raises Unauthorized.
+    """
+    challenge = _challenge(request, CATALOG)
+    principal, grant = _identify(services, request, challenge)
+    if grant is not None and not (grant.lists_catalog and grant.site == site.host):
+        raise Unauthorized(challenge)
+    note_member(principal.member)
+    return principal
+
+
+def authorize_site(services: Services, request: Request) -> Principal:
     """The principal behind a credential of any kind for this site; raises Unauthorized."""
-    challenge = _challenge(request, scope)
+    challenge = _challenge(request, None)
     principal, grant = _identify(services, request, challenge)
     site = find_site(request.site_host)
     if grant is not None and site is not None and grant.site != site.host:

@@ -16,23 +16,21 @@ from docker_credential_gcr.emulator.records import artifact_repositories, projec
 from docker_credential_gcr.emulator.records import services as switches
 from docker_credential_gcr.emulator.records.services import Obstacle
 
-from .access import authorize_site, find_refusal
+from .access import authorize_catalog, find_refusal
 from .errors import ServiceDisabled, Unauthorized
 from .http import Request, Response
 from .pages import parse_page
 from .places import find_obstacle
 from .services import Services
 
-_SCOPE = "registry:catalog:*"
-
 
 async def list_(services: Services, request: Request) -> Response:
-    """The repositories of this host; a token without any scope is enough, the caller's rights decide."""
-    principal = authorize_site(services, request, _SCOPE)
+    """The repositories of this host that the caller may pull from."""
+    site = find_site(request.site_host) or DEFAULT_SITE
+    principal = authorize_catalog(services, request, site)
     if principal.member is None:
         raise Unauthorized(None)
     page = parse_page(request, services.limits.page_size)
-    site = find_site(request.site_host) or DEFAULT_SITE
     with services.database.read() as connection:
         _check_resource_manager(connection, principal.member)
         targets = _list_places(connection, site)

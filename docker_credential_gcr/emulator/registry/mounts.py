@@ -4,38 +4,25 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target, locate
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.oci.scope import PULL
 from docker_credential_gcr.emulator.records import blobs
 
-from .access import find_refusal
+from .access import authorize
+from .errors import Denied, Unauthorized
 from .http import Request
 from .opening import open_repository
 from .services import Services
 
 
-async def mount(
-    services: Services, request: Request, principal: Principal, target: Target, digest: str
-) -> bool:
-    """Link a blob that the principal may pull from the source; False if there is none.
-
-    Without `from` any repository of the bucket is a source: who may pull from one may from all. The
-    token is for the target alone, so it is the principal's own rights that count for the source.
-    """
-    source = target
-    if (name := request.parameter("from")) is not None:
-        try:
-            source = locate(request.site_host, name)
-        except InvalidName:
-            return False
-    if source.bucket != target.bucket:
+async def mount(services: Services, request: Request, target: Target, digest: str) -> bool:
+    """Link a blob that the source has and the credential may pull from there; False otherwise."""
+    source = _find_source(services, request, target)
+    if source is None:
         return False
 
     def work(connection: Connection) -> bool:
-        if find_refusal(connection, principal, source, PULL) is not None:
-            return False
-        if not blobs.is_linked(connection, target.bucket, digest, repository=name and source.path):
+        if not blobs.is_linked(connection, target.bucket, source.path, digest):
             return False
         repository = open_repository(services, connection, target)
         blobs.link(connection, repository, digest, now=services.clock.now())
@@ -45,3 +32,20 @@ async def mount(
     if mounted:
         reach("blob-mounted")
     return mounted
+
+
+def _find_source(services: Services, request: Request, target: Target) -> Target | None:
+    """The repository of the same bucket that `from` names, or without it the target itself.
+
+    None where the credential may not pull from it: clients ask for a token with the scopes of both.
+    https://distribution.github.io/distribution/spec/auth/scope/
+    """
+    name = request.parameter("from")
+    try:
+        source = target if name is None else locate(request.site_host, name)
+        if source.bucket != target.bucket:
+            return None
+        authorize(services, request, source, PULL)
+    except (InvalidName, Unauthorized, Denied):
+        return None
+    return source

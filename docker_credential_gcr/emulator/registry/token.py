@@ -17,7 +17,15 @@ from docker_credential_gcr.emulator.identity.names import format_email
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.tokens import RegistryGrant
 from docker_credential_gcr.emulator.oci.errors import InvalidName, InvalidScope
-from docker_credential_gcr.emulator.oci.scope import ALL, DELETE, PULL, PUSH, Scope, parse_scope
+from docker_credential_gcr.emulator.oci.scope import (
+    ALL,
+    DELETE,
+    PULL,
+    PUSH,
+    Scope,
+    is_of_catalog,
+    parse_scope,
+)
 from docker_credential_gcr.emulator.records import buckets
 
 from .access import describe_refusal, find_refusal, identify
@@ -37,7 +45,8 @@ Wanted = list[tuple[Target, frozenset[str]]]
 
 async def issue(services: Services, request: Request) -> Response:
     """Answer with a token for the scopes; raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
-    wanted = _parse_scopes(services, request)
+    scopes = _parse_scopes(services, request)
+    wanted = _locate_all(request, scopes)
     opened = is_open_to(services, request)
     with services.database.read() as connection:
         principal = OPERATOR if opened else _identify(services, connection, request)
@@ -59,6 +68,8 @@ async def issue(services: Services, request: Request) -> Response:
         expires_at=int(now) + lifetime_s,
         issued_at=int(now),
         sets=principal.sets,
+        # `podman search` asks for no scope.
+        lists_catalog=not scopes or any(map(is_of_catalog, scopes)),
     )
     return _format(services.signer.sign_registry(grant, now), lifetime_s, now)
 
@@ -70,13 +81,17 @@ def _identify(services: Services, connection: Connection, request: Request) -> P
         raise Unauthorized(None, NEEDED_PERMISSIONS) from error
 
 
-def _parse_scopes(services: Services, request: Request) -> Wanted:
+def _parse_scopes(services: Services, request: Request) -> list[Scope]:
     texts = [text for value in request.query.get("scope", []) for text in value.split(" ")]
     if len(texts) > services.limits.scopes:
         raise InvalidScope(f"more than {services.limits.scopes} scopes")
+    return [parse_scope(text) for text in texts]
+
+
+def _locate_all(request: Request, scopes: list[Scope]) -> Wanted:
+    """The repositories of the scopes, and the actions on each. Raises InvalidRepository, InvalidScope."""
     wanted: dict[Target, frozenset[str]] = {}
-    for scope in map(parse_scope, texts):
-        # registry:catalog:* asks for nothing that a repository has.
+    for scope in scopes:
         if scope.type == "repository":
             target = _locate(request, scope)
             wanted[target] = wanted.get(target, frozenset()) | _spell_out(scope)

@@ -36,7 +36,7 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     """Begin an upload, or finish at once: a mount, or the whole blob in this request."""
     principal = authorize(services, request, target, PUSH)
     mounted = request.parameter("mount")
-    if mounted is not None and await mount(services, request, principal, target, parse_digest(mounted)):
+    if mounted is not None and await mount(services, request, target, parse_digest(mounted)):
         return _created(target, mounted)
     digest = request.parameter("digest")
     if digest is not None:

@@ -74,7 +74,9 @@ def test_whoever_comes_pushes_lists_mounts_pulls_and_deletes(opened, image_parts
     opened.push_blob(REPOSITORY, b"{}", config)
     media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
     pushed = opened.call("PUT", f"{PATH}/manifests/v1", data=document, headers={**headers, **media_type})
-    mounted = opened.call("POST", f"/v2/my-project/b/blobs/uploads/?mount={config}", headers=headers)
+    mounted = opened.call(
+        "POST", f"/v2/my-project/b/blobs/uploads/?mount={config}&from={REPOSITORY}", headers=headers
+    )
     pulled = opened.call("GET", f"{PATH}/manifests/v1", headers=headers)
     listed = opened.call("GET", f"{PATH}/tags/list", headers=headers).json()["tags"]
     catalog = opened.call("GET", "/v2/_catalog", headers=headers).json()["repositories"]

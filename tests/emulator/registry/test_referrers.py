@@ -192,3 +192,28 @@ def test_catalog_is_closed_to_the_anonymous_and_empty_for_a_stranger(editor, str
     assert without.headers["WWW-Authenticate"].endswith('scope="registry:catalog:*"')
     assert anonymous.call("GET", "/v2/_catalog", token=anonymous.token()).status_code == 401
     assert stranger.call("GET", "/v2/_catalog", token=stranger.token()).json() == {"repositories": []}
+
+
+@pytest.mark.parametrize(
+    ("host", "scopes", "statuses"),
+    [
+        ("localhost", [], (200, 401)),  # as `podman search` asks
+        ("localhost", ["registry:catalog:*"], (200, 401)),
+        ("localhost", [f"repository:{REPOSITORY}:pull", "registry:catalog:*"], (200, 401)),
+        ("localhost", [f"repository:{REPOSITORY}:pull,push"], (401, 401)),
+        ("localhost", ["registry:catalog:pull"], (401, 401)),
+        ("localhost", ["registry:other:*"], (401, 401)),
+        ("eu.gcr.io", [], (401, 200)),
+        ("eu.gcr.io", ["registry:catalog:*"], (401, 200)),
+        ("eu.gcr.io", [f"repository:{REPOSITORY}:pull"], (401, 401)),
+    ],
+)
+def test_d_z21_a_token_lists_the_catalog_that_it_is_for(editor, host, scopes, statuses):
+    editor.push_image(REPOSITORY, "v1", b"layer")
+    token = editor.ask_token(*scopes, host=host).json()["token"]
+
+    for at, status in zip(("localhost", "eu.gcr.io"), statuses, strict=True):
+        answer = editor.call("GET", "/v2/_catalog", token=token, headers={"Host": at})
+        challenge = f'Bearer realm="http://{at}/v2/token",service="{at}",scope="registry:catalog:*"'
+        challenged = (status, challenge if status == 401 else None)
+        assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == challenged

@@ -38,7 +38,8 @@ class Registry:
 
     def __init__(self, editor):
         self.editor = editor
-        self.token = editor.token(f"repository:{REPOSITORY}:pull,push,delete")
+        scopes = f"repository:{REPOSITORY}:pull,push,delete", "repository:my-project/source:pull"
+        self.token = editor.token(*scopes)
         self.digest = editor.push_image(REPOSITORY, "v1", DATA)
         self.blob = f"{PATH}/blobs/{digest_of(DATA)}"
         self.data = self("GET", f"{PATH}/manifests/v1").content

@@ -180,33 +180,74 @@ def test_interrupted_chunk_counts_for_nothing_and_the_upload_goes_on(gcr_emulato
     assert pull(call, digest_of(whole)) == (200, whole)
 
 
+SOURCE = "my-project/source"
+TO_PUSH = f"repository:{REPOSITORY}:pull,push"
+
+
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-@pytest.mark.parametrize("source", ["?from=my-project/source", ""], ids=["named", "anonymous"])
-def test_mount_links_a_blob_that_the_client_may_pull(editor, call, algorithm, source):
+def test_mount_links_a_blob_that_the_client_may_pull(editor, algorithm):
     digest = digest_of(LARGE, algorithm)
-    token = editor.token("repository:my-project/source:pull,push")
-    path = "/v2/my-project/source/blobs/uploads/"
-    assert editor.call("POST", f"{path}?digest={digest}", token=token, data=LARGE).status_code == 201
-    mounted = call("POST", f"{UPLOADS}{source or '?'}&mount={digest}")
+    token = editor.token(TO_PUSH, f"repository:{SOURCE}:pull,push")
+    path = f"/v2/{SOURCE}/blobs/uploads/?digest={digest}"
+    assert editor.call("POST", path, token=token, data=LARGE).status_code == 201
+    mounted = editor.call("POST", f"{UPLOADS}?mount={digest}&from={SOURCE}", token=token)
     assert (mounted.status_code, mounted.headers["Docker-Content-Digest"]) == (201, digest)
-    assert pull(call, digest) == (200, LARGE)
+    assert editor.get(f"/v2/{REPOSITORY}/blobs/{digest}").content == LARGE
+
+
+@pytest.mark.parametrize(
+    ("source", "scopes", "status"),
+    [
+        (SOURCE, [TO_PUSH], 202),
+        (SOURCE, [TO_PUSH, f"repository:{SOURCE}:push"], 202),
+        (SOURCE, [TO_PUSH, "repository:my-project:pull"], 202),
+        (SOURCE, [TO_PUSH, f"repository:{SOURCE}/sub:pull"], 202),
+        (SOURCE, [TO_PUSH, f"repository:{SOURCE}:pull"], 201),
+        (SOURCE, [f"{TO_PUSH} repository:{SOURCE}:pull"], 201),
+        (None, [TO_PUSH, f"repository:{SOURCE}:pull"], 202),
+    ],
+)
+def test_d_z21_a_token_mounts_what_it_pulls_and_anything_else_is_an_upload(editor, source, scopes, status):
+    """Without `from`, the source is the repository itself."""
+    blob = editor.push_blob(SOURCE, SMALL)["digest"]
+    token = editor.token(*scopes)
+    asked = f"{UPLOADS}?mount={blob}" + (f"&from={source}" if source else "")
+
+    answer = editor.call("POST", asked, token=token)
+
+    linked = editor.get(f"/v2/{REPOSITORY}/blobs/{blob}")
+    assert (answer.status_code, linked.status_code) == (status, 200 if status == 201 else 404)
+    if status == 202:
+        ended = editor.call("PUT", f"{answer.headers['Location']}?digest={blob}", token=token, data=SMALL)
+        assert ended.status_code == 201
+        assert editor.call("POST", f"{UPLOADS}?mount={blob}", token=token).status_code == 201
+
+
+def test_d_z21_a_credential_without_scopes_mounts_what_its_roles_let_it_pull(editor):
+    blob = editor.push_blob(SOURCE, SMALL)["digest"]
+    url = f"{editor.url}{UPLOADS}?mount={blob}&from={SOURCE}"
+
+    assert editor.session.post(url, auth=editor.auth, timeout=30).status_code == 201
 
 
 @pytest.mark.parametrize(
     "source",
     ["my-project/none", "no-such-project/app", "other-project/source", "eu.gcr.io/my-project/a", "BAD", ""],
 )
-def test_mount_of_what_is_not_there_begins_an_upload(connect, call, source):
+def test_mount_of_what_is_not_there_begins_an_upload(connect, editor, source):
     blob = connect(project="other-project", account="other").push_blob("other-project/source", SMALL)
-    answer = call("POST", f"{UPLOADS}?mount={blob['digest']}&from={source}")
+    url = f"{editor.url}{UPLOADS}?mount={blob['digest']}&from={source}"
+    answer = editor.session.post(url, auth=editor.auth, timeout=30)
     assert answer.status_code == 202
     assert "/blobs/uploads/" in answer.headers["Location"]
 
 
-def test_blob_that_every_repository_has_dropped_cannot_be_mounted(editor, call):
+def test_blob_that_its_repository_has_dropped_cannot_be_mounted(editor):
     blob = editor.push_blob("my-project/source", SMALL)
     editor.delete(f"/v2/my-project/source/blobs/{blob['digest']}", repository="my-project/source")
-    assert call("POST", f"{UPLOADS}?mount={blob['digest']}").status_code == 202
+    token = editor.token(TO_PUSH, f"repository:{SOURCE}:pull")
+    path = f"{UPLOADS}?mount={blob['digest']}&from={SOURCE}"
+    assert editor.call("POST", path, token=token).status_code == 202
 
 
 def test_blob_of_another_repository_is_unknown(editor, call):

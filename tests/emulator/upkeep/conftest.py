@@ -43,7 +43,7 @@ class Registry:
         return self.editor.call(method, f"/v2/{repository}/{kind}/{reference}", token=token).status_code
 
     def mount(self, digest, repository, source=REPOSITORY):
-        token = self.editor.token(f"repository:{repository}:pull,push")
+        token = self.editor.token(f"repository:{repository}:pull,push", f"repository:{source}:pull")
         path = f"/v2/{repository}/blobs/uploads/?mount={digest}&from={source}"
         return self.editor.call("POST", path, token=token).status_code
 
