@@ -1,4 +1,4 @@
-"""D5: `status` says what a file says, and `not known` of what only a server or a program knows."""
+"""D05: `status` says what a file says, and `not known` of what only a server or a program knows."""
 
 import json
 import time
@@ -43,16 +43,16 @@ GOOGLES = "https://oauth2.googleapis.com/token"
 DOCTOR = "docker-credential-gcr doctor gcr.io"
 # What there is, the state and the command, and what the fault says.
 STATES: dict[str, tuple[Callable[[Any, Callable[..., Path]], object], str, str | None, str]] = {
-    "d5-nothing": (set_sources("store", "env"), "absent", None, ""),
-    "d5-a key": (give_key(token_uri=GOOGLES), "ready", None, ""),
-    "d5-an emulator's key": (give_key(), "failed", None, "is for localhost:5000: no token of it goes to"),
-    "d5-a key of another type": (give_key(type="api_key"), "failed", None, "has the unknown type 'api_key'"),
-    "d5-metadata": (set_sources("metadata"), "unknown", DOCTOR, ""),
-    "d5-gcloud": (install_gcloud, "unknown", DOCTOR, ""),
-    "d5-no gcloud": (set_sources("gcloud"), "failed", None, "gcloud is not on PATH"),
-    "d5-no token file": (set_sources("token-file:/nowhere/token"), "failed", None, "cannot read token file"),
-    "d5-a login": (lambda cli, _: keep_login(cli, refresh_token="1//x"), "ready", None, ""),
-    "d5-a login at its end": (
+    "d05-nothing": (set_sources("store", "env"), "absent", None, ""),
+    "d05-a key": (give_key(token_uri=GOOGLES), "ready", None, ""),
+    "d05-an emulator's key": (give_key(), "failed", None, "is for localhost:5000: no token of it goes to"),
+    "d05-a key of another type": (give_key(type="api_key"), "failed", None, "has the unknown type 'api_key'"),
+    "d05-metadata": (set_sources("metadata"), "unknown", DOCTOR, ""),
+    "d05-gcloud": (install_gcloud, "unknown", DOCTOR, ""),
+    "d05-no gcloud": (set_sources("gcloud"), "failed", None, "gcloud is not on PATH"),
+    "d05-no token file": (set_sources("token-file:/nowhere/token"), "failed", None, "cannot read token file"),
+    "d05-a login": (lambda cli, _: keep_login(cli, refresh_token="1//x"), "ready", None, ""),
+    "d05-a login at its end": (
         lambda cli, _: keep_login(cli, access_token="ya29.x", token_expiry="2020-01-01T00:00:00Z"),
         "failed",
         None,
@@ -76,7 +76,7 @@ def test_status_promises_what_a_file_holds_and_nothing_else(
     assert bool(found["fault"]) is (state == "failed")
 
 
-@pytest.mark.parametrize("presence", [True, False], ids=["d5-found", "d5-not found"])
+@pytest.mark.parametrize("presence", [True, False], ids=["d05-found", "d05-not found"])
 def test_status_does_not_depend_on_whether_a_metadata_server_was_looked_for(cli: Any, presence: bool) -> None:
     cli.environ.pop("NO_GCE_CHECK")
     address = "127.0.0.1:1"
@@ -88,7 +88,7 @@ def test_status_does_not_depend_on_whether_a_metadata_server_was_looked_for(cli:
     assert load(cli, GCE_METADATA_IP=address) == before
 
 
-def test_d5_the_same_warning_is_printed_once_with_one_command(cli: Any) -> None:
+def test_d05_the_same_warning_is_printed_once_with_one_command(cli: Any) -> None:
     outcome = cli("status", GOOGLE_APPLICATION_CREDENTIALS="", METADATA_SERVER_DETECTION="none")
 
     assert outcome.stderr.splitlines()[0].startswith("warning: gcr.io and ")
@@ -96,7 +96,7 @@ def test_d5_the_same_warning_is_printed_once_with_one_command(cli: Any) -> None:
     assert outcome.stderr.splitlines()[1:] == ["         docker-credential-gcr configure-docker"]
 
 
-def test_d5_the_command_mends_every_registry_that_the_warning_is_about(cli: Any) -> None:
+def test_d05_the_command_mends_every_registry_that_the_warning_is_about(cli: Any) -> None:
     helpers = {"gcr.io": "gcr", "us.gcr.io": "gcloud", "eu.gcr.io": "gcloud"}
     cli.write(cli.docker, json.dumps({"credHelpers": helpers}))
     cli.write(cli.own, '{"TokenSources": ["none"], "Registries": {"us.gcr.io": {}, "eu.gcr.io": {}}}')
@@ -111,7 +111,7 @@ def test_d5_the_command_mends_every_registry_that_the_warning_is_about(cli: Any)
     assert cli("status").stderr == ""
 
 
-def test_d5_the_hint_names_the_command_that_asks(cli: Any) -> None:
+def test_d05_the_hint_names_the_command_that_asks(cli: Any) -> None:
     cli.write(cli.docker, '{"credHelpers": {"gcr.io": "gcr", "us.gcr.io": "gcr"}}')
     cli.write(cli.own, '{"TokenSources": ["metadata"]}')
 

@@ -49,7 +49,7 @@ STATUS_ALONE = "invalid status code from registry 403 (Forbidden)"
     indirect=["push"],
     ids=["docker", "podman", "skopeo"],
 )
-def test_d4_a_push_makes_one_token_request_and_ends(push, said: str, gcr_emulator: GcrEmulator) -> None:
+def test_d04_a_push_makes_one_token_request_and_ends(push, said: str, gcr_emulator: GcrEmulator) -> None:
     refused = push(f"{gcr_emulator.registry}/hello:1")
 
     assert refused.status != 0
@@ -78,7 +78,7 @@ def opened() -> Iterator[object]:
     indirect=["push"],
     ids=["docker", "podman", "skopeo"],
 )
-def test_d4_a_push_to_an_open_registry_is_refused_once(
+def test_d04_a_push_to_an_open_registry_is_refused_once(
     push, opened, method: str, path: str, status: int, said: str
 ) -> None:
     refused = push(f"{opened.registry}/hello:1")

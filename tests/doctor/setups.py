@@ -416,7 +416,7 @@ SETUPS: dict[str, Setup] = {
         "gcr-emulator project create --server http://REGISTRY other-project",
         target="REGISTRY/other-project/app",
     ),
-    "d8-the repository does not exist": Setup(
+    "d08-the repository does not exist": Setup(
         lambda _: None,
         "repository",
         "there is no repository images: a push would fail",

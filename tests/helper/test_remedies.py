@@ -132,19 +132,19 @@ def test_the_registry_and_the_project_of_an_image(name: str) -> None:
 
 
 CREATIONS = {
-    "d8-Google's": (
+    "d08-Google's": (
         Case("us-docker.pkg.dev", "p/r/app"),
         "gcloud artifacts repositories create r --repository-format=docker --location=us --project=p",
     ),
-    "d8-an image in a folder": (
+    "d08-an image in a folder": (
         Case("us-docker.pkg.dev", "d.ex/p/r/team/app"),
         "gcloud artifacts repositories create r --repository-format=docker --location=us --project=d.ex:p",
     ),
-    "d8-a regional endpoint": (
+    "d08-a regional endpoint": (
         Case("docker.us-east1.rep.pkg.dev", "p/r/app"),
         "gcloud artifacts repositories create r --repository-format=docker --location=us-east1 --project=p",
     ),
-    "d8-an emulator's": (
+    "d08-an emulator's": (
         Case("localhost:5000", "us-docker.pkg.dev/p/r/app"),
         "gcr-emulator repository create r --location us --project p --server http://localhost:5000",
     ),

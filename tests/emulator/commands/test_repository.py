@@ -1,4 +1,4 @@
-"""gcr-emulator repository: a user needs no curl for a repository of Artifact Registry (D8)."""
+"""gcr-emulator repository: a user needs no curl for a repository of Artifact Registry (D08)."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def repository(gcr_emulator: Emulator, run: Run) -> Run:
     return lambda *arguments: run("repository", *arguments, "--server", gcr_emulator.url)
 
 
-def test_d8_repository_is_made_and_takes_a_push(gcr_emulator: Emulator, repository: Run, editor: Any) -> None:
+def test_d08_repository_is_made_and_takes_a_push(gcr_emulator: Emulator, repository: Run, editor: Any) -> None:
     uri = "us-docker.pkg.dev/my-project/images"
 
     made = repository("create", "images", "--location", "us", "--description", "for tests")
@@ -28,7 +28,7 @@ def test_d8_repository_is_made_and_takes_a_push(gcr_emulator: Emulator, reposito
     assert repository("create", "images") == (1, "", "gcr-emulator: repository images exists already in us\n")
 
 
-def test_d8_repositories_of_all_locations_are_listed(repository: Run) -> None:
+def test_d08_repositories_of_all_locations_are_listed(repository: Run) -> None:
     repository("create", "images", "--description", "for tests")
     repository("create", "locked", "--location", "us-central1", "--immutable-tags")
 
@@ -49,14 +49,14 @@ def test_d8_repositories_of_all_locations_are_listed(repository: Run) -> None:
     )
 
 
-def test_d8_without_a_repository_the_list_says_how_to_make_one(repository: Run) -> None:
+def test_d08_without_a_repository_the_list_says_how_to_make_one(repository: Run) -> None:
     hint = "my-project has no repository there: gcr-emulator repository create NAME --location LOCATION\n"
 
     assert repository("list") == (0, "", hint)
     assert repository("list", "--json") == (0, '{\n  "repositories": []\n}\n', "")
 
 
-def test_d8_repository_is_described_with_the_size_of_its_images(repository: Run, editor: Any) -> None:
+def test_d08_repository_is_described_with_the_size_of_its_images(repository: Run, editor: Any) -> None:
     repository("create", "images")
     editor.push_image("us-docker.pkg.dev/my-project/images/app", "v1", b"layer")
 
@@ -69,7 +69,7 @@ def test_d8_repository_is_described_with_the_size_of_its_images(repository: Run,
     assert int(document["sizeBytes"]) > len(b"layer")
 
 
-def test_d8_deleted_repository_is_gone_with_its_images(repository: Run, editor: Any) -> None:
+def test_d08_deleted_repository_is_gone_with_its_images(repository: Run, editor: Any) -> None:
     repository("create", "images")
     editor.push_image("us-docker.pkg.dev/my-project/images/app", "v1")
 
@@ -87,14 +87,14 @@ def test_d8_deleted_repository_is_gone_with_its_images(repository: Run, editor: 
 @pytest.mark.parametrize(
     "command", [("create", "images"), ("list",), ("describe", "images"), ("delete", "images")]
 )
-def test_d8_mistyped_location_brings_the_nearest(repository: Run, command: tuple[str, ...]) -> None:
+def test_d08_mistyped_location_brings_the_nearest(repository: Run, command: tuple[str, ...]) -> None:
     code, out, err = repository(*command, "--location", "us-centrall1")
 
     assert (code, out) == (2, "")
     assert "no such location: 'us-centrall1'; did you mean us-central1 or " in err
 
 
-def test_d8_of_two_projects_one_must_be_named_and_a_deleted_one_does_not_count(
+def test_d08_of_two_projects_one_must_be_named_and_a_deleted_one_does_not_count(
     gcr_emulator: Emulator, repository: Run, run: Run
 ) -> None:
     gcr_emulator.project("old-project")

@@ -77,7 +77,7 @@ def list_files(directory: Path) -> dict[str, str]:
 NAMES = " ".join(f'"${{{name}-}}"' for name in (*PRIVATE, "HOME", "XDG_DATA_HOME"))
 
 
-def test_d9_the_command_has_places_of_its_own(run: Run, home: Path, tmp_path: Path) -> None:
+def test_d09_the_command_has_places_of_its_own(run: Run, home: Path, tmp_path: Path) -> None:
     done = run(f'printf \'%s\\n\' {NAMES}; cat "$REGISTRY_AUTH_FILE"; cat "$DOCKER_CONFIG"/cli-plugins/*')
 
     *private, own_home, data, document, plugin = done.stdout.splitlines()
@@ -97,7 +97,7 @@ def test_d9_the_command_has_places_of_its_own(run: Run, home: Path, tmp_path: Pa
     assert (own_home, data, document, plugin) == (str(home), str(home / "data"), "{}", "#!/bin/sh")
 
 
-def test_d9_the_plugins_of_a_configured_docker_are_linked(run: Run, home: Path) -> None:
+def test_d09_the_plugins_of_a_configured_docker_are_linked(run: Run, home: Path) -> None:
     (home / ".docker").rename(home / "conf")
 
     done = run('readlink "$DOCKER_CONFIG/cli-plugins"', DOCKER_CONFIG=str(home / "conf"))
@@ -105,7 +105,7 @@ def test_d9_the_plugins_of_a_configured_docker_are_linked(run: Run, home: Path) 
     assert (done.stdout, done.stderr) == (f"{home}/conf/cli-plugins\n", "")
 
 
-def test_d9_without_plugins_there_is_no_link(run: Run, home: Path) -> None:
+def test_d09_without_plugins_there_is_no_link(run: Run, home: Path) -> None:
     shutil.rmtree(home / ".docker")
 
     assert run('ls -A "$DOCKER_CONFIG"').stdout == "config.json\n"
@@ -120,7 +120,7 @@ printf '{{"ServerURL":"quay.io","Username":"me","Secret":"mine"}}' | {HELPER} st
 """.replace("gcr-emulator", " ".join(GCR_EMULATOR))
 
 
-def test_d9_the_users_files_stay_as_they_are(run: Run, home: Path) -> None:
+def test_d09_the_users_files_stay_as_they_are(run: Run, home: Path) -> None:
     before = list_files(home)
 
     done = run(LOGIN)
@@ -130,18 +130,18 @@ def test_d9_the_users_files_stay_as_they_are(run: Run, home: Path) -> None:
     assert list_files(home) == before
 
 
-def test_d9_keep_credentials_leaves_the_users_places(run: Run, home: Path) -> None:
+def test_d09_keep_credentials_leaves_the_users_places(run: Run, home: Path) -> None:
     done = run(f"printf '%s\\n' {NAMES}", "--keep-credentials", DOCKER_CONFIG="/mine")
 
     assert done.stdout.splitlines() == ["/mine", *[""] * 5, str(home), str(home / "data")]
 
 
-def test_d9_a_command_that_fails_leaves_nothing(run: Run) -> None:
+def test_d09_a_command_that_fails_leaves_nothing(run: Run) -> None:
     assert run('echo > "$DOCKER_CONFIG/x"; exit 7').returncode == 7
 
 
 @pytest.mark.needs("skopeo")
-def test_d9_skopeo_finds_the_helper_that_was_configured(run: Run, tmp_path: Path) -> None:
+def test_d09_skopeo_finds_the_helper_that_was_configured(run: Run, tmp_path: Path) -> None:
     layout = tmp_path / "oci"
     import _image
 
@@ -167,7 +167,7 @@ MAKE = (
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_d9_what_is_made_for_run_asks_nothing_of_google(
+def test_d09_what_is_made_for_run_asks_nothing_of_google(
     run: Run, home: Path, tmp_path: Path, kind: str
 ) -> None:
     get = f"printf gcr.io | DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE=file:$PWD/made.json {HELPER} get"
@@ -200,7 +200,7 @@ def test_d9_what_is_made_for_run_asks_nothing_of_google(
 
 
 @pytest.mark.parametrize("uri", ["emulator", "google"])
-def test_d9_a_key_is_marked_where_it_names_googles_endpoints(run: Run, uri: str) -> None:
+def test_d09_a_key_is_marked_where_it_names_googles_endpoints(run: Run, uri: str) -> None:
     create = " ".join(GCR_EMULATOR) + " key create --project my-project --account ci --output -"
     document = json.loads(run(f"{create} --token-uri {uri}").stdout)
 

@@ -45,7 +45,7 @@ NAMES = {
         "us-docker.pkg.dev/p/repo/my-image:1",
     ),
 }
-D4 = pytest.mark.parametrize(("host", "name", "expected", "example"), NAMES.values(), ids=NAMES)
+D04 = pytest.mark.parametrize(("host", "name", "expected", "example"), NAMES.values(), ids=NAMES)
 
 
 def describe(name, expected, example):
@@ -60,8 +60,8 @@ def refusal(status, code, message):
     return status, {"errors": [{"code": code, "message": message}]}
 
 
-@D4
-def test_d4_the_token_endpoint_refuses_a_push(editor, gcr_emulator, host, name, expected, example):
+@D04
+def test_d04_the_token_endpoint_refuses_a_push(editor, gcr_emulator, host, name, expected, example):
     answer = editor.ask_token(f"repository:{name}:push,pull", host=host)
 
     example = example.format(registry=gcr_emulator.registry)
@@ -69,7 +69,7 @@ def test_d4_the_token_endpoint_refuses_a_push(editor, gcr_emulator, host, name, 
 
 
 @pytest.mark.parametrize(("host", "name", "expected"), [row[:3] for row in NAMES.values()], ids=NAMES)
-def test_d4_a_path_is_refused_as_the_specification_says(editor, host, name, expected):
+def test_d04_a_path_is_refused_as_the_specification_says(editor, host, name, expected):
     headers = {"Host": host} if host else {}
     answer = requests.post(f"{editor.url}/v2/{name}/blobs/uploads/", headers=headers, timeout=30)
 
@@ -83,8 +83,8 @@ def opened():
         yield ready
 
 
-@D4
-def test_d4_an_open_registry_refuses_the_upload_as_its_token_endpoint_would(
+@D04
+def test_d04_an_open_registry_refuses_the_upload_as_its_token_endpoint_would(
     opened, host, name, expected, example
 ):
     headers = {"Host": host} if host else {}
@@ -100,7 +100,7 @@ def test_d4_an_open_registry_refuses_the_upload_as_its_token_endpoint_would(
     assert [whole(started), whole(token)] == [refused] * 2
 
 
-def test_d4_an_open_registry_refuses_other_requests_as_the_specification_says(opened):
+def test_d04_an_open_registry_refuses_other_requests_as_the_specification_says(opened):
     answers = [
         requests.get(f"{opened.url}/v2/hello/{path}", timeout=30) for path in ("manifests/1", "blobs/x")
     ]
@@ -122,7 +122,7 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("host", "step"), HOSTS.values(), ids=HOSTS)
-def test_d4_an_unknown_project_names_the_command_that_creates_it(opened, host, step):
+def test_d04_an_unknown_project_names_the_command_that_creates_it(opened, host, step):
     headers = {"Host": host} if host else {}
     answer = requests.post(f"{opened.url}/v2/absent/app/blobs/uploads/", headers=headers, timeout=30)
 
@@ -135,7 +135,7 @@ def test_d4_an_unknown_project_names_the_command_that_creates_it(opened, host, s
     [("editor", 403, "DENIED", "Access denied."), ("anonymous", 401, "UNAUTHORIZED", NEEDED_PERMISSIONS)],
     ids=["editor", "anonymous"],
 )
-def test_d4_a_pull_of_a_project_is_told_the_form_of_an_image(
+def test_d04_a_pull_of_a_project_is_told_the_form_of_an_image(
     request, gcr_emulator, who, status, code, google_s, host
 ):
     answer = request.getfixturevalue(who).ask_token("repository:hello:pull", host=host)
@@ -145,7 +145,7 @@ def test_d4_a_pull_of_a_project_is_told_the_form_of_an_image(
 
 
 @pytest.mark.parametrize(("host", "step"), HOSTS.values(), ids=HOSTS)
-def test_d4_a_key_without_rights_is_told_of_the_command_and_not_of_the_project(editor, connect, host, step):
+def test_d04_a_key_without_rights_is_told_of_the_command_and_not_of_the_project(editor, connect, host, step):
     connect(None, project="hidden", account="stranger")
     answers = {
         project: json.loads(editor.ask_token(f"repository:{project}/app:push,pull", host=host).text)
@@ -162,7 +162,7 @@ def test_d4_a_key_without_rights_is_told_of_the_command_and_not_of_the_project(e
     assert answers == {"absent": absent, "hidden": json.loads(json.dumps(absent).replace("absent", "hidden"))}
 
 
-def test_d4_a_deleted_project_is_not_created_again(editor):
+def test_d04_a_deleted_project_is_not_created_again(editor):
     requests.delete(f"{editor.url}/v1/projects/my-project", timeout=30).raise_for_status()
 
     answer = editor.ask_token("repository:my-project/app:push,pull")
