@@ -1,7 +1,6 @@
 """Whose tokens a source gives, as far as that can be read without asking anybody."""
 
 import configparser
-import os
 from typing import TYPE_CHECKING
 
 from docker_credential_gcr.helper import service_account
@@ -27,7 +26,7 @@ def find_account(source: "TokenSource") -> str | None:
         document = docker_login.parse_key_login(host, source.login.username, source.login.secret)
         return _find_in_document(f"of {host}", document)
     if isinstance(source, Gcloud):
-        return source.environ.get("CLOUDSDK_CORE_ACCOUNT") or _find_in_properties(source.identity[1])
+        return source.environ.get("CLOUDSDK_CORE_ACCOUNT") or find_property(source, "core", "account")
     return None
 
 
@@ -41,11 +40,11 @@ def _find_in_document(path: str, document: dict[str, object]) -> str | None:
     return account if isinstance(account, str) and account else None
 
 
-def _find_in_properties(path: str) -> str | None:
-    """The account in a configuration of gcloud's. https://cloud.google.com/sdk/docs/properties"""
+def find_property(source: Gcloud, section: str, name: str) -> str | None:
+    """Returns what gcloud's configuration sets. https://cloud.google.com/sdk/docs/properties"""
     properties = configparser.ConfigParser(interpolation=None)
     try:
-        properties.read(os.fspath(path), encoding="utf-8")
-        return properties.get("core", "account", fallback=None)
+        properties.read(source.identity[1], encoding="utf-8")
+        return properties.get(section, name, fallback=None)
     except (configparser.Error, UnicodeDecodeError, OSError):
         return None

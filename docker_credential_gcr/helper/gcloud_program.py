@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from docker_credential_gcr.errors import TokenError
-from docker_credential_gcr.helper import endpoint, files, paths, times
+from docker_credential_gcr.helper import accounts, endpoint, files, paths, times
 from docker_credential_gcr.helper.access_token import (
     MAX_LIFETIME_S,
     AccessToken,
@@ -23,6 +23,7 @@ from docker_credential_gcr.helper.access_token import (
 from docker_credential_gcr.helper.redaction import redact
 from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
+from docker_credential_gcr.helper.token_sources.store import TOKEN_HOST
 
 MAX_SIZE = 1024 * 1024
 MAX_MIN_EXPIRY_S = 3600  # gcloud refuses more
@@ -101,11 +102,13 @@ def parse_output(output: str, now: float) -> AccessToken:
 def _check_use(source: Gcloud, request: TokenRequest) -> None:
     if source.environ.get("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"):
         return  # whose token that is, only the user knows
-    url = source.environ.get("CLOUDSDK_AUTH_TOKEN_HOST") or endpoint.GOOGLE_TOKEN_URL
+    given = source.environ.get(TOKEN_HOST)
+    url = given or accounts.find_property(source, "auth", "token_host") or endpoint.GOOGLE_TOKEN_URL
     try:
         token_endpoint = endpoint.parse_endpoint(url)
     except ValueError as error:
-        raise TokenError("CLOUDSDK_AUTH_TOKEN_HOST is not an http or https URL") from error
+        named_by = TOKEN_HOST if given else "gcloud's auth/token_host"
+        raise TokenError(f"{named_by} is not an http or https URL") from error
     endpoint.check_use("gcloud's login", "login", token_endpoint, request)
 
 

@@ -187,18 +187,48 @@ def test_a_token_of_googles_does_not_go_to_loopback(get: Any, gcloud: Any, helpe
     assert gcloud.calls == []
 
 
-def test_a_token_of_an_emulators_goes_to_loopback_and_not_to_google(
-    get: Any, gcloud: Any, helper: Any
-) -> None:
-    helper.configure({"TokenSources": ["gcloud"], "Registries": {"localhost:5000": {}}})
-    gcloud.answer(say())
-    host = {"CLOUDSDK_AUTH_TOKEN_HOST": "http://localhost:5000/token"}
+# Where gcloud finds its token endpoint: (the token source, a configuration of gcloud's, variables).
+EMULATOR, GOOGLE = "http://localhost:5000/token", "https://oauth2.googleapis.com/token"
+NAMED_BY = {
+    "d18-a variable": ("gcloud", None, {"CLOUDSDK_AUTH_TOKEN_HOST": EMULATOR}),
+    "d18-the active configuration": ("gcloud", ("work", EMULATOR), {"CLOUDSDK_ACTIVE_CONFIG_NAME": "work"}),
+    "d18-the configuration that is named": ("gcloud:work", ("work", EMULATOR), {}),
+    "d18-a variable before the configuration": (
+        "gcloud:work",
+        ("work", GOOGLE),
+        {"CLOUDSDK_AUTH_TOKEN_HOST": EMULATOR},
+    ),
+}
 
-    assert get("localhost:5000", **host) == (0, "ya29.gcloud", "")
-    assert (
-        get("gcr.io", **host)[1]
-        == failure("gcloud's login is for localhost:5000: no token of it goes to Google's gcr.io")[1]
-    )
+
+@pytest.mark.parametrize(("source", "configuration", "environ"), NAMED_BY.values(), ids=NAMED_BY)
+def test_a_token_of_an_emulators_goes_to_loopback_and_not_to_google(
+    get: Any,
+    gcloud: Any,
+    helper: Any,
+    source: str,
+    configuration: tuple[str, str] | None,
+    environ: dict[str, str],
+) -> None:
+    helper.configure({"TokenSources": [source], "Registries": {"localhost:5000": {}}})
+    gcloud.answer(say())
+    if configuration is not None:
+        folder = helper.config.parent / "configurations"
+        folder.mkdir(parents=True)
+        (folder / f"config_{configuration[0]}").write_text(f"[auth]\ntoken_host = {configuration[1]}\n")
+
+    assert get("localhost:5000", **environ) == (0, "ya29.gcloud", "")
+    fault = "gcloud's login is for localhost:5000: no token of it goes to Google's gcr.io"
+    assert get("gcr.io", **environ)[:2] == failure(fault)[:2]
+
+
+def test_d18_a_token_endpoint_of_gclouds_that_is_no_url_is_named(get: Any, gcloud: Any, helper: Any) -> None:
+    folder = helper.config.parent / "configurations"
+    folder.mkdir(parents=True)
+    (folder / "config_default").write_text("[auth]\ntoken_host = localhost:5000\n")
+
+    assert get()[1] == failure("gcloud's auth/token_host is not an http or https URL")[1]
+    assert gcloud.calls == []
 
 
 def test_edge_27_another_account_of_gcloud_is_another_identity(get: Any, gcloud: Any, helper: Any) -> None:
