@@ -4,20 +4,23 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 from child_processes import end, list_children
 from cryptography.hazmat.primitives.asymmetric import rsa
 from rsa_keys import format_private
 
+from docker_credential_gcr.emulator.extra import MODULES, explain_missing
+
 # How to install a program, where it is not in a package of its own name.
 INSTALL = {
     "docker": "apt-get install docker.io",
     "gcloud": "https://cloud.google.com/sdk/docs/install",
-    "nsenter": "apt-get install util-linux",
-    "unshare": "apt-get install util-linux",
+    **dict.fromkeys(("nsenter", "pivot_root", "setpriv", "unshare"), "apt-get install util-linux"),
     "uv": "pip install --require-hashes --requirement scripts/requirements-dev.txt",
 }
 # `all` where everything is installed: a test that is not run there is a fault, not a matter of the machine.
@@ -76,6 +79,15 @@ def _no_process_is_left() -> Iterator[None]:
     left = {pid: command for pid, command in list_children().items() if pid not in before}
     end(left)
     assert not left, f"the test left processes behind: {left}"
+
+
+@pytest.fixture
+def gcr_emulator(request: pytest.FixtureRequest) -> Any:
+    """The plugin's, where it can run: the helper is also tested where nothing but the helper is installed."""
+    for name in MODULES:
+        if find_spec(name) is None:
+            pytest.skip(str(explain_missing(ModuleNotFoundError(name=name))))
+    return request.getfixturevalue("gcr_emulator")
 
 
 @pytest.fixture(scope="session")

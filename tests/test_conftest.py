@@ -55,7 +55,7 @@ NEEDING = '@pytest.mark.needs("sh", "{}")\ndef test_it(): pass\n'
     ("program", "command"),
     [
         ("no-such-program", "apt-get install no-such-program"),
-        ("nsenter", "apt-get install util-linux"),
+        *((name, "apt-get install util-linux") for name in ("nsenter", "pivot_root", "setpriv", "unshare")),
         ("gcloud", "https://cloud.google.com/sdk/docs/install"),
     ],
 )
@@ -91,6 +91,35 @@ def test_d29_what_only_root_can_do_is_skipped_for_others(run: Run, user: int, su
     module = f"os.geteuid = lambda: {user}\n" + '@pytest.mark.needs_root("be root")\ndef test_it(): pass\n'
 
     assert [line.partition(": ")[2] for line in run(module)[0]] == summary
+
+
+WITH_EMULATOR = (
+    "tests/cli/test_status.py::test_a_registry_with_a_key_before_and_after_its_first_token",
+    "tests/kubelet/test_program.py::test_the_answer_opens_the_emulator_and_the_second_asks_nobody",
+)
+
+
+def test_in_each_folder_of_the_helper_a_test_with_an_emulator_is_skipped_without_the_extra(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['granian'] = None\n")
+    command = [sys.executable, "-B", "-m", "pytest", "-c", str(TESTS.parent / "setup.cfg"), "-q"]
+    command += ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "temporary")]
+    command += [str(TESTS.parent / name) for name in WITH_EMULATOR]
+
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "1000"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+
+    reason = "granian is missing: install the emulator extra from a checkout: pip install '.[emulator]'"
+    *skipped, last = done.stdout.partition(" short test summary info ")[2].splitlines()[1:]
+    assert [line.partition(": ")[2] for line in skipped] == [reason] * 2, done.stdout
+    assert (done.returncode, last.partition(" in ")[0]) == (0, "2 skipped")
 
 
 SIGNALS = """

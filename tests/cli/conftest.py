@@ -133,14 +133,6 @@ def cli(tmp_path: Path) -> Cli:
 
 
 @pytest.fixture
-def gcr_emulator(request: pytest.FixtureRequest) -> Any:
-    """The plugin's, where it can run: the helper is also tested where nothing but the helper is installed."""
-    for name in ("granian", "sqlalchemy", "starlette"):
-        pytest.importorskip(name, reason=f"no {name}: pip install '.[emulator]'")
-    return request.getfixturevalue("gcr_emulator")
-
-
-@pytest.fixture
 def on_terminal(cli: Cli) -> Callable[..., str]:
     """Run the program on a terminal of its own, with one line typed; what the terminal then shows."""
 
