@@ -17,7 +17,9 @@ def repository(gcr_emulator: Emulator, run: Run) -> Run:
     return lambda *arguments: run("repository", *arguments, "--server", gcr_emulator.url)
 
 
-def test_d08_repository_is_made_and_takes_a_push(gcr_emulator: Emulator, repository: Run, editor: Any) -> None:
+def test_d08_repository_is_made_and_takes_a_push(
+    gcr_emulator: Emulator, repository: Run, editor: Any
+) -> None:
     uri = "us-docker.pkg.dev/my-project/images"
 
     made = repository("create", "images", "--location", "us", "--description", "for tests")
