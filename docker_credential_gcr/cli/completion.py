@@ -76,10 +76,14 @@ def completion(context: click.Context, shell: str) -> None:
 
     \b
     Examples:
-      docker-credential-gcr completion bash > ~/.local/share/bash-completion/completions/docker-credential-gcr
-      docker-credential-gcr completion zsh > "${fpath[1]}/_docker-credential-gcr"
-      docker-credential-gcr completion fish > ~/.config/fish/completions/docker-credential-gcr.fish
-      docker-credential-gcr completion powershell | Out-String | Invoke-Expression
+      docker-credential-gcr completion bash \\
+        > ~/.local/share/bash-completion/completions/docker-credential-gcr
+      docker-credential-gcr completion zsh \\
+        > "${fpath[1]}/_docker-credential-gcr"
+      docker-credential-gcr completion fish \\
+        > ~/.config/fish/completions/docker-credential-gcr.fish
+      docker-credential-gcr completion powershell |
+        Out-String | Invoke-Expression
     """
     shell_class = get_completion_class(shell)
     assert shell_class is not None  # noqa: S101 - for the type checker: the choice names them

@@ -72,9 +72,11 @@ def config(
     \b
     Examples:
       docker-credential-gcr config --token-source gcloud
-      docker-credential-gcr config --registry us-docker.pkg.dev --impersonate ci@p.iam.gserviceaccount.com
+      docker-credential-gcr config --registry us-docker.pkg.dev \\
+        --impersonate ci@my-project.iam.gserviceaccount.com
       docker-credential-gcr config --show
-      docker-credential-gcr config --unset Impersonate --registry us-docker.pkg.dev
+      docker-credential-gcr config --registry us-docker.pkg.dev \\
+        --unset Impersonate
     """
     host = command_line.parse_host(registry) if registry is not None else None
     at: Path = ("Registries", host) if host else ()

@@ -53,9 +53,12 @@ def configure_docker(
     \b
     Examples:
       docker-credential-gcr configure-docker
-      docker-credential-gcr configure-docker --registries europe-west1-docker.pkg.dev,gcr.io
-      docker-credential-gcr configure-docker --registries localhost:5000 --token-source file:key.json
-      docker-credential-gcr configure-docker --authfile ~/.config/containers/auth.json
+      docker-credential-gcr configure-docker \\
+        --registries europe-west1-docker.pkg.dev,gcr.io
+      docker-credential-gcr configure-docker --registries localhost:5000 \\
+        --token-source file:key.json
+      docker-credential-gcr configure-docker \\
+        --authfile ~/.config/containers/auth.json
     """
     order = command_line.Order(
         registries=registries,

@@ -34,7 +34,8 @@ def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> Non
     Examples:
       docker-credential-gcr doctor
       docker-credential-gcr doctor us-docker.pkg.dev/my-project/images/app:v1
-      docker-credential-gcr doctor us-docker.pkg.dev --json | jq -r '.findings[].command | values'
+      docker-credential-gcr doctor us-docker.pkg.dev --json |
+        jq -r '.findings[].command | values'
     """
     found = []
     for finding in doctors.examine(names, os.environ):

@@ -28,7 +28,7 @@ INTERRUPTED = 130
 EPILOG = f"""\b
 Examples:
   {PROGRAM} configure-docker
-  {PROGRAM} configure-docker --registries europe-west1-docker.pkg.dev
+  {PROGRAM} configure-docker --registries us-docker.pkg.dev
   {PROGRAM} login
   {PROGRAM} doctor us-docker.pkg.dev/my-project/images/app
   echo us-docker.pkg.dev | {PROGRAM} get

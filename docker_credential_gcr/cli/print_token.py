@@ -19,6 +19,8 @@ def print_token(registry: str) -> None:
     Examples:
       docker-credential-gcr print-token
       docker-credential-gcr print-token us-docker.pkg.dev
-      curl -H "Authorization: Bearer $(docker-credential-gcr print-token)" https://gcr.io/v2/PROJECT/IMAGE/tags/list
+      TOKEN="$(docker-credential-gcr print-token us-docker.pkg.dev)"
+      curl -H "Authorization: Bearer $TOKEN" \\
+        https://us-docker.pkg.dev/v2/my-project/images/app/tags/list
     """
     click.echo(lookup.get_token(registry, environ=os.environ).value)

@@ -15,7 +15,7 @@ VERBS = {
         "Keep a login, or the key of one.",
         "It reads JSON from stdin, as docker writes it there, and takes no argument. An access token of "
         "Google's is not kept.",
-        f"""echo '{{"ServerURL":"quay.io","Username":"me","Secret":"SECRET"}}' | {PROGRAM} store""",
+        f"""echo '{{"ServerURL":"quay.io","Username":"me","Secret":"SECRET"}}' |\n    {PROGRAM} store""",
     ),
     "erase": (
         "Forget what is kept for the registry named on stdin.",

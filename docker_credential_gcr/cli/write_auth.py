@@ -37,9 +37,12 @@ def write_auth(
 
     \b
     Examples:
-      docker-credential-gcr write-auth --format containers --registries us-docker.pkg.dev
-      docker-credential-gcr write-auth --format docker --output /kaniko/.docker/config.json --watch
-      docker-credential-gcr write-auth --format kubernetes --namespace ci | kubectl apply -f -
+      docker-credential-gcr write-auth --format containers \\
+        --registries us-docker.pkg.dev
+      docker-credential-gcr write-auth --format docker --watch \\
+        --output /kaniko/.docker/config.json
+      docker-credential-gcr write-auth --format kubernetes --namespace ci |
+        kubectl apply -f -
     """
     path = output or auth_file.find_path(format_, os.environ)
     if is_watching and path == auth_file.STDOUT:

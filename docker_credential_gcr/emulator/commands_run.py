@@ -32,10 +32,13 @@ def run(
 
     \b
     gcr-emulator run --project my-project -- sh -euc '
-      gcr-emulator key create --project my-project --account ci --role roles/editor \\
+      gcr-emulator repository create images --location us
+      gcr-emulator key create --account ci --role roles/editor \\
         --token-uri google --output key.json
-      skopeo login --username _json_key --password-stdin gcr.io < key.json
-      skopeo copy oci:image docker://gcr.io/my-project/app:v1'
+      docker-credential-gcr configure-docker \\
+        --registries us-docker.pkg.dev --token-source file:key.json
+      skopeo copy oci:image \\
+        docker://us-docker.pkg.dev/my-project/images/app:v1'
 
     Exits as COMMAND does. The emulator, all that COMMAND started and all that it logged in with end with it;
     without --data nothing is left of the emulator. Linux only, with no need to be root.

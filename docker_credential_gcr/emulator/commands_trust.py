@@ -61,7 +61,8 @@ def trust(
     """Have the programs of this machine believe the emulator's authority.
 
     \b
-    gcr-emulator trust --server https://localhost:5000 --ca DATA/keys/ca.pem | sudo sh
+    gcr-emulator trust --server https://localhost:5000 \\
+      --ca DATA/keys/ca.pem | sudo sh
     sudo gcr-emulator trust --host gcr.io --ca DATA/keys/ca.pem --apply
 
     Without --apply and --remove nothing is changed: the commands that would do it are printed, and what

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.cli.main import cli as program
 from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
 
 
@@ -26,10 +27,19 @@ def test_the_help_of_a_command_shows_examples(cli: Any) -> None:
 
     assert (outcome.status, outcome.stderr) == (0, "")
     assert (
-        "docker-credential-gcr configure-docker --registries europe-west1-docker.pkg.dev,gcr.io\n"
+        "docker-credential-gcr configure-docker \\\n      --registries europe-west1-docker.pkg.dev,gcr.io\n"
         in outcome.stdout
     )
     assert ",".join(DEFAULT_HOSTS) in "".join(outcome.stdout.split())
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("name", ["", *program.commands])
+def test_help_fits_the_terminal(cli: Any, name: str, columns: int) -> None:
+    lines = cli(*name.split(), "--help", COLUMNS=str(columns)).stdout.splitlines()
+
+    assert lines[0].startswith(f"Usage: docker-credential-gcr {name}".rstrip())
+    assert [line for line in lines if len(line) > columns] == []
 
 
 @pytest.mark.parametrize(
