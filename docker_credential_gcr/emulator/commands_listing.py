@@ -1,6 +1,8 @@
 """Prints what the emulator lists or describes: a table for people, or with --json one document."""
 
 import json
+import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +11,8 @@ import click
 from .commands_options import say
 
 Document = Mapping[str, Any]
+
+_GAP = "  "
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -29,10 +33,17 @@ def print_list(
     if not found:
         say(empty)
         return
-    rows = [header, *map(format_row, found)]
+    for line in _lay_out([header, *map(format_row, found)]):
+        click.echo(line)
+
+
+def _lay_out(rows: list[tuple[str, ...]]) -> list[str]:
+    """Returns the lines of a table, or two for each row where a terminal is too narrow for one."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+    cells = [tuple(map(str.ljust, row, widths)) for row in rows]
+    if sys.stdout.isatty() and len(_GAP.join(cells[0])) > shutil.get_terminal_size().columns:
+        return [line.rstrip() for first, *rest in cells for line in (first, _GAP + _GAP.join(rest))]
+    return [_GAP.join(row).rstrip() for row in cells]
 
 
 def print_counts(counts: Mapping[str, int], *, as_json: bool) -> None:

@@ -1,25 +1,20 @@
 """Upkeep says how far it is: on a terminal what, how much of how much, how long; elsewhere a line (D19)."""
 
-import contextlib
-import fcntl
-import os
-import pty
 import re
-import struct
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from child_processes import LIMIT_S, running
 from sqlite_files import ask
+from terminals import remove_escapes, run_at_terminal
 
 from docker_credential_gcr.emulator.sizes import format_size
 from docker_credential_gcr.emulator.upkeep.fsck import check
 from docker_credential_gcr.emulator.upkeep.rebuild import rebuild
 
 Run = Callable[..., tuple[int, str, str]]
+PROGRAM = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
 WIDTHS = [80, 120]
 COMMANDS = {
     "fsck": ("fsck",),
@@ -87,31 +82,6 @@ def test_d19_rebuild_counts_every_byte(stopped: Path) -> None:
     assert ("blobs", size, "bytes", size) in told.steps
 
 
-def run_at_terminal(arguments: tuple[str, ...], columns: int) -> tuple[int, str]:
-    """The exit status of a command whose streams are a terminal of that width, and what it wrote there."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environ = {
-        name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")
-    }
-    program = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", *arguments]
-    streams = {"stdin": slave, "stdout": slave, "stderr": slave}
-    with running(program, **streams, env={**environ, "TERM": "xterm"}) as process:
-        os.close(slave)
-        written = b""
-        # The kernel's word for a terminal whose other side is closed.
-        with contextlib.suppress(OSError):
-            while block := os.read(master, 65536):
-                written += block
-        process.wait(LIMIT_S)
-    os.close(master)
-    return process.returncode, written.decode()
-
-
-def remove_escapes(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-
-
 def find_widest(text: str) -> int:
     """The length of the longest line with a bar."""
     return max(len(line) for line in re.split(r"[\r\n]+", remove_escapes(text)) if "━" in line)
@@ -124,7 +94,7 @@ def test_d19_terminal_shows_what_and_how_much_of_how_much_and_how_long(
 ) -> None:
     size = format_size(measure_blobs(stopped))
 
-    status, written = run_at_terminal((*COMMANDS[name], "--data", str(stopped)), columns)
+    status, written = run_at_terminal((*PROGRAM, *COMMANDS[name], "--data", str(stopped)), columns)
 
     shown = remove_escapes(written)
     assert status == 0
@@ -142,7 +112,7 @@ def test_d19_findings_stand_whole_above_the_progress(stopped: Path, run: Run) ->
             path.unlink()
     expected = run("fsck", "--data", stopped)
 
-    status, written = run_at_terminal(("fsck", "--data", str(stopped)), 80)
+    status, written = run_at_terminal((*PROGRAM, "fsck", "--data", str(stopped)), 80)
 
     lines = remove_escapes(written).replace("\r", "\n").splitlines()
     assert status == expected[0] == 1
