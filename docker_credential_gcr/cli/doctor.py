@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import sys
+import textwrap
 
 import click
 
@@ -12,6 +15,7 @@ from docker_credential_gcr.helper import findings
 from docker_credential_gcr.helper.findings import Finding
 
 COLORS = {findings.OK: "green", findings.WARNING: "yellow", findings.FAULT: "red"}
+INDENT = " " * 9
 
 
 @click.command(short_help="Find out why docker gets no credential, and what mends it.")
@@ -48,9 +52,19 @@ def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> Non
 
 
 def _show(finding: Finding) -> None:
-    """One line as soon as it is known, and one for the command."""
+    """Prints a finding as soon as it is known, and its command on a line that can be copied whole."""
     state = click.style(finding.state.ljust(7), fg=COLORS[finding.state])
     where = f"{finding.registry}: " if finding.registry else ""
-    click.echo(f"{state}  {finding.check}: {where}{finding.text}", color=terminal.is_colored())
+    text = _wrap(f"{finding.check}: {where}{finding.text}")
+    click.echo(f"{state}  {text}", color=terminal.is_colored())
     if finding.command:
-        click.echo(f"         {finding.command}", color=terminal.is_colored())
+        click.echo(f"{INDENT}{finding.command}", color=terminal.is_colored())
+
+
+def _wrap(text: str) -> str:
+    """Returns the text in lines that fit a terminal behind the state; as it is where none shows it."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns - len(INDENT)
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return f"\n{INDENT}".join(lines)

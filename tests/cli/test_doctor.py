@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from doctor.machine import EMAIL, Machine
 from doctor.setups import SETUPS
+from terminals import remove_escapes, run_at_terminal
 
 ROUNDS = 4  # what is mended may show what else is broken
 
@@ -108,3 +109,25 @@ def test_no_secret_is_shown(machine: Machine) -> None:
     texts = json.dumps(machine.doctor(machine.image)) + json.dumps(machine.doctor(machine.registry))
 
     assert re.findall(r"ya29\.|PRIVATE KEY|eyJ", texts) == []
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_d10_at_a_terminal_a_finding_is_wrapped_behind_its_state_and_a_command_is_whole(
+    machine: Machine, columns: int
+) -> None:
+    machine.cli.environ = machine.environ
+    command = ("doctor", f"{machine.registry}/other-project/team/app:v1")
+    plain = machine.cli(*command).stdout.splitlines()
+
+    program = (sys.executable, "-m", "docker_credential_gcr")
+    status, written = run_at_terminal((*program, *command), columns, machine.environ)
+
+    lines = remove_escapes(written).splitlines()
+    indent = " " * 9
+    commands = [line for line in plain if line.startswith(indent)]
+    assert (status, len(commands), [line for line in commands if line not in lines]) == (1, 1, [])
+    # A path is one word, and stays whole.
+    wide = [line for line in lines if len(line) > columns and len(line.split()) > 1]
+    assert [line for line in wide if line not in commands] == []
+    assert [line for line in lines if not line.startswith((*("ok ", "warning ", "fault "), indent))] == []
+    assert "\n".join(lines).split() == "\n".join(plain).split()
