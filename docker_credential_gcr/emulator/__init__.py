@@ -1,1 +1,1 @@
-"""Container Registry in a box: registry, token server and IAM on one port, offline."""
+"""A local Artifact Registry and Container Registry: registry, token server and IAM on one port, offline."""

@@ -40,10 +40,11 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 )
 @click.version_option(__version__, prog_name="gcr-emulator")
 def cli() -> None:
-    """Container Registry in a box.
+    """Run Artifact Registry and Container Registry on this machine.
 
     \b
     gcr-emulator serve --project my-project
+    gcr-emulator repository create images --location us
     gcr-emulator key create --account ci --role roles/editor --output key.json
     docker login -u _json_key --password-stdin localhost:5000 < key.json
     """
