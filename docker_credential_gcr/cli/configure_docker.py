@@ -96,7 +96,9 @@ def _report(planned: registration.Registration, done: str) -> None:
         instead = f", in the place of {_format_holder(planned.taken[name])}" if name in planned.taken else ""
         click.echo(f"{_format_name(name)}: {done}{instead}", err=True)
     for name in planned.same:
-        click.echo(f"{_format_name(name)}: already configured", err=True)
+        source = planned.sources.get(name)
+        text = f"{done}, with the token source {source}" if source else "already configured"
+        click.echo(f"{_format_name(name)}: {text}", err=True)
     for name, helper in planned.kept.items():
         terminal.warn(
             f"{_format_name(name)}: kept, for {_format_holder(helper)} holds it: --overwrite takes it over"

@@ -26,7 +26,8 @@ EVERY = docker_config.STORE_MEMBER  # what stands for all registries where a hos
 class Registration:
     """The edits to make, in order, and what becomes of each name: a host, or EVERY of the whole store.
 
-    `taken` and `kept` say who held a name before: a helper, or nobody but Docker's own file ("").
+    `taken` and `kept` say who held a name before: a helper, or nobody but Docker's own file (""). `sources` are
+    those of the names that get others than they had.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Registration:
     taken: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     stored: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 def plan(
@@ -107,7 +109,12 @@ def _plan_edits(
         values: dict[tuple[str, ...], object] = {key: list(sources) for key in keys}
         result.edits.append(config_changes.plan(values, (), environ, platform))
         own = config_changes.get_path(environ, platform)
-        changes[os.path.abspath(own)] = undo.find_changes(own, values)
+        found = changes[os.path.abspath(own)] = undo.find_changes(own, values)
+        changed = {change.key for change in found.changes}
+        result.sources = dict.fromkeys(
+            (name for name in ours if changed & {("TokenSources",), ("Registries", name, "TokenSources")}),
+            ", ".join(sources),
+        )
     members = docker_config.make_keys(text, path, hosts, is_store=is_store)
     changes[path] = undo.find_changes(path, dict.fromkeys(members, SUFFIX))
     changes = {name: found for name, found in changes.items() if found.changes}

@@ -84,6 +84,29 @@ def test_a_token_source_of_a_registry_makes_it_a_configured_host(
     assert see(again) == (0, "", "localhost:5000: already configured\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--dry-run",), ["would be configured, with the token source file:OTHER"] * 2),
+        ((), ["configured, with the token source file:OTHER", "already configured"]),
+    ],
+    ids=["dry run", "done"],
+)
+def test_another_token_source_of_a_configured_registry_is_reported(
+    cli: Any, make_key: Callable[..., Path], options: tuple[str, ...], said: list[str]
+) -> None:
+    other = cli.directory / "other.json"
+    other.write_bytes(make_key().read_bytes())
+    command = ("configure-docker", "--registries", "localhost:5000", "--token-source")
+    cli(*command, "file:key.json")
+
+    outcomes = [cli(*command, "file:other.json", *options) for _ in said]
+
+    assert [(outcome.status, outcome.stderr) for outcome in outcomes] == [
+        (0, f"localhost:5000: {text}\n".replace("OTHER", str(other))) for text in said
+    ]
+
+
 def test_a_token_source_without_registries_is_for_all(cli: Any, make_key: Callable[..., Path]) -> None:
     key = make_key(token_uri=GOOGLE_URI)
     cli.write(cli.own, '{"Other": 1, "TokenSources": ["gcloud"]}')
