@@ -1,5 +1,6 @@
 """Walks the way from Docker's configuration to the registry, and says where it ends and what to run next."""
 
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -109,11 +110,13 @@ def _examine_registry(
     if fault is not None:
         yield Finding("image name", FAULT, fault, None, host)
         case = replace(case, repository=None)
-    secret = None
-    if program is not None:
-        secret, finding = doctor_helper.ask(program, case, environ, config.timeout_s)
-        yield finding
-    yield from Visit(case, tag, secret, environ, config.timeout_s, now).examine()
+    if program is None:
+        yield from Visit(case, tag, None, environ, config.timeout_s, now).examine()
+        return
+    secret, finding = doctor_helper.ask(program, case, environ, config.timeout_s)
+    yield finding
+    explain = functools.partial(doctor_helper.explain_refusal, program, case, environ, config.timeout_s)
+    yield from Visit(case, tag, secret, environ, config.timeout_s, now, explain).examine()
 
 
 def _make_case(

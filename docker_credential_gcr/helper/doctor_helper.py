@@ -1,10 +1,11 @@
 """Runs the helper as Docker runs it, and says what its answer means."""
 
 import json
+import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from docker_credential_gcr.helper import remedies
+from docker_credential_gcr.helper import paths, remedies
 from docker_credential_gcr.helper.findings import FAULT, OK, Finding
 from docker_credential_gcr.helper.protocol import CREDENTIALS_NOT_FOUND
 from docker_credential_gcr.helper.remedies import Case
@@ -38,6 +39,23 @@ def ask(program: str, case: Case, environ: Mapping[str, str], timeout_s: float) 
         return None, _fault("no credential", text, remedies.make_login(case), case)
     name, command = remedies.find_command(answer, case)
     return None, _fault(name, answer, command, case)
+
+
+def explain_refusal(
+    program: str, case: Case, environ: Mapping[str, str], timeout_s: float, is_taken: Callable[[str], bool]
+) -> Finding | None:
+    """Says why the registry refuses the credential, by what the helper answers without its cache.
+
+    A token in the cache outlives its key and its account. None where a new token is refused as well.
+    """
+    secret, finding = ask(program, case, {**environ, paths.CACHE: "off"}, timeout_s)
+    if secret is None:
+        return finding
+    cache = paths.find_cache_dir(environ)
+    if cache is None or not is_taken(secret):
+        return None
+    text = "the registry refuses the token in the cache, and takes a new one"
+    return _fault("token", text, f"rm -r {shlex.quote(cache)}", case)
 
 
 def _fault(check: str, text: str, command: str | None, case: Case) -> Finding:

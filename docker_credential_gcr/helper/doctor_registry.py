@@ -4,6 +4,7 @@ import email.utils
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 from docker_credential_gcr.helper import connection_faults, registry_probe, remedies
@@ -29,6 +30,7 @@ class Visit:
         environ: Mapping[str, str],
         timeout_s: float,
         now: Callable[[], float] = time.time,
+        explain_refusal: Callable[[Callable[[str], bool]], Finding | None] = lambda _: None,
     ) -> None:
         self.case = case
         self.tag = tag
@@ -36,6 +38,7 @@ class Visit:
         self.environ = environ
         self.timeout_s = timeout_s
         self.now = now
+        self.explain_refusal = explain_refusal
         self.base = f"{'http' if case.is_emulated else 'https'}://{case.registry}"
 
     def examine(self) -> Iterator[Finding]:
@@ -87,16 +90,27 @@ class Visit:
             answer = registry_probe.send("GET", f"{self.base}/v2/", self._deadline(), basic=secret)
             yield self._judge_token(answer, answer.status == 200)
             return
-        if self.case.repository is None:
-            answer, token = registry_probe.exchange(challenge, secret, self._deadline())
+        name = self.case.repository
+        scope = f"repository:{name}:pull" if name else None
+        answer, token = registry_probe.exchange(challenge, secret, self._deadline(), scope)
+        refusal = self.explain_refusal(partial(self._takes, challenge)) if answer.status == 401 else None
+        if refusal is not None:
+            yield refusal
+        elif name is not None:
+            yield from self._examine_repository(challenge, secret, answer, token)
+        else:
             if token is not None:
                 answer = registry_probe.send("GET", f"{self.base}/v2/", self._deadline(), bearer=token)
             yield self._judge_token(answer, token is not None and answer.status == 200)
-            return
-        name = self.case.repository
-        answer, token = registry_probe.exchange(
-            challenge, secret, self._deadline(), f"repository:{name}:pull"
-        )
+
+    def _takes(self, challenge: Challenge, secret: str) -> bool:
+        """Whether the registry takes a credential, whatever its rights are."""
+        return registry_probe.exchange(challenge, secret, self._deadline())[1] is not None
+
+    def _examine_repository(
+        self, challenge: Challenge, secret: str, answer: Answer, token: str | None
+    ) -> Iterator[Finding]:
+        """The rights; `answer` and `token` are of the request for a token to pull."""
         if token is None and self._lacks_project():
             text = f"there is no project {self.case.project}: no image can be in it"
             yield self._find(FAULT, "project", text, remedies.make_project(self.case))
@@ -105,7 +119,7 @@ class Visit:
         if token is None:
             return
         # The push comes first: it may be what creates the repository.
-        scope = f"repository:{name}:push,pull"
+        scope = f"repository:{self.case.repository}:push,pull"
         answer, pushing = registry_probe.exchange(challenge, secret, self._deadline(), scope)
         if self.case.is_artifact_registry and self._lacks_repository(challenge, secret):
             text = f"there is no repository {self.case.place.rpartition('/')[2]}: a push would fail"

@@ -131,6 +131,23 @@ def delete_key(machine: Machine) -> None:
     assert machine.emulator._session.delete(url, timeout=30).ok
 
 
+def use_token_first(break_it: Callable[[Machine], object]) -> Callable[[Machine], object]:
+    """Breaks a machine on which docker has been at work: a token of the key is in the cache."""
+
+    def change(machine: Machine) -> None:
+        assert machine.cli("print-token", machine.registry).status == 0
+        break_it(machine)
+
+    return change
+
+
+def void_token(machine: Machine) -> None:
+    """As a new signing key does to every token."""
+    for path in (machine.cli.home / ".cache/docker-credential-gcr").glob("*.json"):
+        document = json.loads(path.read_text())
+        path.write_text(json.dumps(document | {"access_token": "ya29.of-another-time"}))
+
+
 def delete_account(machine: Machine) -> None:
     url = f"{machine.emulator.url}/v1/projects/my-project/serviceAccounts/{EMAIL}"
     assert machine.emulator._session.delete(url, timeout=30).ok
@@ -339,6 +356,21 @@ SETUPS: dict[str, Setup] = {
         "unset GOOGLE_APPLICATION_CREDENTIALS",
     ),
     "the key was deleted": Setup(delete_key, "key refused", "invalid_grant: Invalid JWT Signature", NEW_KEY),
+    "d10-the key was deleted while a token of it is in the cache": Setup(
+        use_token_first(delete_key), "key refused", "invalid_grant: Invalid JWT Signature", NEW_KEY
+    ),
+    "d10-the emulator was started with new state while a token is in the cache": Setup(
+        use_token_first(lambda machine: (machine.emulator.reset(), machine.emulator.project())),
+        "key refused",
+        "invalid_grant: Invalid grant: account not found",
+        NEW_KEY,
+    ),
+    "d10-the token in the cache is void": Setup(
+        use_token_first(void_token),
+        "token",
+        "the registry refuses the token in the cache, and takes a new one",
+        "rm -r HOME/.cache/docker-credential-gcr",
+    ),
     "the account was deleted": Setup(
         delete_account, "key refused", "invalid_grant: Invalid grant: account not found", NEW_KEY
     ),
