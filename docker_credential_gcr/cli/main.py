@@ -7,7 +7,7 @@ import traceback
 
 import click
 
-from docker_credential_gcr.cli import spelling, verbs
+from docker_credential_gcr.cli import given_values, spelling, verbs
 from docker_credential_gcr.cli.clear import clear
 from docker_credential_gcr.cli.completion import completion
 from docker_credential_gcr.cli.config import config
@@ -38,6 +38,11 @@ Examples:
 class Program(click.Group):
     """The commands for people, and Docker's verbs in a section of their own; a wrong name gets a guess."""
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """The words after the program's own options. Raises UsageError, without what may be a secret."""
+        given_values.check_words(context, args)
+        return super().parse_args(context, args)
+
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         """Both sections of the help."""
         sections = {"Commands": COMMANDS, "Docker's verbs, which read stdin and write stdout": verbs.COMMANDS}
@@ -48,11 +53,17 @@ class Program(click.Group):
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command of a name. Raises UsageError with the name that was likely meant."""
+        """The command of a name. Raises UsageError with the name that was likely meant.
+
+        Also for a value that looks like a secret, which no message repeats then.
+        """
         try:
-            return super().resolve_command(context, args)
+            name, command, rest = super().resolve_command(context, args)
         except click.UsageError:
             raise click.UsageError(spelling.format_unknown(args[0], self.commands), context) from None
+        if command and not context.resilient_parsing:
+            given_values.check_command(command, context, rest)
+        return name, command, rest
 
 
 @click.group(

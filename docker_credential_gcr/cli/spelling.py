@@ -8,6 +8,8 @@ https://pkg.go.dev/flag#hdr-Command_line_flag_syntax
 import difflib
 from collections.abc import Iterable
 
+from docker_credential_gcr.errors import quote
+
 COMMANDS = ("config", "configure-docker", "gcr-login", "gcr-logout", "clear")
 SWITCHES = ("--include-artifact-registry", "--overwrite", "--unset-all")
 VALUES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
@@ -25,7 +27,7 @@ def translate(arguments: list[str]) -> list[str]:
 def format_unknown(name: str, names: Iterable[str]) -> str:
     """What is said of a command that does not exist, with the one that was likely meant."""
     close = difflib.get_close_matches(name, sorted(names), n=1)
-    return f"No such command {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+    return f"No such command {quote(name)}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
 def _translate_word(word: str) -> list[str]:

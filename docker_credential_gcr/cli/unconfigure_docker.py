@@ -4,6 +4,7 @@ import click
 
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.errors import find_secret_form
 from docker_credential_gcr.helper import config_file, registration, unregistration
 
 
@@ -47,13 +48,11 @@ def _report(planned: unregistration.Unregistration, would: str) -> None:
         click.echo(f"{_format_name(name)}: changed since, left as it is", err=True)
     for name in planned.absent:
         click.echo(f"{_format_name(name)}: not configured", err=True)
-    for name in planned.left:
-        terminal.warn(
-            f"{_format_name(name)}: left, for it is not in the record: `--registries {name}` takes it out"
-        )
+    for name in map(_format_name, planned.left):
+        terminal.warn(f"{name}: left, for it is not in the record: `--registries {name}` takes it out")
     if not (planned.restored or planned.changed or planned.absent or planned.left):
         click.echo("nothing is configured", err=True)
 
 
 def _format_name(name: str) -> str:
-    return "every registry" if name == registration.EVERY else name
+    return "every registry" if name == registration.EVERY else find_secret_form(name) or name

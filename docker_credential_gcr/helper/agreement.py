@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from docker_credential_gcr.errors import quote
 from docker_credential_gcr.helper import PROGRAM, SUFFIX, config_file, docker_config, registries
 from docker_credential_gcr.helper.surroundings import Obstacle
 
@@ -98,4 +99,4 @@ def _format_command(name: str, hosts: Iterable[str]) -> str:
 def find_misspelled(host: str, view: View) -> str | None:
     """What to say of a key that means the host and that docker never asks for: it compares byte for byte."""
     keys = [key for key in view.hosts if key != host and registries.find_host(key) == host]
-    return f"docker never asks for {keys[0]!r}, for it compares byte for byte" if keys else None
+    return f"docker never asks for {quote(keys[0])}, for it compares byte for byte" if keys else None

@@ -59,17 +59,17 @@ def find_path(format_: str, environ: Mapping[str, str], platform: str = sys.plat
         return docker_config.get_path(environ, platform)
     if format_ == KUBERNETES:
         return STDOUT
-    if environ.get("REGISTRY_AUTH_FILE"):
-        return environ["REGISTRY_AUTH_FILE"]
-    runtime = environ.get("XDG_RUNTIME_DIR")
+    named = paths.find_variable(environ, "REGISTRY_AUTH_FILE")
+    if named:
+        return named
+    runtime = paths.find_variable(environ, "XDG_RUNTIME_DIR")
     if runtime:
         return os.path.join(runtime, "containers", "auth.json")
     home = paths.find_home(environ, platform)
     if home is None:
         raise ConfigError("no home directory to write to", hint="name a file with --output")
-    return os.path.join(
-        environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "containers", "auth.json"
-    )
+    directory = paths.find_variable(environ, "XDG_CONFIG_HOME") or os.path.join(home, ".config")
+    return os.path.join(directory, "containers", "auth.json")
 
 
 def get_tokens(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_gcr.errors import ConfigError, UsageError
+from docker_credential_gcr.errors import ConfigError, UsageError, quote
 from docker_credential_gcr.helper import docker_config, known_hosts, registries, token_sources
 
 HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")  # Docker asks for its own under another name
@@ -38,10 +38,10 @@ def parse_host(name: str) -> str:
     host = registries.find_host(url) if url else None
     if host is None or not _is_host(host):
         raise UsageError(
-            f"{name!r} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
+            f"{quote(name)} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
         )
     if host in HUB:
-        raise UsageError(f"{name!r} is Docker Hub, which takes no Google credential")
+        raise UsageError(f"{quote(name)} is Docker Hub, which takes no Google credential")
     return host
 
 

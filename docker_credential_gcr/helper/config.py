@@ -7,7 +7,7 @@
 
 import sys
 
-from docker_credential_gcr.errors import ConfigError
+from docker_credential_gcr.errors import ConfigError, find_secret_form, quote
 from docker_credential_gcr.helper import paths, token_sources, wire
 
 TYPE_CHECKING = False
@@ -96,7 +96,8 @@ class Config:
         self.settings = Settings(file, at, forced=forced)
         self.registries: dict[str, Settings] = {}
         for host, registry in _object(file.get("Registries"), at + "Registries").items():
-            where = f"{at}Registries[{host!r}]"
+            where = f"{at}Registries[{quote(host)}]"
+            _check_form(host, where, "a host")
             members = _object(registry, where)
             self.registries[host.lower()] = Settings(
                 members, where + ": ", forced=forced, above=self.settings
@@ -180,6 +181,7 @@ def _string(members: "dict[str, object]", name: str, where: str) -> str | None:
     value = members.get(name)
     if value is not None and not (isinstance(value, str) and value.isprintable()):
         raise ConfigError(f"{where}{name} must be a string")
+    _check_form(value or "", where + name, "a name")
     return value or None
 
 
@@ -189,7 +191,16 @@ def _strings(members: "dict[str, object]", name: str, where: str) -> tuple[str, 
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ConfigError(f"{where}{name} must be a list of strings")
+    for item in value:
+        _check_form(item, where + name, "a list of names")
     return tuple(value)
+
+
+def _check_form(value: str, where: str, expected: str) -> None:
+    """Raise ConfigError for a value that looks like a secret, which other messages would repeat."""
+    form = find_secret_form(value)
+    if form:
+        raise ConfigError(f"{where} holds {form}, not {expected}", hint="correct the file")
 
 
 def _sources(names: tuple[str, ...], where: str) -> tuple[str, ...]:

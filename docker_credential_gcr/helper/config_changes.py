@@ -4,7 +4,7 @@ import difflib
 import os
 from collections.abc import Mapping
 
-from docker_credential_gcr.errors import ConfigError
+from docker_credential_gcr.errors import ConfigError, quote
 from docker_credential_gcr.helper import config_file, files, json_text, paths
 from docker_credential_gcr.helper.config import Config
 
@@ -48,7 +48,7 @@ def find_misspelled(environ: Mapping[str, str], platform: str) -> list[str]:
     found: list[tuple[str, str, tuple[str, ...]]] = [(f"{path!r}: ", key, KEYS) for key in content]
     hosts = content.get("Registries")
     for host, members in hosts.items() if isinstance(hosts, dict) else ():
-        where = f"{path!r}: Registries[{host!r}]: "
+        where = f"{path!r}: Registries[{quote(host)}]: "
         found += [(where, key, REGISTRY_KEYS) for key in (members if isinstance(members, dict) else ())]
     return [where + text for where, key, known in found if (text := _explain(key, known))]
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 
-from docker_credential_gcr.errors import ConfigError
+from docker_credential_gcr.errors import ConfigError, find_secret_form, quote
 from docker_credential_gcr.helper import SUFFIX, config_file, json_text, paths, registries
 
 MEMBER = "credHelpers"
@@ -54,9 +54,10 @@ def parse_helpers(text: str, path: str) -> dict[str, str]:
     for entry in json_text.scan_object(text, member.value_start):
         value, _ = json_text.DECODER.raw_decode(text, entry.value_start)
         if not isinstance(value, str):
-            raise _error(text, path, entry.value_start, f"the helper of {entry.key!r} is not a string")
+            raise _error(text, path, entry.value_start, f"the helper of {quote(entry.key)} is not a string")
         if entry.key in helpers:
-            raise _error(text, path, entry.value_start, f"{entry.key!r} stands there twice")
+            raise _error(text, path, entry.value_start, f"{quote(entry.key)} stands there twice")
+        _check_name(text, path, entry, value)
         helpers[entry.key] = value
     return helpers
 
@@ -67,20 +68,24 @@ def find_store(text: str, path: str) -> str | None:
     value = json_text.find_value(text, (member.key,)) if member else None
     if member and value is not None and not isinstance(value, str):
         raise _error(text, path, member.value_start, f"{member.key!r} is not a string")
+    if member:
+        _check_name(text, path, member, str(value or ""))
     return str(value) if value else None
 
 
 def find_stored(text: str, path: str) -> dict[str, str]:
     """The keys of `auths` that hold a login, each with the host it is for. Raises ConfigError.
 
-    An entry without any secret is what docker leaves where a helper keeps the login.
+    An entry without any secret is what docker leaves where a helper keeps the login. A key that looks like a
+    secret itself is left out: messages repeat the keys.
     """
     member = _find_member(text, path, LOGINS_MEMBER)
     entries = json_text.find_value(text, (member.key,)) if member else None
     if not isinstance(entries, dict):
         return {}
     held = {key for key, entry in entries.items() if isinstance(entry, dict) and any(entry.values())}
-    return {key: host for key in held if (host := registries.find_host(key)) is not None}
+    shown = (key for key in held if not find_secret_form(key))
+    return {key: host for key in shown if (host := registries.find_host(key)) is not None}
 
 
 def make_login_keys(text: str, path: str, hosts: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -112,6 +117,14 @@ def _find_member(text: str, path: str, name: str = MEMBER) -> json_text.Member |
     if len(found) > 1:
         raise _error(text, path, found[1].value_start, f"{found[1].key!r} stands there twice")
     return found[0] if found else None
+
+
+def _check_name(text: str, path: str, member: json_text.Member, value: str) -> None:
+    """Raise ConfigError for the name of a program that looks like a secret: messages repeat it."""
+    form = find_secret_form(value)
+    if form:
+        fault = f"the helper of {quote(member.key)} is {form}, not the name of a program"
+        raise _error(text, path, member.value_start, fault)
 
 
 def _error(text: str, path: str, position: int, fault: str) -> ConfigError:

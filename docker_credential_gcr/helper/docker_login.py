@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from docker_credential_gcr.errors import Error, StoreError, TokenError
+from docker_credential_gcr.errors import Error, StoreError, TokenError, quote
 from docker_credential_gcr.helper import logins, paths, registries, service_account, store
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, Config, load_config
 from docker_credential_gcr.helper.keychain import Search
@@ -29,7 +29,7 @@ def keep(
     """
     host = registries.find_host(server_url)
     if host is None:
-        raise StoreError(f"{server_url!r:.200} names no registry")
+        raise StoreError(f"{quote(server_url):.200} names no registry")
     config = load_config(environ, platform)
     world = registries.find_world(host, config.registries)
     if world and username not in logins.KEY_USERS:

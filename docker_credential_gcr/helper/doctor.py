@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from docker_credential_gcr.errors import ConfigError, Error, UsageError
+from docker_credential_gcr.errors import ConfigError, Error, UsageError, quote
 from docker_credential_gcr.helper import (
     accounts,
     agreement,
@@ -38,6 +38,19 @@ def examine(
     Raises UsageError for what names no registry.
     """
     targets = [parse_target(name) for name in names]
+    try:
+        yield from _walk(targets, environ, platform, now)
+    except ConfigError as error:
+        yield doctor_machine.explain_variable(error)
+
+
+def _walk(
+    targets: list[tuple[str, str | None, str | None]],
+    environ: Mapping[str, str],
+    platform: str,
+    now: Callable[[], float],
+) -> Iterator[Finding]:
+    """The findings. Raises ConfigError for a variable that holds no path."""
     yield from doctor_machine.examine(environ, platform)
     program = surroundings.find_program(environ)
     if program is not None:
@@ -65,7 +78,7 @@ def parse_target(name: str) -> tuple[str, str | None, str | None]:
     if "." not in host and ":" not in host and host != "localhost":
         # https://pkg.go.dev/github.com/distribution/reference: else docker takes it for a path on its Hub.
         raise UsageError(
-            f"{name!r} names no registry: docker takes it for an image of Docker Hub",
+            f"{quote(name)} names no registry: docker takes it for an image of Docker Hub",
             hint="name a host, such as us-docker.pkg.dev or localhost:5000",
         )
     _, _, path = name.removeprefix("https://").removeprefix("http://").partition("/")

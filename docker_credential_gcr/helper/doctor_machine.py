@@ -75,6 +75,13 @@ def explain_docker_fault(error: ConfigError, hosts: tuple[str, ...], environ: Ma
     return Finding("docker configuration", FAULT, str(error), command)
 
 
+def explain_variable(error: ConfigError) -> Finding:
+    """The finding that a variable holds something else than the path of a file or a directory."""
+    variable = str(error).partition(" ")[0]
+    command = f"unset {variable}" if variable in paths.VARIABLES else None
+    return Finding("variable", FAULT, str(error), command)
+
+
 def load_helper_config(environ: Mapping[str, str], platform: str) -> Config | Finding:
     """The helper's configuration, or what is wrong with it."""
     try:

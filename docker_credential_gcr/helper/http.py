@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from docker_credential_gcr.errors import ConfigError, NetworkError
-from docker_credential_gcr.helper import connection_faults, registries
+from docker_credential_gcr.helper import connection_faults, paths, registries
 from docker_credential_gcr.helper.deadline import call_within
 from docker_credential_gcr.helper.endpoint import Endpoint
 
@@ -56,11 +56,12 @@ def start_session(host: str) -> "requests.Session":
 
     session = requests.Session()
     session.auth = _add_nothing  # else the password of that host in ~/.netrc would be sent
-    if ca_file := os.environ.get(CA_FILE):
+    if ca_file := paths.find_variable(os.environ, CA_FILE):
         session.mount("https://", _start_adapter(ca_file))
+    bundle = paths.find_variable(os.environ, "REQUESTS_CA_BUNDLE")  # requests itself would repeat it
     if registries.is_loopback(host):
         session.trust_env = False  # a proxy would look for the endpoint on its own loopback
-        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        session.verify = bundle or True
     return session
 
 

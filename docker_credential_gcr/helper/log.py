@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import suppress
 
-from docker_credential_gcr.errors import format_line
+from docker_credential_gcr.errors import find_secret_form, format_line
 from docker_credential_gcr.helper.redaction import redact
 
 MAX_SIZE = 1024 * 1024  # then the file is moved aside, in the place of the one before
@@ -22,7 +22,12 @@ FLAGS = (
 
 
 def add(path: str, text: str) -> None:
-    """Add a line to the log. What cannot be written is dropped; the directory is not made."""
+    """Adds a line to the log. What cannot be written is dropped; the directory is not made.
+
+    A path that looks like a secret is not used: the file would show it to everybody as its name.
+    """
+    if find_secret_form(path):
+        return
     instant = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = f"{instant} {os.getpid()} {format_line(redact(text), 4000)}\n"
     with suppress(OSError, ValueError):

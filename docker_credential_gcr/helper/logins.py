@@ -7,7 +7,7 @@
 
 import os
 
-from docker_credential_gcr.errors import StoreError
+from docker_credential_gcr.errors import StoreError, quote
 from docker_credential_gcr.helper import cache, registries, wire
 
 VERSION = 1
@@ -89,4 +89,4 @@ def _parse_login(path: str, server_url: str, entry: object) -> Login:
             and (secret is None or isinstance(secret, str))
         ):
             return Login(server_url, username, stamp, secret)
-    raise StoreError(f"{path!r} is malformed: the login of {server_url!r} is none", hint=HINT)
+    raise StoreError(f"{path!r} is malformed: the entry for {quote(server_url)} is not a login", hint=HINT)

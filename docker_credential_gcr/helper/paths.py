@@ -3,6 +3,8 @@
 import os
 import sys
 
+from docker_credential_gcr.errors import ConfigError, find_secret_form
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +14,7 @@ CACHE = "DOCKER_CREDENTIAL_GCR_CACHE"
 
 def find_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """The user's home directory: the variable, else the password database, else None."""
-    home = environ.get("USERPROFILE" if platform == "win32" else "HOME")
+    home = find_variable(environ, "USERPROFILE" if platform == "win32" else "HOME")
     if home or platform == "win32":
         return home or None
     try:
@@ -25,11 +27,11 @@ def find_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> str
 
 def find_gcloud_dir(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """The directory of gcloud's configuration, which Google's helper shares."""
-    given = environ.get("CLOUDSDK_CONFIG")
+    given = find_variable(environ, "CLOUDSDK_CONFIG")
     if given:
         return given
     if platform == "win32":
-        return _join(platform, environ.get("APPDATA"), "gcloud")
+        return _join(platform, find_variable(environ, "APPDATA"), "gcloud")
     return _join(platform, find_home(environ, platform), ".config", "gcloud")
 
 
@@ -40,7 +42,7 @@ def find_adc_file(environ: "Mapping[str, str]", platform: str = sys.platform) ->
 
 def find_config_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """The helper's configuration, under the name that Google's helper gave it."""
-    given = environ.get("DOCKER_CREDENTIAL_GCR_CONFIG")
+    given = find_variable(environ, "DOCKER_CREDENTIAL_GCR_CONFIG")
     return given or _join(platform, find_gcloud_dir(environ, platform), "docker_credential_gcr_config.json")
 
 
@@ -67,7 +69,7 @@ def _beside_config_file(other: str, environ: "Mapping[str, str]", platform: str)
 
 def find_store_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """The file in which Google's helper keeps a login."""
-    given = environ.get("DOCKER_CREDENTIAL_GCR_STORE")
+    given = find_variable(environ, "DOCKER_CREDENTIAL_GCR_STORE")
     return given or _join(platform, find_gcloud_dir(environ, platform), "docker_credentials.json")
 
 
@@ -75,14 +77,14 @@ def find_cache_dir(environ: "Mapping[str, str]", platform: str = sys.platform) -
     """The directory of the cached access tokens; None when the cache is off or there is no place for it."""
     if environ.get(CACHE) == "off":
         return None
-    given = environ.get("DOCKER_CREDENTIAL_GCR_CACHE_DIR")
+    given = find_variable(environ, "DOCKER_CREDENTIAL_GCR_CACHE_DIR")
     if given:
         return given
     if platform == "win32":
-        return _join(platform, environ.get("LOCALAPPDATA"), "docker-credential-gcr")
+        return _join(platform, find_variable(environ, "LOCALAPPDATA"), "docker-credential-gcr")
     if platform == "darwin":
         return _join(platform, find_home(environ, platform), "Library", "Caches", "docker-credential-gcr")
-    xdg = environ.get("XDG_CACHE_HOME", "")
+    xdg = find_variable(environ, "XDG_CACHE_HOME") or ""
     if xdg.startswith(
         "/"
     ):  # a relative one is to be ignored: https://specifications.freedesktop.org/basedir/
@@ -92,7 +94,7 @@ def find_cache_dir(environ: "Mapping[str, str]", platform: str = sys.platform) -
 
 def find_docker_config_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
     """Docker's config.json. An empty DOCKER_CONFIG counts as unset, as it does for docker."""
-    given = environ.get("DOCKER_CONFIG")
+    given = find_variable(environ, "DOCKER_CONFIG")
     if given:
         return _join(platform, given, "config.json")
     return _join(platform, find_home(environ, platform), ".docker", "config.json")
@@ -103,3 +105,59 @@ def _join(platform: str, directory: str | None, *names: str) -> str | None:
         return None
     separator = "\\" if platform == "win32" else "/"
     return separator.join((directory.rstrip(separator), *names))
+
+
+WRITE_FILE = "write it to a file that only you can read, and let the variable name the file"
+FILE, DIRECTORY, HOST, URL = "the path of a file", "the path of a directory", "a host", "a URL"
+# Each variable that is expected to hold a path, a host, a URL or a name, and may hold a secret by mistake.
+VARIABLES = {
+    "APPDATA": DIRECTORY,
+    "CLOUDSDK_ACTIVE_CONFIG_NAME": "the name of a configuration",
+    "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": URL,
+    "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS": URL,
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": FILE,
+    "CLOUDSDK_AUTH_AUTH_HOST": URL,
+    "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": FILE,
+    "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT": "an account",
+    "CLOUDSDK_AUTH_TOKEN_HOST": URL,
+    "CLOUDSDK_CONFIG": DIRECTORY,
+    "CLOUDSDK_CORE_ACCOUNT": "an account",
+    "DOCKER_CONFIG": DIRECTORY,
+    "DOCKER_CREDENTIAL_GCR_CACHE": "on or off",
+    "DOCKER_CREDENTIAL_GCR_CACHE_DIR": DIRECTORY,
+    "DOCKER_CREDENTIAL_GCR_CA_FILE": FILE,
+    "DOCKER_CREDENTIAL_GCR_CONFIG": FILE,
+    "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS": "hosts",
+    "DOCKER_CREDENTIAL_GCR_KEYRING": "keyring, file or off",
+    "DOCKER_CREDENTIAL_GCR_LOG": FILE,
+    "DOCKER_CREDENTIAL_GCR_MIN_TTL": "seconds",
+    "DOCKER_CREDENTIAL_GCR_SELF_SIGNED_JWT": "on or off",
+    "DOCKER_CREDENTIAL_GCR_STORE": FILE,
+    "DOCKER_CREDENTIAL_GCR_TIMEOUT": "seconds",
+    "DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE": "token sources",
+    "GCE_METADATA_HOST": HOST,
+    "GCE_METADATA_IP": HOST,
+    "GOOGLE_APPLICATION_CREDENTIALS": FILE,
+    "HOME": DIRECTORY,
+    "LOCALAPPDATA": DIRECTORY,
+    "REGISTRY_AUTH_FILE": FILE,
+    "REQUESTS_CA_BUNDLE": FILE,
+    "SUDO_USER": "the name of a user",
+    "USERPROFILE": DIRECTORY,
+    "XDG_CACHE_HOME": DIRECTORY,
+    "XDG_CONFIG_HOME": DIRECTORY,
+    "XDG_RUNTIME_DIR": DIRECTORY,
+}
+
+
+def find_variable(environ: "Mapping[str, str]", name: str) -> str | None:
+    """Returns what a variable of the table holds; None when it is empty or not set.
+
+    Raises ConfigError, which does not repeat the value, for one that looks like a secret.
+    """
+    value = environ.get(name)
+    form = find_secret_form(value) if value else None
+    if form:
+        hint = WRITE_FILE if VARIABLES[name] == FILE else f"correct or unset {name}"
+        raise ConfigError(f"{name} holds {form}, not {VARIABLES[name]}", hint=hint)
+    return value or None

@@ -13,7 +13,7 @@ https://github.com/docker/docker-credential-helpers#development
 import os
 import sys
 
-from docker_credential_gcr.errors import CredentialsNotFound, Error, ProtocolError
+from docker_credential_gcr.errors import CredentialsNotFound, Error, ProtocolError, find_secret_form
 from docker_credential_gcr.helper import PROGRAM, registries, wire
 
 TYPE_CHECKING = False
@@ -57,7 +57,8 @@ def run(
     if environ and environ.get(LOG):
         from docker_credential_gcr.helper import log
 
-        log.add(environ[LOG], f"{' '.join(arguments)}{''.join(notes)}: {status}")
+        words = (find_secret_form(word) or word for word in arguments)
+        log.add(environ[LOG], f"{' '.join(words)}{''.join(notes)}: {status}")
     return status if is_heard and not is_deaf else 1
 
 
@@ -81,14 +82,15 @@ def _answer(
     except KeyboardInterrupt:
         return 1, "interrupted\n", ""
     except Exception as error:  # noqa: BLE001 - the rim: Docker must get a line, and no traceback
-        notes.append(f": internal error: {error!r}")
+        notes.append(f": internal error: {type(error).__name__}")  # its text may repeat any value
         return 1, "internal error\n", _format_fault(error)
     return 0, answer, f"{PROGRAM}: {notice}\n" if notice else ""
 
 
 def _format_misuse(verb: str, argument: str) -> str:
     """How to call a verb, for a person who gave it an argument."""
-    reads_host = f": it reads the registry from stdin: echo {argument!r:.200} | {PROGRAM} {verb}"
+    shown = "HOST" if find_secret_form(argument) else f"{argument!r:.200}"
+    reads_host = f": it reads the registry from stdin: echo {shown} | {PROGRAM} {verb}"
     return f"{PROGRAM}: {verb} takes no argument{reads_host if verb in ('get', 'erase') else ''}\n"
 
 
@@ -104,7 +106,7 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: li
     server_url = _read_server_url(stdin)
     if server_url is None:
         raise CredentialsNotFound("")
-    notes.append(f" {registries.find_host(server_url)!r}")
+    notes.append(_format_host(server_url))
     found = keychain.resolve(server_url, environ=environ)
     notes.append(f": {found.origin}")
     answer = {"ServerURL": found.server_url, "Username": found.username, "Secret": found.secret}
@@ -116,7 +118,7 @@ def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
     from docker_credential_gcr.helper import docker_login
 
     triple = _parse_triple(stdin.read(MAX_CREDENTIAL_SIZE + 1))
-    notes.append(f" {registries.find_host(triple[0])!r}")
+    notes.append(_format_host(triple[0]))
     return "", docker_login.keep(*triple, environ)
 
 
@@ -147,7 +149,7 @@ def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
     if server_url is not None:
         from docker_credential_gcr.helper import docker_login
 
-        notes.append(f" {registries.find_host(server_url)!r}")
+        notes.append(_format_host(server_url))
         docker_login.forget(server_url, environ)
     return "", None
 
@@ -228,6 +230,11 @@ def _read_server_url(stdin: "BinaryIO | _Descriptor") -> str | None:
     if server_url == "":
         raise ProtocolError(NO_SERVER_URL)
     return server_url
+
+
+def _format_host(server_url: str) -> str:
+    """The host of a server string, for the log."""
+    return f" {find_secret_form(server_url) or repr(registries.find_host(server_url))}"
 
 
 def _write(stream: "BinaryIO | _Descriptor", text: str) -> bool:

@@ -190,6 +190,7 @@ REMEDIES: list[tuple[str, str, str | Callable[[Case, Values], str | None]]] = [
     (r"store: \S+ answered 40[01]: invalid_(grant|client)", "login ended", LOGIN),
     (r"answered 40[01]: invalid_(grant|client)", "key refused", "{new_key}"),
     (r"GOOGLE_APPLICATION_CREDENTIALS: cannot read", "variable", "unset GOOGLE_APPLICATION_CREDENTIALS"),
+    (r"(?P<variable>[A-Z][A-Z_]+) holds [^;]+, not ", "variable", "unset {variable}"),
     (r"CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE: cannot read", "variable",
      "unset CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"),
     (r"cannot read key file '(?P<path>[^']+)': Permission denied", "key file",

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Mapping
 
-from docker_credential_gcr.errors import KeyFileError
+from docker_credential_gcr.errors import KeyFileError, find_secret_form, quote
 from docker_credential_gcr.helper import endpoint
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.token_sources import TokenRequest, key_file
@@ -146,6 +146,9 @@ def parse_key(path: str, content: dict[str, object]) -> ServiceAccountKey:
     if content.get("type") != "service_account":
         raise make_type_error(path, content)
     fields = get_strings(path, content, FIELDS)
+    form = find_secret_form(fields["client_email"])
+    if form:
+        raise KeyFileError(f"key file {path!r}: 'client_email' is {form}, not an address", hint=NEW_KEY)
     if content.get("universe_domain", endpoint.UNIVERSE) != endpoint.UNIVERSE:
         raise KeyFileError(
             f"key file {path!r} belongs to another universe than {endpoint.UNIVERSE}", hint=NEW_KEY
@@ -159,7 +162,7 @@ def make_type_error(path: str, content: dict[str, object]) -> KeyFileError:
     if kind in OTHER_TYPES:
         return KeyFileError(f"key file {path!r} has the type {kind!r}, not 'service_account'", hint=NEW_KEY)
     if kind is not None:
-        return KeyFileError(f"key file {path!r} has the unknown type {kind!r:.60}", hint=NEW_KEY)
+        return KeyFileError(f"key file {path!r} has the unknown type {quote(str(kind)):.60}", hint=NEW_KEY)
     # https://developers.google.com/identity/protocols/oauth2#installed
     if "installed" in content or "web" in content:
         text = f"key file {path!r} is an OAuth client's, which identifies a program and opens no registry"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from docker_credential_gcr.errors import NoToken, TokenError
+from docker_credential_gcr.errors import NoToken, TokenError, find_secret_form, quote
 from docker_credential_gcr.helper import (
     PROGRAM,
     SUFFIX,
@@ -93,8 +93,10 @@ def _judge(
 ) -> RegistryStatus:
     host = registries.find_host(name)
     if host != name:
-        text = f"docker never asks for {name!r}, for it compares byte for byte"
-        return RegistryStatus(name, ABSENT, disagreements=(Obstacle("misspelled", text),))
+        text = f"docker never asks for {quote(name)}, for it compares byte for byte"
+        return RegistryStatus(
+            find_secret_form(name) or name, ABSENT, disagreements=(Obstacle("misspelled", text),)
+        )
     disagreements = tuple(agreement.find_disagreements(host, view, config.registries))
     if registries.find_world(host, config.registries) is None:
         return RegistryStatus(host, ABSENT, disagreements=disagreements)

@@ -7,6 +7,7 @@ import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from docker_credential_gcr.errors import find_secret_form
 from docker_credential_gcr.helper import INSTALL, PROGRAM, paths
 
 DOCKER_AUTH_CONFIG = "DOCKER_AUTH_CONFIG"  # outranks helpers since docker 28.3
@@ -83,8 +84,8 @@ def find_sudo_obstacle(
         return Obstacle(
             "user", text, 'export HOME="$(getent passwd "$(id -u)" | cut -d: -f6)"', is_fatal=False
         )
-    if get_user() == 0 and environ.get("SUDO_USER"):
-        user = environ["SUDO_USER"]
+    user = environ.get("SUDO_USER")
+    if get_user() == 0 and user and not find_secret_form(user):
         text = f"sudo makes this root's configuration, in {home!r}, not {user}'s"
         return Obstacle("user", text, f"sudo -iu {user}", is_fatal=False)
     return None

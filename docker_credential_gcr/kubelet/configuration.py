@@ -8,8 +8,8 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 
-from docker_credential_gcr.errors import UsageError
-from docker_credential_gcr.helper import command_line
+from docker_credential_gcr.errors import UsageError, quote
+from docker_credential_gcr.helper import command_line, paths
 from docker_credential_gcr.kubelet import GROUP, PROGRAM, VERSIONS
 from docker_credential_gcr.kubelet.credential import ANNOTATION
 
@@ -24,11 +24,6 @@ VARIABLES = (
     "CLOUDSDK_CONFIG",
     "GOOGLE_APPLICATION_CREDENTIALS",
 )
-PATHS = (  # those that name a file or a directory
-    "CLOUDSDK_CONFIG",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    *(f"{PREFIX}{name}" for name in ("CA_FILE", "CACHE_DIR", "CONFIG", "LOG", "STORE")),
-)
 POOL = "//iam.googleapis.com/"
 NAMESPACE = "identitynamespace:"
 
@@ -36,7 +31,10 @@ NAMESPACE = "identitynamespace:"
 def format_config(
     hosts: Iterable[str], environ: Mapping[str, str], *, version: str, audience: str, token_audience: str
 ) -> str:
-    """The configuration with one provider, also for the configured hosts. Raises UsageError."""
+    """The configuration with one provider, also for the configured hosts.
+
+    Raises UsageError, and ConfigError for a variable that looks like a secret.
+    """
     provider: dict[str, object] = {
         "name": PROGRAM,
         "apiVersion": f"{GROUP}/{version}",
@@ -54,7 +52,8 @@ def format_config(
             "optionalServiceAccountAnnotationKeys": [ANNOTATION],
         }
     passed = filter(is_passed_on, sorted(environ))
-    env = [{"name": name, "value": _make_absolute(name, environ[name])} for name in passed]
+    values = ((name, paths.find_variable(environ, name)) for name in passed)
+    env = [{"name": name, "value": _make_absolute(name, value)} for name, value in values if value]
     if env:
         provider["env"] = env
     config = {
@@ -67,7 +66,7 @@ def format_config(
 
 def _make_absolute(name: str, value: str) -> str:
     """The value of a variable for a process that starts in another directory."""
-    if name in PATHS and value:
+    if paths.VARIABLES[name] in (paths.FILE, paths.DIRECTORY):
         return os.path.abspath(value)
     if name == f"{PREFIX}TOKEN_SOURCE":
         return ",".join(command_line.make_absolute(source.strip()) for source in value.split(","))
@@ -76,7 +75,7 @@ def _make_absolute(name: str, value: str) -> str:
 
 def is_passed_on(name: str) -> bool:
     """Whether a variable is one that the plugin reads."""
-    return name.startswith(PREFIX) or name in VARIABLES
+    return name in VARIABLES or (name.startswith(PREFIX) and name in paths.VARIABLES)
 
 
 def find_token_audience(audience: str) -> str:
@@ -89,6 +88,6 @@ def find_token_audience(audience: str) -> str:
     if audience.startswith(NAMESPACE):  # GKE's: identitynamespace:PROJECT.svc.id.goog:ISSUER
         return audience.removeprefix(NAMESPACE).partition(":")[0]
     raise UsageError(
-        f"{audience!r} is no audience of STS",
+        f"{quote(audience)} is no audience of STS",
         hint=f"{POOL}projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER",
     )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from docker_credential_gcr.errors import CredentialsNotFound, TokenError
+from docker_credential_gcr.errors import CredentialsNotFound, TokenError, find_secret_form
 from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.access_token import FLOOR_S, AccessToken
 from docker_credential_gcr.helper.config import load_config
@@ -79,6 +79,8 @@ def _exchange(request: Request, search: Search, audience: str) -> AccessToken:
         if not audience:
             # The node's own credential instead would open to each pod what only the node may read.
             raise TokenError(NO_AUDIENCE, hint=AUDIENCE_HINT)
+        if form := find_secret_form(account or ""):
+            raise TokenError(f"the annotation {ANNOTATION} holds {form}, not an account")
         return source.fetch(search.request, search.deadline)
     except TokenError as error:
         host = search.request.host

@@ -11,7 +11,7 @@ https://kubernetes.io/docs/reference/config-api/kubelet-credentialprovider.v1/
 import json
 from dataclasses import dataclass, field
 
-from docker_credential_gcr.errors import ProtocolError
+from docker_credential_gcr.errors import ProtocolError, quote
 from docker_credential_gcr.helper.keychain import USERNAME
 from docker_credential_gcr.kubelet import GROUP, VERSIONS
 
@@ -50,7 +50,9 @@ def parse_request(data: bytes) -> Request:
         raise ProtocolError("the request is not a CredentialProviderRequest")
     if members.get("apiVersion") not in API_VERSIONS:
         known = " ".join(API_VERSIONS)
-        raise ProtocolError(f"the apiVersion {members.get('apiVersion')!r:.100} is not one of {known}")
+        raise ProtocolError(
+            f"the apiVersion {quote(str(members.get('apiVersion'))):.100} is not one of {known}"
+        )
     return Request(
         members["apiVersion"],
         _get_string(members, "image"),

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 
 from docker_credential_gcr import __version__
-from docker_credential_gcr.errors import CredentialsNotFound, Error, UsageError
+from docker_credential_gcr.errors import CredentialsNotFound, Error, UsageError, find_secret_form
 from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.kubelet import PROGRAM, VERSIONS, configuration, credential, messages
 
@@ -24,7 +24,7 @@ EPILOG = f"""examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Answer the request on stdin, or print the configuration; the exit status."""
-    options = _make_parser().parse_args(argv)
+    options = _parse_arguments(sys.argv[1:] if argv is None else argv)
     try:
         output = _print_config(options) if options.print_config else _answer(options)
         sys.stdout.write(output)
@@ -67,6 +67,18 @@ def _print_config(options: argparse.Namespace) -> str:
         audience=options.sts_audience,
         token_audience=options.token_audience,
     )
+
+
+def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options. Exits with 2 for others, and for what looks like a secret."""
+    parser = _make_parser()
+    for word in arguments:
+        form = find_secret_form(word) or find_secret_form(word.lstrip("-"))
+        if form:
+            name, equals, _ = word.partition("=")
+            named = name if equals and name in parser.format_usage() else "an argument"
+            parser.error(f"{named} is {form}: not shown, because it may be a secret")
+    return parser.parse_args(arguments)
 
 
 def _make_parser() -> argparse.ArgumentParser:

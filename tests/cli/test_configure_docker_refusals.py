@@ -21,7 +21,6 @@ USAGE = [
     (("--registries", "*.gcr.io"), f"'*.gcr.io' {NO_REGISTRY}"),
     (("--registries", '"gcr.io'), f"'\"gcr.io' {NO_REGISTRY}"),
     (("--registries", "gcr.io."), f"'gcr.io.' {NO_REGISTRY}"),
-    (("--registries", "u:p@gcr.io"), f"'u:p@gcr.io' {NO_REGISTRY}"),
     (("--registries", "gсr.io"), f"'gсr.io' {NO_REGISTRY}"),  # noqa: RUF001 - a look-alike letter
     (("--registries", "gcr.io:0"), f"'gcr.io:0' {NO_REGISTRY}"),
     (("--registries", "localhost:99999"), f"'localhost:99999' {NO_REGISTRY}"),

@@ -11,7 +11,7 @@ VERBS = ("get", "store", "erase", "list", "version")
 EXTRA = {
     ("get", "gcr.io"): ": it reads the registry from stdin: echo 'gcr.io' | docker-credential-gcr get",
     ("erase", "gcr.io"): ": it reads the registry from stdin: echo 'gcr.io' | docker-credential-gcr erase",
-    ("get", "\x1b[2J"): ": it reads the registry from stdin: echo '\\x1b[2J' | docker-credential-gcr get",
+    ("get", "\x1b[2J"): ": it reads the registry from stdin: echo HOST | docker-credential-gcr get",
     ("store", "x"): "",
     ("list", "x", "y"): "",
     ("--version", "x"): "",

@@ -288,11 +288,11 @@ FILES = {
     "without logins": ("{}", "is malformed: it holds no 'logins'"),
     "a number for a login": (
         '{"logins": {"r.example": 1}}',
-        "is malformed: the login of 'r.example' is none",
+        "is malformed: the entry for 'r.example' is not a login",
     ),
     "a login without a user": (
         '{"logins": {"r.example": {}}}',
-        "is malformed: the login of 'r.example' is none",
+        "is malformed: the entry for 'r.example' is not a login",
     ),
 }
 

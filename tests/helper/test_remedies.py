@@ -32,6 +32,11 @@ TEXTS = [
         "unset GOOGLE_APPLICATION_CREDENTIALS",
     ),
     (
+        "metadata: GCE_METADATA_HOST holds text of the form NAME:PASSWORD@HOST, not a host",
+        "variable",
+        "unset GCE_METADATA_HOST",
+    ),
+    (
         "env: CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE: cannot read key file 'p': No such file or directory",
         "variable",
         "unset CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",

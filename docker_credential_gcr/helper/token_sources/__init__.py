@@ -5,7 +5,7 @@ A source is found by name, which costs no network, and then fetches an access to
 
 import sys
 
-from docker_credential_gcr.errors import ConfigError, NoToken
+from docker_credential_gcr.errors import ConfigError, NoToken, TokenError, find_secret_form
 from docker_credential_gcr.helper.registries import LABEL
 
 TYPE_CHECKING = False
@@ -80,6 +80,9 @@ def parse_names(names: "Iterable[str]", *, legacy: "Mapping[str, str]" = LEGACY)
     for name in (name.strip() for name in names):
         name = legacy.get(name, name)
         kind, _, argument = name.partition(":")
+        form = find_secret_form(name)
+        if form:
+            raise ConfigError(f"a token source is {form}: use {WORKING}")
         is_named = kind in PATHS and argument != ""
         # gcloud's own rule for the name of a configuration, which also keeps it a part of one path
         is_gcloud = kind == "gcloud" and argument != "" and not argument.strip(LABEL)
@@ -95,7 +98,10 @@ def parse_names(names: "Iterable[str]", *, legacy: "Mapping[str, str]" = LEGACY)
 def find_source(name: str, *, environ: "Mapping[str, str]", platform: str = sys.platform) -> "TokenSource":
     """The source of that name. Raises NoToken when it has nothing to offer, TokenError when it is broken."""
     kind, _, argument = name.partition(":")
-    return FINDERS[kind](argument, environ, platform)
+    try:
+        return FINDERS[kind](argument, environ, platform)
+    except ConfigError as error:  # a variable that the source reads is malformed
+        raise TokenError(str(error), hint=error.hint) from error
 
 
 def _find_env(_: str, environ: "Mapping[str, str]", platform: str) -> "TokenSource":

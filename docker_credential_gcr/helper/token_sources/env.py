@@ -23,7 +23,7 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> "TokenSource":
     https://cloud.google.com/docs/authentication/application-default-credentials
     """
     for variable in VARIABLES:
-        named = environ.get(variable)
+        named = paths.find_variable(environ, variable)
         if named:
             try:
                 return key_file.find_source(named)

@@ -47,9 +47,10 @@ class Gcloud:
 def find_source(configuration: str, environ: "Mapping[str, str]", platform: str) -> Gcloud:
     """gcloud, whether it is installed or not. Its identity is the configuration and what overrides it."""
     directory = paths.find_gcloud_dir(environ, platform) or ""
-    name = configuration or environ.get("CLOUDSDK_ACTIVE_CONFIG_NAME") or _read_active(directory)
+    active = paths.find_variable(environ, "CLOUDSDK_ACTIVE_CONFIG_NAME")
+    name = configuration or active or _read_active(directory)
     properties = os.path.join(directory, "configurations", f"config_{name}")
-    overrides = [environ.get(variable, "") for variable in VARIABLES]
+    overrides = [paths.find_variable(environ, variable) or "" for variable in VARIABLES]
     stamps = [_stamp(path) for path in (properties, *(environ.get(variable, "") for variable in FILES))]
     return Gcloud(configuration, environ, platform, ("gcloud", properties, *stamps, *overrides))
 

@@ -34,8 +34,9 @@ class Metadata:
     is_kept = True
 
     def __init__(self, environ: "Mapping[str, str]", platform: str, *, is_sure: bool) -> None:
-        self.host = environ.get("GCE_METADATA_HOST") or NAME
-        self.address = environ.get("GCE_METADATA_IP") or environ.get("GCE_METADATA_HOST") or ADDRESS
+        named = paths.find_variable(environ, "GCE_METADATA_HOST")
+        self.host = named or NAME
+        self.address = paths.find_variable(environ, "GCE_METADATA_IP") or named or ADDRESS
         self.is_sure = is_sure
         self.identity = ("metadata", self.host, self.address)
         directory = paths.find_cache_dir(environ, platform)

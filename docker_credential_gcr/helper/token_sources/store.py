@@ -127,7 +127,11 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
     if not all(isinstance(value, str) for value in fields.values()) or "" in fields:
         raise TokenError(f"{path!r} is malformed: 'gcrCreds' is no login", hint="move the file away")
     # The login's own endpoint comes first: a refresh token is for nobody else.
-    endpoint_url = fields["token_uri"] or environ.get(TOKEN_HOST) or "https://oauth2.googleapis.com/token"
+    endpoint_url = (
+        fields["token_uri"]
+        or paths.find_variable(environ, TOKEN_HOST)
+        or "https://oauth2.googleapis.com/token"
+    )
     real_path = os.path.realpath(path or "")
     stamp = (str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
     return Login(path or "", fields, (real_path, *stamp, endpoint_url), endpoint_url)
