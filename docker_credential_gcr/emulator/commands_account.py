@@ -9,6 +9,7 @@ from .commands_group import Group
 from .commands_listing import Document, json_option, print_list
 from .commands_options import say, with_server
 from .commands_targets import find_account, find_project
+from .commands_values import TEXT
 from .identity.names import format_email
 
 
@@ -23,7 +24,7 @@ _name = click.argument("name", metavar="NAME", type=options.parse_account)
 @account.command()
 @_name
 @targets.project
-@click.option("--display-name", default="", help="A name for people.")
+@click.option("--display-name", type=TEXT, default="", help="A name for people.")
 @with_server
 def create(server: Server, name: str, project_id: str | None, display_name: str) -> None:
     """Make the service account NAME: a name such as ci, or a whole address."""

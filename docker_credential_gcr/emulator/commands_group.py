@@ -1,8 +1,11 @@
-"""Click groups whose help shows whole summaries, and which guess a mistyped command."""
+"""Click groups whose help shows whole summaries, which guess a mistyped command and repeat no secret."""
 
 import difflib
 
 import click
+
+from .commands_values import check_command, check_words
+from .secret_forms import quote
 
 # click cuts a summary at what is left of one line; a summary here may take two.
 _WHOLE = 1000
@@ -24,13 +27,24 @@ class Group(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The words after the group's own options. Raises UsageError, without what may be a secret."""
+        check_words(ctx, args)
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or raise UsageError with a guess, which click has from 8.4 on alone."""
+        """Find the command, or raise UsageError with a guess, which click has from 8.4 on alone.
+
+        Also for a value that looks like a secret, which no message repeats then.
+        """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
             close = difflib.get_close_matches(name, self.list_commands(ctx))
             hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-            ctx.fail(f"No such command {name!r}.{hint}")
-        return super().resolve_command(ctx, args)
+            ctx.fail(f"No such command {quote(name)}.{hint}")
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
+            check_command(command, ctx, rest)
+        return found, command, rest

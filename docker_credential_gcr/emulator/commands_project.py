@@ -9,6 +9,7 @@ from .client import EmulatorError, Refused, Server, format_path
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
+from .commands_values import TEXT
 
 
 @click.group(cls=Group)
@@ -21,7 +22,7 @@ _project_id = click.argument("project_id", metavar="ID", type=options.parse_proj
 
 @project.command()
 @_project_id
-@click.option("--name", default="", help="A name for people.")
+@click.option("--name", type=TEXT, default="", help="A name for people.")
 @with_server
 def create(server: Server, project_id: str, name: str) -> None:
     """Make the project ID."""

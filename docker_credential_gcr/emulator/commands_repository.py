@@ -11,6 +11,7 @@ from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
 from .commands_targets import find_project
+from .commands_values import TEXT
 from .locations import LOCATIONS
 
 
@@ -34,7 +35,7 @@ _location = click.option(
 @_repository_id
 @_location
 @targets.project
-@click.option("--description", default="", help="What it is for.")
+@click.option("--description", type=TEXT, default="", help="What it is for.")
 @click.option("--immutable-tags", is_flag=True, help="Let no tag be moved or deleted.")
 @with_server
 def create(

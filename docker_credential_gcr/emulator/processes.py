@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .parents import adopt_orphans, end_with_parent
+from .secret_forms import find_secret_form
 
 # https://man7.org/linux/man-pages/man2/sigaction.2.html
 _SI_KERNEL = 128
@@ -73,6 +74,7 @@ class Guard:
 
     def run(self, command: Sequence[str], environ: Mapping[str, str], server: int) -> int:
         """The exit status of the command. Raises CannotRun, ServerEnded."""
+        named = find_secret_form(command[0]) or command[0]
         try:
             process = subprocess.Popen(
                 command,
@@ -81,9 +83,9 @@ class Guard:
                 preexec_fn=lambda: self.release(signal.SIGKILL),
             )
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise CannotRun(f"{command[0]}: no such command", NOT_FOUND) from error
+            raise CannotRun(f"{named}: no such command", NOT_FOUND) from error
         except OSError as error:
-            raise CannotRun(f"{command[0]}: {error.strerror}", NOT_EXECUTABLE) from error
+            raise CannotRun(f"{named}: {error.strerror}", NOT_EXECUTABLE) from error
         while not self._ended.keys() & {process.pid, server}:
             self._pass_on(process.pid)
         if process.pid not in self._ended:

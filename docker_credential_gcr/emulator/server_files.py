@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from .client import EmulatorError
 from .file_access import find_status, format_fault
+from .secret_forms import find_secret_form
 
 
 def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
@@ -23,10 +24,10 @@ def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
         return None
     hint = "name the server's authority with --ca"
     try:
-        if ready_file := environ.get("GCR_EMULATOR_READY_FILE"):
+        if ready_file := _find_variable(environ, "GCR_EMULATOR_READY_FILE"):
             named = _read_ready(Path(ready_file), "ca", hint)
             return None if named is None else Path(named)
-        data = environ.get("GCR_EMULATOR_DATA")
+        data = _find_variable(environ, "GCR_EMULATOR_DATA")
         path = Path(data, "keys", "ca.pem") if data else None
         return path if path and find_status(path) else None
     except OSError as error:
@@ -38,7 +39,8 @@ def find_token(environ: Mapping[str, str]) -> tuple[str, str] | None:
 
     A server of this machine needs no token, so a file that this user may not read is left to the server.
     """
-    data, ready_file = environ.get("GCR_EMULATOR_DATA"), environ.get("GCR_EMULATOR_READY_FILE")
+    data = _find_variable(environ, "GCR_EMULATOR_DATA")
+    ready_file = _find_variable(environ, "GCR_EMULATOR_READY_FILE")
     try:
         if ready_file:
             hint = "name the operator token's file with --token-file"
@@ -50,6 +52,14 @@ def find_token(environ: Mapping[str, str]) -> tuple[str, str] | None:
         return path.read_text("ascii").strip(), str(path)
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _find_variable(environ: Mapping[str, str], name: str) -> str | None:
+    """The path that a variable holds. Raises EmulatorError for what looks like a secret."""
+    value = environ.get(name)
+    if form := find_secret_form(value or ""):
+        raise EmulatorError(f"{name} holds {form}, not a path: correct or unset it")
+    return value
 
 
 def _read_ready(path: Path, field: str, hint: str) -> str | None:

@@ -13,7 +13,7 @@ _SPELLINGS = {
     for name in reversed(PROJECT_ROLES)
     for spelling in (name, name.removeprefix("roles/"), name.rpartition(".")[2])
 }
-_KINDS = ("user", "serviceAccount", "group", "domain", "projectOwner", "projectEditor", "projectViewer")
+KINDS = ("user", "serviceAccount", "group", "domain", "projectOwner", "projectEditor", "projectViewer")
 _PUBLIC = ("allUsers", "allAuthenticatedUsers")
 
 
@@ -52,7 +52,7 @@ def _guess_member(text: str) -> str | None:
     if is_member(f"user:{text}"):
         return f"user:{text}"
     kind, colon, rest = text.partition(":")
-    known = {name.lower(): name for name in (_KINDS if colon else _PUBLIC)}
+    known = {name.lower(): name for name in (KINDS if colon else _PUBLIC)}
     for close in difflib.get_close_matches(kind.lower(), known):
         guess = f"{known[close]}{colon}{rest}"
         if is_member(guess):
