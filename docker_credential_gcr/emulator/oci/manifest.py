@@ -5,7 +5,7 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,16 +16,30 @@ from .errors import InvalidManifest
 _MEDIA_TYPES = media_types.MANIFESTS | media_types.INDEXES
 
 
+class References(NamedTuple):
+    """Every digest that a manifest refers to, whatever its kind and the field.
+
+    `blobs` keep blobs: the config, every layer (foreign ones too, which may be there), and what an index
+    lists, which may be the layers of a build cache. `children` are what an index lists. `required` are the
+    blobs, and with `children` all, without which a push is refused. `subject` has one digest or none.
+    """
+
+    blobs: frozenset[str]
+    children: frozenset[str]
+    required: frozenset[str]
+    subject: frozenset[str]
+
+
 class Manifest(NamedTuple):
     """A manifest or an index.
 
-    `config` is None in an index; `blobs` are the config and the layers that a registry must
-    hold, `children` the manifests that an index names, `subject` the manifest that it is about.
+    `config` is None in an index; `layers` are all of a manifest's, `children` what an index lists, `subject`
+    the manifest that it is about.
     """
 
     media_type: str
     config: Descriptor | None
-    blobs: tuple[Descriptor, ...]
+    layers: tuple[Descriptor, ...]
     children: tuple[Descriptor, ...]
     subject: Descriptor | None = None
     artifact_type: str = ""
@@ -34,7 +48,20 @@ class Manifest(NamedTuple):
     @property
     def image_size(self) -> int:
         """The bytes that a pull of it transfers, config and layers, without the document itself."""
-        return sum(blob.size for blob in self.blobs)
+        return sum(blob.size for blob in self._required)
+
+    @property
+    def _required(self) -> list[Descriptor]:
+        """The config and the layers that a registry must hold."""
+        layers = [layer for layer in self.layers if layer.media_type not in media_types.FOREIGN_LAYERS]
+        return layers if self.config is None else [self.config, *layers]
+
+    def list_references(self) -> References:
+        """Lists what the manifest refers to: the one rule for pushes, collection, checks and rebuild."""
+        children = _list_digests(self.children)
+        required = _list_digests(self._required)
+        subject = frozenset() if self.subject is None else _list_digests([self.subject])
+        return References(required | _list_digests(self.layers) | children, children, required, subject)
 
 
 def parse_manifest(data: bytes, content_type: str) -> Manifest:
@@ -58,10 +85,13 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest:
         raise InvalidManifest(f"an index was pushed as {media_type!r}")
     config = parse_descriptor(document.get("config"), "config")
     layers = _descriptors(document.get("layers"), "layers")
-    held = tuple(layer for layer in layers if layer.media_type not in media_types.FOREIGN_LAYERS)
     # https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
     artifact_type = artifact_type or config.media_type
-    return Manifest(media_type, config, (config, *held), (), subject, artifact_type, annotations)
+    return Manifest(media_type, config, layers, (), subject, artifact_type, annotations)
+
+
+def _list_digests(descriptors: Iterable[Descriptor]) -> frozenset[str]:
+    return frozenset(descriptor.digest for descriptor in descriptors)
 
 
 def find_child(data: bytes, os: str, architecture: str) -> str | None:

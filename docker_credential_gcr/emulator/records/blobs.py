@@ -1,5 +1,6 @@
 """Blobs: bytes by digest, once in a bucket, seen by the repositories they are linked to."""
 
+from collections.abc import Set
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
@@ -114,7 +115,7 @@ def find(connection: Connection, repository: Repository, digest: str) -> Blob | 
     return None if row is None else Blob(*row)
 
 
-def find_missing(connection: Connection, repository: Repository, digests: set[str]) -> set[str]:
+def find_missing(connection: Connection, repository: Repository, digests: Set[str]) -> Set[str]:
     """Those of `digests` that are not linked to the repository."""
     return digests - find_listed(
         connection, _LINKED, digests, repository=repository.id, bucket=repository.bucket.id

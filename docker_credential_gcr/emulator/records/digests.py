@@ -1,6 +1,7 @@
 """Which of many digests are known: one statement, however many there are."""
 
 import json
+from collections.abc import Set
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 
@@ -14,7 +15,7 @@ def select_listed() -> Select[tuple[str]]:
 
 
 def find_listed(
-    connection: Connection, statement: Statement, digests: set[str], **values: object
+    connection: Connection, statement: Statement, digests: Set[str], **values: object
 ) -> set[str]:
     """Those of `digests` that the statement selects."""
     if not digests:

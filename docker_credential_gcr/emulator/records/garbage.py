@@ -6,43 +6,45 @@ Both use one and the same condition, so that what a client began to rely on mean
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
+from sqlalchemy import Connection, and_, bindparam, delete, exists, select, text, tuple_
 
 from .schema import (
     blob_links,
     blobs,
     buckets,
     manifest_blobs,
-    manifest_children,
     manifests,
-    referrers,
     tags,
 )
 
-_parent = manifests.alias("parent")
-_subject = manifests.alias("subject_manifest")
-_of_subject = referrers.alias("of_subject")
-
-_UNTAGGED = (
-    (manifests.c.uploaded_ms < bindparam("before_ms"))
-    & ~exists().where(tags.c.manifest == manifests.c.id)
-    & ~exists().where(
-        manifest_children.c.digest == manifests.c.digest,
-        _parent.c.id == manifest_children.c.parent,
-        _parent.c.repository == manifests.c.repository,
+# What keeps a manifest: those that name it, its subject, its referrers, and what keeps those in turn; one of
+# them has a tag, or was pushed of late. In SQL: Core writes no recursion that looks at the outer statement.
+_IS_KEPT = """EXISTS (
+    WITH RECURSIVE keepers (id) AS (
+        SELECT manifests.id
+        UNION
+        SELECT naming.manifest FROM keepers JOIN manifests AS one ON one.id = keepers.id
+        JOIN manifest_blobs AS naming ON naming.repository = one.repository AND naming.digest = one.digest
+        UNION
+        SELECT about.manifest FROM keepers JOIN manifests AS one ON one.id = keepers.id
+        JOIN referrers AS about ON about.repository = one.repository AND about.subject = one.digest
+        UNION
+        SELECT subject.id FROM keepers JOIN referrers AS about ON about.manifest = keepers.id
+        JOIN manifests AS subject
+            ON subject.repository = about.repository AND subject.digest = about.subject
     )
-    # A referrer stays as long as its subject does,
-    & ~exists().where(
-        referrers.c.manifest == manifests.c.id,
-        _subject.c.repository == referrers.c.repository,
-        _subject.c.digest == referrers.c.subject,
-    )
-    # and a subject as long as a referrer has a tag.
-    & ~exists().where(
-        _of_subject.c.repository == manifests.c.repository,
-        _of_subject.c.subject == manifests.c.digest,
-        tags.c.manifest == _of_subject.c.manifest,
-    )
+    SELECT 1 FROM keepers JOIN manifests AS one ON one.id = keepers.id
+    WHERE one.uploaded_ms >= :before_ms OR EXISTS (SELECT 1 FROM tags WHERE tags.manifest = one.id)
+)"""
+_UNTAGGED = and_(
+    manifests.c.uploaded_ms < bindparam("before_ms"),
+    ~exists().where(tags.c.manifest == manifests.c.id),
+    # What names it goes first: until then it is whole.
+    ~exists().where(
+        manifest_blobs.c.repository == manifests.c.repository,
+        manifest_blobs.c.digest == manifests.c.digest,
+    ),
+    text(f"NOT {_IS_KEPT}"),
 )
 _FIND_UNTAGGED = (
     select(manifests.c.id)
@@ -50,10 +52,7 @@ _FIND_UNTAGGED = (
     .order_by(manifests.c.id)
     .limit(bindparam("count"))
 )
-_REMOVE_UNTAGGED = delete(manifests).where(
-    manifests.c.id.in_(bindparam("ids", expanding=True)),
-    manifests.c.id.in_(select(manifests.c.id).where(_UNTAGGED)),
-)
+_REMOVE_UNTAGGED = delete(manifests).where(manifests.c.id.in_(bindparam("ids", expanding=True)), _UNTAGGED)
 
 _UNNEEDED = (blob_links.c.used_at < bindparam("before")) & ~exists().where(
     blobs.c.id == blob_links.c.blob,

@@ -1,5 +1,6 @@
 """Manifests: documents by digest in a repository, with the children that an index names."""
 
+from collections.abc import Set
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -91,7 +92,7 @@ def find_tagged(connection: Connection, repository: Repository, tag: str) -> Sto
     return None if row is None else StoredManifest(*row)
 
 
-def find_missing(connection: Connection, repository: Repository, digests: set[str]) -> set[str]:
+def find_missing(connection: Connection, repository: Repository, digests: Set[str]) -> Set[str]:
     """Those of `digests` that are no manifests of the repository."""
     return digests - find_listed(connection, _KNOWN, digests, repository=repository.id)
 
@@ -102,8 +103,8 @@ def add(
     summary: Summary,
     data: bytes,
     *,
-    children: set[str],
-    blobs: set[str],
+    children: Set[str],
+    blobs: Set[str],
 ) -> int:
     """Store a manifest and return its id; the same digest again changes only what a push may change.
 

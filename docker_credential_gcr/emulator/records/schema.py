@@ -20,7 +20,7 @@ from .schema_columns import new_id, new_reference
 from .schema_federation import workload_identity_pools
 from .schema_people import logins
 
-REVISION = "0004"
+REVISION = "0005"
 
 # Alembic's own table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
@@ -200,7 +200,8 @@ manifest_children = Table(
     sqlite_with_rowid=False,
 )
 
-# The blobs that a manifest names, by digest: in a sparse one they need not be there.
+# What a manifest refers to and keeps, by digest: config, layers, and the entries of an index, which may be
+# manifests or blobs. Foreign layers, and all of a sparse manifest, need not be there.
 manifest_blobs = Table(
     "manifest_blobs",
     metadata,

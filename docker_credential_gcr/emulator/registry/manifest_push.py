@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.descriptor import Descriptor
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
-from docker_credential_gcr.emulator.oci.manifest import Manifest, format_referrer, parse_manifest
+from docker_credential_gcr.emulator.oci.manifest import Manifest, References, format_referrer, parse_manifest
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_tag
 from docker_credential_gcr.emulator.records import blobs, manifests, referrers, repositories, tags
 from docker_credential_gcr.emulator.records.manifests import Summary
@@ -61,18 +61,19 @@ async def receive(services: Services, request: Request, target: Target, referenc
 def store(services: Services, connection: Connection, target: Target, push: Push) -> None:
     """Store a manifest, tag it, and enter it in its subject's list. Raises ManifestBlobUnknown."""
     repository = open_repository(services, connection, target)
-    if not services.takes_sparse_manifests:
-        _check_complete(connection, repository, push.manifest)
-    uploaded_ms = int(services.clock.now() * 1000)
     manifest = push.manifest
+    references = manifest.list_references()
+    if not services.takes_sparse_manifests:
+        _check_complete(connection, repository, references)
+    uploaded_ms = int(services.clock.now() * 1000)
     summary = Summary(0, push.digest, manifest.media_type, manifest.image_size, push.created_ms, uploaded_ms)
     manifest_id = manifests.add(
         connection,
         repository,
         summary,
         push.data,
-        children={child.digest for child in manifest.children},
-        blobs={blob.digest for blob in manifest.blobs},
+        children=references.children,
+        blobs=references.blobs,
     )
     for tag in push.tags:
         check_tag(connection, target, repository, tag, push.digest)
@@ -90,11 +91,9 @@ def store(services: Services, connection: Connection, target: Target, push: Push
     reach("manifest-written")
 
 
-def _check_complete(connection: Connection, repository: Repository, manifest: Manifest) -> None:
-    named = {blob.digest for blob in manifest.blobs}
-    missing = blobs.find_missing(connection, repository, named)
-    children = {child.digest for child in manifest.children}
-    missing |= manifests.find_missing(connection, repository, children)
+def _check_complete(connection: Connection, repository: Repository, references: References) -> None:
+    missing = blobs.find_missing(connection, repository, references.required)
+    missing |= manifests.find_missing(connection, repository, references.children)
     if missing:
         raise ManifestBlobUnknown(min(missing))
 

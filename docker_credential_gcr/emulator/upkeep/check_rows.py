@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
@@ -84,28 +84,23 @@ def check_manifests(checked: Checked) -> Iterator[Finding]:
             yield Finding(kind, subject, text)
 
 
-def list_references(manifest: Manifest) -> dict[str, set[str]]:
-    """The digests that a manifest names, as blobs, children and subject."""
-    return {
-        "blobs": {blob.digest for blob in manifest.blobs},
-        "children": {child.digest for child in manifest.children},
-        "subject": set() if manifest.subject is None else {manifest.subject.digest},
-    }
-
-
 def _check_references(checked: Checked, row: sqlite3.Row, manifest: Manifest) -> Iterator[tuple[str, str]]:
-    named = list_references(manifest)
-    for what, statement in _NAMED.items():
-        known = {digest for (digest,) in checked.connection.execute(statement, (row["id"],))}
-        if known != named[what]:
-            yield "wrong-references", f"its {what} are {_join(named[what])}, the rows say {_join(known)}"
+    references = manifest.list_references()
+    for what, named in (
+        ("blobs", references.blobs),
+        ("children", references.children),
+        ("subject", references.subject),
+    ):
+        known = {digest for (digest,) in checked.connection.execute(_NAMED[what], (row["id"],))}
+        if known != named:
+            yield "wrong-references", f"its {what} are {_join(named)}, the rows say {_join(known)}"
     if checked.sparse:
         return
-    for what, statement in (("blobs", _HAS_BLOB), ("children", _HAS_MANIFEST)):
-        for digest in sorted(named[what]):
+    for digests, statement in ((references.required, _HAS_BLOB), (references.children, _HAS_MANIFEST)):
+        for digest in sorted(digests):
             if not checked.connection.execute(statement, (row["repository"], digest)).fetchone():
                 yield "incomplete-manifest", f"it names {digest}, which its repository does not have"
 
 
-def _join(digests: set[str]) -> str:
+def _join(digests: Set[str]) -> str:
     return ", ".join(sorted(digests)) or "none"

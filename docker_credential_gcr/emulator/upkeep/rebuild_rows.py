@@ -10,7 +10,6 @@ from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidMani
 from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_manifest
 from docker_credential_gcr.emulator.records import schema
 
-from .check_rows import list_references
 from .salvage import Salvage
 
 Lose = Callable[[str], None]
@@ -93,16 +92,16 @@ def enter_references(new: sqlite3.Connection, lose: Lose) -> None:
 
 def _enter(new: sqlite3.Connection, row: sqlite3.Row) -> None:
     manifest = parse_manifest(row["data"], row["media_type"])
-    named = list_references(manifest)
+    references = manifest.list_references()
     new.executemany(
         "INSERT INTO manifest_blobs (manifest, digest, repository) VALUES (?, ?, ?)",
-        [(row["id"], digest, row["repository"]) for digest in sorted(named["blobs"])],
+        [(row["id"], digest, row["repository"]) for digest in sorted(references.blobs)],
     )
     new.executemany(
         "INSERT INTO manifest_children (parent, digest) VALUES (?, ?)",
-        [(row["id"], digest) for digest in sorted(named["children"])],
+        [(row["id"], digest) for digest in sorted(references.children)],
     )
-    for subject in named["subject"]:
+    for subject in references.subject:
         descriptor = format_referrer(manifest, row["digest"], len(row["data"]))
         new.execute(
             "INSERT INTO referrers (manifest, repository, subject, artifact_type, digest, descriptor) "

@@ -12,6 +12,8 @@ from docker_credential_gcr.emulator.records.database import Database, Incompatib
 DATA = Path(__file__).parents[2] / "data"
 VERSIONS = Path(migrations.__file__).parent / "versions"
 DUMPS = sorted(DATA.glob("database-*.sql"))
+# Tables to which a migration adds rows of its own.
+GAINING = {"manifest_blobs"}
 # What Python's own tables of a database do not say alike.
 PRAGMAS = ("table_xinfo", "index_list", "foreign_key_list")
 
@@ -82,16 +84,17 @@ def test_migration_keeps_every_row(older, tmp_path):
         # What a later revision adds comes behind.
         width = len(ask(tmp_path / "before.db", f"PRAGMA table_info({table})"))
         kept = sorted(repr(row[:width]) for row in rows_of(older, table))
-        assert kept == content(tmp_path / "before.db", table), table
+        before = content(tmp_path / "before.db", table)
+        assert [row for row in kept if row in before or table not in GAINING] == before, table
 
 
-def test_migration_enters_what_each_manifest_names_but_foreign_layers(oldest):
+def test_migration_enters_what_each_manifest_names_by_any_field(oldest):
     Database(oldest).close()
     named = (
         "SELECT tags.tag, count(manifest_blobs.digest) FROM tags "
         "LEFT JOIN manifest_blobs ON manifest_blobs.manifest = tags.manifest GROUP BY tags.tag"
     )
-    assert dict(ask(oldest, named)) == {"both": 0, "foreign": 1, "v1": 3, "v2": 3}
+    assert dict(ask(oldest, named)) == {"both": 2, "foreign": 2, "v1": 3, "v2": 3}
     unnamed = "SELECT CAST(data AS TEXT) FROM blobs WHERE digest NOT IN (SELECT digest FROM manifest_blobs)"
     assert ask(oldest, unnamed) == [("nobody names this",)]
 
