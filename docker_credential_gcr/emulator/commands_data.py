@@ -9,6 +9,7 @@ import click
 
 from .client import EmulatorError
 from .file_access import find_status
+from .private_directory import private_umask
 
 if TYPE_CHECKING:
     from .data_directory import DataDirectory
@@ -37,5 +38,5 @@ def hold_directory(path: Path) -> Iterator["DataDirectory"]:
         raise EmulatorError(f"{path} is in use by a server: stop it first") from error
     except DataDirectoryError as error:
         raise EmulatorError(str(error)) from error
-    with contextlib.closing(directory):
+    with contextlib.closing(directory), private_umask():
         yield directory

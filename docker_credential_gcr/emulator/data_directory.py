@@ -13,15 +13,18 @@ DATA/
 """
 
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .file_access import find_status
 from .identity.id_tokens import IdTokenSigner
 from .identity.issuer import Issuer
 from .identity.service_account_keys import generate
 from .identity.tokens import Signer
+from .private_directory import make_directory, narrow
 from .private_file import create_file
 
 
@@ -46,7 +49,8 @@ class DatabaseMissing(DataDirectoryError):
 class DataDirectory:
     """A data directory, held until it is closed; made if it was not there, readable by its owner alone.
 
-    `shared` is for the workers beside the one that holds it.
+    One that was there may be wider: `narrow` takes the rights of others away. `shared` is for the workers
+    beside the one that holds it.
     """
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
@@ -54,7 +58,8 @@ class DataDirectory:
         if shared:
             return
         try:
-            (self.path / "keys").mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_unshared(self.path)
+            make_directory(self.path / "keys")
             self._lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
             self._lock.acquire()
         except Timeout as error:
@@ -107,9 +112,20 @@ class DataDirectory:
         """The operator token, made at the first start."""
         return _load_or_create(self.operator_token_path, lambda: secrets.token_urlsafe(32).encode()).decode()
 
+    def narrow(self) -> str | None:
+        """Takes the rights of other users away; the line that says so, None where they had none."""
+        return narrow(self.path.resolve())
+
     def close(self) -> None:
         """Let another server have it."""
         self._lock.release()
+
+
+def _check_unshared(path: Path) -> None:
+    """Raises DataDirectoryError for a directory of all users, such as /tmp: it cannot be one user's alone."""
+    status = find_status(path)
+    if status is not None and status.st_mode & stat.S_ISVTX and status.st_mode & stat.S_IWOTH:
+        raise DataDirectoryError(f"{path} belongs to all users of this machine: name a directory in it")
 
 
 def _load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:

@@ -24,6 +24,7 @@ from .greeting import format_greeting
 from .listener import AddressInUse, CannotListen, Door, Listener, bind, is_loopback
 from .open_files import count_connections, raise_limit
 from .peers import First
+from .private_directory import private_umask
 from .ready import Ready, announce, describe, find_name
 from .records.database import UnusableDatabase
 from .settings import Settings
@@ -100,7 +101,8 @@ def serve(settings: Settings, *, greets: bool = False) -> int:
     if (complaint := raise_limit()) is not None:
         _say(complaint)
     try:
-        _run_until_signal(settings, greets=greets)
+        with private_umask():
+            _run_until_signal(settings, greets=greets)
     except (
         CannotListen,
         CertificateError,
@@ -179,6 +181,8 @@ def _directory(settings: Settings) -> Iterator[DataDirectory]:
     temporary = None if settings.data else tempfile.mkdtemp(prefix="gcr-emulator-")
     try:
         with contextlib.closing(DataDirectory(settings.data or Path(temporary or ""))) as directory:
+            if (narrowed := directory.narrow()) is not None:
+                _say(narrowed)
             yield directory
     finally:
         if temporary is not None:

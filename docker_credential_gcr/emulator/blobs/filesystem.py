@@ -14,6 +14,7 @@ from pathlib import Path
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.oci.digest import split_digest
+from docker_credential_gcr.emulator.private_directory import make_directory
 
 from .folder_locks import Hold, alone_in
 
@@ -44,8 +45,8 @@ class BlobFiles:
     def __init__(self, root: Path) -> None:
         self._buckets = root / "buckets"
         self.uploads = root / "uploads"
-        self._buckets.mkdir(mode=0o700, exist_ok=True)
-        self.uploads.mkdir(mode=0o700, exist_ok=True)
+        make_directory(self._buckets)
+        make_directory(self.uploads)
 
     def path(self, bucket: str, digest: str) -> Path:
         """Where the bytes of a blob are, or would be."""
@@ -133,13 +134,13 @@ class BlobFiles:
         """Remove everything."""
         for folder in (self._buckets, self.uploads):
             shutil.rmtree(folder)
-            folder.mkdir(mode=0o700)
+            make_directory(folder)
 
 
 def _make_folders(images: Path) -> None:
     """Make the folders of all blobs at once: each name costs a flush of the folder that holds it."""
     fresh = [path for path in (images, *images.parents) if not path.exists()]
     for number in range(256):
-        (images / f"{number:02x}").mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(images / f"{number:02x}")
     for folder in (images, *(made.parent for made in fresh)):
         flush(folder)

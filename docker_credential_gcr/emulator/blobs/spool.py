@@ -5,6 +5,7 @@ from io import FileIO
 from pathlib import Path
 
 from docker_credential_gcr.emulator.oci.digest import Hasher, format_digest, new_hasher
+from docker_credential_gcr.emulator.private_directory import open_private
 
 # Creating a file costs more than a row of this size.
 SMALL = 64 * 1024
@@ -110,7 +111,7 @@ class Spool:
     def _drain(self, chunks: list[bytes]) -> None:
         for chunk in chunks:
             self._hasher.update(chunk)
-        with self._path.open("ab" if self._spilled else "wb", buffering=0) as file:
+        with FileIO(self._path, "ab" if self._spilled else "wb", opener=open_private) as file:
             for block in (self._small, *chunks):
                 _write(file, block)
         self._small = b""

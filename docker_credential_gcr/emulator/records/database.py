@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 
 from docker_credential_gcr.emulator.crash_points import reach
+from docker_credential_gcr.emulator.private_directory import create_private
 
 from . import schema, snapshot
 from .changes import REPOSITORIES
@@ -82,6 +83,8 @@ class Database:
         self._shared = shared
         # The event loop's, which does nearly all of the reading.
         self._home = threading.get_ident()
+        # SQLite gives its log and its index the mode of the database.
+        create_private(path)
         self._engine = _connect(path)
         try:
             _prepare(self._engine, path)

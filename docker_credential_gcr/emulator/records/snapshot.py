@@ -9,6 +9,7 @@ from sqlalchemy import Connection, LargeBinary
 
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.disk import flush
+from docker_credential_gcr.emulator.private_directory import create_private
 
 from . import schema
 
@@ -22,7 +23,7 @@ def save(connection: Connection, path: Path) -> None:
     # One that a crash has left.
     temporary.unlink(missing_ok=True)
     try:
-        temporary.touch(mode=0o600)
+        create_private(temporary)
         # https://www.sqlite.org/lang_vacuum.html#vacuum_with_an_into_clause: an empty file is taken
         connection.exec_driver_sql("VACUUM INTO ?", (str(temporary),))
         flush(temporary)

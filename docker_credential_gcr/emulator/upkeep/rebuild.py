@@ -13,6 +13,7 @@ from pathlib import Path
 
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.disk import flush
+from docker_credential_gcr.emulator.private_directory import create_private
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
 
 from .keeper import SNAPSHOT
@@ -109,8 +110,8 @@ def _set_aside(root: Path) -> Path | None:
         number += 1
     for suffix in ("-wal", ""):
         if (root / f"{DATABASE}{suffix}").exists():
+            create_private(Path(f"{copy}{suffix}"))
             shutil.copyfile(root / f"{DATABASE}{suffix}", f"{copy}{suffix}")
-            os.chmod(f"{copy}{suffix}", 0o600)
             flush(Path(f"{copy}{suffix}"))
     return copy
 
