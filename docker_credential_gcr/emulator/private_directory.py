@@ -60,7 +60,7 @@ def narrow(root: Path) -> str | None:
             refused = refused or format_fault(error)
     if refused:
         return f"{root} can be read by other users, and its mode cannot be changed: {refused}"
-    return f"{root} could be read by other users: {count} files and directories are now their owner's alone"
+    return f"{root} could be read by other users: took their rights away (files and directories: {count})"
 
 
 def _list(path: Path) -> list[Path]:

@@ -15,6 +15,8 @@ from sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.crash_points import POINTS
+from docker_credential_gcr.emulator.private_directory import narrow
+from docker_credential_gcr.emulator.private_file import replace_file
 
 PROGRAM = Path(sys.executable).with_name("gcr-emulator")
 DUMP = Path(__file__).parents[1] / "data" / "database-0001.sql"
@@ -160,7 +162,7 @@ def test_t20_crash_loses_nothing_and_its_repetition_succeeds(
 
 
 def test_t20_crash_while_a_snapshot_is_saved_leaves_the_last_one(make_server, data, editor, check_sound):
-    (data / "emulator.db.snapshot").write_text("the last one")
+    replace_file(data / "emulator.db.snapshot", b"the last one")
     server = make_server(data, "--gc-interval", "0.1s")
     server.start(GCR_EMULATOR_CRASH_AT="snapshot-written")
     assert server.await_end() == (KILLED, "")
@@ -186,6 +188,7 @@ def older(tmp_path):
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     assert len(content) == size
+    narrow(data)
     return data
 
 

@@ -135,7 +135,7 @@ def test_server_narrows_what_it_finds_and_says_so_in_one_line(data, widen, serve
     with InThread(Settings(port=0, data=data, gc_interval_s=0)):
         assert find_wide(data) == {}
 
-    text = f"{data} could be read by other users: {count} files and directories are now their owner's alone"
+    text = f"{data} could be read by other users: took their rights away (files and directories: {count})"
     assert capfd.readouterr() == ("", f"gcr-emulator: {text}\n")
     with InThread(Settings(port=0, data=data, gc_interval_s=0)):
         assert capfd.readouterr().err == ""
