@@ -64,15 +64,18 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
     from .data_directory import DataDirectoryError
     from .records.database import Database, UnusableDatabase
     from .settings import Limits
+    from .upkeep.database_identity import check_database, record_identity
     from .upkeep.keeper import Keeper, Request
 
     with hold_directory(data) as directory, show_progress() as progress:
         try:
-            directory.check_database()
+            check_database(directory.path)
             database = Database(directory.database_path)
         except (DataDirectoryError, UnusableDatabase) as error:
             raise EmulatorError(str(error)) from error
         with contextlib.closing(database):
+            with database.read() as connection:
+                record_identity(directory.path, connection)
             files, root = BlobFiles(directory.path), directory.path
             keeper = Keeper(database, files, root=root, limits=Limits(), progress=progress)
             return vars(keeper.collect(Request(older_than_s, untagged, dry_run)))

@@ -3,6 +3,7 @@
 DATA/
   lock                  held by the server that uses the directory
   emulator.db           the database; emulator.db.snapshot, a copy of it, see upkeep/
+  database-id           the identity of the database, see upkeep/database_identity.py
   keys/signing-key.pem  signs every token, 0600
   keys/issuer-key.pem   signs subject tokens for federation, 0600
   keys/id-token-key.pem signs ID tokens, 0600; made when the first is asked for
@@ -36,16 +37,6 @@ class DataDirectoryInUse(DataDirectoryError):
     """Another process holds the data directory."""
 
 
-class DatabaseMissing(DataDirectoryError):
-    """There are blobs, but no database that knows them."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"{path} holds blobs but no emulator.db: bring it back with "
-            f"gcr-emulator rebuild --data {path}, or name another --data"
-        )
-
-
 class DataDirectory:
     """A data directory, held until it is closed; made if it was not there, readable by its owner alone.
 
@@ -71,11 +62,6 @@ class DataDirectory:
     def database_path(self) -> Path:
         """Where the database is."""
         return self.path / "emulator.db"
-
-    def check_database(self) -> None:
-        """Refuse blobs without a database, whose bytes would count as garbage. Raises DatabaseMissing."""
-        if not self.database_path.exists() and any((self.path / "buckets").glob("*/containers/images/*/*/*")):
-            raise DatabaseMissing(self.path)
 
     @property
     def keys_path(self) -> Path:

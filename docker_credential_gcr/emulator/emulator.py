@@ -48,6 +48,7 @@ from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
 from .upkeep.collection import tidy_uploads
+from .upkeep.database_identity import check_database, record_identity
 from .upkeep.keeper import Keeper
 from .upkeep.keeper import Request as UpkeepRequest
 
@@ -85,10 +86,12 @@ class Emulator:
         self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
-        directory.check_database()
+        check_database(directory.path)
         self._database = Database(
             directory.database_path, shared=self._is_shared, observe=self._operations.counts.count_commit
         )
+        with self._database.read() as connection:
+            record_identity(directory.path, connection)
         self._files = BlobFiles(directory.path)
         self._registry = self._make_registry(directory)
         self.keeper = Keeper(

@@ -15,7 +15,6 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
-    inspect,
     select,
     text,
 )
@@ -226,13 +225,18 @@ def _connect(path: Path) -> Engine:
 
 def _prepare(engine: Engine, path: Path) -> None:
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
+        tables = set(
+            connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
+        )
+        if not tables:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             schema.metadata.create_all(connection)
             connection.execute(insert(schema.alembic_version).values(version_num=schema.REVISION))
             connection.exec_driver_sql("COMMIT")
-        elif (revision := _find_revision(connection)) != schema.REVISION:
-            _migrate(connection, path, revision)
+        elif schema.alembic_version.name in tables and (old := _find_revision(connection)) != schema.REVISION:
+            _migrate(connection, path, old)
+        elif lacking := sorted(set(schema.metadata.tables) - tables):
+            raise DamagedDatabase(path, f"it has no table {lacking[0]}")
 
 
 def _find_revision(connection: Connection) -> str:

@@ -1,5 +1,7 @@
 """The tables of the emulator's database, and the revision that a new one is stamped with."""
 
+import secrets
+
 from sqlalchemy import (
     Column,
     Connection,
@@ -246,6 +248,8 @@ revisions = Table(
     Column("number", Integer, nullable=False),
 )
 ACCESS = "access"
+# Tells a database and its copies from all others; it never changes.
+IDENTITY = "identity"
 
 _COUNTED = (
     projects,
@@ -262,6 +266,7 @@ _COUNTED = (
 @event.listens_for(metadata, "after_create")
 def _count_changes(_metadata: MetaData, connection: Connection, **_: object) -> None:
     connection.execute(insert(revisions).values(subject=ACCESS, number=0))
+    connection.execute(insert(revisions).values(subject=IDENTITY, number=secrets.randbits(62)))
     for table in _COUNTED:
         for change in ("INSERT", "UPDATE", "DELETE"):
             when = f"CREATE TRIGGER {table.name}_{change.lower()}_counts AFTER {change} ON {table.name}"

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 _RESTORE = "restore or push the bytes again, or leave them out with {rebuild}"
 # Each kind of finding: what it is, and what mends it.
 KINDS = {
-    "damaged-database": ("SQLite cannot read a part of the database, or an index is wrong", "{rebuild}"),
+    "damaged-database": (
+        "SQLite cannot read a part of the database, an index is wrong, or it is not the directory's",
+        "{rebuild}",
+    ),
     "other-revision": (
         "another version of gcr-emulator made the database",
         "{gc} migrates an older one; for a newer one use the gcr-emulator that made it",

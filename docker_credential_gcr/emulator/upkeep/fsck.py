@@ -12,6 +12,7 @@ from docker_credential_gcr.emulator.records import schema
 
 from .check_bytes import check_blobs, check_files, check_uploads
 from .check_rows import check_database, check_manifests, check_places
+from .database_identity import DATABASE, find_fault
 from .findings import Finding
 from .progress import SILENT, Progress
 from .reading import Checked, open_database
@@ -44,18 +45,21 @@ def check(
 
 def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iterator[Finding]:
     try:
-        with contextlib.closing(open_database(root / "emulator.db")) as connection:
+        if (fault := find_fault(root)) is not None:
+            yield Finding("damaged-database", DATABASE, f"it {fault}")
+            return
+        with contextlib.closing(open_database(root / DATABASE)) as connection:
             revision = _find_revision(connection)
             if revision == schema.REVISION:
                 checked = Checked(connection, root, quick=quick, sparse=sparse, progress=progress)
                 yield from _run_checks(checked)
                 return
     except sqlite3.DatabaseError as error:
-        yield Finding("damaged-database", "emulator.db", str(error))
+        yield Finding("damaged-database", DATABASE, str(error))
         return
     kind = "damaged-database" if revision is None else "other-revision"
     text = f"it is of revision {revision!r}, this gcr-emulator reads {schema.REVISION!r}"
-    yield Finding(kind, "emulator.db", text)
+    yield Finding(kind, DATABASE, text)
 
 
 def _run_checks(checked: Checked) -> Iterator[Finding]:
@@ -63,7 +67,7 @@ def _run_checks(checked: Checked) -> Iterator[Finding]:
         try:
             yield from step(checked)
         except sqlite3.DatabaseError as error:
-            yield Finding("damaged-database", "emulator.db", str(error))
+            yield Finding("damaged-database", DATABASE, str(error))
 
 
 def _find_revision(connection: sqlite3.Connection) -> str | None:

@@ -18,10 +18,9 @@ from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Limits
 
 from .collection import Collected, Collection, Rules
+from .database_identity import SNAPSHOT
 from .progress import SILENT, Progress
 from .rehearsal import rehearse
-
-SNAPSHOT = "emulator.db.snapshot"
 
 
 class Noted(Protocol):

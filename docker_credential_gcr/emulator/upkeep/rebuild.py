@@ -16,13 +16,12 @@ from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.private_directory import create_private
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
 
-from .keeper import SNAPSHOT
+from .database_identity import DATABASE, SNAPSHOT, is_source, succeed
 from .progress import SILENT, Progress
 from .reading import open_database
 from .rebuild_bytes import adopt_files, drop_wrong_blobs, restore_links
 from .rebuild_rows import copy_rows, drop_astray, drop_dangling, enter_references
 
-DATABASE = "emulator.db"
 _NEW = f"{DATABASE}.rebuilt"
 _DAMAGED = f"{DATABASE}.damaged"
 # The journals that SQLite keeps beside a database.
@@ -35,8 +34,8 @@ class NothingToRebuildFrom(Exception):
     def __init__(self, tried: list[Path]) -> None:
         names = " and ".join(path.name for path in tried)
         super().__init__(
-            f"nothing to rebuild from, {names} cannot be read: name a copy of the database with --from, "
-            "or begin anew in another data directory"
+            f"nothing to rebuild from, {names} cannot be read, know of nothing or belong elsewhere: name a "
+            "copy of the database with --from, or begin again in another data directory"
         )
 
 
@@ -53,12 +52,13 @@ def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress =
     """Put a new database into the data directory, which nobody else may use meanwhile.
 
     It is made from `source`; for None from the old database, or the last snapshot if that cannot be
-    read. Raises NothingToRebuildFrom, and IncompatibleDatabase where a newer version made it.
+    read, or is not this directory's. Raises NothingToRebuildFrom, and IncompatibleDatabase where a newer
+    version made it.
     """
     progress.begin("old database")
     damaged = _set_aside(root)
     tried = [source] if source else [path for path in (damaged, root / SNAPSHOT) if path is not None]
-    chosen = next((path for path in tried if _is_readable(path)), None)
+    chosen = next((path for path in tried if is_source(root, path, is_named=source is not None)), None)
     if chosen is None:
         if damaged is not None:
             _remove(damaged)
@@ -98,6 +98,7 @@ def _fill(
         step()
     for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):
         ((rebuilt.rows[table],),) = made.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
+    succeed(root, made)
     made.execute("COMMIT")
 
 
@@ -114,15 +115,6 @@ def _set_aside(root: Path) -> Path | None:
             shutil.copyfile(root / f"{DATABASE}{suffix}", f"{copy}{suffix}")
             flush(Path(f"{copy}{suffix}"))
     return copy
-
-
-def _is_readable(path: Path) -> bool:
-    try:
-        with contextlib.closing(open_database(path)) as connection:
-            ((count,),) = connection.execute("SELECT count(*) FROM sqlite_master")
-            return bool(count)
-    except sqlite3.DatabaseError:
-        return False
 
 
 def _check_revision(path: Path) -> None:

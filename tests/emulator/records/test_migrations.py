@@ -13,7 +13,7 @@ DATA = Path(__file__).parents[2] / "data"
 VERSIONS = Path(migrations.__file__).parent / "versions"
 DUMPS = sorted(DATA.glob("database-*.sql"))
 # Tables to which a migration adds rows of its own.
-GAINING = {"manifest_blobs"}
+GAINING = {"manifest_blobs", "revisions"}
 # What Python's own tables of a database do not say alike.
 PRAGMAS = ("table_xinfo", "index_list", "foreign_key_list")
 

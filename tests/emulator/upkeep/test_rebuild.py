@@ -204,8 +204,9 @@ def test_without_anything_to_read_it_says_so_and_leaves_all_as_it_is(stopped, ru
     assert run("rebuild", "--data", stopped) == (
         1,
         "",
-        "gcr-emulator: nothing to rebuild from, emulator.db.damaged and emulator.db.snapshot cannot be read: "
-        "name a copy of the database with --from, or begin anew in another data directory\n",
+        "gcr-emulator: nothing to rebuild from, emulator.db.damaged and emulator.db.snapshot cannot be read, "
+        "know of nothing or belong elsewhere: name a copy of the database with --from, or begin again in "
+        "another data directory\n",
     )
     assert sorted(path.name for path in stopped.iterdir()) == before
 
@@ -231,10 +232,10 @@ def test_older_database_is_rebuilt_as_one_of_this_revision(stopped, run):
 
 
 def test_blobs_without_a_database_are_not_taken_for_garbage(stopped):
-    from docker_credential_gcr.emulator.data_directory import DatabaseMissing
+    from docker_credential_gcr.emulator.upkeep.database_identity import WrongDatabase
 
     (stopped / "emulator.db").unlink()
-    message = f"run|gcr-emulator rebuild --data {stopped}"
-    with pytest.raises(DatabaseMissing, match=message), InThread(Settings(port=0, data=stopped)):
+    message = f"emulator.db is missing: .* gcr-emulator rebuild --data {stopped}"
+    with pytest.raises(WrongDatabase, match=message), InThread(Settings(port=0, data=stopped)):
         pass
     assert not (stopped / "emulator.db").exists()

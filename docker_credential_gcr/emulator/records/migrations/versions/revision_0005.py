@@ -1,10 +1,11 @@
 """References: what manifests name that was not entered, so that no collection takes it for garbage.
 
 Foreign layers, whose bytes a client may have pushed all the same, and what an index lists, which may be the
-layers of a build cache.
+layers of a build cache. And the identity of the database.
 """
 
 import json
+import secrets
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,8 +23,10 @@ _INSERT = (
 
 
 def upgrade() -> None:
-    """Enter them from the documents."""
+    """Enter them from the documents, and the identity."""
     connection, last = op.get_bind(), 0
+    values = {"number": secrets.randbits(62)}
+    connection.execute(sa.text("INSERT INTO revisions VALUES ('identity', :number)"), values)
     while page := connection.execute(sa.text(_PAGE), {"last": last}).all():
         named = [
             {"manifest": row.id, "repository": row.repository, "digest": digest}

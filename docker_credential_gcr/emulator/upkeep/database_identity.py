@@ -1,0 +1,172 @@
+"""The identity of the database: whether emulator.db is the one of its data directory.
+
+A collection takes the bytes that the database does not know, and a snapshot takes the last one's place. So no
+database does either that is gone, empty, of another program or directory, or older than its snapshot.
+
+DATA/database-id     the identity of the directory's database, a number
+revisions.identity   the same, in the database and in every copy of it
+"""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from docker_credential_gcr.emulator.private_file import replace_file
+from docker_credential_gcr.emulator.records import schema
+from docker_credential_gcr.emulator.records.database import DamagedDatabase, UnusableDatabase
+
+from .reading import open_database
+
+DATABASE = "emulator.db"
+SNAPSHOT = f"{DATABASE}.snapshot"
+_RECORD = "database-id"
+# Without a row in one of them there is no image, no account and no person.
+_OWNERS = {"projects", "users", "repositories", "manifests", "blobs"}
+_FOREIGN = "is the database of another program"
+_OLDER = f"is older than {SNAPSHOT}"
+# Otherwise `rebuild` takes what it can read of the database.
+_ADVICE = {_OLDER: " (with --from for the snapshot, without it for the older database)"}
+_IDENTITY = select(schema.revisions.c.number).where(schema.revisions.c.subject == bindparam("wanted"))
+
+
+class WrongDatabase(UnusableDatabase):
+    """The database is not the directory's, whose blobs or snapshot are there."""
+
+    def __init__(self, root: Path, fault: str) -> None:
+        super().__init__(
+            f"{root / DATABASE} {fault}: bring the database of {root} back with gcr-emulator rebuild --data "
+            f"{root}{_ADVICE.get(fault, '')}, or name another --data"
+        )
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a database says of itself; `identity` is None in one of an older revision.
+
+    `access` grows with every change of projects, accounts, policies and buckets.
+    """
+
+    fault: str | None = None
+    identity: int | None = None
+    access: int = 0
+    has_rows: bool = False
+
+
+def check_database(root: Path) -> None:
+    """Raises WrongDatabase, and DamagedDatabase where SQLite cannot read it."""
+    try:
+        fault = find_fault(root)
+    except sqlite3.DatabaseError as error:
+        # Its subclasses tell of other things, such as a full disk, which meet the next who opens it.
+        if type(error) is not sqlite3.DatabaseError:
+            return
+        raise DamagedDatabase(root / DATABASE, str(error)) from error
+    if fault is not None:
+        raise WrongDatabase(root, fault)
+
+
+def find_fault(root: Path) -> str | None:
+    """Why the database is not the directory's; None where it is, or where nothing is there to lose.
+
+    Raises sqlite3.DatabaseError.
+    """
+    described = describe(root / DATABASE)
+    fault = described.fault or _compare(root, described)
+    if fault == _FOREIGN or (fault is not None and has_bytes(root)):
+        return fault
+    return None
+
+
+def describe(path: Path) -> Described:
+    """Describes a database. Raises sqlite3.DatabaseError."""
+    if not path.exists():
+        return Described("is missing")
+    with contextlib.closing(open_database(path)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if not tables:
+            return Described("is empty")
+        if not tables & {table.name for table in schema.metadata.sorted_tables}:
+            return Described(_FOREIGN)
+        numbers = dict(_read(connection, "SELECT subject, number FROM revisions"))
+        has_rows = any(_read(connection, f"SELECT 1 FROM {table} LIMIT 1") for table in tables & _OWNERS)  # noqa: S608
+        return Described(None, numbers.get(schema.IDENTITY), numbers.get(schema.ACCESS, 0), has_rows)
+
+
+def _read(connection: sqlite3.Connection, statement: str) -> list[tuple[Any, ...]]:
+    """The rows; none where they cannot be read, which whoever needs them meets again."""
+    try:
+        return [tuple(row) for row in connection.execute(statement)]
+    except sqlite3.DatabaseError:
+        return []
+
+
+def _describe_snapshot(root: Path) -> Described:
+    try:
+        return describe(root / SNAPSHOT)
+    except sqlite3.DatabaseError:
+        return Described("cannot be read")
+
+
+def is_source(root: Path, path: Path, *, is_named: bool) -> bool:
+    """Whether the directory's database can be made from that one: it can be read, has rows and is its own.
+
+    A copy that somebody has named may be of another directory. Where no bytes are, no rows are needed.
+    """
+    try:
+        described = describe(path)
+    except sqlite3.DatabaseError:
+        return False
+    known = None if is_named else _find_known(root, _describe_snapshot(root))
+    is_own = known is None or described.identity in (None, known)
+    return described.fault is None and is_own and (described.has_rows or not has_bytes(root))
+
+
+def _find_known(root: Path, snapshot: Described) -> int | None:
+    """The identity of the directory's database; None where none was recorded."""
+    return _read_record(root) or snapshot.identity
+
+
+def _compare(root: Path, described: Described) -> str | None:
+    snapshot = _describe_snapshot(root)
+    known = _find_known(root, snapshot)
+    if known is not None and described.identity not in (None, known):
+        return "is the database of another data directory"
+    if known is None and not described.has_rows:
+        return "knows of nothing"
+    if snapshot.fault is None and snapshot.access > described.access:
+        return _OLDER
+    return None
+
+
+def has_bytes(root: Path) -> bool:
+    """Whether there is what an empty database would lose: a blob's file, or a snapshot."""
+    blobs = (root / "buckets").glob("*/containers/images/*/*/*")
+    return (root / SNAPSHOT).exists() or next(blobs, None) is not None
+
+
+def record_identity(root: Path, connection: Connection) -> None:
+    """Let the directory's database be the one of that connection."""
+    identity = connection.execute(_IDENTITY, {"wanted": schema.IDENTITY}).scalar_one()
+    if _read_record(root) != identity:
+        replace_file(root / _RECORD, b"%d\n" % identity)
+
+
+def succeed(root: Path, made: sqlite3.Connection) -> None:
+    """Let a new database take the place of the directory's: it has its identity, and is not older."""
+    snapshot = _describe_snapshot(root)
+    made.execute(
+        "UPDATE revisions SET number = max(number, ?) WHERE subject = ?", (snapshot.access, schema.ACCESS)
+    )
+    if (identity := _find_known(root, snapshot)) is not None:
+        made.execute("UPDATE revisions SET number = ? WHERE subject = ?", (identity, schema.IDENTITY))
+
+
+def _read_record(root: Path) -> int | None:
+    try:
+        return int((root / _RECORD).read_bytes()[:32])
+    except (OSError, ValueError):
+        return None
