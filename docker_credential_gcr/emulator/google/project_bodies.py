@@ -1,7 +1,7 @@
 """Projects as Resource Manager's two versions write them, and what a request may say of one."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from docker_credential_gcr.emulator.identity.names import PROJECT_ID_RULE, is_project_id
@@ -17,8 +17,6 @@ V3_TYPE = "type.googleapis.com/google.cloud.resourcemanager.v3.Project"
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}", re.ASCII)
 _MAX_LABELS = 64
-
-_TERM = re.compile(r"([A-Za-z.]+[\w.-]*)\s*([:=])\s*(\"[^\"]*\"|[^\s\"]+)", re.ASCII)
 
 
 def parse_project_id(value: object) -> str:
@@ -56,7 +54,7 @@ def format_v1(project: Project) -> dict[str, Any]:
     document: dict[str, Any] = {
         "projectNumber": project.number,
         "projectId": project.project_id,
-        "lifecycleState": _state(project),
+        "lifecycleState": format_state(project),
         "name": project.name,
         "createTime": format_instant(project.created_at),
     }
@@ -68,7 +66,7 @@ def format_v3(project: Project) -> dict[str, Any]:
     document: dict[str, Any] = {
         "name": f"projects/{project.number}",
         "projectId": project.project_id,
-        "state": _state(project),
+        "state": format_state(project),
         "displayName": project.name,
         "createTime": format_instant(project.created_at),
     }
@@ -77,46 +75,5 @@ def format_v3(project: Project) -> dict[str, Any]:
     return {**document, "labels": dict(project.labels)} if project.labels else document
 
 
-def parse_filter(text: str) -> Callable[[Project], bool]:
-    """Which projects a listing is to have: terms such as `state:ACTIVE labels.env=prod id:my-*`.
-
-    Every term must hold. Raises InvalidArgument for what it does not know.
-    https://cloud.google.com/resource-manager/reference/rest/v3/projects/search
-    """
-    terms = _TERM.findall(text)
-    if _TERM.sub("", text).replace("AND", "").strip():
-        raise InvalidArgument(f"the filter {text[:200]!r} is not of terms such as lifecycleState:ACTIVE")
-    for field, _, _ in terms:
-        if field not in _FIELDS and not field.startswith("labels."):
-            raise InvalidArgument(
-                f"the filter's field {field!r} is unknown; known are {', '.join(_FIELDS)} and labels.KEY"
-            )
-
-    def matches(project: Project) -> bool:
-        return all(_holds(project, field, value.strip('"')) for field, _, value in terms)
-
-    return matches
-
-
-def _holds(project: Project, field: str, wanted: str) -> bool:
-    if field.startswith("labels."):
-        label = project.labels.get(field.removeprefix("labels."))
-        return label is not None and wanted in ("*", label)
-    value = _FIELDS[field](project).lower()
-    begun, star, _ = wanted.lower().partition("*")
-    return value.startswith(begun) if star else value == begun
-
-
-def _state(project: Project) -> str:
+def format_state(project: Project) -> str:
     return "ACTIVE" if project.deleted_at is None else "DELETE_REQUESTED"
-
-
-_FIELDS: dict[str, Callable[[Project], str]] = {
-    "lifecycleState": _state,
-    "state": _state,
-    "id": lambda project: project.project_id,
-    "projectId": lambda project: project.project_id,
-    "projectNumber": lambda project: project.number,
-    "name": lambda project: project.name,
-    "displayName": lambda project: project.name,
-}

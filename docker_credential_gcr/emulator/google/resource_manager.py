@@ -27,11 +27,11 @@ from .project_bodies import (
     V3_TYPE,
     format_v1,
     format_v3,
-    parse_filter,
     parse_labels,
     parse_name,
     parse_project_id,
 )
+from .project_filters import parse_filter
 from .services import Services
 
 _METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3."

@@ -216,6 +216,7 @@ def test_a_project_is_renamed_and_labelled(apis: Apis) -> None:
         ("labels.env=test state:ACTIVE", ["aaaaaa"]),
         ("labels.env:* AND id:b*", ["bbbbbb"]),
         ("id:z*", []),
+        ('id : "bbbbbb" AND labels.env = prod', ["bbbbbb"]),
     ],
 )
 def test_a_search_finds_what_its_terms_say(apis: Apis, wanted: str, found: list[str]) -> None:
@@ -230,6 +231,41 @@ def test_a_search_finds_what_its_terms_say(apis: Apis, wanted: str, found: list[
 
     assert [project["projectId"] for project in v3.get("projects", [])] == found
     assert [project["projectId"] for project in v1.get("projects", [])] == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        pytest.param(
+            "a" * 2048,
+            f"the filter's field {'a' * 100!r} is unknown; known are lifecycleState, state, id, projectId, "
+            "projectNumber, name, displayName and labels.KEY",
+            id="K-Z68-letters alone",
+        ),
+        pytest.param("a" * 2049, "the filter is longer than 2048 characters", id="K-Z68-too long"),
+        pytest.param("id:* " * 33, "the filter has more than 32 terms", id="K-Z68-too many terms"),
+        pytest.param(
+            'id:"a',
+            "the filter 'id:\"a' is not of terms such as lifecycleState:ACTIVE: '\"a' is not understood",
+            id="K-Z68-a quote that does not end",
+        ),
+        pytest.param(
+            "id:a=b",
+            "the filter 'id:a=b' is not of terms such as lifecycleState:ACTIVE: '=' is not expected there",
+            id="K-Z68-two values",
+        ),
+        pytest.param(
+            "id:",
+            "the filter 'id:' is not of terms such as lifecycleState:ACTIVE: it ends too early",
+            id="K-Z68-no value",
+        ),
+    ],
+)
+def test_a_filter_that_is_not_of_terms_is_refused(apis: Apis, wanted: str, message: str) -> None:
+    refusal = {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}
+    for url in ("/v1/projects?filter=", "/v3/projects:search?query="):
+        reply = apis.call("GET", url + quote(wanted))
+        assert (reply.status, reply.body) == (400, refusal)
 
 
 def test_projects_are_listed_page_by_page(apis: Apis) -> None:
