@@ -1,11 +1,19 @@
 """What expressions are built of: functions that give a value for a scope, made of smaller ones."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from .expression_budget import Budget
 from .expression_values import EvaluationError, get_size, select, to_text
 
-Scope = Mapping[str, Any]
+
+class Scope(NamedTuple):
+    """The values that an expression can name, and what its evaluation may still cost."""
+
+    values: Mapping[str, Any]
+    budget: Budget
+
+
 Expression = Callable[[Scope], Any]
 
 
@@ -14,19 +22,39 @@ def constant(value: Any) -> Expression:
     return lambda _scope: value
 
 
+def look_up(function: Callable[..., Any], *arguments: Expression) -> Expression:
+    """The function of the arguments' values, for one that looks at no more than a part of them."""
+
+    def evaluate(scope: Scope) -> Any:
+        scope.budget.spend_step()
+        return function(*(argument(scope) for argument in arguments))
+
+    return evaluate
+
+
 def apply(function: Callable[..., Any], *arguments: Expression) -> Expression:
-    """The function of the arguments' values."""
-    return lambda scope: function(*(argument(scope) for argument in arguments))
+    """The function of the arguments' values, for one that reads all of them or makes a new value."""
+
+    def evaluate(scope: Scope) -> Any:
+        scope.budget.spend_step()
+        values = [argument(scope) for argument in arguments]
+        for value in values:
+            scope.budget.spend(value)
+        result = function(*values)
+        scope.budget.spend(result)
+        return result
+
+    return evaluate
 
 
 def name_of(name: str) -> Expression:
     """What the scope holds under the name."""
-    return lambda scope: select(scope, name)
+    return lambda scope: select(scope.values, name)
 
 
 def make_list(items: Sequence[Expression]) -> Expression:
     """[a, b]"""
-    return lambda scope: [item(scope) for item in items]
+    return apply(lambda *values: list(values), *items)
 
 
 def negate(test: Expression) -> Expression:
@@ -48,7 +76,11 @@ def make_macro(
         items = collection(scope)
         if not isinstance(items, list):
             raise EvaluationError("only a list has elements")
-        return judge([_demand_bool(test({**scope, name: item})) for item in items])
+        return judge([_test(scope, name, item) for item in items])
+
+    def _test(scope: Scope, name: str, item: Any) -> bool:
+        scope.budget.spend_step()
+        return _demand_bool(test(Scope({**scope.values, name: item}, scope.budget)))
 
     return evaluate
 
@@ -71,7 +103,7 @@ def decide_by(deciding: bool, left: Expression, right: Expression) -> Expression
 
 def _demand_bool(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise EvaluationError(f"{value!r} is neither true nor false")
+        raise EvaluationError("the value is neither true nor false")
     return value
 
 
@@ -88,6 +120,6 @@ def _has(expression: Expression) -> Expression:
 
 FUNCTIONS: dict[str, Callable[[Expression], Expression]] = {
     "has": _has,
-    "size": lambda expression: apply(get_size, expression),
+    "size": lambda expression: look_up(get_size, expression),
     "string": lambda expression: apply(to_text, expression),
 }

@@ -5,8 +5,8 @@ from operator import ge, gt, le, lt
 from typing import Any
 
 from .conditions import extract
+from .expression_budget import check_size
 
-# A text that grows by concatenation is bounded by the expression's size; this bounds what `split` makes.
 _MAX_PARTS = 1000
 
 
@@ -20,7 +20,10 @@ def select(value: Any, key: Any) -> Any:
         return value[key]
     if isinstance(value, list) and type(key) is int and 0 <= key < len(value):
         return value[key]
-    raise EvaluationError(f"there is no {key!r}")
+    # A key that is no text may be large.
+    raise EvaluationError(
+        f"there is no {key[:100]!r}" if isinstance(key, str) else "there is no such element"
+    )
 
 
 def add(left: Any, right: Any) -> Any:
@@ -95,7 +98,7 @@ def _of_texts(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    parts = text.split(separator) if separator else list(text)
+    parts = text.split(separator, _MAX_PARTS) if separator else list(text[: _MAX_PARTS + 1])
     if len(parts) > _MAX_PARTS:
         raise EvaluationError(f"a text is split into at most {_MAX_PARTS} parts")
     return parts
@@ -106,6 +109,7 @@ def _join(values: Any, separator: Any = "") -> str:
         raise EvaluationError("only a list of texts can be joined")
     if not all(isinstance(value, str) for value in values):
         raise EvaluationError("only a list of texts can be joined")
+    check_size(sum(map(len, values)) + len(separator) * len(values))
     return separator.join(values)
 
 

@@ -19,6 +19,7 @@ from .expression_parts import (
     choose,
     constant,
     decide_by,
+    look_up,
     make_list,
     make_macro,
     name_of,
@@ -49,7 +50,7 @@ def compile_expression(text: str) -> Expression:
     """What gives the expression's value in a scope. Raises InvalidExpression.
 
     The scope holds `assertion`, and for conditions `google` and `attribute`; what the function that is
-    returned cannot answer raises EvaluationError.
+    returned cannot answer raises EvaluationError, and what costs too much CostExceeded.
     """
     if len(text) > MAX_SIZE:
         raise InvalidExpression(f"it is longer than {MAX_SIZE} characters")
@@ -117,14 +118,14 @@ class _Parser(TokenReader):
         value = self._read_primary(depth)
         while True:
             if self.take("["):
-                value = apply(select, value, self.read_choice(depth + 1))
+                value = look_up(select, value, self.read_choice(depth + 1))
                 self.demand("]")
             elif self.take("."):
                 name = self.read("word")
                 if self.take("("):
                     value = self._read_call(value, name, depth)
                 else:
-                    value = apply(select, value, constant(name))
+                    value = look_up(select, value, constant(name))
             else:
                 return value
 

@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from . import jws
+from .expression_budget import Budget, CostExceeded
+from .expression_parts import Scope
 from .expression_values import EvaluationError
 from .expressions import compile_expression
 from .federation import FederatedIdentity
@@ -25,6 +27,11 @@ _MAX_SKEW_S = 60
 MALFORMED = "Unable to parse the ID Token."
 WRONG_SIGNATURE = "Invalid ID Token signature."
 CONDITION = "The given credential is rejected by the attribute condition."
+# Google has no text for this.
+TOO_COSTLY = (
+    "The provider's attributeMapping and attributeCondition compute too much for this token: simplify them, "
+    "or shorten the claims that they read."
+)
 
 
 class ExchangeRefused(Exception):
@@ -66,15 +73,32 @@ def map_attributes(settings: Mapping[str, Any], assertion: Mapping[str, Any]) ->
     """Who the assertion's identity is, by the mapping and the condition of its provider.
 
     An attribute whose expression has no value, as of a claim that is not there, is left out. Raises
-    ExchangeRefused.
+    ExchangeRefused, also where all expressions together compute more than an exchange may.
     """
-    scope = {"assertion": assertion}
+    budget = Budget()
+    try:
+        identity = _make_identity(_evaluate(settings["attributeMapping"], assertion, budget))
+        if not _meets(settings.get("attributeCondition", "true"), assertion, identity, budget):
+            raise ExchangeRefused(CONDITION, "unauthorized_client")
+    # RecursionError: a row of a thousand operators is a tree of that depth.
+    except (CostExceeded, RecursionError) as error:
+        raise ExchangeRefused(TOO_COSTLY, "invalid_request") from error
+    return identity
+
+
+def _evaluate(mapping: Mapping[str, str], assertion: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+    """The value of each target whose expression has one."""
+    scope = Scope({"assertion": assertion}, budget)
     values: dict[str, Any] = {}
-    for target, expression in settings["attributeMapping"].items():
+    for target, expression in mapping.items():
         try:
             values[target] = compile_expression(expression)(scope)
         except EvaluationError:
             continue
+    return values
+
+
+def _make_identity(values: Mapping[str, Any]) -> FederatedIdentity:
     identity = FederatedIdentity(
         _check_subject(values.get("google.subject")),
         _check_groups(values.get("google.groups", [])),
@@ -85,8 +109,6 @@ def map_attributes(settings: Mapping[str, Any], assertion: Mapping[str, Any]) ->
         },
     )
     _check_size(identity)
-    if not _meets(settings.get("attributeCondition", "true"), assertion, identity):
-        raise ExchangeRefused(CONDITION, "unauthorized_client")
     return identity
 
 
@@ -129,11 +151,11 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
         raise ExchangeRefused("The ID Token is not valid yet.")
 
 
-def _meets(condition: str, assertion: Mapping[str, Any], identity: FederatedIdentity) -> bool:
+def _meets(condition: str, assertion: Mapping[str, Any], identity: FederatedIdentity, budget: Budget) -> bool:
     google = {"subject": identity.subject, "groups": list(identity.groups)}
-    scope = {"assertion": assertion, "google": google, "attribute": identity.attributes}
+    values = {"assertion": assertion, "google": google, "attribute": identity.attributes}
     try:
-        return compile_expression(condition)(scope) is True
+        return compile_expression(condition)(Scope(values, budget)) is True
     except EvaluationError:
         return False
 

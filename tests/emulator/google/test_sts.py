@@ -112,6 +112,48 @@ def test_an_access_token_is_known_to_introspection_while_it_counts(
     assert (missing.status, missing.body) == federation.refused("invalid_request", description)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(
+            {
+                "attributeCondition": 'assertion.a.split("a").join(assertion.a.split("a").join(assertion.y))'
+                ".size() > 0"
+            },
+            id="B-Z05-a condition of joins",
+        ),
+        pytest.param(
+            {
+                "attributeMapping": {"google.subject": "assertion.sub"}
+                | {
+                    f"attribute.a{number}": 'string(assertion.a.split("a").join(assertion.y).size())'
+                    for number in range(49)
+                }
+            },
+            id="B-Z05-49 mappings of one join each",
+        ),
+        pytest.param(
+            {"attributeCondition": "+".join(["1"] * 2040) + " > 0"},
+            id="B-Z05-a row of two thousand operators",
+        ),
+    ],
+)
+def test_an_exchange_whose_expressions_compute_too_much_is_refused(
+    federation: Federation, settings: dict[str, Any]
+) -> None:
+    federation.set_provider(**settings)
+
+    reply = federation.exchange(federation.mint(a="a" * 999, y="y" * 90))
+
+    assert (reply.status, reply.body) == federation.refused(
+        "invalid_request",
+        "The provider's attributeMapping and attributeCondition compute too much for this token: simplify "
+        "them, or shorten the claims that they read.",
+    )
+    federation.set_provider(attributeCondition="true")
+    assert federation.exchange(federation.mint()).status == 200
+
+
 # What issuers put into their tokens, and what their users make of it.
 SHAPES: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
     "GitHub": (

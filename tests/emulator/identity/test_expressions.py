@@ -1,11 +1,15 @@
 """Expressions of workload identity providers are CEL, and what is not understood is refused beforehand."""
 
 import contextlib
+import tracemalloc
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docker_credential_gcr.emulator.identity.expression_budget import Budget, CostExceeded
+from docker_credential_gcr.emulator.identity.expression_parts import Scope
 from docker_credential_gcr.emulator.identity.expression_values import EvaluationError
 from docker_credential_gcr.emulator.identity.expressions import (
     MAX_SIZE,
@@ -14,7 +18,7 @@ from docker_credential_gcr.emulator.identity.expressions import (
 )
 
 ROLE_ARN = "arn:aws:sts::123456789012:assumed-role/builder/i-0123"
-SCOPE = {
+VALUES = {
     "assertion": {
         "sub": "repo:octo-org/octo-repo:ref:refs/heads/main",
         "ref": "refs/heads/main",
@@ -29,6 +33,12 @@ SCOPE = {
     "google": {"subject": "octo-org", "groups": []},
     "attribute": {"repository": "octo-org/octo-repo"},
 }
+
+
+def evaluate(text: str, values: Mapping[str, object] = VALUES, budget: Budget | None = None) -> object:
+    return compile_expression(text)(Scope(values, budget or Budget()))
+
+
 AWS_ROLE = (
     "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + "
     "'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
@@ -85,7 +95,7 @@ AWS_ROLE = (
     ],
 )
 def test_an_expression_has_the_value(text: str, value: object) -> None:
-    assert compile_expression(text)(SCOPE) == value
+    assert evaluate(text) == value
 
 
 @pytest.mark.parametrize(
@@ -117,7 +127,7 @@ def test_an_expression_has_the_value(text: str, value: object) -> None:
 )
 def test_an_expression_without_a_value_says_so(text: str) -> None:
     with pytest.raises(EvaluationError):
-        compile_expression(text)(SCOPE)
+        evaluate(text)
 
 
 @pytest.mark.parametrize(
@@ -151,4 +161,70 @@ def test_what_is_not_understood_is_refused(text: str, reason: str) -> None:
 @given(st.text(alphabet="assertion.[]()'\"+&|!=<>?: 1,xg", max_size=60))
 def test_any_text_is_refused_or_evaluated(text: str) -> None:
     with contextlib.suppress(InvalidExpression, EvaluationError):
-        compile_expression(text)(SCOPE)
+        evaluate(text)
+
+
+# A token of 16 KiB, as long as one may be, of claims that grow best.
+LARGE = {
+    "assertion": {
+        "a": "a" * 999,
+        "y": "y" * 9000,
+        "many": ["m"] * 1000,
+        "lists": [["l"] * 10] * 40,
+        "object": {str(number): "o" for number in range(100)},
+    }
+}
+SPLIT = 'assertion.a.split("a")'
+COSTLY = {
+    "join": f"size({SPLIT}.join({SPLIT}.join(assertion.y))) > 0",
+    "join of a join of a join": f"{SPLIT}.join({SPLIT}.join({SPLIT}.join(assertion.a)))",
+    "joins in all": f"{SPLIT}.all(i, {' && '.join([f'{SPLIT}.join(assertion.a).size() > 0'] * 70)})",
+    "joins in exists": f"{SPLIT}.exists(i, {SPLIT}.join(assertion.a) == i)",
+    "joins behind an error": f"{SPLIT}.all(i, has({SPLIT}.join(assertion.a)) || true)",
+    "texts added": f"{SPLIT}.all(i, size({' + '.join(['assertion.y'] * 150)}) > 0)",
+    "lists added": f"{SPLIT}.all(i, size({' + '.join(['assertion.many'] * 100)}) > 0)",
+    "a list written out": f"{SPLIT}.all(i, size([{', '.join(['assertion.many'] * 200)}]) > 0)",
+    "split": f"{SPLIT}.all(i, size(assertion.a.split('a')) + size({SPLIT}) > 0)",
+    "split of a text without a separator": f"{SPLIT}.all(i, {SPLIT}.join('b').split('').size() > 0)",
+    "contains": f"{SPLIT}.all(i, {' || '.join(['assertion.y.contains(assertion.a)'] * 100)})",
+    "in a list": f"{SPLIT}.all(i, !({' || '.join(['i in assertion.many'] * 100)}))",
+    "lists compared": f"{SPLIT}.all(i, {' && '.join(['assertion.lists == assertion.lists'] * 100)})",
+    "objects compared": f"{SPLIT}.all(i, {' && '.join(['assertion.object == assertion.object'] * 100)})",
+    "case": f"{SPLIT}.all(i, {' && '.join(['assertion.y.upperAscii().lowerAscii() != i'] * 80)})",
+    "extract": f"{SPLIT}.all(i, {' && '.join(['assertion.y.extract(assertion.a) == i'] * 80)})",
+    "steps alone": f"{SPLIT}.all(i, {' && '.join(['true == true'] * 200)})",
+    "values without a truth value": f"{SPLIT}.all(i, {' && '.join(['!has(!assertion.object)'] * 150)})",
+}
+
+
+@pytest.mark.parametrize("text", COSTLY.values(), ids=[f"B-Z05-{name}" for name in COSTLY])
+def test_an_expression_that_computes_too_much_ends_early_and_small(text: str) -> None:
+    expression = compile_expression(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CostExceeded):
+            expression(Scope(LARGE, Budget()))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * 1024 * 1024
+
+
+READS = "'m' in assertion.many || assertion.y.endsWith('y')"
+
+
+def test_z05_all_expressions_of_an_exchange_have_one_budget() -> None:
+    budget = Budget()
+    assert [evaluate(READS, LARGE, Budget()) for _ in range(50)] == [True] * 50
+    with pytest.raises(CostExceeded):
+        [evaluate(READS, LARGE, budget) for _ in range(50)]
+
+
+def test_z05_what_mappings_are_written_for_fits_into_the_budget() -> None:
+    budget = Budget()
+    is_of_group = "'dev' in assertion.groups && assertion.sub.startsWith('repo:')"
+    for _ in range(50):
+        assert evaluate(AWS_ROLE, budget=budget) == "arn:aws:sts::123456789012:assumed-role/builder"
+        assert evaluate(is_of_group, budget=budget) is True
+    groups = {"assertion": {"groups": [f"group-{number}@example.com" for number in range(600)]}}
+    assert evaluate("assertion.groups.exists(g, g.startsWith('group-599'))", groups, budget) is True
