@@ -41,8 +41,9 @@ HOT = {
 CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
-    "emulator.capacity emulator.clock emulator.crash_points emulator.current_request emulator.hosts "
-    "emulator.locations emulator.machine emulator.redaction emulator.settings emulator.site_ports"
+    "emulator.cache emulator.capacity emulator.clock emulator.crash_points emulator.current_request "
+    "emulator.hosts emulator.locations emulator.machine "
+    "emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
@@ -58,9 +59,9 @@ TABLE = {
     "cli": ("errors helper", "click rich"),
     "emulator.__init__": ("", ""),
     "emulator.oci": ("", ""),
-    "emulator.identity": ("emulator.oci", "cryptography jwt"),
+    "emulator.identity": ("emulator.cache emulator.oci", "cryptography jwt"),
     "emulator.records": (
-        f"{VALUES} emulator.crash_points emulator.disk emulator.private_directory",
+        f"{VALUES} emulator.cache emulator.crash_points emulator.disk emulator.private_directory",
         "alembic sqlalchemy",
     ),
     "emulator.blobs": (f"{VALUES} emulator.crash_points emulator.disk emulator.private_directory", ""),
@@ -76,6 +77,7 @@ TABLE = {
     ),
     "emulator.telemetry": (LEAVES, "prometheus_client"),
     "emulator.bodies": (LEAVES, ""),
+    "emulator.cache": ("", ""),
     "emulator.capacity": ("", ""),
     "emulator.clock": ("", ""),
     "emulator.crash_points": ("", ""),

@@ -35,6 +35,9 @@ REGISTRIES = {
     )
 }
 
+# A name of 253 letters and a port of five digits: no Host header is longer than this many bytes.
+HOST_SIZE = 259
+
 # What the paths of a registry begin with: its API, and where it leads for the bytes of a blob.
 REGISTRY_PATHS = (b"/v2/", b"/artifacts-downloads/")
 

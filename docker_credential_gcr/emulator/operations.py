@@ -21,6 +21,7 @@ from .records.database import Database
 from .registry import errors as registry_errors
 from .registry.http import send_response
 from .settings import Settings
+from .sites import refuse_oversized
 from .telemetry.counts import Counts
 from .telemetry.exposition import CONTENT_TYPE, format_metrics
 from .telemetry.log import Log
@@ -57,7 +58,8 @@ class Operations:
             find_free_space=lambda: shutil.disk_usage(data).free,
             describe_metrics=lambda: self._describe(database, noted, data),
         )
-        return Observer(self.counts, self._log).wrap(probes.wrap(_refuse_excess(limited)))
+        answering = probes.wrap(_refuse_excess(limited))
+        return Observer(self.counts, self._log).wrap(refuse_oversized(answering))
 
     def close(self) -> None:
         """Write what waits in the log."""

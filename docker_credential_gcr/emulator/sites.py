@@ -8,7 +8,7 @@ from typing import Any
 
 from . import landing_page
 from .current_request import note_reason
-from .hosts import REGISTRY_PATHS, find_site, is_google_api, names_metadata
+from .hosts import HOST_SIZE, REGISTRY_PATHS, find_site, is_google_api, names_metadata
 from .site_ports import find_port_site
 
 Message = dict[str, Any]
@@ -18,6 +18,9 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 # A host's name or address with a port: nothing that could break out of the quotes of a challenge.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+# The longest registered method has 17 letters. https://www.iana.org/assignments/http-methods
+_METHOD_SIZE = 32
 
 _REGISTRY, _GOOGLE, _METADATA, _EVERYTHING = "registry", "google", "metadata", "everything"
 
@@ -50,6 +53,21 @@ class Sites:
             host = hosts[0].decode("latin-1")
             return landing_page.send_page(scope, send, host, is_open=self._is_open)
         return self._others(scope, receive, send)
+
+
+def refuse_oversized(app: App) -> App:
+    """Returns `app` behind a check of method and Host: the journal and the caches remember what passes."""
+
+    # No coroutine of its own, as above.
+    def checked(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        if len(scope["method"]) > _METHOD_SIZE:
+            return _refuse(send, 501, f"no method has more than {_METHOD_SIZE} letters")
+        for name, value in scope["headers"]:
+            if name == b"host" and len(value) > HOST_SIZE:
+                return _refuse(send, 400, f"no host has more than {HOST_SIZE} characters")
+        return app(scope, receive, send)
+
+    return checked
 
 
 @lru_cache(1024)

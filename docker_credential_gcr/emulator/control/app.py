@@ -189,7 +189,7 @@ async def post_aws_key(services: Services, request: Request) -> Response:
 
 def _find_issuer(request: Request) -> str:
     """The issuer's URL, as the client has reached it."""
-    return f"{request.url.scheme}://{request.headers.get('host', '')}{issuer.ISSUER_PATH}"
+    return f"{request.scope['scheme']}://{request.headers.get('host', '')}{issuer.ISSUER_PATH}"
 
 
 def routes(services: Services) -> list[Route]:

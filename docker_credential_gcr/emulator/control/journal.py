@@ -1,5 +1,7 @@
 """The journal: the last requests and how each was answered, so that a test can ask what a client did.
 
+It is bounded in requests and in bytes, whatever the requests hold.
+
 {"time": 1767225600.0, "method": "GET", "host": "localhost:5000", "path": "/v2/token",
  "query": {"scope": ["repository:p/app:pull"]}, "status": 200}
 """
@@ -24,6 +26,8 @@ Entry = dict[str, object]
 Stamped = tuple[int, Entry]
 
 _KEPT = 10_000
+# Of all their methods, hosts, paths and queries together.
+_KEPT_SIZE = 8 * 1024 * 1024
 # Of a path, and of a query; a client may send a hundred times as much.
 _SHOWN = 4096
 
@@ -34,9 +38,9 @@ def merge_entries(parts: list[list[Stamped]]) -> list[Entry]:
 
 
 class _Request:
-    """A request as it came; it is described only when somebody asks."""
+    """A request as it came; it is described only when somebody asks. `size` is of what it holds."""
 
-    __slots__ = ("at_ns", "host", "method", "path", "query", "status", "time")
+    __slots__ = ("at_ns", "host", "method", "path", "query", "size", "status", "time")
 
     def __init__(self, scope: Message, now: float) -> None:
         self.at_ns = time.monotonic_ns()
@@ -45,6 +49,7 @@ class _Request:
         self.host: bytes = dict(scope["headers"]).get(b"host", b"")
         self.path: bytes = scope["raw_path"][:_SHOWN]
         self.query: bytes = scope["query_string"][:_SHOWN]
+        self.size = len(self.method) + len(self.host) + len(self.path) + len(self.query)
         self.status: int | None = None
 
     def describe(self) -> Entry:
@@ -60,11 +65,12 @@ class _Request:
 
 
 class Journal:
-    """The last ten thousand requests to this process, oldest first."""
+    """The last requests to this process, oldest first: at most 10,000, and 8 MiB."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._requests: deque[_Request] = deque(maxlen=_KEPT)
+        self._requests: deque[_Request] = deque()
+        self._size = 0
 
     def list_entries(self) -> list[Stamped]:
         """Every entry that is kept."""
@@ -73,13 +79,20 @@ class Journal:
     def clear(self) -> None:
         """Forget every entry."""
         self._requests.clear()
+        self._size = 0
+
+    def _keep(self, request: _Request) -> None:
+        self._requests.append(request)
+        self._size += request.size
+        while self._size > _KEPT_SIZE or len(self._requests) > _KEPT:
+            self._size -= self._requests.popleft().size
 
     def wrap(self, app: App) -> App:
         """`app`, with every request written down when its answer begins (status null if none did)."""
 
         async def journaled(scope: Message, receive: Receive, send: Send) -> None:
             request = _Request(scope, self._clock.now())
-            self._requests.append(request)
+            self._keep(request)
 
             async def send_and_note(message: Message) -> None:
                 if message["type"] == "http.response.start":

@@ -43,7 +43,7 @@ def check_click(
     request: Request, services: Services, asked: AuthorizationRequest, form: dict[str, str]
 ) -> None:
     """Raise RequestRefused unless the form was filled in on a page that was shown to this browser."""
-    own = f"{request.url.scheme}://{request.headers['host']}"
+    own = f"{request.scope['scheme']}://{request.headers['host']}"
     of_this_site = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
     if request.headers.get("origin", own) != own or not of_this_site:
         raise RequestRefused(_DENIED, "The form was sent by another site.", 403)
@@ -71,7 +71,7 @@ def make_secret() -> str:
 
 def format_cookie(request: Request, secret: str) -> str:
     """The Set-Cookie header's value. No other site's form brings it along."""
-    secure = "; Secure" if request.url.scheme == "https" else ""
+    secure = "; Secure" if request.scope["scheme"] == "https" else ""
     return f"{_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict{secure}"
 
 

@@ -218,7 +218,7 @@ def routes(services: Services) -> list[Route]:
             return await _answer(request, services)
         # The rim: whatever happens, nothing but JSON in Google's form leaves it.
         except Exception as error:
-            of_storage = request.url.path.startswith(("/storage/", "/download/storage/"))
+            of_storage = request.scope["path"].startswith(("/storage/", "/download/storage/"))
             response = find_response(error, of_storage=of_storage)
             if response is not None:
                 return response
@@ -231,7 +231,7 @@ def routes(services: Services) -> list[Route]:
 async def _answer(request: Request, services: Services) -> Response:
     found = _TABLE.find(request)
     if found is None:
-        raise NotFound(f"The requested URL {request.url.path} was not found on this server.")
+        raise NotFound(f"The requested URL {request.scope['path']} was not found on this server.")
     endpoint, parameters = found
     request.scope["path_params"] = parameters
     return select(request, await endpoint(request, services))

@@ -67,8 +67,8 @@ def parse_options(request: Request) -> Options:
 
 def redirect(request: Request, path: str) -> Response:
     """To where the directory is."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    location = f"{request.url.scheme}://{request.headers.get('host', '')}{path}{query}"
+    query = f"?{request.scope['query_string'].decode('latin-1')}" if request.scope["query_string"] else ""
+    location = f"{request.scope['scheme']}://{request.headers.get('host', '')}{path}{query}"
     return reply(f"{location}\n", TEXT, 301, {"Location": location})
 
 

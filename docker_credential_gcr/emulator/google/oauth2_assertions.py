@@ -30,7 +30,7 @@ _AUDIENCES = (
 async def trade(request: Request, services: Services, form: dict[str, str]) -> dict[str, object]:
     """The tokens for an assertion. Raises GrantRefused."""
     # Clients of Go's library name the URL that they post to.
-    own_url = f"{request.url.scheme}://{request.headers.get('host', '')}{request.url.path}"
+    own_url = f"{request.scope['scheme']}://{request.headers.get('host', '')}{request.scope['path']}"
     try:
         said = verify_assertion(
             get_field(form, "assertion"),

@@ -55,6 +55,6 @@ async def discover(request: Request, _services: Services) -> JSONResponse:
     https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
     """
     host = request.headers["host"]
-    own = "" if host == _ACCOUNTS else f"{request.url.scheme}://{host}"
+    own = "" if host == _ACCOUNTS else f"{request.scope['scheme']}://{host}"
     endpoints = {name: f"{own or base}{path}" for name, (base, path) in _ENDPOINTS.items()}
     return JSONResponse({"issuer": ISSUER, **endpoints, **_ABILITIES}, headers=_CACHED)

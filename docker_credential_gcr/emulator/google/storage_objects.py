@@ -134,7 +134,7 @@ def _format(request: Request, bucket: StorageBucket, found: StoredObject) -> dic
     name, instant = f"{IMAGES}{found.digest}", format_instant(found.created_at, ".000")
     path = f"storage/v1/b/{bucket.name}/o/{quote(name, safe='')}"
     # Clients download from mediaLink, and must be led back to where they came from.
-    root = f"{request.url.scheme}://{request.headers['host']}"
+    root = f"{request.scope['scheme']}://{request.headers['host']}"
     return {
         "kind": "storage#object",
         "id": f"{bucket.name}/{name}/{_generation(found)}",

@@ -11,7 +11,8 @@ no budget: no operation makes a longer text than it reads, and each is evaluated
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+
+from docker_credential_gcr.emulator.cache import remember
 
 from .resource import Resource
 from .token_reader import TokenReader, unquote
@@ -40,7 +41,7 @@ class InvalidCondition(Exception):
     """The expression is not of the part of CEL that is understood here."""
 
 
-@lru_cache(1024)
+@remember(256 * 1024)
 def compile_condition(expression: str) -> Test:
     """The test that the expression is. Raises InvalidCondition."""
     if len(expression) > MAX_SIZE:

@@ -10,7 +10,8 @@ understood here (regular expressions, arithmetic, macros that build lists) is re
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+
+from docker_credential_gcr.emulator.cache import remember
 
 from .expression_parts import (
     FUNCTIONS,
@@ -45,7 +46,8 @@ class InvalidExpression(Exception):
     """The text is not of the part of CEL that is understood here."""
 
 
-@lru_cache(1024)
+# A compiled expression can take a hundred times its text.
+@remember(128 * 1024)
 def compile_expression(text: str) -> Expression:
     """What gives the expression's value in a scope. Raises InvalidExpression.
 

@@ -5,12 +5,13 @@ import binascii
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from docker_credential_gcr.emulator.cache import remember
 
 from . import jws
 
@@ -21,8 +22,8 @@ _ACCESS_HEADER = {"alg": ALGORITHM, "typ": "access+jwt"}
 _REGISTRY_HEADER = {"alg": ALGORITHM, "typ": "registry+jwt"}
 _ACCESS_AUDIENCE = "gcr-emulator/apis"
 _REGISTRY_AUDIENCE = "gcr-emulator/registry"
-# So many verified signatures of each kind are remembered, at a kilobyte or so.
-_REMEMBERED = 4096
+# The verified tokens of each kind that are remembered, in characters: some 4,000.
+_REMEMBERED_SIZE = 6 * 1024 * 1024
 
 
 class InvalidToken(Exception):
@@ -66,8 +67,8 @@ class Signer:
         self._key = key
         self._public_key = key.public_key()
         # An error is not remembered, so what a stranger sends takes no room.
-        self._read_access: Callable[[str], AccessGrant] = lru_cache(_REMEMBERED)(self._parse_access)
-        self._read_registry: Callable[[str], RegistryGrant] = lru_cache(_REMEMBERED)(self._parse_registry)
+        self._read_access: Callable[[str], AccessGrant] = remember(_REMEMBERED_SIZE)(self._parse_access)
+        self._read_registry: Callable[[str], RegistryGrant] = remember(_REMEMBERED_SIZE)(self._parse_registry)
 
     @classmethod
     def generate(cls) -> "Signer":

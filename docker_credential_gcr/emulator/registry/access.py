@@ -68,8 +68,11 @@ def authorize(
     def find() -> tuple[Principal, int | None]:
         return _authorize(services, request, target, action, scopes or (action,))
 
-    # Only a registry token says here when it ends; any other credential is read each time.
-    principal, ends_at = services.decisions.recall(key, find, keep=lambda found: found[1] is not None)
+    def measure(found: tuple[Principal, int | None]) -> int | None:
+        # Only a registry token says here when it ends; any other credential is read each time.
+        return None if shown is None or found[1] is None else len(shown)
+
+    principal, ends_at = services.decisions.recall(key, find, measure=measure)
     if ends_at is not None and services.clock.now() >= ends_at:
         principal, _ = find()
     note_member(principal.member)

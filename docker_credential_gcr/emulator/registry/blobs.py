@@ -13,7 +13,6 @@ from docker_credential_gcr.emulator.records.blobs import Blob
 from .access import authorize
 from .errors import BlobUnknown, RangeInvalid
 from .http import FileBody, Request, Response
-from .memory import REMEMBERED_SIZE
 from .places import check_service
 from .redirects import check_link, redirect
 from .services import Services
@@ -49,7 +48,7 @@ def _get_known(services: Services, target: Target, digest: str) -> Blob:
     """The blob of that digest that the repository sees. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
     blob = services.memory.recall(
-        (target, digest, "blob"), lambda: _look_up(services, target, digest), keep=_is_small
+        (target, digest, "blob"), lambda: _look_up(services, target, digest), measure=_measure
     )
     if blob is None:
         raise BlobUnknown(digest)
@@ -124,8 +123,8 @@ def _look_up(services: Services, target: Target, digest: str) -> Blob | None:
         return None if repository is None else blobs.find(connection, repository, digest)
 
 
-def _is_small(blob: Blob | None) -> bool:
-    return blob is not None and len(blob.data or b"") <= REMEMBERED_SIZE
+def _measure(blob: Blob | None) -> int | None:
+    return None if blob is None else len(blob.data or b"")
 
 
 def _body(services: Services, target: Target, blob: Blob, span: Span | None) -> bytes | FileBody:

@@ -29,6 +29,10 @@ NEEDED_PERMISSIONS = (
 )
 
 
+# A message may quote what a client wrote; a longer one is not remembered.
+_REMEMBERED_LENGTH = 1024
+
+
 class RegistryError(Exception):
     """The request cannot be served; the message is for the client's user."""
 
@@ -239,9 +243,8 @@ _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
 def format_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """The specification's body around one error, whose message is also the log's."""
     note_reason(message)
-    return Response(
-        status, {"Content-Type": "application/json", **(headers or {})}, _format_body(code, message)
-    )
+    form = _format_body if len(message) <= _REMEMBERED_LENGTH else _format_body.__wrapped__
+    return Response(status, {"Content-Type": "application/json", **(headers or {})}, form(code, message))
 
 
 # The same few are said again and again, the first answer to every client above all.

@@ -15,7 +15,6 @@ from . import manifest_push
 from .access import authorize
 from .errors import DanglingParent, DanglingTag, ManifestUnknown, NameUnknown
 from .http import Request, Response
-from .memory import REMEMBERED_SIZE
 from .negotiation import describe_unaccepted, find_substitute, is_accepted
 from .places import check_tag
 from .services import Services
@@ -29,7 +28,7 @@ async def get(services: Services, request: Request, target: Target, reference: s
     authorize(services, request, target, PULL)
     parse_reference(reference)
     stored = services.memory.recall(
-        (target, reference), lambda: _look_up(services, target, reference), keep=_is_small
+        (target, reference), lambda: _look_up(services, target, reference), measure=_measure
     )
     if stored is None:
         raise ManifestUnknown(f'Failed to fetch "{reference}" from request "{request.path}".')
@@ -81,8 +80,8 @@ async def delete(services: Services, request: Request, target: Target, reference
     return Response(202, {"Content-Type": "application/json"}, _NOTHING)
 
 
-def _is_small(stored: StoredManifest | None) -> bool:
-    return stored is not None and len(stored.data) <= REMEMBERED_SIZE
+def _measure(stored: StoredManifest | None) -> int | None:
+    return None if stored is None else len(stored.data)
 
 
 def _look_up(services: Services, target: Target, reference: str) -> StoredManifest | None:
@@ -102,7 +101,7 @@ def _substitute(
     """What stands for a manifest of a type that the client does not accept. Raises ManifestUnknown."""
     digest = find_substitute(accept, reference, stored)
     child = digest and services.memory.recall(
-        (target, digest), lambda: _look_up(services, target, digest), keep=_is_small
+        (target, digest), lambda: _look_up(services, target, digest), measure=_measure
     )
     if not child or child.media_type != DOCKER_MANIFEST:
         raise describe_unaccepted(accept, reference, stored.media_type)

@@ -5,33 +5,45 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Contents of at most so many bytes are remembered: with the limit of answers, 32 MiB at most.
-REMEMBERED_SIZE = 8 * 1024
+# All that is remembered together.
+_SIZE = 32 * 1024 * 1024
 
 
 class Memory:
-    """Answers by key, all forgotten when `version` changes, or when there are too many."""
+    """Answers by key, all forgotten when `version` changes, or when they are too many or too large."""
 
-    def __init__(self, version: Callable[[], int], limit: int = 4096) -> None:
+    def __init__(self, version: Callable[[], int], limit: int = 4096, size: int = _SIZE) -> None:
         self._version = version
         self._limit = limit
+        self._size = size
+        self._left = size
         self._seen = -1
         self._answers: dict[Hashable, Any] = {}
 
-    def recall(self, key: Hashable, find: Callable[[], T], *, keep: Callable[[T], bool]) -> T:
-        """The answer under the key, found anew where it is not remembered; `keep` says what may be.
+    def recall(self, key: Hashable, find: Callable[[], T], *, measure: Callable[[T], int | None]) -> T:
+        """The answer under the key, looked up where it is not remembered.
+
+        `measure` gives the bytes that an answer holds, or None for one that may not be remembered.
 
         The version is read before the answer is found: one that a commit overtakes is forgotten
         at the next call, though it may be right.
         """
         version = self._version()
         if version != self._seen or len(self._answers) >= self._limit:
-            self._answers.clear()
+            self._clear()
             self._seen = version
         elif key in self._answers:
             known: T = self._answers[key]
             return known
         answer = find()
-        if keep(answer):
+        size = measure(answer)
+        if size is not None and size <= self._size:
+            if size > self._left:
+                self._clear()
             self._answers[key] = answer
+            self._left -= size
         return answer
+
+    def _clear(self) -> None:
+        self._answers.clear()
+        self._left = self._size

@@ -45,7 +45,8 @@ def describe_unaccepted(accept: str | None, reference: str, media_type: str) -> 
     """What a client is told whose Accept header names another type."""
     kind = "digest" if is_digest(reference) else "tag"
     return ManifestUnknown(
-        f"Manifest with {kind} '{reference}' has media type '{media_type}', but client accepts '{accept}'."
+        f"Manifest with {kind} '{reference}' has media type '{media_type}', "
+        f"but client accepts '{(accept or '*/*')[:_REMEMBERED_LENGTH]}'."
     )
 
 

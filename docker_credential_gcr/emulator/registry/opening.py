@@ -19,7 +19,7 @@ def find_repository(services: Services, connection: Connection, target: Target) 
     if services.claims.is_shared:
         return find()
     key = (target.bucket, target.path)
-    return services.repositories.recall(key, find, keep=lambda found: found is not None)
+    return services.repositories.recall(key, find, measure=lambda found: None if found is None else 0)
 
 
 def open_repository(services: Services, connection: Connection, target: Target) -> Repository:

@@ -21,8 +21,9 @@ from docker_credential_gcr.emulator.current_request import find_request_id
 
 from .log_text import format_text
 
-# A reader that is slower than this many lines loses some, and nobody waits for it.
+# A reader that is slower than this many lines, or characters, loses some, and nobody waits for it.
 _WAITING_LINES = 10_000
+_WAITING_SIZE = 8 * 1024 * 1024
 _BATCH = 256
 # As long as the stream gets at the end to take what waits.
 _GRACE_S = 0.5
@@ -46,6 +47,9 @@ class Log:
         self._format = FORMATS[form]
         self._stream = stream or sys.stderr
         self._lines: Queue[str | None] = Queue(_WAITING_LINES)
+        # In characters: written under the lock, because errors come from other threads too; and taken.
+        self._lock = threading.Lock()
+        self._put = self._taken = 0
         self._writer = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._writer.start()
         self._handler = _ErrorHandler(self)
@@ -53,10 +57,13 @@ class Log:
 
     def write(self, level: str, fields: Mapping[str, object]) -> None:
         """Write a line with these fields, or drop it if too many wait."""
-        try:
-            self._lines.put_nowait(self._format(datetime.now(timezone.utc), level, fields))
-        except Full:
-            self.dropped += 1
+        line = self._format(datetime.now(timezone.utc), level, fields)
+        with self._lock:
+            if self._lines.full() or self._put - self._taken + len(line) > _WAITING_SIZE:
+                self.dropped += 1
+                return
+            self._put += len(line)
+            self._lines.put_nowait(line)
 
     def close(self) -> None:
         """Write what waits, if the stream takes it soon."""
@@ -79,6 +86,7 @@ class Log:
                     self._lines.put(None)
                     break
                 lines.append(following)
+            self._taken += sum(map(len, lines))
             try:
                 self._stream.write("".join(lines))
                 self._stream.flush()

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from docker_credential_gcr.emulator.hosts import find_canonical_host
+from docker_credential_gcr.emulator.hosts import HOST_SIZE, find_canonical_host
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 # The last but one segment of a registry's path -> its route.
@@ -42,20 +42,22 @@ _FIRST_SEGMENTS = frozenset(
     }
 )
 OTHER = "other"
+LOCAL = "local"
 
 Kind = tuple[str, str, str]
 
 
 def classify(host: bytes, method: str, path: bytes) -> Kind:
     """Site, method and route of a request."""
-    return _name_site(host), method if method in _METHODS else OTHER, _name_route(path)
+    site = _name_site(host) if len(host) <= HOST_SIZE else LOCAL
+    return site, method if method in _METHODS else OTHER, _name_route(path)
 
 
 # Hosts come again and again; a path often has a name in it that never will.
 @lru_cache(maxsize=1024)
 def _name_site(host: bytes) -> str:
-    """Which of Google's hosts it is; local is what serves all by path."""
-    return find_canonical_host(host.decode("latin-1")) or "local"
+    """Which of Google's hosts it is; LOCAL is what serves all by path."""
+    return find_canonical_host(host.decode("latin-1")) or LOCAL
 
 
 def _name_route(path: bytes) -> str:

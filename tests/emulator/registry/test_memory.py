@@ -11,16 +11,16 @@ class Versions:
         return self.now
 
 
-def always(_):
-    return True
+def small(_):
+    return 1
 
 
 def never(_):
-    return False
+    return None
 
 
-def ask(memory, key, answers, *, keep=always):
-    return memory.recall(key, lambda: answers.pop(0), keep=keep)
+def ask(memory, key, answers, *, measure=small):
+    return memory.recall(key, lambda: answers.pop(0), measure=measure)
 
 
 def test_what_is_known_is_not_looked_up_again_until_a_commit():
@@ -40,14 +40,14 @@ def test_what_a_commit_overtook_is_looked_up_again():
         version.now += 1
         return "old"
 
-    assert memory.recall("a", find, keep=always) == "old"
+    assert memory.recall("a", find, measure=small) == "old"
     assert ask(memory, "a", ["new"]) == "new"
 
 
 def test_what_may_not_be_kept_is_not():
     memory = Memory(Versions())
     answers = ["first", "second"]
-    assert ask(memory, "a", answers, keep=never) == "first"
+    assert ask(memory, "a", answers, measure=never) == "first"
     assert ask(memory, "a", answers) == "second"
 
 

@@ -89,6 +89,21 @@ def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
     assert [line["number"] for line in lines_of(stream)] == list(range(log_module._WAITING_LINES + 1))
 
 
+def test_z04_lines_that_nobody_takes_are_bounded_in_characters_too() -> None:
+    stream = StuckStream()
+    log = Log("json", stream)
+    log.write("info", {"number": 0})
+    stream.is_tried.wait(30)
+    waiting = log_module._WAITING_SIZE // 1_000_000
+    for number in range(1, waiting + 4):
+        log.write("info", {"number": number, "text": "a" * 1_000_000})
+    assert log.dropped == 3
+
+    stream.is_read.set()
+    log.close()
+    assert [line["number"] for line in lines_of(stream)] == list(range(waiting + 1))
+
+
 def test_stream_that_is_broken_stops_nobody() -> None:
     log = Log("json", BrokenStream())
     log.write("info", {"number": 0})

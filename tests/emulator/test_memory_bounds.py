@@ -1,0 +1,140 @@
+"""What a client can make the server keep has a bound in bytes, whatever the client sends."""
+
+import asyncio
+import gc
+import tracemalloc
+from contextlib import closing, contextmanager
+
+import pytest
+
+from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.control import journal as journal_module
+from docker_credential_gcr.emulator.control.journal import Journal
+from docker_credential_gcr.emulator.data_directory import DataDirectory
+from docker_credential_gcr.emulator.emulator import Emulator
+from docker_credential_gcr.emulator.hosts import HOST_SIZE
+from docker_credential_gcr.emulator.peers import First
+from docker_credential_gcr.emulator.settings import Settings
+
+MIB = 1024 * 1024
+# Each request carries this much, and all of them many times the budget.
+SIZE = 60_000
+REQUESTS = 150
+BUDGET = 2 * MIB
+
+
+class Measured:
+    """The bytes that Python holds more than before."""
+
+    growth = 0
+
+
+@contextmanager
+def measured():
+    """Measures what stays behind a block."""
+    result = Measured()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        yield result
+        gc.collect()
+        result.growth = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture
+def app(tmp_path):
+    """The emulator's application, without a socket."""
+    with (
+        closing(DataDirectory(tmp_path / "data")) as directory,
+        closing(Emulator(Settings(), directory, First(), is_stopping=lambda: False)) as emulator,
+    ):
+        emulator.prepare()
+        yield emulator.app
+
+
+def part(name, **request):
+    return pytest.param(request, id=f"B-Z04-{name}")
+
+
+@pytest.mark.parametrize(
+    "request_with",
+    [
+        part("host", host="{}"),
+        part("method", method="{}"),
+        part("path", path="/{}"),
+        part("query", path="/v2/?{}"),
+        part("repository", path="/v2/{}/manifests/latest"),
+        part("reference", path="/v2/my-project/app/manifests/{}"),
+        part("scope", path="/v2/token?scope={}"),
+        part("authorization", headers={"authorization": "Bearer {}"}),
+        part("basic", headers={"authorization": "Basic {}"}),
+        part("accept", headers={"accept": "{}"}),
+        part("user-agent", headers={"user-agent": "{}"}),
+        part("x-request-id", headers={"x-request-id": "{}"}),
+        part("form", method="POST", path="/token", body="assertion={}"),
+    ],
+)
+def test_z04_no_part_of_a_request_outlives_it_beyond_a_budget(app, call_app, request_with):
+    def ask(number):
+        text = f"{number}".ljust(SIZE, "a")
+        made = {"method": "GET", "path": "/v2/", **request_with}
+        made = {
+            name: {key: line.format(text) for key, line in value.items()}
+            if isinstance(value, dict)
+            else value.format(text)
+            for name, value in made.items()
+        }
+        return call_app(app, **{**made, "body": made.get("body", "").encode()})
+
+    ask(0)
+    with measured() as memory:
+        for number in range(REQUESTS):
+            ask(number)
+
+    assert REQUESTS * SIZE > 4 * BUDGET
+    assert memory.growth < BUDGET
+
+
+@pytest.mark.parametrize(
+    ("method", "host", "status", "message"),
+    [
+        pytest.param("GET", "a" * 260, 400, f"no host has more than {HOST_SIZE} characters", id="B-Z04-host"),
+        pytest.param("M" * 33, "localhost", 501, "no method has more than 32 letters", id="B-Z04-method"),
+    ],
+)
+def test_z04_method_or_host_that_is_too_long_is_refused_and_not_written_down(
+    app, call_app, method, host, status, message
+):
+    assert call_app(app, "GET", "/v2/", host="a" * 253 + ":65535").status == 401
+    answer = call_app(app, method, "/v2/", host=host)
+    assert (answer.status, answer.body) == (status, {"error": {"code": status, "message": message}})
+    asked = call_app(app, "GET", "/_emulator/journal").body["requests"]
+    assert [(entry["method"], len(entry["host"])) for entry in asked] == [("GET", 259), ("GET", 14)]
+
+
+def test_z04_the_journal_ends_at_eight_mib(monkeypatch):
+    monkeypatch.setattr(journal_module, "_KEPT_SIZE", 100_000)
+    journal = Journal(Clock())
+
+    async def answer(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200})
+
+    async def ignore(_message):
+        pass
+
+    async def main():
+        for number in range(100):
+            path, query = f"/{number:02}".encode().ljust(9000, b"p"), b"n=" + b"1" * 9000
+            scope = {"method": "GET", "headers": [(b"host", b"h")], "raw_path": path, "query_string": query}
+            await journal.wrap(answer)(scope, None, ignore)
+
+    asyncio.run(main())
+
+    kept = [entry["path"] for _, entry in journal.list_entries()]
+    # 4,096 of path and query each, and four beside.
+    assert [path[:3] for path in kept] == [f"/{number}" for number in range(88, 100)]
+    journal.clear()
+    asyncio.run(main())
+    assert len(journal.list_entries()) == 12
