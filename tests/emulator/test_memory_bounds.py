@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 import pytest
 
 from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.control import journal as journal_module
 from docker_credential_gcr.emulator.control.journal import Journal
 from docker_credential_gcr.emulator.data_directory import DataDirectory
 from docker_credential_gcr.emulator.emulator import Emulator
@@ -114,9 +113,8 @@ def test_z04_method_or_host_that_is_too_long_is_refused_and_not_written_down(
     assert [(entry["method"], len(entry["host"])) for entry in asked] == [("GET", 259), ("GET", 14)]
 
 
-def test_z04_the_journal_ends_at_eight_mib(monkeypatch):
-    monkeypatch.setattr(journal_module, "_KEPT_SIZE", 100_000)
-    journal = Journal(Clock())
+def test_z04_the_journal_ends_at_a_number_of_bytes():
+    journal = Journal(Clock(), 100_000)
 
     async def answer(_scope, _receive, send):
         await send({"type": "http.response.start", "status": 200})

@@ -67,9 +67,10 @@ class _Request:
 class Journal:
     """The last requests to this process, oldest first: at most 10,000, and 8 MiB."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, size: int = _KEPT_SIZE) -> None:
         self._clock = clock
         self._requests: deque[_Request] = deque()
+        self._limit = size
         self._size = 0
 
     def list_entries(self) -> list[Stamped]:
@@ -84,7 +85,7 @@ class Journal:
     def _keep(self, request: _Request) -> None:
         self._requests.append(request)
         self._size += request.size
-        while self._size > _KEPT_SIZE or len(self._requests) > _KEPT:
+        while self._size > self._limit or len(self._requests) > _KEPT:
             self._size -= self._requests.popleft().size
 
     def wrap(self, app: App) -> App:
