@@ -42,7 +42,7 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.cache emulator.capacity emulator.clock emulator.crash_points emulator.current_request "
-    "emulator.hosts emulator.locations emulator.machine "
+    "emulator.hosts emulator.locations emulator.machine emulator.page_size "
     "emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci"
@@ -89,6 +89,7 @@ TABLE = {
     "emulator.locations": ("", ""),
     "emulator.operations": ("emulator", "sqlalchemy"),
     "emulator.rate_limiter": (LEAVES, ""),
+    "emulator.page_size": ("", ""),
     "emulator.redaction": ("", ""),
     "emulator.site_ports": ("emulator.hosts", ""),
     "emulator.machine": ("emulator.identity", ""),

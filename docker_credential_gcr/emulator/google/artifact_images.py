@@ -36,13 +36,14 @@ async def list_images(request: Request, services: Services) -> JSONResponse:
         repository = get_repository(connection, request, caller, "artifactregistry.dockerimages.list")
         last = (name and prefix_packages(repository) + name, digest)
         found = artifact_images.list_images(connection, repository.bucket.id, last=last, count=page.count)
-        documents = {image: _format(connection, repository, image) for image in found}
-    prefix = prefix_packages(repository)
-
-    def key(image: Image) -> str:
-        return f"{image.package.removeprefix(prefix)}@{image.digest}"
-
-    return JSONResponse(page.format("dockerImages", found, documents.__getitem__, key))
+        prefix = prefix_packages(repository)
+        listed = page.format(
+            "dockerImages",
+            found,
+            lambda image: _format(connection, repository, image),
+            lambda image: f"{image.package.removeprefix(prefix)}@{image.digest}",
+        )
+    return JSONResponse(listed)
 
 
 async def get_image(request: Request, services: Services) -> JSONResponse:

@@ -74,8 +74,13 @@ async def list_versions(request: Request, services: Services) -> JSONResponse:
     with services.database.read() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.versions.list")
         found = artifact_images.list_versions(connection, package, last=page.last, count=page.count)
-        documents = {image: _format_version(connection, repository, image) for image in found}
-    return JSONResponse(page.format("versions", found, documents.__getitem__, lambda image: image.digest))
+        listed = page.format(
+            "versions",
+            found,
+            lambda image: _format_version(connection, repository, image),
+            lambda image: image.digest,
+        )
+    return JSONResponse(listed)
 
 
 async def show_version(request: Request, services: Services) -> JSONResponse:

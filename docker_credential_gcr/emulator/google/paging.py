@@ -5,11 +5,14 @@ https://google.aip.dev/158
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.requests import Request
+
+from docker_credential_gcr.emulator.page_size import PAGE_SIZE
 
 from .errors import InvalidArgument
 
@@ -29,14 +32,26 @@ class Page:
         return self.size + 1
 
     def format(
-        self, name: str, found: Sequence[T], describe: Callable[[T], Any], key: Callable[[T], str]
+        self, name: str, found: Iterable[T], describe: Callable[[T], Any], key: Callable[[T], str]
     ) -> dict[str, Any]:
-        """The answer under `name`, without it where there is nothing; `found` are at most `count`."""
-        shown = found[: self.size]
-        document: dict[str, Any] = {name: [describe(item) for item in shown]} if shown else {}
-        if len(found) > self.size:
-            document["nextPageToken"] = base64.urlsafe_b64encode(key(shown[-1]).encode()).decode()
-        return document
+        """The answer under `name`, without it where there is nothing.
+
+        No more of `found` is asked for than the page shows, and one that tells whether a page follows; it
+        ends before 4 MiB, unless a single item is larger.
+        """
+        shown: list[Any] = []
+        last, left = "", PAGE_SIZE
+        for item in found:
+            described = describe(item)
+            left -= len(json.dumps(described)) + 1
+            if len(shown) == self.size or (shown and left < 0):
+                return {
+                    name: shown,
+                    "nextPageToken": base64.urlsafe_b64encode(last.encode()).decode(),
+                }
+            shown.append(described)
+            last = key(item)
+        return {name: shown} if shown else {}
 
 
 def parse_page(
@@ -54,6 +69,6 @@ def parse_page(
     return Page(min(int(text) or default, maximum), last)
 
 
-def cut(found: Sequence[T], page: Page, key: Callable[[T], str]) -> list[T]:
-    """What belongs on the page of a whole listing that is in the order of its keys."""
-    return [item for item in found if not page.last or key(item) > page.last][: page.count]
+def cut(found: Iterable[T], page: Page, key: Callable[[T], str]) -> Iterator[T]:
+    """Gives what comes after the page's beginning in a whole listing that is in the order of its keys."""
+    return (item for item in found if not page.last or key(item) > page.last)

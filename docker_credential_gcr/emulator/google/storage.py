@@ -39,7 +39,7 @@ async def list_buckets(request: Request, services: Services) -> JSONResponse:
         found = storage_buckets.list_page(
             connection, project, prefix=prefix, last=page.last, count=page.count
         )
-    listed = page.format("items", found, format_bucket, lambda bucket: bucket.name)
+        listed = page.format("items", found, format_bucket, lambda bucket: bucket.name)
     return JSONResponse({"kind": "storage#buckets", **listed})
 
 

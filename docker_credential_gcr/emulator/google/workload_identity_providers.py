@@ -21,7 +21,7 @@ from .bodies import read_json
 from .errors import NotFound
 from .field_masks import merge
 from .operations import finish, new_id
-from .paging import cut, parse_page
+from .paging import parse_page
 from .services import Services
 from .workload_identity_pools import (
     demand_deleted,
@@ -59,14 +59,12 @@ async def list_providers(request: Request, services: Services) -> JSONResponse:
     page = parse_page(request, default=50)
     with services.database.read() as connection:
         pool = _find_pool(connection, request, caller, services, "list")
-        providers = workload_identity.list_providers(connection, pool)
-    providers = [provider for provider in providers if is_shown(request, services, provider)]
-
-    def key(provider: Provider) -> str:
-        return provider.provider_id
-
-    shown = cut(providers, page, key)
-    return JSONResponse(page.format("workloadIdentityPoolProviders", shown, format_state, key))
+        every = workload_identity.list_providers(connection, pool, last=page.last)
+        shown = (provider for provider in every if is_shown(request, services, provider))
+        listed = page.format(
+            "workloadIdentityPoolProviders", shown, format_state, lambda provider: provider.provider_id
+        )
+    return JSONResponse(listed)
 
 
 async def show_provider(request: Request, services: Services) -> JSONResponse:

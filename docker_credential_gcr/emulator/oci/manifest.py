@@ -114,7 +114,8 @@ def format_referrer(manifest: Manifest, digest: str, size: int) -> str:
         entry["artifactType"] = manifest.artifact_type
     if manifest.annotations:
         entry["annotations"] = dict(manifest.annotations)
-    return json.dumps(entry)
+    # No larger than the manifest's own text: its annotations can have nearly all of its size.
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:

@@ -57,6 +57,7 @@ _SUMMARIES = Statement(
     )
     .where(manifests.c.repository == bindparam("repository"))
     .order_by(manifests.c.digest)
+    .limit(bindparam("count"))
 )
 
 
@@ -140,6 +141,7 @@ def find_parent(connection: Connection, repository: Repository, digest: str) -> 
     return None if row is None else str(row[0])
 
 
-def list_summaries(connection: Connection, repository: Repository) -> list[Summary]:
-    """Every manifest of the repository, by digest."""
-    return [Summary(*row) for row in _SUMMARIES.all(connection, {"repository": repository.id})]
+def list_summaries(connection: Connection, repository: Repository, *, count: int) -> list[Summary]:
+    """At most `count` manifests of the repository, by digest."""
+    values = {"repository": repository.id, "count": count}
+    return [Summary(*row) for row in _SUMMARIES.all(connection, values)]

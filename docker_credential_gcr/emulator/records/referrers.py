@@ -50,10 +50,21 @@ def list_page(
     artifact_type: str | None,
     last: str,
     count: int,
-) -> list[tuple[str, str]]:
-    """(digest, entry's JSON) of at most `count` referrers after the digest `last`, in order."""
-    values = {"repository_id": repository.id, "about": subject, "last": last, "count": count}
+    size: int,
+) -> tuple[list[tuple[str, str]], bool]:
+    """(digest, entry's JSON) of the referrers after the digest `last`, in order, and whether that is the end.
+
+    They are at most `count`, and their entries have at most `size` bytes, unless the first alone has more.
+    """
+    values = {"repository_id": repository.id, "about": subject, "last": last, "count": count + 1}
     statement = _PAGE
     if artifact_type is not None:
         statement, values["wanted_type"] = _PAGE_OF_TYPE, artifact_type
-    return [(row.digest, row.descriptor) for row in connection.execute(statement, values)]
+    found: list[tuple[str, str]] = []
+    with connection.execute(statement, values) as rows:
+        for digest, descriptor in rows:
+            size -= len(descriptor.encode()) + 1
+            if len(found) == count or (found and size < 0):
+                return found, False
+            found.append((digest, descriptor))
+    return found, True

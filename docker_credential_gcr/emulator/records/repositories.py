@@ -40,6 +40,7 @@ _BELOW = Statement(
         select(manifests.c.id).where(manifests.c.repository == repositories.c.id).exists(),
     )
     .order_by(repositories.c.name)
+    .limit(bindparam("count"))
 )
 
 
@@ -79,9 +80,9 @@ def create(connection: Connection, bucket_name: str, name: str) -> Repository | 
     return find(connection, bucket_name, name)
 
 
-def list_below(connection: Connection, bucket_name: str, folder: str) -> list[str]:
-    """The names of the repositories with a manifest below `folder`, in order."""
-    values = {"bucket_name": bucket_name, "first": f"{folder}/", "stop": f"{folder}0"}
+def list_below(connection: Connection, bucket_name: str, folder: str, *, count: int) -> list[str]:
+    """The names of at most `count` repositories with a manifest below `folder`, in order."""
+    values = {"bucket_name": bucket_name, "first": f"{folder}/", "stop": f"{folder}0", "count": count}
     return [name for (name,) in _BELOW.all(connection, values)]
 
 

@@ -1,7 +1,7 @@
 """Buckets as Cloud Storage's API sees them: with settings, and without Artifact Registry's places."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,10 +76,14 @@ def find(connection: Connection, name: str) -> StorageBucket | None:
 
 def list_page(
     connection: Connection, project: Project, *, prefix: str, last: str, count: int
-) -> list[StorageBucket]:
-    """At most `count` buckets of the project after the name `last`, by name."""
+) -> Iterator[StorageBucket]:
+    """Gives at most `count` buckets of the project after the name `last`, by name, each read when asked for.
+
+    A bucket holds what a client sent, up to a MiB.
+    """
     values = {"of_project": project.id, "prefix": prefix, "last": last, "count": count}
-    return [_read(row) for row in connection.execute(_PAGE, values)]
+    with connection.execute(_PAGE, values) as rows:
+        yield from map(_read, rows)
 
 
 def create(

@@ -5,7 +5,7 @@ counts meanwhile. https://cloud.google.com/iam/docs/manage-workload-identity-poo
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,7 +84,9 @@ _SELECT_PROVIDER = select(
     providers.c.id, providers.c.provider_id, providers.c.settings, providers.c.deleted_at
 ).where(providers.c.pool == bindparam("wanted"))
 _FIND_PROVIDER = _SELECT_PROVIDER.where(providers.c.provider_id == bindparam("provider_id"))
-_LIST_PROVIDERS = _SELECT_PROVIDER.order_by(providers.c.provider_id)
+_LIST_PROVIDERS = _SELECT_PROVIDER.where(providers.c.provider_id > bindparam("last")).order_by(
+    providers.c.provider_id
+)
 _INSERT_PROVIDER = insert(providers)
 _TABLES = (pools, providers)
 _UPDATES = {
@@ -155,10 +157,13 @@ def find_provider(connection: Connection, pool: Pool, provider_id: str) -> Provi
     return None if row is None else _read_provider(pool, row)
 
 
-def list_providers(connection: Connection, pool: Pool) -> list[Provider]:
-    """The pool's providers, by ID, those that are deleted among them."""
-    rows = connection.execute(_LIST_PROVIDERS, {"wanted": pool.id})
-    return [_read_provider(pool, row) for row in rows]
+def list_providers(connection: Connection, pool: Pool, *, last: str) -> Iterator[Provider]:
+    """Gives the pool's providers after the ID `last`, by ID, each read when asked for.
+
+    Those that are deleted are among them.
+    """
+    with connection.execute(_LIST_PROVIDERS, {"wanted": pool.id, "last": last}) as rows:
+        yield from (_read_provider(pool, row) for row in rows)
 
 
 def save_provider(connection: Connection, provider: Provider) -> Provider:

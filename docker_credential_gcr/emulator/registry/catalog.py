@@ -37,7 +37,7 @@ async def list_(services: Services, request: Request) -> Response:
         readable = [target.bucket for target in targets if _is_readable(connection, principal, target)]
         names = repositories.list_page(connection, readable, last=page.last, count=page.limit)
     headers = {"Content-Type": "application/json", **page.link("/v2/_catalog", names)}
-    return Response(200, headers, json.dumps({"repositories": names[: page.count]}).encode())
+    return Response(200, headers, json.dumps({"repositories": names[: page.size]}).encode())
 
 
 def _is_readable(connection: Connection, principal: Principal, target: Target) -> bool:

@@ -10,6 +10,10 @@ from urllib.parse import urlencode
 from .errors import PageSizeInvalid
 from .http import Request
 
+# Everything in one reply, as Container Registry answers, ends here all the same: an entry has a few hundred
+# bytes at most.
+_EVERYTHING = 50_000
+
 
 @dataclass(frozen=True)
 class Page:
@@ -19,15 +23,24 @@ class Page:
     last: str
 
     @property
-    def limit(self) -> int | None:
-        """How many entries to look for: one more than are shown tells whether a page follows."""
-        return None if self.count is None else self.count + 1
+    def size(self) -> int:
+        """How many entries are shown at most."""
+        return _EVERYTHING if self.count is None else self.count
 
-    def link(self, path: str, found: Sequence[str], **parameters: str) -> Mapping[str, str]:
+    @property
+    def limit(self) -> int:
+        """How many entries to look for: one more than are shown tells whether a page follows."""
+        return self.size + 1
+
+    def link(self, path: str, found: Sequence[str]) -> Mapping[str, str]:
         """The header that leads to the next page, if one follows the shown part of what was found."""
-        if not self.count or len(found) <= self.count:
+        if not self.size or len(found) <= self.size:
             return {}
-        following = urlencode({**parameters, "n": self.count, "last": found[self.count - 1]})
+        return self.link_after(path, found[self.size - 1])
+
+    def link_after(self, path: str, last: str, **parameters: str) -> Mapping[str, str]:
+        """The header that leads to the page after the entry `last`."""
+        following = urlencode({**parameters, "n": self.size, "last": last})
         return {"Link": f'<{path}?{following}>; rel="next"'}
 
 

@@ -7,6 +7,7 @@ from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.media_types import OCI_INDEX
 from docker_credential_gcr.emulator.oci.scope import PULL
+from docker_credential_gcr.emulator.page_size import PAGE_SIZE
 from docker_credential_gcr.emulator.records import referrers, repositories
 
 from .access import authorize
@@ -14,12 +15,14 @@ from .http import Request, Response
 from .pages import Page, parse_page
 from .services import Services
 
-# A list of a thousand entries stays well below the size of a manifest that clients take.
 _AT_ONCE = 1000
 
 
 async def list_(services: Services, request: Request, target: Target, digest: str) -> Response:
-    """The referrers of a manifest, which need not be there; ?artifactType= filters them."""
+    """The referrers of a manifest, which need not be there; ?artifactType= filters them.
+
+    A page ends before 4 MiB, because an entry holds the annotations of its manifest.
+    """
     authorize(services, request, target, PULL)
     parse_digest(digest)
     page = parse_page(request, _AT_ONCE)
@@ -28,21 +31,27 @@ async def list_(services: Services, request: Request, target: Target, digest: st
     wanted = request.parameter("artifactType")
     with services.database.read() as connection:
         repository = repositories.find(connection, target.bucket, target.path)
-        found = (
-            []
+        found, is_end = (
+            ([], True)
             if repository is None
             else referrers.list_page(
-                connection, repository, digest, artifact_type=wanted, last=page.last, count=page.limit or 0
+                connection,
+                repository,
+                digest,
+                artifact_type=wanted,
+                last=page.last,
+                count=page.size,
+                size=PAGE_SIZE,
             )
         )
     # The entries are JSON already.
-    entries = ",".join(entry for _, entry in found[: page.count])
+    entries = ",".join(entry for _, entry in found)
     body = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{entries}]}}'
     headers = {"Content-Type": OCI_INDEX}
     filters = {}
     if wanted is not None:
         filters["artifactType"] = wanted
         headers["OCI-Filters-Applied"] = "artifactType"
-    digests = [known for known, _ in found]
-    headers.update(page.link(f"/v2/{target.name}/referrers/{digest}", digests, **filters))
+    if found and not is_end:
+        headers.update(page.link_after(f"/v2/{target.name}/referrers/{digest}", found[-1][0], **filters))
     return Response(200, headers, body.encode())

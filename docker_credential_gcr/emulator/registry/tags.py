@@ -34,7 +34,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     page = parse_page(request, services.limits.page_size)
     with services.database.read() as connection:
         repository = repositories.find(connection, target.bucket, target.path)
-        below = repositories.list_below(connection, target.bucket, target.path)
+        below = repositories.list_below(connection, target.bucket, target.path, count=page.size)
         if repository is None and not below and not is_empty_place(connection, target):
             raise _describe_unknown(target)
         found = (
@@ -43,7 +43,11 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
             else tags.list_page(connection, repository, last=page.last, count=page.limit)
         )
         # A page is for a client that wants tags; the rest comes with the whole list.
-        listed = {} if repository is None or page.count is not None else _manifests(connection, repository)
+        listed = (
+            {}
+            if repository is None or page.count is not None
+            else _manifests(connection, repository, page.size)
+        )
     if not (below or found or listed or target.is_place) and page == EVERYTHING:
         raise _describe_unknown(target)
     if request.parameter("check_usage_only") == "true":
@@ -57,7 +61,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
         "child": sorted({name[len(target.path) + 1 :].partition("/")[0] for name in below}),
         "manifest": listed,
         "name": target.name,
-        "tags": names[: page.count],
+        "tags": names[: page.size],
     }
     headers = {**_JSON, **page.link(f"/v2/{target.name}/tags/list", names)}
     return Response(200, headers, json.dumps(document).encode())
@@ -67,9 +71,9 @@ def _describe_unknown(target: Target) -> NameUnknown:
     return NameUnknown(f"repository name not known to registry: {target.name}")
 
 
-def _manifests(connection: Connection, repository: Repository) -> dict[str, dict[str, object]]:
+def _manifests(connection: Connection, repository: Repository, count: int) -> dict[str, dict[str, object]]:
     names: dict[int, list[str]] = {}
-    for tag, manifest_id in tags.list_page(connection, repository):
+    for tag, manifest_id in tags.list_page(connection, repository, count=count):
         names.setdefault(manifest_id, []).append(tag)
     return {
         summary.digest: {
@@ -80,5 +84,5 @@ def _manifests(connection: Connection, repository: Repository) -> dict[str, dict
             "timeCreatedMs": str(summary.created_ms),
             "timeUploadedMs": str(summary.uploaded_ms),
         }
-        for summary in manifests.list_summaries(connection, repository)
+        for summary in manifests.list_summaries(connection, repository, count=count)
     }

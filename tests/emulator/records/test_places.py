@@ -57,7 +57,7 @@ def test_a_repositorys_place_holds_images_and_is_no_bucket(database: Database, p
 
     with database.read() as connection:
         assert storage_buckets.find(connection, made.bucket.name) is None
-        assert storage_buckets.list_page(connection, project, prefix="", last="", count=9) == []
+        assert [*storage_buckets.list_page(connection, project, prefix="", last="", count=9)] == []
         assert artifact_repositories.find(connection, "my-project", "us", "images") == made
         assert artifact_repositories.list_at(connection, "us") == [made]
         assert artifact_repositories.list_at(connection, "europe") == []

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.registry.pages import Page
 from docker_credential_gcr.emulator.settings import Settings
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -36,7 +37,7 @@ def artifact(editor):
             document["artifactType"] = artifact_type
         if annotations:
             document["annotations"] = annotations
-        data = json.dumps(document).encode()
+        data = json.dumps(document, ensure_ascii=False).encode()
         answer = editor.put_manifest(repository, digest_of(data), data)
         assert (answer.status_code, answer.headers["OCI-Subject"]) == (201, subject)
         entry = {
@@ -185,6 +186,14 @@ def test_catalog_lists_the_callers_projects_and_is_paged(connect, editor):
     assert elsewhere.json() == {"repositories": []}
 
 
+def test_z06_a_reply_with_everything_ends_at_50_000_entries():
+    names = [f"{number:05}" for number in range(50_001)]
+    everything = Page(None, "")
+    assert (everything.size, everything.limit) == (50_000, 50_001)
+    assert everything.link("/v2/_catalog", names[:-1]) == {}
+    assert everything.link("/v2/_catalog", names) == {"Link": '</v2/_catalog?n=50000&last=49999>; rel="next"'}
+
+
 def test_catalog_is_closed_to_the_anonymous_and_empty_for_a_stranger(editor, stranger, anonymous):
     editor.push_image(REPOSITORY, "v1", b"layer")
     without = anonymous.session.get(f"{anonymous.url}/v2/_catalog")
@@ -217,3 +226,22 @@ def test_d_z21_a_token_lists_the_catalog_that_it_is_for(editor, host, scopes, st
         challenge = f'Bearer realm="http://{at}/v2/token",service="{at}",scope="registry:catalog:*"'
         challenged = (status, challenge if status == 401 else None)
         assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == challenged
+
+
+@pytest.mark.parametrize(
+    "letter", [pytest.param("z", id="B-Z06-one-byte"), pytest.param("é", id="B-Z06-two-bytes")]
+)
+def test_z06_a_page_of_referrers_ends_before_4_mib(editor, artifact, letter):
+    subject, text = digest_of(b"subject"), letter * (2_100_000 // len(letter.encode()))
+    entries = by_digest(
+        *(artifact(subject, "application/x", annotations={"n": str(n), "text": text}) for n in range(3))
+    )
+    pages, url = [], f"{PATH}/referrers/{subject}"
+    while url:
+        answer = editor.get(url)
+        pages.append((listed(answer), len(answer.content)))
+        url = answer.links.get("next", {}).get("url")
+
+    assert [entry for page, _ in pages for entry in page] == entries
+    assert [len(page) for page, _ in pages] == [1, 1, 1]
+    assert max(size for _, size in pages) < 4 * 1024 * 1024
