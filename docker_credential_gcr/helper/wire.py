@@ -1,11 +1,23 @@
-"""JSON without `json`: importing that costs as much as starting Python, the C functions behind it nothing."""
+"""The decoder of every JSON text that others wrote. It does without `json`: importing that costs as much as
+starting Python, the C functions behind it nothing."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 SPACE = " \t\n\r"
-CONSTANTS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+MAX_DEPTH = 100  # what nests deeper would exhaust the stack of a later step
+MAX_DIGITS = 400
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
 
 
 class _Context:
@@ -15,8 +27,8 @@ class _Context:
     object_hook = None
     object_pairs_hook = None
     parse_float = float
-    parse_int = int
-    parse_constant = CONSTANTS.__getitem__
+    parse_int = staticmethod(_parse_int)
+    parse_constant = staticmethod(_refuse_constant)
 
 
 scan: "Callable[[str, int], tuple[object, int]] | None"
@@ -31,7 +43,11 @@ except ImportError:  # an interpreter without CPython's accelerator
 
 
 def loads(text: str) -> object:
-    """The value that `json.loads` gives. Raises ValueError with its text, also when nested too deeply."""
+    """Returns the value of a JSON text. Raises ValueError with a line that says what is wrong.
+
+    Refuses what `json.loads` takes and a later step would fail at: NaN, numbers beyond any use, half of a
+    surrogate pair, deep nesting.
+    """
     if scan is not None:
         try:
             value, end = scan(text, len(text) - len(text.lstrip(SPACE)))
@@ -39,13 +55,14 @@ def loads(text: str) -> object:
             pass  # `json` says what is wrong; unless it is loaded, Python 3.11 can only raise SystemError
         else:
             if not text[end:].strip(SPACE):
-                return value
+                return _check(value, text)
     import json
 
     try:
-        return json.loads(text)
+        value = json.loads(text, parse_int=_parse_int, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return _check(value, text)
 
 
 def format_strings(members: "dict[str, str]") -> str:
@@ -55,3 +72,33 @@ def format_strings(members: "dict[str, str]") -> str:
 
         return json.dumps(members, separators=(",", ":"))
     return "{" + ",".join(f"{quote(key)}:{quote(value)}" for key, value in members.items()) + "}"
+
+
+def _check(value: object, text: str) -> object:
+    """Returns the value. Raises ValueError where it nests too deeply or holds half of a surrogate pair."""
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
+        raise ValueError("nested too deeply")
+    if "\\ud" in text or "\\uD" in text:  # an escape of a surrogate: seldom, and mostly one of a pair
+        import json
+
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError("a text holds half of a surrogate pair") from None
+    return value
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for item in level for inner in _iterate(item)]
+        if not level:
+            return False
+    return True
+
+
+def _iterate(value: object) -> "Iterable[object]":
+    """The values in an object or a list."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, field
 
 from docker_credential_gcr.errors import ProtocolError, quote
+from docker_credential_gcr.helper import wire
 from docker_credential_gcr.helper.keychain import USERNAME
 from docker_credential_gcr.kubelet import GROUP, VERSIONS
 
@@ -43,8 +44,8 @@ def parse_request(data: bytes) -> Request:
     if len(data) > MAX_SIZE:
         raise ProtocolError("the request is larger than 1 MiB")
     try:
-        members = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        members = wire.loads(data.decode("utf-8"))
+    except ValueError as error:
         raise ProtocolError(f"the request is not JSON: {error}") from error
     if not isinstance(members, dict) or members.get("kind") != "CredentialProviderRequest":
         raise ProtocolError("the request is not a CredentialProviderRequest")

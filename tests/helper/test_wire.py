@@ -14,12 +14,15 @@ SOUND = [
     '{"a": {"b": ["\\u00e9\\ud83d\\ude00", "é", "\\n"]}, "a": 2}',
     '"text"',
     "12345678901234567890",
-    "Infinity",
+    "1e400",
+    "9" * 400,
+    "[" * 100 + "]" * 100,
+    '"\\\\ud800"',
 ]
 BROKEN = ["", " ", "{,}", "{} x", "[1,]", '{"a"}', "nul", '"\n"', "[" * 100000, "\ufeff{}"]
 
 
-@pytest.mark.parametrize("text", SOUND)
+@pytest.mark.parametrize("text", SOUND, ids=range(len(SOUND)))
 def test_loads_gives_what_json_gives(text: str) -> None:
     assert wire.loads(text) == json.loads(text)
 
@@ -36,6 +39,33 @@ def test_loads_raises_what_json_raises(text: str) -> None:
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the whole text is compared
         wire.loads(text)
     assert str(raised.value) == expected
+
+
+# What `json` takes, and what is said of it here.
+REFUSED = {
+    "a constant": ("[NaN]", "NaN is not JSON"),
+    "another constant": ("-Infinity", "-Infinity is not JSON"),
+    "5,000 digits": ("9" * 5000, "a number has more than 400 digits"),
+    "401 digits below 0": ("[-" + "9" * 400 + "]", "a number has more than 400 digits"),
+    "half of a pair": ('{"a": ["\\ud800"]}', "a text holds half of a surrogate pair"),
+    "half of a pair as a key": ('{"\\uDC00": 1}', "a text holds half of a surrogate pair"),
+    "102 lists": ("[" * 102 + "]" * 102, "nested too deeply"),
+    "objects and lists": ('{"a":[' * 60 + "]}" * 60, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED, ids=lambda name: f"E-Z25-{name}")
+@pytest.mark.parametrize("has_accelerator", [True, False])
+def test_z25_what_a_later_step_would_fail_at_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, has_accelerator: bool
+) -> None:
+    text, fault = REFUSED[name]
+    if not has_accelerator:
+        monkeypatch.setattr(wire, "scan", None)
+
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the whole text is compared
+        wire.loads(text)
+    assert str(raised.value) == fault
 
 
 @pytest.mark.parametrize("text", BROKEN[:9], ids=range(9))
