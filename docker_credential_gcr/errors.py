@@ -168,7 +168,7 @@ def _is_random(word: str) -> bool:
 def _find_text_form(value: str) -> str | None:
     if "\n" in value:
         return f"text of {len(value.splitlines())} lines"
-    if any(char < " " or char == "\x7f" for char in value):
+    if not value.isprintable():
         return "text with control characters"
     items = value.replace(",", " ").split() if len(value) > NAME_SIZE // 4 else ()
     names = [name for item in items for name in item.replace("\\", "/").split("/")]

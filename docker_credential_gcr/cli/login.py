@@ -9,7 +9,7 @@ import click
 
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.cli.completion import REGISTRIES
-from docker_credential_gcr.errors import ConfigError, KeyFileError, UsageError
+from docker_credential_gcr.errors import ConfigError, UsageError
 from docker_credential_gcr.helper import (
     PROGRAM,
     SUFFIX,
@@ -63,13 +63,10 @@ def login(key_file: str | None, registries: str | None, no_browser: bool, timeou
 
 def _login_with_key(key_file: str, registries: str | None) -> None:
     name = "stdin" if key_file == "-" else key_file
-    try:
-        with click.open_file(key_file, encoding="utf-8-sig") as file:
-            text = file.read(service_account.MAX_SIZE + 1)
-    except UnicodeDecodeError as error:
-        raise KeyFileError(f"key file {name!r} is not UTF-8", hint=service_account.NEW_KEY) from error
-    except OSError as error:
-        raise KeyFileError(f"cannot read key file {name!r}: {error.strerror}") from error
+    if key_file == "-":
+        text = service_account.decode_text(name, terminal.read_input(service_account.MAX_SIZE + 1))
+    else:
+        text = service_account.load_text(key_file)
     key, hosts, notice = key_login.login(name, text, registries, os.environ)
     if notice:
         terminal.warn(notice)
@@ -85,7 +82,7 @@ def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
 
     def receive(auth_url: str) -> tuple[browser_login.Attempt, str]:
         if no_browser:
-            return browser_login.receive_pasted(auth_url, tell=_tell, read_line=sys.stdin.readline)
+            return browser_login.receive_pasted(auth_url, tell=_tell, read_line=terminal.read_line)
         from docker_credential_gcr.helper import login_listener
 
         return login_listener.receive(auth_url, timeout_s=timeout_s, open_browser=_open_browser, tell=_tell)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import click
 
+MAX_LINE = 64 * 1024  # bytes
+
 
 def is_colored(environ: Mapping[str, str] = os.environ) -> bool | None:
     """What click is to be told: False with NO_COLOR, else None, which is where a terminal shows it.
@@ -20,6 +22,17 @@ def ask(question: str) -> bool:
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     return click.confirm(question, err=True)
+
+
+def read_input(size: int) -> bytes:
+    """The bytes on stdin, at most `size`; none when it is closed."""
+    return sys.stdin.buffer.read(size) if sys.stdin else b""
+
+
+def read_line() -> str:
+    """A line of a bounded length from stdin."""
+    data = sys.stdin.buffer.readline(MAX_LINE) if sys.stdin else b""
+    return data.decode("utf-8", "replace")
 
 
 def warn(text: str) -> None:

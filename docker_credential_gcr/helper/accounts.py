@@ -1,9 +1,8 @@
 """Whose tokens a source gives, as far as that can be read without asking anybody."""
 
-import configparser
 from typing import TYPE_CHECKING
 
-from docker_credential_gcr.helper import service_account
+from docker_credential_gcr.helper import paths, service_account
 from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
 from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
 from docker_credential_gcr.helper.token_sources.key_file import KeyFile
@@ -33,18 +32,24 @@ def find_account(source: "TokenSource") -> str | None:
 def _find_in_document(path: str, document: dict[str, object]) -> str | None:
     if document.get("type") == "service_account":
         return service_account.parse_key(path, document).client_email
-    url = document.get("service_account_impersonation_url")
+    url, account = document.get("service_account_impersonation_url"), document.get("account")
     if isinstance(url, str):
-        return url.rpartition("/")[2].partition(":")[0]
-    account = document.get("account")
-    return account if isinstance(account, str) and account else None
+        account = url.rpartition("/")[2].partition(":")[0]
+    return account if isinstance(account, str) and account and account.isprintable() else None
 
 
 def find_property(source: Gcloud, section: str, name: str) -> str | None:
     """Returns what gcloud's configuration sets. https://cloud.google.com/sdk/docs/properties"""
-    properties = configparser.ConfigParser(interpolation=None)
     try:
-        properties.read(source.identity[1], encoding="utf-8")
-        return properties.get(section, name, fallback=None)
-    except (configparser.Error, UnicodeDecodeError, OSError):
+        text = paths.read_file(source.identity[1])[0].decode("utf-8")
+    except (OSError, ValueError):
         return None
+    current = ""
+    for line in map(str.strip, text.splitlines()):
+        # Not configparser: its expressions are quadratic in the length of a line.
+        key, _, value = line.partition("=")
+        if line.startswith("["):
+            current = line[1:].partition("]")[0]
+        elif (current, key.strip()) == (section, name):
+            return value.strip() or None
+    return None

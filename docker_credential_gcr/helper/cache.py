@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MAX_SIZE = 64 * 1024
-FORMAT, REGULAR = (
-    0o170000,
-    0o100000,
-)  # the bits of a mode that say what it is; `stat` would be one more module
-OPEN_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-)
 
 
 def find_entry(
@@ -39,18 +32,10 @@ def load_token(path: str | None, now: float) -> AccessToken | None:
     if path is None:
         return None
     try:
-        descriptor = os.open(path, OPEN_FLAGS)
-    except (OSError, ValueError):
-        return None
-    try:
-        if not _is_private(os.fstat(descriptor)):
-            return None
-        data = os.read(descriptor, MAX_SIZE)
+        data, found = paths.read_file(path, MAX_SIZE, flags=paths.NO_LINK)
     except OSError:
         return None
-    finally:
-        os.close(descriptor)
-    return _parse_token(data, now)
+    return _parse_token(data, now) if is_owners(found) else None
 
 
 def save_token(path: str, token: AccessToken) -> None:
@@ -69,14 +54,9 @@ def save_token(path: str, token: AccessToken) -> None:
     files.replace_file(path, json.dumps(entry).encode("ascii"))
 
 
-def _is_private(found: os.stat_result) -> bool:
-    """Whether it is a file of a plausible size that nobody else owns, reads or writes."""
-    return found.st_size <= MAX_SIZE and is_owners(found)
-
-
 def is_owners(found: os.stat_result) -> bool:
     """Whether it is a file that nobody else owns, reads or writes."""
-    if found.st_mode & FORMAT != REGULAR:
+    if found.st_mode & paths.FORMAT != paths.REGULAR:
         return False
     return not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o077)
 

@@ -22,7 +22,6 @@ DEFAULT_MIN_TTL_S = 300.0
 DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_LIFETIME_S = 3600
 MAX_LIFETIME_S = 43200  # https://cloud.google.com/iam/docs/create-short-lived-credentials-direct
-MAX_SIZE = 1024 * 1024
 PREFIX = "DOCKER_CREDENTIAL_GCR_"
 SWITCH = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
 
@@ -112,8 +111,8 @@ def load_config(environ: "Mapping[str, str]", platform: str = sys.platform) -> C
     """The configuration in force. Raises ConfigError when the file or a variable is malformed."""
     path = paths.find_config_file(environ, platform)
     try:
-        with open(path or "", encoding="utf-8") as file:
-            content = wire.loads(file.read(MAX_SIZE).removeprefix("\ufeff") or "{}")
+        text = paths.read_file(path or "")[0].decode("utf-8")
+        content = wire.loads(text.removeprefix("\ufeff") or "{}")
     except FileNotFoundError:
         content = {}
     except OSError as error:

@@ -43,7 +43,7 @@ def find_misspelled(environ: Mapping[str, str], platform: str) -> list[str]:
     Other keys are left alone: Google's helper may have them. Raises ConfigError.
     """
     path = get_path(environ, platform)
-    content = config_file.parse(config_file.load_text(path), path)
+    content = config_file.parse(config_file.load_target(path), path)
     assert isinstance(content, dict)  # noqa: S101 - for the type checker: the text is an object's
     found: list[tuple[str, str, tuple[str, ...]]] = [(f"{path!r}: ", key, KEYS) for key in content]
     hosts = content.get("Registries")

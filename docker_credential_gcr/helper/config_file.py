@@ -1,11 +1,12 @@
 """Reads and changes a JSON configuration file that belongs to the user."""
 
+import errno
 import json
 import os
 from collections.abc import Callable
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import files
+from docker_credential_gcr.helper import files, paths, wire
 
 EMPTY = "{}\n"
 HINT = "correct the file, or move it away"
@@ -25,14 +26,19 @@ class Edit:
 def load_text(path: str) -> str:
     """The JSON object in a file, as text; an empty object when there is no file or nothing in it.
 
-    Raises ConfigError, with the line, when it holds anything else.
+    Raises ConfigError, with the line, when it holds anything else, and for what is not a regular file.
     """
-    return _check_object(_load(path), path)
+    return _check_object(_read(path), path)
+
+
+def load_target(path: str) -> str:
+    """The same text of a file that is to be written, which may also be a stream: nothing is read of it."""
+    return _check_object(_read_target(path), path)
 
 
 def preview(edit: Edit) -> tuple[str, str]:
     """What a file holds, and what it would hold. Raises ConfigError."""
-    data = _load(edit.path)
+    data = _read_target(edit.path)
     after = edit.change(_check_object(data, edit.path))
     return data.decode("utf-8-sig"), after
 
@@ -40,13 +46,11 @@ def preview(edit: Edit) -> tuple[str, str]:
 def parse(text: str, path: str) -> object:
     """The value of a text. Raises ConfigError with the line, also for what only Python takes for JSON."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return wire.loads(text)
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"{path!r}, line {error.lineno} column {error.colno}: {error.msg}", hint=HINT
         ) from error
-    except RecursionError as error:
-        raise ConfigError(f"{path!r}: nested too deeply", hint=HINT) from error
     except ValueError as error:
         raise ConfigError(f"{path!r}: {error}", hint=HINT) from error
 
@@ -64,13 +68,15 @@ def apply(edit: Edit) -> bool:
             return True
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with files.lock_directory(os.path.dirname(path)):
-            before = _load(edit.path)
+            before = _read_target(edit.path)
             after = edit.change(_check_object(before, edit.path)).encode("utf-8")
             if after == before:
                 return False
             if not after:
                 os.unlink(path)
                 return True
+            if len(after) > paths.MAX_SIZE:  # it could not be read again
+                raise OSError(errno.EFBIG, f"it would be larger than {paths.format_size(paths.MAX_SIZE)}")
             found = os.stat(path) if os.path.exists(path) else None
             files.replace_file(path, after, like=found, mode=0o600 if edit.is_private else None)
     except (OSError, UnicodeEncodeError) as error:
@@ -79,12 +85,13 @@ def apply(edit: Edit) -> bool:
     return True
 
 
-def _load(path: str) -> bytes:
-    if files.is_stream(path):  # it would wait for what this program writes
-        return b""
+def _read_target(path: str) -> bytes:
+    return b"" if files.is_stream(path) else _read(path)
+
+
+def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return paths.read_file(path)[0]
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -102,7 +109,3 @@ def _check_object(data: bytes, path: str) -> str:
     if not isinstance(parse(text, path), dict):
         raise ConfigError(f"{path!r}, line 1: not a JSON object", hint=HINT)
     return text
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")

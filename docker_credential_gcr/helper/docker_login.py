@@ -68,7 +68,7 @@ def forget(server_url: str, environ: Mapping[str, str], platform: str = sys.plat
         timeout_s = config.timeout_s
         _forget_tokens(host, config, environ, platform)
     path = paths.find_logins_file(environ, platform)
-    if path is None or not os.path.exists(path):
+    if path is None or not os.path.lexists(path):
         return
     asked = logins.shorten(server_url)
     kept = logins.load_logins(path)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+READER_S = 10.0
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR_DIRECTORIES = ("/dev/fd", "/proc/self/fd")
 
@@ -81,11 +82,28 @@ def replace_file(
 def _write_stream(path: str, data: bytes) -> None:
     number = _find_descriptor(path)
     # A descriptor is duplicated: a socket cannot be opened, and a file would be written from its start.
-    descriptor = os.open(path, os.O_WRONLY) if number is None else os.dup(number)
+    descriptor = _open_stream(path) if number is None else os.dup(number)
     with open(descriptor, "wb") as file:
         if number is None:
             _check_owner(path, os.fstat(descriptor))
         file.write(data)
+
+
+def _open_stream(path: str, timeout_s: float = READER_S) -> int:
+    """A descriptor to write to. Raises OSError for a FIFO that gets no reader in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "no process reads it", path) from error
+            time.sleep(0.02)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 def _check_owner(path: str, found: os.stat_result) -> None:

@@ -61,7 +61,7 @@ def resolve(
 def _get_login(server_url: str, config: Config, environ: "Mapping[str, str]", platform: str) -> Credential:
     """What `docker login` handed over for a registry that is not Google's. Raises CredentialsNotFound."""
     path = paths.find_logins_file(environ, platform)
-    if path is None or not os.path.exists(path):
+    if path is None or not os.path.lexists(path):
         raise CredentialsNotFound(server_url)
     from docker_credential_gcr.helper import logins
 
@@ -143,7 +143,7 @@ class Search:
     def list_names(self) -> tuple[str, ...]:
         """The names of the sources, in order; a key that was handed over for the host comes first."""
         path = paths.find_logins_file(self.environ, self.platform)
-        if path is not None and os.path.exists(path):
+        if path is not None and os.path.lexists(path):
             return (f"{token_sources.KEPT}:{self.request.host}", *self.settings.token_sources)
         return self.settings.token_sources
 

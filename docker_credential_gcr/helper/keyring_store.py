@@ -4,18 +4,20 @@ A keyring may wait for a person, its bus may be gone, its backends raise whateve
 the deadline, and every fault becomes a StoreError.
 """
 
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from docker_credential_gcr.errors import StoreError
-from docker_credential_gcr.helper import PROGRAM
+from docker_credential_gcr.helper import PROGRAM, paths
 from docker_credential_gcr.helper.deadline import call_within
 
 Result = TypeVar("Result")
 
 FILE = "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps logins in a file for you alone"
+MAX_CONFIG_SIZE = 64 * 1024
 NO_KEYRING = "this machine has no keyring"
 
 
@@ -25,20 +27,18 @@ class NoKeyring(StoreError):
 
 def find_secret(server_url: str, *, deadline: float) -> str | None:
     """The secret that is kept for a server string; None without one, or without a keyring."""
-    import keyring
-
     with suppress(NoKeyring):
-        return _call(lambda: keyring.get_password(PROGRAM, server_url), deadline)
+        secret: str | None = _call(lambda: _load().get_password(PROGRAM, server_url), deadline)
+        return secret
     return None
 
 
 def save_secret(server_url: str, secret: str, *, deadline: float) -> None:
     """Keep a secret. Raises NoKeyring without one, StoreError for a keyring that fails, forgets or cuts."""
-    import keyring
 
     def save() -> bool:
-        keyring.set_password(PROGRAM, server_url, secret)
-        return keyring.get_password(PROGRAM, server_url) == secret
+        _load().set_password(PROGRAM, server_url, secret)
+        return bool(_load().get_password(PROGRAM, server_url) == secret)
 
     if not _call(save, deadline):
         raise StoreError(f"the keyring does not keep what it is given: {FILE}")
@@ -46,15 +46,25 @@ def save_secret(server_url: str, secret: str, *, deadline: float) -> None:
 
 def erase_secret(server_url: str, *, deadline: float) -> None:
     """Forget a secret, if it is kept. Raises StoreError when the keyring refuses."""
-    import keyring
     from keyring.errors import PasswordDeleteError
 
     def erase() -> None:
         with suppress(PasswordDeleteError):  # there was none
-            keyring.delete_password(PROGRAM, server_url)
+            _load().delete_password(PROGRAM, server_url)
 
     with suppress(NoKeyring):
         _call(erase, deadline)
+
+
+def _load() -> Any:
+    """The keyring library, after a look at its own configuration, which it reads without a bound."""
+    import keyring
+    from keyring.util import platform_
+
+    path = os.path.join(str(platform_.config_root()), "keyringrc.cfg")
+    if os.path.exists(path):
+        paths.read_file(path, MAX_CONFIG_SIZE)
+    return keyring
 
 
 def _call(call: Callable[[], Result], deadline: float) -> Result:

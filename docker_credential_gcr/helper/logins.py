@@ -5,13 +5,11 @@
   "gcr.io": {"Username": "_json_key", "Stamp": "9f2c4…", "Secret": "{\\"type\\": \\"service_account\\", …}"}}}
 """
 
-import os
-
 from docker_credential_gcr.errors import StoreError, quote
-from docker_credential_gcr.helper import cache, registries, wire
+from docker_credential_gcr.helper import cache, paths, registries, wire
 
 VERSION = 1
-MAX_SIZE = 16 * 1024 * 1024
+MAX_SIZE = 4 * 1024 * 1024
 EVERY_HOST = "*"  # in the place of a host: the key is for all of Google's
 KEY_USERS = ("_json_key", "_json_key_base64")
 HINT = "correct the file, or move it away and log in again"
@@ -35,12 +33,12 @@ class Login:
 def load_logins(path: str) -> dict[str, Login]:
     """The logins in the file; none when there is no file. Raises StoreError when it cannot be trusted."""
     try:
-        with open(path, "rb") as file:
-            if not cache.is_owners(os.fstat(file.fileno())):
-                raise StoreError(
-                    f"{path!r} holds secrets, and others may read or change it", hint=f"chmod 600 {path}"
-                )
-            content = wire.loads(file.read(MAX_SIZE).decode("utf-8"))
+        data, found = paths.read_file(path, MAX_SIZE)
+        if not cache.is_owners(found):
+            raise StoreError(
+                f"{path!r} holds secrets, and others may read or change it", hint=f"chmod 600 {path}"
+            )
+        content = wire.loads(data.decode("utf-8"))
     except FileNotFoundError:
         return {}
     except OSError as error:

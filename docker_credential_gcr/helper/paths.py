@@ -1,5 +1,7 @@
-"""Where the files are: the configuration of gcloud, of the helper and of Docker, and the cache."""
+"""Where the files are, the configuration of gcloud, of the helper and of Docker, and the cache; and how they
+are read."""
 
+import errno
 import os
 import sys
 
@@ -10,6 +12,50 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CACHE = "DOCKER_CREDENTIAL_GCR_CACHE"
+MAX_SIZE = 1024 * 1024  # of a configuration, in bytes
+# The bits of a mode that say what it is; `stat` would be one more module.
+FORMAT, REGULAR, DIRECTORY, DEVICE = 0o170000, 0o100000, 0o040000, 0o020000
+# O_NONBLOCK: the open of a FIFO would wait for its writer.
+OPEN_FLAGS = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
+)
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
+
+def read_file(path: str, limit: int = MAX_SIZE, *, flags: int = 0) -> tuple[bytes, os.stat_result]:
+    """Returns the content of a regular file, and its stat; the null device is an empty file.
+
+    Never waits, and never holds more than `limit` bytes. Raises OSError with its text in `strerror`, also for
+    a directory, a FIFO, a device and a larger file.
+    """
+    try:
+        descriptor = os.open(path, OPEN_FLAGS | flags)
+    except ValueError as error:  # NUL, or a character that no path has
+        raise OSError(errno.EINVAL, "not the name of a file", path) from error
+    try:
+        found = os.fstat(descriptor)
+        _check_kind(path, found)
+        data = os.read(descriptor, min(found.st_size, limit) + 1)
+        while len(data) <= limit and (part := os.read(descriptor, 4096)):  # /proc says 0 for any size
+            data += part
+    finally:
+        os.close(descriptor)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {format_size(limit)}", path)
+    return data, found
+
+
+def format_size(limit: int) -> str:
+    """Returns a bound as a person reads it: 64 KiB, 1 MiB."""
+    return f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
+
+
+def _check_kind(path: str, found: os.stat_result) -> None:
+    kind = found.st_mode & FORMAT
+    if kind == DIRECTORY:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if kind != REGULAR and not (kind == DEVICE and found.st_rdev == os.stat(os.devnull).st_rdev):
+        raise OSError(errno.EINVAL, "not a regular file", path)
 
 
 def find_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:

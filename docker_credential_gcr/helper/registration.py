@@ -64,7 +64,8 @@ def plan(
     else:
         check_keys(sources, hosts, environ)
     result = Registration(command_line.find_target(order.directory, order.authfile, environ, platform))
-    text = config_file.load_text(result.path)
+    load = config_file.load_target if order.authfile else config_file.load_text
+    text = load(result.path)
     holders: dict[str, str | None] = dict(docker_config.parse_helpers(text, result.path))
     if order.is_store:
         holders[EVERY] = docker_config.find_store(text, result.path)

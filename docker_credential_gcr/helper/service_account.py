@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import KeyFileError, find_secret_form, quote
-from docker_credential_gcr.helper import endpoint
+from docker_credential_gcr.helper import endpoint, paths, wire
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.token_sources import TokenRequest, key_file
 
@@ -72,11 +72,11 @@ class ServiceAccountKey:
             raise KeyFileError(f"key file {self.path!r}: the private key is encrypted", hint=NEW_KEY)
         try:
             signer = crypt.RSASigner.from_string(self.private_key, self.private_key_id)  # type: ignore[no-untyped-call]
-        except (TypeError, ValueError, IndexError) as error:
+        except Exception as error:  # the libraries have exceptions of their own for some keys
             raise KeyFileError(f"key file {self.path!r}: the private key is not PEM", hint=NEW_KEY) from error
         try:
             signed: bytes = jwt.encode(signer, claims)  # type: ignore[no-untyped-call]
-        except (TypeError, AttributeError) as error:  # an elliptic curve's key signs with other arguments
+        except Exception as error:  # an elliptic curve's key signs with other arguments
             raise KeyFileError(f"key file {self.path!r}: the private key is not RSA", hint=NEW_KEY) from error
         return signed.decode("ascii")
 
@@ -88,17 +88,29 @@ def load_key(path: str) -> ServiceAccountKey:
 
 def load_document(path: str) -> dict[str, object]:
     """The JSON object in a key file of any type. Raises KeyFileError."""
+    return parse_document(path, load_text(path))
+
+
+def load_text(path: str) -> str:
+    """Returns the text of a key file. Raises KeyFileError."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read(MAX_SIZE + 1)
+        data, _ = paths.read_file(path, MAX_SIZE)
+    except OSError as error:
+        hint = key_file.KEY_HINT
+        raise KeyFileError(f"cannot read key file {path!r}: {error.strerror}", hint=hint) from error
+    return decode_text(path, data)
+
+
+def decode_text(path: str, data: bytes) -> str:
+    """Returns the text of the bytes of a key file. Raises KeyFileError."""
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise KeyFileError(f"key file {path!r} is not UTF-8", hint=NEW_KEY) from error
-    except OSError as error:
-        raise KeyFileError(f"cannot read key file {path!r}: {error.strerror}") from error
-    if len(text) > MAX_SIZE or not text.strip():
-        fault = "larger than 64 KiB" if len(text) > MAX_SIZE else "empty"
+    if len(data) > MAX_SIZE or not text.strip():
+        fault = "larger than 64 KiB" if len(data) > MAX_SIZE else "empty"
         raise KeyFileError(f"key file {path!r} is {fault}", hint=NEW_KEY)
-    return parse_document(path, text)
+    return text
 
 
 def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
@@ -107,12 +119,12 @@ def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ
     What gcr-emulator made with Google's endpoints is refused where the environment leads to no emulator.
     """
     try:
-        content = json.loads(text)
+        content = wire.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}: {error.msg}"
         raise KeyFileError(f"key file {path!r} is not JSON: {where}", hint=NEW_KEY) from error
-    except RecursionError as error:
-        raise KeyFileError(f"key file {path!r} is not JSON: nested too deeply", hint=NEW_KEY) from error
+    except ValueError as error:
+        raise KeyFileError(f"key file {path!r} is not JSON: {error}", hint=NEW_KEY) from error
     if not isinstance(content, dict):
         raise KeyFileError(f"key file {path!r} is not a JSON object", hint=NEW_KEY)
     if content.get(EMULATORS) and not environ.get("GCR_EMULATOR_URL"):

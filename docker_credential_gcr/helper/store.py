@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import ConfigError, StoreError
-from docker_credential_gcr.helper import files, logins
+from docker_credential_gcr.helper import files, logins, paths
 from docker_credential_gcr.helper.logins import Login
 
 VARIABLE = "DOCKER_CREDENTIAL_GCR_KEYRING"
@@ -81,7 +81,12 @@ def _change(path: str, *, add: dict[str, dict[str, str]], drop: tuple[str, ...])
             for server_url in drop:
                 entries.pop(server_url, None)
             content = {"version": logins.VERSION, "logins": {**entries, **add}}
-            files.write_file(files.resolve(path), json.dumps(content, indent=2).encode("ascii"))
+            data = json.dumps(content, indent=2).encode("ascii")
+            if len(data) > logins.MAX_SIZE:  # it could not be read again
+                size = paths.format_size(logins.MAX_SIZE)
+                hint = "log out of registries that are not needed any more"
+                raise StoreError(f"{path!r} would be larger than {size}", hint=hint)
+            files.write_file(files.resolve(path), data)
     except OSError as error:
         raise StoreError(f"cannot write {path!r}: {error.strerror or error}") from error
 

@@ -1,6 +1,5 @@
 """Changes the login in the file that this helper shares with Google's; the source `store` reads it."""
 
-import os
 import time
 from collections.abc import Mapping
 
@@ -29,6 +28,7 @@ def save_login(
     def change(text: str) -> str:
         return json_text.set_member(text, (MEMBER,), login)
 
+    config_file.load_text(path)  # a login is not written where it cannot be read again
     config_file.apply(config_file.Edit(path, change, is_private=True))
     return path
 
@@ -36,7 +36,7 @@ def save_login(
 def forget_login(environ: Mapping[str, str], platform: str) -> bool:
     """Forget the login; False when there was none. Raises ConfigError."""
     path = paths.find_store_file(environ, platform)
-    if path is None or not os.path.exists(path):
+    if path is None or config_file.load_text(path) == config_file.EMPTY:
         return False
 
     def change(text: str) -> str:

@@ -12,9 +12,10 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_file, json_text, paths
+from docker_credential_gcr.helper import config_file, json_text, paths, wire
 
 Key = tuple[str, ...]
 VERSION = 1
@@ -42,7 +43,7 @@ Record = dict[str, FileChanges]
 
 def find_changes(path: str, values: Mapping[Key, object]) -> FileChanges:
     """What setting these members would change in a file. Raises ConfigError."""
-    text = config_file.load_text(path)
+    text = config_file.load_target(path)
     changes: list[Change] = []
     made: list[Key] = [] if os.path.exists(path) else [()]
     for key, after in values.items():
@@ -70,7 +71,11 @@ def load(path: str) -> Record:
 
 
 def plan_adding(path: str, added: Record) -> config_file.Edit:
-    """The edit that writes changes down beside those that are there; the newer `before` of a key counts."""
+    """The edit that writes changes down beside those that are there; the newer `before` of a key counts.
+
+    Raises ConfigError for a record that cannot be read.
+    """
+    load(path)
 
     def change(text: str) -> str:
         record = _parse(text, path)
@@ -127,15 +132,22 @@ def _remove_empty(text: str, key: Key, made: tuple[Key, ...]) -> str:
 
 def _parse(text: str, path: str) -> Record:
     try:
-        content = json.loads(text)
+        content: Any = wire.loads(text)
         return {name: _parse_file(entry) for name, entry in content.get("files", {}).items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{path!r} is malformed", hint="move the file away") from error
 
 
-def _parse_file(entry: dict[str, list[dict[str, list[str]]]]) -> FileChanges:
-    changes = (Change(tuple(item["key"]), item["before"], item["after"]) for item in entry["changes"])
-    return FileChanges(tuple(changes), tuple(tuple(key) for key in entry["made"]))
+def _parse_file(entry: dict[str, Any]) -> FileChanges:
+    changes = (Change(_parse_key(item["key"]), item["before"], item["after"]) for item in entry["changes"])
+    made = (_parse_key(key) if key else () for key in entry["made"])
+    return FileChanges(tuple(changes), tuple(made))
+
+
+def _parse_key(value: object) -> Key:
+    if not isinstance(value, list) or not value or not all(isinstance(part, str) for part in value):
+        raise TypeError("not a key")
+    return tuple(value)
 
 
 def _format(record: Record) -> str:

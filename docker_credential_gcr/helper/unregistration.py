@@ -48,7 +48,7 @@ def plan(
     hosts = None if names is None else command_line.parse_hosts(names)
     record_path = undo.get_path(environ, platform)
     record = undo.load(record_path)
-    text = config_file.load_text(path)
+    text = config_file.load_target(path) if authfile else config_file.load_text(path)
     found = record.get(path, NO_CHANGES)
     result = Unregistration()
     keys = [change.key for change in found.changes if hosts is None or change.key[-1] in hosts]

@@ -298,7 +298,7 @@ def test_a_key_of_an_emulator_is_not_for_googles_registries(cli: Any, make_key: 
 
 KEYS = {
     "no file": (None, "cannot read key file 'KEY': No such file or directory"),
-    "no text": (b"", "key file 'KEY' is not JSON: line 1 column 1: Expecting value"),
+    "no text": (b"", "key file 'KEY' is empty"),
     "no JSON": (b"{", "key file 'KEY' is not JSON: "),
     "no UTF-8": (b"\xff", "key file 'KEY' is not UTF-8"),
     "no key": (b'{"type": "authorized_user"}', "key file 'KEY' has the type 'authorized_user', not"),

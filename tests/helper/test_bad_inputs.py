@@ -82,7 +82,7 @@ KEY_FILES: dict[str, tuple[Callable[[Keys], object], str]] = {
         lambda keys: keys.write(b"[" * 65000),
         f"key file PATH is not JSON: {TOO_DEEP}",
     ),
-    "huge": (lambda keys: keys.write(b" " * 70000), "key file PATH is larger than 64 KiB"),
+    "huge": (lambda keys: keys.write(b" " * 70000), "cannot read key file PATH: larger than 64 KiB"),
     "of a user, without a login": (
         lambda keys: keys.make(type="authorized_user"),
         "key file PATH has no 'client_secret'",
@@ -123,7 +123,7 @@ KEY_FILES: dict[str, tuple[Callable[[Keys], object], str]] = {
 @pytest.mark.parametrize("name", KEY_FILES, ids=lambda name: f"33-{name}")
 def test_edge_33_a_bad_key_file(helper: Any, keys: Keys, name: str) -> None:
     spoil, fault = KEY_FILES[name]
-    hint = NAME_KEY if name in ("missing", "a directory", "unreadable") else NEW_KEY
+    hint = NAME_KEY if name in ("missing", "a directory", "unreadable", "huge") else NEW_KEY
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{keys.path}"]}}})
     spoil(keys)
 

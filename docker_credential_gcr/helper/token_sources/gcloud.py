@@ -57,8 +57,8 @@ def find_source(configuration: str, environ: "Mapping[str, str]", platform: str)
 
 def _read_active(directory: str) -> str:
     try:
-        with open(os.path.join(directory, "active_config"), encoding="utf-8") as file:
-            return file.read(256).strip() or "default"
+        data, _ = paths.read_file(os.path.join(directory, "active_config"))
+        return data.decode("utf-8").strip() or "default"
     except (OSError, ValueError):
         return "default"
 

@@ -3,7 +3,7 @@
 import os
 
 from docker_credential_gcr.errors import KeyFileError
-from docker_credential_gcr.helper import cache
+from docker_credential_gcr.helper import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def find_source(path: str) -> KeyFile:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise KeyFileError(f"cannot read key file {path!r}: {reason}", hint=KEY_HINT) from error
-    if found.st_mode & cache.FORMAT != cache.REGULAR:
+    if found.st_mode & paths.FORMAT != paths.REGULAR:
         raise KeyFileError(f"key file {path!r} is not a file", hint=KEY_HINT)
     # Another key under the same name is another identity, also when a mount swapped it.
     identity = (real_path, str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))

@@ -51,8 +51,7 @@ class Metadata:
     def find_presence(self, now: float) -> bool | None:
         """What was found out not long ago; None when nothing was."""
         try:
-            with open(self.record or "", encoding="ascii") as file:
-                record = wire.loads(file.read(4096))
+            record = wire.loads(paths.read_file(self.record or "")[0].decode("ascii"))
         except (OSError, ValueError):
             return None
         if not isinstance(record, dict) or record.get("address") != self.address:
@@ -96,8 +95,7 @@ def is_google_machine(platform: str, product_file: str) -> bool | None:
     if platform == "darwin":
         return False
     try:
-        with open(product_file, encoding="ascii", errors="replace") as file:
-            product = file.read(100).strip()
+        product = paths.read_file(product_file)[0].decode("ascii", "replace").strip()
     except OSError:
         return None
     return product.startswith("Google") if product else None

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from docker_credential_gcr.helper.endpoint import Endpoint
     from docker_credential_gcr.helper.token_sources import TokenRequest
 
-MAX_SIZE = 1024 * 1024
 TOKEN_HOST = "CLOUDSDK_AUTH_TOKEN_HOST"  # gcloud's own variable for another token endpoint
 # Google's helper is an installed program, and publishes both: refresh tokens work for their client alone.
 # https://developers.google.com/identity/protocols/oauth2#installed
@@ -77,16 +76,22 @@ class Login:
         what = f"the login in {self.path!r}"
         if request.account:
             raise TokenError(f"{what} does not say whether it is {request.account}'s")
-        try:
-            token_endpoint = endpoint.parse_endpoint(self.endpoint_url)
-        except ValueError as error:
-            named_by = f"{what}: 'token_uri'" if self.fields["token_uri"] else TOKEN_HOST
-            raise TokenError(f"{named_by} is not an http or https URL") from error
+        token_endpoint = self.find_endpoint()
         endpoint.check_use(what, "login", token_endpoint, request)
         held = self._find_token(time.time())
         if held is None and not self.fields["refresh_token"]:
             raise TokenError(f"{what} has expired and holds no refresh token", hint=LOGIN_HINT)
         return token_endpoint, held
+
+    def find_endpoint(self) -> "Endpoint":
+        """The token endpoint. Raises TokenError when it is not a URL."""
+        from docker_credential_gcr.helper import endpoint
+
+        try:
+            return endpoint.parse_endpoint(self.endpoint_url)
+        except ValueError as error:
+            named_by = f"the login in {self.path!r}: 'token_uri'" if self.fields["token_uri"] else TOKEN_HOST
+            raise TokenError(f"{named_by} is not an http or https URL") from error
 
     def _find_token(self, now: float) -> AccessToken | None:
         from docker_credential_gcr.helper import times
@@ -109,9 +114,8 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
     """The login. Raises NoToken when the file holds none, TokenError when it is malformed."""
     path = paths.find_store_file(environ, platform)
     try:
-        with open(path or "", encoding="utf-8") as file:
-            found = os.fstat(file.fileno())
-            stored = wire.loads(file.read(MAX_SIZE) or "{}")
+        data, found = paths.read_file(path or "")
+        stored = wire.loads(data.decode("utf-8") or "{}")
     except FileNotFoundError:
         raise NoToken("no login is stored") from None
     except OSError as error:

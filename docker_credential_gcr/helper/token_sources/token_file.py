@@ -4,6 +4,7 @@ import os
 import time
 
 from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.helper import paths
 from docker_credential_gcr.helper.access_token import AccessToken, is_token, make_of_unknown_life
 
 TYPE_CHECKING = False
@@ -36,15 +37,9 @@ class TokenFile:
     def fetch(self, request: "TokenRequest", deadline: float) -> AccessToken:  # noqa: ARG002
         """The token in the file. Raises TokenError."""
         try:
-            # A pipe would keep the caller waiting.
-            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-            try:
-                data = os.read(descriptor, MAX_SIZE)
-            finally:
-                os.close(descriptor)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise TokenError(f"cannot read token file {self.path!r}: {reason}", hint=HINT) from error
+            data, _ = paths.read_file(self.path, MAX_SIZE)
+        except OSError as error:
+            raise TokenError(f"cannot read token file {self.path!r}: {error.strerror}", hint=HINT) from error
         value = data.removeprefix(b"\xef\xbb\xbf").strip().decode("ascii", "replace")
         if not value:
             raise TokenError(f"token file {self.path!r} is empty", hint=HINT)

@@ -62,7 +62,7 @@ def test_a_file_that_is_missing_or_a_pipe_is_a_failure(configured: Any) -> None:
     assert missing == (
         f"{start}cannot read token file {str(configured.token)!r}: No such file or directory\n"
     )
-    assert pipe == f"{start}token file {str(configured.token)!r} is empty\n"
+    assert pipe == f"{start}cannot read token file {str(configured.token)!r}: not a regular file\n"
 
 
 def test_a_token_file_cannot_vouch_for_an_account(configured: Any) -> None:
