@@ -1,11 +1,11 @@
 """Runs the helper as Docker runs it, and says what its answer means."""
 
-import json
 import shlex
-import subprocess
+import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from docker_credential_gcr.helper import paths, remedies
+from docker_credential_gcr.helper import paths, programs, remedies, wire
 from docker_credential_gcr.helper.findings import FAULT, OK, Finding
 from docker_credential_gcr.helper.protocol import CREDENTIALS_NOT_FOUND
 from docker_credential_gcr.helper.remedies import Case
@@ -16,18 +16,14 @@ GRACE_S = 10  # beyond the helper's own time limit
 def ask(program: str, case: Case, environ: Mapping[str, str], timeout_s: float) -> tuple[str | None, Finding]:
     """The secret that docker would get, if any, and the finding."""
     try:
-        run = subprocess.run(
-            [program, "get"],
-            input=case.registry.encode(),
-            capture_output=True,
-            env=environ,
-            timeout=timeout_s + GRACE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return None, _fault("helper", f"it gives no answer: {type(error).__name__}", None, case)
-    answer = run.stdout.decode("utf-8", "replace").strip()
-    if run.returncode == 0:
+        deadline = time.monotonic() + timeout_s + GRACE_S
+        run = programs.run([program, "get"], environ, deadline, question=case.registry)
+    except programs.Unanswered as error:
+        return None, _fault("helper", f"it {error}", None, case)
+    except OSError as error:
+        return None, _fault("helper", f"it cannot be run: {error.strerror}", None, case)
+    answer = run.output.strip()
+    if run.status == 0:
         secret = _find_secret(answer)
         if secret is None:
             return None, _fault("helper", "it answers no credential", None, case)
@@ -64,7 +60,7 @@ def _fault(check: str, text: str, command: str | None, case: Case) -> Finding:
 
 def _find_secret(answer: str) -> str | None:
     try:
-        credential = json.loads(answer)
+        credential: Any = wire.loads(answer)
         return str(credential["Secret"]) if credential["Username"] else None
     except (ValueError, KeyError, TypeError):
         return None

@@ -2,9 +2,10 @@
 
 import os
 import shlex
-import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import (
@@ -13,6 +14,7 @@ from docker_credential_gcr.helper import (
     config_changes,
     docker_config,
     paths,
+    programs,
     surroundings,
 )
 from docker_credential_gcr.helper.config import Config, load_config
@@ -34,19 +36,12 @@ def examine_program(program: str, environ: Mapping[str, str]) -> Finding:
     """Whether the program that docker would run is this one, and runs."""
     first = surroundings.make_path_command()
     try:
-        run = subprocess.run(
-            [program, "version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environ,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Finding("program", FAULT, f"{program!r} does not end", first)
+        run = programs.run([program, "version"], environ, time.monotonic() + TIMEOUT_S)
+    except programs.Unanswered as error:
+        return Finding("program", FAULT, f"{program!r} {error}", first)
     except OSError as error:
         return Finding("program", FAULT, f"{program!r} cannot be run: {error.strerror}", first)
-    banner = run.stdout.decode("utf-8", "replace").strip()
+    banner = run.output.strip()
     if not banner.startswith(BANNER):
         told = f"says {banner:.80}" if banner else "says nothing to `version`"
         return Finding("program", FAULT, f"{program!r} is another program: it {told}", first)
@@ -55,12 +50,9 @@ def examine_program(program: str, environ: Mapping[str, str]) -> Finding:
 
 def load_docker_view(environ: Mapping[str, str]) -> agreement.View:
     """What config.json says. Raises ConfigError also for a byte order mark, which only docker refuses."""
-    view = agreement.load_view(environ)
-    try:
-        with open(view.path, "rb") as file:
-            is_marked = file.read(3) == BYTE_ORDER_MARK
-    except OSError:
-        is_marked = False
+    view, is_marked = agreement.load_view(environ), False
+    with suppress(FileNotFoundError):
+        is_marked = paths.read_file(view.path)[0].startswith(BYTE_ORDER_MARK)
     if is_marked:
         raise ConfigError(f"{view.path!r} begins with a byte order mark, which docker refuses")
     return view

@@ -5,15 +5,13 @@
 
 import json
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from docker_credential_gcr.errors import TokenError
-from docker_credential_gcr.helper import accounts, endpoint, files, paths, times
+from docker_credential_gcr.helper import accounts, endpoint, files, paths, programs, times
 from docker_credential_gcr.helper.access_token import (
     MAX_LIFETIME_S,
     AccessToken,
@@ -25,7 +23,6 @@ from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
 from docker_credential_gcr.helper.token_sources.store import TOKEN_HOST
 
-MAX_SIZE = 1024 * 1024
 MAX_MIN_EXPIRY_S = 3600  # gcloud refuses more
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 LOCKED = "database is locked"  # gcloud's words when another process writes its credentials
@@ -115,9 +112,10 @@ def _check_use(source: Gcloud, request: TokenRequest) -> None:
 def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) -> str:
     """gcloud's stdout. Raises TokenError, after further tries while its database is locked."""
     for pause_s in (*PAUSES_S, None):
-        status, output, complaint = _run(command, environ, deadline)
+        run = _run(command, environ, deadline)
+        status, complaint = run.status, run.complaint
         if status == 0:
-            return output
+            return run.output
         is_passing = LOCKED in complaint and pause_s is not None
         if not is_passing or time.monotonic() + (pause_s or 0) > deadline:
             break
@@ -132,42 +130,14 @@ def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) 
     raise TokenError(f"gcloud failed: {redact(reason):.300}", hint=hint)
 
 
-def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> tuple[int, str, str]:
+def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> programs.Run:
+    environ = {**environ, "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true"}  # it would log its answer
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**environ, "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true"},  # it would log its answer
-            start_new_session=True,  # so that a wrapper's children end with it
-        )
+        return programs.run(command, environ, deadline)
+    except programs.Unanswered as error:
+        raise TokenError(f"gcloud {error}", hint=TIME_HINT if error.is_late else "") from error
     except OSError as error:
         raise TokenError(f"cannot run {command[0]!r}: {error.strerror}", hint=INSTALL_HINT) from error
-    try:
-        output, complaint = process.communicate(timeout=max(0.1, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired as error:
-        raise TokenError("gcloud did not answer in time", hint=TIME_HINT) from error
-    finally:
-        if process.poll() is None:
-            _kill(process)
-    return process.returncode, _decode(output), _decode(complaint)
-
-
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    with suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream:
-            stream.close()
-
-
-def _decode(data: bytes) -> str:
-    return data[:MAX_SIZE].decode("utf-8", "replace")
 
 
 @contextmanager

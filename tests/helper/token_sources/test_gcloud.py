@@ -345,3 +345,10 @@ def test_find_source_reads_no_more_than_stamps(tmp_path: Path) -> None:
     identities = [gcloud_source.find_source(name, environ, "linux").identity for name in ("", "default", "x")]
 
     assert identities[0] == identities[1] != identities[2]
+
+
+@pytest.mark.parametrize("stream", ["1", "2"], ids=["B-Z10-stdout", "B-Z10-stderr"])
+def test_z10_gcloud_that_writes_without_end_is_ended_and_named(get: Any, gcloud: Any, stream: str) -> None:
+    gcloud.answer(f"exec cat /dev/zero >&{stream}")
+
+    assert get() == failure("gcloud answered more than 1 MiB")

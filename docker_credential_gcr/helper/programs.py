@@ -1,0 +1,139 @@
+"""Runs another program until a deadline, holds a bounded part of its output, and ends its process group."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import IO, NamedTuple
+
+from docker_credential_gcr.helper.paths import format_size
+
+MAX_SIZE = 1024 * 1024  # of stdout, and of stderr, in bytes
+PART_SIZE = 64 * 1024
+LEFT_S = 1.0  # to read what is left in the pipes, where a daemon that left the group holds them
+TERMINATION = ("SIGTERM", "SIGHUP")
+
+
+class Run(NamedTuple):
+    """How a program ended, with its stdout and its stderr."""
+
+    status: int
+    output: str
+    complaint: str
+
+
+class Unanswered(Exception):
+    """A program was ended before its end; the text, whose subject is the program, says why."""
+
+    def __init__(self, text: str, *, is_late: bool) -> None:
+        super().__init__(text)
+        self.is_late = is_late
+
+
+def run(command: list[str], environ: Mapping[str, str], deadline: float, *, question: str = "") -> Run:
+    """Returns how a program ended that was asked on stdin, by an instant of time.monotonic.
+
+    No process of its group outlives the call. Raises Unanswered at the deadline and for more output than
+    MAX_SIZE, OSError where the program cannot be started.
+    """
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environ,
+        start_new_session=True,  # a process group, in which its own children are
+    )
+    with process, _ended_with_us(process):
+        try:
+            return _converse(process, question, deadline)
+        finally:
+            _kill(process)
+
+
+def _converse(process: "subprocess.Popen[bytes]", question: str, deadline: float) -> Run:
+    outputs = [_Output(stream, process) for stream in (process.stdout, process.stderr) if stream]
+    with suppress(OSError):  # a program need not read
+        if process.stdin:
+            process.stdin.write(question.encode())
+            process.stdin.close()
+    # The end of the program counts, not that of its output: a child in the background may hold the pipes.
+    is_late = not _ends_within(deadline, process.wait)
+    _kill(process)
+    for output in outputs:
+        output.join(LEFT_S)
+    if any(output.is_over for output in outputs):
+        raise Unanswered(f"answered more than {format_size(MAX_SIZE)}", is_late=False)
+    if is_late:
+        raise Unanswered("did not answer in time", is_late=True)
+    return Run(process.returncode, *(output.text for output in outputs))
+
+
+class _Output(threading.Thread):
+    """Reads a pipe of a program to its end; ends the program when there is more than is to be held."""
+
+    def __init__(self, stream: IO[bytes], process: "subprocess.Popen[bytes]") -> None:
+        super().__init__(daemon=True)
+        self.is_over = False
+        self._parts: list[bytes] = []
+        self._stream = stream
+        self._process = process
+        self.start()
+
+    def run(self) -> None:
+        size = 0
+        with suppress(OSError, ValueError):  # the pipe was closed, because a daemon held it
+            while part := os.read(self._stream.fileno(), PART_SIZE):
+                size += len(part)
+                if size > MAX_SIZE:
+                    self.is_over = True
+                    _kill(self._process)
+                    return
+                self._parts.append(part)
+
+    @property
+    def text(self) -> str:
+        """Returns what was read, as text."""
+        return b"".join(self._parts).decode("utf-8", "replace")
+
+
+def _ends_within(deadline: float, call: Callable[[], object]) -> bool:
+    """Whether the call returns in time. In a thread: Popen.wait would poll, and waste 25 ms."""
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(max(0.1, deadline - time.monotonic()))
+    return not thread.is_alive()
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(OSError):  # all have ended
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+@contextmanager
+def _ended_with_us(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End the program before this process, when somebody terminates this process meanwhile."""
+    ours: list[signal.Signals] = []
+
+    def end(number: int, _frame: object) -> None:
+        _kill(process)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    with suppress(ValueError):  # only the main thread may set handlers
+        for name in TERMINATION:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, end)
+                ours.append(number)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
