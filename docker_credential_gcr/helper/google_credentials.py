@@ -6,12 +6,11 @@ five-minute tokens of direct federation never survive.
 
 import time
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from docker_credential_gcr.errors import KeyFileError, NetworkError, TokenRefused
-from docker_credential_gcr.helper import connection_faults, http, times
+from docker_credential_gcr.errors import Error, KeyFileError, NetworkError, TokenRefused
+from docker_credential_gcr.helper import connection_faults, http, paths, subject_token, times
 from docker_credential_gcr.helper.access_token import (
     MAX_LIFETIME_S,
     AccessToken,
@@ -19,17 +18,28 @@ from docker_credential_gcr.helper.access_token import (
     make_of_unknown_life,
 )
 from docker_credential_gcr.helper.deadline import call_within
+from docker_credential_gcr.helper.endpoint import parse_endpoint
 from docker_credential_gcr.helper.redaction import redact
 from docker_credential_gcr.helper.token_sources import TokenRequest
 
-if TYPE_CHECKING:
-    import requests
-
 Document = dict[str, object]
 ENDPOINTS = ("token_url", "token_uri", "service_account_impersonation_url")  # what the tokens are traded at
-AWS = "urn:ietf:params:aws:token-type:aws4_request"
 NEW_FILE = "make the file anew: `gcloud iam workload-identity-pools create-cred-config`"
 REFUSED_HINT = "check the pool's provider, and the roles of the identity"
+# Members that name a file which the library opens.
+FILES = (
+    "ca_cert_path",
+    "credential_source.certificate.certificate_config_location",
+    "credential_source.certificate.trust_chain_path",
+)
+
+
+class _Response(NamedTuple):
+    """What the library reads of an answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
 
 
 def fetch_token(document: Document, request: TokenRequest, deadline: float) -> AccessToken:
@@ -37,26 +47,41 @@ def fetch_token(document: Document, request: TokenRequest, deadline: float) -> A
 
     Raises KeyFileError when the document is malformed, TokenRefused or NetworkError when no token came.
     """
-    from google.auth import exceptions
-
     asked_at = int(time.time())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            _check_files(document)
             credentials = _load(document, request)
-        except (exceptions.GoogleAuthError, ValueError, TypeError, KeyError, AttributeError) as error:
+            if reader := subject_token.find_reader(document):
+                credentials = _load_supplied(document, request, reader(document, deadline))
+        except Error:
+            raise
+        except Exception as error:  # google-auth has no root for what a malformed file makes it raise
             raise KeyFileError(_format_fault(error), hint=NEW_FILE) from error
         try:
             call_within(deadline, lambda: credentials.refresh(_start_transport(deadline)))
         except TimeoutError as error:
             hint = connection_faults.HINTS[connection_faults.SILENT]
             raise NetworkError("no token came in time", hint=hint) from error
-        except exceptions.TransportError as error:
-            hint = connection_faults.HINTS[connection_faults.classify(error)]
-            raise NetworkError(_format_fault(error), hint=hint) from error
-        except (exceptions.GoogleAuthError, ValueError, TypeError, KeyError, OSError) as error:
+        except Error:
+            raise
+        except Exception as error:
             raise TokenRefused(_format_fault(error), hint=REFUSED_HINT) from error
-    return _check_token(credentials.token, credentials.expiry, asked_at)
+        return _check_token(credentials.token, credentials.expiry, asked_at)
+
+
+def _check_files(document: Document) -> None:
+    """Raise KeyFileError for a file that the library would wait for, or read without end."""
+    for name in FILES:
+        found: object = document
+        for member in name.split("."):
+            found = found.get(member) if isinstance(found, dict) else None
+        if isinstance(found, str) and found:
+            try:
+                paths.read_file(found)
+            except OSError as error:
+                raise KeyFileError(f"cannot read its {name}: {error.strerror}", hint=NEW_FILE) from error
 
 
 def _check_token(value: object, expiry: Any, asked_at: int) -> AccessToken:
@@ -80,11 +105,20 @@ def _load_external(document: Document, request: TokenRequest) -> Any:
 
     source = document.get("credential_source")
     kind: Any = identity_pool
-    if document.get("subject_token_type") == AWS:
+    if document.get("subject_token_type") == subject_token.AWS:
         kind = aws
     elif isinstance(source, dict) and "executable" in source:
         kind = pluggable
     return kind.Credentials.from_info(document, scopes=list(request.scopes))
+
+
+def _load_supplied(document: Document, request: TokenRequest, value: str) -> Any:
+    from google.auth import identity_pool
+
+    kind: Any = identity_pool.Credentials
+    info = {name: member for name, member in document.items() if name != "credential_source"}
+    info["subject_token_supplier"] = subject_token.Supplier(value)
+    return kind.from_info(info, scopes=list(request.scopes))
 
 
 def _load_external_user(document: Document, _request: TokenRequest) -> Any:
@@ -110,21 +144,31 @@ LOADERS: dict[str, Callable[[Document, TokenRequest], Any]] = {
 
 
 def _start_transport(deadline: float) -> Any:
-    """The library's own transport, over a session that keeps the deadline and follows no redirect."""
-    import requests
+    """The library's transport with the deadline, a bounded answer, and no redirect."""
     from google.auth.transport.requests import Request
 
-    class Session(requests.Session):
-        def request(self, method: Any, url: Any, **kwargs: Any) -> "requests.Response":  # type: ignore[override]
-            kwargs["timeout"] = max(0.1, deadline - time.monotonic())
-            kwargs["allow_redirects"] = False
-            with http.start_session(urlsplit(url).netloc) as session:
-                return session.request(method, url, **kwargs)
+    class Transport(Request):
+        def __call__(
+            self,
+            url: Any,
+            method: Any = "GET",
+            body: Any = None,
+            headers: Any = None,
+            timeout: Any = None,  # noqa: ARG002 - the deadline counts
+            **options: Any,
+        ) -> Any:
+            target = parse_endpoint(url)
+            options = {**options, "data": body, "headers": headers}
+            with http.start_session(target.host) as session:
+                answer = http.exchange(session, method, target, deadline, **options)
+            if len(answer.body) > http.MAX_SIZE:
+                raise TokenRefused(f"{target.host} answered more than 64 KiB", hint=REFUSED_HINT)
+            return _Response(answer.status, answer.headers, answer.body)
 
-    return Request(session=Session())
+    return Transport()
 
 
 def _format_fault(error: BaseException) -> str:
     """What the library says, without what its texts quote of answers."""
-    text = error.args[0] if error.args and isinstance(error.args[0], str) else ""
-    return f"{type(error).__name__}: {redact(text):.300}" if text else type(error).__name__
+    text = error.args[0] if error.args and isinstance(error.args[0], str) else "google-auth does not say why"
+    return f"{type(error).__name__}: {redact(text):.300}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from docker_credential_gcr.errors import ConfigError, NetworkError
-from docker_credential_gcr.helper import connection_faults, paths, registries
+from docker_credential_gcr.helper import connection_faults, paths, registries, wire
 from docker_credential_gcr.helper.deadline import call_within
 from docker_credential_gcr.helper.endpoint import Endpoint
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
 
 MAX_SIZE = 64 * 1024
+MAX_CA_SIZE = 16 * 1024 * 1024
+GZIP = "gzip"
 RETRIED = (429, 500, 502, 503, 504)
 PAUSES_S = (0.3, 1.0)
 CA_FILE = "DOCKER_CREDENTIAL_GCR_CA_FILE"
+SURROUNDING = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class Answer:
-    """Status, headers, media type, and at most MAX_SIZE + 1 bytes of the body."""
+    """Status, headers, media type, and at most MAX_SIZE + 1 bytes of the body, decompressed."""
 
     __slots__ = ("body", "headers", "media_type", "status")
 
@@ -30,6 +33,10 @@ class Answer:
         self.headers = headers
         self.media_type = headers.get("Content-Type", "").partition(";")[0]
         self.body = body
+
+    def parse(self) -> object:
+        """Returns the value of the body. Raises ValueError when it is not JSON."""
+        return wire.loads(self.body.decode("utf-8-sig"))
 
 
 def send(
@@ -56,6 +63,7 @@ def start_session(host: str) -> "requests.Session":
 
     session = requests.Session()
     session.auth = _add_nothing  # else the password of that host in ~/.netrc would be sent
+    session.headers["Accept-Encoding"] = GZIP
     if ca_file := paths.find_variable(os.environ, CA_FILE):
         session.mount("https://", _start_adapter(ca_file))
     bundle = paths.find_variable(os.environ, "REQUESTS_CA_BUNDLE")  # requests itself would repeat it
@@ -73,6 +81,7 @@ def _start_adapter(ca_file: str) -> "HTTPAdapter":
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
+        paths.read_file(ca_file, MAX_CA_SIZE)  # OpenSSL would wait for a FIFO, and read a device without end
         context.load_verify_locations(ca_file)
     except ssl.SSLError as error:
         raise ConfigError(f"{CA_FILE}: {ca_file!r} holds no certificates in PEM") from error
@@ -125,22 +134,29 @@ class _Call:
         return answer
 
     def _try(self, session: "requests.Session") -> Answer:
-        import requests
+        options = {"data": self.form, "json": self.document, "headers": self.headers}
+        return exchange(session, self.method, self.endpoint, self.deadline, **options)
 
-        try:
-            with session.request(
-                self.method,
-                self.endpoint.url,
-                data=self.form,
-                json=self.document,
-                headers=self.headers,
-                allow_redirects=False,  # what is sent is for this endpoint and no other
-                stream=True,
-                timeout=max(0.1, self.deadline - time.monotonic()),
-            ) as response:
-                return Answer(response.status_code, response.headers, _read_body(response))
-        except requests.RequestException as error:
-            raise _make_error(self.endpoint, error, self.deadline) from error
+
+def exchange(
+    session: "requests.Session", method: str, endpoint: Endpoint, deadline: float, **options: Any
+) -> Answer:
+    """The endpoint's answer to one request, with the options of requests. Raises NetworkError.
+
+    What is longer than MAX_SIZE ends the connection.
+    """
+    import requests
+
+    options["allow_redirects"] = False  # what is sent is for this endpoint and no other
+    options["timeout"] = max(0.1, deadline - time.monotonic())
+    try:
+        with session.request(method, endpoint.url, stream=True, **options) as response:
+            return Answer(response.status_code, response.headers, _read_body(response))
+    except requests.RequestException as error:
+        raise _make_error(endpoint, error, deadline) from error
+    except (OSError, ValueError) as error:  # what requests raises for a malformed surrounding
+        text = f"cannot ask {endpoint.host}: a variable for proxies or certificates is malformed"
+        raise NetworkError(text, hint=f"check {', '.join(SURROUNDING)}") from error
 
 
 def _make_error(endpoint: Endpoint, error: BaseException, deadline: float) -> NetworkError:
@@ -162,12 +178,25 @@ def find_reason(error: BaseException) -> str:
 
 
 def _read_body(response: "requests.Response") -> bytes:
-    body = b""
+    """Returns at most MAX_SIZE + 1 bytes, decompressed here: a library may hold a thousand times as much."""
+    encoding = response.raw.headers.pop("Content-Encoding", "").strip().lower()
+    parts, size = [], 0
     for part in response.iter_content(MAX_SIZE + 1):  # a part may be as small as the server likes
-        body += part
-        if len(body) > MAX_SIZE:
+        parts.append(part)
+        size += len(part)
+        if size > MAX_SIZE:
             break
-    return body
+    body = b"".join(parts)
+    return _decompress(body) if encoding == GZIP and size <= MAX_SIZE else body
+
+
+def _decompress(body: bytes) -> bytes:
+    import zlib
+
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, MAX_SIZE + 1)
+    except zlib.error:
+        return b""  # is no JSON
 
 
 def _add_nothing(request: "requests.PreparedRequest") -> "requests.PreparedRequest":

@@ -1,6 +1,5 @@
 """The token endpoint: an assertion or a refresh token goes in, an access token comes out."""
 
-import json
 import time
 import warnings
 from collections.abc import Callable
@@ -121,8 +120,8 @@ def parse_answer(host: str, answer: http.Answer, refused_hint: str) -> dict[str,
     if len(answer.body) > http.MAX_SIZE:
         raise TokenRefused(f"{host} answered more than 64 KiB", hint=ENDPOINT_HINT)
     try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        document = answer.parse()
+    except ValueError:
         document = None
     if answer.status != 200:
         raise TokenRefused(f"{host} answered {answer.status}{_format_error(document)}", hint=refused_hint)

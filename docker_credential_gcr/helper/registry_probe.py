@@ -5,9 +5,9 @@ https://distribution.github.io/distribution/spec/auth/token/
 """
 
 import base64
-import json
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from docker_credential_gcr.errors import NetworkError
@@ -16,7 +16,7 @@ from docker_credential_gcr.helper.endpoint import parse_endpoint
 from docker_credential_gcr.helper.http import Answer
 from docker_credential_gcr.helper.keychain import USERNAME
 
-PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+PARAMETER = re.compile(r'\b(\w+)="([^"]*)"')
 PORTS = {"https": ":443", "http": ":80"}  # what need not be written
 MANIFESTS = ", ".join(
     (
@@ -43,6 +43,14 @@ class Challenge:
     scheme: str
     realm: str
     service: str | None
+
+    @property
+    def host(self) -> str | None:
+        """The host of the realm; None when the realm is not an http or https URL."""
+        try:
+            return parse_endpoint(self.realm).host
+        except ValueError:
+            return None
 
 
 def find_base(host: str, deadline: float) -> tuple[str, Answer]:
@@ -101,7 +109,7 @@ def exchange(
     separator = "&" if "?" in challenge.realm else "?"
     answer = send("GET", f"{challenge.realm}{separator}{urlencode(given)}", deadline, basic=secret)
     try:
-        document = json.loads(answer.body)
+        document = answer.parse()
     except ValueError:
         return answer, None
     if answer.status != 200 or not isinstance(document, dict):
@@ -113,7 +121,7 @@ def exchange(
 def find_message(answer: Answer) -> str:
     """What a registry says of a refusal, in the form of its own errors or of Google's."""
     try:
-        document = json.loads(answer.body)
+        document: Any = answer.parse()
         if isinstance(document, dict) and "errors" in document:
             return str(document["errors"][0]["message"])
         return str(document["error"]["message"])

@@ -243,7 +243,7 @@ FAULTS: dict[str, tuple[dict[str, object], str]] = {
     "a source of another kind": ({"credential_source": {"environment_id": 1}}, "key file PATH: "),
     "a source that is missing": (
         {"credential_source": {"file": "absent"}},
-        "key file PATH: RefreshError: File 'absent' was not found.",
+        "key file PATH: cannot read its credential_source.file: No such file or directory",
     ),
     "an endpoint that is no URL": (
         {"token_url": "ftp://x/"},
