@@ -92,7 +92,8 @@ class NetworkError(TokenError):
 
 def format_line(text: str, limit: int = 1000) -> str:
     """The text on one line: Docker shows a failure in one, and a terminal obeys control characters."""
-    line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    words = text[: 4 * limit].split()  # cut first: the work is for what is shown
+    line = "".join(char if char.isprintable() else "?" for char in " ".join(words))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

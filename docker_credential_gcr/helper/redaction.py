@@ -3,14 +3,13 @@
 import re
 
 MASK = "***"
+MAX_SIZE = 8192  # what is shown of a text is far less
 SECRETS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|ya29\.[\w.~+/-]+|1//[\w-]+|eyJ[\w-]+(?:\.[\w-]+)*|GOCSPX-[\w-]+"
     r"|(?<=://)[^\s/@]+@"  # a user and a password in a URL
     r"|(?<=[Bb]earer )\S+|(?<=[Bb]asic )\S+"
-    r"|\b[\w+-]{60,}={0,2}"
-    # With slashes it may be a path, which has no such mixture.
-    r"|\b(?=[\w+/-]*[A-Z])(?=[\w+/-]*[a-z])(?=[\w+/-]*[0-9])[\w+/-]{80,}={0,2}",
+    r"|\b(?P<run>[\w+/-]{60,})={0,2}",
     re.DOTALL,
 )
 # "access_token": "…", refresh_token=…
@@ -22,5 +21,20 @@ MEMBERS = re.compile(
 
 
 def redact(text: str) -> str:
-    """The text with a mask in the place of each secret."""
-    return MEMBERS.sub(rf"\1\2{MASK}", SECRETS.sub(MASK, text))
+    """The text with a mask in the place of each secret; of a long text only the first words."""
+    if len(text) > MAX_SIZE:
+        text = text[:MAX_SIZE].rpartition(" ")[0] + " …"
+    return MEMBERS.sub(rf"\1\2{MASK}", SECRETS.sub(_mask, text))
+
+
+def _mask(match: re.Match[str]) -> str:
+    """The mask; a long run of characters with slashes may be a path, which has no mixture of letters."""
+    run = match["run"]
+    if run is None or (len(run) >= 80 and _is_mixed(run)):
+        return MASK
+    masked = "/".join(MASK if len(part) >= 60 else part for part in run.split("/"))
+    return masked if masked.endswith(MASK) else masked + match[0][len(run) :]
+
+
+def _is_mixed(run: str) -> bool:
+    return run != run.upper() and run != run.lower() and any(map(str.isdigit, run))

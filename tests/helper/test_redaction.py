@@ -40,3 +40,27 @@ def test_a_secret_is_masked(text: str, expected: str) -> None:
 )
 def test_a_text_without_one_stays(text: str) -> None:
     assert redact(text) == text
+
+
+LONG_PATH = "/a-very-long-directory-name" * 5
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"in {LONG_PATH}", f"in {LONG_PATH}"),
+        (f"{'Aa0/' * 20}==", "***"),
+        (f"short/{'a' * 70}/short", "short/***/short"),
+        (f"{LONG_PATH[1:]}=", f"{LONG_PATH[1:]}="),
+    ],
+    ids=["B-Z09-a path", "B-Z09-a mixture with slashes", "B-Z09-a secret in a path", "B-Z09-an end"],
+)
+def test_z09_a_long_run_with_slashes_is_masked_where_it_is_no_path(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+def test_z09_of_a_long_text_the_first_words_are_shown_and_no_part_of_a_secret() -> None:
+    text = "word " * 1637 + "secret.with.dots." * 10
+
+    assert redact(text) == "word " * 1637 + "…"
+    assert redact("a/" * 30_000) == " …"
