@@ -1,5 +1,6 @@
 """Reads what a command line asks for: registries, token sources, and the file that is meant."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,13 +91,21 @@ def find_target(
     return os.path.abspath(docker_config.get_path(environ, platform))
 
 
+def _is_ipv6(address: str) -> bool:
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_host(host: str) -> bool:
     """Whether it is a name or an address, with or without a port."""
     name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    if colon and not (port.isdigit() and 0 < int(port) < 65536):
+    if colon and not (port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
         return False
     name = name if colon else host
     if name.startswith("[") and name.endswith("]"):
-        return not name[1:-1].strip("0123456789abcdef:.")
+        return _is_ipv6(name[1:-1])
     labels = name.split(".")
     return all(0 < len(label) < 64 and not label.strip(registries.LABEL) for label in labels)

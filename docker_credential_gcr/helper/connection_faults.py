@@ -65,13 +65,13 @@ def classify(error: BaseException, url: str = "", deadline: float | None = None)
 
 def speaks_tls(url: str, deadline: float | None = None) -> bool:
     """Whether the port of an http URL answers a TLS handshake; nothing is sent over it."""
-    parts = urlsplit(url)
     timeout_s = HANDSHAKE_S if deadline is None else min(HANDSHAKE_S, deadline - time.monotonic())
     if timeout_s <= 0:
         return False
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with suppress(OSError, ValueError):
+        parts = urlsplit(url)
         address = (parts.hostname or "", parts.port or 80)
         with socket.create_connection(address, timeout_s) as connection:
             context.wrap_socket(connection, server_hostname=parts.hostname).close()

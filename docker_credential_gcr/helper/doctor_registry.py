@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from urllib.parse import urlsplit
 
 from docker_credential_gcr.helper import connection_faults, registry_probe, remedies
 from docker_credential_gcr.helper.findings import FAULT, OK, WARNING, Finding
@@ -58,7 +57,7 @@ class Visit:
         date = answer.headers.get("Date", "")
         try:
             skew_s = self.now() - email.utils.parsedate_to_datetime(date).timestamp()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, LookupError, OverflowError, OSError):  # whatever a date may be
             return
         if abs(skew_s) <= SKEW_S:
             yield self._find(OK, "clock", "this machine's clock is the registry's")
@@ -77,9 +76,11 @@ class Visit:
         elif answer.status != 401 or challenge is None:
             text = f"there is no registry: {self.base}/v2/ answers {answer.status} without a challenge"
             yield self._find(FAULT, "registry", f"{text}: correct its name")
+        elif challenge.scheme == "bearer" and challenge.host is None:
+            text = "the realm of its challenge is not an http or https URL"
+            yield self._find(FAULT, "challenge", f"{text}: the registry's operator can mend that")
         elif challenge.scheme == "bearer" and not registry_probe.is_same_site(challenge.realm, self.base):
-            host = urlsplit(challenge.realm).netloc
-            text = f"it sends clients to {host} for a token, to which doctor shows no credential"
+            text = f"it sends clients to {challenge.host} for a token, to which doctor shows no credential"
             yield self._find(FAULT, "challenge", f"{text}: the registry's operator can mend that")
         elif self.secret is not None:
             yield self._find(OK, "challenge", f"asks for a token of {challenge.realm}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from docker_credential_gcr.errors import format_line
 from docker_credential_gcr.helper.surroundings import Obstacle
 
 OK = "ok"
@@ -18,6 +19,10 @@ class Finding:
     text: str
     command: str | None = None
     registry: str | None = None
+
+    def __post_init__(self) -> None:
+        # A text may quote a server or a file, and a terminal obeys control characters.
+        object.__setattr__(self, "text", format_line(self.text))
 
 
 def of_obstacle(obstacle: Obstacle, registry: str | None = None) -> Finding:

@@ -65,8 +65,11 @@ class Attempt:
 
         Raises StrayRequest when it belongs to no login or another one, LoginError when the login was refused.
         """
-        query = {name: values[0] for name, values in parse_qs(urlsplit(url.strip()).query).items()}
-        if not hmac.compare_digest(query.get("state", "").encode(), self.state.encode()):
+        try:
+            query = {name: values[0] for name, values in parse_qs(urlsplit(url.strip()).query).items()}
+        except ValueError as error:
+            raise StrayRequest("the address is not a URL: copy the whole of it", hint=AGAIN) from error
+        if not hmac.compare_digest(query.get("state", "").encode("utf-8", "replace"), self.state.encode()):
             raise StrayRequest("the address is not of this login: its state differs", hint=AGAIN)
         if "error" in query:
             raise LoginError(f"the login was refused: {query['error']:.100}", hint=AGAIN)

@@ -26,7 +26,7 @@ def revoke(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
     except NoToken:
         return False
     token = login.fields["refresh_token"] or login.fields["access_token"]
-    target = endpoint.parse_endpoint(urljoin(login.endpoint_url, "revoke"))
+    target = endpoint.parse_endpoint(urljoin(login.find_endpoint().url, "revoke"))
     request = TokenRequest(
         target.host, target.world, scopes=DEFAULT_SCOPES, insecure_hosts=parse_insecure_hosts(environ)
     )

@@ -41,6 +41,8 @@ def find_host(server_url: str) -> str | None:
             server_url = server_url[len(scheme) :]
             break
     host = server_url.partition("/")[0].lower()
+    if not host.isprintable() or not host.isascii():
+        return None
     if not host or host.endswith(".") or any(char in host for char in "@%\\?# "):
         return None
     if host.endswith(":443") and is_google(host[:-4]):
