@@ -26,8 +26,8 @@ EVERY = docker_config.STORE_MEMBER  # what stands for all registries where a hos
 class Registration:
     """The edits to make, in order, and what becomes of each name: a host, or EVERY of the whole store.
 
-    `taken` and `kept` say who held a name before: a helper, or nobody but Docker's own file (""). `sources` are
-    those of the names that get others than they had.
+    `taken` and `kept` say who held a name before: a helper, or nobody but Docker's own file ("").
+    `sources` are those of the names that get others than they had.
     """
 
     path: str

@@ -3,10 +3,11 @@
 import re
 
 from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, find_canonical_host, find_site, locate_folder
+from docker_credential_gcr.emulator.locations import LOCATIONS
 from docker_credential_gcr.emulator.oci.scope import parse_scope
 from docker_credential_gcr.emulator.settings import DEFAULT_URL
 
-from .errors import Denied, ProjectUnknown, TokenExchangeFailed, Unauthorized
+from .errors import Denied, ProjectUnknown, RepositoryUnknown, TokenExchangeFailed, Unauthorized
 from .http import Request
 
 _PROJECT, _REPOSITORY, _IMAGE = "my-project", "my-repository", "app"
@@ -48,6 +49,13 @@ def find_advice(error: Exception, request: Request) -> str:
         return (
             f" If there is no such project, create it with: "
             f"gcr-emulator project create{option} {error.project_id}"
+        )
+    if isinstance(error, RepositoryUnknown):
+        if error.location not in LOCATIONS:
+            return f" Artifact Registry has no location {error.location}"
+        return (
+            f" Create it with: gcr-emulator repository create{option} {error.repository_id} "
+            f"--location {error.location} --project {error.project_id}"
         )
     if request.path == "/v2/token" and type(error) in (Denied, Unauthorized):
         return _explain_places(request)

@@ -195,6 +195,16 @@ class ProjectUnknown(NameUnknown):
         self.is_deleted = is_deleted
 
 
+class RepositoryUnknown(NameUnknown):
+    """No such repository of Artifact Registry."""
+
+    def __init__(self, project_id: str, location: str, repository_id: str) -> None:
+        super().__init__(f'Repository "{repository_id}" not found')
+        self.project_id = project_id
+        self.location = location
+        self.repository_id = repository_id
+
+
 class Unsupported(RegistryError):
     """This registry has no such resource or method."""
 

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.records import services as switches
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.services import Obstacle
 
-from .errors import NameUnknown, ProjectUnknown, ServiceDisabled, TagImmutable
+from .errors import NameUnknown, ProjectUnknown, RepositoryUnknown, ServiceDisabled, TagImmutable
 from .services import Services
 
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos#create-on-push
@@ -57,7 +57,7 @@ def create_for(services: Services, connection: Connection, target: Target, princ
 def describe_missing(target: Target) -> NameUnknown:
     """What a push is told where there is no place for it, and none can be made."""
     if target.repository_id is not None:
-        return NameUnknown(f'Repository "{target.repository_id}" not found')
+        return RepositoryUnknown(target.project_id, target.site.location, target.repository_id)
     return ProjectUnknown(target.project_id)
 
 

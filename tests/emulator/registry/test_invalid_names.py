@@ -170,3 +170,36 @@ def test_d04_a_deleted_project_is_not_created_again(editor):
     command = f"gcr-emulator project undelete --server {editor.url} my-project"
     message = f"Project 'project:my-project' not found or deleted. Undelete it with: {command}"
     assert whole(answer) == refusal(404, "NAME_UNKNOWN", message)
+
+
+CREATE = " Create it with: gcr-emulator repository create{server} images --location us --project my-project"
+# id: (the host, the repository, the next step)
+MISSING = {
+    "loopback": (
+        None,
+        "us-docker.pkg.dev/my-project/images/app",
+        CREATE.replace("{server}", " --server {url}"),
+    ),
+    "default-port": (
+        "localhost:5000",
+        "us-docker.pkg.dev/my-project/images/app",
+        CREATE.replace("{server}", ""),
+    ),
+    "no-such-location": (
+        None,
+        "europe-west99-docker.pkg.dev/my-project/images/app",
+        " Artifact Registry has no location europe-west99",
+    ),
+    "pkg.dev": ("us-docker.pkg.dev", "my-project/images/app", ""),
+}
+
+
+@pytest.mark.parametrize(("host", "name", "step"), MISSING.values(), ids=MISSING)
+def test_d08_a_push_without_a_repository_names_the_command_that_creates_it(editor, host, name, step):
+    headers = {"Host": host} if host else {}
+    token = editor.ask_token(f"repository:{name}:push,pull", host=host).json()["token"]
+
+    answer = editor.call("POST", f"/v2/{name}/blobs/uploads/", token=token, headers=headers)
+
+    said = 'Repository "images" not found' + step.format(url=editor.url)
+    assert whole(answer) == refusal(404, "NAME_UNKNOWN", said)
