@@ -114,7 +114,7 @@ def run(arguments: list[str]) -> int:
         if sys.stdout:
             sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        _explain(error).show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -129,3 +129,13 @@ def run(arguments: list[str]) -> int:
         click.echo(f"{PROGRAM}: internal error\n{traceback.format_exc()}", err=True, nl=False)
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _explain(error: click.ClickException) -> click.ClickException:
+    """Returns the error, with the option that a word too many was meant for."""
+    if not isinstance(error, click.UsageError) or error.ctx is None:
+        return error
+    command = error.ctx.command
+    options = [name for parameter in command.params for name in parameter.opts]
+    text = spelling.explain_extra(error.message, command.name, options)
+    return error if text == error.message else click.UsageError(text, error.ctx)

@@ -26,8 +26,21 @@ def translate(arguments: list[str]) -> list[str]:
 
 def format_unknown(name: str, names: Iterable[str]) -> str:
     """What is said of a command that does not exist, with the one that was likely meant."""
-    close = difflib.get_close_matches(name, sorted(names), n=1)
+    begun = [other for other in sorted(names) if name and other.startswith(name)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(name, sorted(names), n=1)
     return f"No such command {quote(name)}." + (f" Did you mean {close[0]!r}?" if close else "")
+
+
+def explain_extra(message: str, command: str | None, options: Iterable[str]) -> str:
+    """Returns what click says of a word too many, with the option that is for such words.
+
+    gcloud auth configure-docker takes registries as an argument.
+    """
+    if not message.startswith("Got unexpected extra argument"):
+        return message
+    if "--registries" in options:
+        return f"{message}: name registries with --registries A,B"
+    return f"{message}: doctor takes the name of a registry" if command == "status" else message
 
 
 def _translate_word(word: str) -> list[str]:

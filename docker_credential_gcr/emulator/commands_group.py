@@ -41,7 +41,9 @@ class Group(click.Group):
         """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
-            close = difflib.get_close_matches(name, self.list_commands(ctx))
+            names = self.list_commands(ctx)
+            begun = [other for other in names if name and other.startswith(name)]
+            close = begun if len(begun) == 1 else difflib.get_close_matches(name, names)
             hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
             ctx.fail(f"No such command {quote(name)}.{hint}")
         found, command, rest = super().resolve_command(ctx, args)

@@ -47,7 +47,18 @@ def test_help_fits_the_terminal(cli: Any, name: str, columns: int) -> None:
     [
         (("nonsense",), "Error: No such command 'nonsense'."),
         (("--nonsense",), "Error: No such option: --nonsense"),
-        (("configure-docker", "extra"), "Error: Got unexpected extra argument (extra)"),
+        *(
+            (
+                (name, "r.example"),
+                "Error: Got unexpected extra argument (r.example): name registries with --registries A,B",
+            )
+            for name in ("configure-docker", "unconfigure-docker", "login")
+        ),
+        (
+            ("status", "r.example"),
+            "Error: Got unexpected extra argument (r.example): doctor takes the name of a registry",
+        ),
+        (("clear", "extra"), "Error: Got unexpected extra argument (extra)"),
     ],
 )
 def test_a_usage_error_ends_with_2(cli: Any, arguments: tuple[str, ...], fault: str) -> None:

@@ -55,7 +55,13 @@ def test_d21_completion_knows_the_verbs(cli: Any) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "guess"),
-    [(("gett",), "get"), (("man", "gett"), "get"), (("confg",), "config"), (("staus",), "status")],
+    [
+        (("gett",), "get"),
+        (("man", "gett"), "get"),
+        (("confg",), "config"),
+        (("staus",), "status"),
+        (("unconf",), "unconfigure-docker"),
+    ],
     ids=lambda value: f"d21-{value}",
 )
 def test_a_command_that_does_not_exist_gets_a_guess(cli: Any, arguments: tuple[str, ...], guess: str) -> None:

@@ -78,6 +78,11 @@ def test_d13_mistyped_command_brings_the_nearest(run: Run, path: tuple[str, ...]
     assert re.search(rf"Did you mean .*{re.escape(repr(name))}", err)
 
 
+@pytest.mark.parametrize(("name", "guess"), [("repo", "repository"), ("cred", "credentials")])
+def test_d13_beginning_of_one_command_brings_that_command(run: Run, name: str, guess: str) -> None:
+    assert run(name)[2].endswith(f"Error: No such command {name!r}. Did you mean {guess!r}?\n")
+
+
 def find_choosy() -> Iterator[tuple[tuple[str, ...], click.Option]]:
     """The options that have a variable and refuse the bad value, of commands that demand nothing."""
     for path, command in COMMANDS.items():
