@@ -61,7 +61,8 @@ TABLE = {
     "emulator.oci": ("", ""),
     "emulator.identity": ("emulator.cache emulator.oci", "cryptography jwt"),
     "emulator.records": (
-        f"{VALUES} emulator.cache emulator.crash_points emulator.disk emulator.private_directory",
+        f"{VALUES} emulator.cache emulator.capacity emulator.crash_points emulator.disk "
+        "emulator.private_directory",
         "alembic sqlalchemy",
     ),
     "emulator.blobs": (f"{VALUES} emulator.crash_points emulator.disk emulator.private_directory", ""),

@@ -26,8 +26,9 @@ def translate(arguments: list[str]) -> list[str]:
 
 def format_unknown(name: str, names: Iterable[str]) -> str:
     """What is said of a command that does not exist, with the one that was likely meant."""
-    begun = [other for other in sorted(names) if name and other.startswith(name)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(name, sorted(names), n=1)
+    known = sorted(names)
+    begun = [other for other in known if name and other.startswith(name)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(name, known, n=1)
     return f"No such command {quote(name)}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 

@@ -2,16 +2,19 @@
 
 import errno
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
-from docker_credential_gcr.emulator.capacity import StorageFull, find_known
+from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, find_known
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_t14_full_disk_and_a_quota_that_is_used_up_are_known(number: int) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_t14_z24_full_disk_a_quota_and_a_limit_of_files_are_known(number: int) -> None:
     assert type(find_known(OSError(number, "words"))) is StorageFull
 
 
@@ -27,12 +30,42 @@ def test_t14_database_that_cannot_grow_is_known() -> None:
     assert type(find_known(sqlite3.OperationalError("database or disk is full"))) is StorageFull
 
 
+def test_z24_a_database_that_another_program_locks_is_known(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}", connect_args={"timeout": 0})
+    with engine.connect() as holder, engine.connect() as other:
+        holder.exec_driver_sql("BEGIN EXCLUSIVE")
+        with pytest.raises(OperationalError) as raised:
+            other.exec_driver_sql("SELECT * FROM sqlite_master")
+    engine.dispose()
+    assert type(find_known(raised.value)) is DatabaseLocked
+
+
+def test_z24_a_database_over_the_limit_of_files_is_known(tmp_path: Path) -> None:
+    # In a process of its own, whose limit it lowers: SQLite says of EFBIG what it says of a broken disk.
+    program = (
+        "import resource, sqlite3, sys\n"
+        "from docker_credential_gcr.emulator.capacity import find_known\n"
+        "connection = sqlite3.connect(sys.argv[1])\n"
+        "connection.execute('CREATE TABLE grows (data)')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "try:\n"
+        "    connection.execute('INSERT INTO grows VALUES (zeroblob(100000))')\n"
+        "    connection.commit()\n"
+        "except sqlite3.Error as error:\n"
+        "    print(type(find_known(error)).__name__)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.db")]
+    assert subprocess.run(command, capture_output=True, check=True, timeout=60).stdout == b"StorageFull\n"
+
+
 @pytest.mark.parametrize(
     "error",
     [
         OSError(errno.EIO, "words"),
         ValueError("database or disk is full"),
         sqlite3.OperationalError("no such table: x"),
+        # Where no limit is set, the disk is broken.
+        sqlite3.OperationalError("disk I/O error"),
     ],
 )
 def test_any_other_error_stays_itself(error: Exception) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
+from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests, find_known
 from docker_credential_gcr.emulator.current_request import note_reason
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
 from docker_credential_gcr.emulator.identity.decision import Decision
@@ -136,6 +136,7 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     TooManyRequests: (429, "RESOURCE_EXHAUSTED", None),
     # Google has no word for a disk; its libraries try again after this one.
     StorageFull: (503, "UNAVAILABLE", None),
+    DatabaseLocked: (503, "UNAVAILABLE", None),
 }
 _INTERNAL = (500, "INTERNAL", "Internal error encountered.")
 

@@ -40,6 +40,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
+# The writer's, which waits on the event loop, where it delays all requests: for what a checkpoint holds.
+_WRITER_BUSY = "PRAGMA busy_timeout=10"
 _VERSION = Statement(text("PRAGMA data_version"))
 _REVISION = Statement(
     select(schema.revisions.c.number).where(schema.revisions.c.subject == bindparam("wanted"))
@@ -77,8 +79,13 @@ class Database:
     caller can do with less, flushed to the disk. `shared` says that other processes write to it too.
     """
 
-    def __init__(self, path: Path, *, shared: bool = False, observe: Observe | None = None) -> None:
-        """`observe` is told how many writes each transaction had, and how many seconds it took."""
+    def __init__(
+        self, path: Path, *, shared: bool = False, observe: Observe | None = None, lock_wait_s: float = 5.0
+    ) -> None:
+        """`observe` is told how many writes each transaction had, and how many seconds it took.
+
+        A write waits `lock_wait_s` for a lock that another program holds.
+        """
         self._shared = shared
         # The event loop's, which does nearly all of the reading.
         self._home = threading.get_ident()
@@ -96,10 +103,11 @@ class Database:
         # What the access version was at a version.
         self._access = (-1, -1)
         self._writing = self._engine.connect()
+        self._writing.exec_driver_sql(_WRITER_BUSY)
         self._log = LogFile(path)
         self._turns = Turns(path.with_name("turns.lock")) if shared else None
         take_turn = self._turns.take if self._turns else nullcontext
-        self._writer = Writer(self._writing, self._log, take_turn, observe)
+        self._writer = Writer(self._writing, self._log, take_turn, observe, lock_wait_s=lock_wait_s)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection that sees every committed write: `with database.read() as connection`.

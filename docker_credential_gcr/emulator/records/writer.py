@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.capacity import is_locked
+
 from .changes import Changes
 from .flushes import Flushes
 from .log_file import LogFile
@@ -30,6 +32,8 @@ _BATCH = 256
 # no more of them, but after so many turns at the latest. A turn in which nothing happens takes 5 µs.
 _QUIET_TURNS = 16
 _TURNS = 32
+# Another program's lock is waited for between attempts, in which requests that only read are answered.
+_RETRY_S = 0.1
 
 
 class Writer:
@@ -41,7 +45,13 @@ class Writer:
     """
 
     def __init__(
-        self, connection: Connection, log: LogFile, take_turn: TakeTurn, observe: Observe | None
+        self,
+        connection: Connection,
+        log: LogFile,
+        take_turn: TakeTurn,
+        observe: Observe | None,
+        *,
+        lock_wait_s: float,
     ) -> None:
         self.commits = 0
         self.changes = Changes(connection)
@@ -58,6 +68,9 @@ class Writer:
         self._committed: list[Job] = []
         self._flushing: list[Job] = []
         self._flushes = Flushes(log)
+        self._lock_wait_s = lock_wait_s
+        # Until when the lock is waited for; None while there is none.
+        self._patient_until: float | None = None
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool) -> T:
         """What `work` returns, once it is committed, and flushed if it is to be durable."""
@@ -69,7 +82,9 @@ class Writer:
     def write_now(self, work: Callable[[Connection], T]) -> T:
         """As `write`, for a caller without an event loop: it waits."""
         job = Job(work, None, durable=True)
-        self._commit([job])
+        until = time.monotonic() + self._lock_wait_s
+        while not self._commit([job]) and time.monotonic() < until:
+            time.sleep(_RETRY_S)
         self._flush([job])
         value, error = job.outcome
         if error is not None:
@@ -126,13 +141,23 @@ class Writer:
         batch = self._take()
         if not batch:  # it was closed meanwhile
             return
-        self._commit(batch)
+        if not self._commit(batch) and self._waits():
+            self._queue.extendleft(reversed(batch))
+            loop.call_later(_RETRY_S, self._run, loop)
+            return
         _acknowledge([job for job in batch if not job.durable])
         self._committed += [job for job in batch if job.durable]
         self._start_flush(loop)
         self._scheduled = bool(self._queue)
         if self._scheduled:
             loop.call_soon(self._run, loop)
+
+    def _waits(self) -> bool:
+        """Whether the lock is waited for still: once that was in vain, every write is refused at once."""
+        now = time.monotonic()
+        if self._patient_until is None:
+            self._patient_until = now + self._lock_wait_s
+        return now < self._patient_until
 
     def _start_flush(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._committed and not self._flushing:
@@ -146,7 +171,8 @@ class Writer:
         _acknowledge(batch)
         self._start_flush(asyncio.get_running_loop())
 
-    def _commit(self, batch: "list[Job]") -> None:
+    def _commit(self, batch: "list[Job]") -> bool:
+        """Do the jobs in one transaction; False where another program holds the lock, and none was begun."""
         began = time.perf_counter()
         with self._held, self._take_turn():
             try:
@@ -158,10 +184,14 @@ class Writer:
                 self._roll_back()
                 for job in batch:
                     job.outcome = (None, failure)
+                if is_locked(failure):
+                    return False
+            self._patient_until = None
             self.commits += 1
             self.changes.commit()
         if self._observe is not None:
             self._observe(len(batch), time.perf_counter() - began)
+        return True
 
     def _attempt_together(self, batch: "list[Job]") -> None:
         """Do the jobs without the savepoints that few of them need; when one fails, begin anew with them."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 
-from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests, find_known
+from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests, find_known
 from docker_credential_gcr.emulator.current_request import note_reason
 from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.oci.errors import (
@@ -241,6 +241,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     # https://github.com/goharbor/harbor/issues/14616
     # The code is Docker's own, the specification has none for it.
     StorageFull: (507, "UNAVAILABLE"),
+    DatabaseLocked: (503, "UNAVAILABLE"),
 }
 # The errors that have no text of their own. 413 has no code of its own in the specification.
 _TEXTS: dict[type[Exception], tuple[int, str, str]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.capacity import StorageFull, TooManyRequests
+from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google import errors
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
@@ -73,6 +73,7 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
     ),
     TooManyRequests: (TooManyRequests("too many", 7), 429, "RESOURCE_EXHAUSTED", "too many"),
     StorageFull: (StorageFull(), 503, "UNAVAILABLE", str(StorageFull())),
+    DatabaseLocked: (DatabaseLocked(), 503, "UNAVAILABLE", str(DatabaseLocked())),
 }
 
 DEBUG = {"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": "because"}

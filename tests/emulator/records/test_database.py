@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from sqlalchemy import delete, insert, select, update
@@ -43,6 +45,44 @@ def test_write_returns_what_the_work_returns_once_others_can_see_it(database):
 def test_async_write_is_the_same(database):
     assert asyncio.run(database.write(lambda connection: add("a")(connection).rowcount)) == 1
     assert names(database) == ["a"]
+
+
+def lock(path):
+    """Another program's connection, which holds the lock of the database."""
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    return holder
+
+
+def test_z24_a_write_waits_for_another_programs_lock_while_reads_go_on(database, tmp_path):
+    database.write_now(add("a"))
+    with closing(lock(tmp_path / "emulator.db")) as holder:
+
+        async def write_and_read():
+            writing = asyncio.ensure_future(database.write(add("b")))
+            # Until the writer has met the lock.
+            while not database._writer._patient_until:
+                await asyncio.sleep(0)
+            seen = names(database)
+            holder.execute("COMMIT")
+            await writing
+            return seen
+
+        assert asyncio.run(write_and_read()) == ["a"]
+    assert names(database) == ["a", "b"]
+    assert database._writer._patient_until is None
+
+
+def test_z24_a_write_is_refused_once_the_lock_was_waited_for_in_vain(tmp_path):
+    with closing(Database(tmp_path / "emulator.db", lock_wait_s=0.0)) as database:
+        with closing(lock(tmp_path / "emulator.db")):
+            for _ in range(2):
+                with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+                    asyncio.run(database.write(add("a")))
+            with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+                database.write_now(add("a"))
+        asyncio.run(database.write(add("b")))
+        assert names(database) == ["b"]
 
 
 def test_what_a_work_raises_undoes_it_alone_among_those_of_its_transaction(database):
