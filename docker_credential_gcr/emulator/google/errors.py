@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests, find_known
 from docker_credential_gcr.emulator.current_request import note_reason
-from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
+from docker_credential_gcr.emulator.identity.administrators import Forwarded, NotAnAdministrator
 from docker_credential_gcr.emulator.identity.decision import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
 from docker_credential_gcr.emulator.records.errors import AlreadyExists, Changed
@@ -122,6 +122,7 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     FailedPrecondition: (400, "FAILED_PRECONDITION", None),
     ProjectDeleted: (400, "FAILED_PRECONDITION", None),
     NotAnAdministrator: (401, "UNAUTHENTICATED", CREDENTIALS),
+    Forwarded: (401, "UNAUTHENTICATED", CREDENTIALS),
     SignInRequired: (401, "UNAUTHENTICATED", None),
     PermissionDenied: (403, "PERMISSION_DENIED", None),
     InsufficientScopes: (403, "PERMISSION_DENIED", None),
@@ -191,9 +192,10 @@ def format_internal_error(*, of_storage: bool = False) -> JSONResponse:
 
 
 def _details(error: Exception) -> list[Mapping[str, object]]:
-    if isinstance(error, PermissionDenied):
+    if isinstance(error, PermissionDenied | Forwarded):
         # Google keeps the reason to itself; who tests against an emulator wants to know it.
-        return [{"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": error.reason}]
+        reason = error.reason if isinstance(error, PermissionDenied) else str(error)
+        return [{"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": reason}]
     if isinstance(error, ServiceDisabled):
         return [
             {

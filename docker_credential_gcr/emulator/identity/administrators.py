@@ -32,6 +32,15 @@ class NotAnAdministrator(Exception):
     """The request carries no credential that could administer anything."""
 
 
+class Forwarded(NotAnAdministrator):
+    """The request carries no credential, and has a header by which a proxy says that it forwarded it."""
+
+    def __init__(self, header: str) -> None:
+        super().__init__(
+            f"no access token, and a proxy forwarded the request (header {header}): send the operator token"
+        )
+
+
 def find_administrator(
     headers: Mapping[str, str],
     peer: str,
@@ -50,10 +59,8 @@ def find_administrator(
         return _find_bearer(authorization, operator_token, verify)
     if strict:
         raise NotAnAdministrator("no access token, and this server demands one")
-    if (proxy := find_forwarding_header(headers)) is not None:
-        raise NotAnAdministrator(
-            f"no access token, and a proxy forwarded the request (header {proxy}): send the operator token"
-        )
+    if (header := find_forwarding_header(headers)) is not None:
+        raise Forwarded(header)
     if not is_local(headers, peer):
         raise NotAnAdministrator("no access token, and the request is not from this machine alone")
     return OPERATOR

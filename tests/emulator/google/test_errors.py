@@ -10,7 +10,7 @@ import pytest
 from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google import errors
-from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
+from docker_credential_gcr.emulator.identity.administrators import Forwarded, NotAnAdministrator
 from docker_credential_gcr.emulator.identity.decision import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
 from docker_credential_gcr.emulator.records.errors import AlreadyExists, Changed
@@ -20,6 +20,7 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
     errors.InvalidArgument: (errors.InvalidArgument("x is wrong"), 400, "INVALID_ARGUMENT", "x is wrong"),
     InvalidPolicy: (InvalidPolicy("x is wrong"), 400, "INVALID_ARGUMENT", "x is wrong"),
     NotAnAdministrator: (NotAnAdministrator("secret"), 401, "UNAUTHENTICATED", errors.CREDENTIALS),
+    Forwarded: (Forwarded("via"), 401, "UNAUTHENTICATED", errors.CREDENTIALS),
     errors.PermissionDenied: (
         errors.PermissionDenied(Decision(False, "a.b.c", "because")),
         403,
@@ -77,9 +78,11 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {
 }
 
 DEBUG = {"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": "because"}
+FORWARDED = "no access token, and a proxy forwarded the request (header via): send the operator token"
 DETAILS = {
     errors.PermissionDenied: [DEBUG],
     errors.SignInRequired: [DEBUG],
+    Forwarded: [{**DEBUG, "detail": FORWARDED}],
     errors.ServiceDisabled: [
         {
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
