@@ -80,7 +80,11 @@ class Registry:
             self._credential = self._fetch_credential()
         basic = ("oauth2accesstoken", self._credential)
         response = self._server.request("GET", "/v2/token", params={"scope": scope}, auth=basic)
-        token: str = _check(response).json()["token"]
+        try:
+            token: str = _check(response).json()["token"]
+        except ImageUnknown as error:
+            # A deleted project, which a list must not take for an empty one.
+            raise EmulatorError(str(error)) from error
         return token
 
     def _fetch_credential(self) -> str:

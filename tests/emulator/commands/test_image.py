@@ -86,6 +86,22 @@ def test_d13_where_no_image_is_the_list_says_how_to_push(image: Run, gcr_emulato
     assert image("list", "--json") == (0, '{\n  "images": []\n}\n', "")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("list", REPOSITORY), ("list", "my-project"), ("digest", f"{REPOSITORY}:v1")],
+    ids=["list of an image", "list of a project", "digest"],
+)
+def test_d_z20_images_of_a_deleted_project_are_not_taken_for_absent(
+    image: Run, editor: Any, gcr_emulator: Emulator, command: tuple[str, ...]
+) -> None:
+    editor.push_image(REPOSITORY, "v1", b"layer")
+    requests.delete(f"{gcr_emulator.url}/v1/projects/my-project", timeout=30).raise_for_status()
+
+    undelete = f"gcr-emulator project undelete --server {gcr_emulator.url} my-project"
+    message = f"Project 'project:my-project' not found or deleted. Undelete it with: {undelete}"
+    assert image(*command) == (1, "", f"gcr-emulator: {message}\n")
+
+
 def test_d13_tag_is_given_and_removed(image: Run, editor: Any, gcr_emulator: Emulator) -> None:
     pushed = editor.push_image(REPOSITORY, "v1")
     name = f"{gcr_emulator.registry}/{REPOSITORY}"
