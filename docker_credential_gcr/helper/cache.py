@@ -56,7 +56,7 @@ def save_token(path: str, token: AccessToken) -> None:
 
 def is_owners(found: os.stat_result) -> bool:
     """Whether it is a file that nobody else owns, reads or writes."""
-    if found.st_mode & paths.FORMAT != paths.REGULAR:
+    if found.st_mode & paths.S_IFMT != paths.S_IFREG:
         return False
     return not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o077)
 

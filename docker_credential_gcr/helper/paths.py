@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CACHE = "DOCKER_CREDENTIAL_GCR_CACHE"
 MAX_SIZE = 1024 * 1024  # of a configuration, in bytes
 # The bits of a mode that say what it is; `stat` would be one more module.
-FORMAT, REGULAR, DIRECTORY, DEVICE = 0o170000, 0o100000, 0o040000, 0o020000
+S_IFMT, S_IFREG, S_IFDIR, S_IFCHR = 0o170000, 0o100000, 0o040000, 0o020000
 # O_NONBLOCK: the open of a FIFO would wait for its writer.
 OPEN_FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
@@ -51,10 +51,10 @@ def format_size(limit: int) -> str:
 
 
 def _check_kind(path: str, found: os.stat_result) -> None:
-    kind = found.st_mode & FORMAT
-    if kind == DIRECTORY:
+    kind = found.st_mode & S_IFMT
+    if kind == S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if kind != REGULAR and not (kind == DEVICE and found.st_rdev == os.stat(os.devnull).st_rdev):
+    if kind != S_IFREG and not (kind == S_IFCHR and found.st_rdev == os.stat(os.devnull).st_rdev):
         raise OSError(errno.EINVAL, "not a regular file", path)
 
 

@@ -35,7 +35,7 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
     """The bytes of a blob for whoever was led to them; a credential is neither needed nor looked at."""
     check_link(services, request, target, digest)
     # What was looked up is remembered until the next change of the database.
-    services.decisions.recall(("link", target), lambda: _check_place(services, target), keep=lambda _: True)
+    services.decisions.recall(("link", target), lambda: _check_place(services, target), measure=lambda _: 0)
     return _serve(services, request, target, _get_known(services, target, digest))
 
 

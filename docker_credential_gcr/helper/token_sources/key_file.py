@@ -39,7 +39,7 @@ def find_source(path: str) -> KeyFile:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise KeyFileError(f"cannot read key file {path!r}: {reason}", hint=KEY_HINT) from error
-    if found.st_mode & paths.FORMAT != paths.REGULAR:
+    if found.st_mode & paths.S_IFMT != paths.S_IFREG:
         raise KeyFileError(f"key file {path!r} is not a file", hint=KEY_HINT)
     # Another key under the same name is another identity, also when a mount swapped it.
     identity = (real_path, str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
