@@ -169,7 +169,8 @@ def _is_random(word: str) -> bool:
 def _find_text_form(value: str) -> str | None:
     if "\n" in value:
         return f"text of {len(value.splitlines())} lines"
-    if not value.isprintable():
+    # Python reads a byte of the environment that is not UTF-8 as one of these surrogates: a path may have it.
+    if not all(char.isprintable() or "\udc80" <= char <= "\udcff" for char in value):
         return "text with control characters"
     items = value.replace(",", " ").split() if len(value) > NAME_SIZE // 4 else ()
     names = [name for item in items for name in item.replace("\\", "/").split("/")]

@@ -158,7 +158,8 @@ def parse_key(path: str, content: dict[str, object]) -> ServiceAccountKey:
     if content.get("type") != "service_account":
         raise make_type_error(path, content)
     fields = get_strings(path, content, FIELDS)
-    form = find_secret_form(fields["client_email"])
+    email = fields["client_email"]
+    form = find_secret_form(email) or ("" if email.isprintable() else "text that is not printable")
     if form:
         raise KeyFileError(f"key file {path!r}: 'client_email' is {form}, not an address", hint=NEW_KEY)
     if content.get("universe_domain", endpoint.UNIVERSE) != endpoint.UNIVERSE:

@@ -134,7 +134,7 @@ def test_z09_four_times_the_input_takes_less_than_six_times_as_long(
 def read_properties(text: str, path: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    accounts._find_in_properties(path)
+    accounts._read_property(path, "core", "account")
 
 
 def load_refused(text: str) -> None:
