@@ -113,7 +113,7 @@ TABLE = {
     "emulator.cycles": ("", ""),
     "emulator.certificates": ("", "cryptography"),
     "emulator.tls": (
-        "emulator.certificates emulator.hosts emulator.private_file emulator.tls_files",
+        "emulator.certificates emulator.file_access emulator.hosts emulator.private_file emulator.tls_files",
         "cryptography",
     ),
     "emulator.tls_files": ("", ""),
@@ -134,7 +134,11 @@ TABLE = {
     "emulator.emulator": ("emulator", "sqlalchemy starlette"),
     "emulator.server": ("emulator", "sqlalchemy uvloop"),
     "emulator.connection_fault": ("", ""),
-    "emulator.client": (f"{VALUES} emulator.connection_fault emulator.settings", "requests"),
+    "emulator.answer": ("emulator.connection_fault", "requests"),
+    "emulator.client": (
+        f"{VALUES} emulator.answer emulator.connection_fault emulator.file_access emulator.settings",
+        "requests",
+    ),
     "emulator.registry_client": (f"{VALUES} emulator.client", "requests"),
     "emulator.secret_forms": ("", ""),
     "emulator.server_files": ("emulator.client emulator.file_access emulator.secret_forms", ""),

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from . import settings
+from . import answer, settings
 from .connection_fault import EmulatorError as EmulatorError
 from .connection_fault import find_fault
+from .file_access import format_fault, read_file
 from .identity.policy import Policy, format_policy, parse_policy
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Server:
         # 130 ms, which `serve` need not pay.
         import requests
 
+        if ca is not None:
+            _check_file(ca)
         self.url = url
         self.ca = ca
         self.token = token
@@ -72,7 +75,7 @@ class Server:
         response = self.request(method, path, json=body, data=form, patience_s=patience_s)
         try:
             document = response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
         if not isinstance(document, dict):
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator")
@@ -86,7 +89,7 @@ class Server:
         """The response, of any status; `options` are those of requests. Raises EmulatorError."""
         import requests
 
-        try:
+        def send() -> requests.Response:
             # A redirect could carry the token to a host that nobody named.
             return self._session.request(
                 method,
@@ -94,8 +97,12 @@ class Server:
                 timeout=(_CONNECT_S, patience_s),
                 allow_redirects=False,
                 verify=self._verify,
+                stream=True,
                 **options,
             )
+
+        try:
+            return answer.fetch(send, self.url, _CONNECT_S + patience_s)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise find_fault(error, self.url) from error
         except requests.RequestException as error:
@@ -178,6 +185,14 @@ class Server:
     def collect_garbage(self, **options: object) -> dict[str, int]:
         """Remove what nothing needs; how much of each kind is gone."""
         return self.call("POST", "/_emulator/gc", options, patience_s=_COLLECTION_S)
+
+
+def _check_file(path: Path) -> None:
+    """Raise EmulatorError for a file that OpenSSL would wait for, or read without end."""
+    try:
+        read_file(path)
+    except OSError as error:
+        raise EmulatorError(f"{format_fault(error)}: name the server's authority with --ca") from error
 
 
 def parse_url(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, parse_url
+from .file_access import read_file
 from .identity.guesses import explain_account, explain_member, explain_role, is_account_email
 from .identity.names import PROJECT_ID_RULE, is_project_id
 from .identity.policy import is_member
@@ -201,7 +202,7 @@ def say(text: str) -> None:
 def _load_token(token_file: Path | None, environ: Mapping[str, str]) -> tuple[str | None, str]:
     """The token that opens the APIs, and where it is from: a file or the environment, no command line."""
     try:
-        token, name = token_file.read_text("ascii") if token_file else "", str(token_file)
+        token, name = read_file(token_file).decode("ascii") if token_file else "", str(token_file)
     except (OSError, UnicodeDecodeError) as error:
         raise EmulatorError(f"{token_file} holds no token that can be read") from error
     if token_file is None:

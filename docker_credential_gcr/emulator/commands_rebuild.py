@@ -34,6 +34,8 @@ def rebuild(context: click.Context, data: Path, source: Path | None, as_json: bo
     from .upkeep.rebuild import NothingToRebuildFrom
     from .upkeep.rebuild import rebuild as run
 
+    if source is not None and not source.is_file():  # SQLite would wait for a FIFO
+        raise EmulatorError(f"{source} is not a regular file: name a copy of the database with --from")
     with hold_directory(data) as directory, show_progress() as progress:
         try:
             rebuilt = run(directory.path, source=source, now=time.time(), progress=progress)

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from .client import EmulatorError
-from .file_access import find_status, format_fault
+from .file_access import find_status, format_fault, read_file
 from .secret_forms import find_secret_form
 
 
@@ -49,7 +49,7 @@ def find_token(environ: Mapping[str, str]) -> tuple[str, str] | None:
             path = Path(data, "keys", "operator-token")
         else:
             return None
-        return path.read_text("ascii").strip(), str(path)
+        return read_file(path).decode("ascii").strip(), str(path)
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -64,7 +64,9 @@ def _find_variable(environ: Mapping[str, str], name: str) -> str | None:
 
 def _read_ready(path: Path, field: str, hint: str) -> str | None:
     try:
-        named: str | None = json.loads(path.read_bytes())[field]
-    except (ValueError, TypeError, KeyError) as error:
+        named = json.loads(read_file(path))[field]
+        if not isinstance(named, str | None):
+            raise TypeError(field)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise EmulatorError(f"{path} is not the ready file of a server: {hint}") from error
     return named

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from . import certificates
 from .certificates import LOOPBACK, Pair, Subjects
+from .file_access import read_file
 from .hosts import CERTIFIED_DOMAINS, list_certified_names
 from .private_file import replace_file
 from .tls_files import CertificateError, Identity
@@ -89,7 +90,7 @@ def _load_authority(keys: Path, subjects: Subjects, now: float) -> Pair:
         replace_file(path, pair.certificate_pem())
         return pair
     try:
-        authority = certificates.parse_pair(path.read_bytes(), key_path.read_bytes())
+        authority = certificates.parse_pair(read_file(path), read_file(key_path))
         authority.certificate.extensions.get_extension_for_class(x509.NameConstraints)
     except OSError as error:
         raise CertificateError(f"{error.filename}: {error.strerror}: {_advise(keys)}") from error
@@ -111,7 +112,7 @@ def _is_certified(name: str) -> bool:
 
 def _is_current(path: Path, authority: Pair, subjects: Subjects, now: float) -> bool:
     try:
-        content = path.read_bytes()
+        content = read_file(path)
         certificate = certificates.parse_pair(content, content).certificate
     except (OSError, ValueError, TypeError):
         return False
@@ -143,6 +144,6 @@ def _load_key(path: Path) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise CertificateError(f"{path}: {error.strerror}") from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .file_access import find_status
+from .file_access import find_status, read_file
 from .private_file import write_file
 
 # Beside whatever else is there: each of these programs reads every .crt of the directory.
@@ -54,13 +54,13 @@ class TrustFile:
         """Whether somebody else's file is in its place."""
         if self.path.name == NAME or not find_status(self.path):
             return False
-        return not self.path.read_text("utf-8", errors="replace").startswith(_MARK)
+        return not read_file(self.path).startswith(_MARK.encode())
 
 
 def load_certificate(ca: Path) -> str:
     """The authority in the file, in PEM. Raises CannotTrust, also where a key is beside it."""
     try:
-        data = ca.read_bytes()
+        data = read_file(ca)
         certificate = x509.load_pem_x509_certificate(data)
     except OSError as error:
         raise CannotTrust(f"{ca} cannot be read: {error.strerror}") from error
