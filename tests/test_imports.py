@@ -136,10 +136,11 @@ TABLE = {
     "emulator.connection_fault": ("", ""),
     "emulator.answer": ("emulator.connection_fault", "requests"),
     "emulator.client": (
-        f"{VALUES} emulator.answer emulator.connection_fault emulator.file_access emulator.settings",
+        f"{VALUES} emulator.answer emulator.connection_fault emulator.file_access emulator.next_steps "
+        "emulator.settings",
         "requests",
     ),
-    "emulator.registry_client": (f"{VALUES} emulator.client", "requests"),
+    "emulator.registry_client": (f"{VALUES} emulator.client emulator.next_steps", "requests"),
     "emulator.secret_forms": ("", ""),
     "emulator.server_files": ("emulator.client emulator.file_access emulator.secret_forms", ""),
     "emulator.sizes": ("", ""),

@@ -11,6 +11,7 @@ from .connection_fault import EmulatorError as EmulatorError
 from .connection_fault import find_fault
 from .file_access import format_fault, read_file
 from .identity.policy import Policy, format_policy, parse_policy
+from .next_steps import add_next_step
 
 if TYPE_CHECKING:
     import requests
@@ -180,7 +181,7 @@ class Server:
         if status == "UNAUTHENTICATED":
             refused = f"refuses this token ({self._token_name})" if self.token else "demands a token"
             message = f"the emulator {refused}: name DATA/keys/operator-token with --token-file"
-        return Refused(message, status)
+        return Refused(add_next_step(message), status)
 
     def collect_garbage(self, **options: object) -> dict[str, int]:
         """Remove what nothing needs; how much of each kind is gone."""

@@ -1,4 +1,4 @@
-"""The commands that come next for a server: a project, a key, Docker's configuration; or a push."""
+"""The commands that come next: a project, a key and Docker's configuration; and after a refusal."""
 
 import shlex
 from collections.abc import Iterable
@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from .settings import DEFAULT_URL
 
 _PROJECT = "my-project"
+# How Google's text of a refusal begins, and what comes next; {} is the rest of the text.
+_AFTER_REFUSALS = {
+    "Project not found: ": "create it with gcr-emulator project create {}",
+    "Unknown service account: ": "gcr-emulator account list prints those that exist",
+    "Failed to fetch ": "gcr-emulator image list prints the images that exist",
+}
 # A terminal has 80 columns; the commands are indented.
 _WIDTH = 74
 _ROLE = "roles/editor"
@@ -47,6 +53,14 @@ def list_next_steps(start: Start) -> list[str]:
         _wrap("gcr-emulator key create", [*options, *key]),
         _wrap("docker-credential-gcr configure-docker", docker),
     ]
+
+
+def add_next_step(refusal: str) -> str:
+    """Returns the text of a refusal, with the command that comes next where there is one."""
+    for beginning, step in _AFTER_REFUSALS.items():
+        if refusal.startswith(beginning):
+            return f"{refusal}: {step.format(refusal.removeprefix(beginning))}"
+    return refusal
 
 
 def _list_options(start: Start) -> list[str]:

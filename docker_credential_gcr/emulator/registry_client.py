@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .client import EmulatorError, Refused, Server, bearer, format_registry
+from .next_steps import add_next_step
 from .oci.media_types import INDEXES, MANIFESTS
 from .oci.reference import is_digest
 
@@ -134,5 +135,5 @@ def _check(response: "requests.Response") -> "requests.Response":
     except (ValueError, KeyError, IndexError, TypeError):
         raise EmulatorError(f"the registry answered {response.status_code}") from None
     if code in ("NAME_UNKNOWN", "MANIFEST_UNKNOWN"):
-        raise ImageUnknown(message)
+        raise ImageUnknown(add_next_step(message))
     raise EmulatorError(message)

@@ -68,11 +68,8 @@ def test_what_the_emulator_refuses_is_said_in_its_words(gcr_emulator: Emulator, 
     gcr_emulator.project("my-project")
     server = ("--server", gcr_emulator.url)
 
-    assert run("iam", "show", "--project", "no-project", *server) == (
-        1,
-        "",
-        "gcr-emulator: Project not found: no-project\n",
-    )
+    absent = "Project not found: no-project: create it with gcr-emulator project create no-project"
+    assert run("iam", "show", "--project", "no-project", *server) == (1, "", f"gcr-emulator: {absent}\n")
     assert run(
         "iam", "grant", "--project", "my-project", "--member", CI, "--role", "roles/viewer", *server
     ) == (

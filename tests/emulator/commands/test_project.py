@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]
 
@@ -52,3 +54,33 @@ def test_d13_project_is_described_in_lines_or_as_json(gcr_emulator: Emulator, ru
 
     assert (code, dict(line.split(": ", 1) for line in out.splitlines()), err) == (0, document, "")
     assert (document["projectId"], document["lifecycleState"]) == ("my-project", "ACTIVE")
+
+
+ABSENT = ("--project", "absent-project")
+GRANT = (*ABSENT, "--member", "allUsers", "--role", "roles/viewer")
+OF_A_PROJECT = [
+    ("project", "describe", "absent-project"),
+    ("project", "delete", "absent-project"),
+    ("repository", "create", "images", *ABSENT),
+    ("repository", "list", *ABSENT),
+    ("account", "create", "ci", *ABSENT),
+    ("account", "list", *ABSENT),
+    ("key", "create", "--account", "ci", "--output", "-", *ABSENT),
+    ("credentials", "create", "--type", "service_account", "--output", "-", *ABSENT),
+    ("iam", "list", *ABSENT),
+    ("iam", "grant", *GRANT),
+    ("iam", "revoke", *GRANT),
+]
+
+
+@pytest.mark.parametrize("command", OF_A_PROJECT, ids=lambda command: f"d13-{' '.join(command[:2])}")
+def test_absent_project_brings_the_command_that_creates_it(
+    gcr_emulator: Emulator, run: Run, command: tuple[str, ...]
+) -> None:
+    step = "create it with gcr-emulator project create absent-project"
+
+    assert run(*command, "--server", gcr_emulator.url) == (
+        1,
+        "",
+        f"gcr-emulator: Project not found: absent-project: {step}\n",
+    )
