@@ -138,6 +138,9 @@ def _make_case(
     """What the commands may need to know, as far as it can be found out."""
     is_tls = registries.is_loopback(host) and connection_faults.speaks_tls(f"http://{host}")
     scheme = "https" if is_tls else "http"
+    # gcr-emulator run says so: there Google's hosts are an emulator.
+    is_private = environ.get("GCR_EMULATOR_REGISTRY") == "gcr.io" and registries.is_google(host)
+    server = environ.get("GCR_EMULATOR_URL") if is_private else None
     search = lookup.open_search(host, environ=environ, platform=platform, config=config)
     for name in search.list_names():
         with suppress(Error):
@@ -147,5 +150,5 @@ def _make_case(
             account = None
             with suppress(Error):
                 account = accounts.find_account(source)
-            return Case(host, repository, account, path, scheme)
-    return Case(host, repository, scheme=scheme)
+            return Case(host, repository, account, path, scheme, server)
+    return Case(host, repository, scheme=scheme, server=server)

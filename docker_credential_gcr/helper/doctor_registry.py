@@ -131,9 +131,9 @@ class Visit:
 
     def _lacks_project(self) -> bool:
         """Whether an emulator says that there is no such project; a registry itself tells nobody."""
-        if not self.case.is_emulated:
+        if not self.case.has_emulator:
             return False
-        url = f"{self.base}/v1/projects/{self.case.project}"
+        url = f"{self.case.url}/v1/projects/{self.case.project}"
         return registry_probe.send("GET", url, self._deadline()).status in (403, 404)
 
     def _lacks_repository(self, challenge: Challenge, secret: str) -> bool:

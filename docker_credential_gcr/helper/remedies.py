@@ -22,11 +22,17 @@ class Case:
     account: str | None = None
     key_path: str | None = None
     scheme: str = "http"  # of an emulator
+    server: str | None = None  # the root of the emulator that is at Google's names: in `gcr-emulator run`
 
     @property
     def url(self) -> str:
         """The root of an emulator."""
-        return f"{self.scheme}://{self.registry}"
+        return self.server or f"{self.scheme}://{self.registry}"
+
+    @property
+    def has_emulator(self) -> bool:
+        """Whether an emulator's commands change what the registry allows."""
+        return self.is_emulated or self.server is not None
 
     @property
     def is_emulated(self) -> bool:
@@ -88,7 +94,7 @@ def make_grant(case: Case, action: str) -> str:
     role = ROLES[action][case.is_artifact_registry]
     account = case.account or "ACCOUNT"
     kind = "user" if case.account and not account.endswith("gserviceaccount.com") else "serviceAccount"
-    if case.is_emulated:
+    if case.has_emulator:
         return (
             f"gcr-emulator iam grant --server {case.url} --project {case.project} "
             f"--member {kind}:{account} --role {role}"
@@ -99,13 +105,13 @@ def make_grant(case: Case, action: str) -> str:
 def make_key(case: Case) -> str:
     """The command that makes another key for the account in the place of its file."""
     path, account = shlex.quote(case.key_path or "KEY.json"), case.account or "ACCOUNT"
-    if not case.is_emulated:
+    if not case.has_emulator:
         return f"gcloud iam service-accounts keys create {path} --iam-account={account}"
     name, _, domain = account.partition("@")
     project = domain.partition(".")[0] or "PROJECT"
     return (
         f"gcr-emulator key create --server {case.url} --project {project} --account {name} "
-        f"--output {path} --force"
+        f"--output {path} --force{' --token-uri google' if case.server else ''}"
     )
 
 
@@ -118,7 +124,7 @@ def make_repository(case: Case) -> str:
     """The command that creates the image's repository in Artifact Registry."""
     name = case.place.rpartition("/")[2]
     location = case.site.removesuffix("-docker.pkg.dev").removeprefix("docker.").removesuffix(".rep.pkg.dev")
-    if case.is_emulated:
+    if case.has_emulator:
         return (
             f"gcr-emulator repository create {name} --location {location} --project {case.project} "
             f"--server {case.url}"
@@ -131,7 +137,7 @@ def make_repository(case: Case) -> str:
 
 def make_enabling(case: Case, service: str) -> str:
     """The command that enables an API in the image's project."""
-    if case.is_emulated:
+    if case.has_emulator:
         url = f"{case.url}/v1/projects/{case.project}/services/{service}:enable"
         return f"curl -sS -X POST -d '{{}}' {url}"
     return f"gcloud services enable {service} --project {case.project}"

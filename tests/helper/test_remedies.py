@@ -149,6 +149,10 @@ CREATIONS = {
         Case("docker.us-east1.rep.pkg.dev", "p/r/app"),
         "gcloud artifacts repositories create r --repository-format=docker --location=us-east1 --project=p",
     ),
+    "d08-in gcr-emulator run": (
+        Case("us-docker.pkg.dev", "p/r/app", server="https://localhost"),
+        "gcr-emulator repository create r --location us --project p --server https://localhost",
+    ),
     "d08-an emulator's": (
         Case("localhost:5000", "us-docker.pkg.dev/p/r/app"),
         "gcr-emulator repository create r --location us --project p --server http://localhost:5000",
@@ -174,6 +178,9 @@ GRANTS = [
     (Case("localhost:5000", "p/i", "ci@p.iam.gserviceaccount.com"), "pull",
      "gcr-emulator iam grant --server http://localhost:5000 --project p "
      "--member serviceAccount:ci@p.iam.gserviceaccount.com --role roles/storage.objectViewer"),
+    (Case("gcr.io", "p/i", "ci@p.iam.gserviceaccount.com", server="https://localhost"), "push",
+     "gcr-emulator iam grant --server https://localhost --project p "
+     "--member serviceAccount:ci@p.iam.gserviceaccount.com --role roles/storage.admin"),
 ]  # fmt: skip
 
 

@@ -205,3 +205,60 @@ def test_d09_a_key_is_marked_where_it_names_googles_endpoints(run: Run, uri: str
     document = json.loads(run(f"{create} --token-uri {uri}").stdout)
 
     assert document.get("gcr_emulator") == (True if uri == "google" else None)
+
+
+DOCTOR = f"{HELPER} doctor --json us-docker.pkg.dev/%s/images/app"
+# What doctor is asked about, and the commands that it prints until it is content, of the project my-project.
+MENDINGS = {
+    "d10-the repository is missing": (
+        "my-project",
+        [
+            "gcr-emulator repository create images --location us --project my-project --server https://localhost"
+        ],
+    ),
+    "d10-the project is missing": (
+        "other-project",
+        [
+            "gcr-emulator project create --server https://localhost other-project",
+            "gcr-emulator iam grant --server https://localhost --project other-project --member "
+            "serviceAccount:ci@my-project.iam.gserviceaccount.com --role roles/artifactregistry.reader",
+            "gcr-emulator repository create images --location us --project other-project "
+            "--server https://localhost",
+            "gcr-emulator iam grant --server https://localhost --project other-project --member "
+            "serviceAccount:ci@my-project.iam.gserviceaccount.com --role roles/artifactregistry.writer",
+        ],
+    ),
+}
+MEND = """
+import json, subprocess, sys
+for _ in range(9):
+    done = subprocess.run(sys.argv[1], shell=True, capture_output=True, text=True)
+    commands = [found["command"] for found in json.loads(done.stdout)["findings"] if found["command"]]
+    if not commands:
+        break
+    print("\\n".join(commands))
+    for command in commands:
+        subprocess.run(command, shell=True, check=True, capture_output=True)
+"""
+
+
+@pytest.mark.parametrize(("project", "commands"), MENDINGS.values(), ids=MENDINGS)
+def test_what_doctor_prints_in_run_mends_the_emulator(
+    run: Run, tmp_path: Path, project: str, commands: list[str]
+) -> None:
+    (tmp_path / "mend.py").write_text(MEND)
+    programs = {"gcr-emulator": " ".join(GCR_EMULATOR), "docker-credential-gcr": HELPER}
+    (tmp_path / "bin").mkdir()
+    for name, command in programs.items():
+        (tmp_path / "bin" / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        (tmp_path / "bin" / name).chmod(0o755)
+    script = f"""
+export PATH="$PWD/bin:$PATH"
+gcr-emulator key create --account ci --role roles/editor --token-uri google --output key.json
+docker-credential-gcr configure-docker --registries us-docker.pkg.dev --token-source file:key.json
+{sys.executable} mend.py '{DOCTOR % project}'
+"""
+
+    done = run(script)
+
+    assert (done.returncode, done.stdout.splitlines()) == (0, commands), done.stderr
