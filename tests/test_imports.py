@@ -140,7 +140,10 @@ TABLE = {
         "emulator.settings",
         "requests",
     ),
-    "emulator.registry_client": (f"{VALUES} emulator.client emulator.next_steps", "requests"),
+    "emulator.registry_client": (
+        f"{VALUES} emulator.client emulator.hosts emulator.next_steps",
+        "requests",
+    ),
     "emulator.secret_forms": ("", ""),
     "emulator.server_files": ("emulator.client emulator.file_access emulator.secret_forms", ""),
     "emulator.sizes": ("", ""),

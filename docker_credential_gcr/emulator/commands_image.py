@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
-from .client import EmulatorError, Server, format_registry
+from .client import EmulatorError, Server
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
 from .commands_repository import find_repositories
 from .hosts import DEFAULT_SITE, REGISTRIES
 from .locations import LOCATIONS
-from .registry_client import Image, InvalidImage, Registry, parse_image
+from .registry_client import Image, InvalidImage, Registry, format_image, parse_image
 from .sizes import format_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,7 +50,7 @@ def list_images(server: Server, text: str | None, as_json: bool) -> None:
         for listed in sorted(registry.list_images(name), key=lambda listed: listed[0])
     ]
     header = ("IMAGE", "TAGS", "DIGEST", "SIZE", "PUSHED")
-    empty = f"no image is there: docker push {format_registry(server.url)}/PROJECT/IMAGE:TAG"
+    empty = f"no image is there: docker push {format_image('PROJECT/IMAGE:TAG', server.url)}"
     print_list("images", found, header, _format_row, as_json=as_json, empty=empty)
 
 
@@ -69,7 +69,7 @@ def _describe(server: Server, name: str, digest: str, entry: Document) -> dict[s
     """What a list says of a manifest, in the words of Artifact Registry's API."""
     pushed = datetime.fromtimestamp(int(entry["timeUploadedMs"]) / 1000, timezone.utc)
     return {
-        "uri": f"{format_registry(server.url)}/{name}@{digest}",
+        "uri": f"{format_image(name, server.url)}@{digest}",
         "tags": entry["tag"],
         "mediaType": entry["mediaType"],
         "imageSizeBytes": entry["imageSizeBytes"],
@@ -128,7 +128,7 @@ def tag(server: Server, text: str, tags: tuple[str, ...]) -> None:
     data, media_type, found = registry.get_manifest(wanted)
     for name in tags:
         registry.put_manifest(Image(wanted.name, name), data, media_type)
-        say(f"{format_registry(server.url)}/{wanted.name}:{name} is {found}")
+        say(f"{format_image(wanted.name, server.url)}:{name} is {found}")
 
 
 @image.command()

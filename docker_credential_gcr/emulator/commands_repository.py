@@ -6,13 +6,14 @@ import click
 
 from . import commands_options as options
 from . import commands_targets as targets
-from .client import EmulatorError, Refused, Server, format_path, format_registry
+from .client import EmulatorError, Refused, Server, format_path
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
 from .commands_targets import find_project
 from .commands_values import TEXT
 from .locations import LOCATIONS
+from .registry_client import format_image
 
 
 @click.group(cls=Group)
@@ -65,7 +66,7 @@ def create(
             raise
         raise EmulatorError(f"repository {repository_id} exists already in {location}") from refusal
     uri = made["response"]["registryUri"]
-    say(f"made {uri}; its images are {format_registry(server.url)}/{uri}/IMAGE:TAG")
+    say(f"made {uri}; its images are {format_image(uri, server.url)}/IMAGE:TAG")
 
 
 @repository.command("list")

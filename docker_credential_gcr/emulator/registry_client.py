@@ -4,12 +4,14 @@ The credential is an access token of the operator, for which the emulator's own 
 command has an access token of another account, that one.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .client import EmulatorError, Refused, Server, bearer, format_registry
+from .hosts import DEFAULT_SITE, find_site
 from .next_steps import add_next_step
 from .oci.media_types import INDEXES, MANIFESTS
 from .oci.reference import is_digest
@@ -120,6 +122,13 @@ def parse_image(text: str, url: str) -> Image:
         example = f"{format_registry(url)}/my-project/app:v1"
         raise InvalidImage(f"{text!r} does not name an image, such as {example}")
     return Image(name, digest or tag or None)
+
+
+def format_image(name: str, url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Returns the name that clients use: below the registry's host, or Google's in `gcr-emulator run`."""
+    if environ.get("GCR_EMULATOR_REGISTRY") == DEFAULT_SITE.host:
+        return name if find_site(name.partition("/")[0]) else f"{DEFAULT_SITE.host}/{name}"
+    return f"{format_registry(url)}/{name}"
 
 
 def _scope(image: Image, actions: str) -> str:

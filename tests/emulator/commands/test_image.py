@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.registry_client import Image, InvalidImage, parse_image
+from docker_credential_gcr.emulator.registry_client import Image, InvalidImage, format_image, parse_image
 from docker_credential_gcr.emulator.settings import Settings
 
 Emulator = Any
@@ -226,3 +226,17 @@ def test_d13_what_is_taken_away_must_be_named(image: Run, command: str, lack: st
 
     assert (code, out) == (2, "")
     assert f"Error: Invalid value for 'IMAGE': '{REPOSITORY}' names {lack}" in err
+
+
+NAMES = {
+    "gcr.io": (REPOSITORY, f"gcr.io/{REPOSITORY}"),
+    "eu.gcr.io": ("eu.gcr.io/my-project/app", "eu.gcr.io/my-project/app"),
+    "pkg.dev": (ARTIFACT, ARTIFACT),
+}
+
+
+@pytest.mark.parametrize(("name", "googles"), NAMES.values(), ids=NAMES)
+def test_d13_image_has_googles_name_in_run_and_the_registrys_elsewhere(name: str, googles: str) -> None:
+    assert format_image(name, URL, {}) == f"localhost:5000/{name}"
+    assert format_image(name, URL, {"GCR_EMULATOR_REGISTRY": "localhost:5000"}) == f"localhost:5000/{name}"
+    assert format_image(name, "https://localhost", {"GCR_EMULATOR_REGISTRY": "gcr.io"}) == googles
