@@ -33,15 +33,16 @@ def print_list(
     if not found:
         say(empty)
         return
-    for line in _lay_out([header, *map(format_row, found)]):
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in format_table([header, *map(format_row, found)], columns):
         click.echo(line)
 
 
-def _lay_out(rows: list[tuple[str, ...]]) -> list[str]:
-    """Returns the lines of a table, or two for each row where a terminal is too narrow for one."""
+def format_table(rows: Sequence[tuple[str, ...]], columns: int | None) -> list[str]:
+    """Returns the lines of a table, or two for each row where so many columns are too few for one."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = [tuple(map(str.ljust, row, widths)) for row in rows]
-    if sys.stdout.isatty() and len(_GAP.join(cells[0])) > shutil.get_terminal_size().columns:
+    if columns is not None and len(_GAP.join(cells[0])) > columns:
         return [line.rstrip() for first, *rest in cells for line in (first, _GAP + _GAP.join(rest))]
     return [_GAP.join(row).rstrip() for row in cells]
 

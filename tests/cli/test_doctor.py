@@ -131,3 +131,24 @@ def test_d10_at_a_terminal_a_finding_is_wrapped_behind_its_state_and_a_command_i
     assert [line for line in wide if line not in commands] == []
     assert [line for line in lines if not line.startswith((*("ok ", "warning ", "fault "), indent))] == []
     assert "\n".join(lines).split() == "\n".join(plain).split()
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "helper.md").read_text("utf-8")
+MASKS = (
+    (r"'/\S*/docker-credential-gcr'", "'PROGRAM'"),
+    (r"'/\S*/config\.json'", "'CONFIG'"),
+    (r"localhost:\d+", "REGISTRY"),
+)
+
+
+def test_d10_the_findings_are_those_that_the_page_shows(machine: Machine) -> None:
+    ((command, shown),) = re.findall(r"^```\n\$ docker-credential-gcr (doctor .*)\n([^`]*)```$", PAGE, re.M)
+    machine.cli.environ = machine.environ
+
+    printed = machine.cli(*command.replace("localhost:5000", machine.registry).split()).stdout
+
+    texts = [" ".join(text.split()) for text in (printed, shown)]
+    for pattern, word in MASKS:
+        texts = [re.sub(pattern, word, text) for text in texts]
+    assert texts[0] == texts[1]
+    assert [line for line in shown.splitlines()[:-1] if len(line) > 80] == []

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from doc_scripts import find_scripts, needs_of
 
+from docker_credential_gcr.emulator.commands_listing import format_table
 from docker_credential_gcr.emulator.commands_run import run
 from docker_credential_gcr.emulator.commands_serve import serve
 from docker_credential_gcr.emulator.google.app import ROUTES
@@ -94,3 +95,15 @@ def test_every_option_of_serve_is_listed_with_its_variable() -> None:
 
     options = [option for option in serve.params if isinstance(option, click.Option)]
     assert listed == {option.opts[0]: option.envvar for option in options}
+
+
+def test_d13_the_list_of_images_is_laid_out_as_the_page_shows() -> None:
+    blocks = re.findall(r"  \$ gcr-emulator image list\n(.*?)  ```", PAGE, re.DOTALL)
+    wide, narrow = ([line.removeprefix("  ") for line in block.splitlines()] for block in blocks)
+    rows = [tuple(re.split(r" {2,}", line)) for line in wide]
+
+    assert {columns: format_table(rows, columns) for columns in (80, 120, None)} == {
+        80: narrow,
+        120: wide,
+        None: wide,
+    }
