@@ -47,7 +47,7 @@ def write_auth(
     path = output or auth_file.find_path(format_, os.environ)
     if is_watching and path == auth_file.STDOUT:
         raise UsageError("--watch needs a file to renew: name it with --output")
-    hosts = command_line.parse_hosts(registries) if registries else auth_file.find_hosts(os.environ)
+    hosts = auth_file.find_hosts(os.environ) if registries is None else command_line.parse_hosts(registries)
     secret = auth_file.Secret(name, namespace)
 
     def renew() -> float:

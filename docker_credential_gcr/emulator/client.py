@@ -1,6 +1,7 @@
 """Speaks Google's REST APIs to a running emulator, for the commands."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ _CONNECT_S = 5
 _COLLECTION_S = 3600
 # Another writer came between reading and writing a policy; as many times, the whole is tried anew.
 _ATTEMPTS = 5
+# https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4; names that Docker Compose gives have underscores.
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_NAME_SIZE = 253
 # Google's words for the refusals of the emulator's own resources.
 _STATUSES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
 
@@ -204,9 +208,19 @@ def parse_url(text: str) -> str:
     except ValueError as error:
         raise InvalidUrl(text) from error
     extras = url.username or url.password or url.query or url.fragment or url.path.strip("/")
-    if url.scheme not in ("http", "https") or not url.hostname or port == 0 or extras:
+    is_root = url.scheme in ("http", "https") and port != 0 and not extras
+    if not is_root or not is_host((url.hostname or "").removesuffix(".")):
         raise InvalidUrl(text)
     return f"{url.scheme}://{url.netloc}"
+
+
+def is_host(text: str) -> bool:
+    """Whether the text is an address, or a name that a resolver, idna and TLS take."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return len(text) <= _NAME_SIZE and all(map(_LABEL.fullmatch, text.lower().split(".")))
+    return True
 
 
 def is_loopback(url: str) -> bool:

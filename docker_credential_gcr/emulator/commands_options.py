@@ -1,7 +1,6 @@
 """What several commands ask alike: where the emulator is, and in which words things are named."""
 
 import difflib
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, parse_url
+from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, is_host, parse_url
 from .file_access import read_file
 from .identity.guesses import explain_account, explain_member, explain_role, is_account_email
 from .identity.names import PROJECT_ID_RULE, is_project_id
@@ -19,8 +18,6 @@ from .locations import LOCATIONS
 from .machine import InvalidMachine, expand_scope
 from .server_files import find_ca, find_token
 from .site_ports import InvalidSite, SitePort, parse_site_port
-
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,14 +37,20 @@ def parse_project_id(text: str) -> str:
     return text
 
 
+def parse_host(text: str) -> str:
+    """The option's type: the name or address of a machine."""
+    if not is_host(text):
+        raise click.BadParameter(f"{text!r} is neither a name nor an address")
+    return text
+
+
 def parse_name(text: str) -> str:
-    """The option's type: the name or address of a machine, perhaps with a wildcard for its first label."""
-    labels = text.lower().removeprefix("*.").split(".")
-    try:
-        ipaddress.ip_address(text)
-    except ValueError as error:
-        if len(text) > 253 or not all(map(_LABEL.fullmatch, labels)):
-            raise click.BadParameter(f"{text!r} is neither a name nor an address") from error
+    """The option's type: a name or address for a certificate, perhaps with a wildcard for its first label."""
+    name = text.lower().removeprefix("*.")
+    is_wildcard = name != text.lower()
+    # The zone of an address, behind %, means a link of one machine.
+    if not is_host(name) or "%" in name or (is_wildcard and ":" in name):
+        raise click.BadParameter(f"{text!r} is neither a name nor an address")
     return text.lower()
 
 

@@ -21,6 +21,8 @@ def _option(name: str, *declarations: str, **settings: Any) -> Callable[[F], F]:
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _option(
         "host",
+        type=options.parse_host,
+        metavar="HOST",
         default="127.0.0.1",
         show_default=True,
         help="The address to listen on.",

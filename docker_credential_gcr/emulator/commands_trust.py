@@ -1,6 +1,5 @@
 """gcr-emulator trust: has the programs of this machine believe the emulator's authority."""
 
-import re
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -9,20 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .client import EmulatorError, format_registry
+from .client import EmulatorError, format_registry, is_host
 from .commands_options import say, with_ca
 
 if TYPE_CHECKING:
     from .trust import TrustFile
 
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})(:[0-9]{1,5})?")
 _CLIENTS = ("docker", "containers", "containerd", "system")
 # Programs of all the machine believe what the system does: that, a person must ask for.
 _DEFAULT = ("docker", "containers", "containerd")
 
 
 def _parse_host(text: str) -> str:
-    if not _HOST.fullmatch(text):
+    name, colon, port = text.partition(":")
+    is_port = port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
+    if not is_host(name) or (colon and not is_port):
         raise click.BadParameter(f"{text!r} is not the host of a registry, such as gcr.io or localhost:5000")
     return text.lower()
 

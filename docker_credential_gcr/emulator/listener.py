@@ -61,8 +61,8 @@ def is_loopback(host: str) -> bool:
     """Whether only this machine reaches the address. Raises CannotListen where the name has none."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise CannotListen(f"cannot listen on {host}: {error.strerror}") from error
+    except (OSError, UnicodeError) as error:  # idna refuses a label over 63 letters
+        raise CannotListen(f"cannot listen on {host}: {getattr(error, 'strerror', error)}") from error
     return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from docker_credential_gcr.errors import ConfigError, UsageError, quote
-from docker_credential_gcr.helper import docker_config, known_hosts, registries, token_sources
+from docker_credential_gcr.helper import docker_config, endpoint, known_hosts, registries, token_sources
 
 HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")  # Docker asks for its own under another name
 
@@ -107,5 +107,4 @@ def _is_host(host: str) -> bool:
     name = name if colon else host
     if name.startswith("[") and name.endswith("]"):
         return _is_ipv6(name[1:-1])
-    labels = name.split(".")
-    return all(0 < len(label) < 64 and not label.strip(registries.LABEL) for label in labels)
+    return endpoint.is_name(name) and "_" not in name

@@ -6,6 +6,7 @@ from docker_credential_gcr.errors import KeyNotForHost
 from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.token_sources import TokenRequest
 
+NAME_SIZE = 253
 UNIVERSE = "googleapis.com"
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"
 
@@ -38,7 +39,16 @@ def parse_endpoint(url: str) -> Endpoint:
         raise ValueError("not an http or https URL")
     if "\\" in url or not url.isascii() or not url.isprintable():
         raise ValueError("not an http or https URL")
+    if ":" not in parts.hostname and not is_name(parts.hostname.removesuffix(".")):
+        raise ValueError("not an http or https URL")
     return Endpoint(url, parts.scheme, parts.netloc.lower())
+
+
+def is_name(text: str) -> bool:
+    """Whether a resolver and idna take a name. https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4"""
+    if len(text) > NAME_SIZE or text.strip(registries.LABEL + "_."):
+        return False
+    return all(0 < len(label) < 64 for label in text.split("."))
 
 
 def check_use(what: str, noun: str, endpoint: Endpoint, request: TokenRequest) -> None:

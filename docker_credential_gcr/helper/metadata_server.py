@@ -57,7 +57,9 @@ def _format_url(source: Metadata, request: TokenRequest) -> str:
 
 
 def check_use(source: Metadata, request: TokenRequest) -> None:
-    """Raise TokenError when a token of that server may not reach the registry."""
+    """Raise TokenError when a token of that server may not reach the registry, or it is no server."""
+    _check_host("GCE_METADATA_HOST", source.host)
+    _check_host("GCE_METADATA_IP", source.address)
     host = source.host.lower().removesuffix(":80")
     name = host if host.endswith("]") else host.partition(":")[0]
     parts = name.split(".")
@@ -72,6 +74,17 @@ def check_use(source: Metadata, request: TokenRequest) -> None:
         raise TokenError(
             f"metadata server {source.host} is Google's: no token of it goes to {request.host}",
             hint="set GCE_METADATA_HOST to the emulator's host",
+        )
+
+
+def _check_host(variable: str, host: str) -> None:
+    try:
+        is_host = endpoint.parse_endpoint(f"http://{host}/").host == host.lower()
+    except ValueError:
+        is_host = False
+    if not is_host:
+        raise TokenError(
+            f"{variable} names {host!r}, which is not a host", hint=f"correct or unset {variable}"
         )
 
 
