@@ -45,7 +45,7 @@ LEAVES = (
     "emulator.hosts emulator.locations emulator.machine emulator.page_size "
     "emulator.redaction emulator.settings emulator.site_ports"
 )
-VALUES = "emulator.identity emulator.oci"
+VALUES = "emulator.identity emulator.oci emulator.strict_json"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
 
 # part: (the parts which it may import beside itself, the distributions which it may import).
@@ -58,8 +58,9 @@ TABLE = {
     "helper": ("errors", "requests google keyring filelock"),
     "cli": ("errors helper", "click rich"),
     "emulator.__init__": ("", ""),
-    "emulator.oci": ("", ""),
-    "emulator.identity": ("emulator.cache emulator.oci", "cryptography jwt"),
+    "emulator.strict_json": ("", ""),
+    "emulator.oci": ("emulator.strict_json", ""),
+    "emulator.identity": ("emulator.cache emulator.oci emulator.strict_json", "cryptography jwt"),
     "emulator.records": (
         f"{VALUES} emulator.cache emulator.capacity emulator.crash_points emulator.disk "
         "emulator.private_directory",

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -244,8 +245,9 @@ def call_app(
     *,
     host: str = "localhost:5000",
     peer: str = "127.0.0.1",
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
 ) -> Reply:
-    """One request and its answer."""
+    """One request and its answer; `run` is where what the app leaves behind must go on afterwards."""
     path, _, query = path.partition("?")
     lines = {"host": host, **(headers or {})}
     scope = {
@@ -269,7 +271,7 @@ def call_app(
     async def collect(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(app(scope, receive, collect))
+    run(app(scope, receive, collect))
     content = b"".join(message.get("body", b"") for message in sent[1:])
     answered = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     is_json = answered.get("content-type") == "application/json"

@@ -1,6 +1,7 @@
 """The routes under /_emulator/."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -8,22 +9,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
-from docker_credential_gcr.emulator.current_request import note_member, note_reason
-from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
 from docker_credential_gcr.emulator.identity.issuer import Issuer
-from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
-from docker_credential_gcr.emulator.machine import InvalidMachine
+from docker_credential_gcr.emulator.identity.principal import Principal
 
 from . import issuer
 from .access_tokens import Sign, issue_access_token
-from .bodies import InvalidBody, load
-from .faults import InvalidFaults
+from .bodies import InvalidBody, load, parse_clock
+from .errors import Check, answer_errors, check_operator
 from .people import People
 from .state import State
 
 Endpoint = Callable[["Services", Request], Awaitable[Response]]
+Row = tuple[str, str, Endpoint]
 
 
 @dataclass(frozen=True)
@@ -70,16 +68,7 @@ async def delete_faults(services: Services, _request: Request) -> Response:
 
 async def put_clock(services: Services, request: Request) -> Response:
     """Set the clock: {"now": seconds} stands still there, {"offset_s": seconds} runs ahead."""
-    document = await load(request)
-    if not isinstance(document, dict) or len(document) != 1:
-        raise InvalidBody('expected {"now": SECONDS} or {"offset_s": SECONDS}')
-    ((name, value),) = document.items()
-    if name not in ("now", "offset_s") or isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidBody('expected {"now": SECONDS} or {"offset_s": SECONDS}')
-    # Beyond these years neither a date nor a token can be written.
-    if not abs(value) < 2**37:
-        raise InvalidBody(f"{name} is out of range")
-    await services.state.set_clock(*((value, 0.0) if name == "now" else (None, value)))
+    await services.state.set_clock(*parse_clock(await load(request)))
     return JSONResponse({"now": services.state.clock.now()})
 
 
@@ -115,10 +104,7 @@ async def post_gc(services: Services, request: Request) -> Response:
     Every field may be left out.
     """
     options = _parse_gc(await load(request, default=b"{}"))
-    try:
-        return JSONResponse(await asyncio.to_thread(services.collect, **options))
-    except CollectionBusy as error:
-        return _refuse(409, str(error))
+    return JSONResponse(await asyncio.to_thread(services.collect, **options))
 
 
 async def post_user(services: Services, request: Request) -> Response:
@@ -192,64 +178,49 @@ def _find_issuer(request: Request) -> str:
     return f"{request.scope['scheme']}://{request.headers.get('host', '')}{issuer.ISSUER_PATH}"
 
 
+# Who may ask is checked for all but PUBLIC.
+ROUTES: list[Row] = [
+    ("GET", "/_emulator/journal", get_journal),
+    ("PUT", "/_emulator/faults", put_faults),
+    ("DELETE", "/_emulator/faults", delete_faults),
+    ("PUT", "/_emulator/clock", put_clock),
+    ("GET", "/_emulator/metadata", get_machine),
+    ("PUT", "/_emulator/metadata", put_machine),
+    ("DELETE", "/_emulator/metadata", delete_machine),
+    ("POST", "/_emulator/reset", post_reset),
+    ("POST", "/_emulator/gc", post_gc),
+    ("POST", f"{issuer.ISSUER_PATH}/tokens", post_token),
+    ("GET", f"{issuer.ISSUER_PATH}/tokens", get_token),
+    ("POST", f"{issuer.ISSUER_PATH}/awsKeys", post_aws_key),
+    ("POST", "/_emulator/users", post_user),
+    ("POST", "/_emulator/refreshTokens", post_refresh_token),
+    ("POST", "/_emulator/accessTokens", post_access_token),
+]
+PUBLIC: list[Row] = [
+    ("GET", "/_emulator/health", get_health),
+    ("GET", f"{issuer.ISSUER_PATH}/.well-known/openid-configuration", get_configuration),
+    ("GET", f"{issuer.ISSUER_PATH}/jwks", get_jwks),
+]
+
+
 def routes(services: Services) -> list[Route]:
     """The routes, each behind the rim that checks who asks and turns errors into statuses."""
-    table: list[tuple[str, str, Endpoint]] = [
-        ("GET", "/_emulator/journal", get_journal),
-        ("PUT", "/_emulator/faults", put_faults),
-        ("DELETE", "/_emulator/faults", delete_faults),
-        ("PUT", "/_emulator/clock", put_clock),
-        ("GET", "/_emulator/metadata", get_machine),
-        ("PUT", "/_emulator/metadata", put_machine),
-        ("DELETE", "/_emulator/metadata", delete_machine),
-        ("POST", "/_emulator/reset", post_reset),
-        ("POST", "/_emulator/gc", post_gc),
-        ("POST", f"{issuer.ISSUER_PATH}/tokens", post_token),
-        ("GET", f"{issuer.ISSUER_PATH}/tokens", get_token),
-        ("POST", f"{issuer.ISSUER_PATH}/awsKeys", post_aws_key),
-        ("POST", "/_emulator/users", post_user),
-        ("POST", "/_emulator/refreshTokens", post_refresh_token),
-        ("POST", "/_emulator/accessTokens", post_access_token),
-    ]
-    guarded = [Route(path, _guard(services, endpoint), methods=[method]) for method, path, endpoint in table]
-    public = [
-        Route("/_emulator/health", _bind(services, get_health)),
-        Route(f"{issuer.ISSUER_PATH}/.well-known/openid-configuration", _bind(services, get_configuration)),
-        Route(f"{issuer.ISSUER_PATH}/jwks", _bind(services, get_jwks)),
-    ]
-    return [*public, *guarded]
 
+    def check(request: Request) -> None:
+        check_operator(
+            request,
+            operator_token=services.operator_token,
+            strict=services.strict_admin,
+            verify=services.verify,
+        )
 
-def _bind(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    async def bound(request: Request) -> Response:
-        return await endpoint(services, request)
+    def admit(_request: Request) -> None:
+        """Refuses nobody."""
 
-    return bound
+    def make(rows: list[Row], check: Check) -> list[Route]:
+        return [
+            Route(path, answer_errors(check, functools.partial(endpoint, services)), methods=[method])
+            for method, path, endpoint in rows
+        ]
 
-
-def _guard(services: Services, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-    async def guarded(request: Request) -> Response:
-        try:
-            principal = find_administrator(
-                request.headers,
-                request.client.host if request.client else "",
-                operator_token=services.operator_token,
-                strict=services.strict_admin,
-                verify=services.verify,
-            )
-        except NotAnAdministrator as error:
-            return _refuse(401, str(error))
-        note_member(principal.member)
-        if principal != OPERATOR:
-            return _refuse(403, "only the operator may do this")
-        try:
-            return await endpoint(services, request)
-        except (InvalidBody, InvalidFaults, InvalidMachine, issuer.InvalidMint) as error:
-            return _refuse(400, str(error))
-
-    return guarded
-
-
-def _refuse(status: int, message: str) -> JSONResponse:
-    note_reason(message)
-    return JSONResponse({"error": message}, status)
+    return [*make(PUBLIC, admit), *make(ROUTES, check)]

@@ -8,11 +8,11 @@ POST awsKeys  {"access_key_id": "AKIA…", "secret_access_key": "…", "session_
                "arn": "arn:aws:iam::123456789012:user/ada", "user_id": "AIDA…"}
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from docker_credential_gcr.emulator import strict_json
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
 
 ISSUER_PATH = "/_emulator/issuer"
@@ -74,9 +74,9 @@ def parse_query(query: Mapping[str, str]) -> dict[str, Any]:
     document: dict[str, Any] = dict(query)
     for name in {"claims", "lifetime_s"} & set(document):
         try:
-            document[name] = json.loads(document[name])
-        except (ValueError, RecursionError) as error:
-            raise InvalidMint(f"{name} is not JSON") from error
+            document[name] = strict_json.decode(document[name])
+        except strict_json.InvalidJson as error:
+            raise InvalidMint(f"{name} is not JSON: {error}") from error
     return document
 
 

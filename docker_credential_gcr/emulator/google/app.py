@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from docker_credential_gcr.emulator.current_request import find_request_id
+from docker_credential_gcr.emulator.strict_json import is_escaped_text
 
 from . import (
     account_certificates,
@@ -37,9 +38,9 @@ from . import (
     workload_identity_pools,
     workload_identity_providers,
 )
-from .errors import NotFound, find_response, format_internal_error
+from .errors import InvalidArgument, NotFound, find_response, format_internal_error
 from .fields import select
-from .routes import Row, Table
+from .routes import CatchAll, Row, Table
 from .services import Services
 
 _logger = logging.getLogger(__name__)
@@ -207,7 +208,6 @@ ROUTES: list[Row] = [
     ("DELETE", f"{_PACKAGE}/tags/{{tag}}", artifact_tags.delete_tag),
 ]
 _TABLE = Table(ROUTES)
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def routes(services: Services) -> list[Route]:
@@ -225,10 +225,13 @@ def routes(services: Services) -> list[Route]:
             _logger.exception("internal error in request %s", find_request_id())
             return format_internal_error(of_storage=of_storage)
 
-    return [Route("/{path:path}", answer, methods=_METHODS)]
+    return [CatchAll("/{path:path}", answer)]
 
 
 async def _answer(request: Request, services: Services) -> Response:
+    for data in (request.scope["raw_path"], request.scope["query_string"]):
+        if not is_escaped_text(data):
+            raise InvalidArgument("The URL holds bytes that are not valid UTF-8, or NUL.")
     found = _TABLE.find(request)
     if found is None:
         raise NotFound(f"The requested URL {request.scope['path']} was not found on this server.")

@@ -1,11 +1,12 @@
 """Reads the bodies of requests: bounded in size, in time, and in what they may say."""
 
 import asyncio
-import json
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
+
+from docker_credential_gcr.emulator import strict_json
 
 from .errors import BodyTooLarge, BodyTooSlow, GrantRefused, InvalidArgument
 
@@ -20,10 +21,9 @@ async def read_json(request: Request) -> dict[str, Any]:
     """The JSON object in the body; an empty body is an empty object. Raises InvalidArgument."""
     body = await _read(request, MAX_JSON_SIZE)
     try:
-        document = json.loads(body or b"{}")
-    # RecursionError: deeply nested JSON.
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgument("Invalid JSON payload received.") from error
+        document = strict_json.decode(body or b"{}")
+    except strict_json.InvalidJson as error:
+        raise InvalidArgument(f"Invalid JSON payload received. {error}") from error
     if not isinstance(document, dict):
         raise InvalidArgument("Invalid JSON payload received. The body is not an object.")
     return document
@@ -37,6 +37,8 @@ async def read_form(request: Request) -> dict[str, str]:
     if not has_form(request):
         raise GrantRefused("invalid_request", f"Content-Type must be {_FORM}")
     body = await _read(request, MAX_FORM_SIZE)
+    if not strict_json.is_escaped_text(body):
+        raise GrantRefused("invalid_request", "Malformed form")
     try:
         pairs = parse_qsl(body.decode("ascii"), errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError as error:

@@ -10,13 +10,13 @@ https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.service
 import asyncio
 import base64
 import binascii
-import json
 import re
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from docker_credential_gcr.emulator import strict_json
 from docker_credential_gcr.emulator.identity.assertions import MAX_SCOPE_SIZE
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.service_account_signatures import sign_blob, sign_jwt
@@ -125,8 +125,8 @@ def _parse_lifetime(lifetime: object) -> int:
 
 def _parse_claims(payload: object, now: float) -> dict[str, Any]:
     try:
-        claims = json.loads(payload) if isinstance(payload, str) else None
-    except (ValueError, RecursionError):
+        claims = strict_json.decode(payload) if isinstance(payload, str) else None
+    except strict_json.InvalidJson:
         claims = None
     if not isinstance(claims, dict):
         raise InvalidArgument("The payload must be a JSON object, as a string.")

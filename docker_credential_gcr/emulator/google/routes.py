@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from .services import Services
 
@@ -29,6 +31,18 @@ class Table:
             if method == request.method and (match := pattern.fullmatch(path)):
                 return endpoint, {name: unquote(text) for name, text in match.groupdict().items()}
         return None
+
+
+class CatchAll(Route):
+    """Every request: Starlette's pattern matches no line's end, and leaves other methods to a plain text."""
+
+    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+        super().__init__(path, endpoint)
+        self.methods = None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:  # noqa: ARG002
+        """That the request is for the endpoint."""
+        return Match.FULL, {"endpoint": self.endpoint}
 
 
 def _compile(path: str) -> re.Pattern[str]:

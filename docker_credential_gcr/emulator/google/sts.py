@@ -12,7 +12,6 @@ file as often as they are needed.
 https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token, https://www.rfc-editor.org/rfc/rfc8693
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from docker_credential_gcr.emulator import strict_json
 from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.identity.assertions import MAX_SCOPE_SIZE
 from docker_credential_gcr.emulator.identity.aws_requests import verify_request
@@ -132,8 +132,8 @@ def _check_fields(fields: Mapping[str, str]) -> frozenset[str]:
 def _check_options(text: str) -> None:
     """userProject says who is billed, and nobody is; a boundary would have to be kept."""
     try:
-        options = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        options = strict_json.decode(text)
+    except strict_json.InvalidJson as error:
         raise GrantRefused("invalid_request", 'Invalid value for "options": it must be JSON.') from error
     if not isinstance(options, dict) or "accessBoundary" in options:
         raise GrantRefused("invalid_request", 'Invalid value for "options": gcr-emulator has no boundaries.')

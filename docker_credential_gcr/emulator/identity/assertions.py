@@ -116,7 +116,8 @@ def verify_self_signed(
     """
     claims, key = _verify(assertion, find_key, _any_account, now)
     audience, scopes = claims.get("aud"), _parse_scopes(claims)
-    if audience is not None and audience != "" and audience not in audiences:
+    # RFC 7519 lets it be a list too; Google's libraries sign one.
+    if audience is not None and (not isinstance(audience, str) or audience not in {"", *audiences}):
         raise InvalidAssertion(WRONG_AUDIENCE)
     if not scopes and not audience:
         raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
@@ -164,18 +165,19 @@ def _any_account(_email: str) -> bool:
 def _check_times(claims: dict[str, Any], now: float) -> None:
     issued_at, expires_at = claims.get("iat"), claims.get("exp")
     if (
-        not _is_instant(issued_at)
-        or not _is_instant(expires_at)
+        not is_instant(issued_at)
+        or not is_instant(expires_at)
         or not issued_at - MAX_SKEW_S <= now < expires_at
         or not 0 < expires_at - issued_at <= MAX_LIFETIME_S
     ):
         raise InvalidAssertion(WRONG_TIMES)
     not_before = claims.get("nbf", issued_at)
-    if not _is_instant(not_before) or now < not_before - MAX_SKEW_S:
+    if not is_instant(not_before) or now < not_before - MAX_SKEW_S:
         raise InvalidAssertion(WRONG_TIMES)
 
 
-def _is_instant(value: object) -> TypeGuard[float]:
+def is_instant(value: object) -> TypeGuard[float]:
+    """Whether the value is an instant as JWTs have them. https://www.rfc-editor.org/rfc/rfc7519#section-2"""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

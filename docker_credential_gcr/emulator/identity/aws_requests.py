@@ -11,13 +11,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from docker_credential_gcr.emulator import strict_json
 
 from .subject_tokens import ExchangeRefused
 
@@ -94,13 +94,13 @@ def _parse(token: str) -> _Signed:
     if len(token) > _MAX_SIZE:
         raise ExchangeRefused(MALFORMED)
     try:
-        document: Any = json.loads(unquote(token))
+        document = strict_json.decode(unquote(token))
         url = urlsplit(document["url"])
         headers = {header["key"].lower(): header["value"].strip() for header in document["headers"]}
         authorization = _AUTHORIZATION.fullmatch(headers["authorization"])
         query = dict(parse_qsl(url.query, strict_parsing=True))
     # Whatever JSON of another form leads to.
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExchangeRefused(MALFORMED) from error
     if authorization is None or document.get("method") != "POST" or query != _ACTION:
         raise ExchangeRefused(MALFORMED)

@@ -7,7 +7,6 @@ Bearer ACCESS TOKEN · SELF-SIGNED JWT
 import base64
 import binascii
 import hmac
-import json
 import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
@@ -15,6 +14,8 @@ from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+
+from docker_credential_gcr.emulator import strict_json
 
 from .assertions import FindKey, InvalidAssertion, verify_self_signed
 from .federation import find_pool
@@ -180,8 +181,8 @@ def _verify_key_file(text: str, find_key: FindKey, now: float) -> Principal:
 
 def _parse_object(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = strict_json.decode(text)
+    except strict_json.InvalidJson as error:
         raise InvalidCredential("malformed JSON") from error
     if not isinstance(document, dict):
         raise InvalidCredential("JSON that is not an object")

@@ -12,6 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+from docker_credential_gcr.emulator import strict_json
+
 # A header line of common servers and proxies holds 8 KiB; nothing signed here comes near it.
 MAX_SIZE = 16 * 1024
 _KEY_ALGORITHMS = ("ES256", "RS256")
@@ -49,15 +51,24 @@ def parse_unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims of a compact JWS: good for finding the key to verify it with, nothing else."""
     if len(token) > MAX_SIZE or not token.isascii():
         raise InvalidJws("too long, or not ASCII")
-    try:
-        parsed = jwt.decode_complete(token, options={"verify_signature": False})
-    # RecursionError: deeply nested JSON.
-    except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
-        raise InvalidJws("malformed") from error
+    parts = token.split(".")
+    if len(parts) != 3:
+        raise InvalidJws("not of three parts")
+    header, claims = map(_decode_object, parts[:2])
     # https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11: an extension not understood is refused.
-    if "crit" in parsed["header"]:
+    if "crit" in header:
         raise InvalidJws("a critical extension")
-    return parsed["header"], parsed["payload"]
+    return header, claims
+
+
+def _decode_object(part: str) -> dict[str, Any]:
+    try:
+        document = strict_json.decode(jwt.utils.base64url_decode(part))
+    except ValueError as error:
+        raise InvalidJws("malformed") from error
+    if not isinstance(document, dict):
+        raise InvalidJws("JSON that is not an object")
+    return document
 
 
 def verify(token: str, key: EllipticCurvePublicKey | RSAPublicKey | str, algorithm: str) -> dict[str, Any]:
@@ -78,9 +89,10 @@ def parse_keys(text: str) -> list[PublicKey]:
     https://www.rfc-editor.org/rfc/rfc7517#section-5
     """
     try:
-        found = jwt.PyJWKSet.from_json(text).keys
-    # AttributeError, TypeError: JSON of another form, of which the library knows nothing.
-    except (jwt.PyJWTError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        found = jwt.PyJWKSet.from_dict(strict_json.decode(text)).keys
+    # AttributeError, KeyError, TypeError: JSON of another form, of which the library knows nothing;
+    # NotImplementedError: "alg": "none".
+    except (jwt.PyJWTError, ValueError, AttributeError, KeyError, TypeError, NotImplementedError) as error:
         raise InvalidKeys("it is not a set of JSON Web Keys") from error
     keys = []
     for each in found:

@@ -4,11 +4,11 @@ https://cloud.google.com/iam/docs/workload-identity-federation-with-deployment-p
 """
 
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from . import jws
+from .assertions import is_instant
 from .expression_budget import Budget, CostExceeded
 from .expression_parts import Scope
 from .expression_values import EvaluationError
@@ -138,16 +138,14 @@ def _check_audience(audience: object, expected: Sequence[str]) -> None:
 
 def _check_times(claims: Mapping[str, Any], now: float) -> None:
     issued_at, expires_at = claims.get("iat"), claims.get("exp")
-    if not isinstance(issued_at, int | float) or not isinstance(expires_at, int | float):
-        raise ExchangeRefused("The ID Token must have the claims iat and exp.")
-    if not math.isfinite(issued_at) or not math.isfinite(expires_at):
+    if not is_instant(issued_at) or not is_instant(expires_at):
         raise ExchangeRefused("The ID Token must have the claims iat and exp.")
     if now >= expires_at or issued_at > now + _MAX_SKEW_S:
         raise ExchangeRefused(f"ID Token issued at {int(issued_at)} is stale to sign-in.")
     if expires_at - issued_at > MAX_LIFETIME_S:
         raise ExchangeRefused("The lifetime of the ID Token must be at most 24 hours.")
     not_before = claims.get("nbf", issued_at)
-    if not isinstance(not_before, int | float) or not_before > now + _MAX_SKEW_S:
+    if not is_instant(not_before) or not_before > now + _MAX_SKEW_S:
         raise ExchangeRefused("The ID Token is not valid yet.")
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .digest import parse_digest
 from .errors import InvalidDigest, InvalidManifest
 
-_SIZE_LIMIT = 2**63
+SIZE_LIMIT = 2**63
 
 
 class Descriptor(NamedTuple):
@@ -28,7 +28,7 @@ def parse_descriptor(value: object, where: str) -> Descriptor:
         raise InvalidManifest(f"{where} has no mediaType")
     if not isinstance(digest, str):
         raise InvalidManifest(f"{where} has no digest")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _SIZE_LIMIT:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < SIZE_LIMIT:
         raise InvalidManifest(f"{where} has no size")
     try:
         return Descriptor(media_type, parse_digest(digest), size)

@@ -3,9 +3,10 @@
 https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
 """
 
-import json
 import re
 from datetime import datetime, timedelta, timezone
+
+from docker_credential_gcr.emulator import strict_json
 
 # The first instant of year 1: what Container Registry reports for an image that does not say.
 UNKNOWN_CREATED_MS = -62135596800000
@@ -18,9 +19,9 @@ _FRACTION = re.compile(r"\.(\d{1,6})\d*")
 def parse_created_ms(config: bytes) -> int:
     """When the image was made, in milliseconds since the epoch; UNKNOWN_CREATED_MS where it does not say."""
     try:
-        created = json.loads(config)["created"]
+        created = strict_json.decode(config)["created"]
         instant = datetime.fromisoformat(_normalise(created))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return UNKNOWN_CREATED_MS
     if instant.tzinfo is None:
         return UNKNOWN_CREATED_MS

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from docker_credential_gcr.emulator import strict_json
+
 from . import media_types
-from .descriptor import Descriptor, parse_descriptor
+from .descriptor import SIZE_LIMIT, Descriptor, parse_descriptor
 from .errors import InvalidManifest
 
 _MEDIA_TYPES = media_types.MANIFESTS | media_types.INDEXES
@@ -85,6 +87,8 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest:
         raise InvalidManifest(f"an index was pushed as {media_type!r}")
     config = parse_descriptor(document.get("config"), "config")
     layers = _descriptors(document.get("layers"), "layers")
+    if sum(blob.size for blob in (config, *layers)) >= SIZE_LIMIT:
+        raise InvalidManifest("the sizes of the config and the layers are more than 64 bits hold")
     # https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
     artifact_type = artifact_type or config.media_type
     return Manifest(media_type, config, layers, (), subject, artifact_type, annotations)
@@ -152,25 +156,10 @@ def _descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
 
 def _decode(data: bytes) -> Mapping[str, Any]:
     try:
-        document = _DECODER.decode(data.decode())
-    except (ValueError, RecursionError) as error:
+        # Without a byte order mark, which other parsers refuse.
+        document = strict_json.decode_unique(data.decode())
+    except ValueError as error:
         raise InvalidManifest(f"the document is not JSON: {error}"[:200]) from error
     if not isinstance(document, dict):
         raise InvalidManifest("the document is not a JSON object")
     return document
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Two parsers may pick different ones of two equal keys, and so see two different images.
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return document
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-# json.loads would make one for each document.
-_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_refuse)

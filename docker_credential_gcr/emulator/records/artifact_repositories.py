@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.identity.resource import format_place, format_repository
+from docker_credential_gcr.emulator.strict_json import decode_stored
 
 from .buckets import Bucket
 from .errors import AlreadyExists
@@ -181,7 +182,7 @@ def _read(row: Any) -> ArtifactRepository:
         row.location,
         row.repository_id,
         row.description,
-        json.loads(row.labels),
+        decode_stored(row.labels),
         bool(row.immutable_tags),
         row.created_at,
         row.updated_at,

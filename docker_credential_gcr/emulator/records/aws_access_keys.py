@@ -6,6 +6,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
+from docker_credential_gcr.emulator.strict_json import decode_stored
 
 from .schema_federation import aws_access_keys
 
@@ -25,4 +26,4 @@ def find(connection: Connection, access_key_id: str) -> AccessKey | None:
     row = connection.execute(_FIND, {"wanted": access_key_id}).one_or_none()
     if row is None:
         return None
-    return AccessKey(row.access_key_id, row.secret_access_key, row.session_token, json.loads(row.identity))
+    return AccessKey(row.access_key_id, row.secret_access_key, row.session_token, decode_stored(row.identity))

@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from docker_credential_gcr.emulator.strict_json import decode_stored
+
 from .schema import operations
 
 KEPT_S = 24 * 3600
@@ -33,5 +35,5 @@ def find(connection: Connection, name: str, *, member: str) -> dict[str, Any] | 
     text = connection.execute(_FIND, {"wanted": name, "owner": member}).scalar_one_or_none()
     if text is None:
         return None
-    document: dict[str, Any] = json.loads(text)
+    document: dict[str, Any] = decode_stored(text)
     return document

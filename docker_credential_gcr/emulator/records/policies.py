@@ -7,6 +7,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from docker_credential_gcr.emulator.cache import remember
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy, format_policy, parse_policy
+from docker_credential_gcr.emulator.strict_json import decode_stored
 
 from .errors import Changed
 from .schema import policies, projects
@@ -58,4 +59,4 @@ def list_of_projects(connection: Connection) -> list[Policy]:
 # Every request asks for a policy, and hardly any changes one. A parsed one takes three times its document.
 @remember(8 * 1024 * 1024)
 def _parse(document: str) -> Policy:
-    return parse_policy(json.loads(document))
+    return parse_policy(decode_stored(document))

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from docker_credential_gcr.emulator.strict_json import decode_stored
+
 from .errors import AlreadyExists as AlreadyExists
 from .schema import projects
 
@@ -108,4 +110,4 @@ def set_deleted(connection: Connection, project: Project, *, now: float | None) 
 
 def _read(row: Sequence[Any]) -> Project:
     row_id, project_id, number, name, created_at, labels, deleted_at = row
-    return Project(row_id, project_id, number, name, created_at, json.loads(labels), deleted_at)
+    return Project(row_id, project_id, number, name, created_at, decode_stored(labels), deleted_at)

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.exc import IntegrityError
 
+from docker_credential_gcr.emulator.strict_json import decode_stored
+
 from .errors import AlreadyExists
 from .projects import Project
 from .schema import artifact_repositories, blobs, buckets, projects
@@ -144,5 +146,5 @@ def _read(row: Any) -> StorageBucket:
         row.created_at,
         updated_at,
         row.metageneration,
-        json.loads(row.settings),
+        decode_stored(row.settings),
     )

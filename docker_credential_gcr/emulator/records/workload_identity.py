@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.identity.federation import format_pool
+from docker_credential_gcr.emulator.strict_json import decode_stored
 
 from .errors import AlreadyExists as AlreadyExists
 from .projects import Project
@@ -193,9 +194,9 @@ def _purge(connection: Connection, now: float) -> None:
 
 def _read(row: Sequence[Any]) -> Pool:
     row_id, number, pool_id, settings, deleted_at, in_deleted_project = row
-    return Pool(row_id, number, pool_id, json.loads(settings), deleted_at, bool(in_deleted_project))
+    return Pool(row_id, number, pool_id, decode_stored(settings), deleted_at, bool(in_deleted_project))
 
 
 def _read_provider(pool: Pool, row: Sequence[Any]) -> Provider:
     row_id, provider_id, settings, deleted_at = row
-    return Provider(row_id, pool.name, provider_id, json.loads(settings), deleted_at)
+    return Provider(row_id, pool.name, provider_id, decode_stored(settings), deleted_at)

@@ -116,15 +116,34 @@ def test_the_machine_of_the_metadata_server_is_shown_as_it_is(gcr_emulator):
 
 
 FAULT = "faults[0]"
+NO_INSTANT = "{} leads to no instant between the years 1970 and 6325"
 
 
 @pytest.mark.parametrize(
     ("method", "name", "body", "message"),
     [
-        ("PUT", "clock", "{", "the body is not JSON"),
+        (
+            "PUT",
+            "clock",
+            "{",
+            "the body is not JSON: "
+            "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        ),
         ("PUT", "clock", "[]", 'expected {"now": SECONDS} or {"offset_s": SECONDS}'),
         ("PUT", "clock", '{"now": true}', 'expected {"now": SECONDS} or {"offset_s": SECONDS}'),
-        ("PUT", "clock", '{"now": 1e300}', "now is out of range"),
+        ("PUT", "clock", '{"now": 1e300}', NO_INSTANT.format("now")),
+        pytest.param("PUT", "clock", '{"now": -1}', NO_INSTANT.format("now"), id="E-Z24-before 1970"),
+        pytest.param(
+            "PUT", "clock", '{"now": -68719476736}', NO_INSTANT.format("now"), id="E-Z24-before year 1"
+        ),
+        pytest.param("PUT", "clock", f'{{"now": {2**37}}}', NO_INSTANT.format("now"), id="E-Z24-year 6325"),
+        pytest.param(
+            "PUT", "clock", f'{{"offset_s": {-(2**36)}}}', NO_INSTANT.format("offset_s"), id="E-Z24-back"
+        ),
+        pytest.param(
+            "PUT", "clock", f'{{"offset_s": {2**37}}}', NO_INSTANT.format("offset_s"), id="E-Z24-ahead"
+        ),
+        pytest.param("PUT", "clock", '{"now": NaN}', "the body is not JSON: NaN is not JSON", id="E-Z24-NaN"),
         ("PUT", "metadata", "null", "the body is not a JSON object"),
         ("PUT", "metadata", "{}", "a machine needs an account of a project, or a project"),
         ("PUT", "faults", "[]", 'expected {"faults": [...]}'),

@@ -74,9 +74,10 @@ def test_a_query_mints_the_same_token(issuer):
     claims = {"iss": issuer, "sub": "ada", "aud": "x", "iat": NOW, "exp": NOW + 60, "ref": "main"}
     assert read(issuer, answer.json()["token"], "x") == claims
     bad = requests.get(f"{issuer}/tokens?claims={{", timeout=30)
-    assert (bad.status_code, bad.json()) == (400, {"error": "claims is not JSON"})
+    assert (bad.status_code, bad.json()) == (400, {"error": f"claims is not JSON: {EXPECTS_NAME}"})
 
 
+EXPECTS_NAME = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
 FIELDS = "an unknown field: known are audience, claims, lifetime_s, subject"
 KEY = "expected the strings access_key_id, secret_access_key, arn, user_id, and perhaps session_token"
 ARN = "arn is not of the form arn:aws:iam::ACCOUNT:user/NAME"

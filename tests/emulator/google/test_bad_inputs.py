@@ -28,11 +28,34 @@ def bindings(role: str, *members: object) -> dict[str, Any]:
     return {"policy": {"bindings": [{"role": role, "members": list(members)}]}}
 
 
+NO_JSON = "Invalid JSON payload received."
+EXPECTS_NAME = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+
 # Method, path, body (bytes, or what becomes JSON), status, text.
 BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
-    "no JSON": ("POST", PROJECTS, b"{", INVALID, "Invalid JSON payload received."),
-    "not UTF-8": ("POST", PROJECTS, b"\xff", INVALID, "Invalid JSON payload received."),
-    "deep JSON": ("POST", PROJECTS, b"[" * 100_000, INVALID, "Invalid JSON payload received."),
+    "no JSON": ("POST", PROJECTS, b"{", INVALID, f"{NO_JSON} {EXPECTS_NAME}"),
+    "not UTF-8": ("POST", PROJECTS, b"\xff", INVALID, f"{NO_JSON} it is not UTF-8"),
+    "deep JSON": (
+        "POST",
+        PROJECTS,
+        b"[" * 100_000,
+        INVALID,
+        f"{NO_JSON} it is nested more than 100 levels deep",
+    ),
+    "E-Z23-a lone surrogate": (
+        "POST",
+        PROJECTS,
+        rb'{"projectId": "\ud800"}',
+        INVALID,
+        f"{NO_JSON} a string holds a lone surrogate or NUL",
+    ),
+    "E-Z24-400 digits": (
+        "POST",
+        PROJECTS,
+        b'{"projectId": ' + b"9" * 400 + b"}",
+        INVALID,
+        f"{NO_JSON} a number is too large",
+    ),
     "a list": (
         "POST",
         PROJECTS,

@@ -75,7 +75,11 @@ def test_the_fields_may_come_as_json(apis: Apis, federation: Federation) -> None
 
     assert (reply.status, reply.body["expires_in"]) == (200, 3599)
     bad = apis.send("POST", "/v1/token", b"{", headers)
-    assert (bad.status, bad.body) == federation.refused("invalid_request", "Invalid JSON payload received.")
+    assert (bad.status, bad.body) == federation.refused(
+        "invalid_request",
+        "Invalid JSON payload received. Expecting property name enclosed in double quotes: line 1 column 2 "
+        "(char 1)",
+    )
     number = apis.send("POST", "/v1/token", b'{"scope": 1}', headers)
     description = "Every field must be a string."
     assert (number.status, number.body) == federation.refused("invalid_request", description)

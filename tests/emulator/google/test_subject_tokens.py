@@ -51,7 +51,12 @@ TIMES = "The ID Token must have the claims iat and exp."
         ({"iat": None}, TIMES),
         ({"exp": None}, TIMES),
         ({"exp": "soon"}, TIMES),
-        ({"exp": float("inf")}, TIMES),
+        ({"exp": float("inf")}, UNREAD),
+        ({"exp": 10**400}, UNREAD),
+        ({"iat": 10**400}, UNREAD),
+        ({"nbf": 10**400}, UNREAD),
+        ({"sub": "\ud800"}, UNREAD),
+        ({"iat": True}, TIMES),
         ({"sub": None}, "Could not obtain a value for google.subject from the given credential."),
     ],
 )

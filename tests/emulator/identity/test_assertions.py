@@ -116,7 +116,21 @@ REFUSED: dict[str, tuple[Callable[[World], str], str, str]] = {
     "no exp": (lambda w: w.sign({"exp": None}), "invalid_grant", assertions.WRONG_TIMES),
     "exp in words": (lambda w: w.sign({"exp": "tomorrow"}), "invalid_grant", assertions.WRONG_TIMES),
     "exp true": (lambda w: w.sign({"exp": True}), "invalid_grant", assertions.WRONG_TIMES),
-    "exp infinite": (lambda w: w.sign({"exp": float("inf")}), "invalid_grant", assertions.WRONG_TIMES),
+    "exp infinite": (lambda w: w.sign({"exp": float("inf")}), "invalid_grant", assertions.MALFORMED),
+    "E-Z24-exp of 400 digits": (lambda w: w.sign({"exp": 10**400}), "invalid_grant", assertions.MALFORMED),
+    "E-Z24-iat of 400 digits": (lambda w: w.sign({"iat": 10**400}), "invalid_grant", assertions.MALFORMED),
+    "E-Z24-nbf of 400 digits": (lambda w: w.sign({"nbf": 10**400}), "invalid_grant", assertions.MALFORMED),
+    "E-Z24-iat of 30 digits": (lambda w: w.sign({"iat": 10**30}), "invalid_grant", assertions.WRONG_TIMES),
+    "E-Z23-kid a lone surrogate": (
+        lambda w: w.sign({"aud": AUDIENCE}, {"kid": "\ud800"}),
+        "invalid_grant",
+        assertions.MALFORMED,
+    ),
+    "E-Z23-iss a lone surrogate": (
+        lambda w: w.sign({"iss": "\ud800"}),
+        "invalid_grant",
+        assertions.MALFORMED,
+    ),
     "no aud": (lambda w: w.sign(), "invalid_grant", assertions.WRONG_AUDIENCE),
     "another aud": (lambda w: w.sign({"aud": "https://gcr.io/"}), "invalid_grant", assertions.WRONG_AUDIENCE),
     "aud in a list": (lambda w: w.sign({"aud": [AUDIENCE]}), "invalid_grant", assertions.WRONG_AUDIENCE),
@@ -200,15 +214,16 @@ def test_a_self_signed_jwt_names_scopes_or_its_service(
     [
         ({"aud": AUDIENCE}, assertions.WRONG_AUDIENCE),
         ({"aud": ["https://gcr.io/"]}, assertions.WRONG_AUDIENCE),
+        ({"aud": {"a": "https://gcr.io/"}}, assertions.WRONG_AUDIENCE),
         ({"scope": None}, assertions.WRONG_SCOPE),
         ({"exp": NOW + 4000}, assertions.WRONG_TIMES),
     ],
-    ids=["another service", "audience in a list", "neither", "too long"],
+    ids=["another service", "E-Z24-audience in a list", "E-Z24-audience in an object", "neither", "too long"],
 )
 def test_a_bad_self_signed_jwt_is_refused(world: World, changes: dict[str, object], text: str) -> None:
     with pytest.raises(InvalidAssertion) as refusal:
         verify_self_signed(
-            world.sign(changes), find_key=world.find_key, audiences=("https://gcr.io/",), now=NOW
+            world.sign(changes), find_key=world.find_key, audiences={"https://gcr.io/"}, now=NOW
         )
 
     assert str(refusal.value) == text

@@ -1,0 +1,83 @@
+"""The errors of /_emulator/: {"error": MESSAGE}, with a status from one table."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
+from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, find_known
+from docker_credential_gcr.emulator.current_request import find_request_id, note_member, note_reason
+from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
+from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
+from docker_credential_gcr.emulator.machine import InvalidMachine
+
+from .bodies import InvalidBody
+from .faults import InvalidFaults
+from .issuer import InvalidMint
+
+Answer = Callable[[Request], Awaitable[Response]]
+# Raises what refuses a request.
+Check = Callable[[Request], None]
+
+_logger = logging.getLogger(__name__)
+
+
+class NotTheOperator(Exception):
+    """A good credential of another principal than the operator."""
+
+    def __init__(self) -> None:
+        super().__init__("only the operator may do this")
+
+
+TABLE: dict[type[Exception], int] = {
+    InvalidBody: 400,
+    InvalidFaults: 400,
+    InvalidMachine: 400,
+    InvalidMint: 400,
+    NotAnAdministrator: 401,
+    NotTheOperator: 403,
+    CollectionBusy: 409,
+    DatabaseLocked: 503,
+    StorageFull: 507,
+}
+
+
+def check_operator(
+    request: Request, *, operator_token: str, strict: bool, verify: Callable[[str], Principal]
+) -> None:
+    """Refuses a request that is not the operator's. Raises NotAnAdministrator, NotTheOperator."""
+    principal = find_administrator(
+        request.headers,
+        request.client.host if request.client else "",
+        operator_token=operator_token,
+        strict=strict,
+        verify=verify,
+    )
+    note_member(principal.member)
+    if principal != OPERATOR:
+        raise NotTheOperator
+
+
+def answer_errors(check: Check, endpoint: Answer) -> Answer:
+    """The endpoint behind the check, with an answer for whatever either raises."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            check(request)
+            return await endpoint(request)
+        # The rim: whatever happens, nothing but JSON leaves it.
+        except Exception as error:  # noqa: BLE001
+            return _refuse(find_known(error))
+
+    return answer
+
+
+def _refuse(error: Exception) -> JSONResponse:
+    status = TABLE.get(type(error))
+    if status is None:
+        _logger.error("internal error in request %s", find_request_id(), exc_info=error)
+        return JSONResponse({"error": "internal error: the server's log says more"}, 500)
+    note_reason(str(error))
+    return JSONResponse({"error": str(error)}, status, getattr(error, "headers", None))

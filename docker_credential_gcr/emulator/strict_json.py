@@ -1,0 +1,139 @@
+"""Decodes JSON from clients: the one rule for what is refused, whichever API, form or token it came in.
+
+Beyond what is not JSON at all, these are refused: a database, a JSON encoder or a clock fails on them later.
+
+    "\\ud800"              a lone surrogate, which no Unicode text has
+    "\\u0000"              NUL
+    NaN, Infinity, 1e400   a number that no double holds
+    [[[…]]]                more than 100 levels, which is also Google's limit
+
+An integer of more than 64 bits is read as a double, as Google's APIs read it: where a whole number is
+expected it is then of the wrong type. https://www.rfc-editor.org/rfc/rfc8259#section-8.2
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+MAX_DEPTH = 100
+# No double has more; int() takes quadratic time for many.
+_DIGITS = 310
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
+
+
+class InvalidJson(ValueError):
+    """The text is not JSON, or not JSON that can be kept and read back."""
+
+
+def is_text(text: str) -> bool:
+    """Whether the text is valid Unicode without NUL."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def is_escaped_text(data: bytes) -> bool:
+    """Whether a path, a query or a form, with its percent escapes, is valid UTF-8 without NUL."""
+    if b"%" not in data and data.isascii():
+        return b"\0" not in data
+    try:
+        return "\0" not in unquote_to_bytes(data).decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def decode(data: bytes | str) -> Any:
+    """The value of a JSON text. Raises InvalidJson."""
+    return _decode(data, _DECODER)
+
+
+def decode_unique(data: bytes | str) -> Any:
+    """As `decode`, and refuses an object in which a key stands twice: two parsers may pick different ones."""
+    return _decode(data, _UNIQUE)
+
+
+def decode_stored(text: str) -> Any:
+    """The value of a JSON text that was stored, with U+FFFD for lone surrogates, null for NaN and Infinity.
+
+    An earlier version stored them, and a list that holds one could not be answered.
+    """
+    value = json.loads(text, parse_constant=lambda _constant: None)
+    if "\\ud" not in text:
+        return value
+    pairs = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+    return json.loads(pairs.decode("utf-16-le", "replace"))
+
+
+def _decode(data: bytes | str, decoder: json.JSONDecoder) -> Any:
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidJson("it is not UTF-8") from error
+    try:
+        value = decoder.decode(text)
+    except RecursionError as error:
+        raise InvalidJson(_TOO_DEEP) from error
+    except ValueError as error:
+        raise InvalidJson(str(error)) from error
+    # Most texts can hold neither what is escaped nor that many levels.
+    if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
+        _check(value)
+    return value
+
+
+def _check(value: object) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        if not all(is_text(item) for item in level if isinstance(item, str)):
+            raise InvalidJson("a string holds a lone surrogate or NUL")
+        containers = [item for item in level if isinstance(item, dict | list)]
+        if not containers:
+            return
+        level = [part for item in containers for part in _list_parts(item)]
+    raise InvalidJson(_TOO_DEEP)
+
+
+def _list_parts(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return [*value, *value.values()] if isinstance(value, dict) else value
+
+
+def _read_integer(text: str) -> int | float:
+    if len(text) > _DIGITS:
+        raise ValueError("a number is too large")
+    whole = int(text)
+    return whole if -(2**63) <= whole < 2**63 else _read_float(text)
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if abs(number) == _INFINITE:
+        raise ValueError("a number is too large")
+    return number
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return document
+
+
+def _make_decoder(read_object: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=read_object,
+        parse_constant=_refuse_constant,
+        parse_float=_read_float,
+        parse_int=_read_integer,
+    )
+
+
+_INFINITE = float("inf")
+# json.loads would make one for each text.
+_DECODER = _make_decoder(None)
+_UNIQUE = _make_decoder(_refuse_duplicates)

@@ -1,0 +1,249 @@
+"""A valid example of what each route takes: the walks put malformed values into its members."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from docker_credential_gcr.emulator.identity.oauth_clients import APPLICATION_DEFAULT
+
+ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+_V1, _V3 = "/v1/projects/{project}", "/v3/projects/{project}"
+ACCOUNT_PATH = f"{_V1}/serviceAccounts/{{account}}"
+_KEY = f"{ACCOUNT_PATH}/keys/{{key}}"
+_POOLS = f"{_V1}/locations/global/workloadIdentityPools"
+PROVIDERS_PATH = f"{_POOLS}/{{pool}}/providers"
+_BUCKET = "/storage/v1/b/{bucket}"
+_REPOSITORIES = f"{_V1}/locations/{{location}}/repositories"
+_REPOSITORY = f"{_REPOSITORIES}/{{repository}}"
+_PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
+_VERSION = f"{_PACKAGE}/versions/{{version}}".removeprefix("/v1/")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A body, JSON or the fields of a form, and the query that comes with it."""
+
+    body: dict[str, Any] = field(default_factory=dict)
+    query: str = ""
+    is_form: bool = False
+
+
+def _form(**fields: str) -> Example:
+    return Example(fields, is_form=True)
+
+
+_PROVIDER_NAME = "projects/1/locations/global/workloadIdentityPools/a/providers/b"
+_CONDITION = {"title": "t", "description": "d", "expression": 'resource.name.startsWith("projects/")'}
+_BINDINGS = [
+    {"role": "roles/storage.objectViewer", "members": ["user:ada@example.com"], "condition": _CONDITION},
+    {"role": "roles/storage.admin", "members": [f"serviceAccount:{ACCOUNT}"]},
+]
+_POLICY = {"version": 3, "bindings": _BINDINGS}
+_OWN_BINDINGS = [{"role": "roles/iam.serviceAccountUser", "members": ["user:ada@example.com"]}]
+_IMAGE_BINDINGS = [{"role": "roles/artifactregistry.reader", "members": ["user:ada@example.com"]}]
+# https://www.rfc-editor.org/rfc/rfc7517#appendix-A.1
+KEYS = {
+    "keys": [
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+            "use": "sig",
+            "alg": "ES256",
+            "kid": "1",
+        }
+    ]
+}
+_GET_POLICY = Example({"options": {"requestedPolicyVersion": 3}})
+_PROVIDER = {
+    "displayName": "p",
+    "description": "d",
+    "disabled": False,
+    "attributeMapping": {"google.subject": "assertion.sub", "attribute.a": "assertion.a"},
+    "attributeCondition": "assertion.sub != ''",
+    "oidc": {"issuerUri": "https://issuer.example", "allowedAudiences": ["a"], "jwksJson": json.dumps(KEYS)},
+}
+_BUCKET_SETTINGS = {
+    "cors": [{"origin": ["*"], "maxAgeSeconds": 60}],
+    "labels": {"a": "b"},
+    "lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"age": 1}}]},
+    "softDeletePolicy": {"retentionDurationSeconds": "0"},
+    "storageClass": "STANDARD",
+    "versioning": {"enabled": True},
+    "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": False, "lockedTime": "x"}},
+}
+_TOKEN = _form(
+    grant_type="refresh_token",
+    refresh_token="1//x",
+    client_id=APPLICATION_DEFAULT.client_id,
+    client_secret=APPLICATION_DEFAULT.secret,
+    assertion="eyJ.e30.x",
+    code="4/x",
+    redirect_uri="http://127.0.0.1:1/",
+    code_verifier="v" * 43,
+)
+_INFORMATION = _form(access_token="ya29.x", id_token="eyJ.e30.x")
+_ACT = {"delegates": [f"projects/-/serviceAccounts/{ACCOUNT}"]}
+
+EXAMPLES: dict[tuple[str, str], Example] = {
+    ("POST", "/token"): _TOKEN,
+    ("POST", "/oauth2/v4/token"): _TOKEN,
+    ("POST", "/o/oauth2/token"): _TOKEN,
+    ("POST", "/revoke"): _form(token="1//x"),
+    ("POST", "/o/oauth2/revoke"): _form(token="1//x"),
+    ("POST", "/tokeninfo"): _INFORMATION,
+    ("POST", "/oauth2/v1/tokeninfo"): _INFORMATION,
+    ("POST", "/oauth2/v3/tokeninfo"): _INFORMATION,
+    ("POST", "/v1/userinfo"): _form(access_token="ya29.x"),
+    ("POST", "/v1/introspect"): _form(token="ya29.x", token_type_hint="t"),
+    ("POST", "/signin/oauth/consent"): _form(
+        client_id=APPLICATION_DEFAULT.client_id,
+        redirect_uri="http://127.0.0.1:1/",
+        response_type="code",
+        scope="openid",
+        state="s",
+        nonce="n",
+        access_type="offline",
+        prompt="consent",
+        login_hint="ada@example.com",
+        account="ada@example.com",
+        proof="p",
+        decision="allow",
+        operator_token="t",
+    ),
+    ("POST", "/v1/token"): Example(
+        {
+            "grantType": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "audience": f"//iam.googleapis.com/{_PROVIDER_NAME}",
+            "scope": CLOUD_PLATFORM,
+            "requestedTokenType": "urn:ietf:params:oauth:token-type:access_token",
+            "subjectTokenType": "urn:ietf:params:oauth:token-type:jwt",
+            "subjectToken": "eyJ.e30.x",
+            "options": '{"userProject": "p"}',
+        }
+    ),
+    ("POST", "/v1/projects"): Example({"projectId": "other-project", "name": "n", "labels": {"a": "b"}}),
+    ("POST", "/v3/projects"): Example({"projectId": "third-project", "displayName": "n", "labels": {}}),
+    ("PUT", _V1): Example({"name": "n", "labels": {"a": "b"}}),
+    ("PATCH", _V3): Example({"displayName": "n", "labels": {"a": "b"}}),
+    ("POST", f"{_V1}:undelete"): Example(),
+    ("POST", f"{_V3}:undelete"): Example(),
+    ("POST", f"{_V1}:getIamPolicy"): _GET_POLICY,
+    ("POST", f"{_V3}:getIamPolicy"): _GET_POLICY,
+    ("POST", f"{_V1}:setIamPolicy"): Example({"policy": _POLICY}),
+    ("POST", f"{_V3}:setIamPolicy"): Example({"policy": _POLICY}),
+    ("POST", f"{_V1}:testIamPermissions"): Example({"permissions": ["storage.buckets.get"]}),
+    ("POST", f"{_V3}:testIamPermissions"): Example({"permissions": ["storage.buckets.get"]}),
+    ("POST", f"{_V1}/services:batchEnable"): Example({"serviceIds": ["storage.googleapis.com"]}),
+    ("POST", f"{_V1}/services/{{service}}:enable"): Example(),
+    ("POST", f"{_V1}/services/{{service}}:disable"): Example({"disableDependentServices": True}),
+    ("POST", f"{_V1}/serviceAccounts"): Example(
+        {"accountId": "other", "serviceAccount": {"displayName": "n", "description": "d"}}
+    ),
+    ("POST", f"{ACCOUNT_PATH}:getIamPolicy"): Example(),
+    ("POST", f"{ACCOUNT_PATH}:setIamPolicy"): Example({"policy": {"version": 1, "bindings": _OWN_BINDINGS}}),
+    ("POST", f"{ACCOUNT_PATH}:testIamPermissions"): Example({"permissions": ["iam.serviceAccounts.get"]}),
+    ("POST", f"{ACCOUNT_PATH}:disable"): Example(),
+    ("POST", f"{ACCOUNT_PATH}:enable"): Example(),
+    ("PATCH", ACCOUNT_PATH): Example(
+        {"serviceAccount": {"displayName": "n", "description": "d"}, "updateMask": "displayName"}
+    ),
+    ("PUT", ACCOUNT_PATH): Example({"displayName": "n", "description": "d"}),
+    ("POST", f"{ACCOUNT_PATH}/keys:upload"): Example({"publicKeyData": "eA=="}),
+    ("POST", f"{_KEY}:disable"): Example(),
+    ("POST", f"{_KEY}:enable"): Example(),
+    ("POST", f"{ACCOUNT_PATH}:generateAccessToken"): Example(
+        {**_ACT, "scope": [CLOUD_PLATFORM], "lifetime": "300s"}
+    ),
+    ("POST", f"{ACCOUNT_PATH}:generateIdToken"): Example({**_ACT, "audience": "a", "includeEmail": True}),
+    ("POST", f"{ACCOUNT_PATH}:signJwt"): Example({**_ACT, "payload": '{"a": 1}'}),
+    ("POST", f"{ACCOUNT_PATH}:signBlob"): Example({**_ACT, "payload": "eA=="}),
+    ("POST", _POOLS): Example(
+        {"displayName": "n", "description": "d", "disabled": False}, "workloadIdentityPoolId=other"
+    ),
+    ("POST", f"{_POOLS}/{{pool}}:undelete"): Example(),
+    ("PATCH", f"{_POOLS}/{{pool}}"): Example({"displayName": "n", "description": "d", "disabled": False}),
+    ("POST", PROVIDERS_PATH): Example(_PROVIDER, "workloadIdentityPoolProviderId=other"),
+    ("POST", f"{PROVIDERS_PATH}/{{provider}}:undelete"): Example(),
+    ("PATCH", f"{PROVIDERS_PATH}/{{provider}}"): Example(_PROVIDER),
+    ("POST", "/storage/v1/b"): Example(
+        {"name": "bucket-bb", "location": "US", **_BUCKET_SETTINGS}, "project=my-project"
+    ),
+    ("PATCH", _BUCKET): Example(_BUCKET_SETTINGS),
+    ("PUT", _BUCKET): Example(_BUCKET_SETTINGS),
+    ("PUT", f"{_BUCKET}/iam"): Example(_POLICY),
+    ("POST", _REPOSITORIES): Example(
+        {
+            "format": "DOCKER",
+            "mode": "STANDARD_REPOSITORY",
+            "description": "d",
+            "labels": {"a": "b"},
+            "dockerConfig": {"immutableTags": False},
+        },
+        "repositoryId=other",
+    ),
+    ("PATCH", _REPOSITORY): Example(
+        {"description": "d", "labels": {"a": "b"}, "dockerConfig": {"immutableTags": False}}
+    ),
+    ("POST", f"{_REPOSITORY}:setIamPolicy"): Example({"policy": {"version": 1, "bindings": _IMAGE_BINDINGS}}),
+    ("POST", f"{_REPOSITORY}:testIamPermissions"): Example(
+        {"permissions": ["artifactregistry.repositories.get"]}
+    ),
+    ("POST", f"{_PACKAGE}/versions:batchDelete"): Example(
+        # Of a version that is not there, because some values in the place of validateOnly delete it.
+        {"names": [_VERSION.replace("{version}", f"sha256:{'0' * 64}")], "validateOnly": True}
+    ),
+    ("POST", f"{_PACKAGE}/tags"): Example({"version": _VERSION}, "tagId=v2"),
+    ("PATCH", f"{_PACKAGE}/tags/{{tag}}"): Example({"version": _VERSION}),
+    ("PUT", "/_emulator/faults"): Example(
+        {
+            "faults": [
+                {
+                    "method": "TRACE",
+                    "path": "/nowhere",
+                    "status": 503,
+                    "body": "b",
+                    "headers": {"a": "b"},
+                    "delay_s": 0,
+                    "times": 1,
+                }
+            ]
+        }
+    ),
+    ("PUT", "/_emulator/clock"): Example({"offset_s": 0}),
+    ("PUT", "/_emulator/metadata"): Example(
+        {
+            "account": ACCOUNT,
+            "project": "my-project",
+            "scopes": [CLOUD_PLATFORM],
+            "attributes": {"a": "b"},
+            "project_attributes": {"a": "b"},
+            "name": "vm",
+            "zone": "us-central1-a",
+            "delay_s": 0,
+        }
+    ),
+    ("POST", "/_emulator/gc"): Example({"older_than_s": 9e9, "untagged": False, "dry_run": True}),
+    ("POST", "/_emulator/issuer/tokens"): Example(
+        {"subject": "ada", "audience": "a", "lifetime_s": 60, "claims": {"iss": "https://issuer.example"}}
+    ),
+    ("POST", "/_emulator/issuer/awsKeys"): Example(
+        {
+            "access_key_id": "AKIA",
+            "secret_access_key": "s",
+            "session_token": "t",
+            "arn": "arn:aws:iam::123456789012:user/ada",
+            "user_id": "u",
+        }
+    ),
+    ("POST", "/_emulator/users"): Example({"email": "ada@example.com", "name": "Ada"}),
+    ("POST", "/_emulator/refreshTokens"): Example({"email": "ada@example.com", "scopes": ["openid"]}),
+}
+# What takes no body, and what a walk cannot call again and again.
+WITHOUT_BODY = {
+    ("POST", f"{ACCOUNT_PATH}/keys"): "makes an RSA key each time, and reads two words of a fixed list",
+    ("POST", "/_emulator/reset"): "takes none, and forgets everything",
+    ("POST", "/_emulator/accessTokens"): "takes none",
+}

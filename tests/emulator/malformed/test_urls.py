@@ -1,0 +1,88 @@
+"""Malformed paths and queries are refused in the API's form, whatever the route."""
+
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docker_credential_gcr.emulator.control import app as control
+from docker_credential_gcr.emulator.google import app as google
+from docker_credential_gcr.emulator.registry import app as registry
+
+from .values import ESCAPED_VALUES
+
+Server = Any
+ENDPOINTS = [*control.ROUTES, *control.PUBLIC, *google.ROUTES, *registry.ROUTES]
+ROUTES = [(method, path) for method, path, _ in ENDPOINTS]
+
+
+@cache
+def list_parameters(module: str) -> set[str]:
+    """What the module's source reads of queries, so that a new parameter is walked too."""
+    source = Path(sys.modules[module].__file__ or "").read_text()
+    return set(
+        re.findall(r'(?:query_params|query|request)\.(?:get|getlist|parameter)\(\s*"([\w.$]+)"', source)
+    )
+
+
+SHARED = {
+    name
+    for path in Path(google.__file__).parent.glob("*.py")
+    if (module := f"{google.__package__}.{path.stem}") not in {row[2].__module__ for row in google.ROUTES}
+    and module in sys.modules
+    for name in list_parameters(module)
+} | {"pageToken", "pageSize", "n", "last", "updateMask"}
+
+
+def test_the_parameters_of_the_sources_are_found() -> None:
+    assert {"fields", "pageToken", "ifMetagenerationMatch"} <= SHARED
+    assert list_parameters(google.__name__.replace("app", "resource_manager")) == {
+        "filter",
+        "parent",
+        "query",
+        "updateMask",
+    }
+
+
+@pytest.mark.parametrize(
+    "url", ["/v1/projects/%ed%a0%80", "/v1/projects?filter=%ff", "/v1/projects?filter=%00"]
+)
+def test_z23_a_url_that_is_no_text_is_refused_in_googles_form(server: Server, url: str) -> None:
+    reply = server.send("GET", url)
+    text = "The URL holds bytes that are not valid UTF-8, or NUL."
+    error = {"code": 400, "message": text, "status": "INVALID_ARGUMENT"}
+    assert (reply.status, reply.body) == (400, {"error": error})
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_z23_no_malformed_name_in_a_path_is_an_internal_error(server: Server, method: str) -> None:
+    for _, path in [row for row in ROUTES if row[0] == method]:
+        for name in re.findall(r"{\w+}", path):
+            before, _, after = path.partition(name)
+            # The others are named as they should be, or as nothing is.
+            before, after = (re.sub(r"{\w+}", "x", server.fill(part)) for part in (before, after))
+            for wrong, value in ESCAPED_VALUES.items():
+                url = f"{before}{value}{after}"
+                reply = server.send(method, url)
+                assert reply.status < 500, (wrong, url, reply)
+                assert reply.status < 400 or is_refusal(reply), (wrong, url, reply)
+
+
+def test_z23_no_malformed_parameter_is_an_internal_error(server: Server) -> None:
+    for _, path, endpoint in [row for row in ENDPOINTS if row[0] == "GET"]:
+        url = re.sub(r"{\w+}", "x", server.fill(path))
+        for name in sorted(SHARED | list_parameters(endpoint.__module__)):
+            for wrong, value in ESCAPED_VALUES.items():
+                reply = server.send("GET", f"{url}?{name}={value}")
+                assert reply.status < 500, (wrong, url, name, reply)
+                assert reply.status < 400 or is_refusal(reply), (wrong, url, name, reply)
+
+
+def is_refusal(reply: Any) -> bool:
+    """Whether it is an error of Google's, the registry's or the emulator's own, or a page for a person."""
+    if reply.headers["content-type"].startswith("text/html"):
+        return True
+    return bool(reply.body.keys() & {"error", "errors"})
