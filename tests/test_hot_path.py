@@ -61,7 +61,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "GOOGLE_APPLICATION_CREDENTIALS": str(key),
         "HTTPS_PROXY": "http://localhost:1",
     }
-    identity = (registries.GOOGLE, *key_file.find_source(str(key)).identity, *config.DEFAULT_SCOPES)
+    source, scopes = key_file.find_source(str(key)).identity, config.DEFAULT_SCOPES
+    identity = (registries.GOOGLE, cache.frame(source), cache.frame(scopes), "", "")
     entry = cache.find_entry(identity, environ=found)
     assert entry is not None
     now = int(time.time())

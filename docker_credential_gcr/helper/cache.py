@@ -24,7 +24,12 @@ def find_entry(
     directory = paths.find_cache_dir(environ, platform)
     if directory is None:
         return None
-    return os.path.join(directory, _digest("\0".join(identity)) + ".json")
+    return os.path.join(directory, _digest(frame(identity)) + ".json")
+
+
+def frame(parts: "Iterable[str]") -> str:
+    """The texts as one that no other list of texts gives: each behind its length."""
+    return "".join([f"{len(part)}:{part}" for part in parts])
 
 
 def load_token(path: str | None, now: float) -> AccessToken | None:

@@ -161,11 +161,13 @@ class Search:
         if not source.is_kept:
             return None
         # The world belongs to the key: a token that an emulator gave must never be found for Google.
-        identity = [self.request.world, *source.identity, *self.request.scopes]
-        if self.settings.account:
-            identity.append("account " + self.settings.account)
-        if self.config.is_self_signed:
-            identity.append("self-signed")
+        identity = (
+            self.request.world,
+            cache.frame(source.identity),
+            cache.frame(self.request.scopes),
+            self.settings.account or "",
+            "self-signed" if self.config.is_self_signed else "",
+        )
         return cache.find_entry(identity, environ=self.environ, platform=self.platform)
 
     def _ask(self, source: "TokenSource") -> "AccessToken":

@@ -30,7 +30,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "DOCKER_CREDENTIAL_GCR_CONFIG": str(configuration),
         "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(tmp_path / "cache"),
     }
-    identity = (registries.GOOGLE, *key_file.find_source(str(key)).identity, *config.DEFAULT_SCOPES)
+    source, scopes = key_file.find_source(str(key)).identity, config.DEFAULT_SCOPES
+    identity = (registries.GOOGLE, cache.frame(source), cache.frame(scopes), "", "")
     entry = cache.find_entry(identity, environ=environ)
     assert entry is not None
     cache.save_token(entry, AccessToken("ya29.golden", expires_at=NOW + 3600, obtained_at=NOW))

@@ -102,6 +102,9 @@ def _parse(token: str) -> _Signed:
     # Whatever JSON of another form leads to.
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExchangeRefused(MALFORMED) from error
+    # No header holds one: a signature over lines would then be valid for other headers too.
+    if not all(value.isprintable() for value in headers.values()):
+        raise ExchangeRefused(MALFORMED)
     if authorization is None or document.get("method") != "POST" or query != _ACTION:
         raise ExchangeRefused(MALFORMED)
     is_aws = url.scheme == "https" and url.path in ("", "/") and _HOST.fullmatch(url.netloc)

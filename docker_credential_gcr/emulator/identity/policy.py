@@ -77,7 +77,7 @@ class Policy:
             return _EMPTY_ETAG
         content = json.dumps(
             [
-                [binding.role, *binding.members, *_condition_texts(binding.condition)]
+                [binding.role, binding.members, _condition_texts(binding.condition)]
                 for binding in self.bindings
             ]
         )

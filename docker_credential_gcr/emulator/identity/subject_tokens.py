@@ -13,7 +13,7 @@ from .expression_budget import Budget, CostExceeded
 from .expression_parts import Scope
 from .expression_values import EvaluationError
 from .expressions import compile_expression
-from .federation import FederatedIdentity
+from .federation import FederatedIdentity, is_nameable
 from .issuer import Issuer
 
 # https://cloud.google.com/iam/docs/workload-identity-federation-with-other-providers#oidc_1
@@ -177,6 +177,10 @@ def _check_text(target: str, value: object) -> str:
         raise ExchangeRefused(
             f"The mapped attribute '{target}' must be of type STRING.", "unauthorized_client"
         )
+    if not is_nameable(value):
+        raise ExchangeRefused(
+            f"The mapped attribute '{target}' must not contain control characters.", "invalid_request"
+        )
     return value
 
 
@@ -185,7 +189,7 @@ def _check_groups(value: object) -> tuple[str, ...]:
         raise ExchangeRefused(
             "The mapped attribute 'google.groups' must be of type LIST of STRING.", "unauthorized_client"
         )
-    return tuple(value)
+    return tuple(_check_text("google.groups", group) for group in value)
 
 
 def _check_size(identity: FederatedIdentity) -> None:

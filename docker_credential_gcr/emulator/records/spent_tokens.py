@@ -15,6 +15,7 @@ _DELETE = delete(spent_tokens).where(spent_tokens.c.expires_at <= bindparam("now
 def spend(connection: Connection, provider: str, token_id: str, *, expires_at: int, now: float) -> None:
     """Let the token of that ID, which counts at that provider, be exchanged no more. Raises AlreadyExists."""
     connection.execute(_DELETE, {"now": int(now)})
+    # The name of a provider holds no NUL: the first one ends it.
     digest = hashlib.sha256(f"{provider}\0{token_id}".encode()).hexdigest()
     try:
         connection.execute(_INSERT, {"digest": digest, "expires_at": expires_at})

@@ -1,5 +1,7 @@
 """A service account that is impersonated, with any other source as the way to it."""
 
+from docker_credential_gcr.helper import cache
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +27,8 @@ class Impersonated:
         self.delegates = settings.delegates
         self.lifetime_s = settings.lifetime_s
         self.api_url = environ.get(API_VARIABLE) or API_URL
-        chain = (self.api_url, self.account, *self.delegates, str(self.lifetime_s))
-        self.identity = ("impersonated", *chain, *base.identity)
+        chain = (self.api_url, self.account, cache.frame(self.delegates), str(self.lifetime_s))
+        self.identity = ("impersonated", *chain, cache.frame(base.identity))
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
         """A token of the impersonated account. Raises TokenError."""

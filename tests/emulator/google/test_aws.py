@@ -162,6 +162,7 @@ def test_a_request_that_aws_would_refuse_is_refused(
         (replace_header("x-amz-date", "20200101T000000Z"), UNSIGNED),
         (replace_header("x-amz-date", None), UNREAD),
         (replace_header("x-goog-cloud-target-resource", None), UNTARGETED),
+        pytest.param(replace_header("x-amz-date", "a\nx-b:c"), UNREAD, id="D-Z22-a header of two lines"),
     ],
 )
 def test_a_request_that_was_changed_is_refused(

@@ -136,6 +136,21 @@ def test_a_condition_without_a_truth_value_refuses(federation: Federation, condi
     assert federation.exchange(federation.mint()).body["error"] == "unauthorized_client"
 
 
+@pytest.mark.parametrize("character", ["\n", "\r", "\x01", "\x7f", "\x85", "\u2028"], ids=ascii)
+@pytest.mark.parametrize("target", ["google.subject", "google.groups", "attribute.a"])
+def test_z22_a_name_with_control_characters_is_refused(
+    federation: Federation, target: str, character: str
+) -> None:
+    expression = "[assertion.a]" if target == "google.groups" else "assertion.a"
+    federation.set_provider(attributeMapping={"google.subject": "assertion.sub", target: expression})
+
+    reply = federation.exchange(federation.mint(a=f"f{character}BUCKET"))
+
+    description = f"The mapped attribute '{target}' must not contain control characters."
+    assert (reply.status, reply.body) == federation.refused("invalid_request", description)
+    assert federation.exchange(federation.mint(a="for ada é")).status == 200
+
+
 @pytest.mark.parametrize(
     ("mapping", "error", "description", "status"),
     [

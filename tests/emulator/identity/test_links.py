@@ -36,6 +36,19 @@ def test_anything_else_is_no_link(
     assert not SIGNER.is_valid(signature, *opened, expires_at=expires_at, now=now)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(("a", "b\nc"), ("a\nb", "c"), id="D-Z22-a line's end"),
+        pytest.param(("a", "b"), ("a\0b",), id="D-Z22-a NUL"),
+        pytest.param(('a", "b',), ("a", "b"), id="D-Z22-quotes"),
+        pytest.param(("ab", ""), ("a", "b"), id="D-Z22-a character moved"),
+    ],
+)
+def test_a_link_of_other_parts_has_another_signature(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    assert SIGNER.sign(*one, expires_at=NOW) != SIGNER.sign(*other, expires_at=NOW)
+
+
 def test_another_secret_signs_other_links() -> None:
     other = LinkSigner(b"another secret").sign("bucket", "repository", "digest", expires_at=NOW + 300)
     assert not SIGNER.is_valid(other, "bucket", "repository", "digest", expires_at=NOW + 300, now=NOW)
