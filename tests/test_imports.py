@@ -66,7 +66,10 @@ TABLE = {
         "emulator.private_directory",
         "alembic sqlalchemy",
     ),
-    "emulator.blobs": (f"{VALUES} emulator.crash_points emulator.disk emulator.private_directory", ""),
+    "emulator.blobs": (
+        f"{VALUES} emulator.crash_points emulator.disk emulator.private_directory emulator.private_file",
+        "",
+    ),
     "emulator.registry": (SITE, "sqlalchemy"),
     "emulator.google": (SITE, "jinja2 sqlalchemy starlette"),
     "emulator.console": (SITE, "sqlalchemy starlette jinja2"),
@@ -74,7 +77,7 @@ TABLE = {
     "emulator.events": (SITE, "sqlalchemy"),
     "emulator.control": (SITE, "sqlalchemy starlette"),
     "emulator.upkeep": (
-        f"{SITE} emulator.disk emulator.private_directory emulator.private_file",
+        f"{SITE} emulator.disk emulator.file_access emulator.private_directory emulator.private_file",
         "sqlalchemy",
     ),
     "emulator.telemetry": (LEAVES, "prometheus_client"),
@@ -102,8 +105,10 @@ TABLE = {
     "emulator.greeting": ("__init__ emulator.next_steps emulator.ready emulator.settings", ""),
     "emulator.private_file": ("", ""),
     "emulator.private_directory": ("emulator.file_access", ""),
+    "emulator.data_layout": ("emulator.file_access", ""),
     "emulator.data_directory": (
-        f"{VALUES} emulator.file_access emulator.private_directory emulator.private_file",
+        f"{VALUES} emulator.data_layout emulator.file_access emulator.private_directory "
+        "emulator.private_file",
         "filelock",
     ),
     "emulator.listener": (
@@ -162,6 +167,7 @@ TABLE = {
         "",
     ),
     "emulator.commands_": ("emulator", "click"),
+    "emulator.commands_data": ("emulator", "click sqlalchemy"),
     "emulator.commands_progress": ("emulator", "click rich"),
     "emulator.cli": ("emulator", "click"),
     "pytest_plugin": ("emulator", "cryptography pytest requests"),

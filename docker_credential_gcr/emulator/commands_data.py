@@ -1,6 +1,7 @@
 """What the commands on a data directory share: the option that names it, and its lock."""
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,5 +39,23 @@ def hold_directory(path: Path) -> Iterator["DataDirectory"]:
         raise EmulatorError(f"{path} is in use by a server: stop it first") from error
     except DataDirectoryError as error:
         raise EmulatorError(str(error)) from error
-    with contextlib.closing(directory), private_umask():
+    with contextlib.closing(directory), private_umask(), _explaining(directory.database_path):
         yield directory
+
+
+@contextlib.contextmanager
+def _explaining(database: Path) -> Iterator[None]:
+    """Raises EmulatorError, in one line, for whatever SQLite says of the database, and for a full disk."""
+    from sqlalchemy.exc import DBAPIError
+
+    from .capacity import find_known
+    from .records.database import UnusableDatabase
+
+    try:
+        yield
+    except UnusableDatabase as error:
+        raise EmulatorError(str(find_known(error))) from error
+    except (DBAPIError, sqlite3.Error) as error:
+        known = find_known(error)
+        reason = getattr(error, "orig", error)
+        raise EmulatorError(f"{database}: {reason}" if known is error else str(known)) from error

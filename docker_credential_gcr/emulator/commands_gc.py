@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from . import commands_options as options
-from .client import EmulatorError, Server
+from .client import Server
 from .commands_data import folder, hold_directory
 from .commands_listing import json_option, print_counts
 from .commands_options import say, with_server
@@ -61,19 +61,14 @@ def gc(
 
 def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bool) -> dict[str, int]:
     from .blobs.filesystem import BlobFiles
-    from .data_directory import DataDirectoryError
-    from .records.database import Database, UnusableDatabase
+    from .records.database import Database
     from .settings import Limits
     from .upkeep.database_identity import check_database, record_identity
     from .upkeep.keeper import Keeper, Request
 
     with hold_directory(data) as directory, show_progress() as progress:
-        try:
-            check_database(directory.path)
-            database = Database(directory.database_path)
-        except (DataDirectoryError, UnusableDatabase) as error:
-            raise EmulatorError(str(error)) from error
-        with contextlib.closing(database):
+        check_database(directory.path)
+        with contextlib.closing(Database(directory.database_path)) as database:
             with database.read() as connection:
                 record_identity(directory.path, connection)
             files, root = BlobFiles(directory.path), directory.path

@@ -29,7 +29,6 @@ def rebuild(context: click.Context, data: Path, source: Path | None, as_json: bo
     emulator.db.damaged. Prints how much of each kind there is now; stderr names what is lost, and the
     exit code is then 1, though the new database is in place.
     """
-    from .records.database import UnusableDatabase
     from .upkeep.findings import escape_controls
     from .upkeep.rebuild import NothingToRebuildFrom
     from .upkeep.rebuild import rebuild as run
@@ -39,7 +38,7 @@ def rebuild(context: click.Context, data: Path, source: Path | None, as_json: bo
     with hold_directory(data) as directory, show_progress() as progress:
         try:
             rebuilt = run(directory.path, source=source, now=time.time(), progress=progress)
-        except (UnusableDatabase, NothingToRebuildFrom) as error:
+        except NothingToRebuildFrom as error:
             raise EmulatorError(str(error)) from error
     say(f"made from {rebuilt.source}")
     for text in rebuilt.lost:

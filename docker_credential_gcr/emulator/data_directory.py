@@ -20,6 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .data_layout import find_misplaced
 from .file_access import find_status
 from .identity.id_tokens import IdTokenSigner
 from .identity.issuer import Issuer
@@ -50,6 +51,7 @@ class DataDirectory:
             return
         try:
             _check_unshared(self.path)
+            _check_layout(self.path)
             make_directory(self.path / "keys")
             self._lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
             self._lock.acquire()
@@ -112,6 +114,12 @@ def _check_unshared(path: Path) -> None:
     status = find_status(path)
     if status is not None and status.st_mode & stat.S_ISVTX and status.st_mode & stat.S_IWOTH:
         raise DataDirectoryError(f"{path} belongs to all users of this machine: name a directory in it")
+
+
+def _check_layout(path: Path) -> None:
+    misplaced = find_misplaced(path)
+    if misplaced is not None:
+        raise DataDirectoryError(misplaced)
 
 
 def _load_or_create(path: Path, create: Callable[[], bytes]) -> bytes:

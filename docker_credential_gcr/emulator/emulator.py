@@ -135,18 +135,30 @@ class Emulator:
             links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
         )
 
-    def prepare(self) -> None:
-        """Make the projects of the settings, and forget uploads that nobody goes on with."""
-        self._give_rows()
+    def prepare(self) -> str | None:
+        """Make the projects of the settings, and forget uploads that nobody goes on with.
+
+        Returns the line that tells of noted uploads which cannot be read.
+        """
+        told = self._give_rows()
         self._database.write_now(self._prepare)
         tidy_uploads(self._database, self._files)
+        return told
 
-    def _give_rows(self) -> None:
-        """Make rows of the uploads that the last process has noted."""
-        left = self._registry.noted.list_left()
-        if left:
-            self._database.write_now(lambda connection: [uploads.start(connection, *each) for each in left])
-            self._registry.noted.clear()
+    def _give_rows(self) -> str | None:
+        """Make rows of the uploads that the last process has noted; what cannot be read is set aside."""
+        noted = self._registry.noted
+        left = noted.list_left()
+        if not left:
+            return None
+        known = [each for each in left if each is not None]
+        told = None
+        if len(known) < len(left):
+            count = len(left) - len(known)
+            told = f"noted uploads that cannot be read: {count}; a copy of them is {noted.set_aside()}"
+        self._database.write_now(lambda connection: [uploads.start(connection, *each) for each in known])
+        noted.clear()
+        return told
 
     async def _reset(self) -> None:
         """Forget all but the keys, and make the projects of the settings anew."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from .capacity import find_known
 from .crew import Crew, Order, WorkerFailed
@@ -59,7 +59,8 @@ async def run(
         doors = [Door(each.listening, identity if each.tls else None, each.site) for each in sockets]
         first = First()
         with contextlib.closing(Emulator(settings, directory, first, is_stopping=stop.is_set)) as emulator:
-            emulator.prepare()
+            if (complaint := emulator.prepare()) is not None:
+                _say(complaint)
             listener = Listener(emulator.app, doors, settings.limits)
             told = tuple((door.listening.fileno(), door.identity, door.site) for door in doors)
             order = Order(settings, directory.path, told)
@@ -110,14 +111,12 @@ def serve(settings: Settings, *, greets: bool = False) -> int:
         UnusableDatabase,
         WorkerFailed,
     ) as error:
-        message = str(error)
+        message = str(find_known(error))
     except OSError as error:
         message = format_fault(error)
-    except SQLAlchemyError as error:
+    except DBAPIError as error:
         known = find_known(error)
-        if known is error:
-            raise
-        message = str(known)
+        message = f"the database cannot be used: {error.orig}" if known is error else str(known)
     else:
         return 0
     _say(message)

@@ -6,14 +6,15 @@ uploads/<upload>                                       bytes in flight
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.disk import flush
-from docker_credential_gcr.emulator.oci.digest import split_digest
+from docker_credential_gcr.emulator.oci.digest import parse_digest, split_digest
+from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.private_directory import make_directory
 
 from .folder_locks import Hold, alone_in
@@ -75,13 +76,16 @@ class BlobFiles:
         return hold
 
     def list_blobs(self) -> Iterator[list[BlobFile]]:
-        """The blobs' files, folder by folder, in order."""
+        """The blobs' files, folder by folder, in order; what is no blob's file is left out."""
         for folder in sorted(self._buckets.glob("*/containers/images/*/*")):
-            bucket, _, _, algorithm, _ = folder.relative_to(self._buckets).parts
+            if not folder.is_dir():
+                continue
             found = []
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-                status = entry.stat(follow_symlinks=False)
-                found.append(BlobFile(bucket, f"{algorithm}:{entry.name}", status.st_size, status.st_mtime))
+                named = parse_place((*folder.relative_to(self._buckets).parts, entry.name))
+                if named is not None and entry.is_file():
+                    status = entry.stat()
+                    found.append(BlobFile(*named, status.st_size, status.st_mtime))
             yield found
 
     def remove(self, bucket: str, digest: str, *, is_needed: Callable[[], bool]) -> bool:
@@ -90,7 +94,7 @@ class BlobFiles:
         It stays too while a push into its folder is about to commit: the next collection sees it again.
         """
         path = self.path(bucket, digest)
-        if not path.exists():
+        if not path.is_file():
             return False
         with alone_in(path.parent) as is_alone:
             if not is_alone or is_needed():
@@ -114,8 +118,8 @@ class BlobFiles:
             yield is_alone
 
     def list_uploads(self) -> list[str]:
-        """The uploads whose bytes are in files."""
-        return sorted(path.name for path in self.uploads.iterdir())
+        """The uploads whose bytes are in files; what is no file is left out."""
+        return sorted(entry.name for entry in os.scandir(self.uploads) if entry.is_file())
 
     def discard_upload(self, upload_id: str) -> None:
         """Remove an upload's bytes; none is no error."""
@@ -135,6 +139,19 @@ class BlobFiles:
         for folder in (self._buckets, self.uploads):
             shutil.rmtree(folder)
             make_directory(folder)
+
+
+def parse_place(parts: Sequence[str]) -> tuple[str, str] | None:
+    """The bucket and the digest of the blob whose file is there, below buckets/; None where none would be."""
+    match parts:
+        case (bucket, "containers", "images", algorithm, start, encoded) if encoded[:2] == start:
+            try:
+                # A name that is not UTF-8 is none of a bucket's.
+                bucket.encode()
+                return bucket, parse_digest(f"{algorithm}:{encoded}")
+            except (InvalidDigest, UnicodeEncodeError):
+                return None
+    return None
 
 
 def _make_folders(images: Path) -> None:

@@ -11,6 +11,8 @@ import struct
 import zlib
 from pathlib import Path
 
+from docker_credential_gcr.emulator.private_file import replace_file
+
 _SIZE = 4096
 _HEAD = struct.Struct("<II")
 _COUNT = 256
@@ -22,6 +24,7 @@ class Slots:
 
     def __init__(self, path: Path) -> None:
         """What the file holds already is for `read`, until `clear`."""
+        self._path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._slots: dict[str, int] = {}
         # The first ones first: what was never used takes no room on the disk.
@@ -62,6 +65,12 @@ class Slots:
             if record and len(record) == length and zlib.crc32(record) == checksum:
                 found.append(record)
         return found
+
+    def set_aside(self) -> Path:
+        """Keeps a copy of the file as it is; where."""
+        copy = self._path.with_name(f"{self._path.name}.unreadable")
+        replace_file(copy, self._path.read_bytes())
+        return copy
 
     def clear(self) -> None:
         """Forget all records."""

@@ -5,6 +5,7 @@ leaves in the slots, however it ended, are rows once the next one has started.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,11 @@ from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 
 from .known_upload import KnownUpload
+
+# An ID is the name of a file too.
+_ID = re.compile(r"[0-9a-f]{32}")
+# SQLite's largest number.
+_TURNS = 2**63
 
 
 class NotedUploads:
@@ -70,9 +76,16 @@ class NotedUploads:
         uploads = [known.upload for known in self._noted.values()]
         return sum(upload.began_at >= int(since) and owner in (None, upload.owner) for upload in uploads)
 
-    def list_left(self) -> list[tuple[Repository, Upload]]:
-        """Those of a process before this one; a repository is known by its names alone."""
+    def list_left(self) -> list[tuple[Repository, Upload] | None]:
+        """Those of a process before this one, None for a record of another form.
+
+        A repository is known by its names alone.
+        """
         return [_parse(record) for record in self._slots.read()]
+
+    def set_aside(self) -> Path:
+        """Keeps a copy of the file as it is, for a person; where."""
+        return self._slots.set_aside()
 
     def clear(self) -> None:
         """Forget all of them."""
@@ -89,7 +102,14 @@ def _format(repository: Repository, upload: Upload) -> bytes:
     return json.dumps(said).encode() + b"\n" + (upload.data or b"")
 
 
-def _parse(record: bytes) -> tuple[Repository, Upload]:
+def _parse(record: bytes) -> tuple[Repository, Upload] | None:
     said, _, data = record.partition(b"\n")
-    upload_id, turn, owner, bucket, name = json.loads(said)
+    try:
+        upload_id, turn, *texts = json.loads(said)
+        owner, bucket, name = (text.encode().decode() for text in texts)
+        is_upload = _ID.fullmatch(upload_id) is not None and type(turn) is int and 0 <= turn < _TURNS
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    if not is_upload:
+        return None
     return Repository(0, name, Bucket(0, bucket)), Upload(upload_id, turn, owner, len(data), data)

@@ -1,9 +1,10 @@
 """The bytes and the rows of blobs and uploads, held against each other."""
 
 import sqlite3
+import stat
 from collections.abc import Iterator
-from pathlib import Path
 
+from docker_credential_gcr.emulator.blobs.filesystem import parse_place
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 
@@ -53,7 +54,10 @@ def _check_data(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
 def _check_file(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
     path = checked.files.path(row["bucket"], row["digest"])
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return "missing-bytes", f"{path.relative_to(checked.root)}: it is not a regular file"
+        size = status.st_size
         if size != row["size"]:
             return "wrong-size", f"{size} bytes, the row says {row['size']}"
         if checked.quick:
@@ -68,27 +72,19 @@ def _check_file(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
 def check_files(checked: Checked) -> Iterator[Finding]:
     """Each file is a blob's that has a row."""
     checked.progress.begin("files")
-    paths = sorted(path for path in (checked.root / "buckets").rglob("*") if not path.is_dir())
+    buckets = checked.root / "buckets"
+    paths = sorted(path for path in buckets.rglob("*") if not path.is_dir())
     checked.progress.begin("files", len(paths))
     for path in paths:
         place = path.relative_to(checked.root)
-        named = _parse_place(place)
+        named = parse_place(path.relative_to(buckets).parts)
         if named is None:
             yield Finding("stray-file", str(place), "no blob's file has such a name")
+        elif not path.is_file():
+            yield Finding("stray-file", str(place), "it is not a regular file")
         elif not checked.connection.execute(_KNOWN, named).fetchone():
             yield Finding("rowless-bytes", " ".join(named), f"no row knows {place}")
         checked.progress.advance()
-
-
-def _parse_place(place: Path) -> tuple[str, str] | None:
-    """(bucket, digest) of the blob whose file is there; None where none would be."""
-    match place.parts:
-        case ("buckets", bucket, "containers", "images", algorithm, start, encoded) if encoded[:2] == start:
-            try:
-                return bucket, parse_digest(f"{algorithm}:{encoded}")
-            except InvalidDigest:
-                return None
-    return None
 
 
 def check_uploads(checked: Checked) -> Iterator[Finding]:
@@ -101,13 +97,15 @@ def check_uploads(checked: Checked) -> Iterator[Finding]:
         if size < row["size"] or (row["data"] is not None and size > row["size"]):
             text = f"{size} bytes, {row['size']} were acknowledged"
             yield Finding("lost-upload", f"upload {row['id']}", text)
-    for name in checked.files.list_uploads():
-        if name not in known:
-            yield Finding("rowless-bytes", f"upload {name}", f"no row knows uploads/{name}")
+    for path in sorted(checked.files.uploads.iterdir()):
+        if not path.is_file():
+            yield Finding("stray-file", f"uploads/{path.name}", "it is not a regular file")
+        elif path.name not in known:
+            yield Finding("rowless-bytes", f"upload {path.name}", f"no row knows uploads/{path.name}")
 
 
 def _count_bytes(checked: Checked, upload: sqlite3.Row) -> int:
     if upload["data"] is not None:
         return len(upload["data"])
     path = checked.files.upload_path(upload["id"])
-    return path.stat().st_size if path.exists() else 0
+    return path.stat().st_size if path.is_file() else 0

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+import sys
 import threading
 import time
 import traceback
@@ -12,7 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sqlalchemy.exc import DBAPIError
+
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy
+from docker_credential_gcr.emulator.capacity import find_known
+from docker_credential_gcr.emulator.file_access import format_fault
 from docker_credential_gcr.emulator.records import snapshot
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Limits
@@ -123,7 +128,7 @@ class Keeper:
                 continue
             except Exception as error:  # noqa: BLE001 - it is tried again, and the server goes on
                 if not self._over.is_set():
-                    traceback.print_exception(error)
+                    _tell(error)
 
     def close(self) -> None:
         """End what is going on at its next step, and wait for that; nothing begins any more."""
@@ -147,3 +152,13 @@ class Keeper:
             yield
         finally:
             self._working.release()
+
+
+def _tell(error: Exception) -> None:
+    """One line for what a disk or SQLite says, a traceback for a fault of this program."""
+    known = find_known(error)
+    if isinstance(error, (OSError, DBAPIError)) or known is not error:
+        reason = format_fault(error) if isinstance(error, OSError) else getattr(known, "orig", known)
+        print(f"gcr-emulator: upkeep failed, and is tried again: {reason}", file=sys.stderr, flush=True)  # noqa: T201
+    else:
+        traceback.print_exception(error)

@@ -17,7 +17,7 @@ class UntouchedFiles(BlobFiles):
 
     def remove(self, bucket: str, digest: str, *, is_needed: Callable[[], bool]) -> bool:
         """Whether the file would be removed."""
-        return self.path(bucket, digest).exists() and not is_needed()
+        return self.path(bucket, digest).is_file() and not is_needed()
 
     def discard_upload(self, upload_id: str) -> None:
         """Nothing."""

@@ -1,5 +1,6 @@
 """The keeper: a snapshot where something has changed, and an end when the server stops."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -67,6 +68,23 @@ def test_snapshot_of_a_damaged_database_leaves_the_last_one(database, keeper, tm
         keeper.save_snapshot()
     assert list_saved(tmp_path) == ["a"]
     assert list(tmp_path.glob("*.part")) == []
+
+
+def test_b_z72_upkeep_that_cannot_write_says_so_in_one_line_and_is_tried_again(keeper, tmp_path, capsys):
+    part = tmp_path / ".emulator.db.snapshot.part"
+    part.mkdir()
+
+    async def run_until_told(count):
+        running = asyncio.ensure_future(keeper.run_every(0.001))
+        told = ""
+        while told.count("\n") < count:
+            told += capsys.readouterr().err
+            await asyncio.sleep(0)
+        running.cancel()
+        return told.splitlines()[:count]
+
+    line = f"gcr-emulator: upkeep failed, and is tried again: {part}: Is a directory"
+    assert asyncio.run(run_until_told(2)) == [line] * 2
 
 
 def test_nothing_begins_once_it_is_closed(keeper):

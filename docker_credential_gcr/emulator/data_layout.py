@@ -1,0 +1,62 @@
+"""The paths of the data directory: each is a file or a directory that this user may use, or not there at all.
+
+A FIFO would be waited for, a device read for ever, and a directory is an error wherever a file is opened: so
+they are refused by name, once, before anything is opened.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from .file_access import find_status
+
+_DATABASES = ("emulator.db", "emulator.db.snapshot", "emulator.db.rebuilt")
+_JOURNALS = ("-wal", "-shm", "-journal")
+_FILES = (
+    "lock",
+    "database-id",
+    "turns.lock",
+    "uploads.lock",
+    "uploads.slots",
+    ".emulator.db.snapshot.part",
+    *_DATABASES,
+    *(f"{name}{journal}" for name in _DATABASES for journal in _JOURNALS),
+)
+# What is only read may be kept read-only.
+_KEYS = tuple(
+    f"keys/{name}"
+    for name in (
+        *("signing-key.pem", "issuer-key.pem", "id-token-key.pem", "operator-token"),
+        *("ca.pem", "ca-key.pem", "server.pem"),
+    )
+)
+_DIRECTORIES = (".", "keys", "buckets", "uploads")
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFREG: "a file",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def find_misplaced(root: Path, *, may_access: Callable[[Path, int], bool] = os.access) -> str | None:
+    """Says which path of the directory cannot be used, and why; None where all can. Raises OSError."""
+    wanted = (
+        *((name, stat.S_IFDIR, os.R_OK | os.W_OK | os.X_OK) for name in _DIRECTORIES),
+        *((name, stat.S_IFREG, os.R_OK | os.W_OK) for name in _FILES),
+        *((name, stat.S_IFREG, os.R_OK) for name in _KEYS),
+    )
+    for name, kind, access in wanted:
+        path = root / name
+        status = find_status(path)
+        if status is None:
+            if path.is_symlink():
+                return f"{path} is a link that leads nowhere: move it away"
+        elif (found := stat.S_IFMT(status.st_mode)) != kind:
+            return f"{path} is {_KINDS.get(found, 'something else')}, not {_KINDS[kind]}: move it away"
+        elif not may_access(path, access):
+            return f"{path} cannot be {'read and written' if access & os.W_OK else 'read'} by this user"
+    return None

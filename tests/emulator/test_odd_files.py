@@ -1,0 +1,224 @@
+"""Odd files in the data directory: each is named in one line, or skipped, and nothing is lost (Z27, Z72)."""
+
+import os
+import shutil
+import socket
+import struct
+import time
+import zlib
+
+import pytest
+from sqlite_files import ask
+
+from docker_credential_gcr.emulator.data_layout import find_misplaced
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Settings
+
+REPOSITORY = "my-project/app"
+LARGE = b"large layer " * 10_000
+COMMANDS = [("serve", "--port", "0"), ("gc", "--older-than", "0"), ("fsck",), ("rebuild",)]
+
+
+def make_socket(path):
+    # A socket's whole path has room for a hundred bytes only.
+    folder = os.open(path.parent, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(f"/proc/self/fd/{folder}/{path.name}")
+    os.close(folder)
+
+
+KINDS = {
+    "a directory": lambda path: path.mkdir(),
+    "a FIFO": os.mkfifo,
+    "a socket": make_socket,
+    "a device": lambda path: path.symlink_to("/dev/null"),
+    "a link that leads nowhere": lambda path: path.symlink_to("nowhere"),
+}
+FILES = [
+    *("lock", "database-id", "turns.lock", "uploads.lock", "uploads.slots", ".emulator.db.snapshot.part"),
+    *("emulator.db", "emulator.db-wal", "emulator.db-shm", "emulator.db.snapshot", "emulator.db.rebuilt"),
+    *("keys/signing-key.pem", "keys/issuer-key.pem", "keys/id-token-key.pem", "keys/operator-token"),
+    *("keys/ca.pem", "keys/ca-key.pem", "keys/server.pem"),
+]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, editor_of):
+    """The data directory of a server that has stopped, with an image."""
+    data = tmp_path_factory.mktemp("served") / "data"
+    with InThread(Settings(port=0, data=data, gc_interval_s=0)) as ready:
+        editor_of(ready.url).push_image(REPOSITORY, "v1", LARGE)
+    return data
+
+
+@pytest.fixture
+def data(served, tmp_path):
+    return shutil.copytree(served, tmp_path / "data")
+
+
+def list_all(data):
+    """Every path below the data directory, and the bytes of those that are files."""
+    return {path: path.read_bytes() if path.is_file() else None for path in data.rglob("*")}
+
+
+def put(path, make):
+    """Let what `make` makes stand in the place of the path."""
+    if path.is_dir():
+        path.rename(path.with_name(f"{path.name}.away"))
+    path.unlink(missing_ok=True)
+    make(path)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"B-Z72-{kind.replace(' ', '-')}")
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_of_the_directory_that_is_none_is_named(tmp_path, name, kind):
+    (tmp_path / "keys").mkdir()
+    put(tmp_path / name, KINDS[kind])
+    told = find_misplaced(tmp_path)
+    assert told is not None
+    assert told.startswith(f"{tmp_path / name} is {kind}")
+    assert told.endswith(": move it away")
+
+
+@pytest.mark.parametrize("name", ["keys", "buckets", "uploads"])
+def test_b_z72_each_directory_that_is_a_file_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    assert find_misplaced(tmp_path) == f"{tmp_path / name} is a file, not a directory: move it away"
+
+
+@pytest.mark.parametrize(
+    "name", [".", "keys", "uploads", "emulator.db", "uploads.slots", "keys/operator-token"]
+)
+def test_b_z72_each_path_that_this_user_may_not_use_is_named(data, name):
+    told = find_misplaced(data, may_access=lambda path, _: path != data / name)
+    what = "read" if name == "keys/operator-token" else "read and written"
+    assert told == f"{data / name} cannot be {what} by this user"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"B-Z72-{command[0]}")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("emulator.db", "a directory"),
+        ("emulator.db", "a FIFO"),
+        ("emulator.db", "a link that leads nowhere"),
+        ("emulator.db-wal", "a directory"),
+        ("emulator.db.snapshot", "a device"),
+        ("uploads.slots", "a FIFO"),
+        ("keys/operator-token", "a directory"),
+        ("lock", "a socket"),
+        ("buckets", "a FIFO"),
+        ("uploads", "a device"),
+    ],
+)
+def test_command_names_the_path_in_one_line_and_changes_nothing(data, run, command, name, kind):
+    put(data / name, KINDS[kind])
+    before = list_all(data)
+    code, out, err = run(*command, "--data", data)
+    assert (code, out, err.count("\n")) == (1, "", 1), err
+    assert err.startswith(f"gcr-emulator: {data / name} is {kind}")
+    assert list_all(data) == before
+
+
+IMAGES = "buckets/artifacts.my-project.appspot.com/containers/images"
+BLOB = f"{IMAGES}/sha256/ab/{'ab' * 32}"
+
+
+def make_file(path, content=b"odd"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (0, 0))
+
+
+# What lies below buckets/ and uploads/, how it is made, and whether fsck names it.
+ODD = {
+    "blob-that-is-a-directory": (BLOB, KINDS["a directory"], False),
+    "blob-that-is-a-FIFO": (BLOB, KINDS["a FIFO"], True),
+    "blob-that-is-a-socket": (BLOB, KINDS["a socket"], True),
+    "blob-that-is-a-device": (BLOB, KINDS["a device"], True),
+    "blob-that-is-a-link": (BLOB, KINDS["a link that leads nowhere"], True),
+    "name-that-is-not-UTF-8": (f"{IMAGES}/sha256/ab/ab\udcff", make_file, True),
+    "short-name": (f"{IMAGES}/sha256/ab/ab", make_file, True),
+    "empty-file-of-a-foreign-name": (f"{IMAGES}/sha256/ab/README", lambda path: make_file(path, b""), True),
+    "name-in-another-folder": (f"{IMAGES}/sha256/cd/{'ab' * 32}", make_file, True),
+    "unknown-algorithm": (f"{IMAGES}/md5/ab/{'ab' * 16}", make_file, True),
+    "folder-that-is-a-file": (f"{IMAGES}/sha256x", make_file, True),
+    "bucket-that-is-not-UTF-8": (f"buckets/b\udcff/containers/images/sha256/ab/{'ab' * 32}", make_file, True),
+    "file-beside-the-buckets": ("buckets/notes", make_file, True),
+    "upload-that-is-a-directory": ("uploads/dir", KINDS["a directory"], True),
+    "upload-that-is-a-FIFO": ("uploads/fifo", KINDS["a FIFO"], True),
+    "upload-that-is-a-socket": ("uploads/socket", KINDS["a socket"], True),
+    "upload-that-is-a-link": ("uploads/link", KINDS["a link that leads nowhere"], True),
+    "upload-directory-that-is-not-UTF-8": ("uploads/d\udcff", KINDS["a directory"], True),
+}
+
+
+@pytest.mark.parametrize("what", ODD, ids="B-Z27-{}".format)
+def test_what_is_neither_a_blob_nor_an_upload_is_skipped_by_all_and_named_by_fsck(data, run, editor_of, what):
+    place, make, is_named = ODD[what]
+    path = data / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path)
+
+    code, out, err = run("fsck", "--data", data)
+    kinds = [line.split(maxsplit=1)[0] for line in out.splitlines()]
+    assert (code, kinds) == ((1, ["stray-file"]) if is_named else (0, [])), err
+    for command in (("gc", "--older-than", "0", "--untagged"), ("gc", "--dry-run"), ("rebuild",)):
+        code, _, err = run(*command, "--data", data)
+        assert (code, "lost" in err, "Traceback" in err) == (0, False, False), err
+        assert os.path.lexists(path), command
+    with InThread(Settings(port=0, data=data, gc_interval_s=0)) as ready:
+        editor = editor_of(ready.url)
+        for name in ("manifests/v1", f"blobs/{editor.digest_of(LARGE)}"):
+            assert editor.get(f"/v2/{REPOSITORY}/{name}").status_code == 200
+    assert os.path.lexists(path)
+
+
+def test_b_z27_blob_with_a_directory_in_its_place_is_kept_and_named(data, run):
+    (path,) = data.glob("buckets/*/containers/images/*/*/*")
+    path.unlink()
+    path.mkdir()
+    assert run("gc", "--data", data, "--older-than", "0")[0] == 0
+    code, out, _ = run("fsck", "--data", data)
+    place = path.relative_to(data)
+    subject = f"artifacts.my-project.appspot.com sha256:{path.name}"
+    assert (code, out) == (1, f"missing-bytes {subject}: {place}: it is not a regular file\n")
+
+
+ID = f"{'0' * 24}{int(time.time()):08x}"
+RECORDS = {
+    "another-form": b'{"a":1}\n',
+    "no-JSON": b"\xff\xfe",
+    "nothing": b"\n",
+    "too-few": f'["{ID}",1,"o"]\nx'.encode(),
+    "a-path-for-an-ID": b'["../../keys/operator-token",1,"o","b","n"]\nx',
+    "a-turn-that-is-text": f'["{ID}","1","o","b","n"]\nx'.encode(),
+    "a-turn-beyond-the-type": f'["{ID}",{"9" * 400},"o","b","n"]\nx'.encode(),
+    "a-lone-surrogate": f'["{ID}",1,"o\\ud800","b","n"]\nx'.encode(),
+    "deep": b"[" * 3000,
+}
+
+
+def write_slots(path, *records):
+    slots = [struct.pack("<II", len(record), zlib.crc32(record)) + record for record in records]
+    path.write_bytes(b"".join(slot.ljust(4096, b"\0") for slot in slots))
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("what", RECORDS, ids="B-Z27-{}".format)
+def test_noted_upload_that_cannot_be_read_is_set_aside_and_the_others_go_on(data, capfd, what):
+    owner, bucket = "serviceAccount:x", "artifacts.my-project.appspot.com"
+    good = f'["{ID}",1,"{owner}","{bucket}","{REPOSITORY}"]\nfew bytes'.encode()
+    write_slots(data / "uploads.slots", RECORDS[what], good)
+    before = (data / "uploads.slots").read_bytes()
+
+    with InThread(Settings(port=0, data=data, gc_interval_s=0)):
+        rows = ask(data / "emulator.db", "SELECT id, turn, owner, data FROM uploads")
+
+    copy = data / "uploads.slots.unreadable"
+    assert rows == [(ID, 1, owner, b"few bytes")]
+    assert (copy.read_bytes(), copy.stat().st_mode & 0o777) == (before, 0o600)
+    line = f"gcr-emulator: noted uploads that cannot be read: 1; a copy of them is {copy}\n"
+    assert capfd.readouterr().err == line
+    with InThread(Settings(port=0, data=data, gc_interval_s=0)):
+        assert capfd.readouterr().err == ""
