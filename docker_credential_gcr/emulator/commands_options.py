@@ -213,6 +213,8 @@ def _load_token(token_file: Path | None, environ: Mapping[str, str]) -> tuple[st
         if not token:
             token, name = find_token(environ) or ("", "")
     token = token.strip()
+    if token_file is not None and not token:
+        raise EmulatorError(f"{token_file} is empty: name the file of an operator token")
     # Checked here, because an HTTP library would quote the header that it refuses.
     if not token.isascii() or not token.isprintable() or " " in token:
         raise EmulatorError(f"{name} holds something other than a token")

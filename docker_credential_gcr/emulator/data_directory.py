@@ -13,6 +13,7 @@ DATA/
   uploads.slots         uploads of a few bytes, see blobs/slots.py
 """
 
+import re
 import secrets
 import stat
 from collections.abc import Callable
@@ -28,6 +29,11 @@ from .identity.service_account_keys import generate
 from .identity.tokens import Signer
 from .private_directory import make_directory, narrow
 from .private_file import create_file
+
+# What a bearer token can be. https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
+_DELETE = "delete it, and the server makes another"
+_PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\n.+\n-----END [A-Z ]*PRIVATE KEY-----\s*", re.DOTALL)
 
 
 class DataDirectoryError(Exception):
@@ -81,7 +87,9 @@ class DataDirectory:
         try:
             return Signer.from_pem(_load_or_create(path, lambda: Signer.generate().to_pem()))
         except ValueError as error:
-            raise DataDirectoryError(f"{path} is no signing key: {error}") from error
+            raise DataDirectoryError(
+                f"{path} is no signing key: {_DELETE}, which voids all tokens"
+            ) from error
 
     def load_issuer(self) -> Issuer:
         """The issuer of subject tokens, made at the first start."""
@@ -89,16 +97,25 @@ class DataDirectory:
         try:
             return Issuer.from_pem(_load_or_create(path, lambda: Issuer.generate().to_pem()))
         except ValueError as error:
-            raise DataDirectoryError(f"{path} is no issuer's key: {error}") from error
+            raise DataDirectoryError(f"{path} is no issuer's key: {_DELETE}") from error
 
     def load_id_token_signer(self) -> IdTokenSigner:
         """The signer of ID tokens, whose key any worker may have to make."""
         path = self.keys_path / "id-token-key.pem"
+        # Its form alone: to load it takes a tenth of a second, when the first ID token is asked for.
+        if path.exists() and not _PEM.fullmatch(path.read_bytes()):
+            raise DataDirectoryError(f"{path} is no key of ID tokens: {_DELETE}")
         return IdTokenSigner(lambda: _load_or_create(path, lambda: generate().private_key.encode()))
 
     def load_operator_token(self) -> str:
         """The operator token, made at the first start."""
-        return _load_or_create(self.operator_token_path, lambda: secrets.token_urlsafe(32).encode()).decode()
+        path = self.operator_token_path
+        token = _load_or_create(path, lambda: secrets.token_urlsafe(32).encode()).strip()
+        if not _TOKEN.fullmatch(token):
+            raise DataDirectoryError(
+                f"{path} holds no operator token, which is letters, digits and -._~+/: {_DELETE}"
+            )
+        return token.decode()
 
     def narrow(self) -> str | None:
         """Takes the rights of other users away; the line that says so, None where they had none."""

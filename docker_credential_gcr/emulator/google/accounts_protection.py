@@ -17,6 +17,7 @@ from docker_credential_gcr.emulator.identity.administrators import (
     is_from_loopback,
     is_loopback_host,
 )
+from docker_credential_gcr.emulator.identity.secret import is_secret
 
 from .accounts_requests import AuthorizationRequest, RequestRefused
 from .services import Services
@@ -49,14 +50,14 @@ def check_click(
     if request.headers.get("origin", own) != own or not of_this_site:
         raise RequestRefused(_DENIED, "The form was sent by another site.", 403)
     expected = make_proof(services, find_secret(request), asked, form.get("account", ""))
-    if not hmac.compare_digest(form.get("proof", "").encode(), expected.encode()):
+    if not is_secret(form.get("proof", ""), expected):
         raise RequestRefused(_DENIED, "The form is not one that this browser was shown. Begin again.", 403)
 
 
 def knows_operator_token(services: Services, form: dict[str, str]) -> bool:
     """Whether the form holds the operator's token, or none is needed."""
     given = form.get("operator_token", "").strip()
-    return not services.strict_admin or hmac.compare_digest(given.encode(), services.operator_token.encode())
+    return not services.strict_admin or is_secret(given, services.operator_token)
 
 
 def find_secret(request: Request) -> str:

@@ -1,11 +1,11 @@
 """Who may use the administrative APIs before there is any account to use them with."""
 
-import hmac
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 
 from .credentials import InvalidCredential
 from .principal import OPERATOR, Principal
+from .secret import is_secret
 
 # A page of another site reaches a loopback server through the user's own browser, which says so here.
 # "same-site" is not enough: all ports of localhost are one site. https://www.w3.org/TR/fetch-metadata/
@@ -106,7 +106,7 @@ def _find_bearer(authorization: str, operator_token: str, verify: Callable[[str]
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise NotAnAdministrator("not a bearer token")
-    if operator_token and hmac.compare_digest(token.encode(), operator_token.encode()):
+    if is_secret(token, operator_token):
         return OPERATOR
     try:
         return verify(token)

@@ -4,10 +4,11 @@ All are installed programs, whose secrets are in their sources: what protects a 
 that its code goes to a program on the same machine. https://www.rfc-editor.org/rfc/rfc8252#section-7.3
 """
 
-import hmac
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from .secret import is_secret
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Client:
 
     def has_secret(self, secret: str) -> bool:
         """Whether that is the client's."""
-        return hmac.compare_digest(secret.encode(), self.secret.encode())
+        return is_secret(secret, self.secret)
 
     def takes(self, redirect_uri: str) -> bool:
         """Whether a code may be sent there: to this machine, whatever port, or to one of the pages."""

@@ -51,6 +51,15 @@ def test_d28_each_variable_leads_to_the_token(
     assert run(*list_projects) == EMPTY
 
 
+def test_a_z19_empty_token_file_is_refused_before_the_server_is_asked(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n")
+    assert run("project", "list", "--token-file", tmp_path / "token") == (
+        1,
+        "",
+        f"gcr-emulator: {tmp_path / 'token'} is empty: name the file of an operator token\n",
+    )
+
+
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_d28_wrong_token_is_refused_with_where_it_is_from(
     gcr_emulator: Any,
