@@ -3,11 +3,15 @@
 The disk is a tmpfs of a few MiB, mounted in a namespace that only the test's own processes are in.
 """
 
+import collections
+import itertools
 import json
 import random
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -109,7 +113,7 @@ def serve(disk):
 def editor(serve, editor_of):
     """An editor at a server on the disk, whose token for the repository lasts for the test."""
     editor = editor_of(serve().url)
-    token = editor.token(f"repository:{REPOSITORY}:pull,push")
+    editor.at_hand = token = editor.token(f"repository:{REPOSITORY}:pull,push")
     editor.ask = lambda method, path, **options: editor.call(method, path, token=token, **options)
     return editor
 
@@ -221,6 +225,36 @@ def test_t14_server_with_a_full_disk_is_ready_and_says_that_it_is_full(disk, edi
     assert ask("/readyz") == (200, {"status": "ok", "storage": "full"})
     disk.free()
     assert ask("/readyz") == (200, {"status": "ok", "storage": "ok"})
+
+
+def test_b_z26_full_disk_leaves_the_server_ready_while_others_push(disk, editor, random_bytes):
+    disk.fill()
+    over, answers = threading.Event(), collections.Counter()
+
+    def push_again_and_again(number):
+        session = requests.Session()
+        for size in itertools.cycle((100, 5000, 100_000)):
+            if over.is_set():
+                return
+            data = random_bytes(size)
+            headers = {"Authorization": f"Bearer {editor.at_hand}"}
+            url = f"{editor.url}{PATH}/blobs/uploads/?digest={editor.digest_of(data)}"
+            session.post(url, data=data, headers=headers, timeout=WAIT_S)
+            account = {"accountId": f"account-{number}-{size}"}
+            session.post(f"{editor.url}/v1/projects/my-project/serviceAccounts", json=account, timeout=WAIT_S)
+
+    with ThreadPoolExecutor(4) as pool:
+        pushing = [pool.submit(push_again_and_again, number) for number in range(4)]
+        try:
+            for _ in range(60):
+                answer = requests.get(f"{editor.url}/readyz", timeout=WAIT_S)
+                answers[answer.status_code, answer.text] += 1
+        finally:
+            over.set()
+        for each in pushing:
+            each.result()
+
+    assert answers == {(200, '{"status": "ok", "storage": "full"}'): 60}
 
 
 def test_t14_full_disk_is_said_in_googles_form_by_googles_apis(disk, editor):

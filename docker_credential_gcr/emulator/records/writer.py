@@ -39,9 +39,9 @@ _RETRY_S = 0.1
 class Writer:
     """A connection that writes; jobs are done in the order in which they were put.
 
-    A job that fails is undone alone; the others of its transaction are then done again, so that a job
-    changes nothing but the database. A transaction is this process's turn. `commits` counts them, and
-    `changes` those which change certain things.
+    A job that fails is undone alone, and so is one that keeps a transaction from being committed; the others
+    are then done again, so that a job changes nothing but the database. A transaction is this process's turn.
+    `commits` counts them, and `changes` those which change certain things.
     """
 
     def __init__(
@@ -186,12 +186,25 @@ class Writer:
                     job.outcome = (None, failure)
                 if is_locked(failure):
                     return False
+                if len(batch) > 1:
+                    self._commit_apart(batch)
             self._patient_until = None
             self.commits += 1
             self.changes.commit()
         if self._observe is not None:
             self._observe(len(batch), time.perf_counter() - began)
         return True
+
+    def _commit_apart(self, batch: "list[Job]") -> None:
+        """Do each job in a transaction of its own: the space that one of them lacks, others may not need."""
+        for job in batch:
+            try:
+                self._driver.execute("BEGIN IMMEDIATE")
+                job.outcome = (job.work(self._connection), None)
+                self._driver.execute("COMMIT")
+            except Exception as failure:  # noqa: BLE001 - it belongs to the caller, who gets it
+                self._roll_back()
+                job.outcome = (None, failure)
 
     def _attempt_together(self, batch: "list[Job]") -> None:
         """Do the jobs without the savepoints that few of them need; when one fails, begin anew with them."""

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from docker_credential_gcr.emulator.capacity import StorageFull, find_known
 from docker_credential_gcr.emulator.hosts import find_canonical_host
 from docker_credential_gcr.emulator.site_ports import find_port_site
 
@@ -33,7 +34,8 @@ _LITTLE_SPACE = 1024 * 1024
 class Probes:
     """What the probes ask.
 
-    `touch_database` reads and writes, and raises where it cannot; `find_free_space` is in bytes.
+    `touch_database` reads and writes, and raises where it cannot; `find_free_space` is in bytes, and raises
+    where the disk is gone.
     """
 
     is_stopping: Callable[[], bool]
@@ -65,11 +67,13 @@ class Probes:
             return 503, _JSON, b'{"status": "stopping"}'
         try:
             await asyncio.wait_for(self.touch_database(), _DATABASE_DEADLINE_S)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
-            reason = {"status": "unavailable", "database": type(error).__name__}
-            return 503, _JSON, json.dumps(reason).encode()
-        storage = "ok" if self.find_free_space() >= _LITTLE_SPACE else "full"
-        return 200, _JSON, json.dumps({"status": "ok", "storage": storage}).encode()
+            is_full = self.find_free_space() < _LITTLE_SPACE
+        except Exception as error:  # noqa: BLE001 - whatever else it is, the answer is no
+            is_full = isinstance(find_known(error), StorageFull)
+            if not is_full:
+                reason = {"status": "unavailable", "database": type(error).__name__}
+                return 503, _JSON, json.dumps(reason).encode()
+        return 200, _JSON, json.dumps({"status": "ok", "storage": "full" if is_full else "ok"}).encode()
 
     async def _metrics(self) -> Answer:
         content_type, page = await self.describe_metrics()

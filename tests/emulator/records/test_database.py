@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import DatabaseError
 
 from docker_credential_gcr.emulator.records import log_file
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
@@ -99,6 +100,34 @@ def test_what_a_work_raises_undoes_it_alone_among_those_of_its_transaction(datab
     assert database.version() == before + 1
     assert [isinstance(outcome, LookupError) for outcome in outcomes] == [False, True, False]
     assert names(database) == ["a", "b"]
+
+
+def grow(connection):
+    """Write more than the database may have, as on a full disk: the statement fails."""
+    ((pages,),) = connection.exec_driver_sql("PRAGMA page_count").all()
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    connection.execute(insert(policies).values(resource="much", document="x" * 100_000))
+
+
+def leave_dangling(connection):
+    """Write what is refused with the transaction, as a disk does that is full by then: COMMIT fails."""
+    connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+    connection.execute(insert(repositories).values(bucket=99, name="dangling"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+@pytest.mark.parametrize("fail", [grow, leave_dangling], ids=["B-Z26-statement", "B-Z26-commit"])
+def test_write_that_the_database_refuses_fails_alone_among_those_of_its_transaction(database, fail, count):
+    def touch(connection):
+        return connection.exec_driver_sql("SELECT 1").scalar_one()
+
+    async def write_all():
+        works = [touch, *[fail] * count, add("a"), touch, add("b")]
+        return await asyncio.gather(*map(database.write, works), return_exceptions=True)
+
+    first, *failed, _, last, _ = asyncio.run(write_all())
+    assert (first, last, names(database)) == (1, 1, ["a", "b"])
+    assert [isinstance(error, (DatabaseError, sqlite3.DatabaseError)) for error in failed] == [True] * count
 
 
 def test_works_that_come_one_by_one_while_others_are_served_are_one_transaction(database):

@@ -1,7 +1,9 @@
 """When a server is ready, and what the probes leave to others."""
 
 import asyncio
+import errno
 import json
+import sqlite3
 
 import pytest
 
@@ -18,11 +20,28 @@ async def touch() -> None:
     """A database that is well."""
 
 
+async def find_no_space() -> None:
+    raise DatabaseGone from sqlite3.OperationalError("database or disk is full")
+
+
+def find_no_disk() -> int:
+    raise OSError(errno.EIO, "secret/path")
+
+
 async def fail() -> None:
     raise DatabaseGone("secret/path")
 
 
-def ask(path, *, method="GET", host=b"localhost", is_stopping=False, touch_database=touch, free=MIB):
+def ask(
+    path,
+    *,
+    method="GET",
+    host=b"localhost",
+    is_stopping=False,
+    touch_database=touch,
+    free=MIB,
+    find_free=None,
+):
     """Status and body of the probes' answer; (0, "") where they leave the request to the application."""
     sent = []
 
@@ -39,7 +58,7 @@ def ask(path, *, method="GET", host=b"localhost", is_stopping=False, touch_datab
     probes = Probes(
         is_stopping=lambda: is_stopping,
         touch_database=touch_database,
-        find_free_space=lambda: free,
+        find_free_space=find_free or (lambda: free),
         describe_metrics=describe,
     )
     scope = {"raw_path": path, "method": method, "headers": [(b"host", host)]}
@@ -53,10 +72,12 @@ def ask(path, *, method="GET", host=b"localhost", is_stopping=False, touch_datab
     [
         ({}, (200, {"status": "ok", "storage": "ok"})),
         ({"free": MIB - 1}, (200, {"status": "ok", "storage": "full"})),
+        ({"touch_database": find_no_space}, (200, {"status": "ok", "storage": "full"})),
+        ({"find_free": find_no_disk}, (503, {"status": "unavailable", "database": "OSError"})),
         ({"is_stopping": True}, (503, {"status": "stopping"})),
         ({"touch_database": fail}, (503, {"status": "unavailable", "database": "DatabaseGone"})),
     ],
-    ids=["well", "full disk", "stopping", "no database"],
+    ids=["well", "full disk", "B-Z26-full database", "B-Z26-no disk", "stopping", "no database"],
 )
 def test_server_is_ready_as_long_as_it_can_serve(state, answer):
     assert ask(b"/readyz", **state) == answer
