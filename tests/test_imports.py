@@ -42,8 +42,8 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.cache emulator.capacity emulator.clock emulator.crash_points emulator.current_request "
-    "emulator.hosts emulator.locations emulator.machine emulator.page_size "
-    "emulator.redaction emulator.settings emulator.site_ports"
+    "emulator.deadlines emulator.file_blocks emulator.hosts emulator.locations emulator.machine "
+    "emulator.page_size emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci emulator.strict_json"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
@@ -81,15 +81,19 @@ TABLE = {
         "sqlalchemy",
     ),
     "emulator.telemetry": (LEAVES, "prometheus_client"),
+    "emulator.answers": (f"{LEAVES} emulator.connections", ""),
     "emulator.bodies": (LEAVES, ""),
     "emulator.cache": ("", ""),
     "emulator.capacity": ("", ""),
     "emulator.clock": ("", ""),
+    "emulator.connections": ("", ""),
     "emulator.crash_points": ("", ""),
     "emulator.current_request": ("", ""),
+    "emulator.deadlines": ("", ""),
     "emulator.disk": ("", ""),
     "emulator.extra": ("", ""),
     "emulator.file_access": ("", ""),
+    "emulator.file_blocks": ("emulator.oci", ""),
     "emulator.hosts": ("emulator.identity emulator.locations emulator.oci", ""),
     "emulator.locations": ("", ""),
     "emulator.operations": ("emulator", "sqlalchemy"),

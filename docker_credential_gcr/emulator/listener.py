@@ -7,6 +7,7 @@ socket is bound and listening before Granian sees it, and its embedded server ru
 import asyncio
 import errno
 import ipaddress
+import math
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,9 @@ App = Callable[..., Awaitable[None]]
 _BACKLOG = 1024
 # Granian's own is 16 MiB a request; HTTP/1's headers end at 417,792 bytes.
 _HTTP2_HEADERS_SIZE = 256 * 1024
+# HTTP/2 keeps so much of each stream's answer for a client that does not read it.
+_HTTP2_UNSENT_SIZE = 64 * 1024
+_HTTP2_STREAMS = 100
 # A silent HTTP/2 connection is asked whether it lives, and closed when it does not say so.
 _PING_MS = 30_000
 _PING_TIMEOUT_S = 20
@@ -123,6 +127,8 @@ class _EmbeddedServer(Server):
             http1_settings=HTTP1Settings(header_read_timeout=int(limits.header_silence_s * 1000)),
             http2_settings=HTTP2Settings(
                 max_headers_size=_HTTP2_HEADERS_SIZE,
+                max_send_buffer_size=_HTTP2_UNSENT_SIZE,
+                max_concurrent_streams=_HTTP2_STREAMS,
                 keep_alive_interval=_PING_MS,
                 keep_alive_timeout=_PING_TIMEOUT_S,
             ),
@@ -137,6 +143,10 @@ class _EmbeddedServer(Server):
             ssl_protocol_min=SSLProtocols.tls12,
         )
         self._listening = door.listening
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Linux closes a connection whose client reads nothing for so long; accepted ones inherit it.
+            silence_ms = math.ceil(limits.answer_silence_s * 1000)
+            door.listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
 
     def _init_shared_socket(self) -> None:
         # Granian closes what it holds, so it gets a descriptor of its own.

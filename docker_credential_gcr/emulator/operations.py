@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from docker_credential_gcr import __version__
 
+from .answers import Answers
 from .bodies import Bodies
 from .capacity import TooManyRequests
 from .google import errors as google_errors
@@ -58,7 +59,7 @@ class Operations:
             find_free_space=lambda: shutil.disk_usage(data).free,
             describe_metrics=lambda: self._describe(database, noted, data),
         )
-        answering = probes.wrap(_refuse_excess(limited))
+        answering = _refuse_excess(Answers(self._limits).wrap(probes.wrap(limited)))
         return Observer(self.counts, self._log).wrap(refuse_oversized(answering))
 
     def close(self) -> None:

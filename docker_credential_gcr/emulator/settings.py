@@ -28,6 +28,10 @@ class Limits:
     body_silence_s: float = 60.0
     # One that trickles is as good as gone: bytes a second, on top of the silence it is allowed.
     body_rate: int = 1024
+    # Answers over 16 KiB that wait in memory for clients to read them, together.
+    answers_size: int = 64 * 1024 * 1024
+    # A client that reads nothing of an answer for so long is gone.
+    answer_silence_s: float = 60.0
     # Also between two requests on one connection.
     header_silence_s: float = 30.0
     connections: int = 16_384

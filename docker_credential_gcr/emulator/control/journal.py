@@ -10,9 +10,11 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from heapq import merge
+from http import HTTPStatus
 from operator import itemgetter
 from typing import Any
 
+from docker_credential_gcr.emulator.capacity import TooManyRequests
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.redaction import show_query
 
@@ -100,6 +102,10 @@ class Journal:
                     request.status = message["status"]
                 await send(message)
 
-            await app(scope, receive, send_and_note)
+            try:
+                await app(scope, receive, send_and_note)
+            except TooManyRequests:  # the answer that had begun goes no further than this
+                request.status = HTTPStatus.TOO_MANY_REQUESTS
+                raise
 
         return journaled

@@ -4,16 +4,19 @@ https://cloud.google.com/storage/docs/json_api/v1/objects
 """
 
 import base64
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
+from docker_credential_gcr.emulator.file_blocks import send_file
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import IMAGES
-from docker_credential_gcr.emulator.oci.ranges import UnsatisfiableRange, find_span
+from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
 from docker_credential_gcr.emulator.records import storage_objects
 from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.records.storage_objects import StoredObject
@@ -80,17 +83,32 @@ async def download_object(request: Request, services: Services) -> Response:
         "X-Goog-Stored-Content-Encoding": "identity",
         "X-Goog-Stored-Content-Length": str(found.size),
     }
-    if data is None:
-        path = services.files.path(bucket.name, found.digest)
-        return FileResponse(path, headers=headers, media_type=_TYPE)
     try:
-        span = find_span(request.headers.get("range"), len(data))
+        span = find_span(request.headers.get("range"), found.size)
     except UnsatisfiableRange:
-        return Response(b"", 416, {"Content-Range": f"bytes */{len(data)}"})
+        return Response(b"", 416, {"Content-Range": f"bytes */{found.size}"})
+    status, wanted = (200, Span(0, found.size)) if span is None else (206, span)
     if span is None:
-        return Response(data, 200, {**headers, "Accept-Ranges": "bytes"}, _TYPE)
-    headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{len(data)}"
-    return Response(data[span.start : span.stop], 206, headers, _TYPE)
+        headers["Accept-Ranges"] = "bytes"
+    else:
+        headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{found.size}"
+    if data is None:
+        return _FileResponse(services.files.path(bucket.name, found.digest), wanted, status, headers)
+    return Response(data[wanted.start : wanted.stop], status, headers, _TYPE)
+
+
+class _FileResponse(Response):
+    """Those bytes of a file."""
+
+    def __init__(self, path: Path, span: Span, status: int, headers: dict[str, str]) -> None:
+        super().__init__(None, status, {**headers, "Content-Length": str(span.size)}, _TYPE)
+        self._path = path
+        self._span = span
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send them."""
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await send_file(start, self._path, self._span, send)
 
 
 async def delete_object(request: Request, services: Services) -> Response:

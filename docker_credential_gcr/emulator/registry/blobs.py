@@ -135,4 +135,4 @@ def _body(services: Services, target: Target, blob: Blob, span: Span | None) -> 
     # A body once begun cannot become an error: look before.
     if path.stat().st_size != blob.size:
         raise OSError(f"{path} is not as long as its blob")
-    return FileBody(path, wanted, whole=span is None)
+    return FileBody(path, wanted)

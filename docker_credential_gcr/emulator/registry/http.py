@@ -1,7 +1,5 @@
 """Requests and responses of the registry as values, over plain ASGI."""
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from docker_credential_gcr.emulator.file_blocks import send_file
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.site_ports import find_port_site
 
@@ -17,8 +16,6 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Granian hands a whole file to the kernel; a part of one is read in blocks of this many bytes.
-_BLOCK = 256 * 1024
 # A push by digest may come with many tags; no other request has more than a few parameters.
 _PARAMETERS = 200
 # https://www.rfc-editor.org/rfc/rfc9110#section-8.6
@@ -123,7 +120,6 @@ class FileBody:
 
     path: Path
     span: Span
-    whole: bool
 
 
 class Response:
@@ -153,11 +149,8 @@ async def send_response(
     if headers_only or isinstance(body, bytes):
         await send(start)
         await send({"type": "http.response.body", "body": b"" if headers_only else body})
-    elif body.whole:
-        await send(start)
-        await send({"type": "http.response.pathsend", "path": str(body.path)})
     else:
-        await _send_span(start, body, send)
+        await send_file(start, body.path, body.span, send)
 
 
 @lru_cache(256)
@@ -180,20 +173,3 @@ def _parse_query(text: str) -> Mapping[str, list[str]]:
         return parse_qs(text, keep_blank_values=True, max_num_fields=_PARAMETERS)
     except ValueError as error:
         raise QueryTooLong from error
-
-
-async def _send_span(start: Message, body: FileBody, send: Send) -> None:
-    descriptor = os.open(body.path, os.O_RDONLY)
-    try:
-        await send(start)
-        offset = body.span.start
-        while offset < body.span.stop:
-            size = min(_BLOCK, body.span.stop - offset)
-            block = await asyncio.to_thread(os.pread, descriptor, size, offset)
-            if not block:
-                raise OSError(f"{body.path} is shorter than its blob")
-            offset += len(block)
-            await send({"type": "http.response.body", "body": block, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        os.close(descriptor)

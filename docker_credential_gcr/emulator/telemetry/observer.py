@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Any
 
@@ -32,11 +32,10 @@ _INTERNAL_ERROR = 500
 class _Answer:
     """What became of a request so far; sizes are those of the bodies."""
 
-    __slots__ = ("announced", "received", "sent", "status")
+    __slots__ = ("received", "sent", "status")
 
     def __init__(self) -> None:
         self.status = _INTERNAL_ERROR
-        self.announced: Iterable[tuple[bytes, bytes]] = ()
         self.received = 0
         self.sent = 0
 
@@ -119,15 +118,11 @@ def _count(scope: Message, receive: Receive, answer: _Answer) -> Receive:
 def _note(send: Send, answer: _Answer, request_id: bytes) -> Send:
     # No coroutine of its own: every request would pay for it.
     def send_and_note(message: Message) -> Awaitable[None]:
-        kind = message["type"]
-        if kind == "http.response.start":
+        if message["type"] == "http.response.start":
             answer.status = message["status"]
-            message["headers"] = answer.announced = [*message["headers"], (b"x-request-id", request_id)]
-        elif kind == "http.response.body":
-            answer.sent += len(message.get("body", b""))
+            message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
         else:
-            # The kernel sends a whole file: its size is only announced.
-            answer.sent += int(dict(answer.announced).get(b"content-length", 0))
+            answer.sent += len(message.get("body", b""))
         return send(message)
 
     return send_and_note

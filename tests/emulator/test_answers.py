@@ -1,0 +1,242 @@
+"""Large answers: bounded in bytes together, and in the time that a client may leave them unread."""
+
+import asyncio
+import json
+import socket
+import ssl
+from contextlib import ExitStack, closing
+from urllib.parse import urlsplit
+
+import h2.connection
+import h2.events
+import h2.settings
+import pytest
+import requests
+from virtual_time import run
+
+from docker_credential_gcr.emulator.answers import Answers
+from docker_credential_gcr.emulator.capacity import TooManyRequests
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Limits, Settings
+
+SMALL = b"a" * 16 * 1024
+LARGE = b"a" * 100_000
+MESSAGE = "too many bytes wait for clients that do not read them"
+SCOPE = {"client": ("127.0.0.1", 1)}
+WAIT_S = 60
+# More than the kernel holds of an answer for a client that does not read it.
+SIZE = 4_100_000
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+PATH = "/v2/my-project/app/manifests/large"
+
+
+def answer_with(body, *, size=None, more=()):
+    """An application that answers so."""
+
+    async def app(_scope, _receive, send):
+        headers = [(b"content-type", b"x"), (b"content-length", str(size or len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": bool(more)})
+        for number, block in enumerate(more, 1):
+            await send({"type": "http.response.body", "body": block, "more_body": number < len(more)})
+
+    return app
+
+
+class Client:
+    """Takes so many messages, and then none until it reads on."""
+
+    def __init__(self, takes=1_000_000):
+        self.messages = []
+        self.reads = asyncio.Event()
+        self._takes = takes
+
+    async def send(self, message):
+        if len(self.messages) >= self._takes:
+            await self.reads.wait()
+        self.messages.append(message)
+
+    @property
+    def body(self):
+        return b"".join(message.get("body", b"") for message in self.messages)
+
+
+def test_small_answer_goes_as_it_is():
+    async def main():
+        client = Client()
+        await Answers(Limits()).wrap(answer_with(SMALL))(SCOPE, None, client.send)
+        assert [message["type"] for message in client.messages] == [
+            "http.response.start",
+            "http.response.body",
+        ]
+        assert client.body == SMALL
+
+    run(main())
+
+
+def test_z07_large_answer_goes_in_blocks_none_of_which_is_large():
+    async def main():
+        client = Client()
+        await Answers(Limits()).wrap(answer_with(LARGE))(SCOPE, None, client.send)
+        assert client.body == LARGE
+        assert client.messages[0]["headers"][-1] == (b"content-length", b"100000")
+        assert max(len(message["body"]) for message in client.messages[1:]) == 8192
+        assert [message.get("more_body", False) for message in client.messages[1:]] == [True] * 13 + [False]
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        pytest.param(answer_with(b"", size=10**9), id="HEAD"),
+        pytest.param(answer_with(LARGE, size=10**9, more=[LARGE, b""]), id="blocks"),
+    ],
+)
+def test_answer_that_is_not_held_whole_is_not_counted(app):
+    async def main():
+        client, direct = Client(), Client()
+        await Answers(Limits(answers_size=1)).wrap(app)(SCOPE, None, client.send)
+        await app(SCOPE, None, direct.send)
+        assert client.messages == direct.messages
+
+    run(main())
+
+
+def test_z07_answers_that_clients_do_not_read_are_bounded_in_bytes_together():
+    async def main():
+        wrapped = Answers(Limits(answers_size=250_000)).wrap(answer_with(LARGE))
+        slow = [Client(takes=1) for _ in range(2)]
+        tasks = [asyncio.ensure_future(wrapped(SCOPE, None, client.send)) for client in slow]
+        await asyncio.sleep(0)
+        third = Client()
+        with pytest.raises(TooManyRequests, match=MESSAGE):
+            await wrapped(SCOPE, None, third.send)
+        # Nothing of it was sent, so that a refusal can be.
+        assert third.messages == []
+        small = Client()
+        await Answers(Limits()).wrap(answer_with(SMALL))(SCOPE, None, small.send)
+        slow[0].reads.set()
+        await tasks[0]
+        await wrapped(SCOPE, None, third.send)
+        assert third.body == LARGE
+        tasks[1].cancel()
+
+    run(main())
+
+
+def test_z07_one_answer_that_is_larger_than_the_bound_goes_alone():
+    async def main():
+        wrapped = Answers(Limits(answers_size=1000)).wrap(answer_with(LARGE))
+        for _ in range(2):
+            client = Client()
+            await wrapped(SCOPE, None, client.send)
+            assert client.body == LARGE
+
+    run(main())
+
+
+@pytest.fixture
+def serve():
+    """Starts an open server with these limits, which has a manifest of 4 MB; its ready document."""
+    with ExitStack() as stack:
+
+        def start(*, tls=False, **limits):
+            settings = Settings(port=0, projects=("my-project",), open=True, tls=tls, limits=Limits(**limits))
+            ready = stack.enter_context(InThread(settings))
+            blob = {
+                "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+                "size": 2,
+                "mediaType": "application/vnd.oci.empty.v1+json",
+            }
+            document = {"schemaVersion": 2, "config": blob, "layers": [], "annotations": {"a": "z" * SIZE}}
+            uploads = f"{ready.url}/v2/my-project/app/blobs/uploads/?digest={blob['digest']}"
+            manifest, kind = json.dumps(document), {"Content-Type": OCI_MANIFEST}
+            pushed = [
+                requests.post(uploads, data=b"{}", verify=ready.ca, timeout=WAIT_S),
+                requests.put(
+                    f"{ready.url}{PATH}", data=manifest, headers=kind, verify=ready.ca, timeout=WAIT_S
+                ),
+            ]
+            assert [answer.status_code for answer in pushed] == [201, 201]
+            return ready
+
+        yield start
+
+
+def ask_and_read_nothing(ready):
+    """A connection on which the manifest was asked for."""
+    connection = socket.socket()
+    connection.settimeout(WAIT_S)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", urlsplit(ready.url).port))
+    connection.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    # The answer has begun.
+    assert connection.recv(12) == b"HTTP/1.1 200"
+    return connection
+
+
+def read_to_the_end(connection):
+    """How many bytes came until the server ended the connection."""
+    size = 0
+    while True:
+        try:
+            block = connection.recv(1 << 20)
+        except ConnectionResetError:
+            return size
+        if not block:
+            return size
+        size += len(block)
+
+
+def test_z07_clients_that_read_nothing_leave_room_for_small_answers_alone(serve):
+    ready = serve(answers_size=10_000_000)
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(ask_and_read_nothing(ready))
+        refused = requests.get(f"{ready.url}{PATH}", timeout=WAIT_S)
+        small = requests.get(f"{ready.url}/v2/", timeout=WAIT_S)
+        journal = requests.get(f"{ready.url}/_emulator/journal", timeout=WAIT_S).json()["requests"]
+    error = {"errors": [{"code": "TOOMANYREQUESTS", "message": MESSAGE}]}
+    assert (refused.status_code, refused.json()) == (429, error)
+    assert refused.headers["Retry-After"] == "1"
+    assert small.status_code == 200
+    assert [entry["status"] for entry in journal if entry["path"] == PATH] == [201, 200, 200, 429]
+
+
+def test_z07_client_that_reads_nothing_loses_its_connection(serve):
+    ready = serve(answers_size=5_000_000, answer_silence_s=0.3)
+    with closing(ask_and_read_nothing(ready)) as connection:
+        # Its place is free once it has lost it.
+        while requests.get(f"{ready.url}{PATH}", timeout=WAIT_S).status_code == 429:
+            pass
+        assert read_to_the_end(connection) < SIZE
+
+
+def test_z07_client_that_opens_no_window_of_http2_loses_its_connection(serve):
+    ready = serve(tls=True, answer_silence_s=0.3)
+    context = ssl.create_default_context(cafile=ready.ca)
+    context.set_alpn_protocols(["h2"])
+    conversation = h2.connection.H2Connection()
+    conversation.initiate_connection()
+    conversation.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
+    conversation.send_headers(
+        1,
+        [(":method", "GET"), (":scheme", "https"), (":path", PATH), (":authority", "localhost")],
+        end_stream=True,
+    )
+    raw = socket.create_connection(("127.0.0.1", urlsplit(ready.url).port), timeout=WAIT_S)
+    with context.wrap_socket(raw, server_hostname="localhost") as connection:
+        connection.sendall(conversation.data_to_send())
+        events = []
+        while data := _receive(connection):
+            events += conversation.receive_data(data)
+    assert any(isinstance(event, h2.events.ResponseReceived) for event in events)
+    assert not any(isinstance(event, h2.events.DataReceived) for event in events)
+
+
+def _receive(connection):
+    try:
+        return connection.recv(65536)
+    except OSError:  # ended without TLS's farewell
+        return b""
