@@ -24,6 +24,12 @@ def note_member(member: str | None) -> None:
         request.member = member
 
 
+def find_member() -> str | None:
+    """Returns who asks, once a valid credential has told; None before."""
+    request = CURRENT.get()
+    return None if request is None else request.member
+
+
 def note_reason(reason: str) -> None:
     """Write down why the request is refused, as the client is told."""
     request = CURRENT.get()

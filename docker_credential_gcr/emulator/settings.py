@@ -22,8 +22,12 @@ class Limits:
     # A client that never finishes what it begins stops at its own share, before all is taken.
     uploads: int = 10_000
     uploads_per_account: int = 1000
-    # Requests whose bodies are arriving: each can hold half a MiB that is not written yet.
+    # Pushes whose bodies are arriving: each can hold half a MiB that is not written yet.
     bodies: int = 1000
+    # All other requests with bodies, which are small; a client that is silent gives way to a new one.
+    other_bodies: int = 1000
+    # Of either kind, bodies that are kept in memory until they are whole, together.
+    bodies_size: int = 64 * 1024 * 1024
     # A client that sends nothing for so long in the middle of a body is gone.
     body_silence_s: float = 60.0
     # One that trickles is as good as gone: bytes a second, on top of the silence it is allowed.

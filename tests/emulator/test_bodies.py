@@ -1,37 +1,19 @@
 """The pace of a body, with clients that are functions, and time that passes when nothing is left to do."""
 
 import asyncio
-import selectors
 
 import pytest
+from virtual_time import run
 
 from docker_credential_gcr.emulator.bodies import Bodies
 from docker_credential_gcr.emulator.capacity import TooManyRequests
+from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest, note_member
 from docker_credential_gcr.emulator.settings import Limits
 
 GONE = {"type": "http.disconnect"}
-
-
-class Selector(selectors.DefaultSelector):
-    """Waits for nothing: it puts the loop's clock forward instead."""
-
-    now = 0.0
-
-    def select(self, timeout=None):
-        assert timeout is not None, "every task waits for something that never comes"
-        self.now += timeout
-        return super().select(0)
-
-
-def run(main):
-    """As asyncio.run, on that clock."""
-    selector = Selector()
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.now
-    try:
-        return loop.run_until_complete(main)
-    finally:
-        loop.close()
+PUSH = b"/v2/my-project/app/blobs/uploads/some"
+MANIFEST = b"/v2/my-project/app/manifests/latest"
+TOKEN = b"/token"
 
 
 class Exchange:
@@ -45,7 +27,7 @@ class Exchange:
         self._pause_s = pause_s
 
     def run(self, method="PUT", version="1.1"):
-        scope = {"method": method, "http_version": version, "headers": []}
+        scope = {"method": method, "http_version": version, "headers": [], "raw_path": PUSH}
         run(Bodies(self._limits).wrap(self._read)(scope, self._receive, self._send))
         return self
 
@@ -116,7 +98,7 @@ def test_t14_each_body_has_a_deadline_of_its_own():
             "silent": client(b"abc", then_silent=True),
             "late": client(*[b"x"] * 10, every_s=0.05),
         }
-        scope = {"method": "PUT", "http_version": "1.1", "headers": []}
+        scope = {"method": "PUT", "http_version": "1.1", "headers": [], "raw_path": PUSH}
         await asyncio.gather(
             *(wrapped({**scope, "name": name}, receive, None) for name, receive in clients.items())
         )
@@ -143,33 +125,142 @@ def test_after_its_body_a_client_may_be_silent_as_long_as_it_likes():
             assert done == set()
             asked_on.cancel()
 
-        scope = {"method": "POST", "http_version": "1.1", "headers": []}
+        scope = {"method": "POST", "http_version": "1.1", "headers": [], "raw_path": PUSH}
         await Bodies(Limits(body_silence_s=0.01)).wrap(app)(scope, client(b"abc"), None)
 
     run(main())
 
 
-def test_t14_bodies_over_the_bound_are_refused_and_requests_without_are_not():
+class Crowd:
+    """Requests at once, each an application that reads a body to its end; `silent` ones never come to it."""
+
+    def __init__(self, **limits):
+        self._wrapped = Bodies(Limits(**limits)).wrap(self._read)
+
+    def start(self, path, *chunks, member=None, silent=False):
+        """Begin a request of a member (None: without a valid credential); its outcome, once it has one."""
+
+        async def main():
+            CURRENT.set(CurrentRequest("id"))
+            scope = {
+                "method": "PUT",
+                "http_version": "1.1",
+                "headers": [],
+                "raw_path": path,
+                "member": member,
+            }
+            try:
+                return await self._wrapped(scope, client(*chunks, then_silent=silent), None)
+            except TooManyRequests as error:
+                return str(error)
+
+        return asyncio.ensure_future(main())
+
+    async def _read(self, scope, receive, _send):
+        note_member(scope["member"])
+        more = True
+        try:
+            while more:
+                message = await receive()
+                more = message.get("more_body", False)
+        except TooManyRequests:
+            # What reads on, to let the answer reach the client, reads no further.
+            assert await receive() == GONE
+            raise
+
+
+TOO_MANY = "too many requests with bodies at once"
+
+
+async def settle():
+    """Let every request come as far as it can without waiting."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_t14_pushes_over_the_bound_are_refused_until_one_ends():
     async def main():
-        arriving = asyncio.Event()
-        end = asyncio.Event()
+        crowd = Crowd(bodies=2)
+        first, second = (crowd.start(PUSH, b"abc", member="user:a", silent=True) for _ in range(2))
+        await settle()
+        assert await crowd.start(PUSH, b"abc", member="user:a") == TOO_MANY
+        first.cancel()
+        await settle()
+        assert await crowd.start(PUSH, b"abc", member="user:a") is None
+        assert not second.done()
+        second.cancel()
 
-        async def app(_scope, _receive, _send):
-            arriving.set()
-            await end.wait()
+    run(main())
 
-        with_body = {"method": "PUT", "http_version": "1.1", "headers": [(b"content-length", b"1")]}
-        empty = {**with_body, "headers": [(b"content-length", b"0")]}
-        without = {**empty, "method": "GET"}
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [
+        pytest.param(TOKEN, None, id="B-Z08-tokens"),
+        pytest.param(b"/v1/projects", "user:a", id="B-Z08-apis"),
+        pytest.param(PUSH, None, id="B-Z08-pushes-without-a-credential"),
+    ],
+)
+def test_z08_silent_requests_of_others_take_no_places_of_pushes(path, member):
+    async def main():
+        crowd = Crowd(bodies=2, other_bodies=3)
+        silent = [crowd.start(path, b"abc", member=member, silent=True) for _ in range(3)]
+        await settle()
+        assert await crowd.start(PUSH, b"abc", member="user:b") is None
+        assert await crowd.start(MANIFEST, b"abc", member="user:b") is None
+        assert [task.done() for task in silent] == [False] * 3
+        for task in silent:
+            task.cancel()
+
+    run(main())
+
+
+def test_z08_the_longest_silent_of_the_others_gives_way_to_a_new_one():
+    async def main():
+        crowd = Crowd(other_bodies=3)
+        silent = [crowd.start(TOKEN, b"abc", silent=True) for _ in range(3)]
+        await settle()
+        assert await crowd.start(TOKEN, b"abc") is None
+        await asyncio.wait_for(silent[0], 1)
+        assert [task.done() for task in silent] == [True, False, False]
+        for task in silent:
+            task.cancel()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("path", "member", "outcome"),
+    [
+        pytest.param(MANIFEST, "user:a", TOO_MANY, id="B-Z08-manifests"),
+        pytest.param(TOKEN, None, None, id="B-Z08-tokens"),
+        pytest.param(PUSH, "user:a", None, id="B-Z08-uploads-go-to-files"),
+    ],
+)
+def test_z08_bodies_that_are_kept_whole_are_bounded_in_bytes_together(path, member, outcome):
+    async def main():
+        crowd = Crowd(bodies_size=10)
+        silent = [crowd.start(path, b"abcd", member=member, silent=True) for _ in range(2)]
+        await settle()
+        assert await crowd.start(path, b"abcd", member=member) == outcome
+        for task in silent:
+            task.cancel()
+        await settle()
+        # What they held is free again, down to the last byte.
+        assert await crowd.start(path, b"a" * 10, member=member) is None
+
+    run(main())
+
+
+def test_requests_without_a_body_are_not_counted():
+    async def main():
+        async def app(_scope, receive, _send):
+            return receive
+
+        scope = {"method": "GET", "headers": [], "raw_path": TOKEN}
         wrapped = Bodies(Limits(bodies=1)).wrap(app)
-        first = asyncio.ensure_future(wrapped(with_body, None, None))
-        await arriving.wait()
-        with pytest.raises(TooManyRequests, match="too many requests with bodies at once"):
-            await wrapped(with_body, None, None)
-        end.set()
-        await wrapped(without, None, None)
-        await wrapped(empty, None, None)
-        await first
-        await wrapped(with_body, None, None)
+        assert await wrapped(scope, "as it is", None) == "as it is"
+        empty = {**scope, "method": "PUT", "headers": [(b"content-length", b"0")]}
+        assert await wrapped(empty, "as it is", None) == "as it is"
 
     run(main())

@@ -12,6 +12,8 @@ SMALL = 64 * 1024
 # Hashing and writing leave the event loop in blocks that are worth a thread's hand-over.
 _BLOCK = 512 * 1024
 _READ = 1024 * 1024
+# Of all uploads together; while more waits to be written, each leaves in smaller blocks.
+_WAITING_SIZE = 32 * 1024 * 1024
 
 
 class Spool:
@@ -19,6 +21,9 @@ class Spool:
 
     `size` counts them. `data` is what a row should hold: the bytes, or None once they are in the file.
     """
+
+    # The bytes of all spools that are in memory until they are written.
+    _waiting = 0
 
     def __init__(self, folder: Path, name: str, data: bytes = b"") -> None:
         # Joined when there is a file: to join two paths takes as long as to hash a small blob.
@@ -29,6 +34,7 @@ class Spool:
         self._spilled = False
         self._pending: list[bytes] = []
         self._pending_size = 0
+        self._counted = 0
         self._draining: asyncio.Future[None] | None = None
         self.size = len(data)
 
@@ -64,8 +70,10 @@ class Spool:
         self._pending.append(chunk)
         self._pending_size += len(chunk)
         self.size += len(chunk)
-        if self._pending_size >= _BLOCK:
+        self._count(len(chunk))
+        if self._pending_size >= (_BLOCK if Spool._waiting <= _WAITING_SIZE else SMALL):
             await self._finish_draining()
+            self._count(self._pending_size - self._counted)
             self._start_draining()
 
     async def settle(self) -> None:
@@ -73,14 +81,17 @@ class Spool:
 
         Whoever has called `append` must call this, whatever happens: a thread may be at work.
         """
-        await self._finish_draining()
-        if self._spilled or self.size > SMALL:
-            self._start_draining()
+        try:
             await self._finish_draining()
-        else:
-            block = b"".join(self._take())
-            self._hasher.update(block)
-            self._small += block
+            if self._spilled or self.size > SMALL:
+                self._start_draining()
+                await self._finish_draining()
+            else:
+                block = b"".join(self._take())
+                self._hasher.update(block)
+                self._small += block
+        finally:
+            self._count(-self._counted)
 
     async def digest(self, algorithm: str) -> str:
         """The digest of every byte; call `settle` first."""
@@ -92,6 +103,10 @@ class Spool:
         else:
             hasher.update(self._small)
         return format_digest(algorithm, hasher)
+
+    def _count(self, size: int) -> None:
+        self._counted += size
+        Spool._waiting += size
 
     def _take(self) -> list[bytes]:
         chunks, self._pending, self._pending_size = self._pending, [], 0

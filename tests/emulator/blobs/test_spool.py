@@ -61,3 +61,20 @@ def test_file_shorter_than_what_was_acknowledged_is_no_upload(tmp_path):
     for missing in (path.name, "none"):
         with pytest.raises(FileNotFoundError):
             Spool.resume(tmp_path, missing, 100_000)
+
+
+def test_z08_uploads_hold_a_bounded_number_of_bytes_together(tmp_path):
+    chunk = b"a" * 400_000
+
+    async def main():
+        spools = [Spool(tmp_path, f"spool-{number}") for number in range(200)]
+        for spool in spools:
+            await spool.append(chunk)
+        held = sum(spool._pending_size for spool in spools)
+        for spool in spools:
+            await spool.settle()
+        return held
+
+    assert asyncio.run(main()) <= 32 * 1024 * 1024 + len(chunk)
+    assert Spool._waiting == 0
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {chunk}
