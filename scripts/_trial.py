@@ -26,25 +26,34 @@ MAKE_WORK = 'install -d -m 700 "$WORK"'
 PYTHON = '"$WORK/environment/bin/python"'
 # What leads the helper and the clients to files of the trial's own.
 EXPORTS = (
-    'export PATH="$WORK/environment/bin:$PATH" DOCKER_CONFIG="$WORK/docker"'
-    ' REGISTRY_AUTH_FILE="$WORK/docker/config.json" DOCKER_CREDENTIAL_GCR_CONFIG="$WORK/helper.json"'
-    ' DOCKER_CREDENTIAL_GCR_CACHE_DIR="$WORK/cache"'
+    'export PATH="$WORK/environment/bin:$PATH"',
+    'export DOCKER_CONFIG="$WORK/docker"',
+    'export REGISTRY_AUTH_FILE="$WORK/docker/config.json"',
+    'export DOCKER_CREDENTIAL_GCR_CONFIG="$WORK/helper.json"',
+    'export DOCKER_CREDENTIAL_GCR_CACHE_DIR="$WORK/cache"',
 )
-SERVE = (
-    f'gcr-emulator serve --port 0 --ready-file "$WORK/ready.json" --data "$WORK/data" --project {PROJECT} &'
-)
-AWAIT = 'while [ ! -s "$WORK/ready.json" ] && kill -0 "$EMULATOR"; do sleep 0.1; done'
-READ = f"""$({PYTHON} -c 'import json, sys; print(json.load(sys.stdin)["registry"])' < "$WORK/ready.json")"""
+# Each line fits a terminal of 80 columns, but for those with paths of the machine.
+SERVE = f"""\
+gcr-emulator serve --port 0 --ready-file "$WORK/ready.json" \\
+  --data "$WORK/data" --project {PROJECT} &"""
+AWAIT = """\
+while [ ! -s "$WORK/ready.json" ] && kill -0 "$EMULATOR"; do
+  sleep 0.1
+done"""
 REGISTRY = (
-    f'export REGISTRY="{READ}"; export GCR_EMULATOR_URL="http://$REGISTRY" NAME="$REGISTRY/{PROJECT}/hello:1"'
+    """export REGISTRY="$(sed 's/.*"registry": "\\([^"]*\\)".*/\\1/' "$WORK/ready.json")\"""",
+    'export GCR_EMULATOR_URL="http://$REGISTRY"',
 )
-KEY = (
-    f"gcr-emulator key create --project {PROJECT} --account {{0}}"
-    f' --role roles/{{0}} --output "$WORK/{{0}}.json"'
+REPOSITORY = (
+    "gcr-emulator repository create images --location us",
+    f'export NAME="$REGISTRY/us-docker.pkg.dev/{PROJECT}/images/hello:1"',
 )
-CONFIGURE = (
-    'docker-credential-gcr configure-docker --registries "$REGISTRY" --token-source "file:$WORK/editor.json"'
-)
+KEY = """\
+gcr-emulator key create --account {0} --role roles/{0} \\
+  --output "$WORK/{0}.json\""""
+CONFIGURE = """\
+docker-credential-gcr configure-docker --registries "$REGISTRY" \\
+  --token-source "file:$WORK/editor.json\""""
 VIEWER = 'export DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE="file:$WORK/viewer.json"'
 # A line says that a command is still at work, each time that so many seconds have passed.
 SIGN_OF_LIFE_S = 10
@@ -61,9 +70,7 @@ def main(arguments: list[str]) -> int:
             environ |= {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
             client = choose(options.client, environ | {"WORK": str(work)})
             kept = "kept" if options.keep else "removed at the end"
-            print(
-                f"# scripts/try with {client.name}; in about a minute. What it makes is {kept}.", flush=True
-            )
+            print(f"# scripts/try with {client.name}: about a minute; what it makes is {kept}.", flush=True)
             with Shell(environ, work / "log") as shell:
                 Trial(work, shell, client).run()
     except Failed as failure:
@@ -155,7 +162,8 @@ class Trial:
         client = self._client
         self._do("everything is in one directory", f"export WORK={shlex.quote(str(self._work))}", MAKE_WORK)
         self._install()
-        self._do("start an emulator", EXPORTS, SERVE, "EMULATOR=$!", AWAIT, REGISTRY)
+        self._do("start an emulator", *EXPORTS, SERVE, "EMULATOR=$!", AWAIT, *REGISTRY)
+        self._do("make a repository of Artifact Registry", *REPOSITORY)
         self._do("make a key for an editor of the project", KEY.format("editor"))
         self._do("name the helper to Docker, and the key to the helper", CONFIGURE)
         self._do("make an image", client.define, *client.make)

@@ -76,7 +76,9 @@ def test_d06_what_try_prints_can_be_typed_and_does_the_same(environ: dict[str, s
     assert typed.returncode == 0, typed.stderr
     pushed, pulled = re.findall(r"^sha256:[0-9a-f]{64}$", typed.stdout, re.MULTILINE)[-2:]
     assert pushed == pulled
-    assert "Caller does not have permission" in typed.stderr
+    assert 'Permission "artifactregistry.repositories.uploadArtifacts" denied' in typed.stderr
+    wide = [line for line in printed.splitlines() if len(line) > 80]
+    assert [line for line in wide if not re.search(r"/\S{10}|the client says|it worked", line)] == []
 
 
 def test_try_leaves_nothing_when_it_is_interrupted(environ: dict[str, str]) -> None:
