@@ -132,7 +132,12 @@ class GcrEmulator(_Control):
         """Make a repository of Artifact Registry, unless it is there; what its images' names begin with.
 
         localhost:PORT/us-docker.pkg.dev/my-project/images
+        Raises ValueError for a mistyped location, or a name that no repository can have.
         """
+        from docker_credential_gcr.emulator.locations import explain_location
+
+        if (fault := explain_location(location)) is not None:
+            raise ValueError(fault)
         place = f"{self.url}/v1/projects/{quote(self.project(project))}/locations/{quote(location, safe='')}"
         query = {"repositoryId": repository_id}
         made = self._session.post(

@@ -1,6 +1,6 @@
 """What several commands ask alike: where the emulator is, and in which words things are named."""
 
-import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from .file_access import read_file
 from .identity.guesses import explain_account, explain_member, explain_role, is_account_email
 from .identity.names import PROJECT_ID_RULE, is_project_id
 from .identity.policy import is_member
-from .locations import LOCATIONS
+from .locations import explain_location
 from .machine import InvalidMachine, expand_scope
 from .server_files import find_ca, find_token
 from .site_ports import InvalidSite, SitePort, parse_site_port
@@ -64,10 +64,7 @@ def parse_site(text: str) -> SitePort:
 
 def parse_location(text: str) -> str:
     """The option's type: a location of Artifact Registry."""
-    if text not in LOCATIONS:
-        close = difflib.get_close_matches(text, LOCATIONS) or ["us", "europe", "asia"]
-        raise click.BadParameter(f"no such location: {text!r}; did you mean {' or '.join(close)}?")
-    return text
+    return _check(text, explain_location(text))
 
 
 def parse_account(text: str) -> str:

@@ -102,16 +102,17 @@ def test_d15_mistyped_member_is_refused_with_what_was_meant(gcr_emulator):
         gcr_emulator.grant("roles/viewer", "me@example.com")
 
 
+def test_d15_mistyped_location_is_refused_with_the_nearest(gcr_emulator):
+    with pytest.raises(ValueError, match=r"^no such location: 'usa'; did you mean us\?$"):
+        gcr_emulator.repository("usa")
+
+
 ACCOUNT = f"serviceAccount:{EMAIL}"
 REFUSED = {
     "project": (lambda emulator: emulator.project("X"), "POST /v1/projects: 400 field "),
     "repository": (
         lambda emulator: emulator.repository("us", "X_"),
         "POST /v1/projects/my-project/locations/us/repositories?repositoryId=X_: 400 invalid repository id",
-    ),
-    "location": (
-        lambda emulator: emulator.repository("mars"),
-        "POST /v1/projects/my-project/locations/mars/repositories?repositoryId=images: 404 Location mars is",
     ),
     "account": (
         lambda emulator: emulator.grant("roles/viewer", ACCOUNT),
