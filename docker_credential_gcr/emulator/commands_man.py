@@ -1,5 +1,6 @@
 """gcr-emulator man: prints the manual pages, made from the help of the commands."""
 
+import difflib
 import inspect
 import re
 from collections.abc import Iterator
@@ -31,7 +32,14 @@ def man(context: click.Context, words: tuple[str, ...], output: Path | None) -> 
     if output is None:
         name = "-".join((_PROGRAM, *words))
         if name not in pages:
-            raise click.UsageError(f"No such command {' '.join(words)!r}.")
+            asked, known = (
+                " ".join(words),
+                [page.replace("-", " ").partition("emulator ")[2] for page in pages],
+            )
+            close = difflib.get_close_matches(asked, known, n=1)
+            raise click.UsageError(
+                f"No such command {asked!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+            )
         click.echo(pages[name], nl=False)
         return
     output.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ _PROJECT = "my-project"
 _AFTER_REFUSALS = {
     "Project not found: ": "create it with gcr-emulator project create {}",
     "Unknown service account: ": "gcr-emulator account list prints those that exist",
+    "Service account key not found": "gcr-emulator key list prints those that exist",
     "Failed to fetch ": "gcr-emulator image list prints the images that exist",
 }
 # A terminal has 80 columns; the commands are indented.
@@ -59,7 +60,7 @@ def add_next_step(refusal: str) -> str:
     """Returns the text of a refusal, with the command that comes next where there is one."""
     for beginning, step in _AFTER_REFUSALS.items():
         if refusal.startswith(beginning):
-            return f"{refusal}: {step.format(refusal.removeprefix(beginning))}"
+            return f"{refusal.removesuffix('.')}: {step.format(refusal.removeprefix(beginning))}"
     return refusal
 
 

@@ -123,3 +123,23 @@ def test_d13_bindings_are_listed_a_line_each(emulator: Run) -> None:
             {"member": "user:me@example.com", "role": "roles/viewer"},
         ]
     }
+
+
+EXIST = {
+    ("key", "delete", "absent", "--account", "ci"): (
+        "Service account key not found: gcr-emulator key list prints those that exist"
+    ),
+    ("account", "delete", "absent"): (
+        f"Unknown service account: projects/my-project/serviceAccounts/{EMAIL.replace('ci', 'absent')}: "
+        "gcr-emulator account list prints those that exist"
+    ),
+}
+
+
+@pytest.mark.parametrize("command", EXIST, ids=lambda command: f"d13-{' '.join(command[:2])}")
+def test_what_is_not_there_brings_the_command_that_lists_what_is(
+    emulator: Run, command: tuple[str, ...]
+) -> None:
+    emulator("account", "create", "ci")
+
+    assert emulator(*command) == (1, "", f"gcr-emulator: {EXIST[command]}\n")

@@ -103,11 +103,19 @@ def test_d13_manual_page_says_what_the_help_says(run: Run, path: tuple[str, ...]
     assert "\b" not in page
 
 
-def test_d13_manual_page_of_no_command_is_a_misuse(run: Run) -> None:
-    code, out, err = run("man", "image", "lst")
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("image lst", " Did you mean 'image list'?"),
+        ("serv", " Did you mean 'serve'?"),
+        ("something else", ""),
+    ],
+)
+def test_d13_manual_page_of_no_command_is_a_misuse(run: Run, words: str, hint: str) -> None:
+    code, out, err = run("man", *words.split())
 
     assert (code, out) == (2, "")
-    assert err.endswith("Error: No such command 'image lst'.\n")
+    assert err.endswith(f"Error: No such command {words!r}.{hint}\n")
 
 
 @pytest.mark.needs("groff")
