@@ -37,6 +37,7 @@ EXTERNAL: dict[str, Any] = {
     "credential_source": {"file": "subject", "format": {"type": "json", "subject_token_field_name": "t"}},
 }
 EXECUTABLE = {"executable": {"command": "/bin/false", "timeout_millis": 5000, "output_file": "subject"}}
+BUNDLE = {"certificate_config_location": "config.json", "trust_chain_path": "chain.pem"}
 CERTIFICATE = {"certificate": {"certificate_config_location": "subject"}}
 EXPIRES_AT = 4102444800
 
@@ -170,6 +171,23 @@ FILES = {
         is_quoted=False,
         beside={"key.json": EXTERNAL | {"credential_source": CERTIFICATE}},
     ),
+    **{
+        name: File(
+            name,
+            "x",
+            (GET,),
+            settings=sources("file:key.json"),
+            is_quoted=False,
+            beside={
+                "config.json": {
+                    "cert_configs": {"workload": {"cert_path": "cert.pem", "key_path": "key.pem"}}
+                },
+                "key.json": EXTERNAL | {"credential_source": {"certificate": BUNDLE}},
+                **{other: "x" for other in ("cert.pem", "key.pem", "chain.pem") if other != name},
+            },
+        )
+        for name in ("cert.pem", "key.pem", "chain.pem")
+    },
     "token file": File(
         "token",
         "ya29.x",

@@ -4,13 +4,14 @@ Its expiry is taken as it stands: the library itself calls a token expired 225 s
 five-minute tokens of direct federation never survive.
 """
 
+import os
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from docker_credential_gcr.errors import Error, KeyFileError, NetworkError, TokenRefused
-from docker_credential_gcr.helper import connection_faults, http, paths, subject_token, times
+from docker_credential_gcr.helper import connection_faults, http, paths, subject_token, times, wire
 from docker_credential_gcr.helper.access_token import (
     MAX_LIFETIME_S,
     AccessToken,
@@ -20,18 +21,14 @@ from docker_credential_gcr.helper.access_token import (
 from docker_credential_gcr.helper.deadline import call_within
 from docker_credential_gcr.helper.endpoint import parse_endpoint
 from docker_credential_gcr.helper.redaction import redact
+from docker_credential_gcr.helper.subject_token import get_member
 from docker_credential_gcr.helper.token_sources import TokenRequest
 
 Document = dict[str, object]
 ENDPOINTS = ("token_url", "token_uri", "service_account_impersonation_url")  # what the tokens are traded at
 NEW_FILE = "make the file anew: `gcloud iam workload-identity-pools create-cred-config`"
 REFUSED_HINT = "check the pool's provider, and the roles of the identity"
-# Members that name a file which the library opens.
-FILES = (
-    "ca_cert_path",
-    "credential_source.certificate.certificate_config_location",
-    "credential_source.certificate.trust_chain_path",
-)
+CERTIFICATE_CONFIG = "GOOGLE_API_CERTIFICATE_CONFIG"  # Google's own variable
 
 
 class _Response(NamedTuple):
@@ -73,15 +70,42 @@ def fetch_token(document: Document, request: TokenRequest, deadline: float) -> A
 
 def _check_files(document: Document) -> None:
     """Raise KeyFileError for a file that the library would wait for, or read without end."""
-    for name in FILES:
-        found: object = document
-        for member in name.split("."):
-            found = found.get(member) if isinstance(found, dict) else None
-        if isinstance(found, str) and found:
+    for name, path in _list_files(document):
+        if isinstance(path, str) and path:
             try:
-                paths.read_file(found)
+                paths.read_file(path)
+            except FileNotFoundError:  # the library says so, where it needs the file
+                continue
             except OSError as error:
                 raise KeyFileError(f"cannot read its {name}: {error.strerror}", hint=NEW_FILE) from error
+
+
+def _list_files(document: Document) -> Iterator[tuple[str, object]]:
+    """What the library opens by itself: the name of the member or variable, and the path."""
+    yield "ca_cert_path", document.get("ca_cert_path")
+    certificate = get_member(document.get("credential_source"), "certificate")
+    if certificate is None:
+        return
+    yield "trust_chain_path", get_member(certificate, "trust_chain_path")
+    location = get_member(certificate, "certificate_config_location")
+    own = os.path.join(paths.find_gcloud_dir(os.environ) or "", "certificate_config.json")
+    for name, path in (
+        ("certificate_config_location", location),
+        (CERTIFICATE_CONFIG, os.environ.get(CERTIFICATE_CONFIG)),
+        ("certificate_config.json", own),
+    ):
+        yield name, path
+        workload = get_member(get_member(_load_json(path), "cert_configs"), "workload")
+        yield "cert_path", get_member(workload, "cert_path")
+        yield "key_path", get_member(workload, "key_path")
+
+
+def _load_json(path: object) -> object:
+    """The JSON value in a file; None where there is none that can be read."""
+    try:
+        return wire.loads(paths.read_file(str(path or ""))[0].decode("utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _check_token(value: object, expiry: Any, asked_at: int) -> AccessToken:

@@ -53,7 +53,9 @@ def _read_file(document: Document, _deadline: float) -> str:
     content: object = _load_text("file", source["file"])
     form = source.get("format") or {}
     if form.get("type") == "json":
-        content = _get(_parse("the subject token's file", str(content)), form.get("subject_token_field_name"))
+        content = get_member(
+            _parse("the subject token's file", str(content)), form.get("subject_token_field_name")
+        )
     if not isinstance(content, str) or not content:
         raise TokenRefused("the subject token's file holds no subject token", hint=SOURCE_HINT)
     return content
@@ -67,7 +69,7 @@ def _run_executable(document: Document, deadline: float) -> str:
     kept = executable.get("output_file")
     if kept and os.path.lexists(kept):
         answer = _parse("the executable's output_file", _load_text("output_file", kept))
-        if _get(answer, "success") is True and _is_unexpired(answer):
+        if get_member(answer, "success") is True and _is_unexpired(answer):
             return _find_token(answer)
     run = _run(document, executable, deadline)
     if run.status != 0:
@@ -117,21 +119,21 @@ def _make_environ(document: Document, executable: Document) -> dict[str, str]:
 
 def _find_token(answer: object) -> str:
     """The subject token in a program's answer. Raises TokenRefused."""
-    if _get(answer, "version") != 1:
+    if get_member(answer, "version") != 1:
         raise TokenRefused("the executable's answer is not of version 1", hint=SOURCE_HINT)
-    if _get(answer, "success") is not True:
-        told = redact(f"{_get(answer, 'code')}: {_get(answer, 'message')}")
+    if get_member(answer, "success") is not True:
+        told = redact(f"{get_member(answer, 'code')}: {get_member(answer, 'message')}")
         raise TokenRefused(f"the executable refused: {told:.200}", hint=SOURCE_HINT)
-    if _get(answer, "expiration_time") is not None and not _is_unexpired(answer):
+    if get_member(answer, "expiration_time") is not None and not _is_unexpired(answer):
         raise TokenRefused("the executable answered an expired subject token", hint=SOURCE_HINT)
-    value = _get(answer, MEMBERS.get(str(_get(answer, "token_type"))))
+    value = get_member(answer, MEMBERS.get(str(get_member(answer, "token_type"))))
     if not isinstance(value, str) or not value:
         raise TokenRefused("the executable's answer holds no subject token", hint=SOURCE_HINT)
     return value
 
 
 def _is_unexpired(answer: object) -> bool:
-    expires_at = _get(answer, "expiration_time")
+    expires_at = get_member(answer, "expiration_time")
     return isinstance(expires_at, (int, float)) and expires_at > time.time()
 
 
@@ -151,8 +153,8 @@ def _parse(name: str, text: str) -> object:
         raise TokenRefused(f"{name} is not JSON", hint=SOURCE_HINT) from error
 
 
-def _get(document: object, name: object) -> object:
-    """The member of an object; None for none, and for what is not an object."""
+def get_member(document: object, name: object) -> object:
+    """Returns the member of an object; None for none, and for what is not an object."""
     return document.get(name) if isinstance(document, dict) and isinstance(name, str) else None
 
 
