@@ -156,14 +156,14 @@ def _find_token_form(value: str, dense: str) -> str | None:
 
 
 def _is_random(word: str) -> bool:
-    """Whether small letters, capitals and digits take turns as in base64, and not as in words."""
-    kinds, turns, before = set(), 0, ""
+    """Returns whether small letters, capitals and digits alternate as in base64, and not as in words."""
+    kinds, changes, before = set(), 0, ""
     for char in word:
         kind = "a" if char.islower() else "A" if char.isupper() else "1" if char.isdigit() else ""
-        turns += "" != before != kind != ""
+        changes += "" != before != kind != ""
         before = kind
         kinds.add(kind)
-    return {"a", "A", "1"} <= kinds and turns >= 0.36 * len(word)
+    return {"a", "A", "1"} <= kinds and changes >= 0.36 * len(word)
 
 
 def _find_text_form(value: str) -> str | None:

@@ -43,7 +43,7 @@ OTHER_VARIABLES = {
 }
 
 
-class World:
+class Home:
     """A home with a configuration; runs the programs in this process, and reads all that they leave."""
 
     def __init__(self, folder: Path, capture: Any, patch: pytest.MonkeyPatch) -> None:
@@ -81,8 +81,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, capfd: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    return World(tmp_path, capfd, monkeypatch)
+def home(tmp_path: Path, capfd: Any, monkeypatch: pytest.MonkeyPatch) -> Home:
+    return Home(tmp_path, capfd, monkeypatch)
 
 
 def ask(verb: str, host: str) -> Callable[[], object]:
@@ -113,14 +113,14 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS, ids=lambda name: f"A-Z01-{name}")
-def test_z01_no_option_and_no_argument_is_repeated(world: World, name: str) -> None:
+def test_z01_no_option_and_no_argument_is_repeated(home: Home, name: str) -> None:
     command, parameter = PARAMETERS[name]
     option = [] if isinstance(parameter, click.Argument) else [parameter.opts[0]]
 
     for secret in SECRETS.values():
-        left = world.run(lambda secret=secret: main([command, *option, secret]))
+        left = home.run(lambda secret=secret: main([command, *option, secret]))
 
-        assert (find_pieces(secret, left), world.status) == ([], 2)
+        assert (find_pieces(secret, left), home.status) == ([], 2)
         assert "not shown, because it may be a secret" in left
 
 
@@ -129,20 +129,20 @@ def test_z01_no_option_and_no_argument_is_repeated(world: World, name: str) -> N
     [("SECRET",), ("--SECRET",), ("status", "--SECRET"), ("status", "SECRET"), ("config", "--x=SECRET")],
     ids=lambda words: f"A-Z01-{' '.join(words)}",
 )
-def test_z01_no_word_that_is_neither_is_repeated(world: World, words: tuple[str, ...]) -> None:
+def test_z01_no_word_that_is_neither_is_repeated(home: Home, words: tuple[str, ...]) -> None:
     for secret in SECRETS.values():
-        left = world.run(lambda secret=secret: main([word.replace("SECRET", secret) for word in words]))
+        left = home.run(lambda secret=secret: main([word.replace("SECRET", secret) for word in words]))
 
-        assert (find_pieces(secret, left), world.status) == ([], 2)
+        assert (find_pieces(secret, left), home.status) == ([], 2)
 
 
 @pytest.mark.parametrize("verb", ["get", "store", "erase", "list"], ids=lambda verb: f"A-Z01-{verb}")
-def test_z01_no_argument_and_no_input_of_a_verb_is_repeated(world: World, verb: str) -> None:
+def test_z01_no_argument_and_no_input_of_a_verb_is_repeated(home: Home, verb: str) -> None:
     for secret in SECRETS.values():
         triple = json.dumps({"ServerURL": secret, "Username": "me", "Secret": "s3cret"})
         given = ask(verb, triple if verb == "store" else secret)
 
-        left = world.run(lambda secret=secret: main([verb, secret]), given)
+        left = home.run(lambda secret=secret: main([verb, secret]), given)
 
         assert find_pieces(secret, left) == []
 
@@ -151,27 +151,27 @@ OPTIONS = [action.option_strings[-1] for action in program._make_parser()._actio
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"A-Z01-{option}")
-def test_z01_no_option_of_the_kubelet_s_plugin_is_repeated(world: World, option: str) -> None:
+def test_z01_no_option_of_the_kubelet_s_plugin_is_repeated(home: Home, option: str) -> None:
     for secret in SECRETS.values():
         for words in ((option, secret), (f"{option}={secret}",), (secret,), (f"--{secret}",)):
-            left = world.run(lambda words=words: program.main(["--print-config", *words]))
+            left = home.run(lambda words=words: program.main(["--print-config", *words]))
 
-            assert (find_pieces(secret, left), world.status) == ([], 2)
+            assert (find_pieces(secret, left), home.status) == ([], 2)
 
 
 @pytest.mark.parametrize("name", paths.VARIABLES, ids=lambda name: f"A-Z01-{name}")
-def test_z01_no_variable_is_repeated(world: World, name: str) -> None:
+def test_z01_no_variable_is_repeated(home: Home, name: str) -> None:
     calls: list[Callable[[], object]] = [
         *(ask("get", host) for host in (HOST, GCLOUDS, "gcr.io", "quay.io")),
         *(ask(verb, HOST) for verb in ("erase", "list")),
         *(lambda words=words: main(list(words)) for words in COMMANDS),
         lambda: program.main(["--print-config"]),
-        answer_kubelet(world.patch),
+        answer_kubelet(home.patch),
         lambda: get_token(HOST),
         lambda: PythonIndexKeyring().get_credential(f"https://{HOST}/p/r/simple/", None),
     ]
     for secret in SECRETS.values():
-        assert find_pieces(secret, world.run(*calls, **{name: secret})) == []
+        assert find_pieces(secret, home.run(*calls, **{name: secret})) == []
 
 
 COMMANDS = (
@@ -189,12 +189,12 @@ COMMANDS = (
 )
 
 
-def test_z70_a_password_in_the_metadata_server_s_name_is_not_in_the_log(world: World) -> None:
-    left = world.run(ask("get", HOST), GCE_METADATA_HOST="robot:PASSWORD@registry.example")
+def test_z70_a_password_in_the_metadata_server_s_name_is_not_in_the_log(home: Home) -> None:
+    left = home.run(ask("get", HOST), GCE_METADATA_HOST="robot:PASSWORD@registry.example")
 
     fault = "GCE_METADATA_HOST holds text of the form NAME:PASSWORD@HOST, not a host"
     assert "PASSWORD@registry" not in left
-    assert world.log.read_text().endswith(
+    assert home.log.read_text().endswith(
         f"get '{HOST}': TokenError: no access token for {HOST}: store: no login is stored; env: "
         f"GOOGLE_APPLICATION_CREDENTIALS is not set, gcloud's well-known file does not exist and "
         f"the metadata server is switched off; metadata: {fault}: 1\n"
@@ -204,8 +204,8 @@ def test_z70_a_password_in_the_metadata_server_s_name_is_not_in_the_log(world: W
 @pytest.mark.parametrize(
     "member", ["Account", "Impersonate", "Delegates", "Scopes", "TokenSources", "a host"]
 )
-def test_z01_no_member_of_the_configuration_is_repeated(world: World, member: str) -> None:
-    own = world.folder / ".config/gcloud/docker_credential_gcr_config.json"
+def test_z01_no_member_of_the_configuration_is_repeated(home: Home, member: str) -> None:
+    own = home.folder / ".config/gcloud/docker_credential_gcr_config.json"
     for secret in SECRETS.values():
         value = secret if member in ("Account", "Impersonate") else [secret]
         settings: object = {secret: {}} if member == "a host" else {HOST: {member: value}}
@@ -213,11 +213,11 @@ def test_z01_no_member_of_the_configuration_is_repeated(world: World, member: st
 
         calls = (ask("get", HOST), *(lambda words=words: main(list(words)) for words in COMMANDS))
 
-        assert find_pieces(secret, world.run(*calls)) == []
+        assert find_pieces(secret, home.run(*calls)) == []
 
 
 @pytest.mark.parametrize("member", ["a helper", "a host", "credsStore", "auths"])
-def test_z01_no_member_of_docker_s_configuration_is_repeated(world: World, member: str) -> None:
+def test_z01_no_member_of_docker_s_configuration_is_repeated(home: Home, member: str) -> None:
     for secret in SECRETS.values():
         content: dict[str, object] = {
             "a helper": {"credHelpers": {HOST: secret}},
@@ -225,9 +225,9 @@ def test_z01_no_member_of_docker_s_configuration_is_repeated(world: World, membe
             "credsStore": {"credsStore": secret},
             "auths": {"auths": {f"https://{HOST}/?{secret}": {"auth": "dTpw"}, secret: {"auth": "dTpw"}}},
         }[member]
-        (world.folder / ".docker/config.json").write_text(json.dumps(content))
+        (home.folder / ".docker/config.json").write_text(json.dumps(content))
 
-        left = world.run(*(lambda words=words: main(list(words)) for words in COMMANDS))
+        left = home.run(*(lambda words=words: main(list(words)) for words in COMMANDS))
 
         assert find_pieces(secret, left) == []
 

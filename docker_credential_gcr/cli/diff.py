@@ -22,7 +22,7 @@ LITERALS = ("true", "false", "null")  # they hold no secret
 
 
 class Part(NamedTuple):
-    """A key or a value in a JSON text: the keys that lead to it, and where it stands."""
+    """A key or a value in a JSON text: the keys that lead to it, and its place."""
 
     path: tuple[str, ...]
     start: int
@@ -63,7 +63,7 @@ def mask(text: str, other: str) -> str:
 
 
 def _list_parts(text: str) -> Iterator[Part]:
-    """The keys of a JSON object and of those in it, and their values but for the objects."""
+    """Yields the keys of a JSON object and of the objects in it, and each value that is not an object."""
     waiting: list[tuple[tuple[str, ...], int]] = []
     waiting += [((), json_text.skip_space(text, 0))] if text.lstrip().startswith("{") else []
     while waiting:

@@ -39,7 +39,7 @@ class Program(click.Group):
     """The commands for people, and Docker's verbs in a section of their own; a wrong name gets a guess."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """The words after the program's own options. Raises UsageError, without what may be a secret."""
+        """Returns the words after the program's own options. Raises UsageError for a secret among these."""
         given_values.check_words(context, args)
         return super().parse_args(context, args)
 
@@ -55,7 +55,7 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command of a name. Raises UsageError with the name that was likely meant.
 
-        Also for a value that looks like a secret, which no message repeats then.
+        Raises it also for a value that looks like a secret, without repeating the value.
         """
         try:
             name, command, rest = super().resolve_command(context, args)

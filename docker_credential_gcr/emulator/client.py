@@ -215,7 +215,7 @@ def parse_url(text: str) -> str:
 
 
 def is_host(text: str) -> bool:
-    """Whether the text is an address, or a name that a resolver, idna and TLS take."""
+    """Returns whether the text is an address, or a name that a resolver, idna and TLS take."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

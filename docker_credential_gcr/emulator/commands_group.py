@@ -28,7 +28,7 @@ class Group(click.Group):
             formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The words after the group's own options. Raises UsageError, without what may be a secret."""
+        """Returns the words after the group's own options. Raises UsageError for a secret among these."""
         check_words(ctx, args)
         return super().parse_args(ctx, args)
 
@@ -37,7 +37,7 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or raise UsageError with a guess, which click has from 8.4 on alone.
 
-        Also for a value that looks like a secret, which no message repeats then.
+        Raises it also for a value that looks like a secret, without repeating the value.
         """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:

@@ -51,7 +51,7 @@ def _check(value: str, parameter: click.Parameter, context: click.Context, varia
 
 
 def _find_member(value: str) -> str:
-    """The member without its kind, also a mistyped one: serviceAccount:NAME@HOST holds no password."""
+    """Returns a member without its kind, also a mistyped one: serviceAccount:NAME@HOST holds no password."""
     kind, _, name = value.partition(":")
     return name if difflib.get_close_matches(kind.lower(), map(str.lower, KINDS)) else value
 

@@ -55,7 +55,7 @@ def find_token(environ: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _find_variable(environ: Mapping[str, str], name: str) -> str | None:
-    """The path that a variable holds. Raises EmulatorError for what looks like a secret."""
+    """Returns the path that a variable holds. Raises EmulatorError for what looks like a secret."""
     value = environ.get(name)
     if form := find_secret_form(value or ""):
         raise EmulatorError(f"{name} holds {form}, not a path: correct or unset it")

@@ -120,7 +120,7 @@ def _find_member(text: str, path: str, name: str = MEMBER) -> json_text.Member |
 
 
 def _check_name(text: str, path: str, member: json_text.Member, value: str) -> None:
-    """Raise ConfigError for names that no message can repeat: not printable, or like a secret."""
+    """Raises ConfigError for names that no message can repeat: not printable, or like a secret."""
     if not member.key.isprintable():
         raise _error(text, path, member.value_start, f"{member.key!r} is not printable")
     form = find_secret_form(value)

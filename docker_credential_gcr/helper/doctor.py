@@ -50,7 +50,7 @@ def _walk(
     platform: str,
     now: Callable[[], float],
 ) -> Iterator[Finding]:
-    """The findings. Raises ConfigError for a variable that holds no path."""
+    """Yields the findings. Raises ConfigError for a variable that does not hold a path."""
     yield from doctor_machine.examine(environ, platform)
     program = surroundings.find_program(environ)
     if program is not None:

@@ -68,7 +68,7 @@ def explain_docker_fault(error: ConfigError, hosts: tuple[str, ...], environ: Ma
 
 
 def explain_variable(error: ConfigError) -> Finding:
-    """The finding that a variable holds something else than the path of a file or a directory."""
+    """Returns the finding for a variable that does not hold the path of a file or a directory."""
     variable = str(error).partition(" ")[0]
     command = f"unset {variable}" if variable in paths.VARIABLES else None
     return Finding("variable", FAULT, str(error), command)

@@ -45,7 +45,7 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def is_name(text: str) -> bool:
-    """Whether a resolver and idna take a name. https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4"""
+    """Returns whether a resolver and idna take a name. https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4"""
     if len(text) > NAME_SIZE or text.strip(registries.LABEL + "_."):
         return False
     return all(0 < len(label) < 64 for label in text.split("."))

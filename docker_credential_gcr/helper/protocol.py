@@ -233,7 +233,7 @@ def _read_server_url(stdin: "BinaryIO | _Descriptor") -> str | None:
 
 
 def _format_host(server_url: str) -> str:
-    """The host of a server string, for the log."""
+    """Returns the host of a server string, for the log."""
     return f" {find_secret_form(server_url) or repr(registries.find_host(server_url))}"
 
 

@@ -70,7 +70,7 @@ def _print_config(options: argparse.Namespace) -> str:
 
 
 def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options. Exits with 2 for others, and for what looks like a secret."""
+    """Returns the options. Exits with 2 for others, and for what looks like a secret."""
     parser = _make_parser()
     for word in arguments:
         form = find_secret_form(word) or find_secret_form(word.lstrip("-"))

@@ -1,4 +1,4 @@
-"""Every option, argument and variable that takes a host refuses what is none in one line."""
+"""Every option, argument and variable that takes a host refuses any other text in one line."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"K-Z69-{option}")
 @pytest.mark.parametrize("name", MALFORMED)
-def test_z69_what_is_no_host_is_a_usage_error(cli: Any, option: str, name: str) -> None:
+def test_z69_a_text_that_is_not_a_host_is_a_usage_error(cli: Any, option: str, name: str) -> None:
     (cli.directory / "key.json").write_text("{}")
 
     outcome = cli(*(word.replace("HOST", MALFORMED[name]) for word in OPTIONS[option]))
@@ -34,7 +34,7 @@ def test_z69_what_is_no_host_is_a_usage_error(cli: Any, option: str, name: str) 
     "variable", ["GCE_METADATA_HOST", "GCE_METADATA_IP"], ids=lambda name: f"K-Z69-{name}"
 )
 @pytest.mark.parametrize("name", sorted(MALFORMED.keys() - {"nothing"}))
-def test_z69_a_metadata_server_that_is_no_host_is_named_in_one_line(
+def test_z69_a_metadata_server_that_is_not_a_host_is_named_in_one_line(
     cli: Any, variable: str, name: str
 ) -> None:
     cli.write(cli.own, '{"Registries": {"registry.example": {"TokenSources": ["metadata"]}}}')
@@ -51,7 +51,7 @@ URLS = ("CLOUDSDK_AUTH_TOKEN_HOST", "CLOUDSDK_AUTH_AUTH_HOST")
 
 @pytest.mark.parametrize("variable", URLS, ids=lambda name: f"K-Z69-{name}")
 @pytest.mark.parametrize("name", MALFORMED)
-def test_z69_an_endpoint_whose_host_is_none_is_named_in_one_line(cli: Any, variable: str, name: str) -> None:
+def test_z69_an_endpoint_without_a_host_is_named_in_one_line(cli: Any, variable: str, name: str) -> None:
     outcome = cli("login", "--no-browser", **{variable: f"https://{MALFORMED[name]}/token"})
 
     fault = f"docker-credential-gcr: {variable} is not an http or https URL\n"

@@ -1,4 +1,4 @@
-"""Every option that takes a host, a name or an address refuses what is none: one line of why, exit code 2."""
+"""Every option that takes a host, a name or an address refuses any other text in one line, with exit 2."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,9 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: f"K-Z69-{option}")
 @pytest.mark.parametrize("name", [*MALFORMED, "a slash"])
-def test_z69_what_is_no_host_is_a_usage_error(run: Run, tmp_path: Path, option: str, name: str) -> None:
+def test_z69_a_text_that_is_not_a_host_is_a_usage_error(
+    run: Run, tmp_path: Path, option: str, name: str
+) -> None:
     (tmp_path / "file").write_text("")
     words = [word.replace("FILE", str(tmp_path / "file")) for word in OPTIONS[option]]
     words = [word.replace("HOST", MALFORMED.get(name, "a/b")) for word in words]
@@ -48,7 +50,7 @@ def test_a_name_that_a_resolver_takes_and_an_address_are_hosts(host: str) -> Non
     assert is_host(host)
 
 
-def test_z69_a_host_that_no_resolver_takes_is_no_fault_of_the_server_s() -> None:
+def test_z69_a_host_that_idna_refuses_cannot_be_listened_on() -> None:
     with pytest.raises(CannotListen) as caught:
         is_loopback("a" * 64)
 
