@@ -22,6 +22,7 @@ from docker_credential_gcr.cli.unconfigure_docker import unconfigure_docker
 from docker_credential_gcr.cli.write_auth import write_auth
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
+from docker_credential_gcr.helper.redaction import redact
 
 INTERRUPTED = 130
 
@@ -126,7 +127,8 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception:  # noqa: BLE001 - the rim
-        click.echo(f"{PROGRAM}: internal error\n{traceback.format_exc()}", err=True, nl=False)
+        told = redact(traceback.format_exc())  # its last line may repeat any value
+        click.echo(f"{PROGRAM}: internal error\n{told}", err=True, nl=False)
         return 1
     return status if isinstance(status, int) else 0
 

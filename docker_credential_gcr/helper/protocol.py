@@ -253,4 +253,6 @@ def _format_fault(error: Exception) -> str:
         return f"{PROGRAM}: internal error: {type(error).__name__}\nhint: set PYTHONDEVMODE=1 to see where\n"
     import traceback
 
-    return "".join(traceback.format_exception(error))
+    from docker_credential_gcr.helper.redaction import redact
+
+    return redact("".join(traceback.format_exception(error)))  # its last line may repeat any value

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from docker_credential_gcr import __version__
 from docker_credential_gcr.errors import CredentialsNotFound, Error, UsageError, find_secret_form
 from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.helper.redaction import redact
 from docker_credential_gcr.kubelet import PROGRAM, VERSIONS, configuration, credential, messages
 
 EPILOG = f"""examples:
@@ -38,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the rim
-        # A traceback quotes no values, but it is long; the kubelet's log gets one where it is asked for.
+        # A traceback is long, and its last line may repeat any value: the kubelet's log gets one on demand.
         _say(f"internal error: {type(error).__name__}", "set PYTHONDEVMODE=1 to see where")
         if sys.flags.dev_mode:
-            traceback.print_exc()
+            sys.stderr.write(redact(traceback.format_exc()))
         return 1
     return 0
 

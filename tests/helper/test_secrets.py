@@ -5,12 +5,15 @@ Here the scan itself is tried, and the program's argument lists and environments
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from secret_values import SECRETS, find_pieces
 
 
 @dataclass
@@ -128,3 +131,38 @@ def test_t04_the_cache_is_0600_in_0700_and_a_foreign_or_open_file_is_not_used(
     assert modes == (0o600, 0o700)
     assert helper.cache.stat().st_mode & 0o777 == 0o700
     assert secrets == [f"ya29.{number}" for number in range(1, len(secrets) + 1)]
+
+
+# An environment that fails for every name but the log's, with a secret in the text of the exception.
+FAULT = """
+import io, sys
+from docker_credential_gcr.helper import protocol
+
+class Environ(dict):
+    def get(self, name, default=None):
+        if name == protocol.LOG:
+            return sys.argv[2]
+        raise RuntimeError(sys.argv[1])
+
+protocol.run(["get"], stdin=io.BytesIO(b"gcr.io"), environ=Environ({protocol.LOG: sys.argv[2]}))
+"""
+
+
+@pytest.mark.parametrize("mode", [[], ["-X", "dev"]], ids=["A-Z01-for a user", "A-Z01-for a developer"])
+@pytest.mark.parametrize("name", ["a PEM key", "a bearer token"])
+def test_z01_an_internal_error_repeats_no_secret_of_its_exception(
+    tmp_path: Path, mode: list[str], name: str
+) -> None:
+    log = tmp_path / "log"
+
+    run = subprocess.run(
+        [sys.executable, *mode, "-c", FAULT, SECRETS[name], str(log)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (run.returncode, run.stdout) == (0, "internal error\n")
+    assert "RuntimeError" in run.stderr
+    assert "internal error: RuntimeError" in log.read_text()
+    assert find_pieces(SECRETS[name], run.stderr + log.read_text()) == []

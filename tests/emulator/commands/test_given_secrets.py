@@ -5,6 +5,7 @@ A walk over all that takes a value, as click lists it: a new option or variable 
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -35,6 +36,11 @@ PARAMETERS = {
     for words, parameter in FOUND
     if not getattr(parameter, "is_flag", False) and parameter.type not in (TEXT, click.UNPROCESSED)
 }
+TEXTS = {
+    "project create": ("b-project", "--name"),
+    "account create": ("ci", "--project", "my-project", "--display-name"),
+    "repository create": ("images", "--project", "my-project", "--description"),
+}
 VARIABLES = {
     f"{' '.join(words)} {parameter.envvar}": (words, str(parameter.envvar))
     for words, parameter in FOUND
@@ -60,6 +66,22 @@ def test_z01_no_option_and_no_argument_is_repeated(run: Run, folder: Path, name:
 
         assert (code, out, NOT_SHOWN in err) == (2, "", True)
         assert find_pieces(secret, err + list_names(folder)) == []
+
+
+def test_z01_each_option_that_takes_any_text_is_tried() -> None:
+    found = {" ".join(words): parameter.opts[0] for words, parameter in FOUND if parameter.type is TEXT}
+
+    assert found == {name: words[-1] for name, words in TEXTS.items()}
+
+
+@pytest.mark.parametrize("name", TEXTS, ids=lambda name: f"A-Z01-{name}")
+def test_z01_an_option_that_takes_any_text_is_not_repeated(gcr_emulator: Any, run: Run, name: str) -> None:
+    gcr_emulator.project("my-project")
+
+    for secret in SECRETS.values():
+        _, out, err = run(*name.split(), *TEXTS[name], secret, "--server", gcr_emulator.url)
+
+        assert find_pieces(secret, out + err) == []
 
 
 @pytest.mark.parametrize("name", VARIABLES, ids=lambda name: f"A-Z01-{name}")
