@@ -12,7 +12,6 @@ expected it is then of the wrong type. https://www.rfc-editor.org/rfc/rfc8259#se
 """
 
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -50,7 +49,10 @@ def decode(data: bytes | str) -> Any:
 
 
 def decode_unique(data: bytes | str) -> Any:
-    """As `decode`, and refuses an object in which a key stands twice: two parsers may pick different ones."""
+    """As `decode`, and refuses an object in which a key stands twice: two parsers may pick different ones.
+
+    For a document that is kept as its bytes: its numbers are left as they are, looking at each takes longest.
+    """
     return _decode(data, _UNIQUE)
 
 
@@ -77,26 +79,39 @@ def _decode(data: bytes | str, decoder: json.JSONDecoder) -> Any:
         raise InvalidJson(_TOO_DEEP) from error
     except ValueError as error:
         raise InvalidJson(str(error)) from error
-    # Most texts can hold neither what is escaped nor that many levels.
-    if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
-        _check(value)
+    # Most texts can hold neither that many levels nor what is escaped.
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_depth(value)
+    if "\\u" in text:
+        _check_texts(value)
     return value
 
 
-def _check(value: object) -> None:
+def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        if not all(is_text(item) for item in level if isinstance(item, str)):
-            raise InvalidJson("a string holds a lone surrogate or NUL")
-        containers = [item for item in level if isinstance(item, dict | list)]
-        if not containers:
+    for _ in range(MAX_DEPTH):
+        level = [
+            part
+            for container in level
+            for part in (container.values() if isinstance(container, dict) else container)
+            if isinstance(part, dict | list)
+        ]
+        if not level:
             return
-        level = [part for item in containers for part in _list_parts(item)]
     raise InvalidJson(_TOO_DEEP)
 
 
-def _list_parts(value: dict[str, Any] | list[Any]) -> list[Any]:
-    return [*value, *value.values()] if isinstance(value, dict) else value
+def _check_texts(value: Any) -> None:
+    left = [value]
+    while left:
+        item = left.pop()
+        if isinstance(item, str) and not is_text(item):
+            raise InvalidJson("a string holds a lone surrogate or NUL")
+        if isinstance(item, dict):
+            left += item
+            left += item.values()
+        elif isinstance(item, list):
+            left += item
 
 
 def _read_integer(text: str) -> int | float:
@@ -124,16 +139,7 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
-def _make_decoder(read_object: Callable[[list[tuple[str, Any]]], dict[str, Any]] | None) -> json.JSONDecoder:
-    return json.JSONDecoder(
-        object_pairs_hook=read_object,
-        parse_constant=_refuse_constant,
-        parse_float=_read_float,
-        parse_int=_read_integer,
-    )
-
-
 _INFINITE = float("inf")
 # json.loads would make one for each text.
-_DECODER = _make_decoder(None)
-_UNIQUE = _make_decoder(_refuse_duplicates)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_read_float, parse_int=_read_integer)
+_UNIQUE = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)

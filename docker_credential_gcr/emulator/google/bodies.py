@@ -23,7 +23,8 @@ async def read_json(request: Request) -> dict[str, Any]:
     try:
         document = strict_json.decode(body or b"{}")
     except strict_json.InvalidJson as error:
-        raise InvalidArgument(f"Invalid JSON payload received. {error}") from error
+        reason = str(error)
+        raise InvalidArgument(f"Invalid JSON payload received. {reason[0].upper()}{reason[1:]}") from error
     if not isinstance(document, dict):
         raise InvalidArgument("Invalid JSON payload received. The body is not an object.")
     return document

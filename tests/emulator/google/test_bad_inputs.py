@@ -34,27 +34,27 @@ EXPECTS_NAME = "Expecting property name enclosed in double quotes: line 1 column
 # Method, path, body (bytes, or what becomes JSON), status, text.
 BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
     "no JSON": ("POST", PROJECTS, b"{", INVALID, f"{NO_JSON} {EXPECTS_NAME}"),
-    "not UTF-8": ("POST", PROJECTS, b"\xff", INVALID, f"{NO_JSON} it is not UTF-8"),
+    "not UTF-8": ("POST", PROJECTS, b"\xff", INVALID, f"{NO_JSON} It is not UTF-8"),
     "deep JSON": (
         "POST",
         PROJECTS,
         b"[" * 100_000,
         INVALID,
-        f"{NO_JSON} it is nested more than 100 levels deep",
+        f"{NO_JSON} It is nested more than 100 levels deep",
     ),
     "E-Z23-a lone surrogate": (
         "POST",
         PROJECTS,
         rb'{"projectId": "\ud800"}',
         INVALID,
-        f"{NO_JSON} a string holds a lone surrogate or NUL",
+        f"{NO_JSON} A string holds a lone surrogate or NUL",
     ),
     "E-Z24-400 digits": (
         "POST",
         PROJECTS,
         b'{"projectId": ' + b"9" * 400 + b"}",
         INVALID,
-        f"{NO_JSON} a number is too large",
+        f"{NO_JSON} A number is too large",
     ),
     "a list": (
         "POST",

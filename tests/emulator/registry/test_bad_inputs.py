@@ -208,7 +208,7 @@ MANIFESTS = {
     "E-Z24-size of 400 digits": (
         manifest(layers=[descriptor(size=10**400)]),
         OCI_MANIFEST,
-        "the document is not JSON: a number is too large",
+        "layers[0] has no size",
     ),
     "E-Z23-artifactType of a lone surrogate": (
         manifest(artifactType="\ud800"),
