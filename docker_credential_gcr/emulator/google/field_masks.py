@@ -11,6 +11,8 @@ from starlette.requests import Request
 
 from .errors import InvalidArgument
 
+_SNAKE = re.compile(r"_([a-z])")
+
 
 def merge(
     request: Request, current: Mapping[str, Any], body: Mapping[str, Any], known: Collection[str]
@@ -39,4 +41,4 @@ def merge(
 
 def _unify(path: str) -> str:
     """A field's name as JSON has it: display_name is displayName."""
-    return re.sub(r"_([a-z])", lambda match: match[1].upper(), path.strip())
+    return _SNAKE.sub(lambda match: match[1].upper(), path.strip())

@@ -27,6 +27,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>&&|\|\||==|!=|[!().]))",
     re.ASCII,
 )
+_TEMPLATE = re.compile(r"[^{}]*\{\w+\}[^{}]*", re.ASCII)
 _ATTRIBUTES: dict[str, Callable[[Resource], str]] = {
     "name": lambda resource: resource.name,
     "service": lambda resource: resource.service,
@@ -156,6 +157,6 @@ def _make_test(text: Text, method: str, argument: str) -> Test:
 
 
 def _make_extract(text: Text, template: str) -> Text:
-    if not re.fullmatch(r"[^{}]*\{\w+\}[^{}]*", template, re.ASCII):
+    if not _TEMPLATE.fullmatch(template):
         raise InvalidCondition(f"the template {template!r} has not one {{name}}")
     return lambda resource: extract(text(resource), template)

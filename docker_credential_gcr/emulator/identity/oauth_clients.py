@@ -58,6 +58,7 @@ CLIENTS = {
 # localhost by that name alone: what *.localhost leads to, the resolver says.
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _AUTHORITY = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
+_END_OF_AUTHORITY = re.compile("[/?]")
 # What RFC 3986 lets a path and a query hold. A browser reads a backslash as a slash, and strips blanks.
 _REST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 _MAX_SIZE = 1024
@@ -68,7 +69,7 @@ def is_loopback_redirect(uri: str) -> bool:
     scheme, separator, rest = uri.partition("://")
     if scheme != "http" or not separator or len(uri) > _MAX_SIZE or not rest.isascii():
         return False
-    authority = re.split("[/?]", rest, maxsplit=1)[0]
+    authority = _END_OF_AUTHORITY.split(rest, maxsplit=1)[0]
     if not _AUTHORITY.fullmatch(authority) or not _REST.fullmatch(rest[len(authority) :]):
         return False
     try:

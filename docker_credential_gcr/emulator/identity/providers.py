@@ -34,6 +34,7 @@ _MAX_ATTRIBUTES = 50
 _MAX_KEYS_SIZE = 64 * 1024
 _MAX_MAPPING_SIZE = 2048
 _TARGET = re.compile(r"google\.(?:subject|groups)|attribute\.[a-z0-9_]{1,100}", re.ASCII)
+_AWS_ACCOUNT = re.compile(r"[0-9]{12}")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -107,7 +108,7 @@ def _is_issuer(text: str) -> bool:
 
 def _parse_aws(document: object) -> dict[str, Any]:
     account = document.get("accountId") if isinstance(document, dict) else None
-    if not isinstance(account, str) or not re.fullmatch(r"[0-9]{12}", account):
+    if not isinstance(account, str) or not _AWS_ACCOUNT.fullmatch(account):
         raise InvalidSettings("the accountId of AWS must have 12 digits")
     return {"accountId": account}
 

@@ -1,0 +1,265 @@
+"""No regular expression and no parser takes more than linear time for what a client sends."""
+
+import ast
+import gc
+import importlib
+import itertools
+import json
+import pkgutil
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import docker_credential_gcr.emulator as emulator
+from docker_credential_gcr.emulator import redaction, strict_json
+from docker_credential_gcr.emulator.google import fields, project_filters
+from docker_credential_gcr.emulator.identity import conditions, expressions, jws, policy
+from docker_credential_gcr.emulator.oci import image_config, manifest, ranges, reference, scope
+
+# Four times as much of a text may take six times as long: twice would be sixteen times, for quadratic time.
+RATIO = 6
+SIZES = (1000, 4000)
+# Less cannot be told from the clock's grain; quadratic time for the longer text takes a hundred times that.
+GRAIN_S = 0.0002
+# No text takes this long: one that does is not tried again.
+LONG_S = 0.5
+
+POOL = "projects/1/locations/global/workloadIdentityPools/outside"
+SIGV4 = "AWS4-HMAC-SHA256 Credential="
+# How a pattern is used, and how texts begin that get far into it. One that is new has no row: give it one.
+PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "commands_options._LABEL": ("fullmatch", ("",)),
+    "commands_trust._HOST": ("fullmatch", ("",)),
+    "control.issuer._ARN": ("fullmatch", ("", "arn:aws:iam::123456789012:")),
+    "google.accounts_protection._COOKIE_VALUE": ("fullmatch", ("",)),
+    "google.artifact_images._NAME": ("fullmatch", ("", "a@", "a@sha256:")),
+    "google.artifact_repositories._ID": ("fullmatch", ("",)),
+    "google.delegation._DELEGATE": ("fullmatch", ("", "projects/-/serviceAccounts/")),
+    "google.field_masks._SNAKE": ("sub", ("",)),
+    "google.fields._TOKEN": ("findall", ("",)),
+    "google.iam_policies._PERMISSION": ("fullmatch", ("", "a.b.")),
+    "google.iamcredentials._DURATION": ("fullmatch", ("", "1.")),
+    "google.project_bodies._LABEL_KEY": ("fullmatch", ("",)),
+    "google.project_bodies._LABEL_VALUE": ("fullmatch", ("",)),
+    "google.project_filters._TOKEN": ("match", ("", '"')),
+    "google.storage_bodies._LOCATION": ("fullmatch", ("",)),
+    "google.storage_bodies._NAME": ("fullmatch", ("",)),
+    "google.sts._AUDIENCE": ("fullmatch", ("", f"//iam.googleapis.com/{POOL}/providers/")),
+    "google.sts._CAPITAL": ("sub", ("",)),
+    "hosts._ARTIFACT_HOST": ("fullmatch", ("", "us-")),
+    "identity.aws_requests._AUTHORIZATION": (
+        "fullmatch",
+        ("", SIGV4, f"{SIGV4}A/20260101/", f"{SIGV4}A/20260101/a/sts/aws4_request, SignedHeaders="),
+    ),
+    "identity.aws_requests._HOST": ("fullmatch", ("", "sts.")),
+    "identity.conditions._TEMPLATE": ("fullmatch", ("", "{a}", "{")),
+    "identity.conditions._TOKEN": ("match", ("", '"', "'")),
+    "identity.credentials._VERSIONED_TOKEN_USER": ("fullmatch", ("", "_dcgcr_")),
+    "identity.expressions._TOKEN": ("match", ("", '"', "'")),
+    "identity.federation.MEMBER": (
+        "fullmatch",
+        (
+            "",
+            f"principal://iam.googleapis.com/{POOL}/subject/",
+            f"principalSet://iam.googleapis.com/{POOL}/attribute.",
+            f"principalSet://iam.googleapis.com/{POOL}/group/",
+        ),
+    ),
+    "identity.federation._CONTROLS": ("search", ("",)),
+    "identity.federation._POOL_ID": ("fullmatch", ("",)),
+    "identity.federation._POOL_OF_MEMBER": ("match", ("", f"principal://iam.googleapis.com/{POOL}/subject/")),
+    "identity.names._ACCOUNT": ("fullmatch", ("",)),
+    "identity.names._PROJECT_ID": ("fullmatch", ("", "a.b:")),
+    "identity.oauth_clients._AUTHORITY": ("fullmatch", ("", "localhost:")),
+    "identity.oauth_clients._END_OF_AUTHORITY": ("split", ("",)),
+    "identity.oauth_clients._REST": ("fullmatch", ("",)),
+    "identity.pkce._VALUE": ("fullmatch", ("",)),
+    # Imported from identity.federation.
+    "identity.policy.FEDERATED_MEMBER": ("fullmatch", ("",)),
+    "identity.policy._MEMBER": ("fullmatch", ("", "user:", "user:a@", "domain:", "projectOwner:")),
+    "identity.policy._ROLE": ("fullmatch", ("", "projects/", "roles/")),
+    "identity.providers._AWS_ACCOUNT": ("fullmatch", ("",)),
+    "identity.providers._TARGET": ("fullmatch", ("", "attribute.")),
+    "identity.services._NAME": ("fullmatch", ("",)),
+    "identity.token_reader._ESCAPE": ("sub", ("",)),
+    "machine._ATTRIBUTE": ("fullmatch", ("",)),
+    "machine._LABEL": ("fullmatch", ("",)),
+    "machine._SCOPE": ("fullmatch", ("", "https://")),
+    "oci.digest._DIGEST": ("fullmatch", ("", "sha256:")),
+    "oci.image_config._FRACTION": ("sub", ("", ".")),
+    "oci.ranges._CHUNK": ("fullmatch", ("", "bytes 1-")),
+    "oci.ranges._SINGLE": ("fullmatch", ("", "bytes=1-")),
+    "oci.reference._NAME": ("fullmatch", ("",)),
+    "oci.reference._TAG": ("fullmatch", ("",)),
+    "records.uploads._TURN": ("fullmatch", ("",)),
+    "registry.advice._OUTSIDE": ("sub", ("",)),
+    "sites._HOST": ("fullmatch", ("", "a:", "[")),
+    "telemetry.log_text._LONG": ("sub", ("", "sha256:0123456789ab", "/blobs/uploads/0123456789ab")),
+    "telemetry.observer._SANE_ID": ("fullmatch", ("",)),
+    "upkeep.check_rows._HEADER": ("match", ("", "*** in database ")),
+}
+CHARACTERS = "aA0.-_/ :\"=\\'@%,*{}([,&|\n\u00e9"
+UNITS = [*CHARACTERS, *map("".join, itertools.permutations('a0.-_ /":@', 2)), "sha256:0", "a.b-c_d/"]
+
+
+def list_modules() -> Iterator[Any]:
+    for found in pkgutil.walk_packages(emulator.__path__, f"{emulator.__name__}."):
+        # What migrations read is ours; Alembic alone may import env.
+        if ".migrations." not in found.name:
+            yield importlib.import_module(found.name)
+
+
+def list_patterns() -> dict[str, re.Pattern[Any]]:
+    found: dict[str, re.Pattern[Any]] = {}
+    for module in list_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, re.Pattern):
+                found[f"{module.__name__.removeprefix(f'{emulator.__name__}.')}.{name}"] = value
+    return found
+
+
+def use(pattern: re.Pattern[Any], method: str) -> Callable[[str], object]:
+    if isinstance(pattern.pattern, bytes):
+        return lambda text: getattr(pattern, method)(text.encode())
+    return (lambda text: pattern.sub("-", text)) if method == "sub" else getattr(pattern, method)
+
+
+def measure(function: Callable[[Any], object], value: Any) -> float:
+    """Seconds of this thread, the best of three, without the collector: it looks at all that tests hold."""
+    best = float("inf")
+    gc.disable()
+    try:
+        for _ in range(3):
+            began = time.thread_time()
+            with suppress(Exception):
+                function(value)
+            best = min(best, time.thread_time() - began)
+    finally:
+        gc.enable()
+    return best
+
+
+def is_linear(function: Callable[[Any], object], make: Callable[[int], Any], sizes: tuple[int, int]) -> bool:
+    """Whether four times the text takes less than RATIO times as long, in the best of five rounds."""
+    short, long = map(make, sizes)
+    for _ in range(5):
+        first = measure(function, short)
+        if first > LONG_S:
+            return False
+        second = measure(function, long)
+        if second < GRAIN_S or second < RATIO * first:
+            return True
+        if second > LONG_S:
+            return False
+    return False
+
+
+def test_z68_every_pattern_has_texts_that_it_is_timed_with() -> None:
+    assert sorted(list_patterns()) == sorted(PATTERNS)
+
+
+def test_z68_every_pattern_that_meets_a_clients_text_is_compiled_where_it_is_found() -> None:
+    used = {"findall", "finditer", "fullmatch", "match", "search", "split", "sub", "subn"}
+    elsewhere = {
+        Path(module.__file__).relative_to(Path(emulator.__file__).parent).as_posix()
+        for module in list_modules()
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in used
+        if isinstance(node.value, ast.Name) and node.value.id == "re"
+    }
+    # Of our own help texts, of the command line, of our own table.
+    assert elsewhere == {"commands_man.py", "commands_options.py", "google/routes.py"}
+
+
+@pytest.mark.parametrize("name", PATTERNS, ids=lambda name: f"K-Z68-{name}")
+def test_a_pattern_takes_linear_time(name: str) -> None:
+    method, beginnings = PATTERNS[name]
+    function = use(list_patterns()[name], method)
+    for beginning, unit, end in itertools.product(beginnings, UNITS, ("", "\0", "!")):
+
+        def make(size: int, beginning: str = beginning, unit: str = unit, end: str = end) -> str:
+            return beginning + unit * (size // len(unit)) + end
+
+        assert is_linear(function, make, SIZES), (beginning, unit, end)
+
+
+def to_jwt(claims: str) -> str:
+    part = jws.jwt.utils.base64url_encode(claims.encode()).decode()
+    return f"{part}.{part}.x"
+
+
+def to_manifest(layers: list[Any]) -> bytes:
+    return json.dumps({"schemaVersion": 2, "manifests": [], "layers": layers}).encode()
+
+
+def compile_uncached(text: str) -> object:
+    return expressions.compile_expression.__wrapped__(text)
+
+
+def compile_condition_uncached(text: str) -> object:
+    return conditions.compile_condition.__wrapped__(text)
+
+
+DESCRIPTOR = {"mediaType": "a", "digest": f"sha256:{'0' * 64}", "size": 1}
+BINDING = {"role": "roles/viewer", "members": ["user:a@example.com"]}
+# What parses a client's text, the texts by their size, and the longest that is taken.
+PARSERS: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] = {
+    "a filter of letters": (project_filters.parse_filter, lambda n: "a" * n, 2048),
+    "a filter of blanks": (project_filters.parse_filter, lambda n: " " * n + "\0", 2048),
+    "a filter of terms": (project_filters.parse_filter, lambda n: "id:a " * (n // 5), 2048),
+    "fields in a row": (fields.parse_mask, lambda n: "a," * (n // 2) + "a", 2048),
+    "fields in fields": (fields.parse_mask, lambda n: "a(" * (n // 2), 2048),
+    "fields of one name": (fields.parse_mask, lambda n: "a/b," * (n // 4) + "a", 2048),
+    "an expression in brackets": (expressions._Parser, lambda n: "(" * n, 4096),
+    "an expression of operators": (compile_uncached, lambda n: "1+" * (n // 2) + "1", 4096),
+    "an expression of quotes": (expressions._Parser, lambda n: '"' * n, 4096),
+    "an expression of blanks": (expressions._Parser, lambda n: " " * n + "?", 4096),
+    "a condition of blanks": (compile_condition_uncached, lambda n: " " * n + "?", 2048),
+    "a condition of extracts": (
+        compile_condition_uncached,
+        lambda n: "resource.name" + '.extract("{a}")' * (n // 15) + ' == "a"',
+        2048,
+    ),
+    "JSON of lists": (strict_json.decode, lambda n: "[" * n, 100_000),
+    "JSON of escapes": (strict_json.decode, lambda n: '["' + r"\ud83d\ude00" * (n // 12) + '"]', 100_000),
+    "JSON of many levels": (strict_json.decode, lambda n: "[" + "[[[]]]," * (n // 7) + "0]", 100_000),
+    "JSON of digits": (strict_json.decode, lambda n: "9" * n, 100_000),
+    "JSON of a fraction": (strict_json.decode, lambda n: "0." + "1" * n, 100_000),
+    "JSON of keys": (
+        strict_json.decode_unique,
+        lambda n: json.dumps({f"{number:06}": "" for number in range(n // 14)}),
+        100_000,
+    ),
+    "JSON that was stored": (strict_json.decode_stored, lambda n: json.dumps(["\ud800"] * (n // 8)), 100_000),
+    "a token": (jws.parse_unverified, lambda n: to_jwt(json.dumps({"a": "b" * n})), 4000),
+    "a token of dots": (jws.parse_unverified, lambda n: "." * n, 16_000),
+    "a key set": (jws.parse_keys, lambda n: json.dumps({"keys": [{}] * (n // 4)}), 64_000),
+    "a manifest": (
+        lambda data: manifest.parse_manifest(data, "application/vnd.oci.image.manifest.v1+json"),
+        lambda n: to_manifest([DESCRIPTOR] * (n // 100)),
+        100_000,
+    ),
+    "a creation date": (
+        image_config.parse_created_ms,
+        lambda n: json.dumps({"created": f"2026-01-01T00:00:00.{'1' * n}Z"}).encode(),
+        100_000,
+    ),
+    "a policy": (policy.parse_policy, lambda n: {"bindings": [BINDING] * (n // 50)}, 70_000),
+    "a name": (reference.parse_name, lambda n: "a-" * (n // 2), 8000),
+    "a scope": (scope.parse_scope, lambda n: "repository:" + "a:" * (n // 2), 8000),
+    "a range": (ranges.parse_chunk_range, lambda n: "bytes " + "1" * n, 8000),
+    "a query in the journal": (redaction.show_query, lambda n: b"a=b&" * (n // 4), 16_000),
+    "a path at a fault": (lambda path: fnmatchcase(path, "*a*a*a*a*a*b"), lambda n: "a" * n, 8000),
+}
+
+
+@pytest.mark.parametrize("name", PARSERS, ids=lambda name: f"K-Z68-{name}")
+def test_a_parser_takes_linear_time(name: str) -> None:
+    function, make, longest = PARSERS[name]
+    assert is_linear(function, make, (longest // 4, longest))
