@@ -9,8 +9,8 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-# A quota is a disk that is full for one user, a limit of a file's size one that is full for one process.
-_FULL = {errno.EDQUOT, errno.EFBIG, errno.ENOSPC}
+# A quota is a disk that is full for one user.
+_FULL = {errno.EDQUOT, errno.ENOSPC}
 # SQLite's own words, for Python 3.10 has no codes; the second where the shared index beside a
 # write-ahead log cannot grow. https://www.sqlite.org/rescode.html#full
 _FULL_CODES = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
@@ -30,11 +30,14 @@ class TooManyRequests(Exception):
 
 
 class StorageFull(Exception):
-    """The disk, or the share of it that this user has, is full."""
+    """The disk, or the share of it that this user or this process has, is full."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_file: bool = False) -> None:
         super().__init__(
-            "the registry's disk is full: what it acknowledged is kept, free space and try again"
+            "the registry may write no larger file (ulimit -f): what it acknowledged is kept, raise the "
+            "limit and start it again"
+            if of_file
+            else "the registry's disk is full: what it acknowledged is kept, free space and try again"
         )
 
 
@@ -49,28 +52,32 @@ class DatabaseLocked(Exception):
 
 def find_known(error: Exception) -> Exception:
     """StorageFull for what a full disk raises, DatabaseLocked for what a lock does, else the error itself."""
-    if _is_full(error):
-        return StorageFull()
-    return DatabaseLocked() if is_locked(error) else error
+    # SQLAlchemy keeps the driver's error as the cause of its own.
+    cause: BaseException | None = error
+    while cause is not None:
+        if _is_full(cause):
+            return StorageFull()
+        if _is_over_limit(cause):
+            return StorageFull(of_file=True)
+        if is_locked(cause):
+            return DatabaseLocked()
+        cause = cause.__cause__
+    return error
 
 
-def is_locked(error: BaseException | None) -> bool:
+def is_locked(error: BaseException) -> bool:
     """Whether the error is SQLite's of a lock that another connection holds."""
-    if isinstance(error, sqlite3.Error):
-        return str(error) == _LOCKED_TEXT
-    return error is not None and is_locked(error.__cause__)
+    return isinstance(error, sqlite3.Error) and str(error) == _LOCKED_TEXT
 
 
 def _is_full(error: BaseException) -> bool:
-    # SQLAlchemy keeps the driver's error as the cause of its own.
     if isinstance(error, sqlite3.Error):
-        named = getattr(error, "sqlite_errorname", "") in _FULL_CODES or str(error) == _FULL_TEXT
-        return named or (str(error) == _FAILED_TEXT and _limits_files())
-    if isinstance(error, OSError):
-        return error.errno in _FULL
-    return error.__cause__ is not None and _is_full(error.__cause__)
+        return getattr(error, "sqlite_errorname", "") in _FULL_CODES or str(error) == _FULL_TEXT
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
-def _limits_files() -> bool:
-    """Whether this process may write files of a limited size alone (ulimit -f)."""
-    return resource is not None and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+def _is_over_limit(error: BaseException) -> bool:
+    """Whether the error is of a file that this process may not make larger (ulimit -f)."""
+    if isinstance(error, sqlite3.Error) and str(error) == _FAILED_TEXT and resource is not None:
+        return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+    return isinstance(error, OSError) and error.errno == errno.EFBIG
