@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from docker_credential_gcr.emulator.identity.federation import is_nameable
 from docker_credential_gcr.emulator.identity.names import find_project_id
 from docker_credential_gcr.emulator.identity.policy import Policy, parse_policy
 from docker_credential_gcr.emulator.identity.roles import is_grantable
@@ -71,6 +72,8 @@ def check_bindings(connection: Connection, policy: Policy, kind: str) -> None:
         if not is_grantable(binding.role, kind):
             raise InvalidArgument(f"Role {binding.role} is not supported for this resource.")
         for member in binding.members:
+            if not is_nameable(member):
+                raise InvalidArgument(f"member {member!r} holds a control character.")
             _check_member(connection, member)
 
 

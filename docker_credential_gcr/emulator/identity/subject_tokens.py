@@ -113,7 +113,11 @@ def _make_identity(values: Mapping[str, Any]) -> FederatedIdentity:
 
 
 def _find_key(header: Mapping[str, Any], oidc: Mapping[str, Any], issuer: Issuer) -> jws.PublicKey:
-    keys = jws.parse_keys(oidc["jwksJson"]) if "jwksJson" in oidc else [issuer.public_key]
+    try:
+        keys = jws.parse_keys(oidc["jwksJson"]) if "jwksJson" in oidc else [issuer.public_key]
+    # A set that an earlier version took.
+    except jws.InvalidKeys as error:
+        raise ExchangeRefused(WRONG_SIGNATURE) from error
     # By kid alone: a key, or the URL of one, that comes with the token is never looked at.
     for key in keys:
         if key.key_id == header.get("kid"):

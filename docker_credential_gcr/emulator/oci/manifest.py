@@ -5,7 +5,7 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -71,7 +71,16 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest:
 
     A document that could be read both as a manifest and as an index is refused (CVE-2021-41190).
     """
-    document = _decode(data)
+    # Without a byte order mark, which other parsers refuse.
+    return _read(_decode(strict_json.decode_unique, data), content_type)
+
+
+def parse_stored_manifest(data: bytes, media_type: str) -> Manifest:
+    """As `parse_manifest`, of a document that was stored, perhaps before what JSON may hold was bounded."""
+    return _read(_decode(strict_json.decode_stored, data), media_type)
+
+
+def _read(document: Mapping[str, Any], content_type: str) -> Manifest:
     media_type = _media_type(document, content_type)
     if document.get("schemaVersion") != 2:
         raise InvalidManifest("schemaVersion is not 2")
@@ -154,11 +163,10 @@ def _descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
     return tuple(parse_descriptor(item, f"{where}[{index}]") for index, item in enumerate(value))
 
 
-def _decode(data: bytes) -> Mapping[str, Any]:
+def _decode(decode: Callable[[str], Any], data: bytes) -> Mapping[str, Any]:
     try:
-        # Without a byte order mark, which other parsers refuse.
-        document = strict_json.decode_unique(data.decode())
-    except ValueError as error:
+        document = decode(data.decode())
+    except (ValueError, RecursionError) as error:
         raise InvalidManifest(f"the document is not JSON: {error}"[:200]) from error
     if not isinstance(document, dict):
         raise InvalidManifest("the document is not a JSON object")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Set
 
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
-from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest
+from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_stored_manifest
 
 from .findings import Finding
 from .reading import Checked
@@ -76,7 +76,7 @@ def check_manifests(checked: Checked) -> Iterator[Finding]:
             yield Finding("wrong-digest", subject, f"the document is {actual}")
             continue
         try:
-            manifest = parse_manifest(row["data"], row["media_type"])
+            manifest = parse_stored_manifest(row["data"], row["media_type"])
         except InvalidManifest as error:
             yield Finding("unreadable-manifest", subject, str(error))
             continue

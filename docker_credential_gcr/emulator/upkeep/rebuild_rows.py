@@ -7,7 +7,7 @@ from sqlalchemy import Table
 
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
-from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_manifest
+from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_stored_manifest
 from docker_credential_gcr.emulator.records import schema
 
 from .salvage import Salvage
@@ -91,7 +91,7 @@ def enter_references(new: sqlite3.Connection, lose: Lose) -> None:
 
 
 def _enter(new: sqlite3.Connection, row: sqlite3.Row) -> None:
-    manifest = parse_manifest(row["data"], row["media_type"])
+    manifest = parse_stored_manifest(row["data"], row["media_type"])
     references = manifest.list_references()
     new.executemany(
         "INSERT INTO manifest_blobs (manifest, digest, repository) VALUES (?, ?, ?)",

@@ -28,6 +28,7 @@ def bindings(role: str, *members: object) -> dict[str, Any]:
     return {"policy": {"bindings": [{"role": role, "members": list(members)}]}}
 
 
+SUBJECT = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/outside/subject/"
 NO_JSON = "Invalid JSON payload received."
 EXPECTS_NAME = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
 
@@ -41,6 +42,13 @@ BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
         b"[" * 100_000,
         INVALID,
         f"{NO_JSON} It is nested more than 100 levels deep",
+    ),
+    "D-Z22-a member of two lines": (
+        "POST",
+        f"{PROJECTS}/my-project:setIamPolicy",
+        {"policy": {"bindings": [{"role": "roles/viewer", "members": [f"{SUBJECT}a\x85b"]}]}},
+        INVALID,
+        f"member {SUBJECT + 'a' + chr(0x85) + 'b'!r} holds a control character.",
     ),
     "E-Z23-a lone surrogate": (
         "POST",

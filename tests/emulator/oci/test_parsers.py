@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.oci.descriptor import Descriptor
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidManifest, InvalidValue
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
-from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest
+from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest, parse_stored_manifest
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span, parse_chunk_range
 from docker_credential_gcr.emulator.oci.reference import parse_name, parse_reference
 from docker_credential_gcr.emulator.oci.scope import Scope, parse_scope
@@ -98,6 +98,19 @@ def test_any_range_is_within_the_content_or_refused(header, size):
 )
 def test_chunk_range(header, span):
     assert parse_chunk_range(header) == span
+
+
+def test_z23_a_manifest_that_was_stored_is_read_as_text_that_can_be_kept():
+    document = {
+        "schemaVersion": 2,
+        "config": {"mediaType": "a", "digest": SHA, "size": 1},
+        "layers": [],
+        "artifactType": "b\ud800",
+    }
+    data = json.dumps(document).encode()
+    with pytest.raises(InvalidManifest, match="a string holds a lone surrogate or NUL"):
+        parse_manifest(data, media_types.OCI_MANIFEST)
+    assert parse_stored_manifest(data, media_types.OCI_MANIFEST).artifact_type == "b\ufffd"
 
 
 def test_manifest_names_its_config_and_layers():

@@ -1,5 +1,7 @@
 """rebuild: what can be read of a damaged database, or its snapshot, becomes a new one (T20)."""
 
+import hashlib
+import json
 import shutil
 import sqlite3
 
@@ -12,6 +14,13 @@ from docker_credential_gcr.emulator.settings import Settings
 REPOSITORY = "my-project/app"
 LOST = "rebuilt without what is lost: push it again, or name a copy of the database with --from\n"
 WHOLE = {"projects": 1, "service_accounts": 1, "repositories": 2, "manifests": 4, "tags": 4, "blobs": 5}
+
+
+SELECT_DATA = "SELECT data FROM manifests WHERE digest = ?"
+
+
+def digest_of(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def count(text):
@@ -70,6 +79,20 @@ def test_whole_database_is_rebuilt_as_it_was(stopped, run):
     assert content(stopped / "emulator.db") == content(stopped / "emulator.db.damaged") == before
     assert run("gc", "--data", stopped)[0] == 0
     assert run("fsck", "--data", stopped)[0] == 0
+
+
+def test_z23_a_manifest_that_an_earlier_version_took_is_not_lost(stopped, run, digests):
+    with opened(stopped / "emulator.db") as connection:
+        ((data,),) = connection.execute(SELECT_DATA, (digests["signature"],)).fetchall()
+        document = {**json.loads(data), "annotations": {"a": "\0\ud800"}, "artifactType": "\ud800"}
+        stored = json.dumps(document).encode()
+        values = (stored, digest_of(stored), digests["signature"])
+        connection.execute("UPDATE manifests SET data = ?, digest = ? WHERE digest = ?", values)
+        connection.commit()
+    code, out, err = run("rebuild", "--data", stopped)
+    assert (code, count(out), err) == (0, WHOLE, f"made from {stopped / 'emulator.db.damaged'}\n")
+    assert run("gc", "--data", stopped)[0] == 0
+    assert run("fsck", "--data", stopped)[:2] == (0, "")
 
 
 def test_what_is_only_in_the_journal_is_rebuilt_too(stopped, run, tmp_path):
