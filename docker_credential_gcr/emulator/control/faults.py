@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from typing import Any
 from .journal import App, Message, Receive, Send
 
 _DELAY_LIMIT_S = 60.0
+# https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 
 
 class InvalidFaults(ValueError):
@@ -149,7 +153,7 @@ def _parse_fault(item: object, where: str) -> Fault:
     if not 0 <= delay_s <= _DELAY_LIMIT_S:
         raise InvalidFaults(f"{where}.delay_s is not between 0 and {_DELAY_LIMIT_S:g}")
     headers = {str(name): str(value) for name, value in values["headers"].items()}
-    if any(set(text) & set("\r\n\0") for pair in headers.items() for text in pair):
-        raise InvalidFaults(f"{where}.headers holds a line break")
+    if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
+        raise InvalidFaults(f"{where}.headers holds what no header of HTTP can be")
     body = values["body"].encode()
     return Fault(values["method"], values["path"], status, body, headers, float(delay_s), times)

@@ -116,6 +116,7 @@ def test_the_machine_of_the_metadata_server_is_shown_as_it_is(gcr_emulator):
 
 
 FAULT = "faults[0]"
+NO_HEADER = f"{FAULT}.headers holds what no header of HTTP can be"
 NO_INSTANT = "{} leads to no instant between the years 1970 and 6325"
 
 
@@ -159,11 +160,17 @@ NO_INSTANT = "{} leads to no instant between the years 1970 and 6325"
         ("PUT", "faults", '{"faults": [{"status": 99}]}', f"{FAULT}.status is not between 200 and 599"),
         ("PUT", "faults", '{"faults": [{"times": 0}]}', f"{FAULT}.times is not a positive number"),
         ("PUT", "faults", '{"faults": [{"delay_s": 61}]}', f"{FAULT}.delay_s is not between 0 and 60"),
-        (
-            "PUT",
-            "faults",
-            '{"faults": [{"headers": {"a": "b\\r\\nc: d"}}]}',
-            f"{FAULT}.headers holds a line break",
+        *(
+            pytest.param(
+                "PUT", "faults", f'{{"faults": [{{"headers": {headers}}}]}}', NO_HEADER, id=f"E-Z24-{kind}"
+            )
+            for kind, headers in (
+                ("a header of two lines", r'{"a": "b\r\nc: d"}'),
+                ("a header beyond Latin-1", '{"a": "\u20ac"}'),
+                ("a header without a name", '{"": "a"}'),
+                ("a header whose name has a blank", '{"a b": "c"}'),
+                ("a header with an escape character", r'{"a": "\u001b"}'),
+            )
         ),
     ],
 )

@@ -36,6 +36,8 @@ SIGV4 = "AWS4-HMAC-SHA256 Credential="
 PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "commands_options._LABEL": ("fullmatch", ("",)),
     "commands_trust._HOST": ("fullmatch", ("",)),
+    "control.faults._NAME": ("fullmatch", ("",)),
+    "control.faults._VALUE": ("fullmatch", ("",)),
     "control.issuer._ARN": ("fullmatch", ("", "arn:aws:iam::123456789012:")),
     "google.accounts_protection._COOKIE_VALUE": ("fullmatch", ("",)),
     "google.artifact_images._NAME": ("fullmatch", ("", "a@", "a@sha256:")),
