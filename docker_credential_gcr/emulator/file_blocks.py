@@ -2,19 +2,22 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .oci.ranges import Span
 
 Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Message], Awaitable[None]]
 
 # A slow client holds up to sixteen blocks in memory: the more files are being sent, the smaller they are.
 _LARGEST_BLOCK = 256 * 1024
 _SMALLEST_BLOCK = 4 * 1024
 _TOGETHER = 2 * 1024 * 1024
+# After a wait as long as this it is worth a task to learn whether the client has gone.
+_SLOW_S = 0.1
 # Linux reads without waiting for the disk what it has in memory.
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
@@ -40,18 +43,48 @@ class _Sending:
 _SENDING = _Sending()
 
 
-async def send_file(start: Message, path: Path, span: Span, send: Send) -> None:
-    """Send the answer that begins with `start`, and those bytes of the file."""
-    with _SENDING:
+async def send_file(start: Message, path: Path, span: Span, receive: Receive, send: Send) -> None:
+    """Send the answer that begins with `start`, and those bytes of the file, unless the client goes."""
+    with _SENDING, _Departure(receive) as departure:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             await send(start)
-            await _send_blocks(descriptor, path, span, send)
+            await _send_blocks(descriptor, path, span, departure, send)
         finally:
             os.close(descriptor)
 
 
-async def _send_blocks(descriptor: int, path: Path, span: Span, send: Send) -> None:
+class _Departure:
+    """Whether a client that was slow has gone: what is sent to it then is taken at once, and is of no use."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._watching: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> "_Departure":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def is_known(self, waited_s: float) -> bool:
+        """Whether it has gone; the client was waited for so long just now."""
+        if self._watching is None:
+            if waited_s <= _SLOW_S:
+                return False
+            self._watching = asyncio.ensure_future(self._watch())
+        # No other wait may come: nothing that is sent waits any more.
+        await asyncio.sleep(0)
+        return self._watching.done()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+async def _send_blocks(descriptor: int, path: Path, span: Span, departure: _Departure, send: Send) -> None:
+    loop = asyncio.get_running_loop()
     offset = span.start
     while offset < span.stop:
         size = min(_SENDING.block, span.stop - offset)
@@ -62,7 +95,10 @@ async def _send_blocks(descriptor: int, path: Path, span: Span, send: Send) -> N
         if not block:
             raise OSError(f"{path} is shorter than its blob")
         offset += len(block)
+        began = loop.time()
         await send({"type": "http.response.body", "body": block, "more_body": True})
+        if await departure.is_known(loop.time() - began):
+            return
     await send({"type": "http.response.body", "body": b""})
 
 

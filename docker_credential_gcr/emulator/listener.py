@@ -29,6 +29,8 @@ App = Callable[..., Awaitable[None]]
 _BACKLOG = 1024
 # Granian's own is 16 MiB a request; HTTP/1's headers end at 417,792 bytes.
 _HTTP2_HEADERS_SIZE = 256 * 1024
+# The kernel takes no more of an answer that it cannot send yet; it would take megabytes.
+_UNSENT_SIZE = 128 * 1024
 # HTTP/2 keeps so much of each stream's answer for a client that does not read it.
 _HTTP2_UNSENT_SIZE = 64 * 1024
 _HTTP2_STREAMS = 100
@@ -111,6 +113,15 @@ class Listener:
             task.result()
 
 
+def _bound_unread(listening: socket.socket, limits: Limits) -> None:
+    """Bound what the kernel holds for clients that do not read, and for how long; connections inherit it."""
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_SIZE)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        silence_ms = math.ceil(limits.answer_silence_s * 1000)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
+
+
 class _EmbeddedServer(Server):
     """Granian's embedded server on a socket that it is given.
 
@@ -143,10 +154,7 @@ class _EmbeddedServer(Server):
             ssl_protocol_min=SSLProtocols.tls12,
         )
         self._listening = door.listening
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # Linux closes a connection whose client reads nothing for so long; accepted ones inherit it.
-            silence_ms = math.ceil(limits.answer_silence_s * 1000)
-            door.listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, silence_ms)
+        _bound_unread(door.listening, limits)
 
     def _init_shared_socket(self) -> None:
         # Granian closes what it holds, so it gets a descriptor of its own.

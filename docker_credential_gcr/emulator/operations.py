@@ -108,7 +108,7 @@ def _refuse_excess(app: App) -> App:
         except TooManyRequests as error:
             if scope["raw_path"].startswith(REGISTRY_PATHS):
                 response: Any = registry_errors.find_response(error)
-                await send_response(response, send, headers_only=scope["method"] == "HEAD")
+                await send_response(response, receive, send, headers_only=scope["method"] == "HEAD")
             else:
                 answer: Any = google_errors.find_response(error)
                 await answer(scope, receive, send)

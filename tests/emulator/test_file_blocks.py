@@ -4,6 +4,7 @@ import asyncio
 import os
 
 import pytest
+from virtual_time import run
 
 from docker_credential_gcr.emulator.file_blocks import send_file
 from docker_credential_gcr.emulator.oci.ranges import Span
@@ -12,6 +13,11 @@ SIZE = 1_000_003
 START = {"type": "http.response.start", "status": 200, "headers": []}
 # As many unsent blocks as the HTTP server keeps of a connection.
 UNSENT = 16
+
+
+async def stay():
+    """The `receive` of a client that does not go."""
+    await asyncio.Event().wait()
 
 
 class Client:
@@ -43,7 +49,7 @@ def path(tmp_path):
 def test_span_of_a_file_is_sent_byte_for_byte(path, span):
     async def main():
         client = Client(asyncio.Event())
-        await send_file(START, path, span, client.send)
+        await send_file(START, path, span, stay, client.send)
         return client
 
     client = asyncio.run(main())
@@ -56,7 +62,7 @@ def test_span_of_a_file_is_sent_byte_for_byte(path, span):
 def test_one_file_alone_goes_in_large_blocks(path):
     async def main():
         client = Client(asyncio.Event())
-        await send_file(START, path, Span(0, SIZE), client.send)
+        await send_file(START, path, Span(0, SIZE), stay, client.send)
         return [len(block) for block in client.blocks]
 
     assert asyncio.run(main()) == [262_144, 262_144, 262_144, SIZE - 3 * 262_144, 0]
@@ -70,7 +76,7 @@ def test_z07_clients_that_read_no_file_hold_a_bounded_number_of_bytes_together(t
     async def main():
         clients = [Client(asyncio.Event(), takes=UNSENT) for _ in range(300)]
         span = Span(0, 64 * SIZE)
-        tasks = [asyncio.ensure_future(send_file(START, path, span, each.send)) for each in clients]
+        tasks = [asyncio.ensure_future(send_file(START, path, span, stay, each.send)) for each in clients]
         while any(len(each.blocks) < UNSENT for each in clients):
             assert not any(task.done() for task in tasks)
             await asyncio.sleep(0)
@@ -85,7 +91,34 @@ def test_z07_clients_that_read_no_file_hold_a_bounded_number_of_bytes_together(t
 def test_file_that_is_too_short_ends_the_answer(path):
     async def main():
         client = Client(asyncio.Event())
-        await send_file(START, path, Span(0, SIZE + 1), client.send)
+        await send_file(START, path, Span(0, SIZE + 1), stay, client.send)
 
     with pytest.raises(OSError, match="is shorter than its blob"):
         asyncio.run(main())
+
+
+def test_z07_nothing_is_sent_to_a_client_that_has_gone(path):
+    """What is sent to it waits no longer, and so would keep the server busy until the file's end."""
+
+    async def main():
+        client, gone = Client(asyncio.Event()), asyncio.Event()
+        said = [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive():
+            if said:
+                return said.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            if len(client.messages) == 2:
+                await asyncio.sleep(1)
+                gone.set()
+            await client.send(message)
+
+        with path.open("ab") as file:
+            file.truncate(100 * SIZE)
+        await send_file(START, path, Span(0, 100 * SIZE), receive, send)
+        return len(client.messages)
+
+    assert run(main()) < 10

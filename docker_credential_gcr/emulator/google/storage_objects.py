@@ -105,10 +105,10 @@ class _FileResponse(Response):
         self._path = path
         self._span = span
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send them."""
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-        await send_file(start, self._path, self._span, send)
+        await send_file(start, self._path, self._span, receive, send)
 
 
 async def delete_object(request: Request, services: Services) -> Response:

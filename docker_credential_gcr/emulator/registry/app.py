@@ -86,7 +86,7 @@ class RegistryApp:
         """Answer one request."""
         request = Request(scope, receive)
         response = await self._respond(request)
-        await send_response(response, send, _HEADERS, headers_only=request.method == "HEAD")
+        await send_response(response, receive, send, _HEADERS, headers_only=request.method == "HEAD")
 
     async def _respond(self, request: Request) -> Response:
         try:

@@ -136,7 +136,12 @@ class Response:
 
 
 async def send_response(
-    response: Response, send: Send, common: Sequence[tuple[bytes, bytes]] = (), *, headers_only: bool
+    response: Response,
+    receive: Receive,
+    send: Send,
+    common: Sequence[tuple[bytes, bytes]] = (),
+    *,
+    headers_only: bool,
 ) -> None:
     """Send a response and the `common` headers; with `headers_only` (HEAD) without the body's bytes."""
     body = response.body
@@ -150,7 +155,7 @@ async def send_response(
         await send(start)
         await send({"type": "http.response.body", "body": b"" if headers_only else body})
     else:
-        await send_file(start, body.path, body.span, send)
+        await send_file(start, body.path, body.span, receive, send)
 
 
 @lru_cache(256)
