@@ -196,7 +196,7 @@ def _strings(members: "dict[str, object]", name: str, where: str) -> tuple[str, 
 
 
 def _check_form(value: str, where: str, expected: str) -> None:
-    """Raises ConfigError for a value that other messages could not repeat: not printable, or like a secret."""
+    """Raises ConfigError for what other messages could not repeat: not printable, or like a secret."""
     form = find_secret_form(value) or ("" if value.isprintable() else "text that is not printable")
     if form:
         raise ConfigError(f"{where} holds {form}, not {expected}", hint="correct the file")

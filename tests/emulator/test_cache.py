@@ -17,8 +17,6 @@ COUNTED = {
     "hosts.find_site": "hosts: HOST_SIZE",
     "hosts.locate": "hosts and names: HOST_SIZE, a name has 255 characters, a refusal is not remembered",
     "hosts.locate_folder": "as locate",
-    "identity.credentials._derive_public_key": "private keys of at most five times a public one's size",
-    "identity.service_account_signatures._load": "private keys that the emulator made",
     "oci.challenge.format_challenge": "hosts and repositories: as hosts.locate",
     "rate_limiter._find_client": "addresses",
     "registry.errors._format_body": "messages of at most 1,024 characters",

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import timeit
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -209,7 +211,7 @@ REFUSED: dict[str, tuple[Callable[[World], str], str]] = {
     ),
     "right modulus, wrong private numbers": (
         lambda w: basic("_json_key", key_file(w, private_key=_public_half_with_anothers_private_numbers(w))),
-        "malformed private key",
+        "another private key",
     ),
 }
 
@@ -220,6 +222,31 @@ def test_a_bad_credential_is_refused(world: World, make: Callable[[World], str],
         check(world, make(world))
 
     assert str(refusal.value) == reason
+
+
+@pytest.mark.parametrize(
+    "private_key",
+    [
+        pytest.param(lambda w: w.other.private_key, id="B-Z14-another-key"),
+        pytest.param(
+            lambda w: _public_half_with_anothers_private_numbers(w), id="B-Z14-right-modulus-wrong-primes"
+        ),
+        pytest.param(lambda w: w.key.private_key, id="B-Z14-the-right-key"),
+    ],
+)
+def test_z14_a_key_file_costs_far_less_than_to_prove_its_primes(
+    world: World, private_key: Callable[[World], str]
+) -> None:
+    authorization = basic("_json_key", key_file(world, private_key=private_key(world)))
+
+    def ask() -> None:
+        with suppress(InvalidCredential):
+            check(world, authorization)
+
+    def prove() -> None:
+        serialization.load_pem_private_key(world.key.private_key.encode(), password=None)
+
+    assert min(timeit.repeat(ask, number=1)) < min(timeit.repeat(prove, number=1, repeat=3)) / 10
 
 
 @pytest.mark.parametrize(
