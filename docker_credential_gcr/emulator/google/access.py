@@ -71,7 +71,7 @@ def check(
     resource: Resource | None = None,
     message: str = "",
 ) -> None:
-    """Raise PermissionDenied, with that message, unless the policies give the caller the permission.
+    """Raises PermissionDenied, with that message, unless the policies give the caller the permission.
 
     Raises ProjectDeleted where the project of the resource is deleted.
     """
@@ -82,7 +82,7 @@ def check(
 
 
 def check_active(connection: Connection, permission: str, resource: Resource | None) -> None:
-    """Raise ProjectDeleted for a permission that does not count while the resource's project is deleted."""
+    """Raises ProjectDeleted for a permission that does not count while the resource's project is deleted."""
     if resource is not None and permission not in _FOR_DELETED and _is_deleted(connection, resource):
         raise ProjectDeleted(resource.project_id)
 

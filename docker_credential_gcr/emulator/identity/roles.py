@@ -165,7 +165,7 @@ _GRANTABLE: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def is_grantable(role: str, kind: str) -> bool:
-    """Whether a policy of that kind of resource takes the role: it has a permission on such a resource.
+    """Returns whether a policy of that kind of resource takes the role: it has a permission on such a one.
 
     A custom role, or a role of Google that the table above does not have, is judged by its name.
     https://cloud.google.com/iam/docs/viewing-grantable-roles

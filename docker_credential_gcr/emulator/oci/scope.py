@@ -37,7 +37,7 @@ def parse_scope(text: str) -> Scope:
 
 
 def is_of_catalog(scope: Scope) -> bool:
-    """Whether the scope is CATALOG, which lists the repositories of a registry."""
+    """Returns whether the scope is CATALOG, which lists the repositories of a registry."""
     return (scope.type, scope.name) == ("registry", "catalog") and ALL in scope.actions
 
 

@@ -52,7 +52,7 @@ def list_all(connection: Connection) -> list[tuple[str, Policy]]:
 
 
 def list_of_projects(connection: Connection) -> list[Policy]:
-    """The policies of all projects that are not deleted, and of nothing in them."""
+    """Returns the policies of all projects that are not deleted, and of nothing in them."""
     return [_parse(document) for (document,) in connection.execute(_LIST_OF_PROJECTS)]
 
 

@@ -96,10 +96,7 @@ def _authorize(
 
 
 def authorize_catalog(services: Services, request: Request, site: Site) -> Principal:
-    """The principal that may list the catalog of the site, with its own credential or with a token for it.
-
-    Raises Unauthorized.
-    """
+    """Returns the principal of a credential, or of a token for the site's catalog; raises Unauthorized."""
     challenge = _challenge(request, CATALOG)
     principal, grant = _identify(services, request, challenge)
     if grant is not None and not (grant.lists_catalog and grant.site == site.host):

@@ -25,7 +25,7 @@ from .services import Services
 
 
 async def list_(services: Services, request: Request) -> Response:
-    """The repositories of this host that the caller may pull from."""
+    """Lists the repositories of this host that the caller may pull from."""
     site = find_site(request.site_host) or DEFAULT_SITE
     principal = authorize_catalog(services, request, site)
     if principal.member is None:

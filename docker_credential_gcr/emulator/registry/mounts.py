@@ -16,7 +16,7 @@ from .services import Services
 
 
 async def mount(services: Services, request: Request, target: Target, digest: str) -> bool:
-    """Link a blob that the source has and the credential may pull from there; False otherwise."""
+    """Links a blob of the source to the target; returns False where the credential cannot pull it."""
     source = _find_source(services, request, target)
     if source is None:
         return False
@@ -35,7 +35,7 @@ async def mount(services: Services, request: Request, target: Target, digest: st
 
 
 def _find_source(services: Services, request: Request, target: Target) -> Target | None:
-    """The repository of the same bucket that `from` names, or without it the target itself.
+    """Returns the repository of the same bucket that `from` names, or without it the target itself.
 
     None where the credential may not pull from it: clients ask for a token with the scopes of both.
     https://distribution.github.io/distribution/spec/auth/scope/

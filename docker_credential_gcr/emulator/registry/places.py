@@ -82,7 +82,7 @@ def check_service(connection: Connection, target: Target) -> None:
 
 
 def find_obstacle(connection: Connection, target: Target) -> Obstacle | None:
-    """Why the target's project serves none of its images, if it does not."""
+    """Returns why the target's project serves none of its images; None where it serves them."""
     return switches.find_obstacle(connection, target.project_id, _find_service(target))
 
 

@@ -89,7 +89,7 @@ def _parse_scopes(services: Services, request: Request) -> list[Scope]:
 
 
 def _locate_all(request: Request, scopes: list[Scope]) -> Wanted:
-    """The repositories of the scopes, and the actions on each. Raises InvalidRepository, InvalidScope."""
+    """Returns the repositories of the scopes with their actions. Raises InvalidRepository, InvalidScope."""
     wanted: dict[Target, frozenset[str]] = {}
     for scope in scopes:
         if scope.type == "repository":
