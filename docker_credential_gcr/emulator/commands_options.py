@@ -1,6 +1,5 @@
 """What several commands ask alike: where the emulator is, and in which words things are named."""
 
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
