@@ -5,8 +5,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import IO, NamedTuple
 
 from docker_credential_gcr.helper.paths import format_size
@@ -26,7 +26,7 @@ class Run(NamedTuple):
 
 
 class Unanswered(Exception):
-    """A program was ended before its end; the text, whose subject is the program, says why."""
+    """A program was killed; the text says why, in words that follow its name."""
 
     def __init__(self, text: str, *, is_late: bool) -> None:
         super().__init__(text)
@@ -39,7 +39,17 @@ def run(command: list[str], environ: Mapping[str, str], deadline: float, *, ques
     No process of its group outlives the call. Raises Unanswered at the deadline and for more output than
     MAX_SIZE, OSError where the program cannot be started.
     """
-    process = subprocess.Popen(
+    with _Termination() as termination, _start(command, environ) as process:
+        termination.watch(process)
+        try:
+            return _converse(process, question, deadline)
+        finally:
+            if process.returncode is None:  # interrupted; of one that has ended the number may be another's
+                _kill(process)
+
+
+def _start(command: list[str], environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -47,11 +57,6 @@ def run(command: list[str], environ: Mapping[str, str], deadline: float, *, ques
         env=environ,
         start_new_session=True,  # a process group, in which its own children are
     )
-    with process, _ended_with_us(process):
-        try:
-            return _converse(process, question, deadline)
-        finally:
-            _kill(process)
 
 
 def _converse(process: "subprocess.Popen[bytes]", question: str, deadline: float) -> Run:
@@ -60,7 +65,7 @@ def _converse(process: "subprocess.Popen[bytes]", question: str, deadline: float
         if process.stdin:
             process.stdin.write(question.encode())
             process.stdin.close()
-    # The end of the program counts, not that of its output: a child in the background may hold the pipes.
+    # The program's end counts, not the end of its output: a child in the background may hold the pipes.
     is_late = not _ends_within(deadline, process.wait)
     _kill(process)
     for output in outputs:
@@ -90,7 +95,8 @@ class _Output(threading.Thread):
                 size += len(part)
                 if size > MAX_SIZE:
                     self.is_over = True
-                    _kill(self._process)
+                    if self._process.returncode is None:
+                        _kill(self._process)
                     return
                 self._parts.append(part)
 
@@ -116,24 +122,39 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
             process.kill()
 
 
-@contextmanager
-def _ended_with_us(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """End the program before this process, when somebody terminates this process meanwhile."""
-    ours: list[signal.Signals] = []
+class _Termination:
+    """Kills a program first, when this process gets SIGTERM or SIGHUP while the program runs."""
 
-    def end(number: int, _frame: object) -> None:
-        _kill(process)
+    def __init__(self) -> None:
+        self._handled: list[signal.Signals] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pending: int | None = None
+
+    def __enter__(self) -> "_Termination":
+        with suppress(ValueError):  # only the main thread may set handlers
+            for name in TERMINATION:
+                number = getattr(signal, name, None)
+                if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                    signal.signal(number, self._handle)
+                    self._handled.append(number)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in self._handled:
+            signal.signal(number, signal.SIG_DFL)
+        if self._process is None and self._pending is not None:  # there was no program to start
+            os.kill(os.getpid(), self._pending)
+
+    def watch(self, process: "subprocess.Popen[bytes]") -> None:
+        """Begin with a program that has started; a signal may have come meanwhile."""
+        self._process = process
+        if self._pending is not None:
+            self._handle(self._pending)
+
+    def _handle(self, number: int, _frame: object = None) -> None:
+        if self._process is None:
+            self._pending = number
+            return
+        _kill(self._process)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-
-    with suppress(ValueError):  # only the main thread may set handlers
-        for name in TERMINATION:
-            number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-                signal.signal(number, end)
-                ours.append(number)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)

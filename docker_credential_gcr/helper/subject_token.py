@@ -149,7 +149,7 @@ def _load_text(name: str, path: object) -> str:
 def _parse(name: str, text: str) -> object:
     try:
         return wire.loads(text)
-    except ValueError as error:  # whose text may hold a part of the token
+    except ValueError as error:  # its text is not repeated: it may hold a part of the token
         raise TokenRefused(f"{name} is not JSON", hint=SOURCE_HINT) from error
 
 
