@@ -116,7 +116,7 @@ def load_config(environ: "Mapping[str, str]", platform: str = sys.platform) -> C
     except FileNotFoundError:
         content = {}
     except OSError as error:
-        raise ConfigError(f"cannot read {path!r}: {error.strerror}") from error
+        raise ConfigError(f"cannot read {path!r}: {error.strerror}", hint=paths.HINT) from error
     except ValueError as error:
         raise ConfigError(f"{path!r} is malformed: {error}", hint="correct the file, or remove it") from error
     return Config(_object(content, repr(path)), path or "", environ)

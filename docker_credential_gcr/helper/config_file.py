@@ -95,7 +95,7 @@ def _read(path: str) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise ConfigError(f"cannot read {path!r}: {error.strerror}") from error
+        raise ConfigError(f"cannot read {path!r}: {error.strerror}", hint=paths.HINT) from error
 
 
 def _check_object(data: bytes, path: str) -> str:

@@ -62,8 +62,12 @@ def _load() -> Any:
     from keyring.util import platform_
 
     path = os.path.join(str(platform_.config_root()), "keyringrc.cfg")
-    if os.path.exists(path):
+    try:
         paths.read_file(path, MAX_CONFIG_SIZE)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"cannot read {path!r}: {error.strerror}", hint=paths.HINT) from error
     return keyring
 
 
@@ -74,6 +78,8 @@ def _call(call: Callable[[], Result], deadline: float) -> Result:
         warnings.simplefilter("ignore")
         try:
             return call_within(deadline, call)
+        except StoreError:
+            raise
         except NoKeyringError as error:
             raise NoKeyring(NO_KEYRING) from error
         except KeyringLocked as error:

@@ -42,7 +42,7 @@ def load_logins(path: str) -> dict[str, Login]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise StoreError(f"cannot read {path!r}: {error.strerror}") from error
+        raise StoreError(f"cannot read {path!r}: {error.strerror}", hint=paths.HINT) from error
     except ValueError as error:
         raise StoreError(f"{path!r} is malformed: not JSON", hint=HINT) from error
     logins = content.get("logins") if isinstance(content, dict) else None

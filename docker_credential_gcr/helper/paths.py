@@ -19,6 +19,7 @@ S_IFMT, S_IFREG, S_IFDIR, S_IFCHR = 0o170000, 0o100000, 0o040000, 0o020000
 OPEN_FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
 )
+HINT = "make it a regular file that you can read, or move it away"  # where it cannot be read
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 

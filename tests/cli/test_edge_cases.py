@@ -15,6 +15,9 @@ GCR = ("configure-docker", "--registries", "gcr.io")
 DONE = (0, "", "gcr.io: configured\n")
 
 
+UNREADABLE = "hint: make it a regular file that you can read, or move it away\n"
+
+
 def see(outcome: Any) -> tuple[int, str, str]:
     return outcome.status, outcome.stdout, outcome.stderr
 
@@ -142,7 +145,7 @@ def test_edge_8_a_loop_of_links_is_named(cli: Any) -> None:
     cli.docker.symlink_to("config.json")
 
     fault = f"docker-credential-gcr: cannot read {str(cli.docker)!r}: {os.strerror(errno.ELOOP)}\n"
-    assert see(cli(*GCR)) == (1, "", fault)
+    assert see(cli(*GCR)) == (1, "", fault + UNREADABLE)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o444], ids=lambda mode: f"9-{mode:o}")
@@ -315,7 +318,7 @@ def test_edge_13_a_file_in_the_directorys_place_is_named(cli: Any) -> None:
 
     path = str(cli.directory / "file/config.json")
     fault = f"docker-credential-gcr: cannot read {path!r}: {os.strerror(errno.ENOTDIR)}\n"
-    assert see(outcome) == (1, "", fault)
+    assert see(outcome) == (1, "", fault + UNREADABLE)
 
 
 NAMES = {

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import stat
 import sys
 from collections.abc import Callable
@@ -464,3 +465,17 @@ def test_the_logins_are_beside_the_configuration_wherever_that_is(store: Store, 
 
     assert store.login("quay.io", **place) == (0, "", "")
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["docker_credential_gcr_logins.json"]
+
+
+def test_z11_a_fifo_as_the_keyrings_configuration_is_refused(helper: Any) -> None:
+    path = helper.home / ".config/python_keyring/keyringrc.cfg"
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    triple = '{"ServerURL": "quay.io", "Username": "me", "Secret": "s3cret"}'
+
+    outcome = helper("store", stdin=triple, XDG_CONFIG_HOME=str(helper.home / ".config"))
+
+    line = f"cannot read {str(path)!r}: not a regular file\n"
+    hint = "hint: make it a regular file that you can read, or move it away\n"
+    expected = (1, line, f"docker-credential-gcr: {line}{hint}")
+    assert (outcome.status, outcome.stdout, outcome.stderr) == expected

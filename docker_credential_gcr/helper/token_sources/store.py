@@ -119,7 +119,7 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
     except FileNotFoundError:
         raise NoToken("no login is stored") from None
     except OSError as error:
-        raise TokenError(f"cannot read {path!r}: {error.strerror}") from error
+        raise TokenError(f"cannot read {path!r}: {error.strerror}", hint=paths.HINT) from error
     except ValueError as error:
         raise TokenError(f"{path!r} is malformed: {error}", hint="move the file away") from error
     if not isinstance(stored, dict):
