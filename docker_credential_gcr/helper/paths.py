@@ -155,45 +155,45 @@ def _join(platform: str, directory: str | None, *names: str) -> str | None:
 
 
 WRITE_FILE = "write it to a file that only you can read, and let the variable name the file"
-FILE, DIRECTORY, HOST, URL = "the path of a file", "the path of a directory", "a host", "a URL"
+FILE_PATH, DIRECTORY_PATH, HOST, URL = "the path of a file", "the path of a directory", "a host", "a URL"
 # Each variable that is expected to hold a path, a host, a URL or a name, and may hold a secret by mistake.
 VARIABLES = {
-    "APPDATA": DIRECTORY,
+    "APPDATA": DIRECTORY_PATH,
     "CLOUDSDK_ACTIVE_CONFIG_NAME": "the name of a configuration",
     "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": URL,
     "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS": URL,
-    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": FILE,
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": FILE_PATH,
     "CLOUDSDK_AUTH_AUTH_HOST": URL,
-    "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": FILE,
+    "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": FILE_PATH,
     "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT": "an account",
     "CLOUDSDK_AUTH_TOKEN_HOST": URL,
-    "CLOUDSDK_CONFIG": DIRECTORY,
+    "CLOUDSDK_CONFIG": DIRECTORY_PATH,
     "CLOUDSDK_CORE_ACCOUNT": "an account",
-    "DOCKER_CONFIG": DIRECTORY,
+    "DOCKER_CONFIG": DIRECTORY_PATH,
     "DOCKER_CREDENTIAL_GCR_CACHE": "on or off",
-    "DOCKER_CREDENTIAL_GCR_CACHE_DIR": DIRECTORY,
-    "DOCKER_CREDENTIAL_GCR_CA_FILE": FILE,
-    "DOCKER_CREDENTIAL_GCR_CONFIG": FILE,
+    "DOCKER_CREDENTIAL_GCR_CACHE_DIR": DIRECTORY_PATH,
+    "DOCKER_CREDENTIAL_GCR_CA_FILE": FILE_PATH,
+    "DOCKER_CREDENTIAL_GCR_CONFIG": FILE_PATH,
     "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS": "hosts",
     "DOCKER_CREDENTIAL_GCR_KEYRING": "keyring, file or off",
-    "DOCKER_CREDENTIAL_GCR_LOG": FILE,
+    "DOCKER_CREDENTIAL_GCR_LOG": FILE_PATH,
     "DOCKER_CREDENTIAL_GCR_MIN_TTL": "seconds",
     "DOCKER_CREDENTIAL_GCR_SELF_SIGNED_JWT": "on or off",
-    "DOCKER_CREDENTIAL_GCR_STORE": FILE,
+    "DOCKER_CREDENTIAL_GCR_STORE": FILE_PATH,
     "DOCKER_CREDENTIAL_GCR_TIMEOUT": "seconds",
     "DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE": "token sources",
     "GCE_METADATA_HOST": HOST,
     "GCE_METADATA_IP": HOST,
-    "GOOGLE_APPLICATION_CREDENTIALS": FILE,
-    "HOME": DIRECTORY,
-    "LOCALAPPDATA": DIRECTORY,
-    "REGISTRY_AUTH_FILE": FILE,
-    "REQUESTS_CA_BUNDLE": FILE,
+    "GOOGLE_APPLICATION_CREDENTIALS": FILE_PATH,
+    "HOME": DIRECTORY_PATH,
+    "LOCALAPPDATA": DIRECTORY_PATH,
+    "REGISTRY_AUTH_FILE": FILE_PATH,
+    "REQUESTS_CA_BUNDLE": FILE_PATH,
     "SUDO_USER": "the name of a user",
-    "USERPROFILE": DIRECTORY,
-    "XDG_CACHE_HOME": DIRECTORY,
-    "XDG_CONFIG_HOME": DIRECTORY,
-    "XDG_RUNTIME_DIR": DIRECTORY,
+    "USERPROFILE": DIRECTORY_PATH,
+    "XDG_CACHE_HOME": DIRECTORY_PATH,
+    "XDG_CONFIG_HOME": DIRECTORY_PATH,
+    "XDG_RUNTIME_DIR": DIRECTORY_PATH,
 }
 
 
@@ -205,6 +205,6 @@ def find_variable(environ: "Mapping[str, str]", name: str) -> str | None:
     value = environ.get(name)
     form = find_secret_form(value) if value else None
     if form:
-        hint = WRITE_FILE if VARIABLES[name] == FILE else f"correct or unset {name}"
+        hint = WRITE_FILE if VARIABLES[name] == FILE_PATH else f"correct or unset {name}"
         raise ConfigError(f"{name} holds {form}, not {VARIABLES[name]}", hint=hint)
     return value or None

@@ -66,7 +66,7 @@ def format_config(
 
 def _make_absolute(name: str, value: str) -> str:
     """The value of a variable for a process that starts in another directory."""
-    if paths.VARIABLES[name] in (paths.FILE, paths.DIRECTORY):
+    if paths.VARIABLES[name] in (paths.FILE_PATH, paths.DIRECTORY_PATH):
         return os.path.abspath(value)
     if name == f"{PREFIX}TOKEN_SOURCE":
         return ",".join(command_line.make_absolute(source.strip()) for source in value.split(","))
