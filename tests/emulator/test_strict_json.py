@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from docker_credential_gcr.emulator.strict_json import (
@@ -81,6 +81,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(VALUES, st.booleans())
 def test_any_value_of_unicode_texts_and_doubles_is_taken_however_it_is_written(
     value: object, is_ascii: bool
