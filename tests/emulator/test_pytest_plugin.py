@@ -118,7 +118,10 @@ REFUSED = {
         lambda emulator: emulator.grant("roles/viewer", ACCOUNT),
         f"POST /v1/projects/my-project:setIamPolicy: 400 Service account {EMAIL} does not exist.",
     ),
-    "clock": (lambda emulator: emulator.clock.set(1e300), "PUT /_emulator/clock: 400 now is out of range"),
+    "clock": (
+        lambda emulator: emulator.clock.set(1e300),
+        "PUT /_emulator/clock: 400 now leads to no instant between the years 1970 and 6325",
+    ),
 }
 
 

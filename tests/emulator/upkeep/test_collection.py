@@ -302,7 +302,7 @@ class TestTheCollectionItself:
             ('{"older_than": 1}', "unknown field 'older_than': known are older_than_s, untagged, dry_run"),
             ('{"older_than_s": -1}', "older_than_s is not a number of seconds"),
             ('{"older_than_s": true}', "older_than_s is not a number of seconds"),
-            ('{"older_than_s": NaN}', "older_than_s is not a number of seconds"),
+            ('{"older_than_s": NaN}', "the body is not JSON: NaN is not JSON"),
             ('{"untagged": 1}', "untagged is not true or false"),
             ('{"dry_run": "no"}', "dry_run is not true or false"),
         ],
