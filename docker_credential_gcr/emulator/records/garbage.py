@@ -6,53 +6,15 @@ Both use one and the same condition, so that what a client began to rely on mean
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, select, text, tuple_
+from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
 
 from .schema import (
     blob_links,
     blobs,
     buckets,
     manifest_blobs,
-    manifests,
-    tags,
+    repositories,
 )
-
-# What keeps a manifest: those that name it, its subject, its referrers, and what keeps those in turn; one of
-# them has a tag, or was pushed of late. In SQL: Core writes no recursion that looks at the outer statement.
-_IS_KEPT = """EXISTS (
-    WITH RECURSIVE keepers (id) AS (
-        SELECT manifests.id
-        UNION
-        SELECT naming.manifest FROM keepers JOIN manifests AS one ON one.id = keepers.id
-        JOIN manifest_blobs AS naming ON naming.repository = one.repository AND naming.digest = one.digest
-        UNION
-        SELECT about.manifest FROM keepers JOIN manifests AS one ON one.id = keepers.id
-        JOIN referrers AS about ON about.repository = one.repository AND about.subject = one.digest
-        UNION
-        SELECT subject.id FROM keepers JOIN referrers AS about ON about.manifest = keepers.id
-        JOIN manifests AS subject
-            ON subject.repository = about.repository AND subject.digest = about.subject
-    )
-    SELECT 1 FROM keepers JOIN manifests AS one ON one.id = keepers.id
-    WHERE one.uploaded_ms >= :before_ms OR EXISTS (SELECT 1 FROM tags WHERE tags.manifest = one.id)
-)"""
-_UNTAGGED = and_(
-    manifests.c.uploaded_ms < bindparam("before_ms"),
-    ~exists().where(tags.c.manifest == manifests.c.id),
-    # What names it goes first: until then it is whole.
-    ~exists().where(
-        manifest_blobs.c.repository == manifests.c.repository,
-        manifest_blobs.c.digest == manifests.c.digest,
-    ),
-    text(f"NOT {_IS_KEPT}"),
-)
-_FIND_UNTAGGED = (
-    select(manifests.c.id)
-    .where(_UNTAGGED, manifests.c.id > bindparam("after"))
-    .order_by(manifests.c.id)
-    .limit(bindparam("count"))
-)
-_REMOVE_UNTAGGED = delete(manifests).where(manifests.c.id.in_(bindparam("ids", expanding=True)), _UNTAGGED)
 
 _UNNEEDED = (blob_links.c.used_at < bindparam("before")) & ~exists().where(
     blobs.c.id == blob_links.c.blob,
@@ -98,6 +60,16 @@ _KNOWN = (
     )
 )
 
+_NAMED = (
+    select(manifest_blobs.c.digest)
+    .join(repositories, repositories.c.id == manifest_blobs.c.repository)
+    .join(buckets, buckets.c.id == repositories.c.bucket)
+    .where(
+        buckets.c.name == bindparam("bucket_name"),
+        manifest_blobs.c.digest.in_(bindparam("digests", expanding=True)),
+    )
+)
+
 # (repository, blob), as the rows number them
 Link = tuple[int, int]
 
@@ -110,17 +82,6 @@ class RemovedBlob:
     digest: str
     size: int
     is_file: bool
-
-
-def find_untagged(connection: Connection, *, before: float, after: int, count: int) -> list[int]:
-    """Manifests pushed before that instant which no tag, index or referrer needs, by id after `after`."""
-    values = {"before_ms": int(before * 1000), "after": after, "count": count}
-    return list(connection.execute(_FIND_UNTAGGED, values).scalars())
-
-
-def remove_untagged(connection: Connection, ids: Sequence[int], *, before: float) -> int:
-    """Forget those of the manifests that are still needed by nothing; how many."""
-    return connection.execute(_REMOVE_UNTAGGED, {"ids": ids, "before_ms": int(before * 1000)}).rowcount
 
 
 def find_links(connection: Connection, *, before: float, after: Link, count: int) -> list[Link]:
@@ -156,3 +117,12 @@ def remove_unlinked(connection: Connection, ids: Sequence[int]) -> list[RemovedB
 def find_known_files(connection: Connection, bucket: str, digests: Sequence[str]) -> set[str]:
     """Those of `digests` of which a row of the bucket says that their bytes are a file."""
     return set(connection.execute(_KNOWN, {"bucket_name": bucket, "digests": digests}).scalars())
+
+
+def find_needed_files(connection: Connection, bucket: str, digests: Sequence[str]) -> set[str]:
+    """Those of `digests` whose files a row of the bucket knows, or a manifest of it names.
+
+    A manifest's blob may have lost its row alone: `rebuild` makes another from the file.
+    """
+    named = connection.execute(_NAMED, {"bucket_name": bucket, "digests": digests}).scalars()
+    return find_known_files(connection, bucket, digests) | set(named)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFile, BlobFiles
 from docker_credential_gcr.emulator.crash_points import reach
-from docker_credential_gcr.emulator.records import garbage, uploads
+from docker_credential_gcr.emulator.records import garbage, untagged, uploads
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.garbage import RemovedBlob
 
@@ -87,7 +87,7 @@ class Collection:
         while removed and not self._rules.is_over():
             removed, after = 0, 0
             while ids := self._find_untagged(after):
-                removed += self._write(garbage.remove_untagged, ids, before=self._rules.unused_before)
+                removed += self._write(untagged.remove_untagged, ids, before=self._rules.unused_before)
                 after = ids[-1]
             self.collected.manifests += removed
             self._rules.progress.advance(removed)
@@ -95,7 +95,7 @@ class Collection:
     def _find_untagged(self, after: int) -> list[int]:
         before = self._rules.unused_before
         with self._database.read() as connection:
-            return garbage.find_untagged(connection, before=before, after=after, count=_BATCH)
+            return untagged.find_untagged(connection, before=before, after=after, count=_BATCH)
 
     def _remove_links(self) -> None:
         before, after = self._rules.unused_before, (0, 0)
@@ -134,7 +134,10 @@ class Collection:
             self._files.remove(blob.bucket, blob.digest, is_needed=is_needed)
 
     def _remove_files(self) -> None:
-        """Bytes that a crash left without a row; before any row goes, so that none is counted twice."""
+        """Bytes that a crash left without a row, where no manifest names them.
+
+        Before any row goes, so that none is counted twice.
+        """
         self._rules.progress.begin("files")
         for found in self._files.list_blobs():
             old = [file for file in found if file.modified_at < self._rules.unused_before]
@@ -145,19 +148,25 @@ class Collection:
             self._rules.progress.advance(len(found))
 
     def _remove_rowless(self, files: list[BlobFile]) -> None:
-        known = self._find_known(files[0].bucket, [file.digest for file in files])
+        needed = self._find_needed(files[0].bucket, [file.digest for file in files])
         for file in files:
-            is_needed = functools.partial(self._has_row, file.bucket, file.digest)
-            if file.digest not in known and self._files.remove(file.bucket, file.digest, is_needed=is_needed):
+            is_needed = functools.partial(self._is_needed, file.bucket, file.digest)
+            if file.digest not in needed and self._files.remove(
+                file.bucket, file.digest, is_needed=is_needed
+            ):
                 self.collected.files += 1
                 self.collected.bytes += file.size
 
     def _has_row(self, bucket: str, digest: str) -> bool:
-        return bool(self._find_known(bucket, [digest]))
-
-    def _find_known(self, bucket: str, digests: list[str]) -> set[str]:
         with self._database.read() as connection:
-            return garbage.find_known_files(connection, bucket, digests)
+            return bool(garbage.find_known_files(connection, bucket, [digest]))
+
+    def _is_needed(self, bucket: str, digest: str) -> bool:
+        return bool(self._find_needed(bucket, [digest]))
+
+    def _find_needed(self, bucket: str, digests: list[str]) -> set[str]:
+        with self._database.read() as connection:
+            return garbage.find_needed_files(connection, bucket, digests)
 
     def _write(
         self, work: Callable[Concatenate[Connection, P], T], *arguments: P.args, **options: P.kwargs

@@ -120,7 +120,7 @@ def test_manifest_names_its_config_and_layers():
     described = Descriptor(config["mediaType"], SHA, 2), Descriptor(layer["mediaType"], SHA, 7)
     parsed = parse_manifest(data, media_types.OCI_MANIFEST + "; charset=utf-8")
     artifact_type = config["mediaType"]
-    assert parsed == Manifest(media_types.OCI_MANIFEST, described[0], described, (), None, artifact_type)
+    assert parsed == Manifest(media_types.OCI_MANIFEST, described[0], described[1:], (), None, artifact_type)
     assert parsed.image_size == 9
 
 

@@ -1,13 +1,17 @@
 """Whatever a manifest names, by any field and of any kind, is kept; what none names goes (Z15)."""
 
+import contextlib
 import hashlib
 import json
 
 import pytest
+from sqlalchemy import text
 from sqlite_files import opened
 
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.oci.media_types import FOREIGN_LAYERS
+from docker_credential_gcr.emulator.records import untagged
+from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
@@ -138,6 +142,43 @@ def test_b_z15_collection_without_a_delay_takes_what_nothing_names_and_no_more(p
     assert registry.gc(older_than_s=0, untagged=True) == {}
 
 
+def test_b_z15_manifest_with_many_dead_referrers_goes_with_them_in_few_steps(tmp_path):
+    """Each step looks at what is connected once, however many of it are candidates."""
+    count = 3000
+    with contextlib.closing(Database(tmp_path / "emulator.db")) as database:
+        database.write_now(lambda connection: add_referrers(connection, count))
+        steps = 0
+
+        def count_step():
+            nonlocal steps
+            steps += 1
+
+        def remove(connection):
+            connection.connection.dbapi_connection.set_progress_handler(count_step, 1000)
+            ids = untagged.find_untagged(connection, before=100, after=0, count=100)
+            return untagged.remove_untagged(connection, ids, before=100)
+
+        assert database.write_now(remove) == 100
+    # A thousand of SQLite's instructions each: some for each referrer, not some for each pair.
+    assert steps < count
+
+
+def add_referrers(connection, count):
+    """One manifest, and so many that are about it, none of them with a tag."""
+    for statement in (
+        "INSERT INTO projects (id, project_id, number, name, created_at) VALUES (1, 'p', '1', 'p', 0)",
+        "INSERT INTO buckets (id, project, name, location, created_at) VALUES (1, 1, 'b', 'US', 0)",
+        "INSERT INTO repositories (id, bucket, name) VALUES (1, 1, 'p/r')",
+        "WITH RECURSIVE n (x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM n WHERE x < :count) "
+        "INSERT INTO manifests "
+        "(id, repository, digest, media_type, data, image_size, created_ms, uploaded_ms) "
+        "SELECT x + 1, 1, 'd' || x, '', '', 0, 0, 0 FROM n",
+        "INSERT INTO referrers (manifest, repository, subject, artifact_type, digest, descriptor) "
+        "SELECT id, 1, 'd0', '', digest, '{}' FROM manifests WHERE id > 1",
+    ):
+        connection.execute(text(statement), {"count": count} if ":count" in statement else {})
+
+
 def test_b_z15_young_manifest_keeps_what_it_is_about(pusher):
     subject = pusher.image()
     pusher.registry.set_clock(1_800_000_010)
@@ -193,6 +234,14 @@ def test_rebuild_brings_back_the_blob_and_its_link(holder, run):
     assert run("gc", "--data", data, "--older-than", "0")[0] == 0
     assert named.exists()
     assert run("fsck", "--data", data, "--sparse-manifests") == (0, "", f"{data} is sound\n")
+
+
+def test_collection_keeps_a_file_that_a_manifest_names_and_whose_row_is_lost(holder, run):
+    data, named = holder
+    change(data, "DELETE FROM blob_links", "DELETE FROM blobs WHERE data IS NULL")
+    dry = run("gc", "--data", data, "--older-than", "0", "--dry-run")
+    assert (dry[0], "files 0\n" in dry[1]) == (0, True)
+    assert (run("gc", "--data", data, "--older-than", "0")[0], named.exists()) == (0, True)
 
 
 def test_fsck_finds_a_reference_that_is_not_entered(holder, run):
