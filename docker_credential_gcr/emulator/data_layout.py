@@ -31,7 +31,7 @@ _KEYS = tuple(
         *("ca.pem", "ca-key.pem", "server.pem"),
     )
 )
-_DIRECTORIES = (".", "keys", "buckets", "uploads")
+_DIRECTORIES = ("keys", "buckets", "uploads")
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFREG: "a file",

@@ -43,7 +43,7 @@ from .records import (
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
-from .registry.noted_uploads import NotedUploads
+from .registry.noted_uploads import NotedUploads, give_rows
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
@@ -140,24 +140,9 @@ class Emulator:
 
         Returns the line that tells of noted uploads which cannot be read.
         """
-        told = self._give_rows()
+        told = give_rows(self._database, self._registry.noted)
         self._database.write_now(self._prepare)
         tidy_uploads(self._database, self._files)
-        return told
-
-    def _give_rows(self) -> str | None:
-        """Make rows of the uploads that the last process has noted; what cannot be read is set aside."""
-        noted = self._registry.noted
-        left = noted.list_left()
-        if not left:
-            return None
-        known = [each for each in left if each is not None]
-        told = None
-        if len(known) < len(left):
-            count = len(left) - len(known)
-            told = f"noted uploads that cannot be read: {count}; a copy of them is {noted.set_aside()}"
-        self._database.write_now(lambda connection: [uploads.start(connection, *each) for each in known])
-        noted.clear()
         return told
 
     async def _reset(self) -> None:

@@ -16,6 +16,7 @@ from child_processes import LIMIT_S, running
 from sqlite_files import opened
 
 from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.private_directory import narrow
 from docker_credential_gcr.emulator.records.schema import REVISION
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -151,11 +152,12 @@ def test_blobs_without_a_database_are_refused(tmp_path):
     blob = tmp_path / "buckets" / "bucket" / "containers" / "images" / "sha256" / "ab" / ("ab" * 32)
     blob.parent.mkdir(parents=True)
     blob.write_bytes(b"x")
+    narrow(tmp_path)
     status, out, error = run("--port", "0", "--data", str(tmp_path))
     assert (status, out) == (1, "")
     assert error == (
-        f"gcr-emulator: {tmp_path} holds blobs but no emulator.db: bring it back with gcr-emulator rebuild "
-        f"--data {tmp_path}, or name another --data\n"
+        f"gcr-emulator: {tmp_path / 'emulator.db'} is missing: bring the database of {tmp_path} back with "
+        f"gcr-emulator rebuild --data {tmp_path}, or name another --data\n"
     )
     assert blob.exists()
 

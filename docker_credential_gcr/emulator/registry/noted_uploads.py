@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docker_credential_gcr.emulator.blobs.slots import Slots
+from docker_credential_gcr.emulator.records import uploads
 from docker_credential_gcr.emulator.records.buckets import Bucket
+from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 
@@ -73,8 +75,8 @@ class NotedUploads:
 
     def count(self, since: float, owner: str | None = None) -> int:
         """How many began after that instant, of the member or of all."""
-        uploads = [known.upload for known in self._noted.values()]
-        return sum(upload.began_at >= int(since) and owner in (None, upload.owner) for upload in uploads)
+        noted = [known.upload for known in self._noted.values()]
+        return sum(upload.began_at >= int(since) and owner in (None, upload.owner) for upload in noted)
 
     def list_left(self) -> list[tuple[Repository, Upload] | None]:
         """Those of a process before this one, None for a record of another form.
@@ -95,6 +97,24 @@ class NotedUploads:
     def close(self) -> None:
         """Close the file; they are in it."""
         self._slots.close()
+
+
+def give_rows(database: Database, noted: NotedUploads) -> str | None:
+    """Makes rows of the uploads that the last process has noted; what cannot be read is set aside.
+
+    Returns the line that tells of that.
+    """
+    left = noted.list_left()
+    if not left:
+        return None
+    known = [each for each in left if each is not None]
+    told = None
+    if len(known) < len(left):
+        count = len(left) - len(known)
+        told = f"noted uploads that cannot be read: {count}; a copy of them is {noted.set_aside()}"
+    database.write_now(lambda connection: [uploads.start(connection, *each) for each in known])
+    noted.clear()
+    return told
 
 
 def _format(repository: Repository, upload: Upload) -> bytes:
