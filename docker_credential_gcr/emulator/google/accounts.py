@@ -37,6 +37,9 @@ from .services import Services
 
 Endpoint = Callable[[Request, Services], Awaitable[Response]]
 
+# People to choose from on one page; any other address can be typed.
+_SHOWN = 100
+
 
 def _with_pages(endpoint: Endpoint) -> Endpoint:
     """The endpoint, whose refusals become a page: what is wrong with a request is never sent anywhere."""
@@ -59,17 +62,20 @@ async def begin(request: Request, services: Services) -> Response:
     if NONE in asked.prompts:
         # Nobody is signed in here beforehand. https://openid.net/specs/openid-connect-core-1_0.html#AuthError
         return _refuse(asked, "login_required", "Nobody is signed in.")
-    account = None if SELECT_ACCOUNT in asked.prompts else _find_account(services, asked.login_hint)
-    return _show_consent(request, services, asked, account) if account else _show_accounts(services, asked)
+    account = None if SELECT_ACCOUNT in asked.prompts else await _find_account(services, asked.login_hint)
+    if account is None:
+        return await _show_accounts(services, asked)
+    return _show_consent(request, services, asked, account)
 
 
 @_with_pages
 async def ask(request: Request, services: Services) -> Response:
     """Ask for consent in the name of the account that was chosen."""
     asked = parse_request(request.query_params.multi_items())
-    account = _find_account(services, request.query_params.get("account", ""))
+    account = await _find_account(services, request.query_params.get("account", ""))
     if account is None:
-        return _show_accounts(services, asked, complaint="Enter an e-mail address, such as ada@example.com.")
+        complaint = "Enter an e-mail address, such as ada@example.com."
+        return await _show_accounts(services, asked, complaint)
     return _show_consent(request, services, asked, account)
 
 
@@ -103,20 +109,21 @@ def _refuse(asked: AuthorizationRequest, error: str, description: str) -> Respon
     return redirect(asked.format_redirect(error=error))
 
 
-def _find_account(services: Services, text: str) -> str | None:
+async def _find_account(services: Services, text: str) -> str | None:
     """The address that the person means: one that is known as it is, a new one in lower case."""
     email = text.strip()
     if not is_user_email(email):
         return None
-    with services.database.read() as connection:
-        return email if users.is_known(connection, email) else email.lower()
+    if email == email.lower():
+        return email
+    is_known = await services.database.scan(lambda connection: users.is_known(connection, email))
+    return email if is_known else email.lower()
 
 
-def _show_accounts(services: Services, asked: AuthorizationRequest, complaint: str = "") -> Response:
+async def _show_accounts(services: Services, asked: AuthorizationRequest, complaint: str = "") -> Response:
     known: list[tuple[str, str]] = []
     if not services.strict_admin:  # else anybody could read who there is
-        with services.database.read() as connection:
-            known = users.list_known(connection)
+        known = await services.database.scan(lambda connection: users.list_known(connection, count=_SHOWN))
     return render(
         "accounts.html",
         400 if complaint else 200,

@@ -108,7 +108,7 @@ async def delete_account(request: Request, services: Services) -> JSONResponse:
         service_accounts.remove(connection, account.email)
         # An account made later under the same name must not inherit them.
         member = format_service_account(account.email)
-        for resource, policy in policies.list_all(connection):
+        for resource, policy in policies.list_naming(connection, member):
             for binding in policy.bindings:
                 policy = revoke(policy, binding.role, member)
             policies.save(connection, resource, policy)

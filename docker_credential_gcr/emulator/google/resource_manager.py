@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principa
 from docker_credential_gcr.emulator.records import policies, projects
 from docker_credential_gcr.emulator.records.projects import Project
 
-from .access import check, find_caller, get_project
+from .access import check, find_caller, find_project_policy, get_project
 from .bodies import read_json
 from .errors import FailedPrecondition, InvalidArgument
 from .operations import finish, new_number
@@ -50,12 +50,12 @@ async def create_project_v3(request: Request, services: Services) -> JSONRespons
 
 async def list_projects_v1(request: Request, services: Services) -> JSONResponse:
     """The projects that the caller may see."""
-    return _list(request, services, request.query_params.get("filter", ""), format_v1)
+    return await _list(request, services, request.query_params.get("filter", ""), format_v1)
 
 
 async def search_projects_v3(request: Request, services: Services) -> JSONResponse:
     """The same, in the form of v3."""
-    return _list(request, services, request.query_params.get("query", ""), format_v3)
+    return await _list(request, services, request.query_params.get("query", ""), format_v3)
 
 
 async def list_projects_v3(request: Request, services: Services) -> JSONResponse:
@@ -144,30 +144,26 @@ async def _create(
     return JSONResponse(await services.database.write(work))
 
 
-def _list(
+async def _list(
     request: Request, services: Services, wanted: str, describe: Callable[[Project], dict[str, Any]]
 ) -> JSONResponse:
     caller = find_caller(request, services)
     page, matches = parse_page(request, default=500), parse_filter(wanted)
-    with services.database.read() as connection:
-        in_force = dict(policies.list_all(connection))
-        every = projects.list_all(connection)
-    visible = [
-        project
-        for project in every
-        if matches(project)
-        and decide(
-            caller,
-            [in_force.get(f"projects/{project.project_id}", EMPTY)],
-            "resourcemanager.projects.get",
-            resources.project(project.project_id),
-        ).allowed
-    ]
+
+    def is_visible(connection: Connection, project: Project) -> bool:
+        policy = find_project_policy(connection, project.project_id)
+        resource = resources.project(project.project_id)
+        return decide(caller, [policy], "resourcemanager.projects.get", resource).allowed
 
     def key(project: Project) -> str:
         return project.project_id
 
-    return JSONResponse(page.format("projects", cut(visible, page, key), describe, key))
+    def work(connection: Connection) -> dict[str, Any]:
+        matching = (project for project in projects.list_all(connection) if matches(project))
+        visible = (each for each in cut(matching, page, key) if is_visible(connection, each))
+        return page.format("projects", visible, describe, key)
+
+    return JSONResponse(await services.database.scan(work))
 
 
 async def _update(

@@ -1,5 +1,6 @@
 """The database: reads on a connection of the caller's thread, writes in order through one writer."""
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -100,6 +101,7 @@ class Database:
                 raise
             raise DamagedDatabase(path, str(error.orig)) from error
         self._readers = _Readers(self._engine)
+        self._scanning = asyncio.Lock()
         # What the access version was at a version.
         self._access = (-1, -1)
         self._writing = self._engine.connect()
@@ -119,6 +121,19 @@ class Database:
             if connection is not None:
                 return _Held(connection, self._writer.release)
         return nullcontext(self._readers.get())
+
+    async def scan(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` reads of many rows, without keeping other requests waiting.
+
+        It runs in a thread, and one such read runs at a time.
+        """
+
+        def read() -> T:
+            with self.read() as connection:
+                return work(connection)
+
+        async with self._scanning:
+            return await asyncio.to_thread(read)
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `work` on the writer's connection and return its result once it is committed.

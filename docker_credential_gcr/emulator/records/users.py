@@ -1,5 +1,6 @@
 """The people who log in: those who were made, and those whom a policy names."""
 
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -22,9 +23,11 @@ class User:
     name: str
 
 
+# In a policy's JSON.
+_NAMED = re.compile(r'"user:([^"\\]+)"')
 _COLUMNS = (users.c.id, users.c.email, users.c.unique_id, users.c.name)
 _FIND = select(*_COLUMNS).where(users.c.email == bindparam("wanted"))
-_LIST = select(users.c.email, users.c.name)
+_LIST = select(users.c.email, users.c.name).order_by(users.c.email).limit(bindparam("count"))
 _INSERT = insert(users).on_conflict_do_nothing(index_elements=[users.c.email])
 _RENAME = update(users).where(users.c.email == bindparam("wanted")).values(name=bindparam("new_name"))
 
@@ -48,21 +51,18 @@ def put(connection: Connection, email: str, *, name: str = "", now: float) -> Us
 
 def is_known(connection: Connection, email: str) -> bool:
     """Whether somebody was made with that address, or a policy names it."""
-    return find(connection, email) is not None or email in _list_named(connection)
+    if find(connection, email) is not None:
+        return True
+    return is_user_email(email) and bool(policies.list_naming(connection, f"user:{email}"))
 
 
-def list_known(connection: Connection) -> list[tuple[str, str]]:
-    """The address and the name of each, by address; of those whom only policies name, no name."""
-    made = {row.email: row.name for row in connection.execute(_LIST)}
-    return sorted({**dict.fromkeys(_list_named(connection), ""), **made}.items())
-
-
-def _list_named(connection: Connection) -> set[str]:
-    members = {
-        member
-        for _, policy in policies.list_all(connection)
-        for binding in policy.bindings
-        for member in binding.members
-    }
-    emails = {member.removeprefix("user:") for member in members if member.startswith("user:")}
-    return {email for email in emails if is_user_email(email)}
+def list_known(connection: Connection, *, count: int) -> list[tuple[str, str]]:
+    """The address and the name of at most `count`, by address; of those whom only policies name, no name."""
+    known = {row.email: row.name for row in connection.execute(_LIST, {"count": count})}
+    for document in policies.list_documents(connection, "user"):
+        if len(known) >= count:
+            break
+        for email in _NAMED.findall(document):
+            if is_user_email(email):
+                known.setdefault(email, "")
+    return sorted(known.items())[:count]

@@ -28,14 +28,18 @@ async def list_(services: Services, request: Request) -> Response:
     """Lists the repositories of this host that the caller may pull from."""
     site = find_site(request.site_host) or DEFAULT_SITE
     principal = authorize_catalog(services, request, site)
-    if principal.member is None:
+    member = principal.member
+    if member is None:
         raise Unauthorized(None)
     page = parse_page(request, services.limits.page_size)
-    with services.database.read() as connection:
-        _check_resource_manager(connection, principal.member)
+
+    def work(connection: Connection) -> list[str]:
+        _check_resource_manager(connection, member)
         targets = _list_places(connection, site)
         readable = [target.bucket for target in targets if _is_readable(connection, principal, target)]
-        names = repositories.list_page(connection, readable, last=page.last, count=page.limit)
+        return repositories.list_page(connection, readable, last=page.last, count=page.limit)
+
+    names = await services.database.scan(work)
     headers = {"Content-Type": "application/json", **page.link("/v2/_catalog", names)}
     return Response(200, headers, json.dumps({"repositories": names[: page.size]}).encode())
 

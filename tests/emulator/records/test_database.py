@@ -215,6 +215,30 @@ def test_writes_of_threads_and_of_an_event_loop_wait_for_each_other(database, du
     assert len(names(database)) == 600
 
 
+def test_z13_scans_run_one_by_one_while_the_event_loop_goes_on(database):
+    async def main():
+        running, together, served = 0, [], asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def work(connection):
+            nonlocal running
+            running += 1
+            together.append(running)
+            # The loop is not held: it does this while the scan waits for it.
+            asyncio.run_coroutine_threadsafe(serve(), loop).result(30)
+            running -= 1
+            return connection.execute(select(policies.c.resource)).scalars().all()
+
+        async def serve():
+            served.set()
+
+        await database.write(add("a"))
+        found = await asyncio.gather(*(database.scan(work) for _ in range(3)))
+        return found, together, served.is_set()
+
+    assert asyncio.run(main()) == ([["a"]] * 3, [1] * 3, True)
+
+
 def test_many_writers_lose_nothing(database):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda number: database.write_now(add(f"{number:04}")), range(600)))

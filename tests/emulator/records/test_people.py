@@ -1,9 +1,19 @@
 """People, their logins and the codes on the way: who is known, what ends, what is not kept."""
 
+import json
+import tracemalloc
+
 import pytest
 
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
-from docker_credential_gcr.emulator.records import authorization_codes, logins, policies, schema_people, users
+from docker_credential_gcr.emulator.records import (
+    authorization_codes,
+    logins,
+    policies,
+    schema,
+    schema_people,
+    users,
+)
 from docker_credential_gcr.emulator.records.authorization_codes import Grant
 from docker_credential_gcr.emulator.records.database import Database
 
@@ -35,6 +45,27 @@ def count(database, table):
         return len(connection.execute(table.select()).all())
 
 
+def test_z13_no_more_policies_are_read_than_a_page_shows_people(database):
+    """Each has a megabyte."""
+    rows = [
+        {
+            "resource": f"projects/p-{number}",
+            "document": json.dumps({"members": [f"user:ada-{number}@example.com"], "more": "a" * 1_000_000}),
+        }
+        for number in range(9)
+    ]
+    database.write_now(lambda connection: connection.execute(schema.policies.insert(), rows))
+    with database.read() as connection:
+        tracemalloc.start()
+        try:
+            known = users.list_known(connection, count=2)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert known == [("ada-0@example.com", ""), ("ada-1@example.com", "")]
+    assert peak < 4_500_000
+
+
 @pytest.mark.usefixtures("ada")
 def test_known_are_those_who_were_made_and_those_whom_a_policy_names(database):
     members = [
@@ -52,7 +83,9 @@ def test_known_are_those_who_were_made_and_those_whom_a_policy_names(database):
         policy = grant(policy, "roles/viewer", member)
     database.write_now(lambda connection: policies.save(connection, "projects/p", policy))
 
-    assert ask(database, users.list_known) == [("ada@example.com", "Ada"), ("grace@example.com", "")]
+    known = [("ada@example.com", "Ada"), ("grace@example.com", "")]
+    assert ask(database, users.list_known, count=100) == known
+    assert ask(database, users.list_known, count=1) == known[:1]
     known = ["ada@example.com", "grace@example.com", "eve@example.com", "operator@gcr-emulator.invalid"]
     assert [ask(database, users.is_known, email) for email in known] == [True, True, False, False]
 
