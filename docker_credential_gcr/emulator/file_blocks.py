@@ -15,7 +15,7 @@ Send = Callable[[Message], Awaitable[None]]
 # A slow client holds up to sixteen blocks in memory: the more files are being sent, the smaller they are.
 _LARGEST_BLOCK = 256 * 1024
 _SMALLEST_BLOCK = 4 * 1024
-_TOGETHER = 2 * 1024 * 1024
+_TOGETHER = 1024 * 1024
 # After a wait as long as this it is worth a task to learn whether the client has gone.
 _SLOW_S = 0.1
 # Linux reads without waiting for the disk what it has in memory.

@@ -1,6 +1,6 @@
 """Referrers: the manifests that say they are about another one, whether or not that one is there."""
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, LargeBinary, bindparam, cast, select
 from sqlalchemy.dialects.sqlite import insert
 
 from .repositories import Repository
@@ -8,7 +8,8 @@ from .schema import referrers
 
 _ADD = insert(referrers).on_conflict_do_nothing()
 _PAGE = (
-    select(referrers.c.digest, referrers.c.descriptor)
+    # As bytes: an entry may have megabytes, which nobody reads as text.
+    select(referrers.c.digest, cast(referrers.c.descriptor, LargeBinary))
     .where(
         referrers.c.repository == bindparam("repository_id"),
         referrers.c.subject == bindparam("about"),
@@ -51,7 +52,7 @@ def list_page(
     last: str,
     count: int,
     size: int,
-) -> tuple[list[tuple[str, str]], bool]:
+) -> tuple[list[tuple[str, bytes]], bool]:
     """(digest, entry's JSON) of the referrers after the digest `last`, in order, and whether that is the end.
 
     They are at most `count`, and their entries have at most `size` bytes, unless the first alone has more.
@@ -60,10 +61,10 @@ def list_page(
     statement = _PAGE
     if artifact_type is not None:
         statement, values["wanted_type"] = _PAGE_OF_TYPE, artifact_type
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, bytes]] = []
     with connection.execute(statement, values) as rows:
         for digest, descriptor in rows:
-            size -= len(descriptor.encode()) + 1
+            size -= len(descriptor) + 1
             if len(found) == count or (found and size < 0):
                 return found, False
             found.append((digest, descriptor))

@@ -45,8 +45,8 @@ async def list_(services: Services, request: Request, target: Target, digest: st
             )
         )
     # The entries are JSON already.
-    entries = ",".join(entry for _, entry in found)
-    body = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{entries}]}}'
+    begin = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":['.encode()
+    body = b"".join((begin, b",".join(entry for _, entry in found), b"]}"))
     headers = {"Content-Type": OCI_INDEX}
     filters = {}
     if wanted is not None:
@@ -54,4 +54,4 @@ async def list_(services: Services, request: Request, target: Target, digest: st
         headers["OCI-Filters-Applied"] = "artifactType"
     if found and not is_end:
         headers.update(page.link_after(f"/v2/{target.name}/referrers/{digest}", found[-1][0], **filters))
-    return Response(200, headers, body.encode())
+    return Response(200, headers, body)
