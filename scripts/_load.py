@@ -19,7 +19,7 @@ from typing import Any
 from _environment import Failed, run
 from _image import digest_of
 
-_FORK = multiprocessing.get_context("fork")
+FORK = multiprocessing.get_context("fork")
 _READ = 1 << 20
 _RATE = re.compile(r"finished in .*?, ([0-9.]+) req/s")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -107,12 +107,12 @@ def measure_rate(
     at_most: int,
 ) -> float:
     """Acts per second of so many clients at once, each with what `prepare` gave it before the start."""
-    barrier, ends = _FORK.Barrier(clients + 1), _FORK.SimpleQueue()
+    barrier, ends = FORK.Barrier(clients + 1), FORK.SimpleQueue()
 
     def work(number: int) -> None:
         ends.put(_act_for(door, barrier, prepare(number), act, seconds, at_most))
 
-    workers = [_FORK.Process(target=work, args=(number,), daemon=True) for number in range(clients)]
+    workers = [FORK.Process(target=work, args=(number,), daemon=True) for number in range(clients)]
     for worker in workers:
         worker.start()
     barrier.wait(300)

@@ -1,4 +1,4 @@
-"""What a cached get costs over bare Python, and what the emulator does in a second."""
+"""What a cached get costs, what the emulator does in a second, and what it holds under attack."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import _attacks as attacks
 import _helper_bench as helper_bench
 from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, workplace
 from _registry_bench import measure as measure_registry
@@ -90,7 +91,16 @@ def _measure_registry(bench: _Bench, quick: bool) -> bool:
     return True
 
 
-PARTS = {"helper": _measure_helper, "registry": _measure_registry}
+def _measure_attacks(bench: _Bench, _quick: bool) -> bool:
+    """Prints what the emulator's memory is under each attack; True when the limit is kept."""
+    kept = True
+    for line, is_kept in attacks.measure(bench.serve, bench.environ, bench.work / "attacks", PROJECT):
+        print(line if is_kept else f"{line}: not kept, the limit is {attacks.LIMIT // 2**20} MiB", flush=True)
+        kept &= is_kept
+    return kept
+
+
+PARTS = {"helper": _measure_helper, "registry": _measure_registry, "attacks": _measure_attacks}
 
 
 def _install_helper(bench: _Bench, *, quick: bool) -> Iterator[tuple[str, Path]]:
