@@ -36,7 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("part", nargs="*", choices=[*PARTS, []], metavar="PART", help=" or ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="this Python alone, fewer and shorter runs")
-    insist = f"fail when a cached get costs more than {LIMIT} x bare Python"
+    insist = f"fail when a cached get costs more than {LIMIT} x bare Python, or an attack passes its limit"
     parser.add_argument("--assert", dest="insist", action="store_true", help=insist)
     return parser
 

@@ -19,6 +19,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 # A host's name or address with a port: nothing that could break out of the quotes of a challenge.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
+_NO_HOST = "a request needs one Host header that names a host"
 # The longest registered method has 17 letters. https://www.iana.org/assignments/http-methods
 _METHOD_SIZE = 32
 
@@ -41,7 +42,7 @@ class Sites:
         port_site = find_port_site(scope)
         kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
         if kind is None:
-            return _refuse(send, 400, "a request needs one Host header that names a host")
+            return _refuse(send, 400, _NO_HOST)
         if scope["raw_path"].startswith(REGISTRY_PATHS) and kind in (_REGISTRY, _EVERYTHING):
             return self._registry(scope, receive, send)
         if kind == _METADATA or (kind == _EVERYTHING and _is_metadata(scope)):
@@ -64,7 +65,7 @@ def refuse_oversized(app: App) -> App:
             return _refuse(send, 501, f"no method has more than {_METHOD_SIZE} letters")
         for name, value in scope["headers"]:
             if name == b"host" and len(value) > HOST_SIZE:
-                return _refuse(send, 400, f"no host has more than {HOST_SIZE} characters")
+                return _refuse(send, 400, _NO_HOST)
         return app(scope, receive, send)
 
     return checked

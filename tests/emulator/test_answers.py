@@ -204,6 +204,23 @@ def test_z07_clients_that_read_nothing_leave_room_for_small_answers_alone(serve)
     assert [entry["status"] for entry in journal if entry["path"] == PATH] == [201, 200, 200, 429]
 
 
+def test_z07_a_large_answer_of_other_apis_is_refused_in_their_words(serve):
+    ready = serve(answers_size=2 * SIZE + 50_000)
+    for _ in range(30):
+        requests.get(f"{ready.url}/v2/{'a' * 3000}", timeout=WAIT_S)
+    journal = f"{ready.url}/_emulator/journal"
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(ask_and_read_nothing(ready))
+        refused = requests.get(journal, timeout=WAIT_S)
+    error = {"code": 429, "message": MESSAGE, "status": "RESOURCE_EXHAUSTED"}
+    assert (refused.status_code, refused.json()) == (429, {"error": error})
+    # Once the server has seen that they have gone.
+    while (answer := requests.get(journal, timeout=WAIT_S)).status_code == 429:
+        pass
+    assert len(answer.json()["requests"]) > 30
+
+
 def test_z07_client_that_reads_nothing_loses_its_connection(serve):
     ready = serve(answers_size=5_000_000, answer_silence_s=0.3)
     with closing(ask_and_read_nothing(ready)) as connection:

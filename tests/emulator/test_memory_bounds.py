@@ -20,6 +20,7 @@ MIB = 1024 * 1024
 SIZE = 60_000
 REQUESTS = 150
 BUDGET = 2 * MIB
+NO_HOST = "a request needs one Host header that names a host"
 
 
 class Measured:
@@ -99,7 +100,7 @@ def test_z04_no_part_of_a_request_outlives_it_beyond_a_budget(app, call_app, req
 @pytest.mark.parametrize(
     ("method", "host", "status", "message"),
     [
-        pytest.param("GET", "a" * 260, 400, f"no host has more than {HOST_SIZE} characters", id="B-Z04-host"),
+        pytest.param("GET", "a" * (HOST_SIZE + 1), 400, NO_HOST, id="B-Z04-host"),
         pytest.param("M" * 33, "localhost", 501, "no method has more than 32 letters", id="B-Z04-method"),
     ],
 )
