@@ -75,7 +75,7 @@ def answer_errors(check: Check, endpoint: Answer) -> Answer:
 
 
 def _refuse(error: Exception) -> JSONResponse:
-    status = TABLE.get(type(error))
+    status = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
     if status is None:
         _logger.error("internal error in request %s", find_request_id(), exc_info=error)
         return JSONResponse({"error": "internal error: the server's log says more"}, 500)
