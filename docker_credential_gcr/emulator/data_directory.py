@@ -21,7 +21,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from .data_layout import find_misplaced
+from .data_layout import find_misplaced, holds_others
 from .file_access import find_status
 from .identity.id_tokens import IdTokenSigner
 from .identity.issuer import Issuer
@@ -129,7 +129,9 @@ class DataDirectory:
 def _check_unshared(path: Path) -> None:
     """Raises DataDirectoryError for a directory of all users, such as /tmp: it cannot be one user's alone."""
     status = find_status(path)
-    if status is not None and status.st_mode & stat.S_ISVTX and status.st_mode & stat.S_IWOTH:
+    is_open = status is not None and status.st_mode & stat.S_ISVTX and status.st_mode & stat.S_IWOTH
+    # A file system in memory that was mounted for the data is as open at first.
+    if is_open and holds_others(path):
         raise DataDirectoryError(f"{path} belongs to all users of this machine: name a directory in it")
 
 

@@ -32,6 +32,8 @@ _KEYS = tuple(
     )
 )
 _DIRECTORIES = ("keys", "buckets", "uploads")
+# How the names begin of what the emulator keeps in a data directory, and of what a file system does.
+_OWN = ("emulator.db", "database-id", "keys", "buckets", "uploads", "lock", "turns.lock", "lost+found")
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFREG: "a file",
@@ -60,3 +62,12 @@ def find_misplaced(root: Path, *, may_access: Callable[[Path, int], bool] = os.a
         elif not may_access(path, access):
             return f"{path} cannot be {'read and written' if access & os.W_OK else 'read'} by this user"
     return None
+
+
+def holds_others(root: Path) -> bool:
+    """Whether there is something of another user or program in the directory. Raises OSError."""
+    own = (0, os.geteuid())
+    names = os.listdir(root)
+    return any(
+        not name.lstrip(".").startswith(_OWN) or os.lstat(root / name).st_uid not in own for name in names
+    )
