@@ -63,11 +63,11 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
     from .blobs.filesystem import BlobFiles
     from .records.database import Database
     from .settings import Limits
-    from .upkeep.database_identity import check_database, record_identity
+    from .upkeep.database_identity import check_own_database, record_identity
     from .upkeep.keeper import Keeper, Request
 
     with hold_directory(data) as directory, show_progress() as progress:
-        check_database(directory.path)
+        check_own_database(directory.path)
         with contextlib.closing(Database(directory.database_path)) as database:
             with database.read() as connection:
                 record_identity(directory.path, connection)

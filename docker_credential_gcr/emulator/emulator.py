@@ -48,7 +48,7 @@ from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
 from .upkeep.collection import tidy_uploads
-from .upkeep.database_identity import check_database, record_identity
+from .upkeep.database_identity import check_own_database, record_identity
 from .upkeep.keeper import Keeper
 from .upkeep.keeper import Request as UpkeepRequest
 
@@ -86,7 +86,7 @@ class Emulator:
         self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
-        check_database(directory.path)
+        check_own_database(directory.path)
         self._database = Database(
             directory.database_path, shared=self._is_shared, observe=self._operations.counts.count_commit
         )

@@ -48,7 +48,7 @@ def narrow(root: Path) -> str | None:
     """Takes the rights of all but the owner from a directory and what is in it; None where they had none.
 
     Returns the line that tells the owner. All of it is looked at only where the directory itself, an entry of
-    it or of keys/ is wider: an earlier version, or somebody's copy, made those. Links are not followed.
+    it or of keys/ is wider: an earlier version or a copying user made those. Links are not followed.
     """
     if not any(_is_wide(path) for path in (root, *_list(root), *_list(root / "keys"))):
         return None
@@ -71,7 +71,7 @@ def _list(path: Path) -> list[Path]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    # From the top: behind a directory that is narrow nobody can put a link in the place of a file.
+    # From the top: no other user can replace a file by a link in a directory that is narrow already.
     yield root
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):

@@ -142,11 +142,11 @@ class BlobFiles:
 
 
 def parse_place(parts: Sequence[str]) -> tuple[str, str] | None:
-    """The bucket and the digest of the blob whose file is there, below buckets/; None where none would be."""
+    """Returns bucket and digest of a blob by its file's place below buckets/; None for any other place."""
     match parts:
         case (bucket, "containers", "images", algorithm, start, encoded) if encoded[:2] == start:
             try:
-                # A name that is not UTF-8 is none of a bucket's.
+                # No bucket has a name that is not UTF-8.
                 bucket.encode()
                 return bucket, parse_digest(f"{algorithm}:{encoded}")
             except (InvalidDigest, UnicodeEncodeError):

@@ -120,7 +120,7 @@ def find_known_files(connection: Connection, bucket: str, digests: Sequence[str]
 
 
 def find_needed_files(connection: Connection, bucket: str, digests: Sequence[str]) -> set[str]:
-    """Those of `digests` whose files a row of the bucket knows, or a manifest of it names.
+    """Returns those of `digests` that a row of the bucket says to be a file, or that a manifest of it names.
 
     A manifest's blob may have lost its row alone: `rebuild` makes another from the file.
     """

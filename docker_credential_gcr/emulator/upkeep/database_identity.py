@@ -1,7 +1,7 @@
 """The identity of the database: whether emulator.db is the one of its data directory.
 
-A collection takes the bytes that the database does not know, and a snapshot takes the last one's place. So no
-database does either that is gone, empty, of another program or directory, or older than its snapshot.
+A collection removes the bytes that the database does not know, and a snapshot replaces the last one. So serve
+and gc use no database that is missing, empty, older than its snapshot, or of another program or directory.
 
 DATA/database-id     the identity of the directory's database, a number
 revisions.identity   the same, in the database and in every copy of it
@@ -34,7 +34,7 @@ _IDENTITY = select(schema.revisions.c.number).where(schema.revisions.c.subject =
 
 
 class WrongDatabase(UnusableDatabase):
-    """The database is not the directory's, whose blobs or snapshot are there."""
+    """The database is not the directory's, and blobs or a snapshot of the directory's are there."""
 
     def __init__(self, root: Path, fault: str) -> None:
         super().__init__(
@@ -56,12 +56,12 @@ class Described:
     has_rows: bool = False
 
 
-def check_database(root: Path) -> None:
+def check_own_database(root: Path) -> None:
     """Raises WrongDatabase, and DamagedDatabase where SQLite cannot read it."""
     try:
         fault = find_fault(root)
     except sqlite3.DatabaseError as error:
-        # Its subclasses tell of other things, such as a full disk, which meet the next who opens it.
+        # The subclasses tell of other things, such as a full disk: opening the database reports them.
         if type(error) is not sqlite3.DatabaseError:
             return
         raise DamagedDatabase(root / DATABASE, str(error)) from error
@@ -70,7 +70,7 @@ def check_database(root: Path) -> None:
 
 
 def find_fault(root: Path) -> str | None:
-    """Why the database is not the directory's; None where it is, or where nothing is there to lose.
+    """Returns why the database is not the directory's; None where it is, or where nothing can be lost.
 
     Raises sqlite3.DatabaseError.
     """
@@ -97,7 +97,7 @@ def describe(path: Path) -> Described:
 
 
 def _read(connection: sqlite3.Connection, statement: str) -> list[tuple[Any, ...]]:
-    """The rows; none where they cannot be read, which whoever needs them meets again."""
+    """Returns the rows; none where they cannot be read, which every later reader reports."""
     try:
         return [tuple(row) for row in connection.execute(statement)]
     except sqlite3.DatabaseError:
@@ -112,9 +112,9 @@ def _describe_snapshot(root: Path) -> Described:
 
 
 def is_source(root: Path, path: Path, *, is_named: bool) -> bool:
-    """Whether the directory's database can be made from that one: it can be read, has rows and is its own.
+    """Says whether the directory's database can be made from that one: it is readable, its own and has rows.
 
-    A copy that somebody has named may be of another directory. Where no bytes are, no rows are needed.
+    A copy that the user named may be of another directory. Rows are not needed where there are no bytes.
     """
     try:
         described = describe(path)
@@ -126,7 +126,7 @@ def is_source(root: Path, path: Path, *, is_named: bool) -> bool:
 
 
 def _find_known(root: Path, snapshot: Described) -> int | None:
-    """The identity of the directory's database; None where none was recorded."""
+    """Returns the identity of the directory's database; None where it was not recorded."""
     return _read_record(root) or snapshot.identity
 
 
@@ -143,20 +143,20 @@ def _compare(root: Path, described: Described) -> str | None:
 
 
 def has_bytes(root: Path) -> bool:
-    """Whether there is what an empty database would lose: a blob's file, or a snapshot."""
+    """Says whether there is a blob's file or a snapshot, which an empty database would lose."""
     blobs = (root / "buckets").glob("*/containers/images/*/*/*")
     return (root / SNAPSHOT).exists() or next(blobs, None) is not None
 
 
 def record_identity(root: Path, connection: Connection) -> None:
-    """Let the directory's database be the one of that connection."""
+    """Records the identity of the connection's database as the one of the directory's."""
     identity = connection.execute(_IDENTITY, {"wanted": schema.IDENTITY}).scalar_one()
     if _read_record(root) != identity:
         replace_file(root / _RECORD, b"%d\n" % identity)
 
 
-def succeed(root: Path, made: sqlite3.Connection) -> None:
-    """Let a new database take the place of the directory's: it has its identity, and is not older."""
+def give_identity(root: Path, made: sqlite3.Connection) -> None:
+    """Gives a new database the identity of the directory's, and makes it no older than the snapshot."""
     snapshot = _describe_snapshot(root)
     made.execute(
         "UPDATE revisions SET number = max(number, ?) WHERE subject = ?", (snapshot.access, schema.ACCESS)

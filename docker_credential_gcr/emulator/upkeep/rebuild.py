@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.private_directory import create_private
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
 
-from .database_identity import DATABASE, SNAPSHOT, is_source, succeed
+from .database_identity import DATABASE, SNAPSHOT, give_identity, is_source
 from .progress import SILENT, Progress
 from .reading import open_database
 from .rebuild_bytes import adopt_files, drop_wrong_blobs, restore_links
@@ -98,7 +98,7 @@ def _fill(
         step()
     for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):
         ((rebuilt.rows[table],),) = made.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
-    succeed(root, made)
+    give_identity(root, made)
     made.execute("COMMIT")
 
 
