@@ -51,7 +51,7 @@ class DatabaseLocked(Exception):
 
 
 def find_known(error: Exception) -> Exception:
-    """StorageFull for what a full disk raises, DatabaseLocked for what a lock does, else the error itself."""
+    """Returns StorageFull for what a full disk raises, DatabaseLocked for a lock, else the error itself."""
     # SQLAlchemy keeps the driver's error as the cause of its own.
     cause: BaseException | None = error
     while cause is not None:
@@ -66,7 +66,7 @@ def find_known(error: Exception) -> Exception:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether the error is SQLite's of a lock that another connection holds."""
+    """Tells whether the error is SQLite's about a lock that another connection holds."""
     return isinstance(error, sqlite3.Error) and str(error) == _LOCKED_TEXT
 
 
@@ -77,7 +77,7 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _is_over_limit(error: BaseException) -> bool:
-    """Whether the error is of a file that this process may not make larger (ulimit -f)."""
+    """Tells whether the error is about a file that this process may not make larger (ulimit -f)."""
     if isinstance(error, sqlite3.Error) and str(error) == _FAILED_TEXT and resource is not None:
         return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
     return isinstance(error, OSError) and error.errno == errno.EFBIG

@@ -26,7 +26,7 @@ class InvalidJson(ValueError):
 
 
 def is_text(text: str) -> bool:
-    """Whether the text is valid Unicode without NUL."""
+    """Tells whether the text is valid Unicode without NUL."""
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:
@@ -34,7 +34,7 @@ def is_text(text: str) -> bool:
 
 
 def is_escaped_text(data: bytes) -> bool:
-    """Whether a path, a query or a form, with its percent escapes, is valid UTF-8 without NUL."""
+    """Tells whether a path, a query or a form, with its percent escapes, is valid UTF-8 without NUL."""
     if b"%" not in data and data.isascii():
         return b"\0" not in data
     try:
@@ -44,12 +44,12 @@ def is_escaped_text(data: bytes) -> bool:
 
 
 def decode(data: bytes | str) -> Any:
-    """The value of a JSON text. Raises InvalidJson."""
+    """Decodes a JSON text. Raises InvalidJson."""
     return _decode(data, _DECODER)
 
 
 def decode_unique(data: bytes | str) -> Any:
-    """As `decode`, and refuses an object in which a key stands twice: two parsers may pick different ones.
+    """Decodes a JSON text, and refuses an object that has a key twice: two parsers may pick different ones.
 
     For a document that is kept as its bytes: its numbers are left as they are, looking at each takes longest.
     """
@@ -57,7 +57,7 @@ def decode_unique(data: bytes | str) -> Any:
 
 
 def decode_stored(text: str) -> Any:
-    """The value of a JSON text that was stored, with U+FFFD for lone surrogates, null for NaN and Infinity.
+    """Decodes a JSON text that was stored, with U+FFFD for lone surrogates, null for NaN and Infinity.
 
     An earlier version stored them, and a list that holds one could not be answered.
     """

@@ -28,7 +28,7 @@ def find_entry(
 
 
 def frame(parts: "Iterable[str]") -> str:
-    """The texts as one that no other list of texts gives: each behind its length."""
+    """Joins texts, each behind its length, so that no other list of texts gives the same."""
     return "".join([f"{len(part)}:{part}" for part in parts])
 
 

@@ -215,7 +215,7 @@ def routes(services: Services) -> list[Route]:
         )
 
     def admit(_request: Request) -> None:
-        """Refuses nobody."""
+        """Accepts every request."""
 
     def make(rows: list[Row], check: Check) -> list[Route]:
         return [

@@ -33,7 +33,7 @@ async def load(request: Request, default: bytes = b"") -> object:
 
 
 def parse_clock(document: object, machine: Callable[[], float] = time.time) -> tuple[float | None, float]:
-    """The instant at which the clock stands still, None if it runs, and how far ahead. Raises InvalidBody."""
+    """Returns when the clock stands still (None if it runs), and how far ahead it is. Raises InvalidBody."""
     if not isinstance(document, dict) or len(document) != 1:
         raise InvalidBody(_CLOCK_FORM)
     ((name, value),) = document.items()

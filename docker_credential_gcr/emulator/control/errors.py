@@ -18,7 +18,7 @@ from .faults import InvalidFaults
 from .issuer import InvalidMint
 
 Answer = Callable[[Request], Awaitable[Response]]
-# Raises what refuses a request.
+# Raises an error to refuse a request.
 Check = Callable[[Request], None]
 
 _logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def check_operator(
 
 
 def answer_errors(check: Check, endpoint: Answer) -> Answer:
-    """The endpoint behind the check, with an answer for whatever either raises."""
+    """Wraps the endpoint behind the check, and answers any error that either raises."""
 
     async def answer(request: Request) -> Response:
         try:

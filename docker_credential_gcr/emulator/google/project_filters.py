@@ -40,7 +40,7 @@ def parse_filter(text: str) -> Test:
 
 
 class _InvalidFilter(Exception):
-    """The filter is not of terms that hold together."""
+    """The text is not a list of terms."""
 
 
 def _read_terms(reader: TokenReader) -> Iterator[Test]:
@@ -52,7 +52,7 @@ def _read_terms(reader: TokenReader) -> Iterator[Test]:
 
 
 def _read_term(reader: TokenReader) -> Test:
-    """field:value, field=value"""
+    """Reads field:value or field=value."""
     field = reader.read("word")
     if field not in _FIELDS and not field.startswith("labels."):
         raise InvalidArgument(

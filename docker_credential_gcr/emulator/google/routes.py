@@ -34,14 +34,14 @@ class Table:
 
 
 class CatchAll(Route):
-    """Every request: Starlette's pattern matches no line's end, and leaves other methods to a plain text."""
+    """A route for every request; Starlette's own matches no line break and answers some methods in text."""
 
     def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         super().__init__(path, endpoint)
         self.methods = None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:  # noqa: ARG002
-        """That the request is for the endpoint."""
+        """Returns that the request is for the endpoint."""
         return Match.FULL, {"endpoint": self.endpoint}
 
 

@@ -177,7 +177,7 @@ def _check_times(claims: dict[str, Any], now: float) -> None:
 
 
 def is_instant(value: object) -> TypeGuard[float]:
-    """Whether the value is an instant as JWTs have them. https://www.rfc-editor.org/rfc/rfc7519#section-2"""
+    """Tells whether the value is an instant as JWTs have them. https://www.rfc-editor.org/rfc/rfc7519#section-2"""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

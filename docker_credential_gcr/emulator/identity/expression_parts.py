@@ -23,7 +23,7 @@ def constant(value: Any) -> Expression:
 
 
 def look_up(function: Callable[..., Any], *arguments: Expression) -> Expression:
-    """The function of the arguments' values, for one that looks at no more than a part of them."""
+    """Applies a function that looks at no more than a part of its arguments' values."""
 
     def evaluate(scope: Scope) -> Any:
         scope.budget.spend_step()
@@ -33,7 +33,7 @@ def look_up(function: Callable[..., Any], *arguments: Expression) -> Expression:
 
 
 def apply(function: Callable[..., Any], *arguments: Expression) -> Expression:
-    """The function of the arguments' values, for one that reads all of them or makes a new value."""
+    """Applies a function that reads all of its arguments' values, or makes a new one."""
 
     def evaluate(scope: Scope) -> Any:
         scope.budget.spend_step()

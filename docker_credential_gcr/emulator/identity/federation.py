@@ -39,7 +39,7 @@ class FederatedIdentity:
 
 
 def is_nameable(text: str) -> bool:
-    """Whether IAM can name such a member, subject, group or attribute value: without control characters."""
+    """Tells whether IAM can name such a member, subject or attribute: it holds no control characters."""
     return _CONTROLS.search(text) is None
 
 

@@ -87,7 +87,7 @@ def map_attributes(settings: Mapping[str, Any], assertion: Mapping[str, Any]) ->
 
 
 def _evaluate(mapping: Mapping[str, str], assertion: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
-    """The value of each target whose expression has one."""
+    """Returns the value of each target whose expression has one."""
     scope = Scope({"assertion": assertion}, budget)
     values: dict[str, Any] = {}
     for target, expression in mapping.items():

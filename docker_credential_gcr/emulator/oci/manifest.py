@@ -76,7 +76,7 @@ def parse_manifest(data: bytes, content_type: str) -> Manifest:
 
 
 def parse_stored_manifest(data: bytes, media_type: str) -> Manifest:
-    """As `parse_manifest`, of a document that was stored, perhaps before what JSON may hold was bounded."""
+    """Parses a document that was stored, perhaps by a version that took more than `parse_manifest` does."""
     return _read(_decode(strict_json.decode_stored, data), media_type)
 
 

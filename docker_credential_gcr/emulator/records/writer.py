@@ -153,7 +153,7 @@ class Writer:
             loop.call_soon(self._run, loop)
 
     def _waits(self) -> bool:
-        """Whether the lock is waited for still: once that was in vain, every write is refused at once."""
+        """Tells whether to wait for the lock; after one wait without success each write is refused at once."""
         now = time.monotonic()
         if self._patient_until is None:
             self._patient_until = now + self._lock_wait_s
@@ -172,7 +172,7 @@ class Writer:
         self._start_flush(asyncio.get_running_loop())
 
     def _commit(self, batch: "list[Job]") -> bool:
-        """Do the jobs in one transaction; False where another program holds the lock, and none was begun."""
+        """Does the jobs in one transaction; returns False if another program holds the lock."""
         began = time.perf_counter()
         with self._held, self._take_turn():
             try:

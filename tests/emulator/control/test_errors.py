@@ -38,7 +38,7 @@ def answer(error: Exception) -> tuple[int, object, Response]:
         raise error
 
     def admit(_request: Request) -> None:
-        """Refuses nobody."""
+        """Accepts every request."""
 
     response = asyncio.run(answer_errors(admit, fail)(Request({"type": "http"})))
     return response.status_code, json.loads(bytes(response.body)), response

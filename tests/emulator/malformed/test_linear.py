@@ -27,7 +27,7 @@ RATIO = 6
 SIZES = (1000, 4000)
 # Less cannot be told from the clock's grain; quadratic time for the longer text takes a hundred times that.
 GRAIN_S = 0.0002
-# No text takes this long: one that does is not tried again.
+# A text that takes this long is not tried again.
 LONG_S = 0.5
 
 POOL = "projects/1/locations/global/workloadIdentityPools/outside"
