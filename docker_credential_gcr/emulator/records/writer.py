@@ -153,7 +153,7 @@ class Writer:
             loop.call_soon(self._run, loop)
 
     def _waits(self) -> bool:
-        """Tells whether to wait for the lock; after one wait without success each write is refused at once."""
+        """Tells whether to wait for the lock; after a wait without success each write is refused at once."""
         now = time.monotonic()
         if self._patient_until is None:
             self._patient_until = now + self._lock_wait_s
