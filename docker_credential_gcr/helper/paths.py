@@ -37,7 +37,7 @@ def read_file(path: str, limit: int = MAX_SIZE, *, flags: int = 0) -> tuple[byte
         found = os.fstat(descriptor)
         _check_kind(path, found)
         data = os.read(descriptor, min(found.st_size, limit) + 1)
-        while len(data) <= limit and (part := os.read(descriptor, 4096)):  # /proc says 0 for any size
+        while len(data) <= limit and (part := os.read(descriptor, 65536)):  # /proc says 0 for any size
             data += part
     finally:
         os.close(descriptor)

@@ -68,7 +68,7 @@ def _run_executable(document: Document, deadline: float) -> str:
         raise KeyFileError(f"its executable may not run: {ALLOWING} is not 1", hint=f"export {ALLOWING}=1")
     kept = executable.get("output_file")
     if kept and os.path.lexists(kept):
-        answer = _parse("the executable's output_file", _load_text("output_file", kept))
+        answer = _find_value(_load_text("output_file", kept))
         if get_member(answer, "success") is True and _is_unexpired(answer):
             return _find_token(answer)
     run = _run(document, executable, deadline)
@@ -147,10 +147,18 @@ def _load_text(name: str, path: object) -> str:
 
 
 def _parse(name: str, text: str) -> object:
+    value = _find_value(text)
+    if value is None:  # the reason is not repeated: it may hold a part of the token
+        raise TokenRefused(f"{name} is not JSON", hint=SOURCE_HINT)
+    return value
+
+
+def _find_value(text: str) -> object:
+    """The value of a JSON text; None for any other text."""
     try:
         return wire.loads(text)
-    except ValueError as error:  # its text is not repeated: it may hold a part of the token
-        raise TokenRefused(f"{name} is not JSON", hint=SOURCE_HINT) from error
+    except ValueError:
+        return None
 
 
 def get_member(document: object, name: object) -> object:

@@ -170,18 +170,19 @@ def test_an_executable_is_told_what_the_specification_promises(
         ({"expiration_time": 1, "id_token": "kept"}, "subject-token"),
         ({"id_token": "kept"}, "subject-token"),
         ({"success": False}, "subject-token"),
+        (None, "subject-token"),
     ],
-    ids=["good", "expired", "without a date", "a refusal"],
+    ids=["good", "expired", "without a date", "a refusal", "half written"],
 )
 def test_an_executable_is_not_run_while_its_last_answer_is_good(
     get: Any,
     services: Any,
     make_program: Callable[..., dict[str, Any]],
     tmp_path: Path,
-    answer: dict[str, object],
+    answer: dict[str, object] | None,
     subject: str,
 ) -> None:
-    (tmp_path / "output").write_text(json.dumps(GOOD | answer))
+    (tmp_path / "output").write_text("{" if answer is None else json.dumps(GOOD | answer))
 
     assert get(make_program(say(), output_file=str(tmp_path / "output")))[0] == 0
     assert services.requests[0].form["subject_token"] == subject
