@@ -32,7 +32,7 @@ _HTTP2_HEADERS_SIZE = 256 * 1024
 # The kernel takes no more of an answer that it cannot send yet; it would take megabytes.
 _UNSENT_SIZE = 128 * 1024
 # HTTP/2 keeps so much of each stream's answer for a client that does not read it.
-_HTTP2_UNSENT_SIZE = 64 * 1024
+_HTTP2_UNSENT_SIZE = 16 * 1024
 _HTTP2_STREAMS = 100
 # A silent HTTP/2 connection is asked whether it lives, and closed when it does not say so.
 _PING_MS = 30_000

@@ -138,10 +138,10 @@ def test_z07_one_answer_that_is_larger_than_the_bound_goes_alone():
 
 @pytest.fixture
 def serve():
-    """Starts an open server with these limits, which has a manifest of 4 MB; its ready document."""
+    """Starts an open server with these limits, which has a manifest of that size; its ready document."""
     with ExitStack() as stack:
 
-        def start(*, tls=False, **limits):
+        def start(*, tls=False, size=SIZE, **limits):
             settings = Settings(port=0, projects=("my-project",), open=True, tls=tls, limits=Limits(**limits))
             ready = stack.enter_context(InThread(settings))
             blob = {
@@ -149,7 +149,7 @@ def serve():
                 "size": 2,
                 "mediaType": "application/vnd.oci.empty.v1+json",
             }
-            document = {"schemaVersion": 2, "config": blob, "layers": [], "annotations": {"a": "z" * SIZE}}
+            document = {"schemaVersion": 2, "config": blob, "layers": [], "annotations": {"a": "z" * size}}
             uploads = f"{ready.url}/v2/my-project/app/blobs/uploads/?digest={blob['digest']}"
             manifest, kind = json.dumps(document), {"Content-Type": OCI_MANIFEST}
             pushed = [
@@ -232,24 +232,48 @@ def test_z07_client_that_reads_nothing_loses_its_connection(serve):
 
 def test_z07_client_that_opens_no_window_of_http2_loses_its_connection(serve):
     ready = serve(tls=True, answer_silence_s=0.3)
-    context = ssl.create_default_context(cafile=ready.ca)
-    context.set_alpn_protocols(["h2"])
-    conversation = h2.connection.H2Connection()
-    conversation.initiate_connection()
-    conversation.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 0})
-    conversation.send_headers(
-        1,
-        [(":method", "GET"), (":scheme", "https"), (":path", PATH), (":authority", "localhost")],
-        end_stream=True,
-    )
-    raw = socket.create_connection(("127.0.0.1", urlsplit(ready.url).port), timeout=WAIT_S)
-    with context.wrap_socket(raw, server_hostname="localhost") as connection:
-        connection.sendall(conversation.data_to_send())
-        events = []
+    events = []
+    connection, conversation = ask_by_http2(ready, streams=1, window=0)
+    with connection:
         while data := _receive(connection):
             events += conversation.receive_data(data)
     assert any(isinstance(event, h2.events.ResponseReceived) for event in events)
     assert not any(isinstance(event, h2.events.DataReceived) for event in events)
+
+
+def test_z07_streams_of_http2_that_are_not_read_are_bounded_in_bytes_together(serve):
+    """Each is smaller than what an HTTP server usually keeps of a stream, and its window is open."""
+    ready = serve(tls=True, size=60_000, answers_size=1_000_000)
+    connection, _ = ask_by_http2(ready, streams=100, window=2**31 - 1)
+    with connection:
+        statuses = [None]
+        while None in statuses:
+            journal = requests.get(f"{ready.url}/_emulator/journal", verify=ready.ca, timeout=WAIT_S)
+            asked = [entry for entry in journal.json()["requests"] if entry["method"] == "GET"]
+            found = [entry["status"] for entry in asked if entry["path"] == PATH]
+            statuses = found if len(found) == 100 else [None]
+    assert statuses.count(200) + statuses.count(429) == 100
+    assert statuses.count(429) > 50
+
+
+def ask_by_http2(ready, *, streams, window):
+    """A connection on which the manifest was asked for so often, by streams with that window."""
+    context = ssl.create_default_context(cafile=ready.ca)
+    context.set_alpn_protocols(["h2"])
+    conversation = h2.connection.H2Connection()
+    conversation.initiate_connection()
+    conversation.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
+    conversation.increment_flow_control_window(2**31 - 1 - 65_535)
+    asked = [(":method", "GET"), (":scheme", "https"), (":path", PATH), (":authority", "localhost")]
+    for number in range(streams):
+        conversation.send_headers(1 + 2 * number, asked, end_stream=True)
+    raw = socket.socket()
+    raw.settimeout(WAIT_S)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", urlsplit(ready.url).port))
+    connection = context.wrap_socket(raw, server_hostname="localhost")
+    connection.sendall(conversation.data_to_send())
+    return connection, conversation
 
 
 def _receive(connection):
