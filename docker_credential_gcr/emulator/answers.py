@@ -45,7 +45,7 @@ class Answers:
         self._deadlines = Deadlines()
 
     def wrap(self, app: App) -> App:
-        """`app`, whose `send` raises TooManyRequests where too many bytes wait for clients."""
+        """Returns `app` behind the bound: its `send` raises TooManyRequests where too many bytes wait."""
 
         # No coroutine of its own: every request would pay for it.
         def bounded(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
@@ -97,7 +97,7 @@ class _Sending:
         self._is_gone = False
 
     async def send(self, body: bytes, send: Send) -> None:
-        """Send the body, all of it unless the client is given up."""
+        """Sends the whole body, unless the client is given up."""
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
         try:
@@ -114,14 +114,14 @@ class _Sending:
             self._deadlines.end(self)
 
     def give_up(self) -> None:
-        """Take the client for one that has hung up."""
+        """Treats the client as one that has hung up."""
         self._is_gone = True
         if self._task is not None:
             self._task.cancel()
 
 
 def _is_large(start: Message) -> bool:
-    """Whether the answer's Content-Length is large; the last header is it in most answers."""
+    """Tells whether the answer's Content-Length, in most answers the last header, is large."""
     for name, value in reversed(start["headers"]):
         if name == b"content-length":
             return len(value) >= 5 and int(value) > _LARGE

@@ -40,7 +40,7 @@ class Bodies:
         self._others = Share(limits.other_bodies, limits.bodies_size, gives_up_silent=True)
 
     def wrap(self, app: App) -> App:
-        """`app` behind the bounds; `receive` raises TooManyRequests where there are too many."""
+        """Returns `app` behind the bounds: its `receive` raises TooManyRequests where there are too many."""
 
         # No coroutine of its own for what has no body: every request would pay for it.
         def bounded(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
@@ -85,7 +85,7 @@ class _Body:
         self._is_gone = self._is_whole = False
 
     async def receive(self) -> Message:
-        """The next message; http.disconnect once the client is too slow. Raises TooManyRequests."""
+        """Returns the next message; http.disconnect once the client is too slow. Raises TooManyRequests."""
         if self._is_gone:
             return _GONE
         if self._is_whole:
@@ -113,14 +113,14 @@ class _Body:
         return message
 
     def give_up(self) -> None:
-        """Take the client for one that has hung up."""
+        """Treats the client as one that has hung up."""
         self.end()
         self._is_gone = True
         if self._task is not None:
             self._task.cancel()
 
     def end(self) -> None:
-        """Give the place back."""
+        """Gives the place back."""
         if self._share is not None:
             self._share.leave(self)
 
@@ -139,7 +139,7 @@ class _Body:
 
     def _enter(self) -> Share:
         share = self._bodies.choose_share(self._path)
-        # Until it has a place: whoever is refused reads no further.
+        # A body that is refused is read no further.
         self._is_gone = True
         share.enter(self)
         self._is_gone = False

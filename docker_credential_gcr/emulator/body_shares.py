@@ -22,17 +22,17 @@ class Share:
         self._waiting: dict[Wait, None] = {}
 
     def enter(self, body: Wait) -> None:
-        """Give the body a place. Raises TooManyRequests."""
+        """Gives the body a place. Raises TooManyRequests."""
         while len(self._kept) >= self._count:
             self._make_room()
         self._kept[body] = 0
 
     def leave(self, body: Wait) -> None:
-        """Take the body's place back, and what is kept of it."""
+        """Takes the body's place back, and the bytes that are kept of it."""
         self._left += self._kept.pop(body, 0)
 
     def keep(self, body: Wait, size: int) -> None:
-        """Keep that many more bytes of the body, until it leaves. Raises TooManyRequests."""
+        """Counts that many more bytes of the body as kept, until it leaves. Raises TooManyRequests."""
         if body not in self._kept:  # it was given up
             return
         while self._left < size:
@@ -41,11 +41,11 @@ class Share:
         self._kept[body] += size
 
     def begin_wait(self, body: Wait) -> None:
-        """The body's client is waited for."""
+        """Notes that the server waits for the body's client."""
         self._waiting[body] = None
 
     def end_wait(self, body: Wait) -> None:
-        """The body's client has sent something, or is waited for no longer."""
+        """Notes that the server waits for the body's client no longer."""
         self._waiting.pop(body, None)
 
     def _make_room(self) -> None:

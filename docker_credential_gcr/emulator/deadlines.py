@@ -8,7 +8,7 @@ class Wait(Protocol):
     """A wait for a client, which can be given up."""
 
     def give_up(self) -> None:
-        """Take the client for one that has hung up."""
+        """Treats the client as one that has hung up."""
 
 
 class Deadlines:
@@ -20,13 +20,13 @@ class Deadlines:
         self._due = 0.0
 
     def begin(self, wait: Wait, until: float) -> None:
-        """Give the wait up at that instant of the loop's clock, unless it ends before."""
+        """Gives the wait up at that instant of the loop's clock, unless it ends before."""
         self._waiting[wait] = until
         if self._timer is None or until < self._due:
             self._set(until)
 
     def end(self, wait: Wait) -> None:
-        """The wait has ended."""
+        """Forgets the wait, which has ended."""
         self._waiting.pop(wait, None)
 
     def _set(self, due: float) -> None:

@@ -36,7 +36,7 @@ class _Sending:
 
     @property
     def block(self) -> int:
-        """How many bytes of each are read next."""
+        """The bytes of each that are read next."""
         return min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, _TOGETHER // self._count))
 
 
@@ -44,7 +44,7 @@ _SENDING = _Sending()
 
 
 async def send_file(start: Message, path: Path, span: Span, receive: Receive, send: Send) -> None:
-    """Send the answer that begins with `start`, and those bytes of the file, unless the client goes."""
+    """Sends the answer that begins with `start`, and those bytes of the file, until the client goes."""
     with _SENDING, _Departure(receive) as departure:
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -55,7 +55,7 @@ async def send_file(start: Message, path: Path, span: Span, receive: Receive, se
 
 
 class _Departure:
-    """Whether a client that was slow has gone: what is sent to it then is taken at once, and is of no use."""
+    """Finds out whether a slow client has gone: the HTTP server takes at once what is sent to it then."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -69,12 +69,12 @@ class _Departure:
             self._watching.cancel()
 
     async def is_known(self, waited_s: float) -> bool:
-        """Whether it has gone; the client was waited for so long just now."""
+        """Tells whether it has gone; the last block waited for it that many seconds."""
         if self._watching is None:
             if waited_s <= _SLOW_S:
                 return False
             self._watching = asyncio.ensure_future(self._watch())
-        # No other wait may come: nothing that is sent waits any more.
+        # The only wait: what is sent to a client that has gone waits no more.
         await asyncio.sleep(0)
         return self._watching.done()
 
@@ -103,7 +103,7 @@ async def _send_blocks(descriptor: int, path: Path, span: Span, departure: _Depa
 
 
 def _is_in_memory(descriptor: int, offset: int) -> bool:
-    """Whether the byte at the offset, and so most likely those before it, is read without the disk."""
+    """Tells whether the byte at the offset, and so most likely those before it, is in the page cache."""
     if _NOWAIT is None:
         return False
     try:

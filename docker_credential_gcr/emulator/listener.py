@@ -114,7 +114,7 @@ class Listener:
 
 
 def _bound_unread(listening: socket.socket, limits: Limits) -> None:
-    """Bound what the kernel holds for clients that do not read, and for how long; connections inherit it."""
+    """Bounds what the kernel holds for clients that do not read, and for how long; connections inherit it."""
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_SIZE)
     if hasattr(socket, "TCP_USER_TIMEOUT"):

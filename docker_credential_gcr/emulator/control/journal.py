@@ -40,7 +40,7 @@ def merge_entries(parts: list[list[Stamped]]) -> list[Entry]:
 
 
 class _Request:
-    """A request as it came; it is described only when somebody asks. `size` is of what it holds."""
+    """A request as it came; it is described only when the journal is asked for. `size` is in bytes."""
 
     __slots__ = ("at_ns", "host", "method", "path", "query", "size", "status", "time")
 

@@ -189,10 +189,10 @@ def _parse_object(text: str) -> dict[str, Any]:
 
 
 def _belongs(private_key: str, public_key: str) -> bool:
-    """Whether the private key is that of the public one: whether it knows the two primes of its modulus.
+    """Tells whether the private key belongs to the public one: it holds the two primes of its modulus.
 
-    That alone is looked at, 20 µs long: the library's own check, which proves the primes to be some,
-    takes 36 ms for 2048 bits and 5 s for 8192, in which no other client is served.
+    The product of the primes is enough, and takes 20 µs: the library's own check proves that they are
+    primes, which takes 36 ms for 2048 bits and 5 s for 8192, in which no other client is served.
     """
     try:
         key = serialization.load_pem_private_key(

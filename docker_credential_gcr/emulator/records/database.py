@@ -123,7 +123,7 @@ class Database:
         return nullcontext(self._readers.get())
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
-        """Return what `work` reads of many rows, without keeping other requests waiting.
+        """Returns what `work` reads of many rows, without keeping other requests waiting.
 
         It runs in a thread, and one such read runs at a time.
         """

@@ -61,7 +61,7 @@ def list_of_projects(connection: Connection) -> list[Policy]:
 
 
 def list_naming(connection: Connection, member: str) -> list[tuple[str, Policy]]:
-    """Every resource with a policy that names the member, with it."""
+    """Returns each resource whose policy names the member, with the policy."""
     found = connection.execute(_HOLDING, {"wanted": json.dumps(member)}).all()
     return [(resource, _parse(document)) for resource, document in found]
 

@@ -8,7 +8,7 @@ from .schema import referrers
 
 _ADD = insert(referrers).on_conflict_do_nothing()
 _PAGE = (
-    # As bytes: an entry may have megabytes, which nobody reads as text.
+    # As bytes: an entry may have megabytes, and to read them as text takes as long as all else.
     select(referrers.c.digest, cast(referrers.c.descriptor, LargeBinary))
     .where(
         referrers.c.repository == bindparam("repository_id"),

@@ -57,7 +57,7 @@ def is_known(connection: Connection, email: str) -> bool:
 
 
 def list_known(connection: Connection, *, count: int) -> list[tuple[str, str]]:
-    """The address and the name of at most `count`, by address; of those whom only policies name, no name."""
+    """Returns (address, name) of at most `count` people, by address; whom only policies name has no name."""
     known = {row.email: row.name for row in connection.execute(_LIST, {"count": count})}
     for document in policies.list_documents(connection, "user"):
         if len(known) >= count:
