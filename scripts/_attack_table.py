@@ -196,15 +196,15 @@ def _format_get(path: str, headers: str = "") -> str:
 
 
 ATTACKS: dict[str, Callable[[Target], None]] = {
-    "Z04 1,000 hosts of 400 KB": send_hosts,
-    "Z04 1,000 methods of 300 KB": send_methods,
-    "Z05 a condition that makes a text of a million letters": evaluate,
-    "Z06 50 referrers of 4 MiB, and 100 that do not read them": list_referrers,
-    "Z07 1,000 that do not read a manifest of 4 MiB": read_nothing,
-    "Z07 1,000 that do not read a range of 8 MB": read_no_ranges,
-    "Z07 1,000 that do not read a blob of 8 MB": read_no_blob,
-    "Z08 1,100 that send no body": send_silent_bodies,
-    "Z08 300 that send half of a manifest": send_half_manifests,
-    "Z13 70,000 members, and 20 pages to sign in": set_policies,
-    "Z68 a filter of 4,000 letters": filter_projects,
+    "1,000 hosts of 400 KB": send_hosts,
+    "1,000 methods of 300 KB": send_methods,
+    "a condition that makes a text of a million letters": evaluate,
+    "50 referrers of 4 MiB, and 100 that do not read them": list_referrers,
+    "1,000 that do not read a manifest of 4 MiB": read_nothing,
+    "1,000 that do not read a range of 8 MB": read_no_ranges,
+    "1,000 that do not read a blob of 8 MB": read_no_blob,
+    "1,100 that send no body": send_silent_bodies,
+    "300 that send half of a manifest": send_half_manifests,
+    "70,000 members, and 20 pages to sign in": set_policies,
+    "a filter of 4,000 letters": filter_projects,
 }
