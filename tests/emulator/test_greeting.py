@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
@@ -99,6 +100,14 @@ Requests:
 )
 def test_d12_the_greeting(ready, settings, projects, text):
     assert format_greeting(ready, settings, projects) == text
+
+
+def test_d12_the_page_shows_the_greeting():
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+    data = "/srv/registry-data"
+    ready = Ready(READY.url, READY.registry, 4711, data, None, f"{data}/keys/operator-token")
+
+    assert f"\n{format_greeting(ready, Settings(data=data), ['my-project'])}\n" in page
 
 
 SERVE = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", "serve", "--port", "0"]
