@@ -11,6 +11,8 @@ from typing import Any
 
 # For what takes a second: a machine may be busy with ten times as much as it has processors for.
 LIMIT_S = 60
+# Those that a fixture of the session has started: they outlive the test that was the first to ask for it.
+OF_THE_SESSION: set[int] = set()
 
 
 @contextmanager

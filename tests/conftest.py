@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from child_processes import end, list_children
+from child_processes import OF_THE_SESSION, end, list_children
 from cryptography.hazmat.primitives.asymmetric import rsa
 from rsa_keys import format_private
 
@@ -76,7 +76,8 @@ def _no_process_is_left() -> Iterator[None]:
     """Ends the processes that a test started and did not end, also when it failed; each is a fault."""
     before = list_children()
     yield
-    left = {pid: command for pid, command in list_children().items() if pid not in before}
+    kept = before.keys() | OF_THE_SESSION
+    left = {pid: command for pid, command in list_children().items() if pid not in kept}
     end(left)
     assert not left, f"the test left processes behind: {left}"
 

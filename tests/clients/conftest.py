@@ -24,6 +24,7 @@ import clients.foreign_registry
 import clients.google_cloud
 import pytest
 import requests
+from child_processes import OF_THE_SESSION, list_children
 from clients.command import Client, HelperCalls, find_programs, nameable_directory
 
 from docker_credential_gcr.emulator.commands_env import format_environment
@@ -134,7 +135,9 @@ def engine() -> Iterator[str]:
     if os.geteuid() != 0:
         pytest.skip("a Docker Engine needs root")
     place = tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp")
+    before = list_children()
     with place as directory, clients.engine.engine(Path(directory)) as address:
+        OF_THE_SESSION.update(list_children().keys() - before.keys())
         yield address
 
 

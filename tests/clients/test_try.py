@@ -11,24 +11,16 @@ import pytest
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
-@pytest.mark.parametrize("client", ["podman", "skopeo", "builtin"])
-def test_try_pushes_pulls_and_is_refused(client: str, find_client, place: Path) -> None:
+@pytest.mark.parametrize("client", ["docker", "podman", "skopeo", "builtin"])
+def test_try_pushes_pulls_and_is_refused(
+    client: str, request: pytest.FixtureRequest, find_client, place: Path
+) -> None:
+    (place / "tmp").mkdir()
+    environ = {**os.environ, "TMPDIR": str(place / "tmp"), "GCR_TEST_ENVIRONMENT": sys.prefix}
+    if client == "docker":
+        environ["DOCKER_HOST"] = request.getfixturevalue("engine")
     if client != "builtin":
         find_client(client)
-
-    check_trial(client, place, {})
-
-
-# The engine is the session's, so it has to be there before the test begins, which leaves no process behind.
-def test_try_pushes_pulls_and_is_refused_with_docker(engine: str, find_client, place: Path) -> None:
-    find_client("docker")
-
-    check_trial("docker", place, {"DOCKER_HOST": engine})
-
-
-def check_trial(client: str, place: Path, variables: dict[str, str]) -> None:
-    (place / "tmp").mkdir()
-    environ = {**os.environ, "TMPDIR": str(place / "tmp"), "GCR_TEST_ENVIRONMENT": sys.prefix, **variables}
 
     done = subprocess.run(
         [sys.executable, SCRIPTS / "try", "--client", client], env=environ, capture_output=True, text=True
