@@ -60,7 +60,8 @@ def find_misplaced(root: Path, *, may_access: Callable[[Path, int], bool] = os.a
         elif (found := stat.S_IFMT(status.st_mode)) != kind:
             return f"{path} is {_KINDS.get(found, 'something else')}, not {_KINDS[kind]}: move it away"
         elif not may_access(path, access):
-            return f"{path} cannot be {'read and written' if access & os.W_OK else 'read'} by this user"
+            use = "read and written" if access & os.W_OK else "read"
+            return f"{path} cannot be {use} by this user: change its owner or its mode"
     return None
 
 

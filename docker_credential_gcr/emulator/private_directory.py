@@ -59,7 +59,7 @@ def narrow(root: Path) -> str | None:
         except OSError as error:
             refused = refused or format_fault(error)
     if refused:
-        return f"{root} can be read by other users, and its mode cannot be changed: {refused}"
+        return f"{root} can be read by other users: make this user its owner ({refused})"
     return f"{root} could be read by other users: took their rights away (files and directories: {count})"
 
 

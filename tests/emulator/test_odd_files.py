@@ -90,7 +90,7 @@ def test_b_z72_each_directory_that_is_a_file_is_named(tmp_path, name):
 def test_b_z72_each_path_that_this_user_may_not_use_is_named(data, name):
     told = find_misplaced(data, may_access=lambda path, _: path != data / name)
     what = "read" if name == "keys/operator-token" else "read and written"
-    assert told == f"{data / name} cannot be {what} by this user"
+    assert told == f"{data / name} cannot be {what} by this user: change its owner or its mode"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"B-Z72-{command[0]}")

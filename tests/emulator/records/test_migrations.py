@@ -125,6 +125,30 @@ def test_migration_that_fails_changes_nothing(oldest):
     assert {table: content(oldest, table) for table in names(oldest)} == before
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"no JSON",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"config": "x", "layers": [1, {"digest": 2}], "manifests": {"digest": "x"}}',
+        b'{"config": {"digest": "\\ud800"}, "layers": [{"digest": "sha256:\\u0000"}]}',
+    ],
+    ids=lambda document: f"B-Z15-{document[:12]!r}",
+)
+def test_document_that_cannot_be_read_keeps_no_database_from_being_opened(tmp_path, document):
+    path = tmp_path / "emulator.db"
+    with opened(path) as connection:
+        connection.executescript(DUMPS[-1].read_text())
+        connection.execute("UPDATE manifests SET data = ? WHERE id = 3", (document,))
+    before = content(path, "manifests")
+    Database(path).close()
+    assert content(path, "manifests") == before
+    assert len(ask(path, "SELECT digest FROM manifest_blobs WHERE manifest = 4")) == 2
+    assert len(ask(path, "SELECT digest FROM manifest_blobs WHERE manifest = 3")) == 1
+
+
 def test_newer_database_is_refused_and_kept(older, tmp_path):
     with opened(older) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -5,6 +5,7 @@ layers of a build cache. And the identity of the database.
 """
 
 import json
+import re
 import secrets
 from typing import Any
 
@@ -16,6 +17,7 @@ down_revision = "0004"
 
 # A few at a time: a document may have 4 MiB.
 _PAGE = "SELECT id, repository, data FROM manifests WHERE id > :last ORDER BY id LIMIT 20"
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}")
 _INSERT = (
     "INSERT OR IGNORE INTO manifest_blobs (manifest, digest, repository) "
     "VALUES (:manifest, :digest, :repository)"
@@ -51,4 +53,4 @@ def _find_named(data: bytes) -> set[str]:
         entries = document.get(name)
         found += entries if isinstance(entries, list) else []
     digests = [entry.get("digest") for entry in found if isinstance(entry, dict)]
-    return {digest for digest in digests if isinstance(digest, str)}
+    return {digest for digest in digests if isinstance(digest, str) and _DIGEST.fullmatch(digest)}
