@@ -122,7 +122,7 @@ def _find_member(text: str, path: str, name: str = MEMBER) -> json_text.Member |
 def _check_name(text: str, path: str, member: json_text.Member, value: str) -> None:
     """Raises ConfigError for names that no message can repeat: not printable, or like a secret."""
     if not member.key.isprintable():
-        raise _error(text, path, member.value_start, f"{member.key!r} is not printable")
+        raise _error(text, path, member.value_start, f"{quote(member.key)} is not printable")
     form = find_secret_form(value)
     if form:
         fault = f"the helper of {quote(member.key)} is {form}, not the name of a program"

@@ -91,7 +91,7 @@ def _list_files(document: Document) -> Iterator[tuple[str, object]]:
     own = os.path.join(paths.find_gcloud_dir(os.environ) or "", "certificate_config.json")
     for name, path in (
         ("certificate_config_location", location),
-        (CERTIFICATE_CONFIG, os.environ.get(CERTIFICATE_CONFIG)),
+        (CERTIFICATE_CONFIG, paths.find_variable(os.environ, CERTIFICATE_CONFIG)),
         ("certificate_config.json", own),
     ):
         yield name, path

@@ -35,7 +35,7 @@ def fetch_token(source: Metadata, request: TokenRequest, deadline: float) -> Acc
             _remember(source, False)
             raise NoToken(NOT_THERE)
         asked_at = int(time.time())
-        token_endpoint = _parse_endpoint("GCE_METADATA_HOST", _format_url(source, request))
+        token_endpoint = endpoint.parse_endpoint(_format_url(source, request))
         try:
             answer = http.send("GET", token_endpoint, headers=FLAVOR, deadline=deadline)
         except NetworkError as error:
@@ -94,20 +94,13 @@ def _detect(source: Metadata, deadline: float) -> bool:
     with suppress(NetworkError):
         answer = http.send(
             "GET",
-            _parse_endpoint("GCE_METADATA_IP or GCE_METADATA_HOST", f"http://{source.address}/"),
+            endpoint.parse_endpoint(f"http://{source.address}/"),
             headers=FLAVOR,
             deadline=until,
             pauses_s=(),
         )
         return answer.headers.get("Metadata-Flavor") == "Google"
     return False
-
-
-def _parse_endpoint(variable: str, url: str) -> endpoint.Endpoint:
-    try:
-        return endpoint.parse_endpoint(url)
-    except ValueError as error:
-        raise TokenError(f"{variable} is not a host", hint=f"correct or unset {variable}") from error
 
 
 def _find_hint(source: Metadata) -> str:
