@@ -34,11 +34,12 @@ POOL = "projects/1/locations/global/workloadIdentityPools/outside"
 SIGV4 = "AWS4-HMAC-SHA256 Credential="
 # How a pattern is used, and how texts begin that get far into it. One that is new has no row: give it one.
 PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "commands_options._LABEL": ("fullmatch", ("",)),
-    "commands_trust._HOST": ("fullmatch", ("",)),
+    "client._LABEL": ("fullmatch", ("",)),
     "control.faults._NAME": ("fullmatch", ("",)),
     "control.faults._VALUE": ("fullmatch", ("",)),
     "control.issuer._ARN": ("fullmatch", ("", "arn:aws:iam::123456789012:")),
+    "data_directory._PEM": ("fullmatch", ("", "-----BEGIN PRIVATE KEY-----\n", "-----BEGIN ")),
+    "data_directory._TOKEN": ("fullmatch", ("",)),
     "google.accounts_protection._COOKIE_VALUE": ("fullmatch", ("",)),
     "google.artifact_images._NAME": ("fullmatch", ("", "a@", "a@sha256:")),
     "google.artifact_repositories._ID": ("fullmatch", ("",)),
@@ -100,7 +101,9 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "oci.reference._NAME": ("fullmatch", ("",)),
     "oci.reference._TAG": ("fullmatch", ("",)),
     "records.uploads._TURN": ("fullmatch", ("",)),
+    "records.users._NAMED": ("findall", ("", '"user:')),
     "registry.advice._OUTSIDE": ("sub", ("",)),
+    "registry.noted_uploads._ID": ("fullmatch", ("",)),
     "sites._HOST": ("fullmatch", ("", "a:", "[")),
     "telemetry.log_text._LONG": ("sub", ("", "sha256:0123456789ab", "/blobs/uploads/0123456789ab")),
     "telemetry.observer._SANE_ID": ("fullmatch", ("",)),
