@@ -13,7 +13,10 @@ from docker_credential_gcr.helper.token_sources import TokenRequest, key_file
 MAX_SIZE = 64 * 1024
 # The member by which gcr-emulator marks what it makes for gcr-emulator run, where Google's names lead to it.
 EMULATORS = "gcr_emulator"
-FIELDS = ("client_email", "private_key_id", "private_key", "token_uri")
+# The members that Google's own libraries demand, too.
+FIELDS = ("client_email", "private_key")
+# The credential of the same form inside that of an impersonated account.
+SOURCE = "source_credentials"
 OTHER_TYPES = (
     "authorized_user",
     "external_account",
@@ -31,10 +34,10 @@ class ServiceAccountKey:
 
     __slots__ = ("client_email", "endpoint", "path", "private_key", "private_key_id")
 
-    def __init__(self, path: str, fields: dict[str, str], token_endpoint: endpoint.Endpoint) -> None:
+    def __init__(self, path: str, fields: Mapping[str, str], token_endpoint: endpoint.Endpoint) -> None:
         self.path = path
         self.client_email = fields["client_email"]
-        self.private_key_id = fields["private_key_id"]
+        self.private_key_id = fields.get("private_key_id")
         self.private_key = fields["private_key"]
         self.endpoint = token_endpoint
 
@@ -132,7 +135,14 @@ def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ
             f"key file {path!r} is gcr-emulator's, and names Google's endpoints: nothing of it goes there",
             hint="use it in gcr-emulator run, or make one with --token-uri emulator",
         )
-    return content
+    return drop_empty(content)
+
+
+def drop_empty(content: dict[str, object]) -> dict[str, object]:
+    """Returns the members that say something: tools write "" and null for what a credential does not have."""
+    kept = {name: value for name, value in content.items() if value is not None and value != ""}
+    source = kept.get(SOURCE)
+    return {**kept, SOURCE: drop_empty(source)} if isinstance(source, dict) else kept
 
 
 def check_key(path: str) -> ServiceAccountKey | None:
@@ -157,7 +167,8 @@ def parse_key(path: str, content: dict[str, object]) -> ServiceAccountKey:
     """The key in the JSON object of a key file. Raises KeyFileError."""
     if content.get("type") != "service_account":
         raise make_type_error(path, content)
-    fields = get_strings(path, content, FIELDS)
+    optional = tuple(name for name in ("private_key_id", "token_uri") if name in content)
+    fields = get_strings(path, content, (*FIELDS, *optional))
     email = fields["client_email"]
     form = find_secret_form(email) or ("" if email.isprintable() else "text that is not printable")
     if form:
@@ -166,7 +177,8 @@ def parse_key(path: str, content: dict[str, object]) -> ServiceAccountKey:
         raise KeyFileError(
             f"key file {path!r} belongs to another universe than {endpoint.UNIVERSE}", hint=NEW_KEY
         )
-    return ServiceAccountKey(path, fields, parse_endpoint(path, "token_uri", fields["token_uri"]))
+    token_uri = fields.get("token_uri", endpoint.GOOGLE_TOKEN_URL)
+    return ServiceAccountKey(path, fields, parse_endpoint(path, "token_uri", token_uri))
 
 
 def make_type_error(path: str, content: dict[str, object]) -> KeyFileError:

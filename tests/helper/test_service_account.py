@@ -1,8 +1,10 @@
 """Keys and hosts: an emulator's key never serves Google, Google's never an emulator."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import jwt
 import pytest
 
 from docker_credential_gcr.errors import KeyFileError, KeyNotForHost
@@ -60,7 +62,6 @@ def test_t05_a_key_serves_the_registries_of_its_own_world(
 @pytest.mark.parametrize(
     "token_uri",
     [
-        "",
         "localhost/token",
         "ftp://localhost/",
         "http://u:p@localhost/",
@@ -77,8 +78,7 @@ def test_a_token_uri_that_is_no_plain_url_is_refused(make_key: Callable[..., Pat
     with pytest.raises(KeyFileError) as raised:
         service_account.load_key(path)
 
-    fault = ": 'token_uri' is not an http or https URL" if token_uri else " has no 'token_uri'"
-    assert str(raised.value) == f"key file {path!r}{fault}"
+    assert str(raised.value) == f"key file {path!r}: 'token_uri' is not an http or https URL"
 
 
 def test_a_key_with_windows_line_ends_signs(make_key: Callable[..., Path], private_key: str) -> None:
@@ -93,3 +93,57 @@ def test_the_private_key_does_not_show(make_key: Callable[..., Path]) -> None:
     shown = repr(service_account.load_key(str(path)))
 
     assert shown == f"ServiceAccountKey({str(path)!r}, 'ci@my-project.iam.gserviceaccount.com', <hidden>)"
+
+
+@pytest.mark.parametrize("empty", ["", None])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("private_key_id", {"alg": "RS256", "typ": "JWT"}),
+        ("token_uri", {"alg": "RS256", "typ": "JWT", "kid": "0" * 40}),
+        ("universe_domain", {"alg": "RS256", "typ": "JWT", "kid": "0" * 40}),
+    ],
+    ids=["F-Z28-private_key_id", "F-Z28-token_uri", "F-Z32-universe_domain"],
+)
+def test_an_optional_member_of_a_key_may_be_absent_or_empty(
+    make_key: Callable[..., Path], name: str, expected: dict[str, str], empty: str | None
+) -> None:
+    path = make_key(token_uri=GOOGLE_URI)
+    content = json.loads(path.read_text())
+    without = {member: value for member, value in content.items() if member != name}
+
+    for document in ({**content, name: empty}, without):
+        path.write_text(json.dumps(document))
+        key = service_account.load_key(str(path))
+        assert key.endpoint.url == GOOGLE_URI
+        assert jwt.get_unverified_header(key.sign((), now=0)) == expected
+
+
+@pytest.mark.parametrize("name", ["private_key_id", "token_uri"])
+def test_f_z28_an_optional_member_that_is_not_a_string_is_refused(
+    make_key: Callable[..., Path], name: str
+) -> None:
+    path = str(make_key(**{name: 1}))
+
+    with pytest.raises(KeyFileError) as raised:
+        service_account.load_key(path)
+
+    assert str(raised.value) == f"key file {path!r} has no {name!r}"
+
+
+def test_f_z32_empty_members_of_a_credential_and_of_its_source_are_absent() -> None:
+    text = json.dumps(
+        {
+            "type": "impersonated_service_account",
+            "universe_domain": "",
+            "delegates": None,
+            "source_credentials": {"type": "authorized_user", "token_uri": "", "quota_project_id": None},
+            "credential_source": {"headers": {"X-Empty": ""}},
+        }
+    )
+
+    assert service_account.parse_document("of gcr.io", text) == {
+        "type": "impersonated_service_account",
+        "source_credentials": {"type": "authorized_user"},
+        "credential_source": {"headers": {"X-Empty": ""}},
+    }
