@@ -199,7 +199,7 @@ class Emulator:
         with self._database.read() as connection:
             return authenticate(
                 f"Bearer {token}",
-                find_key=functools.partial(keys.find, connection),
+                find_keys=functools.partial(keys.find_candidates, connection),
                 has_login=functools.partial(logins.is_living, connection),
                 signer=self._signer,
                 now=self.clock.now(),

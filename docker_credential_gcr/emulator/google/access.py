@@ -34,7 +34,7 @@ def find_caller(request: Request, services: Services) -> Principal:
     def verify(token: str) -> Principal:
         return authenticate(
             f"Bearer {token}",
-            find_key=services.find_key,
+            find_keys=services.find_keys,
             has_login=services.has_login,
             signer=services.signer,
             now=services.clock.now(),

@@ -34,7 +34,7 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
     try:
         said = verify_assertion(
             get_field(form, "assertion"),
-            find_key=services.find_key,
+            find_keys=services.find_keys,
             has_account=lambda email: _find_account(services, email) is not None,
             audiences=(*_AUDIENCES, own_url),
             now=services.clock.now(),

@@ -15,7 +15,7 @@ def find_grant(services: Services, token: str) -> AccessGrant:
     grant = services.signer.verify_access(token, now)
     living = is_living(
         grant,
-        find_key=services.find_key,
+        find_keys=services.find_keys,
         has_login=services.has_login,
         has_pool=services.has_pool,
         now=now,

@@ -1,5 +1,6 @@
 """What Google's APIs are served from: handed over by the composition root."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
@@ -25,10 +26,10 @@ class Services:
     issuer: Issuer
     id_tokens: IdTokenSigner
 
-    def find_key(self, key_id: str) -> RegisteredKey | None:
-        """The service account key of that ID, as it is now."""
+    def find_keys(self, email: str, key_id: str) -> Sequence[RegisteredKey]:
+        """The service account's key of that ID, or its newest for an empty ID, as they are now."""
         with self.database.read() as connection:
-            return keys.find(connection, key_id)
+            return keys.find_candidates(connection, email, key_id)
 
     def has_pool(self, name: str) -> bool:
         """Whether identities of the workload identity pool of that name count now."""

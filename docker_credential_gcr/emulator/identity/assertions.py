@@ -1,13 +1,13 @@
 """JWTs that a service account signs with its own key: grants at /token, and stand-ins for access tokens.
 
-    header  {"alg": "RS256", "kid": PRIVATE_KEY_ID, "typ": "JWT"}
+    header  {"alg": "RS256", "kid": PRIVATE_KEY_ID, "typ": "JWT"}    many clients write no kid
     claims  {"iss": EMAIL, "aud": TOKEN_URL, "scope": "A B", "iat": 1700000000, "exp": 1700003600}
 
 https://developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -24,7 +24,7 @@ MAX_SCOPE_SIZE = 4096
 MAX_AUDIENCE_SIZE = 1024
 
 # Texts that people search for, as Google writes them.
-MALFORMED = "Invalid JWT: Token must be a signed JSON Web Token with the key's ID in its header."
+MALFORMED = "Invalid JWT: Token must be a signed JSON Web Token that names its issuer."
 WRONG_SIGNATURE = "Invalid JWT Signature."
 WRONG_TIMES = (
     "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
@@ -72,7 +72,8 @@ class Assertion:
     target_audience: str | None = None
 
 
-FindKey = Callable[[str], RegisteredKey | None]
+# The keys of the account of that address: the one of that ID, or, where the ID is empty, each that may be it.
+FindKeys = Callable[[str, str], Sequence[RegisteredKey]]
 
 
 def is_scope(text: str) -> bool:
@@ -88,17 +89,17 @@ def split_scope(text: str) -> frozenset[str]:
 def verify_assertion(
     assertion: str,
     *,
-    find_key: FindKey,
+    find_keys: FindKeys,
     has_account: Callable[[str], bool],
     audiences: Collection[str],
     now: float,
 ) -> Assertion:
     """Check a JWT that asks for an access token, or for an ID token. Raises InvalidAssertion."""
-    claims, key = _verify(assertion, find_key, has_account, now)
+    claims, key = _verify(assertion, find_keys, has_account, now)
     audience = claims.get("aud")
     if not isinstance(audience, str) or audience not in audiences:
         raise InvalidAssertion(WRONG_AUDIENCE)
-    scopes, target_audience = _parse_scopes(claims), claims.get("target_audience")
+    scopes, target_audience = _parse_scopes(claims), get_optional(claims, "target_audience")
     if target_audience is None and not scopes:
         raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
     if target_audience is not None and not _is_audience(target_audience):
@@ -107,14 +108,14 @@ def verify_assertion(
 
 
 def verify_self_signed(
-    assertion: str, *, find_key: FindKey, audiences: Collection[str], now: float
+    assertion: str, *, find_keys: FindKeys, audiences: Collection[str], now: float
 ) -> Assertion:
     """Check a JWT that stands for an access token. Raises InvalidAssertion.
 
     It names its scopes, or the service it is for (https://google.aip.dev/auth/4111); for that service
     it may do whatever its account may.
     """
-    claims, key = _verify(assertion, find_key, _any_account, now)
+    claims, key = _verify(assertion, find_keys, _any_account, now)
     audience, scopes = claims.get("aud"), _parse_scopes(claims)
     # RFC 7519 lets it be a list too; Google's libraries sign one.
     if audience is not None and (not isinstance(audience, str) or audience not in {"", *audiences}):
@@ -131,31 +132,42 @@ def verify_self_signed(
 
 
 def _verify(
-    assertion: str, find_key: FindKey, has_account: Callable[[str], bool], now: float
+    assertion: str, find_keys: FindKeys, has_account: Callable[[str], bool], now: float
 ) -> tuple[dict[str, Any], RegisteredKey]:
     try:
         header, claims = jws.parse_unverified(assertion)
     except jws.InvalidJws as error:
         raise InvalidAssertion(MALFORMED) from error
-    key_id, issuer = header.get("kid"), claims.get("iss")
+    key_id, issuer = get_optional(header, "kid", ""), claims.get("iss")
     if not isinstance(key_id, str) or not isinstance(issuer, str):
         raise InvalidAssertion(MALFORMED)
     if not has_account(issuer):
         raise InvalidAssertion(ACCOUNT_NOT_FOUND)
-    # By kid alone: a key, or the URL of one, that comes with the token is never looked at.
-    key = find_key(key_id)
-    if key is None or key.email != issuer or now >= key.expires_at:
+    # A key, or the URL of one, that comes with the token is never looked at.
+    keys = (key for key in find_keys(issuer, key_id) if now < key.expires_at)
+    key = next((key for key in keys if _has_signed(key, assertion)), None)
+    if key is None:
         raise InvalidAssertion(WRONG_SIGNATURE)
-    try:
-        jws.verify(assertion, key.public_key, ALGORITHM)
-    except jws.InvalidJws as error:
-        raise InvalidAssertion(WRONG_SIGNATURE) from error
     if key.in_deleted_project:
         raise InvalidAssertion(ACCOUNT_NOT_FOUND)
     _check_times(claims, now)
-    if claims.get("sub", issuer) != issuer:
+    if get_optional(claims, "sub", issuer) != issuer:
         raise InvalidAssertion(DELEGATION, "unauthorized_client")
     return claims, key
+
+
+def _has_signed(key: RegisteredKey, assertion: str) -> bool:
+    try:
+        jws.verify(assertion, key.public_key, ALGORITHM)
+    except jws.InvalidJws:
+        return False
+    return True
+
+
+def get_optional(document: Mapping[str, Any], name: str, default: object = None) -> Any:
+    """Returns a member that a client may leave out, or leave empty, as some libraries do."""
+    value = document.get(name)
+    return default if value is None or value == "" else value
 
 
 def _any_account(_email: str) -> bool:
@@ -171,7 +183,7 @@ def _check_times(claims: dict[str, Any], now: float) -> None:
         or not 0 < expires_at - issued_at <= MAX_LIFETIME_S
     ):
         raise InvalidAssertion(WRONG_TIMES)
-    not_before = claims.get("nbf", issued_at)
+    not_before = get_optional(claims, "nbf", issued_at)
     if not is_instant(not_before) or now < not_before - MAX_SKEW_S:
         raise InvalidAssertion(WRONG_TIMES)
 
@@ -186,7 +198,7 @@ def _is_audience(value: object) -> bool:
 
 
 def _parse_scopes(claims: dict[str, Any]) -> frozenset[str]:
-    scope = claims.get("scope", "")
+    scope = get_optional(claims, "scope", "")
     if not isinstance(scope, str) or not is_scope(scope):
         raise InvalidAssertion(WRONG_SCOPE, "invalid_scope")
     return split_scope(scope)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from docker_credential_gcr.emulator import strict_json
 
-from .assertions import FindKey, InvalidAssertion, verify_self_signed
+from .assertions import FindKeys, InvalidAssertion, get_optional, verify_self_signed
 from .federation import find_pool
 from .principal import ANONYMOUS, CLOUD_PLATFORM, Principal, format_service_account
 from .tokens import AccessGrant, InvalidToken, RegistryGrant, Signer
@@ -58,7 +58,7 @@ def no_pool(_name: str) -> bool:
 def authenticate(
     authorization: str | None,
     *,
-    find_key: FindKey,
+    find_keys: FindKeys,
     signer: Signer,
     now: float,
     has_login: HasLogin,
@@ -82,9 +82,9 @@ def authenticate(
     def verify_token(token: str) -> Principal:
         # Every JWT begins so: base64 of '{"'.
         if token.startswith("eyJ"):
-            return _verify_self_signed(token, find_key, now, audiences)
+            return _verify_self_signed(token, find_keys, now, audiences)
         grant = _verify_access_token(token, signer, now)
-        if not is_living(grant, find_key=find_key, has_login=has_login, has_pool=has_pool, now=now):
+        if not is_living(grant, find_keys=find_keys, has_login=has_login, has_pool=has_pool, now=now):
             raise InvalidCredential("the key, the login or the pool behind the token is gone")
         return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets)
 
@@ -94,9 +94,9 @@ def authenticate(
         raise InvalidCredential("unknown scheme")
     user, password = _parse_basic(credential)
     if user == "_json_key":
-        return _verify_key_file(password, find_key, now)
+        return _verify_key_file(password, find_keys, now)
     if user == "_json_key_base64":
-        return _verify_key_file(_decode_base64(password.rstrip("\r\n")), find_key, now)
+        return _verify_key_file(_decode_base64(password.rstrip("\r\n")), find_keys, now)
     if user in _TOKEN_USERS or _VERSIONED_TOKEN_USER.fullmatch(user):
         return verify_token(password)
     raise InvalidCredential("unknown user name")
@@ -105,7 +105,7 @@ def authenticate(
 def is_living(
     grant: AccessGrant | RegistryGrant,
     *,
-    find_key: FindKey,
+    find_keys: FindKeys,
     has_login: HasLogin,
     has_pool: HasPool,
     now: float,
@@ -122,13 +122,13 @@ def is_living(
         return True
     if key_id.startswith(LOGIN_PREFIX):
         return has_login(key_id)
-    key = find_key(key_id)
-    return key is not None and not key.in_deleted_project and now < key.expires_at
+    keys = find_keys((grant.member or "").partition(":")[2], key_id)
+    return any(not key.in_deleted_project and now < key.expires_at for key in keys)
 
 
-def _verify_self_signed(token: str, find_key: FindKey, now: float, audiences: Collection[str]) -> Principal:
+def _verify_self_signed(token: str, find_keys: FindKeys, now: float, audiences: Collection[str]) -> Principal:
     try:
-        said = verify_self_signed(token, find_key=find_key, audiences=audiences, now=now)
+        said = verify_self_signed(token, find_keys=find_keys, audiences=audiences, now=now)
     except InvalidAssertion as error:
         raise InvalidCredential(str(error)) from error
     return Principal(format_service_account(said.email), said.oauth_scopes, said.key_id)
@@ -158,20 +158,23 @@ def _decode_base64(text: str) -> str:
     return decoded
 
 
-def _verify_key_file(text: str, find_key: FindKey, now: float) -> Principal:
+def _verify_key_file(text: str, find_keys: FindKeys, now: float) -> Principal:
     document = _parse_object(text)
-    key_id, private_key = document.get("private_key_id"), document.get("private_key")
-    if document.get("type") != "service_account" or not isinstance(key_id, str):
+    email, private_key = document.get("client_email"), document.get("private_key")
+    key_id = get_optional(document, "private_key_id", "")
+    if document.get("type") != "service_account" or not isinstance(email, str) or not isinstance(key_id, str):
         raise InvalidCredential("not a service account key file")
     if not isinstance(private_key, str):
         raise InvalidCredential("a key file without its private key")
-    key = find_key(key_id)
-    if key is None or now >= key.expires_at or document.get("client_email") != key.email:
+    keys = [key for key in find_keys(email, key_id) if now < key.expires_at]
+    if not keys:
         raise InvalidCredential("unknown key")
-    # Anybody can know a key's ID.
-    if len(private_key) > _PRIVATE_TO_PUBLIC * len(key.public_key):
+    # A stranger can know a key's ID.
+    if len(private_key) > _PRIVATE_TO_PUBLIC * max(len(key.public_key) for key in keys):
         raise InvalidCredential("a longer private key")
-    if not _belongs(private_key, key.public_key):
+    modulus = _find_modulus(private_key)
+    key = next((key for key in keys if _get_modulus(key.public_key) == modulus), None)
+    if key is None:
         raise InvalidCredential("another private key")
     if key.in_deleted_project:
         raise KeyOfDeletedProject(key.project_id)
@@ -188,20 +191,25 @@ def _parse_object(text: str) -> dict[str, Any]:
     return document
 
 
-def _belongs(private_key: str, public_key: str) -> bool:
-    """Tells whether the private key belongs to the public one: it holds the two primes of its modulus.
+def _find_modulus(private_key: str) -> int | None:
+    """The product of the private key's two primes; None for a key that has no such primes.
 
-    The product of the primes is enough, and takes 20 µs: the library's own check proves that they are
-    primes, which takes 36 ms for 2048 bits and 5 s for 8192, in which no other client is served.
+    A client that knows the primes has the key, and their product is the modulus of the public half. The
+    library's own check proves them to be prime: 36 ms for 2048 bits and 5 s for 8192, in which no other
+    client is served. This takes 20 µs.
     """
     try:
         key = serialization.load_pem_private_key(
             private_key.encode(), password=None, unsafe_skip_rsa_key_validation=True
         )
-        registered = serialization.load_pem_public_key(public_key.encode())
-        if not isinstance(key, rsa.RSAPrivateKey) or not isinstance(registered, rsa.RSAPublicKey):
-            return False
-        numbers, modulus = key.private_numbers(), registered.public_numbers().n
+        if not isinstance(key, rsa.RSAPrivateKey):
+            return None
+        numbers = key.private_numbers()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InvalidCredential("malformed private key") from error
-    return numbers.p * numbers.q == modulus and 1 < numbers.p < modulus
+    return numbers.p * numbers.q if numbers.p > 1 and numbers.q > 1 else None
+
+
+def _get_modulus(public_key: str) -> int:
+    key = serialization.load_pem_public_key(public_key.encode())
+    return key.public_numbers().n if isinstance(key, rsa.RSAPublicKey) else 0

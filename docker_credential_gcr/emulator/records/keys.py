@@ -30,12 +30,15 @@ _SELECT = (
     .join(projects, projects.c.id == service_accounts.c.project)
 )
 # Neither a key that is disabled, nor one of an account that is, opens anything.
-_FIND = Statement(
-    _SELECT.where(
-        service_account_keys.c.key_id == bindparam("wanted"),
-        service_account_keys.c.disabled == 0,
-        service_accounts.c.disabled == 0,
-    )
+_SELECT_OPENING = _SELECT.where(service_account_keys.c.disabled == 0, service_accounts.c.disabled == 0)
+_FIND = Statement(_SELECT_OPENING.where(service_account_keys.c.key_id == bindparam("wanted")))
+# How many keys a signature without the ID of one is checked with, without a credential: twice as many
+# as Google lets an account have. https://cloud.google.com/iam/quotas
+_MAX_CANDIDATES = 20
+_FIND_NEWEST = Statement(
+    _SELECT_OPENING.where(service_accounts.c.email == bindparam("wanted"))
+    .order_by(service_account_keys.c.id.desc())
+    .limit(_MAX_CANDIDATES)
 )
 _KEPT_COLUMNS = (
     *_COLUMNS,
@@ -117,6 +120,14 @@ def find(connection: Connection, key_id: str) -> RegisteredKey | None:
     """The registered key of that ID, if it opens anything."""
     row = _FIND.one(connection, {"wanted": key_id})
     return None if row is None else RegisteredKey(*row)
+
+
+def find_candidates(connection: Connection, email: str, key_id: str) -> Sequence[RegisteredKey]:
+    """Returns the account's key of that ID; for an empty ID its newest keys. All of them open something."""
+    if not key_id:
+        return [RegisteredKey(*row) for row in _FIND_NEWEST.all(connection, {"wanted": email})]
+    key = find(connection, key_id)
+    return [] if key is None or key.email != email else [key]
 
 
 def find_kept(connection: Connection, key_id: str) -> KeptKey | None:

@@ -1,6 +1,7 @@
 """Who may do what at the registry: the credential, the token's scope, and IAM, for each request anew."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -124,7 +125,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
     try:
         return authenticate(
             authorization,
-            find_key=lambda key_id: keys.find(connection, key_id),
+            find_keys=partial(keys.find_candidates, connection),
             has_login=lambda login_id: logins.is_living(connection, login_id),
             signer=services.signer,
             now=services.clock.now(),
@@ -205,7 +206,7 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
         return None
     living = is_living(
         grant,
-        find_key=lambda key_id: keys.find(connection, key_id),
+        find_keys=partial(keys.find_candidates, connection),
         has_pool=lambda name: workload_identity.is_active(connection, name),
         has_login=lambda login_id: logins.is_living(connection, login_id),
         now=now,

@@ -15,7 +15,7 @@ SHORT_LIVED = (
     "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
     "Check your iat and exp values in the JWT claim."
 )
-MALFORMED = "Invalid JWT: Token must be a signed JSON Web Token with the key's ID in its header."
+MALFORMED = "Invalid JWT: Token must be a signed JSON Web Token that names its issuer."
 NEEDS_SCOPE = "Invalid OAuth scope or ID token audience provided."
 
 
@@ -59,7 +59,7 @@ BAD_GRANTS: dict[str, tuple[Callable[[Apis, Key], bytes], str, str]] = {
     "not UTF-8": (lambda _apis, _key: b"grant_type=%ff", "invalid_request", "Malformed form"),
     "not ASCII": (lambda _apis, _key: b"grant_type=\xff", "invalid_request", "Malformed form"),
     "no JWT": (assertion("garbage"), "invalid_grant", MALFORMED),
-    "a JWT without kid": (assertion("eyJhbGciOiJSUzI1NiJ9.e30.AA"), "invalid_grant", MALFORMED),
+    "a JWT without kid and iss": (assertion("eyJhbGciOiJSUzI1NiJ9.e30.AA"), "invalid_grant", MALFORMED),
     "unknown account": (
         grant(iss="no@my-project.iam.gserviceaccount.com"),
         "invalid_grant",

@@ -29,8 +29,9 @@ class World:
     # Those of users that go on.
     logins: tuple[str, ...] = ()
 
-    def find_key(self, key_id: str) -> RegisteredKey | None:
-        return self.registered if self.registered and key_id == self.registered.key_id else None
+    def find_keys(self, email: str, key_id: str) -> list[RegisteredKey]:
+        key = self.registered
+        return [key] if key and key.email == email and key_id in ("", key.key_id) else []
 
     def expire_key(self, expires_at: int) -> None:
         assert self.registered is not None

@@ -26,7 +26,7 @@ World = Any
 def verify(world: World, assertion: str) -> Assertion:
     return verify_assertion(
         assertion,
-        find_key=world.find_key,
+        find_keys=world.find_keys,
         has_account=lambda email: email in (EMAIL, "other@my-project.iam.gserviceaccount.com"),
         audiences=(AUDIENCE,),
         now=world.now,
@@ -203,7 +203,7 @@ def test_a_self_signed_jwt_names_scopes_or_its_service(
     world: World, changes: dict[str, object], scopes: set[str], audience: str | None
 ) -> None:
     said = verify_self_signed(
-        world.sign(changes), find_key=world.find_key, audiences=("https://gcr.io/",), now=NOW
+        world.sign(changes), find_keys=world.find_keys, audiences=("https://gcr.io/",), now=NOW
     )
 
     assert said == Assertion(EMAIL, world.key.key_id, frozenset(scopes), audience, NOW + 3600)
@@ -223,7 +223,7 @@ def test_a_self_signed_jwt_names_scopes_or_its_service(
 def test_a_bad_self_signed_jwt_is_refused(world: World, changes: dict[str, object], text: str) -> None:
     with pytest.raises(InvalidAssertion) as refusal:
         verify_self_signed(
-            world.sign(changes), find_key=world.find_key, audiences={"https://gcr.io/"}, now=NOW
+            world.sign(changes), find_keys=world.find_keys, audiences={"https://gcr.io/"}, now=NOW
         )
 
     assert str(refusal.value) == text

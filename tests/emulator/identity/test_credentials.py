@@ -36,7 +36,7 @@ def key_file(world: World, **changes: object) -> str:
 def check(world: World, authorization: str | None) -> Principal:
     return authenticate(
         authorization,
-        find_key=world.find_key,
+        find_keys=world.find_keys,
         has_login=world.logins.__contains__,
         signer=world.signer,
         now=world.now,
@@ -187,7 +187,7 @@ REFUSED: dict[str, tuple[Callable[[World], str], str]] = {
     "key file in a list": (lambda _: basic("_json_key", "[]"), "JSON that is not an object"),
     "key file base64 twice": (lambda _: basic("_json_key_base64", "!"), "malformed base64 or UTF-8"),
     "another type": (_json_key(type="authorized_user"), "not a service account key file"),
-    "no key ID": (_json_key(private_key_id=None), "not a service account key file"),
+    "a number for a key ID": (_json_key(private_key_id=1), "not a service account key file"),
     "unknown key ID": (_json_key(private_key_id="0" * 40), "unknown key"),
     "another account": (_json_key(client_email="boss@example.com"), "unknown key"),
     "no private key": (_json_key(private_key=None), "a key file without its private key"),
