@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.names import ACCOUNT_RULE, is_account
-from docker_credential_gcr.emulator.identity.policy import revoke
+from docker_credential_gcr.emulator.identity.policy import mark_deleted
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.records import policies, service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
@@ -106,12 +106,9 @@ async def delete_account(request: Request, services: Services) -> JSONResponse:
     def work(connection: Connection) -> None:
         account = find_account(connection, request, caller, "iam.serviceAccounts.delete")
         service_accounts.remove(connection, account.email)
-        # An account made later under the same name must not inherit them.
         member = format_service_account(account.email)
         for resource, policy in policies.list_naming(connection, member):
-            for binding in policy.bindings:
-                policy = revoke(policy, binding.role, member)
-            policies.save(connection, resource, policy)
+            policies.save(connection, resource, mark_deleted(policy, member, account.unique_id))
         policies.remove(connection, format_name(account))
 
     await services.database.write(work)

@@ -8,16 +8,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.identity.federation import is_nameable
+from docker_credential_gcr.emulator.identity.federation import find_kubernetes_project, find_pool, is_nameable
 from docker_credential_gcr.emulator.identity.names import find_project_id
 from docker_credential_gcr.emulator.identity.policy import Policy, parse_policy
 from docker_credential_gcr.emulator.identity.roles import is_grantable
-from docker_credential_gcr.emulator.records import projects, service_accounts
+from docker_credential_gcr.emulator.records import projects, service_accounts, workload_identity
 
 from .errors import InvalidArgument
 
 _PERMISSION = re.compile(r"[a-z]\w*(?:\.\w+){2,3}", re.ASCII)
 _MAX_PERMISSIONS = 100
+# https://cloud.google.com/iam/docs/service-agents
+_SERVICE_AGENT = re.compile(r"service-[0-9]+@")
 _VERSIONS = ("0", "1", "3")
 
 
@@ -78,10 +80,30 @@ def check_bindings(connection: Connection, policy: Policy, kind: str) -> None:
 
 
 def _check_member(connection: Connection, member: str) -> None:
-    """Refuse an account that a project of this emulator would have, and has not."""
+    """Refuse a member of a pool, or an account, that is not there; Google's own accounts always are."""
+    pool = _find_missing_pool(connection, member)
+    if pool is not None:
+        raise InvalidArgument(
+            f"Identity Pool does not exist ({pool}). Please check that you specified a valid resource name "
+            "as returned in the `name` attribute in the configuration API."
+        )
     kind, _, email = member.partition(":")
     project_id = find_project_id(email) if kind == "serviceAccount" else None
-    if project_id is None or projects.find(connection, project_id) is None:
+    if project_id is None or service_accounts.find(connection, email) is not None:
         return
-    if service_accounts.find(connection, email) is None:
+    if not _SERVICE_AGENT.match(email) or projects.find(connection, project_id) is not None:
         raise InvalidArgument(f"Service account {email} does not exist.")
+
+
+def _find_missing_pool(connection: Connection, member: str) -> str | None:
+    """Returns the pool that a member comes from, if there is no such pool.
+
+    A project has GKE's pool from its beginning: which clusters it has is not known here.
+    """
+    project_id, pool = find_kubernetes_project(member), find_pool(member)
+    if project_id is not None:
+        return None if projects.find(connection, project_id) else f"{project_id}.svc.id.goog"
+    if pool is None:
+        return None
+    _, number, *_, pool_id = pool.split("/")
+    return pool if workload_identity.find(connection, number, pool_id) is None else None

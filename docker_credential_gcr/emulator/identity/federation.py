@@ -5,7 +5,9 @@ principalSet://iam.googleapis.com/POOL/group/dev                                
 principalSet://iam.googleapis.com/POOL/attribute.repository/octo-org/octo-repo            its attributes
 principalSet://iam.googleapis.com/POOL/*                                                  all of the pool
 
-where POOL is projects/NUMBER/locations/global/workloadIdentityPools/NAME.
+where POOL is projects/NUMBER/locations/global/workloadIdentityPools/NAME. Policies also keep members that
+cannot sign in here: of locations/global/workforcePools/NAME, and of GKE's pool of a project. That one has the
+NAME PROJECT.svc.id.goog; GKE also writes serviceAccount:PROJECT.svc.id.goog[NAMESPACE/ACCOUNT].
 https://cloud.google.com/iam/docs/principal-identifiers
 """
 
@@ -14,17 +16,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _ONE, _SET = "principal://iam.googleapis.com/", "principalSet://iam.googleapis.com/"
-_POOL = r"projects/\d{1,20}/locations/global/workloadIdentityPools/[a-z0-9-]{4,32}"
-# The ways in which members of a pool may be named.
+_POOL = r"projects/\d{1,20}/locations/global/workloadIdentityPools/[a-z0-9.-]{1,63}"
+_ANY_POOL = rf"(?:{_POOL}|locations/global/workforcePools/[a-z0-9-]{{1,63}})"
+_KUBERNETES = r"([a-z0-9.:-]{1,128})\.svc\.id\.goog"
+_KUBERNETES_ACCOUNT = rf"serviceAccount:{_KUBERNETES}\[[a-z0-9-]{{1,63}}/[a-z0-9.-]{{1,253}}\]"
+# The ways in which members of a pool may be named. https://cloud.google.com/iam/docs/principal-identifiers
 MEMBER = re.compile(
-    rf"{_ONE}{_POOL}/subject/[!-~].{{0,126}}"
-    rf"|{_SET}{_POOL}/(?:\*|group/.{{1,256}}|attribute\.[a-z0-9_]{{1,100}}/.{{1,256}})",
+    rf"(?:deleted:)?{_ONE}{_ANY_POOL}/subject/[!-~].{{0,126}}"
+    rf"|{_SET}{_ANY_POOL}/(?:\*|(?:group|namespace|kubernetes\.cluster)/.{{1,256}}"
+    rf"|attribute\.[a-z0-9_]{{1,100}}/.{{1,256}})|{_KUBERNETES_ACCOUNT}",
     re.ASCII,
 )
+_KUBERNETES_PROJECT = re.compile(rf"(?:serviceAccount:|.*/workloadIdentityPools/){_KUBERNETES}[/[]", re.ASCII)
 # What no name may hold: a header, a log or a policy could not show it.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _POOL_ID = re.compile(r"[a-z0-9-]{4,32}", re.ASCII)
-_POOL_OF_MEMBER = re.compile(rf"{_ONE}({_POOL})/subject/")
+_POOL_OF_MEMBER = re.compile(rf"(?:{_ONE}|{_SET})({_POOL})/")
 
 POOL_ID_RULE = "4 to 32 lower-case letters, digits or hyphens, not beginning with gcp-"
 
@@ -68,6 +75,12 @@ def list_sets(identity: FederatedIdentity) -> tuple[str, ...]:
 def find_pool(member: str | None) -> str | None:
     """The name of the pool that a member comes from; None for a member of Google's own."""
     match = _POOL_OF_MEMBER.match(member or "")
+    return None if match is None else match[1]
+
+
+def find_kubernetes_project(member: str) -> str | None:
+    """Returns the project of the GKE pool that a member comes from; None for a member of another kind."""
+    match = _KUBERNETES_PROJECT.match(member)
     return None if match is None else match[1]
 
 

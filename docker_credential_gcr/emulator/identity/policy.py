@@ -27,6 +27,7 @@ _EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 _MEMBER = re.compile(
     rf"(?:user|serviceAccount|group):{_EMAIL}|domain:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|{ALL_USERS}"
     rf"|{ALL_AUTHENTICATED_USERS}|project(?:Owner|Editor|Viewer):[a-z0-9.:-]+"
+    rf"|deleted:(?:user|serviceAccount|group):{_EMAIL}\?uid=[0-9]{{1,30}}"
 )
 _ROLE = re.compile(r"(?:(?:projects|organizations)/[A-Za-z0-9.:-]+/)?roles/[A-Za-z0-9_.]{1,64}")
 
@@ -143,6 +144,20 @@ def revoke(policy: Policy, role: str, member: str) -> Policy:
         for key, names in _members(policy).items()
     }
     return _make(members)
+
+
+def mark_deleted(policy: Policy, member: str, unique_id: str) -> Policy:
+    """Returns the policy after the member was deleted: a new member of that name does not inherit roles.
+
+    https://cloud.google.com/iam/docs/principal-identifiers#deleted
+    """
+    deleted = f"deleted:{member}?uid={unique_id}"
+    return _make(
+        {
+            key: [deleted if name == member else name for name in names]
+            for key, names in _members(policy).items()
+        }
+    )
 
 
 def _members(policy: Policy) -> dict[_Key, list[str]]:

@@ -28,7 +28,13 @@ def bindings(role: str, *members: object) -> dict[str, Any]:
     return {"policy": {"bindings": [{"role": role, "members": list(members)}]}}
 
 
-SUBJECT = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/outside/subject/"
+IAM, IAM_SET = "principal://iam.googleapis.com/", "principalSet://iam.googleapis.com/"
+POOLS = "projects/1/locations/global/workloadIdentityPools"
+SUBJECT = f"{IAM}{POOLS}/outside/subject/"
+NO_POOL = (
+    "Identity Pool does not exist ({}). Please check that you specified a valid resource name as "
+    "returned in the `name` attribute in the configuration API."
+)
 NO_JSON = "Invalid JSON payload received."
 EXPECTS_NAME = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
 
@@ -162,6 +168,42 @@ BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
         INVALID,
         "Service account no@my-project.iam.gserviceaccount.com does not exist.",
     ),
+    **{
+        f"F-Z30-{name}": ("POST", POLICY, bindings("roles/viewer", member), INVALID, text)
+        for name, member, text in (
+            (
+                "account of an unknown project",
+                "serviceAccount:nope@nowhere.iam.gserviceaccount.com",
+                "Service account nope@nowhere.iam.gserviceaccount.com does not exist.",
+            ),
+            (
+                "agent's name in a project of this server",
+                "serviceAccount:service-1@my-project.iam.gserviceaccount.com",
+                "Service account service-1@my-project.iam.gserviceaccount.com does not exist.",
+            ),
+            ("one of an unknown pool", f"{SUBJECT}a", NO_POOL.format(f"{POOLS}/outside")),
+            ("one of a pool with a short name", f"{IAM}{POOLS}/x/subject/y", NO_POOL.format(f"{POOLS}/x")),
+            ("set of an unknown pool", f"{IAM_SET}{POOLS}/outside/*", NO_POOL.format(f"{POOLS}/outside")),
+            (
+                "account of GKE in an unknown project",
+                "serviceAccount:nowhere.svc.id.goog[ns/ksa]",
+                NO_POOL.format("nowhere.svc.id.goog"),
+            ),
+            (
+                "one of GKE's pool of an unknown project",
+                f"{IAM}{POOLS}/nowhere.svc.id.goog/subject/ns/n/sa/a",
+                NO_POOL.format("nowhere.svc.id.goog"),
+            ),
+            *(
+                ("deleted " + name, member, f"member {member!r} is not of a known form, such as user:EMAIL")
+                for name, member in (
+                    ("user without a number", "deleted:user:a@example.com"),
+                    ("user with a word", "deleted:user:a@example.com?uid=x"),
+                    ("domain", "deleted:domain:example.com?uid=1"),
+                )
+            ),
+        )
+    },
     "etag that is a number": (
         "POST",
         POLICY,

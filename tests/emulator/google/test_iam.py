@@ -53,7 +53,7 @@ def test_an_account_of_a_project_in_a_domain_has_the_domain_in_its_address(apis:
     assert reply.body["email"] == "ci@my-project.example.com.iam.gserviceaccount.com"
 
 
-def test_a_deleted_account_leaves_its_roles_to_nobody(apis: Apis) -> None:
+def test_f_z30_a_deleted_account_leaves_its_roles_to_no_other(apis: Apis) -> None:
     key = apis.make_key(role="roles/owner")
     apis.grant("roles/viewer", "allUsers")
     token = apis.fetch_token(key)
@@ -67,9 +67,14 @@ def test_a_deleted_account_leaves_its_roles_to_nobody(apis: Apis) -> None:
         "POST", "/v1/projects/my-project:setIamPolicy", {"policy": {}}, apis.fetch_token(again)
     )
     assert refused.status == 403
-    assert apis.call("POST", "/v1/projects/my-project:getIamPolicy").body["bindings"] == [
-        {"role": "roles/viewer", "members": ["allUsers"]}
+    member = f"deleted:serviceAccount:{EMAIL}?uid={key['client_id']}"
+    policy = apis.call("POST", "/v1/projects/my-project:getIamPolicy").body
+    assert policy["bindings"] == [
+        {"role": "roles/owner", "members": [member]},
+        {"role": "roles/viewer", "members": ["allUsers"]},
     ]
+    # What was read is taken back: a client changes another binding of it.
+    assert apis.call("POST", "/v1/projects/my-project:setIamPolicy", {"policy": policy}).status == 200
 
 
 def test_accounts_are_listed_page_by_page(apis: Apis) -> None:
@@ -144,3 +149,47 @@ def test_a_disabled_account_opens_nothing_until_it_is_enabled(apis: Apis) -> Non
     assert apis.call("POST", f"{ACCOUNTS}/{EMAIL}:enable", {}).body == {}
     assert "disabled" not in apis.call("GET", f"{ACCOUNTS}/{EMAIL}").body
     assert apis.call("GET", ACCOUNTS, token=token).status == 200
+
+
+# The forms of IAM's reference of Binding.members.
+MEMBERS = [
+    "deleted:group:g@example.com?uid=1",
+    "deleted:principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/ada",
+    "deleted:serviceAccount:x@my-project.iam.gserviceaccount.com?uid=123",
+    "deleted:user:a@example.com?uid=1",
+    "domain:example.com",
+    "group:g@example.com",
+    "principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/ada",
+    "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/my-project.svc.id.goog"
+    "/subject/ns/default/sa/app",
+    "principalSet://iam.googleapis.com/locations/global/workforcePools/staff/*",
+    "principalSet://iam.googleapis.com/locations/global/workforcePools/staff/attribute.team/dev",
+    "principalSet://iam.googleapis.com/locations/global/workforcePools/staff/group/dev",
+    "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/my-project.svc.id.goog"
+    "/namespace/default",
+    "serviceAccount:1234-compute@developer.gserviceaccount.com",
+    "serviceAccount:my-project.svc.id.goog[ns/ksa]",
+    "serviceAccount:service-1234@container-engine-robot.iam.gserviceaccount.com",
+    "user:a@example.com",
+]
+POLICIES = [
+    "/v1/projects/my-project",
+    f"{ACCOUNTS}/{EMAIL}",
+    "/v1/projects/my-project/locations/us/repositories/images",
+]
+
+
+@pytest.mark.parametrize("resource", POLICIES)
+def test_f_z30_members_of_each_form_are_kept_and_listed(apis: Apis, resource: str) -> None:
+    apis.make_account()
+    location = "/v1/projects/my-project/locations/us"
+    apis.call("POST", f"{location}/repositories?repositoryId=images", {"format": "DOCKER"})
+    is_account = resource.endswith(EMAIL)
+    role = "roles/iam.workloadIdentityUser" if is_account else "roles/artifactregistry.reader"
+    binding = {"role": role, "members": MEMBERS}
+
+    reply = apis.call("POST", f"{resource}:setIamPolicy", {"policy": {"bindings": [binding]}})
+
+    assert (reply.status, reply.body["bindings"]) == (200, [binding])
+    verb = "GET" if "locations" in resource else "POST"
+    assert apis.call(verb, f"{resource}:getIamPolicy").body == reply.body
