@@ -9,7 +9,6 @@ https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.service
 
 import asyncio
 import base64
-import binascii
 import re
 from typing import Any
 
@@ -18,6 +17,7 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator import strict_json
 from docker_credential_gcr.emulator.identity.assertions import MAX_SCOPE_SIZE
+from docker_credential_gcr.emulator.identity.base64_text import decode_base64
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.service_account_signatures import sign_blob, sign_jwt
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
@@ -142,6 +142,6 @@ def _parse_blob(payload: object) -> bytes:
     try:
         if not isinstance(payload, str):
             raise InvalidArgument("The payload must be bytes in base64.")
-        return base64.b64decode(payload.replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return decode_base64(payload)
+    except ValueError as error:
         raise InvalidArgument("The payload must be bytes in base64.") from error

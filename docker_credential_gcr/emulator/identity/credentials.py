@@ -4,8 +4,6 @@ Basic  _json_key:KEY FILE · _json_key_base64:BASE64 OF IT · USER:ACCESS TOKEN 
 Bearer ACCESS TOKEN · SELF-SIGNED JWT
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Collection
 from typing import Any
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from docker_credential_gcr.emulator import strict_json
 
 from .assertions import FindKeys, InvalidAssertion, get_optional, verify_self_signed
+from .base64_text import decode_base64
 from .federation import find_pool
 from .principal import ANONYMOUS, CLOUD_PLATFORM, Principal, format_service_account
 from .tokens import AccessGrant, InvalidToken, RegistryGrant, Signer
@@ -96,7 +95,7 @@ def authenticate(
     if user == "_json_key":
         return _verify_key_file(password, find_keys, now)
     if user == "_json_key_base64":
-        return _verify_key_file(_decode_base64(password.rstrip("\r\n")), find_keys, now)
+        return _verify_key_file(_decode(password), find_keys, now)
     if user in _TOKEN_USERS or _VERSIONED_TOKEN_USER.fullmatch(user):
         return verify_token(password)
     raise InvalidCredential("unknown user name")
@@ -142,16 +141,16 @@ def _verify_access_token(token: str, signer: Signer, now: float) -> AccessGrant:
 
 
 def _parse_basic(credential: str) -> tuple[str, str]:
-    user, colon, password = _decode_base64(credential).partition(":")
+    user, colon, password = _decode(credential).partition(":")
     if not colon:
         raise InvalidCredential("no colon between user name and password")
     return user, password
 
 
-def _decode_base64(text: str) -> str:
+def _decode(text: str) -> str:
     try:
-        decoded = base64.b64decode(text.encode("ascii"), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError) as error:
+        decoded = decode_base64(text).decode("utf-8")
+    except ValueError as error:
         raise InvalidCredential("malformed base64 or UTF-8") from error
     if "\0" in decoded:
         raise InvalidCredential("a NUL byte")

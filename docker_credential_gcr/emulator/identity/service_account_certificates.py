@@ -3,8 +3,6 @@
 https://cloud.google.com/iam/docs/keys-upload
 """
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
@@ -12,6 +10,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .base64_text import decode_base64
 
 
 class InvalidCertificate(Exception):
@@ -32,9 +32,9 @@ def parse_certificate(data: object) -> UploadedKey:
     if not isinstance(data, str):
         raise InvalidCertificate("publicKeyData must be base64 of a certificate")
     try:
-        certificate = x509.load_pem_x509_certificate(base64.b64decode(data, validate=True))
+        certificate = x509.load_pem_x509_certificate(decode_base64(data))
         key = certificate.public_key()
-    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise InvalidCertificate("publicKeyData must be base64 of an X.509 certificate in PEM") from error
     if not isinstance(key, rsa.RSAPublicKey) or not 2048 <= key.key_size <= 4096:
         raise InvalidCertificate("the certificate's key must be RSA with 2048 to 4096 bits")

@@ -90,14 +90,16 @@ def test_a_bearer_may_send_both(world: World, scheme: str) -> None:
     assert check(world, f"{scheme} {world.sign()}").oauth_scopes == {"a", "b"}
 
 
-def test_a_key_file_may_do_all_that_its_account_may(world: World) -> None:
+def test_f_z29_a_key_file_may_do_all_that_its_account_may(world: World) -> None:
     text = key_file(world)
     encoded = base64.b64encode(text.encode()).decode()
     expected = Principal(MEMBER, frozenset({CLOUD_PLATFORM}), world.key.key_id)
 
     assert check(world, basic("_json_key", text)) == expected
     assert check(world, basic("_json_key_base64", encoded)) == expected
-    assert check(world, basic("_json_key_base64", encoded + "\n")) == expected
+    for written in (base64.encodebytes(text.encode()), base64.urlsafe_b64encode(text.encode())):
+        assert check(world, basic("_json_key_base64", written.decode())) == expected
+        assert check(world, basic("_json_key_base64", written.decode().replace("\n", "\r\n"))) == expected
     assert check(world, "basic  " + basic("_json_key", text).partition(" ")[2]) == expected
 
 
