@@ -16,8 +16,9 @@ from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 from docker_credential_gcr.emulator.records import logins
 
 from . import oauth2_assertions, oauth2_logins
-from .bodies import get_field, has_form, read_form
+from .bodies import get_field, read_form
 from .errors import GrantRefused
+from .oauth2_subjects import read_tokens
 from .services import Services
 
 Grant = Callable[[Request, Services, dict[str, str]], Awaitable[dict[str, object]]]
@@ -45,8 +46,7 @@ async def revoke(request: Request, services: Services) -> JSONResponse:
 
     https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke
     """
-    form = await read_form(request) if has_form(request) else {}
-    token = form.get("token") or request.query_params.get("token")
+    token = (await read_tokens(request)).get("token")
     if not token:
         raise GrantRefused("invalid_request", "Required parameter is missing: token")
     login_id = _find_login(services, token)

@@ -1,10 +1,13 @@
 """Whom an access token is for, as long as it counts."""
 
+from starlette.requests import Request
+
 from docker_credential_gcr.emulator.identity.credentials import is_living
 from docker_credential_gcr.emulator.identity.principal import format_service_account, format_user
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidToken
 from docker_credential_gcr.emulator.records import logins, service_accounts
 
+from .bodies import has_form, read_form
 from .oauth2_tokens import Subject
 from .services import Services
 
@@ -23,6 +26,18 @@ def find_grant(services: Services, token: str) -> AccessGrant:
     if not living:
         raise InvalidToken("the key, the login or the pool behind the token is gone")
     return grant
+
+
+async def read_tokens(request: Request) -> dict[str, str]:
+    """Returns what the Authorization header, the query and the form say, the header as `access_token`.
+
+    https://www.rfc-editor.org/rfc/rfc6750#section-2
+    """
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    header = {"access_token": bearer.strip()} if scheme.lower() == "bearer" else {}
+    form = await read_form(request) if has_form(request) else {}
+    query = {name: value for name, value in request.query_params.items() if value}
+    return {**header, **query, **form}
 
 
 def find_subject(services: Services, grant: AccessGrant) -> Subject:

@@ -16,9 +16,8 @@ from starlette.responses import JSONResponse
 from docker_credential_gcr.emulator.identity.id_tokens import ALGORITHM
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 
-from .bodies import has_form, read_form
 from .errors import GrantRefused
-from .oauth2_subjects import find_grant, find_subject
+from .oauth2_subjects import find_grant, find_subject, read_tokens
 from .oauth2_tokens import describe
 from .services import Services
 
@@ -54,16 +53,15 @@ async def show_v1(request: Request, services: Services) -> JSONResponse:
 
 
 async def _find_facts(request: Request, services: Services) -> dict[str, Any]:
-    form = await read_form(request) if has_form(request) else {}
-    given = {**request.query_params, **form}
+    given = await read_tokens(request)
     try:
-        if token := given.get("access_token"):
-            return _describe_access(services, token)
         if token := given.get("id_token"):
             claims = services.id_tokens.verify(token, services.clock.now())
             left_s = int(claims["exp"] - services.clock.now())
             header = {"alg": ALGORITHM, "kid": services.id_tokens.key_id, "typ": "JWT"}
             return {**claims, "expires_in": left_s, **header}
+        if token := given.get("access_token"):
+            return _describe_access(services, token)
     except InvalidToken as error:
         raise GrantRefused("invalid_token", "Invalid Value") from error
     raise GrantRefused("invalid_request", "Either access_token or id_token required")

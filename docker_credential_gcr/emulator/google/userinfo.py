@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.identity.administrators import NotAnAdminist
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 
 from .errors import InsufficientScopes
-from .oauth2_subjects import find_grant, find_subject
+from .oauth2_subjects import find_grant, find_subject, read_tokens
 from .oauth2_tokens import EMAIL_SCOPES, OPENID, PROFILE_SCOPES, describe
 from .services import Services
 
@@ -25,21 +25,19 @@ _OLD_NAMES = {"sub": "id", "email_verified": "verified_email"}
 
 async def show(request: Request, services: Services) -> JSONResponse:
     """As OpenID Connect says it."""
-    return JSONResponse(_find_facts(request, services))
+    return JSONResponse(await _find_facts(request, services))
 
 
 async def show_old(request: Request, services: Services) -> JSONResponse:
     """In the words before OpenID Connect."""
-    facts = _find_facts(request, services)
+    facts = await _find_facts(request, services)
     return JSONResponse({_OLD_NAMES.get(name, name): value for name, value in facts.items()})
 
 
-def _find_facts(request: Request, services: Services) -> dict[str, object]:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        token = request.query_params.get("access_token", "")
+async def _find_facts(request: Request, services: Services) -> dict[str, object]:
+    token = (await read_tokens(request)).get("access_token", "")
     try:
-        grant = find_grant(services, token.strip())
+        grant = find_grant(services, token)
         subject = find_subject(services, grant)
     except InvalidToken as error:
         raise NotAnAdministrator(str(error)) from error

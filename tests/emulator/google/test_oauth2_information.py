@@ -21,6 +21,7 @@ EMAIL, PROFILE, CLOUD_PLATFORM = (
     f"{AUTH}/cloud-platform",
 )
 REDIRECT = "http://localhost:1/"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def log_in(apis: Apis, *scopes: str) -> dict[str, str]:
@@ -40,13 +41,16 @@ def log_in(apis: Apis, *scopes: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/tokeninfo", "/oauth2/v3/tokeninfo"])
-def test_tokeninfo_says_of_an_access_token_whom_and_what_it_is_for(apis: Apis, path: str) -> None:
+def test_f_z33_tokeninfo_says_of_an_access_token_whom_and_what_it_is_for(apis: Apis, path: str) -> None:
     token = log_in(apis, EMAIL, CLOUD_PLATFORM)["access_token"]
     apis.clock.set(NOW + 100.5)
 
     replies = [
         apis.call("GET", f"{path}?access_token={token}"),
         apis.post_form(path, {"access_token": token}),
+        # As Node's library sends it: in a header, with an empty form.
+        apis.send("POST", path, b"", {**FORM, "authorization": f"Bearer {token}"}),
+        apis.call("GET", path, token=token),
     ]
 
     for reply in replies:
@@ -268,3 +272,27 @@ def test_discovery_leads_to_this_server_and_on_googles_host_to_its_names(
         "jwks_uri": f"{keys}/oauth2/v3/certs",
     }
     assert body["code_challenge_methods_supported"] == ["plain", "S256"]
+
+
+def test_f_z33_userinfo_takes_a_token_by_header_query_and_form(apis: Apis) -> None:
+    token = log_in(apis, "openid", EMAIL)["access_token"]
+    facts = {"sub": apis.make_user().unique_id, "email": "ada@example.com", "email_verified": True}
+
+    replies = [
+        apis.call("GET", "/v1/userinfo", token=token),
+        apis.call("GET", f"/v1/userinfo?access_token={token}"),
+        apis.post_form("/v1/userinfo", {"access_token": token}),
+    ]
+
+    assert [(reply.status, reply.body) for reply in replies] == [(200, facts)] * 3
+
+
+def test_f_z33_an_access_token_in_the_header_is_no_id_token(apis: Apis) -> None:
+    id_token = log_in(apis, "openid")["id_token"]
+
+    reply = apis.call("GET", "/tokeninfo", token=id_token)
+
+    assert (reply.status, reply.body) == (
+        400,
+        {"error": "invalid_token", "error_description": "Invalid Value"},
+    )
