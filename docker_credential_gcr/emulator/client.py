@@ -76,8 +76,12 @@ class Server:
         form: Mapping[str, str] | None = None,
         patience_s: float = 60,
     ) -> dict[str, Any]:
-        """The JSON object that the emulator answers. Raises EmulatorError; Refused if the server refuses."""
-        response = self.request(method, path, json=body, data=form, patience_s=patience_s)
+        """The JSON object that the emulator answers. Raises EmulatorError; Refused if the server refuses.
+
+        A form goes to a token endpoint, without the operator token: a client's own name and secret are in it.
+        """
+        auth = None if form is None else _send_no_token
+        response = self.request(method, path, json=body, data=form, auth=auth, patience_s=patience_s)
         try:
             document = response.json()
         except (ValueError, RecursionError) as error:
@@ -244,6 +248,10 @@ def format_path(project_id: str, email: str | None = None) -> str:
     """The path of the project's resource, or of the service account's."""
     account = "" if email is None else f"/serviceAccounts/{quote(email)}"
     return f"/v1/projects/{quote(project_id, safe=':')}{account}"
+
+
+def _send_no_token(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+    return request
 
 
 def bearer(token: str) -> "Callable[[requests.PreparedRequest], requests.PreparedRequest]":

@@ -16,7 +16,7 @@ from .commands_options import say
 from .credential_documents import Document, Endpoints
 from .identity.names import format_email
 from .identity.policy import Policy, grant
-from .identity.principal import CLOUD_PLATFORM, format_service_account
+from .identity.principal import format_service_account
 
 _POOL = "gcr-emulator"
 _REFRESHES = "refuses to renew it once the token in it has expired: make it anew"
@@ -61,7 +61,7 @@ def make_login(wanted: Wanted) -> Document:
     server, person = wanted.server, wanted.person
     server.call("POST", "/_emulator/users", {"email": person})
     _grant(wanted, f"user:{person}")
-    login = server.call("POST", "/_emulator/refreshTokens", {"email": person, "scopes": [CLOUD_PLATFORM]})
+    login = server.call("POST", "/_emulator/refreshTokens", {"email": person})
     now = time.time()
     form = {"grant_type": "refresh_token"} | {
         name: login[name] for name in ("client_id", "client_secret", "refresh_token")

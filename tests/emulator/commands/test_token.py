@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.private_run import make_environment
@@ -105,3 +106,32 @@ def test_d28_token_of_another_server_does_not_reach_the_command_of_run(variable:
 
     assert variable not in environment
     assert environment["HOME"] == "/home/me"
+
+
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+EMAIL_SCOPE = "https://www.googleapis.com/auth/userinfo.email"
+KINDS = ["service_account", "authorized_user", "external_account", "impersonated_service_account"]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"F-Z34-Z35-{kind}")
+def test_a_strict_server_makes_each_credential_for_the_operator(
+    strict: Any, run: Run, tmp_path: Path, kind: str
+) -> None:
+    token = ("--server", strict.url, "--token-file", strict.operator_token_file)
+    run("project", "create", "my-project", *token)
+    path = tmp_path / "credential.json"
+
+    status, out, err = run(
+        *("credentials", "create", "--project", "my-project", "--type", kind, "--output", path), *token
+    )
+
+    assert (status, out) == (0, ""), err
+    document = json.loads(path.read_text())
+    assert document["type"] == kind
+    login = document.get("source_credentials", document)
+    if login["type"] == "authorized_user":
+        form = {name: login[name] for name in ("client_id", "client_secret", "refresh_token")}
+        form["grant_type"] = "refresh_token"
+        answer = requests.post(f"{strict.url}/token", data=form, timeout=30).json()
+        assert answer["scope"].split() == [CLOUD_PLATFORM, EMAIL_SCOPE, "openid"]
+        assert answer["id_token"].count(".") == 2
