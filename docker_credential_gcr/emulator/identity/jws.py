@@ -84,22 +84,33 @@ def verify(token: str, key: EllipticCurvePublicKey | RSAPublicKey | str, algorit
 
 
 def parse_keys(text: str) -> list[PublicKey]:
-    """The keys of a JSON Web Key Set: RSA for RS256, and P-256 for ES256. Raises InvalidKeys.
+    """The keys of a JSON Web Key Set that can be used here: RSA for RS256, and P-256 for ES256.
 
-    https://www.rfc-editor.org/rfc/rfc7517#section-5
+    All others are ignored: https://www.rfc-editor.org/rfc/rfc7517#section-5. Raises InvalidKeys without any.
     """
     try:
-        found = jwt.PyJWKSet.from_dict(strict_json.decode(text)).keys
-    # AttributeError, KeyError, TypeError: JSON of another form, of which the library knows nothing;
-    # NotImplementedError: "alg": "none".
-    except (jwt.PyJWTError, ValueError, AttributeError, KeyError, TypeError, NotImplementedError) as error:
+        document = strict_json.decode(text)
+    except strict_json.InvalidJson as error:
         raise InvalidKeys("it is not a set of JSON Web Keys") from error
-    keys = []
-    for each in found:
-        if not isinstance(each.key, EllipticCurvePublicKey | RSAPublicKey) or not each.key_id:
-            raise InvalidKeys("each key must be a public one of the type RSA or EC, with a kid")
-        algorithm = each.algorithm_name
-        if algorithm not in _KEY_ALGORITHMS:
-            raise InvalidKeys("each key must be for RS256 or ES256")
-        keys.append(PublicKey(each.key_id, algorithm, each.key))
+    found = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        raise InvalidKeys("it is not a set of JSON Web Keys")
+    keys = [key for each in found if (key := _find_key(each)) is not None]
+    if not keys:
+        raise InvalidKeys("it has no public key of the type RSA for RS256, or EC for ES256, with a kid")
     return keys
+
+
+def _find_key(document: object) -> PublicKey | None:
+    """The key, if it is one that can be used here."""
+    if not isinstance(document, dict):
+        return None
+    try:
+        found = jwt.PyJWK(document)
+    # NotImplementedError: "alg": "none"; the others: members of a type that the library does not expect.
+    except (jwt.PyJWTError, ValueError, AttributeError, KeyError, TypeError, NotImplementedError):
+        return None
+    key, key_id, algorithm = found.key, found.key_id, found.algorithm_name
+    if not isinstance(key, EllipticCurvePublicKey | RSAPublicKey) or algorithm not in _KEY_ALGORITHMS:
+        return None
+    return PublicKey(key_id, algorithm, key) if isinstance(key_id, str) and key_id else None

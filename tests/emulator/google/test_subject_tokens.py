@@ -222,6 +222,42 @@ def test_a_providers_own_keys_verify_its_tokens_alone(
         assert (reply.status, reply.body) == federation.refused("invalid_grant", UNSIGNED)
 
 
+# Keys of a set that cannot be used here.
+OTHER_KEYS: dict[str, Any] = {
+    "oct": {"kty": "oct", "kid": "x", "k": "c2VjcmV0"},
+    "OKP": {"kty": "OKP", "crv": "Ed25519", "kid": "x", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+    "P-384": {
+        "kty": "EC",
+        "crv": "P-384",
+        "kid": "x",
+        "x": "l8DhzHVcNZ3JMzV_xPQQk4LGIMfzNEqEcQTYcEQOXlnAEKdxDfNRtdqS4DVNGMM5",
+        "y": "xKRDZpxCZh_aqXPgGpSIYMrjWfFvpLKKNpkTW51FOiPfE0V7tGUFQCzMW1J6XLEd",
+    },
+    "an unknown type": {"kty": "AKP", "kid": "x"},
+    "no type": {"kid": "x"},
+    "no modulus": {"kty": "RSA", "kid": "x", "e": "AQAB"},
+    "numbers": {"kty": "RSA", "kid": "x", "n": 1, "e": 2},
+    "no algorithm": {"kty": "RSA", "kid": "x", "alg": "none", "n": "AQAB", "e": "AQAB"},
+    "an empty object": {},
+    "no object": 1,
+}
+
+
+@pytest.mark.parametrize("other", OTHER_KEYS.values(), ids=[f"K-Z73-{name}" for name in OTHER_KEYS])
+def test_a_key_that_cannot_be_used_does_not_spoil_the_set(
+    federation: Federation, rsa_key: rsa.RSAPrivateKey, other: Any
+) -> None:
+    (usable,) = json.loads(format_jwks(rsa_key.public_key()))["keys"]
+    without_id = {name: value for name, value in usable.items() if name != "kid"}
+    jwks = json.dumps({"keys": [other, without_id, usable]})
+    federation.set_provider(oidc={"issuerUri": ISSUER, "jwksJson": jwks})
+    claims = jwt.decode(federation.mint(), options={"verify_signature": False})
+
+    assert federation.exchange(jwt.encode(claims, rsa_key, "RS256", {"kid": "k0"})).status == 200
+    reply = federation.exchange(jwt.encode(claims, rsa_key, "RS256", {"kid": "x"}))
+    assert (reply.status, reply.body) == federation.refused("invalid_grant", UNSIGNED)
+
+
 def forge(claims: dict[str, Any], header: dict[str, Any], secret: bytes = b"") -> str:
     """A JWT as an attacker makes it; signed with HMAC where there is a secret."""
     parts = [

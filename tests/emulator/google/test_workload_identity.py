@@ -207,7 +207,8 @@ def with_oidc(**fields: object) -> dict[str, Any]:
         (with_oidc(jwksJson="[1]"), "jwksJson cannot be used: it is not a set of JSON Web Keys"),
         (
             with_oidc(jwksJson=json.dumps(RSA_1)),
-            "jwksJson cannot be used: each key must be a public one of the type RSA or EC, with a kid",
+            "jwksJson cannot be used: it has no public key of the type RSA for RS256, or EC for ES256, "
+            "with a kid",
         ),
         ({"aws": {"accountId": "12345678901"}}, "the accountId of AWS must have 12 digits"),
         ({**OIDC, "attributeMapping": {}}, "the attributeMapping must map google.subject"),
