@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 
 from docker_credential_gcr.emulator.current_request import note_member
+from docker_credential_gcr.emulator.identity import audiences
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.credentials import authenticate
@@ -16,10 +17,6 @@ from docker_credential_gcr.emulator.records.projects import Project
 
 from .errors import NotFound, PermissionDenied, ProjectDeleted
 from .services import Services
-
-# What google-auth writes into a self-signed JWT for these APIs. https://google.aip.dev/auth/4111
-_APIS = "artifactregistry cloudresourcemanager iam iamcredentials serviceusage storage"
-_AUDIENCES = frozenset(f"https://{service}.googleapis.com/" for service in _APIS.split())
 
 # All that is possible with a deleted project: it is seen, and the deletion is taken back.
 # https://cloud.google.com/resource-manager/reference/rest/v3/projects/delete
@@ -38,7 +35,7 @@ def find_caller(request: Request, services: Services) -> Principal:
             has_login=services.has_login,
             signer=services.signer,
             now=services.clock.now(),
-            audiences=_AUDIENCES,
+            audiences=audiences.APIS,
             has_pool=services.has_pool,
         )
 

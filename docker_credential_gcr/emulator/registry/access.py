@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.hosts import Site, Target, find_site
+from docker_credential_gcr.emulator.identity import audiences
 from docker_credential_gcr.emulator.identity.credentials import (
     InvalidCredential,
     KeyOfDeletedProject,
@@ -129,6 +130,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
             has_login=lambda login_id: logins.is_living(connection, login_id),
             signer=services.signer,
             now=services.clock.now(),
+            audiences=audiences.REGISTRIES,
             has_pool=lambda name: workload_identity.is_active(connection, name),
         )
     except KeyOfDeletedProject as error:

@@ -347,3 +347,26 @@ def test_a_self_signed_jwt_is_as_good_as_an_access_token(apis: Apis) -> None:
     jwt = apis.sign(key, aud="https://cloudresourcemanager.googleapis.com/", scope=None)
 
     assert apis.call("GET", "/v1/projects/my-project", token=jwt).status == 200
+
+
+@pytest.mark.parametrize(
+    ("audience", "status"),
+    [
+        ("https://artifactregistry.googleapis.com/google.devtools.artifactregistry.v1.ArtifactRegistry", 200),
+        ("https://cloudresourcemanager.googleapis.com/google.cloud.resourcemanager.v3.Projects", 200),
+        ("https://iam.googleapis.com/google.iam.admin.v1.IAM", 200),
+        ("https://iamcredentials.googleapis.com/google.iam.credentials.v1.IAMCredentials", 200),
+        ("https://serviceusage.googleapis.com/google.api.serviceusage.v1.ServiceUsage", 200),
+        ("https://storage.googleapis.com/google.storage.v2.Storage", 200),
+        ("https://iam.googleapis.com/google.storage.v2.Storage", 401),
+        ("https://cloudresourcemanager.googleapis.com/google.cloud.resourcemanager.v3", 401),
+        ("https://compute.googleapis.com/", 401),
+    ],
+    ids=lambda value: f"F-Z36-{value}",
+)
+def test_a_self_signed_jwt_may_name_an_interface_of_an_api(apis: Apis, audience: str, status: int) -> None:
+    key = apis.make_key(role="roles/viewer")
+
+    for scope in (None, "https://www.googleapis.com/auth/cloud-platform"):
+        jwt = apis.sign(key, aud=audience, scope=scope)
+        assert apis.call("GET", "/v1/projects/my-project", token=jwt).status == status

@@ -159,6 +159,21 @@ WRONG_CLAIMS = {
 
 
 class TestT07SelfSignedTokens:
+    @pytest.mark.parametrize(
+        ("audience", "status"),
+        [
+            ("https://artifactregistry.googleapis.com/", 200),
+            ("https://storage.googleapis.com/google.storage.v2.Storage", 200),
+            ("https://iam.googleapis.com/", 401),
+        ],
+        ids=lambda value: f"F-Z36-{value}",
+    )
+    def test_one_for_an_api_of_images_opens_the_registry(self, settled, audience, status):
+        registry, account = settled.registry, settled.account
+        for scope in (None, "https://www.googleapis.com/auth/cloud-platform"):
+            token = account.sign(aud=audience, scope=scope)
+            assert registry.ask_token(PULL, auth=("oauth2accesstoken", token)).status_code == status
+
     @pytest.mark.parametrize("change", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
     def test_one_with_a_wrong_claim_opens_nothing(self, settled, change):
         registry, account = settled.registry, settled.account
