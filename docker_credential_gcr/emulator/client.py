@@ -80,7 +80,7 @@ class Server:
 
         A form goes to a token endpoint, without the operator token: a client's own name and secret are in it.
         """
-        auth = None if form is None else _send_no_token
+        auth = None if form is None else (lambda request: request)
         response = self.request(method, path, json=body, data=form, auth=auth, patience_s=patience_s)
         try:
             document = response.json()
@@ -248,10 +248,6 @@ def format_path(project_id: str, email: str | None = None) -> str:
     """The path of the project's resource, or of the service account's."""
     account = "" if email is None else f"/serviceAccounts/{quote(email)}"
     return f"/v1/projects/{quote(project_id, safe=':')}{account}"
-
-
-def _send_no_token(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
-    return request
 
 
 def bearer(token: str) -> "Callable[[requests.PreparedRequest], requests.PreparedRequest]":
