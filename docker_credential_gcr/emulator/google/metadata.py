@@ -24,7 +24,17 @@ from docker_credential_gcr.emulator.machine import CurrentMachine, Machine
 
 from .access import find_project
 from .metadata_credentials import AccessTokens, find_account, make_identity, narrow_scopes
-from .metadata_http import JSON, TEXT, Options, Refused, format_page, parse_options, redirect, reply
+from .metadata_http import (
+    IDENTITY,
+    JSON,
+    TEXT,
+    Options,
+    Refused,
+    format_page,
+    parse_options,
+    redirect,
+    reply,
+)
 from .metadata_tree import (
     Credential,
     Directory,
@@ -186,7 +196,7 @@ class MetadataServer:
         if form not in ("standard", "full"):
             raise Refused(400, "the format parameter is standard or full")
         token = await make_identity(self._services, machine, account, audience, full=form == "full")
-        return reply(token, TEXT)
+        return reply(token, IDENTITY)
 
 
 async def _await_departure(request: Request) -> None:

@@ -10,6 +10,8 @@ from .metadata_tree import format_etag
 
 FLAVOR = {"Metadata-Flavor": "Google"}
 TEXT, JSON, _HTML = "application/text", "application/json", "text/html; charset=UTF-8"
+# Of an ID token, as Compute Engine's server says it; libraries look for this type.
+IDENTITY = "text/html"
 # Google's server waits for ever; a connection here is one of a limited number.
 _MAX_WAIT_S = 3600
 _PAGE = """<!DOCTYPE html>

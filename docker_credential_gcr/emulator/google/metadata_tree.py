@@ -2,6 +2,7 @@
 
 computeMetadata/v1/
   instance/    attributes/  hostname  id  machine-type  name  service-accounts/  tags  zone
+               and what the instance is like: cpu-platform  disks/  image  network-interfaces/  scheduling/  …
   project/     attributes/  numeric-project-id  project-id
   universe/    universe-domain
 
@@ -33,6 +34,10 @@ class NamedDirectory(Directory):
     is_named = True
 
 
+class Items(Directory):
+    """A directory of numbered entries, which is a list in JSON."""
+
+
 class Credential(enum.Enum):
     """What is made when it is asked for, and shown by no listing but that of its name."""
 
@@ -42,6 +47,28 @@ class Credential(enum.Enum):
 
 Value: TypeAlias = str | int | list[str]
 Node: TypeAlias = Directory | Value | Credential
+
+_IMAGE = _MACHINE_TYPE
+_SERVER = "169.254.169.254"
+_DISK: Mapping[str, Node] = {
+    "index": 0,
+    "interface": "SCSI",
+    "mode": "READ_WRITE",
+    "type": "PERSISTENT-BALANCED",
+}
+_NETWORK: Mapping[str, Node] = {
+    "gateway": "10.128.0.1",
+    "ip": "10.128.0.2",
+    "mac": "42:01:0a:80:00:02",
+    "mtu": 1460,
+    "subnetmask": "255.255.240.0",
+}
+_ACCESS: Mapping[str, Node] = {"external-ip": "", "type": "ONE_TO_ONE_NAT"}
+_SCHEDULING: Mapping[str, Node] = {
+    "automatic-restart": "TRUE",
+    "on-host-maintenance": "MIGRATE",
+    "preemptible": "FALSE",
+}
 
 
 def build_tree(machine: Machine, project_number: int | None) -> Directory:
@@ -65,6 +92,7 @@ def build_tree(machine: Machine, project_number: int | None) -> Directory:
         name=machine.name,
         tags=[],
         **numbered,
+        **_describe_instance(machine, project_number),
     )
     instance["service-accounts"] = NamedDirectory(service_accounts)
     project = Directory(attributes=NamedDirectory(machine.project_attributes))
@@ -123,6 +151,34 @@ def _name_by_number(machine: Machine, number: int) -> Mapping[str, Node]:
     }
 
 
+def _describe_instance(machine: Machine, number: int | None) -> Mapping[str, Node]:
+    """The values that programs look up for their logs: those of a small instance in the default network."""
+    return {
+        "cpu-platform": "Unknown CPU Platform",
+        "description": "",
+        "disks": Items({"0": _make_directory(_DISK, {"device-name": machine.name})}),
+        "guest-attributes": NamedDirectory(),
+        "image": f"projects/{machine.project}/global/images/{_IMAGE}",
+        "licenses": Items(),
+        "maintenance-event": "NONE",
+        "network-interfaces": Items({"0": _describe_network(number)}),
+        "preempted": "FALSE",
+        "scheduling": _make_directory(_SCHEDULING),
+        "virtual-clock": _make_directory({"drift-token": "0"}),
+    }
+
+
+def _describe_network(number: int | None) -> Directory:
+    network = {} if number is None else {"network": f"projects/{number}/networks/default"}
+    lists = {name: Items() for name in ("forwarded-ips", "ip-aliases", "target-instance-ips")}
+    access = Items({"0": _make_directory(_ACCESS)})
+    return _make_directory(_NETWORK, network, {"access-configs": access, "dns-servers": [_SERVER]}, lists)
+
+
+def _make_directory(*parts: Mapping[str, Node]) -> Directory:
+    return Directory({name: node for part in parts for name, node in part.items()})
+
+
 def _format_hostname(machine: Machine) -> str:
     """NAME.ZONE.c.PROJECT.internal; of a project in a domain, the domain goes last."""
     domain, _, name = machine.project.rpartition(":")
@@ -133,6 +189,8 @@ def _format_hostname(machine: Machine) -> str:
 def _convert(node: Node) -> object:
     if not isinstance(node, Directory):
         return node
+    if isinstance(node, Items):
+        return [_convert(child) for child in node.values()]
     shown = {name: child for name, child in node.items() if not isinstance(child, Credential)}
     return {name if node.is_named else _camel(name): _convert(child) for name, child in sorted(shown.items())}
 

@@ -44,6 +44,37 @@ INSTANCE_ID = 7805991453351198660
 DEFAULT = {"aliases": ["default"], "email": ACCOUNT, "scopes": [PLATFORM]}
 
 
+def instance(number: int | None, project: str = "my-project") -> dict[str, Any]:
+    """What is told of the instance itself."""
+    network = {
+        "accessConfigs": [{"externalIp": "", "type": "ONE_TO_ONE_NAT"}],
+        "dnsServers": ["169.254.169.254"],
+        "forwardedIps": [],
+        "gateway": "10.128.0.1",
+        "ip": "10.128.0.2",
+        "ipAliases": [],
+        "mac": "42:01:0a:80:00:02",
+        "mtu": 1460,
+        "subnetmask": "255.255.240.0",
+        "targetInstanceIps": [],
+        **({} if number is None else {"network": f"projects/{number}/networks/default"}),
+    }
+    disk = {"deviceName": "gcr-emulator", "index": 0, "interface": "SCSI", "mode": "READ_WRITE"}
+    return {
+        "cpuPlatform": "Unknown CPU Platform",
+        "description": "",
+        "disks": [{**disk, "type": "PERSISTENT-BALANCED"}],
+        "guestAttributes": {},
+        "image": f"projects/{project}/global/images/gcr-emulator",
+        "licenses": [],
+        "maintenanceEvent": "NONE",
+        "networkInterfaces": [network],
+        "preempted": "FALSE",
+        "scheduling": {"automaticRestart": "TRUE", "onHostMaintenance": "MIGRATE", "preemptible": "FALSE"},
+        "virtualClock": {"driftToken": "0"},
+    }
+
+
 def tree(number: int) -> dict[str, Any]:
     return {
         "instance": {
@@ -55,13 +86,14 @@ def tree(number: int) -> dict[str, Any]:
             "serviceAccounts": {ACCOUNT: DEFAULT, "default": DEFAULT},
             "tags": [],
             "zone": f"projects/{number}/zones/us-central1-a",
+            **instance(number),
         },
         "project": {"attributes": {}, "numericProjectId": number, "projectId": "my-project"},
         "universe": {"universeDomain": "googleapis.com"},
     }
 
 
-def test_the_whole_tree_is_one_document(ask: Ask, number: int) -> None:
+def test_f_z37_the_whole_tree_is_one_document(ask: Ask, number: int) -> None:
     answer = ask(f"{ROOT}/", recursive="true")
 
     assert answer.json() == tree(number)
@@ -71,6 +103,23 @@ def test_the_whole_tree_is_one_document(ask: Ask, number: int) -> None:
     )
 
 
+INTERFACE = f"{ROOT}/instance/network-interfaces/0"
+# Each of Compute Engine's table of predefined keys that programs were seen to ask for.
+Z37 = [
+    (f"{ROOT}/instance/network-interfaces/", "text", "0/\n"),
+    (f"{INTERFACE}/ip", "text", "10.128.0.2"),
+    (f"{INTERFACE}/dns-servers", "text", "169.254.169.254\n"),
+    (f"{INTERFACE}/forwarded-ips/", "text", ""),
+    (f"{INTERFACE}/forwarded-ips/?alt=json&recursive=true", "json", "[]"),
+    (f"{INTERFACE}/access-configs/0/external-ip", "text", ""),
+    (f"{ROOT}/instance/disks/0/device-name", "text", "gcr-emulator"),
+    (f"{ROOT}/instance/scheduling/preemptible", "text", "FALSE"),
+    (f"{ROOT}/instance/cpu-platform", "text", "Unknown CPU Platform"),
+    (f"{ROOT}/instance/image", "text", "projects/my-project/global/images/gcr-emulator"),
+    (f"{ROOT}/instance/preempted", "text", "FALSE"),
+    (f"{ROOT}/instance/maintenance-event", "text", "NONE"),
+    (f"{ROOT}/instance/guest-attributes/", "text", ""),
+]
 LISTED = "aliases\nemail\nidentity\nscopes\ntoken\n"
 
 
@@ -104,9 +153,10 @@ LISTED = "aliases\nemail\nidentity\nscopes\ntoken\n"
             f"aliases/0 default\nemail {ACCOUNT}\nscopes/0 {PLATFORM}\n",
         ),
         (f"{ROOT}/universe/universe-domain", "text", "googleapis.com"),
+        *Z37,
     ],
 )
-def test_each_place_is_told_in_its_form(ask: Ask, path: str, media_type: str, text: str) -> None:
+def test_f_z37_each_place_is_told_in_its_form(ask: Ask, path: str, media_type: str, text: str) -> None:
     answer = ask(path)
 
     assert (
@@ -236,6 +286,7 @@ def test_a_project_that_is_not_there_has_no_number(gcr_emulator: Emulator, ask: 
             "name": "gcr-emulator",
             "serviceAccounts": {},
             "tags": [],
+            **instance(None, "example.com:another"),
         },
         "project": {"attributes": {}, "projectId": "example.com:another"},
         "universe": {"universeDomain": "googleapis.com"},

@@ -200,7 +200,7 @@ def test_an_id_token_says_who_and_where(gcr_emulator: Emulator, fetch: Fetch, fo
             }
         },
     }
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/text")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html")
     assert jwt.get_unverified_header(answer.text)["alg"] == "RS256"
     assert (made_at > 0) == (form == "full")
     assert claims == {
