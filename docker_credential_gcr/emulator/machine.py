@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .identity.names import find_project_id, is_project_id
+from .identity.oauth_scopes import KNOWN, PREFIX
 from .identity.policy import is_member
 from .identity.principal import CLOUD_PLATFORM, format_service_account
 
-_SCOPE_PREFIX = "https://www.googleapis.com/auth/"
-_SCOPE = re.compile(r"[a-z][a-z0-9+.-]*://[!#-+\--\[\]-~]{1,200}|email|openid|profile", re.ASCII)
 # https://cloud.google.com/compute/docs/metadata/setting-custom-metadata#limitations
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _MAX_ATTRIBUTE_SIZE = 256 * 1024
@@ -72,8 +71,8 @@ def expand_scope(text: str) -> str:
 
     Raises InvalidMachine.
     """
-    expanded = text if _SCOPE.fullmatch(text) else f"{_SCOPE_PREFIX}{text}"
-    if not _SCOPE.fullmatch(expanded):
+    expanded = text if text in KNOWN else f"{PREFIX}{text}"
+    if expanded not in KNOWN:
         raise InvalidMachine(f"{text[:100]!r} is not an OAuth scope")
     return expanded
 

@@ -65,6 +65,7 @@ def test_everything_can_be_said() -> None:
         ({"account": ACCOUNT, "scopes": [1]}, "scopes is not a list of strings, 64 at most"),
         ({"account": ACCOUNT, "scopes": ["iam"] * 65}, "scopes is not a list of strings, 64 at most"),
         ({"account": ACCOUNT, "scopes": ["a b"]}, "'a b' is not an OAuth scope"),
+        ({"account": ACCOUNT, "scopes": ["cloudplatform"]}, "'cloudplatform' is not an OAuth scope"),
         ({"account": ACCOUNT, "scopes": ["a,b"]}, "'a,b' is not an OAuth scope"),
         ({"account": ACCOUNT, "attributes": {"a/b": "x"}}, "attributes: 'a/b' is not letters, digits"),
         ({"account": ACCOUNT, "attributes": {"a": 1}}, "attributes.a is not a string"),

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.identity.assertions import is_scope
 from docker_credential_gcr.emulator.identity.names import is_user_email
 from docker_credential_gcr.emulator.identity.oauth_clients import APPLICATION_DEFAULT
+from docker_credential_gcr.emulator.identity.oauth_scopes import is_scope
 from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM
 from docker_credential_gcr.emulator.records import logins, users
 from docker_credential_gcr.emulator.records.database import Database
@@ -90,5 +90,5 @@ def _get_scopes(document: dict[str, object]) -> frozenset[str]:
     if not isinstance(scopes, list) or not scopes or not all(isinstance(scope, str) for scope in scopes):
         raise InvalidBody("scopes is not a list of strings")
     if any(not scope or " " in scope for scope in scopes) or not is_scope(" ".join(scopes)):
-        raise InvalidBody("scopes holds what is no OAuth scope")
+        raise InvalidBody("scopes holds what is not an OAuth scope of Google")
     return frozenset(scopes)

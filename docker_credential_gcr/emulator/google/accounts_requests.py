@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from docker_credential_gcr.emulator.identity import pkce
-from docker_credential_gcr.emulator.identity.assertions import is_scope, split_scope
 from docker_credential_gcr.emulator.identity.id_tokens import ISSUER
 from docker_credential_gcr.emulator.identity.oauth_clients import CLIENTS, Client
+from docker_credential_gcr.emulator.identity.oauth_scopes import is_scope, split_scope
 from docker_credential_gcr.emulator.records.authorization_codes import Grant
 
 NONE, CONSENT, SELECT_ACCOUNT = "none", "consent", "select_account"

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator import strict_json
-from docker_credential_gcr.emulator.identity.assertions import MAX_SCOPE_SIZE
 from docker_credential_gcr.emulator.identity.base64_text import decode_base64
+from docker_credential_gcr.emulator.identity.oauth_scopes import KNOWN, MAX_SCOPE_SIZE
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.service_account_signatures import sign_blob, sign_jwt
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
@@ -101,7 +101,7 @@ def _parse_scopes(scopes: object) -> frozenset[str]:
     if not isinstance(scopes, list) or not scopes:
         raise InvalidArgument("Scope required.")
     for scope in scopes:
-        if not isinstance(scope, str) or not (scope.isascii() and scope.isprintable()) or " " in scope:
+        if not isinstance(scope, str) or scope not in KNOWN:
             raise InvalidArgument(f"Invalid OAuth scope: {str(scope)[:100]!r}.")
     if sum(map(len, scopes)) > MAX_SCOPE_SIZE:
         raise InvalidArgument(f"The scopes are longer than {MAX_SCOPE_SIZE} characters.")

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from docker_credential_gcr.emulator.identity.oauth_scopes import KNOWN
 from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM, format_service_account
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.machine import Machine
@@ -73,7 +74,7 @@ def narrow_scopes(machine: Machine, asked: str | None) -> frozenset[str]:
     Those of them that the machine has; all that it has where that is none, as on a virtual machine,
     whose scopes a caller cannot choose. A machine with cloud-platform has every scope.
     """
-    wanted = {scope for scope in (asked or "").split(",") if scope}
+    wanted = KNOWN & set((asked or "").split(","))
     granted = wanted if CLOUD_PLATFORM in machine.scopes else wanted & set(machine.scopes)
     return frozenset(granted or machine.scopes)
 

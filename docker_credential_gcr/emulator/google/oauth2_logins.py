@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 
 from docker_credential_gcr.emulator.identity import pkce
-from docker_credential_gcr.emulator.identity.assertions import split_scope
 from docker_credential_gcr.emulator.identity.oauth_clients import Client
+from docker_credential_gcr.emulator.identity.oauth_scopes import split_scope
 from docker_credential_gcr.emulator.identity.principal import format_user
 from docker_credential_gcr.emulator.records import authorization_codes, logins
 from docker_credential_gcr.emulator.records.authorization_codes import Code

@@ -23,9 +23,9 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator import strict_json
 from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.identity.assertions import MAX_SCOPE_SIZE
 from docker_credential_gcr.emulator.identity.aws_requests import verify_request
 from docker_credential_gcr.emulator.identity.federation import format_member, list_sets
+from docker_credential_gcr.emulator.identity.oauth_scopes import is_scope, split_scope
 from docker_credential_gcr.emulator.identity.subject_tokens import (
     ExchangeRefused,
     map_attributes,
@@ -123,10 +123,9 @@ def _check_fields(fields: Mapping[str, str]) -> frozenset[str]:
         )
     _check_options(fields.get("options") or "{}")
     scope = fields.get("scope", "")
-    scopes = frozenset(scope.split(" ")) - {""}
-    if not scopes or len(scope) > MAX_SCOPE_SIZE or not (scope.isascii() and scope.isprintable()):
-        raise GrantRefused("invalid_scope", 'Invalid value for "scope". One OAuth scope at least is needed.')
-    return scopes
+    if not is_scope(scope) or not split_scope(scope):
+        raise GrantRefused("invalid_scope", 'Invalid value for "scope". It must hold OAuth scopes of Google.')
+    return split_scope(scope)
 
 
 def _check_options(text: str) -> None:

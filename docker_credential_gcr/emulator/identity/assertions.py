@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from . import jws
+from .oauth_scopes import is_scope, split_scope
 from .principal import CLOUD_PLATFORM
 
 ALGORITHM = "RS256"
@@ -19,8 +20,6 @@ MAX_LIFETIME_S = 3600
 # How far a client's clock may run ahead. One that is slow needs nothing: its assertion, good for an
 # hour, still has most of it left. Five minutes is what Kerberos and most token servers allow.
 MAX_SKEW_S = 300
-# The scopes go into every access token, which travels in a header.
-MAX_SCOPE_SIZE = 4096
 MAX_AUDIENCE_SIZE = 1024
 
 # Texts that people search for, as Google writes them.
@@ -74,16 +73,6 @@ class Assertion:
 
 # The keys of the account of that address: the one of that ID, or, where the ID is empty, each that may be it.
 FindKeys = Callable[[str, str], Sequence[RegisteredKey]]
-
-
-def is_scope(text: str) -> bool:
-    """Whether the text can be a list of OAuth scopes."""
-    return len(text) <= MAX_SCOPE_SIZE and text.isascii() and text.isprintable()
-
-
-def split_scope(text: str) -> frozenset[str]:
-    """The OAuth scopes of a list between blanks. https://www.rfc-editor.org/rfc/rfc6749#section-3.3"""
-    return frozenset(text.split(" ")) - {""}
 
 
 def verify_assertion(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from docker_credential_gcr.emulator.identity.assertions import split_scope
+from docker_credential_gcr.emulator.identity.oauth_scopes import split_scope
 
 from .logins import digest_secret
 from .schema_people import authorization_codes, users

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select
 
-from docker_credential_gcr.emulator.identity.assertions import split_scope
 from docker_credential_gcr.emulator.identity.credentials import LOGIN_PREFIX
+from docker_credential_gcr.emulator.identity.oauth_scopes import split_scope
 
 from .schema_people import logins, users
 from .statement import Statement

@@ -104,6 +104,7 @@ def test_reset_forgets_people_and_their_logins(gcr_emulator):
 
 
 EMAIL = "email is not the address of a person, such as ada@example.com"
+NO_SCOPE = "scopes holds what is not an OAuth scope of Google"
 BAD = [
     ("users", [], "the body is not a JSON object"),
     ("users", {}, EMAIL),
@@ -120,8 +121,9 @@ BAD = [
     ("refreshTokens", {"email": "operator@gcr-emulator.invalid"}, EMAIL),
     ("refreshTokens", {"email": "a@b.c", "scopes": []}, "scopes is not a list of strings"),
     ("refreshTokens", {"email": "a@b.c", "scopes": [1]}, "scopes is not a list of strings"),
-    ("refreshTokens", {"email": "a@b.c", "scopes": ["a b"]}, "scopes holds what is no OAuth scope"),
-    ("refreshTokens", {"email": "a@b.c", "scopes": ["é"]}, "scopes holds what is no OAuth scope"),
+    ("refreshTokens", {"email": "a@b.c", "scopes": ["openid email"]}, NO_SCOPE),
+    ("refreshTokens", {"email": "a@b.c", "scopes": ["é"]}, NO_SCOPE),
+    ("refreshTokens", {"email": "a@b.c", "scopes": ["cloud-platform"]}, NO_SCOPE),
     ("refreshTokens", {"email": "a@b.c", "name": "A"}, "unknown field 'name': known are email, scopes"),
 ]
 

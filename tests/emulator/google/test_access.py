@@ -78,7 +78,7 @@ CALLS = [
     ("DELETE", KEY, None, "iam.serviceAccountKeys.delete"),
     ("POST", f"{ACCOUNT}:getIamPolicy", {}, "iam.serviceAccounts.getIamPolicy"),
     ("POST", f"{ACCOUNT}:setIamPolicy", POLICY, "iam.serviceAccounts.setIamPolicy"),
-    ("POST", f"{ACCOUNT}:generateAccessToken", {"scope": ["a"]}, "iam.serviceAccounts.getAccessToken"),
+    ("POST", f"{ACCOUNT}:generateAccessToken", {"scope": ["openid"]}, "iam.serviceAccounts.getAccessToken"),
     ("POST", f"{ACCOUNT}:generateIdToken", {"audience": "a"}, "iam.serviceAccounts.getOpenIdToken"),
     ("POST", f"{ACCOUNT}:signJwt", {"payload": "{}"}, "iam.serviceAccounts.signJwt"),
     ("POST", f"{ACCOUNT}:signBlob", {"payload": ""}, "iam.serviceAccounts.signBlob"),

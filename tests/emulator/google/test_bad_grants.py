@@ -15,6 +15,7 @@ SHORT_LIVED = (
     "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
     "Check your iat and exp values in the JWT claim."
 )
+PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 MALFORMED = "Invalid JWT: Token must be a signed JSON Web Token that names its issuer."
 NEEDS_SCOPE = "Invalid OAuth scope or ID token audience provided."
 
@@ -91,6 +92,17 @@ BAD_GRANTS: dict[str, tuple[Callable[[Apis, Key], bytes], str, str]] = {
         "invalid_grant",
         "Invalid JWT: Failed audience check.",
     ),
+    **{
+        f"F-Z31-{scope}": (grant(scope=scope), "invalid_scope", NEEDS_SCOPE)
+        for scope in (
+            "cloud-platform",
+            f"{PLATFORM}.unknown",
+            "repository:a/b:pull",
+            f"{PLATFORM} repository:a/b:pull",
+            f"{PLATFORM},openid",
+            f"{PLATFORM}/",
+        )
+    },
     "no scope": (grant(scope=None), "invalid_scope", NEEDS_SCOPE),
     "an ID token for nobody": (grant(scope=None, target_audience=""), "invalid_scope", NEEDS_SCOPE),
     "an ID token for a list": (grant(target_audience=["a"]), "invalid_scope", NEEDS_SCOPE),

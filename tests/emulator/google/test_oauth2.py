@@ -11,6 +11,7 @@ from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM
 NOW = 1_700_000_000
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 Apis = Any
+SCOPES = {CLOUD_PLATFORM, "https://www.googleapis.com/auth/devstorage.read_only"}
 
 
 def decode(apis: Apis, token: str, audience: str) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def trade(apis: Apis, assertion: str) -> Any:
 def test_an_assertion_is_traded_for_an_access_token(apis: Apis) -> None:
     key = apis.make_key()
 
-    reply = trade(apis, apis.sign(key, scope="https://scope.example/a https://scope.example/b"))
+    reply = trade(apis, apis.sign(key, scope=" ".join(SCOPES)))
 
     token = reply.body["access_token"]
     grant = apis.services.signer.verify_access(token, NOW)
@@ -40,7 +41,7 @@ def test_an_assertion_is_traded_for_an_access_token(apis: Apis) -> None:
     assert (grant.member, grant.key_id, grant.oauth_scopes, grant.expires_at) == (
         f"serviceAccount:{key['client_email']}",
         key["private_key_id"],
-        {"https://scope.example/a", "https://scope.example/b"},
+        SCOPES,
         NOW + 3600,
     )
 

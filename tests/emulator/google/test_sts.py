@@ -308,7 +308,7 @@ FULL_NAME = (
     'Invalid value for "audience". This value should be the full resource name of the Identity Provider. See '
     "https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible formats."
 )
-NO_SCOPE = 'Invalid value for "scope". One OAuth scope at least is needed.'
+NO_SCOPE = 'Invalid value for "scope". It must hold OAuth scopes of Google.'
 NO_KIND = 'Invalid value for "subject_token_type". It is of a kind that the provider does not take.'
 
 

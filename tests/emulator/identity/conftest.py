@@ -45,7 +45,7 @@ class World:
         algorithm: str = "RS256",
     ) -> str:
         """A JWT as a client signs it, with some claims changed; None takes a claim away."""
-        claims = {"iss": EMAIL, "iat": NOW, "exp": NOW + 3600, "scope": "a b", **(changes or {})}
+        claims = {"iss": EMAIL, "iat": NOW, "exp": NOW + 3600, "scope": "email openid", **(changes or {})}
         return jwt.encode(
             {name: value for name, value in claims.items() if value is not None},
             key if key is not None else self.key.private_key,  # type: ignore[arg-type]

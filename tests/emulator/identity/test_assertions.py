@@ -37,7 +37,7 @@ def test_an_assertion_as_googles_clients_write_it_is_accepted(world: World) -> N
     assertion = world.sign({"aud": AUDIENCE, "sub": EMAIL}, {"typ": "JWT"})
 
     assert verify(world, assertion) == Assertion(
-        EMAIL, world.key.key_id, frozenset({"a", "b"}), AUDIENCE, NOW + 3600
+        EMAIL, world.key.key_id, frozenset({"email", "openid"}), AUDIENCE, NOW + 3600
     )
 
 
@@ -188,9 +188,9 @@ def test_an_expired_or_deleted_key_signs_nothing_any_more(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "scopes", "audience"),
     [
-        ({}, {"a", "b"}, None),
-        ({"aud": ""}, {"a", "b"}, None),
-        ({"aud": "https://gcr.io/"}, {"a", "b"}, "https://gcr.io/"),
+        ({}, {"email", "openid"}, None),
+        ({"aud": ""}, {"email", "openid"}, None),
+        ({"aud": "https://gcr.io/"}, {"email", "openid"}, "https://gcr.io/"),
         (
             {"aud": "https://gcr.io/", "scope": None},
             {"https://www.googleapis.com/auth/cloud-platform"},

@@ -81,13 +81,13 @@ def test_each_token_user_may_send_an_access_token(world: World, user: str) -> No
 def test_each_token_user_may_send_a_self_signed_jwt(world: World, user: str) -> None:
     principal = check(world, basic(user, world.sign()))
 
-    assert principal == Principal(MEMBER, frozenset({"a", "b"}), world.key.key_id)
+    assert principal == Principal(MEMBER, frozenset({"email", "openid"}), world.key.key_id)
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_a_bearer_may_send_both(world: World, scheme: str) -> None:
     assert check(world, f"{scheme} {world.access_token()}").oauth_scopes == {"a"}
-    assert check(world, f"{scheme} {world.sign()}").oauth_scopes == {"a", "b"}
+    assert check(world, f"{scheme} {world.sign()}").oauth_scopes == {"email", "openid"}
 
 
 def test_f_z29_a_key_file_may_do_all_that_its_account_may(world: World) -> None:

@@ -102,7 +102,6 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "identity.token_reader._ESCAPE": ("sub", ("",)),
     "machine._ATTRIBUTE": ("fullmatch", ("",)),
     "machine._LABEL": ("fullmatch", ("",)),
-    "machine._SCOPE": ("fullmatch", ("", "https://")),
     "oci.digest._DIGEST": ("fullmatch", ("", "sha256:")),
     "oci.image_config._FRACTION": ("sub", ("", ".")),
     "oci.ranges._CHUNK": ("fullmatch", ("", "bytes 1-")),
