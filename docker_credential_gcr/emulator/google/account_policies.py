@@ -35,7 +35,7 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
 
     def work(connection: Connection) -> Policy:
         account = find_account(connection, request, caller, "iam.serviceAccounts.setIamPolicy")
-        check_bindings(connection, policy, SERVICE_ACCOUNT)
+        check_bindings(connection, policy, SERVICE_ACCOUNT, format_name(account))
         return policies.save(connection, format_name(account), policy, etag=etag)
 
     return JSONResponse(format_policy(await services.database.write(work)))

@@ -36,7 +36,7 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
 
     def work(connection: Connection) -> Policy:
         found = get_repository(connection, request, caller, "artifactregistry.repositories.setIamPolicy")
-        check_bindings(connection, policy, REPOSITORY)
+        check_bindings(connection, policy, REPOSITORY, found.name)
         return policies.save(connection, found.name, policy, etag=etag)
 
     return JSONResponse(format_policy(await services.database.write(work)))

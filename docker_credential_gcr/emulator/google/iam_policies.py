@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.identity.federation import find_kubernetes_p
 from docker_credential_gcr.emulator.identity.names import find_project_id
 from docker_credential_gcr.emulator.identity.policy import Policy, parse_policy
 from docker_credential_gcr.emulator.identity.roles import is_grantable
-from docker_credential_gcr.emulator.records import projects, service_accounts, workload_identity
+from docker_credential_gcr.emulator.records import policies, projects, service_accounts, workload_identity
 
 from .errors import InvalidArgument
 
@@ -63,8 +63,15 @@ def parse_permissions(values: object) -> list[str]:
     return values
 
 
-def check_bindings(connection: Connection, policy: Policy, kind: str) -> None:
-    """Refuse roles that a resource of that kind does not take, and members that are a slip of the pen."""
+def check_bindings(connection: Connection, policy: Policy, kind: str, resource: str) -> None:
+    """Refuse roles that a resource of that kind does not take, and members that are a slip of the pen.
+
+    Members that the resource's policy has already are taken, also when their pool is gone meanwhile: a client
+    changes one binding of what it read, and sends all of it.
+    """
+    present = {
+        member for binding in policies.find(connection, resource).bindings for member in binding.members
+    }
     for binding in policy.bindings:
         if "_withcond_" in binding.role:
             raise InvalidArgument(
@@ -76,7 +83,8 @@ def check_bindings(connection: Connection, policy: Policy, kind: str) -> None:
         for member in binding.members:
             if not is_nameable(member):
                 raise InvalidArgument(f"member {member!r} holds a control character.")
-            _check_member(connection, member)
+            if member not in present:
+                _check_member(connection, member)
 
 
 def _check_member(connection: Connection, member: str) -> None:

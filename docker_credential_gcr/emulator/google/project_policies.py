@@ -37,7 +37,7 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
     def work(connection: Connection) -> Policy:
         name = request.path_params["project"]
         project = get_project(connection, name, caller, "resourcemanager.projects.setIamPolicy")
-        check_bindings(connection, policy, PROJECT)
+        check_bindings(connection, policy, PROJECT, f"projects/{project.project_id}")
         return policies.save(connection, f"projects/{project.project_id}", policy, etag=etag)
 
     return JSONResponse(format_policy(await services.database.write(work)))

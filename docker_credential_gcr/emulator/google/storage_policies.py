@@ -42,7 +42,7 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
 
     def work(connection: Connection) -> Policy:
         get_bucket(connection, name, caller, "storage.buckets.setIamPolicy")
-        check_bindings(connection, policy, BUCKET)
+        check_bindings(connection, policy, BUCKET, f"buckets/{name}")
         try:
             return policies.save(connection, f"buckets/{name}", policy, etag=etag)
         except Changed as error:

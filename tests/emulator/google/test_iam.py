@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.emulator.identity.policy import Binding, Policy
+from docker_credential_gcr.emulator.records import policies
+
 Apis = Any
+POOL = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/gone"
 ACCOUNTS = "/v1/projects/my-project/serviceAccounts"
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
@@ -193,3 +197,18 @@ def test_f_z30_members_of_each_form_are_kept_and_listed(apis: Apis, resource: st
     assert (reply.status, reply.body["bindings"]) == (200, [binding])
     verb = "GET" if "locations" in resource else "POST"
     assert apis.call(verb, f"{resource}:getIamPolicy").body == reply.body
+
+
+def test_f_z30_what_an_earlier_version_took_does_not_hinder_other_changes(apis: Apis) -> None:
+    apis.make_account()
+    stale = Binding("roles/viewer", ("serviceAccount:a@nowhere.iam.gserviceaccount.com", f"{POOL}/subject/b"))
+    apis.services.database.write_now(
+        lambda connection: policies.save(connection, "projects/my-project", Policy((stale,)))
+    )
+
+    apis.grant("roles/editor", f"serviceAccount:{EMAIL}")
+
+    assert apis.call("POST", "/v1/projects/my-project:getIamPolicy").body["bindings"] == [
+        {"role": stale.role, "members": sorted(stale.members)},
+        {"role": "roles/editor", "members": [f"serviceAccount:{EMAIL}"]},
+    ]
