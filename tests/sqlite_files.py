@@ -6,6 +6,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+# Brings the tables of the present schema back to revision 0005.
+UNDO_0006 = ("ALTER TABLE artifact_repositories DROP COLUMN settings",)
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:

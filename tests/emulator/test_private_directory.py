@@ -7,7 +7,7 @@ import threading
 
 import pytest
 import requests
-from sqlite_files import opened
+from sqlite_files import UNDO_0006, opened
 
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
 from docker_credential_gcr.emulator.in_thread import InThread
@@ -92,6 +92,8 @@ def test_a_z02_copy_that_a_migration_leaves_is_the_owners_alone(data, umask, ser
     with opened(data / "emulator.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0004'")
         connection.execute("DELETE FROM revisions WHERE subject = 'identity'")
+        for statement in UNDO_0006:
+            connection.execute(statement)
     assert run("gc", "--data", data)[0] == 0
     assert (data / "emulator.db.0004").exists()
     assert find_wide(data) == {}

@@ -14,14 +14,22 @@ from docker_credential_gcr.emulator.records import policies, service_accounts
 from .access import find_caller, list_allowed
 from .account_access import describe, find_account, find_policies, format_name
 from .bodies import read_json
-from .iam_policies import check_bindings, parse_permissions, parse_requested_version, parse_update
+from .iam_policies import (
+    check_bindings,
+    parse_options,
+    parse_permissions,
+    parse_requested_version,
+    parse_update,
+)
 from .services import Services
 
 
 async def get_policy(request: Request, services: Services) -> JSONResponse:
     """The account's IAM policy."""
     caller = find_caller(request, services)
-    version = parse_requested_version(request.query_params.get("options.requestedPolicyVersion"))
+    body = await read_json(request)
+    asked = request.query_params.get("options.requestedPolicyVersion")
+    version = parse_options(body) if asked is None else parse_requested_version(asked)
     with services.database.read() as connection:
         account = find_account(connection, request, caller, "iam.serviceAccounts.getIamPolicy")
         policy = policies.find(connection, format_name(account))

@@ -40,6 +40,7 @@ from . import (
 )
 from .errors import InvalidArgument, NotFound, find_response, format_internal_error
 from .fields import select
+from .requests import find_takes, unify_parameters
 from .routes import CatchAll, Row, Table
 from .services import Services
 
@@ -236,5 +237,9 @@ async def _answer(request: Request, services: Services) -> Response:
     if found is None:
         raise NotFound(f"The requested URL {request.scope['path']} was not found on this server.")
     endpoint, parameters = found
+    takes = find_takes(request.scope["path"], endpoint)
+    if takes is not None:
+        request = unify_parameters(request, takes)
+        request.scope["message"] = takes.message
     request.scope["path_params"] = parameters
     return select(request, await endpoint(request, services))

@@ -19,6 +19,7 @@ from docker_credential_gcr.emulator.records.artifact_repositories import Artifac
 from .access import find_caller
 from .artifact_access import get_repository, parse_package_name, prefix_packages
 from .errors import NotFound
+from .list_filters import parse_filter
 from .paging import parse_page
 from .services import Services
 from .times import format_milliseconds
@@ -31,6 +32,7 @@ async def list_images(request: Request, services: Services) -> JSONResponse:
     """The images of all packages, by name and digest."""
     caller = find_caller(request, services)
     page = parse_page(request)
+    parse_filter(request, ("name",))
     name, _, digest = page.last.partition("@")
     with services.database.read() as connection:
         repository = get_repository(connection, request, caller, "artifactregistry.dockerimages.list")

@@ -21,6 +21,7 @@ from .artifact_access import get_package, get_repository, prefix_packages
 from .artifact_images import describe_contents
 from .bodies import read_json
 from .errors import FailedPrecondition, InvalidArgument, NotFound
+from .list_filters import parse_filter, search
 from .operations import EMPTY_TYPE, finish, new_id
 from .paging import parse_page
 from .services import Services
@@ -29,22 +30,33 @@ from .times import format_milliseconds
 _METADATA = {"@type": "type.googleapis.com/google.devtools.artifactregistry.v1.OperationMetadata"}
 
 
+# A client that names no view gets the tags too, as before views were known here.
+_VIEW_NAMES = ("VERSION_VIEW_UNSPECIFIED", "BASIC", "FULL")
+_VIEWS = {**{name: name for name in _VIEW_NAMES}, **dict(zip("012", _VIEW_NAMES, strict=True))}
+
+
 async def list_packages(request: Request, services: Services) -> JSONResponse:
     """The packages of a repository, by name."""
     caller = find_caller(request, services)
-    page = parse_page(request)
+    page, test = parse_page(request), parse_filter(request, ("name",))
     with services.database.read() as connection:
         repository = get_repository(connection, request, caller, "artifactregistry.packages.list")
         prefix = prefix_packages(repository)
-        last = page.last and prefix + page.last
-        found = artifact_images.list_packages(connection, repository.bucket.id, last=last, count=page.count)
 
-    def describe(package: Package) -> dict[str, Any]:
-        return _format_package(repository, package)
+        def fetch(last: str) -> list[Package]:
+            after = last and prefix + last
+            return artifact_images.list_packages(
+                connection, repository.bucket.id, last=after, count=page.count
+            )
 
-    return JSONResponse(
-        page.format("packages", found, describe, lambda package: package.name.removeprefix(prefix))
-    )
+        def describe(package: Package) -> dict[str, Any]:
+            return _format_package(repository, package)
+
+        def key(package: Package) -> str:
+            return package.name.removeprefix(prefix)
+
+        found = search(fetch, page, test, describe, key)
+        return JSONResponse(page.format("packages", found, describe, key))
 
 
 async def show_package(request: Request, services: Services) -> JSONResponse:
@@ -70,26 +82,32 @@ async def delete_package(request: Request, services: Services) -> JSONResponse:
 async def list_versions(request: Request, services: Services) -> JSONResponse:
     """The versions of a package, by digest."""
     caller = find_caller(request, services)
-    page = parse_page(request)
+    page, test, view = parse_page(request), parse_filter(request, ("name",)), _parse_view(request)
+
+    def key(image: Image) -> str:
+        return image.digest
+
     with services.database.read() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.versions.list")
-        found = artifact_images.list_versions(connection, package, last=page.last, count=page.count)
-        listed = page.format(
-            "versions",
-            found,
-            lambda image: _format_version(connection, repository, image),
-            lambda image: image.digest,
-        )
-    return JSONResponse(listed)
+
+        def fetch(last: str) -> list[Image]:
+            return artifact_images.list_versions(connection, package, last=last, count=page.count)
+
+        def describe(image: Image) -> dict[str, Any]:
+            return _format_version(connection, repository, image, view)
+
+        found = search(fetch, page, test, describe, key)
+        return JSONResponse(page.format("versions", found, describe, key))
 
 
 async def show_version(request: Request, services: Services) -> JSONResponse:
     """One version."""
     caller = find_caller(request, services)
+    view = _parse_view(request)
     with services.database.read() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.versions.get")
         image = get_version(connection, package, request.path_params["version"])
-        return JSONResponse(_format_version(connection, repository, image))
+        return JSONResponse(_format_version(connection, repository, image, view))
 
 
 async def delete_version(request: Request, services: Services) -> JSONResponse:
@@ -175,14 +193,24 @@ def _format_package(repository: ArtifactRepository, package: Package) -> dict[st
     }
 
 
-def _format_version(connection: Connection, repository: ArtifactRepository, image: Image) -> dict[str, Any]:
+def _parse_view(request: Request) -> str:
+    """Returns which members are asked for. Raises InvalidArgument."""
+    view = request.query_params.get("view", "0")
+    if view not in _VIEWS:
+        raise InvalidArgument(f"Invalid value for view: it must be one of {', '.join(_VIEW_NAMES)}.")
+    return _VIEWS[view]
+
+
+def _format_version(
+    connection: Connection, repository: ArtifactRepository, image: Image, view: str
+) -> dict[str, Any]:
     package = format_package_name(repository, image.package)
     name, uploaded = f"{package}/versions/{image.digest}", format_milliseconds(image.uploaded_ms)
     related = [
         {"name": f"{package}/tags/{tag}", "version": name} for tag in tags.list_of(connection, image.id)
     ]
     document: dict[str, Any] = {"name": name, "createTime": uploaded, "updateTime": uploaded}
-    if related:
+    if related and view != "BASIC":
         document["relatedTags"] = related
     image_name = f"{repository.name}/dockerImages/{package.rpartition('/')[2]}@{image.digest}"
     return {**document, "metadata": {"name": image_name, **describe_contents(image)}}

@@ -20,43 +20,46 @@ from .artifact_access import get_project, get_repository
 from .artifact_locations import check_location
 from .bodies import read_json
 from .errors import Conflict, InvalidArgument
+from .field_masks import list_paths, merge
+from .list_filters import parse_filter, search
 from .operations import EMPTY_TYPE, finish, new_id
 from .paging import parse_page
 from .project_bodies import parse_labels
+from .request_messages import REPOSITORY
 from .services import Services
 from .times import format_instant
 
 _TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1."
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos
 _ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-# Google's libraries send the numbers of enumerations.
-_DOCKER = ("DOCKER", 1)
-_STANDARD = (None, "STANDARD_REPOSITORY", "MODE_UNSPECIFIED", 0, 1)
-_MUTABLE_FIELDS = {"description", "labels", "dockerConfig"}
+_STANDARD = ("STANDARD_REPOSITORY", "MODE_UNSPECIFIED")
+# https://cloud.google.com/kms/docs/resource-hierarchy#retrieve_resource_id
+_KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
+_MAX_POLICIES = 10
 
 
 async def create_repository(request: Request, services: Services) -> JSONResponse:
     """Make the repository ?repositoryId=, for images."""
     caller = find_caller(request, services)
     location, body = check_location(request), await read_json(request)
-    repository_id = request.query_params.get("repositoryId") or request.query_params.get("repository_id", "")
+    repository_id = request.query_params.get("repositoryId", "")
     if not _ID.fullmatch(repository_id):
         raise InvalidArgument(
             f"invalid repository id {repository_id[:100]!r}: it must be 1 to 63 lower-case letters, digits "
             "or hyphens, beginning with a letter, not ending in a hyphen"
         )
-    if body.get("format") not in _DOCKER:
+    if body.get("format") != "DOCKER":
         raise InvalidArgument("gcr-emulator makes no other repositories than of format DOCKER.")
-    if body.get("mode") not in _STANDARD:
+    if body.get("mode", "MODE_UNSPECIFIED") not in _STANDARD:
         raise InvalidArgument("gcr-emulator makes no other repositories than of mode STANDARD_REPOSITORY.")
-    texts = _parse(body)
+    settings = _parse(body)
 
     def work(connection: Connection) -> dict[str, Any]:
         project = get_project(connection, request, caller, "artifactregistry.repositories.create")
         now = services.clock.now()
         try:
             made = artifact_repositories.create(
-                connection, project, location, repository_id, **texts, now=now
+                connection, project, location, repository_id, **settings, now=now
             )
         except AlreadyExists as error:
             raise Conflict("the repository already exists") from error
@@ -70,14 +73,19 @@ async def list_repositories(request: Request, services: Services) -> JSONRespons
     """The project's repositories at one location, by ID."""
     caller = find_caller(request, services)
     page, location = parse_page(request), check_location(request)
+    test = parse_filter(request, ("name",))
+
+    def key(repository: ArtifactRepository) -> str:
+        return repository.repository_id
+
     with services.database.read() as connection:
         project = get_project(connection, request, caller, "artifactregistry.repositories.list")
-        found = artifact_repositories.list_page(
-            connection, project, location, last=page.last, count=page.count
-        )
-    return JSONResponse(
-        page.format("repositories", found, format_repository, lambda repository: repository.repository_id)
-    )
+
+        def fetch(last: str) -> list[ArtifactRepository]:
+            return artifact_repositories.list_page(connection, project, location, last=last, count=page.count)
+
+        found = search(fetch, page, test, format_repository, key)
+        return JSONResponse(page.format("repositories", found, format_repository, key))
 
 
 async def show_repository(request: Request, services: Services) -> JSONResponse:
@@ -90,27 +98,17 @@ async def show_repository(request: Request, services: Services) -> JSONResponse:
 
 
 async def patch_repository(request: Request, services: Services) -> JSONResponse:
-    """Change what ?updateMask= names: description, labels, dockerConfig.immutableTags."""
+    """Changes what ?updateMask= names."""
     caller = find_caller(request, services)
     body = await read_json(request)
-    names = request.query_params.get("updateMask") or ",".join(_MUTABLE_FIELDS & body.keys())
-    mask = {_camel(name.partition(".")[0]) for name in names.split(",") if name}
-    if not mask <= _MUTABLE_FIELDS:
-        raise InvalidArgument(f"update_mask may name {', '.join(sorted(_MUTABLE_FIELDS))}")
-    given = _parse({name: body[name] for name in mask if name in body})
+    # A wrong mask or value is refused also where the repository is unknown.
+    _parse(body)
+    list_paths(request.query_params.get("updateMask", ""), body, REPOSITORY)
 
     def work(connection: Connection) -> ArtifactRepository:
         found = get_repository(connection, request, caller, "artifactregistry.repositories.update")
-        kept = _parse({name: value for name, value in format_repository(found).items() if name not in mask})
-        changed = {
-            name: given[name] if field in mask else kept[name]
-            for name, field in (
-                ("description", "description"),
-                ("labels", "labels"),
-                ("immutable_tags", "dockerConfig"),
-            )
-        }
-        return artifact_repositories.change(connection, found, **changed, now=services.clock.now())
+        changed = merge(request, format_repository(found), body, REPOSITORY)
+        return artifact_repositories.change(connection, found, **_parse(changed), now=services.clock.now())
 
     return JSONResponse(format_repository(await services.database.write(work)))
 
@@ -144,26 +142,43 @@ def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
         document["labels"] = dict(repository.labels)
     if repository.immutable_tags:
         document["dockerConfig"] = {"immutableTags": True}
-    return document
+    return {**document, **repository.settings}
 
 
 def _parse(body: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is kept of a repository, by the names of the columns. Raises InvalidArgument."""
     description, docker = body.get("description", ""), body.get("dockerConfig", {})
     if not isinstance(description, str) or len(description) > 1024:
         raise InvalidArgument("description must be a string of at most 1024 characters")
-    if not isinstance(docker, dict) or not isinstance(docker.get("immutableTags", False), bool):
+    if not isinstance(docker.get("immutableTags", False), bool):
         raise InvalidArgument("dockerConfig.immutableTags must be true or false")
+    if body.get("kmsKeyName") and not _KEY.fullmatch(body["kmsKeyName"]):
+        raise InvalidArgument("kmsKeyName must be projects/P/locations/L/keyRings/R/cryptoKeys/K")
+    _check_cleanup_policies(body.get("cleanupPolicies", {}))
     return {
         "description": description,
         "labels": parse_labels(body.get("labels", {})),
         "immutable_tags": docker.get("immutableTags", False),
+        "settings": {name: body[name] for name in artifact_repositories.SETTINGS if body.get(name)},
     }
 
 
-def _camel(name: str) -> str:
-    """dockerConfig for docker_config: a mask may be written either way."""
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+def _check_cleanup_policies(policies: dict[str, Any]) -> None:
+    """Raises InvalidArgument for cleanup policies that Artifact Registry does not take.
+
+    https://cloud.google.com/artifact-registry/docs/repositories/cleanup-policy
+    """
+    if len(policies) > _MAX_POLICIES:
+        raise InvalidArgument(f"cleanupPolicies may hold at most {_MAX_POLICIES} policies")
+    for key, policy in policies.items():
+        if policy.get("id", "") != key:
+            raise InvalidArgument(f"the id of the cleanup policy {key[:100]!r} must be its key")
+        if policy.get("action") not in ("DELETE", "KEEP"):
+            raise InvalidArgument(f"the action of the cleanup policy {key[:100]!r} must be DELETE or KEEP")
+        if ("condition" in policy) == ("mostRecentVersions" in policy):
+            raise InvalidArgument(
+                f"the cleanup policy {key[:100]!r} must have either a condition or mostRecentVersions"
+            )
 
 
 def _finish(

@@ -18,6 +18,7 @@ from .artifact_access import get_package
 from .artifact_packages import as_registry_sees, format_package_name, get_version
 from .bodies import read_json
 from .errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
+from .list_filters import parse_filter, search
 from .paging import parse_page
 from .services import Services
 
@@ -27,13 +28,22 @@ IMMUTABLE = "The repository has immutable tags: a tag can neither be moved nor d
 async def list_tags(request: Request, services: Services) -> JSONResponse:
     """The tags of a package, by name."""
     caller = find_caller(request, services)
-    page = parse_page(request)
+    page, test = parse_page(request), parse_filter(request, ("name", "version"))
+
+    def key(item: tuple[str, str]) -> str:
+        return item[0]
+
     with services.database.read() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.tags.list")
-        found = artifact_images.list_tags(connection, package, last=page.last, count=page.count)
-    return JSONResponse(
-        page.format("tags", found, lambda item: _format(repository, package, *item), lambda item: item[0])
-    )
+
+        def fetch(last: str) -> list[tuple[str, str]]:
+            return artifact_images.list_tags(connection, package, last=last, count=page.count)
+
+        def describe(item: tuple[str, str]) -> dict[str, str]:
+            return _format(repository, package, *item)
+
+        found = search(fetch, page, test, describe, key)
+        return JSONResponse(page.format("tags", found, describe, key))
 
 
 async def get_tag(request: Request, services: Services) -> JSONResponse:
@@ -50,7 +60,7 @@ async def create_tag(request: Request, services: Services) -> JSONResponse:
     """Make the tag ?tagId= for a version."""
     caller = find_caller(request, services)
     digest = _parse_version((await read_json(request)).get("version"))
-    tag = _parse(request.query_params.get("tagId") or request.query_params.get("tag_id", ""))
+    tag = _parse(request.query_params.get("tagId", ""))
 
     def work(connection: Connection) -> dict[str, str]:
         repository, package = get_package(connection, request, caller, "artifactregistry.tags.create")

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from docker_credential_gcr.emulator import strict_json
 
 from .errors import BodyTooLarge, BodyTooSlow, GrantRefused, InvalidArgument
+from .messages import read_message
 
 MAX_JSON_SIZE = 1024 * 1024
 MAX_FORM_SIZE = 64 * 1024
@@ -18,7 +19,10 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object in the body; an empty body is an empty object. Raises InvalidArgument."""
+    """Returns the JSON object in the body, in the names of the method's message, where it has one.
+
+    An empty body is an empty object. Raises InvalidArgument.
+    """
     body = await _read(request, MAX_JSON_SIZE)
     try:
         document = strict_json.decode(body or b"{}")
@@ -27,7 +31,8 @@ async def read_json(request: Request) -> dict[str, Any]:
         raise InvalidArgument(f"Invalid JSON payload received. {reason[0].upper()}{reason[1:]}") from error
     if not isinstance(document, dict):
         raise InvalidArgument("Invalid JSON payload received. The body is not an object.")
-    return document
+    message = request.scope.get("message")
+    return document if message is None else read_message(document, message)
 
 
 async def read_form(request: Request) -> dict[str, str]:

@@ -3,42 +3,83 @@
 https://google.aip.dev/134
 """
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
 
 from .errors import InvalidArgument
-
-_SNAKE = re.compile(r"_([a-z])")
+from .messages import MISSING, OUTPUT, Field, Fixed, Map, Message, to_camel
 
 
 def merge(
-    request: Request, current: Mapping[str, Any], body: Mapping[str, Any], known: Collection[str]
+    request: Request, current: Mapping[str, Any], body: Mapping[str, Any], message: Message
 ) -> dict[str, Any]:
-    """What `current` becomes when the fields that the mask names are those of `body`; without a mask, all
-    that `body` has of them.
+    """Returns what `current` becomes when the fields that the query's mask names are those of `body`.
 
-    `known` are the names that a mask may begin with. Raises InvalidArgument.
+    Without a mask, and with `*`, see `list_paths`. Raises InvalidArgument.
     """
-    text = request.query_params.get("updateMask") or request.query_params.get("update_mask")
-    paths = [_unify(path) for path in text.split(",")] if text else [name for name in known if name in body]
     merged = dict(current)
-    for path in paths:
-        name, _, inner = path.partition(".")
-        if name not in known or "." in inner:
-            raise InvalidArgument(f"Invalid update mask: the field {path[:100]!r} is unknown.")
-        if not inner:
-            merged[name] = body.get(name)
+    for path in list_paths(request.query_params.get("updateMask", ""), body, message):
+        _set(merged, body, path)
+    for name, field in message.items():
+        if isinstance(field, Fixed) and merged.get(name) != current.get(name):
+            raise InvalidArgument(f"Invalid update mask: the field {name!r} cannot be changed.")
+    return merged
+
+
+def list_paths(mask: str, body: Mapping[str, Any], message: Message) -> list[list[str]]:
+    """Returns the paths that a mask names; `*` stands for all fields, no mask for those that `body` has.
+
+    Clients name what only the server changes too: it is left out. Raises InvalidArgument.
+    """
+    if not mask:
+        return [[name] for name in body if _is_settable(message[name])]
+    paths = []
+    for text in mask.split(","):
+        if text.strip() == "*":
+            paths += [[name] for name, field in message.items() if _is_settable(field)]
             continue
-        old, new = merged.get(name) or {}, body.get(name) or {}
-        if not isinstance(new, dict):
-            raise InvalidArgument(f"{name} must be an object.")
-        merged[name] = {**old, inner: new.get(inner)}
-    return {name: value for name, value in merged.items() if value is not None}
+        path = _parse(text.strip(), message)
+        if path:
+            paths.append(path)
+    return paths
 
 
-def _unify(path: str) -> str:
-    """A field's name as JSON has it: display_name is displayName."""
-    return _SNAKE.sub(lambda match: match[1].upper(), path.strip())
+def _is_settable(field: Field) -> bool:
+    return not isinstance(field, Fixed) and field not in (OUTPUT, MISSING)
+
+
+def _parse(text: str, message: Message) -> list[str]:
+    """Returns the names of a path, none for one of the server's. Raises InvalidArgument."""
+    field: Field = message
+    path: list[str] = []
+    left = text
+    while left:
+        if isinstance(field, Map):
+            # A key may hold dots; one that holds other signs stands in backticks.
+            path.append(left.strip("`"))
+            return path
+        name, _, left = left.partition(".")
+        name = to_camel(name)
+        if not isinstance(field, dict) or name not in field or field[name] is MISSING:
+            break
+        path.append(name)
+        field = field[name]
+    else:
+        return [] if not text or field is OUTPUT else path
+    raise InvalidArgument(f"Invalid update mask: the field {to_camel(text)[:100]!r} is unknown.")
+
+
+def _set(merged: dict[str, Any], body: Mapping[str, Any], path: list[str]) -> None:
+    """Gives `merged` what `body` has at the path, or nothing there."""
+    name, *inner = path
+    new = body.get(name)
+    if inner:
+        whole = dict(merged.get(name) or {})
+        _set(whole, new or {}, inner)
+        new = whole or None
+    if new is None:
+        merged.pop(name, None)
+    else:
+        merged[name] = new

@@ -19,7 +19,9 @@ from .access import find_caller, get_project
 from .account_access import find_account, format_name
 from .bodies import read_json
 from .errors import InvalidArgument
+from .field_masks import list_paths
 from .paging import cut, parse_page
+from .request_messages import ACCOUNT
 from .services import Services
 
 
@@ -75,12 +77,12 @@ async def patch_account(request: Request, services: Services) -> JSONResponse:
     body = await read_json(request)
     display_name, description = _parse_texts(body.get("serviceAccount", {}))
     mask = body.get("updateMask")
-    named = set(mask.split(",")) if isinstance(mask, str) else set()
-    if not named or not named <= {"displayName", "display_name", "description"}:
+    named = list_paths(mask, body, ACCOUNT) if isinstance(mask, str) and mask else []
+    if not named:
         raise InvalidArgument("The update mask must name displayName or description, or both.")
     # What is named and not given is emptied.
-    display_name = (display_name or "") if named - {"description"} else None
-    description = (description or "") if "description" in named else None
+    display_name = (display_name or "") if ["displayName"] in named else None
+    description = (description or "") if ["description"] in named else None
     return await _update(request, services, display_name, description)
 
 

@@ -20,6 +20,7 @@ from docker_credential_gcr.emulator.records.projects import Project
 from .access import check, find_caller, find_project_policy, get_project
 from .bodies import read_json
 from .errors import FailedPrecondition, InvalidArgument
+from .field_masks import merge
 from .operations import finish, new_number
 from .paging import cut, parse_page
 from .project_bodies import (
@@ -32,6 +33,7 @@ from .project_bodies import (
     parse_project_id,
 )
 from .project_filters import parse_filter
+from .request_messages import PROJECT_V3
 from .services import Services
 
 _METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3."
@@ -79,20 +81,20 @@ async def get_project_v3(request: Request, services: Services) -> JSONResponse:
 async def update_project_v1(request: Request, services: Services) -> JSONResponse:
     """Replace a project's name and labels."""
     body = await read_json(request)
-    changed, _ = await _update(request, services, body.get("name"), body.get("labels", {}))
+    texts = {"displayName": body.get("name", ""), "labels": body.get("labels", {})}
+    changed, _ = await _update(request, services, lambda _project: texts)
     return JSONResponse(format_v1(changed))
 
 
 async def update_project_v3(request: Request, services: Services) -> JSONResponse:
     """Change those of a project's displayName and labels that updateMask names."""
     body = await read_json(request)
-    mask = request.query_params.get("updateMask", "displayName,labels").split(",")
-    known = {"displayName", "display_name", "labels"}
-    if not set(mask) <= known:
-        raise InvalidArgument("field [update_mask] has issue [it may name displayName and labels]")
-    name = body.get("displayName") if known - {"labels"} & set(mask) else None
     _, operation = await _update(
-        request, services, name, body.get("labels", {}) if "labels" in mask else None
+        request,
+        services,
+        lambda project: merge(
+            request, {"displayName": project.name, "labels": dict(project.labels)}, body, PROJECT_V3
+        ),
     )
     return JSONResponse(operation)
 
@@ -167,17 +169,16 @@ async def _list(
 
 
 async def _update(
-    request: Request, services: Services, name: object, labels: object
+    request: Request, services: Services, change: Callable[[Project], Mapping[str, Any]]
 ) -> tuple[Project, dict[str, Any]]:
     caller = find_caller(request, services)
-    new_name = None if name is None else parse_name(name)
-    new_labels = None if labels is None else parse_labels(labels)
 
     def work(connection: Connection) -> tuple[Project, dict[str, Any]]:
         wanted = request.path_params["project"]
         project = get_project(connection, wanted, caller, "resourcemanager.projects.update")
-        kept: Mapping[str, str] = project.labels if new_labels is None else new_labels
-        projects.update_texts(connection, project, name=new_name or project.name, labels=kept)
+        texts = change(project)
+        name = parse_name(texts.get("displayName", "")) or project.name
+        projects.update_texts(connection, project, name=name, labels=parse_labels(texts.get("labels", {})))
         changed = get_project(connection, wanted, caller, "resourcemanager.projects.update")
         return changed, _finish(connection, services, caller, changed, "up", "UpdateProjectMetadata")
 

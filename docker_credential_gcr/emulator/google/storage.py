@@ -21,7 +21,14 @@ from .errors import Conflict, InvalidArgument
 from .paging import parse_page
 from .services import Services
 from .storage_access import check_metageneration, get_bucket, get_project
-from .storage_bodies import format_bucket, merge, parse_bucket_name, parse_location, parse_settings
+from .storage_bodies import (
+    check_fixed,
+    format_bucket,
+    merge,
+    parse_bucket_name,
+    parse_location,
+    parse_settings,
+)
 
 OWNED = "Your previous request to create the named bucket succeeded and you already own it."
 NOT_EMPTY = "The bucket you tried to delete is not empty."
@@ -134,6 +141,7 @@ async def _change(
     def work(connection: Connection) -> StorageBucket:
         bucket = get_bucket(connection, request.path_params["bucket"], caller, "storage.buckets.update")
         check_metageneration(request.query_params, bucket)
+        check_fixed(bucket, body)
         settings = parse_settings(combine(dict(bucket.settings), body), now=now)
         return storage_buckets.change(connection, bucket, settings, now=now)
 

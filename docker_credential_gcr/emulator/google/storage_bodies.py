@@ -22,12 +22,27 @@ _LOCKED_AFTER_S = 90 * 24 * 3600
 
 # What is kept as it was sent, and its type; nothing here acts by it.
 _KEPT: dict[str, type] = {
+    "autoclass": dict,
+    "billing": dict,
     "cors": list,
+    "customPlacementConfig": dict,
+    "defaultEventBasedHold": bool,
+    "encryption": dict,
     "lifecycle": dict,
+    "logging": dict,
+    "retentionPolicy": dict,
+    "rpo": str,
     "softDeletePolicy": dict,
     "storageClass": str,
     "versioning": dict,
+    "website": dict,
 }
+# What the server tells, and clients send back as they have read it.
+_TOLD = frozenset(
+    {"kind", "id", "selfLink", "projectNumber", "locationType", "metageneration", "etag", "timeCreated"}
+    | {"updated", "generation", "owner", "satisfiesPZS", "satisfiesPZI"}
+)
+_KNOWN = _TOLD | _KEPT.keys() | {"name", "location", "labels", "iamConfiguration"}
 
 
 def parse_bucket_name(value: object, project_id: str) -> str:
@@ -53,6 +68,9 @@ def parse_location(value: object) -> str:
 def parse_settings(body: dict[str, Any], *, now: float) -> dict[str, Any]:
     """What is to be kept of a bucket. Raises InvalidArgument; a null is as good as nothing."""
     given = {name: value for name, value in body.items() if value is not None}
+    for name in given.keys() - _KNOWN:
+        if given[name] not in ([], {}, {"enabled": False}):
+            raise InvalidArgument(f"gcr-emulator's buckets have no {name[:100]}: leave it out.")
     for name, kind in _KEPT.items():
         if name in given and not isinstance(given[name], kind):
             raise InvalidArgument(f"Invalid value for: {name}")
@@ -63,6 +81,14 @@ def parse_settings(body: dict[str, Any], *, now: float) -> dict[str, Any]:
             raise InvalidArgument("Invalid value for: labels")
         settings["labels"] = parse_labels({key: text for key, text in labels.items() if text is not None})
     return {**settings, **_parse_access(given.get("iamConfiguration", {}), now)}
+
+
+def check_fixed(bucket: StorageBucket, body: dict[str, Any]) -> None:
+    """Raises InvalidArgument for a change of what a bucket keeps for as long as it exists."""
+    for name, current in (("name", bucket.name), ("location", bucket.location)):
+        value = body.get(name)
+        if value is not None and str(value).upper() != current.upper():
+            raise InvalidArgument(f"The {name} of a bucket cannot be changed.")
 
 
 def merge(settings: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:

@@ -23,20 +23,20 @@ from .errors import FailedPrecondition, InvalidArgument, NotFound
 from .field_masks import merge
 from .operations import finish, new_id
 from .paging import cut, parse_page
+from .request_messages import POOL
 from .services import Services
 from .times import format_instant
 
 T = TypeVar("T", Pool, Provider)
 
 _TYPE = "type.googleapis.com/google.iam.v1.WorkloadIdentityPool"
-_FIELDS = ("displayName", "description", "disabled")
 
 
 async def create_pool(request: Request, services: Services) -> JSONResponse:
     """Make a pool of the ID in ?workloadIdentityPoolId."""
     caller = find_caller(request, services)
-    pool_id = parse_id(request, "workloadIdentityPoolId")
-    settings = parse_settings(parse_texts, await read_json(request))
+    body = await read_json(request)
+    pool_id, settings = parse_id(request, "workloadIdentityPoolId"), parse_settings(parse_texts, body)
 
     def work(connection: Connection) -> dict[str, Any]:
         project_name = request.path_params["project"]
@@ -77,7 +77,7 @@ async def patch_pool(request: Request, services: Services) -> JSONResponse:
     body = await read_json(request)
 
     def change(pool: Pool) -> Pool:
-        settings = parse_settings(parse_texts, merge(request, pool.settings, body, _FIELDS))
+        settings = parse_settings(parse_texts, merge(request, pool.settings, body, POOL))
         return replace(demand_living(pool), settings=settings)
 
     return await _change(request, services, "update", change)

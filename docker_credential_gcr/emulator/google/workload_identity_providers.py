@@ -22,6 +22,7 @@ from .errors import NotFound
 from .field_masks import merge
 from .operations import finish, new_id
 from .paging import parse_page
+from .request_messages import PROVIDER
 from .services import Services
 from .workload_identity_pools import (
     demand_deleted,
@@ -35,14 +36,16 @@ from .workload_identity_pools import (
 )
 
 _TYPE = "type.googleapis.com/google.iam.v1.WorkloadIdentityPoolProvider"
-_FIELDS = ("displayName", "description", "disabled", "attributeMapping", "attributeCondition", "oidc", "aws")
 
 
 async def create_provider(request: Request, services: Services) -> JSONResponse:
     """Make a provider of the ID in ?workloadIdentityPoolProviderId."""
     caller = find_caller(request, services)
-    provider_id = parse_id(request, "workloadIdentityPoolProviderId")
-    settings = parse_settings(parse_provider, await read_json(request))
+    body = await read_json(request)
+    provider_id, settings = (
+        parse_id(request, "workloadIdentityPoolProviderId"),
+        parse_settings(parse_provider, body),
+    )
 
     def work(connection: Connection) -> dict[str, Any]:
         pool = demand_living(_find_pool(connection, request, caller, services, "create"))
@@ -80,7 +83,7 @@ async def patch_provider(request: Request, services: Services) -> JSONResponse:
     body = await read_json(request)
 
     def change(provider: Provider) -> Provider:
-        settings = parse_settings(parse_provider, merge(request, provider.settings, body, _FIELDS))
+        settings = parse_settings(parse_provider, merge(request, provider.settings, body, PROVIDER))
         return replace(demand_living(provider), settings=settings)
 
     return await _change(request, services, "update", change)

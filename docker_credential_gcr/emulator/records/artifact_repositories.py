@@ -16,6 +16,8 @@ from .errors import AlreadyExists
 from .projects import Project
 from .schema import artifact_repositories, blobs, buckets, policies, projects
 
+# What is kept of a repository and shown as it was given; nothing here acts by it.
+SETTINGS = ("kmsKeyName", "cleanupPolicies", "cleanupPolicyDryRun", "vulnerabilityScanningConfig")
 _SELECT = (
     select(
         buckets.c.id.label("bucket"),
@@ -26,6 +28,7 @@ _SELECT = (
         artifact_repositories.c.description,
         artifact_repositories.c.labels,
         artifact_repositories.c.immutable_tags,
+        artifact_repositories.c.settings,
         artifact_repositories.c.created_at,
         artifact_repositories.c.updated_at,
     )
@@ -52,6 +55,7 @@ _UPDATE = (
         description=bindparam("new_description"),
         labels=bindparam("new_labels"),
         immutable_tags=bindparam("new_immutable_tags"),
+        settings=bindparam("new_settings"),
         updated_at=bindparam("now"),
     )
 )
@@ -62,7 +66,10 @@ _SIZE = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.bucket ==
 
 @dataclass(frozen=True)
 class ArtifactRepository:
-    """A repository; `bucket` is the place of its images, `immutable_tags` whether a tag stays where it is."""
+    """A repository; `bucket` is the place of its images, `immutable_tags` whether a tag stays where it is.
+
+    `settings` are those of SETTINGS that were given.
+    """
 
     bucket: Bucket
     project_id: str
@@ -71,6 +78,7 @@ class ArtifactRepository:
     description: str
     labels: Mapping[str, str]
     immutable_tags: bool
+    settings: Mapping[str, Any]
     created_at: int
     updated_at: int
 
@@ -111,6 +119,7 @@ def create(
     description: str = "",
     labels: Mapping[str, str] | None = None,
     immutable_tags: bool = False,
+    settings: Mapping[str, Any] | None = None,
     now: float,
 ) -> ArtifactRepository:
     """Make a repository. Raises AlreadyExists."""
@@ -130,6 +139,7 @@ def create(
         "description": description,
         "labels": json.dumps(labels or {}),
         "immutable_tags": int(immutable_tags),
+        "settings": json.dumps(settings or {}),
         "created_at": int(now),
         "updated_at": int(now),
     }
@@ -144,6 +154,7 @@ def change(
     description: str,
     labels: Mapping[str, str],
     immutable_tags: bool,
+    settings: Mapping[str, Any],
     now: float,
 ) -> ArtifactRepository:
     """Replace what can be replaced; the repository as it is now."""
@@ -152,6 +163,7 @@ def change(
         "new_description": description,
         "new_labels": json.dumps(labels),
         "new_immutable_tags": int(immutable_tags),
+        "new_settings": json.dumps(settings),
         "now": int(now),
     }
     connection.execute(_UPDATE, values)
@@ -184,6 +196,7 @@ def _read(row: Any) -> ArtifactRepository:
         row.description,
         decode_stored(row.labels),
         bool(row.immutable_tags),
+        decode_stored(row.settings),
         row.created_at,
         row.updated_at,
     )

@@ -22,7 +22,7 @@ from .schema_columns import new_id, new_reference
 from .schema_federation import workload_identity_pools
 from .schema_people import logins
 
-REVISION = "0005"
+REVISION = "0006"
 
 # Alembic's own table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
@@ -128,6 +128,8 @@ artifact_repositories = Table(
     Column("immutable_tags", Integer, nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
+    # What is kept of it beside, a JSON object: cleanupPolicies and the like.
+    Column("settings", String, nullable=False, server_default="{}"),
 )
 
 # `name` is the whole path after /v2/ and before /manifests, without the host.

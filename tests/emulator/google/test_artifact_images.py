@@ -166,7 +166,7 @@ def test_several_versions_are_deleted_or_none(apis: Apis) -> None:
     assert left["name"] == names[2]
     assert refusal(apis.call("POST", path, {"names": "x"})) == (
         400,
-        "names must be a list of versions' names",
+        "Invalid value at 'names': it must be a list.",
     )
 
 

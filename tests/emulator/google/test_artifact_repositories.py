@@ -235,10 +235,10 @@ BAD: dict[str, tuple[str, str, object, int, str]] = {
     ),
     "mask": (
         "PATCH",
-        f"{IMAGES}?updateMask=name",
+        f"{IMAGES}?updateMask=nothing",
         {},
         400,
-        "update_mask may name description, dockerConfig, labels",
+        "Invalid update mask: the field 'nothing' is unknown.",
     ),
     "a name that is taken": (
         "POST",

@@ -226,7 +226,7 @@ BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
         ACCOUNTS,
         {"accountId": "cd", "serviceAccount": []},
         INVALID,
-        "The display name must be a string of at most 100 characters.",
+        "Invalid value at 'service_account': it must be an object.",
     ),
     "account that exists": ("POST", ACCOUNTS, {"accountId": "ci"}, TAKEN, EXISTS),
     "unknown account": (

@@ -85,7 +85,8 @@ def test_a_role_that_does_not_let_act_as_the_account_gives_nothing(apis: Apis, v
     apis.make_account("puller")
     apis.grant(role, ADA)
 
-    reply = apis.call("POST", f"{ACCOUNT}:{verb}", ASK, apis.sign_in(ADA))
+    body = ASK if verb == "generateAccessToken" else {}
+    reply = apis.call("POST", f"{ACCOUNT}:{verb}", body, apis.sign_in(ADA))
 
     assert (reply.status, reply.body) == (403, denied(permission, f"{ADA} has no role with {permission}"))
 
@@ -156,7 +157,7 @@ def test_a_disabled_account_gives_no_token_and_its_tokens_end(apis: Apis, ada: s
             ({**ASK, "lifetime": lifetime}, 'The lifetime must be a duration in seconds, such as "3600s".')
             for lifetime in ("1h", "0s", "-1s", 3600, "3600")
         ),
-        ({**ASK, "delegates": PULLER}, "delegates must be a list of at most 32 service accounts."),
+        ({**ASK, "delegates": PULLER}, "Invalid value at 'delegates': it must be a list."),
         ({**ASK, "delegates": ["x"] * 33}, "delegates must be a list of at most 32 service accounts."),
         (
             {**ASK, "delegates": [PULLER]},

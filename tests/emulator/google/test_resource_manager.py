@@ -199,7 +199,7 @@ def test_a_project_is_renamed_and_labelled(apis: Apis) -> None:
     wrong = apis.call("PATCH", "/v3/projects/my-project?updateMask=parent", body)
     assert (wrong.status, wrong.body["error"]["message"]) == (
         400,
-        "field [update_mask] has issue [it may name displayName and labels]",
+        "Invalid update mask: the field 'parent' is unknown.",
     )
 
 

@@ -76,7 +76,6 @@ def test_a_bucket_is_made_with_its_settings(apis: Apis, number: str) -> None:
         "labels": {"team": "x"},
         "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": True}},
         "versioning": {"enabled": True},
-        "unheardOf": 1,
     }
 
     assert apis.call("POST", IN_MY_PROJECT, body).body == describe(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from sqlalchemy import text
-from sqlite_files import opened
+from sqlite_files import UNDO_0006, opened
 
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.oci.media_types import FOREIGN_LAYERS
@@ -221,6 +221,7 @@ def test_database_of_main_before_the_change_keeps_what_its_manifests_name(holder
         "UPDATE alembic_version SET version_num = '0004'",
         "DELETE FROM revisions WHERE subject = 'identity'",
         "DELETE FROM manifest_blobs WHERE digest IN (SELECT digest FROM blobs WHERE data IS NULL)",
+        *UNDO_0006,
     )
     assert run("gc", "--data", data, "--older-than", "0", "--untagged")[0] == 0
     assert named.exists()

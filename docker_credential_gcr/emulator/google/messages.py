@@ -1,0 +1,145 @@
+"""Messages of Google's protobuf APIs: which members a JSON body may have, and how each is read.
+
+    {"displayName": VALUE, "labels": Map(VALUE), "oidc": {"issuerUri": VALUE}, "createTime": OUTPUT}
+
+A member may be spelled displayName or display_name, null means that it is absent, and an unknown member is
+refused. https://protobuf.dev/programming-guides/json/
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+from .errors import InvalidArgument
+
+_SNAKE = re.compile(r"_([a-z0-9])")
+_CAPITAL = re.compile(r"[A-Z]")
+_DURATION = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?s", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A value of a kind; the function that uses a VALUE checks it itself."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class Enum:
+    """One of the names, each of which a client may also give as its number."""
+
+    numbers: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Map:
+    """An object of the client's own keys, which are kept as they are spelled."""
+
+    values: "Field"
+
+
+@dataclass(frozen=True)
+class List:
+    """A list of such values."""
+
+    items: "Field"
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A member that is given when the resource is made, and cannot be changed later."""
+
+    field: "Field"
+
+
+Message = dict[str, "Field"]
+Field = Union[Scalar, Enum, Map, List, Fixed, Message]  # noqa: UP007 - it names itself
+
+VALUE, TEXT, FLAG, COUNT, DURATION = map(Scalar, ("value", "string", "boolean", "count", "duration"))
+# What the server tells: clients send it back as they have read it, and it is ignored.
+OUTPUT = Scalar("output")
+# What Google's API has and gcr-emulator does not: it is refused unless it is empty.
+MISSING = Scalar("missing")
+
+
+def to_camel(name: str) -> str:
+    """Returns a name as JSON has it: displayName for display_name."""
+    return _SNAKE.sub(lambda match: match[1].upper(), name)
+
+
+def to_snake(name: str) -> str:
+    """Returns a name as the API's definition has it: display_name for displayName."""
+    return _CAPITAL.sub(lambda match: f"_{match[0].lower()}", name)
+
+
+def read_message(document: Mapping[str, Any], message: Message, at: str = "") -> dict[str, Any]:
+    """Returns what the document says, by the names that JSON has. Raises InvalidArgument."""
+    read: dict[str, Any] = {}
+    for spelled, value in document.items():
+        name = to_camel(spelled) if spelled not in message else spelled
+        path = f"{at}.{name}" if at else name
+        if name not in message:
+            where = f" at '{to_snake(at)}'" if at else ""
+            raise InvalidArgument(
+                f'Invalid JSON payload received. Unknown name "{spelled[:100]}"{where}: Cannot find field.'
+            )
+        if name in read:
+            raise InvalidArgument(f"Invalid JSON payload received. The field {path} is given twice.")
+        field = message[name]
+        if value is not None and field is not OUTPUT:
+            read[name] = _read(value, field, path)
+    if MISSING in message.values():
+        _check_missing(read, message, at)
+    return {name: value for name, value in read.items() if message[name] is not MISSING}
+
+
+def _check_missing(read: Mapping[str, Any], message: Message, at: str) -> None:
+    for name, value in read.items():
+        if message[name] is MISSING and value not in ("", 0, [], {}):
+            raise InvalidArgument(f"gcr-emulator has no {at}{'.' if at else ''}{name}: leave it out.")
+
+
+def _read(value: Any, field: Field, path: str) -> Any:
+    if isinstance(field, Fixed):
+        return _read(value, field.field, path)
+    if isinstance(field, Scalar):
+        return _read_scalar(value, field, path)
+    if isinstance(field, Enum):
+        return _read_enum(value, field, path)
+    # What is of another type is left to the function that uses it, which says what it must be.
+    if isinstance(field, List):
+        return _read_list(value, field, path)
+    if not isinstance(value, dict):
+        raise InvalidArgument(f"Invalid value at '{to_snake(path)}': it must be an object.")
+    if isinstance(field, Map):
+        return {key: _read(item, field.values, f"{path}.{key}") for key, item in value.items()}
+    return read_message(value, field, path)
+
+
+def _read_list(value: Any, field: List, path: str) -> Any:
+    if not isinstance(value, list):
+        raise InvalidArgument(f"Invalid value at '{to_snake(path)}': it must be a list.")
+    return [_read(item, field.items, path) for item in value]
+
+
+def _read_scalar(value: Any, field: Scalar, path: str) -> Any:
+    if field == COUNT and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        value = int(value)
+    wrong = {
+        "string": not isinstance(value, str),
+        "boolean": not isinstance(value, bool),
+        "count": not isinstance(value, int) or isinstance(value, bool) or value < 0,
+        "duration": not isinstance(value, str) or not _DURATION.fullmatch(value),
+    }
+    if wrong.get(field.kind):
+        raise InvalidArgument(f"Invalid value at '{to_snake(path)}': it must be a {field.kind}.")
+    return value
+
+
+def _read_enum(value: Any, field: Enum, path: str) -> str:
+    name = field.numbers.get(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if name not in field.numbers.values():
+        known = ", ".join(field.numbers.values())
+        raise InvalidArgument(f"Invalid value at '{to_snake(path)}': it must be one of {known}.")
+    return str(name)
