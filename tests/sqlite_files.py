@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # Brings the tables of the present schema back to revision 0005.
-UNDO_0006 = ("ALTER TABLE artifact_repositories DROP COLUMN settings",)
+UNDO_0006 = ("ALTER TABLE artifact_repositories DROP COLUMN settings", "DROP TABLE blob_hashes")
 
 
 @contextmanager

@@ -71,7 +71,7 @@ TABLE = {
         "",
     ),
     "emulator.registry": (SITE, "sqlalchemy"),
-    "emulator.google": (SITE, "jinja2 sqlalchemy starlette"),
+    "emulator.google": (SITE, "google_crc32c jinja2 sqlalchemy starlette"),
     "emulator.console": (SITE, "sqlalchemy starlette jinja2"),
     "emulator.mirror": (SITE, "sqlalchemy"),
     "emulator.events": (SITE, "sqlalchemy"),

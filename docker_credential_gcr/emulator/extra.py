@@ -6,6 +6,7 @@ INSTALL = "install the emulator extra from a checkout: pip install '.[emulator]'
 MODULES = (
     "alembic",
     "cryptography",
+    "google_crc32c",
     "granian",
     "jinja2",
     "jwt",

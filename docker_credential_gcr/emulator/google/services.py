@@ -1,7 +1,8 @@
 """What Google's APIs are served from: handed over by the composition root."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
@@ -25,6 +26,8 @@ class Services:
     files: BlobFiles
     issuer: Issuer
     id_tokens: IdTokenSigner
+    # Of requests that need hashes of objects, one reads bytes at a time.
+    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     def find_keys(self, email: str, key_id: str) -> Sequence[RegisteredKey]:
         """The service account's key of that ID, or its newest for an empty ID, as they are now."""

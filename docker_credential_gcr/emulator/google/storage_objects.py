@@ -18,11 +18,13 @@ from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import IMAGES
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
 from docker_credential_gcr.emulator.records import storage_objects
+from docker_credential_gcr.emulator.records.blob_hashes import Hashes
 from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.records.storage_objects import StoredObject
 
 from .access import find_caller, find_caller_or_anonymous
 from .errors import InvalidArgument, NotFound
+from .object_hashes import MAX_LISTED, find_hashes, format_hashes, format_header
 from .paging import parse_page
 from .services import Services
 from .storage_access import get_bucket
@@ -53,8 +55,12 @@ async def list_objects(request: Request, services: Services) -> JSONResponse:
     if found and delimiter and len(prefix) < len(IMAGES):
         folder = prefix + IMAGES[len(prefix) :].partition("/")[0] + "/"
         return JSONResponse({"kind": "storage#objects", "prefixes": [folder]})
+    hashes = await find_hashes(services, bucket, found[: page.size], limit=MAX_LISTED)
     listed = page.format(
-        "items", found, lambda item: _format(request, bucket, item), lambda item: item.digest
+        "items",
+        found,
+        lambda item: _format(request, bucket, item, hashes.get(item.digest)),
+        lambda item: item.digest,
     )
     return JSONResponse({"kind": "storage#objects", **listed})
 
@@ -66,7 +72,8 @@ async def get_object(request: Request, services: Services) -> Response:
     caller = find_caller_or_anonymous(request, services)
     with services.database.read() as connection:
         bucket, found = _find(connection, request, caller, "storage.objects.get")
-    return JSONResponse(_format(request, bucket, found))
+    hashes = await find_hashes(services, bucket, [found])
+    return JSONResponse(_format(request, bucket, found, hashes.get(found.digest)))
 
 
 async def download_object(request: Request, services: Services) -> Response:
@@ -75,7 +82,9 @@ async def download_object(request: Request, services: Services) -> Response:
     with services.database.read() as connection:
         bucket, found = _find(connection, request, caller, "storage.objects.get")
         data = storage_objects.find_data(connection, bucket.id, found.digest)
+    hashes = await find_hashes(services, bucket, [found])
     headers = {
+        **format_header(hashes.get(found.digest)),
         "Cache-Control": "public, max-age=3600",
         "X-Goog-Generation": _generation(found),
         "X-Goog-Metageneration": "1",
@@ -148,7 +157,9 @@ def _generation(found: StoredObject) -> str:
     return str(found.created_at * 10**6)
 
 
-def _format(request: Request, bucket: StorageBucket, found: StoredObject) -> dict[str, Any]:
+def _format(
+    request: Request, bucket: StorageBucket, found: StoredObject, hashes: Hashes | None
+) -> dict[str, Any]:
     name, instant = f"{IMAGES}{found.digest}", format_instant(found.created_at, ".000")
     path = f"storage/v1/b/{bucket.name}/o/{quote(name, safe='')}"
     # Clients download from mediaLink, and must be led back to where they came from.
@@ -165,6 +176,7 @@ def _format(request: Request, bucket: StorageBucket, found: StoredObject) -> dic
         "contentType": _TYPE,
         "storageClass": "STANDARD",
         "size": str(found.size),
+        **format_hashes(hashes),
         "etag": base64.b64encode(found.digest.encode()).decode(),
         "timeCreated": instant,
         "updated": instant,

@@ -155,6 +155,15 @@ blobs = Table(
     UniqueConstraint("bucket", "digest"),
 )
 
+# What Cloud Storage shows beside the digest, in base64; a blob has no row until a client asks for them.
+blob_hashes = Table(
+    "blob_hashes",
+    metadata,
+    Column("blob", Integer, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("crc32c", String, nullable=False),
+    Column("md5", String, nullable=False),
+)
+
 # A repository sees only the blobs that were linked to it. `used_at` is when a client last relied on
 # the link: pushed, mounted or asked for the blob, or deleted a manifest that named it.
 blob_links = Table(

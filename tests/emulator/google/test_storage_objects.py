@@ -2,14 +2,20 @@
 
 import base64
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.google import storage_objects
 
 Apis = Any
 BUCKET = "artifacts.my-project.appspot.com"
 OBJECTS = f"/storage/v1/b/{BUCKET}/o"
 IMAGES = "containers/images/"
+# As `gsutil hash` prints them.
+CRC32C = {b"one": "KpSy6Q==", b"two": "Utizow==", b"three": "HERRvA=="}
 
 
 def digest_of(data: bytes) -> str:
@@ -38,11 +44,18 @@ def describe(data: bytes) -> dict[str, object]:
         "contentType": "application/octet-stream",
         "storageClass": "STANDARD",
         "size": str(len(data)),
+        "crc32c": CRC32C[data],
+        "md5Hash": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(),
         "etag": base64.b64encode(digest_of(data).encode()).decode(),
         "timeCreated": "2023-11-14T22:13:20.000Z",
         "updated": "2023-11-14T22:13:20.000Z",
         "timeStorageClassUpdated": "2023-11-14T22:13:20.000Z",
     }
+
+
+def hash_header(data: bytes) -> str:
+    described = describe(data)
+    return f"crc32c={described['crc32c']},md5={described['md5Hash']}"
 
 
 @pytest.fixture
@@ -114,6 +127,7 @@ def test_an_object_is_described_and_downloaded(apis: Apis) -> None:
                 "content-length": "5",
                 "content-type": "application/octet-stream",
                 "x-goog-generation": "1700000000000000",
+                "x-goog-hash": hash_header(b"three"),
                 "x-goog-metageneration": "1",
                 "x-goog-storage-class": "STANDARD",
                 "x-goog-stored-content-encoding": "identity",
@@ -138,6 +152,7 @@ def test_a_range_of_an_object_is_downloaded(
     reply = apis.send("GET", f"{path_of(b'three')}?alt=media", headers={"range": wanted})
 
     assert (reply.status, reply.body, reply.headers["content-range"]) == (status, content, sent)
+    assert reply.headers.get("x-goog-hash") == (hash_header(b"three") if status == 206 else None)
 
 
 @pytest.mark.usefixtures("blobs")
@@ -164,3 +179,56 @@ def test_another_delimiter_is_refused(apis: Apis, blobs: list[bytes]) -> None:
         400,
         "gcr-emulator knows no other delimiter than /.",
     )
+
+
+def store_file(apis: Apis, data: bytes) -> Path:
+    """Makes a blob's bytes a file, as the registry keeps large ones; its path."""
+    path: Path = apis.services.files.path(BUCKET, digest_of(data))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE blobs SET data = NULL WHERE digest = ?", (digest_of(data),))
+
+    apis.services.database.write_now(work)
+    return path
+
+
+@pytest.mark.usefixtures("blobs")
+def test_g_z42_hashes_of_a_file_are_computed_once_and_kept(apis: Apis) -> None:
+    path = store_file(apis, b"three")
+    first = apis.call("GET", path_of(b"three")).body
+    path.write_bytes(b"other")
+
+    assert first == describe(b"three")
+    assert apis.call("GET", path_of(b"three")).body == first
+    reply = apis.call("GET", f"{path_of(b'three')}?alt=media")
+    assert (reply.body, reply.headers["x-goog-hash"]) == (b"other", hash_header(b"three"))
+
+
+@pytest.mark.usefixtures("blobs")
+def test_g_z42_an_object_without_its_file_is_described_without_hashes(apis: Apis) -> None:
+    store_file(apis, b"three").unlink()
+
+    described = describe(b"three")
+    del described["crc32c"], described["md5Hash"]
+    assert apis.call("GET", path_of(b"three")).body == described
+
+
+def test_g_z42_a_listing_reads_no_more_than_its_limit(
+    apis: Apis, blobs: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage_objects, "MAX_LISTED", len(blobs[0]) + len(blobs[1]))
+
+    counts = [sum("crc32c" in item for item in apis.call("GET", OBJECTS).body["items"]) for _ in range(2)]
+
+    assert counts == [2, 3]
+
+
+@pytest.mark.usefixtures("blobs")
+def test_g_z42_hashes_go_with_their_blob(apis: Apis) -> None:
+    assert len(apis.call("GET", OBJECTS).body["items"]) == 3
+    apis.call("DELETE", path_of(b"three"))
+
+    with apis.services.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM blob_hashes").scalar_one() == 2
