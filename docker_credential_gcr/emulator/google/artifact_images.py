@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
+from docker_credential_gcr.emulator.oci.image_config import is_known
 from docker_credential_gcr.emulator.records import artifact_images, tags
 from docker_credential_gcr.emulator.records.artifact_images import Image
 from docker_credential_gcr.emulator.records.artifact_repositories import ArtifactRepository
@@ -60,7 +60,7 @@ async def get_image(request: Request, services: Services) -> JSONResponse:
 def describe_contents(image: Image) -> dict[str, Any]:
     """What is known of an image's contents: buildTime, imageSizeBytes, mediaType."""
     document: dict[str, Any] = {"imageSizeBytes": str(image.image_size), "mediaType": image.media_type}
-    if image.created_ms != UNKNOWN_CREATED_MS:
+    if is_known(image.created_ms):
         document["buildTime"] = format_milliseconds(image.created_ms)
     return document
 

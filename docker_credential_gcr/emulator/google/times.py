@@ -8,7 +8,9 @@ def format_instant(instant: int, fraction: str = "") -> str:
 
     https://www.rfc-editor.org/rfc/rfc3339
     """
-    return datetime.fromtimestamp(instant, timezone.utc).strftime(f"%Y-%m-%dT%H:%M:%S{fraction}Z")
+    # strftime writes the year 800 with three digits.
+    written = datetime.fromtimestamp(instant, timezone.utc).replace(tzinfo=None).isoformat()
+    return f"{written}{fraction}Z"
 
 
 def format_milliseconds(instant_ms: int) -> str:

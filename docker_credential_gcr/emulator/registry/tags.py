@@ -11,6 +11,7 @@ import json
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.oci.image_config import list_created_ms
 from docker_credential_gcr.emulator.oci.scope import PULL
 from docker_credential_gcr.emulator.records import manifests, repositories, tags
 from docker_credential_gcr.emulator.records.repositories import Repository
@@ -81,7 +82,7 @@ def _manifests(connection: Connection, repository: Repository, count: int) -> di
             "layerId": "",
             "mediaType": summary.media_type,
             "tag": names.get(summary.id, []),
-            "timeCreatedMs": str(summary.created_ms),
+            "timeCreatedMs": str(list_created_ms(summary.media_type, summary.created_ms)),
             "timeUploadedMs": str(summary.uploaded_ms),
         }
         for summary in manifests.list_summaries(connection, repository, count=count)

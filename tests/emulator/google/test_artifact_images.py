@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 Apis = Any
 PLACE = "us~my-project~images"
@@ -230,3 +231,29 @@ def test_a_tag_needs_a_version(apis: Apis) -> None:
     reply = apis.call("POST", f"{NESTED}/tags?tagId=v2", {"version": "x/versions/sha256:0"})
 
     assert refusal(reply) == MISSING
+
+
+@pytest.mark.parametrize(
+    ("created_ms", "built"),
+    [
+        (253402300800000, None),
+        (-62135596800001, None),
+        (-62135596800000, None),
+        (-62135596799000, "0001-01-01T00:00:01.000000Z"),
+        (0, "1970-01-01T00:00:00.000000Z"),
+    ],
+    ids=lambda value: f"G-Z47-{value}",
+)
+def test_an_image_whose_time_is_unknown_has_no_build_time(
+    apis: Apis, created_ms: int, built: str | None
+) -> None:
+    apis.push("us~my-project~images", "my-project/images/app", b"layer")
+
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE manifests SET created_ms = ?", (created_ms,))
+
+    apis.services.database.write_now(work)
+
+    (image,) = apis.call("GET", f"{REPOSITORY}/dockerImages").body["dockerImages"]
+    (version,) = apis.call("GET", f"{REPOSITORY}/packages/app/versions").body["versions"]
+    assert (image.get("buildTime"), version["metadata"].get("buildTime")) == (built, built)

@@ -173,6 +173,9 @@ def test_digest_of_any_bytes_is_a_digest(data):
         ("2026-01-02T03:04:05", UNKNOWN_CREATED_MS),
         ("yesterday", UNKNOWN_CREATED_MS),
         (7, UNKNOWN_CREATED_MS),
+        ("0001-01-01T00:00:00+10:00", UNKNOWN_CREATED_MS),
+        ("9999-12-31T23:59:59-10:00", UNKNOWN_CREATED_MS),
+        ("9999-12-31T23:59:59Z", 253402300799000),
     ],
 )
 def test_created_instant_of_a_config(created, instant_ms):

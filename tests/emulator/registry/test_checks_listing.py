@@ -183,3 +183,20 @@ def test_check_30_docker_s_older_search_is_not_found(registry, account, host, pa
     # As podman search and docker search ask, with and without what they log in with.
     for options in ({}, {"auth": account.basic}):
         assert registry.at(host).call("GET", path, **options).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json"],
+    ids=["G-Z47-manifest-list", "G-Z47-index"],
+)
+def test_an_index_was_made_at_0_and_an_image_that_does_not_say_in_year_1(lists, editor, media_type):
+    image = editor.push_image(APP, "image", b"layer", created=None)
+    index = {"schemaVersion": 2, "mediaType": media_type, "manifests": []}
+    answer = editor.put_manifest(APP, "index", index, media_type)
+
+    listed = lists(APP).json()["manifest"]
+    assert {digest: item["timeCreatedMs"] for digest, item in listed.items()} == {
+        image: "-62135596800000",
+        answer.headers["Docker-Content-Digest"]: "0",
+    }
