@@ -164,22 +164,13 @@ class ManifestUnknown(RegistryError):
 class ManifestBlobUnknown(RegistryError):
     """A manifest names what is not in its repository."""
 
-    def __init__(self, digest: str) -> None:
-        super().__init__(f"the manifest names {digest}, which is not in this repository: push it first")
-
 
 class DanglingTag(RegistryError):
     """A manifest that a tag names cannot be deleted."""
 
-    def __init__(self, tag: str) -> None:
-        super().__init__(f"Manifest is still referenced by tag: {tag}")
-
 
 class DanglingParent(RegistryError):
     """A manifest that an index names cannot be deleted."""
-
-    def __init__(self, digest: str, parent: str) -> None:
-        super().__init__(f"Manifest {digest} is referenced by image {parent}")
 
 
 class NameUnknown(RegistryError):

@@ -16,6 +16,7 @@ from docker_credential_gcr.emulator.records import blobs, manifests, referrers, 
 from docker_credential_gcr.emulator.records.manifests import Summary
 from docker_credential_gcr.emulator.records.repositories import Repository
 
+from .dialect import Dialect, find_dialect
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
 from .opening import open_repository
@@ -64,7 +65,8 @@ def store(services: Services, connection: Connection, target: Target, push: Push
     manifest = push.manifest
     references = manifest.list_references()
     if not services.takes_sparse_manifests:
-        _check_complete(connection, repository, references)
+        _check_blobs(connection, repository, references)
+        _check_children(connection, repository, references, find_dialect(target))
     uploaded_ms = int(services.clock.now() * 1000)
     summary = Summary(0, push.digest, manifest.media_type, manifest.image_size, push.created_ms, uploaded_ms)
     manifest_id = manifests.add(
@@ -91,11 +93,22 @@ def store(services: Services, connection: Connection, target: Target, push: Push
     reach("manifest-written")
 
 
-def _check_complete(connection: Connection, repository: Repository, references: References) -> None:
+def _check_blobs(connection: Connection, repository: Repository, references: References) -> None:
     missing = blobs.find_missing(connection, repository, references.required)
-    missing |= manifests.find_missing(connection, repository, references.children)
     if missing:
-        raise ManifestBlobUnknown(min(missing))
+        raise ManifestBlobUnknown(
+            f"the manifest names the blob {min(missing)}, which is not in this repository: push it first"
+        )
+
+
+def _check_children(
+    connection: Connection, repository: Repository, references: References, dialect: Dialect
+) -> None:
+    missing = manifests.find_missing(connection, repository, references.children)
+    if missing and dialect.has_indexes_of_blobs:
+        missing = blobs.find_missing(connection, repository, missing)
+    if missing:
+        raise ManifestBlobUnknown(dialect.unknown_child.format(digest=min(missing)))
 
 
 async def _find_created_ms(services: Services, target: Target, config: Descriptor | None) -> int:

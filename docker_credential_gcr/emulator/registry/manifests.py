@@ -13,7 +13,8 @@ from docker_credential_gcr.emulator.records.repositories import Repository
 
 from . import manifest_push
 from .access import authorize
-from .errors import DanglingParent, DanglingTag, ManifestUnknown, NameUnknown
+from .dialect import Dialect, find_dialect
+from .errors import DanglingParent, DanglingTag, ManifestUnknown
 from .http import Request, Response
 from .negotiation import describe_unaccepted, find_substitute, is_accepted
 from .places import check_tag
@@ -31,7 +32,8 @@ async def get(services: Services, request: Request, target: Target, reference: s
         (target, reference), lambda: _look_up(services, target, reference), measure=_measure
     )
     if stored is None:
-        raise ManifestUnknown(f'Failed to fetch "{reference}" from request "{request.path}".')
+        text = find_dialect(target).unknown_manifest
+        raise ManifestUnknown(text.format(reference=reference, path=request.path))
     accept = request.headers.get("accept")
     if not is_accepted(accept, stored.media_type):
         stored = _substitute(services, target, reference, stored, accept)
@@ -61,14 +63,16 @@ async def delete(services: Services, request: Request, target: Target, reference
     # gcloud's `container images untag` and `delete` ask for a token to push and pull.
     authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
     parse_reference(reference)
+    dialect = find_dialect(target)
 
     def work(connection: Connection) -> None:
         repository = repositories.find(connection, target.bucket, target.path)
         known = None if repository is None else _find(connection, repository, reference)
         if repository is None or known is None:
-            raise NameUnknown(f"Failed to compute blob liveness for manifest: '{reference}'")
+            error, text = dialect.unknown_to_delete
+            raise error(text.format(reference=reference))
         if is_digest(reference):
-            _check_unused(connection, repository, known)
+            _check_unused(connection, repository, known, dialect)
             blobs.renew_named(connection, repository, known.id, now=services.clock.now())
             manifests.remove(connection, known.id)
         else:
@@ -104,13 +108,15 @@ def _substitute(
         (target, digest), lambda: _look_up(services, target, digest), measure=_measure
     )
     if not child or child.media_type != DOCKER_MANIFEST:
-        raise describe_unaccepted(accept, reference, stored.media_type)
+        raise describe_unaccepted(find_dialect(target), accept, reference, stored.media_type)
     return child
 
 
-def _check_unused(connection: Connection, repository: Repository, known: StoredManifest) -> None:
+def _check_unused(
+    connection: Connection, repository: Repository, known: StoredManifest, dialect: Dialect
+) -> None:
     for tag in tags.list_of(connection, known.id):
-        raise DanglingTag(tag)
+        raise DanglingTag(dialect.dangling_tag.format(tag=tag))
     parent = manifests.find_parent(connection, repository, known.digest)
     if parent is not None:
-        raise DanglingParent(known.digest, parent)
+        raise DanglingParent(dialect.dangling_parent.format(digest=known.digest, parent=parent))

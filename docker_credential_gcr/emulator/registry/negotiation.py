@@ -5,6 +5,7 @@ rewritten, to their image for linux/amd64, and by tag alone: a digest names the 
 manifests and indexes never are. https://github.com/opencontainers/distribution-spec/issues/212
 """
 
+import json
 from functools import lru_cache
 
 from docker_credential_gcr.emulator.oci.manifest import find_child
@@ -12,6 +13,7 @@ from docker_credential_gcr.emulator.oci.media_types import DOCKER_MANIFEST, DOCK
 from docker_credential_gcr.emulator.oci.reference import is_digest
 from docker_credential_gcr.emulator.records.manifests import StoredManifest
 
+from .dialect import Dialect
 from .errors import ManifestUnknown
 
 # A client sends the same header each time; one longer than any client's is not remembered.
@@ -41,13 +43,19 @@ def find_substitute(accept: str | None, reference: str, stored: StoredManifest) 
     return find_child(stored.data, _OS, _ARCHITECTURE) if is_accepted(accept, DOCKER_MANIFEST) else None
 
 
-def describe_unaccepted(accept: str | None, reference: str, media_type: str) -> ManifestUnknown:
-    """What a client is told whose Accept header names another type."""
-    kind = "digest" if is_digest(reference) else "tag"
-    return ManifestUnknown(
-        f"Manifest with {kind} '{reference}' has media type '{media_type}', "
-        f"but client accepts '{(accept or '*/*')[:_REMEMBERED_LENGTH]}'."
+def describe_unaccepted(
+    dialect: Dialect, accept: str | None, reference: str, media_type: str
+) -> ManifestUnknown:
+    """Returns the error for a client whose Accept header names other types."""
+    shown = (accept or "*/*")[:_REMEMBERED_LENGTH]
+    text = dialect.unaccepted_type.format(
+        kind="digest" if is_digest(reference) else "tag",
+        reference=reference,
+        media_type=media_type,
+        accept=shown,
+        accepted=json.dumps([part.strip() for part in shown.split(",")]),
     )
+    return ManifestUnknown(text)
 
 
 @lru_cache(256)

@@ -6,7 +6,6 @@ from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import project
-from docker_credential_gcr.emulator.identity.services import ARTIFACT_REGISTRY, CONTAINER_REGISTRY
 from docker_credential_gcr.emulator.records import (
     artifact_images,
     artifact_repositories,
@@ -18,6 +17,7 @@ from docker_credential_gcr.emulator.records import services as switches
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.services import Obstacle
 
+from .dialect import find_dialect
 from .errors import NameUnknown, ProjectUnknown, RepositoryUnknown, ServiceDisabled, TagImmutable
 from .services import Services
 
@@ -76,18 +76,14 @@ def check_service(connection: Connection, target: Target) -> None:
     """Raise ServiceDisabled or NameUnknown where the project has the registry switched off, or is deleted."""
     obstacle = find_obstacle(connection, target)
     if obstacle is Obstacle.DISABLED:
-        raise ServiceDisabled(target.project_id, _find_service(target))
+        raise ServiceDisabled(target.project_id, find_dialect(target).service)
     if obstacle is Obstacle.DELETED:
         raise ProjectUnknown(target.project_id, is_deleted=True)
 
 
 def find_obstacle(connection: Connection, target: Target) -> Obstacle | None:
     """Returns why the target's project serves none of its images; None where it serves them."""
-    return switches.find_obstacle(connection, target.project_id, _find_service(target))
-
-
-def _find_service(target: Target) -> str:
-    return CONTAINER_REGISTRY if target.repository_id is None else ARTIFACT_REGISTRY
+    return switches.find_obstacle(connection, target.project_id, find_dialect(target).service)
 
 
 def check_tag(

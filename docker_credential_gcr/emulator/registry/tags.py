@@ -17,6 +17,7 @@ from docker_credential_gcr.emulator.records import manifests, repositories, tags
 from docker_credential_gcr.emulator.records.repositories import Repository
 
 from .access import authorize
+from .dialect import find_dialect
 from .errors import NameUnknown
 from .http import Request, Response
 from .pages import EVERYTHING, parse_page
@@ -53,8 +54,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
         raise _describe_unknown(target)
     if request.parameter("check_usage_only") == "true":
         return Response(200, _JSON, _ACTIVE)
-    if target.repository_id is not None:
-        # Artifact Registry's entries are the same but for this.
+    if not find_dialect(target).has_layer_ids:
         for entry in listed.values():
             del entry["layerId"]
     names = [tag for tag, _ in found]

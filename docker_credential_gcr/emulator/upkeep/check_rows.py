@@ -96,9 +96,12 @@ def _check_references(checked: Checked, row: sqlite3.Row, manifest: Manifest) ->
             yield "wrong-references", f"its {what} are {_join(named)}, the rows say {_join(known)}"
     if checked.sparse:
         return
-    for digests, statement in ((references.required, _HAS_BLOB), (references.children, _HAS_MANIFEST)):
+    # An index in Artifact Registry may name blobs.
+    sought = ((references.required, (_HAS_BLOB,)), (references.children, (_HAS_MANIFEST, _HAS_BLOB)))
+    for digests, statements in sought:
         for digest in sorted(digests):
-            if not checked.connection.execute(statement, (row["repository"], digest)).fetchone():
+            key = (row["repository"], digest)
+            if not any(checked.connection.execute(statement, key).fetchone() for statement in statements):
                 yield "incomplete-manifest", f"it names {digest}, which its repository does not have"
 
 

@@ -171,7 +171,7 @@ def test_check_38_a_manifest_that_is_wrong_is_refused(call, config):
         (
             json.dumps(document),
             "MANIFEST_BLOB_UNKNOWN",
-            f"the manifest names {absent['digest']}, which is not in this repository: push it first",
+            f"the manifest names the blob {absent['digest']}, which is not in this repository: push it first",
         ),
         ("[]", "MANIFEST_INVALID", "the document is not a JSON object"),
         ('{"schemaVersion": 1}', "MANIFEST_INVALID", "schemaVersion is not 2"),

@@ -62,7 +62,7 @@ def test_manifest_is_refused_until_all_it_names_is_there(editor):
     assert error_of(editor.put_manifest(REPOSITORY, "v1", document)) == (
         400,
         "MANIFEST_BLOB_UNKNOWN",
-        f"the manifest names {absent['digest']}, which is not in this repository: push it first",
+        f"the manifest names the blob {absent['digest']}, which is not in this repository: push it first",
     )
     assert editor.get(f"{PATH}/manifests/v1").status_code == 404
     editor.push_blob(REPOSITORY, b"no")

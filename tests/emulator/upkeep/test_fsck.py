@@ -298,6 +298,15 @@ def test_incomplete_manifests_are_sound_where_they_may_be(stopped, run, digests)
     assert run("fsck", "--data", stopped, "--sparse-manifests")[0] == 0
 
 
+def test_g_z40_an_index_of_blobs_is_sound(serving, tmp_path, run):
+    name, media_type = "us-docker.pkg.dev/my-project/images/app", "application/vnd.oci.image.index.v1+json"
+    with serving(create_on_push=True) as registry:
+        layer = registry.editor.push_blob(name, b"layer")
+        document = {"schemaVersion": 2, "mediaType": media_type, "manifests": [layer]}
+        assert registry.editor.put_manifest(name, "cache", document, media_type).status_code == 201
+    assert run("fsck", "--data", tmp_path / "data") == (0, "", f"{tmp_path / 'data'} is sound\n")
+
+
 def test_quick_check_trusts_the_bytes_and_still_sees_what_is_missing(stopped, run):
     path = large_file(stopped)
     path.write_bytes(b"L" + path.read_bytes()[1:])

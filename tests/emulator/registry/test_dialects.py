@@ -1,0 +1,169 @@
+"""The two dialects of /v2/: what Container Registry and Artifact Registry answer differently."""
+
+import json
+
+import pytest
+import requests
+
+GCR = "my-project/app"
+AR = "us-docker.pkg.dev/my-project/images/app"
+NAMES = pytest.mark.parametrize("name", [GCR, AR], ids=["gcr.io", "pkg.dev"])
+REPOSITORIES = "/v1/projects/my-project/locations/us/repositories"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+CACHE = "application/vnd.buildkit.cacheconfig.v0"
+ABSENT = f"sha256:{'0' * 64}"
+
+
+@pytest.fixture
+def api(gcr_emulator):
+    """Calls Google's APIs as the operator."""
+
+    def call(method, path, body=None):
+        return requests.request(method, f"{gcr_emulator.url}{path}", json=body, timeout=30)
+
+    gcr_emulator.project()
+    return call
+
+
+@pytest.fixture
+def images(api):
+    """A repository of Artifact Registry; its path in the API."""
+    assert api("POST", f"{REPOSITORIES}?repositoryId=images", {"format": "DOCKER"}).status_code == 200
+    return f"{REPOSITORIES}/images"
+
+
+@pytest.fixture
+def call(editor, images):
+    """A request for an image with a token for all of it; status and, of a refusal, code and message."""
+
+    def ask(method, name, path, **options):
+        token = editor.token(f"repository:{name}:pull,push,delete")
+        answer = editor.call(method, f"/v2/{name}/{path}", token=token, **options)
+        if answer.status_code < 400 or method == "HEAD":
+            return answer.status_code
+        (error,) = answer.json()["errors"]
+        return answer.status_code, error["code"], error["message"]
+
+    assert images
+    return ask
+
+
+def format_index(*children, media_type=OCI_INDEX):
+    return {"schemaVersion": 2, "mediaType": media_type, "manifests": list(children)}
+
+
+class TestIndexesOfBlobs:
+    @pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_LIST], ids=["G-Z40-oci", "G-Z40-docker"])
+    def test_g_z40_artifact_registry_keeps_the_index_of_a_build_cache(self, call, editor, media_type):
+        layer, config = editor.push_blob(AR, b"layer", LAYER), editor.push_blob(AR, b"{}", CACHE)
+        body = json.dumps(format_index(layer, config, media_type=media_type)).encode()
+
+        pushed = call("PUT", AR, "manifests/cache", data=body, headers={"Content-Type": media_type})
+        pulled = editor.get(f"/v2/{AR}/manifests/cache", repository=AR)
+
+        assert (pushed, pulled.status_code, pulled.content) == (201, 200, body)
+
+    @NAMES
+    def test_g_z40_what_an_index_names_is_missed_by_the_dialects_rule(self, call, editor, name):
+        layer = editor.push_blob(name, b"layer", LAYER)
+        absent = {"mediaType": LAYER, "digest": ABSENT, "size": 1}
+        headers = {"Content-Type": OCI_INDEX}
+        refusals = {}
+        for kind, child in (("blob", layer), ("absent", absent)):
+            body = json.dumps(format_index(child)).encode()
+            refusals[kind] = call("PUT", name, "manifests/cache", data=body, headers=headers)
+
+        unknown = "not in this repository: push it first"
+        if name == GCR:
+            unknown = (
+                "not a manifest of this repository: push it as a manifest first, "
+                "an index in Container Registry names manifests only"
+            )
+        code = "MANIFEST_BLOB_UNKNOWN"
+        assert refusals == {
+            "blob": (400, code, f"the index names {layer['digest']}, which is {unknown}")
+            if name == GCR
+            else 201,
+            "absent": (400, code, f"the index names {ABSENT}, which is {unknown}"),
+        }
+
+    @NAMES
+    def test_g_z40_a_manifest_that_is_no_blob_is_not_said_to_be_absent(self, call, editor, name):
+        image = editor.push_image(name, "v1", b"layer")
+        config = editor.push_blob(name, b"{}")
+        layer = {"mediaType": LAYER, "digest": image, "size": 1}
+        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer]}
+
+        answer = call("PUT", name, "manifests/v2", json=document, headers={"Content-Type": OCI_MANIFEST})
+
+        text = f"the manifest names the blob {image}, which is not in this repository: push it first"
+        assert answer == (400, "MANIFEST_BLOB_UNKNOWN", text)
+
+
+# What is asked for -> what each dialect says, of an image with a tag v1 and one without.
+TEXTS = {
+    "tag": {
+        GCR: f'Failed to fetch "nope" from request "/v2/{GCR}/manifests/nope".',
+        AR: 'Failed to fetch "nope"',
+    },
+    "digest": {
+        GCR: f'Failed to fetch "{ABSENT}" from request "/v2/{GCR}/manifests/{ABSENT}".',
+        AR: f'Failed to fetch "{ABSENT}"',
+    },
+    "one type": {
+        GCR: f"Manifest with tag 'v1' has media type '{OCI_MANIFEST}', but client accepts 'a/b'.",
+        AR: f'Manifest has media type "{OCI_MANIFEST}" but client accepts ["a/b"]',
+    },
+    "two types": {
+        GCR: f"Manifest with tag 'v1' has media type '{OCI_MANIFEST}', but client accepts 'a/b, c/d'.",
+        AR: f'Manifest has media type "{OCI_MANIFEST}" but client accepts ["a/b", "c/d"]',
+    },
+}
+REQUESTS = {
+    "tag": ("manifests/nope", {}),
+    "digest": (f"manifests/{ABSENT}", {}),
+    "one type": ("manifests/v1", {"Accept": "a/b"}),
+    "two types": ("manifests/v1", {"Accept": "a/b, c/d"}),
+}
+
+
+class TestTexts:
+    @NAMES
+    @pytest.mark.parametrize("asked", list(REQUESTS), ids=lambda asked: f"G-Z46-{asked}")
+    def test_g_z46_a_manifest_is_not_found_in_the_dialects_words(self, call, editor, name, asked):
+        editor.push_image(name, "v1", b"layer")
+        path, headers = REQUESTS[asked]
+
+        assert call("GET", name, path, headers=headers) == (404, "MANIFEST_UNKNOWN", TEXTS[asked][name])
+
+    @NAMES
+    def test_g_z46_a_deletion_is_refused_in_the_dialects_words(self, call, editor, name):
+        image = editor.push_image(name, "v1", b"layer")
+        tagged = call("DELETE", name, f"manifests/{image}")
+        child = {"mediaType": OCI_MANIFEST, "digest": image, "size": 1}
+        index = editor.put_manifest(name, "all", format_index(child), OCI_INDEX)
+        parent = index.headers["Docker-Content-Digest"]
+        untagged = call("DELETE", name, "manifests/v1")
+
+        refusals = [tagged, untagged, *(call("DELETE", name, f"manifests/{each}") for each in (image, "v2"))]
+
+        tag, under = "GOOGLE_MANIFEST_DANGLING_TAG", "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"
+        expected = {
+            GCR: [
+                (400, tag, "Manifest is still referenced by tag: v1"),
+                202,
+                (400, under, f"Manifest {image} is referenced by image {parent}"),
+                (404, "NAME_UNKNOWN", "Failed to compute blob liveness for manifest: 'v2'"),
+            ],
+            AR: [
+                (400, tag, "Manifest is still referenced by one or more tags"),
+                202,
+                (400, under, "Manifest is still referenced by one or more parent images"),
+                (404, "MANIFEST_UNKNOWN", 'Failed to fetch "v2"'),
+            ],
+        }
+        assert refusals == expected[name]
