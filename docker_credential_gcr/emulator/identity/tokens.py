@@ -44,9 +44,9 @@ class AccessGrant:
 
 @dataclass(frozen=True)
 class RegistryGrant:
-    """What a registry token says: on one site, for each repository, the actions that were granted.
+    """What a registry token says: for each repository, by its `format_name`, the actions that were granted.
 
-    With `lists_catalog` the token also lists the repositories of the site.
+    `site` is the host that it opens; with `lists_catalog` it also lists the repositories of that.
     """
 
     member: str | None
@@ -58,6 +58,18 @@ class RegistryGrant:
     issued_at: int
     sets: tuple[str, ...] = ()
     lists_catalog: bool = False
+
+    @staticmethod
+    def format_name(site: str, host: str, path: str) -> str:
+        """Returns the name of the repository of `host` in a grant for `site`: elsewhere with its host.
+
+        my-project/app; //us-docker.pkg.dev/my-project/images/app, which no path can be.
+        """
+        return path if host == site else f"//{host}/{path}"
+
+    def find_actions(self, host: str, path: str) -> frozenset[str]:
+        """Returns what the token allows on the repository of `host`."""
+        return dict(self.repositories).get(self.format_name(self.site, host, path), frozenset())
 
 
 class Signer:

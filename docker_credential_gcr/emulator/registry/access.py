@@ -87,7 +87,7 @@ def _authorize(
     """As `authorize`, and when the registry token ends, if it is one."""
     challenge = _challenge(request, format_scope(target.name, *_CHALLENGES[action]))
     principal, grant = _identify(services, request, challenge)
-    if grant is not None and granted_actions(grant, target).isdisjoint(scopes):
+    if grant is not None and grant.find_actions(target.site.host, target.path).isdisjoint(scopes):
         raise Unauthorized(challenge)
     with services.database.read() as connection:
         permission = find_refusal(connection, principal, target, action)
@@ -135,13 +135,6 @@ def identify(services: Services, connection: Connection, authorization: str | No
         )
     except KeyOfDeletedProject as error:
         raise ProjectUnknown(error.project_id, is_deleted=True) from error
-
-
-def granted_actions(grant: RegistryGrant, target: Target) -> frozenset[str]:
-    """What a registry token allows on the repository."""
-    if grant.site != target.site.host:
-        return frozenset()
-    return dict(grant.repositories).get(target.path, frozenset())
 
 
 def find_refusal(connection: Connection, principal: Principal, target: Target, action: str) -> str | None:

@@ -30,7 +30,14 @@ from docker_credential_gcr.emulator.records import buckets
 
 from .access import describe_refusal, find_refusal, identify
 from .advice import suggest_image
-from .errors import NEEDED_PERMISSIONS, Denied, InvalidRepository, TokenExchangeFailed, Unauthorized
+from .errors import (
+    NEEDED_PERMISSIONS,
+    Denied,
+    InvalidRepository,
+    RegistryError,
+    TokenExchangeFailed,
+    Unauthorized,
+)
 from .http import Request, Response
 from .openness import is_open_to
 from .places import check_service, create_for
@@ -46,12 +53,12 @@ Wanted = list[tuple[Target, frozenset[str]]]
 async def issue(services: Services, request: Request) -> Response:
     """Answer with a token for the scopes; raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
     scopes = _parse_scopes(services, request)
-    wanted = _locate_all(request, scopes)
+    wanted, refusals = _locate_all(request, scopes)
     opened = is_open_to(services, request)
     with services.database.read() as connection:
         principal = OPERATOR if opened else _identify(services, connection, request)
         note_member(principal.member)
-        granted = [(target, _grant(connection, principal, target, actions)) for target, actions in wanted]
+        granted = _grant_all(connection, principal, wanted, refusals)
     await _create_places(services, granted, principal)
     if opened:
         # So that the token is good for nothing once credentials are asked for again.
@@ -64,7 +71,7 @@ async def issue(services: Services, request: Request) -> Response:
         key_id=principal.key_id,
         oauth_scopes=principal.oauth_scopes,
         site=site.host,
-        repositories=tuple((target.path, actions) for target, actions in granted),
+        repositories=_name_all(granted, site.host),
         expires_at=int(now) + lifetime_s,
         issued_at=int(now),
         sets=principal.sets,
@@ -88,16 +95,39 @@ def _parse_scopes(services: Services, request: Request) -> list[Scope]:
     return [parse_scope(text) for text in texts]
 
 
-def _locate_all(request: Request, scopes: list[Scope]) -> Wanted:
-    """Returns the repositories of the scopes with their actions. Raises InvalidRepository, InvalidScope."""
+def _locate_all(request: Request, scopes: list[Scope]) -> tuple[Wanted, list[RegistryError]]:
+    """Returns the repositories of the scopes with their actions, and the errors of those that are left out.
+
+    Raises InvalidRepository for a push.
+    """
     wanted: dict[Target, frozenset[str]] = {}
-    for scope in scopes:
-        if scope.type == "repository":
+    refusals: list[RegistryError] = []
+    for scope in [scope for scope in scopes if not _is_elsewhere(request, scope)] or scopes:
+        if scope.type != "repository":
+            continue
+        try:
             target = _locate(request, scope)
+        except InvalidRepository as error:
+            _leave_out(error, scope.actions, refusals)
+        else:
             wanted[target] = wanted.get(target, frozenset()) | _spell_out(scope)
-    if len({target.site for target in wanted}) > 1:
-        raise InvalidScope("the scopes are of two registries: a token is for one")
-    return list(wanted.items())
+    return list(wanted.items()), refusals
+
+
+def _is_elsewhere(request: Request, scope: Scope) -> bool:
+    """Whether the scope, asked for at a registry's own host, is another registry's: the source of a mount."""
+    return find_site(request.site_host) is not None and find_site(scope.name.partition("/")[0]) is not None
+
+
+def _leave_out(error: RegistryError, actions: frozenset[str], refusals: list[RegistryError]) -> None:
+    """Keep the error of a scope that a token can be without. Raises it for a push.
+
+    A token for fewer scopes is no error. https://distribution.github.io/distribution/spec/auth/token/
+    A push is: Container Registry fails the exchange, and the text says which permission is missing.
+    """
+    if PUSH in actions:
+        raise error
+    refusals.append(error)
 
 
 def _locate(request: Request, scope: Scope) -> Target:
@@ -112,6 +142,29 @@ def _locate(request: Request, scope: Scope) -> Target:
 
 def _spell_out(scope: Scope) -> frozenset[str]:
     return scope.actions | {PULL, DELETE} if ALL in scope.actions else scope.actions
+
+
+def _grant_all(
+    connection: Connection, principal: Principal, wanted: Wanted, refusals: list[RegistryError]
+) -> Wanted:
+    """Returns what of `wanted` is granted; raises the first of the refusals where nothing is."""
+    granted: Wanted = []
+    for target, actions in wanted:
+        try:
+            granted.append((target, _grant(connection, principal, target, actions)))
+        except RegistryError as error:
+            _leave_out(error, actions, refusals)
+    if refusals and not any(actions for _, actions in granted):
+        raise refusals[0]
+    return granted
+
+
+def _name_all(granted: Wanted, host: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Returns what is granted, as a token for `host` names it."""
+    return tuple(
+        (RegistryGrant.format_name(host, target.site.host, target.path), actions)
+        for target, actions in granted
+    )
 
 
 def _grant(

@@ -227,10 +227,6 @@ SCOPES = {
     "empty": ([""], "invalid scope ''"),
     "without actions": (["repository:my-project/app"], "invalid scope 'repository:my-project/app'"),
     "of an unknown type": (["image:my-project/app:pull"], "invalid scope 'image:my-project/app:pull'"),
-    "of two registries": (
-        ["repository:my-project/app:pull", "repository:eu.gcr.io/my-project/app:pull"],
-        "the scopes are of two registries: a token is for one",
-    ),
     "too many": (["repository:my-project/app:pull"] * 17, "more than 16 scopes"),
 }
 
