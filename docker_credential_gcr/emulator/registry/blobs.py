@@ -7,9 +7,10 @@ from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL
-from docker_credential_gcr.emulator.records import blobs, repositories
+from docker_credential_gcr.emulator.records import blobs
 from docker_credential_gcr.emulator.records.blobs import Blob
 
+from . import places
 from .access import authorize
 from .errors import BlobUnknown, RangeInvalid
 from .http import FileBody, Request, Response
@@ -87,7 +88,7 @@ async def delete(services: Services, request: Request, target: Target, digest: s
     parse_digest(digest)
 
     def work(connection: Connection) -> None:
-        repository = repositories.find(connection, target.bucket, target.path)
+        repository = places.find(connection, target)
         if repository is None or not blobs.unlink(connection, repository, digest):
             raise BlobUnknown(digest)
 
@@ -104,7 +105,7 @@ async def _rely(services: Services, target: Target, blob: Blob) -> None:
         return
 
     def work(connection: Connection) -> bool:
-        repository = repositories.find(connection, target.bucket, target.path)
+        repository = places.find(connection, target)
         return repository is not None and blobs.renew(connection, repository, blob.digest, now=now)
 
     if not await services.database.write(work):
@@ -119,7 +120,7 @@ def _matches(header: str | None, etag: str) -> bool:
 
 def _look_up(services: Services, target: Target, digest: str) -> Blob | None:
     with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
+        repository = places.find(connection, target)
         return None if repository is None else blobs.find(connection, repository, digest)
 
 

@@ -12,10 +12,11 @@ from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
 from docker_credential_gcr.emulator.oci.manifest import Manifest, References, format_referrer, parse_manifest
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_tag
-from docker_credential_gcr.emulator.records import blobs, manifests, referrers, repositories, tags
+from docker_credential_gcr.emulator.records import blobs, manifests, referrers, tags
 from docker_credential_gcr.emulator.records.manifests import Summary
 from docker_credential_gcr.emulator.records.repositories import Repository
 
+from . import places
 from .dialect import Dialect, find_dialect
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
@@ -129,7 +130,7 @@ async def _find_created_ms(services: Services, target: Target, config: Descripto
 
 async def _read_config(services: Services, target: Target, config: Descriptor) -> bytes | None:
     with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
+        repository = places.find(connection, target)
         blob = None if repository is None else blobs.find(connection, repository, config.digest)
     if repository is None or blob is None or blob.size > services.limits.manifest_size:
         return None

@@ -7,11 +7,11 @@ from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.media_types import DOCKER_MANIFEST
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_reference
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH
-from docker_credential_gcr.emulator.records import blobs, manifests, repositories, tags
+from docker_credential_gcr.emulator.records import blobs, manifests, tags
 from docker_credential_gcr.emulator.records.manifests import StoredManifest
 from docker_credential_gcr.emulator.records.repositories import Repository
 
-from . import manifest_push
+from . import manifest_push, places
 from .access import authorize
 from .dialect import Dialect, find_dialect
 from .errors import DanglingParent, DanglingTag, ManifestUnknown
@@ -66,7 +66,7 @@ async def delete(services: Services, request: Request, target: Target, reference
     dialect = find_dialect(target)
 
     def work(connection: Connection) -> None:
-        repository = repositories.find(connection, target.bucket, target.path)
+        repository = places.find(connection, target)
         known = None if repository is None else _find(connection, repository, reference)
         if repository is None or known is None:
             error, text = dialect.unknown_to_delete
@@ -90,7 +90,7 @@ def _measure(stored: StoredManifest | None) -> int | None:
 
 def _look_up(services: Services, target: Target, reference: str) -> StoredManifest | None:
     with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
+        repository = places.find(connection, target)
         return None if repository is None else _find(connection, repository, reference)
 
 

@@ -11,10 +11,13 @@ from .services import Services
 
 
 def find_repository(services: Services, connection: Connection, target: Target) -> Repository | None:
-    """The repository, if it is there; where no other process can delete it, remembered until one goes."""
+    """The repository, if it is there; where no other process can delete it, remembered until one goes.
+
+    Raises NameUnknown as `places.find`.
+    """
 
     def find() -> Repository | None:
-        return repositories.find(connection, target.bucket, target.path)
+        return places.find(connection, target)
 
     if services.claims.is_shared:
         return find()

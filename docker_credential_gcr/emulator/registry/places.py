@@ -12,6 +12,7 @@ from docker_credential_gcr.emulator.records import (
     buckets,
     policies,
     projects,
+    repositories,
 )
 from docker_credential_gcr.emulator.records import services as switches
 from docker_credential_gcr.emulator.records.repositories import Repository
@@ -55,16 +56,24 @@ def create_for(services: Services, connection: Connection, target: Target, princ
 
 
 def describe_missing(target: Target) -> NameUnknown:
-    """What a push is told where there is no place for it, and none can be made."""
+    """Returns the error for a request whose project or repository of Artifact Registry is not there."""
     if target.repository_id is not None:
         return RepositoryUnknown(target.project_id, target.site.location, target.repository_id)
     return ProjectUnknown(target.project_id)
 
 
-def is_empty_place(connection: Connection, target: Target) -> bool:
-    """Whether the target is a project or a repository as a whole, which is there, whatever lies in it."""
-    if not target.is_place:
-        return False
+def find(connection: Connection, target: Target) -> Repository | None:
+    """Returns the target's repository; None for an image of which nothing was pushed.
+
+    Raises NameUnknown where the project, or the repository of Artifact Registry, is not there itself.
+    """
+    repository = repositories.find(connection, target.bucket, target.path)
+    if repository is None and not _is_there(connection, target):
+        raise describe_missing(target)
+    return repository
+
+
+def _is_there(connection: Connection, target: Target) -> bool:
     if target.repository_id is None:
         return projects.find(connection, target.project_id) is not None
     location = target.site.location

@@ -8,8 +8,9 @@ from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.media_types import OCI_INDEX
 from docker_credential_gcr.emulator.oci.scope import PULL
 from docker_credential_gcr.emulator.page_size import PAGE_SIZE
-from docker_credential_gcr.emulator.records import referrers, repositories
+from docker_credential_gcr.emulator.records import referrers
 
+from . import places
 from .access import authorize
 from .http import Request, Response
 from .pages import Page, parse_page
@@ -30,7 +31,7 @@ async def list_(services: Services, request: Request, target: Target, digest: st
         page = Page(_AT_ONCE, page.last)
     wanted = request.parameter("artifactType")
     with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
+        repository = places.find(connection, target)
         found, is_end = (
             ([], True)
             if repository is None

@@ -16,12 +16,12 @@ from docker_credential_gcr.emulator.oci.scope import PULL
 from docker_credential_gcr.emulator.records import manifests, repositories, tags
 from docker_credential_gcr.emulator.records.repositories import Repository
 
+from . import places
 from .access import authorize
 from .dialect import find_dialect
 from .errors import NameUnknown
 from .http import Request, Response
 from .pages import EVERYTHING, parse_page
-from .places import is_empty_place
 from .services import Services
 
 _JSON = {"Content-Type": "application/json"}
@@ -35,10 +35,8 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     authorize(services, request, target, PULL)
     page = parse_page(request, services.limits.page_size)
     with services.database.read() as connection:
-        repository = repositories.find(connection, target.bucket, target.path)
+        repository = places.find(connection, target)
         below = repositories.list_below(connection, target.bucket, target.path, count=page.size)
-        if repository is None and not below and not is_empty_place(connection, target):
-            raise _describe_unknown(target)
         found = (
             []
             if repository is None
@@ -50,11 +48,13 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
             if repository is None or page.count is not None
             else _manifests(connection, repository, page.size)
         )
-    if not (below or found or listed or target.is_place) and page == EVERYTHING:
-        raise _describe_unknown(target)
+    dialect = find_dialect(target)
+    is_unknown = repository is None or (page == EVERYTHING and not (found or listed))
+    if is_unknown and not (below or target.is_place or dialect.lists_unknown_images):
+        raise NameUnknown(f"repository name not known to registry: {target.name}")
     if request.parameter("check_usage_only") == "true":
         return Response(200, _JSON, _ACTIVE)
-    if not find_dialect(target).has_layer_ids:
+    if not dialect.has_layer_ids:
         for entry in listed.values():
             del entry["layerId"]
     names = [tag for tag, _ in found]
@@ -66,10 +66,6 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     }
     headers = {**_JSON, **page.link(f"/v2/{target.name}/tags/list", names)}
     return Response(200, headers, json.dumps(document).encode())
-
-
-def _describe_unknown(target: Target) -> NameUnknown:
-    return NameUnknown(f"repository name not known to registry: {target.name}")
 
 
 def _manifests(connection: Connection, repository: Repository, count: int) -> dict[str, dict[str, object]]:

@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 
-from . import upload_keeping, upload_locations
+from . import places, upload_keeping, upload_locations
 from .access import authorize
 from .errors import DigestInvalid, RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
@@ -103,7 +103,12 @@ async def cancel(services: Services, request: Request, target: Target, location:
 
 def _find(services: Services, request: Request, target: Target, location: str) -> tuple[Repository, Upload]:
     principal = authorize(services, request, target, PUSH)
-    return upload_locations.look_up(services, target, location, principal.member or "")
+    try:
+        return upload_locations.look_up(services, target, location, principal.member or "")
+    except UploadUnknown:
+        with services.database.read() as connection:
+            places.find(connection, target)
+        raise
 
 
 async def _open_repository(services: Services, target: Target) -> Repository:

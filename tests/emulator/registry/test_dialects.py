@@ -5,6 +5,10 @@ import json
 import pytest
 import requests
 
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.registry.app import ROUTES
+from docker_credential_gcr.emulator.settings import Settings
+
 GCR = "my-project/app"
 AR = "us-docker.pkg.dev/my-project/images/app"
 NAMES = pytest.mark.parametrize("name", [GCR, AR], ids=["gcr.io", "pkg.dev"])
@@ -167,3 +171,85 @@ class TestTexts:
             ],
         }
         assert refusals == expected[name]
+
+
+IMAGE = {
+    "schemaVersion": 2,
+    "mediaType": OCI_MANIFEST,
+    "config": {"mediaType": "a/b", "digest": ABSENT, "size": 1},
+    "layers": [],
+}
+SEGMENTS = {"digest": ABSENT, "reference": "v1", "upload": f"{'0' * 24}-0"}
+# (method, path after /v2/NAME/) of each resource of an image, and of a mount.
+RESOURCES = [
+    *(
+        (each, path.removeprefix("/v2/{name}/").format(**SEGMENTS))
+        for method, path, _ in ROUTES
+        if path.startswith("/v2/{name}/")
+        for each in ((method, "HEAD") if method == "GET" else (method,))
+    ),
+    ("POST", f"blobs/uploads/?mount={ABSENT}&from=my-project/app"),
+    ("DELETE", f"manifests/{ABSENT}"),
+]
+# host -> a name in a place that is not there, and what is said of it.
+PLACES = {
+    "gcr.io": ("no-project/app", "Project 'project:no-project' not found or deleted."),
+    "us-docker.pkg.dev": ("my-project/never/app", 'Repository "never" not found'),
+}
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """Requests at a host to a registry that needs no credential, with my-project and its images."""
+    with (
+        InThread(Settings(port=0, open=True, projects=("my-project",))) as ready,
+        requests.Session() as session,
+    ):
+        session.trust_env = False
+
+        def call(method, host, path, **options):
+            headers = {"Host": host, "Content-Type": OCI_MANIFEST}
+            return session.request(method, f"{ready.url}{path}", headers=headers, timeout=30, **options)
+
+        made = call("POST", "localhost", f"{REPOSITORIES}?repositoryId=images", data='{"format": "DOCKER"}')
+        assert made.status_code == 200, made.text
+        yield call
+
+
+class TestAbsence:
+    @pytest.mark.parametrize("host", PLACES)
+    @pytest.mark.parametrize(
+        ("method", "path"), RESOURCES, ids=[f"G-Z45-{method} {path[:20]}" for method, path in RESOURCES]
+    )
+    def test_g_z45_an_absent_project_or_repository_is_named(self, opened, host, method, path):
+        name, text = PLACES[host]
+        body = json.dumps(IMAGE) if method == "PUT" else None
+
+        answer = opened(method, host, f"/v2/{name}/{path}", data=body)
+
+        error = {"errors": [{"code": "NAME_UNKNOWN", "message": text}]}
+        assert (answer.status_code, answer.content and answer.json()) == (
+            404,
+            b"" if method == "HEAD" else error,
+        )
+
+    @pytest.mark.parametrize("host", PLACES)
+    def test_g_z48_an_image_without_anything_is_listed_in_the_dialects_way(self, opened, host):
+        name = "my-project/nothing" if host == "gcr.io" else "my-project/images/nothing"
+
+        answer = opened("GET", host, f"/v2/{name}/tags/list")
+
+        text = f"repository name not known to registry: {name}"
+        expected = {
+            "gcr.io": (404, {"errors": [{"code": "NAME_UNKNOWN", "message": text}]}),
+            "us-docker.pkg.dev": (200, {"child": [], "manifest": {}, "name": name, "tags": []}),
+        }
+        assert (answer.status_code, answer.json()) == expected[host]
+
+    def test_g_z45_what_is_absent_in_a_repository_that_is_there_is_named_itself(self, opened):
+        paths = (f"manifests/{ABSENT}", f"blobs/{ABSENT}", f"referrers/{ABSENT}")
+        answers = [opened("GET", "us-docker.pkg.dev", f"/v2/my-project/images/app/{path}") for path in paths]
+
+        codes = [answer.json().get("errors", [{}])[0].get("code") for answer in answers]
+        assert [answer.status_code for answer in answers] == [404, 404, 200]
+        assert codes == ["MANIFEST_UNKNOWN", "BLOB_UNKNOWN", None]
