@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.principal import Principal
-from docker_credential_gcr.emulator.records import artifact_images, manifests, tags
+from docker_credential_gcr.emulator.records import artifact_images, manifests, referrers, tags
 from docker_credential_gcr.emulator.records.artifact_images import Image, Package
 from docker_credential_gcr.emulator.records.artifact_repositories import ArtifactRepository
 from docker_credential_gcr.emulator.records.repositories import Repository
@@ -27,6 +27,7 @@ from .paging import parse_page
 from .services import Services
 from .times import format_milliseconds
 
+_IMMUTABLE = "The repository has immutable tags: what a tag names cannot be deleted."
 _METADATA = {"@type": "type.googleapis.com/google.devtools.artifactregistry.v1.OperationMetadata"}
 
 
@@ -73,6 +74,8 @@ async def delete_package(request: Request, services: Services) -> JSONResponse:
 
     def work(connection: Connection) -> dict[str, Any]:
         repository, package = get_package(connection, request, caller, "artifactregistry.packages.delete")
+        if repository.immutable_tags and artifact_images.list_tags(connection, package, last="", count=1):
+            raise FailedPrecondition(_IMMUTABLE)
         artifact_images.remove_package(connection, package)
         return _finish(connection, services, caller, repository)
 
@@ -166,14 +169,17 @@ def _delete(
     connection: Connection, repository: ArtifactRepository, package: Package, digest: str, *, force: bool
 ) -> None:
     image = get_version(connection, package, digest)
-    parent = manifests.find_parent(connection, as_registry_sees(repository, package), digest)
+    seen = as_registry_sees(repository, package)
+    parent = manifests.find_parent(connection, seen, digest)
     if parent is not None:
         raise FailedPrecondition(f"Manifest {digest} is referenced by image {parent}")
+    if referrers.has_any(connection, seen, digest):
+        raise FailedPrecondition("Manifest is still referenced by one or more referring manifests")
     named = tags.list_of(connection, image.id)
     if named and not force:
         raise FailedPrecondition(f"Manifest is still referenced by one or more tags: {', '.join(named)}")
     if named and repository.immutable_tags:
-        raise FailedPrecondition("The repository has immutable tags: what a tag names cannot be deleted.")
+        raise FailedPrecondition(_IMMUTABLE)
     manifests.remove(connection, image.id)
 
 

@@ -18,6 +18,11 @@ _PAGE = (
     .order_by(referrers.c.digest)
     .limit(bindparam("count"))
 )
+_ANY = (
+    select(referrers.c.digest)
+    .where(referrers.c.repository == bindparam("repository_id"), referrers.c.subject == bindparam("about"))
+    .limit(1)
+)
 _PAGE_OF_TYPE = _PAGE.where(referrers.c.artifact_type == bindparam("wanted_type"))
 
 
@@ -41,6 +46,12 @@ def add(
         "descriptor": descriptor,
     }
     connection.execute(_ADD, values)
+
+
+def has_any(connection: Connection, repository: Repository, subject: str) -> bool:
+    """Returns whether a manifest of the repository says that it is about `subject`."""
+    values = {"repository_id": repository.id, "about": subject}
+    return connection.execute(_ANY, values).first() is not None
 
 
 def list_page(

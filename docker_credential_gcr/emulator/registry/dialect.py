@@ -26,6 +26,8 @@ class Dialect:
     unknown_child: str
     dangling_tag: str
     dangling_parent: str
+    # None: a manifest that has referrers can be deleted.
+    dangling_subject: str | None
     unknown_to_delete: tuple[type[RegistryError], str]
     # An index may name blobs, as BuildKit's build cache does. https://github.com/moby/buildkit/issues/1143
     has_indexes_of_blobs: bool
@@ -46,6 +48,7 @@ CONTAINER_REGISTRY = Dialect(
     ),
     dangling_tag="Manifest is still referenced by tag: {tag}",
     dangling_parent="Manifest {digest} is referenced by image {parent}",
+    dangling_subject=None,
     unknown_to_delete=(NameUnknown, "Failed to compute blob liveness for manifest: '{reference}'"),
     has_indexes_of_blobs=False,
     has_layer_ids=True,
@@ -62,6 +65,8 @@ ARTIFACT_REGISTRY = Dialect(
     dangling_tag="Manifest is still referenced by one or more tags",
     # https://github.com/GoogleCloudPlatform/gcr-cleaner/issues/118
     dangling_parent="Manifest is still referenced by one or more parent images",
+    # The code is published, this text is not.
+    dangling_subject="Manifest is still referenced by one or more referring manifests",
     unknown_to_delete=(ManifestUnknown, 'Failed to fetch "{reference}"'),
     has_indexes_of_blobs=True,
     has_layer_ids=False,

@@ -173,6 +173,10 @@ class DanglingParent(RegistryError):
     """A manifest that an index names cannot be deleted."""
 
 
+class DanglingSubject(RegistryError):
+    """A manifest that has referrers cannot be deleted."""
+
+
 class NameUnknown(RegistryError):
     """No such repository."""
 
@@ -218,6 +222,7 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     TagImmutable: (400, "MANIFEST_INVALID"),
     DanglingTag: (400, "GOOGLE_MANIFEST_DANGLING_TAG"),
     DanglingParent: (400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"),
+    DanglingSubject: (400, "GOOGLE_MANIFEST_REFERRING_MANIFEST"),
     NameUnknown: (404, "NAME_UNKNOWN"),
     Unsupported: (404, "UNSUPPORTED"),
     PageSizeInvalid: (400, "PAGINATION_NUMBER_INVALID"),

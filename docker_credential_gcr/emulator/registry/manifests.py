@@ -7,14 +7,14 @@ from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.media_types import DOCKER_MANIFEST
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_reference
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH
-from docker_credential_gcr.emulator.records import blobs, manifests, tags
+from docker_credential_gcr.emulator.records import blobs, manifests, referrers, tags
 from docker_credential_gcr.emulator.records.manifests import StoredManifest
 from docker_credential_gcr.emulator.records.repositories import Repository
 
 from . import manifest_push, places
 from .access import authorize
 from .dialect import Dialect, find_dialect
-from .errors import DanglingParent, DanglingTag, ManifestUnknown
+from .errors import DanglingParent, DanglingSubject, DanglingTag, ManifestUnknown
 from .http import Request, Response
 from .negotiation import describe_unaccepted, find_substitute, is_accepted
 from .places import check_tag
@@ -59,7 +59,7 @@ async def put(services: Services, request: Request, target: Target, reference: s
 
 
 async def delete(services: Services, request: Request, target: Target, reference: str) -> Response:
-    """Forget a tag, or a manifest that no tag and no index names."""
+    """Forgets a tag, or a manifest that nothing keeps: a tag, an index or, by the dialect, a referrer."""
     # gcloud's `container images untag` and `delete` ask for a token to push and pull.
     authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
     parse_reference(reference)
@@ -120,3 +120,5 @@ def _check_unused(
     parent = manifests.find_parent(connection, repository, known.digest)
     if parent is not None:
         raise DanglingParent(dialect.dangling_parent.format(digest=known.digest, parent=parent))
+    if dialect.dangling_subject is not None and referrers.has_any(connection, repository, known.digest):
+        raise DanglingSubject(dialect.dangling_subject)

@@ -173,6 +173,70 @@ class TestTexts:
         assert refusals == expected[name]
 
 
+def push_referrer(editor, name, subject):
+    """Push an artifact about a manifest; its digest."""
+    config = editor.push_blob(name, b"{}")
+    about = {"mediaType": OCI_MANIFEST, "digest": subject, "size": 1}
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": config,
+        "layers": [],
+        "subject": about,
+    }
+    answer = editor.put_manifest(name, "signature", document)
+    assert answer.status_code == 201, answer.text
+    return answer.headers["Docker-Content-Digest"]
+
+
+REFERRED = "Manifest is still referenced by one or more referring manifests"
+IMMUTABLE = "The repository has immutable tags: what a tag names cannot be deleted."
+
+
+class TestReferrers:
+    @NAMES
+    def test_g_z44_a_manifest_with_referrers_is_deleted_on_gcr_io_alone(self, call, editor, name):
+        image = editor.push_image(name, "v1", b"layer")
+        referrer = push_referrer(editor, name, image)
+
+        deleted = [call("DELETE", name, f"manifests/{each}") for each in ("v1", image, "signature")]
+
+        refused = (400, "GOOGLE_MANIFEST_REFERRING_MANIFEST", REFERRED)
+        assert deleted == [202, 202 if name == GCR else refused, 202]
+        rest = [call("DELETE", name, f"manifests/{each}") for each in (referrer, image)]
+        missing = (404, "NAME_UNKNOWN", f"Failed to compute blob liveness for manifest: '{image}'")
+        assert rest == [202, missing if name == GCR else 202]
+
+    def test_g_z44_the_api_keeps_a_version_with_referrers_too(self, api, images, editor):
+        image = editor.push_image(AR, "v1", b"layer")
+        referrer = push_referrer(editor, AR, image)
+        package = f"{images}/packages/app"
+        names = [f"{package.removeprefix('/v1/')}/versions/{each}" for each in (image, referrer)]
+
+        refusals = [
+            api("DELETE", f"{package}/versions/{image}"),
+            api("DELETE", f"{package}/versions/{image}?force=true"),
+            api("POST", f"{package}/versions:batchDelete", {"names": names}),
+        ]
+
+        assert [(each.status_code, each.json()["error"]["message"]) for each in refusals] == [
+            (400, REFERRED)
+        ] * 3
+        deleted = api("POST", f"{package}/versions:batchDelete", {"names": names[::-1]})
+        assert (deleted.status_code, api("GET", package).status_code) == (200, 404)
+
+    def test_g_z44_a_package_goes_with_its_referrers_unless_a_tag_must_stay(self, api, images, editor):
+        push_referrer(editor, AR, editor.push_image(AR, "v1", b"layer"))
+        package, mask = f"{images}/packages/app", "updateMask=dockerConfig"
+        answers = []
+        for immutable in (True, False):
+            api("PATCH", f"{images}?{mask}", {"dockerConfig": {"immutableTags": immutable}})
+            answers.append(api("DELETE", package))
+
+        assert (answers[0].status_code, answers[0].json()["error"]["message"]) == (400, IMMUTABLE)
+        assert (answers[1].status_code, api("GET", package).status_code) == (200, 404)
+
+
 IMAGE = {
     "schemaVersion": 2,
     "mediaType": OCI_MANIFEST,
