@@ -22,7 +22,7 @@ from .records.database import Database
 from .registry import errors as registry_errors
 from .registry.http import send_response
 from .settings import Settings
-from .sites import refuse_oversized
+from .sites import check_head
 from .telemetry.counts import Counts
 from .telemetry.exposition import CONTENT_TYPE, format_metrics
 from .telemetry.log import Log
@@ -60,7 +60,7 @@ class Operations:
             describe_metrics=lambda: self._describe(database, noted, data),
         )
         answering = _refuse_excess(Answers(self._limits).wrap(probes.wrap(limited)))
-        return Observer(self.counts, self._log).wrap(refuse_oversized(answering))
+        return Observer(self.counts, self._log).wrap(check_head(answering))
 
     def close(self) -> None:
         """Write what waits in the log."""

@@ -56,19 +56,45 @@ class Sites:
         return self._others(scope, receive, send)
 
 
-def refuse_oversized(app: App) -> App:
-    """Returns `app` behind a check of method and Host: the journal and the caches remember what passes."""
+def check_head(app: App) -> App:
+    """Returns `app` behind a check of method, Host and Transfer-Encoding, which each request passes first.
+
+    The journal and the caches remember what passes, and all that reads Host reads the one that it leaves.
+    """
 
     # No coroutine of its own, as above.
     def checked(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         if len(scope["method"]) > _METHOD_SIZE:
             return _refuse(send, 501, f"no method has more than {_METHOD_SIZE} letters")
         for name, value in scope["headers"]:
-            if name == b"host" and len(value) > HOST_SIZE:
-                return _refuse(send, 400, _NO_HOST)
+            if name == b"host":
+                if len(value) > HOST_SIZE:
+                    return _refuse(send, 400, _NO_HOST)
+                if value[-1:] in (b"", b":"):
+                    scope = _complete_host(scope, value)
+            elif name == b"transfer-encoding" and value.lower() != b"chunked":
+                # Granian undoes chunked alone. https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+                return _refuse(send, 501, "the only Transfer-Encoding is chunked: send the body as it is")
         return app(scope, receive, send)
 
     return checked
+
+
+def _complete_host(scope: Message, host: bytes) -> Message:
+    """Returns the request without an empty port in Host; one of HTTP/1.0 without Host is for our address.
+
+    https://www.rfc-editor.org/rfc/rfc3986#section-3.2.3
+    https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+    """
+    host = host.removesuffix(b":")
+    # Granian's name of HTTP/1.0, whose missing Host it makes an empty one.
+    if not host and scope["http_version"] == "1":
+        address, port = scope["server"]
+        host = (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
+    return {
+        **scope,
+        "headers": [(name, host if name == b"host" else value) for name, value in scope["headers"]],
+    }
 
 
 @lru_cache(1024)

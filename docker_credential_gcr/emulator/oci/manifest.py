@@ -55,7 +55,9 @@ class Manifest(NamedTuple):
     @property
     def _required(self) -> list[Descriptor]:
         """The config and the layers that a registry must hold."""
-        layers = [layer for layer in self.layers if layer.media_type not in media_types.FOREIGN_LAYERS]
+        layers = [
+            layer for layer in self.layers if layer.media_type.lower() not in media_types.FOREIGN_LAYERS
+        ]
         return layers if self.config is None else [self.config, *layers]
 
     def list_references(self) -> References:
@@ -146,10 +148,12 @@ def _annotations(document: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _media_type(document: Mapping[str, Any], content_type: str) -> str:
-    media_type = content_type.partition(";")[0].strip()
+    # https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
+    media_type = content_type.partition(";")[0].strip().lower()
     written = document.get("mediaType", media_type)
-    if not media_type and isinstance(written, str):
-        media_type = written
+    if isinstance(written, str):
+        written = written.lower()
+        media_type = media_type or written
     if media_type not in _MEDIA_TYPES:
         raise InvalidManifest(f"unsupported manifest media type {media_type[:150]!r}")
     if written != media_type:

@@ -6,8 +6,9 @@ https://www.rfc-editor.org/rfc/rfc9110#section-14
 import re
 from dataclasses import dataclass
 
-_SINGLE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
-_CHUNK = re.compile(r"(?:bytes )?(\d{1,19})-(\d{1,19})(?:/\*)?")
+# Units are case-insensitive. https://www.rfc-editor.org/rfc/rfc9110#section-14.1
+_SINGLE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.IGNORECASE)
+_CHUNK = re.compile(r"(?:bytes )?(\d{1,19})-(\d{1,19})(?:/\*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def find_span(header: str | None, size: int) -> Span | None:
     also for a range that ends before it begins: the specification's own suite asks for that.
     """
     match = _SINGLE.fullmatch(header.strip()) if header else None
-    if match is None or match.group() == "bytes=-":
+    if match is None or not any(match.groups()):
         return None
     first, last = match.groups()
     if not first:

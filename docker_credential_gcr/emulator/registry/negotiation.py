@@ -60,5 +60,5 @@ def describe_unaccepted(
 
 @lru_cache(256)
 def _is_named(accept: str, media_type: str) -> bool:
-    accepted = {part.strip() for part in (accept or "*/*").split(",")}
+    accepted = {part.strip().lower() for part in (accept or "*/*").split(",")}
     return bool(accepted & {media_type, "*/*"})
