@@ -95,14 +95,14 @@ def issue(authority: Pair, subjects: Subjects, now: float) -> Pair:
 
 
 def is_current(certificate: x509.Certificate, authority: Pair, subjects: Subjects, now: float) -> bool:
-    """Whether a server that starts now can use it: the authority's, for every subject, far from its end."""
+    """Whether a server that starts now can use it: the authority's, for those subjects, far from its end."""
     try:
         certificate.verify_directly_issued_by(authority.certificate)
     except (ValueError, TypeError, InvalidSignature):
         return False
     held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return (
-        set(_general_names(subjects)) <= set(held)
+        set(_general_names(subjects)) == set(held)
         and certificate.not_valid_before_utc <= _instant(now)
         and certificate.not_valid_after_utc - _instant(now) > _SPARE
     )

@@ -28,9 +28,15 @@ _CURVES = (ec.SECP256R1, ec.SECP384R1)
 
 
 def parse_subjects(names: tuple[str, ...]) -> Subjects:
-    """Every name of the server's: the table's, loopback's, and these, names or addresses."""
+    """Returns every name of the server: the table's, and these, which are names or addresses.
+
+    No address is there unless it was asked for, not even 127.0.0.1: BoringSSL (gRPC) refuses a certificate
+    with an address below an authority that constrains addresses, for every name in it. Granian shows one
+    certificate to all clients, so the names cannot have another than the addresses.
+    https://boringssl.googlesource.com/boringssl/+/refs/heads/main/crypto/x509/v3_ncons.cc
+    """
     found: list[str] = []
-    addresses = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")]
+    addresses: list[certificates.Address] = []
     for name in names:
         try:
             addresses.append(ipaddress.ip_address(name))

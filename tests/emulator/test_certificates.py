@@ -123,7 +123,7 @@ def test_forged_address_is_outside_too():
 
 def test_python_trusts_the_certificate_by_the_authority_alone(tmp_path):
     """ssl holds the name constraints too; the handshake is in memory, with the server's own files."""
-    identity = load_identity(tmp_path)
+    identity = load_identity(tmp_path, ("127.0.0.1", "::1"))
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(identity.certificate, identity.key)
     client_context = ssl.create_default_context(cafile=identity.ca)

@@ -56,11 +56,7 @@ def test_damaged_certificate_is_made_anew(tmp_path, damage):
 
 def test_certificate_that_lacks_a_name_is_made_anew(tmp_path):
     load_identity(tmp_path, ("registry.example.com", "10.0.0.7"), now=NOW)
-    load_identity(tmp_path, now=NOW)
-    names, addresses = names_of(tmp_path / "server.pem")
-    assert "registry.example.com" in names  # still good: it lacks nothing
-    (tmp_path / "server.pem").unlink()
-    load_identity(tmp_path, now=NOW)
+    assert changed(tmp_path, lambda: load_identity(tmp_path, now=NOW)) == {"server.pem"}
     assert "registry.example.com" not in names_of(tmp_path / "server.pem")[0]
     renewed = changed(
         tmp_path, lambda: load_identity(tmp_path, ("registry.example.com", "10.0.0.7"), now=NOW)
@@ -68,7 +64,35 @@ def test_certificate_that_lacks_a_name_is_made_anew(tmp_path):
     names, addresses = names_of(tmp_path / "server.pem")
     assert renewed == {"server.pem"}
     assert "registry.example.com" in names
-    assert addresses == {ipaddress.ip_address(text) for text in ("127.0.0.1", "::1", "10.0.0.7")}
+    assert addresses == {ipaddress.ip_address("10.0.0.7")}
+
+
+# BoringSSL refuses all names of a certificate that holds an address, below an authority like ours.
+@pytest.mark.parametrize(
+    ("names", "machine", "expected"),
+    [
+        pytest.param((), "localhost", [], id="H-Z52-default"),
+        pytest.param(("127.0.0.1",), "localhost", ["127.0.0.1"], id="H-Z52-loopback-is-asked-for"),
+        pytest.param((), "::1", ["::1"], id="H-Z52-server-that-only-an-address-leads-to"),
+        pytest.param(("10.0.0.7", "10.0.0.7"), "build", ["10.0.0.7"], id="H-Z52-another-machine"),
+    ],
+)
+def test_certificate_holds_the_addresses_that_were_asked_for(tmp_path, names, machine, expected):
+    load_identity(tmp_path, names, machine=machine, now=NOW)
+    assert names_of(tmp_path / "server.pem")[1] == set(map(ipaddress.ip_address, expected))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(("127.0.0.1", "::1"), (), id="H-Z52-no-address-is-wanted-any-more"),
+        pytest.param((), ("127.0.0.1",), id="H-Z52-an-address-is-wanted-now"),
+    ],
+)
+def test_certificate_with_other_addresses_is_made_again_by_the_same_authority(tmp_path, before, after):
+    load_identity(tmp_path, before, now=NOW)
+    assert changed(tmp_path, lambda: load_identity(tmp_path, after, now=NOW)) == {"server.pem"}
+    assert names_of(tmp_path / "server.pem")[1] == set(map(ipaddress.ip_address, after))
 
 
 def test_new_authority_makes_a_new_certificate(tmp_path):
