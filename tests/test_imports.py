@@ -122,6 +122,7 @@ TABLE = {
     ),
     "emulator.open_files": ("", ""),
     "emulator.cycles": ("", ""),
+    "emulator.ca_variables": ("", ""),
     "emulator.certificates": ("", "cryptography"),
     "emulator.tls": (
         "emulator.certificates emulator.file_access emulator.hosts emulator.private_file emulator.tls_files",

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from .ca_variables import CA_VARIABLES, OVER_GCLOUD
 from .client import format_registry, is_loopback
 from .commands_key import format_token_url
 from .commands_options import with_ca
@@ -50,8 +51,6 @@ _SHELLS = {
 }
 
 _INSECURE = "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS"
-# Each would win over gcloud's own setting, and does not hold the emulator's authority.
-_IN_THE_WAY = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @click.command()
@@ -102,12 +101,5 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
 
 
 def _trust(ca: Path) -> dict[str, str | None]:
-    return {
-        "GCR_EMULATOR_CA": str(ca),
-        # gcloud; OpenSSL and Go, which look into the machine's directory of authorities too; Node.
-        "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": str(ca),
-        "SSL_CERT_FILE": str(ca),
-        "NODE_EXTRA_CA_CERTS": str(ca),
-        "DOCKER_CREDENTIAL_GCR_CA_FILE": str(ca),
-        **dict.fromkeys(_IN_THE_WAY),
-    }
+    # An inherited one that gcloud would prefer does not hold the emulator's authority.
+    return {name: None if name in OVER_GCLOUD else str(ca) for name in CA_VARIABLES}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .ca_variables import CA_VARIABLES
 from .client import EmulatorError, format_registry, is_host
 from .commands_options import say, with_ca
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _CLIENTS = ("docker", "containers", "containerd", "system")
 # Programs of all the machine believe what the system does: that, a person must ask for.
 _DEFAULT = ("docker", "containers", "containerd")
+# What is set in another way: by gcloud config; by --ca, which this command has been given.
+_SET = ("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "GCR_EMULATOR_CA")
 
 
 def _parse_host(text: str) -> str:
@@ -66,7 +69,7 @@ def trust(
     sudo gcr-emulator trust --host gcr.io --ca DATA/keys/ca.pem --apply
 
     Without --apply and --remove nothing is changed: the commands that would do it are printed, and what
-    gcloud and Python need.
+    gcloud and other clients need.
     """
     # The library takes a while to load, and the other commands do without it.
     from . import trust as files
@@ -102,8 +105,8 @@ def _format_script(planned: "Sequence[TrustFile]", ca: Path, update: tuple[str, 
         lines.append(shlex.join(update))
     named = shlex.quote(str(ca))
     lines.append(f"# gcloud: gcloud config set core/custom_ca_certs_file {named}")
-    lines.append(f"# Python's requests: export REQUESTS_CA_BUNDLE={named}")
-    lines.append(f"# OpenSSL, Go and httpx: export SSL_CERT_FILE={named}")
+    read = {name: client for name, client in CA_VARIABLES.items() if name not in _SET}
+    lines += [f"# {client}: export {name}={named}" for name, client in read.items()]
     return lines
 
 

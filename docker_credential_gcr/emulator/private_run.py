@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from . import namespaces, private_server
+from .ca_variables import CA_VARIABLES
 from .file_access import find_status
 from .hosts import METADATA_ADDRESS, METADATA_HOST, format_hosts, list_served_names
 from .locations import LOCATIONS
@@ -17,17 +18,6 @@ from .settings import Settings
 
 __all__ = ["CannotRun", "ServerEnded", "make_environment", "run_privately"]
 
-# What clients read the authorities from that they trust.
-_TRUST = (
-    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",  # gcloud
-    "CURL_CA_BUNDLE",
-    "DOCKER_CREDENTIAL_GCR_CA_FILE",
-    "GCR_EMULATOR_CA",
-    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",  # Google's client libraries
-    "NODE_EXTRA_CA_CERTS",
-    "REQUESTS_CA_BUNDLE",  # Python
-    "SSL_CERT_FILE",  # OpenSSL, Go: dockerd, podman, skopeo
-)
 # What would lead them elsewhere: to another emulator, a proxy, an engine that is not in the namespace.
 _ASTRAY = (
     "ALL_PROXY",
@@ -94,7 +84,7 @@ def make_environment(environ: Mapping[str, str], ca: str) -> dict[str, str]:
         if name.upper() not in _ASTRAY and not name.startswith(_ASTRAY_BEGINNINGS)
     }
     return kept | {
-        **dict.fromkeys(_TRUST, ca),
+        **dict.fromkeys(CA_VARIABLES, ca),
         # The administrative APIs take who comes by this name for the operator.
         "GCR_EMULATOR_URL": "https://localhost",
         "GCR_EMULATOR_REGISTRY": "gcr.io",

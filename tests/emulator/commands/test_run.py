@@ -254,7 +254,7 @@ def test_d25_run_as_another_user_passes_over_an_engine_in_a_closed_directory() -
     assert (done.returncode, done.stdout, done.stderr) == (7, f"{ANOTHER_USER}\n", "")
 
 
-def test_environment_leads_nowhere_else() -> None:
+def test_h_z53_environment_leads_nowhere_else_and_each_client_to_the_authority() -> None:
     given = {
         "PATH": "/bin",
         "https_proxy": "http://proxy:3128",
@@ -262,6 +262,7 @@ def test_environment_leads_nowhere_else() -> None:
         "DOCKER_HOST": "tcp://192.0.2.1",
         "STORAGE_EMULATOR_HOST": "http://localhost:5000",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM": "http://localhost:5000/",
+        "HTTPLIB2_CA_CERTS": "/etc/other.pem",
         "SSL_CERT_FILE": "/etc/other.pem",
     }
 
@@ -269,10 +270,13 @@ def test_environment_leads_nowhere_else() -> None:
         "PATH": "/bin",
         "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": "/data/keys/ca.pem",
         "CURL_CA_BUNDLE": "/data/keys/ca.pem",
+        "DENO_CERT": "/data/keys/ca.pem",
         "DOCKER_CREDENTIAL_GCR_CA_FILE": "/data/keys/ca.pem",
         "GCR_EMULATOR_CA": "/data/keys/ca.pem",
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": "/data/keys/ca.pem",
+        "HTTPLIB2_CA_CERTS": "/data/keys/ca.pem",
         "NODE_EXTRA_CA_CERTS": "/data/keys/ca.pem",
+        "RCLONE_CA_CERT": "/data/keys/ca.pem",
         "REQUESTS_CA_BUNDLE": "/data/keys/ca.pem",
         "SSL_CERT_FILE": "/data/keys/ca.pem",
         "GCR_EMULATOR_URL": "https://localhost",

@@ -70,7 +70,7 @@ def expect_files(certificate: str, *hosts: str) -> dict[str, str]:
     }
 
 
-def test_trust_alone_changes_nothing_and_prints_a_script_that_does(
+def test_h_z53_trust_alone_changes_nothing_and_prints_a_script_that_does(
     trust: Run, root: Path, ca: Path, certificate: str
 ) -> None:
     code, script, err = trust()
@@ -83,8 +83,15 @@ def test_trust_alone_changes_nothing_and_prints_a_script_that_does(
     assert find_files(root) == expect_files(certificate, "localhost:5001")
     assert [line for line in script.splitlines() if line.startswith("# ") and quoted in line] == [
         f"# gcloud: gcloud config set core/custom_ca_certs_file {quoted}",
+        f"# curl: export CURL_CA_BUNDLE={quoted}",
+        f"# Deno: export DENO_CERT={quoted}",
+        f"# docker-credential-gcr: export DOCKER_CREDENTIAL_GCR_CA_FILE={quoted}",
+        f"# gRPC: export GRPC_DEFAULT_SSL_ROOTS_FILE_PATH={quoted}",
+        f"# google-api-python-client: export HTTPLIB2_CA_CERTS={quoted}",
+        f"# Node: export NODE_EXTRA_CA_CERTS={quoted}",
+        f"# rclone: export RCLONE_CA_CERT={quoted}",
         f"# Python's requests: export REQUESTS_CA_BUNDLE={quoted}",
-        f"# OpenSSL, Go and httpx: export SSL_CERT_FILE={quoted}",
+        f"# OpenSSL, Go, httpx and uv: export SSL_CERT_FILE={quoted}",
     ]
 
 
