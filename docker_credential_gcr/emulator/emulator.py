@@ -44,6 +44,7 @@ from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
 from .registry.noted_uploads import NotedUploads, give_rows
+from .registry.public_registry import PublicRegistry
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
@@ -106,7 +107,13 @@ class Emulator:
         others = Starlette(routes=[*control.routes(self._control()), *google.routes(services)])
         self._metadata = MetadataServer(services, self._machine, others, takes_any_host=settings.allow_remote)
         sites = self.state.wrap(
-            Sites(RegistryApp(self._registry), others, self._metadata, is_open=self._registry.is_open)
+            Sites(
+                RegistryApp(self._registry),
+                PublicRegistry(),
+                others,
+                self._metadata,
+                is_open=self._registry.is_open,
+            )
         )
         self.app = self._operations.wrap(sites, self._database, self._registry.noted, directory.path)
 

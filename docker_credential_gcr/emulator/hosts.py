@@ -35,6 +35,22 @@ REGISTRIES = {
     )
 }
 
+# Google's registries that everybody reads and only Google pushes to.
+# https://cloud.google.com/artifact-registry/docs/pull-cached-dockerhub-images
+PUBLIC_REGISTRIES = frozenset(
+    {
+        "mirror.gcr.io",
+        "us-mirror.gcr.io",
+        "eu-mirror.gcr.io",
+        "asia-mirror.gcr.io",
+        "marketplace.gcr.io",
+        "launcher.gcr.io",
+        "l.gcr.io",
+        "k8s.gcr.io",
+        "staging-k8s.gcr.io",
+    }
+)
+
 # A name of 253 letters and a port of five digits: no Host header is longer than this many bytes.
 HOST_SIZE = 259
 
@@ -97,7 +113,8 @@ def list_served_names(locations: Iterable[str]) -> list[str]:
     """Google's hosts that the emulator stands in for; Artifact Registry's in those locations alone."""
     artifact = [f"{location}-docker.pkg.dev" for location in locations]
     regional = [f"docker.{location}.rep.pkg.dev" for location in locations if location in REGIONS]
-    return list(dict.fromkeys([*REGISTRIES, *artifact, *regional, *sorted({*GOOGLE_APIS, *_OTHER_HOSTS})]))
+    others = sorted({*GOOGLE_APIS, *_OTHER_HOSTS})
+    return list(dict.fromkeys([*REGISTRIES, *sorted(PUBLIC_REGISTRIES), *artifact, *regional, *others]))
 
 
 def format_hosts(addresses: Mapping[str, str]) -> str:
@@ -159,6 +176,12 @@ def is_google_api(host: str) -> bool:
     return host.lower().partition(":")[0].removesuffix(".localhost") in GOOGLE_APIS
 
 
+def find_public_registry(host: str) -> str | None:
+    """Returns the public registry that a Host header names."""
+    name = _strip_port(host).removesuffix(".localhost")
+    return name if name in PUBLIC_REGISTRIES else None
+
+
 def find_canonical_host(host: str) -> str | None:
     """The name by which the emulator knows what a host serves; None for one that serves all of it."""
     site = find_site(host)
@@ -166,7 +189,9 @@ def find_canonical_host(host: str) -> str | None:
         return site.host
     if names_metadata(host):
         return METADATA_HOST
-    return host.lower().partition(":")[0].removesuffix(".localhost") if is_google_api(host) else None
+    if is_google_api(host):
+        return host.lower().partition(":")[0].removesuffix(".localhost")
+    return find_public_registry(host)
 
 
 def names_metadata(host: str) -> bool:

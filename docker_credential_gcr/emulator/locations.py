@@ -18,6 +18,7 @@ REGIONS = (
     "asia-south2",
     "asia-southeast1",
     "asia-southeast2",
+    "asia-southeast3",
     "australia-southeast1",
     "australia-southeast2",
     "europe-central2",

@@ -8,7 +8,14 @@ from typing import Any
 
 from . import landing_page
 from .current_request import note_reason
-from .hosts import HOST_SIZE, REGISTRY_PATHS, find_site, is_google_api, names_metadata
+from .hosts import (
+    HOST_SIZE,
+    REGISTRY_PATHS,
+    find_public_registry,
+    find_site,
+    is_google_api,
+    names_metadata,
+)
 from .site_ports import find_port_site
 
 Message = dict[str, Any]
@@ -23,15 +30,20 @@ _NO_HOST = "a request needs one Host header that names a host"
 # The longest registered method has 17 letters. https://www.iana.org/assignments/http-methods
 _METHOD_SIZE = 32
 
-_REGISTRY, _GOOGLE, _METADATA, _EVERYTHING = "registry", "google", "metadata", "everything"
+_REGISTRY, _PUBLIC, _GOOGLE, _METADATA, _EVERYTHING = (
+    "registry", "public", "google", "metadata", "everything",
+)  # fmt: skip
 
 
 class Sites:
     """The ASGI application on the port: the registry, the metadata server, or everything else."""
 
-    def __init__(self, registry: App, others: App, metadata: App, *, is_open: bool = False) -> None:
+    def __init__(
+        self, registry: App, public: App, others: App, metadata: App, *, is_open: bool = False
+    ) -> None:
         self._is_open = is_open
         self._registry = registry
+        self._public = public
         self._others = others
         self._metadata = metadata
 
@@ -47,7 +59,9 @@ class Sites:
             return self._registry(scope, receive, send)
         if kind == _METADATA or (kind == _EVERYTHING and _is_metadata(scope)):
             return self._metadata(scope, receive, send)
-        if kind == _REGISTRY:
+        if kind == _PUBLIC and scope["raw_path"].startswith(REGISTRY_PATHS):
+            return self._public(scope, receive, send)
+        if kind in (_REGISTRY, _PUBLIC):
             host = port_site or hosts[0].decode("latin-1")
             return _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
         if kind == _EVERYTHING and landing_page.is_asked_for(scope):
@@ -108,6 +122,8 @@ def _classify(header: bytes, port_site: str | None) -> str | None:
         return _GOOGLE
     if names_metadata(host):
         return _METADATA
+    if find_public_registry(host) is not None:
+        return _PUBLIC
     return _EVERYTHING if find_site(host) is None else _REGISTRY
 
 

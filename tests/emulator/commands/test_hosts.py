@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_gcr.emulator.hosts import GOOGLE_APIS, REGISTRIES
+from docker_credential_gcr.emulator.hosts import GOOGLE_APIS, PUBLIC_REGISTRIES, REGISTRIES, list_served_names
+from docker_credential_gcr.emulator.locations import LOCATIONS
+from docker_credential_gcr.helper import known_hosts
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -17,7 +19,12 @@ def test_hosts_names_every_host_of_google_that_is_served(run: Run) -> None:
     lines = [line.split(" ") for line in out.splitlines()]
     artifact = {"asia-docker.pkg.dev", "europe-docker.pkg.dev", "us-docker.pkg.dev"}
     assert (code, {address for address, _ in lines}, err) == (0, {"127.0.0.1"}, "")
-    assert sorted(name for _, name in lines) == sorted(artifact | {*REGISTRIES} | GOOGLE_APIS | OTHERS)
+    registries = {*REGISTRIES} | PUBLIC_REGISTRIES | artifact
+    assert sorted(name for _, name in lines) == sorted(registries | GOOGLE_APIS | OTHERS)
+
+
+def test_h_z57_every_registry_that_the_helper_knows_is_served() -> None:
+    assert set(known_hosts.ALL) - set(list_served_names(LOCATIONS)) == set()
 
 
 def test_hosts_takes_another_address_other_locations_and_names_below_localhost(run: Run) -> None:
