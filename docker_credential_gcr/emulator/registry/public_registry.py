@@ -13,6 +13,7 @@ from .errors import (
     Denied,
     ManifestUnknown,
     NameUnknown,
+    RegistryError,
     Unauthorized,
     Unsupported,
     find_response,
