@@ -9,7 +9,6 @@ import os
 import socket
 import struct
 import sys
-import tempfile
 from pathlib import Path
 
 # https://man7.org/linux/man-pages/man2/unshare.2.html and mount.2.html
@@ -61,14 +60,14 @@ def bring_up_loopback(*addresses: str) -> None:
                 fcntl.ioctl(control, request, packed)
 
 
-def cover(path: Path, text: str) -> None:
-    """Show that text in place of the file. Raises NoNamespaces."""
-    # The mount keeps the file when its name is gone, and goes with the last process of the namespace.
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="gcr-emulator-") as file:
-        file.write(text)
-        file.flush()
-        os.fchmod(file.fileno(), 0o644)
-        hide(path, behind=Path(file.name))
+def cover(path: Path, behind: Path, text: str) -> None:
+    """Shows that text, which goes into the file `behind`, in place of `path`. Raises NoNamespaces.
+
+    `behind` stays: no container tool could mount over a file without a name. mount(2), ENOENT.
+    """
+    behind.write_text(text, encoding="utf-8")
+    behind.chmod(0o644)
+    hide(path, behind)
 
 
 def hide(path: Path, behind: Path = Path(os.devnull)) -> None:

@@ -1,4 +1,4 @@
-"""The credentials directory of `gcr-emulator run`: what COMMAND logs in with is its own, and ends with it.
+"""Credentials in the directory of `gcr-emulator run`: what COMMAND logs in with is its own, and ends with it.
 
 DIRECTORY/docker/config.json    Docker's configuration, and that of Podman, Buildah and Skopeo
           docker/cli-plugins    a link to the user's
@@ -7,39 +7,33 @@ DIRECTORY/docker/config.json    Docker's configuration, and that of Podman, Buil
 """
 
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 _PLUGINS = "cli-plugins"
 
 
-@contextmanager
-def private_credentials(environ: Mapping[str, str]) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A directory that is removed in the end, and the variables that lead clients to it."""
-    with tempfile.TemporaryDirectory(prefix="gcr-emulator-", ignore_cleanup_errors=True) as directory:
-        root = Path(directory)
-        docker, gcloud = root / "docker", root / "gcloud"
-        docker.mkdir()
-        gcloud.mkdir()
-        # Podman 4 refuses to start where REGISTRY_AUTH_FILE names no file.
-        (docker / "config.json").write_text("{}\n")
-        plugins = _find_plugins(environ)
-        if plugins is not None:
-            (docker / _PLUGINS).symlink_to(plugins.absolute())
-        variables = {
-            "DOCKER_CONFIG": str(docker),
-            # Clients that are given a file look into no other: so it is the one that names the helper.
-            "REGISTRY_AUTH_FILE": str(docker / "config.json"),
-            "CLOUDSDK_CONFIG": str(gcloud),
-            "DOCKER_CREDENTIAL_GCR_CONFIG": str(gcloud / "docker_credential_gcr_config.json"),
-            "DOCKER_CREDENTIAL_GCR_STORE": str(gcloud / "docker_credentials.json"),
-            "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(root / "cache"),
-            # What `docker login` hands over goes beside the configuration, not to the user's keyring.
-            "DOCKER_CREDENTIAL_GCR_KEYRING": "file",
-        }
-        yield root, variables
+def make_credentials(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables that lead clients to the directory, in which their files are then."""
+    docker, gcloud = root / "docker", root / "gcloud"
+    docker.mkdir()
+    gcloud.mkdir()
+    # Podman 4 refuses to start where REGISTRY_AUTH_FILE names no file.
+    (docker / "config.json").write_text("{}\n")
+    plugins = _find_plugins(environ)
+    if plugins is not None:
+        (docker / _PLUGINS).symlink_to(plugins.absolute())
+    return {
+        "DOCKER_CONFIG": str(docker),
+        # Clients that are given a file look into no other: so it is the one that names the helper.
+        "REGISTRY_AUTH_FILE": str(docker / "config.json"),
+        "CLOUDSDK_CONFIG": str(gcloud),
+        "DOCKER_CREDENTIAL_GCR_CONFIG": str(gcloud / "docker_credential_gcr_config.json"),
+        "DOCKER_CREDENTIAL_GCR_STORE": str(gcloud / "docker_credentials.json"),
+        "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(root / "cache"),
+        # What `docker login` hands over goes beside the configuration, not to the user's keyring.
+        "DOCKER_CREDENTIAL_GCR_KEYRING": "file",
+    }
 
 
 def _find_plugins(environ: Mapping[str, str]) -> Path | None:

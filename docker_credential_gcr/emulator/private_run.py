@@ -6,13 +6,14 @@ import stat
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from . import namespaces, private_server
 from .ca_variables import CA_VARIABLES
 from .file_access import find_status
 from .hosts import METADATA_ADDRESS, METADATA_HOST, format_hosts, list_served_names
 from .locations import LOCATIONS
-from .private_credentials import private_credentials
+from .private_credentials import make_credentials
 from .processes import CannotRun, Guard, ServerEnded
 from .settings import Settings
 
@@ -61,15 +62,13 @@ def run_privately(settings: Settings, command: Sequence[str], *, keeps_credentia
     The command has credentials of its own unless it keeps the user's. Raises NoNamespaces, CannotRun,
     ServerEnded. Afterwards this process has no network.
     """
-    _enter(settings.host, os.environ)
     with ExitStack() as stack:
-        credentials: Path | None = None
-        variables: dict[str, str] = {}
-        if not keeps_credentials:
-            credentials, variables = stack.enter_context(private_credentials(os.environ))
+        directory = Path(stack.enter_context(_temporary_directory()))
+        _enter(settings.host, os.environ, directory)
+        variables = {} if keeps_credentials else make_credentials(directory, os.environ)
         # The last to be entered: its processes have ended before the directory goes.
         guard = stack.enter_context(Guard())
-        started = private_server.start(settings, guard, credentials)
+        started = private_server.start(settings, guard, directory)
         if started is None:
             return 1
         server, ready = started
@@ -94,14 +93,21 @@ def make_environment(environ: Mapping[str, str], ca: str) -> dict[str, str]:
     }
 
 
-def _enter(address: str, environ: Mapping[str, str]) -> None:
-    """Move this process where only loopback is, and Google's names lead there. Raises NoNamespaces."""
+def _temporary_directory() -> "TemporaryDirectory[str]":
+    return TemporaryDirectory(prefix="gcr-emulator-", ignore_cleanup_errors=True)
+
+
+def _enter(address: str, environ: Mapping[str, str], directory: Path) -> None:
+    """Moves this process where only loopback is, and Google's names lead there. Raises NoNamespaces.
+
+    The files of the directory are the namespace's own.
+    """
     namespaces.enter()
     namespaces.bring_up_loopback(METADATA_ADDRESS)
-    namespaces.cover(_HOSTS, _format_hosts(address))
+    namespaces.cover(_HOSTS, directory / _HOSTS.name, _format_hosts(address))
     services = load_name_services(_NAME_SERVICES)
     if services is not None:
-        namespaces.cover(_NAME_SERVICES, services)
+        namespaces.cover(_NAME_SERVICES, directory / _NAME_SERVICES.name, services)
     for engine in find_engines(environ):
         namespaces.hide(engine)
 

@@ -13,7 +13,7 @@ from .processes import Guard
 from .settings import Settings
 
 
-def start(settings: Settings, guard: Guard, owned: Path | None = None) -> tuple[int, dict[str, Any]] | None:
+def start(settings: Settings, guard: Guard, owned: Path) -> tuple[int, dict[str, Any]] | None:
     """Start it; its process and its ready document, or None when it did not start, which stderr explains.
 
     It removes the directory that it owns when it ends, also where this process was killed.
@@ -32,7 +32,7 @@ def start(settings: Settings, guard: Guard, owned: Path | None = None) -> tuple[
     return (pid, json.loads(line)) if line else None
 
 
-def _serve(settings: Settings, guard: Guard, ready: int, owned: Path | None) -> int:
+def _serve(settings: Settings, guard: Guard, ready: int, owned: Path) -> int:
     try:
         # A ^C in the terminal is for the command.
         os.setsid()
@@ -49,5 +49,4 @@ def _serve(settings: Settings, guard: Guard, ready: int, owned: Path | None) -> 
         traceback.print_exc()
         return 1
     finally:
-        if owned is not None:
-            shutil.rmtree(owned, ignore_errors=True)
+        shutil.rmtree(owned, ignore_errors=True)

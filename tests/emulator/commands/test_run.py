@@ -113,6 +113,31 @@ def capabilities() -> str:
     return next(line.split()[1] for line in lines if line.startswith("CapEff"))
 
 
+# As container tools do for their processes; mount(2) refuses it over a file without a name.
+MOUNT = """
+set -e
+unshare --map-root-user --mount sh -euc '
+  for path in /etc/hosts /etc/nsswitch.conf; do
+    echo $path > "$0/own"; mount --bind "$0/own" $path; cat $path; umount $path
+    mount --bind $path $path
+  done' "$0"
+"""
+
+
+@pytest.mark.parametrize(
+    "options", [pytest.param((), id="H-Z58"), pytest.param(("--keep-credentials",), id="H-Z58-kept")]
+)
+def test_files_that_run_covers_can_be_mounted_again(
+    start: Start, environ: dict[str, str], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    assert outcome(start(*options, "--", "sh", "-c", MOUNT, str(tmp_path))) == (
+        0,
+        "/etc/hosts\n/etc/nsswitch.conf\n",
+        "",
+    )
+    assert list(Path(environ["TMPDIR"]).iterdir()) == []
+
+
 def test_commands_of_the_emulator_find_it_without_being_told(start: Start) -> None:
     process = start("--project", "my-project", "--", *GCR_EMULATOR, "project", "describe", "my-project")
 
