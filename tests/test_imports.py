@@ -97,6 +97,7 @@ TABLE = {
     "emulator.file_blocks": ("emulator.oci", ""),
     "emulator.hosts": ("emulator.identity emulator.locations emulator.oci", ""),
     "emulator.locations": ("", ""),
+    "emulator.server_url": ("", ""),
     "emulator.operations": ("emulator", "sqlalchemy"),
     "emulator.rate_limiter": (LEAVES, ""),
     "emulator.page_size": ("", ""),
@@ -139,7 +140,8 @@ TABLE = {
     "emulator.worker": ("emulator", ""),
     "emulator.unread_body": ("", ""),
     "emulator.ready": (
-        "emulator.data_directory emulator.listener emulator.private_file emulator.settings",
+        "emulator.data_directory emulator.listener emulator.private_file emulator.server_url "
+        "emulator.settings",
         "",
     ),
     "emulator.in_thread": ("emulator", ""),
@@ -149,11 +151,11 @@ TABLE = {
     "emulator.answer": ("emulator.connection_fault", "requests"),
     "emulator.client": (
         f"{VALUES} emulator.answer emulator.connection_fault emulator.file_access emulator.next_steps "
-        "emulator.settings",
+        "emulator.server_url emulator.settings",
         "requests",
     ),
     "emulator.registry_client": (
-        f"{VALUES} emulator.client emulator.hosts emulator.next_steps",
+        f"{VALUES} emulator.client emulator.hosts emulator.next_steps emulator.server_url",
         "requests",
     ),
     "emulator.secret_forms": ("", ""),
@@ -166,7 +168,7 @@ TABLE = {
     "emulator.trust": ("emulator.file_access emulator.private_file", "cryptography"),
     "emulator.private_credentials": ("", ""),
     "emulator.private_run": ("emulator", ""),
-    "emulator.credential_documents": ("emulator.client", ""),
+    "emulator.credential_documents": ("emulator.client emulator.server_url", ""),
     "emulator.credential_makers": (
         f"{VALUES} emulator.client emulator.commands_key emulator.commands_options "
         "emulator.credential_documents",

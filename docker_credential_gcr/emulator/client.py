@@ -1,11 +1,9 @@
 """Speaks Google's REST APIs to a running emulator, for the commands."""
 
-import ipaddress
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from . import answer, settings
 from .connection_fault import EmulatorError as EmulatorError
@@ -13,6 +11,7 @@ from .connection_fault import find_fault
 from .file_access import format_fault, read_file
 from .identity.policy import Policy, format_policy, parse_policy
 from .next_steps import add_next_step
+from .server_url import is_loopback
 
 if TYPE_CHECKING:
     import requests
@@ -23,9 +22,6 @@ _CONNECT_S = 5
 _COLLECTION_S = 3600
 # Another writer came between reading and writing a policy; as many times, the whole is tried anew.
 _ATTEMPTS = 5
-# https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4; names that Docker Compose gives have underscores.
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_NAME_SIZE = 253
 # Google's words for the refusals of the emulator's own resources.
 _STATUSES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
 
@@ -36,10 +32,6 @@ class Refused(EmulatorError):
     def __init__(self, message: str, status: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-class InvalidUrl(ValueError):
-    """Not the URL of a server."""
 
 
 class Server:
@@ -202,46 +194,6 @@ def _check_file(path: Path) -> None:
         read_file(path)
     except OSError as error:
         raise EmulatorError(f"{format_fault(error)}: name the server's authority with --ca") from error
-
-
-def parse_url(text: str) -> str:
-    """The URL of a server's root without its last slash. Raises InvalidUrl."""
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError as error:
-        raise InvalidUrl(text) from error
-    extras = url.username or url.password or url.query or url.fragment or url.path.strip("/")
-    is_root = url.scheme in ("http", "https") and port != 0 and not extras
-    if not is_root or not is_host((url.hostname or "").removesuffix(".")):
-        raise InvalidUrl(text)
-    return f"{url.scheme}://{url.netloc}"
-
-
-def is_host(text: str) -> bool:
-    """Returns whether the text is an address, or a name that a resolver, idna and TLS take."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return len(text) <= _NAME_SIZE and all(map(_LABEL.fullmatch, text.lower().split(".")))
-    return True
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL is of this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def format_registry(url: str) -> str:
-    """The registry's HOST:PORT of a server, as images are named with it; localhost for loopback."""
-    if not is_loopback(url):
-        return urlsplit(url).netloc
-    port = urlsplit(url).port
-    return "localhost" if port is None else f"localhost:{port}"
 
 
 def format_path(project_id: str, email: str | None = None) -> str:

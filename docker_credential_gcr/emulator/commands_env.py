@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import click
 
 from .ca_variables import CA_VARIABLES, OVER_GCLOUD
-from .client import format_registry, is_loopback
 from .commands_key import format_token_url
 from .commands_options import with_ca
+from .server_url import format_metadata_address, format_registry, is_loopback
 
 # gcloud's word for each API that its commands for images, projects and accounts use; what the emulator does
 # not serve it refuses, so that no question of theirs goes to Google.
@@ -76,7 +76,6 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
     """
     registry = format_registry(url)
     root = f"{urlsplit(url).scheme}://{registry}"
-    address = registry.replace("localhost", "127.0.0.1") if is_loopback(url) else registry
     return {
         "GCR_EMULATOR_URL": root,
         "GCR_EMULATOR_REGISTRY": registry,
@@ -91,7 +90,7 @@ def format_environment(url: str, ca: Path | None = None) -> dict[str, str | None
         # Never the metadata server of the machine: the emulator's, if it is one, which answers a ping then.
         # No client speaks TLS to one.
         "GCE_METADATA_HOST": registry,
-        "GCE_METADATA_IP": address,
+        "GCE_METADATA_IP": format_metadata_address(url),
         "GCE_METADATA_ROOT": registry,
         "METADATA_SERVER_DETECTION": "none" if root.startswith("https:") else "ping-only",
         # The helper sends no key to a plain http token endpoint of another machine, unless it is told so.

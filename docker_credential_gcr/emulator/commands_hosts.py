@@ -6,11 +6,12 @@ import click
 
 from .hosts import format_hosts, list_served_names
 from .locations import LOCATIONS, MULTI_REGIONS
+from .server_url import strip_brackets
 
 
 def _parse_address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_address(strip_brackets(text)))
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not an address, such as 127.0.0.1") from error
 

@@ -11,7 +11,7 @@ import click
 
 from . import commands_options as options
 from . import commands_targets as targets
-from .client import EmulatorError, Server, format_path, format_registry
+from .client import EmulatorError, Server, format_path
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_list
 from .commands_options import say, with_server
@@ -22,6 +22,7 @@ from .identity.names import format_email
 from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
 from .private_file import is_stream, write_file
+from .server_url import format_registry
 
 STDOUT = Path("-")
 _key_id = click.argument("key_id", metavar="KEY")

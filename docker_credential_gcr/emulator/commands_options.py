@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from .client import DEFAULT_URL, EmulatorError, InvalidUrl, Server, is_host, parse_url
+from .client import DEFAULT_URL, EmulatorError, Server
 from .file_access import read_file
 from .identity.guesses import explain_account, explain_member, explain_role, is_account_email
 from .identity.names import PROJECT_ID_RULE, is_project_id
@@ -16,6 +16,7 @@ from .identity.policy import is_member
 from .locations import explain_location
 from .machine import InvalidMachine, expand_scope
 from .server_files import find_ca, find_token
+from .server_url import InvalidUrl, is_host, parse_url, strip_brackets
 from .site_ports import InvalidSite, SitePort, parse_site_port
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,20 +38,22 @@ def parse_project_id(text: str) -> str:
 
 
 def parse_host(text: str) -> str:
-    """The option's type: the name or address of a machine."""
-    if not is_host(text):
+    """The option's type: the name or address of a machine; an IPv6 address may have brackets."""
+    host = strip_brackets(text)
+    if not is_host(host):
         raise click.BadParameter(f"{text!r} is neither a name nor an address")
-    return text
+    return host
 
 
 def parse_name(text: str) -> str:
     """The option's type: a name or address for a certificate, perhaps with a wildcard for its first label."""
-    name = text.lower().removeprefix("*.")
-    is_wildcard = name != text.lower()
+    whole = strip_brackets(text.lower())
+    name = whole.removeprefix("*.")
+    is_wildcard = name != whole
     # The zone of an address, behind %, means a link of one machine.
     if not is_host(name) or "%" in name or (is_wildcard and ":" in name):
         raise click.BadParameter(f"{text!r} is neither a name nor an address")
-    return text.lower()
+    return whole
 
 
 def parse_site(text: str) -> SitePort:

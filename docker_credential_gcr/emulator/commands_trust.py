@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from .ca_variables import CA_VARIABLES
-from .client import EmulatorError, format_registry, is_host
+from .client import EmulatorError
 from .commands_options import say, with_ca
+from .server_url import format_registry, is_host, strip_brackets
 
 if TYPE_CHECKING:
     from .trust import TrustFile
@@ -23,9 +24,11 @@ _SET = ("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "GCR_EMULATOR_CA")
 
 
 def _parse_host(text: str) -> str:
-    name, colon, port = text.partition(":")
-    is_port = port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
-    if not is_host(name) or (colon and not is_port):
+    # An IPv6 address has colons of its own, and stands in brackets here.
+    address, bracket, rest = text.partition("]")
+    name, colon, port = (f"{address}]", rest[:1], rest[1:]) if bracket else text.partition(":")
+    is_port = colon in ("", ":") and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
+    if not is_host(strip_brackets(name)) or (colon and not is_port):
         raise click.BadParameter(f"{text!r} is not the host of a registry, such as gcr.io or localhost:5000")
     return text.lower()
 

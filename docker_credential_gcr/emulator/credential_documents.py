@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from .client import format_registry, is_loopback
+from .server_url import format_metadata_address, format_registry, is_loopback
 
 Document = dict[str, Any]
 
@@ -147,11 +147,10 @@ def format_federation(email: str, provider: str, source: Mapping[str, str], endp
 def format_metadata_environment(url: str) -> str:
     """The variables that lead a client to the metadata server, as `docker run --env-file` reads them."""
     registry = format_registry(url)
-    address = registry.replace("localhost", "127.0.0.1") if is_loopback(url) else registry
     variables = {
         "GCE_METADATA_HOST": registry,
         # google-auth asks this one whether there is a server, gcloud knows none but the last.
-        "GCE_METADATA_IP": address,
+        "GCE_METADATA_IP": format_metadata_address(url),
         "GCE_METADATA_ROOT": registry,
         "METADATA_SERVER_DETECTION": "assume-present",
         "NO_GCE_CHECK": "false",

@@ -20,6 +20,7 @@ from pathlib import Path
 from .data_directory import DataDirectory
 from .listener import Door, format_address, is_loopback
 from .private_file import is_stream, write_file
+from .server_url import find_loopback_name
 from .settings import Settings
 
 
@@ -54,9 +55,9 @@ def describe(settings: Settings, doors: Sequence[Door], directory: DataDirectory
 
 
 def find_name(host: str) -> str:
-    """What others call the host: localhost, as Docker trusts it without TLS, or this machine's name."""
+    """Returns what clients call the host: localhost or another of its names, an address, or this machine."""
     if is_loopback(host):
-        return "localhost"
+        return find_loopback_name(host)
     return socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - it is only compared
 
 

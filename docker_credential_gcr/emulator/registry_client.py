@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .client import EmulatorError, Refused, Server, bearer, format_registry
+from .client import EmulatorError, Refused, Server, bearer
 from .hosts import DEFAULT_SITE, find_site
 from .next_steps import add_next_step
 from .oci.media_types import INDEXES, MANIFESTS
 from .oci.reference import is_digest
+from .server_url import format_registry
 
 if TYPE_CHECKING:
     import requests

@@ -78,7 +78,8 @@ def test_env_leads_googles_clients_to_the_emulator(run: Run) -> None:
 @pytest.mark.parametrize(
     ("url", "registry", "address"),
     [
-        ("http://[::1]:5001", "localhost:5001", "127.0.0.1:5001"),
+        ("http://127.0.0.1:5001", "localhost:5001", "127.0.0.1:5001"),
+        ("http://127.0.0.2:5001", "127.0.0.2:5001", "127.0.0.2:5001"),
         ("http://gcr.io.localhost", "localhost", "127.0.0.1"),
         ("https://emulator.example.com", "emulator.example.com", "emulator.example.com"),
         ("http://[2001:db8::1]:5001", "[2001:db8::1]:5001", "[2001:db8::1]:5001"),

@@ -191,3 +191,20 @@ def test_host_that_is_none_is_refused(trust: Run, host: str) -> None:
     code, out, err = trust("--host", host)
 
     assert (code, out, "is not the host of a registry, such as gcr.io" in err) == (2, "", True)
+
+
+@pytest.mark.parametrize("host", ["[::1]:5001", "[::1]"], ids=lambda host: f"H-Z56-{host}")
+def test_trust_takes_an_address_in_brackets(trust: Run, root: Path, certificate: str, host: str) -> None:
+    code, _, _ = trust("--host", host, "--apply")
+
+    assert (code, find_files(root)) == (0, expect_files(certificate, host))
+
+
+@pytest.mark.parametrize(
+    "host", ["::1", "[::1", "[::1]x", "[::1]:", "[localhost]:1"], ids=lambda host: f"H-Z56-{host}"
+)
+def test_trust_takes_no_other_brackets(trust: Run, root: Path, host: str) -> None:
+    code, _, err = trust("--host", host, "--apply")
+
+    assert (code, find_files(root)) == (2, {})
+    assert f"{host!r} is not the host of a registry, such as gcr.io or localhost:5000" in err
