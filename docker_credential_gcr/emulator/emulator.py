@@ -19,6 +19,7 @@ from .control.people import People
 from .control.state import State
 from .data_directory import DataDirectory
 from .google import app as google
+from .google.grpc import refuse_grpc
 from .google.metadata import MetadataServer
 from .google.services import Services as GoogleServices
 from .identity.aws_requests import AccessKey
@@ -110,7 +111,7 @@ class Emulator:
             Sites(
                 RegistryApp(self._registry),
                 PublicRegistry(),
-                others,
+                refuse_grpc(others),
                 self._metadata,
                 is_open=self._registry.is_open,
             )

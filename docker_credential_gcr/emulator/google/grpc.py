@@ -1,0 +1,53 @@
+"""Answers gRPC, the default transport of Google's client libraries: it is not served here, and REST is.
+
+https://github.com/grpc/grpc/blob/v1.74.0/doc/PROTOCOL-HTTP2.md (Trailers-Only)
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from docker_credential_gcr.emulator.current_request import note_reason
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+# Not application/grpc-web, which is of browsers.
+_CONTENT_TYPES = ("application/grpc", "application/grpc+proto", "application/grpc+json")
+_UNIMPLEMENTED = b"12"
+# ASCII without a percent sign: all else would have to be escaped.
+_MESSAGE = (
+    "gcr-emulator does not serve gRPC: make the client with its REST transport, "
+    'transport="rest" in Python, fallback: true in Node, NewRESTClient in Go'
+)
+_HEADERS = [
+    (b"content-type", b"application/grpc"),
+    (b"grpc-status", _UNIMPLEMENTED),
+    (b"grpc-message", _MESSAGE.encode("ascii")),
+]
+
+
+def refuse_grpc(app: App) -> App:
+    """Returns `app` behind an answer to all requests of gRPC clients, in the form that they read."""
+
+    # No coroutine of its own: every request would pay for it.
+    def refusing(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http" and scope["method"] == "POST" and _is_grpc(scope):
+            return _refuse(send)
+        return app(scope, receive, send)
+
+    return refusing
+
+
+def _is_grpc(scope: Message) -> bool:
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            return value.decode("latin-1").partition(";")[0].strip().lower() in _CONTENT_TYPES
+    return False
+
+
+async def _refuse(send: Send) -> None:
+    note_reason(_MESSAGE)
+    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+    await send({"type": "http.response.body", "body": b""})
