@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of scripts/bench."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, allow_abbrev=False)
     parser.add_argument("part", nargs="*", choices=[*PARTS, []], metavar="PART", help=" or ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="this Python alone, fewer and shorter runs")
     insist = f"fail when a cached get costs more than {LIMIT} x bare Python, or an attack passes its limit"

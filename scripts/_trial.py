@@ -85,6 +85,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         prog="scripts/try",
         description="Install into a temporary environment, start an emulator, push and pull an image. "
         "What is printed can be pasted into a shell.",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--client",

@@ -20,7 +20,20 @@ EPILOG = f"""examples:
   {PROGRAM} --print-config > /etc/kubernetes/credential-providers/gcr.json
   {PROGRAM} --print-config --sts-audience //iam.googleapis.com/projects/1/locations/global/…
   {PROGRAM} < request.json
+
+Arguments of the plugin that Google Cloud's nodes have are taken and change nothing: get-credentials,
+--authFlow=gcr, and the options of its log, such as --v=3.
 """
+# https://github.com/kubernetes/cloud-provider-gcp/blob/master/cmd/auth-provider-gcp/main.go
+COMMAND = "get-credentials"
+FLOW = "gcr"
+# klog's options, with and without a value: https://github.com/kubernetes/klog/blob/main/klog.go
+LOG_VALUES = (
+    *("log_backtrace_at", "log_dir", "log_file", "log_file_max_size", "stderrthreshold", "v", "vmodule"),
+)
+LOG_SWITCHES = (
+    *("add_dir_header", "alsologtostderr", "logtostderr", "one_output", "skip_headers", "skip_log_headers"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,6 +101,7 @@ def _make_parser() -> argparse.ArgumentParser:
         description="The kubelet's credentials: a CredentialProviderRequest on stdin, the answer on stdout.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--sts-audience",
@@ -108,7 +122,20 @@ def _make_parser() -> argparse.ArgumentParser:
         help="what the provider expects in the pods' tokens, if not its own name",
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    _add_google_arguments(parser)
     return parser
+
+
+def _add_google_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of Google's plugin, which configurations of the kubelet pass and which change nothing."""
+    parser.add_argument("command", nargs="?", choices=(COMMAND,), help=argparse.SUPPRESS)
+    parser.add_argument("-a", "--authFlow", choices=(FLOW,), help=argparse.SUPPRESS)
+    for name in LOG_VALUES:
+        # An option of one letter may also have one hyphen, as Go's flags have.
+        names = (f"-{name}", f"--{name}") if len(name) == 1 else (f"--{name}",)
+        parser.add_argument(*names, help=argparse.SUPPRESS)
+    for name in LOG_SWITCHES:
+        parser.add_argument(f"--{name}", nargs="?", help=argparse.SUPPRESS)
 
 
 def _say(text: str, hint: str) -> None:

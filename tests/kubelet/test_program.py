@@ -170,6 +170,39 @@ def test_help_and_version_need_no_request(plugin: Any, option: str) -> None:
     assert option == "--help" or outcome.stdout.split() == ["gcr-credential-provider", __version__]
 
 
+GOOGLE_ARGUMENTS = (
+    *("", "get-credentials", "get-credentials --v=3", "--v=2", "--v 2", "-v=3", "-v 3"),
+    *("get-credentials --authFlow=gcr", "get-credentials -a gcr", "--v=3 get-credentials"),
+    *("get-credentials --logtostderr", "--logtostderr get-credentials"),
+    *("get-credentials --logtostderr=false --alsologtostderr=true --stderrthreshold=2 --vmodule=a=1",),
+    *("get-credentials --log_dir=/tmp --log_file /tmp/log --one_output",),
+)
+
+
+@pytest.mark.parametrize("arguments", GOOGLE_ARGUMENTS, ids=[f"I-Z59-{given}" for given in GOOGLE_ARGUMENTS])
+def test_z59_the_arguments_of_google_s_plugin_are_taken_and_change_nothing(
+    plugin: Any, arguments: str
+) -> None:
+    plugin.use_token()
+
+    outcome = plugin.ask("gcr.io/p/app", *arguments.split())
+
+    auth = {"gcr.io": {"username": "oauth2accesstoken", "password": "ya29.node"}}
+    assert outcome.response == NOTHING | {"auth": auth}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--print", "--ver", "--sts=//iam.googleapis.com/x", "--log=1", "get", "-a dockercfg"],
+    ids=lambda arguments: f"I-Z59-{arguments}",
+)
+def test_z59_nothing_is_taken_for_another_argument(plugin: Any, arguments: str) -> None:
+    outcome = plugin.ask("gcr.io/p/app", *arguments.split())
+
+    assert (outcome.status, outcome.stdout) == (2, "")
+    assert outcome.stderr.startswith("usage: gcr-credential-provider ")
+
+
 def test_an_unknown_option_is_a_usage_error(plugin: Any) -> None:
     outcome = plugin(b"", "--nonsense")
 
