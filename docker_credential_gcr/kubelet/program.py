@@ -127,7 +127,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _add_google_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of Google's plugin, which configurations of the kubelet pass and which change nothing."""
+    """Adds the arguments of Google's plugin that configurations of the kubelet pass: they change nothing."""
     parser.add_argument("command", nargs="?", choices=(COMMAND,), help=argparse.SUPPRESS)
     parser.add_argument("-a", "--authFlow", choices=(FLOW,), help=argparse.SUPPRESS)
     for name in LOG_VALUES:
