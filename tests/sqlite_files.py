@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 # Brings the tables of the present schema back to revision 0005.
-UNDO_0006 = ("ALTER TABLE artifact_repositories DROP COLUMN settings", "DROP TABLE blob_hashes")
+UNDO_0006 = (
+    "ALTER TABLE artifact_repositories DROP COLUMN settings",
+    "ALTER TABLE projects DROP COLUMN parent",
+    "DROP TABLE blob_hashes",
+    "DROP TABLE deleted_accounts",
+)
 
 
 @contextmanager

@@ -86,6 +86,7 @@ def test_an_account_and_its_key_are_made_and_the_key_deleted(
         "displayName": "CI",
         "email": ACCOUNT,
         "name": f"projects/my-project/serviceAccounts/{ACCOUNT}",
+        "etag": "MDEwMjE5MjA=",
         "oauth2ClientId": number,
         "projectId": "my-project",
         "uniqueId": number,

@@ -1,5 +1,7 @@
 """The service account that a request is about, and whether the caller may do that with it."""
 
+from typing import Any
+
 from sqlalchemy import Connection
 from starlette.requests import Request
 
@@ -58,3 +60,20 @@ def describe(account: ServiceAccount) -> resources.Resource:
 def format_name(account: ServiceAccount) -> str:
     """projects/my-project/serviceAccounts/EMAIL, also what the account's policy is filed under."""
     return f"projects/{account.project_id}/serviceAccounts/{account.email}"
+
+
+def format_account(account: ServiceAccount) -> dict[str, Any]:
+    """Returns the account as IAM's API writes it."""
+    document: dict[str, Any] = {
+        "name": format_name(account),
+        "projectId": account.project_id,
+        "uniqueId": account.unique_id,
+        "email": account.email,
+        # What Google says of every account: it keeps no versions of them.
+        "etag": "MDEwMjE5MjA=",
+        "displayName": account.display_name,
+        "oauth2ClientId": account.unique_id,
+    }
+    if account.description:
+        document["description"] = account.description
+    return {**document, "disabled": True} if account.disabled else document

@@ -1,22 +1,18 @@
-"""iam.googleapis.com: service accounts. Their keys are in keys.py.
+"""iam.googleapis.com: service accounts. Their keys are in keys.py, their deletion in account_deletion.py.
 
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts
 """
-
-from typing import Any
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.names import ACCOUNT_RULE, is_account
-from docker_credential_gcr.emulator.identity.policy import mark_deleted
-from docker_credential_gcr.emulator.identity.principal import format_service_account
-from docker_credential_gcr.emulator.records import policies, service_accounts
+from docker_credential_gcr.emulator.records import service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
 from .access import find_caller, get_project
-from .account_access import find_account, format_name
+from .account_access import find_account, format_account
 from .bodies import read_json
 from .errors import InvalidArgument
 from .field_masks import list_paths
@@ -46,7 +42,7 @@ async def create_account(request: Request, services: Services) -> JSONResponse:
             now=now,
         )
 
-    return JSONResponse(_format(await services.database.write(work)))
+    return JSONResponse(format_account(await services.database.write(work)))
 
 
 async def list_accounts(request: Request, services: Services) -> JSONResponse:
@@ -61,7 +57,7 @@ async def list_accounts(request: Request, services: Services) -> JSONResponse:
     def key(account: ServiceAccount) -> str:
         return account.email
 
-    return JSONResponse(page.format("accounts", cut(accounts, page, key), _format, key))
+    return JSONResponse(page.format("accounts", cut(accounts, page, key), format_account, key))
 
 
 async def get_account(request: Request, services: Services) -> JSONResponse:
@@ -69,7 +65,7 @@ async def get_account(request: Request, services: Services) -> JSONResponse:
     caller = find_caller(request, services)
     with services.database.read() as connection:
         account = find_account(connection, request, caller, "iam.serviceAccounts.get")
-    return JSONResponse(_format(account))
+    return JSONResponse(format_account(account))
 
 
 async def patch_account(request: Request, services: Services) -> JSONResponse:
@@ -101,22 +97,6 @@ async def enable_account(request: Request, services: Services) -> JSONResponse:
     return await _set_disabled(request, services, disabled=False)
 
 
-async def delete_account(request: Request, services: Services) -> JSONResponse:
-    """Delete a service account with its keys, and whatever roles it has."""
-    caller = find_caller(request, services)
-
-    def work(connection: Connection) -> None:
-        account = find_account(connection, request, caller, "iam.serviceAccounts.delete")
-        service_accounts.remove(connection, account.email)
-        member = format_service_account(account.email)
-        for resource, policy in policies.list_naming(connection, member):
-            policies.save(connection, resource, mark_deleted(policy, member, account.unique_id))
-        policies.remove(connection, format_name(account))
-
-    await services.database.write(work)
-    return JSONResponse({})
-
-
 async def _update(
     request: Request, services: Services, display_name: str | None, description: str | None
 ) -> JSONResponse:
@@ -132,7 +112,7 @@ async def _update(
         )
         return find_account(connection, request, caller, "iam.serviceAccounts.update")
 
-    return JSONResponse(_format(await services.database.write(work)))
+    return JSONResponse(format_account(await services.database.write(work)))
 
 
 async def _set_disabled(request: Request, services: Services, *, disabled: bool) -> JSONResponse:
@@ -158,17 +138,3 @@ def _parse_texts(described: object) -> tuple[str | None, str | None]:
     if description is not None and (not isinstance(description, str) or len(description) > 256):
         raise InvalidArgument("The description must be a string of at most 256 characters.")
     return name, description
-
-
-def _format(account: ServiceAccount) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "name": format_name(account),
-        "projectId": account.project_id,
-        "uniqueId": account.unique_id,
-        "email": account.email,
-        "displayName": account.display_name,
-        "oauth2ClientId": account.unique_id,
-    }
-    if account.description:
-        document["description"] = account.description
-    return {**document, "disabled": True} if account.disabled else document

@@ -85,10 +85,13 @@ async def sign_account_blob(request: Request, services: Services) -> JSONRespons
     """A signature of the caller's bytes with the account's key that Google keeps."""
     body = await read_json(request)
     account = find_account_to_act_as(request, services, body, "iam.serviceAccounts.signBlob")
-    blob = _parse_blob(body.get("payload"))
+    # IAM's older method of the same path has other names.
+    is_older = "bytesToSign" in body and "payload" not in body
+    blob = _parse_blob(body.get("bytesToSign" if is_older else "payload"))
     key = await get_key(services, account)
     signature = base64.b64encode(sign_blob(blob, key.private_key)).decode()
-    return JSONResponse({"keyId": key.key_id, "signedBlob": signature}, headers=_NO_STORE)
+    answer = {"keyId": key.key_id, "signature" if is_older else "signedBlob": signature}
+    return JSONResponse(answer, headers=_NO_STORE)
 
 
 async def list_allowed_locations(request: Request, services: Services) -> JSONResponse:

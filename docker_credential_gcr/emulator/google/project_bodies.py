@@ -58,7 +58,15 @@ def format_v1(project: Project) -> dict[str, Any]:
         "name": project.name,
         "createTime": format_instant(project.created_at),
     }
+    if project.parent:
+        document["parent"] = format_parent_v1(project)
     return {**document, "labels": dict(project.labels)} if project.labels else document
+
+
+def format_parent_v1(project: Project) -> dict[str, str]:
+    """Returns {"type": "folder", "id": "1"} for folders/1."""
+    kind, _, number = project.parent.partition("/")
+    return {"type": kind.removesuffix("s"), "id": number}
 
 
 def format_v3(project: Project) -> dict[str, Any]:
@@ -70,6 +78,8 @@ def format_v3(project: Project) -> dict[str, Any]:
         "displayName": project.name,
         "createTime": format_instant(project.created_at),
     }
+    if project.parent:
+        document["parent"] = project.parent
     if project.deleted_at is not None:
         document["deleteTime"] = format_instant(project.deleted_at)
     return {**document, "labels": dict(project.labels)} if project.labels else document

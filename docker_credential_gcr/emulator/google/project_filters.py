@@ -85,4 +85,7 @@ _FIELDS: dict[str, Callable[[Project], str]] = {
     "projectNumber": lambda project: project.number,
     "name": lambda project: project.name,
     "displayName": lambda project: project.name,
+    "parent": lambda project: project.parent,
+    "parent.type": lambda project: project.parent.partition("/")[0].removesuffix("s"),
+    "parent.id": lambda project: project.parent.partition("/")[2],
 }

@@ -36,7 +36,7 @@ PROJECT_V1 = _describe(
     projectId=Fixed(VALUE),
     name=VALUE,
     labels=Map(VALUE),
-    parent=MISSING,
+    parent={"type": VALUE, "id": VALUE},
     tags=MISSING,
 )
 PROJECT_V3 = _describe(
@@ -44,7 +44,7 @@ PROJECT_V3 = _describe(
     projectId=Fixed(VALUE),
     displayName=VALUE,
     labels=Map(VALUE),
-    parent=MISSING,
+    parent=Fixed(VALUE),
     tags=MISSING,
 )
 # https://cloud.google.com/iam/docs/reference/rest/v1/Policy

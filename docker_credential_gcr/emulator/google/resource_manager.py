@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.records.projects import Project
 
 from .access import check, find_caller, find_project_policy, get_project
 from .bodies import read_json
-from .errors import FailedPrecondition, InvalidArgument
+from .errors import FailedPrecondition
 from .field_masks import merge
 from .operations import finish, new_number
 from .paging import cut, parse_page
@@ -32,7 +32,8 @@ from .project_bodies import (
     parse_name,
     parse_project_id,
 )
-from .project_filters import parse_filter
+from .project_filters import Test, parse_filter
+from .project_parents import check_parent, parse_parent, parse_parent_v1
 from .request_messages import PROJECT_V3
 from .services import Services
 
@@ -41,31 +42,39 @@ _METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3."
 
 async def create_project_v1(request: Request, services: Services) -> JSONResponse:
     """Make a project that its maker owns; the operation is done at once."""
-    return await _create(request, services, "name", lambda project: {"@type": V1_TYPE, **format_v1(project)})
+    body = await read_json(request)
+    body = {**body, "parent": parse_parent_v1(body.get("parent"))}
+    return await _create(
+        request, services, body, "name", lambda project: {"@type": V1_TYPE, **format_v1(project)}
+    )
 
 
 async def create_project_v3(request: Request, services: Services) -> JSONResponse:
     """The same, in the form of v3."""
-    answer = _answer_v3
-    return await _create(request, services, "displayName", answer, "CreateProjectMetadata")
+    body = await read_json(request)
+    return await _create(request, services, body, "displayName", _answer_v3, "CreateProjectMetadata")
 
 
 async def list_projects_v1(request: Request, services: Services) -> JSONResponse:
     """The projects that the caller may see."""
-    return await _list(request, services, request.query_params.get("filter", ""), format_v1)
+    return await _list(request, services, parse_filter(request.query_params.get("filter", "")), format_v1)
 
 
 async def search_projects_v3(request: Request, services: Services) -> JSONResponse:
     """The same, in the form of v3."""
-    return await _list(request, services, request.query_params.get("query", ""), format_v3)
+    return await _list(request, services, parse_filter(request.query_params.get("query", "")), format_v3)
 
 
 async def list_projects_v3(request: Request, services: Services) -> JSONResponse:
-    """The projects right below a folder or an organization: here there is neither."""
-    find_caller(request, services)
-    if not request.query_params.get("parent", "").startswith(("folders/", "organizations/")):
-        raise InvalidArgument("field [parent] has issue [it must be folders/ID or organizations/ID]")
-    return JSONResponse({})
+    """Returns the projects right below a folder or an organization."""
+    parent = parse_parent(request.query_params.get("parent"))
+    with_deleted = request.query_params.get("showDeleted") == "true"
+    return await _list(
+        request,
+        services,
+        lambda project: project.parent == parent and (with_deleted or project.deleted_at is None),
+        format_v3,
+    )
 
 
 async def get_project_v1(request: Request, services: Services) -> JSONResponse:
@@ -82,7 +91,13 @@ async def update_project_v1(request: Request, services: Services) -> JSONRespons
     """Replace a project's name and labels."""
     body = await read_json(request)
     texts = {"displayName": body.get("name", ""), "labels": body.get("labels", {})}
-    changed, _ = await _update(request, services, lambda _project: texts)
+    parent = parse_parent_v1(body.get("parent"))
+
+    def change(project: Project) -> Mapping[str, Any]:
+        check_parent(project, parent)
+        return texts
+
+    changed, _ = await _update(request, services, change)
     return JSONResponse(format_v1(changed))
 
 
@@ -92,9 +107,7 @@ async def update_project_v3(request: Request, services: Services) -> JSONRespons
     _, operation = await _update(
         request,
         services,
-        lambda project: merge(
-            request, {"displayName": project.name, "labels": dict(project.labels)}, body, PROJECT_V3
-        ),
+        lambda project: merge(request, format_v3(project), body, PROJECT_V3),
     )
     return JSONResponse(operation)
 
@@ -124,21 +137,24 @@ async def undelete_project_v3(request: Request, services: Services) -> JSONRespo
 async def _create(
     request: Request,
     services: Services,
+    body: Mapping[str, Any],
     name_field: str,
     answer: Callable[[Project], dict[str, Any]],
     metadata: str | None = None,
 ) -> JSONResponse:
     caller = find_caller(request, services)
-    body = await read_json(request)
     project_id = parse_project_id(body.get("projectId"))
     name = parse_name(body.get(name_field, ""), name_field) or project_id
     labels = parse_labels(body.get("labels", {}))
+    parent = parse_parent(body["parent"]) if body.get("parent") else ""
 
     def work(connection: Connection) -> dict[str, Any]:
         # No organization stands above the projects here, so the role counts in the policy of any of them.
         granted = policies.list_of_projects(connection)
         check(connection, caller, "resourcemanager.projects.create", granted)
-        project = projects.create(connection, project_id, name=name, labels=labels, now=services.clock.now())
+        project = projects.create(
+            connection, project_id, name=name, labels=labels, parent=parent, now=services.clock.now()
+        )
         _make_owner(connection, caller, project_id)
         said = None if metadata is None else {"@type": f"{_METADATA}{metadata}", "ready": True}
         return finish(connection, services, caller, f"operations/cp.{project.number}", answer(project), said)
@@ -147,10 +163,10 @@ async def _create(
 
 
 async def _list(
-    request: Request, services: Services, wanted: str, describe: Callable[[Project], dict[str, Any]]
+    request: Request, services: Services, matches: Test, describe: Callable[[Project], dict[str, Any]]
 ) -> JSONResponse:
     caller = find_caller(request, services)
-    page, matches = parse_page(request, default=500), parse_filter(wanted)
+    page = parse_page(request, default=500)
 
     def is_visible(connection: Connection, project: Project) -> bool:
         policy = find_project_policy(connection, project.project_id)

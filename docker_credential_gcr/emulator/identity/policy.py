@@ -146,15 +146,19 @@ def revoke(policy: Policy, role: str, member: str) -> Policy:
     return _make(members)
 
 
-def mark_deleted(policy: Policy, member: str, unique_id: str) -> Policy:
-    """Returns the policy after the member was deleted: a new member of that name does not inherit roles.
+def format_deleted(member: str, unique_id: str) -> str:
+    """Returns the name of a member that was deleted: a new member of the old name does not inherit its roles.
 
     https://cloud.google.com/iam/docs/principal-identifiers#deleted
     """
-    deleted = f"deleted:{member}?uid={unique_id}"
+    return f"deleted:{member}?uid={unique_id}"
+
+
+def rename_member(policy: Policy, member: str, other: str) -> Policy:
+    """Returns the policy with the other member in each place of the one."""
     return _make(
         {
-            key: [deleted if name == member else name for name in names]
+            key: [other if name == member else name for name in names]
             for key, names in _members(policy).items()
         }
     )

@@ -24,7 +24,7 @@ _UPDATE_PROJECT = _permissions("resourcemanager.projects", "update")
 
 _READ_ACCOUNTS = _permissions("iam.serviceAccounts", "get list")
 _ACCOUNTS = _READ_ACCOUNTS | _permissions(
-    "iam.serviceAccounts", "create delete disable enable getIamPolicy update"
+    "iam.serviceAccounts", "create delete disable enable getIamPolicy undelete update"
 )
 _GIVE_ACCOUNTS = _permissions("iam.serviceAccounts", "setIamPolicy")
 _OPEN_ID = _permissions("iam.serviceAccounts", "getOpenIdToken")

@@ -19,7 +19,7 @@ from .schema import projects
 class Project:
     """`project_id` is what images are named with, `number` is Google's, `id` is the row's.
 
-    `deleted_at` is when its deletion was asked for.
+    `deleted_at` is when its deletion was asked for, `parent` what it lies below: folders/ID.
     """
 
     id: int
@@ -29,6 +29,7 @@ class Project:
     created_at: int
     labels: Mapping[str, str] = field(default_factory=dict)
     deleted_at: int | None = None
+    parent: str = ""
 
 
 _COLUMNS = (
@@ -39,6 +40,7 @@ _COLUMNS = (
     projects.c.created_at,
     projects.c.labels,
     projects.c.deleted_at,
+    projects.c.parent,
 )
 _INSERT = insert(projects)
 _FIND = select(*_COLUMNS).where(projects.c.project_id == bindparam("wanted"))
@@ -51,6 +53,7 @@ _UPDATE = (
 _SET_DELETED = (
     update(projects).where(projects.c.id == bindparam("wanted")).values(deleted_at=bindparam("instant"))
 )
+_SET_PARENT = update(projects).where(projects.c.id == bindparam("wanted")).values(parent=bindparam("above"))
 _LIST = select(*_COLUMNS).order_by(projects.c.project_id)
 
 
@@ -60,6 +63,7 @@ def create(
     *,
     name: str,
     labels: Mapping[str, str] | None = None,
+    parent: str = "",
     now: float,
 ) -> Project:
     """Add a project with a number of its own. Raises AlreadyExists."""
@@ -71,13 +75,14 @@ def create(
         "name": name,
         "created_at": int(now),
         "labels": json.dumps(labels or {}),
+        "parent": parent,
     }
     try:
         result = connection.execute(_INSERT, values)
     except IntegrityError as error:
         raise AlreadyExists(project_id) from error
     (row_id,) = result.inserted_primary_key or (0,)
-    return Project(row_id, project_id, number, name, int(now), labels or {})
+    return Project(row_id, project_id, number, name, int(now), labels or {}, None, parent)
 
 
 def find(connection: Connection, project_id: str) -> Project | None:
@@ -103,11 +108,16 @@ def update_texts(connection: Connection, project: Project, *, name: str, labels:
     connection.execute(_UPDATE, values)
 
 
+def set_parent(connection: Connection, project: Project, parent: str) -> None:
+    """Puts the project below another folder or organization."""
+    connection.execute(_SET_PARENT, {"wanted": project.id, "above": parent})
+
+
 def set_deleted(connection: Connection, project: Project, *, now: float | None) -> None:
     """Ask for the deletion of the project and all that is in it, or, with None, take that back."""
     connection.execute(_SET_DELETED, {"wanted": project.id, "instant": None if now is None else int(now)})
 
 
 def _read(row: Sequence[Any]) -> Project:
-    row_id, project_id, number, name, created_at, labels, deleted_at = row
-    return Project(row_id, project_id, number, name, created_at, decode_stored(labels), deleted_at)
+    row_id, project_id, number, name, created_at, labels, deleted_at, parent = row
+    return Project(row_id, project_id, number, name, created_at, decode_stored(labels), deleted_at, parent)

@@ -17,6 +17,9 @@ from sqlalchemy import (
     insert,
 )
 
+from .schema_accounts import deleted_accounts as deleted_accounts
+from .schema_accounts import service_account_keys as service_account_keys
+from .schema_accounts import service_accounts as service_accounts
 from .schema_columns import metadata as metadata
 from .schema_columns import new_id, new_reference
 from .schema_federation import workload_identity_pools
@@ -42,6 +45,8 @@ projects = Table(
     Column("labels", String, nullable=False, server_default="{}"),
     # When its deletion was asked for; null for one that lives.
     Column("deleted_at", Integer, nullable=True),
+    # folders/ID or organizations/ID, or nothing.
+    Column("parent", String, nullable=False, server_default=""),
 )
 
 # `resource` is a full name without its service, such as projects/my-project.
@@ -50,35 +55,6 @@ policies = Table(
     metadata,
     Column("resource", String, primary_key=True),
     Column("document", String, nullable=False),
-)
-
-service_accounts = Table(
-    "service_accounts",
-    metadata,
-    new_id(),
-    new_reference("project", "projects.id", index=True),
-    Column("email", String, nullable=False, unique=True),
-    Column("unique_id", String, nullable=False, unique=True),
-    Column("display_name", String, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("description", String, nullable=False, server_default=""),
-    Column("disabled", Integer, nullable=False, server_default="0"),
-)
-
-service_account_keys = Table(
-    "service_account_keys",
-    metadata,
-    new_id(),
-    new_reference("account", "service_accounts.id", index=True),
-    Column("key_id", String(40), nullable=False, unique=True),
-    Column("public_key", String, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("expires_at", Integer, nullable=False),
-    Column("disabled", Integer, nullable=False, server_default="0"),
-    # 1 where the user made the key, and only its public half was ever here.
-    Column("uploaded", Integer, nullable=False, server_default="0"),
-    # The private half, a PEM, of the one key of an account that Google keeps for it; null for its users'.
-    Column("private_key", String, nullable=True),
 )
 
 # The APIs of a project that were switched on or off; one without a row is on.

@@ -97,11 +97,11 @@ BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
     "project that exists": ("POST", PROJECTS, {"projectId": "my-project"}, TAKEN, EXISTS),
     "filter": (
         "GET",
-        f"{PROJECTS}?filter=parent.id:1",
+        f"{PROJECTS}?filter=owner.id:1",
         None,
         INVALID,
-        "the filter's field 'parent.id' is unknown; known are lifecycleState, state, id, projectId, "
-        "projectNumber, name, displayName and labels.KEY",
+        "the filter's field 'owner.id' is unknown; known are lifecycleState, state, id, projectId, "
+        "projectNumber, name, displayName, parent, parent.type, parent.id and labels.KEY",
     ),
     "unknown project": ("GET", f"{PROJECTS}/no-project", None, MISSING, "Project not found: no-project"),
     "unknown verb": (

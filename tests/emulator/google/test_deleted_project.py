@@ -42,6 +42,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /v1/projects/{project}:setIamPolicy": ("", POLICY),
     "POST /v3/projects/{project}:setIamPolicy": ("", POLICY),
     "PUT /v1/projects/{project}": ("", {"name": "New"}),
+    "POST /v3/projects/{project}:move": ("", {"destinationParent": "folders/1"}),
     "PATCH /v3/projects/{project}": ("", {"displayName": "New"}),
     "POST /v1/projects/{project}/services:batchEnable": ("", {"serviceIds": [NAMES["service"]]}),
     "POST /v1/projects/{project}/serviceAccounts": ("", {"accountId": "new"}),
@@ -84,6 +85,12 @@ ANSWERED: dict[str, tuple[str, Any, int, Any]] = {
     "POST /v3/projects/{project}:testIamPermissions": ("", ASKED, 200, SEEN),
     "DELETE /v1/projects/{project}": ("", None, 400, None),
     "DELETE /v3/projects/{project}": ("", None, 400, None),
+    "POST /v1/projects/{project}:getAncestry": (
+        "",
+        None,
+        200,
+        {"ancestor": [{"resourceId": {"type": "project", "id": "my-project"}}]},
+    ),
     f"POST {ACCOUNT}:testIamPermissions": ("", {"permissions": ["iam.serviceAccounts.get"]}, 200, {}),
     f"POST {IMAGES}:testIamPermissions": (
         "",

@@ -31,6 +31,7 @@ def test_an_account_is_made_and_found_by_each_of_its_names(apis: Apis) -> None:
         "uniqueId": account["uniqueId"],
         "email": EMAIL,
         "displayName": "CI",
+        "etag": "MDEwMjE5MjA=",
         "oauth2ClientId": account["uniqueId"],
     }
     for path in (

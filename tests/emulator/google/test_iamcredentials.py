@@ -369,3 +369,12 @@ def test_any_caller_may_ask_where_an_account_may_be_used_from(apis: Apis, ada: s
 
     assert (reply.status, reply.body) == (200, {"locations": [], "encodedLocations": "0x0"})
     assert apis.call("GET", f"{ACCOUNT}/allowedLocations").status == 401
+
+
+def test_g_z43_the_older_method_of_iam_signs_the_same(apis: Apis, ada: str) -> None:
+    payload = base64.b64encode(b"hi").decode()
+
+    new = apis.call("POST", f"{ACCOUNT}:signBlob", {"payload": payload}, ada).body
+    old = apis.call("POST", f"{ACCOUNT}:signBlob", {"bytesToSign": payload}, ada).body
+
+    assert old == {"keyId": new["keyId"], "signature": new["signedBlob"]}

@@ -81,13 +81,23 @@ MADE: dict[str, tuple[Message, str, dict[str, Any], str]] = {
     "project of v1": (
         PROJECT_V1,
         "/v1/projects",
-        {"projectId": "new-project", "name": "New", "labels": {"some_team": "x"}},
+        {
+            "projectId": "new-project",
+            "name": "New",
+            "labels": {"some_team": "x"},
+            "parent": {"type": "folder", "id": "1"},
+        },
         NEW,
     ),
     "project of v3": (
         PROJECT_V3,
         "/v3/projects",
-        {"projectId": "new-project", "displayName": "New", "labels": {"some_team": "x"}},
+        {
+            "projectId": "new-project",
+            "displayName": "New",
+            "labels": {"some_team": "x"},
+            "parent": "organizations/1",
+        },
         NEW.replace("v1", "v3"),
     ),
     "pool": (POOL, f"{POOLS}?workloadIdentityPoolId=inside", {**TEXTS, "disabled": True}, f"{POOLS}/inside"),

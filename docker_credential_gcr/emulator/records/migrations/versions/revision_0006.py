@@ -1,4 +1,7 @@
-"""Repositories keep their cleanup policies and what else nothing acts by; blobs get room for two hashes."""
+"""Repositories keep their cleanup policies and what else nothing acts by, projects what they lie below.
+
+Blobs get room for two hashes, deleted service accounts for what would be undeleted.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +11,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the column and the table; no row is rewritten, no blob is read."""
+    """Add the columns and the tables; no row is rewritten, no blob is read."""
     op.add_column(
         "artifact_repositories", sa.Column("settings", sa.String, nullable=False, server_default="{}")
     )
@@ -17,4 +20,12 @@ def upgrade() -> None:
         sa.Column("blob", sa.Integer, sa.ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("crc32c", sa.String, nullable=False),
         sa.Column("md5", sa.String, nullable=False),
+    )
+    op.add_column("projects", sa.Column("parent", sa.String, nullable=False, server_default=""))
+    op.create_table(
+        "deleted_accounts",
+        sa.Column("unique_id", sa.String, primary_key=True),
+        sa.Column("project", sa.Integer, sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("deleted_at", sa.Integer, nullable=False),
+        sa.Column("document", sa.String, nullable=False),
     )

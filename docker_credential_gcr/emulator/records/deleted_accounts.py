@@ -1,0 +1,81 @@
+"""Service accounts whose deletion can be taken back: each kept as a document, beside the living ones.
+
+{"account": {row}, "keys": [{row}, …], "policy": {the account's own}}
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from .errors import AlreadyExists
+from .projects import Project
+from .schema import deleted_accounts, service_account_keys, service_accounts
+from .service_accounts import ServiceAccount
+
+# https://cloud.google.com/iam/docs/service-accounts-delete-undelete
+KEPT_S = 30 * 24 * 3600
+
+_ACCOUNT = select(service_accounts).where(service_accounts.c.id == bindparam("wanted"))
+_KEYS = select(service_account_keys).where(service_account_keys.c.account == bindparam("wanted"))
+_INSERT = insert(deleted_accounts)
+_EXPIRE = delete(deleted_accounts).where(deleted_accounts.c.deleted_at <= bindparam("before"))
+_FIND = select(deleted_accounts.c.document).where(
+    deleted_accounts.c.unique_id == bindparam("wanted"),
+    deleted_accounts.c.project == bindparam("of_project"),
+    deleted_accounts.c.deleted_at > bindparam("before"),
+)
+_DELETE = delete(deleted_accounts).where(deleted_accounts.c.unique_id == bindparam("wanted"))
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The address of an account that is there again, and the policy that it had."""
+
+    email: str
+    policy: Mapping[str, Any]
+
+
+def keep(connection: Connection, account: ServiceAccount, policy: Mapping[str, Any], *, now: float) -> None:
+    """Keeps an account that is about to be deleted, with its keys and its policy."""
+    (row,) = connection.execute(_ACCOUNT, {"wanted": account.id}).mappings()
+    keys = [dict(key) for key in connection.execute(_KEYS, {"wanted": account.id}).mappings()]
+    values = {
+        "unique_id": account.unique_id,
+        "project": row["project"],
+        "deleted_at": int(now),
+        "document": json.dumps({"account": dict(row), "keys": keys, "policy": policy}),
+    }
+    connection.execute(_EXPIRE, {"before": int(now) - KEPT_S})
+    connection.execute(_INSERT, values)
+
+
+def restore(connection: Connection, project: Project, unique_id: str, *, now: float) -> Restored | None:
+    """Makes the project's account again; None where it was not deleted, or too long ago.
+
+    Raises AlreadyExists where another account has its address by now.
+    """
+    values = {"wanted": unique_id, "of_project": project.id, "before": int(now) - KEPT_S}
+    document = connection.execute(_FIND, values).scalar_one_or_none()
+    if document is None:
+        return None
+    kept = json.loads(document)
+    email: str = kept["account"]["email"]
+    try:
+        account = _insert_row(connection, insert(service_accounts), kept["account"])
+    except IntegrityError as error:
+        raise AlreadyExists(email) from error
+    for key in kept["keys"]:
+        _insert_row(connection, insert(service_account_keys), {**key, "account": account})
+    connection.execute(_DELETE, {"wanted": unique_id})
+    return Restored(email, kept["policy"])
+
+
+def _insert_row(connection: Connection, statement: Any, row: Mapping[str, Any]) -> int:
+    """Returns the number of the new row, which is its own: the old one may be another's by now."""
+    values = {name: value for name, value in row.items() if name != "id"}
+    (row_id,) = connection.execute(statement, values).inserted_primary_key or (0,)
+    return int(row_id)
