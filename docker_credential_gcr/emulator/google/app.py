@@ -40,9 +40,10 @@ from . import (
     workload_identity_pools,
     workload_identity_providers,
 )
+from .absent_methods import describe_missing
 from .errors import InvalidArgument, NotFound, find_response, format_internal_error
 from .fields import select
-from .requests import find_takes, unify_parameters
+from .requests import prepare
 from .routes import CatchAll, Row, Table
 from .services import Services
 
@@ -56,6 +57,7 @@ _POOLS = f"{_V1}/locations/global/workloadIdentityPools"
 _POOL = f"{_POOLS}/{{pool}}"
 _PROVIDER = f"{_POOL}/providers/{{provider}}"
 _BUCKET = "/storage/v1/b/{bucket}"
+_STORAGE = ("/storage/", "/download/storage/", "/upload/storage/")
 _LOCATION = f"{_V1}/locations/{{location}}"
 _REPOSITORY = f"{_LOCATION}/repositories/{{repository}}"
 _PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
@@ -224,7 +226,9 @@ def routes(services: Services) -> list[Route]:
             return await _answer(request, services)
         # The rim: whatever happens, nothing but JSON in Google's form leaves it.
         except Exception as error:
-            of_storage = request.scope["path"].startswith(("/storage/", "/download/storage/"))
+            of_storage = request.scope["path"].startswith(
+                ("/storage/", "/download/storage/", "/upload/storage/")
+            )
             response = find_response(error, of_storage=of_storage)
             if response is not None:
                 return response
@@ -235,16 +239,12 @@ def routes(services: Services) -> list[Route]:
 
 
 async def _answer(request: Request, services: Services) -> Response:
-    for data in (request.scope["raw_path"], request.scope["query_string"]):
-        if not is_escaped_text(data):
-            raise InvalidArgument("The URL holds bytes that are not valid UTF-8, or NUL.")
+    if not all(is_escaped_text(request.scope[part]) for part in ("raw_path", "query_string")):
+        raise InvalidArgument("The URL holds bytes that are not valid UTF-8, or NUL.")
     found = _TABLE.find(request)
     if found is None:
-        raise NotFound(f"The requested URL {request.scope['path']} was not found on this server.")
+        raise NotFound(describe_missing(request))
     endpoint, parameters = found
-    takes = find_takes(request.scope["path"], endpoint)
-    if takes is not None:
-        request = unify_parameters(request, takes)
-        request.scope["message"] = takes.message
     request.scope["path_params"] = parameters
+    request = prepare(request, endpoint)
     return select(request, await endpoint(request, services))

@@ -143,8 +143,15 @@ def find_takes(path: str, endpoint: Endpoint) -> Takes | None:
     return TAKES.get(endpoint, NOTHING) if path.startswith(_PROTOBUF) else None
 
 
-def unify_parameters(request: Request, takes: Takes) -> Request:
-    """Returns the request with its parameters' names as the API has them. Raises InvalidArgument."""
+def prepare(request: Request, endpoint: Endpoint) -> Request:
+    """Returns the request with its parameters' names as the API has them.
+
+    The message of its body is in its scope, where `read_json` finds it. Raises InvalidArgument.
+    """
+    takes = find_takes(request.scope["path"], endpoint)
+    if takes is None:
+        return request
+    request.scope["message"] = takes.message
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     unified = [(_unify(name, takes), value) for name, value in pairs]
     if unified == pairs:
