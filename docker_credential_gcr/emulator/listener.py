@@ -132,7 +132,7 @@ class _EmbeddedServer(Server):
     def __init__(self, app: App, door: Door, limits: Limits, connections: int) -> None:
         identity = door.identity
         super().__init__(
-            read_to_the_end(app) if identity else app,
+            read_to_the_end(app),
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto if identity else HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=int(limits.header_silence_s * 1000)),

@@ -1,9 +1,10 @@
-"""Lets an answer reach a client that is still sending: HTTP/2 would otherwise cut it off.
+"""Lets an answer reach a client that is still sending: the server would otherwise cut it off.
 
-When an application ends without having read the body, Granian resets the stream, and the reset overtakes
-what of the answer was not written yet: of a refused push a client then sees an error of the protocol
-instead of a status. So what is left of the body is read, until the client has learned of the answer.
-With HTTP/1.1 the registry reads a small body before it refuses it; at a large one the connection is closed.
+When an application ends without having read the body, Granian resets an HTTP/2 stream, and closes an HTTP/1.1
+connection, whose unread bytes then have the kernel reset it. Either overtakes what of the answer was not
+written yet: of a refused push a client then sees an error of the protocol or a broken pipe instead of a
+status. So what is left of the body is read after the answer, until the client has learned of it.
+https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 """
 
 import asyncio
@@ -19,29 +20,44 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 # A client that goes on sending for longer than this after the answer has had time to read it.
 _LINGER_S = 5.0
 _WITHOUT_BODY = ("GET", "HEAD", "DELETE")
+_EMPTY = (b"content-length", b"0")
 
 
 def read_to_the_end(app: App) -> App:
-    """`app`, after whose answer the rest of an HTTP/2 request's body is read, and thrown away."""
+    """Returns `app`, after whose answer the rest of the request's body is read, and thrown away."""
 
-    async def reading(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["http_version"] != "2" or scope["method"] in _WITHOUT_BODY:
-            await app(scope, receive, send)
-            return
-        more = True
-
-        async def receive_and_note() -> Message:
-            nonlocal more
-            message = await receive()
-            more = message.get("more_body", False)
-            return message
-
-        async def read_rest() -> None:
-            while more:
-                await receive_and_note()
-
-        await app(scope, receive_and_note, send)
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(read_rest(), _LINGER_S)
+    # No coroutine of its own for what has no body: every request would pay for it.
+    def reading(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        headers = scope["headers"]
+        if scope["method"] in _WITHOUT_BODY or _EMPTY in headers or _waits_to_be_asked(scope):
+            return app(scope, receive, send)
+        return _read(app, scope, receive, send)
 
     return reading
+
+
+def _waits_to_be_asked(scope: Message) -> bool:
+    """Whether the client sends no body before it is told to, and none after a refusal. RFC 9110, 10.1.1."""
+    return any(name == b"expect" for name, _ in scope["headers"])
+
+
+async def _read(app: App, scope: Message, receive: Receive, send: Send) -> None:
+    left = next((int(value) for name, value in scope["headers"] if name == b"content-length"), None)
+    more = True
+
+    async def receive_and_note() -> Message:
+        nonlocal left, more
+        message = await receive()
+        more = message.get("more_body", False)
+        if left is not None:
+            left -= len(message.get("body", b""))
+        return message
+
+    async def read_rest() -> None:
+        # Granian tells of the body's end in a message of its own, for which a thread must be waited.
+        while more and left != 0:
+            await receive_and_note()
+
+    await app(scope, receive_and_note, send)
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(read_rest(), _LINGER_S)

@@ -1,4 +1,4 @@
-"""What of a body the application leaves is read, over HTTP/2, once the answer is given."""
+"""What of a body the application leaves is read once the answer is given."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from docker_credential_gcr.emulator.unread_body import read_to_the_end
 
 
-async def run(app_reads, bodies, *, version="2", method="PUT"):
+async def run(app_reads, bodies, *, method="PUT", headers=()):
     """What was still not received when the application was done, and what it sent."""
     left, sent = list(bodies), []
 
@@ -25,7 +25,7 @@ async def run(app_reads, bodies, *, version="2", method="PUT"):
             await receive()
         await send("answer")
 
-    await read_to_the_end(app)({"http_version": version, "method": method}, receive, send)
+    await read_to_the_end(app)({"method": method, "headers": [*headers]}, receive, send)
     return left, sent
 
 
@@ -35,11 +35,24 @@ def test_rest_is_read_after_the_answer(app_reads):
 
 
 @pytest.mark.parametrize(
-    ("version", "method"), [("1.1", "PUT"), ("2", "GET"), ("2", "HEAD"), ("2", "DELETE")]
+    ("method", "headers"),
+    [
+        pytest.param("GET", [], id="H-Z55-get"),
+        pytest.param("HEAD", [], id="H-Z55-head"),
+        pytest.param("DELETE", [], id="H-Z55-delete"),
+        pytest.param("POST", [(b"content-length", b"0")], id="H-Z55-empty"),
+        pytest.param("PUT", [(b"expect", b"100-continue")], id="H-Z55-body-waits-to-be-asked-for"),
+    ],
 )
-def test_nothing_is_read_where_nothing_would_be_cut_off(version, method):
-    left, _ = asyncio.run(run(0, [b"a", b"b"], version=version, method=method))
+def test_nothing_is_read_where_nothing_would_be_cut_off(method, headers):
+    left, _ = asyncio.run(run(0, [b"a", b"b"], method=method, headers=headers))
     assert left == [b"a", b"b"]
+
+
+def test_h_z55_bodys_end_is_not_asked_for_when_all_of_its_bytes_are_there():
+    length = [(b"content-length", b"2")]
+    assert asyncio.run(run(2, [b"a", b"b", b""], headers=length)) == ([b""], ["answer"])
+    assert asyncio.run(run(0, [b"a", b"b", b""], headers=length)) == ([b""], ["answer"])
 
 
 def test_client_that_is_gone_is_not_waited_for():
@@ -52,5 +65,5 @@ def test_client_that_is_gone_is_not_waited_for():
     async def app(*_):
         pass
 
-    asyncio.run(read_to_the_end(app)({"http_version": "2", "method": "PUT"}, receive, None))
+    asyncio.run(read_to_the_end(app)({"method": "PUT", "headers": []}, receive, None))
     assert len(asked) == 1

@@ -98,7 +98,6 @@ class RegistryApp:
             if response is None:
                 _logger.error("internal error in request %s", find_request_id(), exc_info=error)
                 response = format_error(500, "UNKNOWN", "internal error: the server's log says more")
-            await request.discard_rest()
             return response
 
     def _replace_invalid_name(self, request: Request, error: Exception) -> Exception:

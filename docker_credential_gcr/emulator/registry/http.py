@@ -1,7 +1,6 @@
 """Requests and responses of the registry as values, over plain ASGI."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,9 +19,6 @@ Send = Callable[[Message], Awaitable[None]]
 _PARAMETERS = 200
 # https://www.rfc-editor.org/rfc/rfc9110#section-8.6
 _WITHOUT_BODY = (204, 304)
-_BODILESS = ("GET", "HEAD", "DELETE")
-# Of a refused body so much is read; the largest manifest, and a little.
-_DISCARDED = 5 * 1024 * 1024
 
 
 class BodyIncomplete(Exception):
@@ -84,22 +80,6 @@ class Request:
     def _has_more(self) -> bool:
         # Granian tells of the body's end in a message of its own, for which a thread must be waited.
         return self._more and self._left != 0
-
-    async def discard_rest(self) -> None:
-        """Read what is left of a body that is refused, if it is not too much, nor waits to be asked for.
-
-        A connection with unread bytes is reset when it is closed, and the reset may overtake the answer.
-        https://www.rfc-editor.org/rfc/rfc9112#section-9.6
-        """
-        is_large = self._left is not None and self._left > _DISCARDED
-        if self.method in _BODILESS or is_large or "expect" in self.headers:
-            return
-        size = 0
-        with suppress(BodyIncomplete):
-            async for chunk in self.chunks():
-                size += len(chunk)
-                if size > _DISCARDED:
-                    return
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises BodyTooLarge once it is longer than `limit`, BodyIncomplete."""

@@ -40,7 +40,6 @@ class PublicRegistry:
             if refusal is None:
                 raise
             response = refusal
-            await request.discard_rest()
         await send_response(response, receive, send, headers_only=request.method == "HEAD")
 
 
