@@ -4,7 +4,6 @@ A client that has mirror.gcr.io for a mirror of Docker Hub goes on to Docker Hub
 """
 
 import json
-import re
 
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 
@@ -22,7 +21,6 @@ from .http import Message, Receive, Request, Response, Send, send_response
 
 _JSON = {"Content-Type": "application/json"}
 _READING = ("GET", "HEAD")
-_RESOURCE = re.compile(r"/v2/(?P<name>.+)/(?P<kind>blobs|manifests|referrers|tags)/(?P<last>[^/]+)")
 # It opens `/v2/` here, as any credential does, and nothing elsewhere.
 _TOKEN = {"token": "anonymous", "access_token": "anonymous", "expires_in": 43200}
 
@@ -54,12 +52,17 @@ def _answer(request: Request) -> Response:
             realm = f"{request.scheme}://{request.host}/v2/token"
             raise Unauthorized(format_challenge(realm, request.host))
         return Response(200, _JSON, b"{}")
-    found = _RESOURCE.fullmatch(request.path)
-    if found is None:
-        raise Unsupported(f"this registry has no {request.method} {request.path[:300]}")
-    last = found["last"]
-    if found["kind"] == "manifests":
-        raise ManifestUnknown(f'Failed to fetch "{last}" from request "{request.path}".')
-    if found["kind"] == "blobs":
-        raise BlobUnknown(last)
-    raise NameUnknown(f"repository name not known to registry: {found['name']}")
+    raise _find_absence(request)
+
+
+def _find_absence(request: Request) -> RegistryError:
+    """Returns the error that says what of the path is not there."""
+    name, _, resource = request.path.removeprefix("/v2/").rpartition("/")
+    name, _, kind = name.rpartition("/")
+    if name and resource and kind == "manifests":
+        return ManifestUnknown(f'Failed to fetch "{resource}" from request "{request.path}".')
+    if name and resource and kind == "blobs":
+        return BlobUnknown(resource)
+    if name and resource and kind in ("referrers", "tags"):
+        return NameUnknown(f"repository name not known to registry: {name}")
+    return Unsupported(f"this registry has no {request.method} {request.path[:300]}")
