@@ -20,7 +20,6 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 # A client that goes on sending for longer than this after the answer has had time to read it.
 _LINGER_S = 5.0
 _WITHOUT_BODY = ("GET", "HEAD", "DELETE")
-_EMPTY = (b"content-length", b"0")
 
 
 def read_to_the_end(app: App) -> App:
@@ -28,21 +27,23 @@ def read_to_the_end(app: App) -> App:
 
     # No coroutine of its own for what has no body: every request would pay for it.
     def reading(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-        headers = scope["headers"]
-        if scope["method"] in _WITHOUT_BODY or _EMPTY in headers or _waits_to_be_asked(scope):
+        if scope["method"] in _WITHOUT_BODY:
             return app(scope, receive, send)
-        return _read(app, scope, receive, send)
+        left: int | None = None
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                left = int(value)
+            elif name == b"expect":
+                # Such a client sends no body before it is told to, and none after a refusal.
+                # https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+                return app(scope, receive, send)
+        return _read(app, left, scope, receive, send) if left != 0 else app(scope, receive, send)
 
     return reading
 
 
-def _waits_to_be_asked(scope: Message) -> bool:
-    """Whether the client sends no body before it is told to, and none after a refusal. RFC 9110, 10.1.1."""
-    return any(name == b"expect" for name, _ in scope["headers"])
-
-
-async def _read(app: App, scope: Message, receive: Receive, send: Send) -> None:
-    left = next((int(value) for name, value in scope["headers"] if name == b"content-length"), None)
+async def _read(app: App, left: int | None, scope: Message, receive: Receive, send: Send) -> None:
+    """Has the application answer, then reads the rest; `left` is the size that was announced."""
     more = True
 
     async def receive_and_note() -> Message:
