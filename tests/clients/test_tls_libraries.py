@@ -1,0 +1,235 @@
+"""Every TLS library believes the emulator's authority: one connection of each to each kind of name.
+
+The names are in a `gcr-emulator run`; an address is that of a `serve --tls` which was asked for it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from clients.command import Outcome
+from clients.emulator_run import GCR_EMULATOR, Inside, waiting_run
+
+LIMIT_S = 60
+Call = Callable[..., Outcome]
+
+# Fixed in the certificate, by wildcard, and below localhost, where clients look into no DNS.
+NAMES = {
+    "localhost": "localhost",
+    "fixed": "gcr.io",
+    "wildcard": "us-docker.pkg.dev",
+    "api": "storage.googleapis.com",
+    "regional": "docker.us-west1.rep.pkg.dev",
+    "below-localhost": "gcr.io.localhost",
+}
+
+GRPC = """
+import os, sys, grpc
+with open(os.environ["GCR_EMULATOR_CA"], "rb") as file:
+    credentials = grpc.ssl_channel_credentials(file.read())
+with grpc.secure_channel(sys.argv[1], credentials) as channel:
+    try:
+        channel.unary_unary("/google.Any/Method")(b"", timeout=30)
+    except grpc.RpcError as error:
+        print(error.code().name, error.details())
+"""
+JAVA = """
+import java.io.FileInputStream;
+import java.net.URI;
+import java.net.http.*;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
+import javax.net.ssl.*;
+
+public class Connect {
+    public static void main(String[] arguments) throws Exception {
+        KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+        store.load(null, null);
+        try (var file = new FileInputStream(System.getenv("GCR_EMULATOR_CA"))) {
+            var factory = CertificateFactory.getInstance("X.509");
+            store.setCertificateEntry("ca", factory.generateCertificate(file));
+        }
+        var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(store);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, trust.getTrustManagers(), null);
+        HttpClient client = HttpClient.newBuilder().sslContext(context).build();
+        var request = HttpRequest.newBuilder(URI.create("https://" + arguments[0] + "/")).build();
+        System.out.println(client.send(request, HttpResponse.BodyHandlers.discarding()).version());
+    }
+}
+"""
+
+
+def connect_openssl(call: Call, host: str, _place: Path) -> bool:
+    return call("curl", "--silent", "--show-error", "--output", os.devnull, f"https://{host}/").status == 0
+
+
+def connect_gnutls(call: Call, host: str, place: Path) -> bool:
+    # 5 is "SSL verification failure", 6 and 8 are what the server says of the request. wget(1)
+    command = ("wget", "--quiet", "--output-document", os.devnull, f"--ca-certificate={place / 'ca.pem'}")
+    return call(*command, f"https://{host}/").status in (0, 6, 8)
+
+
+def connect_nss(call: Call, host: str, place: Path) -> bool:
+    database = place / "nss"
+    if not database.exists():
+        database.mkdir()
+        for command in (["-N", "--empty-password"], ["-A", "-n", "ca", "-t", "C,,", "-i", place / "ca.pem"]):
+            subprocess.run(["certutil", "-d", database, *command], check=True, timeout=LIMIT_S)
+    name, _, port = host.partition(":")
+    # -Q: leave after the handshake.
+    return call("tstclnt", "-4", "-Q", "-d", database, "-h", name, "-p", port or "443").status == 0
+
+
+def connect_go(call: Call, host: str, _place: Path) -> bool:
+    said = call("skopeo", "list-tags", f"docker://{host}/my-project/app").stderr
+    return "x509" not in said and ("unauthorized" in said or "Forbidden" in said or "Not Found" in said)
+
+
+def connect_rustls(call: Call, host: str, place: Path) -> bool:
+    index = ("--no-cache", "--target", place / "target", "--index-url", f"https://{host}/simple")
+    return "nothing-here was not found" in call("uv", "pip", "install", *index, "nothing-here").stderr
+
+
+def connect_java(call: Call, host: str, place: Path) -> bool:
+    if not (place / "Connect.class").exists():
+        (place / "Connect.java").write_text(JAVA)
+        subprocess.run(["javac", place / "Connect.java"], check=True, timeout=LIMIT_S)
+    return call("java", "-cp", place, "Connect", host).stdout == "HTTP_2\n"
+
+
+def call_grpc(call: Call, host: str) -> str:
+    return call(sys.executable, "-c", GRPC, host if ":" in host else f"{host}:443").stdout
+
+
+def connect_boringssl(call: Call, host: str, _place: Path) -> bool:
+    # An API's answer, and what gRPC makes of a 404; UNAVAILABLE is a handshake that fails.
+    return call_grpc(call, host).startswith("UNIMPLEMENTED ")
+
+
+# The library: the program that uses it, and how that connects.
+LIBRARIES: dict[str, tuple[tuple[str, ...], Callable[[Call, str, Path], bool]]] = {
+    "openssl": (("curl",), connect_openssl),
+    "boringssl": ((), connect_boringssl),
+    "gnutls": (("wget",), connect_gnutls),
+    "nss": (("tstclnt", "certutil"), connect_nss),
+    "go": (("skopeo",), connect_go),
+    "rustls": ((), connect_rustls),
+    "java": (("javac",), connect_java),
+}
+TABLE = [pytest.param(*each, id=f"H-Z52-{name}") for name, each in LIBRARIES.items()]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A directory of the module's own."""
+    with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="module")
+def inside(place: Path, isolate: Callable[[Path], dict[str, str]]) -> Iterator[Inside]:
+    """Where Google's names lead to the emulator."""
+    if os.geteuid() != 0:
+        pytest.skip("entering the namespaces of another process needs root")
+    with waiting_run(["--project", "my-project"], isolate(place)) as inside:
+        yield inside
+
+
+@pytest.fixture(scope="module")
+def served(place: Path, isolate: Callable[[Path], dict[str, str]]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of a server under TLS, and the environment of its clients."""
+    command = [*GCR_EMULATOR, "serve", "--tls", "--tls-name", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen([*command, "--data", place / "data"], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            ready = json.loads(server.stdout.readline() if server.stdout else "")
+            environ = {**isolate(place), "GCR_EMULATOR_CA": ready["ca"]}
+            environ |= {"SSL_CERT_FILE": ready["ca"], "CURL_CA_BUNDLE": ready["ca"]}
+            yield ready["registry"].replace("localhost", "127.0.0.1"), environ
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
+    """A directory that holds the authority of that environment."""
+
+    def make(environ: Mapping[str, str]) -> Path:
+        (tmp_path / "ca.pem").write_bytes(Path(environ["GCR_EMULATOR_CA"]).read_bytes())
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(("programs", "connect"), TABLE)
+def test_library_believes_the_certificate_for_every_kind_of_name(
+    inside: Inside,
+    folder: Callable[[Mapping[str, str]], Path],
+    require_program: Callable[[str], str],
+    programs: tuple[str, ...],
+    connect: Callable[[Call, str, Path], bool],
+) -> None:
+    require_all(programs, require_program)
+    place = folder(inside.environ)
+
+    def call(*command: object) -> Outcome:
+        return inside.call({}, *command)
+
+    found = {kind: connect(call, host, place) for kind, host in NAMES.items()}
+
+    assert found == dict.fromkeys(NAMES, True)
+
+
+@pytest.mark.parametrize(
+    ("programs", "connect"), [each for each in TABLE if each.values[1] is not connect_boringssl]
+)
+def test_library_believes_the_certificate_for_an_address(
+    served: tuple[str, dict[str, str]],
+    folder: Callable[[Mapping[str, str]], Path],
+    require_program: Callable[[str], str],
+    programs: tuple[str, ...],
+    connect: Callable[[Call, str, Path], bool],
+) -> None:
+    require_all(programs, require_program)
+    address, environ = served
+
+    assert connect(make_call(environ), address, folder(environ))
+
+
+def test_h_z52_boringssl_refuses_a_certificate_with_an_address(served: tuple[str, dict[str, str]]) -> None:
+    address, environ = served
+
+    for host in (address, address.replace("127.0.0.1", "localhost")):
+        said = call_grpc(make_call(environ), host)
+        assert (said.partition(" ")[0], "unsupported name constraint type" in said) == ("UNAVAILABLE", True)
+
+
+def make_call(environ: Mapping[str, str]) -> Call:
+    def call(*command: object) -> Outcome:
+        done = subprocess.run(
+            [*map(str, command)],
+            env={**environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+def require_all(programs: tuple[str, ...], require_program: Callable[[str], str]) -> None:
+    for program in programs:
+        if program == "javac" and shutil.which(program) is None:
+            # On CI too: a JDK takes longer to install than all else here.
+            pytest.skip("javac is not installed: apt-get install default-jdk-headless")
+        require_program(program)
