@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from docker_credential_gcr.errors import quote
-from docker_credential_gcr.helper import PROGRAM, SUFFIX, config_file, docker_config, registries
+from docker_credential_gcr.helper import PROGRAM, SUFFIX, docker_config, registries
 from docker_credential_gcr.helper.surroundings import Obstacle
 
 NOT_CONFIGURED, OTHER_HELPER = "not configured", "other helper"
@@ -29,12 +29,12 @@ class View:
 def load_view(environ: Mapping[str, str]) -> View:
     """What config.json says. Raises ConfigError when docker could not read it."""
     path = docker_config.get_path(environ)
-    text = config_file.load_text(path)
+    text = docker_config.load_text(path)
     return View(
         path,
-        docker_config.parse_helpers(text, path),
-        docker_config.find_store(text, path),
-        docker_config.find_stored(text, path),
+        docker_config.parse_helpers(text),
+        docker_config.find_store(text),
+        docker_config.find_stored(text),
     )
 
 

@@ -19,6 +19,7 @@ from docker_credential_gcr.helper import (
     agreement,
     config_file,
     docker_config,
+    docker_types,
     files,
     json_text,
     lookup,
@@ -30,6 +31,7 @@ from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.keychain import USERNAME
 
 DOCKER, CONTAINERS, KUBERNETES = FORMATS = ("docker", "containers", "kubernetes")
+TYPES = {DOCKER: docker_types.DOCKER, CONTAINERS: docker_types.CONTAINERS}
 STDOUT = "-"
 RETRY_S = 30  # after a renewal that failed
 MIN_PAUSE_S = 5  # a source may have nothing better than a token that is due already
@@ -97,11 +99,9 @@ def write(format_: str, path: str, tokens: Tokens, secret: Secret) -> None:
         return
 
     def change(text: str) -> str:
-        try:
-            for host, key in docker_config.make_login_keys(text, path, tokens).items():
-                text = json_text.set_member(text, key, _format_entry(tokens[host]))
-        except ValueError as error:
-            raise ConfigError(f"{path!r}: {error}", hint=config_file.HINT) from error
+        docker_types.check(text, path, TYPES[format_])
+        for host, key in docker_config.make_login_keys(text, tokens).items():
+            text = json_text.set_member(text, key, _format_entry(tokens[host]))
         return text
 
     config_file.apply(config_file.Edit(path, change, is_private=True))

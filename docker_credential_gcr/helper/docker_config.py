@@ -7,8 +7,16 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 
-from docker_credential_gcr.errors import ConfigError, find_secret_form, quote
-from docker_credential_gcr.helper import SUFFIX, config_file, json_text, paths, registries
+from docker_credential_gcr.errors import ConfigError, find_secret_form
+from docker_credential_gcr.helper import (
+    SUFFIX,
+    config_file,
+    docker_types,
+    json_text,
+    paths,
+    registries,
+)
+from docker_credential_gcr.helper.docker_types import DOCKER, GoType
 
 MEMBER = "credHelpers"
 STORE_MEMBER = "credsStore"
@@ -33,102 +41,90 @@ class Registered:
         self.is_whole_store = is_whole_store
 
 
+def load_text(path: str, file_type: GoType = DOCKER) -> str:
+    """The text of a config.json, or of an auth.json, which may also be a stream that is to be written.
+
+    Raises ConfigError for a text that docker, or podman and skopeo, refuse.
+    """
+    load = config_file.load_text if file_type is DOCKER else config_file.load_target
+    text = load(path)
+    docker_types.check(text, path, file_type)
+    return text
+
+
 def load_registered(environ: Mapping[str, str] = os.environ) -> Registered:
     """What config.json gives to this helper. Raises ConfigError."""
     path = paths.find_docker_config_file(environ)
     if path is None:
         return Registered([], is_whole_store=False)
-    text = config_file.load_text(path)
-    hosts = [host for host, helper in parse_helpers(text, path).items() if helper == SUFFIX]
-    return Registered(hosts, find_store(text, path) == SUFFIX)
+    text = load_text(path)
+    hosts = [host for host, helper in parse_helpers(text).items() if helper == SUFFIX]
+    return Registered(hosts, find_store(text) == SUFFIX)
 
 
-def parse_helpers(text: str, path: str) -> dict[str, str]:
-    """The program of each host. Raises ConfigError for what docker would drop the whole file for."""
-    member = _find_member(text, path)
-    if member is None or text[member.value_start] == "n":  # null, to docker: absent
-        return {}
-    if text[member.value_start] != "{":
-        raise _error(text, path, member.value_start, f"{member.key!r} is not an object")
-    helpers: dict[str, str] = {}
-    for entry in json_text.scan_object(text, member.value_start):
-        value, _ = json_text.DECODER.raw_decode(text, entry.value_start)
-        if not isinstance(value, str):
-            raise _error(text, path, entry.value_start, f"the helper of {quote(entry.key)} is not a string")
-        if entry.key in helpers:
-            raise _error(text, path, entry.value_start, f"{quote(entry.key)} stands there twice")
-        _check_name(text, path, entry, value)
-        helpers[entry.key] = value
-    return helpers
+def parse_helpers(text: str) -> dict[str, str]:
+    """The program of each host in a checked text; "" where docker is to keep the login in its own file.
+
+    A key that is not printable is left out: docker never asks for it, and messages repeat the keys.
+    """
+    entries = docker_types.list_entries(text, MEMBER)
+    return {
+        entry.key: hide(json_text.DECODER.raw_decode(text, entry.value_start)[0] or "")
+        for entry in entries
+        if entry.key.isprintable()
+    }
 
 
-def find_store(text: str, path: str) -> str | None:
-    """The program that is Docker's whole store; None when there is none. Raises ConfigError."""
-    member = _find_member(text, path, STORE_MEMBER)
+def find_store(text: str) -> str | None:
+    """The program that is Docker's whole store; None when there is none."""
+    member = _find_member(text, STORE_MEMBER)
     value = json_text.find_value(text, (member.key,)) if member else None
-    if member and value is not None and not isinstance(value, str):
-        raise _error(text, path, member.value_start, f"{member.key!r} is not a string")
-    if member:
-        _check_name(text, path, member, str(value or ""))
-    return str(value) if value else None
+    return hide(str(value)) if value else None
 
 
-def find_stored(text: str, path: str) -> dict[str, str]:
-    """The keys of `auths` that hold a login, each with the host it is for. Raises ConfigError.
+def find_stored(text: str) -> dict[str, str]:
+    """The keys of `auths` that hold a login, each with the host it is for.
 
     An entry without any secret is what docker leaves where a helper keeps the login. A key that looks like a
     secret itself is left out: messages repeat the keys.
     """
-    member = _find_member(text, path, LOGINS_MEMBER)
-    entries = json_text.find_value(text, (member.key,)) if member else None
-    if not isinstance(entries, dict):
-        return {}
-    held = {key for key, entry in entries.items() if isinstance(entry, dict) and any(entry.values())}
+    entries = docker_types.list_entries(text, LOGINS_MEMBER)
+    logins = {entry.key: json_text.DECODER.raw_decode(text, entry.value_start)[0] for entry in entries}
+    held = (key for key, login in logins.items() if login and any(login.values()))
     shown = (key for key in held if not find_secret_form(key))
     return {key: host for key in shown if (host := registries.find_host(key)) is not None}
 
 
-def make_login_keys(text: str, path: str, hosts: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Where the login of each of the hosts stands. Raises ConfigError."""
-    member = _find_member(text, path, LOGINS_MEMBER)
+def make_login_keys(text: str, hosts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Where the login of each of the hosts stands in a checked text."""
+    member = _find_member(text, LOGINS_MEMBER)
     return {host: (member.key if member else LOGINS_MEMBER, host) for host in hosts}
 
 
-def make_keys(text: str, path: str, hosts: Iterable[str], *, is_store: bool = False) -> list[tuple[str, ...]]:
-    """Where this helper's name stands for each of the hosts, and for all. Raises ConfigError."""
-    parse_helpers(text, path)
-    find_store(text, path)
-    member, store = _find_member(text, path), _find_member(text, path, STORE_MEMBER)
+def make_keys(text: str, hosts: Iterable[str], *, is_store: bool = False) -> list[tuple[str, ...]]:
+    """Where this helper's name stands in a checked text for each of the hosts, and for all."""
+    member, store = _find_member(text, MEMBER), _find_member(text, STORE_MEMBER)
     keys: list[tuple[str, ...]] = [(member.key if member else MEMBER, host) for host in hosts]
     return [(store.key if store else STORE_MEMBER,), *keys] if is_store else keys
 
 
-def set_helpers(text: str, path: str, hosts: Iterable[str], *, is_store: bool = False) -> str:
+def set_helpers(
+    text: str, path: str, hosts: Iterable[str], *, is_store: bool = False, file_type: GoType = DOCKER
+) -> str:
     """The text with this helper for each of the hosts, and as the whole store. Raises ConfigError."""
-    for key in make_keys(text, path, hosts, is_store=is_store):
+    docker_types.check(text, path, file_type)
+    for key in make_keys(text, hosts, is_store=is_store):
         text = json_text.set_member(text, key, SUFFIX)
     return text
 
 
-def _find_member(text: str, path: str, name: str = MEMBER) -> json_text.Member | None:
-    """The member of that name, in any case: Go's decoder takes it so."""
+def _find_member(text: str, name: str) -> json_text.Member | None:
+    """The member of that name, as docker finds it: the last one, in any case."""
     top = json_text.scan_object(text, json_text.skip_space(text, 0))
-    found = [member for member in top if member.key.lower() == name.lower()]
-    if len(found) > 1:
-        raise _error(text, path, found[1].value_start, f"{found[1].key!r} stands there twice")
-    return found[0] if found else None
+    found = [member for member in top if docker_types.fold(member.key) == docker_types.fold(name)]
+    return found[-1] if found else None
 
 
-def _check_name(text: str, path: str, member: json_text.Member, value: str) -> None:
-    """Raises ConfigError for names that no message can repeat: not printable, or like a secret."""
-    if not member.key.isprintable():
-        raise _error(text, path, member.value_start, f"{quote(member.key)} is not printable")
-    form = find_secret_form(value)
-    if form:
-        fault = f"the helper of {quote(member.key)} is {form}, not the name of a program"
-        raise _error(text, path, member.value_start, fault)
-
-
-def _error(text: str, path: str, position: int, fault: str) -> ConfigError:
-    line = text.count("\n", 0, position) + 1
-    return ConfigError(f"{path!r}, line {line}: {fault}", hint=config_file.HINT)
+def hide(helper: str) -> str:
+    """The name of a program as messages repeat it: "…" for what may be a secret."""
+    return "…" if find_secret_form(helper) else helper

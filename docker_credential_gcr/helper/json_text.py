@@ -63,13 +63,18 @@ def scan_object(text: str, start: int) -> list[Member]:
     return members
 
 
+def _find(members: list[Member], key: str) -> Member | None:
+    """The member of that key: of several the last, which is the one that decoders take."""
+    return next((member for member in reversed(members) if member.key == key), None)
+
+
 def find_value(text: str, path: tuple[str, ...]) -> object:
     """The value at a path of keys; None when there is none, or null."""
     start = skip_space(text, 0)
     for key in path:
         found = None
         if text[start] == "{":
-            found = next((member for member in scan_object(text, start) if member.key == key), None)
+            found = _find(scan_object(text, start), key)
         if found is None:
             return None
         start = found.value_start
@@ -86,7 +91,7 @@ def set_member(text: str, path: tuple[str, ...], value: object) -> str:
     start = skip_space(text, 0)
     for depth, key in enumerate(path):
         members = scan_object(text, start)
-        member = next((member for member in members if member.key == key), None)
+        member = _find(members, key)
         rest: object = value
         for inner in reversed(path[depth + 1 :]):
             rest = {inner: rest}
@@ -111,12 +116,12 @@ def remove_member(text: str, path: tuple[str, ...]) -> str:
     start = skip_space(text, 0)
     for depth, key in enumerate(path):
         members = scan_object(text, start)
-        keys = [member.key for member in members]
-        if key not in keys:
+        member = _find(members, key)
+        if member is None:
             return text
-        position = keys.index(key)
+        position = members.index(member)
         if depth < len(path) - 1:
-            start = members[position].value_start
+            start = member.value_start
             if text[start] == "n":  # null holds nothing
                 return text
             if text[start] != "{":

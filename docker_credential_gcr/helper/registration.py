@@ -18,6 +18,7 @@ from docker_credential_gcr.helper import (
 )
 from docker_credential_gcr.helper.command_line import Order
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config, parse_insecure_hosts
+from docker_credential_gcr.helper.docker_types import CONTAINERS, DOCKER
 
 EVERY = docker_config.STORE_MEMBER  # what stands for all registries where a host would
 
@@ -64,14 +65,13 @@ def plan(
     else:
         check_keys(sources, hosts, environ)
     result = Registration(command_line.find_target(order.directory, order.authfile, environ, platform))
-    load = config_file.load_target if order.authfile else config_file.load_text
-    text = load(result.path)
-    holders: dict[str, str | None] = dict(docker_config.parse_helpers(text, result.path))
+    text = docker_config.load_text(result.path, CONTAINERS if order.authfile else DOCKER)
+    holders: dict[str, str | None] = dict(docker_config.parse_helpers(text))
     if order.is_store:
-        holders[EVERY] = docker_config.find_store(text, result.path)
+        holders[EVERY] = docker_config.find_store(text)
     for name in (*((EVERY,) if order.is_store else ()), *hosts):
         _settle(result, name, holders.get(name), may_take_over)
-    stored = docker_config.find_stored(text, result.path)
+    stored = docker_config.find_stored(text)
     result.stored = {key: host for key, host in sorted(stored.items()) if host in hosts}
     _plan_edits(result, order, sources, text, environ, platform)
     return result
@@ -103,6 +103,7 @@ def _plan_edits(
     """Plan the edit of the helper's configuration, that of Docker's, and the record of what both change."""
     ours, path = result.new + result.same, result.path
     hosts, is_store = [name for name in ours if name != EVERY], EVERY in ours
+    file_type = CONTAINERS if order.authfile else DOCKER
     changes: undo.Record = {}
     if sources is not None and ours:
         is_for_all = order.registries is None
@@ -116,7 +117,7 @@ def _plan_edits(
             (name for name in ours if changed & {("TokenSources",), ("Registries", name, "TokenSources")}),
             ", ".join(sources),
         )
-    members = docker_config.make_keys(text, path, hosts, is_store=is_store)
+    members = docker_config.make_keys(text, hosts, is_store=is_store)
     changes[path] = undo.find_changes(path, dict.fromkeys(members, SUFFIX))
     changes = {name: found for name, found in changes.items() if found.changes}
     if changes:
@@ -125,7 +126,8 @@ def _plan_edits(
         except ConfigError as error:
             result.unrecorded = str(error)
     edit = config_file.Edit(
-        path, lambda text: docker_config.set_helpers(text, path, hosts, is_store=is_store)
+        path,
+        lambda text: docker_config.set_helpers(text, path, hosts, is_store=is_store, file_type=file_type),
     )
     result.edits.append(edit)
 

@@ -14,6 +14,7 @@ from docker_credential_gcr.helper import (
     registration,
     undo,
 )
+from docker_credential_gcr.helper.docker_types import CONTAINERS, DOCKER
 
 NO_CHANGES = undo.FileChanges(())
 
@@ -48,11 +49,11 @@ def plan(
     hosts = None if names is None else command_line.parse_hosts(names)
     record_path = undo.get_path(environ, platform)
     record = undo.load(record_path)
-    text = config_file.load_target(path) if authfile else config_file.load_text(path)
+    text = docker_config.load_text(path, CONTAINERS if authfile else DOCKER)
     found = record.get(path, NO_CHANGES)
     result = Unregistration()
     keys = [change.key for change in found.changes if hosts is None or change.key[-1] in hosts]
-    unrecorded = _judge(result, text, path, found, keys, hosts)
+    unrecorded = _judge(result, text, found, keys, hosts)
     extra = undo.FileChanges(tuple(undo.Change(key, None, SUFFIX) for key in unrecorded), found.made)
 
     def change(text: str) -> str:
@@ -70,18 +71,17 @@ def plan(
 def _judge(
     result: Unregistration,
     text: str,
-    path: str,
     found: undo.FileChanges,
     keys: list[undo.Key],
     hosts: tuple[str, ...] | None,
 ) -> list[undo.Key]:
     """Say what becomes of each name; the keys that are taken out without a record."""
-    helpers: dict[str, str | None] = dict(docker_config.parse_helpers(text, path))
-    helpers[registration.EVERY] = docker_config.find_store(text, path)
+    helpers: dict[str, str | None] = dict(docker_config.parse_helpers(text))
+    helpers[registration.EVERY] = docker_config.find_store(text)
     for item in found.changes:
         name = item.key[-1]
         if item.key in keys and helpers.get(name) == SUFFIX:
-            result.restored[name] = None if item.before is None else str(item.before)
+            result.restored[name] = None if item.before is None else docker_config.hide(str(item.before))
         elif item.key in keys:
             result.changed.append(name)
     recorded = {key[-1] for key in keys}
@@ -92,7 +92,7 @@ def _judge(
     taken = [name for name in hosts if name in ours]
     result.restored.update(dict.fromkeys(taken))
     result.absent.extend(name for name in hosts if name not in ours and name not in recorded)
-    return docker_config.make_keys(text, path, taken)
+    return docker_config.make_keys(text, taken)
 
 
 def _plan_own(

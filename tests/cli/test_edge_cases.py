@@ -50,10 +50,11 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "5-a list": (b"[]", NO_OBJECT),
     "5-a string": (b'"x"', NO_OBJECT),
     "5-a list of helpers": (b'{"credHelpers": []}', "line 1: 'credHelpers' is not an object"),
-    "5-a number for a helper": (b'{"credHelpers":\n{"gcr.io": 1}}', "line 2: the helper of 'gcr.io'"),
+    "5-a number for a helper": (
+        b'{"credHelpers":\n{"gcr.io": 1}}',
+        "line 2: 'gcr.io' of 'credHelpers' is not",
+    ),
     "5-a number for a store": (b'{"credsStore": 1}', "line 1: 'credsStore' is not a string"),
-    "6-the same host twice": (b'{"credHelpers": {"a": "x", "a": "y"}}', "line 1: 'a' stands there twice"),
-    "6-the same member twice": (b'{"credHelpers": {}, "CredHelpers": {}}', "line 1: 'CredHelpers' stands"),
 }
 
 
@@ -86,6 +87,29 @@ def test_edge_5_null_for_the_helpers_is_none(cli: Any) -> None:
 
     assert see(cli(*GCR)) == DONE
     assert cli.docker.read_text() == '{"credHelpers": {"gcr.io": "gcr"}}'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            '{"credHelpers": {"gcr.io": "x", "gcr.io": "y"}}',
+            '{"credHelpers": {"gcr.io": "x", "gcr.io": "gcr"}}',
+        ),
+        (
+            '{"credHelpers": {"a": "x"}, "CredHelpers": {"b": "y"}}',
+            '{"credHelpers": {"a": "x"}, "CredHelpers": {"b": "y", "gcr.io": "gcr"}}',
+        ),
+    ],
+    ids=["the same host twice", "the same member twice"],
+)
+def test_edge_6_the_last_of_a_name_counts_as_it_does_for_docker(cli: Any, before: str, after: str) -> None:
+    cli.write(cli.docker, before)
+
+    assert cli(*GCR, "--overwrite").status == 0
+    assert cli.docker.read_text() == after
+    assert cli("unconfigure-docker").status == 0
+    assert cli.docker.read_text() == before
 
 
 def test_edge_6_the_spelling_that_is_there_is_kept(cli: Any) -> None:
@@ -280,7 +304,7 @@ def test_edge_12_a_host_of_another_helper_is_kept_unless_it_is_to_be_taken(cli: 
 @pytest.mark.parametrize("key", ["gcr.io", "https://gcr.io", "https://gcr.io/v2/"], ids=lambda k: f"12-{k}")
 def test_edge_12_a_login_that_is_left_of_the_host_is_told_of(cli: Any, key: str) -> None:
     cli.write(
-        cli.docker, json.dumps({"auths": {key: {"auth": "dTpw"}, "us.gcr.io": {}, "x.io": {"auth": "a"}}})
+        cli.docker, json.dumps({"auths": {key: {"auth": "dTpw"}, "us.gcr.io": {}, "x.io": {"auth": "dTpw"}}})
     )
 
     outcome = cli("configure-docker", "--registries", "gcr.io,us.gcr.io")

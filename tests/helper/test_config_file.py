@@ -119,7 +119,7 @@ def test_parallel_runs_keep_each_others_hosts(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
 
-    assert sorted(docker_config.parse_helpers(path.read_text(), str(path))) == sorted(hosts)
+    assert sorted(docker_config.parse_helpers(path.read_text())) == sorted(hosts)
     assert os.listdir(tmp_path) == ["config.json"]
 
 

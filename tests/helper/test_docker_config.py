@@ -18,7 +18,7 @@ from docker_credential_gcr.helper import docker_config
     ],
 )
 def test_helpers_are_read_as_docker_reads_them(text: str, helpers: dict[str, str]) -> None:
-    assert docker_config.parse_helpers(text, "config.json") == helpers
+    assert docker_config.parse_helpers(text) == helpers
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,10 @@ def test_helpers_are_read_as_docker_reads_them(text: str, helpers: dict[str, str
     [
         ('{"credHelpers": []}', "'config.json', line 1: 'credHelpers' is not an object"),
         ('{\n"credHelpers": "gcr"}', "'config.json', line 2: 'credHelpers' is not an object"),
-        ('{"credHelpers": {\n"gcr.io": 1}}', "'config.json', line 2: the helper of 'gcr.io' is not a string"),
-        ('{"credHelpers": {"a": null}}', "'config.json', line 1: the helper of 'a' is not a string"),
         (
-            '{"credHelpers": {},\n"credhelpers": {}}',
-            "'config.json', line 2: 'credhelpers' stands there twice",
+            '{"credHelpers": {\n"gcr.io": 1}}',
+            "'config.json', line 2: 'gcr.io' of 'credHelpers' is not a string",
         ),
-        ('{"credHelpers": {"a": "b",\n"a": "c"}}', "'config.json', line 2: 'a' stands there twice"),
     ],
 )
 def test_what_docker_would_drop_is_refused_with_its_line(text: str, fault: str) -> None:
