@@ -1,4 +1,4 @@
-"""Finds the credential for an image: the pod's own, else what the helper's token sources give."""
+"""Finds the credential for an image: the pod's own with --sts-audience, else what the token sources give."""
 
 import os
 import sys
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 ANNOTATION = "iam.gke.io/gcp-service-account"
 NO_AUDIENCE = "there is no --sts-audience to exchange it for"
 AUDIENCE_HINT = "add --sts-audience to `args`, or take `tokenAttributes` out of the kubelet's configuration"
+NO_TOKEN = "the kubelet sent none"
+TOKEN_HINT = (
+    "set `requireServiceAccount` to true in `tokenAttributes` of the kubelet's configuration, "
+    "or take --sts-audience out of `args`"
+)
 
 
 def find_grant(
@@ -47,7 +52,8 @@ def find_grant(
     if world is None:
         raise CredentialsNotFound(registry)
     search = Search(host, world, config, environ, platform, now)
-    token = _exchange(request, search, audience) if request.service_account_token else search.get_token()
+    is_pods = request.service_account_token or audience
+    token = _exchange(request, search, audience) if is_pods else search.get_token()
     return Grant(registry, token.value, find_lifetime(token, now(), config.min_ttl_s))
 
 
@@ -76,9 +82,11 @@ def _exchange(request: Request, search: Search, audience: str) -> AccessToken:
             impersonated.account, impersonated.delegates = account, ()
         source = impersonated
     try:
+        # The node's own credential instead would open to each pod what only the node may read.
         if not audience:
-            # The node's own credential instead would open to each pod what only the node may read.
             raise TokenError(NO_AUDIENCE, hint=AUDIENCE_HINT)
+        if not request.service_account_token:
+            raise TokenError(NO_TOKEN, hint=TOKEN_HINT)
         if form := find_secret_form(account or ""):
             raise TokenError(f"the annotation {ANNOTATION} holds {form}, not an account")
         return source.fetch(search.request, search.deadline)

@@ -97,12 +97,39 @@ def test_without_an_audience_the_node_s_credential_does_not_stand_in(ask: Any, p
     )
 
 
-def test_a_pod_without_a_service_account_gets_the_node_s_credential(plugin: Any) -> None:
+NO_TOKEN = (
+    "gcr-credential-provider: no access token for gcr.io: service account token: the kubelet sent none\n"
+    "hint: set `requireServiceAccount` to true in `tokenAttributes` of the kubelet's configuration, "
+    "or take --sts-audience out of `args`\n"
+)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"Impersonate": ACCOUNT},
+        {"Account": ACCOUNT},
+        {"Registries": {"gcr.io": {"Impersonate": ACCOUNT}}},
+    ],
+    ids=lambda settings: f"I-Z61-{' '.join(settings) or 'no settings'}",
+)
+@pytest.mark.parametrize("fields", [{}, {"serviceAccountToken": ""}, {"serviceAccountToken": None}])
+def test_z61_a_request_without_a_pod_s_token_gets_nothing_from_the_node(
+    plugin: Any, sts: Any, settings: dict[str, object], fields: dict[str, object]
+) -> None:
     plugin.use_token("ya29.node")
+    plugin.configure(**json.loads(plugin.config.read_text()), **settings)
+    plugin.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"] = sts.url
 
-    response = plugin.ask("gcr.io/p/app", OPTION).response
+    outcome = plugin.ask("gcr.io/p/app", OPTION, **fields)
 
-    assert response["auth"]["gcr.io"]["password"] == "ya29.node"
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (1, "", NO_TOKEN)
+    assert sts.requests == []
+
+
+def test_z61_a_foreign_image_is_no_failure_without_a_pod_s_token(plugin: Any) -> None:
+    assert plugin.ask("quay.io/team/app", OPTION).response["auth"] is None
 
 
 @pytest.mark.parametrize(
