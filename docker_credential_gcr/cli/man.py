@@ -46,7 +46,7 @@ def man(context: click.Context, command: str | None, output: str | None) -> None
         for name, page in pages.items():
             files.write_file(os.path.join(output, f"{name}.1"), page.encode(), mode=0o644)
     except OSError as error:
-        raise ConfigError(f"cannot write {output!r}: {error.strerror}") from error
+        raise ConfigError(*files.explain_write(output, error)) from error
     click.echo(f"{output}: {len(pages)} pages", err=True)
 
 

@@ -158,4 +158,4 @@ def _replace(path: str, text: str) -> None:
     try:
         files.write_file(files.resolve(path), text.encode())
     except OSError as error:
-        raise ConfigError(f"cannot write {path!r}: {error.strerror}") from error
+        raise ConfigError(*files.explain_write(path, error)) from error

@@ -80,8 +80,7 @@ def apply(edit: Edit) -> bool:
             found = os.stat(path) if os.path.exists(path) else None
             files.replace_file(path, after, like=found, mode=0o600 if edit.is_private else None)
     except (OSError, UnicodeEncodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"cannot write {edit.path!r}: {reason}") from error
+        raise ConfigError(*files.explain_write(edit.path, error)) from error
     return True
 
 

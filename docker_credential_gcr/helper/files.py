@@ -11,6 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 READER_S = 10.0
+# What keeps a file from being replaced, and what mends that; docker, which replaces its file, fails likewise.
+_MOUNT = (
+    "it is a mount of its own, which cannot be replaced",
+    "mount its directory instead, or change the file that is mounted there",
+)
+_DIRECTORY_HINT = "make its directory writable for this user: a new file takes the place of the old one"
+_HINTS = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _DIRECTORY_HINT),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on its file system"),
+}
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR_DIRECTORIES = ("/dev/fd", "/proc/self/fd")
 
@@ -77,6 +87,14 @@ def replace_file(
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def explain_write(path: str, error: Exception) -> tuple[str, str]:
+    """What to say of a file that could not be written, and what mends it."""
+    number = getattr(error, "errno", None)
+    reason = getattr(error, "strerror", None) or str(error)
+    reason, hint = _MOUNT if number == errno.EBUSY else (reason, _HINTS.get(number or 0, ""))
+    return f"cannot write {path!r}: {reason}", hint
 
 
 def _write_stream(path: str, data: bytes) -> None:

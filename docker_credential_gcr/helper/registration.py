@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from docker_credential_gcr.errors import ConfigError, TokenError, UsageError
@@ -28,12 +29,14 @@ class Registration:
     """The edits to make, in order, and what becomes of each name: a host, or EVERY of the whole store.
 
     `taken` and `kept` say who held a name before: a helper, or nobody but Docker's own file ("").
-    `sources` are those of the names that get others than they had.
+    `sources` are those of the names that get others than they had. `retractions` has for each file the edit
+    that takes its changes out of the record.
     """
 
     path: str
     record: config_file.Edit | None = None
     unrecorded: str | None = None
+    retractions: dict[str, config_file.Edit] = field(default_factory=dict)
     edits: list[config_file.Edit] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
@@ -119,12 +122,7 @@ def _plan_edits(
         )
     members = docker_config.make_keys(text, hosts, is_store=is_store)
     changes[path] = undo.find_changes(path, dict.fromkeys(members, SUFFIX))
-    changes = {name: found for name, found in changes.items() if found.changes}
-    if changes:
-        try:
-            result.record = undo.plan_adding(undo.get_path(environ, platform), changes)
-        except ConfigError as error:
-            result.unrecorded = str(error)
+    _plan_record(result, changes, environ, platform)
     edit = config_file.Edit(
         path,
         lambda text: docker_config.set_helpers(text, path, hosts, is_store=is_store, file_type=file_type),
@@ -132,8 +130,27 @@ def _plan_edits(
     result.edits.append(edit)
 
 
+def _plan_record(
+    result: Registration, changes: undo.Record, environ: Mapping[str, str], platform: str
+) -> None:
+    """Plan the record of the changes, and what takes it back for a file that cannot be changed."""
+    changes = {name: found for name, found in changes.items() if found.changes}
+    if not changes:
+        return
+    try:
+        path = undo.get_path(environ, platform)
+        before = undo.load(path)
+    except ConfigError as error:
+        result.unrecorded = str(error)
+        return
+    result.record = undo.plan_adding(path, changes)
+    result.retractions = {
+        name: undo.plan_retracting(path, {name: found}, before) for name, found in changes.items()
+    }
+
+
 def apply(planned: Registration) -> None:
-    """Make the edits. Raises ConfigError.
+    """Make the edits. Raises ConfigError, and then the record names the changes that were made.
 
     The record comes first: one of a change that was not made is not acted on, one that is missing is missed.
     Where it cannot be written, as in a container that is read-only but for Docker's directory, nobody will
@@ -144,8 +161,21 @@ def apply(planned: Registration) -> None:
             config_file.apply(planned.record)
         except ConfigError as error:
             planned.unrecorded = str(error)
-    for edit in planned.edits:
-        config_file.apply(edit)
+    for number, edit in enumerate(planned.edits):
+        try:
+            config_file.apply(edit)
+        except ConfigError:
+            if planned.record and not planned.unrecorded:
+                _retract(planned, planned.edits[number:])
+            raise
+
+
+def _retract(planned: Registration, left: list[config_file.Edit]) -> None:
+    for edit in left:
+        retraction = planned.retractions.get(os.path.abspath(edit.path))
+        if retraction:
+            with suppress(ConfigError):  # the failure of the edit is what a person must read
+                config_file.apply(retraction)
 
 
 def _check_configured(hosts: tuple[str, ...], environ: Mapping[str, str], platform: str) -> None:

@@ -88,7 +88,7 @@ def _change(path: str, *, add: dict[str, dict[str, str]], drop: tuple[str, ...])
                 raise StoreError(f"{path!r} would be larger than {size}", hint=hint)
             files.write_file(files.resolve(path), data)
     except OSError as error:
-        raise StoreError(f"cannot write {path!r}: {error.strerror or error}") from error
+        raise StoreError(*files.explain_write(path, error)) from error
 
 
 def _format(login: Login) -> dict[str, str]:

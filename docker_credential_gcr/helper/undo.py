@@ -71,11 +71,7 @@ def load(path: str) -> Record:
 
 
 def plan_adding(path: str, added: Record) -> config_file.Edit:
-    """The edit that writes changes down beside those that are there; the newer `before` of a key counts.
-
-    Raises ConfigError for a record that cannot be read.
-    """
-    load(path)
+    """The edit that writes changes down beside those that are there; the newer `before` of a key counts."""
 
     def change(text: str) -> str:
         record = _parse(text, path)
@@ -84,6 +80,23 @@ def plan_adding(path: str, added: Record) -> config_file.Edit:
             kept = {change.key: change for change in old.changes} | {c.key: c for c in new.changes}
             record[name] = FileChanges(tuple(kept.values()), tuple(dict.fromkeys((*old.made, *new.made))))
         return _format(record)
+
+    return config_file.Edit(path, change, is_private=True)
+
+
+def plan_retracting(path: str, added: Record, before: Record) -> config_file.Edit:
+    """The edit that takes out changes that were not made after all: what the record held `before` counts."""
+
+    def change(text: str) -> str:
+        record = _parse(text, path)
+        for name, new in added.items():
+            old, now = before.get(name, FileChanges(())), record.get(name, FileChanges(()))
+            keys = {change.key for change in new.changes}
+            kept = [change for change in now.changes if change.key not in keys]
+            kept += [change for change in old.changes if change.key in keys]
+            made = tuple(key for key in now.made if key in old.made or key not in new.made)
+            record[name] = FileChanges(tuple(kept), made)
+        return _format({name: changes for name, changes in record.items() if changes.changes})
 
     return config_file.Edit(path, change, is_private=True)
 
