@@ -46,7 +46,7 @@ def test_g_z43_an_account_is_undeleted_with_all_that_it_had(apis: Apis, key: dic
     apis.call("DELETE", path)
     # A new account of that address does not inherit the roles.
     deleted = f"deleted:{MEMBER}?uid={account['uniqueId']}"
-    roles = {(role, tuple(m.replace(MEMBER, deleted) for m in members), c) for role, members, c in policies[0]}
+    roles = {(role, tuple(m.replace(MEMBER, deleted) for m in held), c) for role, held, c in policies[0]}
     assert read_policies(apis) == (roles, None)
 
     reply = apis.call("POST", f"{ACCOUNTS}/{account['uniqueId']}:undelete", {})

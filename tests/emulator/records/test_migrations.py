@@ -140,7 +140,8 @@ def test_migration_that_fails_changes_nothing(oldest):
 def test_document_that_cannot_be_read_keeps_no_database_from_being_opened(tmp_path, document):
     path = tmp_path / "emulator.db"
     with opened(path) as connection:
-        connection.executescript(DUMPS[-1].read_text())
+        (dump,) = (dump for dump in DUMPS if dump.stem == "database-0004")  # of before revision 0005
+        connection.executescript(dump.read_text())
         connection.execute("UPDATE manifests SET data = ? WHERE id = 3", (document,))
     before = content(path, "manifests")
     Database(path).close()
