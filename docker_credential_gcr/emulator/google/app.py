@@ -226,9 +226,7 @@ def routes(services: Services) -> list[Route]:
             return await _answer(request, services)
         # The rim: whatever happens, nothing but JSON in Google's form leaves it.
         except Exception as error:
-            of_storage = request.scope["path"].startswith(
-                ("/storage/", "/download/storage/", "/upload/storage/")
-            )
+            of_storage = request.scope["path"].startswith(_STORAGE)
             response = find_response(error, of_storage=of_storage)
             if response is not None:
                 return response

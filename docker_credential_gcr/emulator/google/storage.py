@@ -10,8 +10,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from docker_credential_gcr.emulator.identity.policy import EMPTY
-from docker_credential_gcr.emulator.records import policies, storage_buckets
+from docker_credential_gcr.emulator.records import bucket_policies, storage_buckets
 from docker_credential_gcr.emulator.records.errors import AlreadyExists
 from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
 
@@ -125,7 +124,7 @@ async def delete_bucket(request: Request, services: Services) -> Response:
             raise Conflict(NOT_EMPTY)
         storage_buckets.remove(connection, bucket.id)
         # A bucket that is made later under the same name begins without rights.
-        policies.save(connection, f"buckets/{bucket.name}", EMPTY)
+        bucket_policies.remove(connection, bucket.name)
 
     await services.database.write(work)
     return Response(status_code=204)

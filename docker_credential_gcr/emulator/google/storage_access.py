@@ -9,7 +9,7 @@ from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.policy import Policy
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import Resource
-from docker_credential_gcr.emulator.records import policies, storage_buckets
+from docker_credential_gcr.emulator.records import bucket_policies, storage_buckets
 from docker_credential_gcr.emulator.records.projects import Project
 from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
 
@@ -64,7 +64,7 @@ def find_policies(connection: Connection, bucket: StorageBucket) -> list[Policy]
     """The policies that count for the bucket: its project's, and its own."""
     return [
         find_project_policy(connection, bucket.project_id),
-        policies.find(connection, f"buckets/{bucket.name}"),
+        bucket_policies.find(connection, bucket.name, bucket.project_id),
     ]
 
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
 from docker_credential_gcr.emulator.identity.roles import BUCKET
-from docker_credential_gcr.emulator.records import policies
+from docker_credential_gcr.emulator.records import bucket_policies
 from docker_credential_gcr.emulator.records.errors import Changed
 
 from .access import find_caller, find_caller_or_anonymous, list_allowed
@@ -29,8 +29,8 @@ async def get_policy(request: Request, services: Services) -> JSONResponse:
     name = request.path_params["bucket"]
     version = parse_requested_version(request.query_params.get("optionsRequestedPolicyVersion"))
     with services.database.read() as connection:
-        get_bucket(connection, name, caller, "storage.buckets.getIamPolicy")
-        policy = policies.find(connection, f"buckets/{name}")
+        bucket = get_bucket(connection, name, caller, "storage.buckets.getIamPolicy")
+        policy = bucket_policies.find(connection, name, bucket.project_id)
     return JSONResponse(_format(name, policy, version))
 
 
@@ -41,10 +41,10 @@ async def set_policy(request: Request, services: Services) -> JSONResponse:
     policy, etag = parse_update(await read_json(request))
 
     def work(connection: Connection) -> Policy:
-        get_bucket(connection, name, caller, "storage.buckets.setIamPolicy")
+        bucket = get_bucket(connection, name, caller, "storage.buckets.setIamPolicy")
         check_bindings(connection, policy, BUCKET, f"buckets/{name}")
         try:
-            return policies.save(connection, f"buckets/{name}", policy, etag=etag)
+            return bucket_policies.save(connection, name, bucket.project_id, policy, etag=etag)
         except Changed as error:
             raise ConditionNotMet from error
 
@@ -68,5 +68,7 @@ def _format(name: str, policy: Policy, version: int) -> dict[str, Any]:
     return {
         "kind": "storage#policy",
         "resourceId": f"projects/_/buckets/{name}",
+        # Google's own samples push to a list that must be there.
+        "bindings": [],
         **format_policy(policy, version),
     }

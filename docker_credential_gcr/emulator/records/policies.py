@@ -31,15 +31,22 @@ _SAVE = _INSERT.on_conflict_do_update(
 )
 
 
-def find(connection: Connection, resource: str) -> Policy:
-    """The resource's policy; an empty one where none was set."""
+def find(connection: Connection, resource: str, *, default: Policy = EMPTY) -> Policy:
+    """Returns the resource's policy; the default where none was set."""
     row = _FIND.one(connection, {"wanted": resource})
-    return EMPTY if row is None else _parse(row[0])
+    return default if row is None else _parse(row[0])
 
 
-def save(connection: Connection, resource: str, policy: Policy, *, etag: str | None = None) -> Policy:
-    """Set the resource's policy. Raises Changed when `etag` is given and another one is in force."""
-    if etag and etag != find(connection, resource).etag:
+def save(
+    connection: Connection,
+    resource: str,
+    policy: Policy,
+    *,
+    etag: str | None = None,
+    default: Policy = EMPTY,
+) -> Policy:
+    """Sets the resource's policy. Raises Changed when `etag` is given and another one is in force."""
+    if etag and etag != find(connection, resource, default=default).etag:
         raise Changed(resource)
     connection.execute(_SAVE, {"resource": resource, "document": json.dumps(format_policy(policy))})
     return policy

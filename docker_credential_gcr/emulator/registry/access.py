@@ -21,7 +21,14 @@ from docker_credential_gcr.emulator.identity.resource import repository as artif
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import CATALOG, DELETE, PULL, PUSH, format_scope
-from docker_credential_gcr.emulator.records import buckets, keys, logins, policies, workload_identity
+from docker_credential_gcr.emulator.records import (
+    bucket_policies,
+    buckets,
+    keys,
+    logins,
+    policies,
+    workload_identity,
+)
 
 from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
@@ -143,7 +150,7 @@ def find_refusal(connection: Connection, principal: Principal, target: Target, a
         return _find_artifact_refusal(connection, principal, target, _ARTIFACT_PERMISSIONS[action])
     found = [
         policies.find(connection, f"projects/{target.project_id}"),
-        policies.find(connection, f"buckets/{target.bucket}"),
+        bucket_policies.find(connection, target.bucket, target.project_id),
     ]
     needed = _PERMISSIONS[action]
     if action == PUSH and buckets.find(connection, target.bucket) is None:

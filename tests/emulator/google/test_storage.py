@@ -218,7 +218,8 @@ def test_a_bucket_that_is_made_again_has_none_of_the_rights(apis: Apis) -> None:
     apis.call("DELETE", f"{B}/my-bucket")
     apis.call("POST", IN_MY_PROJECT, {"name": "my-bucket"})
 
-    assert "bindings" not in apis.call("GET", f"{B}/my-bucket/iam").body
+    roles = [binding["role"] for binding in apis.call("GET", f"{B}/my-bucket/iam").body["bindings"]]
+    assert roles == ["roles/storage.legacyBucketOwner", "roles/storage.legacyBucketReader"]
 
 
 @pytest.mark.usefixtures("number")

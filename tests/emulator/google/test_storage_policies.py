@@ -9,7 +9,20 @@ BUCKET = "/storage/v1/b/my-bucket"
 IAM = f"{BUCKET}/iam"
 VIEWER = "roles/storage.objectViewer"
 USER = "user:a@example.com"
-UNSET = {"kind": "storage#policy", "resourceId": "projects/_/buckets/my-bucket", "version": 1, "etag": "ACAB"}
+FIRST: list[dict[str, Any]] = [
+    {
+        "role": "roles/storage.legacyBucketOwner",
+        "members": ["projectEditor:my-project", "projectOwner:my-project"],
+    },
+    {"role": "roles/storage.legacyBucketReader", "members": ["projectViewer:my-project"]},
+]
+UNSET = {
+    "kind": "storage#policy",
+    "resourceId": "projects/_/buckets/my-bucket",
+    "version": 1,
+    "etag": "OTcwNDhmNWYyODE3",
+    "bindings": FIRST,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -97,3 +110,25 @@ def test_members_of_a_project_are_named_by_what_they_are_in_it(apis: Apis) -> No
 
     assert apis.call("GET", BUCKET, token=apis.sign_in(USER)).status == 200
     assert apis.call("GET", BUCKET, token=apis.sign_in("user:b@example.com")).status == 403
+
+
+def test_g_z49_the_first_policy_of_a_bucket_counts_until_another_is_set(apis: Apis) -> None:
+    apis.grant("roles/editor", USER)
+    editor = apis.sign_in(USER, "devstorage.full_control")
+
+    policy = apis.call("GET", IAM, token=editor)
+    assert (policy.status, policy.body) == (200, UNSET)
+    emptied = apis.call("PUT", IAM, {**policy.body, "bindings": []}, editor)
+
+    empty = {**UNSET, "etag": "ACAB", "bindings": []}
+    assert (emptied.status, emptied.body) == (200, empty)
+    assert apis.call("GET", IAM).body == empty
+    assert apis.call("PUT", IAM, policy.body, editor).status == 403
+
+
+def test_g_z49_a_registrys_bucket_has_it_too(apis: Apis) -> None:
+    bucket = "artifacts.my-project.appspot.com"
+    apis.call("POST", "/storage/v1/b?project=my-project", {"name": bucket})
+    apis.push(bucket, "my-project/app", b"layer")
+
+    assert apis.call("GET", f"/storage/v1/b/{bucket}/iam").body["bindings"] == FIRST
