@@ -19,7 +19,7 @@ from .bodies import read_json
 from .errors import Conflict, InvalidArgument
 from .paging import parse_page
 from .services import Services
-from .storage_access import check_metageneration, get_bucket, get_project
+from .storage_access import check_metageneration, get_bucket, get_project, refuse_parameters
 from .storage_bodies import (
     check_fixed,
     format_bucket,
@@ -32,6 +32,8 @@ from .storage_bodies import (
 OWNED = "Your previous request to create the named bucket succeeded and you already own it."
 NOT_EMPTY = "The bucket you tried to delete is not empty."
 
+_ACCESS_LISTS = ("predefinedAcl", "predefinedDefaultObjectAcl")
+
 Settings = dict[str, Any]
 
 
@@ -40,6 +42,7 @@ async def list_buckets(request: Request, services: Services) -> JSONResponse:
     caller = find_caller(request, services)
     page = parse_page(request, default=1000, size_name="maxResults")
     prefix = request.query_params.get("prefix", "")
+    refuse_parameters(request.query_params, "softDeleted")
     with services.database.read() as connection:
         project = get_project(connection, _get_project_name(request), caller, "storage.buckets.list")
         found = storage_buckets.list_page(
@@ -52,6 +55,7 @@ async def list_buckets(request: Request, services: Services) -> JSONResponse:
 async def create_bucket(request: Request, services: Services) -> JSONResponse:
     """Make a bucket in ?project=; the bucket of a registry is otherwise made by the first push."""
     caller = find_caller(request, services)
+    refuse_parameters(request.query_params, *_ACCESS_LISTS)
     body = await read_json(request)
     now = services.clock.now()
     location, settings = parse_location(body.get("location", "US")), parse_settings(body, now=now)
@@ -134,6 +138,7 @@ async def _change(
     request: Request, services: Services, combine: Callable[[Settings, Settings], Settings]
 ) -> JSONResponse:
     caller = find_caller(request, services)
+    refuse_parameters(request.query_params, *_ACCESS_LISTS)
     body = await read_json(request)
     now = services.clock.now()
 

@@ -77,6 +77,22 @@ def check_metageneration(query: Mapping[str, str], bucket: StorageBucket) -> Non
         raise ConditionNotMet
 
 
+def refuse_parameters(query: Mapping[str, str], *names: str) -> None:
+    """Raises InvalidArgument for parameters whose meaning gcr-emulator does not have; false means nothing."""
+    for name in names:
+        if query.get(name, "false").lower() not in ("", "false"):
+            raise InvalidArgument(f"gcr-emulator has no {name}: leave it out.")
+
+
+def check_generation(query: Mapping[str, str], generation: str, name: str) -> None:
+    """Raises NotFound or ConditionNotMet for another generation of an object than its only one."""
+    if query.get("generation", generation) != generation:
+        raise NotFound(f"No such object: {name}#{query['generation'][:20]}")
+    for prefix, current in (("ifGeneration", generation), ("ifMetageneration", "1")):
+        if query.get(f"{prefix}Match", current) != current or query.get(f"{prefix}NotMatch") == current:
+            raise ConditionNotMet
+
+
 def _check(
     connection: Connection, caller: Principal, permission: str, in_force: list[Policy], resource: Resource
 ) -> None:

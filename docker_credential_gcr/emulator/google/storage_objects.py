@@ -27,7 +27,7 @@ from .errors import InvalidArgument, NotFound
 from .object_hashes import MAX_LISTED, find_hashes, format_hashes, format_header
 from .paging import parse_page
 from .services import Services
-from .storage_access import get_bucket
+from .storage_access import check_generation, get_bucket, refuse_parameters
 from .times import format_instant
 
 _TYPE = "application/octet-stream"
@@ -38,6 +38,7 @@ async def list_objects(request: Request, services: Services) -> JSONResponse:
     caller = find_caller_or_anonymous(request, services)
     page = parse_page(request, default=1000, size_name="maxResults")
     prefix, delimiter = (request.query_params.get(name, "") for name in ("prefix", "delimiter"))
+    refuse_parameters(request.query_params, "startOffset", "endOffset", "matchGlob", "softDeleted")
     if delimiter not in ("", "/"):
         raise InvalidArgument("gcr-emulator knows no other delimiter than /.")
     with services.database.read() as connection:
@@ -142,6 +143,7 @@ def _find(
         found = storage_objects.find(connection, bucket.id, name.removeprefix(IMAGES))
     if found is None:
         raise NotFound(f"No such object: {bucket_name}/{name}")
+    check_generation(request.query_params, _generation(found), f"{bucket_name}/{name}")
     return bucket, found
 
 

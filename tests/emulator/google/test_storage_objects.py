@@ -232,3 +232,55 @@ def test_g_z42_hashes_go_with_their_blob(apis: Apis) -> None:
 
     with apis.services.database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM blob_hashes").scalar_one() == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("generation=1700000000000000", 200),
+        ("generation=1", 404),
+        ("ifGenerationMatch=1700000000000000&ifMetagenerationMatch=1", 200),
+        ("ifGenerationMatch=0", 412),
+        ("ifGenerationNotMatch=0", 200),
+        ("ifGenerationNotMatch=1700000000000000", 412),
+        ("ifMetagenerationMatch=2", 412),
+        ("ifMetagenerationNotMatch=1", 412),
+    ],
+    ids=lambda value: f"G-Z38-{value}",
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.usefixtures("blobs")
+def test_conditions_on_the_generation_of_an_object_hold(
+    apis: Apis, method: str, query: str, status: int
+) -> None:
+    reply = apis.call(method, f"{path_of(b'three')}?{query}")
+
+    assert reply.status == (204 if (method, status) == ("DELETE", 200) else status)
+    assert apis.call("GET", path_of(b"three")).status == (404 if reply.status == 204 else 200)
+
+
+@pytest.mark.parametrize("name", ["startOffset", "endOffset", "matchGlob", "softDeleted"])
+@pytest.mark.usefixtures("blobs")
+def test_g_z38_a_parameter_that_is_not_understood_is_refused(apis: Apis, name: str) -> None:
+    assert apis.call("GET", f"{OBJECTS}?{name}=false").status == 200
+    reply = apis.call("GET", f"{OBJECTS}?{name}=true")
+
+    text = f"gcr-emulator has no {name}: leave it out."
+    assert (reply.status, reply.body["error"]["message"]) == (400, text)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "GET /storage/v1/b?project=my-project&softDeleted=true",
+        "POST /storage/v1/b?project=my-project&predefinedAcl=publicRead",
+        f"PATCH /storage/v1/b/{BUCKET}?predefinedDefaultObjectAcl=private",
+        f"PUT /storage/v1/b/{BUCKET}?predefinedAcl=private",
+    ],
+    ids=lambda call: f"G-Z38-{call}",
+)
+@pytest.mark.usefixtures("blobs")
+def test_a_parameter_of_buckets_that_is_not_kept_is_refused(apis: Apis, call: str) -> None:
+    method, path = call.split(" ")
+
+    assert apis.call(method, path, {"name": "another-bucket"} if method == "POST" else {}).status == 400
