@@ -278,10 +278,10 @@ BAD: dict[str, tuple[str, str, object, int, str]] = {
     ),
     "verb": (
         "POST",
-        f"{IMAGES}:exportArtifact",
+        f"{IMAGES}:walk",
         {},
         404,
-        "The requested URL /v1/projects/my-project/locations/us/repositories/images:exportArtifact was not "
+        "The requested URL /v1/projects/my-project/locations/us/repositories/images:walk was not "
         "found on this server.",
     ),
 }
