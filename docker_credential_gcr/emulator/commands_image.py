@@ -172,7 +172,7 @@ def delete(server: Server, text: str, force: bool) -> None:
     try:
         registry.delete_manifest(Image(wanted.name, found))
     except EmulatorError:
-        # An index still names it: all is as it was before.
+        # An index or a referrer still names it: all is as it was before.
         for name in tags:
             registry.put_manifest(Image(wanted.name, name), data, media_type)
         raise

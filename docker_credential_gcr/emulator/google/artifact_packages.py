@@ -173,8 +173,11 @@ def _delete(
     parent = manifests.find_parent(connection, seen, digest)
     if parent is not None:
         raise FailedPrecondition(f"Manifest {digest} is referenced by image {parent}")
-    if referrers.has_any(connection, seen, digest):
-        raise FailedPrecondition("Manifest is still referenced by one or more referring manifests")
+    referrer = referrers.find_any(connection, seen, digest)
+    if referrer is not None:
+        raise FailedPrecondition(
+            f"Manifest is still referenced by one or more referring manifests: {referrer}"
+        )
     named = tags.list_of(connection, image.id)
     if named and not force:
         raise FailedPrecondition(f"Manifest is still referenced by one or more tags: {', '.join(named)}")

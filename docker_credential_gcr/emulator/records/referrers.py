@@ -48,10 +48,10 @@ def add(
     connection.execute(_ADD, values)
 
 
-def has_any(connection: Connection, repository: Repository, subject: str) -> bool:
-    """Returns whether a manifest of the repository says that it is about `subject`."""
+def find_any(connection: Connection, repository: Repository, subject: str) -> str | None:
+    """Returns the digest of a manifest of the repository that says it is about `subject`."""
     values = {"repository_id": repository.id, "about": subject}
-    return connection.execute(_ANY, values).first() is not None
+    return connection.execute(_ANY, values).scalar_one_or_none()
 
 
 def list_page(

@@ -7,7 +7,7 @@ from docker_credential_gcr.emulator.locations import LOCATIONS
 from docker_credential_gcr.emulator.oci.scope import parse_scope
 from docker_credential_gcr.emulator.settings import DEFAULT_URL
 
-from .errors import Denied, ProjectUnknown, RepositoryUnknown, TokenExchangeFailed, Unauthorized
+from .errors import Dangling, Denied, ProjectUnknown, RepositoryUnknown, TokenExchangeFailed, Unauthorized
 from .http import Request
 
 _PROJECT, _REPOSITORY, _IMAGE = "my-project", "my-repository", "app"
@@ -57,6 +57,8 @@ def find_advice(error: Exception, request: Request) -> str:
             f" Create it with: gcr-emulator repository create{option} {error.repository_id} "
             f"--location {error.location} --project {error.project_id}"
         )
+    if isinstance(error, Dangling) and not str(error).endswith(error.keeper):
+        return f": delete {error.keeper} first"
     if request.path == "/v2/token" and type(error) in (Denied, Unauthorized):
         return _explain_places(request)
     return ""

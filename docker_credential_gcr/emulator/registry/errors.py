@@ -165,15 +165,23 @@ class ManifestBlobUnknown(RegistryError):
     """A manifest names what is not in its repository."""
 
 
-class DanglingTag(RegistryError):
+class Dangling(RegistryError):
+    """A manifest that something keeps cannot be deleted; `keeper` is a tag or digest that must go first."""
+
+    def __init__(self, message: str, keeper: str) -> None:
+        super().__init__(message)
+        self.keeper = keeper
+
+
+class DanglingTag(Dangling):
     """A manifest that a tag names cannot be deleted."""
 
 
-class DanglingParent(RegistryError):
+class DanglingParent(Dangling):
     """A manifest that an index names cannot be deleted."""
 
 
-class DanglingSubject(RegistryError):
+class DanglingSubject(Dangling):
     """A manifest that has referrers cannot be deleted."""
 
 

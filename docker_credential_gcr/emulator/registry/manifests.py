@@ -116,9 +116,12 @@ def _check_unused(
     connection: Connection, repository: Repository, known: StoredManifest, dialect: Dialect
 ) -> None:
     for tag in tags.list_of(connection, known.id):
-        raise DanglingTag(dialect.dangling_tag.format(tag=tag))
+        raise DanglingTag(dialect.dangling_tag.format(tag=tag), tag)
     parent = manifests.find_parent(connection, repository, known.digest)
     if parent is not None:
-        raise DanglingParent(dialect.dangling_parent.format(digest=known.digest, parent=parent))
-    if dialect.dangling_subject is not None and referrers.has_any(connection, repository, known.digest):
-        raise DanglingSubject(dialect.dangling_subject)
+        raise DanglingParent(dialect.dangling_parent.format(digest=known.digest, parent=parent), parent)
+    if dialect.dangling_subject is None:
+        return
+    referrer = referrers.find_any(connection, repository, known.digest)
+    if referrer is not None:
+        raise DanglingSubject(dialect.dangling_subject, referrer)

@@ -164,9 +164,13 @@ class TestTexts:
                 (404, "NAME_UNKNOWN", "Failed to compute blob liveness for manifest: 'v2'"),
             ],
             AR: [
-                (400, tag, "Manifest is still referenced by one or more tags"),
+                (400, tag, "Manifest is still referenced by one or more tags: delete v1 first"),
                 202,
-                (400, under, "Manifest is still referenced by one or more parent images"),
+                (
+                    400,
+                    under,
+                    f"Manifest is still referenced by one or more parent images: delete {parent} first",
+                ),
                 (404, "MANIFEST_UNKNOWN", 'Failed to fetch "v2"'),
             ],
         }
@@ -201,11 +205,25 @@ class TestReferrers:
 
         deleted = [call("DELETE", name, f"manifests/{each}") for each in ("v1", image, "signature")]
 
-        refused = (400, "GOOGLE_MANIFEST_REFERRING_MANIFEST", REFERRED)
+        refused = (400, "GOOGLE_MANIFEST_REFERRING_MANIFEST", f"{REFERRED}: delete {referrer} first")
         assert deleted == [202, 202 if name == GCR else refused, 202]
         rest = [call("DELETE", name, f"manifests/{each}") for each in (referrer, image)]
         missing = (404, "NAME_UNKNOWN", f"Failed to compute blob liveness for manifest: '{image}'")
         assert rest == [202, missing if name == GCR else 202]
+
+    @NAMES
+    @pytest.mark.usefixtures("images")
+    def test_g_z44_under_googles_name_the_text_is_googles(self, editor, name):
+        image = editor.push_image(name, "v1", b"layer")
+        host, path = ("gcr.io", name) if name == GCR else name.split("/", 1)
+        token = editor.ask_token(f"repository:{path}:pull,delete", host=host).json()["token"]
+
+        answer = editor.call("DELETE", f"/v2/{path}/manifests/{image}", token=token, headers={"Host": host})
+
+        text = {GCR: "tag: v1", AR: "one or more tags"}[name]
+        message = f"Manifest is still referenced by {text}"
+        error = {"errors": [{"code": "GOOGLE_MANIFEST_DANGLING_TAG", "message": message}]}
+        assert (answer.status_code, answer.json()) == (400, error)
 
     def test_g_z44_the_api_keeps_a_version_with_referrers_too(self, api, images, editor):
         image = editor.push_image(AR, "v1", b"layer")
@@ -220,7 +238,7 @@ class TestReferrers:
         ]
 
         assert [(each.status_code, each.json()["error"]["message"]) for each in refusals] == [
-            (400, REFERRED)
+            (400, f"{REFERRED}: {referrer}")
         ] * 3
         deleted = api("POST", f"{package}/versions:batchDelete", {"names": names[::-1]})
         assert (deleted.status_code, api("GET", package).status_code) == (200, 404)
