@@ -9,6 +9,14 @@ BUCKET = "artifacts.my-project.appspot.com"
 URL = f"gs://{BUCKET}"
 APP = "gcr.io/my-project/app:v1"
 TO_ALL = ("--member=allUsers", "--role=roles/storage.objectViewer")
+# What Google makes with a bucket.
+FIRST = [
+    {
+        "members": ["projectEditor:my-project", "projectOwner:my-project"],
+        "role": "roles/storage.legacyBucketOwner",
+    },
+    {"members": ["projectViewer:my-project"], "role": "roles/storage.legacyBucketReader"},
+]
 BINDING = {"members": ["allUsers"], "role": "roles/storage.objectViewer"}
 LIST = "storage.buckets.list access to the Google Cloud project. Permission 'storage.buckets.list'"
 GET = (
@@ -55,7 +63,7 @@ def test_gsutil_opens_the_bucket_and_anybody_pulls_until_it_is_closed(cloud: Goo
     cloud.succeed("owner", "gsutil", "iam", "ch", "-d", "allUsers:objectViewer", URL)
     pulled.append(pull(cloud))
 
-    assert policy["bindings"] == [BINDING]
+    assert policy["bindings"] == [*FIRST, BINDING]
     assert pulled == [1, 0, 1]
 
 
@@ -66,7 +74,7 @@ def test_gcloud_opens_the_bucket_and_anybody_pulls_until_it_is_closed(cloud: Goo
     cloud.succeed("owner", *buckets, "remove-iam-policy-binding", URL, *TO_ALL)
     pulled.append(pull(cloud))
 
-    assert policy["bindings"] == [BINDING]
+    assert policy["bindings"] == [*FIRST, BINDING]
     assert pulled == [0, 1]
 
 

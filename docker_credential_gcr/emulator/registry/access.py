@@ -21,14 +21,7 @@ from docker_credential_gcr.emulator.identity.resource import repository as artif
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import CATALOG, DELETE, PULL, PUSH, format_scope
-from docker_credential_gcr.emulator.records import (
-    bucket_policies,
-    buckets,
-    keys,
-    logins,
-    policies,
-    workload_identity,
-)
+from docker_credential_gcr.emulator.records import buckets, keys, logins, policies, workload_identity
 
 from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
@@ -150,7 +143,9 @@ def find_refusal(connection: Connection, principal: Principal, target: Target, a
         return _find_artifact_refusal(connection, principal, target, _ARTIFACT_PERMISSIONS[action])
     found = [
         policies.find(connection, f"projects/{target.project_id}"),
-        bucket_policies.find(connection, target.bucket, target.project_id),
+        # Not the policy that a bucket begins with: all that it adds is storage.buckets.get for viewers, and a
+        # viewer's refused push must name that permission, as Container Registry's refusals do.
+        policies.find(connection, f"buckets/{target.bucket}"),
     ]
     needed = _PERMISSIONS[action]
     if action == PUSH and buckets.find(connection, target.bucket) is None:
