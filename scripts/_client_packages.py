@@ -14,6 +14,8 @@ from _start import say
 PACKAGES = {
     "docker": "docker.io",
     "dockerd": "docker.io",
+    "containerd": "containerd",
+    "ctr": "containerd",
     "podman": "podman",
     "skopeo": "skopeo",
     "buildah": "buildah",

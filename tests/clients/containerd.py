@@ -1,0 +1,43 @@
+"""A containerd of our own, for its client ctr: it runs nothing, and keeps all in the given directory."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clients.command import CannotStart
+
+START_S = 60
+_POLL_S = 0.05
+# The CRI plugin would look for networks of the machine.
+_CONFIGURATION = """version = 2
+root = "{0}/root"
+state = "{0}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "{0}/containerd.sock"
+"""
+
+
+@contextmanager
+def containerd(directory: Path) -> Iterator[Path]:
+    """Run one; gives its socket. Raises CannotStart with what it said when it does not start."""
+    directory.mkdir()
+    socket, log = directory / "containerd.sock", directory / "log"
+    (directory / "config.toml").write_text(_CONFIGURATION.format(directory))
+    command = ["setpriv", "--pdeathsig", "KILL", "containerd", "--config", directory / "config.toml"]
+    with log.open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
+        try:
+            _wait(process, log)
+            yield socket
+        finally:
+            process.terminate()
+
+
+def _wait(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while b"successfully booted" not in log.read_bytes():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise CannotStart(log.read_text(errors="replace")[-2000:])
+        time.sleep(_POLL_S)
