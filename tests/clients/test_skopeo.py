@@ -76,12 +76,14 @@ def test_sync_copies_every_tag(skopeo, repository: str, layout: str, place: Path
 
 
 @pytest.mark.usefixtures("digest")
-def test_delete_of_a_tagged_image_says_which_tag_holds_it(skopeo, repository: str) -> None:
+def test_j_z64_delete_of_a_tagged_image_says_which_tag_holds_it(skopeo, repository: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text("utf-8")
+    told = "Manifest is still referenced by tag: v1"
+
     refused = skopeo("delete", PLAIN_HTTP, f"{repository}:v1")
 
-    assert refused.status == 1
-    assert "GOOGLE_MANIFEST_DANGLING_TAG" in refused.stderr
-    assert "Manifest is still referenced by tag: v1" in refused.stderr
+    # Of the code, skopeo 1.9 shows its name, and 1.22 that it does not know it.
+    assert (refused.status, told in refused.stderr, f"`{told}`" in page) == (1, True, True)
 
 
 def test_delete_of_an_untagged_image(skopeo, digest: str, repository: str, place: Path, image_maker) -> None:
