@@ -23,11 +23,14 @@ from .credential_makers import (
     make_impersonation,
     make_key,
     make_login,
+    note_node,
     prepare_account,
 )
 from .identity.guesses import is_account_email
 
 _GCLOUD, _PERSONS = "gcloud", "authorized_user"
+# Files whose token endpoint Node's library has built in.
+_NODES = ("service_account", _PERSONS, "impersonated_service_account")
 
 
 def _write_document(make: Callable[[Wanted], Document]) -> Callable[[Wanted], None]:
@@ -157,6 +160,8 @@ def create(
         account, project_id = find_account(server, account, project_id)
     wanted = Wanted(server, project_id, account, roles, output, subject_token_file, endpoints)
     _WRITERS[kind](wanted)
+    if kind in _NODES:
+        note_node(wanted)
 
 
 def _check_place(kind: str, output: Path, force: bool) -> None:

@@ -21,6 +21,7 @@ from .identity.principal import format_service_account
 _POOL = "gcr-emulator"
 _REFRESHES = "refuses to renew it once the token in it has expired: make it anew"
 _IMPERSONATES = "impersonates at https://iamcredentials.{}, which needs --tls and a name that resolves"
+_ASKS_GOOGLE = "asks oauth2.googleapis.com, whatever the file says"
 _LOOKS_UP = (
     "looks for the project at https://cloudresourcemanager.{} when it is loaded with scopes: add them later"
 )
@@ -78,6 +79,15 @@ def make_impersonation(wanted: Wanted) -> Document:
     _let(wanted, "roles/iam.serviceAccountTokenCreator", f"user:{wanted.person}")
     _note(wanted, _IMPERSONATES.format(wanted.endpoints.universe))
     return documents.format_impersonation(wanted.email, source, wanted.endpoints)
+
+
+def note_node(wanted: Wanted) -> None:
+    """Say that Node's library takes no notice of where a file leads."""
+    if wanted.endpoints.universe is not None:
+        say(
+            f"note: google-auth-library for Node.js {_ASKS_GOOGLE}: "
+            "use --token-uri google in gcr-emulator run"
+        )
 
 
 def _note(wanted: Wanted, text: str) -> None:

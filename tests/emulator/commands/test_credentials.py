@@ -17,11 +17,15 @@ import requests
 from google.auth import exceptions
 from google.auth.transport.requests import Request
 
+from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.settings import Settings
+
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]
 
 PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 FILES = ("service_account", "authorized_user", "external_account", "impersonated_service_account")
+PAGE = (Path(__file__).parents[3] / "docs" / "credentials.md").read_text("utf-8")
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
 pytestmark = pytest.mark.filterwarnings("ignore:Your application has authenticated using end user")
@@ -224,13 +228,47 @@ def test_what_is_for_googles_names_knows_no_others(create: Any, kind: str) -> No
     assert "localhost" not in json.dumps(document)
 
 
+NODE = (
+    "note: google-auth-library for Node.js asks oauth2.googleapis.com, whatever the file says: "
+    "use --token-uri google in gcr-emulator run\n"
+)
+
+
+@pytest.mark.parametrize("kind", FILES, ids=lambda kind: f"J-Z63-{kind}")
+@pytest.mark.parametrize("token_uri", ["emulator", "google"])
+def test_z63_what_node_would_send_to_google_is_told(
+    gcr_emulator: Emulator, run: Run, tmp_path: Path, kind: str, token_uri: str
+) -> None:
+    gcr_emulator.project()
+    where = ("--output", tmp_path / "file", "--server", gcr_emulator.url, "--token-uri", token_uri)
+
+    _, _, told = run("credentials", "create", "--type", kind, *where)
+
+    assert (NODE in told) == (token_uri == "emulator" and kind != "external_account")
+    cells = [line.split(" | ") for line in PAGE.splitlines() if line.startswith(f"| `{kind}` |")][-1]
+    assert ("inside `gcr-emulator run` only" in cells[2]) == (kind != "external_account")
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_every_file_is_made_for_the_operator_of_a_strict_server(run: Run, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file"
+    subject = ("--subject-token-file", tmp_path / "subject") if kind == "external_account" else ()
+    settings = Settings(port=0, data=tmp_path / "data", projects=("my-project",), strict_admin=True)
+
+    with InThread(settings) as ready:
+        operator = ("--server", ready.url, "--token-file", ready.operator_token_file)
+        code, _, told = run("credentials", "create", "--type", kind, "--output", path, *operator, *subject)
+
+    assert (code, json.loads(path.read_text())["type"]) == (0, kind), told
+
+
 def test_stdout_gets_the_file(run: Run, gcr_emulator: Emulator) -> None:
     gcr_emulator.project()
     arguments = ["--type", "service_account", "--output", "-", "--server", gcr_emulator.url]
 
     code, out, err = run("credentials", "create", *arguments)
 
-    assert (code, json.loads(out)["client_email"], err) == (0, EMAIL, "")
+    assert (code, json.loads(out)["client_email"], err) == (0, EMAIL, NODE)
 
 
 def test_making_it_again_needs_force_and_goes_on(gcr_emulator: Emulator, run: Run, create: Any) -> None:
