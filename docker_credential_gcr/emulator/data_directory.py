@@ -2,7 +2,8 @@
 
 DATA/
   lock                  held by the server that uses the directory
-  emulator.db           the database; emulator.db.snapshot, a copy of it, see upkeep/
+  emulator.db           the database, 0600: also private keys that Google manages, and secrets of AWS access keys;
+                        emulator.db.snapshot, a copy of it, see upkeep/
   database-id           the identity of the database, see upkeep/database_identity.py
   keys/signing-key.pem  signs every token, 0600
   keys/issuer-key.pem   signs subject tokens for federation, 0600
