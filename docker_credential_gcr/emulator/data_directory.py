@@ -3,7 +3,7 @@
 DATA/
   lock                  held by the server that uses the directory
   emulator.db           the database: also private keys that Google manages, secrets of AWS access keys; 0600
-                        emulator.db.snapshot, a copy of it, see upkeep/
+  emulator.db.snapshot  a copy of it, 0600, see upkeep/
   database-id           the identity of the database, see upkeep/database_identity.py
   keys/signing-key.pem  signs every token, 0600
   keys/issuer-key.pem   signs subject tokens for federation, 0600
