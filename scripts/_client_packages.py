@@ -30,6 +30,9 @@ PACKAGES = {
     "groff": "groff",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
+    "node": "nodejs",
+    "npm": "npm",
+    "ruby": "ruby-googleauth",
 }
 # Without it podman and buildah of Debian 12 and later build nothing, and both only suggest it; Ubuntu 22.04
 # has no such package, and podman there needs none.
@@ -37,6 +40,8 @@ _NETWORK = "netavark"
 # Ubuntu has it as a snap alone.
 _BROWSER = {"chromium", "chromium-driver"}
 _NETWORK_PROGRAM = Path("/usr/lib/podman", _NETWORK)
+# A library, which Ruby may be there without.
+_RUBY_LIBRARY = Path("/usr/lib/ruby/vendor_ruby/googleauth.rb")
 # What says to Debian's maintainer scripts that no service may be started.
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"
@@ -62,11 +67,13 @@ def provide_clients() -> None:
 
 
 def find_missing() -> list[str]:
-    """The packages of which a program is not there."""
+    """The packages of which a program, or the library, is not there."""
     missing = {package for program, package in PACKAGES.items() if shutil.which(program) is None}
     missing -= {package for package in _BROWSER & missing if not _has_package(package)}
     if shutil.which("podman") and not _NETWORK_PROGRAM.exists() and _has_package(_NETWORK):
         missing.add(_NETWORK)
+    if not _RUBY_LIBRARY.exists():
+        missing.add(PACKAGES["ruby"])
     return sorted(missing)
 
 

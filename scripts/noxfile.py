@@ -16,6 +16,8 @@ sys.path.append(str(Path(__file__).parent))
 
 from _distributions import build_distributions, build_release, extra, find_lock, helper_requirements
 from _environment import CHECKOUT, WHEEL_VARIABLE, Failed, isolated_environ, run, workplace
+from _index_clients import PYTHON_CLIENTS, install_clients, lock_npm
+from _index_clients import VARIABLE as CLIENTS_VARIABLE
 from _start import NO_INDEX, NOX, say
 
 nox.options.default_venv_backend = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "uv|venv")
@@ -89,9 +91,14 @@ def helper(session: nox.Session) -> None:
 
 @nox.session
 def clients(session: nox.Session) -> None:
-    """The tests that drive real clients."""
-    chosen = any(CLIENT_TESTS in option for option in session.posargs)
-    _run_tests(session, {}, *session.posargs, *(() if chosen else (CLIENT_TESTS,)))
+    """The tests that drive real clients, with --long also those that are large."""
+    options = [option for option in session.posargs if option != "--long"]
+    chosen = any(CLIENT_TESTS in option for option in options)
+    session.log("install the clients from PyPI and npm into .nox/index-clients/")
+    with _stop_at_a_failure(session):
+        installed = install_clients(long="--long" in session.posargs)
+    handed = {CLIENTS_VARIABLE: str(installed)}
+    _run_tests(session, handed, *options, *(() if chosen else (CLIENT_TESTS,)))
 
 
 @nox.session
@@ -120,6 +127,9 @@ def lock(session: nox.Session) -> None:
     sources = {name: [*helper_requirements(), *(line for part in parts for line in extra(part))]
         for name, parts in LOCKS.items()}  # fmt: skip
     sources |= {name: [line for line in tools if line.startswith(starts)] for name, starts in TOOLS.items()}
+    sources["clients"] = list(PYTHON_CLIENTS)
+    with _stop_at_a_failure(session):
+        lock_npm(upgrade="--upgrade" in session.posargs)
     for name, lines in sources.items():
         source = Path(session.create_tmp(), f"{name}.in")
         source.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -46,7 +46,7 @@ def find_versions(pins: list[str]) -> set[str]:
     return {match[1] for line in pins if (match := re.match(r"\S+==(\S+)", line))}
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, "clients"])
 def test_every_pin_is_one_version_with_its_hashes(name: str) -> None:
     pin = re.compile(r"[a-z0-9-]+==\S+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+")
 
@@ -54,6 +54,24 @@ def test_every_pin_is_one_version_with_its_hashes(name: str) -> None:
 
     assert lines
     assert [line for line in lines if not pin.fullmatch(line)] == []
+
+
+def test_every_package_from_npm_is_one_version_with_its_hash_and_from_no_named_index() -> None:
+    folder = SCRIPTS / "clients"
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+
+    root = packages.pop("")
+
+    assert {name: root[name] for name in ("dependencies", "optionalDependencies")} == {
+        name: wanted[name] for name in ("dependencies", "optionalDependencies")
+    }, "run scripts/lock"
+    assert packages
+    assert [
+        name
+        for name, package in packages.items()
+        if not package["version"] or not package["integrity"].startswith("sha512-") or "resolved" in package
+    ] == []
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-MISSING = "apache2-utils buildah curl dbus docker-registry docker.io gnome-keyring groff podman skopeo"
+MISSING = (
+    "apache2-utils buildah curl dbus docker-registry docker.io gnome-keyring groff nodejs npm podman "
+    "ruby-googleauth skopeo"
+)
 
 
 @pytest.fixture
@@ -35,6 +38,6 @@ def test_help_installs_nothing(bare: dict[str, str]) -> None:
 
     assert (done.returncode, done.stdout.splitlines()[0], done.stderr) == (
         0,
-        "usage: scripts/test-clients [PYTEST ARGUMENTS]",
+        "usage: scripts/test-clients [--long] [PYTEST ARGUMENTS]",
         "",
     )
