@@ -34,7 +34,6 @@ POOL = "projects/1/locations/global/workloadIdentityPools/outside"
 SIGV4 = "AWS4-HMAC-SHA256 Credential="
 # How a pattern is used, and how texts begin that get far into it. One that is new has no row: give it one.
 PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "client._LABEL": ("fullmatch", ("",)),
     "control.faults._NAME": ("fullmatch", ("",)),
     "control.faults._VALUE": ("fullmatch", ("",)),
     "control.issuer._ARN": ("fullmatch", ("", "arn:aws:iam::123456789012:")),
@@ -112,6 +111,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "records.users._NAMED": ("findall", ("", '"user:')),
     "registry.advice._OUTSIDE": ("sub", ("",)),
     "registry.noted_uploads._ID": ("fullmatch", ("",)),
+    "server_url._LABEL": ("fullmatch", ("",)),
     "sites._HOST": ("fullmatch", ("", "a:", "[")),
     "telemetry.log_text._LONG": ("sub", ("", "sha256:0123456789ab", "/blobs/uploads/0123456789ab")),
     "telemetry.observer._SANE_ID": ("fullmatch", ("",)),
