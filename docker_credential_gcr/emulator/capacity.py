@@ -80,4 +80,5 @@ def _is_over_limit(error: BaseException) -> bool:
     """Tells whether the error is about a file that this process may not make larger (ulimit -f)."""
     if isinstance(error, sqlite3.Error) and str(error) == _FAILED_TEXT and resource is not None:
         return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
-    return isinstance(error, OSError) and error.errno == errno.EFBIG
+    # write(2) names no file; an error that names one is that file_access reads no more of it.
+    return isinstance(error, OSError) and error.errno == errno.EFBIG and error.filename is None
