@@ -8,8 +8,8 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 MISSING = (
-    "apache2-utils buildah curl dbus docker-registry docker.io gnome-keyring groff nodejs npm podman "
-    "ruby-googleauth skopeo"
+    "apache2-utils buildah curl dbus docker-registry docker.io gnome-keyring groff libnss3-tools nodejs npm "
+    "podman ruby-googleauth skopeo wget"
 )
 
 
