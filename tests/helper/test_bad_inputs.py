@@ -215,7 +215,7 @@ CONFIGS: dict[str, tuple[str | bytes, str]] = {
     "a list of helpers": ('{"credHelpers": []}', ", line 1: 'credHelpers' is not an object"),
     "a number for a helper": (
         '{"credHelpers": {\n"eu.gcr.io": 1}}',
-        ", line 2: the helper of 'eu.gcr.io' is not a string",
+        ", line 2: 'eu.gcr.io' of 'credHelpers' is not a string",
     ),
     "not a number": ('{"a": NaN}', ": NaN is not JSON"),
     "UTF-16": ("{}".encode("utf-16"), ", line 1: not UTF-8"),

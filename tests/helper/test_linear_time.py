@@ -68,6 +68,11 @@ HARDEST: dict[str, tuple[Callable[[int], str], ...]] = {
         lambda size: "a.googleapis." * (size // 13),
         lambda size: "a " * (size // 2),
     ),
+    "helper.docker_types.BASE64": (
+        lambda size: "A" * size,
+        lambda size: "A" * size + "!",
+        lambda size: "AA==" * (size // 4),
+    ),
     "helper.times.PATTERN": (lambda size: "2024-01-01T00:00:00." + "1" * size,),
     "helper.repository_name.COMPONENT": (
         lambda size: "a__" * (size // 3),
