@@ -24,7 +24,7 @@ ABSENT: dict[str, str] = {
     rf"{_REPOSITORY}/files(?:/.*)?": "files of Artifact Registry",
     rf"{_REPOSITORY}/attachments(?:/.*)?": "attachments of Artifact Registry",
     rf"{_REPOSITORY}/rules(?:/.*)?": "rules of Artifact Registry",
-    rf"{_REPOSITORY}(?::exportArtifact|:\w*[pP]rewarm\w*|/prewarmedArtifacts)": (
+    rf"{_REPOSITORY}(?::exportArtifact|:[a-zA-Z]{{0,20}}[pP]rewarm[a-zA-Z]{{0,40}}|/prewarmedArtifacts)": (
         "exports and prewarmed artifacts of Artifact Registry"
     ),
     rf"{_REPOSITORY}/packages/[^/]+(?:/versions/[^/]+)?": "annotations of packages and versions",

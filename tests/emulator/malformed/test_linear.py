@@ -18,7 +18,7 @@ import pytest
 
 import docker_credential_gcr.emulator as emulator
 from docker_credential_gcr.emulator import redaction, strict_json
-from docker_credential_gcr.emulator.google import fields, project_filters
+from docker_credential_gcr.emulator.google import absent_methods, fields, project_filters
 from docker_credential_gcr.emulator.identity import conditions, expressions, jws, policy
 from docker_credential_gcr.emulator.oci import image_config, manifest, ranges, reference, scope
 
@@ -39,18 +39,24 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "control.issuer._ARN": ("fullmatch", ("", "arn:aws:iam::123456789012:")),
     "data_directory._PEM": ("fullmatch", ("", "-----BEGIN PRIVATE KEY-----\n", "-----BEGIN ")),
     "data_directory._TOKEN": ("fullmatch", ("",)),
+    "google.absent_methods._STORAGE_HOST": ("fullmatch", ("", "storage.googleapis.com:")),
     "google.accounts_protection._COOKIE_VALUE": ("fullmatch", ("",)),
     "google.artifact_images._NAME": ("fullmatch", ("", "a@", "a@sha256:")),
     "google.artifact_repositories._ID": ("fullmatch", ("",)),
+    "google.artifact_repositories._KEY": ("fullmatch", ("", "projects/p/locations/l/keyRings/")),
     "google.delegation._DELEGATE": ("fullmatch", ("", "projects/-/serviceAccounts/")),
-    "google.field_masks._SNAKE": ("sub", ("",)),
     "google.fields._TOKEN": ("findall", ("",)),
     "google.iam_policies._PERMISSION": ("fullmatch", ("", "a.b.")),
     "google.iam_policies._SERVICE_AGENT": ("match", ("", "service-")),
     "google.iamcredentials._DURATION": ("fullmatch", ("", "1.")),
+    "google.list_filters._TOKEN": ("match", ("", "a=", 'a="')),
+    "google.messages._CAPITAL": ("sub", ("",)),
+    "google.messages._DURATION": ("fullmatch", ("", "1.")),
+    "google.messages._SNAKE": ("sub", ("",)),
     "google.project_bodies._LABEL_KEY": ("fullmatch", ("",)),
     "google.project_bodies._LABEL_VALUE": ("fullmatch", ("",)),
     "google.project_filters._TOKEN": ("match", ("", '"')),
+    "google.project_parents._PARENT": ("fullmatch", ("", "folders/")),
     "google.storage_bodies._LOCATION": ("fullmatch", ("",)),
     "google.storage_bodies._NAME": ("fullmatch", ("",)),
     "google.sts._AUDIENCE": ("fullmatch", ("", f"//iam.googleapis.com/{POOL}/providers/")),
@@ -219,6 +225,11 @@ def compile_condition_uncached(text: str) -> object:
     return conditions.compile_condition.__wrapped__(text)
 
 
+def find_absent(path: str) -> object:
+    return [pattern.fullmatch(path) for pattern, _ in absent_methods._PATTERNS]
+
+
+REPOSITORY = "/v1/projects/p/locations/l/repositories/r:"
 DESCRIPTOR = {"mediaType": "a", "digest": f"sha256:{'0' * 64}", "size": 1}
 BINDING = {"role": "roles/viewer", "members": ["user:a@example.com"]}
 # What parses a client's text, the texts by their size, and the longest that is taken.
@@ -267,6 +278,8 @@ PARSERS: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] = 
     "a name": (reference.parse_name, lambda n: "a-" * (n // 2), 8000),
     "a scope": (scope.parse_scope, lambda n: "repository:" + "a:" * (n // 2), 8000),
     "a range": (ranges.parse_chunk_range, lambda n: "bytes " + "1" * n, 8000),
+    "a path that is not served": (find_absent, lambda n: REPOSITORY + "prewarm" * (n // 7) + "!", 16_000),
+    "a path of many parts": (find_absent, lambda n: "/v1/projects/" + "a/" * (n // 2), 16_000),
     "a query in the journal": (redaction.show_query, lambda n: b"a=b&" * (n // 4), 16_000),
     "a path at a fault": (lambda path: fnmatchcase(path, "*a*a*a*a*a*b"), lambda n: "a" * n, 8000),
 }

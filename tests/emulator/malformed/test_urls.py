@@ -43,7 +43,7 @@ def test_the_parameters_of_the_sources_are_found() -> None:
         "filter",
         "parent",
         "query",
-        "updateMask",
+        "showDeleted",
     }
 
 
