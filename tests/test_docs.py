@@ -172,3 +172,60 @@ def read_help(*command: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+# Sentences that once were not true: where each stands, and the test that would tell.
+PROMISES = {
+    "J-Z67-dry-run": (
+        "docs/helper.md",
+        "with `***` for every value that does not change",
+        "test_z03_a_value_that_does_not_change_is_masked",
+    ),
+    "J-Z67-doctor": (
+        "docs/helper.md",
+        "whether docker, and the helper, can read their files: for docker's, by docker's own types",
+        "test_z60_doctor_finds_a_fault_of_docker_s_configuration",
+    ),
+    "J-Z67-plugin-reason": (
+        "docs/kubernetes.md",
+        "its reason, without any secret, is on stderr",
+        "test_z01_no_option_of_the_kubelet_s_plugin_is_repeated",
+    ),
+    "J-Z67-node": (
+        "docs/kubernetes.md",
+        "the node's own credential is neither needed nor used",
+        "test_z61_a_request_without_a_pod_s_token_gets_nothing_from_the_node",
+    ),
+    "J-Z67-full-disk": (
+        "docs/operations.md",
+        "A full disk leaves the server ready",
+        "test_b_z26_full_disk_leaves_the_server_ready_while_others_push",
+    ),
+    "J-Z67-deleted-project": (
+        "docs/emulator.md",
+        "nothing in it can be used from now on",
+        "test_d_z20_what_a_deleted_project_holds_is_refused_to_the_operator_too",
+    ),
+    "J-Z67-page-of-referrers": (
+        "docs/operations.md",
+        "A page of referrers, and of every listing of Google's APIs, ends before 4 MiB",
+        "test_z06_a_page_of_referrers_ends_before_4_mib",
+    ),
+    "J-Z67-only-json": (
+        "docker_credential_gcr/emulator/google/app.py",
+        "nothing but JSON in Google's form leaves it",
+        "test_z23_no_malformed_parameter_is_an_internal_error",
+    ),
+    "J-Z67-data-directory": (
+        "docker_credential_gcr/emulator/data_directory.py",
+        "readable by its owner alone",
+        "test_a_z02_workers_and_the_schedule_make_nothing_wide_under_any_umask",
+    ),
+}
+
+
+@pytest.mark.parametrize(("page", "sentence", "test"), PROMISES.values(), ids=PROMISES)
+def test_a_sentence_that_promises_has_a_test_that_would_tell(page: str, sentence: str, test: str) -> None:
+    assert sentence in " ".join((ROOT / page).read_text("utf-8").split())
+    tests = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert any(f"def {test}(" in text for text in tests)
