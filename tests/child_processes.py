@@ -48,18 +48,25 @@ def await_end(*pids: int) -> None:
 def list_children(pid: int | str = "self") -> dict[int, str]:
     """The command lines of a process's children that run, by their numbers; only Linux tells them."""
     children = {}
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # a thread, or the process, has ended
-            for child in file.read_text().split():
-                children[int(child)] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ").strip()
+    for child in _list_numbers(pid):
+        with suppress(OSError):  # it has ended
+            children[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ").strip()
     # One that has ended and was not waited for has no command line any more.
     return {child: command for child, command in children.items() if command}
+
+
+def _list_numbers(pid: int | str) -> list[int]:
+    found: list[int] = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # a thread, or the process, has ended
+            found += map(int, file.read_text().split())
+    return found
 
 
 def end(pids: Iterable[int]) -> None:
     """Kills processes with their descendants."""
     for pid in pids:
-        children = list_children(pid)
+        children = _list_numbers(pid)  # one that is becoming another program has no command line meanwhile
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         end(children)

@@ -19,6 +19,7 @@ COUNTED = {
     "hosts.locate_folder": "as locate",
     "oci.challenge.format_challenge": "hosts and repositories: as hosts.locate",
     "rate_limiter._find_client": "addresses",
+    "records.bucket_policies._make_default": "IDs of projects",
     "registry.errors._format_body": "messages of at most 1,024 characters",
     "registry.http._encode_name": "names of headers that the emulator writes",
     "registry.negotiation._is_named": "headers of at most 1,024 characters",

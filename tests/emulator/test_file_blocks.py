@@ -116,9 +116,8 @@ def test_z07_nothing_is_sent_to_a_client_that_has_gone(path):
                 gone.set()
             await client.send(message)
 
-        with path.open("ab") as file:
-            file.truncate(100 * SIZE)
-        await send_file(START, path, Span(0, 100 * SIZE), receive, send)
+        path.write_bytes(bytes(10 * SIZE))
+        await send_file(START, path, Span(0, 10 * SIZE), receive, send)
         return len(client.messages)
 
     assert run(main()) < 10

@@ -78,7 +78,7 @@ def test_metrics_count_requests_by_route_and_never_by_name(editor):
     assert sample(editor.url, "gcr_emulator_storage_free_bytes") > 0
     assert sample(editor.url, "gcr_emulator_requests_in_flight") == 1
     assert sample(editor.url, "gcr_emulator_writes_total") > 0
-    uploads = {"route": "/v2/{name}/blobs/uploads/", "method": "PATCH"}
+    uploads = {"site": "local", "route": "/v2/{name}/blobs/uploads/", "method": "PATCH"}
     assert sample(editor.url, "gcr_emulator_request_bytes_total", **uploads) >= 100_000
     page = requests.get(f"{editor.url}/metrics", timeout=30).text
     assert [word for word in ("my-project", "secret-tag", "sha256:") if word in page] == []

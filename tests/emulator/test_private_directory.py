@@ -103,6 +103,7 @@ def test_a_z02_workers_and_the_schedule_make_nothing_wide_under_any_umask(
     tmp_path, umask, make_server, editor_of
 ):
     data = tmp_path / "data"
+    (tmp_path / "data.stderr").touch()  # the test's own, which it reads
     umask(0o777)
     server = make_server(data, "--workers", "2", "--gc-interval", "0.05s", "--project", "my-project")
     assert server.start()
