@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,9 +21,15 @@ from docker_credential_gcr.helper.token_sources.metadata import Metadata
 
 NOT_A_URL = "the address is not a URL: copy the whole of it"
 OTHER_STATE = "the address is not of this login: its state differs"
+
+try:
+    urlsplit("http://[x]/")
+    NO_ADDRESS_IN_BRACKETS = OTHER_STATE
+except ValueError:  # Python 3.11.4 and later
+    NO_ADDRESS_IN_BRACKETS = NOT_A_URL
 PASTED = {
     "http://[::1/?state=x": NOT_A_URL,
-    "http://[x]:99999/?code=a": NOT_A_URL,
+    "http://[x]:99999/?code=a": NO_ADDRESS_IN_BRACKETS,
     "http://a\u2100b/?state=x": NOT_A_URL,
     "http://localhost:99999/?code=a": OTHER_STATE,
     "http://localhost/?state=\udcff": OTHER_STATE,

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import jwt
 import pytest
+from google.auth import jwt
 
 from docker_credential_gcr.errors import KeyFileError, KeyNotForHost
 from docker_credential_gcr.helper import registries, service_account
@@ -116,7 +116,7 @@ def test_an_optional_member_of_a_key_may_be_absent_or_empty(
         path.write_text(json.dumps(document))
         key = service_account.load_key(str(path))
         assert key.endpoint.url == GOOGLE_URI
-        assert jwt.get_unverified_header(key.sign((), now=0)) == expected
+        assert jwt.decode_header(key.sign((), now=0)) == expected
 
 
 @pytest.mark.parametrize("name", ["private_key_id", "token_uri"])
