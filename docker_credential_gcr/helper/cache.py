@@ -45,18 +45,16 @@ def load_token(path: str | None, now: float) -> AccessToken | None:
 
 def save_token(path: str, token: AccessToken) -> None:
     """Replace the file. Raises OSError; the directory is made, and taken from group and others."""
-    import json
-
     from docker_credential_gcr.helper import files
 
     files.make_private_directory(os.path.dirname(path))
-    entry = {
+    entry: dict[str, str | int] = {
         "version": VERSION,
         "access_token": token.value,
         "expires_at": token.expires_at,
         "obtained_at": token.obtained_at,
     }
-    files.replace_file(path, json.dumps(entry).encode("ascii"))
+    files.replace_file(path, wire.format_members(entry).encode("ascii"))
 
 
 def is_owners(found: os.stat_result) -> bool:

@@ -110,7 +110,7 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: li
     found = keychain.resolve(server_url, environ=environ)
     notes.append(f": {found.origin}")
     answer = {"ServerURL": found.server_url, "Username": found.username, "Secret": found.secret}
-    return wire.format_strings(answer) + "\n", None
+    return wire.format_members(answer) + "\n", None
 
 
 def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
@@ -172,7 +172,7 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes
         for login in logins.load_logins(path).values():
             if login.server_url != logins.EVERY_HOST:
                 answer.setdefault(login.server_url, login.username)
-    return wire.format_strings(answer) + "\n", None
+    return wire.format_members(answer) + "\n", None
 
 
 def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]", _notes: list[str]) -> "Reply":

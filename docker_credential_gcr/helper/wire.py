@@ -3,7 +3,7 @@ starting Python, the C functions behind it nothing."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 SPACE = " \t\n\r"
 MAX_DEPTH = 100  # what nests deeper would exhaust the stack of a later step
@@ -65,13 +65,14 @@ def loads(text: str) -> object:
     return _check(value, text)
 
 
-def format_strings(members: "dict[str, str]") -> str:
-    """A JSON object of strings on one line, in ASCII."""
+def format_members(members: "Mapping[str, str | int]") -> str:
+    """Returns a JSON object of strings and integers on one line, in ASCII."""
     if quote is None:
         import json
 
         return json.dumps(members, separators=(",", ":"))
-    return "{" + ",".join(f"{quote(key)}:{quote(value)}" for key, value in members.items()) + "}"
+    values = {key: quote(value) if isinstance(value, str) else value for key, value in members.items()}
+    return "{" + ",".join(f"{quote(key)}:{value}" for key, value in values.items()) + "}"
 
 
 def _check(value: object, text: str) -> object:

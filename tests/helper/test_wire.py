@@ -96,16 +96,18 @@ def test_loads_raises_the_same_where_json_was_not_loaded(text: str) -> None:
     assert (run.returncode, run.stdout, run.stderr) == (0, "ValueError\n", "")
 
 
-@pytest.mark.parametrize("members", [{}, {"a": "b"}, {"ServerURL": 'é"\\\n\0', "Secret": "\ud83d\ude00<&>"}])
-def test_format_strings_gives_what_json_gives(members: dict[str, str]) -> None:
-    assert wire.format_strings(members) == json.dumps(members, separators=(",", ":"))
+@pytest.mark.parametrize(
+    "members", [{}, {"a": "b", "n": -1}, {"ServerURL": 'é"\\\n\0', "Secret": "\ud83d\ude00<&>"}]
+)
+def test_format_members_gives_what_json_gives(members: dict[str, str | int]) -> None:
+    assert wire.format_members(members) == json.dumps(members, separators=(",", ":"))
 
 
 def test_without_the_c_functions_json_itself_is_used() -> None:
     program = (
         "import sys; sys.modules['_json'] = None\n"
         "from docker_credential_gcr.helper import wire\n"
-        "print(wire.scan, wire.loads('[1]'), wire.format_strings({'a': 'b'}))"
+        "print(wire.scan, wire.loads('[1]'), wire.format_members({'a': 'b'}))"
     )
 
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
