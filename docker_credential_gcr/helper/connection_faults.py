@@ -38,22 +38,27 @@ LOOPBACK_HINTS = {
 HANDSHAKE_S = 2.0
 
 
+class ProxyFault(ConnectionError):
+    """The proxy lets nothing through."""
+
+
+class MalformedVariable(Exception):
+    """A variable of the environment names a proxy or a bundle of certificates that cannot be used."""
+
+
 def find_hint(cause: str, host: str) -> str:
-    """What to do when a connection to a host failed for a cause."""
+    """Returns what to do when a connection to a host failed for a cause."""
     return (LOOPBACK_HINTS.get(cause) if registries.is_loopback(host) else None) or HINTS[cause]
 
 
 def classify(error: BaseException, url: str = "", deadline: float | None = None) -> str:
-    """The cause of a failed request; the URL tells whether the port is asked if it speaks TLS."""
-    import requests
-
+    """Returns the cause of a failed request; the URL tells whether the port is asked if it speaks TLS."""
     causes = list(_walk(error))
     table: tuple[tuple[type[BaseException], str], ...] = (
-        (requests.exceptions.ProxyError, PROXY),
+        (ProxyFault, PROXY),
         (socket.gaierror, NAME),
         (ssl.SSLCertVerificationError, UNTRUSTED),
         (ssl.SSLError, PLAIN),
-        (requests.exceptions.Timeout, SILENT),
         (TimeoutError, SILENT),
         (ConnectionRefusedError, REFUSED),
     )
@@ -64,7 +69,7 @@ def classify(error: BaseException, url: str = "", deadline: float | None = None)
 
 
 def speaks_tls(url: str, deadline: float | None = None) -> bool:
-    """Whether the port of an http URL answers a TLS handshake; nothing is sent over it."""
+    """Returns whether the port of an http URL answers a TLS handshake; nothing is sent over it."""
     timeout_s = HANDSHAKE_S if deadline is None else min(HANDSHAKE_S, deadline - time.monotonic())
     if timeout_s <= 0:
         return False
@@ -80,7 +85,7 @@ def speaks_tls(url: str, deadline: float | None = None) -> bool:
 
 
 def _walk(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and all that it was made of."""
+    """Yields the error, and all that it was made of."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -7,7 +7,7 @@ five-minute tokens of direct federation never survive.
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from docker_credential_gcr.errors import Error, KeyFileError, NetworkError, TokenRefused
@@ -35,7 +35,7 @@ class _Response(NamedTuple):
     """What the library reads of an answer."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: http.Headers
     data: bytes
 
 
@@ -168,7 +168,7 @@ LOADERS: dict[str, Callable[[Document, TokenRequest], Any]] = {
 
 
 def _start_transport(deadline: float) -> Any:
-    """The library's transport with the deadline, a bounded answer, and no redirect."""
+    """Returns the library's transport with the deadline, a bounded answer, and no redirect."""
     from google.auth.transport.requests import Request
 
     class Transport(Request):
@@ -181,10 +181,16 @@ def _start_transport(deadline: float) -> Any:
             timeout: Any = None,  # noqa: ARG002 - the deadline counts
             **options: Any,
         ) -> Any:
-            target = parse_endpoint(url)
-            options = {**options, "data": body, "headers": headers}
-            with http.start_session(target.host) as session:
-                answer = http.exchange(session, method, target, deadline, **options)
+            target, verify = parse_endpoint(url), options.get("verify")
+            answer = http.exchange(
+                method,
+                target,
+                deadline,
+                headers=headers or {},
+                body=body.encode() if isinstance(body, str) else body,
+                authorities=verify if isinstance(verify, str) else None,  # else certifi's: none is not taken
+                certificate=options.get("cert"),
+            )
             if len(answer.body) > http.MAX_SIZE:
                 raise TokenRefused(f"{target.host} answered more than 64 KiB", hint=REFUSED_HINT)
             return _Response(answer.status, answer.headers, answer.body)

@@ -99,7 +99,7 @@ def _detect(source: Metadata, deadline: float) -> bool:
             deadline=until,
             pauses_s=(),
         )
-        return answer.headers.get("Metadata-Flavor") == "Google"
+        return answer.headers.get("Metadata-Flavor", "") == "Google"
     return False
 
 
@@ -111,7 +111,7 @@ def _find_hint(source: Metadata) -> str:
 
 
 def _check_answer(source: Metadata, answer: http.Answer) -> None:
-    if answer.headers.get("Metadata-Flavor") != "Google":
+    if answer.headers.get("Metadata-Flavor", "") != "Google":
         raise TokenRefused(
             f"{source.host} answered {answer.status}, and is no metadata server", hint=_find_hint(source)
         )

@@ -20,6 +20,7 @@ from docker_credential_gcr.helper import (
     metadata_server,
     oauth,
     registry_probe,
+    tls_context,
 )
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.endpoint import parse_endpoint
@@ -212,7 +213,7 @@ def test_z25_a_malformed_variable_of_the_surrounding_is_named(monkeypatch: pytes
 
 
 def test_z11_a_device_of_authorities_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(http.CA_FILE, "/dev/zero")
+    monkeypatch.setenv(tls_context.CA_FILE, "/dev/zero")
 
     with pytest.raises(ConfigError, match=r"cannot read '/dev/zero': not a regular file$"):
-        http.start_session("gcr.io")
+        tls_context.make_context("gcr.io")

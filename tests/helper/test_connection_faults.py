@@ -26,13 +26,8 @@ ERRORS: dict[str, tuple[BaseException, str, str]] = {
     "d11-untrusted": (ssl.SSLCertVerificationError(), "gcr.io", connection_faults.UNTRUSTED),
     "d11-untrusted on loopback": (ssl.SSLCertVerificationError(), "[::1]:5000", connection_faults.UNTRUSTED),
     "d11-plain": (ssl.SSLError(1, "wrong version number"), "gcr.io", connection_faults.PLAIN),
-    "d11-timed out": (requests.ReadTimeout(), "gcr.io", connection_faults.SILENT),
-    "d11-timed out by our own deadline": (TimeoutError(), "gcr.io", connection_faults.SILENT),
-    "d11-proxy": (
-        requests.exceptions.ProxyError(ConnectionRefusedError()),
-        "gcr.io",
-        connection_faults.PROXY,
-    ),
+    "d11-timed out": (TimeoutError(), "gcr.io", connection_faults.SILENT),
+    "d11-proxy": (connection_faults.ProxyFault(ConnectionRefusedError()), "gcr.io", connection_faults.PROXY),
     "d11-anything else": (ConnectionResetError(), "gcr.io", connection_faults.DOWN),
 }
 HINTS = {
