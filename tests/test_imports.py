@@ -55,7 +55,7 @@ TABLE = {
     "__init__": ("errors helper library requests_auth", ""),
     "__main__": ("errors helper cli", ""),
     "errors": ("", ""),
-    "helper": ("errors", "certifi cryptography filelock google keyring requests"),
+    "helper": ("errors", "certifi cryptography google keyring requests"),
     "cli": ("errors helper", "click rich"),
     "emulator.__init__": ("", ""),
     "emulator.strict_json": ("", ""),

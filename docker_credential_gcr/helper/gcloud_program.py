@@ -6,8 +6,8 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from docker_credential_gcr.errors import TokenError
@@ -140,23 +140,11 @@ def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> pro
         raise TokenError(f"cannot run {command[0]!r}: {error.strerror}", hint=INSTALL_HINT) from error
 
 
-@contextmanager
-def _lock(source: Gcloud, timeout_s: float) -> Iterator[None]:
-    """Keep our own runs of gcloud apart, for as long as that takes no more than the time limit."""
+def _lock(source: Gcloud, timeout_s: float) -> AbstractContextManager[bool]:
+    """Keeps our own runs of gcloud apart, for as long as that takes no more than the time limit."""
     directory = paths.find_cache_dir(source.environ, source.platform)
-    if directory is None:
-        yield
-        return
-    import filelock
-
-    lock = filelock.FileLock(os.path.join(directory, "gcloud.lock"), mode=0o600)
-    try:
-        files.make_private_directory(directory)
-        lock.acquire(timeout=max(0.0, timeout_s))
-    except (OSError, NotImplementedError):
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
+    return (
+        files.lock_file(os.path.join(directory, "gcloud.lock"), timeout_s)
+        if directory
+        else nullcontext(False)
+    )

@@ -1,9 +1,8 @@
 """Buys a new access token once for all that ask at the same time. Never loaded for a cached one."""
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from docker_credential_gcr.errors import NoToken, TokenError
@@ -31,7 +30,8 @@ def refresh(
     held = _find_fresh(entry, now)
     # Half of the time for the lock, so that enough is left to go alone when its holder hangs.
     patience_s = 0 if held else max(0.0, deadline - time.monotonic()) / 2
-    with _lock(entry, patience_s) as is_ours:
+    lock = files.lock_file(entry + ".lock", patience_s) if entry else nullcontext(False)
+    with lock as is_ours:
         held = _find_fresh(entry, now)
         if held and not (is_ours and held.is_aging(now(), min_ttl_s)):
             return held
@@ -50,24 +50,3 @@ def refresh(
 def _find_fresh(entry: str | None, now: Callable[[], float]) -> AccessToken | None:
     token = cache.load_token(entry, now())
     return token if token and token.is_fresh(now()) else None
-
-
-@contextmanager
-def _lock(entry: str | None, timeout_s: float) -> Iterator[bool]:
-    """Hold the entry's lock; gives False when there is none to be had in time, or at all."""
-    if entry is None:
-        yield False
-        return
-    import filelock
-
-    lock = filelock.FileLock(entry + ".lock", mode=0o600)
-    try:
-        files.make_private_directory(os.path.dirname(entry))
-        lock.acquire(timeout=timeout_s)
-    except (OSError, NotImplementedError):  # filelock.Timeout is an OSError; a file system may have no locks
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()

@@ -65,14 +65,19 @@ def loads(text: str) -> object:
     return _check(value, text)
 
 
-def format_members(members: "Mapping[str, str | int]") -> str:
-    """Returns a JSON object of strings and integers on one line, in ASCII."""
+def format_members(members: "Mapping[str, object]") -> str:
+    """Returns a JSON object of strings, integers and lists of them on one line, in ASCII."""
     if quote is None:
         import json
 
         return json.dumps(members, separators=(",", ":"))
-    values = {key: quote(value) if isinstance(value, str) else value for key, value in members.items()}
-    return "{" + ",".join(f"{quote(key)}:{value}" for key, value in values.items()) + "}"
+    return "{" + ",".join(f"{quote(key)}:{_format(value)}" for key, value in members.items()) + "}"
+
+
+def _format(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_format, value)) + "]"
+    return quote(value) if quote and isinstance(value, str) else str(value)
 
 
 def _check(value: object, text: str) -> object:

@@ -264,7 +264,7 @@ def test_edge_28_a_lock_that_cannot_be_had_is_done_without(configured: Any, name
 
 
 def test_edge_28_a_file_system_without_locks_is_done_without(configured: Any, tmp_path: Path) -> None:
-    # filelock's own exception for it, raised in the program's own interpreter.
+    # Raised in the program's own interpreter.
     (tmp_path / "sitecustomize.py").write_text(
         "import fcntl\ndef flock(*_):\n    raise OSError(37, 'No locks available')\nfcntl.flock = flock\n"
     )

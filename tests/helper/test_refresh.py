@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 
-from docker_credential_gcr.helper import cache
+from docker_credential_gcr.helper import cache, files
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.refresh import refresh
 from docker_credential_gcr.helper.token_sources import TokenRequest
@@ -97,7 +96,8 @@ def test_edge_28_an_aging_token_is_served_while_somebody_else_refreshes_it(
     assert get(configured) == ("ya29.1", "")
     entry = age(configured, 290)
 
-    with filelock.FileLock(f"{entry}.lock"):
+    with files.lock_file(f"{entry}.lock", 0) as is_ours:
+        assert is_ours
         assert get(configured) == ("ya29.1", "")
     assert len(token_server.requests) == 1
 
@@ -105,31 +105,28 @@ def test_edge_28_an_aging_token_is_served_while_somebody_else_refreshes_it(
 def test_edge_28_a_lock_that_is_never_released_is_waited_for_half_of_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits: list[float] = []
+    """On a clock that needs no waiting."""
+    start = now = time.monotonic()
 
-    class HeldLock:
-        """filelock's lock, while another process holds it; waiting for it takes no time."""
-
-        def __init__(self, path: str, **_: int) -> None:
-            self.path = path
-
-        def acquire(self, timeout: float) -> None:
-            waits.append(timeout)
-            raise filelock.Timeout(self.path)
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
 
     class Source:
         def fetch(self, _request: TokenRequest, _deadline: float) -> AccessToken:
             return AccessToken("ya29.alone", expires_at=NOW + 3600, obtained_at=NOW)
 
-    monkeypatch.setattr(filelock, "FileLock", HeldLock)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "sleep", sleep)
     entry = str(tmp_path / "entry.json")
-    options = {"min_ttl_s": 300, "deadline": time.monotonic() + 1000, "now": lambda: NOW}
+    options = {"min_ttl_s": 300, "deadline": start + 1000, "now": lambda: NOW}
 
-    token = refresh(Source(), TokenRequest("localhost:5000", "", scopes=()), entry, **options)
+    with files.lock_file(f"{entry}.lock", 0):
+        token = refresh(Source(), TokenRequest("localhost:5000", "", scopes=()), entry, **options)
 
     kept = cache.load_token(entry, NOW)
     assert (token.value, kept and kept.value) == ("ya29.alone", "ya29.alone")
-    assert waits == [pytest.approx(500, rel=0.1)]
+    assert now - start == pytest.approx(500, rel=0.1)
 
 
 def test_edge_31_a_cache_that_is_off_keeps_nothing(configured: Any) -> None:

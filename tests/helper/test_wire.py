@@ -97,9 +97,10 @@ def test_loads_raises_the_same_where_json_was_not_loaded(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "members", [{}, {"a": "b", "n": -1}, {"ServerURL": 'é"\\\n\0', "Secret": "\ud83d\ude00<&>"}]
+    "members",
+    [{}, {"a": "b", "n": -1, "l": ["b", 1, []]}, {"ServerURL": 'é"\\\n\0', "Secret": "\ud83d\ude00<&>"}],
 )
-def test_format_members_gives_what_json_gives(members: dict[str, str | int]) -> None:
+def test_format_members_gives_what_json_gives(members: dict[str, object]) -> None:
     assert wire.format_members(members) == json.dumps(members, separators=(",", ":"))
 
 
