@@ -199,7 +199,7 @@ FILES = {
         "x",
         (GET,),
         settings=sources("file:key.json"),
-        beside={"key.json": LOGIN},
+        beside={"key.json": LOGIN | {"token_uri": f"https://{HOST}/token"}},  # plain http needs no file
         environ={"DOCKER_CREDENTIAL_GCR_CA_FILE": "ca.pem"},
     ),
     "gcloud's configuration": File(
