@@ -79,6 +79,12 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
         self.close_connection = False
 
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            self.connection.close()  # the server closes the one that it took, not one that speaks TLS over it
+
     def end(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
         for name, value in headers.items():

@@ -6,6 +6,7 @@ RegistryAuth sends nothing by itself: it adds a token to a request that the user
 import gzip
 import os
 import socket
+import ssl
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -290,6 +291,25 @@ def test_a_file_of_authorities_that_cannot_be_used_is_named(
 
     with pytest.raises(ConfigError, match=f"^DOCKER_CREDENTIAL_GCR_CA_FILE: .*{path}"):
         refresh(safe_url, tmp_path, LIMIT_S)
+
+
+def test_google_auths_own_files_of_authorities_and_of_a_client_are_used(
+    safe_url: str, server: EndpointServer, tls: EndpointServer, certificate: Path
+) -> None:
+    authorities = str(certificate.with_name("CA.pem"))
+    for context in (server.context, tls.context):
+        assert context is not None
+        context.load_verify_locations(authorities)
+        context.verify_mode = ssl.CERT_REQUIRED  # of the client, which shows the server's own here
+
+    def exchange(client: tuple[str, str] | None) -> int:
+        deadline = time.monotonic() + LIMIT_S
+        options = {"headers": {}, "authorities": authorities, "certificate": client}
+        return http.exchange("POST", parse_endpoint(safe_url), deadline, **options).status  # type: ignore[arg-type]
+
+    assert exchange((str(certificate), str(certificate))) == 200
+    with pytest.raises(NetworkError, match=r"^cannot reach "):
+        exchange(None)
 
 
 def test_a_name_that_ends_in_a_dot_has_the_certificate_of_the_name_without_it(
