@@ -1,5 +1,6 @@
 """Classifies why a connection failed, and says for each cause what to do about it."""
 
+import errno
 import socket
 import ssl
 import time
@@ -36,14 +37,22 @@ LOOPBACK_HINTS = {
     REFUSED: "the emulator is not running: start it with `gcr-emulator serve`",
 }
 HANDSHAKE_S = 2.0
+HEADER_FAULT = "a header of the request cannot be sent"
 
 
 class ProxyFault(ConnectionError):
     """The proxy lets nothing through."""
 
 
-class MalformedVariable(Exception):
+class MalformedVariable(OSError):
     """A variable of the environment names a proxy or a bundle of certificates that cannot be used."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(errno.EINVAL, fault)
+
+
+class MalformedProxy(MalformedVariable, ProxyFault):
+    """A variable of the environment names no proxy."""
 
 
 def find_hint(cause: str, host: str) -> str:

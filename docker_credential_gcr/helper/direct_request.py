@@ -13,6 +13,7 @@ from http.client import (
 )
 from urllib.parse import SplitResult, quote, urlsplit
 
+from docker_credential_gcr.helper.connection_faults import HEADER_FAULT
 from docker_credential_gcr.helper.endpoint import Endpoint
 
 PORTS = {"http": 80, "https": 443}
@@ -48,7 +49,7 @@ def request(
     except OSError:  # of TLS, some of them ValueErrors as well
         raise
     except ValueError as error:
-        raise ConnectionError(errno.EINVAL, "a header of the request cannot be sent") from error
+        raise ConnectionError(errno.EINVAL, HEADER_FAULT) from error
     finally:
         connection.close()
 

@@ -1,16 +1,32 @@
 """Sends a request where a proxy may be asked: `requests` knows for which hosts, and speaks to proxies."""
 
+import errno
 import ssl
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import InvalidSchema, InvalidURL, ProxyError, RequestException, Timeout
+from requests.exceptions import (
+    InvalidHeader,
+    InvalidSchema,
+    InvalidURL,
+    ProxyError,
+    RequestException,
+    Timeout,
+)
 
 from docker_credential_gcr.helper import tls_context
-from docker_credential_gcr.helper.connection_faults import MalformedVariable, ProxyFault
+from docker_credential_gcr.helper.connection_faults import (
+    HEADER_FAULT,
+    MalformedProxy,
+    MalformedVariable,
+    ProxyFault,
+)
 from docker_credential_gcr.helper.endpoint import Endpoint
+from docker_credential_gcr.helper.tls_context import BUNDLE_FAULT
+
+PROXY_FAULT = "it is not the URL of a proxy that can be asked"
 
 
 def request(
@@ -41,15 +57,19 @@ def request(
         ):
             return response.status_code, response.headers, _read_body(response, max_size)
     except (InvalidURL, InvalidSchema) as error:  # the latter for SOCKS, where PySocks is not installed
-        raise MalformedVariable("a proxy") from error
+        raise MalformedProxy(PROXY_FAULT) from error
+    except (InvalidHeader, UnicodeError) as error:
+        raise ConnectionError(errno.EINVAL, HEADER_FAULT) from error
     except ProxyError as error:
         raise ProxyFault from error
     except Timeout as error:
         raise TimeoutError from error
     except RequestException:  # an OSError
         raise
-    except (OSError, ValueError) as error:  # what requests raises for a malformed surrounding
-        raise MalformedVariable("a proxy or a bundle of certificates") from error
+    except ValueError as error:
+        raise MalformedProxy(PROXY_FAULT) from error
+    except OSError as error:
+        raise MalformedVariable(BUNDLE_FAULT) from error
 
 
 def _start_session() -> requests.Session:

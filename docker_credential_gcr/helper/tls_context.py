@@ -9,6 +9,7 @@ from docker_credential_gcr.helper.connection_faults import MalformedVariable
 
 MAX_CA_SIZE = 16 * 1024 * 1024
 CA_FILE = "DOCKER_CREDENTIAL_GCR_CA_FILE"
+BUNDLE_FAULT = "a bundle of certificates cannot be used"
 
 
 def make_context(
@@ -28,7 +29,7 @@ def make_context(
         if certificate:
             context.load_cert_chain(*certificate)
     except (OSError, ValueError) as error:
-        raise MalformedVariable("a bundle of certificates") from error
+        raise MalformedVariable(BUNDLE_FAULT) from error
     context.set_alpn_protocols(["http/1.1"])
     return context
 

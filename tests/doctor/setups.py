@@ -535,6 +535,18 @@ SETUPS: dict[str, Setup] = {
         is_mended=False,
         target="registry.invalid:5000",
     ),
+    "the proxy is malformed": Setup(
+        lambda machine: (
+            configure_another("registry.invalid:5000")(machine),
+            export(HTTPS_PROXY="http://[")(machine),
+        ),
+        "proxy",
+        "the proxy that HTTPS_PROXY names does not let it through: it is not the URL of a proxy that can be "
+        "asked",
+        "export NO_PROXY=registry.invalid",
+        is_mended=False,
+        target="registry.invalid:5000",
+    ),
     "the cache cannot be written": Setup(
         export(DOCKER_CREDENTIAL_GCR_CACHE_DIR="/dev/null/cache"),
         "cache",

@@ -386,7 +386,9 @@ def test_no_proxy_is_heeded(
     ]
 
 
-@pytest.mark.parametrize("value", ["http://[", "http://a:b", "http://", "gopher://x", "http:///x"])
+@pytest.mark.parametrize(
+    "value", ["http://[", "http://a:b", "http://", "gopher://x", "http:///x", "socks9://x"]
+)
 def test_a_malformed_proxy_is_named(ask: Ask, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
 
@@ -396,6 +398,7 @@ def test_a_malformed_proxy_is_named(ask: Ask, monkeypatch: pytest.MonkeyPatch, v
     told = f"cannot ask {NAME}: a variable for proxies or certificates is malformed"
     hint = "check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE"
     assert (str(raised.value), raised.value.hint) == (told, hint)
+    assert connection_faults.classify(raised.value) == connection_faults.PROXY
 
 
 @pytest.mark.parametrize("bundle", ["/absent", "/dev/zero", __file__])
@@ -456,11 +459,9 @@ def test_the_target_is_quoted_and_has_no_fragment(
     assert [asked.target for asked in server.requests] == [target]
 
 
-def test_a_header_that_cannot_be_sent_is_an_error_of_the_network(server: EndpointServer) -> None:
+@pytest.mark.parametrize("value", ["a\nb", "\u20ac"], ids=ascii)
+def test_a_header_that_cannot_be_sent_is_an_error_of_the_network(url: str, value: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+
     with pytest.raises(NetworkError, match=r"a header of the request cannot be sent$"):
-        http.exchange(
-            "GET",
-            parse_endpoint(f"http://{server.host}/"),
-            time.monotonic() + LIMIT_S,
-            headers={"X-A": "a\nb"},
-        )
+        http.exchange("GET", parse_endpoint(url), deadline, headers={"X-A": value})
