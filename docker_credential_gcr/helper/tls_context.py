@@ -27,7 +27,9 @@ def make_context(
         if context is None or bundle or not registries.is_loopback(host):
             context = _add(context, bundle or _find_default())
         if certificate:
-            context.load_cert_chain(*certificate)
+            context.load_cert_chain(
+                *certificate, password=""
+            )  # else OpenSSL would ask for one at the terminal
     except (OSError, ValueError) as error:
         raise MalformedVariable(BUNDLE_FAULT) from error
     context.set_alpn_protocols(["http/1.1"])

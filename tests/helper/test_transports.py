@@ -15,6 +15,12 @@ from typing import Any
 
 import pytest
 from child_processes import LIMIT_S
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from helper.endpoint_server import EndpointServer, Handler, make_certificate
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
@@ -310,6 +316,24 @@ def test_google_auths_own_files_of_authorities_and_of_a_client_are_used(
     assert exchange((str(certificate), str(certificate))) == 200
     with pytest.raises(NetworkError, match=r"^cannot reach "):
         exchange(None)
+
+
+def test_the_password_of_a_clients_key_is_not_asked_for(
+    safe_url: str, certificate: Path, tmp_path: Path
+) -> None:
+    key = load_pem_private_key(certificate.read_bytes(), None)
+    password = BestAvailableEncryption(b"password")
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, password))
+
+    with pytest.raises(NetworkError):
+        http.exchange(
+            "POST",
+            parse_endpoint(safe_url),
+            time.monotonic() + LIMIT_S,
+            headers={},
+            authorities=str(certificate.with_name("CA.pem")),
+            certificate=(str(certificate), str(tmp_path / "key.pem")),
+        )
 
 
 def test_a_name_that_ends_in_a_dot_has_the_certificate_of_the_name_without_it(
