@@ -19,7 +19,7 @@ from secret_values import SECRETS, find_pieces, list_names
 
 import docker_credential_gcr
 from docker_credential_gcr.__main__ import main
-from docker_credential_gcr.cli.main import cli
+from docker_credential_gcr.cli.main import ALIASES, cli
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import paths, protocol
 from docker_credential_gcr.keyring_backend import PythonIndexKeyring
@@ -40,7 +40,7 @@ OTHER_VARIABLES = {
     *("COMP_LAST", "COMP_WORDS", "NO_COLOR"),
     *("METADATA_SERVER_DETECTION", "NO_GCE_CHECK"),
     *("DOCKER_AUTH_CONFIG", "GCR_EMULATOR_REGISTRY", "GCR_EMULATOR_URL", "PATH"),
-    "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES",
+    *("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "_DOCKER_CREDENTIAL_GCR_COMPLETE"),
 }
 
 
@@ -99,18 +99,17 @@ def answer_kubelet(patch: pytest.MonkeyPatch) -> Callable[[], object]:
     return call
 
 
-def list_parameters(group: click.Group = cli) -> Iterator[tuple[click.Command, click.Parameter]]:
-    """Each command with each of its parameters that takes a value."""
-    for command in group.commands.values():
-        for parameter in command.params:
+def list_parameters(group: click.Group = cli) -> Iterator[tuple[str, click.Parameter]]:
+    """Yields the name of each command with each of its parameters that takes a value."""
+    context = click.Context(group)
+    for name in (*group.list_commands(context), *ALIASES):
+        command = group.get_command(context, name)
+        for parameter in command.params if command else ():
             if not getattr(parameter, "is_flag", False):
-                yield command, parameter
+                yield name, parameter
 
 
-PARAMETERS = {
-    f"{command.name} {parameter.opts[0]}": (str(command.name), parameter)
-    for command, parameter in list_parameters()
-}
+PARAMETERS = {f"{name} {parameter.opts[0]}": (name, parameter) for name, parameter in list_parameters()}
 
 
 @pytest.mark.parametrize("name", PARAMETERS, ids=lambda name: f"A-Z01-{name}")

@@ -1,11 +1,13 @@
 """`clear`: forget what is kept on this machine, and ask nobody."""
 
+import os
+
 import click
 
-from docker_credential_gcr.cli.logout import forget
+from docker_credential_gcr.helper import forgetting, logins
 
 
-@click.command(short_help="Forget the login, the keys and the tokens, without a network.")
+@click.command
 def clear() -> None:
     """Forget the login, the keys that were handed over, and all access tokens, without a network.
 
@@ -16,3 +18,17 @@ def clear() -> None:
       docker-credential-gcr clear
     """
     forget("forgotten")
+
+
+def forget(done: str) -> None:
+    """Forgets everything, and says what there was."""
+    told = []
+    if forgetting.forget_login(os.environ):
+        told.append(f"login: {done}")
+    for host in forgetting.forget_keys(os.environ):
+        told.append(f"key of {'all registries' if host == logins.EVERY_HOST else host}: forgotten")
+    number = forgetting.clear_cache(os.environ)
+    if number:
+        told.append(f"access tokens: {number} removed")
+    for line in told or ["nothing was kept"]:
+        click.echo(line, err=True)

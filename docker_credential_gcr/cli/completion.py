@@ -1,37 +1,14 @@
 """`completion`: the script that makes a shell complete this program's commands, options and registries."""
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, get_completion_class
 
-from docker_credential_gcr.helper import PROGRAM, known_hosts
+from docker_credential_gcr.cli.registry_names import COMPLETE
+from docker_credential_gcr.helper import PROGRAM
 
-VARIABLE = "_DOCKER_CREDENTIAL_GCR_COMPLETE"
 SHELLS = ("bash", "zsh", "fish", "powershell")
-
-
-if TYPE_CHECKING:
-    ParamType = click.ParamType[str]
-else:
-    ParamType = click.ParamType  # no generic class before click 8.2
-
-
-class Registries(ParamType):
-    """A list of registries, as text; the shell completes its last one."""
-
-    name = "registries"
-
-    def shell_complete(
-        self, _context: click.Context, _parameter: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Google's registries, after those that are already in the list."""
-        before, comma, last = incomplete.rpartition(",")
-        return [CompletionItem(before + comma + host) for host in known_hosts.ALL if host.startswith(last)]
-
-
-REGISTRIES = Registries()
 
 
 @add_completion_class
@@ -68,7 +45,7 @@ Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
         return f"{item.value}\t{item.help}" if item.help else str(item.value)
 
 
-@click.command(short_help="Print a shell's completion script.")
+@click.command
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
@@ -87,5 +64,5 @@ def completion(context: click.Context, shell: str) -> None:
     """
     shell_class = get_completion_class(shell)
     assert shell_class is not None  # noqa: S101 - for the type checker: the choice names them
-    source = shell_class(context.find_root().command, {}, PROGRAM, VARIABLE)
+    source = shell_class(context.find_root().command, {}, PROGRAM, COMPLETE)
     click.echo(source.source_template % source.source_vars())

@@ -25,7 +25,7 @@ EXAMPLE = "ci@my-project.iam.gserviceaccount.com"
 SECONDS = click.FloatRange(0, 1e6, max_open=True)
 
 
-@click.command("config", short_help="Show or change where access tokens come from.")
+@click.command("config")
 @click.option(
     "--token-source",
     metavar="S",

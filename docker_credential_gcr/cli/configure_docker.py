@@ -5,7 +5,7 @@ import os
 import click
 
 from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.helper import (
     command_line,
     config_file,
@@ -16,7 +16,7 @@ from docker_credential_gcr.helper import (
 )
 
 
-@click.command("configure-docker", short_help="Make docker ask this helper for registries.")
+@click.command("configure-docker")
 @click.option(
     "--registries",
     metavar="A,B",

@@ -9,7 +9,7 @@ import textwrap
 import click
 
 from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.helper import doctor as doctors
 from docker_credential_gcr.helper import findings
 from docker_credential_gcr.helper.findings import Finding
@@ -18,7 +18,7 @@ COLORS = {findings.OK: "green", findings.WARNING: "yellow", findings.FAULT: "red
 INDENT = " " * 9
 
 
-@click.command(short_help="Find out why docker gets no credential, and what mends it.")
+@click.command
 @click.argument("names", metavar="[HOST|IMAGE]...", nargs=-1, type=REGISTRIES)
 @click.option(
     "--json",

@@ -18,9 +18,9 @@ def check_words(context: click.Context, words: list[str]) -> None:
             return
 
 
-def check_command(command: click.Command, parent: click.Context, words: list[str]) -> None:
+def check_command(name: str | None, command: click.Command, parent: click.Context, words: list[str]) -> None:
     """Raises UsageError where a value that a command is given looks like a secret, and names its option."""
-    context = click.Context(command, parent=parent, info_name=command.name, **command.context_settings)
+    context = click.Context(command, parent=parent, info_name=name, **command.context_settings)
     try:
         given, rest, _ = command.make_parser(context).parse_args(list(words))
     except click.UsageError:  # click will say what is wrong, and repeat no more than the word of an option

@@ -8,7 +8,7 @@ from contextlib import suppress
 import click
 
 from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.errors import ConfigError, UsageError
 from docker_credential_gcr.helper import (
     PROGRAM,
@@ -24,7 +24,7 @@ from docker_credential_gcr.helper.registries import is_google
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them there is no window to open
 
 
-@click.command(short_help="Log in, in the browser or with a key.")
+@click.command
 @click.option(
     "--key-file", metavar="FILE", type=click.Path(allow_dash=True), help="A key; - reads it from stdin."
 )

@@ -5,12 +5,12 @@ import os
 import click
 
 from docker_credential_gcr.cli import terminal
+from docker_credential_gcr.cli.clear import forget
 from docker_credential_gcr.errors import Error
-from docker_credential_gcr.helper import logins
-from docker_credential_gcr.helper import logout as forgetting
+from docker_credential_gcr.helper import logout as logouts
 
 
-@click.command(short_help="End the login; forget it, the keys and the tokens.")
+@click.command
 def logout() -> None:
     """End the login where it was made, and forget it, the keys that were handed over, and all access tokens.
 
@@ -22,22 +22,8 @@ def logout() -> None:
       docker-credential-gcr logout
     """
     try:
-        is_ended = forgetting.revoke(os.environ)
+        is_ended = logouts.revoke(os.environ)
     except Error as error:
         is_ended = False
         terminal.warn(f"the login was not ended: {error}")
     forget("revoked and forgotten" if is_ended else "forgotten")
-
-
-def forget(done: str) -> None:
-    """Forget everything, and say what there was."""
-    told = []
-    if forgetting.forget_login(os.environ):
-        told.append(f"login: {done}")
-    for host in forgetting.forget_keys(os.environ):
-        told.append(f"key of {'all registries' if host == logins.EVERY_HOST else host}: forgotten")
-    number = forgetting.clear_cache(os.environ)
-    if number:
-        told.append(f"access tokens: {number} removed")
-    for line in told or ["nothing was kept"]:
-        click.echo(line, err=True)

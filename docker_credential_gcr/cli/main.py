@@ -1,28 +1,19 @@
 """The commands for people: what Docker does not ask for."""
 
-import copy
 import os
 import sys
-import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from docker_credential_gcr.cli import given_values, spelling, verbs
-from docker_credential_gcr.cli.clear import clear
-from docker_credential_gcr.cli.completion import completion
-from docker_credential_gcr.cli.config import config
-from docker_credential_gcr.cli.configure_docker import configure_docker
-from docker_credential_gcr.cli.doctor import doctor
-from docker_credential_gcr.cli.login import login
-from docker_credential_gcr.cli.logout import logout
-from docker_credential_gcr.cli.man import man
-from docker_credential_gcr.cli.print_token import print_token
-from docker_credential_gcr.cli.status import status
-from docker_credential_gcr.cli.unconfigure_docker import unconfigure_docker
-from docker_credential_gcr.cli.write_auth import write_auth
+from docker_credential_gcr.cli.registry_names import COMPLETE
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
-from docker_credential_gcr.helper.redaction import redact
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 INTERRUPTED = 130
 
@@ -36,6 +27,25 @@ Examples:
 """
 
 
+# The line of each command in the help. Its module has its name, and is loaded when it runs or is described:
+# all of them cost 40 ms, which is twice what click itself costs.
+COMMANDS = {
+    "clear": "Forget the login, the keys and the tokens, without a network.",
+    "completion": "Print a shell's completion script.",
+    "config": "Show or change where access tokens come from.",
+    "configure-docker": "Make docker ask this helper for registries.",
+    "doctor": "Find out why docker gets no credential, and what mends it.",
+    "login": "Log in, in the browser or with a key.",
+    "logout": "End the login; forget it, the keys and the tokens.",
+    "man": "Print or write the manual pages.",
+    "print-token": "Print the access token of a registry.",
+    "status": "Show where each registry's tokens come from.",
+    "unconfigure-docker": "Take back what configure-docker changed.",
+    "write-auth": "Write short-lived credentials into a file.",
+}
+ALIASES = {"gcr-login": "login", "gcr-logout": "logout"}  # what Google's helper calls them
+
+
 class Program(click.Group):
     """The commands for people, and Docker's verbs in a section of their own; a wrong name gets a guess."""
 
@@ -44,26 +54,52 @@ class Program(click.Group):
         given_values.check_words(context, args)
         return super().parse_args(context, args)
 
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """Returns the names of the commands and of Docker's verbs, without other programs' names for them."""
+        return [*COMMANDS, *verbs.LINES]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Returns the command of a name, from its module; None where there is no such command."""
+        own = ALIASES.get(name, name)
+        if own not in COMMANDS:
+            return super().get_command(context, name)
+        attribute = own.replace("-", "_")
+        module = import_module(f"docker_credential_gcr.cli.{attribute}")
+        command: click.Command = getattr(module, attribute)
+        command.short_help = COMMANDS[own]
+        return command
+
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Both sections of the help."""
-        sections = {"Commands": COMMANDS, "Docker's verbs, which read stdin and write stdout": verbs.COMMANDS}
-        for title, commands in sections.items():
+        """Writes both sections of the help."""
+        sections = {"Commands": COMMANDS, "Docker's verbs, which read stdin and write stdout": verbs.LINES}
+        for title, lines in sections.items():
             with formatter.section(title):
-                formatter.write_dl([(command.name or "", command.short_help or "") for command in commands])
+                formatter.write_dl(list(lines.items()))
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Returns the commands and options that begin so; click's own way would load every command."""
+        from click.shell_completion import CompletionItem  # 0.4 ms, and only a shell asks
+
+        lines = {**COMMANDS, **verbs.LINES}
+        found = [
+            CompletionItem(name, help=lines[name]) for name in sorted(lines) if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, context, incomplete)
 
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command of a name. Raises UsageError with the name that was likely meant.
+        """Returns the command of a name. Raises UsageError with the name that was likely meant.
 
         Raises it also for a value that looks like a secret, without repeating the value.
         """
         try:
             name, command, rest = super().resolve_command(context, args)
         except click.UsageError:
-            raise click.UsageError(spelling.format_unknown(args[0], self.commands), context) from None
+            known = (*self.list_commands(context), *ALIASES)
+            raise click.UsageError(spelling.format_unknown(args[0], known), context) from None
         if command and not context.resilient_parsing:
-            given_values.check_command(command, context, rest)
+            given_values.check_command(name, command, context, rest)
         return name, command, rest
 
 
@@ -81,35 +117,14 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-COMMANDS = (
-    clear,
-    completion,
-    config,
-    configure_docker,
-    doctor,
-    login,
-    logout,
-    man,
-    print_token,
-    status,
-    unconfigure_docker,
-    write_auth,
-)
-ALIASES = {"gcr-login": login, "gcr-logout": logout}  # what Google's helper calls them
-
-
-def _make_alias(name: str, command: click.Command) -> click.Command:
-    alias = copy.copy(command)
-    alias.name, alias.hidden = name, True
-    return alias
-
-
-for command in (*COMMANDS, *verbs.COMMANDS, *(_make_alias(*pair) for pair in ALIASES.items())):
-    cli.add_command(command)
+for verb in verbs.COMMANDS:
+    cli.add_command(verb)
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; its exit status: 0 done, 1 failed, 2 usage, 3 a login is needed, 130 interrupted."""
+    """Runs one command; its exit status: 0 done, 1 failed, 2 usage, 3 a login is needed, 130 interrupted."""
+    if os.environ.get(COMPLETE):
+        import_module("docker_credential_gcr.cli.completion")  # where click learns how PowerShell asks
     try:
         status = cli.main(spelling.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
         if sys.stdout:
@@ -127,6 +142,11 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception:  # noqa: BLE001 - the rim
+        # 2 ms, for nothing unless a command fails here
+        import traceback
+
+        from docker_credential_gcr.helper.redaction import redact
+
         told = redact(traceback.format_exc())  # its last line may repeat any value
         click.echo(f"{PROGRAM}: internal error\n{told}", err=True, nl=False)
         return 1

@@ -20,7 +20,7 @@ VERBATIM = "\b"  # click's own mark of a paragraph that keeps its lines
 EXIT_STATUS = "0 done, 1 failed, 2 usage, 3 a login is required, 130 interrupted"
 
 
-@click.command(short_help="Print or write the manual pages.")
+@click.command
 @click.argument("command", required=False)
 @click.option("--output", metavar="DIR", help="Write all of them into this directory.")
 @click.pass_context
@@ -51,10 +51,11 @@ def man(context: click.Context, command: str | None, output: str | None) -> None
 
 
 def format_pages(root: click.Context) -> Iterator[tuple[str, str]]:
-    """The name and the text of each page: the program's, and one for each command that is not hidden."""
+    """Yields the name and the text of each page: the program's, and one for each command that it lists."""
     group = root.command
     assert isinstance(group, click.Group)  # noqa: S101 - for the type checker
-    commands = {name: command for name, command in group.commands.items() if not command.hidden}
+    found = {name: group.get_command(root, name) for name in group.list_commands(root)}
+    commands = {name: command for name, command in found.items() if command}
     listed = [line for name, command in commands.items() for line in _format_command(name, command)]
     others = [f"{PROGRAM}-{name}" for name in commands]
     yield PROGRAM, _format_page(PROGRAM, group, root, [".SH COMMANDS", *listed], others)

@@ -4,11 +4,11 @@ import os
 
 import click
 
-from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.helper import lookup, registries
 
 
-@click.command("print-token", short_help="Print the access token of a registry.")
+@click.command("print-token")
 @click.argument("registry", metavar="[HOST]", default=registries.DEFAULT_HOSTS[0], type=REGISTRIES)
 def print_token(registry: str) -> None:
     """Print the access token of a registry (gcr.io, unless another is named) and a line end.

@@ -5,7 +5,6 @@ help config                                           ->  config --help
 https://pkg.go.dev/flag#hdr-Command_line_flag_syntax
 """
 
-import difflib
 from collections.abc import Iterable
 
 from docker_credential_gcr.errors import quote
@@ -25,7 +24,9 @@ def translate(arguments: list[str]) -> list[str]:
 
 
 def format_unknown(name: str, names: Iterable[str]) -> str:
-    """What is said of a command that does not exist, with the one that was likely meant."""
+    """Returns what is said of a command that does not exist, with the one that was likely meant."""
+    import difflib  # 1 ms, for nothing unless a name is wrong
+
     known = sorted(names)
     begun = [other for other in known if name and other.startswith(name)]
     close = begun if len(begun) == 1 else difflib.get_close_matches(name, known, n=1)

@@ -23,7 +23,7 @@ STATES = {
 }
 
 
-@click.command(short_help="Show where each registry's tokens come from.")
+@click.command
 @click.option(
     "--json",
     "is_json",

@@ -3,12 +3,12 @@
 import click
 
 from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.errors import find_secret_form
 from docker_credential_gcr.helper import config_file, registration, unregistration
 
 
-@click.command("unconfigure-docker", short_help="Take back what configure-docker changed.")
+@click.command("unconfigure-docker")
 @click.option(
     "--registries", metavar="A,B", type=REGISTRIES, help="Those alone, also if another program wrote them."
 )

@@ -5,13 +5,13 @@ import os
 import click
 
 from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.completion import REGISTRIES
+from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.errors import UsageError
 from docker_credential_gcr.helper import SUFFIX, agreement, auth_file, command_line
 from docker_credential_gcr.helper.config import load_config
 
 
-@click.command("write-auth", short_help="Write short-lived credentials into a file.")
+@click.command("write-auth")
 @click.option(
     "--format", "format_", required=True, type=click.Choice(auth_file.FORMATS), help="Whose file it is."
 )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from docker_credential_gcr.errors import KeyFileError, TokenError
-from docker_credential_gcr.helper import config, endpoint, oauth, registries, service_account
+from docker_credential_gcr.helper import config, endpoint, registries, service_account
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.service_account import NEW_KEY, get_strings
 from docker_credential_gcr.helper.token_sources import TokenRequest
@@ -37,7 +37,13 @@ def _prepare_service_account(path: str, document: Document, request: TokenReques
         raise KeyFileError(f"key file {path!r} is {key.client_email}'s, not {request.account}'s")
     if request.is_self_signed and key.endpoint.is_google and request.world == registries.GOOGLE:
         return lambda _: key.sign_token(request.scopes, now=time.time())
-    return lambda deadline: oauth.exchange_assertion(key, scopes=request.scopes, deadline=deadline)
+
+    def fetch(deadline: float) -> AccessToken:
+        from docker_credential_gcr.helper import oauth  # 8 ms, most of it TLS; `status` only prepares
+
+        return oauth.exchange_assertion(key, scopes=request.scopes, deadline=deadline)
+
+    return fetch
 
 
 def _prepare_authorized_user(path: str, document: Document, request: TokenRequest) -> Fetch:
@@ -45,13 +51,19 @@ def _prepare_authorized_user(path: str, document: Document, request: TokenReques
     token_uri = document.get("token_uri") or endpoint.GOOGLE_TOKEN_URL
     token_endpoint = service_account.parse_endpoint(path, "token_uri", str(token_uri))
     endpoint.check_use(f"key file {path!r}", "login", token_endpoint, request)
-    return lambda deadline: oauth.exchange_refresh_token(
-        token_endpoint,
-        fields["refresh_token"],
-        client=(fields["client_id"], fields["client_secret"]),
-        scopes=() if request.scopes == config.DEFAULT_SCOPES else request.scopes,
-        deadline=deadline,
-    )
+
+    def fetch(deadline: float) -> AccessToken:
+        from docker_credential_gcr.helper import oauth  # 8 ms, as above
+
+        return oauth.exchange_refresh_token(
+            token_endpoint,
+            fields["refresh_token"],
+            client=(fields["client_id"], fields["client_secret"]),
+            scopes=() if request.scopes == config.DEFAULT_SCOPES else request.scopes,
+            deadline=deadline,
+        )
+
+    return fetch
 
 
 def _prepare_impersonated(path: str, document: Document, request: TokenRequest) -> Fetch:

@@ -1,6 +1,5 @@
 """Plans the edits of the helper's own configuration."""
 
-import difflib
 import os
 from collections.abc import Mapping
 
@@ -54,9 +53,11 @@ def find_misspelled(environ: Mapping[str, str], platform: str) -> list[str]:
 
 
 def _explain(key: str, known: tuple[str, ...]) -> str | None:
-    """Why a key is ignored; None for one that is not, and for one of another program's."""
+    """Returns why a key is ignored; None for one that is not, and for one of another program's."""
     if key in known:
         return None
+    import difflib  # 1 ms, for nothing unless a key is not known
+
     if key in KEYS:
         return f"the key {key!r} is ignored here: it is for all registries: move it to the top of the file"
     names = {name.lower(): name for name in known}

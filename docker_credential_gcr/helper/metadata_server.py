@@ -8,16 +8,16 @@ import warnings
 from contextlib import suppress
 from urllib.parse import quote
 
-from docker_credential_gcr.errors import NetworkError, NoToken, TokenError, TokenRefused
-from docker_credential_gcr.helper import config, endpoint, files, http, oauth, registries
+from docker_credential_gcr.errors import NetworkError, NoToken, TokenRefused
+from docker_credential_gcr.helper import config, endpoint, files, http, oauth
 from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper.metadata_host import check_use
 from docker_credential_gcr.helper.token_sources import TokenRequest, metadata
-from docker_credential_gcr.helper.token_sources.metadata import ADDRESS, NAME, NOT_THERE, Metadata
+from docker_credential_gcr.helper.token_sources.metadata import NAME, NOT_THERE, Metadata
 
 # Proves that neither side is a confused proxy. https://cloud.google.com/compute/docs/metadata/querying-metadata
 FLAVOR = {"Metadata-Flavor": "Google"}
 DETECTION_S = 1.0
-GOOGLES = (NAME, "metadata", ADDRESS, "[fd20:ce::254]")
 ACCOUNT_HINT = "give the machine a service account, or configure another token source"
 NOT_GOOGLES = "this is not a Google Cloud machine: configure another token source than metadata"
 SCOPES_HINT = "give the machine's service account the scope cloud-platform, or configure another token source"
@@ -54,38 +54,6 @@ def _format_url(source: Metadata, request: TokenRequest) -> str:
     narrowed = () if request.scopes == config.DEFAULT_SCOPES else request.scopes
     query = "?scopes=" + quote(",".join(narrowed), safe=",") if narrowed else ""
     return f"http://{source.host}/computeMetadata/v1/instance/service-accounts/{account}/token{query}"
-
-
-def check_use(source: Metadata, request: TokenRequest) -> None:
-    """Raise TokenError when a token of that server may not reach the registry, or it is no server."""
-    _check_host("GCE_METADATA_HOST", source.host)
-    _check_host("GCE_METADATA_IP", source.address)
-    host = source.host.lower().removesuffix(":80")
-    name = host if host.endswith("]") else host.partition(":")[0]
-    parts = name.split(".")
-    is_link_local = parts[:2] == ["169", "254"] and len(parts) == 4 and all(part.isdigit() for part in parts)
-    is_google = name in GOOGLES or is_link_local
-    if request.world == registries.GOOGLE and not is_google:
-        raise TokenError(
-            f"metadata server {source.host} is not Google's: no token of it goes to Google's {request.host}",
-            hint="unset GCE_METADATA_HOST",
-        )
-    if request.world == registries.LOOPBACK and not registries.is_loopback(host):
-        raise TokenError(
-            f"metadata server {source.host} is Google's: no token of it goes to {request.host}",
-            hint="set GCE_METADATA_HOST to the emulator's host",
-        )
-
-
-def _check_host(variable: str, host: str) -> None:
-    try:
-        is_host = endpoint.parse_endpoint(f"http://{host}/").host == host.lower()
-    except ValueError:
-        is_host = False
-    if not is_host:
-        raise TokenError(
-            f"{variable} names {host!r}, which is not a host", hint=f"correct or unset {variable}"
-        )
 
 
 def _detect(source: Metadata, deadline: float) -> bool:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -47,7 +46,9 @@ def find_program(environ: Mapping[str, str]) -> str | None:
 
 
 def find_installed() -> str | None:
-    """The program as it was installed with this package, on PATH or not."""
+    """Returns the program as it was installed with this package, on PATH or not."""
+    import sysconfig  # 1 ms with its data, for nothing where the program is on PATH
+
     path = os.path.join(sysconfig.get_path("scripts"), PROGRAM)
     return next((name for name in (path, path + ".exe") if os.path.exists(name)), None)
 

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from docker_credential_gcr.cli.main import cli as program
+from docker_credential_gcr.cli import main, verbs
 from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
 
 
@@ -34,7 +36,7 @@ def test_the_help_of_a_command_shows_examples(cli: Any) -> None:
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("name", ["", *program.commands])
+@pytest.mark.parametrize("name", ["", *main.COMMANDS, *main.ALIASES, *verbs.VERBS])
 def test_help_fits_the_terminal(cli: Any, name: str, columns: int) -> None:
     lines = cli(*name.split(), "--help", COLUMNS=str(columns)).stdout.splitlines()
 
@@ -42,10 +44,27 @@ def test_help_fits_the_terminal(cli: Any, name: str, columns: int) -> None:
     assert [line for line in lines if len(line) > columns] == []
 
 
+def test_the_table_of_commands_is_that_of_their_modules() -> None:
+    folder = Path(main.__file__).parent
+    modules = {path.stem: path.read_text() for path in folder.glob("*.py")}
+
+    context = click.Context(main.cli)
+    named = {name: main.cli.get_command(context, name) for name in main.COMMANDS}
+
+    assert {name: command and command.name for name, command in named.items()} == {n: n for n in named}
+    assert sorted(name.replace("-", "_") for name in named) == sorted(
+        stem for stem, source in modules.items() if "\n@click.command" in source
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
         (("nonsense",), "Error: No such command 'nonsense'."),
+        *(
+            ((f"{name}{name[-1]}",), f"Error: No such command '{name}{name[-1]}'. Did you mean '{name}'?")
+            for name in (*main.COMMANDS, *main.ALIASES, *verbs.VERBS)
+        ),
         (("--nonsense",), "Error: No such option: --nonsense"),
         *(
             (

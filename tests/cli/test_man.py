@@ -13,7 +13,8 @@ from docker_credential_gcr.cli import man
 from docker_credential_gcr.cli.main import cli as program
 
 PROGRAM = "docker-credential-gcr"
-COMMANDS = [name for name, command in program.commands.items() if not command.hidden]
+ROOT = click.Context(program, info_name=PROGRAM)
+COMMANDS = program.list_commands(ROOT)
 
 
 def test_all_pages_are_written(cli: Any) -> None:
@@ -31,7 +32,7 @@ def test_all_pages_are_written(cli: Any) -> None:
 
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
-    return dict(man.format_pages(click.Context(program, info_name=PROGRAM)))
+    return dict(man.format_pages(ROOT))
 
 
 def test_the_programs_page_lists_commands_and_verbs(pages: dict[str, str]) -> None:
@@ -48,8 +49,9 @@ def test_the_programs_page_lists_commands_and_verbs(pages: dict[str, str]) -> No
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_page_says_what_the_help_says(pages: dict[str, str], name: str) -> None:
-    page, command = pages[f"{PROGRAM}-{name}"], program.commands[name]
+    page, command = pages[f"{PROGRAM}-{name}"], program.get_command(ROOT, name)
 
+    assert command is not None
     options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
     examples = [
         line.strip()
