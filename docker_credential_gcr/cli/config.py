@@ -13,7 +13,7 @@ from docker_credential_gcr.errors import UsageError
 from docker_credential_gcr.helper import (
     command_line,
     config_changes,
-    config_file,
+    config_edit,
     registration,
     registries,
     token_sources,
@@ -152,7 +152,7 @@ def _parse_key(name: str, host: str | None) -> str:
 
 
 def _apply(values: Mapping[Path, object], removed: tuple[Path, ...]) -> None:
-    is_changed = config_file.apply(config_changes.plan(values, removed, os.environ, sys.platform))
+    is_changed = config_edit.apply(config_changes.plan(values, removed, os.environ, sys.platform))
     for path in (*values, *removed):
         done = "already so" if not is_changed else "set" if path in values else "unset"
         click.echo(f"{': '.join(path[1:] if len(path) > 1 else path)}: {done}", err=True)
@@ -161,7 +161,7 @@ def _apply(values: Mapping[Path, object], removed: tuple[Path, ...]) -> None:
 def _unset_all(host: str | None) -> None:
     if host:
         edit = config_changes.plan({}, (("Registries", host),), os.environ, sys.platform)
-        is_changed = config_file.apply(edit)
+        is_changed = config_edit.apply(edit)
     else:
         is_changed = config_changes.remove_file(os.environ, sys.platform)
     click.echo(f"{host or 'configuration'}: {'removed' if is_changed else 'there was none'}", err=True)

@@ -8,7 +8,7 @@ from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.helper import (
     command_line,
-    config_file,
+    config_edit,
     registration,
     registries,
     surroundings,
@@ -87,7 +87,7 @@ def _show(planned: registration.Registration) -> None:
     from docker_credential_gcr.cli import diff
 
     for edit in planned.edits:
-        diff.show(edit.path, *config_file.preview(edit))
+        diff.show(edit.path, *config_edit.preview(edit))
 
 
 def _report(planned: registration.Registration, done: str) -> None:

@@ -80,4 +80,4 @@ def _list_parts(text: str) -> Iterator[Part]:
 
 
 def _decode(text: str, part: Part) -> object:
-    return json_text.DECODER.raw_decode(text, part.start)[0]
+    return json_text.decode(text, part.start)[0]

@@ -5,7 +5,7 @@ import click
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.errors import find_secret_form
-from docker_credential_gcr.helper import config_file, registration, unregistration
+from docker_credential_gcr.helper import config_edit, registration, unregistration
 
 
 @click.command("unconfigure-docker")
@@ -33,7 +33,7 @@ def unconfigure_docker(
         from docker_credential_gcr.cli import diff
 
         for edit in planned.edits:
-            diff.show(edit.path, *config_file.preview(edit))
+            diff.show(edit.path, *config_edit.preview(edit))
     else:
         unregistration.apply(planned)
     _report(planned, "would be " if dry_run else "")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from docker_credential_gcr.errors import ConfigError, Error
 from docker_credential_gcr.helper import (
     agreement,
-    config_file,
+    config_edit,
     docker_config,
     docker_types,
     files,
@@ -104,7 +104,7 @@ def write(format_: str, path: str, tokens: Tokens, secret: Secret) -> None:
             text = json_text.set_member(text, key, _format_entry(tokens[host]))
         return text
 
-    config_file.apply(config_file.Edit(path, change, is_private=True))
+    config_edit.apply(config_edit.Edit(path, change, is_private=True))
 
 
 def format_document(format_: str, tokens: Tokens, secret: Secret) -> str:

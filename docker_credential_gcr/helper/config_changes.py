@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import ConfigError, quote
-from docker_credential_gcr.helper import config_file, files, json_text, paths
+from docker_credential_gcr.helper import config_edit, config_file, files, json_text, paths
 from docker_credential_gcr.helper.config import Config
 
 Path = tuple[str, ...]
@@ -14,7 +14,7 @@ KEYS = (*REGISTRY_KEYS, "MinTTL", "OnError", "Registries", "SelfSignedJWT", "Tim
 
 def plan(
     values: Mapping[Path, object], removed: tuple[Path, ...], environ: Mapping[str, str], platform: str
-) -> config_file.Edit:
+) -> config_edit.Edit:
     """The edit that sets members and takes others out. Raises ConfigError when the result would not do."""
     path = get_path(environ, platform)
 
@@ -31,8 +31,8 @@ def plan(
         Config(content, path, environ)
         return text
 
-    edit = config_file.Edit(path, change, is_private=True)
-    config_file.preview(edit)
+    edit = config_edit.Edit(path, change, is_private=True)
+    config_edit.preview(edit)
     return edit
 
 
@@ -42,7 +42,7 @@ def find_misspelled(environ: Mapping[str, str], platform: str) -> list[str]:
     Other keys are left alone: Google's helper may have them. Raises ConfigError.
     """
     path = get_path(environ, platform)
-    content = config_file.parse(config_file.load_target(path), path)
+    content = config_file.parse(config_edit.load_target(path), path)
     assert isinstance(content, dict)  # noqa: S101 - for the type checker: the text is an object's
     found: list[tuple[str, str, tuple[str, ...]]] = [(f"{path!r}: ", key, KEYS) for key in content]
     hosts = content.get("Registries")

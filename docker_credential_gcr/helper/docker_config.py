@@ -5,7 +5,6 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
 
 from docker_credential_gcr.errors import ConfigError, find_secret_form
 from docker_credential_gcr.helper import (
@@ -18,12 +17,16 @@ from docker_credential_gcr.helper import (
 )
 from docker_credential_gcr.helper.docker_types import DOCKER, GoType
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
 MEMBER = "credHelpers"
 STORE_MEMBER = "credsStore"
 LOGINS_MEMBER = "auths"
 
 
-def get_path(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> str:
+def get_path(environ: "Mapping[str, str]" = os.environ, platform: str = sys.platform) -> str:
     """The path of config.json. Raises ConfigError when there is no home to look in."""
     path = paths.find_docker_config_file(environ, platform)
     if path is None:
@@ -42,17 +45,21 @@ class Registered:
 
 
 def load_text(path: str, file_type: GoType = DOCKER) -> str:
-    """The text of a config.json, or of an auth.json, which may also be a stream that is to be written.
+    """Returns the text of a config.json, or of an auth.json; that may also be a stream that is to be written.
 
     Raises ConfigError for a text that docker, or podman and skopeo, refuse.
     """
-    load = config_file.load_text if file_type is DOCKER else config_file.load_target
-    text = load(path)
+    if file_type is DOCKER:
+        text = config_file.load_text(path)
+    else:
+        from docker_credential_gcr.helper import config_edit  # 2 ms, which `list` need not pay
+
+        text = config_edit.load_target(path)
     docker_types.check(text, path, file_type)
     return text
 
 
-def load_registered(environ: Mapping[str, str] = os.environ) -> Registered:
+def load_registered(environ: "Mapping[str, str]" = os.environ) -> Registered:
     """What config.json gives to this helper. Raises ConfigError."""
     path = paths.find_docker_config_file(environ)
     if path is None:
@@ -69,7 +76,7 @@ def parse_helpers(text: str) -> dict[str, str]:
     """
     entries = docker_types.list_entries(text, MEMBER)
     return {
-        entry.key: hide(json_text.DECODER.raw_decode(text, entry.value_start)[0] or "")
+        entry.key: hide(json_text.decode(text, entry.value_start)[0] or "")
         for entry in entries
         if entry.key.isprintable()
     }
@@ -89,19 +96,19 @@ def find_stored(text: str) -> dict[str, str]:
     secret itself is left out: messages repeat the keys.
     """
     entries = docker_types.list_entries(text, LOGINS_MEMBER)
-    logins = {entry.key: json_text.DECODER.raw_decode(text, entry.value_start)[0] for entry in entries}
+    logins = {entry.key: json_text.decode(text, entry.value_start)[0] for entry in entries}
     held = (key for key, login in logins.items() if login and any(login.values()))
     shown = (key for key in held if not find_secret_form(key))
     return {key: host for key in shown if (host := registries.find_host(key)) is not None}
 
 
-def make_login_keys(text: str, hosts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def make_login_keys(text: str, hosts: "Iterable[str]") -> dict[str, tuple[str, ...]]:
     """Where the login of each of the hosts stands in a checked text."""
     member = _find_member(text, LOGINS_MEMBER)
     return {host: (member.key if member else LOGINS_MEMBER, host) for host in hosts}
 
 
-def make_keys(text: str, hosts: Iterable[str], *, is_store: bool = False) -> list[tuple[str, ...]]:
+def make_keys(text: str, hosts: "Iterable[str]", *, is_store: bool = False) -> list[tuple[str, ...]]:
     """Where this helper's name stands in a checked text for each of the hosts, and for all."""
     member, store = _find_member(text, MEMBER), _find_member(text, STORE_MEMBER)
     keys: list[tuple[str, ...]] = [(member.key if member else MEMBER, host) for host in hosts]
@@ -109,7 +116,7 @@ def make_keys(text: str, hosts: Iterable[str], *, is_store: bool = False) -> lis
 
 
 def set_helpers(
-    text: str, path: str, hosts: Iterable[str], *, is_store: bool = False, file_type: GoType = DOCKER
+    text: str, path: str, hosts: "Iterable[str]", *, is_store: bool = False, file_type: GoType = DOCKER
 ) -> str:
     """The text with this helper for each of the hosts, and as the whole store. Raises ConfigError."""
     docker_types.check(text, path, file_type)

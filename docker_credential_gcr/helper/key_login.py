@@ -9,7 +9,7 @@ from docker_credential_gcr.helper import (
     adc,
     command_line,
     config_changes,
-    config_file,
+    config_edit,
     logins,
     paths,
     registries,
@@ -75,5 +75,5 @@ def _keep(
     new = [host for host in hosts if host not in known and not registries.is_google(host)]
     if new:
         values: dict[tuple[str, ...], object] = {("Registries", host): {} for host in new}
-        config_file.apply(config_changes.plan(values, (), environ, platform))
+        config_edit.apply(config_changes.plan(values, (), environ, platform))
     return notice

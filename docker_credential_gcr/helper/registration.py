@@ -11,7 +11,7 @@ from docker_credential_gcr.helper import (
     SUFFIX,
     command_line,
     config_changes,
-    config_file,
+    config_edit,
     docker_config,
     registries,
     token_sources,
@@ -34,10 +34,10 @@ class Registration:
     """
 
     path: str
-    record: config_file.Edit | None = None
+    record: config_edit.Edit | None = None
     unrecorded: str | None = None
-    retractions: dict[str, config_file.Edit] = field(default_factory=dict)
-    edits: list[config_file.Edit] = field(default_factory=list)
+    retractions: dict[str, config_edit.Edit] = field(default_factory=dict)
+    edits: list[config_edit.Edit] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
     taken: dict[str, str] = field(default_factory=dict)
@@ -123,7 +123,7 @@ def _plan_edits(
     members = docker_config.make_keys(text, hosts, is_store=is_store)
     changes[path] = undo.find_changes(path, dict.fromkeys(members, SUFFIX))
     _plan_record(result, changes, environ, platform)
-    edit = config_file.Edit(
+    edit = config_edit.Edit(
         path,
         lambda text: docker_config.set_helpers(text, path, hosts, is_store=is_store, file_type=file_type),
     )
@@ -158,24 +158,24 @@ def apply(planned: Registration) -> None:
     """
     if planned.record:
         try:
-            config_file.apply(planned.record)
+            config_edit.apply(planned.record)
         except ConfigError as error:
             planned.unrecorded = str(error)
     for number, edit in enumerate(planned.edits):
         try:
-            config_file.apply(edit)
+            config_edit.apply(edit)
         except ConfigError:
             if planned.record and not planned.unrecorded:
                 _retract(planned, planned.edits[number:])
             raise
 
 
-def _retract(planned: Registration, left: list[config_file.Edit]) -> None:
+def _retract(planned: Registration, left: list[config_edit.Edit]) -> None:
     for edit in left:
         retraction = planned.retractions.get(os.path.abspath(edit.path))
         if retraction:
             with suppress(ConfigError):  # the failure of the edit is what a person must read
-                config_file.apply(retraction)
+                config_edit.apply(retraction)
 
 
 def _check_configured(hosts: tuple[str, ...], environ: Mapping[str, str], platform: str) -> None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_file, json_text, paths
+from docker_credential_gcr.helper import config_edit, config_file, json_text, paths
 from docker_credential_gcr.helper.access_token import AccessToken
 
 MEMBER = "gcrCreds"
@@ -29,7 +29,7 @@ def save_login(
         return json_text.set_member(text, (MEMBER,), login)
 
     config_file.load_text(path)  # a login is not written where it cannot be read again
-    config_file.apply(config_file.Edit(path, change, is_private=True))
+    config_edit.apply(config_edit.Edit(path, change, is_private=True))
     return path
 
 
@@ -42,4 +42,4 @@ def forget_login(environ: Mapping[str, str], platform: str) -> bool:
     def change(text: str) -> str:
         return json_text.remove_member(text, (MEMBER,))
 
-    return config_file.apply(config_file.Edit(path, change, is_private=True))
+    return config_edit.apply(config_edit.Edit(path, change, is_private=True))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_file, json_text, paths, wire
+from docker_credential_gcr.helper import config_edit, config_file, json_text, paths, wire
 
 Key = tuple[str, ...]
 VERSION = 1
@@ -43,7 +43,7 @@ Record = dict[str, FileChanges]
 
 def find_changes(path: str, values: Mapping[Key, object]) -> FileChanges:
     """What setting these members would change in a file. Raises ConfigError."""
-    text = config_file.load_target(path)
+    text = config_edit.load_target(path)
     changes: list[Change] = []
     made: list[Key] = [] if os.path.exists(path) else [()]
     for key, after in values.items():
@@ -70,7 +70,7 @@ def load(path: str) -> Record:
     return _parse(config_file.load_text(path), path)
 
 
-def plan_adding(path: str, added: Record) -> config_file.Edit:
+def plan_adding(path: str, added: Record) -> config_edit.Edit:
     """The edit that writes changes down beside those that are there; the newer `before` of a key counts."""
 
     def change(text: str) -> str:
@@ -81,10 +81,10 @@ def plan_adding(path: str, added: Record) -> config_file.Edit:
             record[name] = FileChanges(tuple(kept.values()), tuple(dict.fromkeys((*old.made, *new.made))))
         return _format(record)
 
-    return config_file.Edit(path, change, is_private=True)
+    return config_edit.Edit(path, change, is_private=True)
 
 
-def plan_retracting(path: str, added: Record, before: Record) -> config_file.Edit:
+def plan_retracting(path: str, added: Record, before: Record) -> config_edit.Edit:
     """The edit that takes out changes that were not made after all: what the record held `before` counts."""
 
     def change(text: str) -> str:
@@ -98,10 +98,10 @@ def plan_retracting(path: str, added: Record, before: Record) -> config_file.Edi
             record[name] = FileChanges(tuple(kept), made)
         return _format({name: changes for name, changes in record.items() if changes.changes})
 
-    return config_file.Edit(path, change, is_private=True)
+    return config_edit.Edit(path, change, is_private=True)
 
 
-def plan_dropping(path: str, dropped: Mapping[str, Iterable[Key]]) -> config_file.Edit:
+def plan_dropping(path: str, dropped: Mapping[str, Iterable[Key]]) -> config_edit.Edit:
     """The edit that forgets the changes of these keys."""
 
     def change(text: str) -> str:
@@ -112,7 +112,7 @@ def plan_dropping(path: str, dropped: Mapping[str, Iterable[Key]]) -> config_fil
                 record[name] = FileChanges(left, record[name].made)
         return _format({name: changes for name, changes in record.items() if changes.changes})
 
-    return config_file.Edit(path, change, is_private=True)
+    return config_edit.Edit(path, change, is_private=True)
 
 
 def revert(text: str, path: str, found: FileChanges, keys: Iterable[Key]) -> str:

@@ -9,7 +9,7 @@ from docker_credential_gcr.helper import (
     SUFFIX,
     command_line,
     config_changes,
-    config_file,
+    config_edit,
     docker_config,
     registration,
     undo,
@@ -26,7 +26,7 @@ class Unregistration:
     `restored` says who holds a name again, None for nobody; `left` are ours without a record.
     """
 
-    edits: list[config_file.Edit] = field(default_factory=list)
+    edits: list[config_edit.Edit] = field(default_factory=list)
     restored: dict[str, str | None] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ def plan(
 
     dropped = {path: keys, **_plan_own(result, record, path, keys, environ, platform)}
     if keys or unrecorded:
-        result.edits.append(config_file.Edit(path, change))
+        result.edits.append(config_edit.Edit(path, change))
     if any(dropped.values()):
         result.edits.append(undo.plan_dropping(record_path, dropped))
     return result
@@ -121,7 +121,7 @@ def _plan_own(
     ]
     if dropped:
         result.edits.append(
-            config_file.Edit(own, lambda text: undo.revert(text, own, found, dropped), is_private=True)
+            config_edit.Edit(own, lambda text: undo.revert(text, own, found, dropped), is_private=True)
         )
     return {own: dropped}
 
@@ -129,4 +129,4 @@ def _plan_own(
 def apply(planned: Unregistration) -> None:
     """Make the edits. Raises ConfigError. The record goes last: until then the rest can be done again."""
     for edit in planned.edits:
-        config_file.apply(edit)
+        config_edit.apply(edit)

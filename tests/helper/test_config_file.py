@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_file, docker_config
-from docker_credential_gcr.helper.config_file import Edit
+from docker_credential_gcr.helper import config_edit, config_file, docker_config
+from docker_credential_gcr.helper.config_edit import Edit
 
 
 def add(path: Path, host: str = "gcr.io") -> Edit:
@@ -22,7 +22,7 @@ NEW = '{\n\t"credHelpers": {\n\t\t"gcr.io": "gcr"\n\t}\n}\n'
 def test_a_file_that_is_not_there_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "a/b/config.json"
 
-    assert config_file.apply(add(path)) is True
+    assert config_edit.apply(add(path)) is True
 
     assert path.read_text() == NEW
     assert [oct(p.stat().st_mode & 0o777) for p in (path.parent, path)] == ["0o700", "0o600"]
@@ -34,7 +34,7 @@ def test_a_file_that_says_nothing_is_an_empty_object(tmp_path: Path, content: st
     path = tmp_path / "config.json"
     path.write_text(content)
 
-    config_file.apply(add(path))
+    config_edit.apply(add(path))
 
     assert path.read_text() == NEW
 
@@ -43,16 +43,16 @@ def test_a_byte_order_mark_is_not_written_again_even_if_nothing_else_changes(tmp
     path = tmp_path / "config.json"
     path.write_bytes(b"\xef\xbb\xbf" + NEW.encode())
 
-    assert [config_file.apply(add(path)) for _ in range(2)] == [True, False]
+    assert [config_edit.apply(add(path)) for _ in range(2)] == [True, False]
     assert path.read_text() == NEW
 
 
 def test_a_second_run_does_not_write(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    config_file.apply(add(path))
+    config_edit.apply(add(path))
     before = path.stat()
 
-    assert config_file.apply(add(path)) is False
+    assert config_edit.apply(add(path)) is False
 
     after = path.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -64,7 +64,7 @@ def test_the_mode_is_kept(tmp_path: Path, mode: int) -> None:
     path.write_text("{}")
     path.chmod(mode)
 
-    config_file.apply(add(path))
+    config_edit.apply(add(path))
 
     assert (path.read_text(), path.stat().st_mode & 0o777) == (NEW.rstrip("\n"), mode)
 
@@ -74,7 +74,7 @@ def test_a_private_file_ends_as_its_owners_alone(tmp_path: Path) -> None:
     path.write_text("{}")
     path.chmod(0o644)
 
-    config_file.apply(Edit(str(path), lambda _: '{"a":1}', is_private=True))
+    config_edit.apply(Edit(str(path), lambda _: '{"a":1}', is_private=True))
 
     assert (path.read_text(), path.stat().st_mode & 0o777) == ('{"a":1}', 0o600)
 
@@ -85,7 +85,7 @@ def test_the_owner_is_kept(tmp_path: Path) -> None:
     path.write_text("{}")
     os.chown(path, 12345, 23456)
 
-    config_file.apply(add(path))
+    config_edit.apply(add(path))
 
     assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
 
@@ -103,7 +103,7 @@ def test_a_relative_link_is_followed_from_any_directory(
     link.symlink_to("../dotfiles/config.json")
     monkeypatch.chdir("/")
 
-    config_file.apply(add(link))
+    config_edit.apply(add(link))
 
     assert os.readlink(link) == "../dotfiles/config.json"
     assert target.read_text().rstrip("\n") == NEW.rstrip("\n")
@@ -113,7 +113,7 @@ def test_parallel_runs_keep_each_others_hosts(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     hosts = [f"h{number}.gcr.io" for number in range(20)]
 
-    threads = [threading.Thread(target=config_file.apply, args=(add(path, host),)) for host in hosts]
+    threads = [threading.Thread(target=config_edit.apply, args=(add(path, host),)) for host in hosts]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -153,7 +153,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, make: Callable[[Path], None]
 
 def test_a_directory_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
-        config_file.apply(add(Path("/proc/self/config.json")))
+        config_edit.apply(add(Path("/proc/self/config.json")))
 
     assert str(raised.value) == "cannot write '/proc/self/config.json': No such file or directory"
     assert list(tmp_path.iterdir()) == []
@@ -164,7 +164,7 @@ def test_a_replacement_that_fails_leaves_the_file_and_nothing_else(tmp_path: Pat
     path.write_text("{}")
 
     with pytest.raises(ConfigError) as raised:
-        config_file.apply(Edit(str(path), lambda _: '{"a":"\ud800"}'))
+        config_edit.apply(Edit(str(path), lambda _: '{"a":"\ud800"}'))
 
     assert str(raised.value).startswith(f"cannot write {str(path)!r}: ")
     assert (path.read_text(), os.listdir(tmp_path)) == ("{}", ["config.json"])

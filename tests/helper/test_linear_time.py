@@ -79,8 +79,8 @@ HARDEST: dict[str, tuple[Callable[[int], str], ...]] = {
         lambda size: "a" + "-" * size,
         lambda size: "a" * size + "!",
     ),
-    "helper.logout.ENTRY": (lambda size: "a" * size,),
-    "helper.logout.COMPANION": (lambda size: "a" * size,),
+    "helper.forgetting.ENTRY": (lambda size: "a" * size,),
+    "helper.forgetting.COMPANION": (lambda size: "a" * size,),
     "cli.diff.SECRETS": (
         lambda size: '"' + "a" * size,
         lambda size: '"auth":"' * (size // 8),
