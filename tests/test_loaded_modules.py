@@ -57,7 +57,7 @@ STORE = f"{LOGIN} helper.files helper.store"
 KEY = "helper.endpoint helper.service_account helper.token_sources.key_file"
 COMMAND = f"{VERB} cli cli.given_values cli.main cli.registry_names cli.spelling cli.verbs"
 HOSTS = "helper.command_line helper.endpoint helper.known_hosts"
-EDIT = "helper.config_edit helper.files"
+EDIT = "helper.config_edit helper.files helper.json_file"
 CONFIGURE = (
     f"{COMMAND} {CONFIG} {DOCKER} {HOSTS} {EDIT} cli.configure_docker cli.terminal helper.config_changes "
     "helper.registration helper.surroundings helper.undo"

@@ -5,79 +5,57 @@
 """
 
 import difflib
-import json
-from collections import defaultdict
-from collections.abc import Iterator
-from typing import NamedTuple
 
 import click
 
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.errors import find_secret_form
-from docker_credential_gcr.helper import json_text
+from docker_credential_gcr.helper import json_file
+from docker_credential_gcr.helper.json_file import Content
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
-MASK = '"***"'
-LITERALS = ("true", "false", "null")  # they hold no secret
-
-
-class Part(NamedTuple):
-    """A key or a value in a JSON text: the keys that lead to it, and its place."""
-
-    path: tuple[str, ...]
-    start: int
-    end: int
-    is_key: bool
+MASK = "***"
+LITERALS = (True, False, None)  # they hold no secret
 
 
 def show(path: str, before: str, after: str) -> None:
-    """Print a unified diff on stdout, in colour on a terminal."""
+    """Prints a unified diff on stdout, in colour on a terminal."""
     for line in format_diff(path, before, after):
         click.secho(line, fg=COLORS.get(line[:1]), color=terminal.is_colored())
 
 
 def format_diff(path: str, before: str, after: str) -> list[str]:
-    """The lines of a unified diff; none when nothing changes."""
-    old, new = mask(before, after).splitlines(), mask(after, before).splitlines()
-    return list(difflib.unified_diff(old, new, path, path, lineterm=""))
+    """Returns the lines of a unified diff; none when nothing changes.
+
+    Both sides are laid out as the file was: values are compared, and not spaces.
+    """
+    old, new = _parse(before), _parse(after)
+    style = after if old is None else before
+    lines = _format(old, new or {}, style), _format(new, old or {}, style)
+    return list(difflib.unified_diff(lines[0], lines[1], path, path, lineterm=""))
 
 
-def mask(text: str, other: str) -> str:
-    """Returns a JSON text with a mask for each value that the other text holds, too, under the same keys.
+def mask(content: Content, other: Content) -> Content:
+    """Returns an object with a mask for each value that the other holds, too, under the same keys.
 
     A list counts as one value. A key that looks like a secret is described.
     """
-    known: dict[tuple[str, ...], list[object]] = defaultdict(list)
-    for part in _list_parts(other):
-        if not part.is_key:
-            known[part.path].append(_decode(other, part))
-    for part in sorted(_list_parts(text), key=lambda part: part.start, reverse=True):
-        shown = text[part.start : part.end]
-        if part.is_key:
-            form = find_secret_form(part.path[-1])
-            shown = json.dumps(f"*** {form}") if form else shown
-        elif shown not in LITERALS and _decode(text, part) in known[part.path]:
-            shown = MASK
-        text = text[: part.start] + shown + text[part.end :]
-    return text
+    masked: Content = {}
+    for key, value in content.items():
+        held, form = other.get(key), find_secret_form(key)
+        shown = f"*** {form}" if form else key
+        if isinstance(value, dict):
+            masked[shown] = mask(value, held if isinstance(held, dict) else {})
+        else:
+            is_shown = value != held or any(value is literal for literal in LITERALS)
+            masked[shown] = value if is_shown else MASK
+    return masked
 
 
-def _list_parts(text: str) -> Iterator[Part]:
-    """Yields the keys of a JSON object and of the objects in it, and each value that is not an object."""
-    waiting: list[tuple[tuple[str, ...], int]] = []
-    waiting += [((), json_text.skip_space(text, 0))] if text.lstrip().startswith("{") else []
-    while waiting:
-        path, start = waiting.pop()
-        position = start + 1
-        for member in json_text.scan_object(text, start):
-            at = (*path, member.key)
-            yield Part(at, position + len(member.lead), member.value_start - len(member.colon), True)
-            if text[member.value_start] == "{":
-                waiting.append((at, member.value_start))
-            else:
-                yield Part(at, member.value_start, member.value_end, False)
-            position = json_text.skip_space(text, member.value_end) + 1
+def _parse(text: str) -> Content | None:
+    """Returns the object in a text; None where there is none: the file is new, or goes."""
+    return None if text.strip() in ("", "null") else json_file.parse(text)
 
 
-def _decode(text: str, part: Part) -> object:
-    return json_text.decode(text, part.start)[0]
+def _format(content: Content | None, other: Content, style: str) -> list[str]:
+    return [] if content is None else json_file.format_like(mask(content, other), style).splitlines()

@@ -21,7 +21,6 @@ from docker_credential_gcr.helper import (
     docker_config,
     docker_types,
     files,
-    json_text,
     lookup,
     paths,
     registries,
@@ -100,9 +99,10 @@ def write(format_: str, path: str, tokens: Tokens, secret: Secret) -> None:
 
     def change(text: str) -> str:
         docker_types.check(text, path, TYPES[format_])
-        for host, key in docker_config.make_login_keys(text, tokens).items():
-            text = json_text.set_member(text, key, _format_entry(tokens[host]))
-        return text
+        keys = docker_config.make_login_keys(text, tokens)
+        return config_edit.set_members(
+            text, path, {key: _format_entry(tokens[host]) for host, key in keys.items()}
+        )
 
     config_edit.apply(config_edit.Edit(path, change, is_private=True))
 

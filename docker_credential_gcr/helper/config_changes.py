@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import ConfigError, quote
-from docker_credential_gcr.helper import config_edit, config_file, files, json_text, paths
+from docker_credential_gcr.helper import config_edit, config_file, files, paths
 from docker_credential_gcr.helper.config import Config
 
 Path = tuple[str, ...]
@@ -19,13 +19,7 @@ def plan(
     path = get_path(environ, platform)
 
     def change(text: str) -> str:
-        try:
-            for key in removed:
-                text = json_text.remove_member(text, key)
-            for key, value in values.items():
-                text = json_text.set_member(text, key, value)
-        except ValueError as error:
-            raise ConfigError(f"{path!r}: {error}", hint=config_file.HINT) from error
+        text = config_edit.set_members(text, path, values, removed)
         content = config_file.parse(text, path)
         assert isinstance(content, dict)  # noqa: S101 - for the type checker: it began as an object
         Config(content, path, environ)

@@ -2,10 +2,11 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_file, files, paths
+from docker_credential_gcr.helper import config_file, files, json_file, paths
+from docker_credential_gcr.helper.json_file import Path
 
 
 class Edit:
@@ -17,6 +18,26 @@ class Edit:
         self.path = path
         self.change = change
         self.is_private = is_private
+
+
+def set_members(text: str, path: str, values: Mapping[Path, object], removed: Iterable[Path] = ()) -> str:
+    """Returns the text of a file without some members and with others. Raises ConfigError."""
+
+    def change(content: json_file.Content) -> None:
+        for key in removed:
+            json_file.remove_value(content, key)
+        for key, value in values.items():
+            json_file.set_value(content, key, value)
+
+    return change_object(text, path, change)
+
+
+def change_object(text: str, path: str, change: Callable[[json_file.Content], None]) -> str:
+    """Returns the text of a file after a change of its object. Raises ConfigError."""
+    try:
+        return json_file.edit(text, change)
+    except ValueError as error:
+        raise ConfigError(f"{path!r}: {error}", hint=config_file.HINT) from error
 
 
 def load_target(path: str) -> str:

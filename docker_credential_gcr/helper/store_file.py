@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_edit, config_file, json_text, paths
+from docker_credential_gcr.helper import config_edit, config_file, paths
 from docker_credential_gcr.helper.access_token import AccessToken
 
 MEMBER = "gcrCreds"
@@ -26,7 +26,7 @@ def save_login(
         raise ConfigError("no home directory to keep a login in", hint="set DOCKER_CREDENTIAL_GCR_STORE")
 
     def change(text: str) -> str:
-        return json_text.set_member(text, (MEMBER,), login)
+        return config_edit.set_members(text, path, {(MEMBER,): login})
 
     config_file.load_text(path)  # a login is not written where it cannot be read again
     config_edit.apply(config_edit.Edit(path, change, is_private=True))
@@ -40,6 +40,6 @@ def forget_login(environ: Mapping[str, str], platform: str) -> bool:
         return False
 
     def change(text: str) -> str:
-        return json_text.remove_member(text, (MEMBER,))
+        return config_edit.set_members(text, path, {}, [(MEMBER,)])
 
     return config_edit.apply(config_edit.Edit(path, change, is_private=True))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_edit, config_file, json_text, paths, wire
+from docker_credential_gcr.helper import config_edit, config_file, json_file, paths, wire
 
 Key = tuple[str, ...]
 VERSION = 1
@@ -43,16 +43,16 @@ Record = dict[str, FileChanges]
 
 def find_changes(path: str, values: Mapping[Key, object]) -> FileChanges:
     """What setting these members would change in a file. Raises ConfigError."""
-    text = config_edit.load_target(path)
+    content = json_file.parse(config_edit.load_target(path))
     changes: list[Change] = []
     made: list[Key] = [] if os.path.exists(path) else [()]
     for key, after in values.items():
-        before = json_text.find_value(text, key)
+        before = json_file.find_value(content, key)
         if before == after:
             continue
         changes.append(Change(key, before, after))
         for length in range(1, len(key)):
-            if json_text.find_value(text, key[:length]) is None and key[:length] not in made:
+            if json_file.find_value(content, key[:length]) is None and key[:length] not in made:
                 made.append(key[:length])
     return FileChanges(tuple(changes), tuple(made) if changes else ())
 
@@ -121,26 +121,26 @@ def revert(text: str, path: str, found: FileChanges, keys: Iterable[Key]) -> str
     No text at all, when the file was made for the changes and nothing else came into it.
     """
     wanted = set(keys)
-    try:
+
+    def change_back(content: json_file.Content) -> None:
         for change in (change for change in found.changes if change.key in wanted):
-            if json_text.find_value(text, change.key) != change.after:
+            if json_file.find_value(content, change.key) != change.after:
                 continue
             if change.before is not None:
-                text = json_text.set_member(text, change.key, change.before)
+                json_file.set_value(content, change.key, change.before)
                 continue
-            text = json_text.remove_member(text, change.key)
-            text = _remove_empty(text, change.key, found.made)
-    except ValueError as error:
-        raise ConfigError(f"{path!r}: {error}", hint=config_file.HINT) from error
+            json_file.remove_value(content, change.key)
+            _remove_empty(content, change.key, found.made)
+
+    text = config_edit.change_object(text, path, change_back)
     return "" if () in found.made and config_file.parse(text, path) == {} else text
 
 
-def _remove_empty(text: str, key: Key, made: tuple[Key, ...]) -> str:
-    """The text without the objects above a key that were made for it and hold nothing any more."""
+def _remove_empty(content: json_file.Content, key: Key, made: tuple[Key, ...]) -> None:
+    """Takes out the objects above a key that were made for it and hold nothing any more."""
     for length in range(len(key) - 1, 0, -1):
-        if key[:length] in made and json_text.find_value(text, key[:length]) == {}:
-            text = json_text.remove_member(text, key[:length])
-    return text
+        if key[:length] in made and json_file.find_value(content, key[:length]) == {}:
+            json_file.remove_value(content, key[:length])
 
 
 def _parse(text: str, path: str) -> Record:

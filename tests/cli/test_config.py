@@ -81,9 +81,8 @@ def test_without_a_file_the_defaults_are_shown(cli: Any) -> None:
 
 
 def test_a_key_is_taken_out_and_all_else_stays_as_it_was(cli: Any) -> None:
-    registries = '"Registries": {"gcr.io": {"Scopes": ["s"], "y": 1}}'
-    text = '{\n\t"x": [1,2],\n\t"TokenSources": ["env"],\n\t' + registries + "\n}\n"
-    cli.write(cli.own, text)
+    content = {"x": [1, 2], "TokenSources": ["env"], "Registries": {"gcr.io": {"Scopes": ["s"], "y": 1}}}
+    cli.write(cli.own, json.dumps(content, indent="\t") + "\n")
 
     outcomes = [
         see(cli("config", "--unset", "token-source")),
@@ -96,7 +95,8 @@ def test_a_key_is_taken_out_and_all_else_stays_as_it_was(cli: Any) -> None:
         (0, "", "gcr.io: Scopes: unset\n"),
         (0, "", "Impersonate: already so\n"),
     ]
-    assert cli.own.read_text() == '{\n\t"x": [1,2],\n\t"Registries": {"gcr.io": {"y": 1}}\n}\n'
+    left = {"x": [1, 2], "Registries": {"gcr.io": {"y": 1}}}
+    assert cli.own.read_text() == json.dumps(left, indent="\t") + "\n"
 
 
 def test_everything_is_removed_and_removing_nothing_is_no_fault(cli: Any) -> None:

@@ -46,16 +46,15 @@ def test_a_second_run_says_so_and_writes_nothing(cli: Any) -> None:
     assert (cli.docker.stat().st_ino, cli.docker.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_what_others_wrote_is_kept_byte_for_byte(cli: Any) -> None:
-    before = (
-        '{\n    "auths": {"x.io": {"auth": "dTpw", "extra": 1.0}},\n    "zzz": [1,2],\n'
-        '    "credHelpers": {\n        "a.io": "other"\n    }\n}\n'
-    )
-    cli.write(cli.docker, before)
+@pytest.mark.parametrize("lays_out", [True, False], ids=["as json lays it out", "on fewer lines"])
+def test_what_others_wrote_is_kept_and_laid_out_with_its_own_indentation(cli: Any, lays_out: bool) -> None:
+    content = {"auths": {"x.io": {"auth": "dTpw", "extra": 1.0}}, "zzz": [1, 2], "credHelpers": {"a.io": "ä"}}
+    text = json.dumps(content, indent=4, ensure_ascii=False) + "\n"
+    cli.write(cli.docker, text if lays_out else text.replace("1,\n        2", "1,2"))
 
     cli("configure-docker", "--registries", "gcr.io")
 
-    assert cli.docker.read_text() == before.replace('"other"', '"other",\n        "gcr.io": "gcr"')
+    assert cli.docker.read_text() == text.replace('"ä"', '"ä",\n        "gcr.io": "gcr"')
 
 
 def test_registries_are_taken_as_people_write_them(cli: Any) -> None:
@@ -157,13 +156,14 @@ def test_dry_run_shows_both_files_without_secrets_and_writes_nothing(cli: Any) -
         *(f"+{line}" for line in own),
         f"--- {cli.docker}",
         f"+++ {cli.docker}",
-        "@@ -1,3 +1,6 @@",
-        " {",
-        '-\t"auths": {"x.io": {"auth": "***"}}',
-        '+\t"auths": {"x.io": {"auth": "***"}},',
+        "@@ -3,5 +3,8 @@",
+        ' \t\t"x.io": {',
+        ' \t\t\t"auth": "***"',
+        " \t\t}",
+        "+\t},",
         '+\t"credHelpers": {',
         '+\t\t"gcr.io": "gcr"',
-        "+\t}",
+        " \t}",
         " }",
     ]
     assert (cli.docker.read_text(), cli.own.exists()) == (text, False)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from docker_credential_gcr.cli import diff
+from docker_credential_gcr.helper import wire
 
 SECRETS = {
     "Z03-a header": {"HttpHeaders": {"X-Api-Key": "SECRET", "Cookie": "session=SECRET"}},
@@ -47,27 +48,27 @@ def test_z03_both_values_of_a_member_that_changes_are_shown_and_the_names_of_all
     ("before", "after", "lines"),
     [
         ("", '{"a": "x"}\n', ['+{"a": "x"}']),
-        ("null", '{"a": "x"}\n', ["-null", '+{"a": "x"}']),
+        ("null", '{"a": "x"}\n', ['+{"a": "x"}']),
         ('{"a": "x"}\n', "", ['-{"a": "x"}']),
         (
             '{"s": ["store", "env"]}',
             '{"s": ["env"]}',
             ['-{"s": ["store", "env"]}', '+{"s": ["env"]}'],
         ),
-        # Python takes the last of two; both are the user's.
-        ('{"a": "S1", "a": "S2"}', '{"a": "S1", "a": "S2", "b": "x"}',
-         ['-{"a": "***", "a": "***"}', '+{"a": "***", "a": "***", "b": "x"}']),
+        ('{"a": "S1", "a": "S2"}', '{"a": "S2", "b": "x"}', ['-{"a": "***"}', '+{"a": "***", "b": "x"}']),
+        ('{ "n":1e400 , "f":1.50}', '{"n": 1e400, "f": 1.5}',
+         ['-{"n":"***","f":1.50}', '+{"n":"***","f":1.5}']),
         ('{"eyJhbGciOiJSUzI1NiJ9.e30": "x"}', '{"eyJhbGciOiJSUzI1NiJ9.e30": "x", "b": 1}',
          ['-{"*** a token": "***"}', '+{"*** a token": "***", "b": 1}']),
     ],
-    ids=["a new file", "null", "a removed file", "a list", "a name twice", "a secret for a name"],
+    ids=["a new file", "null", "a removed file", "a list", "a name twice", "spaces", "a secret for a name"],
 )  # fmt: skip
 def test_z03_a_change_in_another_form(before: str, after: str, lines: list[str]) -> None:
     assert diff.format_diff("c", before, after)[3:] == lines
 
 
-def test_z03_a_file_that_is_nested_as_deeply_as_json_may_be_is_masked() -> None:
-    before = '{"a": ' * 900 + '"SECRET"' + "}" * 900
+def test_z03_a_file_that_is_nested_as_deeply_as_one_may_be_is_masked() -> None:
+    before = '{"a": ' * wire.MAX_DEPTH + '"SECRET"' + "}" * wire.MAX_DEPTH
 
     lines = diff.format_diff("c", before, before[:-1] + ', "b": "x"}')
 

@@ -14,7 +14,7 @@ def see(outcome: Any) -> tuple[int, str, str]:
 TEXTS = {
     "an object": "{}\n",
     "helpers of others": '{\n  "auths": {},\n  "credHelpers": {\n    "a.io": "x"\n  }\n}\n',
-    "no helpers": '{\n\t"auths": {"x.io": {"auth": "dTpw"}}\n}\n',
+    "no helpers": '{\n\t"auths": {\n\t\t"x.io": {\n\t\t\t"auth": "dTpw"\n\t\t}\n\t}\n}\n',
     "a host of another": '{"credHelpers": {"gcr.io": "gcloud", "a.io": "x"}, "credsStore": "desktop"}',
     "a host of docker's file": '{"credHelpers":{"gcr.io":""}}',
 }

@@ -56,14 +56,14 @@ def test_the_file_in_which_a_client_looks(writer: Any, name: str) -> None:
 
 
 def test_everything_else_in_the_file_stays(writer: Any) -> None:
-    before = '{\n  "auths": {\n    "x.io": {"auth": "dTpw"}\n  },\n  "zzz": [1,2]\n}\n'
+    before = '{\n  "auths": {\n    "x.io": {\n      "auth": "dTpw"\n    }\n  },\n  "zzz": 1.0\n}\n'
     writer.write(writer.docker, before)
     writer.docker.chmod(0o644)
 
     writer("write-auth", "--format", "docker", "--registries", "gcr.io")
 
     entry = f'"gcr.io": {{\n      "auth": "{AUTH}"\n    }}'
-    assert writer.docker.read_text() == before.replace('"dTpw"}', f'"dTpw"}},\n    {entry}')
+    assert writer.docker.read_text() == before.replace('"dTpw"\n    }', f'"dTpw"\n    }},\n    {entry}')
     assert writer.docker.stat().st_mode & 0o777 == 0o600
 
 

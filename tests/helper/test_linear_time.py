@@ -10,7 +10,7 @@ import pytest
 
 import docker_credential_gcr
 from docker_credential_gcr.errors import format_line
-from docker_credential_gcr.helper import accounts, registry_probe, remedies, wire
+from docker_credential_gcr.helper import accounts, json_file, registry_probe, remedies, wire
 from docker_credential_gcr.helper.redaction import MAX_SIZE, redact
 
 PRODUCT_PARTS = ("cli", "helper", "kubelet", "errors", "keyring_backend", "library", "requests_auth")
@@ -68,10 +68,10 @@ HARDEST: dict[str, tuple[Callable[[int], str], ...]] = {
         lambda size: "a.googleapis." * (size // 13),
         lambda size: "a " * (size // 2),
     ),
-    "helper.docker_types.BASE64": (
-        lambda size: "A" * size,
-        lambda size: "A" * size + "!",
-        lambda size: "AA==" * (size // 4),
+    "helper.json_file.FRACTION": (
+        lambda size: f'"{json_file.MARK}' * (size // 2),
+        lambda size: f'"{json_file.MARK}' + "1" * size,
+        lambda size: f'"{json_file.MARK}1",' * (size // 4),
     ),
     "helper.times.PATTERN": (lambda size: "2024-01-01T00:00:00." + "1" * size,),
     "helper.repository_name.COMPONENT": (
@@ -81,12 +81,6 @@ HARDEST: dict[str, tuple[Callable[[int], str], ...]] = {
     ),
     "helper.forgetting.ENTRY": (lambda size: "a" * size,),
     "helper.forgetting.COMPANION": (lambda size: "a" * size,),
-    "cli.diff.SECRETS": (
-        lambda size: '"' + "a" * size,
-        lambda size: '"auth":"' * (size // 8),
-        lambda size: '"auth"' + " " * size,
-        lambda size: '"auth":"' + "\\a" * (size // 2),
-    ),
     **{
         f"remedy {row[0]}": (
             lambda size: "store: a" * (size // 8),
