@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.helper import cache, config, keychain, registries
+from docker_credential_gcr.helper import cache, lookup
 from docker_credential_gcr.helper.access_token import AccessToken
-from docker_credential_gcr.helper.token_sources import key_file
 
 SCRIPT = Path(sysconfig.get_path("scripts"), "docker-credential-gcr")
 
@@ -61,15 +60,14 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "GOOGLE_APPLICATION_CREDENTIALS": str(key),
         "HTTPS_PROXY": "http://localhost:1",
     }
-    source, scopes = key_file.find_source(str(key)).identity, config.DEFAULT_SCOPES
-    identity = (registries.GOOGLE, cache.frame(source), cache.frame(scopes), "", "")
-    entry = cache.find_entry(identity, environ=found)
-    assert entry is not None
-    now = int(time.time())
-    cache.save_token(entry, AccessToken("ya29.cached", expires_at=now + 3600, obtained_at=now))
     configuration = tmp_path / ".config/gcloud/docker_credential_gcr_config.json"
     configuration.parent.mkdir(parents=True)
     configuration.write_text(json.dumps({"TokenSources": ["store", "env"], "MinTTL": 300}))
+    search = lookup.open_search("gcr.io", environ=found)
+    entry = search.find_entry(search.find_source("env"))
+    assert entry is not None
+    now = int(time.time())
+    cache.save_token(entry, AccessToken("ya29.cached", expires_at=now + 3600, obtained_at=now))
     return found
 
 
@@ -150,9 +148,7 @@ def test_a_cached_get_is_as_cheap_from_any_source(
         logins = folder / "docker_credential_gcr_logins.json"
         logins.write_text('{"logins": {"gcr.io": {"Username": "_json_key", "Stamp": "1"}}}')
         logins.chmod(0o600)
-    search = keychain.Search(
-        "gcr.io", registries.GOOGLE, config.load_config(environ), environ, sys.platform, time.time
-    )
+    search = lookup.open_search("gcr.io", environ=environ)
     now = int(time.time())
     entry = search.find_entry(search.find_source(search.list_names()[0]))
     if entry:

@@ -1,18 +1,25 @@
 """An access token and the one rule of its freshness."""
 
 FLOOR_S = 10  # not google-auth's 225 s: GKE's metadata server hands out nearly expired tokens
+DIRECTORY = "."  # stands in `depends_on` for the current directory, where relative paths begin
 MAX_LIFETIME_S = 24 * 3600  # Google grants 12 hours at most
 
 
 class AccessToken:
-    """A bearer value with the instants of its life, in seconds since the epoch."""
+    """A bearer value with the instants of its life, in seconds since the epoch.
 
-    __slots__ = ("expires_at", "obtained_at", "value")
+    `depends_on` names the variables that decided which token was bought, besides its source's identity.
+    """
 
-    def __init__(self, value: str, *, expires_at: int, obtained_at: int) -> None:
+    __slots__ = ("depends_on", "expires_at", "obtained_at", "value")
+
+    def __init__(
+        self, value: str, *, expires_at: int, obtained_at: int, depends_on: tuple[str, ...] = ()
+    ) -> None:
         self.value = value
         self.expires_at = expires_at
         self.obtained_at = obtained_at
+        self.depends_on = depends_on
 
     def __repr__(self) -> str:
         return f"AccessToken(<hidden>, expires_at={self.expires_at}, obtained_at={self.obtained_at})"

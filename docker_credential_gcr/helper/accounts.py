@@ -40,7 +40,7 @@ def _find_in_document(path: str, document: dict[str, object]) -> str | None:
 
 def find_property(source: Gcloud, section: str, name: str) -> str | None:
     """Returns what gcloud's configuration sets. https://cloud.google.com/sdk/docs/properties"""
-    return _read_property(source.identity[1], section, name)
+    return _read_property(source.properties, section, name)
 
 
 def _read_property(path: str, section: str, name: str) -> str | None:

@@ -95,9 +95,11 @@ def _prepare_with_google_auth(path: str, document: Document, request: TokenReque
 
     def fetch(deadline: float) -> AccessToken:
         try:
-            return google_credentials.fetch_token(document, request, deadline)
+            token = google_credentials.fetch_token(document, request, deadline)
         except TokenError as error:
             raise type(error)(f"key file {path!r}: {error}", hint=error.hint) from error
+        token.depends_on = google_credentials.list_dependencies(document)
+        return token
 
     return fetch
 

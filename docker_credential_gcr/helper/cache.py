@@ -1,13 +1,16 @@
 """The access tokens on disk: one file per identity, scopes and world, readable by its owner alone.
 
 {"version": 1, "access_token": "ya29.…", "expires_at": 1700003600, "obtained_at": 1700000000}
+
+A token of workload identity federation also depends on what only its credential file tells, which is not read
+for a cached token: {…, "depends_on": [".", "AWS_REGION"], "surroundings": "5d41…"}, a hash of their values.
 """
 
 import os
 import sys
 
 from docker_credential_gcr.helper import paths, wire
-from docker_credential_gcr.helper.access_token import MAX_LIFETIME_S, AccessToken, is_token
+from docker_credential_gcr.helper.access_token import DIRECTORY, MAX_LIFETIME_S, AccessToken, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ def frame(parts: "Iterable[str]") -> str:
 
 
 def load_token(path: str | None, now: float) -> AccessToken | None:
-    """The token in a file; None when there is none that can be trusted and read."""
+    """Returns the token in a file; None when there is none that can be trusted and read."""
     if path is None:
         return None
     try:
@@ -44,16 +47,19 @@ def load_token(path: str | None, now: float) -> AccessToken | None:
 
 
 def save_token(path: str, token: AccessToken) -> None:
-    """Replace the file. Raises OSError; the directory is made, and taken from group and others."""
+    """Replaces the file. Raises OSError; the directory is made, and taken from group and others."""
     from docker_credential_gcr.helper import files
 
     files.make_private_directory(os.path.dirname(path))
-    entry: dict[str, str | int] = {
+    entry: dict[str, object] = {
         "version": VERSION,
         "access_token": token.value,
         "expires_at": token.expires_at,
         "obtained_at": token.obtained_at,
     }
+    if token.depends_on:
+        entry["depends_on"] = token.depends_on
+        entry["surroundings"] = _digest_surroundings(token.depends_on)
     files.replace_file(path, wire.format_members(entry).encode("ascii"))
 
 
@@ -81,7 +87,31 @@ def _parse_token(data: bytes, now: float) -> AccessToken | None:
     # One from the future was written before the clock was set back; one that lives too long, by nobody here.
     if obtained_at > now or not 0 < expires_at - obtained_at <= MAX_LIFETIME_S:
         return None
+    if "depends_on" in entry and not _is_surrounded(entry):
+        return None
     return AccessToken(entry["access_token"], expires_at=expires_at, obtained_at=obtained_at)
+
+
+def _is_surrounded(entry: "dict[str, object]") -> bool:
+    """Whether an uncached call would depend on the same values as the one that bought the token."""
+    names = entry["depends_on"]
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return False
+    return entry.get("surroundings") == _digest_surroundings(names)
+
+
+def _digest_surroundings(names: "Iterable[str]") -> str:
+    return _digest(frame([_find_surrounding(name) for name in names]))
+
+
+def _find_surrounding(name: str) -> str:
+    """Returns the value of a variable, or the current directory; "" for none."""
+    if name != DIRECTORY:
+        return os.environ.get(name, "")
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return ""
 
 
 def _digest(text: str) -> str:

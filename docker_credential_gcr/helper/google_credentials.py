@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from docker_credential_gcr.errors import Error, KeyFileError, NetworkError, TokenRefused
 from docker_credential_gcr.helper import connection_faults, http, paths, subject_token, times, wire
 from docker_credential_gcr.helper.access_token import (
+    DIRECTORY,
     MAX_LIFETIME_S,
     AccessToken,
     is_token,
@@ -29,6 +30,12 @@ ENDPOINTS = ("token_url", "token_uri", "service_account_impersonation_url")  # w
 NEW_FILE = "make the file anew: `gcloud iam workload-identity-pools create-cred-config`"
 REFUSED_HINT = "check the pool's provider, and the roles of the identity"
 CERTIFICATE_CONFIG = "GOOGLE_API_CERTIFICATE_CONFIG"  # Google's own variable
+# What the library, or the reader of a subject token, takes from the environment. AWS's variables are those
+# that say who asks: the secrets of a session change by the hour, and are the same role's.
+VARIABLES = (
+    *(subject_token.ALLOWING, CERTIFICATE_CONFIG, "CLOUDSDK_CONFIG", "APPDATA", "HOME"),
+    *("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_REGION"),
+)
 
 
 class _Response(NamedTuple):
@@ -98,6 +105,17 @@ def _list_files(document: Document) -> Iterator[tuple[str, object]]:
         workload = get_member(get_member(_load_json(path), "cert_configs"), "workload")
         yield "cert_path", get_member(workload, "cert_path")
         yield "key_path", get_member(workload, "key_path")
+
+
+def list_dependencies(document: Document) -> tuple[str, ...]:
+    """Returns the variables that decide which token is bought, and DIRECTORY for a relative path."""
+    source = document.get("credential_source")
+    files = [get_member(source, "file"), *(path for _, path in _list_files(document))]
+    if executable := get_member(source, "executable"):
+        command = str(get_member(executable, "command") or "").split()
+        files += [get_member(executable, "output_file"), *command[:1]]
+    is_relative = any(isinstance(path, str) and path and not os.path.isabs(path) for path in files)
+    return (*VARIABLES, DIRECTORY) if is_relative else VARIABLES
 
 
 def _load_json(path: object) -> object:

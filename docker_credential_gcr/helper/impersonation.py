@@ -82,7 +82,8 @@ def exchange_token(
         expires_at = times.parse_instant(str(members.get("expireTime")))
     except ValueError as error:
         raise TokenRefused(f"{target.host} answered an access token without its expiry") from error
-    token = AccessToken(value, expires_at=min(expires_at, asked_at + MAX_LIFETIME_S), obtained_at=asked_at)
+    expires_at = min(expires_at, asked_at + MAX_LIFETIME_S)
+    token = AccessToken(value, expires_at=expires_at, obtained_at=asked_at, depends_on=base.depends_on)
     if not token.is_fresh(asked_at):
         raise TokenRefused(f"{target.host} answered an expired access token")
     return token

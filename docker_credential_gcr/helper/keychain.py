@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from docker_credential_gcr.helper.access_token import AccessToken
     from docker_credential_gcr.helper.token_sources import TokenSource
 
+CA_FILES = ("DOCKER_CREDENTIAL_GCR_CA_FILE", "REQUESTS_CA_BUNDLE")  # which token endpoints are believed
 USERNAME = "oauth2accesstoken"  # https://cloud.google.com/artifact-registry/docs/docker/authentication#token
 
 
@@ -130,7 +131,7 @@ class Search:
             kind = name.partition(":")[0]
             self.origin = kind
             try:
-                return self._ask(self.find_source(name))
+                return self._ask(name)
             except NoToken as reason:
                 tried.append(f"{kind}: {reason}")
             except TokenError as error:
@@ -157,20 +158,33 @@ class Search:
         return source
 
     def find_entry(self, source: "TokenSource") -> str | None:
-        """The file in which the source's tokens are kept; None when they are not, or the cache is off."""
+        """Returns the file of the source's tokens; None when they are not kept, or the cache is off.
+
+        Everything belongs to its name that decides which token, or which error, an uncached call gives.
+        """
         if not source.is_kept:
             return None
-        # The world belongs to the key: a token that an emulator gave must never be found for Google.
         identity = (
-            self.request.world,
+            # A token that an emulator gave must never be found for Google. Other hosts share no token: the
+            # audience of Google Distributed Cloud's tokens is the host.
+            self.request.host if self.request.world == registries.OTHER else self.request.world,
             cache.frame(source.identity),
             cache.frame(self.request.scopes),
             self.settings.account or "",
             "self-signed" if self.config.is_self_signed else "",
+            cache.frame(self.config.insecure_hosts),
+            # Whether what gcr-emulator made for Google's endpoints is refused.
+            self.environ.get("GCR_EMULATOR_URL", ""),
+            *(self._identify_file(variable) for variable in CA_FILES),
         )
         return cache.find_entry(identity, environ=self.environ, platform=self.platform)
 
-    def _ask(self, source: "TokenSource") -> "AccessToken":
+    def _identify_file(self, variable: str) -> str:
+        path = self.environ.get(variable)
+        return cache.frame(paths.find_identity(path)) if path else ""
+
+    def _ask(self, name: str) -> "AccessToken":
+        source = self.find_source(name)
         if not source.is_kept:
             return source.fetch(self.request, self.deadline)
         entry = self.find_entry(source)
@@ -184,10 +198,18 @@ class Search:
             source,
             self.request,
             entry,
+            find_entry=lambda: self._find_entry_again(name),
             min_ttl_s=self.config.min_ttl_s,
             deadline=self.deadline,
             now=self.now,
         )
+
+    def _find_entry_again(self, name: str) -> str | None:
+        """Returns where a token of the source would be kept now; None when the source is gone."""
+        try:
+            return self.find_entry(self.find_source(name))
+        except (NoToken, TokenError):
+            return None
 
     def _failure(self, tried: list[str], error: TokenError) -> TokenError:
         return TokenError(f"no access token for {self.request.host}: " + "; ".join(tried), hint=error.hint)

@@ -5,13 +5,19 @@
   "gcr.io": {"Username": "_json_key", "Stamp": "9f2c4…", "Secret": "{\\"type\\": \\"service_account\\", …}"}}}
 """
 
-from docker_credential_gcr.errors import StoreError, quote
+from docker_credential_gcr.errors import ConfigError, StoreError, quote
 from docker_credential_gcr.helper import cache, paths, registries, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VERSION = 1
 MAX_SIZE = 4 * 1024 * 1024
 EVERY_HOST = "*"  # in the place of a host: the key is for all of Google's
 KEY_USERS = ("_json_key", "_json_key_base64")
+VARIABLE = "DOCKER_CREDENTIAL_GCR_KEYRING"
+CHOICES = ("keyring", "file", "off")
 HINT = "correct the file, or move it away and log in again"
 
 
@@ -28,6 +34,14 @@ class Login:
 
     def __repr__(self) -> str:
         return f"Login({self.server_url!r}, {self.username!r}, <hidden>)"
+
+
+def get_choice(environ: "Mapping[str, str]") -> str:
+    """Returns where secrets are kept: `keyring`, `file` or `off`. Raises ConfigError."""
+    choice = environ.get(VARIABLE) or "keyring"
+    if choice not in CHOICES:
+        raise ConfigError(f"{VARIABLE} must be one of {', '.join(CHOICES)}")
+    return choice
 
 
 def load_logins(path: str) -> dict[str, Login]:

@@ -46,6 +46,28 @@ def read_file(path: str, limit: int = MAX_SIZE, *, flags: int = 0) -> tuple[byte
     return data, found
 
 
+def find_identity(path: str) -> tuple[str, ...]:
+    """Returns the identity of the file at a path, which may be absent."""
+    try:
+        return make_identity(path, os.stat(path))
+    except (OSError, ValueError):
+        return make_identity(path, None)
+
+
+def make_identity(path: str, found: "os.stat_result | None") -> tuple[str, ...]:
+    """Returns what differs for another file, and for another content of a file: caches are kept under it.
+
+    The ctime counts because `cp -p` sets the mtime, and because inodes are used again.
+    """
+    try:
+        place = os.path.abspath(path)
+    except OSError:  # the current directory was removed: a relative path leads nowhere
+        place = path
+    if found is None:
+        return (place,)
+    return (place, str(found.st_ino), str(found.st_size), str(found.st_mtime_ns), str(found.st_ctime_ns))
+
+
 def format_size(limit: int) -> str:
     """Returns a bound as a person reads it: 64 KiB, 1 MiB."""
     return f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"

@@ -19,13 +19,16 @@ def refresh(
     request: TokenRequest,
     entry: str | None,
     *,
+    find_entry: Callable[[], str | None],
     min_ttl_s: float,
     deadline: float,
     now: Callable[[], float],
 ) -> AccessToken:
-    """A new token from the source, kept in the cache; or the one that a parallel caller has just bought.
+    """Buys a new token from the source, or returns the one that a parallel caller has just bought.
 
-    A token that still serves is given when the source fails, and when somebody else is already asking.
+    A token that still serves is given when the source fails, and when another process is already asking. The
+    new one is kept only if `find_entry` still returns the entry: otherwise a file has changed since, and the
+    source may have read it before or after that.
     """
     held = _find_fresh(entry, now)
     # Half of the time for the lock, so that enough is left to go alone when its holder hangs.
@@ -41,7 +44,7 @@ def refresh(
             if held:
                 return held
             raise
-        if entry:
+        if entry and find_entry() == entry:
             with suppress(OSError):  # a full or read-only disk costs the next caller a request, not this one
                 cache.save_token(entry, token)
         return token

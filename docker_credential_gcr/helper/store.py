@@ -4,20 +4,9 @@ import json
 import os
 from collections.abc import Mapping
 
-from docker_credential_gcr.errors import ConfigError, StoreError
+from docker_credential_gcr.errors import StoreError
 from docker_credential_gcr.helper import files, logins, paths
-from docker_credential_gcr.helper.logins import Login
-
-VARIABLE = "DOCKER_CREDENTIAL_GCR_KEYRING"
-CHOICES = ("keyring", "file", "off")
-
-
-def get_choice(environ: Mapping[str, str]) -> str:
-    """Where secrets are kept: `keyring`, `file` or `off`. Raises ConfigError."""
-    choice = environ.get(VARIABLE) or "keyring"
-    if choice not in CHOICES:
-        raise ConfigError(f"{VARIABLE} must be one of {', '.join(CHOICES)}")
-    return choice
+from docker_credential_gcr.helper.logins import VARIABLE, Login, get_choice
 
 
 def find_secret(login: Login, environ: Mapping[str, str], *, deadline: float) -> str | None:

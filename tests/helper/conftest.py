@@ -109,7 +109,7 @@ class SecretScan:
             for path in (Path(folder, name) for name in names):
                 with suppress(FileNotFoundError):
                     stat = path.stat(follow_symlinks=False)
-                    found[path] = (stat.st_mtime_ns, stat.st_size)
+                    found[path] = (stat.st_ctime_ns, stat.st_size)
         return found
 
     def find(self, arguments: tuple[str, ...], outcome: Outcome) -> list[str]:

@@ -35,6 +35,25 @@ def test_a_saved_token_is_loaded(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["entry.json"]
 
 
+def test_z76_a_token_is_loaded_where_what_it_depends_on_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "one")
+    monkeypatch.chdir(tmp_path)
+    path = str(tmp_path / "entry.json")
+    kept = ("t", 1_700_003_600, 1_700_000_000)
+    names = (".", "AWS_REGION")
+    cache.save_token(path, AccessToken("t", expires_at=kept[1], obtained_at=kept[2], depends_on=names))
+    answers = [load(path)]
+
+    for region, directory in (("two", tmp_path), ("one", tmp_path.parent), ("one", tmp_path)):
+        monkeypatch.setenv("AWS_REGION", region)
+        monkeypatch.chdir(directory)
+        answers.append(load(path))
+
+    assert answers == [kept, None, None, kept]
+
+
 def test_a_directory_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
     directory = tmp_path / "cache"
     directory.mkdir(mode=0o755)
@@ -56,6 +75,9 @@ UNTRUSTED = {
     "a token that is no text": ENTRY | {"access_token": 1},
     "an empty token": ENTRY | {"access_token": ""},
     "a line break in the token": ENTRY | {"access_token": "a\nb"},
+    "a dependency that is no list": ENTRY | {"depends_on": "HOME"},
+    "a dependency that is no text": ENTRY | {"depends_on": [1]},
+    "a dependency without its value": ENTRY | {"depends_on": ["HOME"]},
     "an expiry that is text": ENTRY | {"expires_at": "1700003600"},
     "an expiry that is a fraction": ENTRY | {"expires_at": 1_700_003_600.5},
     "an expiry that is no number": json.dumps(ENTRY | {"expires_at": float("inf")}),

@@ -120,6 +120,7 @@ def test_edge_28_a_lock_that_is_never_released_is_waited_for_half_of_the_time(
     monkeypatch.setattr(time, "sleep", sleep)
     entry = str(tmp_path / "entry.json")
     options = {"min_ttl_s": 300, "deadline": start + 1000, "now": lambda: NOW}
+    options["find_entry"] = lambda: entry
 
     with files.lock_file(f"{entry}.lock", 0):
         token = refresh(Source(), TokenRequest("localhost:5000", "", scopes=()), entry, **options)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.helper import cache, config, registries
+from docker_credential_gcr.helper import cache, lookup
 from docker_credential_gcr.helper.access_token import AccessToken
-from docker_credential_gcr.helper.token_sources import key_file
 from docker_credential_gcr.kubelet import VERSIONS
 from docker_credential_gcr.kubelet.credential import find_grant, find_lifetime
 from docker_credential_gcr.kubelet.messages import Request, format_response, parse_request
@@ -30,9 +29,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "DOCKER_CREDENTIAL_GCR_CONFIG": str(configuration),
         "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(tmp_path / "cache"),
     }
-    source, scopes = key_file.find_source(str(key)).identity, config.DEFAULT_SCOPES
-    identity = (registries.GOOGLE, cache.frame(source), cache.frame(scopes), "", "")
-    entry = cache.find_entry(identity, environ=environ)
+    search = lookup.open_search("gcr.io", environ=environ)
+    entry = search.find_entry(search.find_source(f"file:{key}"))
     assert entry is not None
     cache.save_token(entry, AccessToken("ya29.golden", expires_at=NOW + 3600, obtained_at=NOW))
     return environ

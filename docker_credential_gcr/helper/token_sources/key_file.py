@@ -14,7 +14,10 @@ KEY_HINT = "name the JSON key file of a service account"
 
 
 class KeyFile:
-    """A key file that exists. Its content is read when a token is fetched, not for a cached one."""
+    """A key file that exists. Its content is read when a token is fetched, not for a cached one.
+
+    The file that is read is the one whose identity was taken, also when a symbolic link has changed since.
+    """
 
     __slots__ = ("identity", "path")
 
@@ -25,14 +28,15 @@ class KeyFile:
         self.identity = identity
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
-        """A token for what the file holds. Raises TokenError."""
+        """Buys a token with what the file holds. Raises TokenError."""
         from docker_credential_gcr.helper import adc, service_account
 
-        return adc.fetch_token(self.path, service_account.load_document(self.path), request, deadline)
+        document = service_account.load_document(self.identity[0])
+        return adc.fetch_token(self.path, document, request, deadline)
 
 
 def find_source(path: str) -> KeyFile:
-    """The key file at a path. Raises KeyFileError when there is no file."""
+    """Returns the key file at a path. Raises KeyFileError when there is no file."""
     try:
         real_path = os.path.realpath(path)
         found = os.stat(real_path)
@@ -41,6 +45,4 @@ def find_source(path: str) -> KeyFile:
         raise KeyFileError(f"cannot read key file {path!r}: {reason}", hint=KEY_HINT) from error
     if found.st_mode & paths.S_IFMT != paths.S_IFREG:
         raise KeyFileError(f"key file {path!r} is not a file", hint=KEY_HINT)
-    # Another key under the same name is another identity, also when a mount swapped it.
-    identity = (real_path, str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
-    return KeyFile(path, identity)
+    return KeyFile(path, paths.make_identity(real_path, found))

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from docker_credential_gcr.helper.token_sources import TokenRequest
 
 
+KEYRING_VARIABLES = ("HOME", "PYTHON_KEYRING_BACKEND", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+
+
 class KeptKey:
     """A key that is kept for a host. It is taken out when a token is fetched, not for a cached one."""
 
@@ -21,10 +24,12 @@ class KeptKey:
     def __init__(self, login: logins.Login, environ: "Mapping[str, str]") -> None:
         self.login = login
         self.environ = environ
-        self.identity = ("login", login.server_url, login.stamp)
+        # The keyring library finds its backend, and its files, by these.
+        variables = () if login.secret else [environ.get(name, "") for name in KEYRING_VARIABLES]
+        self.identity = ("login", login.server_url, login.stamp, *variables)
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
-        """A token for the key. Raises TokenError."""
+        """Buys a token with the key. Raises TokenError."""
         from docker_credential_gcr.helper import adc, docker_login, store
 
         host = self.login.server_url
@@ -39,7 +44,10 @@ class KeptKey:
 
 
 def find_source(host: str, environ: "Mapping[str, str]", platform: str) -> KeptKey:
-    """The key that is kept for a host. Raises NoToken without one, TokenError when it cannot be looked up."""
+    """Returns the key that is kept for a host.
+
+    Raises NoToken without one, TokenError when it cannot be looked up, ConfigError for a malformed variable.
+    """
     path = paths.find_logins_file(environ, platform)
     try:
         login = logins.find_key(path or "", host)
@@ -47,4 +55,6 @@ def find_source(host: str, environ: "Mapping[str, str]", platform: str) -> KeptK
         raise TokenError(str(error), hint=error.hint) from error
     if login is None:
         raise NoToken("no key was handed over")
+    if logins.get_choice(environ) == "off":
+        raise NoToken(f"no key is taken out, as {logins.VARIABLE}=off says")
     return KeptKey(login, environ)

@@ -111,7 +111,7 @@ class Login:
 
 
 def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
-    """The login. Raises NoToken when the file holds none, TokenError when it is malformed."""
+    """Reads the login. Raises NoToken when the file holds none, TokenError when it is malformed."""
     path = paths.find_store_file(environ, platform)
     try:
         data, found = paths.read_file(path or "")
@@ -136,6 +136,5 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
         or paths.find_variable(environ, TOKEN_HOST)
         or "https://oauth2.googleapis.com/token"
     )
-    real_path = os.path.realpath(path or "")
-    stamp = (str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
-    return Login(path or "", fields, (real_path, *stamp, endpoint_url), endpoint_url)
+    identity = (*paths.make_identity(os.path.realpath(path or ""), found), endpoint_url)
+    return Login(path or "", fields, identity, endpoint_url)

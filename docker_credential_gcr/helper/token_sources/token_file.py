@@ -1,6 +1,5 @@
 """A bare access token in a file, which somebody else keeps fresh: gcloud's `access_token_file`."""
 
-import os
 import time
 
 from docker_credential_gcr.errors import TokenError
@@ -27,15 +26,11 @@ class TokenFile:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """Another with each token that is written: what a token buys is kept, if not the token."""
-        try:
-            found = os.stat(self.path)
-        except (OSError, ValueError):
-            return ("token-file", self.path)
-        return ("token-file", self.path, str(found.st_ino), str(found.st_size), str(found.st_mtime_ns))
+        """The file's own: what the token in it buys is kept, if not the token."""
+        return ("token-file", *paths.find_identity(self.path))
 
     def fetch(self, request: "TokenRequest", deadline: float) -> AccessToken:  # noqa: ARG002
-        """The token in the file. Raises TokenError."""
+        """Reads the token in the file. Raises TokenError."""
         try:
             data, _ = paths.read_file(self.path, MAX_SIZE)
         except OSError as error:

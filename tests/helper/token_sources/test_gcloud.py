@@ -251,7 +251,7 @@ def test_edge_27_another_account_of_gcloud_is_another_identity(get: Any, gcloud:
         "ya29.2",
         "ya29.3",
         "ya29.4",
-        "ya29.1",
+        "ya29.5",
     ]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.errors import NoToken
+from docker_credential_gcr.errors import ConfigError, NoToken
+from docker_credential_gcr.helper import logins
 from docker_credential_gcr.helper.token_sources import login
 
 
@@ -31,7 +32,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def test_a_hosts_own_key_goes_before_that_of_all(
     environ: dict[str, str], host: str, identity: tuple[str, ...]
 ) -> None:
-    assert login.find_source(host, environ, "linux").identity == identity
+    assert login.find_source(host, environ, "linux").identity[:3] == identity
 
 
 @pytest.mark.parametrize("host", ["localhost:5000", "r.example"])
@@ -53,3 +54,23 @@ def test_the_whole_store_does_not_list_it(helper: Any) -> None:
     listed = json.loads(helper("list").stdout)
 
     assert (listed["quay.io"], "*" in listed) == ("u", False)
+
+
+@pytest.mark.parametrize("name", login.KEYRING_VARIABLES)
+def test_z76_a_key_in_a_keyring_is_another_where_a_variable_leads_to_another_keyring(name: str) -> None:
+    def find_identities(secret: str | None) -> list[tuple[str, ...]]:
+        kept = logins.Login("gcr.io", "_json_key", "1", secret)
+        return [login.KeptKey(kept, {name: value}).identity for value in ("one", "two")]
+
+    in_keyring, in_file = find_identities(None), find_identities("{}")
+
+    assert in_keyring[0] != in_keyring[1]
+    assert in_file == [("login", "gcr.io", "1")] * 2
+
+
+def test_z76_no_key_is_taken_out_where_that_is_switched_off(environ: dict[str, str]) -> None:
+    variable = "DOCKER_CREDENTIAL_GCR_KEYRING"
+    with pytest.raises(NoToken, match=f"^no key is taken out, as {variable}=off says$"):
+        login.find_source("gcr.io", environ | {variable: "off"}, "linux")
+    with pytest.raises(ConfigError, match=f"^{variable} must be one of keyring, file, off$"):
+        login.find_source("gcr.io", environ | {variable: "bogus"}, "linux")

@@ -1,0 +1,559 @@
+"""A cached `get` answers as an uncached one, after each change of a file, a variable or the configuration.
+
+The token server makes each token of what the request says, so that equal answers are equal purchases.
+"""
+
+import base64
+import io
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+import pytest
+
+from docker_credential_gcr.helper import config, google_credentials, paths, protocol, registries
+from docker_credential_gcr.helper.access_token import DIRECTORY
+from docker_credential_gcr.helper.token_sources import TokenRequest, key_file
+
+GOOGLES, EMULATORS, PRIVATE = "gcr.io", "localhost:5000", "registry.example"
+Files = dict[str, str]
+
+
+class Purchases(ThreadingHTTPServer):
+    """Any token endpoint, also as a proxy; its access tokens spell what they were bought with."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Seller)
+        self.url = f"http://localhost:{self.server_port}"
+        self.count = 0
+        self.before_answer: Callable[[], object] = lambda: None
+
+
+class Seller(BaseHTTPRequestHandler):
+    server: Purchases
+
+    def do_GET(self) -> None:
+        text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        form = {name: values[0] for name, values in parse_qs(text).items()}
+        said = [self.path, self.headers["Authorization"], form or text]
+        if assertion := form.get("assertion"):
+            claims = read_claims(assertion)
+            said = [self.path, claims["iss"], claims["scope"]]
+        self.server.count += 1
+        self.server.before_answer()
+        token = "ya29." + quote(json.dumps(said), safe="")
+        content = {
+            "access_token": token,
+            "expires_in": 3600,
+            "token_type": "Bearer",
+            "issued_token_type": "x",
+        }
+        content |= {"accessToken": token, "expireTime": "2999-01-01T00:00:00Z"}
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        for name, value in {"Content-Length": str(len(body)), "Metadata-Flavor": "Google"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+
+def read_claims(token: str) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    return payload
+
+
+@pytest.fixture
+def seller() -> Iterator[Purchases]:
+    server = Purchases()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class User:
+    """A user with a home, of which every variable and file is the test's; the helper runs in this process."""
+
+    def __init__(self, folder: Path, seller: Purchases, private_key: str, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.seller, self.private_key, self.patch = folder, seller, private_key, patch
+        self.gcloud = folder / "home/.config/gcloud"
+        self.gcloud.mkdir(parents=True)
+        self.host = EMULATORS
+        self.content: dict[str, Any] = {"TokenSources": ["env"], "Registries": {EMULATORS: {}, PRIVATE: {}}}
+        self.environ = {
+            "HOME": str(folder / "home"),
+            "PATH": f"{folder}/bin:{os.defpath}",
+            "DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(folder / "cache"),
+            "DOCKER_CREDENTIAL_GCR_TIMEOUT": "30",
+            "CLOUDSDK_AUTH_TOKEN_HOST": f"{seller.url}/token",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{seller.url}/iam/",
+            "NO_GCE_CHECK": "true",
+        }
+        patch.chdir(folder)
+
+    def make_key(self, email: str = "ca@p.iam", **fields: str) -> dict[str, object]:
+        key: dict[str, object] = {"type": "service_account", "client_email": email, "private_key_id": "1"}
+        return key | {"private_key": self.private_key, "token_uri": f"{self.seller.url}/token"} | fields
+
+    def write(self, path: Path, content: object) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        path.chmod(0o700 if path.parent.name == "bin" else 0o600)
+        return path
+
+    def get(self, **environ: str | None) -> tuple[int, str, str]:
+        """What docker and a person read; None takes a variable away."""
+        self.write(self.gcloud / "docker_credential_gcr_config.json", self.content)
+        values = {name: value for name, value in (self.environ | environ).items() if value is not None}
+        for name in os.environ:
+            self.patch.delenv(name)
+        for name, value in values.items():
+            self.patch.setenv(name, value)
+        streams = [io.BytesIO() for _ in range(2)]
+        status = protocol.run(
+            ["get"],
+            stdin=io.BytesIO(self.host.encode()),
+            stdout=streams[0],
+            stderr=streams[1],
+            environ=values,
+        )
+        texts = [stream.getvalue().decode() for stream in streams]
+        if status == 0:
+            texts[0] = json.loads(texts[0])["Secret"]
+        if texts[0].startswith("eyJ"):
+            texts[0] = json.dumps([read_claims(texts[0])[name] for name in ("iss", "scope")])
+        return status, texts[0], texts[1]
+
+    def get_uncached(self, **environ: str | None) -> tuple[int, str, str]:
+        return self.get(**{**environ, paths.CACHE: "off"})
+
+
+@pytest.fixture
+def user(tmp_path: Path, seller: Purchases, private_key: str, monkeypatch: pytest.MonkeyPatch) -> User:
+    return User(tmp_path, seller, private_key, monkeypatch)
+
+
+def use_key_file(user: User) -> list[Path]:
+    path = user.write(user.folder / "key.json", user.make_key())
+    user.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    return [path]
+
+
+def use_well_known_file(user: User) -> list[Path]:
+    return [user.write(user.gcloud / "application_default_credentials.json", user.make_key())]
+
+
+def use_self_signed(user: User) -> list[Path]:
+    user.host = GOOGLES
+    user.environ["DOCKER_CREDENTIAL_GCR_SELF_SIGNED_JWT"] = "on"
+    path = user.write(
+        user.folder / "key.json", user.make_key(token_uri="https://oauth2.googleapis.com/token")
+    )
+    user.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    return [path]
+
+
+def use_key_without_tls(user: User) -> list[Path]:
+    user.host = PRIVATE
+    user.environ |= {
+        "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS": "sts.example",
+        "HTTP_PROXY": user.seller.url,
+    }
+    path = user.write(user.folder / "key.json", user.make_key(token_uri="http://sts.example/token"))
+    user.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    return [path]
+
+
+def use_login(user: User) -> list[Path]:
+    user.content["TokenSources"] = ["store"]
+    return [user.write(user.gcloud / "docker_credentials.json", {"gcrCreds": {"refresh_token": "1//a"}})]
+
+
+def use_kept_key(user: User) -> list[Path]:
+    use_key_file(user)
+    user.environ["DOCKER_CREDENTIAL_GCR_KEYRING"] = "file"
+    login = {"Username": "_json_key", "Stamp": "a", "Secret": json.dumps(user.make_key("kept@p.iam"))}
+    logins = {"version": 1, "logins": {EMULATORS: login}}
+    user.write(user.gcloud / "docker_credential_gcr_logins.json", logins)
+    return []  # each login has a stamp of its own
+
+
+# gcloud's token spells the configuration that it reads, and what it is told.
+GCLOUD = """#!/bin/sh
+cd "${CLOUDSDK_CONFIG:-$HOME/.config/gcloud}" || exit 1
+name=$(cat active_config)
+name=${CLOUDSDK_ACTIVE_CONFIG_NAME:-$name}
+for word; do case $word in --configuration=*) name=${word#*=};; esac; done
+seen=$({ env | grep ^CLOUDSDK_A; cat "configurations/config_$name"; } | cksum | tr -d ' ')
+echo '{"credential": {"access_token": "ya29.'$seen'", "token_expiry": "2999-01-01T00:00:00Z"}}'
+"""
+
+
+def use_gcloud(user: User) -> list[Path]:
+    user.content["TokenSources"] = ["gcloud"]
+    user.write(user.folder / "bin/gcloud", GCLOUD)
+    for name in "ab":
+        user.write(user.gcloud / f"configurations/config_{name}", f"[core]\naccount = {name}a@x.example\n")
+    active = user.write(user.gcloud / "active_config", "a")
+    return [user.gcloud / "configurations/config_a", active]
+
+
+def use_metadata(user: User) -> list[Path]:
+    user.environ["GCE_METADATA_HOST"] = user.seller.url.removeprefix("http://")
+    user.content["TokenSources"] = ["metadata"]
+    return []
+
+
+def use_impersonation(user: User) -> list[Path]:
+    user.content["TokenSources"] = [f"token-file:{user.folder}/token"]
+    user.content["Registries"][EMULATORS] = {"Impersonate": "robot@p.iam"}
+    return [user.write(user.folder / "token", "ya29.base-a")]
+
+
+def use_federation(user: User) -> list[Path]:
+    user.write(user.folder / "subject", "eyJ.subject")
+    document = make_federation(user, {"file": "subject"})
+    path = user.write(user.folder / "a.json", document)
+    user.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    return [path]
+
+
+def use_executable(user: User) -> list[Path]:
+    answer = {"version": 1, "success": True, "id_token": "eyJ.run"}
+    answer["token_type"] = "urn:ietf:params:oauth:token-type:jwt"
+    program = user.write(user.folder / "bin/oidc", f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+    user.environ["GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"] = "1"
+    path = user.write(
+        user.folder / "a.json", make_federation(user, {"executable": {"command": str(program)}})
+    )
+    user.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    return [path]
+
+
+def make_federation(user: User, source: object) -> dict[str, object]:
+    return {
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/ca",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"{user.seller.url}/sts",
+        "credential_source": source,
+    }
+
+
+# Each way to a token that is cached; it returns the files that decide which one.
+SOURCES: dict[str, Callable[[User], list[Path]]] = {
+    "a key file": use_key_file,
+    "the well-known file": use_well_known_file,
+    "a self-signed token": use_self_signed,
+    "a key without TLS": use_key_without_tls,
+    "a login": use_login,
+    "a kept key": use_kept_key,
+    "gcloud": use_gcloud,
+    "a metadata server": use_metadata,
+    "impersonation": use_impersonation,
+    "federation by a file": use_federation,
+    "federation by a program": use_executable,
+}
+
+
+def replace_alike(path: Path) -> None:
+    """Gives a file another account; nothing but its ctime says so, like `cp -p` of a file of equal age."""
+    before = os.stat(path)
+    content = path.read_text().replace("ca", "cb", 1).replace("-a", "-b", 1).replace("//a", "//b", 1)
+    content = {"a": "b"}.get(content, content.replace("aa@x", "ab@x"))
+    assert content != path.read_text()
+    while os.stat(path).st_ctime_ns == before.st_ctime_ns:  # which has the grain of a clock tick
+        path.write_text(content)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = os.stat(path)
+    assert [(s.st_ino, s.st_size, s.st_mtime_ns) for s in (before, after)] == [
+        (before.st_ino, before.st_size, before.st_mtime_ns)
+    ] * 2
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_z74_a_file_that_is_replaced_by_one_of_equal_age_and_size_is_another(user: User, name: str) -> None:
+    files = SOURCES[name](user)
+    first = user.get()
+    bought = user.seller.count
+    assert (first[0], user.get()) == (0, first)
+    assert user.seller.count == bought, "the second one is cached"
+
+    for path in files:
+        replace_alike(path)
+        assert user.get() == user.get_uncached() != first
+
+
+# What each attribute of the configuration is changed to, by its member in the file.
+MEMBERS: dict[str, tuple[dict[str, object], ...]] = {
+    "account": ({"Account": "ca@p.iam"}, {"Account": "other@p.iam"}, {"Account": 1}),
+    "delegates": ({"Delegates": ["d@p.iam"]}, {"Delegates": 1}),
+    "impersonate": ({"Impersonate": "other@p.iam"}, {"Impersonate": None}, {"Impersonate": 1}),
+    "insecure_hosts": (),  # has a variable alone
+    "is_anonymous_on_error": ({"OnError": "anonymous", "Account": "other@p.iam"}, {"OnError": "bogus"}),
+    "is_explicit": ({"TokenSources": ["store", "none"]}, {"TokenSources": []}),
+    "is_self_signed": ({"SelfSignedJWT": True}, {"SelfSignedJWT": 1}),
+    "lifetime_s": ({"Lifetime": 600}, {"Lifetime": 1}),
+    "min_ttl_s": ({"MinTTL": 60}, {"MinTTL": "bogus"}),
+    "registries": ({"Registries": {}}, {"Registries": 1}),
+    "scopes": ({"Scopes": ["https://www.googleapis.com/auth/devstorage.read_only"]}, {"Scopes": 1}),
+    "settings": (),  # those of this table
+    "timeout_s": ({"Timeout": 20}, {"Timeout": "bogus"}),
+    "token_sources": ({"TokenSources": ["file:other.json"]}, {"TokenSources": ["bogus"]}),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_z76_a_cached_get_answers_as_an_uncached_one_when_the_configuration_changes(
+    user: User, name: str
+) -> None:
+    SOURCES[name](user)
+    make_others(user)
+    content, different = user.content, []
+    assert user.get()[0] == 0
+
+    for members in (members for changes in MEMBERS.values() for members in changes):
+        own = content["Registries"].get(user.host, {}) | members
+        for changed in (content | members, content | {"Registries": {user.host: own}}):
+            user.content = changed
+            if user.get() != user.get_uncached():
+                different.append(changed)
+    assert different == []
+
+
+OTHER_FILE, NO_FILE, NO_DIRECTORY = "other.json", "absent.json", "absent"
+# What each variable is changed to; None takes it away. A value may name a file of `make_others`.
+VALUES: dict[str, tuple[str | None, ...]] = {
+    "APPDATA": ("other",),
+    "AWS_ACCESS_KEY_ID": ("AKIDOTHER",),
+    "AWS_DEFAULT_REGION": ("eu-west-1",),
+    "AWS_REGION": ("eu-west-1",),
+    "CLOUDSDK_ACTIVE_CONFIG_NAME": ("b", "absent"),
+    "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": ("SELLER/iam2/", "ftp://x", None),
+    "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS": ("SELLER/other",),
+    "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": ("token2", NO_FILE),
+    "CLOUDSDK_AUTH_AUTH_HOST": ("SELLER/auth",),
+    "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": (OTHER_FILE, NO_FILE),
+    "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": ("true",),
+    "CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT": ("robot@p.iam",),
+    "CLOUDSDK_AUTH_TOKEN_HOST": ("SELLER/token2", "ftp://x", None),
+    "CLOUDSDK_CONFIG": ("other", NO_DIRECTORY),
+    "CLOUDSDK_CORE_ACCOUNT": ("other@x.example",),
+    "DOCKER_CONFIG": ("other",),
+    "DOCKER_CREDENTIAL_GCR_CACHE": ("off", "bogus"),
+    "DOCKER_CREDENTIAL_GCR_CACHE_DIR": ("other", "/proc/absent"),
+    "DOCKER_CREDENTIAL_GCR_CA_FILE": (OTHER_FILE, NO_FILE),
+    "DOCKER_CREDENTIAL_GCR_CONFIG": ("other/docker_credential_gcr_config.json", OTHER_FILE, NO_FILE),
+    "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS": ("other.example", None),
+    "DOCKER_CREDENTIAL_GCR_KEYRING": ("file", "off", "bogus"),
+    "DOCKER_CREDENTIAL_GCR_LOG": ("log",),
+    "DOCKER_CREDENTIAL_GCR_MIN_TTL": ("60", "1000", "bogus"),
+    "DOCKER_CREDENTIAL_GCR_SELF_SIGNED_JWT": ("on", "bogus"),
+    "DOCKER_CREDENTIAL_GCR_STORE": ("login2.json", OTHER_FILE, NO_FILE),
+    "DOCKER_CREDENTIAL_GCR_TIMEOUT": ("20", "bogus"),
+    "DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE": ("none", "store", "store,env", "file:other.json", "bogus"),
+    "GCE_METADATA_HOST": ("HOST", "metadata host", None),
+    "GCE_METADATA_IP": ("HOST", "metadata host"),
+    "GCR_EMULATOR_URL": ("SELLER",),
+    "GOOGLE_API_CERTIFICATE_CONFIG": (OTHER_FILE, NO_FILE),
+    "GOOGLE_APPLICATION_CREDENTIALS": (OTHER_FILE, NO_FILE, None),
+    "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES": ("0", None),
+    "HOME": ("other-home", NO_DIRECTORY),
+    "LOCALAPPDATA": ("other",),
+    "METADATA_SERVER_DETECTION": ("none", "assume-present"),
+    "REGISTRY_AUTH_FILE": (OTHER_FILE,),
+    "REQUESTS_CA_BUNDLE": (NO_FILE,),
+    "SUDO_USER": ("other",),
+    "USERPROFILE": ("other",),
+    "XDG_CACHE_HOME": ("/proc/absent",),
+    "XDG_CONFIG_HOME": ("other",),
+    "XDG_RUNTIME_DIR": ("other",),
+}
+ASKS_GOOGLE = {  # a purchase from Google, which no test makes
+    ("a self-signed token", "DOCKER_CREDENTIAL_GCR_SELF_SIGNED_JWT"),
+    ("impersonation", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"),
+    ("a metadata server", "GCE_METADATA_HOST"),
+}
+
+
+def make_others(user: User) -> None:
+    """Writes what the values of the table name, each with an account of its own."""
+    user.write(user.folder / OTHER_FILE, user.make_key("other@p.iam"))
+    user.write(user.folder / "token2", "ya29.other")
+    user.write(user.folder / "login2.json", {"gcrCreds": {"refresh_token": "1//other"}})
+    for directory in (user.folder / "other", user.folder / "other-home/.config/gcloud"):
+        user.write(directory / "application_default_credentials.json", user.make_key("third@p.iam"))
+        user.write(directory / "docker_credentials.json", {"gcrCreds": {"refresh_token": "1//third"}})
+        user.write(directory / "docker_credential_gcr_config.json", user.content)
+        user.write(directory / "active_config", "c")
+        user.write(directory / "configurations/config_c", "[core]\naccount = third@x.example\n")
+
+
+def test_z76_the_table_names_every_variable_and_every_member() -> None:
+    assert {*paths.VARIABLES, *google_credentials.VARIABLES} - {*VALUES} == set()
+    assert {*config.Config.__slots__, *config.Settings.__slots__} - {*MEMBERS} == set()
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_z76_a_cached_get_answers_as_an_uncached_one_when_a_variable_changes(user: User, name: str) -> None:
+    SOURCES[name](user)
+    make_others(user)
+    first, different = user.get(), []
+    assert first[0] == 0
+
+    for variable, values in VALUES.items():
+        for value in values if (name, variable) not in ASKS_GOOGLE else filter(None, values):
+            host = user.seller.url.removeprefix("http://").replace("localhost", "127.0.0.1")
+            changed = {variable: value and value.replace("SELLER", user.seller.url).replace("HOST", host)}
+            if user.get(**changed) != user.get_uncached(**changed):
+                different.append(changed)
+    assert (different, user.get()) == ([], first)
+
+
+CHANGED_WHILE_ASKED = [name for name in SOURCES if name not in ("a self-signed token", "gcloud")]
+
+
+@pytest.mark.parametrize("name", CHANGED_WHILE_ASKED)
+def test_z75_a_token_is_not_kept_when_a_file_changes_while_it_is_bought(user: User, name: str) -> None:
+    for path in SOURCES[name](user):
+        user.seller.before_answer = lambda path=path: replace_alike(path)
+        first = user.get()
+        user.seller.before_answer = lambda: None
+
+        assert list((user.folder / "cache").glob("?" * 32 + ".json")) == []
+        assert user.get() == user.get_uncached() != first
+
+
+def test_z75_a_token_that_is_renewed_early_is_not_kept_when_a_file_changes_meanwhile(user: User) -> None:
+    (key,) = use_key_file(user)
+    first = user.get()
+    (entry,) = (user.folder / "cache").glob("?" * 32 + ".json")
+    token = json.loads(entry.read_text())
+    token |= {"expires_at": token["expires_at"] - 3500, "obtained_at": token["obtained_at"] - 3500}
+    entry.write_text(json.dumps(token))
+    bought = user.seller.count
+    user.seller.before_answer = lambda: replace_alike(key)
+
+    assert (user.get(), user.seller.count) == (first, bought + 1)
+    assert json.loads(entry.read_text()) == token
+    user.seller.before_answer = lambda: None
+    assert user.get() == user.get_uncached() != first
+
+
+def test_z75_a_key_file_behind_a_link_is_the_one_whose_identity_was_taken(user: User) -> None:
+    link = user.folder / "link.json"
+    for email in ("b@p.iam", "a@p.iam"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(user.write(user.folder / f"{email}.json", user.make_key(email)))
+    source = key_file.find_source(str(link))
+
+    link.unlink()
+    link.symlink_to(user.folder / "b@p.iam.json")
+
+    assert (
+        "a%40p.iam"
+        in source.fetch(TokenRequest(EMULATORS, registries.LOOPBACK, scopes=()), time.monotonic() + 30).value
+    )
+
+
+def test_z75_gcloud_is_asked_for_the_configuration_whose_identity_was_taken(user: User) -> None:
+    use_gcloud(user)
+    first = user.get_uncached()
+    activated = GCLOUD.replace("name=$(cat", "echo b > active_config; name=$(cat")
+    user.write(user.folder / "bin/gcloud", activated)
+
+    assert user.get() == first
+    assert list((user.folder / "cache").glob("?" * 32 + ".json")) == []
+    assert user.get() == user.get_uncached() != first
+
+
+# Each way in which a relative path leads to a credential: what the path is in, and its content by account.
+RELATIVE: dict[str, Callable[[User, Path, str], object]] = {
+    "the file of a subject token": lambda user, folder, name: user.write(folder / "subject", f"eyJ.{name}"),
+    "a key file": lambda user, folder, name: user.write(folder / "key.json", user.make_key(f"{name}@p.iam")),
+    "the directory of gcloud, for a login": lambda user, folder, name: user.write(
+        folder / "sdk/docker_credentials.json", {"gcrCreds": {"refresh_token": f"1//{name}"}}
+    ),
+    "the directory of gcloud": lambda user, folder, name: [
+        user.write(folder / "sdk/active_config", "x"),
+        user.write(folder / "sdk/configurations/config_x", f"[core]\naccount = {name}@x.example\n"),
+    ],
+    "a token file": lambda user, folder, name: user.write(folder / "token", f"ya29.{name}"),
+}
+
+
+@pytest.mark.parametrize("name", RELATIVE)
+def test_z77_a_relative_path_is_another_file_in_another_directory(user: User, name: str) -> None:
+    configuration = user.gcloud / "docker_credential_gcr_config.json"
+    user.environ["DOCKER_CREDENTIAL_GCR_CONFIG"] = str(configuration)
+    if name == "the file of a subject token":
+        use_federation(user)
+    elif name == "a key file":
+        user.environ["GOOGLE_APPLICATION_CREDENTIALS"] = "key.json"
+    elif name == "a token file":
+        use_impersonation(user)
+        user.content["TokenSources"] = ["token-file:token"]
+    else:
+        use_gcloud(user)
+        user.environ["CLOUDSDK_CONFIG"] = "sdk"
+        user.content["TokenSources"] = ["store" if "login" in name else "gcloud"]
+    folders = [user.folder / "one", user.folder / "two"]
+    for folder in folders:
+        RELATIVE[name](user, folder, folder.name)
+
+    answers = []
+    for folder in (*folders, *folders):
+        user.patch.chdir(folder)
+        answers.append(user.get())
+        assert answers[-1] == user.get_uncached()
+    assert answers[0] == answers[2] != answers[1] == answers[3]
+    assert [status for status, _, _ in answers] == [0] * 4
+
+
+# Whether a credential file's tokens depend on the current directory.
+SOURCES_OF_SUBJECT_TOKENS: dict[str, tuple[dict[str, object], bool]] = {
+    "a relative file": ({"credential_source": {"file": "token"}}, True),
+    "a file": ({"credential_source": {"file": "/token"}}, False),
+    "a URL": ({"credential_source": {"url": "https://x.example/token"}}, False),
+    "a relative program": ({"credential_source": {"executable": {"command": "./oidc --x"}}}, True),
+    "a program": ({"credential_source": {"executable": {"command": "/bin/oidc x"}}}, False),
+    "a program's relative file": (
+        {"credential_source": {"executable": {"command": "/bin/oidc", "output_file": "kept"}}},
+        True,
+    ),
+    "a relative certificate": (
+        {"credential_source": {"certificate": {"certificate_config_location": "x.json"}}},
+        True,
+    ),
+    "a relative chain": ({"credential_source": {"certificate": {"trust_chain_path": "x.pem"}}}, True),
+    "a relative authority": ({"ca_cert_path": "x.pem"}, True),
+    "an authority": ({"ca_cert_path": "/x.pem"}, False),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES_OF_SUBJECT_TOKENS)
+def test_z77_a_relative_path_in_a_credential_file_makes_its_tokens_depend_on_the_directory(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOUDSDK_CONFIG", "/absent")
+    monkeypatch.delenv(google_credentials.CERTIFICATE_CONFIG, raising=False)
+    document, is_relative = SOURCES_OF_SUBJECT_TOKENS[name]
+
+    found = google_credentials.list_dependencies(document)
+
+    assert found == google_credentials.VARIABLES + ((DIRECTORY,) if is_relative else ())
