@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import string
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,9 @@ WHEEL_VARIABLE = "GCR_TEST_WHEEL"
 
 # What a program needs to run at all; nothing of the user's settings, credentials or proxies.
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "TZ", "CI", "SYSTEMROOT", "PYTHONDONTWRITEBYTECODE")
+
+# In the place of a TMPDIR that is longer, or has a space; what is made in it has paths of 60 bytes.
+TEMPORARY, MAX_TEMPORARY = ("/var/tmp", "/tmp"), 60  # noqa: S108 - mkdtemp makes a private directory there
 
 # Of a failed command's output: as many lines, each cut after as many characters.
 _MOST, _LONGEST = 30, 400
@@ -36,8 +40,8 @@ def make_environment(path: Path, python: str, *requirements: str) -> Path:
 
 @contextmanager
 def workplace(*, keep: bool = False) -> Iterator[Path]:
-    """A temporary directory, which is removed in the end, also after a signal."""
-    directory = Path(tempfile.mkdtemp(prefix="gcr-"))
+    """Makes a temporary directory, which is removed in the end, also after a signal."""
+    directory = Path(tempfile.mkdtemp(prefix="gcr-", dir=_find_temporary_directory()))
     try:
         yield directory
     finally:
@@ -45,6 +49,17 @@ def workplace(*, keep: bool = False) -> Iterator[Path]:
             previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
             shutil.rmtree(directory, ignore_errors=True)
             signal.signal(signal.SIGINT, previous)
+
+
+def _find_temporary_directory() -> str | None:
+    """Returns where an environment's programs can be started; None for what TMPDIR names.
+
+    pip writes the path of Python into the first line of a script, where no system takes a space, and some
+    take no more than 127 bytes.
+    """
+    named = tempfile.gettempdir()
+    is_nameable = not set(named) & set(string.whitespace) and len(os.fsencode(named)) <= MAX_TEMPORARY
+    return None if is_nameable else next(filter(os.path.isdir, TEMPORARY), None)
 
 
 def run(

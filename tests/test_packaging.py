@@ -99,6 +99,21 @@ def test_the_other_programs_and_the_plugins_are_entry_points(wheel: zipfile.ZipF
     }
 
 
+def test_d17_the_helper_can_be_started_in_a_path_with_a_space_after_its_launcher_was_mended(
+    distributions: tuple[Path, Path], tmp_path: Path
+) -> None:
+    environment = tmp_path / "my projects"
+    python, helper = (environment / "bin" / name for name in ("python", "docker-credential-gcr"))
+    _run([sys.executable, "-m", "venv", environment])
+    _run([python, "-m", "pip", "install", "--quiet", "--no-deps", distributions[1]])
+
+    _run([python, "-m", "docker_credential_gcr.helper.launcher"])
+
+    assert _run([helper, "version"]) == f"docker-credential-gcr (docker-credential-gcr) {__version__}\n"
+    _run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "docker-credential-gcr"])
+    assert not helper.exists()
+
+
 def test_d14_the_sdist_holds_the_whole_checkout(distributions: tuple[Path, Path]) -> None:
     folders = ("docker_credential_gcr", "tests", "scripts", "docs", "examples", ".ci")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
@@ -223,9 +238,10 @@ def _format_part(node: ast.expr) -> str:
     return str(node.value) if isinstance(node, ast.Constant) else "{}"
 
 
-def _run(command: list[str | Path]) -> None:
+def _run(command: list[str | Path]) -> str:
     done = _try(command)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _try(command: list[str | Path]) -> "subprocess.CompletedProcess[str]":

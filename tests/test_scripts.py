@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _environment import workplace
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 LIMIT_S = 300
@@ -62,6 +63,32 @@ def test_try_installs_then_pushes_and_pulls_and_says_the_digest(environ: dict[st
     )
     assert following == '# next: README.md, "The emulator in a minute"'
     assert _find_processes(environ["TMPDIR"]) == []
+
+
+def test_d17_try_works_where_tmpdir_has_a_space(environ: dict[str, str]) -> None:
+    directory = Path(environ["TMPDIR"], "my files")
+    directory.mkdir()
+
+    done = _run("try", "--client", "builtin", environ=environ | {"TMPDIR": str(directory)})
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r": it worked: sha256:[0-9a-f]{64} went up", done.stdout)
+    assert _find_processes(re.findall("^export WORK=(.*)", done.stdout, re.MULTILINE)[0]) == []
+    directory.rmdir()
+
+
+@pytest.mark.parametrize(("name", "is_taken"), [("plain", True), ("my files", False), ("d" * 100, False)])
+def test_d17_a_script_works_where_the_programs_of_an_environment_can_be_started(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, name: str, is_taken: bool
+) -> None:
+    directory = Path(environ["TMPDIR"], name)
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+
+    with workplace() as work:
+        assert work.parent == (directory if is_taken else Path("/var/tmp"))
+    assert not work.exists()
+    directory.rmdir()
 
 
 def test_d06_what_try_prints_can_be_typed_and_does_the_same(environ: dict[str, str]) -> None:

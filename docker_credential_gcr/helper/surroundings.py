@@ -6,10 +6,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from docker_credential_gcr.errors import find_secret_form
+from docker_credential_gcr.errors import PATH_SIZE, find_secret_form
 from docker_credential_gcr.helper import INSTALL, PROGRAM, paths
 
 DOCKER_AUTH_CONFIG = "DOCKER_AUTH_CONFIG"  # outranks helpers since docker 28.3
+LINE_SIZE = 127  # every system takes so many bytes of a script's first line; Linux since 5.1 takes 255
+TIMEOUT_S = 20
+MENDER = "docker_credential_gcr.helper.launcher"
 GET_USER: Callable[[], int] | None = getattr(os, "geteuid", None)  # Windows has none
 
 
@@ -40,9 +43,44 @@ def find_obstacles(
 
 
 def find_program(environ: Mapping[str, str]) -> str | None:
-    """The program that Docker would run, by its absolute path; never one found by a relative PATH entry."""
+    """Returns the absolute path of the program that Docker would run; None without one that can start."""
+    path = _find_on_path(environ)
+    return None if path is None or find_unnamed_interpreter(path) else path
+
+
+def _find_on_path(environ: Mapping[str, str]) -> str | None:
+    """Returns the first program of the name, but for relative entries of PATH, which Docker refuses."""
     entries = environ.get("PATH", os.defpath).split(os.pathsep)
     return shutil.which(PROGRAM, path=os.pathsep.join(filter(os.path.isabs, entries)))
+
+
+def find_unnamed_interpreter(path: str) -> str | None:
+    """Returns the interpreter of a script that its first line cannot name to the system; None where it can.
+
+    pip writes such a line into this program where the path of an environment has a space, or is long.
+    """
+    try:
+        with open(path, "rb") as file:
+            line = file.readline(PATH_SIZE)
+    except OSError:
+        return None
+    name = os.fsdecode(line[2:].strip())
+    if not line.startswith(b"#!") or not os.path.isfile(name):
+        return None
+    is_cut = " " in name or "\t" in name or (len(line) > LINE_SIZE and not _can_start(path))
+    return name if is_cut else None
+
+
+def _can_start(path: str) -> bool:
+    import subprocess  # for the longest of paths alone
+
+    try:
+        subprocess.run([path, "version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S)
+    except OSError:
+        return False
+    except subprocess.TimeoutExpired:
+        return True
+    return True
 
 
 def find_installed() -> str | None:
@@ -54,10 +92,18 @@ def find_installed() -> str | None:
 
 
 def find_path_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
-    """The program is not where Docker looks for it."""
-    if find_program(environ):
+    """Returns what to say where Docker finds no program, or one that cannot be started."""
+    path = _find_on_path(environ)
+    if path is None:
+        return Obstacle("path", f"{PROGRAM} is not on PATH, where docker looks for it", make_path_command())
+    interpreter = find_unnamed_interpreter(path)
+    if interpreter is None:
         return None
-    return Obstacle("path", f"{PROGRAM} is not on PATH, where docker looks for it", make_path_command())
+    import shlex  # for such a path alone
+
+    fault = "has a space" if " " in interpreter or "\t" in interpreter else "is too long"
+    text = f"docker cannot start {path!r}: its first line names {interpreter!r}, which {fault}"
+    return Obstacle("program", text, f"{shlex.quote(interpreter)} -m {MENDER}")
 
 
 def make_path_command() -> str:

@@ -50,6 +50,19 @@ def break_interpreter(machine: Machine) -> None:
     (machine.programs / PROGRAM).write_text("#!absent/python\n")
 
 
+def cut_interpreter(machine: Machine) -> None:
+    """Gives the script a stand-in for Python in a path with a space, which mends it and runs the helper."""
+    script, python = machine.programs / PROGRAM, machine.directory / "a b" / "python"
+    mend = f"from docker_credential_gcr.helper import launcher; launcher.main(lambda: {str(script)!r})"
+    python.parent.mkdir()
+    python.write_text(
+        f'#!/bin/sh\n[ "$1" = -m ] && exec {sys.executable} -c "{mend}"\n'
+        f'shift\nexec {sys.executable} -m docker_credential_gcr "$@"\n'
+    )
+    python.chmod(0o755)
+    script.write_text(f"#!{python}\n")
+
+
 def set_helpers(**helpers: str) -> Callable[[Machine], object]:
     def change(machine: Machine) -> None:
         named = {key.replace("REGISTRY", machine.registry): value for key, value in helpers.items()}
@@ -239,6 +252,12 @@ SETUPS: dict[str, Setup] = {
         "program",
         "cannot be run: No such file or directory",
         'export PATH="BIN:$PATH"',
+    ),
+    "the path of the helper's Python has a space": Setup(
+        cut_interpreter,
+        "program",
+        "its first line names 'DIR/a b/python', which has a space",
+        "'DIR/a b/python' -m docker_credential_gcr.helper.launcher",
     ),
     "config.json is malformed": Setup(
         lambda machine: machine.docker.write_text('{"auths": {},}'),
