@@ -20,7 +20,7 @@ from _environment import Failed, run
 ROUNDS, QUICK_ROUNDS = 15, 9
 VALUES = 5
 LEGACY_HOSTS = 96
-_BEST = 5
+BEST = 5
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Pairs:
     """Milliseconds of both commands in each round, the median of the round's values."""
 
     bare: list[float]
-    get: list[float]
+    command: list[float]
 
     @property
     def ratio(self) -> float:
         """The median of the ratios of the pairs."""
-        return statistics.median(get / bare for bare, get in zip(self.bare, self.get, strict=True))
+        return statistics.median(mine / bare for bare, mine in zip(self.bare, self.command, strict=True))
 
     @property
     def best_ratio(self) -> float:
         """The ratio of the means of the best five, which a busy machine disturbs least."""
-        return statistics.mean(sorted(self.get)[:_BEST]) / statistics.mean(sorted(self.bare)[:_BEST])
+        return statistics.mean(sorted(self.command)[:BEST]) / statistics.mean(sorted(self.bare)[:BEST])
 
 
 def measure_pairs(programs: Path, environ: Mapping[str, str], registry: str, *, rounds: int) -> Pairs:
@@ -91,19 +91,25 @@ def measure_legacy_build(helper: Path, key: Path, environ: Mapping[str, str]) ->
             yield f"legacy build, {LEGACY_HOSTS} credHelpers: {total_s:6.2f} s, {Path(program).name}"
 
 
-def _time_spawns(loops: int, stdin: str, command: list[str]) -> float:
+def time_spawn(command: list[str], environ: Mapping[str, str], stdin: Path | str) -> float:
+    """Returns the seconds from the command's start to its end. Raises Failed when it fails."""
     # posix_spawn: the parent's own work between start and end is a few microseconds.
     files: list[Any] = [
         (os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
     ]
     started = time.perf_counter()
-    for _ in range(loops):
-        pid = os.posix_spawn(command[0], command, os.environ, file_actions=files)
-        _, status = os.waitpid(pid, 0)
-        if status != 0:
-            sys.exit(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - started
+    pid = os.posix_spawn(command[0], command, environ, file_actions=files)
+    _, status = os.waitpid(pid, 0)
+    elapsed_s = time.perf_counter() - started
+    if status != 0:
+        raise Failed(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
+    return elapsed_s
+
+
+def _time_spawns(loops: int, stdin: str, command: list[str]) -> float:
+    return sum(time_spawn(command, os.environ, stdin) for _ in range(loops))
 
 
 if __name__ == "__main__":
