@@ -42,8 +42,8 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.cache emulator.capacity emulator.clock emulator.crash_points emulator.current_request "
-    "emulator.deadlines emulator.file_blocks emulator.hosts emulator.locations emulator.machine "
-    "emulator.page_size emulator.redaction emulator.settings emulator.site_ports"
+    "emulator.current_machine emulator.deadlines emulator.file_blocks emulator.hosts emulator.locations "
+    "emulator.machine emulator.page_size emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci emulator.strict_json"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
@@ -104,6 +104,7 @@ TABLE = {
     "emulator.redaction": ("", ""),
     "emulator.site_ports": ("emulator.hosts", ""),
     "emulator.machine": ("emulator.identity", ""),
+    "emulator.current_machine": ("emulator.machine", ""),
     "emulator.settings": ("emulator.machine", ""),
     "emulator.sites": (f"{LEAVES} emulator.landing_page", ""),
     "emulator.landing_page": ("__init__ emulator.next_steps", ""),
@@ -148,15 +149,21 @@ TABLE = {
     "emulator.emulator": ("emulator", "sqlalchemy starlette"),
     "emulator.server": ("emulator", "sqlalchemy uvloop"),
     "emulator.connection_fault": ("", ""),
-    "emulator.answer": ("emulator.connection_fault", "requests"),
-    "emulator.client": (
-        f"{VALUES} emulator.answer emulator.connection_fault emulator.file_access emulator.next_steps "
-        "emulator.server_url emulator.settings",
+    "emulator.answer": ("emulator.connection_fault", ""),
+    "emulator.direct_request": ("emulator.answer emulator.connection_fault", ""),
+    "emulator.proxied_request": (
+        "emulator.answer emulator.connection_fault emulator.server_url",
         "requests",
     ),
+    "emulator.client": (
+        f"__init__ {VALUES} emulator.answer emulator.connection_fault emulator.direct_request "
+        "emulator.file_access emulator.next_steps emulator.proxied_request emulator.server_url "
+        "emulator.settings",
+        "",
+    ),
     "emulator.registry_client": (
-        f"{VALUES} emulator.client emulator.hosts emulator.next_steps emulator.server_url",
-        "requests",
+        f"{VALUES} emulator.answer emulator.client emulator.hosts emulator.next_steps emulator.server_url",
+        "",
     ),
     "emulator.secret_forms": ("", ""),
     "emulator.server_files": ("emulator.client emulator.file_access emulator.secret_forms", ""),

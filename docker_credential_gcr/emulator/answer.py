@@ -1,31 +1,60 @@
-"""Reads the answer of a server up to a size and a deadline: what answers at a URL need not be an emulator."""
+"""The answer of a server, read up to a size and a deadline: what answers at a URL need not be an emulator."""
 
-import io
+import json
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from .connection_fault import EmulatorError
 
-if TYPE_CHECKING:
-    import requests
-
 MAX_SIZE = 64 * 1024 * 1024  # a listing of 100,000 images has half of that
-_PART_SIZE = 64 * 1024
+PART_SIZE = 64 * 1024
 
 
-def fetch(send: Callable[[], "requests.Response"], url: str, patience_s: float) -> "requests.Response":
-    """Returns the response, with its content, to a request that is sent with `stream`.
+class Headers(Protocol):
+    """The headers of an answer; their names in any case."""
 
-    Raises EmulatorError for more than MAX_SIZE, and for an answer that is not complete in time; what `send`
-    raises goes through. In a thread: no time limit of a socket covers a server that sends a byte a second.
+    def get(self, name: str, default: str, /) -> str:
+        """Returns the value of a header."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers and the whole body of an answer; the emulator compresses nothing."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def parse(self) -> Any:
+        """Returns the value of the body. Raises ValueError or RecursionError when it is not JSON."""
+        return json.loads(self.body)
+
+
+def read_body(parts: Iterable[bytes], url: str) -> bytes:
+    """Returns the body of an answer that comes in parts. Raises EmulatorError for more than MAX_SIZE."""
+    kept, size = [], 0
+    for part in parts:
+        kept.append(part)
+        size += len(part)
+        if size > MAX_SIZE:
+            raise EmulatorError(f"{url} answers more than {MAX_SIZE >> 20} MiB: check what listens there")
+    return b"".join(kept)
+
+
+def fetch(send: Callable[[], Answer], url: str, patience_s: float) -> Answer:
+    """Returns the answer to a request that `send` makes, if it is complete in time; raises what that raises.
+
+    Raises EmulatorError if it is not. In a thread: no time limit of a socket covers a server that sends a
+    byte a second.
     """
-    results: list[requests.Response] = []
+    results: list[Answer] = []
     faults: list[BaseException] = []
 
     def work() -> None:
         try:
-            results.append(_hold(send(), url))
+            results.append(send())
         except BaseException as error:  # noqa: BLE001 - it is raised again, in the thread that waits
             faults.append(error)
 
@@ -37,23 +66,3 @@ def fetch(send: Callable[[], "requests.Response"], url: str, patience_s: float) 
     if not results:
         raise EmulatorError(f"{url} did not answer in {patience_s:.0f} s: check what listens there")
     return results[0]
-
-
-def _hold(response: "requests.Response", url: str) -> "requests.Response":
-    """Returns the response with its whole content in memory."""
-    import requests
-
-    # The emulator compresses nothing, and a little of gzip may be a lot of memory.
-    response.raw.headers.pop("Content-Encoding", None)
-    parts, size = [], 0
-    with response:
-        for part in response.iter_content(_PART_SIZE):
-            parts.append(part)
-            size += len(part)
-            if size > MAX_SIZE:
-                raise EmulatorError(f"{url} answers more than {MAX_SIZE >> 20} MiB: check what listens there")
-    held = requests.Response()
-    held.status_code, held.reason, held.headers = response.status_code, response.reason, response.headers
-    held.encoding, held.url, held.request = response.encoding, response.url, response.request
-    held.raw = io.BytesIO(b"".join(parts))
-    return held

@@ -1,20 +1,21 @@
 """Speaks Google's REST APIs to a running emulator, for the commands."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlencode
 
-from . import answer, settings
+from docker_credential_gcr import __version__
+
+from . import answer, direct_request, settings
+from .answer import Answer
 from .connection_fault import EmulatorError as EmulatorError
 from .connection_fault import find_fault
 from .file_access import format_fault, read_file
 from .identity.policy import Policy, format_policy, parse_policy
 from .next_steps import add_next_step
 from .server_url import is_loopback
-
-if TYPE_CHECKING:
-    import requests
 
 DEFAULT_URL = settings.DEFAULT_URL
 _CONNECT_S = 5
@@ -24,6 +25,7 @@ _COLLECTION_S = 3600
 _ATTEMPTS = 5
 # Google's words for the refusals of the emulator's own resources.
 _STATUSES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
+_AGENT = {"User-Agent": f"gcr-emulator/{__version__}"}
 
 
 class Refused(EmulatorError):
@@ -42,22 +44,12 @@ class Server:
     """
 
     def __init__(self, url: str, token: str | None, ca: Path | None = None, *, token_name: str = "") -> None:
-        # 130 ms, which `serve` need not pay.
-        import requests
-
         if ca is not None:
             _check_file(ca)
         self.url = url
         self.ca = ca
         self.token = token
         self._token_name = token_name
-        # requests asks for text, and with True for REQUESTS_CA_BUNDLE.
-        self._verify = True if ca is None else str(ca)
-        self._session = requests.Session()
-        # A proxy knows another localhost than this one.
-        self._session.trust_env = not is_loopback(url)
-        if token is not None:
-            self._session.auth = bearer(token)
 
     def call(
         self,
@@ -72,42 +64,52 @@ class Server:
 
         A form goes to a token endpoint, without the operator token: a client's own name and secret are in it.
         """
-        auth = None if form is None else (lambda request: request)
-        response = self.request(method, path, json=body, data=form, auth=auth, patience_s=patience_s)
+        headers, data = {}, None
+        if form is not None:
+            headers["Content-Type"], data = "application/x-www-form-urlencoded", urlencode(form).encode()
+        elif self.token is not None:
+            headers["Authorization"] = bearer(self.token)
+        if body is not None:
+            headers["Content-Type"], data = "application/json", json.dumps(body).encode()
+        answered = self.request(method, path, headers=headers, body=data, patience_s=patience_s)
         try:
-            document = response.json()
+            document = answered.parse()
         except (ValueError, RecursionError) as error:
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
         if not isinstance(document, dict):
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator")
-        if response.status_code != 200:
-            raise self._parse_refusal(document, response.status_code)
+        if answered.status != 200:
+            raise self._parse_refusal(document, answered.status)
         return document
 
     def request(
-        self, method: str, path: str, *, patience_s: float = 60, **options: Any
-    ) -> "requests.Response":
-        """The response, of any status; `options` are those of requests. Raises EmulatorError."""
-        import requests
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        patience_s: float = 60,
+    ) -> Answer:
+        """The answer, of any status, to exactly these headers and no redirect. Raises EmulatorError."""
+        transport = _find_transport(self.url, self.ca)
 
-        def send() -> requests.Response:
-            # A redirect could carry the token to a host that nobody named.
-            return self._session.request(
+        def send() -> Answer:
+            return transport(
                 method,
-                self.url + path,
-                timeout=(_CONNECT_S, patience_s),
-                allow_redirects=False,
-                verify=self._verify,
-                stream=True,
-                **options,
+                self.url,
+                path,
+                headers={**_AGENT, **headers},
+                body=body,
+                ca=self.ca,
+                connect_s=_CONNECT_S,
+                patience_s=patience_s,
             )
 
         try:
             return answer.fetch(send, self.url, _CONNECT_S + patience_s)
-        except (requests.ConnectionError, requests.Timeout) as error:
+        except OSError as error:
             raise find_fault(error, self.url) from error
-        except requests.RequestException as error:
-            raise EmulatorError(f"{self.url}: {error}") from error
 
     def list_all(self, path: str, name: str) -> list[dict[str, Any]]:
         """The items of that name on all pages of a listing."""
@@ -202,11 +204,23 @@ def format_path(project_id: str, email: str | None = None) -> str:
     return f"/v1/projects/{quote(project_id, safe=':')}{account}"
 
 
-def bearer(token: str) -> "Callable[[requests.PreparedRequest], requests.PreparedRequest]":
-    """What puts the token into a request."""
+def bearer(token: str) -> str:
+    """The header Authorization of a request with that token."""
+    return f"Bearer {token}"
 
-    def add(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
 
-    return add
+def _find_transport(url: str, ca: Path | None) -> Callable[..., Answer]:
+    """What sends a request to the URL; one of the two is loaded."""
+    if (ca is None and url.startswith("https:")) or _may_have_proxy(url):
+        from . import proxied_request  # 45 ms
+
+        return proxied_request.request
+    return direct_request.request
+
+
+def _may_have_proxy(url: str) -> bool:
+    if is_loopback(url):
+        return False
+    from urllib.request import getproxies  # 4 ms, which a server of this machine saves
+
+    return bool(getproxies())

@@ -17,6 +17,7 @@ from .clock import Clock
 from .control import app as control
 from .control.people import People
 from .control.state import State
+from .current_machine import CurrentMachine
 from .data_directory import DataDirectory
 from .google import app as google
 from .google.grpc import refuse_grpc
@@ -26,7 +27,6 @@ from .identity.aws_requests import AccessKey
 from .identity.credentials import authenticate
 from .identity.links import LinkSigner
 from .identity.principal import Principal
-from .machine import CurrentMachine
 from .operations import Operations
 from .peers import Peers
 from .records import (

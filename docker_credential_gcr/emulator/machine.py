@@ -1,4 +1,4 @@
-"""The machine that the metadata server speaks for: a value, its JSON, and which one it is now.
+"""The machine that the metadata server speaks for: a value, and its JSON.
 
 {"account": "ci@my-project.iam.gserviceaccount.com", "project": "my-project",
  "scopes": ["https://www.googleapis.com/auth/cloud-platform"],
@@ -6,7 +6,6 @@
  "name": "gcr-emulator", "zone": "us-central1-a", "delay_s": 0}
 """
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -46,24 +45,6 @@ class Machine:
     name: str = "gcr-emulator"
     zone: str = "us-central1-a"
     delay_s: float = 0.0
-
-
-class CurrentMachine:
-    """The machine as it is now, None where there is no metadata server; a waiter hears of the next one."""
-
-    def __init__(self, machine: Machine | None) -> None:
-        self.machine = machine
-        self._changed = asyncio.Event()
-
-    def replace(self, machine: Machine | None) -> None:
-        """Let it be another one from now on."""
-        changed, self._changed = self._changed, asyncio.Event()
-        self.machine = machine
-        changed.set()
-
-    async def wait(self) -> None:
-        """Until it is replaced."""
-        await self._changed.wait()
 
 
 def expand_scope(text: str) -> str:

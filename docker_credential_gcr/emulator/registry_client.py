@@ -4,21 +4,20 @@ The credential is an access token of the operator, for which the emulator's own 
 command has an access token of another account, that one.
 """
 
+import base64
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
+from .answer import Answer
 from .client import EmulatorError, Refused, Server, bearer
 from .hosts import DEFAULT_SITE, find_site
 from .next_steps import add_next_step
 from .oci.media_types import INDEXES, MANIFESTS
 from .oci.reference import is_digest
 from .server_url import format_registry
-
-if TYPE_CHECKING:
-    import requests
 
 _ACCEPT = {"Accept": ", ".join(sorted(MANIFESTS | INDEXES))}
 PULL, CHANGE, DELETE = "pull", "pull,push", "pull,delete"
@@ -47,7 +46,7 @@ class Registry:
     def list_images(self, name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """The repository, digest and entry of each manifest in a repository and in those below it."""
         try:
-            listed = self.call("GET", f"{name}/tags/list", f"repository:{name}:{PULL}").json()
+            listed = self.call("GET", f"{name}/tags/list", f"repository:{name}:{PULL}").parse()
         except ImageUnknown:
             return
         for digest, entry in listed.get("manifest", {}).items():
@@ -57,35 +56,43 @@ class Registry:
 
     def get_manifest(self, image: Image) -> tuple[bytes, str, str]:
         """The document, its media type and its digest."""
-        response = self.call(
-            "GET", f"{image.name}/manifests/{image.reference}", _scope(image, PULL), headers=_ACCEPT
-        )
-        headers = response.headers
-        return response.content, headers["Content-Type"], headers["Docker-Content-Digest"]
+        path = f"{image.name}/manifests/{image.reference}"
+        answer = self.call("GET", path, _scope(image, PULL), headers=_ACCEPT)
+        headers = answer.headers
+        return answer.body, headers.get("Content-Type", ""), headers.get("Docker-Content-Digest", "")
 
     def put_manifest(self, image: Image, data: bytes, media_type: str) -> None:
         """Let the tag name the manifest."""
         path, headers = f"{image.name}/manifests/{image.reference}", {"Content-Type": media_type}
-        self.call("PUT", path, _scope(image, CHANGE), data=data, headers=headers)
+        self.call("PUT", path, _scope(image, CHANGE), body=data, headers=headers)
 
     def delete_manifest(self, image: Image) -> None:
         """Delete a tag, or the manifest of a digest."""
         self.call("DELETE", f"{image.name}/manifests/{image.reference}", _scope(image, DELETE))
 
-    def call(self, method: str, path: str, scope: str, **options: Any) -> "requests.Response":
-        """The response. Raises ImageUnknown, and EmulatorError with the registry's own words."""
+    def call(
+        self,
+        method: str,
+        path: str,
+        scope: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """The answer. Raises ImageUnknown, and EmulatorError with the registry's own words."""
         if scope not in self._tokens:
             self._tokens[scope] = self._fetch_token(scope)
-        response = self._server.request(method, f"/v2/{path}", auth=bearer(self._tokens[scope]), **options)
-        return _check(response)
+        sent = {**(headers or {}), "Authorization": bearer(self._tokens[scope])}
+        return _check(self._server.request(method, f"/v2/{path}", headers=sent, body=body))
 
     def _fetch_token(self, scope: str) -> str:
         if self._credential is None:
             self._credential = self._fetch_credential()
-        basic = ("oauth2accesstoken", self._credential)
-        response = self._server.request("GET", "/v2/token", params={"scope": scope}, auth=basic)
+        basic = base64.b64encode(f"oauth2accesstoken:{self._credential}".encode()).decode()
+        path = f"/v2/token?{urlencode({'scope': scope})}"
+        answer = self._server.request("GET", path, headers={"Authorization": f"Basic {basic}"})
         try:
-            token: str = _check(response).json()["token"]
+            token: str = _check(answer).parse()["token"]
         except ImageUnknown as error:
             # A deleted project, which a list must not take for an empty one.
             raise EmulatorError(str(error)) from error
@@ -136,14 +143,14 @@ def _scope(image: Image, actions: str) -> str:
     return f"repository:{image.name}:{actions}"
 
 
-def _check(response: "requests.Response") -> "requests.Response":
-    if response.ok:
-        return response
+def _check(answer: Answer) -> Answer:
+    if answer.status < 400:
+        return answer
     try:
-        error = response.json()["errors"][0]
+        error = answer.parse()["errors"][0]
         code, message = str(error["code"]), str(error["message"])
     except (ValueError, KeyError, IndexError, TypeError):
-        raise EmulatorError(f"the registry answered {response.status_code}") from None
+        raise EmulatorError(f"the registry answered {answer.status}") from None
     if code in ("NAME_UNKNOWN", "MANIFEST_UNKNOWN"):
         raise ImageUnknown(add_next_step(message))
     raise EmulatorError(message)

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.machine import CurrentMachine, format_machine, parse_machine
+from docker_credential_gcr.emulator.current_machine import CurrentMachine
+from docker_credential_gcr.emulator.machine import format_machine, parse_machine
 
 from .faults import Faults, parse_faults
 from .journal import App, Entry, Journal, Stamped, merge_entries

@@ -16,11 +16,12 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from docker_credential_gcr.emulator.current_machine import CurrentMachine
 from docker_credential_gcr.emulator.current_request import find_request_id, note_member
 from docker_credential_gcr.emulator.hosts import is_metadata_host
 from docker_credential_gcr.emulator.identity.administrators import find_forwarding_header
 from docker_credential_gcr.emulator.identity.principal import format_service_account
-from docker_credential_gcr.emulator.machine import CurrentMachine, Machine
+from docker_credential_gcr.emulator.machine import Machine
 
 from .access import find_project
 from .metadata_credentials import AccessTokens, find_account, make_identity, narrow_scopes
