@@ -10,32 +10,27 @@ import click
 from docker_credential_gcr import __version__
 
 from .client import EmulatorError
-from .commands_account import account
-from .commands_completion import completion
-from .commands_credentials import credentials
-from .commands_env import env
-from .commands_fsck import fsck
-from .commands_gc import gc
-from .commands_group import MAX_COLUMNS, Group
-from .commands_hosts import hosts
-from .commands_iam import iam
-from .commands_image import image
-from .commands_key import key
-from .commands_man import man
-from .commands_project import project
-from .commands_rebuild import rebuild
-from .commands_repository import repository
-from .commands_run import run
-from .commands_serve import serve
-from .commands_trust import trust
+from .commands_group import MAX_COLUMNS, Group, LazyCommands
 from .extra import explain_missing
 from .file_access import format_fault
 
+COMPLETION_VARIABLE = "_GCR_EMULATOR_COMPLETE"  # click's name for it
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+# The modules of the commands, each of which holds a command of that name.
+COMMANDS = {
+    name: f"{__package__}.commands_{name}"
+    for name in (
+        *("serve", "run", "project", "repository", "image", "account", "key", "credentials", "iam", "env"),
+        *("hosts", "trust", "gc", "fsck", "rebuild", "completion", "man", "version"),
+    )
+}
 
 
 @click.group(
     cls=Group,
+    commands=LazyCommands(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_COLUMNS},
 )
 @click.version_option(__version__, prog_name="gcr-emulator")
@@ -50,38 +45,11 @@ def cli() -> None:
     """
 
 
-@click.command()
-def version() -> None:
-    """Print the version; also --version."""
-    click.echo(f"gcr-emulator, version {__version__}")
-
-
-COMMANDS = (
-    serve,
-    run,
-    project,
-    repository,
-    image,
-    account,
-    key,
-    credentials,
-    iam,
-    env,
-    hosts,
-    trust,
-    gc,
-    fsck,
-    rebuild,
-    completion,
-    man,
-    version,
-)
-for _command in COMMANDS:
-    cli.add_command(_command)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    if COMPLETION_VARIABLE in os.environ:
+        from . import commands_completion  # noqa: F401 - it knows PowerShell, and takes 4 ms
+
     try:
         # Click returns the exit code of --help and of Context.exit, and None from a command.
         return cli.main(arguments, prog_name="gcr-emulator", standalone_mode=False) or DONE
