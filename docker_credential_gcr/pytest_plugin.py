@@ -250,12 +250,14 @@ def _certify(key: "RSAPrivateKey") -> str:
 
 @pytest.fixture(scope="session")
 def _gcr_emulator_server() -> Iterator[Any]:
-    from docker_credential_gcr.emulator.extra import explain_missing
+    from docker_credential_gcr.emulator.extra import check_late, explain_missing
 
     missing = None
     try:
         from docker_credential_gcr.emulator.in_thread import InThread
         from docker_credential_gcr.emulator.settings import Settings
+
+        check_late()
     except ModuleNotFoundError as error:
         missing = explain_missing(error)
         if missing is None:

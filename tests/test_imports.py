@@ -145,6 +145,7 @@ TABLE = {
         "emulator.settings",
         "",
     ),
+    "emulator.late_app": ("", ""),
     "emulator.in_thread": ("emulator", ""),
     "emulator.emulator": ("emulator", "sqlalchemy starlette"),
     "emulator.server": ("emulator", "sqlalchemy uvloop"),

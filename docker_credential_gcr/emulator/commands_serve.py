@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .commands_serve_options import serve_options
+from .cycles import pause_search
 from .machine import Machine, make_machine
 from .settings import InvalidLimit, Limits, Settings
 
@@ -27,7 +28,8 @@ def serve(context: click.Context, /, **chosen: Any) -> None:
     greets = sys.stderr.isatty()
     if greets and settings.log_format is None:
         settings = replace(settings, log_format="text")
-    # The server's libraries come with the extra, and take most of a second to load.
+    pause_search()
+    # The server's libraries come with the extra, and take 150 ms to load.
     from .server import serve as run
 
     context.exit(run(settings, greets=greets))

@@ -4,29 +4,27 @@ import asyncio
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete
-from starlette.applications import Starlette
 
 from docker_credential_gcr import __version__
 
 from .blobs.claims import Claims
 from .blobs.filesystem import BlobFiles
 from .clock import Clock
-from .control import app as control
-from .control.people import People
 from .control.state import State
 from .current_machine import CurrentMachine
 from .data_directory import DataDirectory
-from .google import app as google
+from .extra import check_late
 from .google.grpc import refuse_grpc
-from .google.metadata import MetadataServer
 from .google.services import Services as GoogleServices
+from .identity import jws
 from .identity.aws_requests import AccessKey
 from .identity.credentials import authenticate
 from .identity.links import LinkSigner
 from .identity.principal import Principal
+from .late_app import LateApp
 from .operations import Operations
 from .peers import Peers
 from .records import (
@@ -54,6 +52,12 @@ from .upkeep.database_identity import check_own_database, record_identity
 from .upkeep.keeper import Keeper
 from .upkeep.keeper import Request as UpkeepRequest
 
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from .control import app as control
+    from .google.metadata import MetadataServer
+
 # What a reset forgets; all else is a part of one of these.
 _FORGOTTEN = (
     schema.operations,
@@ -79,6 +83,7 @@ class Emulator:
         *,
         is_stopping: Callable[[], bool],
     ) -> None:
+        check_late()
         self._settings = settings
         self._operations = Operations(settings, peers, is_stopping)
         self.clock = Clock()
@@ -104,14 +109,13 @@ class Emulator:
             now=self.clock.now,
             noted=self._registry.noted,
         )
-        services = self._google()
-        others = Starlette(routes=[*control.routes(self._control()), *google.routes(services)])
-        self._metadata = MetadataServer(services, self._machine, others, takes_any_host=settings.allow_remote)
+        self._others = LateApp(self._make_others)
+        self._metadata = LateApp(self._make_metadata)
         sites = self.state.wrap(
             Sites(
                 RegistryApp(self._registry),
                 PublicRegistry(),
-                refuse_grpc(others),
+                refuse_grpc(self._others),
                 self._metadata,
                 is_open=self._registry.is_open,
             )
@@ -168,7 +172,8 @@ class Emulator:
         self._registry.spools.clear()
         self._registry.known_uploads.clear()
         self._registry.noted.clear()
-        self._metadata.forget()
+        if self._metadata.made is not None:
+            self._metadata.made.forget()
 
     def close(self) -> None:
         """Finish what is queued."""
@@ -214,7 +219,31 @@ class Emulator:
                 has_pool=functools.partial(workload_identity.is_active, connection),
             )
 
-    def _control(self) -> control.Services:
+    def load(self) -> None:
+        """Make what a first request would have to wait for."""
+        jws.load()
+        self._others.load()
+        self._metadata.load()
+
+    def _make_others(self) -> "Starlette":
+        # 60 ms, of which the registry needs nothing.
+        from starlette.applications import Starlette
+
+        from .control import app as control
+        from .google import app as google
+
+        return Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
+
+    def _make_metadata(self) -> "MetadataServer":
+        from .google.metadata import MetadataServer  # 10 ms, as above
+
+        takes_any_host = self._settings.allow_remote
+        return MetadataServer(self._google(), self._machine, self._others, takes_any_host=takes_any_host)
+
+    def _control(self) -> "control.Services":
+        from .control import app as control  # as above
+        from .control.people import People
+
         return control.Services(
             state=self.state,
             operator_token=self._operator_token,

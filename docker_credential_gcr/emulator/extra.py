@@ -1,5 +1,7 @@
 """The emulator extra: the modules that it brings, and what to do where one is missing."""
 
+from importlib.util import find_spec
+
 # Not by name from an index: the package is not published on one.
 INSTALL = "install the emulator extra from a checkout: pip install '.[emulator]'"
 # By the names that Python imports.
@@ -15,6 +17,15 @@ MODULES = (
     "starlette",
     "uvloop",
 )
+# What a server imports after it has said that it is ready.
+LATE = ("jinja2", "jwt", "starlette")
+
+
+def check_late() -> None:
+    """Raise ModuleNotFoundError for a module that the first requests would miss; none is loaded."""
+    for name in LATE:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def explain_missing(error: Exception) -> str | None:

@@ -13,7 +13,6 @@ from docker_credential_gcr import __version__
 from .answers import Answers
 from .bodies import Bodies
 from .capacity import TooManyRequests
-from .google import errors as google_errors
 from .hosts import REGISTRY_PATHS
 from .peers import Peers
 from .rate_limiter import RateLimiter
@@ -110,6 +109,8 @@ def _refuse_excess(app: App) -> App:
                 response: Any = registry_errors.find_response(error)
                 await send_response(response, receive, send, headers_only=scope["method"] == "HEAD")
             else:
+                from .google import errors as google_errors  # 8 ms, which a ready server does not need
+
                 answer: Any = google_errors.find_response(error)
                 await answer(scope, receive, send)
 

@@ -71,6 +71,8 @@ async def run(
                 on_ready(ready)
                 if greet is not None:
                     greet(ready, emulator.list_projects())
+                # Requests that come at once are served meanwhile, and the first of Google's APIs as soon.
+                asyncio.get_running_loop().run_in_executor(None, emulator.load)
                 async with _upkeep(emulator, settings.gc_interval_s):
                     await listener.run(stop)
 

@@ -6,12 +6,15 @@ Its key is not the one of access tokens: what it signs is good for an exchange, 
 import base64
 import hashlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from . import jws
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate, CertificateBuilder
 
 ALGORITHM = "ES256"
 
@@ -49,7 +52,7 @@ class Issuer:
         header = {"typ": "JWT", "kid": self.public_key.key_id}
         return jws.sign(claims, self._key, ALGORITHM, header)
 
-    def sign_certificate(self, builder: x509.CertificateBuilder) -> x509.Certificate:
+    def sign_certificate(self, builder: "CertificateBuilder") -> "Certificate":
         """The certificate that the builder describes."""
         return builder.sign(self._key, hashes.SHA256())
 
