@@ -9,8 +9,8 @@ import click
 
 from docker_credential_gcr import __version__
 
-from .client import EmulatorError
 from .commands_group import MAX_COLUMNS, Group, LazyCommands
+from .connection_fault import EmulatorError
 from .extra import explain_missing
 from .file_access import format_fault
 
@@ -18,19 +18,41 @@ COMPLETION_VARIABLE = "_GCR_EMULATOR_COMPLETE"  # click's name for it
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-# The modules of the commands, each of which holds a command of that name.
+# The line of each command in the help; commands_NAME.py holds the command, and is imported when that is used.
 COMMANDS = {
-    name: f"{__package__}.commands_{name}"
-    for name in (
-        *("serve", "run", "project", "repository", "image", "account", "key", "credentials", "iam", "env"),
-        *("hosts", "trust", "gc", "fsck", "rebuild", "completion", "man", "version"),
-    )
+    "account": "Make, list and delete service accounts.",
+    "completion": "Print the script that makes a shell complete commands and options.",
+    "credentials": "Make credentials of every kind that Google's clients take.",
+    "env": "Print the variables that lead Google's clients to the emulator.",
+    "fsck": "Check that the database and the bytes agree, and that the bytes are right.",
+    "gc": "Remove what nothing needs: blobs, uploads and files that no manifest leads to.",
+    "hosts": "Print the lines of a hosts file that lead Google's names to the emulator.",
+    "iam": "Grant roles on projects, revoke and list them.",
+    "image": "List, read, tag and delete images.",
+    "key": "Make, list, disable and delete service account keys.",
+    "man": "Print a manual page, that of the program unless a COMMAND is named, or write all of them.",
+    "project": "Make, list and delete projects.",
+    "rebuild": "Make a new database from what can be read of the old one, and from the blobs' bytes.",
+    "repository": "Make, list and delete repositories of Artifact Registry.",
+    "run": "Run COMMAND where all of Google's names lead to an emulator, and no other network is there.",
+    "serve": "Run the emulator until it is stopped.",
+    "trust": "Have the programs of this machine believe the emulator's authority.",
+    "version": "Print the version; also --version.",
 }
 
 
+class Program(Group):
+    """The commands; the help is printed without any of them."""
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the line of each command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
 @click.group(
-    cls=Group,
-    commands=LazyCommands(COMMANDS),
+    cls=Program,
+    commands=LazyCommands({name: f"{__package__}.commands_{name}" for name in COMMANDS}),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_COLUMNS},
 )
 @click.version_option(__version__, prog_name="gcr-emulator")
