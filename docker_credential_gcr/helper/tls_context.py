@@ -54,7 +54,9 @@ def load_own() -> ssl.SSLContext | None:
 
 def find_bundle() -> str | None:
     """Returns the file or directory that `requests` and curl take in the place of certifi's authorities."""
-    return paths.find_variable(os.environ, "REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
+    return paths.find_variable(os.environ, "REQUESTS_CA_BUNDLE") or paths.find_variable(
+        os.environ, "CURL_CA_BUNDLE"
+    )
 
 
 def _add(context: ssl.SSLContext | None, bundle: str) -> ssl.SSLContext:
