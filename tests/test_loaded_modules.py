@@ -21,9 +21,10 @@ PACKAGE = docker_credential_gcr.__name__
 PROBE = """
 import os, sys
 from docker_credential_gcr.{program} import main
-status = main(sys.argv[1:])
-{report}
-raise SystemExit(status)
+try:
+    raise SystemExit(main(sys.argv[1:]))
+finally:
+    {report}
 """
 REPORT = 'open(os.environ["LOADED"], "w").write(" ".join(sys.modules))'
 # Modules of the standard library that cost half a millisecond or more, most of it for what they load in turn.
@@ -210,3 +211,16 @@ def test_a_command_loads_what_is_written_here(
     # Others are parts of a distribution that it compiles.
     others = {name for name in packages if name.isidentifier() and not name.startswith("_")} - {PACKAGE}
     assert (others | DEAR & (found - before)) - set(row.others.split()) == set()
+
+
+def test_a_shell_is_told_the_commands_without_loading_them(environ: dict[str, str]) -> None:
+    asked = {
+        "_DOCKER_CREDENTIAL_GCR_COMPLETE": "zsh_complete",
+        "COMP_WORDS": "docker-credential-gcr ",
+        "COMP_CWORD": "1",
+    }
+
+    found = list_loaded(PROBE.format(program="__main__", report=REPORT), environ | asked)
+
+    own = {module.removeprefix(f"{PACKAGE}.") for module in found if module.startswith(PACKAGE)}
+    assert own - {PACKAGE} == {*COMMAND.split(), "cli.completion"}
