@@ -60,7 +60,9 @@ ROWS = {
     "a key, over TLS": Row("helper.adc helper.jwt helper.tls_context", SIGNING, is_tls=True),
     "a person's credential": Row("helper.adc", ""),
     "a login": Row("helper.times helper.token_sources.store", ""),
-    "the metadata server": Row("helper.metadata_server helper.token_sources.metadata", JSON),
+    "the metadata server": Row(
+        "helper.metadata_host helper.metadata_server helper.token_sources.metadata", JSON
+    ),
     "impersonation": Row(
         "helper.adc helper.impersonation helper.times helper.token_sources.impersonated", JSON
     ),
