@@ -51,6 +51,7 @@ def app(tmp_path):
         closing(Emulator(Settings(), directory, First(), is_stopping=lambda: False)) as emulator,
     ):
         emulator.prepare()
+        emulator.load()  # else the modules of the first request would be measured
         yield emulator.app
 
 

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 import docker_credential_gcr.emulator as emulator
@@ -209,7 +210,7 @@ def test_a_pattern_takes_linear_time(name: str) -> None:
 
 
 def to_jwt(claims: str) -> str:
-    part = jws.jwt.utils.base64url_encode(claims.encode()).decode()
+    part = jwt.utils.base64url_encode(claims.encode()).decode()
     return f"{part}.{part}.x"
 
 
