@@ -171,7 +171,11 @@ TABLE = {
     "emulator.sizes": ("", ""),
     "emulator.namespaces": ("", ""),
     "emulator.parents": ("", ""),
-    "emulator.processes": ("emulator.parents emulator.secret_forms", ""),
+    "emulator.foreground": ("", ""),
+    "emulator.processes": (
+        "emulator.foreground emulator.namespaces emulator.parents emulator.secret_forms",
+        "",
+    ),
     "emulator.private_server": ("emulator.processes emulator.server emulator.settings", ""),
     "emulator.trust": ("emulator.file_access emulator.private_file", "cryptography"),
     "emulator.private_credentials": ("", ""),

@@ -1,4 +1,4 @@
-"""A mount and a network namespace of this process's own: what is not in them cannot be reached.
+"""A mount, a network and a PID namespace for a command: what is not in them cannot be reached.
 
 https://man7.org/linux/man-pages/man7/namespaces.7.html
 """
@@ -9,11 +9,14 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # https://man7.org/linux/man-pages/man2/unshare.2.html and mount.2.html
-_NEW_MOUNTS, _NEW_NETWORK, _NEW_USERS = 0x0002_0000, 0x4000_0000, 0x1000_0000
+_NEW_MOUNTS, _NEW_NETWORK, _NEW_USERS, _NEW_PIDS = 0x0002_0000, 0x4000_0000, 0x1000_0000, 0x2000_0000
 _MS_BIND, _MS_RECURSIVE, _MS_PRIVATE = 0x1000, 0x4000, 0x4_0000
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 # https://man7.org/linux/man-pages/man7/netdevice.7.html
 _GET_FLAGS, _SET_FLAGS, _SET_ADDRESS, _SET_MASK = 0x8913, 0x8914, 0x8916, 0x891C
 _IFF_UP = 1
@@ -26,14 +29,15 @@ class NoNamespaces(Exception):
 
 
 def enter() -> None:
-    """Move this process, which must have no other thread, into namespaces of its own. Raises NoNamespaces.
+    """Moves this process, which must have no other thread, into a mount and a network namespace.
 
-    Who is not root gets them within a user namespace, where everybody keeps the number that he has.
+    A user who is not root gets them within a user namespace, and keeps the same number there.
+    Raises NoNamespaces.
     """
     if sys.platform != "linux":
         raise NoNamespaces(f"{sys.platform} has no network namespaces")
     user, group = os.geteuid(), os.getegid()
-    try:
+    with _refusals():
         try:
             _unshare(_NEW_MOUNTS | _NEW_NETWORK)
         except PermissionError:
@@ -44,6 +48,31 @@ def enter() -> None:
             Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
         # What is mounted from now on, no other namespace sees.
         _mount("none", "/", _MS_RECURSIVE | _MS_PRIVATE)
+
+
+def enter_processes() -> None:
+    """Has the children of this process, which stays outside, be in a PID namespace. Raises NoNamespaces.
+
+    The first child is PID 1. This process cannot start a thread any more.
+    """
+    with _refusals():
+        _unshare(_NEW_PIDS | _NEW_MOUNTS)
+
+
+def mount_processes() -> None:
+    """Has /proc show the PID namespace that this process is in, where the kernel lets it.
+
+    In a container that masks files of /proc the kernel lets no user namespace mount another: /proc stays the
+    container's, where processes have their numbers outside. mount_namespaces(7), "Restrictions"
+    """
+    with suppress(OSError):
+        _mount("proc", "/proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, "proc")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise NoNamespaces(f"the kernel refuses private namespaces: {error.strerror}") from error
 
@@ -82,9 +111,9 @@ def _unshare(flags: int) -> None:
     _check(_libc().unshare(ctypes.c_int(flags)))
 
 
-def _mount(source: str, target: str, flags: int) -> None:
-    found = [ctypes.c_char_p(os.fsencode(text)) for text in (source, target)]
-    _check(_libc().mount(*found, None, ctypes.c_ulong(flags), None))
+def _mount(source: str, target: str, flags: int, kind: str = "none") -> None:
+    found = [ctypes.c_char_p(os.fsencode(text)) for text in (source, target, kind)]
+    _check(_libc().mount(*found, ctypes.c_ulong(flags), None))
 
 
 def _libc() -> ctypes.CDLL:

@@ -57,7 +57,7 @@ _HOSTS = Path("/etc/hosts")
 
 
 def run_privately(settings: Settings, command: Sequence[str], *, keeps_credentials: bool = False) -> int:
-    """The command's exit status; 1 when the emulator does not start, which stderr explains.
+    """Returns the command's exit status; 1 when the emulator does not start, which stderr explains.
 
     The command has credentials of its own unless it keeps the user's. Raises NoNamespaces, CannotRun,
     ServerEnded. Afterwards this process has no network.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from child_processes import list_children
 from clients.command import Client, Outcome
 
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
@@ -19,17 +20,17 @@ WAIT = ("sh", "-c", "echo $$; read _ || :")
 
 @dataclass(frozen=True)
 class Inside:
-    """Where Google is the emulator: a process of that number is there, with that environment."""
+    """Where Google is the emulator: the process with that PID is there, with that environment."""
 
     owner: int
     environ: dict[str, str]
     words: list[str]
 
     def call(self, settings: Mapping[str, str], *command: object, stdin: str = "") -> Outcome:
-        """Run a command there, which must be root's; what takes too long is ended."""
+        """Runs a command there, which must be root's; what takes too long is ended."""
         enter = Client("nsenter", {**self.environ, **settings})
         limit = ("timeout", str(LIMIT_S))
-        return enter("--target", self.owner, "--net", "--mount", "--", *limit, *command, stdin=stdin)
+        return enter("--target", self.owner, "--net", "--mount", "--pid", "--", *limit, *command, stdin=stdin)
 
 
 @contextmanager
@@ -50,13 +51,24 @@ def waiting_run(
             if not line:
                 raise AssertionError("gcr-emulator run has not started its command: its stderr says why")
             number, *words = line.split()
-            text = Path(f"/proc/{number}/environ").read_text()
+            pid = _find_outside(process.pid, number)
+            text = Path(f"/proc/{pid}/environ").read_text()
             inside = dict(entry.split("=", 1) for entry in text.split("\0") if entry)
-            yield Inside(int(number), inside, words)
+            yield Inside(pid, inside, words)
         finally:
             _end(process)
     if process.returncode != 0:
         raise AssertionError(f"gcr-emulator run exits with {process.returncode}")
+
+
+def _find_outside(run: int, number: str) -> int:
+    """Returns the PID here of the child of `run` that has that PID in its own PID namespace."""
+    for child in list_children(run):
+        status = Path(f"/proc/{child}/status").read_text()
+        numbers = next(line.split()[1:] for line in status.splitlines() if line.startswith("NSpid:"))
+        if len(numbers) > 1 and numbers[-1] == number:
+            return child
+    raise AssertionError(f"gcr-emulator run has no child {number}")
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

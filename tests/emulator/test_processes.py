@@ -1,12 +1,18 @@
-"""A guard runs a command as if it were the command, and leaves no process behind."""
+"""A guard runs a command as if it were the command, at a terminal too, and leaves no process behind."""
 
 import os
 import pty
+import select
+import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
+from child_processes import end as kill
+from child_processes import list_children
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its ways to guard are Linux's")
 
@@ -14,7 +20,12 @@ LIMIT_S = 60
 # No process has the number 0: the command's end is the only one.
 SCRIPT = """
 import os, sys
+from docker_credential_gcr.emulator.namespaces import NoNamespaces, enter
 from docker_credential_gcr.emulator.processes import CannotRun, Guard
+try:
+    enter()
+except NoNamespaces as error:
+    sys.exit(f"{error}")
 with Guard() as guard:
     try:
         status = guard.run(sys.argv[1:], {**os.environ, "GUARDED": "yes"}, 0)
@@ -34,6 +45,50 @@ def start(*command: str) -> "subprocess.Popen[str]":
 def outcome(process: "subprocess.Popen[str]", given: str = "") -> tuple[int, str, str]:
     out, err = process.communicate(given, timeout=LIMIT_S)
     return process.returncode, out, err
+
+
+class Terminal:
+    """A terminal that one process has as its own; it is typed at, and what is said there is read."""
+
+    def __init__(self) -> None:
+        self.said = ""
+        self.pid = 0
+
+    def start(self, *command: str) -> None:
+        self.pid, self.end = pty.fork()
+        if self.pid == 0:
+            os.execvpe(command[0], command, {**os.environ, "PS1": "", "TERM": "dumb"})  # noqa: S606 - the test's own
+
+    def type(self, text: str) -> None:
+        os.write(self.end, text.encode())
+
+    def expect(self, text: str) -> None:
+        """Waits until that is said, after what was expected before."""
+        while (found := self.said.find(text, self.past)) < 0:
+            assert select.select([self.end], [], [], LIMIT_S)[0], self.said
+            self.said += os.read(self.end, 1024).decode()
+        self.past = found + len(text)
+
+    past = 0
+
+    def wait(self) -> int:
+        """Waits for the end of the process, and returns its exit status."""
+        with suppress(OSError):  # how Linux says that the other side is closed
+            while select.select([self.end], [], [], LIMIT_S)[0] and (block := os.read(self.end, 1024)):
+                self.said += block.decode()
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    terminal = Terminal()
+    yield terminal
+    if terminal.pid:
+        kill([terminal.pid])
+        os.waitpid(terminal.pid, 0)
+    os.close(terminal.end)
 
 
 @pytest.mark.parametrize(
@@ -75,45 +130,82 @@ def test_command_blocks_no_signal() -> None:
     assert out == f"SigBlk:\t{0:016x}\n"
 
 
-def test_terminal_is_the_commands_and_its_interrupt_comes_once() -> None:
+def test_terminal_is_the_commands_and_its_interrupt_comes_once(terminal: Terminal) -> None:
     script = "trap 'echo got' INT; tty -s && echo ready; read line; read line; exit 5"
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [*PROGRAM, "sh", "-c", script])  # noqa: S606 - the test's own
-    said = b""
-    try:
-        while b"ready" not in said:
-            said += os.read(terminal, 1024)
-        os.write(terminal, b"\x03")
-        while b"got" not in said:
-            said += os.read(terminal, 1024)
-        os.write(terminal, b"x\ny\n")
-        _, status = os.waitpid(pid, 0)
-        said += os.read(terminal, 1024)
-    finally:
-        os.close(terminal)
+    terminal.start(*PROGRAM, "sh", "-c", script)
+    terminal.expect("ready")
+    terminal.type("\x03")
+    terminal.expect("got")
+    terminal.type("x\ny\n")
 
-    assert os.waitstatus_to_exitcode(status) == 5
-    assert said.count(b"got") == 1, said
+    assert (terminal.wait(), terminal.said.count("got")) == (5, 1), terminal.said
 
 
-def test_what_the_command_leaves_is_ended() -> None:
-    # The substitution ends when the daemon has let go of its pipe, and lives on.
-    daemon = "echo $(setsid sh -c 'echo $$; exec sleep 4711 >/dev/null 2>&1' &)"
-    status, out, err = outcome(start("sh", "-c", f"{daemon}; {daemon}; exit 3"))
+# A shell with job control, which tells what its job does.
+SHELL = ("sh", "-imc", """
+    "$@"
+    echo it is stopped: $(($? - 128))
+    fg >/dev/null
+    echo status $?
+    read line
+    echo the terminal is back: $line
+""", "sh")  # fmt: skip
 
-    assert (status, [has_ended(pid) for pid in out.split()], err) == (3, [True, True], "")
+
+def test_a_command_that_is_stopped_at_the_terminal_goes_back_to_the_shell(terminal: Terminal) -> None:
+    script = "echo ready; read line; echo read $line; exit 7"
+    terminal.start(*SHELL, *PROGRAM, "sh", "-c", script)
+    terminal.expect("ready")
+    terminal.type("\x1a")
+    terminal.expect(f"it is stopped: {signal.SIGTSTP:d}")
+    terminal.type("first\n")
+    terminal.expect("read first")
+    terminal.expect("status 7")
+    terminal.type("second\n")
+
+    terminal.expect("the terminal is back: second")
+    assert terminal.wait() == 0
 
 
-def test_what_does_not_end_is_killed() -> None:
+def test_a_stop_is_ignored_where_no_shell_could_continue_the_command(terminal: Terminal) -> None:
+    terminal.start(*PROGRAM, "sh", "-c", "echo ready; read line; echo read $line")
+    terminal.expect("ready")
+    terminal.type("\x1a")
+    terminal.type("first\n")
+
+    terminal.expect("read first")
+    assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_an_interactive_shell_controls_jobs_and_exits_with_its_own_status(
+    terminal: Terminal, shell: str
+) -> None:
+    script = f"{' '.join(map(shlex.quote, PROGRAM))} {shell} -i; echo status $?; read line; echo read $line"
+    terminal.start("sh", "-c", script)
+    terminal.type("sh -c true; exit $((3 + 4))\n")
+    terminal.expect("status 7")
+    terminal.type("first\n")
+
+    terminal.expect("read first")
+    assert terminal.wait() == 0
+
+
+def test_what_ignores_signals_is_ended() -> None:
     loop = "trap : TERM; echo $$; exec >/dev/null 2>&1; while :; do sleep 1; done"
     process = start("sh", "-c", f"setsid sh -c '{loop}' & read line; exit $line")
     assert process.stdout is not None
-    pid = process.stdout.readline().strip()
-    status, out, err = outcome(process, "4\n")
+    assert process.stdout.readline().strip().isdigit()
+    left = find_descendants(process.pid)
 
-    assert (status, out, err, has_ended(pid)) == (4, "", "", True)
+    assert (outcome(process, "4\n"), [has_ended(pid) for pid in left]) == ((4, "", ""), [True] * len(left))
+    assert len(left) >= 3  # init, the command and the loop
 
 
-def has_ended(pid: str) -> bool:
+def find_descendants(pid: int) -> list[int]:
+    children = list(list_children(pid))
+    return children + [found for child in children for found in find_descendants(child)]
+
+
+def has_ended(pid: int) -> bool:
     return not os.path.exists(f"/proc/{pid}")

@@ -13,7 +13,7 @@ from secret_values import SECRETS, find_pieces, list_names
 
 from docker_credential_gcr.emulator.cli import cli
 from docker_credential_gcr.emulator.commands_values import TEXT
-from docker_credential_gcr.emulator.processes import CannotRun, Guard
+from docker_credential_gcr.emulator.processes import CannotRun, start
 
 Run = Callable[..., tuple[int, str, str]]
 Words = tuple[str, ...]
@@ -149,8 +149,8 @@ def test_z01_a_member_with_its_kind_is_no_name_with_a_password(run: Run) -> None
 
 def test_z01_a_command_that_is_not_there_is_described() -> None:
     for secret in SECRETS.values():
-        with pytest.raises(CannotRun) as caught, Guard() as guard:
-            guard.run([secret], {}, 0)
+        with pytest.raises(CannotRun) as caught:
+            start([secret], {}, lambda: None)
 
         assert find_pieces(secret, str(caught.value)) == []
         assert str(caught.value).endswith((": no such command", ": File name too long"))

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from child_processes import list_children
+from child_processes import await_end, list_children
+from child_processes import end as kill_by_number
 
 from docker_credential_gcr.emulator.private_run import make_environment
 
@@ -192,6 +194,75 @@ def test_nothing_is_left_when_it_is_killed(start: Start, environ: dict[str, str]
         os.sched_yield()
 
 
+# It leaves its parent, its session and its environment, and takes no signal that it can refuse.
+DAEMON = """
+setsid sh -c '(trap "" HUP INT TERM; exec env -i DAEMON=$0 sleep 4711 </dev/null >/dev/null 2>&1 &)' "$0"
+echo ready
+read _ || :
+"""
+ENDS: dict[str, Callable[["subprocess.Popen[str]"], object]] = {
+    "the command ends": lambda process: process.stdin and print(file=process.stdin, flush=True),
+    "run gets SIGTERM": lambda process: process.terminate(),
+    "run gets SIGKILL": lambda process: process.kill(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_a_daemon_of_the_command_does_not_outlive_run(
+    start: Start, tmp_path: Path, end: Callable[["subprocess.Popen[str]"], object]
+) -> None:
+    process = start("sh", "-c", DAEMON, str(tmp_path))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    daemon = find_process(f"DAEMON={tmp_path}\0")
+
+    end(process)
+
+    try:
+        await_end(daemon)
+    finally:
+        kill_by_number([daemon])
+
+
+def find_process(environ: str) -> int:
+    """Waits for the process that has this environment and no other, and returns its PID."""
+    while True:
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if path.read_bytes() == environ.encode():
+                    return int(path.parent.name)
+        os.sched_yield()
+
+
+def test_the_command_sees_no_process_but_its_own(start: Start) -> None:
+    script = "echo $$ $(cd /proc && echo [0-9]*); grep -c . /proc/1/stat; exec sh -c 'exit 7'"
+
+    status, out, err = outcome(start("sh", "-c", script))
+
+    assert (status, out, err) == (7, "2 1 2 3\n1\n", "")
+
+
+# The kernel lets no user namespace mount a /proc where it cannot unmount what covers a file of the old one.
+MASKED = """
+mount --bind /dev/null /proc/version
+exec unshare --map-root-user --mount "$@"
+"""
+
+
+def test_the_command_keeps_proc_where_no_other_can_be_mounted(environ: dict[str, str]) -> None:
+    script = "grep NSpid /proc/self/status; echo $$; exit 7"
+    options = ("--map-root-user", "--mount", "sh", "-euc", MASKED, "sh")
+    process = subprocess.Popen(
+        ["unshare", *options, *GCR_EMULATOR, "run", "--", "sh", "-c", script],
+        env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+    status, out, err = outcome(process)
+
+    numbers, own = out.splitlines()
+    assert (status, numbers.split()[0], numbers.split()[2:], own, err) == (7, "NSpid:", ["3"], "2", "")
+
+
 def find_left(environ: dict[str, str]) -> tuple[list[str], list[str]]:
     """The processes that have this environment's temporary directory, and what is in that."""
     mark = f"TMPDIR={environ['TMPDIR']}\0".encode()
@@ -226,15 +297,14 @@ def test_emulator_that_cannot_start_says_why(start: Start, tmp_path: Path) -> No
 
 
 def test_command_ends_with_the_emulator(start: Start) -> None:
-    script = "read emulator; kill -KILL $emulator; sleep 4711"
-    process = start("sh", "-c", f"echo $PPID; {script}")
+    process = start("sh", "-c", "echo ready; exec sleep 4711")
     assert process.stdout is not None
-    parent = process.stdout.readline().strip()
-    (emulator,) = (pid for pid, command in list_children(parent).items() if not command.startswith("sh "))
+    assert process.stdout.readline() == "ready\n"
+    emulator, *_ = sorted(list_children(process.pid))  # the first to be started
 
-    out, err = process.communicate(f"{emulator}\n", timeout=LIMIT_S)
+    os.kill(emulator, signal.SIGKILL)
 
-    assert (process.returncode, out, err) == (
+    assert outcome(process) == (
         1,
         "",
         "gcr-emulator: the emulator ended before the command, which is stopped\n",
