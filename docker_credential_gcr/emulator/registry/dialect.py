@@ -32,8 +32,8 @@ class Dialect:
     # An index may name blobs, as BuildKit's build cache does. https://github.com/moby/buildkit/issues/1143
     has_indexes_of_blobs: bool
     has_layer_ids: bool
-    # What tags/list says of an image of which nothing was pushed: lists without entries, or 404.
-    lists_unknown_images: bool
+    # None: tags/list of an image that was never pushed is 200, with lists that have no entries.
+    unknown_image: str | None
 
 
 CONTAINER_REGISTRY = Dialect(
@@ -52,7 +52,7 @@ CONTAINER_REGISTRY = Dialect(
     unknown_to_delete=(NameUnknown, "Failed to compute blob liveness for manifest: '{reference}'"),
     has_indexes_of_blobs=False,
     has_layer_ids=True,
-    lists_unknown_images=False,
+    unknown_image="repository name not known to registry: {name}",
 )
 
 # Where no published answer shows the text, Container Registry's stands.
@@ -71,7 +71,7 @@ ARTIFACT_REGISTRY = Dialect(
     has_indexes_of_blobs=True,
     has_layer_ids=False,
     # As registry.k8s.io does, which Artifact Registry serves; not known for images that never existed.
-    lists_unknown_images=True,
+    unknown_image=None,
 )
 
 

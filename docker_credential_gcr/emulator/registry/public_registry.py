@@ -7,6 +7,7 @@ import json
 
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 
+from .dialect import CONTAINER_REGISTRY
 from .errors import (
     BlobUnknown,
     Denied,
@@ -60,9 +61,10 @@ def _find_absence(request: Request) -> RegistryError:
     name, _, resource = request.path.removeprefix("/v2/").rpartition("/")
     name, _, kind = name.rpartition("/")
     if name and resource and kind == "manifests":
-        return ManifestUnknown(f'Failed to fetch "{resource}" from request "{request.path}".')
+        text = CONTAINER_REGISTRY.unknown_manifest
+        return ManifestUnknown(text.format(reference=resource, path=request.path))
     if name and resource and kind == "blobs":
         return BlobUnknown(resource)
     if name and resource and kind in ("referrers", "tags"):
-        return NameUnknown(f"repository name not known to registry: {name}")
+        return NameUnknown(str(CONTAINER_REGISTRY.unknown_image).format(name=name))
     return Unsupported(f"this registry has no {request.method} {request.path[:300]}")

@@ -50,8 +50,8 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
         )
     dialect = find_dialect(target)
     is_unknown = repository is None or (page == EVERYTHING and not (found or listed))
-    if is_unknown and not (below or target.is_place or dialect.lists_unknown_images):
-        raise NameUnknown(f"repository name not known to registry: {target.name}")
+    if is_unknown and dialect.unknown_image is not None and not (below or target.is_place):
+        raise NameUnknown(dialect.unknown_image.format(name=target.name))
     if request.parameter("check_usage_only") == "true":
         return Response(200, _JSON, _ACTIVE)
     if not dialect.has_layer_ids:
