@@ -1,6 +1,5 @@
 """What the commands read, files and answers, has a kind, a size and a time; anything else is one line."""
 
-import os
 import socket
 import threading
 import tracemalloc
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from files_read import as_device, as_fifo, as_sparse
 
 from docker_credential_gcr.emulator import answer, direct_request
 from docker_credential_gcr.emulator.client import EmulatorError, Server
@@ -18,19 +18,6 @@ from docker_credential_gcr.emulator.file_access import read_file
 
 Run = Callable[..., tuple[int, str, str]]
 NOWHERE = ("--server", "https://127.0.0.1:1")  # where nothing listens
-
-
-def as_fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def as_device(path: Path) -> None:
-    path.symlink_to("/dev/zero")
-
-
-def as_sparse(path: Path) -> None:
-    path.touch(0o600)
-    os.truncate(path, 300 * 1024 * 1024)
 
 
 KINDS = {
