@@ -69,6 +69,21 @@ class Cli:
         texts = [stream.detach().getvalue().decode() for stream in streams[1:]]
         return Outcome(status, *texts)
 
+    def run_prepared(self, preparation: str, *arguments: str) -> tuple[int, str, str]:
+        """Runs it in a process of its own, where the preparation has made the operating system fail."""
+        program = (
+            f"from docker_credential_gcr.cli.main import run\nraise SystemExit(run({list(arguments)!r}))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", f"import errno, os\n{preparation}\n{program}"],
+            capture_output=True,
+            text=True,
+            env=self.environ,
+            cwd=self.directory,
+            timeout=LIMIT_S,
+        )
+        return done.returncode, done.stdout, done.stderr
+
     def run_program(self, *arguments: str, **environ: str) -> Outcome:
         """Run it as a program: where the process itself matters, such as what a library remembers of it."""
         run = subprocess.run(

@@ -187,21 +187,6 @@ def test_edge_9_the_mode_is_kept(cli: Any, mode: int) -> None:
     assert (cli.docker.read_text(), modes(cli.docker)) == (NEW, [oct(mode)])
 
 
-def run_with(cli: Any, preparation: str) -> tuple[int, str, str]:
-    """A run in which the operating system fails as the preparation says."""
-    run_it = f"from docker_credential_gcr.cli.main import run\nraise SystemExit(run({list(GCR)!r}))"
-    script = f"import errno, os\n{preparation}\n{run_it}"
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env=cli.environ,
-        cwd=cli.directory,
-        timeout=60,
-    )
-    return run.returncode, run.stdout, run.stderr
-
-
 FAILURES = {
     "9-ENOSPC": ("fsync", "ENOSPC"),
     "9-EXDEV": ("replace", "EXDEV"),
@@ -221,7 +206,7 @@ def test_edge_9_a_write_that_fails_leaves_the_file_and_nothing_else(cli: Any, na
         f"os.{call} = fail"
     )
 
-    status, stdout, stderr = run_with(cli, preparation)
+    status, stdout, stderr = cli.run_prepared(preparation, *GCR)
 
     assert (status, stdout) == (1, "")
     assert f": {os.strerror(getattr(errno, code))}\n" in stderr
@@ -239,7 +224,7 @@ def test_edge_10_a_run_that_is_killed_before_the_rename_leaves_the_old_file(cli:
         "os.replace = kill"
     )
 
-    assert run_with(cli, preparation) == (-9, "", "")
+    assert cli.run_prepared(preparation, *GCR) == (-9, "", "")
     assert cli.docker.read_text() == '{"a": 1}'
     assert see(cli(*GCR)) == DONE
     assert json.loads(cli.docker.read_text()) == {"a": 1, "credHelpers": {"gcr.io": "gcr"}}
@@ -449,7 +434,7 @@ def test_threat_03_a_file_is_edited_atomically_and_under_a_lock(cli: Any) -> Non
         "os.replace = show"
     )
 
-    assert run_with(cli, preparation) == (0, "True 0o100600\n", "gcr.io: configured\n")
+    assert cli.run_prepared(preparation, *GCR) == (0, "True 0o100600\n", "gcr.io: configured\n")
     assert (cli.docker.is_symlink(), modes(moved)) == (True, ["0o600"])
     assert moved.read_text() == before.replace("1.0", '1.0,\n  "credHelpers": {\n    "gcr.io": "gcr"\n  }')
     assert os.listdir(cli.docker.parent) == ["config.json"]

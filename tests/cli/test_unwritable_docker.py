@@ -40,26 +40,16 @@ def list_files(home: Path) -> dict[str, str]:
 
 
 def fail(cli: Any, code: str, *arguments: str) -> tuple[int, str, str]:
-    """A run in which config.json cannot be replaced."""
-    script = (
-        "import errno, os\n"
-        "from docker_credential_gcr.cli.main import run\n"
+    """Runs a command while config.json cannot be replaced."""
+    preparation = (
         "real = os.replace\n"
         "def fail(source, target):\n"
         f"    if target != {str(cli.docker)!r}: return real(source, target)\n"
         f"    raise OSError(errno.{code}, os.strerror(errno.{code}))\n"
-        "os.replace = fail\n"
-        f"raise SystemExit(run({list(arguments)!r}))"
+        "os.replace = fail"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env=cli.environ,
-        cwd=cli.directory,
-        timeout=60,
-    )
-    return done.returncode, done.stdout, done.stderr
+    outcome: tuple[int, str, str] = cli.run_prepared(preparation, *arguments)
+    return outcome
 
 
 @pytest.mark.parametrize("code", FAULTS, ids=lambda code: f"I-Z62-{code}")

@@ -124,7 +124,22 @@ LIBRARIES: dict[str, tuple[tuple[str, ...], Callable[[Call, str, Path], bool]]] 
     "rustls": ((), connect_rustls),
     "java": (("javac",), connect_java),
 }
-TABLE = [pytest.param(*each, id=f"H-Z52-{name}") for name, each in LIBRARIES.items()]
+TABLE = {f"H-Z52-{name}": each for name, each in LIBRARIES.items()}
+# A library that refuses a certificate with an address has a test of its own.
+FOR_ADDRESSES = {name: each for name, each in TABLE.items() if each[1] is not connect_boringssl}
+Connect = Callable[[Call, str, Mapping[str, str]], bool]
+
+
+@pytest.fixture
+def connect(
+    request: pytest.FixtureRequest,
+    folder: Callable[[Mapping[str, str]], Path],
+    require_program: Callable[[str], str],
+) -> Connect:
+    """Tells whether a library that trusts the authority of an environment connects to a host."""
+    programs, connect = request.param
+    require_all(programs, require_program)
+    return lambda call, host, environ: connect(call, host, folder(environ))
 
 
 @pytest.fixture(scope="module")
@@ -168,39 +183,23 @@ def folder(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
     return make
 
 
-@pytest.mark.parametrize(("programs", "connect"), TABLE)
-def test_library_believes_the_certificate_for_every_kind_of_name(
-    inside: Inside,
-    folder: Callable[[Mapping[str, str]], Path],
-    require_program: Callable[[str], str],
-    programs: tuple[str, ...],
-    connect: Callable[[Call, str, Path], bool],
-) -> None:
-    require_all(programs, require_program)
-    place = folder(inside.environ)
-
+@pytest.mark.parametrize("connect", TABLE.values(), ids=TABLE, indirect=True)
+def test_library_believes_the_certificate_for_every_kind_of_name(inside: Inside, connect: Connect) -> None:
     def call(*command: object) -> Outcome:
         return inside.call({}, *command)
 
-    found = {kind: connect(call, host, place) for kind, host in NAMES.items()}
+    found = {kind: connect(call, host, inside.environ) for kind, host in NAMES.items()}
 
     assert found == dict.fromkeys(NAMES, True)
 
 
-@pytest.mark.parametrize(
-    ("programs", "connect"), [each for each in TABLE if each.values[1] is not connect_boringssl]
-)
+@pytest.mark.parametrize("connect", FOR_ADDRESSES.values(), ids=FOR_ADDRESSES, indirect=True)
 def test_library_believes_the_certificate_for_an_address(
-    served: tuple[str, dict[str, str]],
-    folder: Callable[[Mapping[str, str]], Path],
-    require_program: Callable[[str], str],
-    programs: tuple[str, ...],
-    connect: Callable[[Call, str, Path], bool],
+    served: tuple[str, dict[str, str]], connect: Connect
 ) -> None:
-    require_all(programs, require_program)
     address, environ = served
 
-    assert connect(make_call(environ), address, folder(environ))
+    assert connect(make_call(environ), address, environ)
 
 
 def test_h_z52_boringssl_refuses_a_certificate_with_an_address(served: tuple[str, dict[str, str]]) -> None:
