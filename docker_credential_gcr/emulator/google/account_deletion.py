@@ -53,7 +53,7 @@ async def undelete_account(request: Request, services: Services) -> JSONResponse
         try:
             restored = deleted_accounts.restore(connection, project, unique_id, now=services.clock.now())
         except AlreadyExists as error:
-            raise Conflict(f"Service account {error} exists: delete it first.") from error
+            raise Conflict(f"{error}: delete it first.") from error
         if restored is None:
             raise NotFound(f"No deleted service account has the unique ID {unique_id}.")
         account = find_account(connection, request, caller, "iam.serviceAccounts.undelete")

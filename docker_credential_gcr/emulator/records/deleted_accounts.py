@@ -54,9 +54,10 @@ def keep(connection: Connection, account: ServiceAccount, policy: Mapping[str, A
 
 
 def restore(connection: Connection, project: Project, unique_id: str, *, now: float) -> Restored | None:
-    """Makes the project's account again; None where it was not deleted, or too long ago.
+    """Restores the project's account; None where it was not deleted, or more than KEPT_S ago.
 
-    Raises AlreadyExists where another account has its address by now.
+    Raises AlreadyExists where another account has its address or one of its keys: a certificate is
+    registered once, and can be uploaded again after the deletion.
     """
     values = {"wanted": unique_id, "of_project": project.id, "before": int(now) - KEPT_S}
     document = connection.execute(_FIND, values).scalar_one_or_none()
@@ -64,18 +65,20 @@ def restore(connection: Connection, project: Project, unique_id: str, *, now: fl
         return None
     kept = json.loads(document)
     email: str = kept["account"]["email"]
-    try:
-        account = _insert_row(connection, insert(service_accounts), kept["account"])
-    except IntegrityError as error:
-        raise AlreadyExists(email) from error
+    address = f"Service account {email} exists"
+    account = _insert_row(connection, insert(service_accounts), kept["account"], address)
     for key in kept["keys"]:
-        _insert_row(connection, insert(service_account_keys), {**key, "account": account})
+        taken = f"Key {key['key_id']} exists in another service account"
+        _insert_row(connection, insert(service_account_keys), {**key, "account": account}, taken)
     connection.execute(_DELETE, {"wanted": unique_id})
     return Restored(email, kept["policy"])
 
 
-def _insert_row(connection: Connection, statement: Any, row: Mapping[str, Any]) -> int:
-    """Returns the number of the new row, which is its own: the old one may be another's by now."""
+def _insert_row(connection: Connection, statement: Any, row: Mapping[str, Any], taken: str) -> int:
+    """Returns the number of the new row: the old number may be in use. Raises AlreadyExists(taken)."""
     values = {name: value for name, value in row.items() if name != "id"}
-    (row_id,) = connection.execute(statement, values).inserted_primary_key or (0,)
+    try:
+        (row_id,) = connection.execute(statement, values).inserted_primary_key or (0,)
+    except IntegrityError as error:
+        raise AlreadyExists(taken) from error
     return int(row_id)

@@ -15,7 +15,6 @@ from .schema import policies, projects
 from .statement import Statement
 
 _FIND = Statement(select(policies.c.document).where(policies.c.resource == bindparam("wanted")))
-_LIST = select(policies.c.resource, policies.c.document).order_by(policies.c.resource)
 _LIST_OF_PROJECTS = (
     select(policies.c.document)
     .join(projects, policies.c.resource == literal("projects/") + projects.c.project_id)
@@ -23,7 +22,11 @@ _LIST_OF_PROJECTS = (
 )
 # A text stands in a document between quotes, as JSON has it; SQLite finds it a hundred times as fast as
 # the documents are parsed.
-_HOLDING = _LIST.where(func.instr(policies.c.document, bindparam("wanted")) > 0)
+_HOLDING = (
+    select(policies.c.resource, policies.c.document)
+    .where(func.instr(policies.c.document, bindparam("wanted")) > 0)
+    .order_by(policies.c.resource)
+)
 _DELETE = delete(policies).where(policies.c.resource == bindparam("wanted"))
 _INSERT = insert(policies)
 _SAVE = _INSERT.on_conflict_do_update(
@@ -55,11 +58,6 @@ def save(
 def remove(connection: Connection, resource: str) -> None:
     """Forget the policy of a resource that is no more."""
     connection.execute(_DELETE, {"wanted": resource})
-
-
-def list_all(connection: Connection) -> list[tuple[str, Policy]]:
-    """Every resource that has a policy, with it."""
-    return [(resource, _parse(document)) for resource, document in connection.execute(_LIST).all()]
 
 
 def list_of_projects(connection: Connection) -> list[Policy]:

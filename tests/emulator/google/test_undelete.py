@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from rsa_keys import make_certificate
 
 Apis = Any
 
@@ -82,6 +83,29 @@ def test_g_z43_an_address_that_was_given_again_is_not_taken_away(apis: Apis) -> 
     text = f"Service account {EMAIL} exists: delete it first."
     assert (reply.status, reply.body["error"]["message"]) == (409, text)
     assert apis.call("GET", f"{ACCOUNTS}/{EMAIL}").body == new
+
+
+def test_g_z43_a_key_that_another_account_was_given_is_not_taken_away(apis: Apis) -> None:
+    body = {"publicKeyData": make_certificate(apis.rsa_key)}
+    apis.make_account()
+    path = f"{ACCOUNTS}/{EMAIL}"
+    account = apis.call("GET", path).body
+    key = apis.call("POST", f"{path}/keys:upload", body).body
+    apis.call("DELETE", path)
+    other = f"{ACCOUNTS}/{apis.call('POST', ACCOUNTS, {'accountId': 'other'}).body['email']}"
+    given = apis.call("POST", f"{other}/keys:upload", body).body
+
+    reply = apis.call("POST", f"{ACCOUNTS}/{account['uniqueId']}:undelete", {})
+
+    key_id = key["name"].rpartition("/")[2]
+    text = f"Key {key_id} exists in another service account: delete it first."
+    assert (reply.status, reply.body["error"]["message"]) == (409, text)
+    assert apis.call("GET", path).status == 404
+    assert apis.call("GET", f"{other}/keys").body == {"keys": [given]}
+    apis.call("DELETE", f"{other}/keys/{key_id}")
+    again = apis.call("POST", f"{ACCOUNTS}/{account['uniqueId']}:undelete", {})
+    assert (again.status, again.body) == (200, {"restoredAccount": account})
+    assert apis.call("GET", f"{path}/keys").body == {"keys": [key]}
 
 
 def test_g_z43_an_account_is_undeleted_in_its_own_project(apis: Apis) -> None:

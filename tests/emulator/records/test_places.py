@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 from docker_credential_gcr.emulator.records import (
     artifact_repositories,
     buckets,
@@ -82,10 +83,11 @@ def test_a_repository_is_made_once_at_a_location(database: Database, project: Pr
 
 def test_a_repositorys_policy_goes_with_it(database: Database, project: Project) -> None:
     made = database.write_now(lambda c: artifact_repositories.create(c, project, "us", "images", now=2))
-    database.write_now(lambda c: policies.save(c, made.name, policies.EMPTY))
+    policy = grant(EMPTY, "roles/viewer", "user:a@example.com")
+    database.write_now(lambda c: policies.save(c, made.name, policy))
 
     database.write_now(lambda c: artifact_repositories.remove(c, made))
 
     with database.read() as connection:
-        assert made.name not in dict(policies.list_all(connection))
+        assert policies.find(connection, made.name) == EMPTY
         assert artifact_repositories.find(connection, "my-project", "us", "images") is None

@@ -19,7 +19,7 @@ def test_a_resource_without_a_policy_has_an_empty_one(tmp_path: Path) -> None:
 
     with database.read() as connection:
         assert policies.find(connection, RESOURCE) == EMPTY
-        assert policies.list_all(connection) == []
+        assert policies.list_naming(connection, "user:a@example.com") == []
     database.close()
 
 
@@ -30,7 +30,7 @@ def test_a_saved_policy_replaces_the_one_before(tmp_path: Path) -> None:
 
     with database.read() as connection:
         assert policies.find(connection, RESOURCE) == TWO
-        assert policies.list_all(connection) == [(RESOURCE, TWO)]
+        assert policies.list_naming(connection, "user:a@example.com") == [(RESOURCE, TWO)]
     database.close()
 
 
