@@ -11,7 +11,8 @@ from typing import Any
 from doc_scripts import find_scripts, needs_of
 
 from docker_credential_gcr.emulator.google.sts import SUBJECT_TOKEN_TYPES
-from docker_credential_gcr.emulator.identity import expression_parts, expression_values, expressions
+from docker_credential_gcr.emulator.identity.cel.dialect import Kind
+from docker_credential_gcr.emulator.identity.cel.expressions import DIALECT
 from docker_credential_gcr.emulator.identity.federation import MEMBER
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
@@ -63,10 +64,10 @@ def test_every_word_of_expressions_is_listed() -> None:
     listed = {kind: set(re.findall(r"`([^`]+)`", words)) for kind, words in rows("in expressions")}
 
     assert listed == {
-        "relations": set(expression_values.RELATIONS),
-        "functions": set(expression_parts.FUNCTIONS),
-        "methods": set(expression_values.METHODS),
-        "of lists": set(expressions.MACROS),
+        "relations": DIALECT.relations,
+        "functions": DIALECT.functions,
+        "methods": set(DIALECT.members[Kind.ANY]),
+        "of lists": DIALECT.macros,
     }
 
 

@@ -6,7 +6,7 @@ https://cloud.google.com/resource-manager/reference/rest/v3/projects/search
 import re
 from collections.abc import Callable, Iterator
 
-from docker_credential_gcr.emulator.identity.token_reader import TokenReader
+from docker_credential_gcr.emulator.identity.cel.lexer import TokenReader
 from docker_credential_gcr.emulator.records.projects import Project
 
 from .errors import InvalidArgument

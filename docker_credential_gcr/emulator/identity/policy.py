@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from .conditions import InvalidCondition, compile_condition
+from .cel.conditions import InvalidCondition, compile_condition
 from .federation import MEMBER as FEDERATED_MEMBER
 from .resource import Resource
 from .roles import BASIC_ROLES

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from .expressions import InvalidExpression, compile_expression
+from .cel.expressions import InvalidExpression, compile_expression
 from .jws import InvalidKeys, parse_keys
 
 AWS_MAPPING = {

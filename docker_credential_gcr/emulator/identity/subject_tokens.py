@@ -9,10 +9,10 @@ from typing import Any
 
 from . import jws
 from .assertions import is_instant
-from .expression_budget import Budget, CostExceeded
-from .expression_parts import Scope
-from .expression_values import EvaluationError
-from .expressions import compile_expression
+from .cel.budget import Budget, CostExceeded
+from .cel.evaluator import Scope
+from .cel.expressions import compile_expression
+from .cel.values import EvaluationError
 from .federation import FederatedIdentity, is_nameable
 from .issuer import Issuer
 

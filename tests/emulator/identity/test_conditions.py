@@ -5,13 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_gcr.emulator.identity import resource as resources
-from docker_credential_gcr.emulator.identity.conditions import (
-    MAX_OPERATORS,
-    MAX_SIZE,
+from docker_credential_gcr.emulator.identity.cel.conditions import (
+    DIALECT,
     InvalidCondition,
     compile_condition,
-    extract,
 )
+from docker_credential_gcr.emulator.identity.cel.values import extract
 
 BUCKET = resources.bucket("artifacts.my-project.appspot.com", "my-project")
 BLOB = resources.stored_object("artifacts.my-project.appspot.com", "containers/images/", "my-project")
@@ -98,8 +97,8 @@ def test_extract_takes_what_the_template_names(template: str, extracted: str) ->
         ("import os", "'import' is not expected there"),
         ("1 == 1", "'1 == 1' is not understood"),
         ("(" * 100 + "true" + ")" * 100, "it is nested too deeply"),
-        (" || ".join(["true"] * (MAX_OPERATORS + 2)), f"it has more than {MAX_OPERATORS} logical operators"),
-        (f"resource.name == '{'x' * MAX_SIZE}'", f"it is longer than {MAX_SIZE} characters"),
+        (" || ".join(["true"] * 14), f"it has more than {DIALECT.max_operators} logical operators"),
+        (f"resource.name == '{'x' * DIALECT.max_size}'", f"it is longer than {DIALECT.max_size} characters"),
     ],
 )
 def test_what_is_not_of_that_part_is_refused(expression: str, complaint: str) -> None:

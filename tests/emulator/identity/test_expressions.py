@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_gcr.emulator.identity.expression_budget import Budget, CostExceeded
-from docker_credential_gcr.emulator.identity.expression_parts import Scope
-from docker_credential_gcr.emulator.identity.expression_values import EvaluationError
-from docker_credential_gcr.emulator.identity.expressions import (
-    MAX_SIZE,
+from docker_credential_gcr.emulator.identity.cel.budget import Budget, CostExceeded
+from docker_credential_gcr.emulator.identity.cel.evaluator import Scope
+from docker_credential_gcr.emulator.identity.cel.expressions import (
+    DIALECT,
     InvalidExpression,
     compile_expression,
 )
+from docker_credential_gcr.emulator.identity.cel.values import EvaluationError
 
 ROLE_ARN = "arn:aws:sts::123456789012:assumed-role/builder/i-0123"
 VALUES = {
@@ -150,7 +150,7 @@ def test_an_expression_without_a_value_says_so(text: str) -> None:
         ("assertion.a.all(x, x.all(y, true))", "a macro inside a macro is not understood"),
         ("(" * 200 + "true" + ")" * 200, "it is nested too deeply"),
         ("!" * 200 + "true", "it is nested too deeply"),
-        ("'" + "a" * MAX_SIZE + "'", f"it is longer than {MAX_SIZE} characters"),
+        ("'" + "a" * DIALECT.max_size + "'", f"it is longer than {DIALECT.max_size} characters"),
     ],
 )
 def test_what_is_not_understood_is_refused(text: str, reason: str) -> None:

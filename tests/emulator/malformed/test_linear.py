@@ -20,7 +20,8 @@ import pytest
 import docker_credential_gcr.emulator as emulator
 from docker_credential_gcr.emulator import redaction, strict_json
 from docker_credential_gcr.emulator.google import absent_methods, fields, project_filters
-from docker_credential_gcr.emulator.identity import conditions, expressions, jws, policy
+from docker_credential_gcr.emulator.identity import jws, policy
+from docker_credential_gcr.emulator.identity.cel import conditions, expressions, parser
 from docker_credential_gcr.emulator.oci import image_config, manifest, ranges, reference, scope
 
 # Four times as much of a text may take six times as long: twice would be sixteen times, for quadratic time.
@@ -68,10 +69,11 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("", SIGV4, f"{SIGV4}A/20260101/", f"{SIGV4}A/20260101/a/sts/aws4_request, SignedHeaders="),
     ),
     "identity.aws_requests._HOST": ("fullmatch", ("", "sts.")),
-    "identity.conditions._TEMPLATE": ("fullmatch", ("", "{a}", "{")),
-    "identity.conditions._TOKEN": ("match", ("", '"', "'")),
+    "identity.cel.parser._TEMPLATE": ("fullmatch", ("", "{a}", "{")),
+    "identity.cel.conditions._TOKEN": ("match", ("", '"', "'")),
+    "identity.cel.expressions._TOKEN": ("match", ("", '"', "'")),
+    "identity.cel.lexer._ESCAPE": ("sub", ("",)),
     "identity.credentials._VERSIONED_TOKEN_USER": ("fullmatch", ("", "_dcgcr_")),
-    "identity.expressions._TOKEN": ("match", ("", '"', "'")),
     "identity.federation.MEMBER": (
         "fullmatch",
         (
@@ -105,7 +107,6 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "identity.providers._AWS_ACCOUNT": ("fullmatch", ("",)),
     "identity.providers._TARGET": ("fullmatch", ("", "attribute.")),
     "identity.services._NAME": ("fullmatch", ("",)),
-    "identity.token_reader._ESCAPE": ("sub", ("",)),
     "machine._ATTRIBUTE": ("fullmatch", ("",)),
     "machine._LABEL": ("fullmatch", ("",)),
     "oci.digest._DIGEST": ("fullmatch", ("", "sha256:")),
@@ -219,11 +220,15 @@ def to_manifest(layers: list[Any]) -> bytes:
 
 
 def compile_uncached(text: str) -> object:
-    return expressions.compile_expression.__wrapped__(text)
+    return parser.parse(text, expressions.DIALECT)
+
+
+def read_expression(text: str) -> object:
+    return parser.Parser(text, expressions.DIALECT)
 
 
 def compile_condition_uncached(text: str) -> object:
-    return conditions.compile_condition.__wrapped__(text)
+    return parser.parse(text, conditions.DIALECT)
 
 
 def find_absent(path: str) -> object:
@@ -241,10 +246,10 @@ PARSERS: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] = 
     "fields in a row": (fields.parse_mask, lambda n: "a," * (n // 2) + "a", 2048),
     "fields in fields": (fields.parse_mask, lambda n: "a(" * (n // 2), 2048),
     "fields of one name": (fields.parse_mask, lambda n: "a/b," * (n // 4) + "a", 2048),
-    "an expression in brackets": (expressions._Parser, lambda n: "(" * n, 4096),
+    "an expression in brackets": (read_expression, lambda n: "(" * n, 4096),
     "an expression of operators": (compile_uncached, lambda n: "1+" * (n // 2) + "1", 4096),
-    "an expression of quotes": (expressions._Parser, lambda n: '"' * n, 4096),
-    "an expression of blanks": (expressions._Parser, lambda n: " " * n + "?", 4096),
+    "an expression of quotes": (read_expression, lambda n: '"' * n, 4096),
+    "an expression of blanks": (read_expression, lambda n: " " * n + "?", 4096),
     "a condition of blanks": (compile_condition_uncached, lambda n: " " * n + "?", 2048),
     "a condition of extracts": (
         compile_condition_uncached,

@@ -1,11 +1,10 @@
-"""What the expressions of workload identity providers can do with a value: a JSON value of Python's types."""
+"""Functions and methods of CEL on values: JSON values of Python's types."""
 
 from collections.abc import Callable, Mapping
 from operator import ge, gt, le, lt
 from typing import Any
 
-from .conditions import extract
-from .expression_budget import check_size
+from .budget import check_size
 
 _MAX_PARTS = 1000
 
@@ -14,48 +13,64 @@ class EvaluationError(Exception):
     """The expression has no value for these claims, such as for a claim that is not there."""
 
 
+def extract(value: str, template: str) -> str:
+    """Returns the part of `value` where the template has {a name}; "" where the template does not fit.
+
+    https://cloud.google.com/iam/docs/conditions-attribute-reference#extract
+    """
+    before, _, rest = template.partition("{")
+    _, _, after = rest.partition("}")
+    _, found, tail = value.partition(before) if before else ("", "", value)
+    if before and not found:
+        return ""
+    if not after:
+        return tail
+    extracted, found, _ = tail.partition(after)
+    return extracted if found else ""
+
+
 def select(value: Any, key: Any) -> Any:
-    """A member of an object, or an element of a list."""
+    """Returns a member of an object, or an element of a list."""
     if isinstance(value, Mapping) and isinstance(key, str) and key in value:
         return value[key]
     if isinstance(value, list) and type(key) is int and 0 <= key < len(value):
         return value[key]
-    # A key that is no text may be large.
+    # A key of another type may be large.
     raise EvaluationError(
         f"there is no {key[:100]!r}" if isinstance(key, str) else "there is no such element"
     )
 
 
 def add(left: Any, right: Any) -> Any:
-    """Two texts, numbers or lists as one."""
-    if type(left) is type(right) and isinstance(left, str | int | float | list) and not _is_bool(left):
+    """Adds two numbers, or joins two texts or lists."""
+    if (
+        type(left) is type(right)
+        and isinstance(left, str | int | float | list)
+        and not isinstance(left, bool)
+    ):
         return left + right
     raise EvaluationError("only texts, numbers and lists can be added to their like")
 
 
 def get_size(value: Any) -> int:
-    """How many characters, elements or members the value has."""
+    """Returns the number of characters, elements or members."""
     if isinstance(value, str | list | Mapping):
         return len(value)
     raise EvaluationError("only texts, lists and objects have a size")
 
 
 def to_text(value: Any) -> str:
-    """A text, a number or a truth value as a text."""
-    if _is_bool(value):
+    """Returns a text, a number or a truth value as a text."""
+    if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
         return str(value)
     raise EvaluationError("only texts, numbers and truth values have a text")
 
 
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
 def _is_equal(left: Any, right: Any) -> bool:
     # To Python 1 is True.
-    return _is_bool(left) == _is_bool(right) and bool(left == right)
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
 
 def _is_in(value: Any, collection: Any) -> bool:
@@ -68,9 +83,9 @@ def _is_in(value: Any, collection: Any) -> bool:
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def evaluate(left: Any, right: Any) -> bool:
-        both_texts = isinstance(left, str) and isinstance(right, str)
-        both_numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        if not (both_texts or both_numbers) or _is_bool(left) or _is_bool(right):
+        both = (left, right)
+        is_number = [isinstance(each, int | float) and not isinstance(each, bool) for each in both]
+        if not all(is_number) and not all(isinstance(each, str) for each in both):
             raise EvaluationError("only texts and numbers have an order")
         return compare(left, right)
 
@@ -104,10 +119,8 @@ def _split(text: str, separator: str) -> list[str]:
     return parts
 
 
-def _join(values: Any, separator: Any = "") -> str:
-    if not isinstance(values, list) or not isinstance(separator, str):
-        raise EvaluationError("only a list of texts can be joined")
-    if not all(isinstance(value, str) for value in values):
+def _join(values: Any, separator: str = "") -> str:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in (separator, *values)):
         raise EvaluationError("only a list of texts can be joined")
     check_size(sum(map(len, values)) + len(separator) * len(values))
     return separator.join(values)

@@ -1,4 +1,4 @@
-"""An expression's tokens, one after the other, as parsers of CEL read them.
+"""Lexer: the tokens of an expression, which a parser reads one after the other.
 
 https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
 """
@@ -8,6 +8,16 @@ import re
 Token = tuple[str, str]
 
 _ESCAPE = re.compile(r"\\(.)")
+_NUMBER = r"(?P<number>\d{1,18})|"
+
+
+def make_pattern(signs: str, *, numbers: bool) -> "re.Pattern[str]":
+    """Returns the pattern of a dialect's tokens; `signs` is a pattern too."""
+    return re.compile(
+        rf"""\s*(?:{_NUMBER if numbers else ""}(?P<word>[A-Za-z_]\w*)"""
+        rf"""|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(?P<sign>{signs}))""",
+        re.ASCII,
+    )
 
 
 class TokenReader:
@@ -19,7 +29,7 @@ class TokenReader:
     def __init__(self, text: str, pattern: "re.Pattern[str]", error: type[Exception]) -> None:
         self._error = error
         self.tokens = [*self._split(text, pattern), ("end", "")]
-        self._position = 0
+        self.position = 0
 
     def _split(self, text: str, pattern: "re.Pattern[str]") -> list[Token]:
         tokens: list[Token] = []
@@ -33,43 +43,38 @@ class TokenReader:
         return tokens
 
     def peek(self, ahead: int = 0) -> Token:
-        """The next token, or one of those behind it; the end goes on and on."""
-        return self.tokens[min(self._position + ahead, len(self.tokens) - 1)]
+        """Returns the next token, or one after it; after the last token always the end."""
+        return self.tokens[min(self.position + ahead, len(self.tokens) - 1)]
 
     def skip(self) -> None:
-        """Go on behind the next token."""
-        self._position += 1
+        """Skips the next token."""
+        self.position += 1
 
     def take(self, sign: str) -> bool:
-        """Go on behind that sign, if it is the next token."""
+        """Skips the next token if it is that sign, and returns whether it is."""
         taken = self.peek() == ("sign", sign)
-        self._position += taken
+        self.position += taken
         return taken
 
     def demand(self, sign: str) -> None:
-        """Go on behind that sign, which must be the next token."""
+        """Skips the next token, which must be that sign."""
         if not self.take(sign):
             raise self.complain()
 
     def read(self, kind: str) -> str:
-        """What a token of that kind, which must be the next one, matched."""
+        """Returns what the next token, which must be of that kind, matched."""
         found, value = self.peek()
         if found != kind:
             raise self.complain()
         self.skip()
         return value
 
-    def demand_end(self) -> None:
-        """Refuse whatever follows."""
-        if self.peek() != ("end", ""):
-            raise self.complain()
-
-    def complain(self) -> Exception:
-        """The error that names the next token."""
-        kind, value = self.peek()
+    def complain(self, position: int | None = None) -> Exception:
+        """Returns the error that names the next token, or the one at the position."""
+        kind, value = self.peek() if position is None else self.tokens[position]
         return self._error("it ends too early" if kind == "end" else f"{value!r} is not expected there")
 
 
 def unquote(text: str) -> str:
-    """What a `text` token says."""
+    """Returns the text in a `text` token."""
     return _ESCAPE.sub(r"\1", text[1:-1])

@@ -1,14 +1,15 @@
-"""What expressions are built of: functions that give a value for a scope, made of smaller ones."""
+"""Evaluator of CEL: functions that compute a value in a scope, composed of smaller ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from .expression_budget import Budget
-from .expression_values import EvaluationError, get_size, select, to_text
+from .budget import Budget
+from .values import EvaluationError, get_size, to_text
 
 
 class Scope(NamedTuple):
-    """The values that an expression can name, and what its evaluation may still cost."""
+    """The values that an expression can name, and the budget of its evaluation."""
 
     values: Mapping[str, Any]
     budget: Budget
@@ -18,12 +19,12 @@ Expression = Callable[[Scope], Any]
 
 
 def constant(value: Any) -> Expression:
-    """The value, whatever the scope."""
+    """Gives the value in any scope."""
     return lambda _scope: value
 
 
 def look_up(function: Callable[..., Any], *arguments: Expression) -> Expression:
-    """Applies a function that looks at no more than a part of its arguments' values."""
+    """Applies a function that reads only a part of its arguments' values."""
 
     def evaluate(scope: Scope) -> Any:
         scope.budget.spend_step()
@@ -47,46 +48,36 @@ def apply(function: Callable[..., Any], *arguments: Expression) -> Expression:
     return evaluate
 
 
-def name_of(name: str) -> Expression:
-    """What the scope holds under the name."""
-    return lambda scope: select(scope.values, name)
-
-
-def make_list(items: Sequence[Expression]) -> Expression:
-    """[a, b]"""
-    return apply(lambda *values: list(values), *items)
-
-
 def negate(test: Expression) -> Expression:
-    """!a"""
+    """Evaluates !a"""
     return lambda scope: not _demand_bool(test(scope))
 
 
 def choose(test: Expression, then: Expression, other: Expression) -> Expression:
-    """a ? b : c"""
+    """Evaluates a ? b : c"""
     return lambda scope: then(scope) if _demand_bool(test(scope)) else other(scope)
 
 
 def make_macro(
     collection: Expression, name: str, test: Expression, judge: Callable[[list[bool]], bool]
 ) -> Expression:
-    """a.exists(name, test)"""
+    """Evaluates a.exists(name, test)"""
 
     def evaluate(scope: Scope) -> bool:
         items = collection(scope)
         if not isinstance(items, list):
             raise EvaluationError("only a list has elements")
-        return judge([_test(scope, name, item) for item in items])
-
-    def _test(scope: Scope, name: str, item: Any) -> bool:
-        scope.budget.spend_step()
-        return _demand_bool(test(Scope({**scope.values, name: item}, scope.budget)))
+        results = []
+        for item in items:
+            scope.budget.spend_step()
+            results.append(_demand_bool(test(Scope({**scope.values, name: item}, scope.budget))))
+        return judge(results)
 
     return evaluate
 
 
 def decide_by(deciding: bool, left: Expression, right: Expression) -> Expression:
-    """a || b, where true decides, or a && b, where false does, even if the other side has no value."""
+    """Evaluates a || b, which true decides, or a && b, which false does, even if the other side fails."""
 
     def evaluate(scope: Scope) -> bool:
         try:
@@ -109,11 +100,10 @@ def _demand_bool(value: Any) -> bool:
 
 def _has(expression: Expression) -> Expression:
     def evaluate(scope: Scope) -> bool:
-        try:
+        with suppress(EvaluationError):
             expression(scope)
-        except EvaluationError:
-            return False
-        return True
+            return True
+        return False
 
     return evaluate
 

@@ -34,18 +34,13 @@ class Budget:
             raise CostExceeded
 
     def spend(self, value: Any) -> None:
-        """Counts what reading or making all of the value costs. Raises CostExceeded."""
+        """Counts the cost of reading or making all of the value. Raises CostExceeded."""
         if isinstance(value, str):
             self._spend_characters(len(value))
-        elif isinstance(value, list):
+        elif isinstance(value, list | Mapping):
             self._spend_characters(_ELEMENT * len(value))
-            for item in value:
-                self.spend(item)
-        elif isinstance(value, Mapping):
-            self._spend_characters(_ELEMENT * len(value))
-            for name, item in value.items():
-                self._spend_characters(len(name))
-                self.spend(item)
+            for part in (*value, *value.values()) if isinstance(value, Mapping) else value:
+                self.spend(part)
 
     def _spend_characters(self, count: int) -> None:
         self._characters -= count

@@ -1,0 +1,60 @@
+"""Conditions of IAM policies: CEL over a resource's name, type and service.
+
+    resource.name.startsWith("projects/_/buckets/artifacts.my-project.appspot.com") &&
+    !(resource.type == "storage.googleapis.com/Bucket")
+
+https://cloud.google.com/iam/docs/conditions-attribute-reference#resource
+An accepted condition always has a value: its types are checked when the policy is set.
+"""
+
+from collections.abc import Callable
+
+from docker_credential_gcr.emulator.cache import remember
+from docker_credential_gcr.emulator.identity.resource import Resource
+
+from .budget import Budget, CostExceeded
+from .dialect import Dialect, Kind
+from .evaluator import Scope
+from .lexer import make_pattern
+from .parser import parse
+
+_TOKEN = make_pattern(r"&&|\|\||==|!=|[!().]", numbers=False)
+
+Test = Callable[[Resource], bool]
+
+
+class InvalidCondition(Exception):
+    """The expression is not in the supported part of CEL."""
+
+
+# The limit of operators: https://cloud.google.com/iam/docs/conditions-overview#limitations
+DIALECT = Dialect(
+    InvalidCondition,
+    _TOKEN,
+    max_size=2048,
+    max_operators=12,
+    variables={"resource": Kind.RECORD},
+    members={
+        Kind.RECORD: {"name": Kind.TEXT, "service": Kind.TEXT, "type": Kind.TEXT},
+        Kind.TEXT: {"endsWith": Kind.BOOL, "extract": Kind.TEXT, "startsWith": Kind.BOOL},
+    },
+    relations=frozenset(("==", "!=")),
+)
+
+
+@remember(256 * 1024)
+def compile_condition(expression: str) -> Test:
+    """Returns the test of a resource that the expression is. Raises InvalidCondition.
+
+    A condition that computes more than a Budget allows, such as by a hundred extracts, is not met.
+    """
+    evaluate = parse(expression, DIALECT)
+
+    def test(resource: Resource) -> bool:
+        fields = {name: getattr(resource, name) for name in DIALECT.members[Kind.RECORD]}
+        try:
+            return evaluate(Scope({"resource": fields}, Budget())) is True
+        except CostExceeded:
+            return False
+
+    return test

@@ -1,0 +1,44 @@
+"""Expressions of workload identity providers: CEL over the claims of a subject token.
+
+    assertion.repository_owner == "octo-org" && assertion.ref in ["refs/heads/main", "refs/heads/next"]
+    assertion.arn.contains("assumed-role") ? assertion.arn.extract("assumed-role/{role}/") : assertion.arn
+
+https://cloud.google.com/iam/docs/workload-identity-federation#mapping
+"""
+
+from docker_credential_gcr.emulator.cache import remember
+
+from .dialect import Dialect, Kind
+from .evaluator import FUNCTIONS, Expression
+from .lexer import make_pattern
+from .parser import MACROS, parse
+from .values import METHODS, RELATIONS
+
+_TOKEN = make_pattern(r"&&|\|\||[=!<>]=|[-!<>().,?:+\[\]]", numbers=True)
+
+
+class InvalidExpression(Exception):
+    """The text is not in the supported part of CEL."""
+
+
+DIALECT = Dialect(
+    InvalidExpression,
+    _TOKEN,
+    max_size=4096,
+    variables=dict.fromkeys(("assertion", "attribute", "google"), Kind.ANY),
+    members={Kind.ANY: dict.fromkeys(METHODS, Kind.ANY)},
+    relations=frozenset(RELATIONS),
+    functions=frozenset(FUNCTIONS),
+    macros=frozenset(MACROS),
+)
+
+
+# A compiled expression can take a hundred times its text.
+@remember(128 * 1024)
+def compile_expression(text: str) -> Expression:
+    """Returns the function that gives the expression's value in a scope. Raises InvalidExpression.
+
+    The scope holds `assertion`, and for conditions `google` and `attribute`. The function raises
+    EvaluationError where there is no value, and CostExceeded.
+    """
+    return parse(text, DIALECT)
