@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,24 +20,20 @@ from .google.grpc import refuse_grpc
 from .google.services import Services as GoogleServices
 from .identity import jws
 from .identity.aws_requests import AccessKey
-from .identity.credentials import authenticate
 from .identity.links import LinkSigner
-from .identity.principal import Principal
 from .late_app import LateApp
 from .operations import Operations
 from .peers import Peers
 from .records import (
     aws_access_keys,
-    keys,
-    logins,
     projects,
     schema,
     schema_federation,
     schema_people,
     service_accounts,
     uploads,
-    workload_identity,
 )
+from .records.authenticator import Authenticator
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
@@ -99,6 +94,7 @@ class Emulator:
         )
         with self._database.read() as connection:
             record_identity(directory.path, connection)
+        self._authenticator = Authenticator(self._database, self._signer, self.clock.now)
         self._files = BlobFiles(directory.path)
         self._registry = self._make_registry(directory)
         self.keeper = Keeper(
@@ -133,6 +129,7 @@ class Emulator:
             self._database,
             self._files,
             self._signer,
+            self._authenticator,
             self.clock,
             settings.limits,
             Memory(self._database.version),
@@ -207,18 +204,6 @@ class Emulator:
         with self._database.read() as connection:
             return [each.project_id for each in projects.list_all(connection) if each.deleted_at is None]
 
-    def _verify(self, token: str) -> Principal:
-        """The principal of an access token; raises InvalidCredential."""
-        with self._database.read() as connection:
-            return authenticate(
-                f"Bearer {token}",
-                find_keys=functools.partial(keys.find_candidates, connection),
-                has_login=functools.partial(logins.is_living, connection),
-                signer=self._signer,
-                now=self.clock.now(),
-                has_pool=functools.partial(workload_identity.is_active, connection),
-            )
-
     def load(self) -> None:
         """Make what a first request would have to wait for."""
         jws.load()
@@ -248,7 +233,7 @@ class Emulator:
             state=self.state,
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
-            verify=self._verify,
+            verify=self._authenticator.verify,
             issuer=self._issuer,
             keep_aws_key=self._keep_aws_key,
             collect=self._collect,
@@ -268,6 +253,7 @@ class Emulator:
             database=self._database,
             clock=self.clock,
             signer=self._signer,
+            authenticator=self._authenticator,
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             files=self._files,

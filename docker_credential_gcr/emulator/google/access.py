@@ -1,5 +1,7 @@
 """Who calls one of Google's administrative APIs, and whether IAM lets them."""
 
+from functools import partial
+
 from sqlalchemy import Connection
 from starlette.requests import Request
 
@@ -7,7 +9,6 @@ from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.identity import audiences
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
-from docker_credential_gcr.emulator.identity.credentials import authenticate
 from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, Principal
@@ -26,25 +27,13 @@ _FOR_DELETED = frozenset(
 
 
 def find_caller(request: Request, services: Services) -> Principal:
-    """The principal of the request. Raises NotAnAdministrator."""
-
-    def verify(token: str) -> Principal:
-        return authenticate(
-            f"Bearer {token}",
-            find_keys=services.find_keys,
-            has_login=services.has_login,
-            signer=services.signer,
-            now=services.clock.now(),
-            audiences=audiences.APIS,
-            has_pool=services.has_pool,
-        )
-
+    """Returns the principal of the request. Raises NotAnAdministrator."""
     principal = find_administrator(
         request.headers,
         request.client.host if request.client else "",
         operator_token=services.operator_token,
         strict=services.strict_admin,
-        verify=verify,
+        verify=partial(services.authenticator.verify, audiences=audiences.APIS),
     )
     note_member(principal.member)
     return principal

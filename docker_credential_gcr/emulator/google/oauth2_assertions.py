@@ -7,11 +7,13 @@ The second is for an assertion with a `target_audience` in place of scopes.
 https://developers.google.com/identity/protocols/oauth2/service-account
 """
 
+from functools import partial
+
 from starlette.requests import Request
 
 from docker_credential_gcr.emulator.identity.assertions import InvalidAssertion, verify_assertion
 from docker_credential_gcr.emulator.identity.principal import format_service_account
-from docker_credential_gcr.emulator.records import service_accounts
+from docker_credential_gcr.emulator.records import keys, service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
 from .bodies import get_field
@@ -32,13 +34,14 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
     # Clients of Go's library name the URL that they post to.
     own_url = f"{request.scope['scheme']}://{request.headers.get('host', '')}{request.scope['path']}"
     try:
-        said = verify_assertion(
-            get_field(form, "assertion"),
-            find_keys=services.find_keys,
-            has_account=lambda email: _find_account(services, email) is not None,
-            audiences=(*_AUDIENCES, own_url),
-            now=services.clock.now(),
-        )
+        with services.database.read() as connection:
+            said = verify_assertion(
+                get_field(form, "assertion"),
+                find_keys=partial(keys.find_candidates, connection),
+                has_account=lambda email: _find_account(services, email) is not None,
+                audiences=(*_AUDIENCES, own_url),
+                now=services.clock.now(),
+            )
     except InvalidAssertion as error:
         raise GrantRefused(error.error, str(error)) from error
     account = _find_account(services, said.email)

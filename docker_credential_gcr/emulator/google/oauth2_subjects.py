@@ -2,7 +2,6 @@
 
 from starlette.requests import Request
 
-from docker_credential_gcr.emulator.identity.credentials import is_living
 from docker_credential_gcr.emulator.identity.principal import format_service_account, format_user
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidToken
 from docker_credential_gcr.emulator.records import logins, service_accounts
@@ -13,19 +12,12 @@ from .services import Services
 
 
 def find_grant(services: Services, token: str) -> AccessGrant:
-    """What an access token says. Raises InvalidToken, also when what is behind it is gone."""
-    now = services.clock.now()
-    grant = services.signer.verify_access(token, now)
-    living = is_living(
-        grant,
-        find_keys=services.find_keys,
-        has_login=services.has_login,
-        has_pool=services.has_pool,
-        now=now,
-    )
-    if not living:
-        raise InvalidToken("the key, the login or the pool behind the token is gone")
-    return grant
+    """Returns the grant in an access token. Raises InvalidToken, also where its key or login was deleted."""
+    grant = services.signer.verify_access(token, services.clock.now())
+    with services.database.read() as connection:
+        if services.authenticator.is_living(connection, grant):
+            return grant
+    raise InvalidToken("the key, the login or the pool behind the token is gone")
 
 
 async def read_tokens(request: Request) -> dict[str, str]:

@@ -6,7 +6,7 @@ Bearer ACCESS TOKEN · SELF-SIGNED JWT
 
 import re
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -33,8 +33,6 @@ _VERSIONED_TOKEN_USER = re.compile(r"_dcgcr_(?:[0-9]+_)*token", re.ASCII)
 _PRIVATE_TO_PUBLIC = 5
 # Begins the name of a login, which stands in a user's access token where a key's ID is in an account's.
 LOGIN_PREFIX = "login-"
-HasLogin = Callable[[str], bool]
-HasPool = Callable[[str], bool]
 
 
 class InvalidCredential(Exception):
@@ -49,27 +47,25 @@ class KeyOfDeletedProject(InvalidCredential):
         self.project_id = project_id
 
 
-def no_pool(_name: str) -> bool:
-    """Whether a pool counts where none does."""
-    return False
+class Lookups(NamedTuple):
+    """What stands behind a credential: the keys of an account, a user's login, a workload identity pool."""
+
+    find_keys: FindKeys
+    has_login: Callable[[str], bool]
+    has_pool: Callable[[str], bool]
 
 
 def authenticate(
     authorization: str | None,
+    lookups: Lookups,
     *,
-    find_keys: FindKeys,
     signer: Signer,
     now: float,
-    has_login: HasLogin,
     audiences: Collection[str] = (),
-    has_pool: HasPool = no_pool,
 ) -> Principal:
-    """The principal behind an Authorization header; without one, the anonymous.
+    """Returns the principal behind an Authorization header; without one, the anonymous.
 
-    `has_login` says whether a user's login of that name goes on, `has_pool` whether identities of that
-    workload identity pool count; `audiences` are the services that a self-signed JWT may name in place of
-    scopes.
-    Raises InvalidCredential.
+    `audiences` are the services that a self-signed JWT may name in place of scopes. Raises InvalidCredential.
     """
     if authorization is None:
         return ANONYMOUS
@@ -81,9 +77,9 @@ def authenticate(
     def verify_token(token: str) -> Principal:
         # Every JWT begins so: base64 of '{"'.
         if token.startswith("eyJ"):
-            return _verify_self_signed(token, find_keys, now, audiences)
+            return _verify_self_signed(token, lookups.find_keys, now, audiences)
         grant = _verify_access_token(token, signer, now)
-        if not is_living(grant, find_keys=find_keys, has_login=has_login, has_pool=has_pool, now=now):
+        if not is_living(grant, lookups, now=now):
             raise InvalidCredential("the key, the login or the pool behind the token is gone")
         return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets)
 
@@ -93,35 +89,28 @@ def authenticate(
         raise InvalidCredential("unknown scheme")
     user, password = _parse_basic(credential)
     if user == "_json_key":
-        return _verify_key_file(password, find_keys, now)
+        return _verify_key_file(password, lookups.find_keys, now)
     if user == "_json_key_base64":
-        return _verify_key_file(_decode(password), find_keys, now)
+        return _verify_key_file(_decode(password), lookups.find_keys, now)
     if user in _TOKEN_USERS or _VERSIONED_TOKEN_USER.fullmatch(user):
         return verify_token(password)
     raise InvalidCredential("unknown user name")
 
 
-def is_living(
-    grant: AccessGrant | RegistryGrant,
-    *,
-    find_keys: FindKeys,
-    has_login: HasLogin,
-    has_pool: HasPool,
-    now: float,
-) -> bool:
-    """Whether the service account key, the login or the pool behind a token still counts, if it has one.
+def is_living(grant: AccessGrant | RegistryGrant, lookups: Lookups, *, now: float) -> bool:
+    """Returns whether the key, the login or the pool behind a token still counts, if it has one.
 
     Google lets an access token outlive its key for up to an hour; here both end together, so that a
     test of a revoked key need not wait.
     """
     key_id, pool = grant.key_id, find_pool(grant.member)
-    if pool is not None and not has_pool(pool):
+    if pool is not None and not lookups.has_pool(pool):
         return False
     if key_id is None:
         return True
     if key_id.startswith(LOGIN_PREFIX):
-        return has_login(key_id)
-    keys = find_keys((grant.member or "").partition(":")[2], key_id)
+        return lookups.has_login(key_id)
+    keys = lookups.find_keys((grant.member or "").partition(":")[2], key_id)
     return any(not key.in_deleted_project and now < key.expires_at for key in keys)
 
 

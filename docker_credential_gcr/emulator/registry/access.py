@@ -1,19 +1,13 @@
 """Who may do what at the registry: the credential, the token's scope, and IAM, for each request anew."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
 from docker_credential_gcr.emulator.hosts import Site, Target, find_site
 from docker_credential_gcr.emulator.identity import audiences
-from docker_credential_gcr.emulator.identity.credentials import (
-    InvalidCredential,
-    KeyOfDeletedProject,
-    authenticate,
-    is_living,
-)
+from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, KeyOfDeletedProject
 from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.resource import find_in_bucket
@@ -21,7 +15,7 @@ from docker_credential_gcr.emulator.identity.resource import repository as artif
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
 from docker_credential_gcr.emulator.oci.scope import CATALOG, DELETE, PULL, PUSH, format_scope
-from docker_credential_gcr.emulator.records import buckets, keys, logins, policies, workload_identity
+from docker_credential_gcr.emulator.records import buckets, policies
 
 from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
@@ -124,15 +118,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
     Raises InvalidCredential, and ProjectUnknown for a good key whose project is deleted.
     """
     try:
-        return authenticate(
-            authorization,
-            find_keys=partial(keys.find_candidates, connection),
-            has_login=lambda login_id: logins.is_living(connection, login_id),
-            signer=services.signer,
-            now=services.clock.now(),
-            audiences=audiences.REGISTRIES,
-            has_pool=lambda name: workload_identity.is_active(connection, name),
-        )
+        return services.authenticator.authenticate(connection, authorization, audiences.REGISTRIES)
     except KeyOfDeletedProject as error:
         raise ProjectUnknown(error.project_id, is_deleted=True) from error
 
@@ -196,19 +182,11 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         return None
-    now = services.clock.now()
     try:
-        grant = services.signer.verify_registry(token.strip(), now)
+        grant = services.signer.verify_registry(token.strip(), services.clock.now())
     except InvalidToken:
         return None
-    living = is_living(
-        grant,
-        find_keys=partial(keys.find_candidates, connection),
-        has_pool=lambda name: workload_identity.is_active(connection, name),
-        has_login=lambda login_id: logins.is_living(connection, login_id),
-        now=now,
-    )
-    return grant if living else None
+    return grant if services.authenticator.is_living(connection, grant) else None
 
 
 def _challenge(request: Request, scope: str | None) -> str:

@@ -10,6 +10,7 @@ from docker_credential_gcr.emulator.blobs.spool import Spool
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.identity.links import LinkSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
+from docker_credential_gcr.emulator.records.authenticator import Authenticator
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Limits
 
@@ -45,6 +46,7 @@ class Services:
     database: Database
     files: BlobFiles
     signer: Signer
+    authenticator: Authenticator
     clock: Clock
     limits: Limits
     memory: Memory

@@ -32,6 +32,7 @@ from docker_credential_gcr.emulator.records import (
     tags,
     users,
 )
+from docker_credential_gcr.emulator.records.authenticator import Authenticator
 from docker_credential_gcr.emulator.records.authorization_codes import Grant
 from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.database import Database
@@ -267,6 +268,7 @@ def apis(
         database,
         clock,
         signer,
+        Authenticator(database, signer, clock.now),
         OPERATOR_TOKEN,
         strict_admin=False,
         files=files,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, authenticate
+from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, Lookups, authenticate
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, CLOUD_PLATFORM, Principal
 from docker_credential_gcr.emulator.identity.service_account_keys import ServiceAccountKey, format_key_file
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
@@ -36,8 +36,7 @@ def key_file(world: World, **changes: object) -> str:
 def check(world: World, authorization: str | None) -> Principal:
     return authenticate(
         authorization,
-        find_keys=world.find_keys,
-        has_login=world.logins.__contains__,
+        Lookups(world.find_keys, world.logins.__contains__, lambda _pool: False),
         signer=world.signer,
         now=world.now,
         audiences=("https://gcr.io/",),

@@ -1,0 +1,48 @@
+"""Authenticator of the registry and of all of Google's APIs: credentials, checked by the records."""
+
+from collections.abc import Callable, Collection
+from functools import partial
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.identity import credentials
+from docker_credential_gcr.emulator.identity.credentials import Lookups
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant, RegistryGrant, Signer
+
+from . import keys, logins, workload_identity
+from .database import Database
+
+
+class Authenticator:
+    """Finds the principal of a credential, as keys, logins and pools are at that moment."""
+
+    def __init__(self, database: Database, signer: Signer, now: Callable[[], float]) -> None:
+        self._database = database
+        self._signer = signer
+        self._now = now
+
+    def authenticate(
+        self, connection: Connection, authorization: str | None, audiences: Collection[str] = ()
+    ) -> Principal:
+        """Returns the principal of an Authorization header. Raises InvalidCredential."""
+        return credentials.authenticate(
+            authorization, _look_up_in(connection), signer=self._signer, now=self._now(), audiences=audiences
+        )
+
+    def verify(self, token: str, audiences: Collection[str] = ()) -> Principal:
+        """Returns the principal of an access token or a self-signed JWT. Raises InvalidCredential."""
+        with self._database.read() as connection:
+            return self.authenticate(connection, f"Bearer {token}", audiences)
+
+    def is_living(self, connection: Connection, grant: AccessGrant | RegistryGrant) -> bool:
+        """Returns whether the key, the login or the pool behind a token still counts."""
+        return credentials.is_living(grant, _look_up_in(connection), now=self._now())
+
+
+def _look_up_in(connection: Connection) -> Lookups:
+    return Lookups(
+        partial(keys.find_candidates, connection),
+        partial(logins.is_living, connection),
+        partial(workload_identity.is_active, connection),
+    )
