@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from docker_credential_gcr.helper.access_token import AccessToken
     from docker_credential_gcr.helper.token_sources import TokenSource
 
-CA_FILES = ("DOCKER_CREDENTIAL_GCR_CA_FILE", "REQUESTS_CA_BUNDLE")  # which token endpoints are believed
+CA_FILES = (  # which token endpoints are believed
+    "DOCKER_CREDENTIAL_GCR_CA_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+)
 USERNAME = "oauth2accesstoken"  # https://cloud.google.com/artifact-registry/docs/docker/authentication#token
 
 
