@@ -22,14 +22,6 @@ def find(connection: Connection, bucket: str, project_id: str) -> Policy:
     return policies.find(connection, f"buckets/{bucket}", default=_make_default(project_id))
 
 
-def save(
-    connection: Connection, bucket: str, project_id: str, policy: Policy, *, etag: str | None = None
-) -> Policy:
-    """Sets the bucket's policy. Raises Changed when `etag` is given and another one is in force."""
-    default = _make_default(project_id)
-    return policies.save(connection, f"buckets/{bucket}", policy, etag=etag, default=default)
-
-
 def remove(connection: Connection, bucket: str) -> None:
     """Forgets the policy of a bucket that is deleted: one made later under its name has the first again."""
     policies.remove(connection, f"buckets/{bucket}")
