@@ -22,8 +22,7 @@ from . import (
     resource_manager,
     resource_policies,
     service_usage,
-    workload_identity_pools,
-    workload_identity_providers,
+    workload_identity,
 )
 from .errors import InvalidArgument
 from .messages import MISSING, VALUE, List, Message, to_camel
@@ -105,12 +104,12 @@ TAKES: Mapping[Endpoint, Takes] = {
     keys.list_keys: Takes(parameters=("keyTypes",)),
     keys.get_key: Takes(parameters=("publicKeyType",)),
     keys.disable_key: Takes({"serviceAccountKeyDisableReason": MISSING, "extendedStatusMessage": MISSING}),
-    workload_identity_pools.create_pool: Takes(POOL, ("workloadIdentityPoolId",)),
-    workload_identity_pools.list_pools: Takes(parameters=("showDeleted", *_PAGE)),
-    workload_identity_pools.patch_pool: Takes(POOL, ("updateMask",)),
-    workload_identity_providers.create_provider: Takes(PROVIDER, ("workloadIdentityPoolProviderId",)),
-    workload_identity_providers.list_providers: Takes(parameters=("showDeleted", *_PAGE)),
-    workload_identity_providers.patch_provider: Takes(PROVIDER, ("updateMask",)),
+    workload_identity.POOLS.create: Takes(POOL, ("workloadIdentityPoolId",)),
+    workload_identity.POOLS.list: Takes(parameters=("showDeleted", *_PAGE)),
+    workload_identity.POOLS.patch: Takes(POOL, ("updateMask",)),
+    workload_identity.PROVIDERS.create: Takes(PROVIDER, ("workloadIdentityPoolProviderId",)),
+    workload_identity.PROVIDERS.list: Takes(parameters=("showDeleted", *_PAGE)),
+    workload_identity.PROVIDERS.patch: Takes(PROVIDER, ("updateMask",)),
     iamcredentials.generate_access_token: Takes({**_ACT_AS, "scope": VALUE, "lifetime": VALUE}),
     iamcredentials.generate_id_token: Takes(
         {**_ACT_AS, "audience": VALUE, "includeEmail": VALUE, "organizationNumberIncluded": MISSING}

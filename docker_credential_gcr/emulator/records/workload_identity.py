@@ -79,7 +79,9 @@ _SELECT = select(
 _FIND = Statement(
     _SELECT.where(pools.c.pool_id == bindparam("pool_id"), projects.c.number == bindparam("number"))
 )
-_LIST = _SELECT.where(projects.c.number == bindparam("number")).order_by(pools.c.pool_id)
+_LIST = _SELECT.where(projects.c.number == bindparam("number"), pools.c.pool_id > bindparam("last")).order_by(
+    pools.c.pool_id
+)
 _INSERT = insert(pools)
 _SELECT_PROVIDER = select(
     providers.c.id, providers.c.provider_id, providers.c.settings, providers.c.deleted_at
@@ -89,14 +91,14 @@ _LIST_PROVIDERS = _SELECT_PROVIDER.where(providers.c.provider_id > bindparam("la
     providers.c.provider_id
 )
 _INSERT_PROVIDER = insert(providers)
-_TABLES = (pools, providers)
+_TABLES = {Pool: pools, Provider: providers}
 _UPDATES = {
-    table: update(table)
+    kind: update(table)
     .where(table.c.id == bindparam("wanted"))
     .values(settings=bindparam("new_settings"), deleted_at=bindparam("instant"))
-    for table in _TABLES
+    for kind, table in _TABLES.items()
 }
-_PURGES = tuple(delete(table).where(table.c.deleted_at <= bindparam("before")) for table in _TABLES)
+_PURGES = tuple(delete(table).where(table.c.deleted_at <= bindparam("before")) for table in _TABLES.values())
 
 
 def create(
@@ -126,15 +128,20 @@ def is_active(connection: Connection, name: str) -> bool:
     return pool is not None and pool.is_active
 
 
-def list_in(connection: Connection, project: Project) -> list[Pool]:
-    """The project's pools, by ID, those that are deleted among them."""
-    return [_read(row) for row in connection.execute(_LIST, {"number": project.number})]
+def list_in(connection: Connection, project: Project, *, last: str) -> Iterator[Pool]:
+    """Gives the project's pools after the ID `last`, by ID, each read when asked for, also deleted ones."""
+    with connection.execute(_LIST, {"number": project.number, "last": last}) as rows:
+        yield from map(_read, rows)
 
 
-def save(connection: Connection, pool: Pool) -> Pool:
-    """Keep the pool's settings, and whether it is deleted, as they are in `pool`."""
-    _update(connection, pools, pool)
-    return pool
+def save(connection: Connection, item: Pool | Provider) -> None:
+    """Saves the settings of the pool or the provider, and whether it is deleted."""
+    values = {
+        "wanted": item.id,
+        "new_settings": json.dumps(item.settings),
+        "instant": item.deleted_at,
+    }
+    connection.execute(_UPDATES[type(item)], values)
 
 
 def create_provider(
@@ -159,31 +166,13 @@ def find_provider(connection: Connection, pool: Pool, provider_id: str) -> Provi
 
 
 def list_providers(connection: Connection, pool: Pool, *, last: str) -> Iterator[Provider]:
-    """Gives the pool's providers after the ID `last`, by ID, each read when asked for.
-
-    Those that are deleted are among them.
-    """
+    """Gives the pool's providers after the ID `last`, by ID, each read when asked for, also deleted ones."""
     with connection.execute(_LIST_PROVIDERS, {"wanted": pool.id, "last": last}) as rows:
         yield from (_read_provider(pool, row) for row in rows)
 
 
-def save_provider(connection: Connection, provider: Provider) -> Provider:
-    """Keep the provider's settings, and whether it is deleted, as they are in `provider`."""
-    _update(connection, providers, provider)
-    return provider
-
-
 def _is_on(item: Pool | Provider) -> bool:
     return item.deleted_at is None and not item.settings.get("disabled", False)
-
-
-def _update(connection: Connection, table: Any, item: Pool | Provider) -> None:
-    values = {
-        "wanted": item.id,
-        "new_settings": json.dumps(item.settings),
-        "instant": item.deleted_at,
-    }
-    connection.execute(_UPDATES[table], values)
 
 
 def _purge(connection: Connection, now: float) -> None:
