@@ -378,7 +378,6 @@ VALUES: dict[str, tuple[str | None, ...]] = {
     "LOCALAPPDATA": ("other",),
     "METADATA_SERVER_DETECTION": ("none", "assume-present"),
     "REGISTRY_AUTH_FILE": (OTHER_FILE,),
-    "CURL_CA_BUNDLE": (NO_FILE,),
     "REQUESTS_CA_BUNDLE": (NO_FILE,),
     "SUDO_USER": ("other",),
     "USERPROFILE": ("other",),
