@@ -8,6 +8,9 @@ from typing import Any
 
 # Brings the tables of the present schema back to revision 0005.
 UNDO_0006 = (
+    "DROP TABLE control",
+    "DROP TABLE journal",
+    "DELETE FROM revisions WHERE subject = 'control'",
     "ALTER TABLE artifact_repositories DROP COLUMN settings",
     "ALTER TABLE projects DROP COLUMN parent",
     "DROP TABLE blob_hashes",

@@ -42,7 +42,7 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.cache emulator.capacity emulator.clock emulator.crash_points emulator.current_request "
-    "emulator.current_machine emulator.deadlines emulator.file_blocks emulator.hosts emulator.locations "
+    "emulator.deadlines emulator.file_blocks emulator.hosts emulator.locations "
     "emulator.machine emulator.page_size emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci emulator.strict_json"
@@ -80,7 +80,7 @@ TABLE = {
         f"{SITE} emulator.disk emulator.file_access emulator.private_directory emulator.private_file",
         "sqlalchemy",
     ),
-    "emulator.telemetry": (LEAVES, "prometheus_client"),
+    "emulator.telemetry": (f"{LEAVES} emulator.private_directory", "prometheus_client"),
     "emulator.answers": (f"{LEAVES} emulator.connections", ""),
     "emulator.bodies": (f"{LEAVES} emulator.body_shares", ""),
     "emulator.body_shares": (LEAVES, ""),
@@ -104,7 +104,6 @@ TABLE = {
     "emulator.redaction": ("", ""),
     "emulator.site_ports": ("emulator.hosts", ""),
     "emulator.machine": ("emulator.identity", ""),
-    "emulator.current_machine": ("emulator.machine", ""),
     "emulator.settings": ("emulator.machine", ""),
     "emulator.sites": (f"{LEAVES} emulator.landing_page", ""),
     "emulator.landing_page": ("__init__ emulator.next_steps", ""),
@@ -131,10 +130,8 @@ TABLE = {
         "cryptography",
     ),
     "emulator.tls_files": ("", ""),
-    "emulator.channel": ("", ""),
-    "emulator.peers": ("emulator.channel", ""),
-    "emulator.crew": (
-        "emulator.channel emulator.file_access emulator.listener emulator.peers emulator.settings "
+    "emulator.supervisor": (
+        "emulator.data_directory emulator.file_access emulator.settings emulator.telemetry "
         "emulator.tls_files",
         "",
     ),

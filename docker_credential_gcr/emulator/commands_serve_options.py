@@ -111,6 +111,11 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Processes that serve.",
     ),
     _option(
+        "journal",
+        is_flag=True,
+        help="Keep the journal of requests in the database, for all workers together.",
+    ),
+    _option(
         "sparse-manifests",
         is_flag=True,
         help="Take manifests and indexes of which something is missing, which Container Registry refuses.",

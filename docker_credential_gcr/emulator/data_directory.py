@@ -11,6 +11,7 @@ DATA/
   keys/operator-token   administers the server, 0600
   keys/ca.pem …         under TLS, see tls.py
   buckets/  uploads/    the bytes, see blobs/filesystem.py
+  run/                  what several workers count together, see telemetry/worker_counts.py; goes at the end
   uploads.slots         uploads of a few bytes, see blobs/slots.py
 """
 
@@ -76,6 +77,11 @@ class DataDirectory:
     def keys_path(self) -> Path:
         """Where the secrets are."""
         return self.path / "keys"
+
+    @property
+    def run_path(self) -> Path:
+        """Where the files are that end with the server."""
+        return self.path / "run"
 
     @property
     def operator_token_path(self) -> Path:

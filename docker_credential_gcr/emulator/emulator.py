@@ -12,8 +12,8 @@ from docker_credential_gcr import __version__
 from .blobs.claims import Claims
 from .blobs.filesystem import BlobFiles
 from .clock import Clock
+from .control.journal import OwnJournal, SharedJournal
 from .control.state import State
-from .current_machine import CurrentMachine
 from .data_directory import DataDirectory
 from .extra import check_late
 from .google.grpc import refuse_grpc
@@ -22,8 +22,8 @@ from .identity import jws
 from .identity.aws_requests import AccessKey
 from .identity.links import LinkSigner
 from .late_app import LateApp
+from .machine import CurrentMachine
 from .operations import Operations
-from .peers import Peers
 from .records import (
     aws_access_keys,
     projects,
@@ -33,6 +33,7 @@ from .records import (
     service_accounts,
     uploads,
 )
+from .records import control as records
 from .records.authenticator import Authenticator
 from .records.database import Database
 from .registry.app import RegistryApp
@@ -42,6 +43,7 @@ from .registry.public_registry import PublicRegistry
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
+from .telemetry.counts import Counts, ProcessCounts
 from .upkeep.collection import tidy_uploads
 from .upkeep.database_identity import check_own_database, record_identity
 from .upkeep.keeper import Keeper
@@ -67,31 +69,32 @@ _FORGOTTEN = (
 class Emulator:
     """Everything behind the doors: the stores of one data directory, and the application over them.
 
-    Each worker has one; `peers` are all of them.
+    Each worker has one; `counts` are for the operator's metrics.
     """
 
     def __init__(
         self,
         settings: Settings,
         directory: DataDirectory,
-        peers: Peers,
         *,
         is_stopping: Callable[[], bool],
+        counts: Counts | None = None,
     ) -> None:
         check_late()
         self._settings = settings
-        self._operations = Operations(settings, peers, is_stopping)
+        counts = counts or ProcessCounts()
+        self._operations = Operations(settings, counts, is_stopping)
         self.clock = Clock()
         self._machine = CurrentMachine(settings.machine)
-        self.state = State(self.clock, self._machine, peers, reset=self._reset, forget=self._forget)
         self._signer = directory.load_signer()
         self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
         check_own_database(directory.path)
         self._database = Database(
-            directory.database_path, shared=self._is_shared, observe=self._operations.counts.count_commit
+            directory.database_path, shared=self._is_shared, observe=counts.count_commit
         )
+        self.state = self._make_state()
         with self._database.read() as connection:
             record_identity(directory.path, connection)
         self._authenticator = Authenticator(self._database, self._signer, self.clock.now)
@@ -102,7 +105,7 @@ class Emulator:
             self._files,
             root=directory.path,
             limits=settings.limits,
-            now=self.clock.now,
+            now=self.state.find_now,
             noted=self._registry.noted,
         )
         self._others = LateApp(self._make_others)
@@ -122,6 +125,14 @@ class Emulator:
     def _is_shared(self) -> bool:
         """Whether other processes use the data directory too."""
         return self._settings.workers > 1
+
+    def _make_state(self) -> State:
+        journal = (
+            SharedJournal(self.clock, self._database) if self._settings.journal else OwnJournal(self.clock)
+        )
+        return State(
+            self._database, self.clock, self._machine, journal, reset=self._reset, forget=self._forget
+        )
 
     def _make_registry(self, directory: DataDirectory) -> RegistryServices:
         settings = self._settings
@@ -145,11 +156,13 @@ class Emulator:
         )
 
     def prepare(self) -> str | None:
-        """Make the projects of the settings, and forget uploads that nobody goes on with.
+        """Make the projects of the settings, and forget what an earlier server was told and did not finish.
 
-        Returns the line that tells of noted uploads which cannot be read.
+        Only the server's first process does this. Returns the line that tells of noted uploads which
+        cannot be read.
         """
         told = give_rows(self._database, self._registry.noted)
+        self._database.write_now(records.empty)
         self._database.write_now(self._prepare)
         tidy_uploads(self._database, self._files)
         return told
@@ -222,8 +235,13 @@ class Emulator:
     def _make_metadata(self) -> "MetadataServer":
         from .google.metadata import MetadataServer  # 10 ms, as above
 
-        takes_any_host = self._settings.allow_remote
-        return MetadataServer(self._google(), self._machine, self._others, takes_any_host=takes_any_host)
+        return MetadataServer(
+            self._google(),
+            self._machine,
+            self._others,
+            refresh=self.state.refresh,
+            takes_any_host=self._settings.allow_remote,
+        )
 
     def _control(self) -> "control.Services":
         from .control import app as control  # as above

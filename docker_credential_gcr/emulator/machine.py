@@ -47,6 +47,13 @@ class Machine:
     delay_s: float = 0.0
 
 
+class CurrentMachine:
+    """The machine as it is now, None where there is no metadata server."""
+
+    def __init__(self, machine: Machine | None) -> None:
+        self.machine = machine
+
+
 def expand_scope(text: str) -> str:
     """An OAuth scope as a URL: devstorage.read_only is https://www.googleapis.com/auth/devstorage.read_only.
 

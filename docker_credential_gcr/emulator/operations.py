@@ -14,7 +14,6 @@ from .answers import Answers
 from .bodies import Bodies
 from .capacity import TooManyRequests
 from .hosts import REGISTRY_PATHS
-from .peers import Peers
 from .rate_limiter import RateLimiter
 from .records import blobs, uploads
 from .records.database import Database
@@ -35,12 +34,10 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Operations:
-    """One worker's counts, log and limits; `counts` is for whoever has something to count."""
+    """One worker's counts, log and limits."""
 
-    def __init__(self, settings: Settings, peers: Peers, is_stopping: Callable[[], bool]) -> None:
-        self.counts = Counts()
-        self._peers = peers
-        peers.handlers["counts"] = self._dump
+    def __init__(self, settings: Settings, counts: Counts, is_stopping: Callable[[], bool]) -> None:
+        self._counts = counts
         self._limits = settings.limits
         self._is_stopping = is_stopping
         self._log = Log(settings.log_format) if settings.log_format else None
@@ -59,15 +56,12 @@ class Operations:
             describe_metrics=lambda: self._describe(database, noted, data),
         )
         answering = _refuse_excess(Answers(self._limits).wrap(probes.wrap(limited)))
-        return Observer(self.counts, self._log).wrap(check_head(answering))
+        return Observer(self._counts, self._log).wrap(check_head(answering))
 
     def close(self) -> None:
         """Write what waits in the log."""
         if self._log is not None:
             self._log.close()
-
-    async def _dump(self, _: object) -> list[object]:
-        return self.counts.dump()
 
     async def _describe(self, database: Database, noted: Sized, data: Path) -> tuple[str, bytes]:
         gauges = {
@@ -75,10 +69,7 @@ class Operations:
             "gcr_emulator_storage_free_bytes": shutil.disk_usage(data).free,
             "gcr_emulator_log_lines_dropped": 0 if self._log is None else self._log.dropped,
         }
-        total = Counts()
-        for dumped in await self._peers.ask_all("counts"):
-            total.add(Counts.load(dumped))
-        return CONTENT_TYPE, format_metrics(total, gauges, __version__)
+        return CONTENT_TYPE, format_metrics(self._counts.describe(), gauges, __version__)
 
 
 def _measure(database: Database, noted: Sized) -> dict[str, float]:

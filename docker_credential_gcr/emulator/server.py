@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,7 +16,6 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError
 
 from .capacity import find_known
-from .crew import Crew, Order, WorkerFailed
 from .cycles import search_less
 from .data_directory import DataDirectory, DataDirectoryError
 from .emulator import Emulator
@@ -23,11 +23,13 @@ from .file_access import format_fault
 from .greeting import format_greeting
 from .listener import AddressInUse, CannotListen, Door, Listener, bind, is_loopback
 from .open_files import count_connections, raise_limit
-from .peers import First
-from .private_directory import private_umask
+from .private_directory import make_directory, private_umask
 from .ready import Ready, announce, describe, find_name
 from .records.database import UnusableDatabase
 from .settings import Settings
+from .supervisor import FIRST, Order, Supervisor, WorkerFailed
+from .telemetry.counts import Counts, ProcessCounts
+from .telemetry.worker_counts import WorkerCounts
 from .tls_files import CertificateError, Identity
 
 OnReady = Callable[[Ready], None]
@@ -57,14 +59,17 @@ async def run(
     with _bind_all(settings) as sockets, _directory(settings) as directory:
         identity = _find_identity(settings, directory)
         doors = [Door(each.listening, identity if each.tls else None, each.site) for each in sockets]
-        first = First()
-        with contextlib.closing(Emulator(settings, directory, first, is_stopping=stop.is_set)) as emulator:
+        with (
+            _make_counts(settings, directory) as counts,
+            contextlib.closing(
+                Emulator(settings, directory, is_stopping=stop.is_set, counts=counts)
+            ) as emulator,
+        ):
             if (complaint := emulator.prepare()) is not None:
                 _say(complaint)
             listener = Listener(emulator.app, doors, settings.limits)
             told = tuple((door.listening.fileno(), door.identity, door.site) for door in doors)
-            order = Order(settings, directory.path, told)
-            async with Crew(order, first, settings=emulator.state.list_settings, stop=stop):
+            async with Supervisor(Order(settings, directory.path, told), stop=stop):
                 if stop.is_set():  # told so while the workers started
                     return
                 ready = describe(settings, doors, directory)
@@ -75,6 +80,20 @@ async def run(
                 asyncio.get_running_loop().run_in_executor(None, emulator.load)
                 async with _upkeep(emulator, settings.gc_interval_s):
                     await listener.run(stop)
+
+
+@contextlib.contextmanager
+def _make_counts(settings: Settings, directory: DataDirectory) -> Iterator[Counts]:
+    """The counts of the only worker, or of the first one of several, whose files go when the server stops."""
+    if settings.workers == 1:
+        yield ProcessCounts()
+        return
+    shutil.rmtree(directory.run_path, ignore_errors=True)
+    make_directory(directory.run_path)
+    try:
+        yield WorkerCounts(directory.run_path, FIRST)
+    finally:
+        shutil.rmtree(directory.run_path, ignore_errors=True)
 
 
 @contextlib.asynccontextmanager
@@ -116,9 +135,11 @@ def serve(settings: Settings, *, greets: bool = False) -> int:
         message = str(find_known(error))
     except OSError as error:
         message = format_fault(error)
-    except DBAPIError as error:
+    # A COMMIT goes past SQLAlchemy.
+    except (DBAPIError, sqlite3.Error) as error:
         known = find_known(error)
-        message = f"the database cannot be used: {error.orig}" if known is error else str(known)
+        reason = getattr(error, "orig", error)
+        message = f"the database cannot be used: {reason}" if known is error else str(known)
     else:
         return 0
     _say(message)

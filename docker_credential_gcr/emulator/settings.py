@@ -99,6 +99,8 @@ class Settings:
     redirect_blobs: bool = False
     # Between one collection of garbage and the next; 0 is never.
     gc_interval_s: float = 3600
+    # The journal is that of all workers, kept in the database.
+    journal: bool = False
     # The form of the log on stderr, a name of telemetry.log.FORMATS; None writes none.
     log_format: str | None = None
     # Artifact Registry demands that a repository is made before anything is pushed to it.

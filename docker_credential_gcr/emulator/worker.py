@@ -1,71 +1,71 @@
-"""A worker beside the first: python -m docker_credential_gcr.emulator.worker DESCRIPTOR
+"""A worker of a server with several: python -m docker_credential_gcr.emulator.worker
 
-DESCRIPTOR is the socket to the first worker, which says what to do (crew.py) and whose end is this one's.
+The supervisor (supervisor.py) writes the order to its standard input, and closes that when it is to stop.
 """
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 from contextlib import closing
 
-from .crew import Order, open_doors, receive_order
 from .cycles import search_less
 from .data_directory import DataDirectory
 from .emulator import Emulator
-from .listener import Listener
+from .listener import Door, Listener
 from .parents import end_with_parent
-from .peers import Other
 from .server import new_event_loop
+from .supervisor import SERVING, Order, receive_order
+from .telemetry.worker_counts import WorkerCounts
 
 
-def main(arguments: list[str]) -> int:
-    """Serve until the first worker ends the conversation; the exit status."""
-    # A ^C and a `kill` of the whole group are for the first worker, which then ends this one.
+def main() -> int:
+    """Serve until the supervisor says so, or is gone; the exit status."""
+    # A ^C and a `kill` of the whole group are for the supervisor, which then ends this process.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    # The end of the conversation says so too, but only to a worker that listens.
+    # The end of standard input says so too, but only to a worker that listens.
     end_with_parent(signal.SIGKILL)
-    end = socket.socket(fileno=int(arguments[0]))
     try:
-        order = receive_order(end)
+        order = receive_order(sys.stdin.buffer)
     except EOFError:
         return 0
     loop = new_event_loop()
     try:
-        loop.run_until_complete(_serve(order, end))
+        loop.run_until_complete(_serve(order))
     finally:
         loop.close()
     return 0
 
 
-async def _serve(order: Order, end: socket.socket) -> None:
-    peers = Other()
-    told, stop = asyncio.Event(), asyncio.Event()
-    emulator = Emulator(
-        order.settings,
-        DataDirectory(order.data, shared=True),
-        peers,
-        is_stopping=stop.is_set,
-    )
-    with closing(emulator):
-        listener = Listener(emulator.app, open_doors(order.doors), order.settings.limits)
+async def _serve(order: Order) -> None:
+    stop = asyncio.Event()
+    watching = await _watch_input(stop)
+    directory = DataDirectory(order.data, shared=True)
+    counts = WorkerCounts(directory.run_path, order.number)
+    emulator = Emulator(order.settings, directory, is_stopping=stop.is_set, counts=counts)
+    with closing(watching), closing(emulator):
+        doors = [
+            Door(socket.socket(fileno=descriptor), identity, site)
+            for descriptor, identity, site in order.doors
+        ]
+        listener = Listener(emulator.app, doors, order.settings.limits)
+        search_less()
+        os.write(sys.stdout.fileno(), SERVING)
+        await listener.run(stop)
 
-        async def serve(_: object) -> None:
-            told.set()
 
-        peers.handlers["serve"] = serve
-        end.setblocking(False)
-        channel = await peers.join(end)
-        ended, begun = (asyncio.ensure_future(event.wait()) for event in (channel.closed, told))
-        ended.add_done_callback(lambda _: stop.set())
-        await asyncio.wait({begun, ended}, return_when=asyncio.FIRST_COMPLETED)
-        begun.cancel()
-        if not ended.done():
-            search_less()
-            await listener.run(stop)
-        await channel.end()
+async def _watch_input(stop: asyncio.Event) -> asyncio.ReadTransport:
+    """Sets `stop` when standard input ends, which nothing follows the order in."""
+
+    class Input(asyncio.Protocol):
+        def connection_lost(self, _: Exception | None) -> None:
+            stop.set()
+
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(Input, sys.stdin)
+    return transport
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -271,3 +271,25 @@ def test_t14_full_disk_is_said_in_googles_form_by_googles_apis(disk, editor):
     made = {f"project-{number}" for number in range(len(answers) - 1)}
     listed = requests.get(f"{editor.url}/v1/projects", timeout=WAIT_S).json()["projects"]
     assert {project["projectId"] for project in listed} == {"my-project", *made}
+
+
+def test_next_server_on_a_full_disk_forgets_what_a_test_had_set(disk, serve):
+    requests.put(f"{serve().url}/_emulator/clock", json={"now": 5}, timeout=WAIT_S)
+    disk.fill()
+    url = serve(stop=signal.SIGKILL).url
+    (asked,) = requests.get(f"{url}/_emulator/journal", timeout=WAIT_S).json()["requests"]
+    assert asked["time"] > 1_000_000_000
+
+
+def test_full_disk_ends_no_worker_that_counts_requests_of_a_new_kind(disk, serve):
+    server = serve("--workers", "2")
+    disk.fill()
+    methods = ("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS")
+    hosts = ("gcr.io", "eu.gcr.io", "us-docker.pkg.dev", "storage.googleapis.com")
+    for method, host in itertools.product(methods, hosts):
+        for _ in range(4):  # either worker takes some
+            headers = {"Host": host, "Connection": "close"}
+            requests.request(method, f"{server.url}/v2/", headers=headers, timeout=WAIT_S)
+    page = requests.get(f"{server.url}/metrics", timeout=WAIT_S).text
+    assert page.count("gcr_emulator_request_duration_seconds_count{") == len(methods) * len(hosts)
+    assert server.stop() == (0, "")

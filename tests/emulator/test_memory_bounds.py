@@ -8,11 +8,12 @@ from contextlib import closing, contextmanager
 import pytest
 
 from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.control.journal import Journal
+from docker_credential_gcr.emulator.control.journal import OwnJournal, SharedJournal
 from docker_credential_gcr.emulator.data_directory import DataDirectory
 from docker_credential_gcr.emulator.emulator import Emulator
 from docker_credential_gcr.emulator.hosts import HOST_SIZE
-from docker_credential_gcr.emulator.peers import First
+from docker_credential_gcr.emulator.records.control import empty
+from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Settings
 
 MIB = 1024 * 1024
@@ -48,7 +49,7 @@ def app(tmp_path):
     """The emulator's application, without a socket."""
     with (
         closing(DataDirectory(tmp_path / "data")) as directory,
-        closing(Emulator(Settings(), directory, First(), is_stopping=lambda: False)) as emulator,
+        closing(Emulator(Settings(), directory, is_stopping=lambda: False)) as emulator,
     ):
         emulator.prepare()
         emulator.load()  # else the modules of the first request would be measured
@@ -115,8 +116,19 @@ def test_z04_method_or_host_that_is_too_long_is_refused_and_not_written_down(
     assert [(entry["method"], len(entry["host"])) for entry in asked] == [("GET", 259), ("GET", 14)]
 
 
-def test_z04_the_journal_ends_at_a_number_of_bytes():
-    journal = Journal(Clock(), 100_000)
+@pytest.fixture(params=["one process", "the database"])
+def journal(request, tmp_path):
+    """A journal of 100,000 bytes, and what forgets it."""
+    if request.param == "one process":
+        own = OwnJournal(Clock(), 100_000)
+        yield own, own.clear
+        return
+    with closing(Database(tmp_path / "emulator.db")) as database:
+        yield SharedJournal(Clock(), database, 100_000), lambda: database.write_now(empty)
+
+
+def test_z04_the_journal_ends_at_a_number_of_bytes(journal):
+    kept, forget = journal
 
     async def answer(_scope, _receive, send):
         await send({"type": "http.response.start", "status": 200})
@@ -124,17 +136,17 @@ def test_z04_the_journal_ends_at_a_number_of_bytes():
     async def ignore(_message):
         pass
 
-    async def main():
+    async def ask():
         for number in range(100):
             path, query = f"/{number:02}".encode().ljust(9000, b"p"), b"n=" + b"1" * 9000
             scope = {"method": "GET", "headers": [(b"host", b"h")], "raw_path": path, "query_string": query}
-            await journal.wrap(answer)(scope, None, ignore)
+            await kept.wrap(answer)(scope, None, ignore)
+        # 4,096 of path and query each, and four beside.
+        return [entry["path"][:3] for entry in await kept.list_entries()]
 
-    asyncio.run(main())
+    async def main():
+        first = await ask()
+        forget()
+        return first, await ask()
 
-    kept = [entry["path"] for _, entry in journal.list_entries()]
-    # 4,096 of path and query each, and four beside.
-    assert [path[:3] for path in kept] == [f"/{number}" for number in range(88, 100)]
-    journal.clear()
-    asyncio.run(main())
-    assert len(journal.list_entries()) == 12
+    assert asyncio.run(main()) == ([f"/{number}" for number in range(88, 100)],) * 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docker_credential_gcr.emulator import redaction
 from docker_credential_gcr.emulator.settings import Limits
-from docker_credential_gcr.emulator.telemetry.counts import Counts
+from docker_credential_gcr.emulator.telemetry.counts import ProcessCounts
 from docker_credential_gcr.emulator.telemetry.exposition import GAUGES, format_metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
@@ -26,9 +26,9 @@ def test_every_limit_is_listed_with_its_default() -> None:
 
 
 def test_every_metric_is_listed_with_its_labels() -> None:
-    counts = Counts()
+    counts = ProcessCounts()
     counts.count_request((("gcr.io", "GET", "/v2/"), 200), 1.0, 0, 0)
-    page = format_metrics(counts, dict.fromkeys(GAUGES, 0.0), "1").decode()
+    page = format_metrics(counts.describe(), dict.fromkeys(GAUGES, 0.0), "1").decode()
     found: dict[str, set[str]] = {}
     for name, labels in re.findall(
         r"^(gcr_emulator_\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? ", page, re.MULTILINE

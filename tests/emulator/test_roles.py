@@ -20,7 +20,6 @@ from docker_credential_gcr.emulator.data_directory import DataDirectory
 from docker_credential_gcr.emulator.emulator import Emulator
 from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES, ROLES
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
-from docker_credential_gcr.emulator.peers import First
 from docker_credential_gcr.emulator.settings import Settings
 
 NOW = 1_700_000_000
@@ -240,7 +239,7 @@ SHARED = {
 def world(tmp_path_factory: pytest.TempPathFactory, call_app: Any) -> Iterator[World]:
     path: Path = tmp_path_factory.mktemp("roles")
     with contextlib.closing(DataDirectory(path)) as directory:
-        emulator = Emulator(Settings(), directory, First(), is_stopping=lambda: False)
+        emulator = Emulator(Settings(), directory, is_stopping=lambda: False)
         emulator.prepare()
         yield World(emulator, directory, call_app)
         emulator.close()

@@ -6,7 +6,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 from .journal import App, Message, Receive, Send
 
 _DELAY_LIMIT_S = 60.0
+# A request that is held up looks so often whether the fault was lifted.
+_LOOK_S = 0.05
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.5
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
@@ -43,36 +44,29 @@ class Fault:
         return self.method in ("*", method) and fnmatchcase(path, self.path)
 
 
-# Says whether one more request may meet a fault that is not for ever: which set of faults, which of them.
-Take = Callable[[int, int], Awaitable[bool]]
+# Counts a request that met a fault which is not for ever: which set of faults, which of them. False where
+# the fault is used up, or is no longer in force.
+Take = Callable[[str, int], Awaitable[bool]]
+Refresh = Callable[[], Awaitable[None]]
 
 
 class Faults:
     """The faults in force, in order; a request meets the first that is meant for it and not used up.
 
-    `take` counts for all workers; the one that counts does it with `count_one`.
+    `take` counts for all workers. `refresh` brings what another worker has set.
     """
 
-    def __init__(self, take: Take) -> None:
+    def __init__(self, take: Take, refresh: Refresh) -> None:
         self._take = take
-        self.number = 0
+        self._refresh = refresh
+        self._name = ""
         self._faults: list[Fault] = []
-        self._met: dict[int, int] = {}
-        self._lifted = asyncio.Event()
+        # How many requests each has met, as far as this worker knows.
+        self._met: list[int] = []
 
-    def replace(self, number: int, faults: list[Fault]) -> None:
-        """Put these in force instead of all others; each set has a number of its own."""
-        self.number, self._faults, self._met = number, faults, {}
-        self._lifted.set()
-        self._lifted = asyncio.Event()
-
-    def count_one(self, number: int, index: int) -> bool:
-        """Count a request that met a fault; False when that was used up, or is no more in force."""
-        if number != self.number:
-            return False
-        met, times = self._met.get(index, 0), self._faults[index].times
-        self._met[index] = met + 1
-        return times is None or met < times
+    def replace(self, name: str, faults: list[Fault], met: list[int]) -> None:
+        """Put these in force instead of all others; each set has a name of its own."""
+        self._name, self._faults, self._met = name, faults, met
 
     def wrap(self, app: App) -> App:
         """`app` behind the faults."""
@@ -82,13 +76,12 @@ class Faults:
             return meet(scope, receive, send) if self._faults else app(scope, receive, send)
 
         async def meet(scope: Message, receive: Receive, send: Send) -> None:
-            lifted = self._lifted
-            fault = await self._find(scope)
+            name = self._name
+            fault = await self._find(name, scope)
             if fault is None:
                 await app(scope, receive, send)
                 return
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(lifted.wait(), fault.delay_s)
+            await self._hold(name, fault.delay_s)
             if fault.status is None:
                 await app(scope, receive, send)
             else:
@@ -96,14 +89,24 @@ class Faults:
 
         return faulty
 
-    async def _find(self, scope: Message) -> Fault | None:
+    async def _hold(self, name: str, delay_s: float) -> None:
+        """Wait, until the set of that name is lifted at the latest."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + delay_s
+        while name == self._name and (left_s := ends_at - loop.time()) > 0:
+            await asyncio.sleep(min(left_s, _LOOK_S))
+            await self._refresh()
+
+    async def _find(self, name: str, scope: Message) -> Fault | None:
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
         # Control stays reachable, so that a fault for everything can be lifted again.
         if path.startswith("/_emulator/"):
             return None
-        number = self.number
-        for index, fault in enumerate(self._faults):
-            if fault.is_for(method, path) and (fault.times is None or await self._take(number, index)):
+        # What is used up stays so, and is not counted again.
+        for index, (fault, met) in enumerate(zip(self._faults, self._met, strict=True)):
+            if not fault.is_for(method, path):
+                continue
+            if fault.times is None or (met < fault.times and await self._take(name, index)):
                 return fault
         return None
 

@@ -1,21 +1,25 @@
 """The journal: the last requests and how each was answered, so that a test can ask what a client did.
 
-It is bounded in requests and in bytes, whatever the requests hold.
+It is bounded in requests and in bytes, whatever the requests hold. Each process has its own, unless the
+server keeps that of all workers in the database.
 
 {"time": 1767225600.0, "method": "GET", "host": "localhost:5000", "path": "/v2/token",
  "query": {"scope": ["repository:p/app:pull"]}, "status": 200}
 """
 
+import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from heapq import merge
 from http import HTTPStatus
-from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol
 
-from docker_credential_gcr.emulator.capacity import TooManyRequests
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests, find_known
 from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.records import journal
+from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.redaction import show_query
 
 Message = dict[str, Any]
@@ -24,8 +28,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 Entry = dict[str, object]
-# When the request came, by a clock that no test sets and that all workers share, in nanoseconds.
-Stamped = tuple[int, Entry]
 
 _KEPT = 10_000
 # Of all their methods, hosts, paths and queries together.
@@ -34,18 +36,29 @@ _KEPT_SIZE = 8 * 1024 * 1024
 _SHOWN = 4096
 
 
-def merge_entries(parts: list[list[Stamped]]) -> list[Entry]:
-    """The last entries of several journals as one, oldest first."""
-    return [entry for _, entry in merge(*parts, key=itemgetter(0))][-_KEPT:]
+# Entries in the database are counted after so many new ones.
+_PRUNED_EVERY = 256
+
+
+class Journal(Protocol):
+    """Keeps requests; the last of them, at most 10,000, and 8 MiB."""
+
+    def wrap(self, app: App) -> App:
+        """`app`, with every request written down when its answer begins."""
+
+    async def list_entries(self) -> list[Entry]:
+        """Every entry that is kept, the oldest first."""
+
+    def clear(self) -> None:
+        """Forget what this process keeps."""
 
 
 class _Request:
     """A request as it came; it is described only when the journal is asked for. `size` is in bytes."""
 
-    __slots__ = ("at_ns", "host", "method", "path", "query", "size", "status", "time")
+    __slots__ = ("host", "method", "path", "query", "size", "status", "time")
 
     def __init__(self, scope: Message, now: float) -> None:
-        self.at_ns = time.monotonic_ns()
         self.time = now
         self.method: str = scope["method"]
         self.host: bytes = dict(scope["headers"]).get(b"host", b"")
@@ -66,8 +79,8 @@ class _Request:
         }
 
 
-class Journal:
-    """The last requests to this process, oldest first: at most 10,000, and 8 MiB."""
+class OwnJournal:
+    """The last requests to this process."""
 
     def __init__(self, clock: Clock, size: int = _KEPT_SIZE) -> None:
         self._clock = clock
@@ -75,9 +88,9 @@ class Journal:
         self._limit = size
         self._size = 0
 
-    def list_entries(self) -> list[Stamped]:
-        """Every entry that is kept."""
-        return [(request.at_ns, request.describe()) for request in self._requests]
+    async def list_entries(self) -> list[Entry]:
+        """Every entry that is kept, the oldest first."""
+        return [request.describe() for request in self._requests]
 
     def clear(self) -> None:
         """Forget every entry."""
@@ -109,3 +122,62 @@ class Journal:
                 raise
 
         return journaled
+
+
+class SharedJournal:
+    """The last requests to all workers, in the database: each has its row before its answer begins."""
+
+    def __init__(self, clock: Clock, database: Database, size: int = _KEPT_SIZE) -> None:
+        self._clock = clock
+        self._database = database
+        self._limit = size
+        self._added = 0
+
+    async def list_entries(self) -> list[Entry]:
+        """Every entry that is kept, the oldest first."""
+        await self._database.write(self._prune, durable=False)
+        return [json.loads(text) for text in await self._database.scan(journal.list_all)]
+
+    def clear(self) -> None:
+        """Forget nothing: a reset deletes the rows."""
+
+    def wrap(self, app: App) -> App:
+        """`app`, with every request written down when its answer begins."""
+
+        async def journaled(scope: Message, receive: Receive, send: Send) -> None:
+            request, arrived_at = _Request(scope, self._clock.now()), time.monotonic_ns()
+
+            async def send_and_note(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    request.status = message["status"]
+                    await self._add(request, arrived_at)
+                await send(message)
+
+            try:
+                await app(scope, receive, send_and_note)
+            except TooManyRequests:
+                request.status = HTTPStatus.TOO_MANY_REQUESTS
+                await self._add(request, arrived_at)
+                raise
+
+        return journaled
+
+    async def _add(self, request: _Request, arrived_at: int) -> None:
+        """Add a row, unless the disk is full or the database locked, which refuses no pull."""
+        text = json.dumps(request.describe())
+        self._added += 1
+        prunes = self._added % _PRUNED_EVERY == 0
+
+        def work(connection: Connection) -> None:
+            journal.add(connection, text, arrived_at=arrived_at, size=request.size)
+            if prunes:
+                self._prune(connection)
+
+        try:
+            await self._database.write(work, durable=False)
+        except Exception as error:
+            if not isinstance(find_known(error), (DatabaseLocked, StorageFull)):
+                raise
+
+    def _prune(self, connection: Connection) -> None:
+        journal.prune(connection, entries=_KEPT, size=self._limit)

@@ -1,36 +1,30 @@
 """What a test sets and asks of a server, the same whichever worker answers.
 
-Every worker holds the clock's setting, the faults and the machine of the metadata server, for requests
-need them; a change reaches all of them before it is acknowledged. Each keeps the journal of its own
-requests, and they are put together when somebody asks. The first worker counts faults that are not for
-ever, and resets.
-So none of this is on the disk, and nothing of it outlives the server.
+The clock's setting, the faults and the machine of the metadata server are rows of the database, as JSON:
+
+    clock    [null, 60.0]: the instant at which it stands still, if it does, and how far ahead it runs
+    faults   {"name": "5f0c…", "faults": […], "met": [0, 2]}: each set has a name of its own, and of each
+             fault the number of requests that have met it
+    machine  {"account": …}, or null without a metadata server; without a row it is that of the settings
+    reset    "5f0c…": another name after each reset
+
+Each request looks whether one of them has changed, which costs a number's comparison. So a change is known
+to all workers, with their next requests, once it is committed. The server empties the table when it starts.
 """
 
+import json
+import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+
+from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.current_machine import CurrentMachine
-from docker_credential_gcr.emulator.machine import format_machine, parse_machine
+from docker_credential_gcr.emulator.machine import CurrentMachine, format_machine, parse_machine
+from docker_credential_gcr.emulator.records import control
+from docker_credential_gcr.emulator.records.database import Database
 
 from .faults import Faults, parse_faults
-from .journal import App, Entry, Journal, Stamped, merge_entries
-
-Setting = tuple[float | None, float]
-Handler = Callable[[Any], Awaitable[Any]]
-
-
-class Peers(Protocol):
-    """The workers of a server, this one among them."""
-
-    handlers: dict[str, Handler]
-
-    async def ask_first(self, word: str, value: object = None) -> Any:
-        """What the first worker answers."""
-
-    async def ask_all(self, word: str, value: object = None) -> list[Any]:
-        """What every worker answers, the first one first."""
+from .journal import App, Entry, Journal, Message, Receive, Send
 
 
 class State:
@@ -38,120 +32,150 @@ class State:
 
     def __init__(
         self,
+        database: Database,
         clock: Clock,
         machine: CurrentMachine,
-        peers: Peers,
+        requests: Journal,
         *,
         reset: Callable[[], Awaitable[None]],
         forget: Callable[[], None],
     ) -> None:
         self.clock = clock
+        self._database = database
         self._machine = machine
         # The one that the server began with.
-        self._first_machine = self._describe_machine()
-        self._peers = peers
-        self._journal = Journal(clock)
-        self._faults = Faults(self._take)
-        self._fault_items: list[Any] = []
+        self._first_machine = machine.machine
+        self._journal = requests
+        self._faults = Faults(self._take, self.refresh)
         self._reset_records = reset
         self._forget_own = forget
-        peers.handlers.update(
-            {
-                # What each does for itself:
-                "clock": self._apply_clock,
-                "faults": self._apply_faults,
-                "forget": self._forget,
-                "journal": self._list_own,
-                "machine": self._apply_machine,
-                # What the first does for all:
-                "count": self._count,
-                "fault": self._replace_faults,
-                "reset": self._reset,
-            }
-        )
+        self._seen = -1
+        self._known: dict[str, str] = {}
+        # A reset forgets before the others are set anew.
+        self._appliers: dict[str, Callable[[str | None], None]] = {
+            "reset": self._forget,
+            "clock": self._apply_clock,
+            "faults": self._apply_faults,
+            "machine": self._apply_machine,
+        }
 
     def wrap(self, app: App) -> App:
-        """`app` behind the journal and the faults."""
-        return self._journal.wrap(self._faults.wrap(app))
+        """`app` behind the journal and the faults, as they are when the request comes."""
+        wrapped = self._journal.wrap(self._faults.wrap(app))
+
+        # No coroutine of its own where nothing has changed: every request would pay for it.
+        def current(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+            if self._database.control_version() == self._seen:
+                return wrapped(scope, receive, send)
+            return refreshed(scope, receive, send)
+
+        async def refreshed(scope: Message, receive: Receive, send: Send) -> None:
+            await self.refresh()
+            await wrapped(scope, receive, send)
+
+        return current
+
+    async def refresh(self) -> None:
+        """Take over what any worker has set."""
+        version = self._database.control_version()
+        if version == self._seen:
+            return
+        with self._database.read() as connection:
+            known = control.load(connection)
+        before, self._known, self._seen = self._known, known, version
+        for name, apply in self._appliers.items():
+            if known.get(name) != before.get(name):
+                apply(known.get(name))
+
+    def find_now(self) -> float:
+        """The present instant by the clock that is set, for a thread that no request refreshes."""
+        clock = Clock()
+        with self._database.read() as connection:
+            _set_clock(clock, control.find(connection, "clock"))
+        return clock.now()
 
     async def set_clock(self, fixed: float | None, offset_s: float) -> None:
         """Let the clock stand still at `fixed`, or else run ahead of the machine's."""
-        await self._peers.ask_all("clock", (fixed, offset_s))
+        await self._save(clock=(fixed, offset_s))
 
     async def replace_faults(self, document: object) -> None:
         """Put the document's faults in force instead of all others; raises InvalidFaults."""
-        parse_faults(document)
+        faults = parse_faults(document)
         assert isinstance(document, dict)  # noqa: S101 - or it could not have been parsed
-        await self._peers.ask_first("fault", document["faults"])
+        name = secrets.token_hex(8)
+        await self._save(faults={"name": name, "faults": document["faults"], "met": [0] * len(faults)})
 
-    def find_machine(self) -> dict[str, Any] | None:
+    def find_machine(self) -> dict[str, object] | None:
         """The machine that the metadata server speaks for, as JSON; None where there is none."""
-        return self._describe_machine()
+        machine = self._machine.machine
+        return None if machine is None else format_machine(machine)
 
     async def replace_machine(self, document: object) -> None:
         """Let the metadata server speak for the document's machine; raises InvalidMachine."""
         parse_machine(document)
-        await self._peers.ask_all("machine", document)
+        await self._save(machine=document)
 
     async def remove_machine(self) -> None:
         """Take the metadata server away."""
-        await self._peers.ask_all("machine")
+        await self._save(machine=None)
 
     async def list_requests(self) -> list[Entry]:
-        """The last requests to the server, oldest first."""
-        parts: list[list[Stamped]] = await self._peers.ask_all("journal")
-        return merge_entries(parts)
+        """The last requests, oldest first."""
+        return await self._journal.list_entries()
 
     async def reset(self) -> None:
         """Bring the server to the state in which it began."""
-        await self._peers.ask_first("reset")
-
-    def list_settings(self) -> list[tuple[str, object]]:
-        """What a worker that comes later has to be told, as words and values."""
-        return [
-            ("clock", self.clock.setting),
-            ("faults", (self._faults.number, self._fault_items)),
-            ("machine", self._describe_machine()),
-        ]
-
-    async def _replace_faults(self, items: list[Any]) -> None:
-        await self._peers.ask_all("faults", (self._faults.number + 1, items))
-
-    async def _reset(self, _: object) -> None:
         await self._reset_records()
-        await self._replace_faults([])
-        await self._peers.ask_all("machine", self._first_machine)
-        await self._peers.ask_all("forget")
+        name = json.dumps(secrets.token_hex(8))
 
-    async def _take(self, number: int, index: int) -> bool:
-        taken: bool = await self._peers.ask_first("count", (number, index))
-        return taken
+        def work(connection: Connection) -> None:
+            control.empty(connection)
+            control.save(connection, {"reset": name})
 
-    async def _count(self, fault: tuple[int, int]) -> bool:
-        return self._faults.count_one(*fault)
+        await self._database.write(work, durable=False)
+        await self.refresh()
 
-    async def _apply_clock(self, setting: Setting) -> None:
-        fixed, offset_s = setting
-        if fixed is None:
-            self.clock.shift(offset_s)
-        else:
-            self.clock.set(fixed)
+    async def _save(self, **documents: object) -> None:
+        texts = {name: json.dumps(document) for name, document in documents.items()}
+        # What a server's end forgets need not reach the disk.
+        await self._database.write(lambda connection: control.save(connection, texts), durable=False)
+        await self.refresh()
 
-    async def _apply_faults(self, numbered: tuple[int, list[Any]]) -> None:
-        number, self._fault_items = numbered
-        self._faults.replace(number, parse_faults({"faults": self._fault_items}))
+    async def _take(self, name: str, index: int) -> bool:
+        """Count a request that meets a fault, in a transaction that no other worker's overlaps."""
 
-    async def _apply_machine(self, document: dict[str, Any] | None) -> None:
-        self._machine.replace(None if document is None else parse_machine(document))
+        def work(connection: Connection) -> bool:
+            document = json.loads(control.find(connection, "faults") or "{}")
+            if document.get("name") != name or document["met"][index] >= document["faults"][index]["times"]:
+                return False
+            document["met"][index] += 1
+            control.save(connection, {"faults": json.dumps(document)})
+            return True
 
-    def _describe_machine(self) -> dict[str, Any] | None:
-        machine = self._machine.machine
-        return None if machine is None else format_machine(machine)
+        return await self._database.write(work, durable=False)
 
-    async def _list_own(self, _: object) -> list[Stamped]:
-        return self._journal.list_entries()
+    def _apply_clock(self, text: str | None) -> None:
+        _set_clock(self.clock, text)
 
-    async def _forget(self, _: object) -> None:
+    def _apply_faults(self, text: str | None) -> None:
+        document = json.loads(text or '{"name": "", "faults": [], "met": []}')
+        self._faults.replace(document["name"], parse_faults({"faults": document["faults"]}), document["met"])
+
+    def _apply_machine(self, text: str | None) -> None:
+        if text is None:
+            self._machine.machine = self._first_machine
+            return
+        document = json.loads(text)
+        self._machine.machine = None if document is None else parse_machine(document)
+
+    def _forget(self, _: str | None) -> None:
         self._journal.clear()
-        self.clock.shift(0.0)
         self._forget_own()
+
+
+def _set_clock(clock: Clock, text: str | None) -> None:
+    fixed, offset_s = (None, 0.0) if text is None else json.loads(text)
+    if fixed is None:
+        clock.shift(offset_s)
+    else:
+        clock.set(fixed)

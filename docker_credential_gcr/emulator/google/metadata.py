@@ -10,18 +10,18 @@ import asyncio
 import html
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from docker_credential_gcr.emulator.current_machine import CurrentMachine
 from docker_credential_gcr.emulator.current_request import find_request_id, note_member
 from docker_credential_gcr.emulator.hosts import is_metadata_host
 from docker_credential_gcr.emulator.identity.administrators import find_forwarding_header
 from docker_credential_gcr.emulator.identity.principal import format_service_account
-from docker_credential_gcr.emulator.machine import Machine
+from docker_credential_gcr.emulator.machine import CurrentMachine, Machine
 
 from .access import find_project
 from .metadata_credentials import AccessTokens, find_account, make_identity, narrow_scopes
@@ -51,6 +51,8 @@ from .services import Services
 
 _logger = logging.getLogger(__name__)
 
+# A request that waits for a change looks so often whether there is one.
+_LOOK_S = 0.05
 # The older spelling is still good. https://cloud.google.com/compute/docs/metadata/querying-metadata#required_headers
 _FLAVORS = {"metadata-flavor": "google", "x-google-metadata-request": "true"}
 
@@ -63,13 +65,21 @@ class MetadataServer:
     """The ASGI application; while there is no machine, all goes to `others`, which know no such path.
 
     `takes_any_host` lets a client call this server by a name that is neither loopback's nor Google's.
+    `refresh` brings the machine that another worker has set.
     """
 
     def __init__(
-        self, services: Services, current: CurrentMachine, others: Any, *, takes_any_host: bool
+        self,
+        services: Services,
+        current: CurrentMachine,
+        others: Any,
+        *,
+        refresh: Callable[[], Awaitable[None]],
+        takes_any_host: bool,
     ) -> None:
         self._services = services
         self._current = current
+        self._refresh = refresh
         self._others = others
         self._takes_any_host = takes_any_host
         self._tokens = AccessTokens(services)
@@ -172,12 +182,19 @@ class MetadataServer:
         ends_at = loop.time() + options.timeout_s
         leaving = asyncio.ensure_future(_await_departure(request))
         try:
-            while is_known() and not leaving.done() and (left_s := ends_at - loop.time()) > 0:
-                change = asyncio.ensure_future(self._current.wait())
-                await asyncio.wait({change, leaving}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-                change.cancel()
+            while is_known() and not leaving.done() and ends_at > loop.time():
+                await self._await_change(leaving, ends_at)
         finally:
             leaving.cancel()
+
+    async def _await_change(self, leaving: "asyncio.Future[None]", ends_at: float) -> None:
+        """Until the machine is another, the client has left, or that instant of the loop's has come."""
+        loop, machine = asyncio.get_running_loop(), self._current.machine
+        while self._current.machine is machine and (left_s := ends_at - loop.time()) > 0:
+            await asyncio.wait({leaving}, timeout=min(left_s, _LOOK_S))
+            if leaving.done():
+                return
+            await self._refresh()
 
     async def _hand_out(self, kind: Credential, request: Request, name: str) -> Response:
         machine = self._machine()

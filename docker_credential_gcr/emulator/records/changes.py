@@ -6,13 +6,16 @@ from sqlalchemy import Connection
 
 from . import schema
 
-# What is counted -> what changes it. Access is counted in the database too, for other processes;
-# where a repository is gone, what is remembered of its name is wrong.
+# Where a repository is gone, what is remembered of its name is wrong.
 REPOSITORIES = schema.repositories.name
-_CAUSES = {
-    schema.ACCESS: f"UPDATE ON main.{schema.revisions.name}",
-    REPOSITORIES: f"DELETE ON main.{REPOSITORIES}",
-}
+# What the triggers say that note changes: the database's own counters, which serve other processes, too.
+_TRIGGERS = (
+    f"TEMP TRIGGER revisions_noted AFTER UPDATE ON main.{schema.revisions.name} "
+    "BEGIN SELECT note_change(NEW.subject); END",
+    f"TEMP TRIGGER repositories_noted AFTER DELETE ON main.{REPOSITORIES} "
+    f"BEGIN SELECT note_change('{REPOSITORIES}'); END",
+)
+_SUBJECTS = (schema.ACCESS, schema.CONTROL, REPOSITORIES)
 
 
 class Changes:
@@ -22,14 +25,13 @@ class Changes:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._counts = dict.fromkeys(_CAUSES, 0)
+        self._counts = dict.fromkeys(_SUBJECTS, 0)
         self._uncommitted: set[str] = set()
         driver: Any = connection.connection.dbapi_connection
         driver.create_function("note_change", 1, self._uncommitted.add)
         connection.exec_driver_sql("PRAGMA temp_store=MEMORY")
-        for subject, cause in _CAUSES.items():
-            when = f"CREATE TEMP TRIGGER {subject}_changed AFTER {cause}"
-            connection.exec_driver_sql(f"{when} BEGIN SELECT note_change('{subject}'); END")
+        for trigger in _TRIGGERS:
+            connection.exec_driver_sql(f"CREATE {trigger}")
 
     def commit(self) -> None:
         """Count what was changed, though some of it may have been undone."""
@@ -40,7 +42,7 @@ class Changes:
 
     def undo(self) -> None:
         """Count everything as changed: what was seen in the transaction is not so."""
-        self._uncommitted.update(_CAUSES)
+        self._uncommitted.update(_SUBJECTS)
         self.commit()
 
     def count(self, subject: str) -> int:

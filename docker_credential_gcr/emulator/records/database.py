@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     NullPool,
-    bindparam,
     create_engine,
     event,
     insert,
@@ -44,9 +43,7 @@ _PRAGMAS = (
 # The writer's, which waits on the event loop, where it delays all requests: for what a checkpoint holds.
 _WRITER_BUSY = "PRAGMA busy_timeout=10"
 _VERSION = Statement(text("PRAGMA data_version"))
-_REVISION = Statement(
-    select(schema.revisions.c.number).where(schema.revisions.c.subject == bindparam("wanted"))
-)
+_REVISIONS = Statement(select(schema.revisions.c.subject, schema.revisions.c.number))
 
 
 class UnusableDatabase(Exception):
@@ -102,8 +99,8 @@ class Database:
             raise DamagedDatabase(path, str(error.orig)) from error
         self._readers = _Readers(self._engine)
         self._scanning = asyncio.Lock()
-        # What the access version was at a version.
-        self._access = (-1, -1)
+        # What the revisions were at a version.
+        self._revisions: tuple[int, dict[str, int]] = (-1, {})
         self._writing = self._engine.connect()
         self._writing.exec_driver_sql(_WRITER_BUSY)
         self._log = LogFile(path)
@@ -165,14 +162,20 @@ class Database:
 
     def access_version(self) -> int:
         """As `version`, of what decides who may do what: projects, policies, accounts, keys, buckets."""
+        return self._get_revision(schema.ACCESS)
+
+    def control_version(self) -> int:
+        """As `version`, of what a test has set: the clock, the faults, the machine."""
+        return self._get_revision(schema.CONTROL)
+
+    def _get_revision(self, subject: str) -> int:
         if not self._shared:
-            return self._writer.changes.count(schema.ACCESS)
+            return self._writer.changes.count(subject)
         version = self.version()
-        if version != self._access[0]:
+        if version != self._revisions[0]:
             with self.read() as connection:
-                row = _REVISION.one(connection, {"wanted": schema.ACCESS})
-            self._access = (version, row[0] if row else -1)
-        return self._access[1]
+                self._revisions = (version, dict(_REVISIONS.all(connection, {})))
+        return self._revisions[1].get(subject, -1)
 
     def removals_version(self) -> int:
         """A number that changes when a repository goes, for the writer at once; nobody else may write."""

@@ -22,10 +22,11 @@ from .schema_accounts import service_account_keys as service_account_keys
 from .schema_accounts import service_accounts as service_accounts
 from .schema_columns import metadata as metadata
 from .schema_columns import new_id, new_reference
+from .schema_control import control
 from .schema_federation import workload_identity_pools
 from .schema_people import logins
 
-REVISION = "0006"
+REVISION = "0007"
 
 # Alembic's own table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
@@ -226,36 +227,39 @@ uploads = Table(
     sqlite_with_rowid=False,
 )
 
-# A number that grows with every change of what decides who may do what, so that a decision can be
-# remembered while others push. It is the database that counts: no writer can forget to.
+# Numbers that grow with every change of what others remember, so that a decision can be remembered while
+# clients push. The database counts: no writer can forget to.
 revisions = Table(
     "revisions",
     metadata,
     Column("subject", String, primary_key=True),
     Column("number", Integer, nullable=False),
 )
-ACCESS = "access"
+# What decides who may do what; what a test has set.
+ACCESS, CONTROL = "access", "control"
 # Tells a database and its copies from all others; it never changes.
 IDENTITY = "identity"
 
-_COUNTED = (
-    projects,
-    policies,
-    service_accounts,
-    service_account_keys,
-    services,
-    buckets,
-    workload_identity_pools,
-    logins,
-)
+_COUNTED = {
+    projects: ACCESS,
+    policies: ACCESS,
+    service_accounts: ACCESS,
+    service_account_keys: ACCESS,
+    services: ACCESS,
+    buckets: ACCESS,
+    workload_identity_pools: ACCESS,
+    logins: ACCESS,
+    control: CONTROL,
+}
 
 
 @event.listens_for(metadata, "after_create")
 def _count_changes(_metadata: MetaData, connection: Connection, **_: object) -> None:
-    connection.execute(insert(revisions).values(subject=ACCESS, number=0))
+    for subject in (ACCESS, CONTROL):
+        connection.execute(insert(revisions).values(subject=subject, number=0))
     connection.execute(insert(revisions).values(subject=IDENTITY, number=secrets.randbits(62)))
-    for table in _COUNTED:
+    for table, subject in _COUNTED.items():
         for change in ("INSERT", "UPDATE", "DELETE"):
             when = f"CREATE TRIGGER {table.name}_{change.lower()}_counts AFTER {change} ON {table.name}"
-            count = f"UPDATE revisions SET number = number + 1 WHERE subject = '{ACCESS}'"  # noqa: S608
+            count = f"UPDATE revisions SET number = number + 1 WHERE subject = '{subject}'"  # noqa: S608
             connection.exec_driver_sql(f"{when} BEGIN {count}; END")

@@ -8,18 +8,21 @@ from sqlalchemy import Table
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_stored_manifest
-from docker_credential_gcr.emulator.records import schema
+from docker_credential_gcr.emulator.records import schema, schema_control
 
 from .salvage import Salvage
 
 Lose = Callable[[str], None]
 
-# The manifests tell anew what these hold; an upload in progress is begun anew; the rest a new database has.
+# The manifests tell again what these hold; a client restarts an upload in progress; what a test has set ends
+# with the server; the rest a new database has.
 _NOT_COPIED = {
     schema.manifest_blobs,
     schema.manifest_children,
     schema.referrers,
     schema.uploads,
+    schema_control.control,
+    schema_control.journal,
     schema.alembic_version,
     schema.revisions,
 }

@@ -15,7 +15,6 @@ from rsa_keys import make_certificate
 from docker_credential_gcr.emulator.data_directory import DataDirectory
 from docker_credential_gcr.emulator.emulator import Emulator
 from docker_credential_gcr.emulator.machine import make_machine
-from docker_credential_gcr.emulator.peers import First
 from docker_credential_gcr.emulator.settings import Settings
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
@@ -33,7 +32,7 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._directory = DataDirectory(data)
         settings = Settings(projects=("my-project",), machine=make_machine(ACCOUNT, ()), open=is_open)
-        self.emulator = Emulator(settings, self._directory, First(), is_stopping=lambda: False)
+        self.emulator = Emulator(settings, self._directory, is_stopping=lambda: False)
         self.emulator.prepare()
         # What the path of each route names.
         self.places = {

@@ -96,8 +96,8 @@ def pair(workers):
 
 
 @pytest.fixture
-def emulator(workers, tmp_path):
-    """What a test does with the server; every call is a connection of its own."""
+def emulator_of(tmp_path):
+    """Makes what a test does with a server; every call is a connection of its own."""
     import requests
 
     class Session(requests.Session):
@@ -107,9 +107,18 @@ def emulator(workers, tmp_path):
 
     with Session() as session:
         session.trust_env = False
-        made = GcrEmulator(session, workers.ready["url"], workers.ready["registry"], tmp_path)
-        made.session = session
-        yield made
+
+        def make(workers):
+            made = GcrEmulator(session, workers.ready["url"], workers.ready["registry"], tmp_path)
+            made.session = session
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def emulator(emulator_of, workers):
+    return emulator_of(workers)
 
 
 @pytest.fixture

@@ -90,7 +90,28 @@ def test_replacement_knows_the_clock_and_the_faults(workers, emulator):
     replace(workers, *workers.others)
     with workers.only(*workers.others):
         assert requests.get(f"{emulator.url}/v2/", timeout=30).status_code == 418
-    assert emulator.journal()[-2]["time"] == 1_800_000_000
+        assert [entry["time"] for entry in emulator.journal()] == [1_800_000_000] * 2
+
+
+def test_next_server_of_the_data_directory_knows_neither(workers, emulator, start):
+    emulator.clock.set(1_800_000_000)
+    emulator.faults.set({"path": "/v2/", "status": 418})
+    emulator.metadata.set(project="my-project")
+    workers.stop(signal.SIGKILL)
+    url = start("--journal").ready["url"]
+    assert requests.get(f"{url}/v2/", timeout=30).status_code == 401
+    assert requests.get(f"{url}/_emulator/metadata", timeout=30).status_code == 404
+    asked = requests.get(f"{url}/_emulator/journal", timeout=30).json()["requests"]
+    assert [entry["path"] for entry in asked] == ["/v2/", "/_emulator/metadata"]
+    assert [entry["time"] for entry in asked if entry["time"] >= 1_800_000_000] == []
+
+
+def test_server_that_ends_leaves_neither_files_nor_processes_behind(workers, tmp_path):
+    assert (tmp_path / "data" / "run").is_dir()
+    others = workers.others
+    assert workers.stop() == (("", ""), 0)
+    assert not (tmp_path / "data" / "run").exists()
+    await_end(*others)
 
 
 def test_data_directory_is_free_once_the_first_was_killed(workers, start):

@@ -6,14 +6,14 @@ import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
 from child_processes import await_end
 
-from docker_credential_gcr.emulator.crew import Crew, Order, WorkerFailed
-from docker_credential_gcr.emulator.peers import First
 from docker_credential_gcr.emulator.settings import Settings
+from docker_credential_gcr.emulator.supervisor import Order, Pauses, Supervisor, WorkerFailed
 
 PYTHON = (sys.executable, "-c")
 # The program, whose workers are started with another Python.
@@ -57,9 +57,9 @@ def test_d26_worker_that_does_not_begin_to_serve_fails_the_start_with_the_reason
 ):
     async def start():
         order, stop = Order(Settings(workers=3), tmp_path, ()), asyncio.Event()
-        crew = Crew(order, First(), settings=list, stop=stop, command=command, start_s=start_s)
+        supervisor = Supervisor(order, stop=stop, command=command, start_s=start_s)
         with pytest.raises(WorkerFailed) as failed:
-            await crew.__aenter__()
+            await supervisor.__aenter__()
         return str(failed.value), len(asyncio.all_tasks())
 
     message, tasks = asyncio.run(start())
@@ -102,13 +102,28 @@ def test_d26_worker_that_cannot_be_started_again_is_tried_again(workers, emulato
     os.kill(*workers.others, signal.SIGKILL)
     lines = [workers.process.stderr.readline() for _ in range(3)]
     resource.prlimit(workers.first, resource.RLIMIT_NOFILE, limits)
-    refused = "gcr-emulator: worker 2 cannot be started: Too many open files: starting another\n"
+    file = Path(workers.ready["data"], "run", "gauge_livesum_2.part")
+    refused = f"gcr-emulator: worker 2 cannot be started: {file}: Too many open files: starting another in "
 
-    # Further attempts may have failed before the limit was lifted.
-    assert lines == ["gcr-emulator: worker 2 ended with -9: starting another\n", refused, refused]
-    while (line := workers.process.stderr.readline()) == refused:
-        continue
-    assert line == "gcr-emulator: worker 2 serves again\n"
+    assert lines == [
+        "gcr-emulator: worker 2 ended with -9: starting another\n",
+        f"{refused}1 s\n",
+        f"{refused}2 s\n",
+    ]
+    assert workers.process.stderr.readline() == "gcr-emulator: worker 2 serves again\n"
     with workers.only(*workers.others):
         assert requests.get(health, timeout=30).status_code == 200
     assert workers.stop() == (("", ""), 0)
+
+
+def test_worker_that_dies_again_and_again_is_started_after_ever_longer_pauses():
+    now = 1000.0
+    pauses = Pauses(lambda: now)
+    chosen = []
+    for _ in range(8):
+        chosen.append(pauses.choose())
+        now += chosen[-1] + 1
+    assert chosen == [0, 1, 2, 4, 8, 16, 30, 30]
+    # It was sound for a minute.
+    now += 60
+    assert [pauses.choose(), pauses.choose()] == [0, 1]

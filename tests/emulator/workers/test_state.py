@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 REPOSITORY = "my-project/app"
 SCOPE = f"repository:{REPOSITORY}:pull,push"
@@ -14,6 +15,18 @@ SCOPE = f"repository:{REPOSITORY}:pull,push"
 def two(request, pair):
     """The worker that is told, and the one that must know."""
     return pair if request.param == "first" else pair[::-1]
+
+
+def sample(emulator, name, **labels):
+    """The value of one of the metrics."""
+    page = requests.get(f"{emulator.url}/metrics", timeout=30).text
+    (found,) = (
+        sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if (sample.name, sample.labels) == (f"gcr_emulator_{name}", labels)
+    )
+    return found
 
 
 def ping(emulator):
@@ -26,13 +39,13 @@ def test_faults_and_clock_are_everywhere_once_they_are_acknowledged(workers, pai
     for pid in pair:
         with workers.only(pid):
             assert ping(emulator) == 418
-    assert [entry["time"] for entry in emulator.journal()[-3:]] == [1_800_000_000] * 3
+            assert [entry["time"] for entry in emulator.journal()[-2:]] == [1_800_000_000] * 2
     emulator.faults.clear()
     emulator.clock.shift(0)
     for pid in pair:
         with workers.only(pid):
             assert ping(emulator) == 401
-    assert emulator.journal()[-1]["time"] != 1_800_000_000
+            assert emulator.journal()[-1]["time"] != 1_800_000_000
 
 
 def test_machine_is_everywhere_once_it_is_acknowledged(workers, pair, emulator):
@@ -51,6 +64,19 @@ def test_machine_is_everywhere_once_it_is_acknowledged(workers, pair, emulator):
             assert name() == (404, None)
 
 
+def test_machine_of_another_worker_answers_a_request_that_waits_for_it(workers, two, emulator):
+    url = f"{emulator.url}/computeMetadata/v1/instance/attributes/color?wait_for_change=true&timeout_sec=60"
+    emulator.metadata.set(project="my-project", attributes={"color": "blue"})
+    with ThreadPoolExecutor(1) as pool:
+        with workers.only(two[0]):
+            waiting = pool.submit(requests.get, url, headers={"Metadata-Flavor": "Google"}, timeout=90)
+            while "/attributes/color" not in [entry["path"][-17:] for entry in emulator.journal()]:
+                assert not waiting.done()
+        with workers.only(two[1]):
+            emulator.metadata.set(project="my-project", attributes={"color": "green"})
+        assert waiting.result().text == "green"
+
+
 def test_fault_for_some_requests_meets_as_many_of_all_workers(emulator):
     emulator.faults.set({"path": "/v2/", "status": 418, "times": 7})
     with ThreadPoolExecutor(8) as pool:
@@ -62,19 +88,54 @@ def test_what_a_fault_delays_goes_on_in_every_worker_when_it_is_lifted(emulator)
     emulator.faults.set({"path": "/v2/", "delay_s": 60})
     with ThreadPoolExecutor(8) as pool:
         held = [pool.submit(ping, emulator) for _ in range(8)]
-        while [(e["path"], e["status"]) for e in emulator.journal()].count(("/v2/", None)) < len(held):
+        # The request for the metrics is in flight as well.
+        while sample(emulator, "requests_in_flight") < len(held) + 1:
             assert not any(request.done() for request in held)
         emulator.faults.clear()
         assert [request.result() for request in held] == [401] * 8
 
 
-def test_journal_tells_of_every_worker_in_order(workers, pair, emulator):
+def test_journal_is_that_of_the_worker_which_answers(workers, pair, emulator):
+    emulator.reset()
+    for number, pid in enumerate(pair):
+        with workers.only(pid):
+            requests.get(f"{emulator.url}/v2/", params={"n": number}, timeout=30)
+            seen = [(entry["query"], entry["status"]) for entry in emulator.journal()]
+            assert seen == [({"n": [str(number)]}, 401), ({}, None)]
+
+
+def test_journal_in_the_database_tells_of_every_worker_in_order(start, emulator_of):
+    workers = start("--project", "my-project", "--journal")
+    pair = (workers.first, *workers.others)
+    emulator = emulator_of(workers)
     emulator.reset()
     for number, pid in enumerate((*pair, *pair)):
         with workers.only(pid):
             requests.get(f"{emulator.url}/v2/", params={"n": number}, timeout=30)
-    seen = [entry["query"]["n"] for entry in emulator.journal() if entry["path"] == "/v2/"]
-    assert seen == [["0"], ["1"], ["2"], ["3"]]
+    entries = [
+        ("/_emulator/reset", {}, 204),
+        *(("/v2/", {"n": [str(number)]}, 401) for number in range(4)),
+    ]
+    for pid in pair:
+        with workers.only(pid):
+            assert [(e["path"], e["query"], e["status"]) for e in emulator.journal()] == entries
+            entries.append(("/_emulator/journal", {}, 200))
+    emulator.reset()
+    assert [entry["path"] for entry in emulator.journal()] == ["/_emulator/reset"]
+
+
+def test_any_worker_tells_the_metrics_of_all(workers, pair, emulator):
+    labels = {"site": "local", "method": "GET", "route": "/v2/", "status": "401"}
+    for pid in (*pair, *pair, *pair):
+        with workers.only(pid):
+            assert ping(emulator) == 401
+    # A request is counted when its answer has ended, which the client may know before.
+    while sample(emulator, "requests_total", **labels) < 6 or sample(emulator, "requests_in_flight") > 1:
+        continue
+    for pid in pair:
+        with workers.only(pid):
+            assert sample(emulator, "requests_total", **labels) == 6
+            assert sample(emulator, "writes_total") > 0
 
 
 def test_reset_forgets_for_all(workers, pair, emulator, editor):
@@ -82,9 +143,9 @@ def test_reset_forgets_for_all(workers, pair, emulator, editor):
     emulator.faults.set({"path": "/v2/", "status": 418})
     emulator.clock.set(1_800_000_000)
     emulator.reset()
-    assert [entry["path"] for entry in emulator.journal()] == ["/_emulator/journal"]
     for pid in pair:
         with workers.only(pid):
+            assert [entry["path"] for entry in emulator.journal()] == ["/_emulator/journal"]
             assert ping(emulator) == 401
             assert editor.ask_token(SCOPE).status_code == 401
 
