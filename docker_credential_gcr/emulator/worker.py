@@ -53,6 +53,7 @@ async def _serve(order: Order) -> None:
         listener = Listener(emulator.app, doors, order.settings.limits)
         search_less()
         os.write(sys.stdout.fileno(), SERVING)
+        asyncio.get_running_loop().run_in_executor(None, emulator.load)
         await listener.run(stop)
 
 
