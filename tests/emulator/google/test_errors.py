@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests
-from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google import errors
 from docker_credential_gcr.emulator.identity.administrators import Forwarded, NotAnAdministrator
 from docker_credential_gcr.emulator.identity.decision import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
+from docker_credential_gcr.emulator.records.authenticator import Authenticator
 from docker_credential_gcr.emulator.records.errors import AlreadyExists, Changed
 
 Apis = Any
@@ -158,7 +158,9 @@ def test_an_error_that_nobody_foresaw_is_logged_and_says_nothing_of_itself(
     def break_down() -> float:
         raise OSError("the clock of machine 7 is broken")
 
-    apis.services = replace(apis.services, clock=Clock(break_down))
+    services = apis.services
+    authenticator = Authenticator(services.database, services.signer, break_down)
+    apis.services = replace(services, authenticator=authenticator)
 
     with caplog.at_level(logging.ERROR):
         reply = apis.call("GET", "/v1/projects", token="any")
