@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.identity.resource import format_place, format_repository
 from docker_credential_gcr.emulator.strict_json import decode_stored
 
 from .buckets import Bucket
-from .errors import AlreadyExists
+from .insertion import insert_new
 from .projects import Project
 from .schema import artifact_repositories, blobs, buckets, policies, projects
 
@@ -129,10 +128,7 @@ def create(
         "location": location,
         "created_at": int(now),
     }
-    try:
-        (bucket_id,) = connection.execute(_INSERT_PLACE, place).inserted_primary_key or (0,)
-    except IntegrityError as error:
-        raise AlreadyExists(repository_id) from error
+    bucket_id = insert_new(connection, _INSERT_PLACE, place, repository_id)
     values = {
         "bucket": bucket_id,
         "repository_id": repository_id,

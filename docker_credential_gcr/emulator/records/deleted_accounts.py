@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
-from sqlalchemy.exc import IntegrityError
 
-from .errors import AlreadyExists
+from .insertion import insert_new
 from .projects import Project
 from .schema import deleted_accounts, service_account_keys, service_accounts
 from .service_accounts import ServiceAccount
@@ -77,8 +76,5 @@ def restore(connection: Connection, project: Project, unique_id: str, *, now: fl
 def _insert_row(connection: Connection, statement: Any, row: Mapping[str, Any], taken: str) -> int:
     """Returns the number of the new row: the old number may be in use. Raises AlreadyExists(taken)."""
     values = {name: value for name, value in row.items() if name != "id"}
-    try:
-        (row_id,) = connection.execute(statement, values).inserted_primary_key or (0,)
-    except IntegrityError as error:
-        raise AlreadyExists(taken) from error
-    return int(row_id)
+    row_id: int = insert_new(connection, statement, values, taken)
+    return row_id

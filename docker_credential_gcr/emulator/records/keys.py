@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.service_account_keys import NEVER
 
-from .errors import AlreadyExists
+from .insertion import insert_new
 from .schema import projects, service_account_keys, service_accounts
 from .service_accounts import ServiceAccount
 from .statement import Statement
@@ -108,10 +107,7 @@ def add(
         "uploaded": int(uploaded),
         "private_key": private_key,
     }
-    try:
-        connection.execute(_INSERT, values)
-    except IntegrityError as error:
-        raise AlreadyExists(key_id) from error
+    insert_new(connection, _INSERT, values, key_id)
     key = RegisteredKey(key_id, account.email, account.project_id, public_key, expires_at, int(now))
     return KeptKey(key, uploaded=uploaded, kept_whole=private_key is not None)
 

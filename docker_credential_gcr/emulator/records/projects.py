@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.strict_json import decode_stored
 
-from .errors import AlreadyExists as AlreadyExists
+from .insertion import insert_new
 from .schema import projects
 
 
@@ -77,11 +76,7 @@ def create(
         "labels": json.dumps(labels or {}),
         "parent": parent,
     }
-    try:
-        result = connection.execute(_INSERT, values)
-    except IntegrityError as error:
-        raise AlreadyExists(project_id) from error
-    (row_id,) = result.inserted_primary_key or (0,)
+    row_id = insert_new(connection, _INSERT, values, project_id)
     return Project(row_id, project_id, number, name, int(now), labels or {}, None, parent)
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.identity.names import format_email
 
-from .errors import AlreadyExists as AlreadyExists
+from .insertion import insert_new
 from .projects import Project
 from .schema import projects, service_accounts
 
@@ -84,11 +83,7 @@ def create(
         "description": description,
         "created_at": int(now),
     }
-    try:
-        result = connection.execute(_INSERT, values)
-    except IntegrityError as error:
-        raise AlreadyExists(email) from error
-    (row_id,) = result.inserted_primary_key or (0,)
+    row_id = insert_new(connection, _INSERT, values, email)
     return ServiceAccount(row_id, project.project_id, email, unique_id, display_name, int(now), description)
 
 

@@ -3,9 +3,8 @@
 import hashlib
 
 from sqlalchemy import Connection, bindparam, delete, insert
-from sqlalchemy.exc import IntegrityError
 
-from .errors import AlreadyExists as AlreadyExists
+from .insertion import insert_new
 from .schema_federation import spent_tokens
 
 _INSERT = insert(spent_tokens)
@@ -17,7 +16,4 @@ def spend(connection: Connection, provider: str, token_id: str, *, expires_at: i
     connection.execute(_DELETE, {"now": int(now)})
     # The name of a provider holds no NUL: the first one ends it.
     digest = hashlib.sha256(f"{provider}\0{token_id}".encode()).hexdigest()
-    try:
-        connection.execute(_INSERT, {"digest": digest, "expires_at": expires_at})
-    except IntegrityError as error:
-        raise AlreadyExists(token_id) from error
+    insert_new(connection, _INSERT, {"digest": digest, "expires_at": expires_at}, token_id)

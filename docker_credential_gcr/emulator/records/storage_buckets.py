@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy import insert as plain_insert
-from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.strict_json import decode_stored
 
-from .errors import AlreadyExists
+from .insertion import insert_new
 from .projects import Project
 from .schema import artifact_repositories, blobs, buckets, projects
 
@@ -105,10 +104,7 @@ def create(
         "created_at": int(now),
         "settings": json.dumps(settings),
     }
-    try:
-        connection.execute(_INSERT, values)
-    except IntegrityError as error:
-        raise AlreadyExists(name) from error
+    insert_new(connection, _INSERT, values, name)
     made = find(connection, name)
     assert made is not None  # noqa: S101 - it was written in this transaction
     return made

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from docker_credential_gcr.emulator.identity.federation import format_pool
 from docker_credential_gcr.emulator.strict_json import decode_stored
 
-from .errors import AlreadyExists as AlreadyExists
+from .insertion import insert_new
 from .projects import Project
 from .schema import projects
 from .schema_federation import workload_identity_pools as pools
@@ -107,11 +106,7 @@ def create(
     """Add a pool to the project. Raises AlreadyExists, also for one that can be taken back."""
     _purge(connection, now)
     values = {"project": project.id, "pool_id": pool_id, "settings": json.dumps(settings)}
-    try:
-        result = connection.execute(_INSERT, values)
-    except IntegrityError as error:
-        raise AlreadyExists(pool_id) from error
-    (row_id,) = result.inserted_primary_key or (0,)
+    row_id = insert_new(connection, _INSERT, values, pool_id)
     return Pool(row_id, project.number, pool_id, settings)
 
 
@@ -150,11 +145,7 @@ def create_provider(
     """Add a provider to the pool. Raises AlreadyExists, also for one that can be taken back."""
     _purge(connection, now)
     values = {"pool": pool.id, "provider_id": provider_id, "settings": json.dumps(settings)}
-    try:
-        result = connection.execute(_INSERT_PROVIDER, values)
-    except IntegrityError as error:
-        raise AlreadyExists(provider_id) from error
-    (row_id,) = result.inserted_primary_key or (0,)
+    row_id = insert_new(connection, _INSERT_PROVIDER, values, provider_id)
     return Provider(row_id, pool.name, provider_id, settings)
 
 
