@@ -70,6 +70,7 @@ TABLE = {
         f"{VALUES} emulator.crash_points emulator.disk emulator.private_directory emulator.private_file",
         "",
     ),
+    "emulator.storage": ("emulator.disk emulator.oci emulator.private_directory", ""),
     "emulator.registry": (SITE, "sqlalchemy"),
     "emulator.google": (SITE, "google_crc32c jinja2 sqlalchemy starlette"),
     "emulator.console": (SITE, "sqlalchemy starlette jinja2"),

@@ -23,6 +23,9 @@ class Hasher(Protocol):
     def hexdigest(self) -> str:
         """The hash of all bytes so far, in lower-case hex."""
 
+    def copy(self) -> "Hasher":
+        """Returns one that was fed the same."""
+
 
 def parse_digest(text: str) -> str:
     """The digest `text`, checked; raises InvalidDigest."""

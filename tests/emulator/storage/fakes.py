@@ -1,0 +1,43 @@
+"""A blob store in memory, for tests."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+
+from docker_credential_gcr.emulator.oci.digest import Hasher
+
+_BLOCK = 1000
+
+
+class MemoryStore:
+    """Keeps bytes by key until the process ends."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, bytes] = {}
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes], hasher: Hasher) -> int:
+        data = b""
+        async for chunk in chunks:
+            hasher.update(chunk)
+            data += chunk
+        if key in self._objects:
+            raise FileExistsError(key)
+        self._objects[key] = data
+        return len(data)
+
+    async def read(self, key: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        if len(self._objects.get(key, b"")) < stop:
+            raise OSError(f"{key} is not there, or shorter than its piece")
+        for offset in range(start, stop, _BLOCK):
+            yield self._objects[key][offset : min(offset + _BLOCK, stop)]
+
+    def path(self, key: str) -> None:
+        """No file."""
+
+    def link(self, key: str, lifetime_s: int) -> None:
+        """No URL."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._objects.pop(key, None)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        yield from sorted(key for key in self._objects if key.startswith(prefix))

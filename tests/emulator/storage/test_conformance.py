@@ -1,0 +1,123 @@
+"""What every blob store does: the suite for each implementation of storage/base.py."""
+
+import asyncio
+import hashlib
+import os
+
+import pytest
+
+from docker_credential_gcr.emulator.storage.base import BlobStore
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+
+from .fakes import MemoryStore
+
+KEY, OTHER = "pieces/ab/one", "pieces/cd/two"
+# Several times what leaves the event loop, and what is read, at once.
+DATA = os.urandom(1_300_003)
+
+
+@pytest.fixture(params=["files", "memory"])
+def store(request, tmp_path) -> BlobStore:
+    return FileStore(tmp_path) if request.param == "files" else MemoryStore()
+
+
+async def give(*chunks):
+    for chunk in chunks:
+        yield chunk
+
+
+async def collect(blocks):
+    return b"".join([block async for block in blocks])
+
+
+def write(store, key, *chunks):
+    hasher = hashlib.sha256()
+    size = asyncio.run(store.write(key, give(*chunks), hasher))
+    return size, hasher.hexdigest()
+
+
+def read(store, key, start, stop):
+    return asyncio.run(collect(store.read(key, start, stop)))
+
+
+@pytest.mark.parametrize("size", [1, 65_537, 524_288, len(DATA)])
+@pytest.mark.parametrize("chunk", [997, 400_000, len(DATA)])
+def test_what_was_written_is_read_and_hashed(store, size, chunk):
+    data = DATA[:size]
+    chunks = [data[start : start + chunk] for start in range(0, size, chunk)]
+    assert write(store, KEY, *chunks) == (size, hashlib.sha256(data).hexdigest())
+    assert read(store, KEY, 0, size) == data
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, 1), (len(DATA) - 1, len(DATA)), (262_143, 786_433), (5, len(DATA))]
+)
+def test_every_range_is_those_bytes(store, start, stop):
+    write(store, KEY, DATA)
+    assert read(store, KEY, start, stop) == DATA[start:stop]
+
+
+def test_a_hasher_that_was_fed_before_goes_on(store):
+    hasher = hashlib.sha256(b"before")
+    asyncio.run(store.write(KEY, give(b"after"), hasher))
+    assert hasher.hexdigest() == hashlib.sha256(b"beforeafter").hexdigest()
+
+
+@pytest.mark.parametrize("size", [10, len(DATA)])
+def test_a_body_that_breaks_off_leaves_nothing(store, size):
+    async def break_off():
+        yield DATA[:size]
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError):
+        asyncio.run(store.write(KEY, break_off(), hashlib.sha256()))
+    assert list(store.list("pieces/")) == []
+    assert write(store, KEY, b"again")[0] == 5
+
+
+def test_a_write_that_is_cancelled_leaves_nothing(store):
+    async def stall():
+        yield DATA
+        await asyncio.Event().wait()
+
+    async def main():
+        writing = asyncio.ensure_future(store.write(KEY, stall(), hashlib.sha256()))
+        await asyncio.sleep(0)
+        writing.cancel()
+        await asyncio.wait([writing])
+        return writing.cancelled()
+
+    assert asyncio.run(main())
+    assert list(store.list("pieces/")) == []
+
+
+def test_a_key_is_written_once(store):
+    write(store, KEY, b"first")
+    with pytest.raises(FileExistsError):
+        write(store, KEY, b"second")
+    assert read(store, KEY, 0, 5) == b"first"
+
+
+@pytest.mark.parametrize("stop", [1, 6])
+def test_bytes_that_are_not_there_are_an_error(store, stop):
+    if stop == 6:
+        write(store, KEY, b"bytes")
+    with pytest.raises(OSError, match=r"."):
+        read(store, KEY, 0, stop)
+
+
+def test_keys_are_listed_by_folder_and_deleted_any_number_of_times(store):
+    for key in (OTHER, KEY, "other/x"):
+        write(store, key, b"bytes")
+    assert list(store.list("pieces/")) == [KEY, OTHER]
+    assert list(store.list("pieces/ab/")) == [KEY]
+    for _ in range(2):
+        store.delete([KEY, "other/x"])
+    assert [list(store.list(folder)) for folder in ("pieces/", "other/", "none/")] == [[OTHER], [], []]
+
+
+def test_where_the_bytes_are_is_told_or_unknown(store):
+    write(store, KEY, b"bytes")
+    path, link = store.path(KEY), store.link(KEY, 60)
+    assert path is None or path.read_bytes() == b"bytes"
+    assert link is None or link.startswith("http")
