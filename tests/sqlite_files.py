@@ -1,10 +1,13 @@
 """The emulator's database seen from outside. sqlite3's own `with` commits, and closes nothing."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+from docker_credential_gcr.emulator.private_directory import make_directory
 
 # Brings the tables of the present schema back to revision 0005.
 UNDO_0006 = (
@@ -15,6 +18,20 @@ UNDO_0006 = (
     "ALTER TABLE projects DROP COLUMN parent",
     "DROP TABLE blob_hashes",
     "DROP TABLE deleted_accounts",
+)
+
+
+# Brings them back to revision 0006, which keeps a large blob under its digest.
+_UNDO_0008 = (
+    "DROP TRIGGER blobs_dooms",
+    "DROP TRIGGER uploads_dooms",
+    "ALTER TABLE blobs DROP COLUMN pieces",
+    "DROP TABLE doomed",
+    "DROP TABLE uploads",
+    "CREATE TABLE uploads (id VARCHAR(32) NOT NULL, repository INTEGER NOT NULL, turn INTEGER NOT NULL, "
+    "owner VARCHAR NOT NULL, size INTEGER NOT NULL, data BLOB, started_at INTEGER NOT NULL, "
+    "PRIMARY KEY (id), FOREIGN KEY(repository) REFERENCES repositories (id) ON DELETE CASCADE) WITHOUT ROWID",
+    "UPDATE alembic_version SET version_num = '0006'",
 )
 
 
@@ -29,3 +46,26 @@ def ask(path: Path, statement: str, *values: object) -> list[Any]:
     """The rows that a statement gives."""
     with opened(path) as connection:
         return connection.execute(statement, values).fetchall()
+
+
+def make_older(data: Path) -> list[Path]:
+    """Makes a data directory what a version of revision 0006 left; returns where its large blobs are then."""
+    older = []
+    with opened(data / "emulator.db") as connection:
+        blobs = "SELECT buckets.name, digest, pieces FROM blobs JOIN buckets ON buckets.id = bucket"
+        for bucket, digest, pieces in connection.execute(f"{blobs} WHERE pieces IS NOT NULL").fetchall():
+            ((key, _),) = json.loads(pieces)
+            algorithm, _, encoded = digest.partition(":")
+            path = data / "buckets" / bucket / "containers/images" / algorithm / encoded[:2] / encoded
+            make_directory(path.parent)
+            older.append((data / key).rename(path))
+        for statement in _UNDO_0008:
+            connection.execute(statement)
+    return older
+
+
+def find_piece(data: Path, digest: str) -> Path:
+    """Returns the file of a blob that is one piece."""
+    ((pieces,),) = ask(data / "emulator.db", "SELECT pieces FROM blobs WHERE digest = ?", digest)
+    ((key, _),) = json.loads(pieces)
+    return data / key

@@ -42,11 +42,11 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 
 LEAVES = (
     "emulator.cache emulator.capacity emulator.clock emulator.crash_points emulator.current_request "
-    "emulator.deadlines emulator.file_blocks emulator.hosts emulator.locations "
-    "emulator.machine emulator.page_size emulator.redaction emulator.settings emulator.site_ports"
+    "emulator.blocks emulator.deadlines emulator.hosts emulator.locations emulator.machine "
+    "emulator.page_size emulator.redaction emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci emulator.strict_json"
-SITE = f"{LEAVES} {VALUES} emulator.records emulator.blobs"
+SITE = f"{LEAVES} {VALUES} emulator.records emulator.storage"
 
 # part: (the parts which it may import beside itself, the distributions which it may import).
 # The longest matching row counts; the standard library is free, but for the hot modules. A row
@@ -66,10 +66,6 @@ TABLE = {
         "emulator.private_directory",
         "alembic sqlalchemy",
     ),
-    "emulator.blobs": (
-        f"{VALUES} emulator.crash_points emulator.disk emulator.private_directory emulator.private_file",
-        "",
-    ),
     "emulator.storage": ("emulator.disk emulator.oci emulator.private_directory", ""),
     "emulator.registry": (SITE, "sqlalchemy"),
     "emulator.google": (SITE, "google_crc32c jinja2 sqlalchemy starlette"),
@@ -84,6 +80,7 @@ TABLE = {
     "emulator.telemetry": (f"{LEAVES} emulator.private_directory", "prometheus_client"),
     "emulator.answers": (f"{LEAVES} emulator.connections", ""),
     "emulator.bodies": (f"{LEAVES} emulator.body_shares", ""),
+    "emulator.blocks": ("", ""),
     "emulator.body_shares": (LEAVES, ""),
     "emulator.cache": ("", ""),
     "emulator.capacity": ("", ""),
@@ -95,7 +92,6 @@ TABLE = {
     "emulator.disk": ("", ""),
     "emulator.extra": ("", ""),
     "emulator.file_access": ("", ""),
-    "emulator.file_blocks": ("emulator.oci", ""),
     "emulator.hosts": ("emulator.identity emulator.locations emulator.oci", ""),
     "emulator.locations": ("", ""),
     "emulator.server_url": ("", ""),

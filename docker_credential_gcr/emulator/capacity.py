@@ -41,6 +41,13 @@ class StorageFull(Exception):
         )
 
 
+class CollectionBusy(Exception):
+    """Another collection of garbage is in progress."""
+
+    def __init__(self) -> None:
+        super().__init__("a collection is going on already: wait until it has ended")
+
+
 class DatabaseLocked(Exception):
     """Another program holds the lock of the database."""
 

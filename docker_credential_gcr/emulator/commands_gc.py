@@ -60,9 +60,9 @@ def gc(
 
 
 def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bool) -> dict[str, int]:
-    from .blobs.filesystem import BlobFiles
     from .records.database import Database
     from .settings import Limits
+    from .storage.filesystem import FileStore
     from .upkeep.database_identity import check_own_database, record_identity
     from .upkeep.keeper import Keeper, Request
 
@@ -71,6 +71,6 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
         with contextlib.closing(Database(directory.database_path)) as database:
             with database.read() as connection:
                 record_identity(directory.path, connection)
-            files, root = BlobFiles(directory.path), directory.path
-            keeper = Keeper(database, files, root=root, limits=Limits(), progress=progress)
+            store, root = FileStore(directory.path), directory.path
+            keeper = Keeper(database, store, root=root, limits=Limits(), is_alone=True, progress=progress)
             return vars(keeper.collect(Request(older_than_s, untagged, dry_run)))

@@ -1,6 +1,6 @@
 """Named points between one write and the next, at which a test lets the process die as of a power cut.
 
-    GCR_EMULATOR_CRASH_AT=blob-renamed gcr-emulator serve --data DIR
+    GCR_EMULATOR_CRASH_AT=piece-written gcr-emulator serve --data DIR
 
 The variable is read once, at the start; without it a point costs a comparison.
 """
@@ -10,10 +10,12 @@ import signal
 
 # The name of each point, and what was done when it is reached.
 POINTS = {
-    "upload-written": "the bytes of a chunk have arrived, what is kept of the upload does not count them",
-    "upload-moved": "what is kept of it counts them, the client was not told",
-    "blob-flushed": "all bytes of a blob are on the disk, under the upload's name",
-    "blob-renamed": "they are under the blob's name, its row is not written",
+    "piece-doomed": "the key of a piece is entered in doomed, nothing is written under it",
+    "piece-written": "the bytes of the piece are on the disk, no row names it",
+    "upload-written": "the bytes of a chunk have arrived, the upload's row does not count them",
+    "upload-moved": "the upload's row counts them and names the piece, the client was not told",
+    "pieces-condemned": "keys that no row names can no longer be named, their bytes are still there",
+    "pieces-deleted": "the bytes are deleted, their keys are still in doomed",
     "blob-committed": "the blob's row is committed, the client was not told",
     "blob-mounted": "a link to a blob is committed, the client was not told",
     "blob-unlinked": "a link is gone, the client was not told",
@@ -21,8 +23,7 @@ POINTS = {
     "manifest-committed": "they are committed, the client was not told",
     "manifest-removed": "a manifest or a tag is gone, the client was not told",
     "gc-links-removed": "the collection removed links that no manifest needs",
-    "gc-rows-removed": "it removed the rows of blobs, whose bytes are still there",
-    "gc-bytes-removed": "it removed the bytes of one of them",
+    "gc-rows-removed": "it removed the rows of blobs, whose pieces are doomed",
     "snapshot-written": "a snapshot of the database is written, not yet in the place of the last one",
     "migration-saved": "a copy of the older database is beside it, nothing is migrated",
     "migration-step": "the migration is half done, nothing of it is committed",

@@ -10,13 +10,14 @@ DATA/
   keys/id-token-key.pem signs ID tokens, 0600; made when the first is asked for
   keys/operator-token   administers the server, 0600
   keys/ca.pem …         under TLS, see tls.py
-  buckets/  uploads/    the bytes, see blobs/filesystem.py
+  pieces/               bytes of blobs and uploads over 64 KiB, see storage/pieces.py
+  buckets/              those of blobs that an earlier version has taken
   run/                  what several workers count together, see telemetry/worker_counts.py; goes at the end
-  uploads.slots         uploads of a few bytes, see blobs/slots.py
 """
 
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +128,12 @@ class DataDirectory:
     def narrow(self) -> str | None:
         """Takes the rights of other users away; the line that says so, None where they had none."""
         return narrow(self.path.resolve())
+
+    def remove_older_uploads(self) -> None:
+        """Removes what an earlier version kept of uploads in progress, which have ended."""
+        shutil.rmtree(self.path / "uploads", ignore_errors=True)
+        for name in ("uploads.slots", "uploads.slots.unreadable", "uploads.lock"):
+            (self.path / name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let another server have it."""

@@ -31,9 +31,20 @@ _KEYS = tuple(
         *("ca.pem", "ca-key.pem", "server.pem"),
     )
 )
-_DIRECTORIES = ("keys", "buckets", "uploads", "run")
+_DIRECTORIES = ("keys", "pieces", "buckets", "uploads", "run")
 # How the names begin of what the emulator keeps in a data directory, and of what a file system does.
-_OWN = ("emulator.db", "database-id", "keys", "buckets", "uploads", "run", "lock", "turns.lock", "lost+found")
+_OWN = (
+    "emulator.db",
+    "database-id",
+    "keys",
+    "pieces",
+    "buckets",
+    "uploads",
+    "run",
+    "lock",
+    "turns.lock",
+    "lost+found",
+)
 _KINDS = {
     stat.S_IFDIR: "a directory",
     stat.S_IFREG: "a file",

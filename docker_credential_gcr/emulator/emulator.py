@@ -9,8 +9,6 @@ from sqlalchemy import Connection, delete
 
 from docker_credential_gcr import __version__
 
-from .blobs.claims import Claims
-from .blobs.filesystem import BlobFiles
 from .clock import Clock
 from .control.journal import OwnJournal, SharedJournal
 from .control.state import State
@@ -26,6 +24,7 @@ from .machine import CurrentMachine
 from .operations import Operations
 from .records import (
     aws_access_keys,
+    doomed,
     projects,
     schema,
     schema_federation,
@@ -38,16 +37,16 @@ from .records.authenticator import Authenticator
 from .records.database import Database
 from .registry.app import RegistryApp
 from .registry.memory import Memory
-from .registry.noted_uploads import NotedUploads, give_rows
 from .registry.public_registry import PublicRegistry
 from .registry.services import Services as RegistryServices
 from .settings import Settings
 from .sites import Sites
+from .storage.filesystem import FileStore
 from .telemetry.counts import Counts, ProcessCounts
-from .upkeep.collection import tidy_uploads
 from .upkeep.database_identity import check_own_database, record_identity
 from .upkeep.keeper import Keeper
 from .upkeep.keeper import Request as UpkeepRequest
+from .upkeep.sweeping import sweep
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -98,15 +97,15 @@ class Emulator:
         with self._database.read() as connection:
             record_identity(directory.path, connection)
         self._authenticator = Authenticator(self._database, self._signer, self.clock.now)
-        self._files = BlobFiles(directory.path)
-        self._registry = self._make_registry(directory)
+        self._directory = directory
+        self._store = FileStore(directory.path)
+        self._registry = self._make_registry()
         self.keeper = Keeper(
             self._database,
-            self._files,
+            self._store,
             root=directory.path,
             limits=settings.limits,
             now=self.state.find_now,
-            noted=self._registry.noted,
         )
         self._others = LateApp(self._make_others)
         self._metadata = LateApp(self._make_metadata)
@@ -119,7 +118,7 @@ class Emulator:
                 is_open=self._registry.is_open,
             )
         )
-        self.app = self._operations.wrap(sites, self._database, self._registry.noted, directory.path)
+        self.app = self._operations.wrap(sites, self._database, directory.path)
 
     @property
     def _is_shared(self) -> bool:
@@ -134,11 +133,11 @@ class Emulator:
             self._database, self.clock, self._machine, journal, reset=self._reset, forget=self._forget
         )
 
-    def _make_registry(self, directory: DataDirectory) -> RegistryServices:
+    def _make_registry(self) -> RegistryServices:
         settings = self._settings
         return RegistryServices(
             self._database,
-            self._files,
+            self._store,
             self._signer,
             self._authenticator,
             self.clock,
@@ -146,26 +145,27 @@ class Emulator:
             Memory(self._database.version),
             Memory(self._database.access_version),
             Memory(self._database.removals_version),
-            NotedUploads(directory.path / "uploads.slots"),
             takes_sparse_manifests=settings.sparse_manifests,
-            claims=Claims(directory.path / "uploads.lock" if self._is_shared else None),
             creates_repositories=settings.create_on_push,
             is_open=settings.open or settings.open_remote,
             is_open_to_others=settings.open_remote,
             links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
         )
 
-    def prepare(self) -> str | None:
-        """Make the projects of the settings, and forget what an earlier server was told and did not finish.
+    def prepare(self) -> None:
+        """Makes the projects of the settings, and deletes what an earlier server was told and did not finish.
 
-        Only the server's first process does this. Returns the line that tells of noted uploads which
-        cannot be read.
+        Only for the first process, before any serves.
         """
-        told = give_rows(self._database, self._registry.noted)
-        self._database.write_now(records.empty)
-        self._database.write_now(self._prepare)
-        tidy_uploads(self._database, self._files)
-        return told
+
+        def work(connection: Connection) -> None:
+            records.empty(connection)
+            self._prepare(connection)
+            doomed.end_writes(connection)
+
+        self._database.write_now(work)
+        sweep(self._database, self._store, now=self.clock.now())
+        self._directory.remove_older_uploads()
 
     async def _reset(self) -> None:
         """Forget all but the keys, and make the projects of the settings anew."""
@@ -176,12 +176,10 @@ class Emulator:
             self._prepare(connection)
 
         await self._database.write(work)
-        await asyncio.to_thread(self._files.clear)
+        await asyncio.to_thread(sweep, self._database, self._store, now=self.clock.now())
 
     def _forget(self) -> None:
-        self._registry.spools.clear()
-        self._registry.known_uploads.clear()
-        self._registry.noted.clear()
+        self._registry.hashers.clear()
         if self._metadata.made is not None:
             self._metadata.made.forget()
 
@@ -189,7 +187,6 @@ class Emulator:
         """Finish what is queued."""
         self.keeper.close()
         self._database.close()
-        self._registry.noted.close()
         self._operations.close()
 
     def _prepare(self, connection: Connection) -> None:
@@ -274,7 +271,7 @@ class Emulator:
             authenticator=self._authenticator,
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
-            files=self._files,
+            store=self._store,
             issuer=self._issuer,
             id_tokens=self._id_tokens,
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Sized
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from .telemetry.observer import Observer
 from .telemetry.probes import Probes
 
 Message = dict[str, Any]
+_ALL = 2**31
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
@@ -42,18 +43,15 @@ class Operations:
         self._is_stopping = is_stopping
         self._log = Log(settings.log_format) if settings.log_format else None
 
-    def wrap(self, app: App, database: Database, noted: Sized, data: Path) -> App:
-        """`app` behind the limits, and all of that under the operator's eyes.
-
-        `noted` are the uploads that the database does not know of.
-        """
+    def wrap(self, app: App, database: Database, data: Path) -> App:
+        """Returns `app` behind the limits, and all of that under the operator's eyes."""
         bounded = Bodies(self._limits).wrap(app)
         limited = RateLimiter(self._limits.request_rate, self._limits.request_burst).wrap(bounded)
         probes = Probes(
             is_stopping=self._is_stopping,
             touch_database=lambda: _touch(database),
             find_free_space=lambda: shutil.disk_usage(data).free,
-            describe_metrics=lambda: self._describe(database, noted, data),
+            describe_metrics=lambda: self._describe(database, data),
         )
         answering = _refuse_excess(Answers(self._limits).wrap(probes.wrap(limited)))
         return Observer(self._counts, self._log).wrap(check_head(answering))
@@ -63,22 +61,22 @@ class Operations:
         if self._log is not None:
             self._log.close()
 
-    async def _describe(self, database: Database, noted: Sized, data: Path) -> tuple[str, bytes]:
+    async def _describe(self, database: Database, data: Path) -> tuple[str, bytes]:
         gauges = {
-            **await asyncio.to_thread(_measure, database, noted),
+            **await asyncio.to_thread(_measure, database),
             "gcr_emulator_storage_free_bytes": shutil.disk_usage(data).free,
             "gcr_emulator_log_lines_dropped": 0 if self._log is None else self._log.dropped,
         }
         return CONTENT_TYPE, format_metrics(self._counts.describe(), gauges, __version__)
 
 
-def _measure(database: Database, noted: Sized) -> dict[str, float]:
+def _measure(database: Database) -> dict[str, float]:
     """The gauges that are in the database; it looks at every blob's row, so not in the event loop."""
     with database.read() as connection:
         count, size = blobs.measure(connection)
-        opened, _ = uploads.survey(connection)
+        opened = uploads.count(connection, since=0, most=_ALL)
     return {
-        "gcr_emulator_uploads_open": opened + len(noted),
+        "gcr_emulator_uploads_open": opened,
         "gcr_emulator_blobs": count,
         "gcr_emulator_blob_bytes": size,
     }

@@ -65,8 +65,7 @@ async def run(
                 Emulator(settings, directory, is_stopping=stop.is_set, counts=counts)
             ) as emulator,
         ):
-            if (complaint := emulator.prepare()) is not None:
-                _say(complaint)
+            emulator.prepare()
             listener = Listener(emulator.app, doors, settings.limits)
             told = tuple((door.listening.fileno(), door.identity, door.site) for door in doors)
             async with Supervisor(Order(settings, directory.path, told), stop=stop):

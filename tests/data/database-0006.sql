@@ -1,4 +1,4 @@
--- A database of revision 0006: that of 0005 as its migration left it.
+-- A database of revision 0006: that of 0005 as its migration left it, and hashes of a blob. Uploads in progress end.
 BEGIN TRANSACTION;
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
@@ -48,6 +48,7 @@ CREATE TABLE blob_hashes (
 	PRIMARY KEY (blob), 
 	FOREIGN KEY(blob) REFERENCES blobs (id) ON DELETE CASCADE
 );
+INSERT INTO "blob_hashes" VALUES(3,'AAAAAA==','1B2M2Y8AsgTpgAmY7PhCfg==');
 CREATE TABLE "blob_links" (
 	repository INTEGER NOT NULL, 
 	blob INTEGER NOT NULL, 
@@ -302,6 +303,8 @@ CREATE TABLE uploads (
  WITHOUT ROWID
 
 ;
+INSERT INTO "uploads" VALUES('0123456789abcdef0123456765b0f1c3',1,1,'user:ada@example.com',5,X'6279746573',1706095043);
+INSERT INTO "uploads" VALUES('fedcba9876543210fedcba9865b0f1c4',1,2,'user:ada@example.com',100000,NULL,1706095044);
 CREATE TABLE users (
 	id INTEGER NOT NULL, 
 	email VARCHAR NOT NULL, 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 import requests
-from sqlite_files import UNDO_0006, opened
+from sqlite_files import UNDO_0006, make_older, opened
 
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
 from docker_credential_gcr.emulator.in_thread import InThread
@@ -83,12 +83,13 @@ def test_all_that_a_server_and_upkeep_make_is_the_owners_alone(data, umask, mask
     # Upkeep makes copies, journals and a new database.
     for command in (("gc", "--older-than", "0"), ("gc", "--dry-run"), ("fsck",), ("rebuild",)):
         assert (run(*command, "--data", data)[0], find_wide(data)) == (0, {}), command
-    assert {path.name for path in data.iterdir()} >= {"emulator.db", "emulator.db.damaged", "buckets"}
+    assert {path.name for path in data.iterdir()} >= {"emulator.db", "emulator.db.damaged", "pieces"}
 
 
 def test_a_z02_copy_that_a_migration_leaves_is_the_owners_alone(data, umask, serve_in_thread, run):
     umask(0)
     serve_in_thread()
+    make_older(data)
     with opened(data / "emulator.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0004'")
         connection.execute("DELETE FROM revisions WHERE subject = 'identity'")
@@ -132,7 +133,7 @@ def test_server_narrows_what_it_finds_and_says_so_in_one_line(data, widen, serve
     serve_in_thread()
     capfd.readouterr()
     # As the blobs of an earlier version are.
-    for path in data.glob("buckets/*/containers/images/*/*/*"):
+    for path in data.glob("pieces/*/*"):
         path.chmod(0o644)
     widen(data)
     count = len(find_wide(data))

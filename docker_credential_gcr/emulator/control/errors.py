@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
-from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, find_known
+from docker_credential_gcr.emulator.capacity import CollectionBusy, DatabaseLocked, StorageFull, find_known
 from docker_credential_gcr.emulator.current_request import find_request_id, note_member, note_reason
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal

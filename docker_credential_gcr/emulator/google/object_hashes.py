@@ -8,17 +8,17 @@ Off the event loop, one object after the other, however many ask. https://cloud.
 import asyncio
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterable, Mapping
 
+from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.records import blob_hashes, storage_objects
 from docker_credential_gcr.emulator.records.blob_hashes import Hashes
 from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.records.storage_objects import StoredObject
+from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
 from .services import Services
 
-_BLOCK = 1024 * 1024
 # What a listing reads of objects without hashes; it shows the rest without, and a later one with them.
 MAX_LISTED = 64 * 1024 * 1024
 
@@ -65,30 +65,35 @@ def _find(services: Services, bucket: StorageBucket, digests: Iterable[str]) -> 
 async def _compute(services: Services, bucket: StorageBucket, digest: str) -> Hashes | None:
     """Returns the hashes, which are kept; None where the bytes are gone."""
     with services.database.read() as connection:
-        if storage_objects.find(connection, bucket.id, digest) is None:
+        found = storage_objects.find(connection, bucket.id, digest)
+        if found is None:
             return None
-        data = storage_objects.find_data(connection, bucket.id, digest)
-    blocks = [data] if data is not None else _read(services.files.path(bucket.name, digest))
+        data, pieces = storage_objects.find_content(connection, bucket.id, digest)
     try:
-        hashes = await asyncio.to_thread(_hash, blocks)
+        if data is not None:
+            hashes = await _hash(_give(data))
+        else:
+            hashes = await _hash(read_pieces(services.store, parse_pieces(pieces), Span(0, found.size)))
     except FileNotFoundError:
         return None
     await services.database.write(lambda connection: blob_hashes.add(connection, bucket.id, digest, hashes))
     return hashes
 
 
-def _read(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
+async def _give(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
-def _hash(blocks: Iterable[bytes]) -> Hashes:
+async def _hash(blocks: AsyncIterator[bytes]) -> Hashes:
     # Only who asks for hashes pays for the import.
     import google_crc32c
 
     crc32c, md5 = 0, hashlib.md5(usedforsecurity=False)
-    for block in blocks:
-        crc32c = google_crc32c.extend(crc32c, block)
+
+    def update(block: bytes) -> int:
         md5.update(block)
+        return int(google_crc32c.extend(crc32c, block))
+
+    async for block in blocks:
+        crc32c = await asyncio.to_thread(update, block)
     return Hashes(*(base64.b64encode(value).decode() for value in (crc32c.to_bytes(4, "big"), md5.digest())))

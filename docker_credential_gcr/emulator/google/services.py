@@ -3,13 +3,13 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
 from docker_credential_gcr.emulator.identity.issuer import Issuer
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.records.authenticator import Authenticator
 from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.storage.base import BlobStore
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Services:
     authenticator: Authenticator
     operator_token: str
     strict_admin: bool
-    files: BlobFiles
+    store: BlobStore
     issuer: Issuer
     id_tokens: IdTokenSigner
     # Of requests that need hashes of objects, one reads bytes at a time.

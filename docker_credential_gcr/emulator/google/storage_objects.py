@@ -4,7 +4,7 @@ https://cloud.google.com/storage/docs/json_api/v1/objects
 """
 
 import base64
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from docker_credential_gcr.emulator.file_blocks import send_file
+from docker_credential_gcr.emulator.blocks import send_blocks
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import IMAGES
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
@@ -21,6 +21,8 @@ from docker_credential_gcr.emulator.records import storage_objects
 from docker_credential_gcr.emulator.records.blob_hashes import Hashes
 from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.records.storage_objects import StoredObject
+from docker_credential_gcr.emulator.storage.base import BlobStore
+from docker_credential_gcr.emulator.storage.pieces import Piece, check_pieces, parse_pieces, read_pieces
 
 from .access import find_caller, find_caller_or_anonymous
 from .errors import InvalidArgument, NotFound
@@ -82,7 +84,7 @@ async def download_object(request: Request, services: Services) -> Response:
     caller = find_caller_or_anonymous(request, services)
     with services.database.read() as connection:
         bucket, found = _find(connection, request, caller, "storage.objects.get")
-        data = storage_objects.find_data(connection, bucket.id, found.digest)
+        data, pieces = storage_objects.find_content(connection, bucket.id, found.digest)
     hashes = await find_hashes(services, bucket, [found])
     headers = {
         **format_header(hashes.get(found.digest)),
@@ -103,22 +105,24 @@ async def download_object(request: Request, services: Services) -> Response:
     else:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{found.size}"
     if data is None:
-        return _FileResponse(services.files.path(bucket.name, found.digest), wanted, status, headers)
+        return _StoredResponse(services.store, parse_pieces(pieces), wanted, status, headers)
     return Response(data[wanted.start : wanted.stop], status, headers, _TYPE)
 
 
-class _FileResponse(Response):
-    """Those bytes of a file."""
+class _StoredResponse(Response):
+    """Those bytes of the pieces."""
 
-    def __init__(self, path: Path, span: Span, status: int, headers: dict[str, str]) -> None:
+    def __init__(
+        self, store: BlobStore, pieces: Sequence[Piece], span: Span, status: int, headers: dict[str, str]
+    ) -> None:
         super().__init__(None, status, {**headers, "Content-Length": str(span.size)}, _TYPE)
-        self._path = path
-        self._span = span
+        check_pieces(store, pieces, span)
+        self._blocks = read_pieces(store, pieces, span)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send them."""
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-        await send_file(start, self._path, self._span, receive, send)
+        await send_blocks(start, self._blocks, receive, send)
 
 
 async def delete_object(request: Request, services: Services) -> Response:

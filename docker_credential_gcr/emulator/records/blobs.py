@@ -13,7 +13,7 @@ from .statement import Statement
 
 _MEASURE = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0))
 _FIND = Statement(
-    select(blobs.c.digest, blobs.c.size, blobs.c.data, blob_links.c.used_at)
+    select(blobs.c.digest, blobs.c.size, blobs.c.data, blob_links.c.used_at, blobs.c.pieces)
     .join(blob_links, blob_links.c.blob == blobs.c.id)
     .where(
         blobs.c.bucket == bindparam("bucket"),
@@ -42,7 +42,16 @@ _IN_REPOSITORY = (
     )
 )
 _ADD = Statement(
-    insert(blobs).on_conflict_do_nothing(), columns=["bucket", "digest", "size", "data", "created_at"]
+    insert(blobs).on_conflict_do_nothing(),
+    columns=["bucket", "digest", "size", "data", "created_at", "pieces"],
+)
+_FIND_PIECES = Statement(
+    select(blobs.c.pieces).where(blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("digest"))
+)
+_REPLACE_PIECES = Statement(
+    update(blobs)
+    .where(blobs.c.bucket == bindparam("its_bucket"), blobs.c.digest == bindparam("its_digest"))
+    .values(pieces=bindparam("new_pieces"))
 )
 _INSERT_LINK = insert(blob_links).from_select(
     ["repository", "blob", "used_at"],
@@ -96,7 +105,7 @@ _UNLINK = Statement(
 
 
 class Blob(NamedTuple):
-    """A blob of `size` bytes; `data` is None where they are a file of the bucket.
+    """A blob of `size` bytes, which are `data`, or where that is None the `pieces`, the JSON list of a row.
 
     `used_at` is when a client last relied on the repository's link to it.
     """
@@ -105,6 +114,7 @@ class Blob(NamedTuple):
     size: int
     data: bytes | None
     used_at: int = 0
+    pieces: str | None = None
 
 
 def find(connection: Connection, repository: Repository, digest: str) -> Blob | None:
@@ -128,17 +138,31 @@ def is_linked(connection: Connection, bucket: str, repository: str, digest: str)
     return connection.execute(_IN_REPOSITORY, values).first() is not None
 
 
-def add(connection: Connection, repository: Repository, blob: Blob, *, now: float) -> None:
-    """Make the blob known to its bucket and link it to the repository."""
+def add(connection: Connection, repository: Repository, blob: Blob, *, now: float) -> bool:
+    """Links the blob to the repository; False where its bucket had it, and keeps the bytes that it has."""
     values = {
         "bucket": repository.bucket.id,
         "digest": blob.digest,
         "size": blob.size,
         "data": blob.data,
         "created_at": int(now),
+        "pieces": blob.pieces,
     }
-    _ADD.run(connection, values)
+    is_new = _ADD.run(connection, values) > 0
     link(connection, repository, blob.digest, now=now)
+    return is_new
+
+
+def find_pieces(connection: Connection, repository: Repository, digest: str) -> str | None:
+    """Returns the pieces of a blob of the repository's bucket; None where it has none."""
+    row = _FIND_PIECES.one(connection, {"bucket": repository.bucket.id, "digest": digest})
+    return row[0] if row else None
+
+
+def replace_pieces(connection: Connection, repository: Repository, digest: str, pieces: str) -> None:
+    """Lets the blob consist of other pieces."""
+    values = {"its_bucket": repository.bucket.id, "its_digest": digest, "new_pieces": pieces}
+    _REPLACE_PIECES.run(connection, values)
 
 
 def link(connection: Connection, repository: Repository, digest: str, *, now: float) -> None:

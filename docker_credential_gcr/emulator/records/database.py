@@ -145,10 +145,6 @@ class Database:
         """As `write`, for callers without an event loop."""
         return self._writer.write_now(work)
 
-    def write_unawaited(self, work: Callable[[Connection], object]) -> None:
-        """As `write`, for what nobody waits for."""
-        self._writer.write_unawaited(work)
-
     def version(self) -> int:
         """A number that changes with every commit, before the write is acknowledged.
 
@@ -178,8 +174,10 @@ class Database:
         return self._revisions[1].get(subject, -1)
 
     def removals_version(self) -> int:
-        """A number that changes when a repository goes, for the writer at once; nobody else may write."""
-        return self._writer.changes.count(REPOSITORIES)
+        """Returns a number that changes when a repository goes, for the writer at once."""
+        own = self._writer.changes.count(REPOSITORIES)
+        # Any commit of another process may be a deletion. Both numbers only grow.
+        return own + self.version() if self._shared else own
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""

@@ -4,17 +4,10 @@ Both use one and the same condition, so that what a client began to rely on mean
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
 
-from .schema import (
-    blob_links,
-    blobs,
-    buckets,
-    manifest_blobs,
-    repositories,
-)
+from .schema import blob_links, blobs, manifest_blobs
 
 _UNNEEDED = (blob_links.c.used_at < bindparam("before")) & ~exists().where(
     blobs.c.id == blob_links.c.blob,
@@ -44,44 +37,13 @@ _FIND_UNLINKED = (
     .order_by(blobs.c.id)
     .limit(bindparam("count"))
 )
-_DESCRIBE_UNLINKED = (
-    select(blobs.c.id, buckets.c.name, blobs.c.digest, blobs.c.size, blobs.c.data.is_(None).label("is_file"))
-    .join(buckets, buckets.c.id == blobs.c.bucket)
-    .where(blobs.c.id.in_(bindparam("ids", expanding=True)), _UNLINKED)
+_MEASURE_UNLINKED = select(blobs.c.id, blobs.c.size).where(
+    blobs.c.id.in_(bindparam("ids", expanding=True)), _UNLINKED
 )
 _REMOVE_BLOBS = delete(blobs).where(blobs.c.id.in_(bindparam("ids", expanding=True)))
-_KNOWN = (
-    select(blobs.c.digest)
-    .join(buckets, buckets.c.id == blobs.c.bucket)
-    .where(
-        buckets.c.name == bindparam("bucket_name"),
-        blobs.c.digest.in_(bindparam("digests", expanding=True)),
-        blobs.c.data.is_(None),
-    )
-)
-
-_NAMED = (
-    select(manifest_blobs.c.digest)
-    .join(repositories, repositories.c.id == manifest_blobs.c.repository)
-    .join(buckets, buckets.c.id == repositories.c.bucket)
-    .where(
-        buckets.c.name == bindparam("bucket_name"),
-        manifest_blobs.c.digest.in_(bindparam("digests", expanding=True)),
-    )
-)
 
 # (repository, blob), as the rows number them
 Link = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class RemovedBlob:
-    """A blob whose row is gone; the bytes of one that is a file are still there."""
-
-    bucket: str
-    digest: str
-    size: int
-    is_file: bool
 
 
 def find_links(connection: Connection, *, before: float, after: Link, count: int) -> list[Link]:
@@ -106,23 +68,9 @@ def find_unlinked(connection: Connection, *, after: int, count: int) -> list[int
     return list(connection.execute(_FIND_UNLINKED, {"after": after, "count": count}).scalars())
 
 
-def remove_unlinked(connection: Connection, ids: Sequence[int]) -> list[RemovedBlob]:
-    """Delete the rows of those of the blobs that still no repository sees."""
-    rows = connection.execute(_DESCRIBE_UNLINKED, {"ids": ids}).all()
+def remove_unlinked(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Deletes those of the blobs that still no repository sees; returns their sizes."""
+    rows = connection.execute(_MEASURE_UNLINKED, {"ids": ids}).all()
     if rows:
         connection.execute(_REMOVE_BLOBS, {"ids": [row.id for row in rows]})
-    return [RemovedBlob(row.name, row.digest, row.size, bool(row.is_file)) for row in rows]
-
-
-def find_known_files(connection: Connection, bucket: str, digests: Sequence[str]) -> set[str]:
-    """Those of `digests` of which a row of the bucket says that their bytes are a file."""
-    return set(connection.execute(_KNOWN, {"bucket_name": bucket, "digests": digests}).scalars())
-
-
-def find_needed_files(connection: Connection, bucket: str, digests: Sequence[str]) -> set[str]:
-    """Returns those of `digests` that a row of the bucket says to be a file, or that a manifest of it names.
-
-    A manifest's blob may have lost its row alone: `rebuild` makes another from the file.
-    """
-    named = connection.execute(_NAMED, {"bucket_name": bucket, "digests": digests}).scalars()
-    return find_known_files(connection, bucket, digests) | set(named)
+    return [row.size for row in rows]

@@ -20,13 +20,18 @@ from sqlalchemy import (
 from .schema_accounts import deleted_accounts as deleted_accounts
 from .schema_accounts import service_account_keys as service_account_keys
 from .schema_accounts import service_accounts as service_accounts
+from .schema_blobs import blob_hashes as blob_hashes
+from .schema_blobs import blob_links as blob_links
+from .schema_blobs import blobs as blobs
+from .schema_blobs import doomed as doomed
+from .schema_blobs import uploads as uploads
 from .schema_columns import metadata as metadata
 from .schema_columns import new_id, new_reference
 from .schema_control import control
 from .schema_federation import workload_identity_pools
 from .schema_people import logins
 
-REVISION = "0007"
+REVISION = "0008"
 
 # Alembic's own table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
@@ -119,39 +124,6 @@ repositories = Table(
     UniqueConstraint("bucket", "name"),
 )
 
-# `data` is null where the bytes are a file of the bucket.
-blobs = Table(
-    "blobs",
-    metadata,
-    new_id(),
-    new_reference("bucket", "buckets.id"),
-    Column("digest", String, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("data", LargeBinary, nullable=True),
-    Column("created_at", Integer, nullable=False),
-    UniqueConstraint("bucket", "digest"),
-)
-
-# What Cloud Storage shows beside the digest, in base64; a blob has no row until a client asks for them.
-blob_hashes = Table(
-    "blob_hashes",
-    metadata,
-    Column("blob", Integer, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True),
-    Column("crc32c", String, nullable=False),
-    Column("md5", String, nullable=False),
-)
-
-# A repository sees only the blobs that were linked to it. `used_at` is when a client last relied on
-# the link: pushed, mounted or asked for the blob, or deleted a manifest that named it.
-blob_links = Table(
-    "blob_links",
-    metadata,
-    Column("repository", Integer, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
-    Column("blob", Integer, ForeignKey("blobs.id", ondelete="CASCADE"), primary_key=True, index=True),
-    Column("used_at", Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-
 manifests = Table(
     "manifests",
     metadata,
@@ -208,22 +180,6 @@ tags = Table(
     Column("repository", Integer, ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
     Column("tag", String, primary_key=True),
     Column("manifest", Integer, ForeignKey("manifests.id", ondelete="CASCADE"), nullable=False, index=True),
-    sqlite_with_rowid=False,
-)
-
-# `turn` counts the answers: the next request's URL holds it; `owner` is the member that began. There are
-# few of them, and each lives for moments: more indexes than the key cost more than they save.
-# `data` holds the bytes so far while they are few, and is null from when they are a file.
-uploads = Table(
-    "uploads",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    new_reference("repository", "repositories.id"),
-    Column("turn", Integer, nullable=False),
-    Column("owner", String, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("data", LargeBinary, nullable=True),
-    Column("started_at", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

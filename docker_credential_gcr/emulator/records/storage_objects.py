@@ -19,7 +19,7 @@ _PAGE = (
 )
 _ONE = (blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest == bindparam("wanted"))
 _FIND = select(*_COLUMNS).where(*_ONE)
-_DATA = select(blobs.c.data).where(*_ONE)
+_CONTENT = select(blobs.c.data, blobs.c.pieces).where(*_ONE)
 _DELETE = delete(blobs).where(*_ONE)
 
 
@@ -46,10 +46,10 @@ def find(connection: Connection, bucket_id: int, digest: str) -> StoredObject | 
     return None if row is None else StoredObject(*row)
 
 
-def find_data(connection: Connection, bucket_id: int, digest: str) -> bytes | None:
-    """The bytes of a blob that is there; None where they are a file."""
-    data: bytes | None = connection.execute(_DATA, {"of_bucket": bucket_id, "wanted": digest}).scalar_one()
-    return data
+def find_content(connection: Connection, bucket_id: int, digest: str) -> tuple[bytes | None, str | None]:
+    """Returns the bytes of a blob that is there, or the pieces that a row keeps."""
+    data, pieces = connection.execute(_CONTENT, {"of_bucket": bucket_id, "wanted": digest}).one()
+    return data, pieces
 
 
 def remove(connection: Connection, bucket_id: int, digest: str) -> None:

@@ -1,47 +1,38 @@
-"""Uploads in progress: they survive a restart, and each answer gives the turn to another location."""
+"""Uploads in progress: a row from the first bytes on, and each request moves it to another location."""
 
 import re
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from .buckets import Bucket
 from .repositories import Repository
-from .schema import buckets, repositories, uploads
+from .schema import buckets, doomed, repositories, uploads
 from .statement import Statement
 
+_CONTENT = ("sequence", "size", "sha256", "data", "pieces")
+# An upload without a row that was cancelled is doomed by its ID.
+_CANCELLED = exists().where(doomed.c.key == bindparam("upload"))
+_PLACE = (
+    repositories.c.name == bindparam("repository_name"),
+    buckets.c.name == bindparam("bucket_name"),
+    ~_CANCELLED,
+)
+# The repository, and the upload's row if it has one.
 _FIND = Statement(
     select(
-        uploads.c.id,
-        uploads.c.turn,
-        uploads.c.owner,
-        uploads.c.size,
-        uploads.c.data,
-        repositories.c.id.label("repository_id"),
+        repositories.c.id,
         buckets.c.id.label("bucket_id"),
+        uploads.c.owner,
+        *(uploads.c[name] for name in _CONTENT),
     )
-    .join(repositories, repositories.c.id == uploads.c.repository)
     .join(buckets, buckets.c.id == repositories.c.bucket)
-    .where(
-        uploads.c.id == bindparam("upload"),
-        uploads.c.turn == bindparam("its_turn"),
-        uploads.c.started_at >= bindparam("since"),
-        repositories.c.name == bindparam("repository_name"),
-        buckets.c.name == bindparam("bucket_name"),
-    )
+    .outerjoin(uploads, (uploads.c.id == bindparam("upload")) & (uploads.c.repository == repositories.c.id))
+    .where(*_PLACE)
 )
-# The repository of an upload that was begun, and whose turn it is if it has a row.
-_FIND_BEGUN = Statement(
-    select(repositories.c.id, buckets.c.id.label("bucket_id"), uploads.c.turn)
-    .join(buckets, buckets.c.id == repositories.c.bucket)
-    .outerjoin(uploads, uploads.c.id == bindparam("upload"))
-    .where(
-        repositories.c.name == bindparam("repository_name"),
-        buckets.c.name == bindparam("bucket_name"),
-    )
-)
-_COLUMNS = ("id", "turn", "owner", "size", "data", "started_at")
+_IS_KNOWN = Statement(select(exists().where(uploads.c.id == bindparam("upload")) | _CANCELLED))
+_COLUMNS = ("id", "owner", *_CONTENT, "started_at")
 _START = Statement(
     insert(uploads)
     .from_select(
@@ -50,153 +41,130 @@ _START = Statement(
             repositories.c.id, *(bindparam(f"its_{name}", type_=uploads.c[name].type) for name in _COLUMNS)
         )
         .join(buckets, buckets.c.id == repositories.c.bucket)
-        .where(
-            # By name: an id may have been given to another repository meanwhile.
-            repositories.c.name == bindparam("repository_name"),
-            buckets.c.name == bindparam("bucket_name"),
-        ),
+        # By name: an id may have been given to another repository meanwhile.
+        .where(*_PLACE),
     )
     .on_conflict_do_nothing()
 )
+_THIS_ONE = (uploads.c.id == bindparam("upload"), uploads.c.sequence == bindparam("its_sequence"))
 _MOVE = Statement(
-    update(uploads)
-    .where(uploads.c.id == bindparam("upload"), uploads.c.turn == bindparam("its_turn"))
-    .values(turn=uploads.c.turn + 1, size=bindparam("new_size"), data=bindparam("new_data"))
+    update(uploads).where(*_THIS_ONE).values({name: bindparam(f"new_{name}") for name in _CONTENT})
 )
-_END = Statement(delete(uploads).where(uploads.c.id == bindparam("upload")))
-_STALE = select(uploads.c.id).where(uploads.c.started_at < bindparam("before"))
-_ALL = select(uploads.c.id)
-_IN_FILES = _ALL.where(uploads.c.data.is_(None))
-_END_LOST = delete(uploads).where(
-    uploads.c.id.in_(bindparam("ids", expanding=True)), uploads.c.data.is_(None)
+_END = Statement(delete(uploads).where(*_THIS_ONE))
+_STALE = uploads.c.started_at < bindparam("before")
+_FIND_STALE = select(func.count()).where(_STALE)
+_END_STALE = delete(uploads).where(_STALE)
+_PIECES = select(uploads.c.id, uploads.c.pieces).where(uploads.c.pieces.is_not(None))
+_END_LOST = delete(uploads).where(uploads.c.id.in_(bindparam("ids", expanding=True)))
+_LIVING = uploads.c.started_at >= bindparam("since")
+_COUNT = Statement(
+    select(func.count()).select_from(select(uploads.c.id).where(_LIVING).limit(bindparam("most")).subquery())
 )
-_SURVEY = Statement(select(func.count(), func.min(uploads.c.started_at)))
-# Written in one way only, and small enough for SQLite.
-_TURN = re.compile(r"0|[1-9][0-9]{0,15}")
-_SECOND_DIGITS = 8
-_COUNT_OF = select(func.count()).where(uploads.c.owner == bindparam("whose"))
+_COUNT_OF = Statement(
+    select(func.count()).select_from(
+        select(uploads.c.id)
+        .where(_LIVING, uploads.c.owner == bindparam("whose"))
+        .limit(bindparam("most"))
+        .subquery()
+    )
+)
+# An ID is a part of the names of its pieces; it ends with the second in which it began.
+_ID = re.compile(r"[0-9a-f]{32}")
+_SECOND_DIGITS = 10
 
 
 class Upload(NamedTuple):
-    """An upload of which `size` bytes were acknowledged; `data` is None where they are a file.
+    """An upload of which `size` bytes were acknowledged.
 
-    One that is not kept has no row, and no bytes.
+    They are `data`, or where that is None the `pieces`, the JSON list of a row. It has no row, and no bytes,
+    until `sequence` is 1. `sha256` is their digest in hex, None where it is not known.
     """
 
     id: str
-    turn: int
     owner: str
-    size: int
-    data: bytes | None
-    is_kept: bool = True
+    sequence: int = 0
+    size: int = 0
+    sha256: str | None = None
+    data: bytes | None = b""
+    pieces: str | None = None
 
     @property
-    def began_at(self) -> int:
-        """The instant that its ID names."""
-        return int(self.id[-_SECOND_DIGITS:], 16)
+    def started_at(self) -> int:
+        """The instant that its ID names; 0 for what is no ID."""
+        return int(self.id[-_SECOND_DIGITS:], 16) if _ID.fullmatch(self.id) else 0
 
 
 def format_id(name: str, now: float) -> str:
-    """The ID of an upload that begins now."""
+    """Returns the ID of an upload that begins now; `name` has 22 random digits."""
     return f"{name}{int(now):0{_SECOND_DIGITS}x}"
 
 
-def start(connection: Connection, repository: Repository, upload: Upload) -> bool:
-    """Keep an upload; False where it is kept already, or its repository is gone."""
-    values = {
-        "repository_name": repository.name,
-        "bucket_name": repository.bucket.name,
-        "its_id": upload.id,
-        "its_turn": upload.turn,
-        "its_owner": upload.owner,
-        "its_size": upload.size,
-        "its_data": upload.data,
-        "its_started_at": upload.began_at,
-    }
-    return _START.run(connection, values) > 0
-
-
-def find_begun(
+def find(
     connection: Connection, upload: Upload, *, bucket_name: str, repository_name: str
 ) -> tuple[Repository, Upload] | None:
-    """The upload as it is kept, or as given where it is not, and its repository; None where it went on."""
+    """Returns the repository, and the upload as it is kept there; None unless both have that sequence.
+
+    An upload without a row has sequence 0.
+    """
     values = {"upload": upload.id, "bucket_name": bucket_name, "repository_name": repository_name}
-    row = _FIND_BEGUN.one(connection, values)
-    if row is None or row[2]:
-        return None
-    repository_id, bucket_id, turn = row
-    kept = upload if turn is None else upload._replace(is_kept=True)
-    return Repository(repository_id, repository_name, Bucket(bucket_id, bucket_name)), kept
-
-
-def find(
-    connection: Connection,
-    upload_id: str,
-    turn: str,
-    *,
-    bucket_name: str,
-    repository_name: str,
-    since: float,
-) -> tuple[Repository, Upload] | None:
-    """The upload if it is that turn's, is to that repository, and began after that instant."""
-    if not _TURN.fullmatch(turn):
-        return None
-    values = {
-        "upload": upload_id,
-        "its_turn": int(turn),
-        "bucket_name": bucket_name,
-        "repository_name": repository_name,
-        "since": int(since),
-    }
     row = _FIND.one(connection, values)
     if row is None:
         return None
-    *upload, repository_id, bucket_id = row
-    return Repository(repository_id, repository_name, Bucket(bucket_id, bucket_name)), Upload(*upload)
-
-
-def move(connection: Connection, upload: Upload, *, size: int, data: bytes | None) -> Upload | None:
-    """The upload with what arrived, and its next turn; None if it ended or went on elsewhere meanwhile."""
-    values = {"upload": upload.id, "its_turn": upload.turn, "new_size": size, "new_data": data}
-    if not _MOVE.run(connection, values):
+    repository_id, bucket_id, owner, sequence, *content = row
+    if (sequence or 0, owner or upload.owner) != (upload.sequence, upload.owner):
         return None
-    return Upload(upload.id, upload.turn + 1, upload.owner, size, data)
+    kept = upload if sequence is None else Upload(upload.id, owner, sequence, *content)
+    return Repository(repository_id, repository_name, Bucket(bucket_id, bucket_name)), kept
 
 
-def end(connection: Connection, upload_id: str) -> bool:
-    """Forget the upload; False if it had ended."""
-    return _END.run(connection, {"upload": upload_id}) > 0
+def start(connection: Connection, repository: Repository, upload: Upload) -> bool:
+    """Keeps an upload; False where it is kept already, was cancelled, or its repository is gone."""
+    values = {"upload": upload.id, "repository_name": repository.name, "bucket_name": repository.bucket.name}
+    values |= {f"its_{name}": getattr(upload, name) for name in _COLUMNS}
+    return _START.run(connection, values) > 0
 
 
-def list_ids(connection: Connection) -> set[str]:
-    """The uploads in progress."""
-    return set(connection.execute(_ALL).scalars())
+def can_begin(connection: Connection, upload: Upload) -> bool:
+    """Returns whether the upload has no row, and was not cancelled."""
+    row = _IS_KNOWN.one(connection, {"upload": upload.id})
+    return row is not None and not row[0]
 
 
-def list_in_files(connection: Connection) -> set[str]:
-    """The uploads whose bytes are files."""
-    return set(connection.execute(_IN_FILES).scalars())
+def move(connection: Connection, upload: Upload) -> bool:
+    """Keeps the upload as it is after one more request; False where another request came first."""
+    values = {"upload": upload.id, "its_sequence": upload.sequence - 1}
+    values |= {f"new_{name}": getattr(upload, name) for name in _CONTENT}
+    return _MOVE.run(connection, values) > 0
 
 
-def end_lost(connection: Connection, ids: set[str]) -> int:
-    """Forget those of the uploads whose bytes should be files; how many."""
-    return connection.execute(_END_LOST, {"ids": sorted(ids)}).rowcount
+def end(connection: Connection, upload: Upload) -> bool:
+    """Forgets the upload, whose pieces are doomed; False where another request came first."""
+    return _END.run(connection, {"upload": upload.id, "its_sequence": upload.sequence}) > 0
 
 
-def survey(connection: Connection) -> tuple[int, int | None]:
-    """How many uploads are in progress, and when the oldest of them began."""
-    ((count, oldest),) = _SURVEY.all(connection, {})
-    return count, oldest
+def count(connection: Connection, *, since: float, most: int, owner: str | None = None) -> int:
+    """Returns how many uploads began after that instant, of the member or of all, and `most` for more."""
+    values: dict[str, object] = {"since": int(since), "most": most}
+    statement = _COUNT if owner is None else _COUNT_OF
+    row = statement.one(connection, values if owner is None else {**values, "whose": owner})
+    return int(row[0]) if row else 0
 
 
-def count_of(connection: Connection, owner: str) -> int:
-    """How many uploads in progress are the member's."""
-    return int(connection.execute(_COUNT_OF, {"whose": owner}).scalar_one())
+def count_stale(connection: Connection, *, before: float) -> int:
+    """Returns how many uploads began before that instant."""
+    return int(connection.execute(_FIND_STALE, {"before": int(before)}).scalar_one())
 
 
-def end_stale(connection: Connection, *, before: float) -> list[str]:
-    """Forget the uploads that began before that instant; their IDs."""
-    stale = list(connection.execute(_STALE, {"before": int(before)}).scalars())
-    for upload_id in stale:
-        end(connection, upload_id)
-    return stale
+def end_stale(connection: Connection, *, before: float) -> int:
+    """Forgets the uploads that began before that instant, whose pieces are doomed; how many."""
+    return connection.execute(_END_STALE, {"before": int(before)}).rowcount
+
+
+def list_pieces(connection: Connection) -> dict[str, str]:
+    """Returns the pieces of the uploads that have some, by upload."""
+    return {row.id: row.pieces for row in connection.execute(_PIECES)}
+
+
+def end_lost(connection: Connection, upload_ids: list[str]) -> int:
+    """Forgets uploads whose bytes are gone; how many."""
+    return connection.execute(_END_LOST, {"ids": upload_ids}).rowcount

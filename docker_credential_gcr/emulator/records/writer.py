@@ -92,10 +92,6 @@ class Writer:
         done: T = value
         return done
 
-    def write_unawaited(self, work: Callable[[Connection], object]) -> None:
-        """As `write`, for what nobody waits for, not even whether it could be done."""
-        self._put(Job(work, None, durable=False), asyncio.get_running_loop())
-
     def hold(self) -> Connection | None:
         """The connection, to read from until `release`; None while another thread writes.
 

@@ -9,11 +9,12 @@ from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, 
 from docker_credential_gcr.emulator.oci.scope import DELETE, PULL
 from docker_credential_gcr.emulator.records import blobs
 from docker_credential_gcr.emulator.records.blobs import Blob
+from docker_credential_gcr.emulator.storage.pieces import check_pieces, parse_pieces
 
 from . import places
 from .access import authorize
 from .errors import BlobUnknown, RangeInvalid
-from .http import FileBody, Request, Response
+from .http import Request, Response, StoredBody
 from .places import check_service
 from .redirects import check_link, redirect
 from .services import Services
@@ -29,7 +30,7 @@ async def get(services: Services, request: Request, target: Target, digest: str)
         await _rely(services, target, blob)
     elif services.links is not None:
         return redirect(services.links, target, digest, now=services.clock.now())
-    return _serve(services, request, target, blob)
+    return _serve(services, request, blob)
 
 
 async def get_by_link(services: Services, request: Request, target: Target, digest: str) -> Response:
@@ -37,7 +38,7 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
     check_link(services, request, target, digest)
     # What was looked up is remembered until the next change of the database.
     services.decisions.recall(("link", target), lambda: _check_place(services, target), measure=lambda _: 0)
-    return _serve(services, request, target, _get_known(services, target, digest))
+    return _serve(services, request, _get_known(services, target, digest))
 
 
 def _check_place(services: Services, target: Target) -> None:
@@ -56,7 +57,7 @@ def _get_known(services: Services, target: Target, digest: str) -> Blob:
     return blob
 
 
-def _serve(services: Services, request: Request, target: Target, blob: Blob) -> Response:
+def _serve(services: Services, request: Request, blob: Blob) -> Response:
     """A blob, or the range of it that the request wants. Raises RangeInvalid."""
     headers = {
         "Content-Type": "application/octet-stream",
@@ -75,7 +76,7 @@ def _serve(services: Services, request: Request, target: Target, blob: Blob) -> 
         refusal = RangeInvalid(f"the blob has {blob.size} bytes")
         refusal.headers = {"Content-Range": f"bytes */{blob.size}"}
         raise refusal from error
-    body = _body(services, target, blob, span)
+    body = _body(services, blob, span)
     if span is None:
         return Response(200, headers, body)
     headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{blob.size}"
@@ -125,15 +126,13 @@ def _look_up(services: Services, target: Target, digest: str) -> Blob | None:
 
 
 def _measure(blob: Blob | None) -> int | None:
-    return None if blob is None else len(blob.data or b"")
+    return None if blob is None else len(blob.data or blob.pieces or b"")
 
 
-def _body(services: Services, target: Target, blob: Blob, span: Span | None) -> bytes | FileBody:
+def _body(services: Services, blob: Blob, span: Span | None) -> bytes | StoredBody:
     wanted = span or Span(0, blob.size)
     if blob.data is not None:
         return blob.data[wanted.start : wanted.stop]
-    path = services.files.path(target.bucket, blob.digest)
-    # A body once begun cannot become an error: look before.
-    if path.stat().st_size != blob.size:
-        raise OSError(f"{path} is not as long as its blob")
-    return FileBody(path, wanted)
+    pieces = parse_pieces(blob.pieces)
+    check_pieces(services.store, pieces, wanted)
+    return StoredBody(services.store, pieces, wanted)

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from docker_credential_gcr.emulator.file_blocks import send_file
+from docker_credential_gcr.emulator.blocks import send_blocks
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.site_ports import find_port_site
+from docker_credential_gcr.emulator.storage.base import BlobStore
+from docker_credential_gcr.emulator.storage.pieces import Piece, read_pieces
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -95,10 +96,11 @@ class Request:
 
 
 @dataclass(frozen=True)
-class FileBody:
-    """A file, or a span of it, as a response's body."""
+class StoredBody:
+    """Pieces of the blob store, or a span of them, as a response's body."""
 
-    path: Path
+    store: BlobStore
+    pieces: Sequence[Piece]
     span: Span
 
 
@@ -108,7 +110,7 @@ class Response:
     __slots__ = ("body", "headers", "status")
 
     def __init__(
-        self, status: int, headers: Mapping[str, str] | None = None, body: bytes | FileBody = b""
+        self, status: int, headers: Mapping[str, str] | None = None, body: bytes | StoredBody = b""
     ) -> None:
         self.status = status
         self.headers = headers or {}
@@ -135,7 +137,7 @@ async def send_response(
         await send(start)
         await send({"type": "http.response.body", "body": b"" if headers_only else body})
     else:
-        await send_file(start, body.path, body.span, receive, send)
+        await send_blocks(start, read_pieces(body.store, body.pieces, body.span), receive, send)
 
 
 @lru_cache(256)

@@ -1,6 +1,5 @@
 """A manifest that is being pushed: checked by itself, then stored once all that it names is there."""
 
-import asyncio
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -11,10 +10,12 @@ from docker_credential_gcr.emulator.oci.descriptor import Descriptor
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
 from docker_credential_gcr.emulator.oci.manifest import Manifest, References, format_referrer, parse_manifest
+from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_tag
 from docker_credential_gcr.emulator.records import blobs, manifests, referrers, tags
 from docker_credential_gcr.emulator.records.manifests import Summary
 from docker_credential_gcr.emulator.records.repositories import Repository
+from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
 from . import places
 from .dialect import Dialect, find_dialect
@@ -136,5 +137,5 @@ async def _read_config(services: Services, target: Target, config: Descriptor) -
         return None
     if blob.data is not None:
         return blob.data
-    path = services.files.path(repository.bucket.name, blob.digest)
-    return await asyncio.to_thread(path.read_bytes)
+    blocks = read_pieces(services.store, parse_pieces(blob.pieces), Span(0, blob.size))
+    return b"".join([block async for block in blocks])

@@ -1,4 +1,4 @@
-"""A repository comes to be with the first thing that is pushed to it."""
+"""Creates a repository on the first push to it."""
 
 from sqlalchemy import Connection
 
@@ -11,18 +11,15 @@ from .services import Services
 
 
 def find_repository(services: Services, connection: Connection, target: Target) -> Repository | None:
-    """The repository, if it is there; where no other process can delete it, remembered until one goes.
+    """Returns the repository, if it is there, which is remembered until one goes.
 
     Raises NameUnknown as `places.find`.
     """
-
-    def find() -> Repository | None:
-        return places.find(connection, target)
-
-    if services.claims.is_shared:
-        return find()
-    key = (target.bucket, target.path)
-    return services.repositories.recall(key, find, measure=lambda found: None if found is None else 0)
+    return services.repositories.recall(
+        (target.bucket, target.path),
+        lambda: places.find(connection, target),
+        measure=lambda found: None if found is None else 0,
+    )
 
 
 def open_repository(services: Services, connection: Connection, target: Target) -> Repository:

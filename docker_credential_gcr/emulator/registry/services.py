@@ -4,20 +4,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from docker_credential_gcr.emulator.blobs.claims import Claims
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
-from docker_credential_gcr.emulator.blobs.spool import Spool
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.identity.links import LinkSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
+from docker_credential_gcr.emulator.oci.digest import Hasher
 from docker_credential_gcr.emulator.records.authenticator import Authenticator
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.storage.base import BlobStore
 
-from .known_room import KnownRoom
-from .known_upload import KnownUpload
 from .memory import Memory
-from .noted_uploads import NotedUploads
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -33,18 +29,15 @@ def keep_last(memory: dict[K, V], key: K, value: V, count: int) -> None:
 
 @dataclass(frozen=True)
 class Services:
-    """The registry's parts, how it is set, and its memories: of contents, of who may do what, of uploads.
+    """The registry's parts, how it is set, and its caches: of contents, of decisions, of repositories.
 
-    `spools` only saves hashing an upload's bytes again: whatever is lost is read from the disk.
-    `claims` are the uploads that a request is writing to, `noted` those without a row; `known_uploads` need
-    not be asked for, `ended_uploads` are those that ended last; `room` is what is known of the room for more.
-    `repositories` are those that were found, by bucket and name.
-    `created_ms` is what a bucket's configs say of when their images were made, by bucket and digest.
-    With `links` blobs are answered with redirects.
+    `hashers` are those of the uploads that were appended to last, each with the number of bytes that it was
+    fed: without one, an upload's pieces are read once at its end. `created_ms` is what a bucket's configs say
+    of when their images were made, by bucket and digest. With `links` blobs are answered with redirects.
     """
 
     database: Database
-    files: BlobFiles
+    store: BlobStore
     signer: Signer
     authenticator: Authenticator
     clock: Clock
@@ -52,18 +45,13 @@ class Services:
     memory: Memory
     decisions: Memory
     repositories: Memory
-    noted: NotedUploads
     takes_sparse_manifests: bool = False
     creates_repositories: bool = False
     is_open: bool = False
     is_open_to_others: bool = False
     links: LinkSigner | None = None
-    spools: dict[str, Spool] = field(default_factory=dict)
-    known_uploads: dict[str, KnownUpload] = field(default_factory=dict)
-    ended_uploads: dict[str, None] = field(default_factory=dict)
+    hashers: dict[str, tuple[int, Hasher]] = field(default_factory=dict)
     created_ms: dict[tuple[str, str], int] = field(default_factory=dict)
-    claims: Claims = field(default_factory=Claims)
-    room: KnownRoom = field(default_factory=KnownRoom)
 
     def uploads_since(self) -> float:
         """The instant before which uploads began whose time is over."""

@@ -4,21 +4,26 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 
-from docker_credential_gcr.emulator.blobs.filesystem import parse_place
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
+from docker_credential_gcr.emulator.storage.pieces import Piece, parse_pieces
 
 from .findings import Finding
 from .progress import BYTES
-from .reading import Checked, hash_file
+from .reading import Checked, hash_files
+from .rowless import find_known, is_of_blob, list_files
 
 _BLOBS = (
-    "SELECT blobs.id, buckets.name AS bucket, blobs.digest, blobs.size, CAST(blobs.data AS BLOB) AS data "
-    "FROM blobs JOIN buckets ON buckets.id = blobs.bucket"
+    "SELECT blobs.id, buckets.name AS bucket, blobs.digest, blobs.size, blobs.pieces, "
+    "CAST(blobs.data AS BLOB) AS data FROM blobs JOIN buckets ON buckets.id = blobs.bucket"
 )
-_KNOWN = (
-    "SELECT 1 FROM blobs JOIN buckets ON buckets.id = blobs.bucket "
-    "WHERE buckets.name = ? AND blobs.digest = ? AND blobs.data IS NULL"
+_UPLOADS = "SELECT id, size, pieces, CAST(data AS BLOB) AS data FROM uploads"
+# What a row names and the sweeper would delete.
+_NAMED_AND_DOOMED = (
+    "SELECT DISTINCT doomed.key "
+    "FROM (SELECT pieces FROM blobs WHERE data IS NULL UNION ALL SELECT pieces FROM uploads) AS named, "
+    "json_each(CASE WHEN json_valid(named.pieces) THEN named.pieces ELSE '[]' END) AS piece "
+    "JOIN doomed ON doomed.key = json_extract(piece.value, '$[0]')"
 )
 
 
@@ -34,7 +39,7 @@ def find_wrong_blobs(checked: Checked) -> Iterator[tuple[int, Finding]]:
     for row in checked.connection.execute(_BLOBS):
         try:
             parse_digest(row["digest"])
-            found = _check_file(checked, row) if row["data"] is None else _check_data(checked, row)
+            found = _check_pieces(checked, row) if row["data"] is None else _check_data(checked, row)
         except InvalidDigest as error:
             found = "wrong-digest", str(error)
         if found is not None:
@@ -51,61 +56,79 @@ def _check_data(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
     return None if actual == digest else ("wrong-digest", f"the bytes are {actual}")
 
 
-def _check_file(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
-    path = checked.files.path(row["bucket"], row["digest"])
+def _check_pieces(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return "missing-bytes", f"{path.relative_to(checked.root)}: it is not a regular file"
-        size = status.st_size
-        if size != row["size"]:
-            return "wrong-size", f"{size} bytes, the row says {row['size']}"
-        if checked.quick:
-            checked.progress.advance(size)
-            return None
-        actual = hash_file(path, row["digest"], advance=checked.progress.advance)
+        pieces = parse_pieces(row["pieces"])
+    except ValueError as error:
+        return "missing-bytes", str(error)
+    for piece in pieces:
+        if (wrong := _check_piece(checked, piece)) is not None:
+            return wrong
+    size = sum(size for _, size in pieces)
+    if size != row["size"]:
+        return "wrong-size", f"{size} bytes, the row says {row['size']}"
+    if checked.quick:
+        checked.progress.advance(size)
+        return None
+    try:
+        paths = [checked.store.path(key) for key, _ in pieces]
+        actual = hash_files(paths, row["digest"], advance=checked.progress.advance)
     except OSError as error:
-        return "missing-bytes", f"{path.relative_to(checked.root)}: {error.strerror}"
+        return "missing-bytes", f"{error.filename}: {error.strerror}"
     return None if actual == row["digest"] else ("wrong-digest", f"the bytes are {actual}")
 
 
+def _check_piece(checked: Checked, piece: Piece) -> tuple[str, str] | None:
+    key, size = piece
+    try:
+        status = checked.store.path(key).stat()
+    except OSError as error:
+        return "missing-bytes", f"{key}: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return "missing-bytes", f"{key}: it is not a regular file"
+    return (
+        None
+        if status.st_size == size
+        else ("wrong-size", f"{key}: {status.st_size} bytes, the row says {size}")
+    )
+
+
 def check_files(checked: Checked) -> Iterator[Finding]:
-    """Each file is a blob's that has a row."""
+    """Each file is one that a row names, or that is doomed."""
     checked.progress.begin("files")
-    buckets = checked.root / "buckets"
-    paths = sorted(path for path in buckets.rglob("*") if not path.is_dir())
-    checked.progress.begin("files", len(paths))
-    for path in paths:
-        place = path.relative_to(checked.root)
-        named = parse_place(path.relative_to(buckets).parts)
-        if named is None:
-            yield Finding("stray-file", str(place), "no blob's file has such a name")
-        elif not path.is_file():
-            yield Finding("stray-file", str(place), "it is not a regular file")
-        elif not checked.connection.execute(_KNOWN, named).fetchone():
-            yield Finding("rowless-bytes", " ".join(named), f"no row knows {place}")
+    keys = list_files(checked.store)
+    checked.progress.begin("files", len(keys))
+    known = find_known(checked.connection)
+    for key in keys:
+        if not is_of_blob(key):
+            yield Finding("stray-file", key, "no blob's file has such a name")
+        elif not checked.store.path(key).is_file():
+            yield Finding("stray-file", key, "it is not a regular file")
+        elif key not in known:
+            yield Finding("rowless-bytes", key, "no row names the file")
         checked.progress.advance()
 
 
 def check_uploads(checked: Checked) -> Iterator[Finding]:
-    """Each upload has the bytes that were acknowledged, and each file in uploads/ is one's."""
-    known = set()
-    for row in checked.rows("uploads", "SELECT id, size, data FROM uploads"):
-        known.add(row["id"])
+    """Each upload has the bytes that were acknowledged."""
+    for row in checked.rows("uploads", _UPLOADS):
         size = _count_bytes(checked, row)
-        # What follows in a file was never acknowledged.
-        if size < row["size"] or (row["data"] is not None and size > row["size"]):
+        if size != row["size"]:
             text = f"{size} bytes, {row['size']} were acknowledged"
             yield Finding("lost-upload", f"upload {row['id']}", text)
-    for path in sorted(checked.files.uploads.iterdir()):
-        if not path.is_file():
-            yield Finding("stray-file", f"uploads/{path.name}", "it is not a regular file")
-        elif path.name not in known:
-            yield Finding("rowless-bytes", f"upload {path.name}", f"no row knows uploads/{path.name}")
+
+
+def check_doomed(checked: Checked) -> Iterator[Finding]:
+    """No row names what the sweeper would delete."""
+    for (key,) in checked.connection.execute(_NAMED_AND_DOOMED):
+        yield Finding("doomed-bytes", key, "a row names the file, and so does doomed")
 
 
 def _count_bytes(checked: Checked, upload: sqlite3.Row) -> int:
     if upload["data"] is not None:
         return len(upload["data"])
-    path = checked.files.upload_path(upload["id"])
-    return path.stat().st_size if path.is_file() else 0
+    try:
+        pieces = parse_pieces(upload["pieces"])
+    except ValueError:
+        return 0
+    return sum(size for key, size in pieces if _check_piece(checked, (key, size)) is None)

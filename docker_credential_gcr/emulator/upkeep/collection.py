@@ -1,23 +1,23 @@
 """Garbage collection: removes what nothing needs any more, in small steps, while others push.
 
-Rows go before bytes, so that a crash between the two leaves nothing but bytes without a row, which
-the next collection removes.
+Rows go before bytes: with a row its pieces are doomed, and the sweeper deletes them.
 """
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFile, BlobFiles
 from docker_credential_gcr.emulator.crash_points import reach
-from docker_credential_gcr.emulator.records import garbage, untagged, uploads
+from docker_credential_gcr.emulator.records import doomed, garbage, untagged, uploads
 from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.garbage import RemovedBlob
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+from docker_credential_gcr.emulator.storage.pieces import is_whole
 
 from .progress import BYTES, SILENT, Progress
+from .rowless import find_removable
+from .sweeping import sweep
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,11 +40,17 @@ class Collected:
 
 @dataclass(frozen=True)
 class Rules:
-    """What may go: whatever was used last before `unused_before`, and uploads begun before that."""
+    """What may go: what was used last before `unused_before`, uploads begun before `uploads_before`.
+
+    And the bytes of keys that are due `now`.
+    """
 
     unused_before: float
     uploads_before: float
+    now: float
     untagged: bool = False
+    # No request is in progress, here or elsewhere: what no row names now, none is about to name.
+    is_alone: bool = False
     # Asked between the steps: true ends the collection early.
     is_over: Callable[[], bool] = bool
     progress: Progress = SILENT
@@ -53,32 +59,56 @@ class Rules:
 class Collection:
     """One collection over a database and the bytes beside it."""
 
-    def __init__(self, database: Database, files: BlobFiles, rules: Rules) -> None:
+    def __init__(self, database: Database, store: FileStore, rules: Rules) -> None:
         self._database = database
-        self._files = files
+        self._store = store
         self._rules = rules
         self.collected = Collected()
 
     def run(self) -> Collected:
-        """Collect; blocks on the disk. Raises CollectionBusy while another one goes on."""
-        with self._files.collecting():
-            self._end_uploads()
-            self._remove_files()
-            if self._rules.untagged:
-                self._remove_untagged()
-            self._remove_links()
-            self._remove_blobs()
+        """Collects; blocks on the disk."""
+        self._remove_files()
+        self._end_uploads()
+        if self._rules.untagged:
+            self._remove_untagged()
+        self._remove_links()
+        self._remove_blobs()
+        self._sweep()
         return self.collected
+
+    def _remove_files(self) -> None:
+        """Removes what no row names; before any row goes, so that nothing is counted twice."""
+        self._rules.progress.begin("files")
+        if self._rules.is_alone:
+            self._doom_rowless()
+        sizes = self._sweep()
+        self.collected.files += len(sizes)
+        self.collected.bytes += sum(sizes)
+        self._rules.progress.advance(len(sizes))
+
+    def _doom_rowless(self) -> None:
+        before, progress = self._rules.unused_before, self._rules.progress
+        self._write(doomed.end_writes)
+        with self._database.read() as connection:
+            driver: Any = connection.connection.driver_connection
+            keys = find_removable(driver, self._store, before=before, progress=progress)
+        for start in range(0, len(keys), _BATCH):
+            self._write(_doom, keys[start : start + _BATCH])
 
     def _end_uploads(self) -> None:
         before = self._rules.uploads_before
         self._rules.progress.begin("uploads")
-        # A commit without a change would be one more to save a snapshot for.
         with self._database.read() as connection:
-            _, oldest = uploads.survey(connection)
-        if oldest is not None and oldest < int(before):
-            self.collected.uploads += len(self._write(uploads.end_stale, before=before))
-        self.collected.uploads += tidy_uploads(self._database, self._files)
+            stale = uploads.count_stale(connection, before=before)
+            lost = [] if not self._rules.is_alone else self._find_lost(uploads.list_pieces(connection))
+        # A commit without a change would be one more to save a snapshot for.
+        if lost:
+            self.collected.uploads += self._write(uploads.end_lost, lost)
+        if stale:
+            self.collected.uploads += self._write(uploads.end_stale, before=before)
+
+    def _find_lost(self, pieces: dict[str, str]) -> list[str]:
+        return [name for name, text in pieces.items() if not is_whole(self._store, text)]
 
     def _remove_untagged(self) -> None:
         """Again and again: what a manifest needed may be needed by nothing once it is gone."""
@@ -119,54 +149,15 @@ class Collection:
                 ids = garbage.find_unlinked(connection, after=after, count=_BATCH)
             if not ids:
                 break
-            removed = self._write(garbage.remove_unlinked, ids)
+            sizes = self._write(garbage.remove_unlinked, ids)
             reach("gc-rows-removed")
-            for blob in removed:
-                self._remove_bytes(blob)
+            self.collected.blobs += len(sizes)
+            self.collected.bytes += sum(sizes)
+            self._rules.progress.advance(sum(sizes))
             after = ids[-1]
 
-    def _remove_bytes(self, blob: RemovedBlob) -> None:
-        self.collected.blobs += 1
-        self.collected.bytes += blob.size
-        self._rules.progress.advance(blob.size)
-        if blob.is_file:
-            is_needed = functools.partial(self._has_row, blob.bucket, blob.digest)
-            self._files.remove(blob.bucket, blob.digest, is_needed=is_needed)
-
-    def _remove_files(self) -> None:
-        """Bytes that a crash left without a row, where no manifest names them.
-
-        Before any row goes, so that none is counted twice.
-        """
-        self._rules.progress.begin("files")
-        for found in self._files.list_blobs():
-            old = [file for file in found if file.modified_at < self._rules.unused_before]
-            for start in range(0, len(old), _BATCH):
-                if self._rules.is_over():
-                    return
-                self._remove_rowless(old[start : start + _BATCH])
-            self._rules.progress.advance(len(found))
-
-    def _remove_rowless(self, files: list[BlobFile]) -> None:
-        needed = self._find_needed(files[0].bucket, [file.digest for file in files])
-        for file in files:
-            is_needed = functools.partial(self._is_needed, file.bucket, file.digest)
-            if file.digest not in needed and self._files.remove(
-                file.bucket, file.digest, is_needed=is_needed
-            ):
-                self.collected.files += 1
-                self.collected.bytes += file.size
-
-    def _has_row(self, bucket: str, digest: str) -> bool:
-        with self._database.read() as connection:
-            return bool(garbage.find_known_files(connection, bucket, [digest]))
-
-    def _is_needed(self, bucket: str, digest: str) -> bool:
-        return bool(self._find_needed(bucket, [digest]))
-
-    def _find_needed(self, bucket: str, digests: list[str]) -> set[str]:
-        with self._database.read() as connection:
-            return garbage.find_needed_files(connection, bucket, digests)
+    def _sweep(self) -> list[int]:
+        return sweep(self._database, self._store, now=self._rules.now, is_over=self._rules.is_over)
 
     def _write(
         self, work: Callable[Concatenate[Connection, P], T], *arguments: P.args, **options: P.kwargs
@@ -174,21 +165,6 @@ class Collection:
         return self._database.write_now(lambda connection: work(connection, *arguments, **options))
 
 
-def tidy_uploads(database: Database, files: BlobFiles) -> int:
-    """Remove files that are no upload's, end uploads whose file a crash took; how many it ended.
-
-    The files are listed before the rows there, and after them here: the row of an upload is there
-    before its file, and says that there is one only afterwards.
-    """
-    listed = files.list_uploads()
-    with database.read() as connection:
-        known = uploads.list_ids(connection)
-    for upload_id in listed:
-        if upload_id not in known:
-            files.discard_upload(upload_id)
-    with files.between_adoptions() as is_calm:
-        if not is_calm:
-            return 0
-        with database.read() as connection:
-            lost = uploads.list_in_files(connection) - set(files.list_uploads())
-        return database.write_now(lambda connection: uploads.end_lost(connection, lost)) if lost else 0
+def _doom(connection: Connection, keys: list[str]) -> None:
+    for key in keys:
+        doomed.enter(connection, key, due_at=1)

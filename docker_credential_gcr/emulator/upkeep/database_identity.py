@@ -20,6 +20,7 @@ from docker_credential_gcr.emulator.records import schema
 from docker_credential_gcr.emulator.records.database import DamagedDatabase, UnusableDatabase
 
 from .reading import open_database
+from .rowless import has_files
 
 DATABASE = "emulator.db"
 SNAPSHOT = f"{DATABASE}.snapshot"
@@ -144,8 +145,7 @@ def _compare(root: Path, described: Described) -> str | None:
 
 def has_bytes(root: Path) -> bool:
     """Says whether there is a blob's file or a snapshot, which an empty database would lose."""
-    blobs = (root / "buckets").glob("*/containers/images/*/*/*")
-    return (root / SNAPSHOT).exists() or next(blobs, None) is not None
+    return (root / SNAPSHOT).exists() or has_files(root)
 
 
 def record_identity(root: Path, connection: Connection) -> None:

@@ -18,12 +18,16 @@ KINDS = {
     "astray-row": ("a row points into another repository or bucket than its own", "{rebuild}"),
     "missing-bytes": ("a row without its bytes", _RESTORE),
     "wrong-size": ("bytes of another length than their row says", _RESTORE),
-    "wrong-digest": ("bytes that are not those of their digest", _RESTORE),
-    "rowless-bytes": (
-        "a file with the bytes of a blob or an upload that no row knows, as a crash leaves it",
-        "{gc}, for a blob 24 hours after its file was written",
+    "wrong-digest": (
+        "bytes that are not those of their digest",
+        "restore the bytes, or leave them out with {rebuild} and push them again",
     ),
-    "lost-upload": ("an upload without its bytes, as a crash at its end leaves it", "{gc}"),
+    "rowless-bytes": (
+        "a file with the bytes of a blob or an upload that no row names, as a loss of power leaves it",
+        "{gc}, 24 hours after the file was written",
+    ),
+    "doomed-bytes": ("a file that a row names and a collection would remove", "{rebuild}"),
+    "lost-upload": ("an upload without its bytes", "{gc}"),
     "stray-file": ("a file that belongs to no blob", "remove it by hand"),
     "unreadable-manifest": ("a manifest with a document that no push would take", "delete it"),
     "wrong-references": ("the rows of what a manifest names differ from its document", "{rebuild}"),

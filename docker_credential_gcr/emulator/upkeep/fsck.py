@@ -10,7 +10,7 @@ from pathlib import Path
 
 from docker_credential_gcr.emulator.records import schema
 
-from .check_bytes import check_blobs, check_files, check_uploads
+from .check_bytes import check_blobs, check_doomed, check_files, check_uploads
 from .check_rows import check_database, check_manifests, check_places
 from .database_identity import DATABASE, find_fault
 from .findings import Finding
@@ -23,6 +23,7 @@ _CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     check_blobs,
     check_files,
     check_uploads,
+    check_doomed,
     check_manifests,
 )
 

@@ -11,31 +11,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy
-from docker_credential_gcr.emulator.capacity import find_known
+from docker_credential_gcr.emulator.capacity import CollectionBusy, find_known
 from docker_credential_gcr.emulator.file_access import format_fault
 from docker_credential_gcr.emulator.records import snapshot
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .collection import Collected, Collection, Rules
 from .database_identity import SNAPSHOT
 from .progress import SILENT, Progress
 from .rehearsal import rehearse
-
-
-class Noted(Protocol):
-    """Uploads that have no row."""
-
-    def list_stale(self, before: float) -> list[str]:
-        """The IDs of those that began before that instant."""
-
-    def forget(self, upload_id: str) -> None:
-        """End one."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +42,21 @@ class Keeper:
     def __init__(
         self,
         database: Database,
-        files: BlobFiles,
+        store: FileStore,
         *,
         root: Path,
         limits: Limits,
         now: Callable[[], float] = time.time,
-        noted: Noted | None = None,
+        is_alone: bool = False,
         progress: Progress = SILENT,
     ) -> None:
+        """`is_alone` says that no other process and no request uses the data directory."""
         self._database = database
-        self._files = files
+        self._store = store
         self._root = root
         self._limits = limits
         self._now = now
-        self._noted = noted
+        self._is_alone = is_alone
         self._progress = progress
         self._over = threading.Event()
         self._working = threading.Lock()
@@ -83,25 +73,16 @@ class Keeper:
             # Rows hold whole seconds: without a delay the present one has passed too.
             unused_before=now - delay_s + (delay_s == 0),
             uploads_before=now - self._limits.upload_lifetime_s,
+            now=now,
             untagged=request.untagged,
+            is_alone=self._is_alone,
             is_over=self._over.is_set,
             progress=self._progress,
         )
         with self._alone():
             if request.dry_run:
-                collected = rehearse(self._root / "emulator.db", self._root, rules)
-            else:
-                collected = Collection(self._database, self._files, rules).run()
-            collected.uploads += self._end_noted(rules.uploads_before, dry_run=request.dry_run)
-            return collected
-
-    def _end_noted(self, before: float, *, dry_run: bool) -> int:
-        if self._noted is None:
-            return 0
-        stale = self._noted.list_stale(before)
-        for upload_id in () if dry_run else stale:
-            self._noted.forget(upload_id)
-        return len(stale)
+                return rehearse(self._root / "emulator.db", self._root, rules)
+            return Collection(self._database, self._store, rules).run()
 
     def save_snapshot(self) -> None:
         """Copy the database beside it, if it has changed since the last time. Raises CollectionBusy."""

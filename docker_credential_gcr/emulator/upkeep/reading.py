@@ -1,12 +1,12 @@
 """How a check reads a data directory."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.oci.digest import format_digest, new_hasher, split_digest
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .progress import Progress
 
@@ -24,9 +24,9 @@ class Checked:
     progress: Progress
 
     @property
-    def files(self) -> BlobFiles:
-        """The bytes beside the database."""
-        return BlobFiles(self.root)
+    def store(self) -> FileStore:
+        """The bytes next to the database."""
+        return FileStore(self.root)
 
     def rows(self, table: str, statement: str) -> Iterator[sqlite3.Row]:
         """The rows that the statement gives, one for each of the table, told of as they are done."""
@@ -51,12 +51,22 @@ def open_database(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def hash_file(path: Path, digest: str, *, advance: Callable[[int], None]) -> str:
-    """The digest of the file's bytes, of the same algorithm; `advance` is told of each block's size."""
+def hash_files(paths: Iterable[Path], digest: str, *, advance: Callable[[int], None]) -> str:
+    """Returns the digest of the files' bytes together, of the same algorithm.
+
+    `advance` is told of each block's size. Raises OSError.
+    """
     algorithm, _ = split_digest(digest)
     hasher = new_hasher(algorithm)
-    with path.open("rb") as file:
-        while block := file.read(_READ):
+    for path in paths:
+        for block in read_blocks(path):
             hasher.update(block)
             advance(len(block))
     return format_digest(algorithm, hasher)
+
+
+def read_blocks(path: Path) -> Iterator[bytes]:
+    """Gives the bytes of a file. Raises OSError."""
+    with path.open("rb") as file:
+        while block := file.read(_READ):
+            yield block

@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +19,16 @@ from docker_credential_gcr.emulator.records.database import Database, Incompatib
 from .database_identity import DATABASE, SNAPSHOT, give_identity, is_source
 from .progress import SILENT, Progress
 from .reading import open_database
-from .rebuild_bytes import adopt_files, drop_wrong_blobs, restore_links
+from .rebuild_bytes import (
+    adopt_files,
+    drop_doomed,
+    drop_lost_uploads,
+    drop_wrong_blobs,
+    restore_links,
+)
 from .rebuild_rows import copy_rows, drop_astray, drop_dangling, enter_references
 
+_DOOMING = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_dooms'"
 _NEW = f"{DATABASE}.rebuilt"
 _DAMAGED = f"{DATABASE}.damaged"
 # The journals that SQLite keeps beside a database.
@@ -69,7 +76,10 @@ def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress =
     _remove(new)
     Database(new).close()
     with contextlib.closing(open_database(chosen)) as old, contextlib.closing(open_database(new)) as made:
-        _fill(root, old, made, rebuilt, now, progress)
+        made.execute("BEGIN")
+        with _without_dooming(made):
+            _fill(root, old, made, rebuilt, now, progress)
+        made.execute("COMMIT")
     _put_in_place(root, new)
     return rebuilt
 
@@ -82,7 +92,6 @@ def _fill(
     now: float,
     progress: Progress,
 ) -> None:
-    made.execute("BEGIN")
     lose = rebuilt.lost.append
     progress.begin("rows")
     copy_rows(old, made, lose, now=now)
@@ -93,13 +102,25 @@ def _fill(
         lambda: drop_wrong_blobs(root, made, lose, progress),
         lambda: adopt_files(root, made, progress, now=now),
         lambda: restore_links(made, now=now),
+        lambda: drop_lost_uploads(root, made),
+        lambda: drop_doomed(made),
     )
     for step in steps:
         step()
     for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):
         ((rebuilt.rows[table],),) = made.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
     give_identity(root, made)
-    made.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _without_dooming(made: sqlite3.Connection) -> Iterator[None]:
+    """Leaves the bytes of rows that are dropped: a copy of the database may know what they are."""
+    triggers = made.execute(_DOOMING).fetchall()
+    for name, _ in triggers:
+        made.execute(f"DROP TRIGGER {name}")
+    yield
+    for _, statement in triggers:
+        made.execute(statement)
 
 
 def _set_aside(root: Path) -> Path | None:

@@ -3,21 +3,16 @@
 import sqlite3
 from pathlib import Path
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFile, BlobFiles
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+from docker_credential_gcr.emulator.storage.pieces import format_pieces, is_whole
 
 from .check_bytes import find_wrong_blobs
 from .progress import BYTES, Progress
-from .reading import Checked, hash_file
+from .reading import Checked
 from .rebuild_rows import Lose
+from .rowless import find_named, find_rowless, find_wanted, find_wanted_digest, measure
 
-_BUCKET = "SELECT id FROM buckets WHERE name = ?"
-# Whether a manifest of the bucket names the blob, of which there is no row.
-_WANTED = (
-    "SELECT 1 FROM manifest_blobs JOIN repositories ON repositories.id = manifest_blobs.repository "
-    "WHERE repositories.bucket = :bucket AND manifest_blobs.digest = :digest "
-    "AND NOT EXISTS (SELECT 1 FROM blobs WHERE bucket = :bucket AND digest = :digest)"
-)
-_ADD = "INSERT INTO blobs (bucket, digest, size, data, created_at) VALUES (?, ?, ?, NULL, ?)"
+_ADD = "INSERT INTO blobs (bucket, digest, size, pieces, created_at) VALUES (?, ?, ?, ?, ?)"
 _LINK = (
     "INSERT OR IGNORE INTO blob_links (repository, blob, used_at) "
     "SELECT manifest_blobs.repository, blobs.id, ? FROM manifest_blobs "
@@ -36,22 +31,33 @@ def drop_wrong_blobs(root: Path, new: sqlite3.Connection, lose: Lose, progress: 
 
 
 def adopt_files(root: Path, new: sqlite3.Connection, progress: Progress, *, now: float) -> None:
-    """Enter the blobs that a manifest names, and whose bytes are files that no row knows."""
+    """Enters the blobs that a manifest names, and whose bytes are files that no row names."""
     progress.begin("files without a row", None, BYTES)
-    for files in BlobFiles(root).list_blobs():
-        for file in files:
-            _adopt(root, new, file, progress, now=now)
+    store, wanted = FileStore(root), find_wanted(new)
+    for rowless in list(find_rowless(new, store)) if wanted else ():
+        digest = find_wanted_digest(store, rowless, wanted.keys(), progress)
+        if digest is None:
+            continue
+        # Each bucket has files of its own.
+        bucket = wanted[digest].pop()
+        if not wanted[digest]:
+            del wanted[digest]
+        pieces = measure(store, rowless.keys)
+        size = sum(size for _, size in pieces)
+        new.execute(_ADD, (bucket, digest, size, format_pieces(pieces), int(now)))
 
 
-def _adopt(root: Path, new: sqlite3.Connection, file: BlobFile, progress: Progress, *, now: float) -> None:
-    bucket = new.execute(_BUCKET, (file.bucket,)).fetchone()
-    if bucket is None:
-        return
-    if not new.execute(_WANTED, {"bucket": bucket["id"], "digest": file.digest}).fetchone():
-        return
-    path = BlobFiles(root).path(file.bucket, file.digest)
-    if hash_file(path, file.digest, advance=progress.advance) == file.digest:
-        new.execute(_ADD, (bucket["id"], file.digest, file.size, int(now)))
+def drop_lost_uploads(root: Path, new: sqlite3.Connection) -> None:
+    """Deletes the uploads whose bytes are not there: clients begin them again."""
+    uploads = new.execute("SELECT id, pieces FROM uploads WHERE pieces IS NOT NULL").fetchall()
+    for upload_id, text in uploads:
+        if not is_whole(FileStore(root), text):
+            new.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
+
+
+def drop_doomed(new: sqlite3.Connection) -> None:
+    """Deletes the entries of keys that a row names."""
+    new.executemany("DELETE FROM doomed WHERE key = ?", [(key,) for key in find_named(new)])
 
 
 def restore_links(new: sqlite3.Connection, *, now: float) -> None:

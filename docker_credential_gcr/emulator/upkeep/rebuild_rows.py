@@ -14,18 +14,25 @@ from .salvage import Salvage
 
 Lose = Callable[[str], None]
 
-# The manifests tell again what these hold; a client restarts an upload in progress; what a test has set ends
-# with the server; the rest a new database has.
+# The manifests tell what these hold; what a test has set ends with the server; the rest a new database has.
 _NOT_COPIED = {
     schema.manifest_blobs,
     schema.manifest_children,
     schema.referrers,
-    schema.uploads,
     schema_control.control,
     schema_control.journal,
     schema.alembic_version,
     schema.revisions,
 }
+# Before revision 0008 the bytes of a blob without `data` were a file under its digest.
+_OLDER_PLACE = (
+    "UPDATE blobs SET pieces = json_array(json_array("
+    "'buckets/' || (SELECT name FROM buckets WHERE buckets.id = blobs.bucket) || '/containers/images/' "
+    "|| substr(digest, 1, instr(digest, ':') - 1) || '/' || substr(digest, instr(digest, ':') + 1, 2) "
+    "|| '/' || substr(digest, instr(digest, ':') + 1), size)) WHERE data IS NULL AND pieces IS NULL"
+)
+# What is lost of these a client begins again, or a collection finds.
+_PASSING = {schema.uploads, schema.doomed}
 # Owners before what they own.
 _COPIED = tuple(table for table in schema.metadata.sorted_tables if table not in _NOT_COPIED)
 _DROP_ASTRAY = {
@@ -48,8 +55,9 @@ def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, n
             names, marks = ", ".join(values), ", ".join("?" * len(values))
             statement = f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
             new.execute(statement, tuple(values.values()))
-        if not salvage.is_whole:
+        if not salvage.is_whole and table not in _PASSING:
             lose(f"a part of the table {table.name} cannot be read")
+    new.execute(_OLDER_PLACE)
 
 
 def drop_astray(new: sqlite3.Connection, lose: Lose) -> None:

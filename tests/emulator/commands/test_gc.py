@@ -9,8 +9,9 @@ from typing import Any
 import click
 import pytest
 import requests
+import responses
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
+from docker_credential_gcr.emulator.capacity import CollectionBusy
 from docker_credential_gcr.emulator.cli import cli
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -62,11 +63,12 @@ def test_gc_asks_a_server_for_the_same(run: Run, littered: Path) -> None:
         assert run("gc", "--server", ready.url) == (0, format_counts(), "freed 0 B\n")
 
 
-def test_gc_says_that_another_one_goes_on(run: Run, littered: Path) -> None:
-    with InThread(Settings(port=0, data=littered)) as ready, BlobFiles(littered).collecting():
-        code, out, err = run("gc", "--server", ready.url)
-    message = "gcr-emulator: a collection is going on already: wait until it has ended\n"
-    assert (code, out, err) == (1, "", message)
+@responses.activate
+def test_gc_says_that_another_one_is_in_progress(run: Run) -> None:
+    message = str(CollectionBusy())
+    responses.post("http://localhost:1/_emulator/gc", status=409, json={"error": message})
+    code, out, err = run("gc", "--server", "http://localhost:1")
+    assert (code, out, err) == (1, "", f"gcr-emulator: {message}\n")
 
 
 def test_gc_of_a_strict_server_wants_the_token(run: Run, littered: Path) -> None:

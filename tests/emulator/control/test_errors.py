@@ -10,8 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from docker_credential_gcr.emulator.blobs.filesystem import CollectionBusy
-from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull
+from docker_credential_gcr.emulator.capacity import CollectionBusy, DatabaseLocked, StorageFull
 from docker_credential_gcr.emulator.control.bodies import InvalidBody
 from docker_credential_gcr.emulator.control.errors import TABLE, NotTheOperator, answer_errors
 from docker_credential_gcr.emulator.control.faults import InvalidFaults

@@ -15,7 +15,6 @@ from rsa_keys import format_private, format_public, make_certificate
 from sqlalchemy import Connection
 from starlette.applications import Starlette
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.google.app import routes
 from docker_credential_gcr.emulator.google.services import Services
@@ -38,6 +37,7 @@ from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.manifests import Summary
 from docker_credential_gcr.emulator.records.users import User
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 NOW = 1_700_000_000
 OPERATOR_TOKEN = "operator-token"
@@ -263,7 +263,6 @@ def apis(
     clock = Clock()
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
-    files = BlobFiles(tmp_path)
     services = Services(
         database,
         clock,
@@ -271,7 +270,7 @@ def apis(
         Authenticator(database, signer, clock.now),
         OPERATOR_TOKEN,
         strict_admin=False,
-        files=files,
+        store=FileStore(tmp_path),
         issuer=Issuer.generate(),
         id_tokens=id_tokens,
     )

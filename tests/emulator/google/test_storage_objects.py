@@ -183,12 +183,14 @@ def test_another_delimiter_is_refused(apis: Apis, blobs: list[bytes]) -> None:
 
 def store_file(apis: Apis, data: bytes) -> Path:
     """Makes a blob's bytes a file, as the registry keeps large ones; its path."""
-    path: Path = apis.services.files.path(BUCKET, digest_of(data))
+    path = apis.services.store.path("pieces/ab/one")
+    assert path is not None
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
 
     def work(connection: Connection) -> None:
-        connection.exec_driver_sql("UPDATE blobs SET data = NULL WHERE digest = ?", (digest_of(data),))
+        changed = "UPDATE blobs SET data = NULL, pieces = ? WHERE digest = ?"
+        connection.exec_driver_sql(changed, (f'[["pieces/ab/one",{len(data)}]]', digest_of(data)))
 
     apis.services.database.write_now(work)
     return path

@@ -87,12 +87,26 @@ def test_a_location_is_good_for_one_request(call):
 
 
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
-def test_the_first_location_is_good_for_nothing_once_the_blob_is_there(call, data):
-    first = call("POST", UPLOADS).headers["Location"]
-    url = f"{first}?digest={digest_of(data)}"
-    assert call("PUT", url, data=data).status_code == 201
-    for method in ("GET", "PATCH", "PUT", "DELETE"):
-        assert error_of(call(method, url, data=data)) == (404, "BLOB_UPLOAD_UNKNOWN"), method
+def test_each_earlier_location_is_good_for_nothing_while_the_upload_lives(call, data):
+    earlier = [call("POST", UPLOADS).headers["Location"]]
+    for _ in range(2):
+        earlier.append(call("PATCH", earlier[-1], data=data).headers["Location"])
+    current = earlier.pop()
+    for location in earlier:
+        url = f"{location}?digest={digest_of(data)}"
+        for method in ("GET", "PATCH", "PUT", "DELETE"):
+            assert error_of(call(method, url, data=data)) == (404, "BLOB_UPLOAD_UNKNOWN"), (location, method)
+    assert call("PUT", f"{current}?digest={digest_of(data + data)}").status_code == 201
+    assert error_of(call("GET", current)) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+def test_no_location_that_was_not_given_is_good_for_anything(call):
+    location = call("PATCH", call("POST", UPLOADS).headers["Location"], data=SMALL).headers["Location"]
+    start, _, number = location.rpartition("-")
+    ends = ("", "-", "-0", "-01", "-2", "-1-", "--1", f"-{number}x", f"-{'9' * 40}", f"-0-{'0' * 32}")
+    for url in (*(start + end for end in ends), f"{UPLOADS}x", f"{UPLOADS}{'0' * 32}-1"):
+        assert error_of(call("PATCH", url, data=SMALL)) == (404, "BLOB_UPLOAD_UNKNOWN"), url
+    assert call("GET", location).status_code == 204
 
 
 def test_the_first_location_is_good_at_its_own_repository_alone(editor):

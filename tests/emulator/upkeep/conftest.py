@@ -48,9 +48,9 @@ class Registry:
         return self.editor.call("POST", path, token=token).status_code
 
     def files(self):
-        """The digests of the blobs' files."""
-        found = (self.data / "buckets").glob("*/containers/images/*/*/*")
-        return sorted(f"{path.parts[-3]}:{path.name}" for path in found)
+        """The digests of the files of blobs and uploads, each of one piece."""
+        found = (path.read_bytes() for path in self.data.glob("pieces/*/*"))
+        return sorted(map(self.editor.digest_of, found))
 
     def count(self, table):
         return self.ask(f"SELECT count(*) FROM {table}")  # noqa: S608 - names of the schema

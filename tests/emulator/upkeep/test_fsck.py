@@ -6,9 +6,8 @@ import re
 import shutil
 
 import pytest
-from sqlite_files import opened
+from sqlite_files import ask, make_older, opened
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.upkeep.findings import KINDS, Finding
@@ -24,9 +23,11 @@ def change(data, *statements):
             assert connection.execute(statement).rowcount != 0, statement
 
 
-def large_file(data):
-    (path,) = (data / "buckets").glob("*/containers/images/*/*/*")
-    return path
+def large_file(data, table="blobs"):
+    """The one file of the only large blob, or of the upload in progress."""
+    ((pieces,),) = ask(data / "emulator.db", f"SELECT pieces FROM {table} WHERE pieces IS NOT NULL")  # noqa: S608
+    ((key, _),) = json.loads(pieces)
+    return data / key
 
 
 def damage_page(data):
@@ -52,6 +53,12 @@ def format_steps(data, *kinds):
     """What stderr says after findings of these kinds, of which no two are mended alike."""
     commands = {name: f"gcr-emulator {name} --data {data}" for name in ("gc", "rebuild")}
     return "".join(f"for {kind}: {KINDS[kind][1].format(**commands)}\n" for kind in kinds)
+
+
+def lose_list(data):
+    """Leaves neither the list of a blob's pieces nor the file."""
+    large_file(data).unlink()
+    change(data, "UPDATE blobs SET pieces = 'none' WHERE pieces IS NOT NULL")
 
 
 RESIZED = "UPDATE blobs SET size = 5 WHERE CAST(data AS TEXT) = 'small layer'"
@@ -96,7 +103,8 @@ DAMAGES = [
         lambda data: change(data, "UPDATE referrers SET repository = 2 WHERE repository = 1"),
     ),
     ("missing-bytes", "a file", lambda data: large_file(data).unlink()),
-    ("lost-upload", "an upload", lambda data: next((data / "uploads").iterdir()).unlink()),
+    ("missing-bytes", "the list", lose_list),
+    ("lost-upload", "an upload", lambda data: large_file(data, "uploads").unlink()),
     ("wrong-size", "a file", lambda data: large_file(data).write_bytes(b"short")),
     ("wrong-size", "a row", lambda data: change(data, RESIZED)),
     (
@@ -125,13 +133,23 @@ DAMAGES = [
         "a blob",
         lambda data: add_file(data, f"buckets/{BUCKET}/containers/images/sha256/ab/{'ab' * 32}"),
     ),
-    ("rowless-bytes", "an upload", lambda data: add_file(data, "uploads/of-nobody")),
+    ("rowless-bytes", "a piece", lambda data: add_file(data, f"pieces/0f/{'0f' * 16}-1-{'ab' * 8}")),
+    (
+        "doomed-bytes",
+        "a blob",
+        lambda data: change(
+            data,
+            "INSERT INTO doomed SELECT json_extract(pieces, '$[0][0]'), 1 FROM blobs "
+            "WHERE pieces IS NOT NULL",
+        ),
+    ),
     (
         "stray-file",
         "a name",
         lambda data: add_file(data, f"buckets/{BUCKET}/containers/images/sha256/cd/{'ab' * 32}"),
     ),
     ("stray-file", "a place", lambda data: add_file(data, "buckets/notes.txt")),
+    ("stray-file", "a piece's name", lambda data: add_file(data, "pieces/ab/notes.txt")),
     (
         "unreadable-manifest",
         "its type",
@@ -161,6 +179,15 @@ DAMAGES = [
 def test_t20_sound_directory_has_no_findings(stopped, run):
     assert run("fsck", "--data", stopped) == (0, "", f"{stopped} is sound\n")
     assert run("fsck", "--data", stopped, "--json") == (0, '{\n  "findings": []\n}\n', "")
+
+
+def test_t20_directory_of_an_earlier_version_is_sound_once_it_was_migrated(stopped, run):
+    (older,) = make_older(stopped)
+    assert run("gc", "--data", stopped)[0] == 0
+    assert run("fsck", "--data", stopped)[0] == 1  # the upload has ended, and its file is not yet old
+    assert run("gc", "--data", stopped, "--older-than", "0")[0] == 0
+    assert run("fsck", "--data", stopped) == (0, "", f"{stopped} is sound\n")
+    assert older.exists()
 
 
 @pytest.mark.parametrize(
@@ -280,14 +307,13 @@ def test_d24_next_steps_are_one_line_for_kinds_that_are_mended_alike(stopped, ru
 
 
 def test_finding_names_what_it_is_about(stopped, run, digests):
-    large_file(stopped).unlink()
-    place = large_place = BlobFiles(stopped).path(BUCKET, digests["large"]).relative_to(stopped)
-    text = f"{place}: No such file or directory"
+    path = large_file(stopped)
+    path.unlink()
+    text = f"{path.relative_to(stopped)}: No such file or directory"
     assert run("fsck", "--data", stopped)[1] == f"missing-bytes {BUCKET} {digests['large']}: {text}\n"
     code, out, err = run("fsck", "--data", stopped, "--json")
     found = {"kind": "missing-bytes", "subject": f"{BUCKET} {digests['large']}", "text": text}
     assert (code, json.loads(out), err) == (1, {"findings": [found]}, "")
-    assert large_place.name == digests["large"].partition(":")[2]
 
 
 def test_incomplete_manifests_are_sound_where_they_may_be(stopped, run, digests):

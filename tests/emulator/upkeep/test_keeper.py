@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import insert
 from sqlite_files import ask, opened
 
-from docker_credential_gcr.emulator.blobs.filesystem import BlobFiles, CollectionBusy
+from docker_credential_gcr.emulator.capacity import CollectionBusy
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.schema import policies
 from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.upkeep.keeper import SNAPSHOT, Keeper, Request
 
 
@@ -22,7 +23,7 @@ def database(request, tmp_path):
 
 @pytest.fixture
 def keeper(database, tmp_path):
-    with contextlib.closing(Keeper(database, BlobFiles(tmp_path), root=tmp_path, limits=Limits())) as keeper:
+    with contextlib.closing(Keeper(database, FileStore(tmp_path), root=tmp_path, limits=Limits())) as keeper:
         yield keeper
 
 
@@ -93,3 +94,25 @@ def test_nothing_begins_once_it_is_closed(keeper):
         keeper.collect(Request())
     with pytest.raises(CollectionBusy):
         keeper.save_snapshot()
+
+
+def test_two_collections_at_once_are_one_too_many(database, tmp_path):
+    class Second:
+        """Asks for another collection while the first one is in progress."""
+
+        def __init__(self):
+            self.refusals = []
+
+        def begin(self, *_):
+            with pytest.raises(CollectionBusy) as refusal:
+                keeper.collect(Request())
+            self.refusals.append(str(refusal.value))
+
+        def advance(self, *_):
+            pass
+
+    second = Second()
+    options = {"root": tmp_path, "limits": Limits(), "progress": second}
+    with contextlib.closing(Keeper(database, FileStore(tmp_path), **options)) as keeper:
+        keeper.collect(Request())
+    assert set(second.refusals) == {"a collection is going on already: wait until it has ended"}

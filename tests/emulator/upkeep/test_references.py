@@ -6,7 +6,7 @@ import json
 
 import pytest
 from sqlalchemy import text
-from sqlite_files import UNDO_0006, opened
+from sqlite_files import UNDO_0006, make_older, opened
 
 from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.oci.media_types import FOREIGN_LAYERS
@@ -196,6 +196,10 @@ NAMING = {
 }
 
 
+# Damage takes rows, and enters nothing in their stead.
+LOST = ("DELETE FROM blob_links", "DELETE FROM blobs WHERE data IS NULL", "DELETE FROM doomed")
+
+
 @pytest.fixture(params=NAMING, ids=lambda what: f"B-Z15-{what.replace(' ', '-')}")
 def holder(request, tmp_path, editor_of):
     """(data directory, path of a blob) of a stopped server: a manifest names the blob by that field."""
@@ -203,7 +207,7 @@ def holder(request, tmp_path, editor_of):
     with InThread(Settings(port=0, data=data, gc_interval_s=0, sparse_manifests=True)) as ready:
         pusher = Pusher(editor_of(ready.url))
         NAMING[request.param](pusher)
-    (named,) = (data / "buckets").glob("*/containers/images/*/*/*")
+    (named,) = data.glob("pieces/*/*")
     return data, named
 
 
@@ -214,7 +218,8 @@ def change(data, *statements):
 
 
 def test_database_of_main_before_the_change_keeps_what_its_manifests_name(holder, run):
-    data, named = holder
+    data, _ = holder
+    (named,) = make_older(data)
     # What revision 0004 entered: neither foreign layers nor entries.
     change(
         data,
@@ -230,7 +235,7 @@ def test_database_of_main_before_the_change_keeps_what_its_manifests_name(holder
 
 def test_rebuild_brings_back_the_blob_and_its_link(holder, run):
     data, named = holder
-    change(data, "DELETE FROM blob_links", "DELETE FROM blobs WHERE data IS NULL")
+    change(data, *LOST)
     assert run("rebuild", "--data", data)[0] == 0
     assert run("gc", "--data", data, "--older-than", "0")[0] == 0
     assert named.exists()
@@ -239,7 +244,7 @@ def test_rebuild_brings_back_the_blob_and_its_link(holder, run):
 
 def test_collection_keeps_a_file_that_a_manifest_names_and_whose_row_is_lost(holder, run):
     data, named = holder
-    change(data, "DELETE FROM blob_links", "DELETE FROM blobs WHERE data IS NULL")
+    change(data, *LOST)
     dry = run("gc", "--data", data, "--older-than", "0", "--dry-run")
     assert (dry[0], "files 0\n" in dry[1]) == (0, True)
     assert (run("gc", "--data", data, "--older-than", "0")[0], named.exists()) == (0, True)

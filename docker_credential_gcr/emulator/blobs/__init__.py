@@ -1,1 +1,0 @@
-"""The bytes behind the registry: those in flight, and those at rest."""

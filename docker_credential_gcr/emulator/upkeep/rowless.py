@@ -1,0 +1,148 @@
+"""Files that no row names, as a loss of power leaves them: found by fsck, removed by gc, adopted by rebuild.
+
+    pieces/<ab>/<upload>-<sequence>-<nonce>                a piece
+    buckets/<bucket>/containers/images/sha256/<ab>/<hex>   a blob of an older version
+
+A file that a row names, or that stands in `doomed`, is of use or goes by itself.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from docker_credential_gcr.emulator.oci.digest import Hasher, format_digest, new_hasher, parse_digest
+from docker_credential_gcr.emulator.oci.errors import InvalidDigest
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+from docker_credential_gcr.emulator.storage.pieces import FOLDER, parse_key, parse_pieces
+
+from .progress import Progress
+from .reading import read_blocks
+
+_FOLDERS = (FOLDER, "buckets/")
+# The bytes of small blobs stand before the pieces, and need not be read.
+_PIECES = "SELECT pieces FROM blobs WHERE data IS NULL UNION ALL SELECT pieces FROM uploads"
+_DOOMED = "SELECT key FROM doomed"
+# What a manifest of a bucket names and the bucket has no row of.
+_WANTED = (
+    "SELECT DISTINCT repositories.bucket, manifest_blobs.digest FROM manifest_blobs "
+    "JOIN repositories ON repositories.id = manifest_blobs.repository WHERE NOT EXISTS "
+    "(SELECT 1 FROM blobs WHERE blobs.bucket = repositories.bucket AND blobs.digest = manifest_blobs.digest)"
+)
+
+
+@dataclass(frozen=True)
+class Rowless:
+    """Files that no row names: the pieces of one upload in their order, or one file."""
+
+    keys: tuple[str, ...]
+
+
+def list_files(store: FileStore) -> list[str]:
+    """Returns the keys of all files of blobs and uploads, and of what else is in their folders."""
+    return [key for folder in _FOLDERS for key in store.list(folder)]
+
+
+def is_of_blob(key: str) -> bool:
+    """Returns whether the emulator gives such a name to a file."""
+    return parse_key(key) is not None or _is_older(key)
+
+
+def find_named(connection: sqlite3.Connection) -> set[str]:
+    """Returns the keys that a blob or an upload names. Raises sqlite3.DatabaseError."""
+    named: set[str] = set()
+    for (text,) in connection.execute(_PIECES):
+        named.update(_list_keys(text))
+    return named
+
+
+def find_known(connection: sqlite3.Connection) -> set[str]:
+    """Returns the keys that a row names, or that are doomed. Raises sqlite3.DatabaseError."""
+    return find_named(connection) | {key for (key,) in connection.execute(_DOOMED)}
+
+
+def find_rowless(connection: sqlite3.Connection, store: FileStore) -> Iterator[Rowless]:
+    """Gives the files that no row names. Raises sqlite3.DatabaseError."""
+    known = find_known(connection)
+    uploads: dict[str, dict[int, list[str]]] = {}
+    for key in list_files(store):
+        if key in known or not store.path(key).is_file():
+            continue
+        if (piece := parse_key(key)) is not None:
+            uploads.setdefault(piece[0], {}).setdefault(piece[1], []).append(key)
+        elif _is_older(key):
+            yield Rowless((key,))
+    for sequences in uploads.values():
+        ordered = [sequences[number] for number in sorted(sequences)]
+        # Of two requests at one Location both may have left a piece: none of the wholes is known then.
+        if all(len(keys) == 1 for keys in ordered):
+            yield Rowless(tuple(key for (key,) in ordered))
+        else:
+            yield from (Rowless((key,)) for keys in ordered for key in keys)
+
+
+def find_wanted(connection: sqlite3.Connection) -> dict[str, list[int]]:
+    """Returns the digests that a manifest names though its bucket has no such blob, each with the buckets."""
+    wanted: dict[str, list[int]] = {}
+    for bucket, digest in connection.execute(_WANTED):
+        wanted.setdefault(digest, []).append(bucket)
+    return wanted
+
+
+def find_wanted_digest(
+    store: FileStore, rowless: Rowless, wanted: Set[str], progress: Progress
+) -> str | None:
+    """Returns the digest among the wanted ones that the bytes have; reads them."""
+    algorithms = sorted({digest.partition(":")[0] for digest in wanted})
+    hashers: dict[str, Hasher] = {algorithm: new_hasher(algorithm) for algorithm in algorithms}
+    for key in rowless.keys if hashers else ():
+        for block in read_blocks(store.path(key)):
+            for hasher in hashers.values():
+                hasher.update(block)
+            progress.advance(len(block))
+    digests = {format_digest(algorithm, hasher) for algorithm, hasher in hashers.items()}
+    return next(iter(digests & wanted), None)
+
+
+def find_removable(
+    connection: sqlite3.Connection, store: FileStore, *, before: float, progress: Progress
+) -> list[str]:
+    """Returns the keys of files that no row names, that no manifest wants, and that are older than that."""
+    wanted = find_wanted(connection).keys()
+    found: list[str] = []
+    for rowless in find_rowless(connection, store):
+        is_old = all(path.stat().st_mtime < before for path in map(store.path, rowless.keys))
+        if is_old and find_wanted_digest(store, rowless, wanted, progress) is None:
+            found += rowless.keys
+    return found
+
+
+def has_files(root: Path) -> bool:
+    """Returns whether there is any file of a blob or an upload."""
+    store = FileStore(root)
+    return any(is_of_blob(key) for folder in _FOLDERS for key in store.list(folder))
+
+
+def _is_older(key: str) -> bool:
+    match key.split("/"):
+        case ("buckets", bucket, "containers", "images", algorithm, start, encoded) if encoded[:2] == start:
+            try:
+                # No bucket has a name that is not UTF-8.
+                bucket.encode()
+                parse_digest(f"{algorithm}:{encoded}")
+            except (InvalidDigest, UnicodeEncodeError):
+                return False
+            return True
+    return False
+
+
+def _list_keys(text: str | None) -> Iterable[str]:
+    try:
+        return [key for key, _ in parse_pieces(text)]
+    except ValueError:  # check_blobs reports it
+        return ()
+
+
+def measure(store: FileStore, keys: Sequence[str]) -> list[tuple[str, int]]:
+    """Returns the keys with their sizes, as a row lists pieces."""
+    return [(key, store.path(key).stat().st_size) for key in keys]

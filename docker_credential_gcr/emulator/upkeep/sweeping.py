@@ -1,0 +1,39 @@
+"""The sweeper: deletes the bytes of the keys that no row names, when they are due; see records/doomed.py."""
+
+from collections.abc import Callable, Iterable
+
+from docker_credential_gcr.emulator.crash_points import reach
+from docker_credential_gcr.emulator.records import doomed
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.storage.base import BlobStore
+
+# Condemned in one transaction.
+_BATCH = 100
+
+
+def sweep(
+    database: Database, store: BlobStore, *, now: float, is_over: Callable[[], bool] = bool
+) -> list[int]:
+    """Deletes the bytes of what is due; returns the sizes of the files. Blocks on the disk."""
+    sizes: list[int] = []
+    while not is_over():
+        # A commit without a change would be one more to save a snapshot for.
+        with database.read() as connection:
+            if not doomed.find_due(connection, now=now, count=1):
+                break
+        keys = database.write_now(lambda connection: doomed.condemn_due(connection, now=now, count=_BATCH))
+        reach("pieces-condemned")
+        sizes += _measure(store, keys)
+        store.delete(keys)
+        reach("pieces-deleted")
+        _forget(database, keys)
+    return sizes
+
+
+def _forget(database: Database, keys: list[str]) -> None:
+    database.write_now(lambda connection: doomed.forget(connection, keys))
+
+
+def _measure(store: BlobStore, keys: Iterable[str]) -> list[int]:
+    paths = [store.path(key) for key in keys]
+    return [path.stat().st_size for path in paths if path is not None and path.is_file()]

@@ -1,0 +1,119 @@
+"""Keys that no row names: entered before their bytes, named or condemned, and never both."""
+
+import contextlib
+
+import pytest
+
+from docker_credential_gcr.emulator.records import doomed
+from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+from docker_credential_gcr.emulator.upkeep.sweeping import sweep
+
+NOW = 1000
+KEYS = [f"pieces/ab/{number}" for number in range(3)]
+
+
+@pytest.fixture
+def database(tmp_path):
+    with contextlib.closing(Database(tmp_path / "emulator.db")) as database:
+        yield database
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = FileStore(tmp_path)
+    store.path(KEYS[0]).parent.mkdir(parents=True)
+    for key in KEYS:
+        store.path(key).write_bytes(b"bytes")
+    return store
+
+
+@pytest.fixture
+def enter(database):
+    """Enters keys that are due at that instant."""
+
+    def make(*keys, due_at=NOW + 1):
+        database.write_now(lambda connection: [doomed.enter(connection, key, due_at=due_at) for key in keys])
+
+    return make
+
+
+def find_all(database):
+    with database.read() as connection:
+        return sorted(doomed.find_due(connection, now=2**40, count=100))
+
+
+def name(database, *keys):
+    return database.write_now(lambda connection: doomed.name(connection, keys))
+
+
+def test_what_a_row_names_is_swept_no_more(database, store, enter):
+    enter(*KEYS, due_at=NOW)
+    assert name(database, KEYS[0]) is True
+    assert sweep(database, store, now=NOW) == [5, 5]
+    assert list(store.list("pieces/")) == KEYS[:1]
+    assert find_all(database) == []
+
+
+def test_what_is_not_due_is_left_alone(database, store, enter):
+    enter(*KEYS)
+    assert sweep(database, store, now=NOW) == []
+    assert (find_all(database), list(store.list("pieces/"))) == (KEYS, KEYS)
+
+
+def test_a_condemned_key_cannot_be_named_whether_its_bytes_are_deleted_or_not(database, store, enter):
+    enter(*KEYS)
+    condemned = database.write_now(lambda connection: doomed.condemn(connection, KEYS[:1]))
+    assert condemned == KEYS[:1]
+    assert name(database, KEYS[0]) is False
+    assert name(database, *KEYS) is False
+    sweep(database, store, now=NOW)
+    assert name(database, KEYS[0]) is False
+
+
+def test_a_named_key_is_not_condemned(database, enter):
+    enter(*KEYS)
+    name(database, KEYS[0])
+    assert sorted(database.write_now(lambda connection: doomed.condemn(connection, KEYS))) == KEYS[1:]
+
+
+@pytest.mark.parametrize("dies_after", ["condemning", "deleting"])
+def test_what_a_sweeper_left_when_it_died_is_swept_by_the_next(database, store, enter, dies_after):
+    enter(*KEYS, due_at=NOW)
+    database.write_now(lambda connection: doomed.condemn_due(connection, now=NOW, count=100))
+    if dies_after == "deleting":
+        store.delete(KEYS)
+    sweep(database, store, now=0)
+    assert (find_all(database), list(store.list("pieces/"))) == ([], [])
+
+
+def test_many_keys_go_in_many_steps(database, store, enter):
+    enter(*(f"pieces/cd/{number}" for number in range(250)), due_at=NOW)
+    assert sweep(database, store, now=NOW) == []
+    assert find_all(database) == []
+
+
+@pytest.mark.parametrize("owner", ["blobs", "uploads"])
+def test_the_pieces_of_a_row_that_goes_are_doomed_whatever_deletes_it(database, store, owner):
+    pieces = '[["pieces/ab/0",5],["pieces/ab/1",5]]'
+    blob = "INSERT INTO blobs (bucket, digest, size, pieces, created_at) VALUES (1, 'd', 10, ?, 0)"
+    upload = (
+        "INSERT INTO uploads (id, repository, owner, sequence, size, pieces, started_at) "
+        "VALUES ('u', 1, 'o', 1, 10, ?, 0)"
+    )
+
+    def fill(connection):
+        for statement in (
+            "INSERT INTO projects (id, project_id, number, name, created_at) VALUES (1, 'p', '1', 'p', 0)",
+            "INSERT INTO buckets (id, project, name, location, created_at) VALUES (1, 1, 'b', 'US', 0)",
+            "INSERT INTO repositories (id, bucket, name) VALUES (1, 1, 'p/r')",
+        ):
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(blob if owner == "blobs" else upload, (pieces,))
+
+    database.write_now(fill)
+    assert find_all(database) == []
+    # Blob, upload, bucket and repository go with it.
+    database.write_now(lambda connection: connection.exec_driver_sql("DELETE FROM projects"))
+    assert find_all(database) == KEYS[:2]
+    assert sweep(database, store, now=NOW) == [5, 5]
