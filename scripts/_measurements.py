@@ -11,6 +11,7 @@ from pathlib import Path
 import _attacks as attacks
 import _helper_bench as helper_bench
 import _startup_bench as startup
+import _trace as trace
 from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, workplace
 from _registry_bench import measure as measure_registry
 from _registry_peers import ours
@@ -113,11 +114,19 @@ def _measure_startup(bench: _Bench, quick: bool) -> bool:
     return kept
 
 
+def _trace_requests(bench: _Bench, _quick: bool) -> bool:
+    """Prints which modules some requests enter; always True."""
+    for line in trace.measure(bench.environ, bench.work / "trace"):
+        print(line, flush=True)
+    return True
+
+
 PARTS = {
     "helper": _measure_helper,
     "startup": _measure_startup,
     "registry": _measure_registry,
     "attacks": _measure_attacks,
+    "trace": _trace_requests,
 }
 
 

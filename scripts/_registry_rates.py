@@ -27,6 +27,7 @@ _MOST_PUTS = 1500
 _CONFIG_DATA = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
 _LAYER_DATA = b"layer" * 16
 _LARGE_BLOB = make_bytes(100 * MIB)
+MANIFESTS_NAME = (_CONFIG_DATA, _LAYER_DATA)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def seed(peer: Peer, repository: str = REPOSITORY) -> None:
     """Push what is pulled later, and what manifests name."""
     door = peer.open(repository)
     line = Line(door)
-    for blob in (_CONFIG_DATA, _LAYER_DATA, SMALL_BLOB, _LARGE_BLOB):
+    for blob in (*MANIFESTS_NAME, SMALL_BLOB, _LARGE_BLOB):
         line.push_blob(door.repository, digest_of(blob), blob)
     push_manifest(line, door.repository, TAG, "seed")
 
