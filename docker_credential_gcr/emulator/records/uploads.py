@@ -6,8 +6,6 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from .buckets import Bucket
-from .repositories import Repository
 from .schema import buckets, doomed, repositories, uploads
 from .statement import Statement
 
@@ -17,19 +15,13 @@ _CANCELLED = exists().where(doomed.c.key == bindparam("upload"))
 _PLACE = (
     repositories.c.name == bindparam("repository_name"),
     buckets.c.name == bindparam("bucket_name"),
-    ~_CANCELLED,
 )
-# The repository, and the upload's row if it has one.
+_THIS_ONE = (uploads.c.id == bindparam("upload"), uploads.c.sequence == bindparam("its_sequence"))
 _FIND = Statement(
-    select(
-        repositories.c.id,
-        buckets.c.id.label("bucket_id"),
-        uploads.c.owner,
-        *(uploads.c[name] for name in _CONTENT),
-    )
+    select(*(uploads.c[name] for name in _CONTENT))
+    .join(repositories, repositories.c.id == uploads.c.repository)
     .join(buckets, buckets.c.id == repositories.c.bucket)
-    .outerjoin(uploads, (uploads.c.id == bindparam("upload")) & (uploads.c.repository == repositories.c.id))
-    .where(*_PLACE)
+    .where(*_THIS_ONE, uploads.c.owner == bindparam("its_owner"), *_PLACE)
 )
 _IS_KNOWN = Statement(select(exists().where(uploads.c.id == bindparam("upload")) | _CANCELLED))
 _COLUMNS = ("id", "owner", *_CONTENT, "started_at")
@@ -42,11 +34,10 @@ _START = Statement(
         )
         .join(buckets, buckets.c.id == repositories.c.bucket)
         # By name: an id may have been given to another repository meanwhile.
-        .where(*_PLACE),
+        .where(*_PLACE, ~_CANCELLED),
     )
     .on_conflict_do_nothing()
 )
-_THIS_ONE = (uploads.c.id == bindparam("upload"), uploads.c.sequence == bindparam("its_sequence"))
 _MOVE = Statement(
     update(uploads).where(*_THIS_ONE).values({name: bindparam(f"new_{name}") for name in _CONTENT})
 )
@@ -99,27 +90,22 @@ def format_id(name: str, now: float) -> str:
     return f"{name}{int(now):0{_SECOND_DIGITS}x}"
 
 
-def find(
-    connection: Connection, upload: Upload, *, bucket_name: str, repository_name: str
-) -> tuple[Repository, Upload] | None:
-    """Returns the repository, and the upload as it is kept there; None unless both have that sequence.
-
-    An upload without a row has sequence 0.
-    """
-    values = {"upload": upload.id, "bucket_name": bucket_name, "repository_name": repository_name}
+def find(connection: Connection, upload: Upload, *, bucket_name: str, repository_name: str) -> Upload | None:
+    """Returns the upload as it is kept in that repository; None unless it has that owner and sequence."""
+    values = {
+        "upload": upload.id,
+        "its_sequence": upload.sequence,
+        "its_owner": upload.owner,
+        "bucket_name": bucket_name,
+        "repository_name": repository_name,
+    }
     row = _FIND.one(connection, values)
-    if row is None:
-        return None
-    repository_id, bucket_id, owner, sequence, *content = row
-    if (sequence or 0, owner or upload.owner) != (upload.sequence, upload.owner):
-        return None
-    kept = upload if sequence is None else Upload(upload.id, owner, sequence, *content)
-    return Repository(repository_id, repository_name, Bucket(bucket_id, bucket_name)), kept
+    return None if row is None else Upload(upload.id, upload.owner, *row)
 
 
-def start(connection: Connection, repository: Repository, upload: Upload) -> bool:
+def start(connection: Connection, upload: Upload, *, bucket_name: str, repository_name: str) -> bool:
     """Keeps an upload; False where it is kept already, was cancelled, or its repository is gone."""
-    values = {"upload": upload.id, "repository_name": repository.name, "bucket_name": repository.bucket.name}
+    values = {"upload": upload.id, "repository_name": repository_name, "bucket_name": bucket_name}
     values |= {f"its_{name}": getattr(upload, name) for name in _COLUMNS}
     return _START.run(connection, values) > 0
 

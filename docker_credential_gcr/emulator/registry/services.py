@@ -53,10 +53,6 @@ class Services:
     hashers: dict[str, tuple[int, Hasher]] = field(default_factory=dict)
     created_ms: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def uploads_since(self) -> float:
-        """The instant before which uploads began whose time is over."""
-        return self.clock.now() - self.limits.upload_lifetime_s
-
     @cached_property
     def upload_key(self) -> bytes:
         """What signs the Locations of uploads."""

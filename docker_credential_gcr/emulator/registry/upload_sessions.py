@@ -26,7 +26,6 @@ from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import split_digest
 from docker_credential_gcr.emulator.records import blobs, doomed, uploads
 from docker_credential_gcr.emulator.records.blobs import Blob
-from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.storage.pieces import is_whole
 
@@ -44,14 +43,13 @@ class Session(NamedTuple):
     """An upload to a repository, as it was after the last request that was acknowledged."""
 
     target: Target
-    repository: Repository
     upload: Upload
 
 
-def begin(services: Services, target: Target, repository: Repository, owner: str) -> Session:
+def begin(services: Services, target: Target, owner: str) -> Session:
     """Returns a new upload of the member's, of which nothing is kept yet."""
     upload_id = uploads.format_id(secrets.token_hex(11), services.clock.now())
-    return Session(target, repository, Upload(upload_id, owner))
+    return Session(target, Upload(upload_id, owner))
 
 
 def format_location(services: Services, session: Session) -> str:
@@ -63,20 +61,32 @@ def format_location(services: Services, session: Session) -> str:
 
 
 def find(services: Services, target: Target, location: str, owner: str) -> Session:
-    """Returns the member's upload that goes on at `location`. Raises UploadUnknown."""
+    """Returns the member's upload that goes on at `location`. Raises UploadUnknown.
+
+    Whether one without a row was cancelled, or has one by now, is seen when something is done with it.
+    """
     match = _LOCATION.fullmatch(location)
     if match is None:
         raise UploadUnknown
     upload_id, mac, sequence = match.groups()
     upload = Upload(upload_id, owner, int(sequence or 0))
     is_signed = mac is None or hmac.compare_digest(mac, sign(services.upload_key, target, upload))
-    if not is_signed or upload.started_at < services.uploads_since():
+    if not is_signed or upload.started_at < _find_oldest(services):
         raise UploadUnknown
+    if upload.sequence == 0:
+        return Session(target, upload)
     with services.database.read() as connection:
         found = uploads.find(connection, upload, bucket_name=target.bucket, repository_name=target.path)
     if found is None:
         raise UploadUnknown
-    return Session(target, *found)
+    return Session(target, found)
+
+
+def check(services: Services, session: Session) -> None:
+    """Raises UploadUnknown where the upload has moved on, or was cancelled."""
+    with services.database.read() as connection:
+        if session.upload.sequence == 0 and not uploads.can_begin(connection, session.upload):
+            raise UploadUnknown
 
 
 def sign(key: bytes, target: Target, upload: Upload) -> str:
@@ -91,23 +101,25 @@ async def append(services: Services, session: Session, chunks: AsyncIterator[byt
 
     Raises UploadUnknown, TooManyRequests, BodyTooLarge, BodyIncomplete, OSError.
     """
-    _, repository, upload = session
+    target, upload = session
 
-    def check(connection: Connection) -> None:
+    def check_beginning(connection: Connection) -> None:
         if upload.sequence == 0:
             _check_room(services, connection, upload)
+            if not uploads.can_begin(connection, upload):
+                raise UploadUnknown
 
-    moved = await receive(services, upload, chunks, check=check)
+    moved = await receive(services, upload, chunks, check=check_beginning)
     new = [] if moved.pieces is None else list_new_keys(upload, moved)
     reach("upload-written")
 
     def work(connection: Connection) -> None:
-        check(connection)
-        is_moved = (
-            uploads.move(connection, moved)
-            if upload.sequence
-            else uploads.start(connection, repository, moved)
-        )
+        if upload.sequence:
+            is_moved = uploads.move(connection, moved)
+        else:
+            _check_room(services, connection, upload)
+            place = {"bucket_name": target.bucket, "repository_name": target.path}
+            is_moved = uploads.start(connection, moved, **place)
         if not is_moved or (new and not doomed.name(connection, new)):
             raise UploadUnknown
 
@@ -159,9 +171,14 @@ async def cancel(services: Services, session: Session) -> None:
     await discard(services, list_keys(upload))
 
 
+def _find_oldest(services: Services) -> float:
+    """Returns the instant before which uploads began whose time is over."""
+    return services.clock.now() - services.limits.upload_lifetime_s
+
+
 def _check_room(services: Services, connection: Connection, upload: Upload) -> None:
     """Raises TooManyRequests where one more upload would be too many, of the account or of all."""
-    limits, since = services.limits, services.uploads_since()
+    limits, since = services.limits, _find_oldest(services)
     count = uploads.count(connection, since=since, most=limits.uploads)
     if count >= limits.uploads:
         raise TooManyRequests(f"more than {limits.uploads} uploads are going on", _RETRY_AFTER_S)
@@ -175,15 +192,10 @@ def _make_blob(
     services: Services, connection: Connection, session: Session, whole: Upload, digest: str
 ) -> list[str]:
     """Replaces the upload by the blob; returns the keys of bytes that the bucket had already."""
-    target, repository, upload = session
-    if upload.sequence:
-        is_current = uploads.end(connection, upload)
-    else:
-        is_current = uploads.can_begin(connection, upload)
-        # A row of the upload would have gone with its repository.
-        repository = open_repository(services, connection, target)
-    if not is_current:
+    target, upload = session
+    if not (uploads.end(connection, upload) if upload.sequence else uploads.can_begin(connection, upload)):
         raise UploadUnknown
+    repository = open_repository(services, connection, target)
     blob = Blob(digest, whole.size, whole.data, pieces=whole.pieces)
     if not blobs.add(connection, repository, blob, now=services.clock.now()) and whole.pieces is not None:
         old = blobs.find_pieces(connection, repository, digest)

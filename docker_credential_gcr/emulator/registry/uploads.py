@@ -5,13 +5,13 @@ Location; the one before is good for nothing.
 """
 
 import functools
+from collections.abc import Awaitable, Callable
 
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.oci.ranges import parse_chunk_range
 from docker_credential_gcr.emulator.oci.scope import PUSH
-from docker_credential_gcr.emulator.records.repositories import Repository
 
 from . import places, upload_sessions
 from .access import authorize
@@ -21,6 +21,8 @@ from .mounts import mount
 from .opening import find_repository, open_repository
 from .services import Services
 from .upload_sessions import Session
+
+Handler = Callable[[Services, Request, Target, str], Awaitable[Response]]
 
 
 async def start(services: Services, request: Request, target: Target) -> Response:
@@ -32,20 +34,38 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     digest = request.parameter("digest")
     if digest is not None:
         parse_digest(digest)
-    repository = await _open_repository(services, target)
-    session = upload_sessions.begin(services, target, repository, principal.member or "")
+    await _make_repository(services, target)
+    session = upload_sessions.begin(services, target, principal.member or "")
     if digest is None:
         return _accepted(services, session)
     await upload_sessions.finish(services, session, request.chunks(), digest)
     return _created(target, digest)
 
 
+def explained(handler: Handler) -> Handler:
+    """Returns the handler, which says of an unknown upload that its project is gone, where it is."""
+
+    @functools.wraps(handler)
+    async def explain(services: Services, request: Request, target: Target, location: str) -> Response:
+        try:
+            return await handler(services, request, target, location)
+        except UploadUnknown:
+            with services.database.read() as connection:
+                places.find(connection, target)
+            raise
+
+    return explain
+
+
+@explained
 async def status(services: Services, request: Request, target: Target, location: str) -> Response:
     """Tells how much of an upload was acknowledged."""
     session = _find(services, request, target, location)
+    upload_sessions.check(services, session)
     return Response(204, _accepted(services, session).headers)
 
 
+@explained
 async def append(services: Services, request: Request, target: Target, location: str) -> Response:
     """Takes a chunk, or all the bytes."""
     session = _find(services, request, target, location)
@@ -53,6 +73,7 @@ async def append(services: Services, request: Request, target: Target, location:
     return _accepted(services, await upload_sessions.append(services, session, request.chunks()))
 
 
+@explained
 async def finish(services: Services, request: Request, target: Target, location: str) -> Response:
     """Takes the last bytes, if any, and makes the blob visible if they have its digest."""
     session = _find(services, request, target, location)
@@ -65,6 +86,7 @@ async def finish(services: Services, request: Request, target: Target, location:
     return _created(target, digest)
 
 
+@explained
 async def cancel(services: Services, request: Request, target: Target, location: str) -> Response:
     """Forgets an upload and its bytes."""
     await upload_sessions.cancel(services, _find(services, request, target, location))
@@ -73,23 +95,17 @@ async def cancel(services: Services, request: Request, target: Target, location:
 
 def _find(services: Services, request: Request, target: Target, location: str) -> Session:
     principal = authorize(services, request, target, PUSH)
-    try:
-        return upload_sessions.find(services, target, location, principal.member or "")
-    except UploadUnknown:
-        with services.database.read() as connection:
-            places.find(connection, target)
-        raise
+    return upload_sessions.find(services, target, location, principal.member or "")
 
 
-async def _open_repository(services: Services, target: Target) -> Repository:
-    """Returns the repository, made by the first upload to it."""
+async def _make_repository(services: Services, target: Target) -> None:
+    """Makes the repository with the first upload to it."""
     with services.database.read() as connection:
         repository = find_repository(services, connection, target)
     if repository is None:
         opening = functools.partial(open_repository, services, target=target)
         # Survives a crash, not power loss: the client can restart an upload.
-        repository = await services.database.write(opening, durable=False)
-    return repository
+        await services.database.write(opening, durable=False)
 
 
 def _check_chunk(services: Services, request: Request, session: Session) -> None:
