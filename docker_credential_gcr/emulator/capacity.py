@@ -45,7 +45,7 @@ class CollectionBusy(Exception):
     """Another collection of garbage is in progress."""
 
     def __init__(self) -> None:
-        super().__init__("a collection is going on already: wait until it has ended")
+        super().__init__("another collection is in progress: wait until it has ended")
 
 
 class DatabaseLocked(Exception):

@@ -23,7 +23,7 @@ POINTS = {
     "manifest-committed": "they are committed, the client was not told",
     "manifest-removed": "a manifest or a tag is gone, the client was not told",
     "gc-links-removed": "the collection removed links that no manifest needs",
-    "gc-rows-removed": "it removed the rows of blobs, whose pieces are doomed",
+    "gc-rows-removed": "it removed the rows of blobs, and their pieces are doomed",
     "snapshot-written": "a snapshot of the database is written, not yet in the place of the last one",
     "migration-saved": "a copy of the older database is beside it, nothing is migrated",
     "migration-step": "the migration is half done, nothing of it is committed",

@@ -41,7 +41,7 @@ def enter(connection: Connection, key: str, *, due_at: float) -> None:
 
 
 def name(connection: Connection, keys: Sequence[str]) -> bool:
-    """Takes the keys out, for a row of this transaction names them; False where one was condemned."""
+    """Takes the keys out, because a row of this transaction names them; False where one was condemned."""
     return not keys or _NAME.run(connection, {"digests": json.dumps(keys)}) == len(keys)
 
 
@@ -65,7 +65,7 @@ def find_due(connection: Connection, *, now: float, count: int) -> list[str]:
 
 
 def forget(connection: Connection, keys: Sequence[str]) -> None:
-    """Takes out keys whose bytes are deleted."""
+    """Takes out keys when their bytes are deleted."""
     _FORGET.run(connection, {"digests": json.dumps(keys)})
 
 

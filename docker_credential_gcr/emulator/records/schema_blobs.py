@@ -29,7 +29,7 @@ blobs = Table(
     UniqueConstraint("bucket", "digest"),
 )
 
-# What Cloud Storage shows beside the digest, in base64; a blob has no row until a client asks for them.
+# What Cloud Storage shows next to the digest, in base64; a blob has no row until a client asks for them.
 blob_hashes = Table(
     "blob_hashes",
     metadata,
@@ -62,7 +62,7 @@ uploads = Table(
     Column("sequence", Integer, nullable=False),
     Column("size", Integer, nullable=False),
     Column("sha256", String, nullable=True),
-    # Before the bytes: who counts uploads need not read these.
+    # Before the bytes, so that counting uploads does not read them.
     Column("started_at", Integer, nullable=False),
     Column("data", LargeBinary, nullable=True),
     Column("pieces", String, nullable=True),

@@ -54,7 +54,7 @@ _COUNT = Statement(
 _COUNT_OF = Statement(
     select(func.count()).select_from(
         select(uploads.c.id)
-        .where(_LIVING, uploads.c.owner == bindparam("whose"))
+        .where(_LIVING, uploads.c.owner == bindparam("its_owner"))
         .limit(bindparam("most"))
         .subquery()
     )
@@ -124,7 +124,7 @@ def move(connection: Connection, upload: Upload) -> bool:
 
 
 def end(connection: Connection, upload: Upload) -> bool:
-    """Forgets the upload, whose pieces are doomed; False where another request came first."""
+    """Deletes the row, which dooms its pieces; False where another request came first."""
     return _END.run(connection, {"upload": upload.id, "its_sequence": upload.sequence}) > 0
 
 
@@ -132,7 +132,7 @@ def count(connection: Connection, *, since: float, most: int, owner: str | None 
     """Returns how many uploads began after that instant, of the member or of all, and `most` for more."""
     values: dict[str, object] = {"since": int(since), "most": most}
     statement = _COUNT if owner is None else _COUNT_OF
-    row = statement.one(connection, values if owner is None else {**values, "whose": owner})
+    row = statement.one(connection, values if owner is None else {**values, "its_owner": owner})
     return int(row[0]) if row else 0
 
 
@@ -142,7 +142,7 @@ def count_stale(connection: Connection, *, before: float) -> int:
 
 
 def end_stale(connection: Connection, *, before: float) -> int:
-    """Forgets the uploads that began before that instant, whose pieces are doomed; how many."""
+    """Deletes the rows of uploads that began before that instant, which dooms their pieces; how many."""
     return connection.execute(_END_STALE, {"before": int(before)}).rowcount
 
 
@@ -152,5 +152,5 @@ def list_pieces(connection: Connection) -> dict[str, str]:
 
 
 def end_lost(connection: Connection, upload_ids: list[str]) -> int:
-    """Forgets uploads whose bytes are gone; how many."""
+    """Deletes the rows of those uploads; how many."""
     return connection.execute(_END_LOST, {"ids": upload_ids}).rowcount

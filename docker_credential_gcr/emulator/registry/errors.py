@@ -136,10 +136,10 @@ class BlobUnknown(RegistryError):
 
 
 class UploadUnknown(RegistryError):
-    """No upload goes on at this URL: it ended, or went on at another Location."""
+    """Unknown upload: it ended, or a request has moved it on to another Location."""
 
     def __init__(self) -> None:
-        super().__init__("no upload goes on at this URL: each answer names a new Location, begin anew")
+        super().__init__("unknown upload: use the Location of the last response, or start a new upload")
 
 
 class UploadInvalid(RegistryError):

@@ -1,4 +1,4 @@
-"""What an upload is: where it goes on, what is kept of it between two requests, and how it ends.
+"""Upload sessions: the Location of the next request, what is kept between two requests, and the end.
 
     POST    Location = ID-0-MAC: its name says all of it, signed; nothing is written
     PATCH   up to 64 KiB so far: a row with the bytes; more: a piece in the blob store, which a row lists
@@ -6,8 +6,8 @@
 
 Each request that brings bytes moves the upload on by one `sequence`, which the next Location names: ID-1, and
 so on. Of two requests at one Location the database lets one through; for the other the upload is unknown, as
-it is for another account, at an earlier Location, and when its time is over. What was acknowledged outlives
-the process, however that ends. Nothing is renamed, truncated or locked.
+it is for another account, at an earlier Location, and when it has expired. Acknowledged bytes survive
+SIGKILL. Nothing is renamed, truncated or locked.
 """
 
 import hmac
@@ -53,7 +53,7 @@ def begin(services: Services, target: Target, owner: str) -> Session:
 
 
 def format_location(services: Services, session: Session) -> str:
-    """Returns the last segment of the one URL at which the upload goes on."""
+    """Returns the last segment of the URL of the next request."""
     upload = session.upload
     if upload.sequence:
         return f"{upload.id}-{upload.sequence}"
@@ -61,9 +61,10 @@ def format_location(services: Services, session: Session) -> str:
 
 
 def find(services: Services, target: Target, location: str, owner: str) -> Session:
-    """Returns the member's upload that goes on at `location`. Raises UploadUnknown.
+    """Returns the member's upload at that Location. Raises UploadUnknown.
 
-    Whether one without a row was cancelled, or has one by now, is seen when something is done with it.
+    An upload without a row is not looked up: `check`, or the transaction that begins its row, refuses it
+    where it was cancelled or has a row by now.
     """
     match = _LOCATION.fullmatch(location)
     if match is None:
@@ -172,7 +173,7 @@ async def cancel(services: Services, session: Session) -> None:
 
 
 def _find_oldest(services: Services) -> float:
-    """Returns the instant before which uploads began whose time is over."""
+    """Returns the instant before which an upload that began has expired."""
     return services.clock.now() - services.limits.upload_lifetime_s
 
 
@@ -181,10 +182,10 @@ def _check_room(services: Services, connection: Connection, upload: Upload) -> N
     limits, since = services.limits, _find_oldest(services)
     count = uploads.count(connection, since=since, most=limits.uploads)
     if count >= limits.uploads:
-        raise TooManyRequests(f"more than {limits.uploads} uploads are going on", _RETRY_AFTER_S)
+        raise TooManyRequests(f"more than {limits.uploads} uploads are in progress", _RETRY_AFTER_S)
     share, owner = limits.uploads_per_account, upload.owner
     if count >= share and uploads.count(connection, since=since, most=share, owner=owner) >= share:
-        message = f"more than {share} uploads of this account are going on"
+        message = f"more than {share} uploads of this account are in progress"
         raise TooManyRequests(f"{message}: finish or cancel some", _RETRY_AFTER_S)
 
 

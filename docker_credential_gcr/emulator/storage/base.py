@@ -27,10 +27,10 @@ class BlobStore(Protocol):
         """Gives the bytes from `start` to `stop`. Raises OSError where they are not all there."""
 
     def path(self, key: str) -> Path | None:
-        """Returns the local file of the key, which need not exist; None where it is none."""
+        """Returns the local file of the key, which need not exist; None where the store has no files."""
 
     def link(self, key: str, lifetime_s: int) -> str | None:
-        """Returns a URL that opens the bytes for so long; None where the store serves none."""
+        """Returns a URL that opens the bytes for that many seconds; None where the store serves none."""
 
     def delete(self, keys: Iterable[str]) -> None:
         """Deletes the bytes of each key that has some; blocks. Raises OSError."""

@@ -31,7 +31,7 @@ def drop_wrong_blobs(root: Path, new: sqlite3.Connection, lose: Lose, progress: 
 
 
 def adopt_files(root: Path, new: sqlite3.Connection, progress: Progress, *, now: float) -> None:
-    """Enters the blobs that a manifest names, and whose bytes are files that no row names."""
+    """Enters the blobs that a manifest names and that only files without a row hold."""
     progress.begin("files without a row", None, BYTES)
     store, wanted = FileStore(root), find_wanted(new)
     for rowless in list(find_rowless(new, store)) if wanted else ():
@@ -48,7 +48,7 @@ def adopt_files(root: Path, new: sqlite3.Connection, progress: Progress, *, now:
 
 
 def drop_lost_uploads(root: Path, new: sqlite3.Connection) -> None:
-    """Deletes the uploads whose bytes are not there: clients begin them again."""
+    """Deletes the uploads that have lost bytes: clients start them again."""
     uploads = new.execute("SELECT id, pieces FROM uploads WHERE pieces IS NOT NULL").fetchall()
     for upload_id, text in uploads:
         if not is_whole(FileStore(root), text):

@@ -143,7 +143,7 @@ REQUESTS = {
         f"{PATH}/blobs/uploads/{'0' * 32}",
         404,
         "BLOB_UPLOAD_UNKNOWN",
-        "no upload goes on at this URL: each answer names a new Location, begin anew",
+        "unknown upload: use the Location of the last response, or start a new upload",
     ),
     "resource that no registry has": (
         "GET",

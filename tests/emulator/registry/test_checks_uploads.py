@@ -29,7 +29,7 @@ BLOB = f"/v2/{APP}/blobs/{digest_of(DATA)}"
 GONE = (
     404,
     "BLOB_UPLOAD_UNKNOWN",
-    "no upload goes on at this URL: each answer names a new Location, begin anew",
+    "unknown upload: use the Location of the last response, or start a new upload",
 )
 
 

@@ -59,7 +59,7 @@ def test_t14_an_account_has_its_share_of_uploads_and_leaves_the_rest_to_others(c
 
     refused = begin(one)
 
-    message = "more than 3 uploads of this account are going on: finish or cancel some"
+    message = "more than 3 uploads of this account are in progress: finish or cancel some"
     body = {"errors": [{"code": "TOOMANYREQUESTS", "message": message}]}
     assert (refused.status_code, refused.json(), refused.headers["Retry-After"]) == (429, body, "30")
     other = connect("account-two")
@@ -76,7 +76,7 @@ def test_t14_all_accounts_together_have_a_bound(connect):
 
     refused = begin(connect("account-three"))
 
-    message = "more than 5 uploads are going on"
+    message = "more than 5 uploads are in progress"
     assert (refused.status_code, refused.json()) == (
         429,
         {"errors": [{"code": "TOOMANYREQUESTS", "message": message}]},

@@ -228,3 +228,14 @@ def test_a_reset_leaves_no_byte(server):
     assert len(server.files()) == 2
     requests.post(f"{server.url}/_emulator/reset", timeout=30).raise_for_status()
     assert (server.rows(), server.files(), server.doomed()) == ([], [], [])
+
+
+def test_an_upload_takes_ten_thousand_pieces(server):
+    location = server.send(LARGE)
+    many = json.dumps([[f"pieces/ab/{number}", 1] for number in range(10_000)])
+    with opened(server.data / "emulator.db") as connection:
+        connection.execute("UPDATE uploads SET pieces = ?, size = 10000", (many,))
+    before = server.files()
+    refused = server.call("PATCH", location, data=SMALL)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (413, "SIZE_INVALID")
+    assert (server.files(), server.doomed()) == (before, [])

@@ -115,4 +115,4 @@ def test_two_collections_at_once_are_one_too_many(database, tmp_path):
     options = {"root": tmp_path, "limits": Limits(), "progress": second}
     with contextlib.closing(Keeper(database, FileStore(tmp_path), **options)) as keeper:
         keeper.collect(Request())
-    assert set(second.refusals) == {"a collection is going on already: wait until it has ended"}
+    assert set(second.refusals) == {"another collection is in progress: wait until it has ended"}
