@@ -23,7 +23,7 @@ from .file_access import format_fault
 from .greeting import format_greeting
 from .listener import AddressInUse, CannotListen, Door, Listener, bind, is_loopback
 from .open_files import count_connections, raise_limit
-from .private_directory import make_directory, private_umask
+from .private_directory import private_umask
 from .ready import Ready, announce, describe, find_name
 from .records.database import UnusableDatabase
 from .settings import Settings
@@ -84,11 +84,11 @@ async def run(
 @contextlib.contextmanager
 def _make_counts(settings: Settings, directory: DataDirectory) -> Iterator[Counts]:
     """The counts of the only worker, or of the first one of several, whose files go when the server stops."""
+    # A server that was killed leaves them.
+    shutil.rmtree(directory.run_path, ignore_errors=True)
     if settings.workers == 1:
         yield ProcessCounts()
         return
-    shutil.rmtree(directory.run_path, ignore_errors=True)
-    make_directory(directory.run_path)
     try:
         yield WorkerCounts(directory.run_path, FIRST)
     finally:

@@ -16,11 +16,13 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests, find_known
+from docker_credential_gcr.emulator.capacity import TooManyRequests
 from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.records import journal
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.redaction import show_query
+
+from .attempt import attempt
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -163,7 +165,7 @@ class SharedJournal:
         return journaled
 
     async def _add(self, request: _Request, arrived_at: int) -> None:
-        """Add a row, unless the disk is full or the database locked, which refuses no pull."""
+        """Add a row, where there is room for one."""
         text = json.dumps(request.describe())
         self._added += 1
         prunes = self._added % _PRUNED_EVERY == 0
@@ -173,11 +175,7 @@ class SharedJournal:
             if prunes:
                 self._prune(connection)
 
-        try:
-            await self._database.write(work, durable=False)
-        except Exception as error:
-            if not isinstance(find_known(error), (DatabaseLocked, StorageFull)):
-                raise
+        await attempt(self._database, work)
 
     def _prune(self, connection: Connection) -> None:
         journal.prune(connection, entries=_KEPT, size=self._limit)

@@ -23,6 +23,7 @@ from docker_credential_gcr.emulator.machine import CurrentMachine, format_machin
 from docker_credential_gcr.emulator.records import control
 from docker_credential_gcr.emulator.records.database import Database
 
+from .attempt import attempt
 from .faults import Faults, parse_faults
 from .journal import App, Entry, Journal, Message, Receive, Send
 
@@ -152,7 +153,8 @@ class State:
             control.save(connection, {"faults": json.dumps(document)})
             return True
 
-        return await self._database.write(work, durable=False)
+        # One that cannot be counted meets no request.
+        return bool(await attempt(self._database, work))
 
     def _apply_clock(self, text: str | None) -> None:
         _set_clock(self.clock, text)

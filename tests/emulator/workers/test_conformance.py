@@ -39,27 +39,27 @@ class Http2Session:
 
 
 @pytest.fixture(scope="module")
-def crew(tmp_path_factory, start_workers):
+def https_workers(tmp_path_factory, start_workers):
     server = start_workers("--tls", "--workers", "2", "--data", tmp_path_factory.mktemp("data"))
     yield server
     server.stop(signal.SIGKILL)
 
 
 @pytest.fixture
-def gcr_emulator(crew, tmp_path):
+def gcr_emulator(https_workers, tmp_path):
     with requests.Session() as session:
         session.trust_env = False
-        session.verify = crew.ready["ca"]
-        emulator = GcrEmulator(session, crew.ready["url"], crew.ready["registry"], tmp_path)
+        session.verify = https_workers.ready["ca"]
+        emulator = GcrEmulator(session, https_workers.ready["url"], https_workers.ready["registry"], tmp_path)
         emulator.reset()
         yield emulator
 
 
 @pytest.fixture
-def connect(connect, crew):
+def connect(connect, https_workers):
     def make(*arguments, **options):
         client = connect(*arguments, **options)
-        client.session = Http2Session(crew.ready["ca"])
+        client.session = Http2Session(https_workers.ready["ca"])
         return client
 
     return make

@@ -1,5 +1,7 @@
 """Whichever worker answers, the server has one state."""
 
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -137,6 +139,22 @@ def test_any_worker_tells_the_metrics_of_all(workers, pair, emulator):
         with workers.only(pid):
             assert sample(emulator, "requests_total", **labels) == 6
             assert sample(emulator, "writes_total") > 0
+
+
+def test_what_a_dead_worker_was_doing_is_no_longer_in_flight(workers, pair, emulator):
+    emulator.faults.set({"path": "/v2/", "delay_s": 60})
+    with ThreadPoolExecutor(1) as pool:
+        with workers.only(pair[1]):
+            held = pool.submit(ping, emulator)
+            # The request for the metrics is in flight as well.
+            while sample(emulator, "requests_in_flight") < 2:
+                assert not held.done()
+        os.kill(pair[1], signal.SIGKILL)
+        with pytest.raises(requests.ConnectionError):
+            held.result()
+    while sample(emulator, "requests_in_flight") > 1:
+        continue
+    assert sample(emulator, "requests_total", site="local", method="GET", route="/metrics", status="200") > 1
 
 
 def test_reset_forgets_for_all(workers, pair, emulator, editor):

@@ -1,0 +1,44 @@
+"""What only a test wants to see is written where it can be, and refuses nothing else."""
+
+import asyncio
+from contextlib import closing
+
+import pytest
+from sqlite_files import opened
+
+from docker_credential_gcr.emulator.control.attempt import attempt
+from docker_credential_gcr.emulator.records import control
+from docker_credential_gcr.emulator.records.database import Database
+
+
+@pytest.fixture
+def database(tmp_path):
+    with closing(Database(tmp_path / "emulator.db", lock_wait_s=0.0)) as database:
+        yield database
+
+
+def save(connection):
+    control.save(connection, {"clock": "[5, 0.0]"})
+    return True
+
+
+def test_attempt_returns_what_was_done(database):
+    assert asyncio.run(attempt(database, save)) is True
+    with database.read() as connection:
+        assert control.load(connection) == {"clock": "[5, 0.0]"}
+
+
+def test_attempt_gives_up_where_another_program_holds_the_lock(database, tmp_path):
+    with opened(tmp_path / "emulator.db") as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert asyncio.run(attempt(database, save)) is None
+    with database.read() as connection:
+        assert control.load(connection) == {}
+
+
+def test_attempt_raises_what_the_work_raises(database):
+    def fail(_):
+        raise LookupError("no such row")
+
+    with pytest.raises(LookupError, match="no such row"):
+        asyncio.run(attempt(database, fail))
