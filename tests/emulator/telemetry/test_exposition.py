@@ -14,12 +14,21 @@ GET = ("gcr.io", "GET", "/v2/{name}/manifests/{reference}")
 LABELS = {"site": "gcr.io", "method": "GET", "route": "/v2/{name}/manifests/{reference}"}
 
 
+# Older versions of prometheus_client cannot close the files of their values.
+KEPT = []
+
+
 @pytest.fixture
 def make_worker(tmp_path, monkeypatch):
     """Makes the counts of the worker of a number, whose time is over when the next is made."""
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    return lambda number: WorkerCounts(tmp_path, number)
+
+    def make(number):
+        KEPT.append(WorkerCounts(tmp_path, number))
+        return KEPT[-1]
+
+    return make
 
 
 @pytest.fixture(params=["one process", "a worker"])
