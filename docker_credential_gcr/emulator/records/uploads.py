@@ -124,7 +124,9 @@ def move(connection: Connection, upload: Upload) -> bool:
 
 
 def end(connection: Connection, upload: Upload) -> bool:
-    """Deletes the row, which dooms its pieces; False where another request came first."""
+    """Deletes the row, if there is one, which dooms its pieces; False where another request came first."""
+    if upload.sequence == 0:
+        return can_begin(connection, upload)
     return _END.run(connection, {"upload": upload.id, "its_sequence": upload.sequence}) > 0
 
 

@@ -10,7 +10,13 @@ from docker_credential_gcr.emulator.oci.digest import Hasher, digest_bytes, form
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.records import doomed
 from docker_credential_gcr.emulator.records.uploads import Upload
-from docker_credential_gcr.emulator.storage.pieces import format_pieces, make_key, parse_pieces, read_pieces
+from docker_credential_gcr.emulator.storage.pieces import (
+    format_pieces,
+    list_keys,
+    make_key,
+    parse_pieces,
+    read_pieces,
+)
 
 from .http import BodyTooLarge
 from .services import Services, keep_last
@@ -25,14 +31,9 @@ _REMEMBERED_HASHERS = 1024
 Check = Callable[[Connection], None]
 
 
-def list_keys(upload: Upload) -> list[str]:
-    """Returns the keys of the upload's pieces."""
-    return [key for key, _ in parse_pieces(upload.pieces)]
-
-
 def list_new_keys(before: Upload, after: Upload) -> list[str]:
     """Returns the key that one request has added, if any."""
-    return list_keys(after)[-1:] if after.pieces != before.pieces else []
+    return list_keys(after.pieces)[-1:] if after.pieces != before.pieces else []
 
 
 async def receive(

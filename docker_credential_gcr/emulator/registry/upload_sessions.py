@@ -27,12 +27,12 @@ from docker_credential_gcr.emulator.oci.digest import split_digest
 from docker_credential_gcr.emulator.records import blobs, doomed, uploads
 from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.uploads import Upload
-from docker_credential_gcr.emulator.storage.pieces import is_whole
+from docker_credential_gcr.emulator.storage.pieces import is_whole, list_keys
 
 from .errors import DigestInvalid, UploadUnknown
 from .opening import open_repository
 from .services import Services
-from .upload_bytes import discard, find_digest, list_keys, list_new_keys, receive
+from .upload_bytes import discard, find_digest, list_new_keys, receive
 
 _LOCATION = re.compile(r"([0-9a-f]{32})-(?:0-([0-9a-f]{32})|([1-9][0-9]{0,15}))")
 # Uploads end any time; there is no telling when.
@@ -159,9 +159,7 @@ async def cancel(services: Services, session: Session) -> None:
     upload = session.upload
 
     def work(connection: Connection) -> None:
-        if not (
-            uploads.end(connection, upload) if upload.sequence else uploads.can_begin(connection, upload)
-        ):
+        if not uploads.end(connection, upload):
             raise UploadUnknown
         if upload.sequence == 0:
             # Its first Location could be used again.
@@ -169,7 +167,7 @@ async def cancel(services: Services, session: Session) -> None:
             doomed.enter(connection, upload.id, due_at=due_at)
 
     await services.database.write(work)
-    await discard(services, list_keys(upload))
+    await discard(services, list_keys(upload.pieces))
 
 
 def _find_oldest(services: Services) -> float:
@@ -192,18 +190,24 @@ def _check_room(services: Services, connection: Connection, upload: Upload) -> N
 def _make_blob(
     services: Services, connection: Connection, session: Session, whole: Upload, digest: str
 ) -> list[str]:
-    """Replaces the upload by the blob; returns the keys of bytes that the bucket had already."""
+    """Replaces the upload by the blob; returns the keys of bytes that the blob does not need."""
     target, upload = session
-    if not (uploads.end(connection, upload) if upload.sequence else uploads.can_begin(connection, upload)):
+    if not uploads.end(connection, upload):
         raise UploadUnknown
     repository = open_repository(services, connection, target)
     blob = Blob(digest, whole.size, whole.data, pieces=whole.pieces)
-    if not blobs.add(connection, repository, blob, now=services.clock.now()) and whole.pieces is not None:
+    is_new = blobs.add(connection, repository, blob, now=services.clock.now())
+    if is_new or whole.pieces is None:
+        unused = []
+    else:
         old = blobs.find_pieces(connection, repository, digest)
-        if old is None or is_whole(services.store, old):
-            return list_keys(whole)
+        if is_whole(services.store, old):
+            return list_keys(whole.pieces)
         # The bytes of the blob were lost, and are here again.
+        unused = list_keys(old)
+        for key in unused:
+            doomed.enter(connection, key, due_at=1)
         blobs.replace_pieces(connection, repository, digest, whole.pieces)
-    if not doomed.name(connection, list_keys(whole)):
+    if not doomed.name(connection, list_keys(whole.pieces)):
         raise UploadUnknown
-    return []
+    return unused

@@ -53,6 +53,14 @@ def parse_pieces(text: str | None) -> tuple[Piece, ...]:
     return found
 
 
+def list_keys(text: str | None) -> list[str]:
+    """Returns the keys of the pieces that a row keeps; none where it keeps no list of them."""
+    try:
+        return [key for key, _ in parse_pieces(text)]
+    except ValueError:
+        return []
+
+
 async def read_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> AsyncGenerator[bytes, None]:
     """Gives those of the bytes in blocks. Raises OSError where they are not all there."""
     for (key, _), part in _find_parts(pieces, span):

@@ -7,14 +7,14 @@ A file that a row names, or that stands in `doomed`, is of use or goes by itself
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from docker_credential_gcr.emulator.oci.digest import Hasher, format_digest, new_hasher, parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
-from docker_credential_gcr.emulator.storage.pieces import FOLDER, parse_key, parse_pieces
+from docker_credential_gcr.emulator.storage.pieces import FOLDER, list_keys, parse_key
 
 from .progress import Progress
 from .reading import read_blocks
@@ -52,7 +52,7 @@ def find_named(connection: sqlite3.Connection) -> set[str]:
     """Returns the keys that a blob or an upload names. Raises sqlite3.DatabaseError."""
     named: set[str] = set()
     for (text,) in connection.execute(_PIECES):
-        named.update(_list_keys(text))
+        named.update(list_keys(text))
     return named
 
 
@@ -134,13 +134,6 @@ def _is_older(key: str) -> bool:
                 return False
             return True
     return False
-
-
-def _list_keys(text: str | None) -> Iterable[str]:
-    try:
-        return [key for key, _ in parse_pieces(text)]
-    except ValueError:  # check_blobs reports it
-        return ()
 
 
 def measure(store: FileStore, keys: Sequence[str]) -> list[tuple[str, int]]:

@@ -190,6 +190,7 @@ def test_a_blob_whose_bytes_were_lost_has_those_of_the_next_push(server, damage)
     assert server.call("GET", blob).status_code == 500
     assert server.call("POST", path, data=LARGE).status_code == 201
     assert server.call("GET", blob).content == LARGE
+    assert (server.files(), server.doomed()) == ([len(LARGE)], [])
 
 
 def test_the_bytes_of_a_repository_that_goes_go_with_the_next_collection(server):
