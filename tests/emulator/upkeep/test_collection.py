@@ -117,15 +117,17 @@ class TestWhatGoes:
         assert sorted(path.name for path in registry.data.glob("pieces/ab/*")) == ["later"]
         assert registry.count("doomed") == 1
 
-    def test_uploads_that_nobody_finishes_go_with_their_files(self, registry):
+    def test_uploads_that_no_client_finishes_go_with_their_files(self, registry):
         token = registry.editor.token(f"repository:{REPOSITORY}:pull,push")
-        started = registry.editor.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/", token=token)
-        registry.editor.call("PATCH", started.headers["Location"], token=token, data=LARGE)
+        for data in (LARGE, b"few bytes"):
+            started = registry.editor.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/", token=token)
+            registry.editor.call("PATCH", started.headers["Location"], token=token, data=data)
         assert registry.gc() == {}
-        assert registry.files() == [registry.editor.digest_of(LARGE)]
         registry.set_clock(NOW + DAY_S + 1)
-        assert registry.gc() == {"uploads": 1}
-        assert (registry.files(), registry.count("doomed")) == ([], 0)
+        assert registry.gc(dry_run=True) == {"uploads": 2}
+        assert (registry.files(), registry.count("uploads")) == ([registry.editor.digest_of(LARGE)], 2)
+        assert registry.gc() == {"uploads": 2}
+        assert [registry.files(), *map(registry.count, ("uploads", "doomed"))] == [[], 0, 0]
 
     def test_many_blobs_go_in_many_steps(self, registry):
         token = registry.editor.token(f"repository:{REPOSITORY}:pull,push")
