@@ -9,11 +9,8 @@ from typing import Any
 
 from docker_credential_gcr.emulator.private_directory import make_directory
 
-# Brings the tables of the present schema back to revision 0005.
+# Brings the tables of revision 0006 back to revision 0005.
 UNDO_0006 = (
-    "DROP TABLE control",
-    "DROP TABLE journal",
-    "DELETE FROM revisions WHERE subject = 'control'",
     "ALTER TABLE artifact_repositories DROP COLUMN settings",
     "ALTER TABLE projects DROP COLUMN parent",
     "DROP TABLE blob_hashes",
@@ -21,8 +18,11 @@ UNDO_0006 = (
 )
 
 
-# Brings them back to revision 0006, which keeps a large blob under its digest.
-_UNDO_0008 = (
+# Brings the tables of the present schema back to revision 0006, which keeps a large blob under its digest.
+_UNDO_0007 = (
+    "DROP TABLE control",
+    "DROP TABLE journal",
+    "DELETE FROM revisions WHERE subject = 'control'",
     "DROP TRIGGER blobs_dooms",
     "DROP TRIGGER uploads_dooms",
     "ALTER TABLE blobs DROP COLUMN pieces",
@@ -59,7 +59,7 @@ def make_older(data: Path) -> list[Path]:
             path = data / "buckets" / bucket / "containers/images" / algorithm / encoded[:2] / encoded
             make_directory(path.parent)
             older.append((data / key).rename(path))
-        for statement in _UNDO_0008:
+        for statement in _UNDO_0007:
             connection.execute(statement)
     return older
 
