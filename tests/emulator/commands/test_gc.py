@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 import requests
-import responses
+from one_answer import OneAnswer
 
 from docker_credential_gcr.emulator.capacity import CollectionBusy
 from docker_credential_gcr.emulator.cli import cli
@@ -63,12 +63,14 @@ def test_gc_asks_a_server_for_the_same(run: Run, littered: Path) -> None:
         assert run("gc", "--server", ready.url) == (0, format_counts(), "freed 0 B\n")
 
 
-@responses.activate
 def test_gc_says_that_another_one_is_in_progress(run: Run) -> None:
     message = str(CollectionBusy())
-    responses.post("http://localhost:1/_emulator/gc", status=409, json={"error": message})
-    code, out, err = run("gc", "--server", "http://localhost:1")
+    body = json.dumps({"error": message})
+    server = OneAnswer(f"HTTP/1.1 409 Conflict\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    code, out, err = run("gc", "--server", server.url)
+    server.close()
     assert (code, out, err) == (1, "", f"gcr-emulator: {message}\n")
+    assert server.take_request()[0] == "POST /_emulator/gc HTTP/1.1"
 
 
 def test_gc_of_a_strict_server_wants_the_token(run: Run, littered: Path) -> None:

@@ -1,14 +1,12 @@
 """Both transports of the commands, straight to the server and over `requests`, send and answer alike."""
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doctor.tls_registry import TlsRegistry
+from one_answer import LIMIT_S, OneAnswer
 
 from docker_credential_gcr.emulator import client, direct_request, proxied_request
 from docker_credential_gcr.emulator.answer import Answer
@@ -16,50 +14,8 @@ from docker_credential_gcr.emulator.client import EmulatorError, Server
 
 Run = Callable[..., tuple[int, str, str]]
 Request = Callable[..., Answer]
-LIMIT_S = 60
 TRANSPORTS = {"direct": direct_request.request, "requests": proxied_request.request}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: plain\r\n\r\n{}"
-
-
-class OneAnswer:
-    """A server that takes one request, answers with the bytes and hangs up."""
-
-    def __init__(self, data: bytes) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.url = f"http://{self.host}"
-        self.got = b""
-        self._data = data
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection, suppress(OSError):
-            connection.settimeout(LIMIT_S)
-            while not _is_whole(self.got):
-                self.got += connection.recv(65536)
-            connection.sendall(self._data)
-
-    def take_request(self) -> tuple[str, dict[str, str], bytes]:
-        """The first line, the headers by name in lower case, and the body of what was sent."""
-        self._thread.join(LIMIT_S)
-        head, _, body = self.got.partition(b"\r\n\r\n")
-        first, *lines = head.decode().split("\r\n")
-        return (
-            first,
-            {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)},
-            body,
-        )
-
-    def close(self) -> None:
-        self._listener.close()
-
-
-def _is_whole(data: bytes) -> bool:
-    head, found, body = data.partition(b"\r\n\r\n")
-    size = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-    return bool(found) and len(body) >= int(size or 0)
 
 
 @pytest.fixture(autouse=True)
