@@ -32,8 +32,8 @@ _BATCH = 256
 # no more of them, but after so many turns at the latest. A turn in which nothing happens takes 5 µs.
 _QUIET_TURNS = 16
 _TURNS = 32
-# A job that waits for no flush shares nothing but a commit, which costs less than many turns.
-_FEW_TURNS = 3
+# A job that waits for no flush shares nothing but a commit, which costs less than waiting for others.
+_FEW_TURNS = 1
 # Another program's lock is waited for between attempts, in which requests that only read are answered.
 _RETRY_S = 0.1
 

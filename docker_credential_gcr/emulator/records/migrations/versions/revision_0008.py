@@ -35,7 +35,6 @@ def upgrade() -> None:
         sa.Column("started_at", sa.Integer, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=True),
         sa.Column("pieces", sa.String, nullable=True),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "doomed",
