@@ -86,6 +86,17 @@ FILES = {
     "undo record": File(
         f"{GCLOUD}/docker_credential_gcr_undo.json",
         {
+            "version": 2,
+            "files": {
+                "home/.docker/config.json": {"": None, "gcr.io": "x"},
+                f"{GCLOUD}/docker_credential_gcr_config.json": {"gcr.io": [None, ["env"]]},
+            },
+        },
+        (UNCONFIGURE,),
+    ),
+    "undo record of 0.1.0": File(
+        f"{GCLOUD}/docker_credential_gcr_undo.json",
+        {
             "files": {
                 "home/.docker/config.json": {
                     "made": [["credHelpers"]],

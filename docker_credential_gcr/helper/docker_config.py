@@ -108,22 +108,19 @@ def make_login_keys(text: str, hosts: "Iterable[str]") -> dict[str, tuple[str, .
     return {host: (member.key if member else LOGINS_MEMBER, host) for host in hosts}
 
 
-def make_keys(text: str, hosts: "Iterable[str]", *, is_store: bool = False) -> list[tuple[str, ...]]:
-    """Where this helper's name stands in a checked text for each of the hosts, and for all."""
+def make_keys(text: str, names: "Iterable[str]") -> dict[str, tuple[str, ...]]:
+    """Returns where this helper's name stands in a checked text, for each host, and for STORE_MEMBER."""
     member, store = _find_member(text, MEMBER), _find_member(text, STORE_MEMBER)
-    keys: list[tuple[str, ...]] = [(member.key if member else MEMBER, host) for host in hosts]
-    return [(store.key if store else STORE_MEMBER,), *keys] if is_store else keys
+    above, whole = member.key if member else MEMBER, store.key if store else STORE_MEMBER
+    return {name: (whole,) if name == STORE_MEMBER else (above, name) for name in names}
 
 
-def set_helpers(
-    text: str, path: str, hosts: "Iterable[str]", *, is_store: bool = False, file_type: GoType = DOCKER
-) -> str:
-    """Returns the text with this helper for each of the hosts, and as the whole store. Raises ConfigError."""
+def set_helpers(text: str, path: str, names: "Iterable[str]", file_type: GoType = DOCKER) -> str:
+    """Returns the text with this helper for each of the hosts, and for STORE_MEMBER. Raises ConfigError."""
     from docker_credential_gcr.helper import config_edit  # 5 ms, which `list` need not pay
 
     docker_types.check(text, path, file_type)
-    keys = make_keys(text, hosts, is_store=is_store)
-    return config_edit.set_members(text, path, dict.fromkeys(keys, SUFFIX))
+    return config_edit.set_members(text, path, dict.fromkeys(make_keys(text, names).values(), SUFFIX))
 
 
 def _find_member(text: str, name: str) -> json_text.Member | None:

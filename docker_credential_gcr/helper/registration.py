@@ -13,6 +13,7 @@ from docker_credential_gcr.helper import (
     config_changes,
     config_edit,
     docker_config,
+    json_file,
     registries,
     token_sources,
     undo,
@@ -105,36 +106,29 @@ def _plan_edits(
 ) -> None:
     """Plan the edit of the helper's configuration, that of Docker's, and the record of what both change."""
     ours, path = result.new + result.same, result.path
-    hosts, is_store = [name for name in ours if name != EVERY], EVERY in ours
     file_type = CONTAINERS if order.authfile else DOCKER
     changes: undo.Record = {}
     if sources is not None and ours:
-        is_for_all = order.registries is None
-        keys = [("TokenSources",)] if is_for_all else [("Registries", host, "TokenSources") for host in hosts]
-        values: dict[tuple[str, ...], object] = {key: list(sources) for key in keys}
+        names = [undo.SOURCES] if order.registries is None else [name for name in ours if name != EVERY]
+        keys = {name: undo.make_source_key(name) for name in names}
+        values: dict[json_file.Path, object] = {key: list(sources) for key in keys.values()}
         result.edits.append(config_changes.plan(values, (), environ, platform))
         own = config_changes.get_path(environ, platform)
-        found = changes[os.path.abspath(own)] = undo.find_changes(own, values)
-        changed = {change.key for change in found.changes}
-        result.sources = dict.fromkeys(
-            (name for name in ours if changed & {("TokenSources",), ("Registries", name, "TokenSources")}),
-            ", ".join(sources),
-        )
-    members = docker_config.make_keys(text, hosts, is_store=is_store)
-    changes[path] = undo.find_changes(path, dict.fromkeys(members, SUFFIX))
+        found = changes[os.path.abspath(own)] = undo.find_changes(own, keys, list(sources))
+        changed = [name for name in ours if undo.SOURCES in found or name in found]
+        result.sources = dict.fromkeys(changed, ", ".join(sources))
+    changes[path] = undo.find_changes(path, docker_config.make_keys(text, ours), SUFFIX)
     _plan_record(result, changes, environ, platform)
-    edit = config_edit.Edit(
-        path,
-        lambda text: docker_config.set_helpers(text, path, hosts, is_store=is_store, file_type=file_type),
+    result.edits.append(
+        config_edit.Edit(path, lambda text: docker_config.set_helpers(text, path, ours, file_type))
     )
-    result.edits.append(edit)
 
 
 def _plan_record(
     result: Registration, changes: undo.Record, environ: Mapping[str, str], platform: str
 ) -> None:
     """Plan the record of the changes, and what takes it back for a file that cannot be changed."""
-    changes = {name: found for name, found in changes.items() if found.changes}
+    changes = {name: found for name, found in changes.items() if found}
     if not changes:
         return
     try:
@@ -145,7 +139,7 @@ def _plan_record(
         return
     result.record = undo.plan_adding(path, changes)
     result.retractions = {
-        name: undo.plan_retracting(path, {name: found}, before) for name, found in changes.items()
+        name: undo.plan_removing(path, {name: found}, before) for name, found in changes.items()
     }
 
 

@@ -16,8 +16,6 @@ from docker_credential_gcr.helper import (
 )
 from docker_credential_gcr.helper.docker_types import CONTAINERS, DOCKER
 
-NO_CHANGES = undo.FileChanges(())
-
 
 @dataclass
 class Unregistration:
@@ -50,80 +48,71 @@ def plan(
     record_path = undo.get_path(environ, platform)
     record = undo.load(record_path)
     text = docker_config.load_text(path, CONTAINERS if authfile else DOCKER)
-    found = record.get(path, NO_CHANGES)
+    found = record.get(path, {})
     result = Unregistration()
-    keys = [change.key for change in found.changes if hosts is None or change.key[-1] in hosts]
-    unrecorded = _judge(result, text, found, keys, hosts)
-    extra = undo.FileChanges(tuple(undo.Change(key, None, SUFFIX) for key in unrecorded), found.made)
+    recorded = [name for name in found if name != undo.FILE and (hosts is None or name in hosts)]
+    unrecorded = _judge(result, text, found, recorded, hosts)
+    changes = found | dict.fromkeys(unrecorded, undo.Change(None))
 
     def change(text: str) -> str:
-        text = undo.revert(text, path, extra, unrecorded)
-        return undo.revert(text, path, found, keys) if text else text
+        return undo.revert(text, path, changes, docker_config.make_keys(text, [*unrecorded, *recorded]))
 
-    dropped = {path: keys, **_plan_own(result, record, path, keys, environ, platform)}
-    if keys or unrecorded:
+    removed = {path: recorded, **_plan_own(result, record, path, recorded, environ, platform)}
+    if recorded or unrecorded:
         result.edits.append(config_edit.Edit(path, change))
-    if any(dropped.values()):
-        result.edits.append(undo.plan_dropping(record_path, dropped))
+    if any(removed.values()):
+        result.edits.append(undo.plan_removing(record_path, removed, {}))
     return result
 
 
 def _judge(
     result: Unregistration,
     text: str,
-    found: undo.FileChanges,
-    keys: list[undo.Key],
+    found: undo.Changes,
+    names: list[str],
     hosts: tuple[str, ...] | None,
-) -> list[undo.Key]:
-    """Say what becomes of each name; the keys that are taken out without a record."""
+) -> list[str]:
+    """Says what becomes of each name, and returns those that are taken out without a record."""
     helpers: dict[str, str | None] = dict(docker_config.parse_helpers(text))
     helpers[registration.EVERY] = docker_config.find_store(text)
-    for item in found.changes:
-        name = item.key[-1]
-        if item.key in keys and helpers.get(name) == SUFFIX:
-            result.restored[name] = None if item.before is None else docker_config.hide(str(item.before))
-        elif item.key in keys:
+    for name in names:
+        before = found[name].before
+        if helpers.get(name) == SUFFIX:
+            result.restored[name] = None if before is None else docker_config.hide(str(before))
+        else:
             result.changed.append(name)
-    recorded = {key[-1] for key in keys}
-    ours = [name for name, helper in helpers.items() if helper == SUFFIX and name not in recorded]
+    ours = [name for name, helper in helpers.items() if helper == SUFFIX and name not in names]
     if hosts is None:
         result.left.extend(ours)
         return []
     taken = [name for name in hosts if name in ours]
     result.restored.update(dict.fromkeys(taken))
-    result.absent.extend(name for name in hosts if name not in ours and name not in recorded)
-    return docker_config.make_keys(text, taken)
+    result.absent.extend(name for name in hosts if name not in ours and name not in names)
+    return taken
 
 
 def _plan_own(
     result: Unregistration,
     record: undo.Record,
     path: str,
-    keys: list[undo.Key],
+    names: list[str],
     environ: Mapping[str, str],
     platform: str,
-) -> dict[str, list[undo.Key]]:
-    """Plan the edit of the helper's configuration: what no other file that was configured needs."""
+) -> dict[str, list[str]]:
+    """Plans the edit of the helper's configuration: the token sources that no other file's hosts need."""
     own = os.path.abspath(config_changes.get_path(environ, platform))
-    found = record.get(own, NO_CHANGES)
-    needed = {
-        change.key[-1]
-        for name, other in record.items()
-        if name != own
-        for change in other.changes
-        if name != path or change.key not in keys
-    }
-    undone = {key[-1] for key in keys}
-    dropped = [
-        change.key
-        for change in found.changes
-        if (change.key[1] in undone - needed if len(change.key) > 1 else keys and not needed)
-    ]
-    if dropped:
+    found = record.get(own, {})
+    others = ((file, name) for file, changes in record.items() if file != own for name in changes)
+    needed = {name for file, name in others if name != undo.FILE and (file != path or name not in names)}
+    undone = set(names) - needed
+    if names and not needed:
+        undone.add(undo.SOURCES)
+    keys = {name: undo.make_source_key(name) for name in found if name in undone}
+    if keys:
         result.edits.append(
-            config_edit.Edit(own, lambda text: undo.revert(text, own, found, dropped), is_private=True)
+            config_edit.Edit(own, lambda text: undo.revert(text, own, found, keys), is_private=True)
         )
-    return {own: dropped}
+    return {own: list(keys)}
 
 
 def apply(planned: Unregistration) -> None:

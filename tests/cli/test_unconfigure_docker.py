@@ -17,6 +17,7 @@ TEXTS = {
     "no helpers": '{\n\t"auths": {\n\t\t"x.io": {\n\t\t\t"auth": "dTpw"\n\t\t}\n\t}\n}\n',
     "a host of another": '{"credHelpers": {"gcr.io": "gcloud", "a.io": "x"}, "credsStore": "desktop"}',
     "a host of docker's file": '{"credHelpers":{"gcr.io":""}}',
+    "members in another case": '{"CredHelpers": {"gcr.io": "gcloud"}, "CredsStore": "desktop"}',
 }
 ORDERS = {
     "registries": ("--registries", "gcr.io,us.gcr.io", "--overwrite"),
@@ -136,7 +137,127 @@ def test_without_anything_to_undo_it_says_so(cli: Any) -> None:
     assert list(cli.home.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"files": {"a": {}}}', '{"files": 1}'])
+def test_the_record_is_the_helper_that_stood_before_for_each_file_and_host(cli: Any) -> None:
+    cli.write(cli.docker, '{"credHelpers": {"gcr.io": "gcloud", "eu.gcr.io": "gcr"}}')
+    hosts = "gcr.io,eu.gcr.io,localhost:5000"
+
+    cli("configure-docker", "--registries", hosts, "--token-source", "env", "--overwrite")
+
+    sources = [None, ["env"]]
+    assert json.loads(cli.own.with_name("docker_credential_gcr_undo.json").read_text()) == {
+        "version": 2,
+        "files": {
+            str(cli.own): {"": None, **dict.fromkeys(hosts.split(","), sources)},
+            str(cli.docker): {"gcr.io": "gcloud", "localhost:5000": None},
+        },
+    }
+
+
+OWN = {
+    "a host with token sources": '{"Registries": {"localhost:5000": {"TokenSources": ["store"]}}}',
+    "a host without": '{"Registries": {"localhost:5000": {}}}',
+    "a host with other members": '{"Registries": {"localhost:5000": {"Account": "a@b.example"}}}',
+    "another host": '{"Registries": {"localhost:6000": {}}}',
+    "no host": '{"Timeout": 20}',
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_token_sources_that_stood_before_are_put_back(cli: Any, name: str) -> None:
+    cli.write(cli.own, OWN[name])
+    cli("configure-docker", "--registries", "localhost:5000", "--token-source", "env")
+    assert "env" in cli.own.read_text()
+
+    assert cli("unconfigure-docker").status == 0
+
+    assert cli.own.read_text() == OWN[name]
+
+
+CHANGED = {
+    "token sources": ({"TokenSources": ["store"]}, {"TokenSources": ["store"]}),
+    "another member": ({"TokenSources": ["env"], "Account": "a@b.example"}, {"Account": "a@b.example"}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_what_was_set_for_a_host_since_is_left(cli: Any, name: str) -> None:
+    since, left = CHANGED[name]
+    cli("configure-docker", "--registries", "localhost:5000", "--token-source", "env")
+    cli.own.write_text(json.dumps({"Registries": {"localhost:5000": since}}))
+
+    assert cli("unconfigure-docker").status == 0
+
+    assert json.loads(cli.own.read_text()) == {"Registries": {"localhost:5000": left}}
+
+
+def write_first_record(cli: Any, **files: tuple[list[list[str]], list[tuple[list[str], Any, Any]]]) -> None:
+    """Writes a record as version 0.1.0 did: the objects that were made, and each member's two values."""
+    entries = {
+        str(getattr(cli, name)): {
+            "made": made,
+            "changes": [{"key": key, "before": before, "after": after} for key, before, after in changes],
+        }
+        for name, (made, changes) in files.items()
+    }
+    record = {"version": 1, "files": entries}
+    cli.write(cli.own.with_name("docker_credential_gcr_undo.json"), json.dumps(record))
+
+
+def test_a_record_of_0_1_0_is_read(cli: Any) -> None:
+    cli.write(cli.docker, '{"credHelpers": {"gcr.io": "gcr", "a.io": "gcr"}, "CredsStore": "gcr"}')
+    registries = {"a.io": {"TokenSources": ["env"]}, "gcr.io": {"TokenSources": ["env"]}}
+    cli.write(cli.own, json.dumps({"Registries": registries, "TokenSources": ["env"]}))
+    write_first_record(
+        cli,
+        docker=(
+            [[], ["credHelpers"]],
+            [
+                (["credHelpers", "gcr.io"], None, "gcr"),
+                (["credHelpers", "a.io"], "x", "gcr"),
+                (["CredsStore"], None, "gcr"),
+            ],
+        ),
+        own=(
+            [["Registries"], ["Registries", "gcr.io"]],
+            [
+                (["Registries", "gcr.io", "TokenSources"], None, ["env"]),
+                (["Registries", "a.io", "TokenSources"], None, ["env"]),
+                (["TokenSources"], ["store"], ["env"]),
+            ],
+        ),
+    )
+
+    outcome = cli("unconfigure-docker")
+
+    assert see(outcome) == (
+        0,
+        "",
+        "gcr.io: unconfigured\na.io: unconfigured, back to docker-credential-x\n"
+        "every registry: unconfigured\n",
+    )
+    assert json.loads(cli.docker.read_text()) == {"credHelpers": {"a.io": "x"}}
+    assert json.loads(cli.own.read_text()) == {"Registries": {"a.io": {}}, "TokenSources": ["store"]}
+    assert os.listdir(cli.own.parent) == [cli.own.name]
+
+
+def test_a_file_that_0_1_0_made_is_removed(cli: Any) -> None:
+    cli.write(cli.docker, '{"credHelpers": {"gcr.io": "gcr"}}')
+    write_first_record(cli, docker=([[], ["credHelpers"]], [(["credHelpers", "gcr.io"], None, "gcr")]))
+
+    assert cli("unconfigure-docker").status == 0
+    assert not cli.docker.exists()
+
+
+MALFORMED = [
+    "[]",
+    "{",
+    '{"files": {"a": {}}}',
+    '{"files": 1}',
+    '{"version": 2, "files": {"a": {"gcr.io": 1}}}',
+]
+
+
+@pytest.mark.parametrize("text", MALFORMED)
 def test_a_record_that_cannot_be_read_is_named_and_nothing_is_done(cli: Any, text: str) -> None:
     cli("configure-docker", "--registries", "gcr.io")
     record = cli.own.with_name("docker_credential_gcr_undo.json")
