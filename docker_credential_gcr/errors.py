@@ -1,6 +1,6 @@
 """What can go wrong in the helper and its commands, and how a message names a value that may be a secret.
 
-Error                       the root; its text is one line, `hint` is the next step for a person
+Error                       the root; one line of text, a `hint` for a person, the `command` that mends it
 ├── UsageError              the command line asks for what cannot be (exit status 2)
 ├── ProtocolError           Docker's request is malformed; the text is the protocol's own
 ├── CredentialsNotFound     no credential for this registry, and that is no fault
@@ -16,15 +16,28 @@ Error                       the root; its text is one line, `hint` is the next s
     └── NetworkError        no answer came from the token endpoint
 """
 
+# Commands that depend on the registry and on who asks it: `doctor` writes them out (helper/remedies.py).
+NEW_KEY = "{new key}"
+KEY_SOURCE = "{key file as token source}"
+OTHER_SOURCE = "{other token source}"
+CLOCK = "{clock}"
+LOGIN = "docker-credential-gcr login"
+MORE_TIME = "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60"
+KEYRING_FILE = "export DOCKER_CREDENTIAL_GCR_KEYRING=file"
+
 
 class Error(Exception):
     """The root of every exception that this package raises on purpose."""
 
     exit_code = 1
+    check = "credential"  # what `doctor` calls the failure
+    command = ""  # what mends it on this machine, or one of the templates below
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, check: str = "", command: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        if check:
+            self.check, self.command = check, command
 
     def __str__(self) -> str:
         return format_line(str(self.args[0]))
@@ -55,6 +68,8 @@ class ConfigError(Error):
 class StoreError(Error):
     """A login cannot be kept, read or forgotten."""
 
+    check = "store"
+
 
 class LoginRequired(Error):
     """No token source has a credential, and only a login will help."""
@@ -77,9 +92,15 @@ class TokenError(Error):
 class KeyFileError(TokenError):
     """The key file is no usable service account key."""
 
+    check = "key file"
+    command = NEW_KEY
+
 
 class KeyNotForHost(TokenError):
     """The key and the registry belong to different worlds: Google's and an emulator's."""
+
+    check = "key of another world"
+    command = KEY_SOURCE
 
 
 class TokenRefused(TokenError):
@@ -88,6 +109,8 @@ class TokenRefused(TokenError):
 
 class NetworkError(TokenError):
     """No answer came from the token endpoint."""
+
+    check = "token endpoint"
 
 
 def format_line(text: str, limit: int = 1000) -> str:

@@ -30,7 +30,7 @@ INDENT = " " * 9
 def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> None:
     """Find out why docker gets no credential, and print the command that mends it.
 
-    It runs the helper as Docker runs it, and asks the registry as Docker asks it. For an image it finds out
+    It asks for a token as the helper does, and the registry as Docker asks it. For an image it finds out
     whether it may be pulled and pushed, as a client does: by asking for a token for it. Without a name it
     examines all registries that are configured. It ends with 1 when it found a fault; a warning is none.
 

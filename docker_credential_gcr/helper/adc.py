@@ -97,7 +97,8 @@ def _prepare_with_google_auth(path: str, document: Document, request: TokenReque
         try:
             token = google_credentials.fetch_token(document, request, deadline)
         except TokenError as error:
-            raise type(error)(f"key file {path!r}: {error}", hint=error.hint) from error
+            text, hint = f"key file {path!r}: {error}", error.hint
+            raise type(error)(text, hint=hint, check=error.check, command=error.command) from error
         token.depends_on = google_credentials.list_dependencies(document)
         return token
 

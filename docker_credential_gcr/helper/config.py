@@ -23,6 +23,7 @@ DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_LIFETIME_S = 3600
 MAX_LIFETIME_S = 43200  # https://cloud.google.com/iam/docs/create-short-lived-credentials-direct
 PREFIX = "DOCKER_CREDENTIAL_GCR_"
+CHECK = "configuration"  # what `doctor` calls a fault of it
 SWITCH = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
 
 
@@ -108,18 +109,25 @@ class Config:
 
 
 def load_config(environ: "Mapping[str, str]", platform: str = sys.platform) -> Config:
-    """The configuration in force. Raises ConfigError when the file or a variable is malformed."""
+    """Returns the configuration in force. Raises ConfigError for a malformed file or variable."""
     path = paths.find_config_file(environ, platform)
     try:
+        return Config(_load(path), path or "", environ)
+    except ConfigError as error:
+        error.check, error.command = CHECK, error.command or paths.format_moving(path)
+        raise
+
+
+def _load(path: str | None) -> "dict[str, object]":
+    try:
         text = paths.read_file(path or "")[0].decode("utf-8")
-        content = wire.loads(text.removeprefix("\ufeff") or "{}")
+        return _object(wire.loads(text.removeprefix("\ufeff") or "{}"), repr(path))
     except FileNotFoundError:
-        content = {}
+        return {}
     except OSError as error:
         raise ConfigError(f"cannot read {path!r}: {error.strerror}", hint=paths.HINT) from error
     except ValueError as error:
         raise ConfigError(f"{path!r} is malformed: {error}", hint="correct the file, or remove it") from error
-    return Config(_object(content, repr(path)), path or "", environ)
 
 
 def parse_insecure_hosts(environ: "Mapping[str, str]") -> tuple[str, ...]:
@@ -142,7 +150,8 @@ def _number(
     elif value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e6:
-        raise ConfigError(f"{where} must be a number of seconds")
+        command = f"unset {where}" if given else ""
+        raise ConfigError(f"{where} must be a number of seconds", check=CHECK, command=command)
     return float(value)
 
 
@@ -151,7 +160,8 @@ def _switch(environ: "Mapping[str, str]", file: "dict[str, object]", at: str) ->
     given, value = environ.get(PREFIX + "SELF_SIGNED_JWT"), file.get("SelfSignedJWT")
     if given:
         if given.lower() not in SWITCH:
-            raise ConfigError(f"{PREFIX}SELF_SIGNED_JWT must be on or off")
+            text, command = f"{PREFIX}SELF_SIGNED_JWT must be on or off", f"unset {PREFIX}SELF_SIGNED_JWT"
+            raise ConfigError(text, check=CHECK, command=command)
         return SWITCH[given.lower()]
     if value is not None and not isinstance(value, bool):
         raise ConfigError(f"{at}SelfSignedJWT must be true or false")
@@ -206,4 +216,5 @@ def _sources(names: tuple[str, ...], where: str) -> tuple[str, ...]:
     try:
         return token_sources.parse_names(names)
     except ConfigError as error:
-        raise ConfigError(f"{where}{error}") from error
+        command = f"unset {where.rstrip(': ')}" if where.startswith(PREFIX) else ""
+        raise ConfigError(f"{where}{error}", check=CHECK, command=command) from error

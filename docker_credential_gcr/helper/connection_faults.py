@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+from docker_credential_gcr.errors import MORE_TIME
 from docker_credential_gcr.helper import registries
 
 # The causes.
@@ -36,6 +37,7 @@ LOOPBACK_HINTS = {
     "`gcr-emulator trust` makes docker trust it",
     REFUSED: "the emulator is not running: start it with `gcr-emulator serve`",
 }
+SERVE = "gcr-emulator serve --port "
 HANDSHAKE_S = 2.0
 HEADER_FAULT = "a header of the request cannot be sent"
 
@@ -58,6 +60,13 @@ class MalformedProxy(MalformedVariable, ProxyFault):
 def find_hint(cause: str, host: str) -> str:
     """Returns what to do when a connection to a host failed for a cause."""
     return (LOOPBACK_HINTS.get(cause) if registries.is_loopback(host) else None) or HINTS[cause]
+
+
+def find_command(cause: str, host: str) -> str:
+    """Returns the command that mends a failed connection to a host; none where no command here does."""
+    if cause == REFUSED and registries.is_loopback(host):
+        return SERVE + host.rpartition(":")[2]
+    return MORE_TIME if cause == SILENT else ""
 
 
 def classify(error: BaseException, url: str = "", deadline: float | None = None) -> str:

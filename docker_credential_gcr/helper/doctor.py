@@ -126,9 +126,9 @@ def _examine_registry(
     if program is None:
         yield from Visit(case, tag, None, environ, config.timeout_s, now).examine()
         return
-    secret, finding = doctor_helper.ask(program, case, environ, config.timeout_s)
+    secret, finding = doctor_helper.ask(case, config, environ, platform)
     yield finding
-    explain = functools.partial(doctor_helper.explain_refusal, program, case, environ, config.timeout_s)
+    explain = functools.partial(doctor_helper.explain_refusal, case, config, environ, platform)
     yield from Visit(case, tag, secret, environ, config.timeout_s, now, explain).examine()
 
 

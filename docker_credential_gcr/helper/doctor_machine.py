@@ -69,9 +69,7 @@ def explain_docker_fault(error: ConfigError, hosts: tuple[str, ...], environ: Ma
 
 def explain_variable(error: ConfigError) -> Finding:
     """Returns the finding for a variable that does not hold the path of a file or a directory."""
-    variable = str(error).partition(" ")[0]
-    command = f"unset {variable}" if variable in paths.VARIABLES else None
-    return Finding("variable", FAULT, str(error), command)
+    return Finding("variable", FAULT, str(error), error.command or None)
 
 
 def load_helper_config(environ: Mapping[str, str], platform: str) -> Config | Finding:
@@ -79,11 +77,7 @@ def load_helper_config(environ: Mapping[str, str], platform: str) -> Config | Fi
     try:
         return load_config(environ, platform)
     except ConfigError as error:
-        path = config_changes.get_path(environ, platform)
-        command = f"mv {shlex.quote(path)} {shlex.quote(path)}.broken"
-        if path not in str(error):  # a variable is malformed, whose name the text begins with
-            command = f"unset {str(error).partition(' ')[0].rstrip(':')}"
-        return Finding("configuration", FAULT, str(error), command)
+        return Finding(error.check, FAULT, str(error), error.command or None)
 
 
 def examine_keys(environ: Mapping[str, str], platform: str) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from docker_credential_gcr.helper.token_sources import TokenRequest
 
 NAME_SIZE = 253
 UNIVERSE = "googleapis.com"
+INSECURE_HOSTS = "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS"
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"
 
 
@@ -68,7 +69,11 @@ def check_use(what: str, noun: str, endpoint: Endpoint, request: TokenRequest) -
         or endpoint.host in request.insecure_hosts
         or endpoint.host.rpartition(":")[0] in request.insecure_hosts
     ):
+        import shlex  # 1 ms, for nothing unless the endpoint is not safe
+
         raise KeyNotForHost(
             f"{what}: token endpoint http://{endpoint.host} is not encrypted",
-            hint="use https, or name the host in DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS",
+            hint=f"use https, or name the host in {INSECURE_HOSTS}",
+            check="token endpoint",
+            command=f"export {INSECURE_HOSTS}={shlex.quote(endpoint.host)}",
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.errors import CLOCK, MORE_TIME, OTHER_SOURCE, TokenError
 from docker_credential_gcr.helper import accounts, endpoint, files, paths, programs, times
 from docker_credential_gcr.helper.access_token import (
     MAX_LIFETIME_S,
@@ -52,7 +52,9 @@ def prepare(source: Gcloud, request: TokenRequest) -> str:
     _check_use(source, request)
     program = find_program(source.environ, source.platform)
     if program is None:
-        raise TokenError("gcloud is not on PATH", hint=INSTALL_HINT)
+        raise TokenError(
+            "gcloud is not on PATH", hint=INSTALL_HINT, check="gcloud missing", command=OTHER_SOURCE
+        )
     return program
 
 
@@ -81,18 +83,19 @@ def parse_output(output: str, now: float) -> AccessToken:
         credential = answer["credential"]
         value, expiry = credential["access_token"], credential.get("token_expiry")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise TokenError("gcloud answered something else than a credential") from error
+        raise _make_error("answered something else than a credential") from error
     if not is_token(value):
-        raise TokenError("gcloud answered without an access token", hint=LOGIN_HINT)
+        raise _make_error("answered without an access token", hint=LOGIN_HINT)
     if expiry is None:  # of an access token file nobody knows
         return make_of_unknown_life(value, now)
     try:
         expires_at = times.parse_instant(expiry)
     except (TypeError, ValueError) as error:
-        raise TokenError("gcloud answered an access token with a malformed expiry") from error
+        raise _make_error("answered an access token with a malformed expiry") from error
     token = AccessToken(value, expires_at=min(expires_at, int(now) + MAX_LIFETIME_S), obtained_at=int(now))
     if not token.is_fresh(now):
-        raise TokenError("gcloud answered an expired access token", hint="check this machine's clock")
+        hint = "check this machine's clock"
+        raise _make_error("answered an expired access token", hint, check="clock", command=CLOCK)
     return token
 
 
@@ -125,9 +128,9 @@ def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) 
         (line for line in lines if "ERROR" in line), lines[-1] if lines else f"exit status {status}"
     )
     if NO_ACCOUNT in complaint:
-        raise TokenError("gcloud is not logged in", hint=LOGIN_HINT)
+        raise _make_error("is not logged in", hint=LOGIN_HINT, check="gcloud login")
     hint = "let the other gcloud finish" if LOCKED in complaint else LOGIN_HINT
-    raise TokenError(f"gcloud failed: {redact(reason):.300}", hint=hint)
+    raise _make_error(f"failed: {redact(reason):.300}", hint=hint)
 
 
 def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> programs.Run:
@@ -135,9 +138,17 @@ def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> pro
     try:
         return programs.run(command, environ, deadline)
     except programs.Unanswered as error:
-        raise TokenError(f"gcloud {error}", hint=TIME_HINT if error.is_late else "") from error
+        if error.is_late:
+            raise _make_error(str(error), TIME_HINT, command=MORE_TIME) from error
+        raise _make_error(str(error)) from error
     except OSError as error:
         raise TokenError(f"cannot run {command[0]!r}: {error.strerror}", hint=INSTALL_HINT) from error
+
+
+def _make_error(
+    fault: str, hint: str = "", *, check: str = "gcloud", command: str = "gcloud auth login"
+) -> TokenError:
+    return TokenError(f"gcloud {fault}", hint=hint, check=check, command=command)
 
 
 def _lock(source: Gcloud, timeout_s: float) -> AbstractContextManager[bool]:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from docker_credential_gcr.errors import Error, KeyFileError, NetworkError, TokenRefused
+from docker_credential_gcr.errors import MORE_TIME, Error, KeyFileError, NetworkError, TokenRefused
 from docker_credential_gcr.helper import connection_faults, http, paths, subject_token, times, wire
 from docker_credential_gcr.helper.access_token import (
     DIRECTORY,
@@ -66,8 +66,8 @@ def fetch_token(document: Document, request: TokenRequest, deadline: float) -> A
         try:
             call_within(deadline, lambda: credentials.refresh(_start_transport(deadline)))
         except TimeoutError as error:
-            hint = connection_faults.HINTS[connection_faults.SILENT]
-            raise NetworkError("no token came in time", hint=hint) from error
+            hint, check = connection_faults.HINTS[connection_faults.SILENT], NetworkError.check
+            raise NetworkError("no token came in time", hint=hint, check=check, command=MORE_TIME) from error
         except Error:
             raise
         except Exception as error:

@@ -159,9 +159,11 @@ def _make_error(endpoint: Endpoint, error: BaseException, deadline: float) -> Ne
     """Returns the error for a request that got no answer, with the hint for its cause."""
     cause = connection_faults.classify(error, endpoint.url, deadline)
     hint = connection_faults.find_hint(cause, endpoint.host)
+    check, command = NetworkError.check, connection_faults.find_command(cause, endpoint.host)
+    text = f"cannot reach {endpoint.host}: {find_reason(error)}"
     if cause == connection_faults.SILENT:
-        return NetworkError(f"{endpoint.host} did not answer in time", hint=hint)
-    return NetworkError(f"cannot reach {endpoint.host}: {find_reason(error)}", hint=hint)
+        text = f"{endpoint.host} did not answer in time"
+    return NetworkError(text, hint=hint, check=check, command=command)
 
 
 def find_reason(error: BaseException) -> str:

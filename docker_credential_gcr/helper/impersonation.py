@@ -18,6 +18,11 @@ from docker_credential_gcr.helper.token_sources.impersonated import API_VARIABLE
 
 LIFETIME_S = 3600
 PREFIX = "projects/-/serviceAccounts/"
+CHECK = "impersonation"
+GRANT = (
+    "gcloud iam service-accounts add-iam-policy-binding ACCOUNT --member=user:YOU "
+    "--role=roles/iam.serviceAccountTokenCreator"
+)
 HINT = "grant the caller roles/iam.serviceAccountTokenCreator on the service account"
 
 
@@ -76,7 +81,7 @@ def exchange_token(
             headers={"Authorization": f"Bearer {base.value}"},
             deadline=deadline,
         )
-    members = oauth.parse_answer(target.host, answer, HINT)
+    members = oauth.parse_answer(target.host, answer, HINT, check=CHECK, command=GRANT)
     value = oauth.check_token(target.host, members.get("accessToken"))
     try:
         expires_at = times.parse_instant(str(members.get("expireTime")))

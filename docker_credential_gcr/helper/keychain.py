@@ -117,7 +117,10 @@ class Search:
         try:
             token = self.find_token()
         except TokenError as error:
-            raise self.waive(error) from error
+            waived = self.waive(error)
+            if waived is error:  # raised as it is: `from` would replace its cause by itself
+                raise
+            raise waived from error
         if token is None:
             raise CredentialsNotFound(self.request.host)
         return token
@@ -130,7 +133,7 @@ class Search:
 
     def find_token(self) -> "AccessToken | None":
         """The first token that a source gives; None when all are absent and nobody configured them."""
-        tried = []
+        tried, absent = [], None
         for name in self.list_names():
             kind = name.partition(":")[0]
             self.origin = kind
@@ -138,11 +141,12 @@ class Search:
                 return self._ask(name)
             except NoToken as reason:
                 tried.append(f"{kind}: {reason}")
+                absent = absent or (reason if reason.command else None)
             except TokenError as error:
                 raise self._failure([*tried, f"{kind}: {error}"], error) from error
         if self.settings.is_explicit:
             hint = "configure a token source that has a credential"
-            raise self._failure(tried, TokenError("", hint=hint))
+            raise self._failure(tried, TokenError("", hint=hint)) from absent
         return None
 
     def list_names(self) -> tuple[str, ...]:

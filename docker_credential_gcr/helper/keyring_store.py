@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from docker_credential_gcr.errors import StoreError
+from docker_credential_gcr.errors import KEYRING_FILE, StoreError
 from docker_credential_gcr.helper import PROGRAM, paths
 from docker_credential_gcr.helper.deadline import call_within
 
@@ -83,8 +83,12 @@ def _call(call: Callable[[], Result], deadline: float) -> Result:
         except NoKeyringError as error:
             raise NoKeyring(NO_KEYRING) from error
         except KeyringLocked as error:
-            raise StoreError("the keyring is locked", hint=f"unlock it, or: {FILE}") from error
+            raise _make_error("is locked", f"unlock it, or: {FILE}") from error
         except TimeoutError as error:
-            raise StoreError("the keyring did not answer in time", hint=FILE) from error
+            raise _make_error("did not answer in time") from error
         except Exception as error:  # D-Bus errors have no root that could be named without importing it
-            raise StoreError(f"the keyring failed: {type(error).__name__}", hint=FILE) from error
+            raise _make_error(f"failed: {type(error).__name__}") from error
+
+
+def _make_error(fault: str, hint: str = FILE) -> StoreError:
+    return StoreError(f"the keyring {fault}", hint=hint, check="keyring", command=KEYRING_FILE)

@@ -40,7 +40,8 @@ def get_choice(environ: "Mapping[str, str]") -> str:
     """Returns where secrets are kept: `keyring`, `file` or `off`. Raises ConfigError."""
     choice = environ.get(VARIABLE) or "keyring"
     if choice not in CHOICES:
-        raise ConfigError(f"{VARIABLE} must be one of {', '.join(CHOICES)}")
+        text = f"{VARIABLE} must be one of {', '.join(CHOICES)}"
+        raise ConfigError(text, check="variable", command=f"unset {VARIABLE}")
     return choice
 
 
@@ -49,19 +50,18 @@ def load_logins(path: str) -> dict[str, Login]:
     try:
         data, found = paths.read_file(path, MAX_SIZE)
         if not cache.is_owners(found):
-            raise StoreError(
-                f"{path!r} holds secrets, and others may read or change it", hint=f"chmod 600 {path}"
-            )
+            text, command = f"{path!r} holds secrets, and others may read or change it", f"chmod 600 {path}"
+            raise StoreError(text, hint=command, check=StoreError.check, command=command)
         content = wire.loads(data.decode("utf-8"))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise StoreError(f"cannot read {path!r}: {error.strerror}", hint=paths.HINT) from error
     except ValueError as error:
-        raise StoreError(f"{path!r} is malformed: not JSON", hint=HINT) from error
+        raise _make_error(path, "not JSON") from error
     logins = content.get("logins") if isinstance(content, dict) else None
     if not isinstance(logins, dict):
-        raise StoreError(f"{path!r} is malformed: it holds no 'logins'", hint=HINT)
+        raise _make_error(path, "it holds no 'logins'")
     return {server_url: _parse_login(path, server_url, entry) for server_url, entry in logins.items()}
 
 
@@ -101,4 +101,9 @@ def _parse_login(path: str, server_url: str, entry: object) -> Login:
             and (secret is None or isinstance(secret, str))
         ):
             return Login(server_url, username, stamp, secret)
-    raise StoreError(f"{path!r} is malformed: the entry for {quote(server_url)} is not a login", hint=HINT)
+    raise _make_error(path, f"the entry for {quote(server_url)} is not a login")
+
+
+def _make_error(path: str, fault: str) -> StoreError:
+    text, command = f"{path!r} is malformed: {fault}", paths.format_moving(path)
+    return StoreError(text, hint=HINT, check=StoreError.check, command=command)

@@ -3,11 +3,12 @@
 It stands apart from what asks the server: `status` checks the host, and TLS would cost it 9 ms.
 """
 
-from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.errors import OTHER_SOURCE, TokenError
 from docker_credential_gcr.helper import endpoint, registries
 from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.metadata import ADDRESS, NAME, Metadata
 
+CHECK = "metadata server"
 GOOGLES = (NAME, "metadata", ADDRESS, "[fd20:ce::254]")
 
 
@@ -24,11 +25,15 @@ def check_use(source: Metadata, request: TokenRequest) -> None:
         raise TokenError(
             f"metadata server {source.host} is not Google's: no token of it goes to Google's {request.host}",
             hint="unset GCE_METADATA_HOST",
+            check=CHECK,
+            command="unset GCE_METADATA_HOST",
         )
     if request.world == registries.LOOPBACK and not registries.is_loopback(host):
         raise TokenError(
             f"metadata server {source.host} is Google's: no token of it goes to {request.host}",
             hint="set GCE_METADATA_HOST to the emulator's host",
+            check=CHECK,
+            command=OTHER_SOURCE,
         )
 
 
@@ -39,5 +44,8 @@ def _check_host(variable: str, host: str) -> None:
         is_host = False
     if not is_host:
         raise TokenError(
-            f"{variable} names {host!r}, which is not a host", hint=f"correct or unset {variable}"
+            f"{variable} names {host!r}, which is not a host",
+            hint=f"correct or unset {variable}",
+            check="variable",
+            command=f"unset {variable}",
         )

@@ -8,10 +8,10 @@ import warnings
 from contextlib import suppress
 from urllib.parse import quote
 
-from docker_credential_gcr.errors import NetworkError, NoToken, TokenRefused
+from docker_credential_gcr.errors import OTHER_SOURCE, NetworkError, NoToken, TokenRefused
 from docker_credential_gcr.helper import config, endpoint, files, http, oauth
 from docker_credential_gcr.helper.access_token import AccessToken
-from docker_credential_gcr.helper.metadata_host import check_use
+from docker_credential_gcr.helper.metadata_host import CHECK, check_use
 from docker_credential_gcr.helper.token_sources import TokenRequest, metadata
 from docker_credential_gcr.helper.token_sources.metadata import NAME, NOT_THERE, Metadata
 
@@ -40,9 +40,10 @@ def fetch_token(source: Metadata, request: TokenRequest, deadline: float) -> Acc
             answer = http.send("GET", token_endpoint, headers=FLAVOR, deadline=deadline)
         except NetworkError as error:
             hint = _find_hint(source) if source.host == NAME else error.hint
-            raise NetworkError(str(error), hint=hint or error.hint) from error
+            text = str(error)
+            raise NetworkError(text, hint=hint or error.hint, check=CHECK, command=OTHER_SOURCE) from error
     _check_answer(source, answer)
-    document = oauth.parse_answer(source.host, answer, ACCOUNT_HINT)
+    document = oauth.parse_answer(source.host, answer, ACCOUNT_HINT, check=CHECK, command=OTHER_SOURCE)
     token = oauth.parse_token(source.host, document, asked_at)
     _remember(source, True)
     return token
@@ -80,13 +81,13 @@ def _find_hint(source: Metadata) -> str:
 
 def _check_answer(source: Metadata, answer: http.Answer) -> None:
     if answer.headers.get("Metadata-Flavor", "") != "Google":
-        raise TokenRefused(
-            f"{source.host} answered {answer.status}, and is no metadata server", hint=_find_hint(source)
-        )
+        text, hint = f"{source.host} answered {answer.status}, and is no metadata server", _find_hint(source)
+        raise TokenRefused(text, hint=hint, check=CHECK, command=OTHER_SOURCE)
     if answer.status == 404:
-        raise NoToken("the machine has no service account")
+        raise NoToken("the machine has no service account", check=CHECK, command=OTHER_SOURCE)
     if answer.status == 403:
-        raise TokenRefused(f"{source.host} answered 403: the scopes are not granted", hint=SCOPES_HINT)
+        text = f"{source.host} answered 403: the scopes are not granted"
+        raise TokenRefused(text, hint=SCOPES_HINT, check=CHECK, command=OTHER_SOURCE)
 
 
 def _remember(source: Metadata, is_present: bool) -> None:

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable
 
-from docker_credential_gcr.errors import TokenRefused
+from docker_credential_gcr.errors import CLOCK, LOGIN, NEW_KEY, TokenRefused
 from docker_credential_gcr.helper import http
 from docker_credential_gcr.helper.access_token import MAX_LIFETIME_S, AccessToken, is_token
 from docker_credential_gcr.helper.endpoint import Endpoint
@@ -17,6 +17,13 @@ JWT_BEARER = (
 REFUSED_HINT = "check that the key and its service account still exist, and that the clock is right"
 LOGIN_HINT = "the login has ended or was revoked: log in again where it was made"
 CODE_HINT = "log in once more; a code is good for one use and a few minutes"
+KEY_REFUSED = "key refused"
+# What an endpoint says of a refusal, what `doctor` calls it, and the command; of the last the caller knows.
+REFUSALS: tuple[tuple[tuple[str, ...], tuple[str, str] | None], ...] = (
+    (("reasonable timeframe", "iat and exp"), ("clock", CLOCK)),
+    (("invalid_rapt",), ("login ended", LOGIN)),
+    (("invalid_grant", "invalid_client", "iam.serviceAccounts.getAccessToken"), None),
+)
 ENDPOINT_HINT = "check the key's token_uri, and what stands between it and this machine"
 
 
@@ -39,7 +46,8 @@ def exchange_assertion(
         form = {"grant_type": JWT_BEARER, "assertion": key.sign(scopes, now=asked_at)}
         answer = http.send("POST", key.endpoint, form=form, headers={}, deadline=deadline)
     host = key.endpoint.host
-    return parse_token(host, parse_answer(host, answer, REFUSED_HINT), asked_at)
+    document = parse_answer(host, answer, REFUSED_HINT, check=KEY_REFUSED, command=NEW_KEY)
+    return parse_token(host, document, asked_at)
 
 
 def exchange_refresh_token(
@@ -50,10 +58,13 @@ def exchange_refresh_token(
     scopes: tuple[str, ...],
     deadline: float,
     now: Callable[[], float] = time.time,
+    check: str = KEY_REFUSED,
+    command: str = NEW_KEY,
 ) -> AccessToken:
-    """Trade a refresh token for an access token; `client` is the identifier and secret it was made for.
+    """Trades a refresh token for an access token; `client` is the identifier and secret it was made for.
 
-    Without scopes the token has those of the login. Raises TokenRefused and NetworkError.
+    Without scopes the token has those of the login. `command` mends a login that is refused, and `check` is
+    what `doctor` calls it. Raises TokenRefused and NetworkError.
     https://www.rfc-editor.org/rfc/rfc6749#section-6
     """
     asked_at = int(now())
@@ -68,7 +79,8 @@ def exchange_refresh_token(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         answer = http.send("POST", endpoint, form=form, headers={}, deadline=deadline)
-    return parse_token(endpoint.host, parse_answer(endpoint.host, answer, LOGIN_HINT), asked_at)
+    document = parse_answer(endpoint.host, answer, LOGIN_HINT, check=check, command=command)
+    return parse_token(endpoint.host, document, asked_at)
 
 
 def exchange_code(
@@ -113,8 +125,13 @@ def revoke(endpoint: Endpoint, token: str, *, deadline: float) -> None:
         parse_answer(endpoint.host, answer, "end it at https://myaccount.google.com/permissions")
 
 
-def parse_answer(host: str, answer: http.Answer, refused_hint: str) -> dict[str, object]:
-    """The JSON object that an endpoint answered with 200. Raises TokenRefused for anything else."""
+def parse_answer(
+    host: str, answer: http.Answer, refused_hint: str, *, check: str = "", command: str = ""
+) -> dict[str, object]:
+    """Returns the JSON object that an endpoint answered with 200. Raises TokenRefused for anything else.
+
+    `command` mends a credential that the endpoint refuses, and `check` is what `doctor` calls that.
+    """
     if 300 <= answer.status < 400:
         raise TokenRefused(f"{host} redirects ({answer.status}) instead of answering", hint=ENDPOINT_HINT)
     if len(answer.body) > http.MAX_SIZE:
@@ -124,7 +141,11 @@ def parse_answer(host: str, answer: http.Answer, refused_hint: str) -> dict[str,
     except ValueError:
         document = None
     if answer.status != 200:
-        raise TokenRefused(f"{host} answered {answer.status}{_format_error(document)}", hint=refused_hint)
+        told = _format_error(document)
+        found = (row for words, row in REFUSALS if any(word in told for word in words))
+        name, mending = next(found, ("", "")) or (check, command)
+        text = f"{host} answered {answer.status}{told}"
+        raise TokenRefused(text, hint=refused_hint, check=name, command=mending)
     if not isinstance(document, dict):
         raise TokenRefused(
             f"{host} answered no JSON object but {answer.media_type or 'bytes'}", hint=ENDPOINT_HINT

@@ -230,5 +230,14 @@ def find_variable(environ: "Mapping[str, str]", name: str) -> str | None:
     form = find_secret_form(value) if value else None
     if form:
         hint = WRITE_FILE if VARIABLES[name] == FILE_PATH else f"correct or unset {name}"
-        raise ConfigError(f"{name} holds {form}, not {VARIABLES[name]}", hint=hint)
+        text = f"{name} holds {form}, not {VARIABLES[name]}"
+        raise ConfigError(text, hint=hint, check="variable", command=f"unset {name}")
     return value or None
+
+
+def format_moving(path: str | None) -> str:
+    """Returns the command that moves a malformed file away."""
+    import shlex  # 1 ms, for nothing unless a file is malformed
+
+    quoted = shlex.quote(path or "")
+    return f"mv {quoted} {quoted}.broken"

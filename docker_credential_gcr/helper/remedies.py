@@ -1,16 +1,13 @@
-"""The command that mends a failure, by what the failure says. A table, asked from its top."""
+"""Writes out the command that mends a failure, for a registry and for the account that asks it."""
 
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from docker_credential_gcr.helper import PROGRAM, registries, repository_name
+from docker_credential_gcr.errors import CLOCK, KEY_SOURCE, LOGIN, NEW_KEY, OTHER_SOURCE, Error
+from docker_credential_gcr.helper import PROGRAM, connection_faults, registries, repository_name
 
 SET_CLOCK = "sudo timedatectl set-ntp true"
-LOGIN = f"{PROGRAM} login"
-MORE_TIME = "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60"
-Values = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -79,14 +76,17 @@ class Case:
         return f"{first}:{rest.partition('/')[0]}" if "." in first else first
 
 
-def find_command(text: str, case: Case) -> tuple[str, str | None]:
-    """What a failure is called, and the command that mends it; None where none on this machine can."""
-    for pattern, name, template in REMEDIES:
-        match = re.search(pattern, text)
-        if match:
-            values = {key: shlex.quote(value) for key, value in match.groupdict().items()}
-            return name, template(case, values) if callable(template) else _fill(template, case, values)
-    return "credential", None
+def find_remedy(error: Error, case: Case) -> tuple[str, str | None]:
+    """Returns what a failure is called, and the command that mends it; None where no command here does."""
+    while error.check == Error.check and isinstance(error.__cause__, Error):
+        error = error.__cause__
+    serve = connection_faults.SERVE
+    if case.is_emulated and error.command.startswith(serve):
+        # At another port than the registry's: the key is of an emulator that was there before.
+        is_there = error.command == serve + case.registry.rpartition(":")[2]
+        return error.check, error.command if is_there else make_new_key(case)
+    make = MAKERS.get(error.command)
+    return error.check, make(case) if make else error.command or None
 
 
 def make_grant(case: Case, action: str) -> str:
@@ -148,11 +148,27 @@ def make_login(case: Case) -> str:
     return f"{LOGIN} --key-file KEY.json --registries {case.registry}" if case.is_emulated else LOGIN
 
 
-def _fill(template: str, case: Case, values: dict[str, str]) -> str:
-    """The template with what it asks for."""
-    new_key = make_key(case) if case.key_path else f"{make_key(case)} && {make_login(case)}"
-    known = {"registry": case.registry, "new_key": new_key}
-    return template.format_map({**known, **values})
+def make_new_key(case: Case) -> str:
+    """Returns the command that makes another key; one that was handed over is handed over again."""
+    return make_key(case) if case.key_path else f"{make_key(case)} && {make_login(case)}"
+
+
+def set_clock(case: Case) -> str:
+    """Returns the command that sets the clock; an emulator's runs as this machine's with an offset of 0."""
+    if case.is_emulated:
+        return f"curl -sS -X PUT -d '{{\"offset_s\": 0}}' {case.url}/_emulator/clock"
+    return SET_CLOCK
+
+
+def make_key_source(case: Case) -> str:
+    """Returns the command that makes a key file the registry's token source."""
+    return f"{PROGRAM} config --registry {case.registry} --token-source file:KEY.json"
+
+
+def make_other_source(case: Case) -> str:
+    """Returns the command that sets another token source for the registry: only a key serves an emulator."""
+    default = f"{PROGRAM} config --registry {case.registry} --token-source store,env"
+    return make_key_source(case) if case.is_emulated else default
 
 
 # action -> (Container Registry's role, Artifact Registry's)
@@ -162,62 +178,9 @@ ROLES = {
     "push": ("roles/storage.admin", "roles/artifactregistry.writer"),
 }
 
-GIVE_SOURCE = f"{PROGRAM} config --registry {{registry}} --token-source file:KEY.json"
-
-
-def _set_clock(case: Case, _: Values) -> str:
-    """An emulator's clock can be shifted, and runs as this machine's again with an offset of 0."""
-    if case.is_emulated:
-        return f"curl -sS -X PUT -d '{{\"offset_s\": 0}}' {case.url}/_emulator/clock"
-    return SET_CLOCK
-
-
-def _use_other_source(case: Case, values: Values) -> str:
-    """Another token source for the registry: only a key serves an emulator."""
-    default = f"{PROGRAM} config --registry {case.registry} --token-source store,env"
-    return _fill(GIVE_SOURCE, case, values) if case.is_emulated else default
-
-
-def _start_endpoint(case: Case, values: Values) -> str | None:
-    """A token endpoint at which nothing listens: an emulator's own, or one that is at another port by now."""
-    if not registries.is_loopback(values["host"]):
-        return None
-    if values["host"] == case.registry or not case.is_emulated:
-        return f"gcr-emulator serve --port {values['host'].rpartition(':')[2]}"
-    return _fill("{new_key}", case, values)
-
-
-# What the text says, what that is called, and what mends it: nothing where no command on this machine does.
-REMEDIES: list[tuple[str, str, str | Callable[[Case, Values], str | None]]] = [
-    (r"reasonable timeframe|iat and exp", "clock", _set_clock),
-    (r"an expired access token", "clock", _set_clock),
-    (r"invalid_rapt", "login ended", LOGIN),
-    (r"has expired and holds no refresh token", "login ended", LOGIN),
-    (r"store: \S+ answered 40[01]: invalid_(grant|client)", "login ended", LOGIN),
-    (r"answered 40[01]: invalid_(grant|client)", "key refused", "{new_key}"),
-    (r"GOOGLE_APPLICATION_CREDENTIALS: cannot read", "variable", "unset GOOGLE_APPLICATION_CREDENTIALS"),
-    (r"(?P<variable>[A-Z][A-Z_]+) holds [^;]+, not ", "variable", "unset {variable}"),
-    (r"CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE: cannot read", "variable",
-     "unset CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"),
-    (r"cannot read key file '(?P<path>[^']+)': Permission denied", "key file",
-     'sudo chown "$(id -un)" {path}'),
-    (r"cannot read key file|key file '[^']*' is not a file", "key file", GIVE_SOURCE),
-    (r"no token of it goes to", "key of another world", GIVE_SOURCE),
-    (r"token endpoint http://(?P<host>\S+) is not encrypted", "token endpoint",
-     "export DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS={host}"),
-    (r"key file '[^']*'", "key file", "{new_key}"),
-    (r"'(?P<path>[^']+)' is malformed", "store", "mv {path} {path}.broken"),
-    (r"gcloud is not on PATH", "gcloud missing", _use_other_source),
-    (r"gcloud is not logged in", "gcloud login", "gcloud auth login"),
-    (r"gcloud did not", "gcloud", MORE_TIME),
-    (r"gcloud (failed|answered)", "gcloud", "gcloud auth login"),
-    (r"token file '(?P<path>[^']+)'", "token file", GIVE_SOURCE),
-    (r"iam\.serviceAccounts\.getAccessToken|:generateAccessToken", "impersonation",
-     "gcloud iam service-accounts add-iam-policy-binding ACCOUNT --member=user:YOU "
-     "--role=roles/iam.serviceAccountTokenCreator"),
-    (r"metadata: ", "metadata server", _use_other_source),
-    (r"keyring", "keyring", "export DOCKER_CREDENTIAL_GCR_KEYRING=file"),
-    (r"cannot reach (?P<host>[^\s:]+(:\d+)?): Connection refused", "token endpoint", _start_endpoint),
-    (r"cannot reach ", "token endpoint", lambda _, __: None),
-    (r"did not answer in time", "token endpoint", MORE_TIME),
-]  # fmt: skip
+MAKERS: dict[str, Callable[[Case], str]] = {
+    NEW_KEY: make_new_key,
+    KEY_SOURCE: make_key_source,
+    OTHER_SOURCE: make_other_source,
+    CLOCK: set_clock,
+}

@@ -99,8 +99,7 @@ def load_text(path: str) -> str:
     try:
         data, _ = paths.read_file(path, MAX_SIZE)
     except OSError as error:
-        hint = key_file.KEY_HINT
-        raise KeyFileError(f"cannot read key file {path!r}: {error.strerror}", hint=hint) from error
+        raise key_file.make_error(path, error, str(error.strerror)) from error
     return decode_text(path, data)
 
 

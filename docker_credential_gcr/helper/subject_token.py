@@ -65,7 +65,8 @@ def _run_executable(document: Document, deadline: float) -> str:
     """The token in the answer of a program, or in that of an earlier run, while it is good."""
     executable = document["credential_source"]["executable"]
     if os.environ.get(ALLOWING) != "1":
-        raise KeyFileError(f"its executable may not run: {ALLOWING} is not 1", hint=f"export {ALLOWING}=1")
+        text, command = f"its executable may not run: {ALLOWING} is not 1", f"export {ALLOWING}=1"
+        raise KeyFileError(text, hint=command, check="variable", command=command)
     kept = executable.get("output_file")
     if kept and os.path.lexists(kept):
         answer = _find_value(_load_text("output_file", kept))

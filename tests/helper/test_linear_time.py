@@ -10,7 +10,7 @@ import pytest
 
 import docker_credential_gcr
 from docker_credential_gcr.errors import format_line
-from docker_credential_gcr.helper import accounts, json_file, registry_probe, remedies, wire
+from docker_credential_gcr.helper import accounts, json_file, registry_probe, wire
 from docker_credential_gcr.helper.redaction import MAX_SIZE, redact
 
 PRODUCT_PARTS = ("cli", "helper", "kubelet", "errors", "keyring_backend", "library", "requests_auth")
@@ -26,14 +26,13 @@ def walk_modules() -> Iterator[object]:
 
 
 def find_expressions() -> dict[str, re.Pattern[str]]:
-    """Every compiled expression of those modules, by module and name; those of the remedies by their text."""
-    found = {
+    """Every compiled expression of those modules, by module and name."""
+    return {
         f"{module.__name__.partition('.')[2]}.{name}": value  # type: ignore[attr-defined]
         for module in walk_modules()
         for name, value in vars(module).items()
         if isinstance(value, re.Pattern)
     }
-    return found | {f"remedy {row[0]}": re.compile(row[0]) for row in remedies.REMEDIES}
 
 
 EXPRESSIONS = find_expressions()
@@ -81,17 +80,6 @@ HARDEST: dict[str, tuple[Callable[[int], str], ...]] = {
     ),
     "helper.forgetting.ENTRY": (lambda size: "a" * size,),
     "helper.forgetting.COMPANION": (lambda size: "a" * size,),
-    **{
-        f"remedy {row[0]}": (
-            lambda size: "store: a" * (size // 8),
-            lambda size: "key file '" * (size // 10),
-            lambda size: "cannot read key file '" + "a" * size,
-            lambda size: "cannot reach a:1" * (size // 16),
-            lambda size: "cannot reach " + "1" * size,
-            lambda size: "token endpoint http://" + "a" * size,
-        )
-        for row in remedies.REMEDIES
-    },
 }
 CASES = [(name, make) for name in EXPRESSIONS for make in HARDEST.get(name, (lambda size: "a" * size,))]
 

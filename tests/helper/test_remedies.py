@@ -1,11 +1,43 @@
-"""Each failure that the helper knows has a name and a command; and a new one has `status`."""
+"""Each failure of the helper has a name and a command, which `doctor` writes out for the registry."""
 
-import re
+import json
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from keyring.errors import KeyringLocked
 
-from docker_credential_gcr.helper import remedies
+from docker_credential_gcr import errors
+from docker_credential_gcr.errors import Error, TokenError
+from docker_credential_gcr.helper import (
+    config,
+    endpoint,
+    gcloud_program,
+    http,
+    impersonation,
+    keyring_store,
+    logins,
+    metadata_host,
+    metadata_server,
+    oauth,
+    paths,
+    registries,
+    remedies,
+    service_account,
+)
+from docker_credential_gcr.helper.http import Answer
 from docker_credential_gcr.helper.remedies import Case
+from docker_credential_gcr.helper.token_sources import (
+    TokenRequest,
+    env,
+    gcloud,
+    key_file,
+    metadata,
+    store,
+    token_file,
+)
 
 GOOGLE = Case("gcr.io", "my-project/app", "ci@my-project.iam.gserviceaccount.com", "/keys/k.json")
 NEW_KEY = (
@@ -16,88 +48,186 @@ DEFAULT = "docker-credential-gcr config --registry gcr.io --token-source store,e
 MORE_TIME = "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60"
 CLOCK = "sudo timedatectl set-ntp true"
 LOGIN = "docker-credential-gcr login"
-HEAD = "no access token for gcr.io: "
-
-# What the helper says, one for each row of the table in its order; and what to do.
-TEXTS = [
-    ("file: h answered 400: invalid_grant: Invalid JWT: … in a reasonable timeframe.", "clock", CLOCK),
-    ("gcloud: gcloud answered an expired access token", "clock", CLOCK),
-    ("store: h answered 400: invalid_grant: invalid_rapt", "login ended", LOGIN),
-    ("store: the login in 'p' has expired and holds no refresh token", "login ended", LOGIN),
-    ("store: h answered 400: invalid_grant: Bad Request", "login ended", LOGIN),
-    ("env: h answered 400: invalid_grant: Invalid JWT Signature.", "key refused", NEW_KEY),
-    (
-        "env: GOOGLE_APPLICATION_CREDENTIALS: cannot read key file 'p': No such file or directory",
-        "variable",
-        "unset GOOGLE_APPLICATION_CREDENTIALS",
-    ),
-    (
-        "metadata: GCE_METADATA_HOST holds text of the form NAME:PASSWORD@HOST, not a host",
-        "variable",
-        "unset GCE_METADATA_HOST",
-    ),
-    (
-        "env: CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE: cannot read key file 'p': No such file or directory",
-        "variable",
-        "unset CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
-    ),
-    (
-        "file: cannot read key file '/a key.json': Permission denied",
-        "key file",
-        "sudo chown \"$(id -un)\" '/a key.json'",
-    ),
-    ("file: cannot read key file '/k': No such file or directory", "key file", SOURCE),
-    ("file: key file 'k' is Google's: no token of it goes to localhost:5000", "key of another world", SOURCE),
-    (
-        "file: key file 'k': token endpoint http://sts.example:80 is not encrypted",
-        "token endpoint",
-        "export DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS=sts.example:80",
-    ),
-    ("file: key file 'k' is not JSON: line 1", "key file", NEW_KEY),
-    ("store: '/s.json' is malformed: x", "store", "mv /s.json /s.json.broken"),
-    ("gcloud: gcloud is not on PATH", "gcloud missing", DEFAULT),
-    ("gcloud: gcloud is not logged in", "gcloud login", "gcloud auth login"),
-    ("gcloud: gcloud did not answer in time", "gcloud", MORE_TIME),
-    ("gcloud: gcloud failed: crashed", "gcloud", "gcloud auth login"),
-    ("token-file: token file '/t' is empty", "token file", SOURCE),
-    (
-        "env: h answered 403: PERMISSION_DENIED: Permission 'iam.serviceAccounts.getAccessToken' denied",
-        "impersonation",
-        "gcloud iam service-accounts add-iam-policy-binding ACCOUNT --member=user:YOU "
-        "--role=roles/iam.serviceAccountTokenCreator",
-    ),
-    ("metadata: the machine has no service account", "metadata server", DEFAULT),
-    ("login: the keyring is locked", "keyring", "export DOCKER_CREDENTIAL_GCR_KEYRING=file"),
-    (
-        "file: cannot reach localhost:5000: Connection refused",
-        "token endpoint",
-        "gcr-emulator serve --port 5000",
-    ),
-    ("file: cannot reach oauth2.googleapis.com: Network is unreachable", "token endpoint", None),
-    ("file: localhost:5000 did not answer in time", "token endpoint", MORE_TIME),
-]
+REQUEST = TokenRequest("gcr.io", registries.GOOGLE, scopes=())
+EMULATORS = TokenRequest("localhost:5000", registries.LOOPBACK, scopes=())
+GRANT = (
+    "gcloud iam service-accounts add-iam-policy-binding ACCOUNT --member=user:YOU "
+    "--role=roles/iam.serviceAccountTokenCreator"
+)
 
 
-@pytest.mark.parametrize(("text", "name", "command"), TEXTS)
-def test_a_failure_has_a_name_and_a_command(text: str, name: str, command: str | None) -> None:
-    assert remedies.find_command(HEAD + text, GOOGLE) == (name, command)
+def refuse(text: str, status: int = 400, **remedy: str) -> None:
+    """Reads what a token endpoint answers."""
+    document = {"error": "invalid_grant", "error_description": text}
+    if status == 403:
+        document = {"error": {"status": "PERMISSION_DENIED", "message": text}}  # type: ignore[dict-item]
+    answer = Answer(status, {"Content-Type": "application/json"}, json.dumps(document).encode())
+    oauth.parse_answer("h", answer, "", **remedy)
 
 
-def test_every_row_of_the_table_is_met() -> None:
-    met = [
-        next(pattern for pattern, _, _ in remedies.REMEDIES if re.search(pattern, HEAD + text))
-        for text, _, _ in TEXTS
-    ]
-
-    assert met == [pattern for pattern, _, _ in remedies.REMEDIES]
+def fail_to_connect(url: str, error: OSError) -> None:
+    raise http._make_error(endpoint.parse_endpoint(url), error, time.monotonic() + 1)
 
 
-def test_d10_what_is_not_known_has_no_command() -> None:
-    assert remedies.find_command("something new", GOOGLE) == ("credential", None)
+def use_endpoint(url: str, request: TokenRequest) -> None:
+    endpoint.check_use("key file 'k'", "key", endpoint.parse_endpoint(url), request)
+
+
+def run_gcloud(folder: Path, script: str) -> None:
+    (folder / "gcloud").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "gcloud").chmod(0o700)
+    find_gcloud(f"{folder}:/usr/bin:/bin", 0.2 if "sleep" in script else 30)
+
+
+def find_gcloud(path: str, timeout_s: float = 1) -> None:
+    source = gcloud.find_source("", {"PATH": path, "DOCKER_CREDENTIAL_GCR_CACHE": "off"}, "linux")
+    gcloud_program.fetch_token(source, REQUEST, time.monotonic() + timeout_s)
+
+
+def read_store(folder: Path, text: str) -> None:
+    (folder / "s.json").write_text(text)
+    found = store.find_source({"DOCKER_CREDENTIAL_GCR_STORE": str(folder / "s.json")}, "linux")
+    found.prepare(REQUEST)
+
+
+def read_logins(folder: Path, text: str, mode: int = 0o600) -> None:
+    (folder / "l.json").write_text(text)
+    (folder / "l.json").chmod(mode)
+    logins.load_logins(str(folder / "l.json"))
+
+
+def lock_keyring() -> None:
+    def call() -> None:
+        raise KeyringLocked
+
+    keyring_store._call(call, time.monotonic() + 10)
+
+
+def load_config(folder: Path, text: str, **environ: str) -> None:
+    (folder / "c.json").write_text(text)
+    config.load_config({"DOCKER_CREDENTIAL_GCR_CONFIG": str(folder / "c.json"), **environ})
+
+
+EXPIRED = json.dumps({"credential": {"access_token": "ya29.x", "token_expiry": "2001-01-01T00:00:00Z"}})
+ENDED = {"check": "login ended", "command": LOGIN}
+KEY = {"check": oauth.KEY_REFUSED, "command": errors.NEW_KEY}
+INSECURE = "export DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS=sts.example:80"
+REFUSED = ConnectionRefusedError(111, "Connection refused")
+# What the helper does, what the failure is called, and what to do; DIR is a directory.
+FAILURES: dict[str, tuple[Callable[[Path], object], str, str | None]] = {
+    "an assertion of another time": (lambda _: refuse("in a reasonable timeframe", **KEY), "clock", CLOCK),
+    "gcloud's expired token": (lambda _: gcloud_program.parse_output(EXPIRED, 2e9), "clock", CLOCK),
+    "a login to renew": (lambda _: refuse("invalid_rapt", **KEY), "login ended", LOGIN),
+    "an expired login": (
+        lambda d: read_store(d, '{"gcrCreds": {"access_token": "x"}}'),
+        "login ended", LOGIN),
+    "a revoked login": (lambda _: refuse("Bad Request", **ENDED), "login ended", LOGIN),
+    "a deleted key": (lambda _: refuse("Invalid JWT Signature.", 401, **KEY), "key refused", NEW_KEY),
+    "a variable that names no file": (
+        lambda d: env.find_source({"CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE": f"{d}/absent"}, "linux"),
+        "variable", "unset CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"),
+    "a variable with a password": (
+        lambda _: paths.find_variable({"GCE_METADATA_HOST": "u:p@h"}, "GCE_METADATA_HOST"),
+        "variable", "unset GCE_METADATA_HOST"),
+    "a metadata server that is no host": (
+        lambda _: metadata_host.check_use(metadata.find_source({"GCE_METADATA_IP": "a b"}, "linux"), REQUEST),
+        "variable", "unset GCE_METADATA_IP"),
+    "a key file that is gone": (lambda d: key_file.find_source(f"{d}/absent"), "key file", SOURCE),
+    "a key file that is a directory": (lambda d: key_file.find_source(str(d)), "key file", SOURCE),
+    "a key that is not JSON": (lambda _: service_account.parse_document("k", "{"), "key file", NEW_KEY),
+    "an emulator's key": (
+        lambda _: use_endpoint("http://localhost:1/token", REQUEST), "key of another world", SOURCE),
+    "Google's key": (
+        lambda _: use_endpoint(endpoint.GOOGLE_TOKEN_URL, EMULATORS), "key of another world", SOURCE),
+    "an endpoint without TLS": (
+        lambda _: use_endpoint("http://sts.example:80", TokenRequest("r", registries.OTHER, scopes=())),
+        "token endpoint", INSECURE),
+    "a malformed store": (lambda d: read_store(d, "{"), "store", "mv DIR/s.json DIR/s.json.broken"),
+    "malformed logins": (lambda d: read_logins(d, "{"), "store", "mv DIR/l.json DIR/l.json.broken"),
+    "logins that others read": (lambda d: read_logins(d, "{}", 0o644), "store", "chmod 600 DIR/l.json"),
+    "no gcloud": (lambda _: find_gcloud("/absent"), "gcloud missing", DEFAULT),
+    "no login in gcloud": (
+        lambda d: run_gcloud(d, "echo ERROR: no active account selected >&2; exit 1"),
+        "gcloud login", "gcloud auth login"),
+    "a gcloud that is silent": (lambda d: run_gcloud(d, "sleep 60"), "gcloud", MORE_TIME),
+    "a gcloud that fails": (
+        lambda d: run_gcloud(d, "echo crashed >&2; exit 1"),
+        "gcloud", "gcloud auth login"),
+    "an answer that is no credential": (lambda d: run_gcloud(d, "echo"), "gcloud", "gcloud auth login"),
+    "an empty token file": (
+        lambda _: token_file.TokenFile("/dev/null").fetch(REQUEST, 0), "token file", SOURCE),
+    "no right to impersonate": (
+        lambda _: refuse("Permission 'iam.serviceAccounts.getAccessToken' denied", 403,
+                         check=impersonation.CHECK, command=impersonation.GRANT),
+        "impersonation", GRANT),
+    "a machine without an account": (
+        lambda _: metadata_server._check_answer(
+            metadata.find_source({}, "linux"), Answer(404, {"Metadata-Flavor": "Google"}, b"")),
+        "metadata server", DEFAULT),
+    "an emulator's metadata server": (
+        lambda _: metadata_host.check_use(
+            metadata.find_source({"GCE_METADATA_HOST": "localhost:1"}, "linux"), REQUEST),
+        "metadata server", "unset GCE_METADATA_HOST"),
+    "a locked keyring": (lambda _: lock_keyring(), "keyring", "export DOCKER_CREDENTIAL_GCR_KEYRING=file"),
+    "an emulator that is not running": (
+        lambda _: fail_to_connect("http://localhost:5000/token", REFUSED),
+        "token endpoint", "gcr-emulator serve --port 5000"),
+    "an endpoint that refuses": (
+        lambda _: fail_to_connect("https://oauth2.googleapis.com/token", REFUSED), "token endpoint", None),
+    "an endpoint without an address": (
+        lambda _: fail_to_connect("https://oauth2.googleapis.com/token", socket.gaierror(-2, "unknown")),
+        "token endpoint", None),
+    "an endpoint that is silent": (
+        lambda _: fail_to_connect("http://localhost:5000/token", TimeoutError()),
+        "token endpoint", MORE_TIME),
+    "a malformed configuration": (
+        lambda d: load_config(d, "{"), "configuration", "mv DIR/c.json DIR/c.json.broken"),
+    "a configuration of the wrong form": (
+        lambda d: load_config(d, '{"Timeout": "1"}'), "configuration", "mv DIR/c.json DIR/c.json.broken"),
+    "a variable that is no number": (
+        lambda d: load_config(d, "{}", DOCKER_CREDENTIAL_GCR_TIMEOUT="soon"),
+        "configuration", "unset DOCKER_CREDENTIAL_GCR_TIMEOUT"),
+    "a variable that is no token source": (
+        lambda d: load_config(d, "{}", DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE="x"),
+        "configuration", "unset DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE"),
+    "what no command mends": (lambda _: refuse("new", 500), "credential", None),
+}  # fmt: skip
+
+
+def fail(work: Callable[[], object]) -> Error:
+    """Returns what work raises, as the search of a token passes it on."""
+    try:
+        work()
+    except Error as error:
+        passed = TokenError(f"no access token for gcr.io: {error}", hint=error.hint)
+        passed.__cause__ = error
+        return passed
+    pytest.fail("it raised nothing")
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failure_has_a_name_and_a_command(name: str, tmp_path: Path) -> None:
+    work, check, command = FAILURES[name]
+
+    found = remedies.find_remedy(fail(lambda: work(tmp_path)), GOOGLE)
+
+    assert found == (check, command and command.replace("DIR", str(tmp_path)))
+
+
+def test_a_key_file_of_another_user_is_given_to_this_one() -> None:
+    error = key_file.make_error("/a key.json", PermissionError(), "Permission denied")
+
+    assert remedies.find_remedy(error, GOOGLE) == ("key file", "sudo chown \"$(id -un)\" '/a key.json'")
+
+
+def test_every_template_is_written_out() -> None:
+    templates = {value for name, value in vars(errors).items() if name.isupper() and str(value)[:1] == "{"}
+
+    assert templates == set(remedies.MAKERS)
 
 
 LOOPBACK = Case("localhost:5000", "p/app", "ci@p.iam.gserviceaccount.com", "/keys/k.json")
-REFUSED = {
+ENDPOINTS = {
     "d10-this emulator": (LOOPBACK, "localhost:5000", "gcr-emulator serve --port 5000"),
     "d10-an emulator that was at another port": (
         LOOPBACK,
@@ -109,11 +239,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", ENDPOINTS)
 def test_a_token_endpoint_that_refuses_is_started_where_it_is_on_this_machine(name: str) -> None:
-    case, host, command = REFUSED[name]
+    case, host, command = ENDPOINTS[name]
 
-    found = remedies.find_command(f"file: cannot reach {host}: Connection refused", case)
+    found = remedies.find_remedy(fail(lambda: fail_to_connect(f"https://{host}/", REFUSED)), case)
 
     assert found == ("token endpoint", command)
 
@@ -192,7 +322,7 @@ def test_a_right_is_granted_in_the_project_of_the_image(case: Case, action: str,
 def test_a_key_that_was_handed_over_is_replaced_where_it_is_kept() -> None:
     kept = Case("localhost:5000", None, "ci@p.iam.gserviceaccount.com")
 
-    assert remedies.find_command("login: h answered 400: invalid_grant: gone", kept) == (
+    assert remedies.find_remedy(fail(lambda: refuse("gone", **KEY)), kept) == (
         "key refused",
         "gcr-emulator key create --server http://localhost:5000 --project p --account ci "
         "--output KEY.json --force && "

@@ -28,7 +28,10 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> "TokenSource":
             try:
                 return key_file.find_source(named)
             except KeyFileError as error:
-                raise KeyFileError(f"{variable}: {error}", hint=error.hint) from error
+                unset = f"unset {variable}"
+                raise KeyFileError(
+                    f"{variable}: {error}", hint=error.hint, check="variable", command=unset
+                ) from error
     well_known = paths.find_adc_file(environ, platform)
     if well_known is not None and os.path.lexists(well_known):
         return key_file.find_source(well_known)

@@ -2,7 +2,7 @@
 
 import os
 
-from docker_credential_gcr.errors import KeyFileError
+from docker_credential_gcr.errors import KEY_SOURCE, KeyFileError
 from docker_credential_gcr.helper import paths
 
 TYPE_CHECKING = False
@@ -42,7 +42,19 @@ def find_source(path: str) -> KeyFile:
         found = os.stat(real_path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise KeyFileError(f"cannot read key file {path!r}: {reason}", hint=KEY_HINT) from error
+        raise make_error(path, error, reason) from error
     if found.st_mode & paths.S_IFMT != paths.S_IFREG:
-        raise KeyFileError(f"key file {path!r} is not a file", hint=KEY_HINT)
+        text = f"key file {path!r} is not a file"
+        raise KeyFileError(text, hint=KEY_HINT, check="key file", command=KEY_SOURCE)
     return KeyFile(path, paths.make_identity(real_path, found))
+
+
+def make_error(path: str, error: Exception, reason: str) -> KeyFileError:
+    """Returns the error for a key file that cannot be read."""
+    command = KEY_SOURCE
+    if isinstance(error, PermissionError):
+        import shlex  # 1 ms, for nothing unless the file is another user's
+
+        command = f'sudo chown "$(id -un)" {shlex.quote(path)}'
+    text = f"cannot read key file {path!r}: {reason}"
+    return KeyFileError(text, hint=KEY_HINT, check="key file", command=command)

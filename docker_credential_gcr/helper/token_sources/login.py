@@ -1,6 +1,6 @@
 """The service account key that `login --key-file` or `docker login -u _json_key` handed over for a host."""
 
-from docker_credential_gcr.errors import NoToken, StoreError, TokenError
+from docker_credential_gcr.errors import KEYRING_FILE, NoToken, StoreError, TokenError
 from docker_credential_gcr.helper import logins, paths
 
 TYPE_CHECKING = False
@@ -38,7 +38,8 @@ class KeptKey:
         except StoreError as error:
             raise TokenError(str(error), hint=error.hint) from error
         if secret is None:
-            raise NoToken(f"the key of {host} is in a keyring, which is not there")
+            text = f"the key of {host} is in a keyring, which is not there"
+            raise NoToken(text, check="keyring", command=KEYRING_FILE)
         document = docker_login.parse_key_login(host, self.login.username, secret)
         return adc.fetch_token(f"of {host}", document, request, deadline)
 

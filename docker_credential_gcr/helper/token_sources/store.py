@@ -8,7 +8,7 @@ A login of Google's own helper has no token_uri: it belongs to the endpoint that
 import os
 import time
 
-from docker_credential_gcr.errors import NetworkError, NoToken, TokenError
+from docker_credential_gcr.errors import LOGIN, NetworkError, NoToken, TokenError
 from docker_credential_gcr.helper import paths, wire
 from docker_credential_gcr.helper.access_token import MAX_LIFETIME_S, AccessToken, is_token
 
@@ -27,7 +27,7 @@ CLIENT = (
     "HpVi8cnKx8AAkddzaNrSWmS8",
 )
 FIELDS = ("access_token", "refresh_token", "token_expiry", "token_uri")
-LOGIN_HINT = "docker-credential-gcr login"
+ENDED = "login ended"
 
 
 class Login:
@@ -63,6 +63,8 @@ class Login:
                 # The login may have been made for less than the default, which must not be asked for then.
                 scopes=() if request.scopes == config.DEFAULT_SCOPES else request.scopes,
                 deadline=deadline,
+                check=ENDED,
+                command=LOGIN,
             )
         except NetworkError:
             if held:
@@ -80,7 +82,9 @@ class Login:
         endpoint.check_use(what, "login", token_endpoint, request)
         held = self._find_token(time.time())
         if held is None and not self.fields["refresh_token"]:
-            raise TokenError(f"{what} has expired and holds no refresh token", hint=LOGIN_HINT)
+            raise TokenError(
+                f"{what} has expired and holds no refresh token", hint=LOGIN, check=ENDED, command=LOGIN
+            )
         return token_endpoint, held
 
     def find_endpoint(self) -> "Endpoint":
@@ -121,15 +125,15 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
     except OSError as error:
         raise TokenError(f"cannot read {path!r}: {error.strerror}", hint=paths.HINT) from error
     except ValueError as error:
-        raise TokenError(f"{path!r} is malformed: {error}", hint="move the file away") from error
+        raise _make_error(path, str(error)) from error
     if not isinstance(stored, dict):
-        raise TokenError(f"{path!r} is malformed: not a JSON object", hint="move the file away")
+        raise _make_error(path, "not a JSON object")
     login = stored.get("gcrCreds")
     if not login:
         raise NoToken("no login is stored")
     fields = {name: login.get(name) or "" for name in FIELDS} if isinstance(login, dict) else {"": login}
     if not all(isinstance(value, str) for value in fields.values()) or "" in fields:
-        raise TokenError(f"{path!r} is malformed: 'gcrCreds' is no login", hint="move the file away")
+        raise _make_error(path, "'gcrCreds' is no login")
     # The login's own endpoint comes first: a refresh token is for nobody else.
     endpoint_url = (
         fields["token_uri"]
@@ -138,3 +142,10 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
     )
     identity = (*paths.make_identity(os.path.realpath(path or ""), found), endpoint_url)
     return Login(path or "", fields, identity, endpoint_url)
+
+
+def _make_error(path: str | None, fault: str) -> TokenError:
+    command = paths.format_moving(path)
+    return TokenError(
+        f"{path!r} is malformed: {fault}", hint="move the file away", check="store", command=command
+    )

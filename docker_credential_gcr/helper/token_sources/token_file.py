@@ -2,7 +2,7 @@
 
 import time
 
-from docker_credential_gcr.errors import TokenError
+from docker_credential_gcr.errors import KEY_SOURCE, TokenError
 from docker_credential_gcr.helper import paths
 from docker_credential_gcr.helper.access_token import AccessToken, is_token, make_of_unknown_life
 
@@ -34,12 +34,18 @@ class TokenFile:
         try:
             data, _ = paths.read_file(self.path, MAX_SIZE)
         except OSError as error:
-            raise TokenError(f"cannot read token file {self.path!r}: {error.strerror}", hint=HINT) from error
+            raise _make_error(f"cannot read token file {self.path!r}: {error.strerror}") from error
         value = data.removeprefix(b"\xef\xbb\xbf").strip().decode("ascii", "replace")
         if not value:
-            raise TokenError(f"token file {self.path!r} is empty", hint=HINT)
+            raise _make_error(f"token file {self.path!r} is empty")
         if request.account:
-            raise TokenError(f"token file {self.path!r} does not say whether it is {request.account}'s")
+            raise _make_error(
+                f"token file {self.path!r} does not say whether it is {request.account}'s", hint=""
+            )
         if not is_token(value):
-            raise TokenError(f"token file {self.path!r} holds more than a token", hint=HINT)
+            raise _make_error(f"token file {self.path!r} holds more than a token")
         return make_of_unknown_life(value, time.time())
+
+
+def _make_error(text: str, hint: str = HINT) -> TokenError:
+    return TokenError(text, hint=hint, check="token file", command=KEY_SOURCE)
