@@ -40,7 +40,8 @@ CHECKS = {
     "import table": ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_imports.py"),
 }
 # What must hold on every supported Python, with the helper's own dependencies alone.
-HELPER_TESTS = ("tests/helper", "tests/cli", "tests/kubelet", "tests/test_hot_path.py")
+HELPER_TESTS = ("tests/helper", "tests/cli", "tests/kubelet", "tests/test_hot_path.py",
+    "tests/test_loaded_modules.py")  # fmt: skip
 CLIENT_TESTS = "tests/clients"
 # The name of each lock, and the extras that it is resolved from; `dev` decides on the versions of the others.
 LOCKS: dict[str, tuple[str, ...]] = {
