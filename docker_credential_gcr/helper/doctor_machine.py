@@ -1,7 +1,6 @@
 """What `doctor` finds on the machine, without a network: the program, and the two configurations."""
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -60,10 +59,9 @@ def load_docker_view(environ: Mapping[str, str]) -> agreement.View:
 
 def explain_docker_fault(error: ConfigError, hosts: tuple[str, ...], environ: Mapping[str, str]) -> Finding:
     """The finding that docker cannot read its file, with the command that makes another."""
-    path = shlex.quote(docker_config.get_path(environ))
     configure = f"{PROGRAM} configure-docker" + (f" --registries {','.join(hosts)}" if hosts else "")
-    is_mark = "byte order mark" in str(error)
-    command = configure if is_mark else f"mv {path} {path}.broken && {configure}"
+    moving = paths.format_moving(docker_config.get_path(environ))
+    command = configure if "byte order mark" in str(error) else f"{moving} && {configure}"
     return Finding("docker configuration", FAULT, str(error), command)
 
 

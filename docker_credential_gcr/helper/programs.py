@@ -33,8 +33,8 @@ class Unanswered(Exception):
         self.is_late = is_late
 
 
-def run(command: list[str], environ: Mapping[str, str], deadline: float, *, question: str = "") -> Run:
-    """Returns how a program ended that was asked on stdin, by an instant of time.monotonic.
+def run(command: list[str], environ: Mapping[str, str], deadline: float) -> Run:
+    """Returns how a program ended, by an instant of time.monotonic; its stdin is empty.
 
     No process of its group outlives the call. Raises Unanswered at the deadline and for more output than
     MAX_SIZE, OSError where the program cannot be started.
@@ -42,7 +42,7 @@ def run(command: list[str], environ: Mapping[str, str], deadline: float, *, ques
     with _Termination() as termination, _start(command, environ) as process:
         termination.watch(process)
         try:
-            return _converse(process, question, deadline)
+            return _await(process, deadline)
         finally:
             if process.returncode is None:  # interrupted; of one that has ended the number may be another's
                 _kill(process)
@@ -51,7 +51,7 @@ def run(command: list[str], environ: Mapping[str, str], deadline: float, *, ques
 def _start(command: list[str], environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         command,
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environ,
@@ -59,12 +59,8 @@ def _start(command: list[str], environ: Mapping[str, str]) -> "subprocess.Popen[
     )
 
 
-def _converse(process: "subprocess.Popen[bytes]", question: str, deadline: float) -> Run:
+def _await(process: "subprocess.Popen[bytes]", deadline: float) -> Run:
     outputs = [_Output(stream, process) for stream in (process.stdout, process.stderr) if stream]
-    with suppress(OSError):  # a program need not read
-        if process.stdin:
-            process.stdin.write(question.encode())
-            process.stdin.close()
     # The program's end counts, not the end of its output: a child in the background may hold the pipes.
     is_late = not _ends_within(deadline, process.wait)
     _kill(process)
