@@ -121,8 +121,8 @@ CLIENT = {
         "next_steps oci secret_forms server_files server_url settings site_ports"
     ),
     "emulator.identity.": (
-        "conditions federation guesses names oauth_scopes policy principal resource roles services "
-        "token_reader"
+        "cel cel.budget cel.conditions cel.dialect cel.evaluator cel.lexer cel.parser cel.values federation "
+        "guesses names oauth_scopes policy principal resource roles services token_reader"
     ),
     "emulator.oci.": "digest errors reference",
 }
