@@ -122,7 +122,7 @@ CLIENT = {
     ),
     "emulator.identity.": (
         "cel cel.budget cel.conditions cel.dialect cel.evaluator cel.lexer cel.parser cel.values federation "
-        "guesses names oauth_scopes policy principal resource roles services token_reader"
+        "guesses names oauth_scopes policy principal resource roles services"
     ),
     "emulator.oci.": "digest errors reference",
 }
