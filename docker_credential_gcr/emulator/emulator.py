@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete
@@ -215,10 +216,11 @@ class Emulator:
             return [each.project_id for each in projects.list_all(connection) if each.deleted_at is None]
 
     def load(self) -> None:
-        """Make what a first request would have to wait for."""
-        jws.load()
-        self._others.load()
-        self._metadata.load()
+        """Makes what a first request would have to wait for; one that fails here is told by that request."""
+        with suppress(OSError, ImportError):
+            jws.load()
+            self._others.load()
+            self._metadata.load()
 
     def _make_others(self) -> "Starlette":
         # 60 ms, of which the registry needs nothing.

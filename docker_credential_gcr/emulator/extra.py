@@ -7,7 +7,7 @@ INSTALL = "install the emulator extra from a checkout: pip install '.[emulator]'
 # By the names that Python imports.
 MODULES = (
     "alembic",
-    "cryptography",
+    "filelock",
     "google_crc32c",
     "granian",
     "jinja2",
