@@ -53,7 +53,7 @@ def mask(content: Content, other: Content) -> Content:
 
 
 def _parse(text: str) -> Content | None:
-    """Returns the object in a text; None where there is none: the file is new, or goes."""
+    """Returns the object in a text; None without a text: the file is created, or removed."""
     return None if text.strip() in ("", "null") else json_file.parse(text)
 
 

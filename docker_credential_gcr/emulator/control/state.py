@@ -52,7 +52,7 @@ class State:
         self._forget_own = forget
         self._seen = -1
         self._known: dict[str, str] = {}
-        # A reset forgets before the others are set anew.
+        # A reset comes first: what it forgets must not be what is set below.
         self._appliers: dict[str, Callable[[str | None], None]] = {
             "reset": self._forget,
             "clock": self._apply_clock,
