@@ -95,7 +95,7 @@ class Emulator:
             directory.database_path, shared=self._is_shared, observe=counts.count_commit
         )
         self.state = self._make_state()
-        with self._database.read() as connection:
+        with self._database.reading() as connection:
             record_identity(directory.path, connection)
         self._authenticator = Authenticator(self._database, self._signer, self.clock.now)
         self._directory = directory
@@ -212,7 +212,7 @@ class Emulator:
 
     def list_projects(self) -> list[str]:
         """The IDs of the projects that are not deleted."""
-        with self._database.read() as connection:
+        with self._database.reading() as connection:
             return [each.project_id for each in projects.list_all(connection) if each.deleted_at is None]
 
     def load(self) -> None:

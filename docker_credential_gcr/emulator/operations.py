@@ -72,7 +72,7 @@ class Operations:
 
 def _measure(database: Database) -> dict[str, float]:
     """The gauges that are in the database; it looks at every blob's row, so not in the event loop."""
-    with database.read() as connection:
+    with database.reading() as connection:
         count, size = blobs.measure(connection)
         opened = uploads.count(connection, since=0, most=_ALL)
     return {

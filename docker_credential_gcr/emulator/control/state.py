@@ -81,7 +81,7 @@ class State:
         version = self._database.control_version()
         if version == self._seen:
             return
-        with self._database.read() as connection:
+        with self._database.reading() as connection:
             known = control.load(connection)
         before, self._known, self._seen = self._known, known, version
         for name, apply in self._appliers.items():
@@ -91,7 +91,7 @@ class State:
     def find_now(self) -> float:
         """The present instant by the clock that is set, for a thread that no request refreshes."""
         clock = Clock()
-        with self._database.read() as connection:
+        with self._database.reading() as connection:
             _set_clock(clock, control.find(connection, "clock"))
         return clock.now()
 

@@ -31,7 +31,7 @@ async def list_jwks(request: Request, services: Services) -> JSONResponse:
 def _list_keys(request: Request, services: Services) -> list[RegisteredKey]:
     """The keys that count now."""
     email = request.path_params["account"]
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         account = service_accounts.find(connection, email)
         if account is None or not account.is_active:
             raise NotFound(f"Service account {email} not found.")

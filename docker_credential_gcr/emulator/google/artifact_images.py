@@ -34,7 +34,7 @@ async def list_images(request: Request, services: Services) -> JSONResponse:
     page = parse_page(request)
     parse_filter(request, ("name",))
     name, _, digest = page.last.partition("@")
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = get_repository(connection, request, caller, "artifactregistry.dockerimages.list")
         last = (name and prefix_packages(repository) + name, digest)
         found = artifact_images.list_images(connection, repository.bucket.id, last=last, count=page.count)
@@ -51,7 +51,7 @@ async def list_images(request: Request, services: Services) -> JSONResponse:
 async def get_image(request: Request, services: Services) -> JSONResponse:
     """One image, NAME@DIGEST."""
     caller = find_caller(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = get_repository(connection, request, caller, "artifactregistry.dockerimages.get")
         image = _find(connection, repository, request.path_params["image"])
         return JSONResponse(_format(connection, repository, image))

@@ -20,7 +20,7 @@ async def list_locations(request: Request, services: Services) -> JSONResponse:
     """Every location."""
     caller = find_caller(request, services)
     page = parse_page(request)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         project = get_project(connection, request, caller, "artifactregistry.locations.list")
     found = cut(sorted(LOCATIONS), page, str)
     return JSONResponse(page.format("locations", found, lambda name: _format(project, name), str))
@@ -31,7 +31,7 @@ async def get_location(request: Request, services: Services) -> JSONResponse:
     caller = find_caller(request, services)
     name = check_location(request)
 
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         project = get_project(connection, request, caller, "artifactregistry.locations.get")
     return JSONResponse(_format(project, name))
 

@@ -40,7 +40,7 @@ async def list_packages(request: Request, services: Services) -> JSONResponse:
     """The packages of a repository, by name."""
     caller = find_caller(request, services)
     page, test = parse_page(request), parse_filter(request, ("name",))
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = get_repository(connection, request, caller, "artifactregistry.packages.list")
         prefix = prefix_packages(repository)
 
@@ -63,7 +63,7 @@ async def list_packages(request: Request, services: Services) -> JSONResponse:
 async def show_package(request: Request, services: Services) -> JSONResponse:
     """One package."""
     caller = find_caller(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.packages.get")
     return JSONResponse(_format_package(repository, package))
 
@@ -90,7 +90,7 @@ async def list_versions(request: Request, services: Services) -> JSONResponse:
     def key(image: Image) -> str:
         return image.digest
 
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.versions.list")
 
         def fetch(last: str) -> list[Image]:
@@ -107,7 +107,7 @@ async def show_version(request: Request, services: Services) -> JSONResponse:
     """One version."""
     caller = find_caller(request, services)
     view = _parse_view(request)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.versions.get")
         image = get_version(connection, package, request.path_params["version"])
         return JSONResponse(_format_version(connection, repository, image, view))

@@ -78,7 +78,7 @@ async def list_repositories(request: Request, services: Services) -> JSONRespons
     def key(repository: ArtifactRepository) -> str:
         return repository.repository_id
 
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         project = get_project(connection, request, caller, "artifactregistry.repositories.list")
 
         def fetch(last: str) -> list[ArtifactRepository]:
@@ -91,7 +91,7 @@ async def list_repositories(request: Request, services: Services) -> JSONRespons
 async def show_repository(request: Request, services: Services) -> JSONResponse:
     """One repository, with the size of what is in it."""
     caller = find_caller(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         found = get_repository(connection, request, caller, "artifactregistry.repositories.get")
         size = artifact_repositories.measure(connection, found)
     return JSONResponse({**format_repository(found), "sizeBytes": str(size)})

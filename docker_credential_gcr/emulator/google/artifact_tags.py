@@ -33,7 +33,7 @@ async def list_tags(request: Request, services: Services) -> JSONResponse:
     def key(item: tuple[str, str]) -> str:
         return item[0]
 
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.tags.list")
 
         def fetch(last: str) -> list[tuple[str, str]]:
@@ -50,7 +50,7 @@ async def get_tag(request: Request, services: Services) -> JSONResponse:
     """One tag, and the version that it names."""
     caller = find_caller(request, services)
     tag = request.path_params["tag"]
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository, package = get_package(connection, request, caller, "artifactregistry.tags.get")
         digest = _get_digest(connection, package, tag)
     return JSONResponse(_format(repository, package, tag, digest))

@@ -39,7 +39,7 @@ def find_account_to_act_as(
     """
     caller = find_caller(request, services)
     delegates = _parse_delegates(body)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         for name in delegates:
             delegate = _get_account(connection, name, caller, _DELEGATION)
             caller = Principal(

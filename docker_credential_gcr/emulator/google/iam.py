@@ -49,7 +49,7 @@ async def list_accounts(request: Request, services: Services) -> JSONResponse:
     """The project's service accounts, by address."""
     caller = find_caller(request, services)
     page = parse_page(request, maximum=100)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         name = request.path_params["project"]
         project = get_project(connection, name, caller, "iam.serviceAccounts.list")
         accounts = service_accounts.list_in(connection, project)
@@ -63,7 +63,7 @@ async def list_accounts(request: Request, services: Services) -> JSONResponse:
 async def get_account(request: Request, services: Services) -> JSONResponse:
     """One service account, by its address or its unique ID."""
     caller = find_caller(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         account = find_account(connection, request, caller, "iam.serviceAccounts.get")
     return JSONResponse(format_account(account))
 

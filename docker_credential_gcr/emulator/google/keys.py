@@ -47,7 +47,7 @@ async def create_key(request: Request, services: Services) -> JSONResponse:
         if body.get(field, known[0]) not in known:
             raise InvalidArgument(f"gcr-emulator makes no other {field} than {known[0]}.")
     permission = "iam.serviceAccountKeys.create"
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         find_account(connection, request, caller, permission)
     key = await asyncio.to_thread(service_account_keys.generate)
 
@@ -98,7 +98,7 @@ async def list_keys(request: Request, services: Services) -> JSONResponse:
     """The account's keys, oldest first, all in one page; those of Google's keyTypes=SYSTEM_MANAGED too."""
     caller = find_caller(request, services)
     types = request.query_params.getlist("keyTypes")
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         account = find_account(connection, request, caller, "iam.serviceAccountKeys.list")
         kept = keys.list_of(connection, account)
     shown = [key for key in map(_format, kept) if not types or key["keyType"] in types]
@@ -108,7 +108,7 @@ async def list_keys(request: Request, services: Services) -> JSONResponse:
 async def get_key(request: Request, services: Services) -> JSONResponse:
     """What is known of one key; the public half is base64 of its PEM."""
     caller = find_caller(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         key = _find(connection, request, caller, "iam.serviceAccountKeys.get")
     body = _format(key)
     if request.query_params.get("publicKeyType") == "TYPE_RAW_PUBLIC_KEY":

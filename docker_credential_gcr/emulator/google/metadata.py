@@ -150,7 +150,7 @@ class MetadataServer:
 
     def _find(self, names: list[str], path: str) -> Directory | Value | Credential:
         machine = self._machine()
-        with self._services.database.read() as connection:
+        with self._services.database.reading() as connection:
             project = find_project(connection, machine.project)
         tree = build_tree(machine, None if project is None else int(project.number))
         # An empty name at the end is the slash behind a directory.

@@ -63,7 +63,7 @@ class AccessTokens:
 
 def find_account(services: Services, machine: Machine) -> ServiceAccount | None:
     """The machine's account, if it is there and its tokens count."""
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         account = service_accounts.find(connection, machine.account or "")
     return account if account is not None and account.is_active else None
 
@@ -98,7 +98,7 @@ async def make_identity(
 
 
 def _describe(services: Services, machine: Machine, account: ServiceAccount) -> dict[str, object]:
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         project = find_project(connection, machine.project)
     return {
         "instance_creation_timestamp": account.created_at,

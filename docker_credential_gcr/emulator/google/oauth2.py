@@ -58,7 +58,7 @@ async def revoke(request: Request, services: Services) -> JSONResponse:
 
 def _find_login(services: Services, token: str) -> str | None:
     if token.startswith(logins.REFRESH_TOKEN_PREFIX):
-        with services.database.read() as connection:
+        with services.database.reading() as connection:
             login = logins.find(connection, token)
         return None if login is None else login.id
     try:
@@ -68,5 +68,5 @@ def _find_login(services: Services, token: str) -> str | None:
     if grant.key_id is None or not grant.key_id.startswith(LOGIN_PREFIX):
         # A service account's ends with its key, or by itself. https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1
         raise GrantRefused("unsupported_token_type", "Only tokens of users can be revoked")
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         return grant.key_id if logins.is_living(connection, grant.key_id) else None

@@ -34,7 +34,7 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
     # Clients of Go's library name the URL that they post to.
     own_url = f"{request.scope['scheme']}://{request.headers.get('host', '')}{request.scope['path']}"
     try:
-        with services.database.read() as connection:
+        with services.database.reading() as connection:
             said = verify_assertion(
                 get_field(form, "assertion"),
                 find_keys=partial(keys.find_candidates, connection),
@@ -55,6 +55,6 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
 
 def _find_account(services: Services, email: str) -> ServiceAccount | None:
     """The account, if it is there and its tokens count."""
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         account = service_accounts.find(connection, email)
     return account if account is not None and account.is_active else None

@@ -64,7 +64,7 @@ async def trade_code(request: Request, services: Services, form: dict[str, str])
 async def refresh(request: Request, services: Services, form: dict[str, str]) -> dict[str, object]:
     """New tokens of a login, for its scopes or some of them. Raises GrantRefused."""
     client = authenticate_client(request, form)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         login = logins.find(connection, get_field(form, "refresh_token"))
     if login is None:
         raise GrantRefused("invalid_grant", ENDED)

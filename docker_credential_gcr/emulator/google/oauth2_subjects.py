@@ -14,7 +14,7 @@ from .services import Services
 def find_grant(services: Services, token: str) -> AccessGrant:
     """Returns the grant in an access token. Raises InvalidToken, also where its key or login was deleted."""
     grant = services.signer.verify_access(token, services.clock.now())
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         if services.authenticator.is_living(connection, grant):
             return grant
     raise InvalidToken("the key, the login or the pool behind the token is gone")
@@ -35,7 +35,7 @@ async def read_tokens(request: Request) -> dict[str, str]:
 def find_subject(services: Services, grant: AccessGrant) -> Subject:
     """The user or the service account of the token. Raises InvalidToken for any other member."""
     kind, _, email = grant.member.partition(":")
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         if kind == "user" and grant.key_id is not None:
             login = logins.find_by_id(connection, grant.key_id)
             if login is not None:

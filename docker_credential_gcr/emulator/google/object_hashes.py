@@ -58,13 +58,13 @@ def format_header(hashes: Hashes | None) -> dict[str, str]:
 
 
 def _find(services: Services, bucket: StorageBucket, digests: Iterable[str]) -> dict[str, Hashes]:
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         return blob_hashes.find(connection, bucket.id, digests)
 
 
 async def _compute(services: Services, bucket: StorageBucket, digest: str) -> Hashes | None:
     """Returns the hashes, which are kept; None where the bytes are gone."""
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         found = storage_objects.find(connection, bucket.id, digest)
         if found is None:
             return None

@@ -72,7 +72,7 @@ def finish(
 
 def _get(request: Request, services: Services, name: str) -> JSONResponse:
     caller = find_caller(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         document = operations.find(connection, name, member=name_member(caller))
     if document is None:
         raise NotFound(f"Operation not found: {name}")

@@ -29,7 +29,7 @@ async def get_ancestry(request: Request, services: Services) -> JSONResponse:
     """Returns the project and what it lies below, from the bottom to the top."""
     caller = find_caller(request, services)
     await read_json(request)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         name = request.path_params["project"]
         project = get_project(connection, name, caller, "resourcemanager.projects.get")
     above = [format_parent_v1(project)] if project.parent else []

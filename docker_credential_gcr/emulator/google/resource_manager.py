@@ -235,7 +235,7 @@ def _make_owner(connection: Connection, caller: Principal, project_id: str) -> N
 
 def _get(request: Request, services: Services) -> Project:
     caller = find_caller(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         return get_project(connection, request.path_params["project"], caller, "resourcemanager.projects.get")
 
 

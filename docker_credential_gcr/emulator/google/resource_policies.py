@@ -71,7 +71,7 @@ class ResourcePolicies:
         body = await read_json(request) if request.method == "POST" else {}
         asked = self.find_version(request.query_params)
         version = parse_options(body) if asked is None else parse_requested_version(asked)
-        with services.database.read() as connection:
+        with services.database.reading() as connection:
             found = self.get(connection, request, caller, f"{self.permissions}.getIamPolicy")
         return JSONResponse(self.format(found, found.in_force[-1], version))
 
@@ -96,7 +96,7 @@ class ResourcePolicies:
         query = request.query_params
         asked = (await read_json(request)).get("permissions") if is_post else query.getlist("permissions")
         permissions = parse_permissions(asked)
-        with services.database.read() as connection:
+        with services.database.reading() as connection:
             found = self.peek(connection, request)
             allowed = (
                 list_allowed(connection, caller, permissions, found.in_force, found.resource) if found else []

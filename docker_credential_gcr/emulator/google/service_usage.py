@@ -38,7 +38,7 @@ async def list_services(request: Request, services: Services) -> JSONResponse:
     wanted = request.query_params.get("filter", "")
     if wanted not in _FILTERS:
         raise InvalidArgument(f"Invalid filter: known are {' and '.join(filter(None, _FILTERS))}.")
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         project = _get_project(connection, request, caller, "list", "list services")
         switched = switches.list_switched(connection, project)
     state = _FILTERS[wanted]
@@ -52,7 +52,7 @@ async def get_service(request: Request, services: Services) -> JSONResponse:
     """One service, and whether it is on."""
     caller = find_caller(request, services)
     name = request.path_params["service"]
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         project = _get_project(connection, request, caller, "get", f"get service [{name}]")
         switched = switches.list_switched(connection, project)
     return JSONResponse(_format(project, _check_name(name), switched))
@@ -109,7 +109,7 @@ async def get_services(request: Request, services: Services) -> JSONResponse:
     """Several services by their names, ?names=projects/P/services/S&names=…"""
     caller = find_caller(request, services)
     names = [name.rpartition("/")[2] for name in request.query_params.getlist("names")]
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         project = _get_project(connection, request, caller, "get", "get services")
         switched = switches.list_switched(connection, project)
     return JSONResponse({"services": [_format(project, _check_name(name), switched) for name in names]})

@@ -15,7 +15,7 @@ from .services import Services
 
 async def get_key(services: Services, account: ServiceAccount) -> SystemKey:
     """The account's key; raises NotFound where the account has gone meanwhile."""
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         found = keys.find_system(connection, account)
     if found is not None:
         return found

@@ -43,7 +43,7 @@ async def list_buckets(request: Request, services: Services) -> JSONResponse:
     page = parse_page(request, default=1000, size_name="maxResults")
     prefix = request.query_params.get("prefix", "")
     refuse_parameters(request.query_params, "softDeleted")
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         project = get_project(connection, _get_project_name(request), caller, "storage.buckets.list")
         found = storage_buckets.list_page(
             connection, project, prefix=prefix, last=page.last, count=page.count
@@ -76,7 +76,7 @@ async def create_bucket(request: Request, services: Services) -> JSONResponse:
 async def show_bucket(request: Request, services: Services) -> JSONResponse:
     """One bucket."""
     caller = find_caller_or_anonymous(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         bucket = get_bucket(connection, request.path_params["bucket"], caller, "storage.buckets.get")
     check_metageneration(request.query_params, bucket)
     return JSONResponse(format_bucket(bucket))
@@ -85,7 +85,7 @@ async def show_bucket(request: Request, services: Services) -> JSONResponse:
 async def show_layout(request: Request, services: Services) -> JSONResponse:
     """How a bucket is laid out: without folders of its own, which gcloud asks before it removes one."""
     caller = find_caller_or_anonymous(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         bucket = get_bucket(connection, request.path_params["bucket"], caller, "storage.objects.list", "")
     described = format_bucket(bucket)
     return JSONResponse(
@@ -102,7 +102,7 @@ async def show_layout(request: Request, services: Services) -> JSONResponse:
 async def list_folders(request: Request, services: Services) -> JSONResponse:
     """The managed folders of a bucket: none, which gcloud asks for before it removes one."""
     caller = find_caller_or_anonymous(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         get_bucket(connection, request.path_params["bucket"], caller, "storage.managedFolders.list")
     return JSONResponse({"kind": "storage#managedFolders"})
 

@@ -43,7 +43,7 @@ async def list_objects(request: Request, services: Services) -> JSONResponse:
     refuse_parameters(request.query_params, "startOffset", "endOffset", "matchGlob", "softDeleted")
     if delimiter not in ("", "/"):
         raise InvalidArgument("gcr-emulator knows no other delimiter than /.")
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         name = request.path_params["bucket"]
         bucket = get_bucket(connection, name, caller, "storage.objects.list", prefix)
         wanted = _find_digest_prefix(prefix)
@@ -73,7 +73,7 @@ async def get_object(request: Request, services: Services) -> Response:
     if request.query_params.get("alt") == "media":
         return await download_object(request, services)
     caller = find_caller_or_anonymous(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         bucket, found = _find(connection, request, caller, "storage.objects.get")
     hashes = await find_hashes(services, bucket, [found])
     return JSONResponse(_format(request, bucket, found, hashes.get(found.digest)))
@@ -82,7 +82,7 @@ async def get_object(request: Request, services: Services) -> Response:
 async def download_object(request: Request, services: Services) -> Response:
     """The bytes of an object, whole or a range."""
     caller = find_caller_or_anonymous(request, services)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         bucket, found = _find(connection, request, caller, "storage.objects.get")
         data, pieces = storage_objects.find_content(connection, bucket.id, found.digest)
     hashes = await find_hashes(services, bucket, [found])

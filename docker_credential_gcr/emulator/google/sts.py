@@ -143,7 +143,7 @@ def _get_provider(services: Services, audience: str) -> Provider:
     match = _AUDIENCE.fullmatch(audience)
     if match is None:
         raise GrantRefused("invalid_request", WRONG_AUDIENCE)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         pool = workload_identity.find(connection, match["number"], match["pool"])
         found = None
         if pool is not None:
@@ -167,7 +167,7 @@ def _verify_jwt(services: Services, provider: Provider, token: str) -> tuple[Cla
 
 def _verify_aws(services: Services, provider: Provider, token: str) -> tuple[Claims, int]:
     """Who has signed a request to AWS; what comes of it ends when any token does."""
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         identity = verify_request(
             token,
             audience=f"//iam.googleapis.com/{provider.name}",

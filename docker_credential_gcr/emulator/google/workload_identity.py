@@ -80,7 +80,7 @@ class Collection(Generic[Parent, Item]):
         def is_shown(item: Item) -> bool:
             return item.deleted_at is None or (shows_deleted and not _is_gone(item, services))
 
-        with services.database.read() as connection:
+        with services.database.reading() as connection:
             parent = self.find_parent(connection, request, caller, services, self._permit("list"))
             shown = filter(is_shown, self.list_in(connection, parent, last=page.last))
             return JSONResponse(page.format(self.name, shown, _format, _get_id))
@@ -88,7 +88,7 @@ class Collection(Generic[Parent, Item]):
     async def show(self, request: Request, services: Services) -> JSONResponse:
         """Returns one item."""
         caller = find_caller(request, services)
-        with services.database.read() as connection:
+        with services.database.reading() as connection:
             return JSONResponse(_format(self.get(connection, request, caller, services, self._permit("get"))))
 
     async def patch(self, request: Request, services: Services) -> JSONResponse:

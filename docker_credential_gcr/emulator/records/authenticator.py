@@ -32,7 +32,7 @@ class Authenticator:
 
     def verify(self, token: str, audiences: Collection[str] = ()) -> Principal:
         """Returns the principal of an access token or a self-signed JWT. Raises InvalidCredential."""
-        with self._database.read() as connection:
+        with self._database.reading() as connection:
             return self.authenticate(connection, f"Bearer {token}", audiences)
 
     def is_living(self, connection: Connection, grant: AccessGrant | RegistryGrant) -> bool:

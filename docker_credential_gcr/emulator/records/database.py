@@ -108,11 +108,21 @@ class Database:
         take_turn = self._turns.take if self._turns else nullcontext
         self._writer = Writer(self._writing, self._log, take_turn, observe, lock_wait_s=lock_wait_s)
 
-    def read(self) -> AbstractContextManager[Connection]:
-        """A connection that sees every committed write: `with database.read() as connection`.
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Returns what `work` reads; it sees every committed write.
 
-        It stays open: what is read must be fetched before the block ends.
+        It is a plain function that changes nothing, runs on the event loop, and so must be short; what it
+        reads it fetches before it returns.
         """
+        return self.read_now(work)
+
+    def read_now(self, work: Callable[[Connection], T]) -> T:
+        """As `read`, for callers without an event loop, in any thread."""
+        with self.reading() as connection:
+            return work(connection)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Opens a connection that sees every committed write: `with database.reading() as connection`."""
         if threading.get_ident() == self._home:
             connection = self._writer.hold()
             if connection is not None:
@@ -125,12 +135,8 @@ class Database:
         It runs in a thread, and one such read runs at a time.
         """
 
-        def read() -> T:
-            with self.read() as connection:
-                return work(connection)
-
         async with self._scanning:
-            return await asyncio.to_thread(read)
+            return await asyncio.to_thread(self.read_now, work)
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `work` on the writer's connection and return its result once it is committed.
@@ -169,8 +175,8 @@ class Database:
             return self._writer.changes.count(subject)
         version = self.version()
         if version != self._revisions[0]:
-            with self.read() as connection:
-                self._revisions = (version, dict(_REVISIONS.all(connection, {})))
+            revisions = self.read_now(lambda connection: dict(_REVISIONS.all(connection, {})))
+            self._revisions = (version, revisions)
         return self._revisions[1].get(subject, -1)
 
     def removals_version(self) -> int:

@@ -83,7 +83,7 @@ def _authorize(
     principal, grant = _identify(services, request, challenge)
     if grant is not None and grant.find_actions(target.site.host, target.path).isdisjoint(scopes):
         raise Unauthorized(challenge)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         permission = find_refusal(connection, principal, target, action)
         if permission is not None:
             raise describe_refusal(principal, target, permission)
@@ -168,7 +168,7 @@ def _identify(services: Services, request: Request, challenge: str) -> tuple[Pri
     authorization = request.headers.get("authorization")
     if authorization is None:
         raise Unauthorized(challenge)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         grant = _find_grant(services, connection, authorization)
         if grant is not None:
             return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets), grant

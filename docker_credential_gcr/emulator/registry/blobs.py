@@ -42,7 +42,7 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
 
 
 def _check_place(services: Services, target: Target) -> None:
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         check_service(connection, target)
 
 
@@ -120,7 +120,7 @@ def _matches(header: str | None, etag: str) -> bool:
 
 
 def _look_up(services: Services, target: Target, digest: str) -> Blob | None:
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = places.find(connection, target)
         return None if repository is None else blobs.find(connection, repository, digest)
 

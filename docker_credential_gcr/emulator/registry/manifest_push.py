@@ -130,7 +130,7 @@ async def _find_created_ms(services: Services, target: Target, config: Descripto
 
 
 async def _read_config(services: Services, target: Target, config: Descriptor) -> bytes | None:
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = places.find(connection, target)
         blob = None if repository is None else blobs.find(connection, repository, config.digest)
     if repository is None or blob is None or blob.size > services.limits.manifest_size:

@@ -89,7 +89,7 @@ def _measure(stored: StoredManifest | None) -> int | None:
 
 
 def _look_up(services: Services, target: Target, reference: str) -> StoredManifest | None:
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = places.find(connection, target)
         return None if repository is None else _find(connection, repository, reference)
 

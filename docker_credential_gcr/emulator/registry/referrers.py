@@ -30,7 +30,7 @@ async def list_(services: Services, request: Request, target: Target, digest: st
     if page.count is None:
         page = Page(_AT_ONCE, page.last)
     wanted = request.parameter("artifactType")
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = places.find(connection, target)
         found, is_end = (
             ([], True)

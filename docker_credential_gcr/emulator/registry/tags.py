@@ -34,7 +34,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     """The tags of a repository, its manifests, and the folders and images below its name."""
     authorize(services, request, target, PULL)
     page = parse_page(request, services.limits.page_size)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = places.find(connection, target)
         below = repositories.list_below(connection, target.bucket, target.path, count=page.size)
         found = (

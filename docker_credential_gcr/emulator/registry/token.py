@@ -55,7 +55,7 @@ async def issue(services: Services, request: Request) -> Response:
     scopes = _parse_scopes(services, request)
     wanted, refusals = _locate_all(request, scopes)
     opened = is_open_to(services, request)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         principal = OPERATOR if opened else _identify(services, connection, request)
         note_member(principal.member)
         granted = _grant_all(connection, principal, wanted, refusals)
@@ -196,7 +196,7 @@ def _grant(
 
 async def _create_places(services: Services, granted: Wanted, principal: Principal) -> None:
     """The handshake for a push makes the bucket: clients check their right to push with it alone."""
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         missing = [
             target
             for target, actions in granted

@@ -76,7 +76,7 @@ def find(services: Services, target: Target, location: str, owner: str) -> Sessi
         raise UploadUnknown
     if upload.sequence == 0:
         return Session(target, upload)
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         found = uploads.find(connection, upload, bucket_name=target.bucket, repository_name=target.path)
     if found is None:
         raise UploadUnknown
@@ -85,7 +85,7 @@ def find(services: Services, target: Target, location: str, owner: str) -> Sessi
 
 def check(services: Services, session: Session) -> None:
     """Raises UploadUnknown where the upload has moved on, or was cancelled."""
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         if session.upload.sequence == 0 and not uploads.can_begin(connection, session.upload):
             raise UploadUnknown
 

@@ -50,7 +50,7 @@ def explained(handler: Handler) -> Handler:
         try:
             return await handler(services, request, target, location)
         except UploadUnknown:
-            with services.database.read() as connection:
+            with services.database.reading() as connection:
                 places.find(connection, target)
             raise
 
@@ -100,7 +100,7 @@ def _find(services: Services, request: Request, target: Target, location: str) -
 
 async def _make_repository(services: Services, target: Target) -> None:
     """Makes the repository with the first upload to it."""
-    with services.database.read() as connection:
+    with services.database.reading() as connection:
         repository = find_repository(services, connection, target)
     if repository is None:
         opening = functools.partial(open_repository, services, target=target)

@@ -89,7 +89,7 @@ class Collection:
     def _doom_rowless(self) -> None:
         before, progress = self._rules.unused_before, self._rules.progress
         self._write(doomed.end_writes)
-        with self._database.read() as connection:
+        with self._database.reading() as connection:
             driver: Any = connection.connection.driver_connection
             keys = find_removable(driver, self._store, before=before, progress=progress)
         for start in range(0, len(keys), _BATCH):
@@ -98,7 +98,7 @@ class Collection:
     def _end_uploads(self) -> None:
         before = self._rules.uploads_before
         self._rules.progress.begin("uploads")
-        with self._database.read() as connection:
+        with self._database.reading() as connection:
             stale = uploads.count_stale(connection, before=before)
             lost = [] if not self._rules.is_alone else self._find_lost(uploads.list_pieces(connection))
         # A commit without a change would be one more to save a snapshot for.
@@ -124,14 +124,14 @@ class Collection:
 
     def _find_untagged(self, after: int) -> list[int]:
         before = self._rules.unused_before
-        with self._database.read() as connection:
+        with self._database.reading() as connection:
             return untagged.find_untagged(connection, before=before, after=after, count=_BATCH)
 
     def _remove_links(self) -> None:
         before, after = self._rules.unused_before, (0, 0)
         self._rules.progress.begin("links")
         while not self._rules.is_over():
-            with self._database.read() as connection:
+            with self._database.reading() as connection:
                 links = garbage.find_links(connection, before=before, after=after, count=_BATCH)
             if not links:
                 break
@@ -145,7 +145,7 @@ class Collection:
         self._rules.progress.begin("blobs", None, BYTES)
         after = 0
         while not self._rules.is_over():
-            with self._database.read() as connection:
+            with self._database.reading() as connection:
                 ids = garbage.find_unlinked(connection, after=after, count=_BATCH)
             if not ids:
                 break

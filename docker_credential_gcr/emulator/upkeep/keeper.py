@@ -89,7 +89,7 @@ class Keeper:
         version = self._database.version()
         if version == self._saved_version:
             return
-        with self._alone(), self._database.read() as connection:
+        with self._alone(), self._database.reading() as connection:
             self._copying = connection.connection.driver_connection
             try:
                 snapshot.save(connection, self._root / SNAPSHOT)

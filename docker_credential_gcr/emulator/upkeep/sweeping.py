@@ -18,7 +18,7 @@ def sweep(
     sizes: list[int] = []
     while not is_over():
         # A commit without a change would be one more to save a snapshot for.
-        with database.read() as connection:
+        with database.reading() as connection:
             if not doomed.find_due(connection, now=now, count=1):
                 break
         keys = database.write_now(lambda connection: doomed.condemn_due(connection, now=now, count=_BATCH))

@@ -24,7 +24,7 @@ def save(connection):
 
 def test_attempt_returns_what_was_done(database):
     assert asyncio.run(attempt(database, save)) is True
-    with database.read() as connection:
+    with database.reading() as connection:
         assert control.load(connection) == {"clock": "[5, 0.0]"}
 
 
@@ -32,7 +32,7 @@ def test_attempt_gives_up_where_another_program_holds_the_lock(database, tmp_pat
     with opened(tmp_path / "emulator.db") as other:
         other.execute("BEGIN IMMEDIATE")
         assert asyncio.run(attempt(database, save)) is None
-    with database.read() as connection:
+    with database.reading() as connection:
         assert control.load(connection) == {}
 
 

@@ -88,7 +88,7 @@ def list_providers(connection, project):
     [pytest.param(list_buckets, id="B-Z06-buckets"), pytest.param(list_providers, id="B-Z06-providers")],
 )
 def test_z06_what_a_client_has_written_is_read_entry_by_entry(database, list_them):
-    with database.read() as connection:
+    with database.reading() as connection:
         project = projects.find(connection, "my-project")
         tracemalloc.start()
         try:

@@ -232,7 +232,7 @@ def test_g_z42_hashes_go_with_their_blob(apis: Apis) -> None:
     assert len(apis.call("GET", OBJECTS).body["items"]) == 3
     apis.call("DELETE", path_of(b"three"))
 
-    with apis.services.database.read() as connection:
+    with apis.services.database.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM blob_hashes").scalar_one() == 2
 
 

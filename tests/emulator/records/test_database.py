@@ -34,7 +34,7 @@ def add(name):
 
 
 def names(database):
-    with database.read() as connection:
+    with database.reading() as connection:
         return list(connection.execute(select(policies.c.resource).order_by(policies.c.resource)).scalars())
 
 

@@ -39,7 +39,7 @@ def enter(database):
 
 
 def find_all(database):
-    with database.read() as connection:
+    with database.reading() as connection:
         return sorted(doomed.find_due(connection, now=2**40, count=100))
 
 

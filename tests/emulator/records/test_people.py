@@ -36,12 +36,12 @@ def ada(database):
 
 
 def ask(database, find, *arguments, **options):
-    with database.read() as connection:
+    with database.reading() as connection:
         return find(connection, *arguments, **options)
 
 
 def count(database, table):
-    with database.read() as connection:
+    with database.reading() as connection:
         return len(connection.execute(table.select()).all())
 
 
@@ -55,7 +55,7 @@ def test_z13_no_more_policies_are_read_than_a_page_shows_people(database):
         for number in range(9)
     ]
     database.write_now(lambda connection: connection.execute(schema.policies.insert(), rows))
-    with database.read() as connection:
+    with database.reading() as connection:
         tracemalloc.start()
         try:
             known = users.list_known(connection, count=2)

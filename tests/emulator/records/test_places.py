@@ -38,7 +38,7 @@ def test_a_bucket_that_a_push_made_has_the_settings_of_a_new_one(
 ) -> None:
     database.write_now(lambda c: buckets.create(c, BUCKET, project_id="my-project", location="US", now=2.5))
 
-    with database.read() as connection:
+    with database.reading() as connection:
         bucket = storage_buckets.find(connection, BUCKET)
         assert bucket is not None
         (listed,) = storage_buckets.list_page(connection, project, prefix="", last="", count=2)
@@ -56,7 +56,7 @@ def test_a_repositorys_place_holds_images_and_is_no_bucket(database: Database, p
         lambda c: repositories.create(c, "us~my-project~images", "my-project/images/app")
     )
 
-    with database.read() as connection:
+    with database.reading() as connection:
         assert storage_buckets.find(connection, made.bucket.name) is None
         assert [*storage_buckets.list_page(connection, project, prefix="", last="", count=9)] == []
         assert artifact_repositories.find(connection, "my-project", "us", "images") == made
@@ -88,6 +88,6 @@ def test_a_repositorys_policy_goes_with_it(database: Database, project: Project)
 
     database.write_now(lambda c: artifact_repositories.remove(c, made))
 
-    with database.read() as connection:
+    with database.reading() as connection:
         assert policies.find(connection, made.name) == EMPTY
         assert artifact_repositories.find(connection, "my-project", "us", "images") is None

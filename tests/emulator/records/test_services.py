@@ -32,7 +32,7 @@ def switch(database: Database, project: Project, on: bool) -> None:
 
 
 def find_obstacle(database: Database, project_id: str = "my-project") -> Obstacle | None:
-    with database.read() as connection:
+    with database.reading() as connection:
         return services.find_obstacle(connection, project_id, CONTAINER_REGISTRY)
 
 
@@ -57,7 +57,7 @@ def test_an_unknown_project_is_no_obstacle(database: Database) -> None:
 
 def test_an_agent_whose_role_was_taken_away_may_do_nothing(database: Database, project: Project) -> None:
     def find() -> str | None:
-        with database.read() as connection:
+        with database.reading() as connection:
             return services.find_agent_refusal(connection, "my-project", CONTAINER_REGISTRY, PUBLISH)
 
     assert find() is None  # no agent was made yet
