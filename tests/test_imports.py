@@ -43,7 +43,7 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 LEAVES = (
     "emulator.cache emulator.capacity emulator.clock emulator.crash_points emulator.current_request "
     "emulator.blocks emulator.deadlines emulator.hosts emulator.locations emulator.machine "
-    "emulator.page_size emulator.redaction emulator.settings emulator.site_ports"
+    "emulator.page_size emulator.redaction emulator.runtime emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci emulator.strict_json"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.storage"
@@ -80,7 +80,7 @@ TABLE = {
     "emulator.telemetry": (f"{LEAVES} emulator.private_directory", "prometheus_client"),
     "emulator.answers": (f"{LEAVES} emulator.connections", ""),
     "emulator.bodies": (f"{LEAVES} emulator.body_shares", ""),
-    "emulator.blocks": ("", ""),
+    "emulator.blocks": ("emulator.runtime", ""),
     "emulator.body_shares": (LEAVES, ""),
     "emulator.cache": ("", ""),
     "emulator.capacity": ("", ""),
@@ -98,12 +98,13 @@ TABLE = {
     "emulator.operations": ("emulator", "sqlalchemy"),
     "emulator.rate_limiter": (LEAVES, ""),
     "emulator.page_size": ("", ""),
+    "emulator.runtime": ("", ""),
     "emulator.redaction": ("", ""),
-    "emulator.site_ports": ("emulator.hosts", ""),
+    "emulator.site_ports": ("emulator.hosts emulator.runtime", ""),
     "emulator.machine": ("emulator.identity", ""),
     "emulator.settings": ("emulator.machine", ""),
     "emulator.sites": (f"{LEAVES} emulator.landing_page", ""),
-    "emulator.landing_page": ("__init__ emulator.next_steps", ""),
+    "emulator.landing_page": ("__init__ emulator.next_steps emulator.runtime", ""),
     "emulator.next_steps": ("emulator.settings", ""),
     "emulator.greeting": ("__init__ emulator.next_steps emulator.ready emulator.settings", ""),
     "emulator.private_file": ("", ""),
@@ -115,7 +116,7 @@ TABLE = {
         "filelock",
     ),
     "emulator.listener": (
-        "emulator.settings emulator.site_ports emulator.tls_files emulator.unread_body",
+        "emulator.runtime emulator.settings emulator.site_ports emulator.tls_files",
         "granian uvloop",
     ),
     "emulator.open_files": ("", ""),
@@ -133,7 +134,6 @@ TABLE = {
         "",
     ),
     "emulator.worker": ("emulator", ""),
-    "emulator.unread_body": ("", ""),
     "emulator.ready": (
         "emulator.data_directory emulator.listener emulator.private_file emulator.server_url "
         "emulator.settings",

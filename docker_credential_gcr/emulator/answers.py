@@ -6,23 +6,20 @@ it takes no more than it has sent. So a large answer goes in blocks, and counts 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any
 
 from .capacity import TooManyRequests
 from .connections import end_connection
 from .deadlines import Deadlines
+from .runtime.asgi import App, Message, Receive, Send
 from .settings import Limits
-
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # A shorter answer goes whole.
 _LARGE = 16 * 1024
 # hyper keeps at most sixteen unsent blocks of a connection: 128 KiB.
 _BLOCK = 8 * 1024
 _RETRY_AFTER_S = 1
+
+Refuse = Callable[[TooManyRequests, Message, Receive, Send], Awaitable[None]]
 
 
 class _Done:
@@ -39,16 +36,20 @@ _DONE = _Done()
 class Answers:
     """The large answers that clients are being sent."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, refuse: Refuse) -> None:
+        """`refuse` answers a request that there is no room for, in the words of its site."""
         self._limits = limits
+        self._refuse = refuse
         self._left = limits.answers_size
         self._deadlines = Deadlines()
 
     def wrap(self, app: App) -> App:
-        """Returns `app` behind the bound: its `send` raises TooManyRequests where too many bytes wait."""
+        """Returns `app` behind the bound: its `send` raises TooManyRequests where too many bytes wait.
 
-        # No coroutine of its own: every request would pay for it.
-        def bounded(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        Where `app` lets one through, it is answered here.
+        """
+
+        async def bounded(scope: Message, receive: Receive, send: Send) -> None:
             start: Message | None = None
 
             def send_bounded(message: Message) -> Awaitable[None]:
@@ -64,7 +65,10 @@ class Answers:
                 begun, start = start, None
                 return self._send_large(scope, begun, message, send)
 
-            return app(scope, receive, send_bounded)
+            try:
+                await app(scope, receive, send_bounded)
+            except TooManyRequests as error:
+                await self._refuse(error, scope, receive, send)
 
         return bounded
 

@@ -1,13 +1,10 @@
 """A response's body in blocks, read one by one: what a slow client leaves unread stays in the store."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Message], Awaitable[None]]
+from .runtime.asgi import Message, Receive, Send
 
 # After a wait as long as this it is worth a task to learn whether the client has gone.
 _SLOW_S = 0.1

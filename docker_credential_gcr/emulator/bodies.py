@@ -1,28 +1,34 @@
-"""Bodies of requests: how many arrive at once, how much of them is kept, and how long each may take."""
+"""Bodies of requests: how many arrive at once, how much of them is kept, and how long each may take.
+
+What the application leaves of a body is read after the answer, until the client has learned of it. When an
+application ends without having read the body, Granian resets an HTTP/2 stream, and closes an HTTP/1.1
+connection, whose unread bytes then have the kernel reset it. Either overtakes what of the answer was not
+written yet: of a refused push a client then sees an error of the protocol or a broken pipe instead of a
+status. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable
+from contextlib import suppress
 
 from .body_shares import Share
-from .current_request import find_member
+from .current_request import CURRENT, CurrentRequest
 from .deadlines import Deadlines
 from .hosts import REGISTRY_PATHS
+from .runtime.asgi import App, Message, Receive, Send
 from .settings import Limits
 
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-
-_WITH_BODY = frozenset({"PATCH", "POST", "PUT"})
-_EMPTY = (b"content-length", b"0")
+_WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD"})
 # What is sent there goes to a file while it arrives.
 _UPLOADS = b"/blobs/uploads/"
 _GONE = {"type": "http.disconnect"}
 # Granian's threads let go of a body that nobody waits for any more within so long. Answered before
 # that, three connections in ten were never closed, on a busy machine; after it none.
 _LETTING_GO_S = 0.1
+# A client that goes on sending for longer than this after the answer has had time to read it.
+_LINGER_S = 5.0
+# Until the application reads: what begins the request stands behind this.
+_UNKNOWN = CurrentRequest()
 
 
 class Bodies:
@@ -44,23 +50,36 @@ class Bodies:
 
         # No coroutine of its own for what has no body: every request would pay for it.
         def bounded(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-            if scope["method"] not in _WITH_BODY or _EMPTY in scope["headers"]:
+            if scope["method"] in _WITHOUT_BODY:
                 return app(scope, receive, send)
-            return take(scope, receive, send)
+            left: int | None = None
+            is_awaited = False
+            for name, value in scope["headers"]:
+                if name == b"content-length":
+                    left = int(value)
+                elif name == b"expect":
+                    is_awaited = True
+            return app(scope, receive, send) if left == 0 else take(scope, receive, send, left, is_awaited)
 
-        async def take(scope: Message, receive: Receive, send: Send) -> None:
-            body = _Body(self, receive, scope["raw_path"])
+        async def take(
+            scope: Message, receive: Receive, send: Send, left: int | None, is_awaited: bool
+        ) -> None:
+            body = _Body(self, receive, scope["raw_path"], left)
             try:
-                await app(scope, body.receive, body.close_if_gone(send, scope["http_version"]))
+                await app(scope, body.receive, send)
             finally:
                 body.end()
+            # A client that expects 100 sends no body before it is told to, and none after a refusal.
+            # https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+            if not is_awaited and not body.is_read:
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(body.read_rest(), _LINGER_S)
 
         return bounded
 
-    def choose_share(self, path: bytes) -> Share:
-        """Returns the share of a request to that path, which the server is about to read the body of."""
-        is_push = path.startswith(REGISTRY_PATHS) and find_member() is not None
-        return self._pushes if is_push else self._others
+    def choose_share(self, path: bytes, member: str | None) -> Share:
+        """Returns the share of a request to that path; None is a client without a valid credential."""
+        return self._pushes if path.startswith(REGISTRY_PATHS) and member is not None else self._others
 
 
 class _Body:
@@ -71,18 +90,32 @@ class _Body:
     """
 
     __slots__ = (
-        "_bodies", "_is_gone", "_is_whole", "_path", "_receive", "_share", "_size", "_task", "_waited_s",
+        "_bodies", "_is_whole", "_left", "_path", "_receive", "_request", "_share", "_size", "_task",
+        "_waited_s",
     )  # fmt: skip
 
-    def __init__(self, bodies: Bodies, receive: Receive, path: bytes) -> None:
+    def __init__(self, bodies: Bodies, receive: Receive, path: bytes, left: int | None) -> None:
         self._bodies = bodies
         self._receive = receive
         self._path = path
+        # Of the size that was announced.
+        self._left = left
+        self._request = _UNKNOWN
         self._share: Share | None = None
         self._task: asyncio.Task[object] | None = None
         self._waited_s = 0.0
         self._size = 0
-        self._is_gone = self._is_whole = False
+        self._is_whole = False
+
+    @property
+    def _is_gone(self) -> bool:
+        return self._request.ends_connection
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing of it is left to read."""
+        # Granian tells of the body's end in a message of its own, for which a thread must be waited.
+        return self._is_gone or self._is_whole or self._left == 0
 
     async def receive(self) -> Message:
         """Returns the next message; http.disconnect once the client is too slow. Raises TooManyRequests."""
@@ -98,7 +131,7 @@ class _Body:
         self._bodies.deadlines.begin(self, began + self._patience_s())
         share.begin_wait(self)
         try:
-            message = await self._receive()
+            size = len((message := await self._next()).get("body", b""))
         except asyncio.CancelledError:
             if not self._is_gone:
                 raise
@@ -108,14 +141,19 @@ class _Body:
             share.end_wait(self)
             self._bodies.deadlines.end(self)
         self._waited_s += loop.time() - began
-        self._take(share, len(message.get("body", b"")))
-        self._is_whole = not message.get("more_body", False)
+        self._request.answer.received += size
+        self._take(share, size)
         return message
+
+    async def read_rest(self) -> None:
+        """Reads what the application left, and throws it away."""
+        while not self.is_read:
+            await self._next()
 
     def give_up(self) -> None:
         """Treats the client as one that has hung up."""
         self.end()
-        self._is_gone = True
+        self._request.ends_connection = True
         if self._task is not None:
             self._task.cancel()
 
@@ -124,34 +162,29 @@ class _Body:
         if self._share is not None:
             self._share.leave(self)
 
-    def close_if_gone(self, send: Send, http_version: str) -> Send:
-        """`send`, which says so where the connection ends with this answer. HTTP/2 has no such header."""
-        if not http_version.startswith("1"):
-            return send
-
-        # No coroutine of its own, as above.
-        def send_and_close(message: Message) -> Awaitable[None]:
-            if self._is_gone and message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"connection", b"close")]
-            return send(message)
-
-        return send_and_close
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._is_whole = not message.get("more_body", False)
+        if self._left is not None:
+            self._left -= len(message.get("body", b""))
+        return message
 
     def _enter(self) -> Share:
-        share = self._bodies.choose_share(self._path)
+        self._request = CURRENT.get() or CurrentRequest()
+        share = self._bodies.choose_share(self._path, self._request.member)
         # A body that is refused is read no further.
-        self._is_gone = True
+        self._request.ends_connection = True
         share.enter(self)
-        self._is_gone = False
+        self._request.ends_connection = False
         self._share = share
         return share
 
     def _take(self, share: Share, size: int) -> None:
         self._size += size
         if _UPLOADS not in self._path:
-            self._is_gone = True
+            self._request.ends_connection = True
             share.keep(self, size)
-            self._is_gone = False
+            self._request.ends_connection = False
 
     def _patience_s(self) -> float:
         limits = self._bodies.limits

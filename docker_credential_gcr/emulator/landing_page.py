@@ -4,16 +4,12 @@ HTML without scripts, links to other hosts or anything that is secret: a web pag
 (DNS rebinding) reads it too.
 """
 
-from collections.abc import Awaitable, Callable
 from html import escape
-from typing import Any
 
 from docker_credential_gcr import __version__
 
 from .next_steps import Start, list_next_steps
-
-Message = dict[str, Any]
-Send = Callable[[Message], Awaitable[None]]
+from .runtime.asgi import Message, Send
 
 _HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),

@@ -10,7 +10,7 @@ import ipaddress
 import math
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,10 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
+from .runtime.asgi import App
 from .settings import Limits
 from .site_ports import lead_to
 from .tls_files import Identity
-from .unread_body import read_to_the_end
-
-App = Callable[..., Awaitable[None]]
 
 _BACKLOG = 1024
 # Granian's own is 16 MiB a request. HTTP/1's headers end between 417,792 bytes, the size of its buffer, and
@@ -133,7 +131,7 @@ class _EmbeddedServer(Server):
     def __init__(self, app: App, door: Door, limits: Limits, connections: int) -> None:
         identity = door.identity
         super().__init__(
-            read_to_the_end(app),
+            app,
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto if identity else HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=int(limits.header_silence_s * 1000)),

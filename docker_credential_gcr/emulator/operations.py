@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,16 @@ from .records import blobs, uploads
 from .records.database import Database
 from .registry import errors as registry_errors
 from .registry.http import send_response
+from .runtime.asgi import App, Message, Receive, Send
 from .settings import Settings
 from .sites import check_head
 from .telemetry.counts import Counts
 from .telemetry.exposition import CONTENT_TYPE, format_metrics
 from .telemetry.log import Log
 from .telemetry.observer import Observer
-from .telemetry.probes import Probes
+from .telemetry.probes import PATHS, Probes
 
-Message = dict[str, Any]
 _ALL = 2**31
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Operations:
@@ -45,16 +42,17 @@ class Operations:
 
     def wrap(self, app: App, database: Database, data: Path) -> App:
         """Returns `app` behind the limits, and all of that under the operator's eyes."""
-        bounded = Bodies(self._limits).wrap(app)
-        limited = RateLimiter(self._limits.request_rate, self._limits.request_burst).wrap(bounded)
+        limits = self._limits
+        answers = Answers(limits, _refuse)
+        limited = RateLimiter(limits.request_rate, limits.request_burst).wrap(app)
         probes = Probes(
             is_stopping=self._is_stopping,
             touch_database=lambda: _touch(database),
             find_free_space=lambda: shutil.disk_usage(data).free,
             describe_metrics=lambda: self._describe(database, data),
         )
-        answering = _refuse_excess(Answers(self._limits).wrap(probes.wrap(limited)))
-        return Observer(self._counts, self._log).wrap(check_head(answering))
+        checked = check_head(answers.wrap(limited), probes={path: answers.wrap(probes) for path in PATHS})
+        return Bodies(limits).wrap(Observer(self._counts, self._log).wrap(checked))
 
     def close(self) -> None:
         """Write what waits in the log."""
@@ -87,20 +85,13 @@ async def _touch(database: Database) -> None:
     await database.write(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
 
 
-def _refuse_excess(app: App) -> App:
-    """`app`, and an answer in the words of its site for a request that there is no room for."""
+async def _refuse(error: TooManyRequests, scope: Message, receive: Receive, send: Send) -> None:
+    """Answers a request that there is no room for in the words of its site."""
+    if scope["raw_path"].startswith(REGISTRY_PATHS):
+        response: Any = registry_errors.find_response(error)
+        await send_response(response, receive, send, headers_only=scope["method"] == "HEAD")
+    else:
+        from .google import errors as google_errors  # 8 ms, which a ready server does not need
 
-    async def refusing(scope: Message, receive: Receive, send: Send) -> None:
-        try:
-            await app(scope, receive, send)
-        except TooManyRequests as error:
-            if scope["raw_path"].startswith(REGISTRY_PATHS):
-                response: Any = registry_errors.find_response(error)
-                await send_response(response, receive, send, headers_only=scope["method"] == "HEAD")
-            else:
-                from .google import errors as google_errors  # 8 ms, which a ready server does not need
-
-                answer: Any = google_errors.find_response(error)
-                await answer(scope, receive, send)
-
-    return refusing
+        answer: Any = google_errors.find_response(error)
+        await answer(scope, receive, send)

@@ -3,16 +3,11 @@
 import ipaddress
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 from .capacity import TooManyRequests
-
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from .runtime.asgi import App, Message, Receive, Send
 
 # As many clients are told apart; then the one that was seen first is forgotten, which is in its favour.
 _CLIENTS = 65_536

@@ -6,16 +6,15 @@ So a client that can be given an address but no name reaches each registry under
 The Host header stays what it is: a challenge's realm and service carry it, as the client can reach no other.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable
 
 from .hosts import find_canonical_host
+from .runtime.asgi import App, Message, Receive, Send
 
-App = Callable[..., Awaitable[None]]
 SitePort = tuple[str, int]
 
-# In the scope of each request at such a port.
-_SCOPE_KEY = "gcr_emulator.site"
+# In the scope of each request at such a port: the host that it is for.
+PORT_SITE = "gcr_emulator.site"
 _LAST_PORT = 65_535
 
 
@@ -37,14 +36,8 @@ def parse_site_port(text: str) -> SitePort:
 def lead_to(host: str, app: App) -> App:
     """`app`, told that each request is for the host."""
 
-    async def led(scope: dict[str, Any], receive: object, send: object) -> None:
-        scope[_SCOPE_KEY] = host
-        await app(scope, receive, send)
+    def led(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        scope[PORT_SITE] = host
+        return app(scope, receive, send)
 
     return led
-
-
-def find_port_site(scope: Mapping[str, Any]) -> str | None:
-    """The host that the request's port is for; None where the Host header decides."""
-    host: str | None = scope.get(_SCOPE_KEY)
-    return host

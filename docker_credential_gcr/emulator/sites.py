@@ -2,26 +2,22 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
-from typing import Any
 
 from . import landing_page
 from .current_request import note_reason
 from .hosts import (
     HOST_SIZE,
     REGISTRY_PATHS,
+    find_canonical_host,
     find_public_registry,
     find_site,
     is_google_api,
     names_metadata,
 )
-from .site_ports import find_port_site
-
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Any, Any, Any], Awaitable[None]]
+from .runtime.asgi import App, Message, Receive, Send
+from .site_ports import PORT_SITE
 
 # A host's name or address with a port: nothing that could break out of the quotes of a challenge.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -51,7 +47,7 @@ class Sites:
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         """Hand one request on."""
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        port_site = find_port_site(scope)
+        port_site = scope.get(PORT_SITE)
         kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
         if kind is None:
             return _refuse(send, 400, _NO_HOST)
@@ -70,10 +66,12 @@ class Sites:
         return self._others(scope, receive, send)
 
 
-def check_head(app: App) -> App:
+def check_head(app: App, *, probes: Mapping[bytes, App]) -> App:
     """Returns `app` behind a check of method, Host and Transfer-Encoding, which each request passes first.
 
     The journal and the caches remember what passes, and all that reads Host reads the one that it leaves.
+    The `probes` are the applications of those paths on hosts that serve all by path: what is Google's stays
+    Google's, and no limit refuses an orchestrator.
     """
 
     # No coroutine of its own, as above.
@@ -89,9 +87,18 @@ def check_head(app: App) -> App:
             elif name == b"transfer-encoding" and value.lower() != b"chunked":
                 # Granian undoes chunked alone. https://www.rfc-editor.org/rfc/rfc9112#section-6.1
                 return _refuse(send, 501, "the only Transfer-Encoding is chunked: send the body as it is")
+        probe = probes.get(scope["raw_path"])
+        if probe is not None and scope["method"] in ("GET", "HEAD") and _is_local(scope):
+            return probe(scope, receive, send)
         return app(scope, receive, send)
 
     return checked
+
+
+def _is_local(scope: Message) -> bool:
+    """Tells whether the request is for none of Google's hosts."""
+    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    return PORT_SITE not in scope and find_canonical_host(host) is None
 
 
 def _complete_host(scope: Message, host: bytes) -> Message:

@@ -1,4 +1,4 @@
-"""The pace of a body, with clients that are functions, and time that passes when nothing is left to do."""
+"""Bodies, with clients that are functions, and time that passes when nothing is left to do."""
 
 import asyncio
 
@@ -9,6 +9,8 @@ from docker_credential_gcr.emulator.bodies import Bodies
 from docker_credential_gcr.emulator.capacity import TooManyRequests
 from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest, note_member
 from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.telemetry.counts import ProcessCounts
+from docker_credential_gcr.emulator.telemetry.observer import Observer
 
 GONE = {"type": "http.disconnect"}
 PUSH = b"/v2/my-project/app/blobs/uploads/some"
@@ -28,7 +30,8 @@ class Exchange:
 
     def run(self, method="PUT", version="1.1"):
         scope = {"method": method, "http_version": version, "headers": [], "raw_path": PUSH}
-        run(Bodies(self._limits).wrap(self._read)(scope, self._receive, self._send))
+        observed = Observer(ProcessCounts(), None).wrap(self._read)
+        run(Bodies(self._limits).wrap(observed)(scope, self._receive, self._send))
         return self
 
     async def _read(self, _scope, receive, send):
@@ -264,3 +267,67 @@ def test_requests_without_a_body_are_not_counted():
         assert await wrapped(empty, "as it is", None) == "as it is"
 
     run(main())
+
+
+async def read_and_answer(app_reads, bodies, *, method="PUT", headers=()):
+    """What was still not received when the application was done, and what it sent."""
+    left, sent = list(bodies), []
+
+    async def receive():
+        # Before the answer nothing is read that the application does not ask for.
+        assert len(bodies) - len(left) < app_reads or sent
+        more = len(left) > 1
+        return {"type": "http.request", "body": left.pop(0), "more_body": more}
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(_scope, receive, send):
+        for _ in range(app_reads):
+            await receive()
+        await send("answer")
+
+    await Bodies(Limits()).wrap(app)(
+        {"method": method, "headers": [*headers], "raw_path": PUSH}, receive, send
+    )
+    return left, sent
+
+
+@pytest.mark.parametrize("app_reads", [0, 1, 3])
+def test_rest_is_read_after_the_answer(app_reads):
+    assert asyncio.run(read_and_answer(app_reads, [b"a", b"b", b"c"])) == ([], ["answer"])
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        pytest.param("GET", [], id="H-Z55-get"),
+        pytest.param("HEAD", [], id="H-Z55-head"),
+        pytest.param("DELETE", [], id="H-Z55-delete"),
+        pytest.param("POST", [(b"content-length", b"0")], id="H-Z55-empty"),
+        pytest.param("PUT", [(b"expect", b"100-continue")], id="H-Z55-body-waits-to-be-asked-for"),
+    ],
+)
+def test_nothing_is_read_where_nothing_would_be_cut_off(method, headers):
+    left, _ = asyncio.run(read_and_answer(0, [b"a", b"b"], method=method, headers=headers))
+    assert left == [b"a", b"b"]
+
+
+def test_h_z55_bodys_end_is_not_asked_for_when_all_of_its_bytes_are_there():
+    length = [(b"content-length", b"2")]
+    assert asyncio.run(read_and_answer(2, [b"a", b"b", b""], headers=length)) == ([b""], ["answer"])
+    assert asyncio.run(read_and_answer(0, [b"a", b"b", b""], headers=length)) == ([b""], ["answer"])
+
+
+def test_client_that_is_gone_is_not_waited_for():
+    asked = []
+
+    async def receive():
+        asked.append(None)
+        return {"type": "http.disconnect"}
+
+    async def app(*_):
+        pass
+
+    asyncio.run(Bodies(Limits()).wrap(app)({"method": "PUT", "headers": [], "raw_path": PUSH}, receive, None))
+    assert len(asked) == 1

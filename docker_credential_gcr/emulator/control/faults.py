@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .journal import App, Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 
 _DELAY_LIMIT_S = 60.0
 # A request that is held up looks so often whether the fault was lifted.
@@ -69,11 +69,7 @@ class Faults:
         self._name, self._faults, self._met = name, faults, met
 
     def wrap(self, app: App) -> App:
-        """`app` behind the faults."""
-
-        # No coroutine of its own where there are no faults: every request would pay for it.
-        def faulty(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-            return meet(scope, receive, send) if self._faults else app(scope, receive, send)
+        """Returns `app` behind the faults."""
 
         async def meet(scope: Message, receive: Receive, send: Send) -> None:
             name = self._name
@@ -87,7 +83,7 @@ class Faults:
             else:
                 await _answer(fault, fault.status, send)
 
-        return faulty
+        return meet
 
     async def _hold(self, name: str, delay_s: float) -> None:
         """Wait, until the set of that name is lifted at the latest."""

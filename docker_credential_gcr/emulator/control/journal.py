@@ -10,24 +10,21 @@ server keeps that of all workers in the database.
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.capacity import TooManyRequests
 from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest
 from docker_credential_gcr.emulator.records import journal
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.redaction import show_query
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 
 from .attempt import attempt
-
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 Entry = dict[str, object]
 
@@ -46,7 +43,7 @@ class Journal(Protocol):
     """Keeps requests; the last of them, at most 10,000, and 8 MiB."""
 
     def wrap(self, app: App) -> App:
-        """`app`, with every request written down when its answer begins."""
+        """Returns `app`, with every request written down before its answer begins."""
 
     async def list_entries(self) -> list[Entry]:
         """Every entry that is kept, the oldest first."""
@@ -58,16 +55,16 @@ class Journal(Protocol):
 class _Request:
     """A request as it came; it is described only when the journal is asked for. `size` is in bytes."""
 
-    __slots__ = ("host", "method", "path", "query", "size", "status", "time")
+    __slots__ = ("answer", "host", "method", "path", "query", "size", "time")
 
     def __init__(self, scope: Message, now: float) -> None:
+        self.answer = (CURRENT.get() or CurrentRequest()).answer
         self.time = now
         self.method: str = scope["method"]
         self.host: bytes = dict(scope["headers"]).get(b"host", b"")
         self.path: bytes = scope["raw_path"][:_SHOWN]
         self.query: bytes = scope["query_string"][:_SHOWN]
         self.size = len(self.method) + len(self.host) + len(self.path) + len(self.query)
-        self.status: int | None = None
 
     def describe(self) -> Entry:
         """The journal's entry."""
@@ -77,7 +74,7 @@ class _Request:
             "host": self.host.decode("latin-1"),
             "path": self.path.decode("latin-1"),
             "query": show_query(self.query),
-            "status": self.status,
+            "status": self.answer.status,
         }
 
 
@@ -106,22 +103,12 @@ class OwnJournal:
             self._size -= self._requests.popleft().size
 
     def wrap(self, app: App) -> App:
-        """`app`, with every request written down when its answer begins (status null if none did)."""
+        """Returns `app`, with every request written down when it comes (status null until it is answered)."""
 
-        async def journaled(scope: Message, receive: Receive, send: Send) -> None:
-            request = _Request(scope, self._clock.now())
-            self._keep(request)
-
-            async def send_and_note(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    request.status = message["status"]
-                await send(message)
-
-            try:
-                await app(scope, receive, send_and_note)
-            except TooManyRequests:  # the answer that had begun goes no further than this
-                request.status = HTTPStatus.TOO_MANY_REQUESTS
-                raise
+        # No coroutine of its own: every request would pay for it.
+        def journaled(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+            self._keep(_Request(scope, self._clock.now()))
+            return app(scope, receive, send)
 
         return journaled
 
@@ -144,29 +131,27 @@ class SharedJournal:
         """Forget nothing: a reset deletes the rows."""
 
     def wrap(self, app: App) -> App:
-        """`app`, with every request written down when its answer begins."""
+        """Returns `app`, with every request written down when its answer begins."""
 
         async def journaled(scope: Message, receive: Receive, send: Send) -> None:
             request, arrived_at = _Request(scope, self._clock.now()), time.monotonic_ns()
 
             async def send_and_note(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    request.status = message["status"]
-                    await self._add(request, arrived_at)
+                    await self._add(request, message["status"], arrived_at)
                 await send(message)
 
             try:
                 await app(scope, receive, send_and_note)
             except TooManyRequests:
-                request.status = HTTPStatus.TOO_MANY_REQUESTS
-                await self._add(request, arrived_at)
+                await self._add(request, HTTPStatus.TOO_MANY_REQUESTS, arrived_at)
                 raise
 
         return journaled
 
-    async def _add(self, request: _Request, arrived_at: int) -> None:
-        """Add a row, where there is room for one."""
-        text = json.dumps(request.describe())
+    async def _add(self, request: _Request, status: int, arrived_at: int) -> None:
+        """Adds a row, where there is room for one."""
+        text = json.dumps({**request.describe(), "status": status})
         self._added += 1
         prunes = self._added % _PRUNED_EVERY == 0
 

@@ -22,10 +22,11 @@ from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.machine import CurrentMachine, format_machine, parse_machine
 from docker_credential_gcr.emulator.records import control
 from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 
 from .attempt import attempt
 from .faults import Faults, parse_faults
-from .journal import App, Entry, Journal, Message, Receive, Send
+from .journal import Entry, Journal
 
 
 class State:
@@ -48,6 +49,7 @@ class State:
         self._first_machine = machine.machine
         self._journal = requests
         self._faults = Faults(self._take, self.refresh)
+        self._has_faults = False
         self._reset_records = reset
         self._forget_own = forget
         self._seen = -1
@@ -61,18 +63,18 @@ class State:
         }
 
     def wrap(self, app: App) -> App:
-        """`app` behind the journal and the faults, as they are when the request comes."""
-        wrapped = self._journal.wrap(self._faults.wrap(app))
+        """Returns `app` behind the journal and the faults, as they are when the request comes."""
+        whole, faulty = self._journal.wrap(app), self._journal.wrap(self._faults.wrap(app))
 
         # No coroutine of its own where nothing has changed: every request would pay for it.
         def current(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-            if self._database.control_version() == self._seen:
-                return wrapped(scope, receive, send)
-            return refreshed(scope, receive, send)
+            if self._database.control_version() != self._seen:
+                return refreshed(scope, receive, send)
+            return (faulty if self._has_faults else whole)(scope, receive, send)
 
         async def refreshed(scope: Message, receive: Receive, send: Send) -> None:
             await self.refresh()
-            await wrapped(scope, receive, send)
+            await (faulty if self._has_faults else whole)(scope, receive, send)
 
         return current
 
@@ -161,6 +163,7 @@ class State:
 
     def _apply_faults(self, text: str | None) -> None:
         document = json.loads(text or '{"name": "", "faults": [], "met": []}')
+        self._has_faults = bool(document["faults"])
         self._faults.replace(document["name"], parse_faults({"faults": document["faults"]}), document["met"])
 
     def _apply_machine(self, text: str | None) -> None:

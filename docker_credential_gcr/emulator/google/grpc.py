@@ -3,15 +3,10 @@
 https://github.com/grpc/grpc/blob/v1.74.0/doc/PROTOCOL-HTTP2.md (Trailers-Only)
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable
 
 from docker_credential_gcr.emulator.current_request import note_reason
-
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Any, Any, Any], Awaitable[None]]
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 
 # Not application/grpc-web, which is of browsers.
 _CONTENT_TYPES = ("application/grpc", "application/grpc+proto", "application/grpc+json")

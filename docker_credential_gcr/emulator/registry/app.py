@@ -11,12 +11,13 @@ from urllib.parse import unquote
 from docker_credential_gcr.emulator.current_request import find_request_id
 from docker_credential_gcr.emulator.hosts import locate, locate_folder
 from docker_credential_gcr.emulator.oci.errors import InvalidName
+from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 
 from . import blobs, catalog, manifests, referrers, tags, token, uploads
 from .access import authorize_site
 from .advice import find_advice, suggest_image
 from .errors import InvalidRepository, Unsupported, find_response, format_error
-from .http import Message, Receive, Request, Response, Send, send_response
+from .http import Request, Response, send_response
 from .openness import is_open_to
 from .services import Services
 

@@ -1,20 +1,16 @@
 """Requests and responses of the registry as values, over plain ASGI."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 from urllib.parse import parse_qs
 
 from docker_credential_gcr.emulator.blocks import send_blocks
 from docker_credential_gcr.emulator.oci.ranges import Span
-from docker_credential_gcr.emulator.site_ports import find_port_site
+from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
+from docker_credential_gcr.emulator.site_ports import PORT_SITE
 from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.emulator.storage.pieces import Piece, read_pieces
-
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 # A push by digest may come with many tags; no other request has more than a few parameters.
 _PARAMETERS = 200
@@ -45,7 +41,7 @@ class Request:
         self.headers: Mapping[str, str] = _read_headers(scope["headers"])
         self.host = self.headers.get("host", "")
         # What is reached is the port's, where it has a site; what is said is the client's own name for it.
-        self.site_host = find_port_site(scope) or self.host
+        self.site_host = scope.get(PORT_SITE) or self.host
         self.receive = receive
         self._query: Mapping[str, list[str]] | None = None if self.query_string else {}
         announced = self.headers.get("content-length")

@@ -6,6 +6,7 @@ A client that has mirror.gcr.io for a mirror of Docker Hub goes on to Docker Hub
 import json
 
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
+from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 
 from .dialect import CONTAINER_REGISTRY
 from .errors import (
@@ -18,7 +19,7 @@ from .errors import (
     Unsupported,
     find_response,
 )
-from .http import Message, Receive, Request, Response, Send, send_response
+from .http import Request, Response, send_response
 
 _JSON = {"Content-Type": "application/json"}
 _READING = ("GET", "HEAD")

@@ -3,22 +3,18 @@
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from itertools import count
-from typing import Any
 
 from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest
 from docker_credential_gcr.emulator.redaction import show_query
-from docker_credential_gcr.emulator.site_ports import find_port_site
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.site_ports import PORT_SITE
 
 from .counts import Counts
 from .log import Log
 from .routes import classify
 
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 Headers = Mapping[bytes, bytes]
 
 # What a client may name its request: nothing that could be taken for more than a name.
@@ -27,17 +23,6 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _SHOWN = 1024
 # What Granian says where the application said nothing.
 _INTERNAL_ERROR = 500
-
-
-class _Answer:
-    """What became of a request so far; sizes are those of the bodies."""
-
-    __slots__ = ("received", "sent", "status")
-
-    def __init__(self) -> None:
-        self.status = _INTERNAL_ERROR
-        self.received = 0
-        self.sent = 0
 
 
 class Observer:
@@ -56,15 +41,30 @@ class Observer:
         async def observed(scope: Message, receive: Receive, send: Send) -> None:
             headers = dict(scope["headers"])
             request = CurrentRequest(self._choose_id(headers))
+            answer = request.answer
             CURRENT.set(request)
-            answer = _Answer()
+            is_http1 = scope["http_version"].startswith("1")
             self._counts.in_flight += 1
             began = time.perf_counter()
+
+            # No coroutine of its own: every request would pay for it.
+            def send_and_note(message: Message) -> Awaitable[None]:
+                if message["type"] == "http.response.start":
+                    answer.status = message["status"]
+                    added = [(b"x-request-id", request.id.encode())]
+                    # HTTP/2 has no such header.
+                    if request.ends_connection and is_http1:
+                        added.append((b"connection", b"close"))
+                    message["headers"] = [*message["headers"], *added]
+                else:
+                    answer.sent += len(message.get("body", b""))
+                return send(message)
+
             try:
-                await app(scope, _count(scope, receive, answer), _note(send, answer, request.id.encode()))
+                await app(scope, receive, send_and_note)
             finally:
                 self._counts.in_flight -= 1
-                self._write_down(scope, headers, request, answer, time.perf_counter() - began)
+                self._write_down(scope, headers, request, time.perf_counter() - began)
 
         return observed
 
@@ -74,13 +74,12 @@ class Observer:
             return given.decode()
         return f"{self._prefix}{next(self._serial):08x}"
 
-    def _write_down(
-        self, scope: Message, headers: Headers, request: CurrentRequest, answer: _Answer, seconds: float
-    ) -> None:
-        port_site = find_port_site(scope)
-        host = port_site.encode() if port_site else headers.get(b"host", b"")
+    def _write_down(self, scope: Message, headers: Headers, request: CurrentRequest, seconds: float) -> None:
+        host = scope[PORT_SITE].encode() if PORT_SITE in scope else headers.get(b"host", b"")
         kind = classify(host, scope["method"], scope["raw_path"])
-        self._counts.count_request((kind, answer.status), seconds, answer.received, answer.sent)
+        answer = request.answer
+        status = answer.status or _INTERNAL_ERROR
+        self._counts.count_request((kind, status), seconds, answer.received, answer.sent)
         if self._log is None:
             return
         site, method, route = kind
@@ -92,7 +91,7 @@ class Observer:
             "route": route,
             "path": scope["raw_path"][:_SHOWN].decode("latin-1"),
             "query": show_query(scope["query_string"][: 4 * _SHOWN]),
-            "status": answer.status,
+            "status": status,
             "size": answer.sent,
             "duration_ms": round(seconds * 1000, 3),
             "member": request.member,
@@ -100,29 +99,3 @@ class Observer:
             "user_agent": headers.get(b"user-agent", b"").decode("latin-1")[:_SHOWN],
         }
         self._log.write("info", fields)
-
-
-def _count(scope: Message, receive: Receive, answer: _Answer) -> Receive:
-    # Nobody reads the body of one of these.
-    if scope["method"] in ("GET", "HEAD"):
-        return receive
-
-    async def receive_and_count() -> Message:
-        message = await receive()
-        answer.received += len(message.get("body", b""))
-        return message
-
-    return receive_and_count
-
-
-def _note(send: Send, answer: _Answer, request_id: bytes) -> Send:
-    # No coroutine of its own: every request would pay for it.
-    def send_and_note(message: Message) -> Awaitable[None]:
-        if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
-        else:
-            answer.sent += len(message.get("body", b""))
-        return send(message)
-
-    return send_and_note

@@ -12,16 +12,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from docker_credential_gcr.emulator.capacity import StorageFull, find_known
-from docker_credential_gcr.emulator.hosts import find_canonical_host
-from docker_credential_gcr.emulator.site_ports import find_port_site
+from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 Answer = tuple[int, str, bytes]
 
 _JSON = "application/json"
@@ -32,7 +26,7 @@ _LITTLE_SPACE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Probes:
-    """What the probes ask.
+    """The application of the probes, and what they ask.
 
     `touch_database` reads and writes, and raises where it cannot; `find_free_space` is in bytes, and raises
     where the disk is gone.
@@ -43,26 +37,23 @@ class Probes:
     find_free_space: Callable[[], int]
     describe_metrics: Callable[[], Awaitable[tuple[str, bytes]]]
 
-    def wrap(self, app: App) -> App:
-        """`app`, and the probes on hosts that serve all by path: what is Google's stays Google's."""
-        table = {b"/healthz": self._live, b"/readyz": self._ready, b"/metrics": self._metrics}
+    async def __call__(self, scope: Message, _receive: Receive, send: Send) -> None:
+        """Answers a request to one of PATHS."""
+        status, content_type, body = await PATHS[scope["raw_path"]](self)
+        headers = [
+            (b"content-type", content_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-        async def answer(probe: Callable[[], Awaitable[Answer]], method: str, send: Send) -> None:
-            await _send(await probe(), method, send)
-
-        # No coroutine of its own: every request would pay for it.
-        def probed(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-            probe = table.get(scope["raw_path"])
-            if probe is None or scope["method"] not in ("GET", "HEAD") or not _is_local(scope):
-                return app(scope, receive, send)
-            return answer(probe, scope["method"], send)
-
-        return probed
-
-    async def _live(self) -> Answer:
+    async def live(self) -> Answer:
+        """Tells that the process answers."""
         return 200, _JSON, b'{"status": "ok"}'
 
-    async def _ready(self) -> Answer:
+    async def ready(self) -> Answer:
+        """Tells whether the database answers, and whether the disk has room."""
         if self.is_stopping():
             return 503, _JSON, b'{"status": "stopping"}'
         try:
@@ -75,22 +66,14 @@ class Probes:
                 return 503, _JSON, json.dumps(reason).encode()
         return 200, _JSON, json.dumps({"status": "ok", "storage": "full" if is_full else "ok"}).encode()
 
-    async def _metrics(self) -> Answer:
+    async def metrics(self) -> Answer:
+        """Gives the page for Prometheus."""
         content_type, page = await self.describe_metrics()
         return 200, content_type, page
 
 
-def _is_local(scope: Message) -> bool:
-    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-    return find_port_site(scope) is None and find_canonical_host(host) is None
-
-
-async def _send(answer: Answer, method: str, send: Send) -> None:
-    status, content_type, body = answer
-    headers = [
-        (b"content-type", content_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+PATHS: dict[bytes, Callable[[Probes], Awaitable[Answer]]] = {
+    b"/healthz": Probes.live,
+    b"/readyz": Probes.ready,
+    b"/metrics": Probes.metrics,
+}

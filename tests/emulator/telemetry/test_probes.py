@@ -7,7 +7,8 @@ import sqlite3
 
 import pytest
 
-from docker_credential_gcr.emulator.telemetry.probes import Probes
+from docker_credential_gcr.emulator.sites import check_head
+from docker_credential_gcr.emulator.telemetry.probes import PATHS, Probes
 
 MIB = 1024 * 1024
 
@@ -62,7 +63,7 @@ def ask(
         describe_metrics=describe,
     )
     scope = {"raw_path": path, "method": method, "headers": [(b"host", host)]}
-    asyncio.run(probes.wrap(app)(scope, None, send))
+    asyncio.run(check_head(app, probes=dict.fromkeys(PATHS, probes))(scope, None, send))
     start, body = sent
     return start["status"], json.loads(body["body"] or b"null")
 
