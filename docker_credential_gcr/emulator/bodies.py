@@ -18,6 +18,7 @@ from .hosts import REGISTRY_PATHS
 from .runtime.asgi import App, Message, Receive, Send
 from .settings import Limits
 
+# Requests that have a body only where a header says so.
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD"})
 # What is sent there goes to a file while it arrives.
 _UPLOADS = b"/blobs/uploads/"
@@ -50,13 +51,13 @@ class Bodies:
 
         # No coroutine of its own for what has no body: every request would pay for it.
         def bounded(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-            if scope["method"] in _WITHOUT_BODY:
-                return app(scope, receive, send)
-            left: int | None = None
+            left: int | None = 0 if scope["method"] in _WITHOUT_BODY else None
             is_awaited = False
             for name, value in scope["headers"]:
                 if name == b"content-length":
                     left = int(value)
+                elif name == b"transfer-encoding":
+                    left = None
                 elif name == b"expect":
                     is_awaited = True
             return app(scope, receive, send) if left == 0 else take(scope, receive, send, left, is_awaited)

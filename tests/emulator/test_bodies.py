@@ -298,12 +298,20 @@ def test_rest_is_read_after_the_answer(app_reads):
     assert asyncio.run(read_and_answer(app_reads, [b"a", b"b", b"c"])) == ([], ["answer"])
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("header", [(b"content-length", b"3"), (b"transfer-encoding", b"chunked")])
+def test_rest_is_read_whatever_the_method_where_a_header_tells_of_a_body(method, header):
+    left, _ = asyncio.run(read_and_answer(0, [b"a", b"b", b"c"], method=method, headers=[header]))
+    assert left == []
+
+
 @pytest.mark.parametrize(
     ("method", "headers"),
     [
         pytest.param("GET", [], id="H-Z55-get"),
         pytest.param("HEAD", [], id="H-Z55-head"),
         pytest.param("DELETE", [], id="H-Z55-delete"),
+        pytest.param("GET", [(b"content-length", b"0")], id="H-Z55-get-of-nothing"),
         pytest.param("POST", [(b"content-length", b"0")], id="H-Z55-empty"),
         pytest.param("PUT", [(b"expect", b"100-continue")], id="H-Z55-body-waits-to-be-asked-for"),
     ],
