@@ -1,4 +1,6 @@
-"""What can go wrong in the helper and its commands, and how a message names a value that may be a secret.
+"""What can go wrong in the helper and its commands, and how any message names a value that may be a secret.
+
+The emulator takes the second part alone, for its messages.
 
 Error                       the root; one line of text, a `hint` for a person, the `command` that mends it
 ├── UsageError              the command line asks for what cannot be (exit status 2)

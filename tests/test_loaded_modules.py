@@ -118,7 +118,7 @@ CLIENT = {
     "emulator.": (
         "answer cache cli client commands_group commands_listing commands_options commands_project "
         "commands_values connection_fault direct_request extra file_access hosts identity locations machine "
-        "next_steps oci secret_forms server_files server_url settings site_ports"
+        "next_steps oci server_files server_url settings site_ports"
     ),
     "emulator.identity.": (
         "cel cel.budget cel.conditions cel.dialect cel.evaluator cel.lexer cel.parser cel.values federation "
@@ -126,7 +126,9 @@ CLIENT = {
     ),
     "emulator.oci.": "digest errors reference",
 }
-EMULATOR = " ".join(["emulator", *(part + name for part, names in CLIENT.items() for name in names.split())])
+EMULATOR = " ".join(
+    ["emulator", "errors", *(part + name for part, names in CLIENT.items() for name in names.split())]
+)
 
 ROWS = {
     "version": Row("version", VERB),

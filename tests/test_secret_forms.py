@@ -1,12 +1,9 @@
-"""What a message may repeat and what it describes: one table for the helper and the emulator."""
-
-from collections.abc import Callable
+"""What a message may repeat and what it describes, in the helper and the emulator."""
 
 import pytest
 from secret_values import KEY, PEM, SECRETS
 
-from docker_credential_gcr import errors
-from docker_credential_gcr.emulator import secret_forms
+from docker_credential_gcr.errors import find_secret_form, quote
 
 DESCRIBED = {
     KEY: "JSON",
@@ -67,24 +64,19 @@ REPEATED = (
     ",".join(f"europe-west{number}-docker.pkg.dev" for number in range(110)),
     "0a" * 20,
 )
-PRODUCTS = {"helper": errors, "emulator": secret_forms}
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize("value", DESCRIBED, ids=lambda value: f"A-Z01-{value[:24]!r}")
-def test_z01_what_may_be_a_secret_is_described(product: str, value: str) -> None:
-    find: Callable[[str], str | None] = PRODUCTS[product].find_secret_form
-
-    assert find(value) == find(f"  {value}\n") == DESCRIBED[value]
-    assert PRODUCTS[product].quote(value) == DESCRIBED[value]
+def test_z01_what_may_be_a_secret_is_described(value: str) -> None:
+    assert find_secret_form(value) == find_secret_form(f"  {value}\n") == DESCRIBED[value]
+    assert quote(value) == DESCRIBED[value]
 
 
-@pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize("value", REPEATED, ids=lambda value: f"A-Z01-{value[:24]!r}")
-def test_z01_an_ordinary_path_name_host_or_url_is_repeated(product: str, value: str) -> None:
-    assert PRODUCTS[product].find_secret_form(value) is None
-    assert PRODUCTS[product].quote(value) == repr(value)
+def test_z01_an_ordinary_path_name_host_or_url_is_repeated(value: str) -> None:
+    assert find_secret_form(value) is None
+    assert quote(value) == repr(value)
 
 
 def test_z01_every_secret_of_the_walks_is_in_the_table_of_forms() -> None:
-    assert [name for name, secret in SECRETS.items() if errors.find_secret_form(secret) is None] == []
+    assert [name for name, secret in SECRETS.items() if find_secret_form(secret) is None] == []

@@ -6,8 +6,9 @@ from importlib import import_module
 
 import click
 
+from docker_credential_gcr.errors import quote
+
 from .commands_values import check_command, check_words
-from .secret_forms import quote
 
 # click cuts a summary at what is left of one line; a summary here may take two.
 _WHOLE = 1000

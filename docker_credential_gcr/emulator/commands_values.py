@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import click
 
+from docker_credential_gcr.errors import find_secret_form
+
 from .identity.guesses import KINDS
-from .secret_forms import find_secret_form
 
 _NOT_SHOWN = "not shown, because it may be a secret"
 

@@ -19,9 +19,10 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
+from docker_credential_gcr.errors import find_secret_form
+
 from . import foreground, namespaces
 from .parents import end_with_parent
-from .secret_forms import find_secret_form
 
 # https://man7.org/linux/man-pages/man2/sigaction.2.html
 _SI_KERNEL = 128

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from docker_credential_gcr.errors import find_secret_form
+
 from .client import EmulatorError
 from .file_access import find_status, format_fault, read_file
-from .secret_forms import find_secret_form
 
 
 def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
