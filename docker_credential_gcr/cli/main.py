@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from docker_credential_gcr.cli import given_values, spelling, verbs
+from docker_credential_gcr.cli import spelling, verbs
 from docker_credential_gcr.cli.registry_names import COMPLETE
+from docker_credential_gcr.commands import given_words
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
 
@@ -51,7 +52,7 @@ class Program(click.Group):
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Returns the words after the program's own options. Raises UsageError for a secret among these."""
-        given_values.check_words(context, args)
+        given_words.check_words(context, args)
         return super().parse_args(context, args)
 
     def list_commands(self, _context: click.Context) -> list[str]:
@@ -97,9 +98,9 @@ class Program(click.Group):
             name, command, rest = super().resolve_command(context, args)
         except click.UsageError:
             known = (*self.list_commands(context), *ALIASES)
-            raise click.UsageError(spelling.format_unknown(args[0], known), context) from None
+            raise click.UsageError(given_words.format_unknown(args[0], known), context) from None
         if command and not context.resilient_parsing:
-            given_values.check_command(name, command, context, rest)
+            given_words.check_command(name, command, context, rest)
         return name, command, rest
 
 
@@ -124,7 +125,8 @@ for verb in verbs.COMMANDS:
 def run(arguments: list[str]) -> int:
     """Runs one command; its exit status: 0 done, 1 failed, 2 usage, 3 a login is needed, 130 interrupted."""
     if os.environ.get(COMPLETE):
-        import_module("docker_credential_gcr.cli.completion")  # where click learns how PowerShell asks
+        # click learns how PowerShell asks
+        import_module("docker_credential_gcr.commands.completion_script")
     try:
         status = cli.main(spelling.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
         if sys.stdout:

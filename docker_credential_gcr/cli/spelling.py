@@ -7,8 +7,6 @@ https://pkg.go.dev/flag#hdr-Command_line_flag_syntax
 
 from collections.abc import Iterable
 
-from docker_credential_gcr.errors import quote
-
 COMMANDS = ("config", "configure-docker", "gcr-login", "gcr-logout", "clear")
 SWITCHES = ("--include-artifact-registry", "--overwrite", "--unset-all")
 VALUES = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
@@ -21,16 +19,6 @@ def translate(arguments: list[str]) -> list[str]:
     if not arguments or arguments[0] not in COMMANDS:
         return arguments
     return [arguments[0], *(word for given in arguments[1:] for word in _translate_word(given))]
-
-
-def format_unknown(name: str, names: Iterable[str]) -> str:
-    """Returns what is said of a command that does not exist, with the one that was likely meant."""
-    import difflib  # 1 ms, for nothing unless a name is wrong
-
-    known = sorted(names)
-    begun = [other for other in known if name and other.startswith(name)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(name, known, n=1)
-    return f"No such command {quote(name)}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
 def explain_extra(message: str, command: str | None, options: Iterable[str]) -> str:

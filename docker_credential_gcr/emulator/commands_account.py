@@ -2,6 +2,8 @@
 
 import click
 
+from docker_credential_gcr.commands.given_words import TEXT
+
 from . import commands_options as options
 from . import commands_targets as targets
 from .client import EmulatorError, Refused, Server, format_path
@@ -9,7 +11,6 @@ from .commands_group import Group
 from .commands_listing import Document, json_option, print_list
 from .commands_options import say, with_server
 from .commands_targets import find_account, find_project
-from .commands_values import TEXT
 from .identity.names import format_email
 
 

@@ -1,14 +1,13 @@
 """Click groups whose help shows whole summaries, which guess a mistyped command and repeat no secret."""
 
-import difflib
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
 
 import click
 
-from docker_credential_gcr.errors import quote
+from docker_credential_gcr.commands.given_words import check_command, check_words, format_unknown
 
-from .commands_values import check_command, check_words
+from .identity.guesses import find_member_name
 
 # click cuts a summary at what is left of one line; a summary here may take two.
 _WHOLE = 1000
@@ -73,12 +72,8 @@ class Group(click.Group):
         """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
-            names = self.list_commands(ctx)
-            begun = [other for other in names if name and other.startswith(name)]
-            close = begun if len(begun) == 1 else difflib.get_close_matches(name, names)
-            hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-            ctx.fail(f"No such command {quote(name)}.{hint}")
+            ctx.fail(format_unknown(name, self.list_commands(ctx), most=3))
         found, command, rest = super().resolve_command(ctx, args)
         if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
-            check_command(command, ctx, rest)
+            check_command(found, command, ctx, rest, {"member": find_member_name})
         return found, command, rest

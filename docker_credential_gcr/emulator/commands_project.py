@@ -4,12 +4,13 @@ import functools
 
 import click
 
+from docker_credential_gcr.commands.given_words import TEXT
+
 from . import commands_options as options
 from .client import EmulatorError, Refused, Server, format_path
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
-from .commands_values import TEXT
 
 
 @click.group(cls=Group)

@@ -4,6 +4,8 @@ from urllib.parse import quote
 
 import click
 
+from docker_credential_gcr.commands.given_words import TEXT
+
 from . import commands_options as options
 from . import commands_targets as targets
 from .client import EmulatorError, Refused, Server, format_path
@@ -11,7 +13,6 @@ from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
 from .commands_targets import find_project
-from .commands_values import TEXT
 from .locations import LOCATIONS
 from .registry_client import format_image
 

@@ -9,8 +9,9 @@ import click
 import pytest
 
 from docker_credential_gcr import __version__
-from docker_credential_gcr.cli import man
 from docker_credential_gcr.cli.main import cli as program
+from docker_credential_gcr.cli.man import EXIT_STATUS
+from docker_credential_gcr.commands import manual
 
 PROGRAM = "docker-credential-gcr"
 ROOT = click.Context(program, info_name=PROGRAM)
@@ -32,17 +33,17 @@ def test_all_pages_are_written(cli: Any) -> None:
 
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
-    return dict(man.format_pages(ROOT))
+    return dict(manual.format_pages(ROOT, EXIT_STATUS))
 
 
 def test_the_programs_page_lists_commands_and_verbs(pages: dict[str, str]) -> None:
     page = pages[PROGRAM]
 
     assert page.startswith(f'.TH "DOCKER\\-CREDENTIAL\\-GCR" 1 "" "{PROGRAM} {__version__}"\n.SH NAME\n')
-    assert [name for name in COMMANDS if man.escape(f"{PROGRAM}-{name}") not in page] == []
-    assert man.escape(f"{PROGRAM}-gcr-login") not in page
+    assert [name for name in COMMANDS if manual.escape(f"{PROGRAM}-{name}") not in page] == []
+    assert manual.escape(f"{PROGRAM}-gcr-login") not in page
     assert (
-        f".BR {man.escape(f'{PROGRAM}-get')} (1)\nPrint the credential for the registry named on stdin.\n"
+        f".BR {manual.escape(f'{PROGRAM}-get')} (1)\nPrint the credential for the registry named on stdin.\n"
         in page
     )
 
@@ -58,9 +59,9 @@ def test_a_page_says_what_the_help_says(pages: dict[str, str], name: str) -> Non
         for line in (command.help or "").splitlines()
         if f"{PROGRAM} {name}" in line.partition("  ")[2]
     ]
-    assert [option for option in options if man.escape(option) not in page] == []
+    assert [option for option in options if manual.escape(option) not in page] == []
     printed = [line.strip() for line in page.splitlines()]
-    assert [line for line in examples if man.escape(line) not in printed] == []
+    assert [line for line in examples if manual.escape(line) not in printed] == []
     assert examples
     assert "\b" not in page
 
@@ -76,7 +77,7 @@ def test_a_page_says_what_the_help_says(pages: dict[str, str], name: str) -> Non
     ],
 )
 def test_nothing_is_a_request_by_accident(text: str, escaped: str) -> None:
-    assert man.escape(text) == escaped
+    assert manual.escape(text) == escaped
 
 
 def test_an_unknown_command_has_no_page(cli: Any) -> None:

@@ -13,7 +13,7 @@ _SPELLINGS = {
     for name in reversed(PROJECT_ROLES)
     for spelling in (name, name.removeprefix("roles/"), name.rpartition(".")[2])
 }
-KINDS = ("user", "serviceAccount", "group", "domain", "projectOwner", "projectEditor", "projectViewer")
+_KINDS = ("user", "serviceAccount", "group", "domain", "projectOwner", "projectEditor", "projectViewer")
 _PUBLIC = ("allUsers", "allAuthenticatedUsers")
 
 
@@ -52,12 +52,18 @@ def _guess_member(text: str) -> str | None:
     if is_member(f"user:{text}"):
         return f"user:{text}"
     kind, colon, rest = text.partition(":")
-    known = {name.lower(): name for name in (KINDS if colon else _PUBLIC)}
+    known = {name.lower(): name for name in (_KINDS if colon else _PUBLIC)}
     for close in difflib.get_close_matches(kind.lower(), known):
         guess = f"{known[close]}{colon}{rest}"
         if is_member(guess):
             return guess
     return None
+
+
+def find_member_name(member: str) -> str:
+    """Returns a member without its kind, also a mistyped one: serviceAccount:NAME@HOST holds no password."""
+    kind, _, name = member.partition(":")
+    return name if difflib.get_close_matches(kind.lower(), map(str.lower, _KINDS)) else member
 
 
 def explain_account(text: str) -> str | None:
