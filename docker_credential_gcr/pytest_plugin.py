@@ -155,7 +155,7 @@ class GcrEmulator(_Control):
 
         The keys of one test session differ in their IDs alone: their private half is made once.
         """
-        from docker_credential_gcr.emulator.identity import names, service_account_keys
+        from docker_credential_gcr.emulator.identity import keys, names, service_account_keys
 
         resource = f"{self.url}/v1/projects/{quote(self.project(project))}/serviceAccounts"
         email = names.format_email(account, project)
@@ -169,9 +169,10 @@ class GcrEmulator(_Control):
         account_id, key_id = _parse(made)["uniqueId"], _parse(uploaded)["name"].rpartition("/")[2]
         path = self._folder / f"{account}-{key_id[:8]}.json"
         path.touch(mode=0o600)
+        pem = keys.format_private(_private_key()).decode()
         path.write_text(
             service_account_keys.format_key_file(
-                service_account_keys.ServiceAccountKey(key_id, _format_pem(_private_key()), public_key=""),
+                service_account_keys.ServiceAccountKey(key_id, pem, public_key=""),
                 project_id=project,
                 email=email,
                 unique_id=account_id,
@@ -223,13 +224,6 @@ def _private_key() -> "RSAPrivateKey":
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _format_pem(key: "RSAPrivateKey") -> str:
-    from cryptography.hazmat.primitives import serialization
-
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
 
 
 def _certify(key: "RSAPrivateKey") -> str:

@@ -1,4 +1,4 @@
-"""Decodes base64 in each form in which tools and libraries send it."""
+"""Base64 in each form in which tools and libraries send it, and base64url as JSON Web Tokens have it."""
 
 import base64
 
@@ -12,3 +12,8 @@ def decode_base64(text: str) -> bytes:
     https://protobuf.dev/programming-guides/json/
     """
     return base64.b64decode("".join(text.split()).translate(_STANDARD), validate=True)
+
+
+def encode_base64url(data: bytes) -> str:
+    """Returns base64url without padding. https://www.rfc-editor.org/rfc/rfc7515#section-2"""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

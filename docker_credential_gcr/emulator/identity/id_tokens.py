@@ -7,7 +7,6 @@
 https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload
 """
 
-import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -18,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import jws
+from .base64_text import encode_base64url
+from .keys import format_jwk, format_public
 from .tokens import InvalidToken
 
 ALGORITHM = "RS256"
@@ -48,17 +49,8 @@ class IdTokenSigner:
         return claims
 
     def format_jwks(self) -> dict[str, object]:
-        """The public half as a set of JSON Web Keys. https://www.rfc-editor.org/rfc/rfc7517#section-5"""
-        numbers = self._key.public_key().public_numbers()
-        key = {
-            "kty": "RSA",
-            "use": "sig",
-            "alg": ALGORITHM,
-            "kid": self.key_id,
-            "n": _format_number(numbers.n),
-            "e": _format_number(numbers.e),
-        }
-        return {"keys": [key]}
+        """Returns the public half as a set of JSON Web Keys. https://www.rfc-editor.org/rfc/rfc7517#section-5"""
+        return {"keys": [format_jwk(self._key.public_key(), self.key_id)]}
 
     def format_certificates(self) -> dict[str, str]:
         """The public half in a certificate, a PEM, by its key ID."""
@@ -89,10 +81,7 @@ class IdTokenSigner:
 
     @cached_property
     def _public_pem(self) -> str:
-        public_key = self._key.public_key()
-        return public_key.public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        ).decode()
+        return format_public(self._key.public_key())
 
 
 def hash_access_token(token: str) -> str:
@@ -101,9 +90,4 @@ def hash_access_token(token: str) -> str:
     https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken
     """
     half = hashlib.sha256(token.encode()).digest()[:16]
-    return base64.urlsafe_b64encode(half).rstrip(b"=").decode()
-
-
-def _format_number(number: int) -> str:
-    data = number.to_bytes((number.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return encode_base64url(half)

@@ -1,10 +1,11 @@
 """Proof Key for Code Exchange: who trades a code is who asked for it. https://www.rfc-editor.org/rfc/rfc7636"""
 
-import base64
 import hashlib
 import hmac
 import re
 from collections.abc import Callable
+
+from .base64_text import encode_base64url
 
 _VALUE = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -14,7 +15,7 @@ def _derive_plain(verifier: str) -> str:
 
 
 def _derive_s256(verifier: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return encode_base64url(hashlib.sha256(verifier.encode()).digest())
 
 
 # method -> the challenge that belongs to a verifier

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .base64_text import decode_base64
+from .keys import format_public
 
 
 class InvalidCertificate(Exception):
@@ -38,7 +39,6 @@ def parse_certificate(data: object) -> UploadedKey:
         raise InvalidCertificate("publicKeyData must be base64 of an X.509 certificate in PEM") from error
     if not isinstance(key, rsa.RSAPublicKey) or not 2048 <= key.key_size <= 4096:
         raise InvalidCertificate("the certificate's key must be RSA with 2048 to 4096 bits")
-    public_key = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     key_id = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()[:40]
     expires_at = int(certificate.not_valid_after_utc.timestamp())
-    return UploadedKey(key_id, public_key.decode(), expires_at)
+    return UploadedKey(key_id, format_public(key), expires_at)

@@ -5,8 +5,9 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .keys import format_private, format_public
 
 GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"
 # What Google writes for a key that does not expire: the last second of the year 9999.
@@ -25,13 +26,8 @@ class ServiceAccountKey:
 def generate() -> ServiceAccountKey:
     """A new key, RSA with 2048 bits. Takes a tenth of a second or more: call it on a thread."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private_key = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    public_key = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return ServiceAccountKey(secrets.token_hex(20), private_key.decode(), public_key.decode())
+    private_key, public_key = format_private(key).decode(), format_public(key.public_key())
+    return ServiceAccountKey(secrets.token_hex(20), private_key, public_key)
 
 
 def format_key_file(

@@ -3,40 +3,31 @@
 https://cloud.google.com/iam/docs/reference/credentials/rest
 """
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 
-from . import jws
+from . import jws, keys
 from .assertions import ALGORITHM, RegisteredKey
 from .issuer import Issuer
 
 
 def sign_jwt(claims: Mapping[str, object], key_id: str, private_key: str) -> str:
     """A JWT of the claims, RS256, whose header names the key."""
-    return jws.sign(claims, _load(private_key), ALGORITHM, {"typ": "JWT", "kid": key_id})
+    return jws.sign(claims, keys.load_rsa(private_key), ALGORITHM, {"typ": "JWT", "kid": key_id})
 
 
 def sign_blob(blob: bytes, private_key: str) -> bytes:
     """An RSA signature of the bytes: PKCS #1 v1.5 with SHA-256, what openssl and Google's libraries check."""
-    return _load(private_key).sign(blob, padding.PKCS1v15(), hashes.SHA256())
+    return keys.load_rsa(private_key).sign(blob, padding.PKCS1v15(), hashes.SHA256())
 
 
 def format_jwk(key: RegisteredKey) -> dict[str, str]:
-    """The public half as a JSON Web Key. https://www.rfc-editor.org/rfc/rfc7518#section-6.3"""
-    numbers = _load_public(key.public_key).public_numbers()
-    return {
-        "kid": key.key_id,
-        "kty": "RSA",
-        "alg": ALGORITHM,
-        "use": "sig",
-        "n": _format_number(numbers.n),
-        "e": _format_number(numbers.e),
-    }
+    """Returns the public half as a JSON Web Key."""
+    return keys.format_jwk(keys.load_public_rsa(key.public_key), key.key_id)
 
 
 def format_certificate(key: RegisteredKey, issuer: Issuer) -> str:
@@ -47,35 +38,13 @@ def format_certificate(key: RegisteredKey, issuer: Issuer) -> str:
     """
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, key.email[:64])])
     builder = (
-        x509.CertificateBuilder(name, name, _load_public(key.public_key))
+        x509.CertificateBuilder(name, name, keys.load_public_rsa(key.public_key))
         # The key's ID has 160 bits, and a serial number at most 159.
         .serial_number(int(key.key_id, 16) >> 1 or 1)
         .not_valid_before(_format_instant(key.created_at))
         .not_valid_after(_format_instant(key.expires_at))
     )
     return issuer.sign_certificate(builder).public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _load(private_key: str) -> rsa.RSAPrivateKey:
-    # The emulator made the key: to check its numbers again would take 36 ms each time.
-    key = serialization.load_pem_private_key(
-        private_key.encode(), password=None, unsafe_skip_rsa_key_validation=True
-    )
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError("service accounts sign with RSA keys")
-    return key
-
-
-def _load_public(public_key: str) -> rsa.RSAPublicKey:
-    key = serialization.load_pem_public_key(public_key.encode())
-    if not isinstance(key, rsa.RSAPublicKey):
-        raise TypeError("service accounts sign with RSA keys")
-    return key
-
-
-def _format_number(number: int) -> str:
-    data = number.to_bytes((number.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _format_instant(instant: int) -> datetime:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from docker_credential_gcr.emulator.cache import remember
 
 from . import jws
+from .keys import SigningKey
 
 ALGORITHM = "ES256"
 # Google's access tokens begin so, and tools tell them from JWTs by it.
@@ -72,34 +73,15 @@ class RegistryGrant:
         return dict(self.repositories).get(self.format_name(self.site, host, path), frozenset())
 
 
-class Signer:
+class Signer(SigningKey):
     """The emulator's signing key, and a bounded memory of the signatures that it has verified."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._key = key
+        super().__init__(key)
         self._public_key = key.public_key()
         # An error is not remembered, so what a stranger sends takes no room.
         self._read_access: Callable[[str], AccessGrant] = remember(_REMEMBERED_SIZE)(self._parse_access)
         self._read_registry: Callable[[str], RegistryGrant] = remember(_REMEMBERED_SIZE)(self._parse_registry)
-
-    @classmethod
-    def generate(cls) -> "Signer":
-        """A signer with a new key."""
-        return cls(ec.generate_private_key(ec.SECP256R1()))
-
-    @classmethod
-    def from_pem(cls, pem: bytes) -> "Signer":
-        """The signer of `to_pem`. Raises ValueError for anything but a P-256 private key."""
-        key = serialization.load_pem_private_key(pem, password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise ValueError("the signing key is not an EC key on P-256")
-        return cls(key)
-
-    def to_pem(self) -> bytes:
-        """The private key, PKCS8: a secret."""
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
 
     def derive_key(self, purpose: str) -> bytes:
         """A secret of 32 bytes for that purpose, as long as this key is used. RFC 5869"""
