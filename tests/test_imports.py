@@ -55,9 +55,10 @@ TABLE = {
     "__init__": ("errors helper library requests_auth", ""),
     "__main__": ("errors helper cli", ""),
     "errors": ("", ""),
-    "helper": ("errors", "certifi cryptography google keyring requests"),
+    "files": ("", ""),
+    "helper": ("errors files", "certifi cryptography google keyring requests"),
     "commands": ("__init__ errors", "click"),
-    "cli": ("commands errors helper", "click rich"),
+    "cli": ("commands errors files helper", "click rich"),
     "emulator.__init__": ("", ""),
     "emulator.strict_json": ("", ""),
     "emulator.oci": ("emulator.strict_json", ""),
@@ -75,7 +76,7 @@ TABLE = {
     "emulator.events": (SITE, "sqlalchemy"),
     "emulator.control": (SITE, "sqlalchemy starlette"),
     "emulator.upkeep": (
-        f"{SITE} emulator.disk emulator.file_access emulator.private_directory emulator.private_file",
+        f"{SITE} emulator.disk emulator.file_access emulator.private_directory files",
         "sqlalchemy",
     ),
     "emulator.telemetry": (f"{LEAVES} emulator.private_directory", "prometheus_client"),
@@ -108,12 +109,10 @@ TABLE = {
     "emulator.landing_page": ("__init__ emulator.next_steps emulator.runtime", ""),
     "emulator.next_steps": ("emulator.settings", ""),
     "emulator.greeting": ("__init__ emulator.next_steps emulator.ready emulator.settings", ""),
-    "emulator.private_file": ("", ""),
     "emulator.private_directory": ("emulator.file_access", ""),
     "emulator.data_layout": ("emulator.file_access", ""),
     "emulator.data_directory": (
-        f"{VALUES} emulator.data_layout emulator.file_access emulator.private_directory "
-        "emulator.private_file",
+        f"{VALUES} emulator.data_layout emulator.file_access emulator.private_directory files",
         "filelock",
     ),
     "emulator.listener": (
@@ -125,7 +124,7 @@ TABLE = {
     "emulator.ca_variables": ("", ""),
     "emulator.certificates": ("", "cryptography"),
     "emulator.tls": (
-        "emulator.certificates emulator.file_access emulator.hosts emulator.private_file emulator.tls_files",
+        "emulator.certificates emulator.file_access emulator.hosts emulator.tls_files files",
         "cryptography",
     ),
     "emulator.tls_files": ("", ""),
@@ -136,8 +135,7 @@ TABLE = {
     ),
     "emulator.worker": ("emulator", ""),
     "emulator.ready": (
-        "emulator.data_directory emulator.listener emulator.private_file emulator.server_url "
-        "emulator.settings",
+        "emulator.data_directory emulator.listener emulator.server_url emulator.settings files",
         "",
     ),
     "emulator.late_app": ("", ""),
@@ -168,7 +166,7 @@ TABLE = {
     "emulator.foreground": ("", ""),
     "emulator.processes": ("errors emulator.foreground emulator.namespaces emulator.parents", ""),
     "emulator.private_server": ("emulator.processes emulator.server emulator.settings", ""),
-    "emulator.trust": ("emulator.file_access emulator.private_file", "cryptography"),
+    "emulator.trust": ("emulator.file_access files", "cryptography"),
     "emulator.private_credentials": ("", ""),
     "emulator.private_run": ("emulator", ""),
     "emulator.credential_documents": ("emulator.client emulator.server_url", ""),
@@ -177,7 +175,7 @@ TABLE = {
         "emulator.credential_documents",
         "",
     ),
-    "emulator.commands_": ("commands emulator", "click"),
+    "emulator.commands_": ("commands emulator files", "click"),
     "emulator.commands_data": ("emulator", "click sqlalchemy"),
     "emulator.commands_progress": ("emulator", "click rich"),
     "emulator.cli": ("emulator", "click"),

@@ -67,11 +67,11 @@ CONFIG = "helper.config helper.paths helper.token_sources"
 TOKENS = "helper.access_token helper.cache helper.keychain helper.logins"
 DOCKER = "helper.config_file helper.docker_config helper.docker_types helper.json_text"
 LOGIN = f"{VERB} {CONFIG} {TOKENS} helper.docker_login"
-STORE = f"{LOGIN} helper.files helper.store"
+STORE = f"{LOGIN} files helper.store"
 KEY = "helper.endpoint helper.service_account helper.token_sources.key_file"
 COMMAND = f"{VERB} cli cli.main cli.registry_names cli.spelling cli.verbs commands commands.given_words"
 HOSTS = "helper.command_line helper.endpoint helper.known_hosts"
-EDIT = "helper.config_edit helper.files helper.json_file"
+EDIT = "helper.config_edit files helper.json_file"
 CONFIGURE = (
     f"{COMMAND} {CONFIG} {DOCKER} {HOSTS} {EDIT} cli.configure_docker cli.terminal helper.config_changes "
     "helper.registration helper.surroundings helper.undo"
@@ -96,7 +96,7 @@ SIGNERS = (
 )
 FIRST = (
     f"{VERB} {CONFIG} helper.access_token helper.cache helper.connection_faults helper.deadline "
-    "helper.direct_request helper.endpoint helper.files helper.http helper.keychain helper.oauth "
+    "helper.direct_request helper.endpoint files helper.http helper.keychain helper.oauth "
     "helper.redaction helper.refresh helper.service_account helper.token_sources.key_file"
 )
 CACHED = f"{VERB} {CONFIG} helper.access_token helper.cache helper.keychain"

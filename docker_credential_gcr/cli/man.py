@@ -4,10 +4,11 @@ import os
 
 import click
 
+from docker_credential_gcr import files
 from docker_credential_gcr.commands.given_words import format_unknown
 from docker_credential_gcr.commands.manual import format_pages
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import PROGRAM, files
+from docker_credential_gcr.helper import PROGRAM
 
 EXIT_STATUS = "0 done, 1 failed, 2 usage, 3 a login is required, 130 interrupted"
 

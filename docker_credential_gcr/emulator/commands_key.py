@@ -2,12 +2,15 @@
 
 import base64
 import json
+import math
 import os
 import stat
 from pathlib import Path
 from urllib.parse import quote
 
 import click
+
+from docker_credential_gcr.files import is_stream, write_file
 
 from . import commands_options as options
 from . import commands_targets as targets
@@ -21,7 +24,6 @@ from .file_access import find_status
 from .identity.names import format_email
 from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
-from .private_file import is_stream, write_file
 from .server_url import format_registry
 
 STDOUT = Path("-")
@@ -173,6 +175,6 @@ def check_output(output: Path, force: bool) -> None:
 def save(path: Path, text: str) -> None:
     """Write a file for its owner alone. Raises EmulatorError."""
     try:
-        write_file(path, text.encode("ascii"))
+        write_file(path, text.encode("ascii"), reader_s=math.inf)
     except OSError as error:
         raise EmulatorError(f"{path} cannot be written: {error.strerror}") from error

@@ -24,6 +24,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from docker_credential_gcr.files import create_file
+
 from .data_layout import find_misplaced, holds_others
 from .file_access import find_status
 from .identity.id_tokens import IdTokenSigner
@@ -31,7 +33,6 @@ from .identity.issuer import Issuer
 from .identity.service_account_keys import generate
 from .identity.tokens import Signer
 from .private_directory import make_directory, narrow
-from .private_file import create_file
 
 # What a bearer token can be. https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")

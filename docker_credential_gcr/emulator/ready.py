@@ -8,7 +8,9 @@ With ports that are one site each (serve --site) also where these are:
  "sites": {"eu.gcr.io": "localhost:5001"}
 """
 
+import functools
 import json
+import math
 import os
 import socket
 import sys
@@ -17,9 +19,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from docker_credential_gcr.files import is_stream, write_file
+
 from .data_directory import DataDirectory
 from .listener import Door, format_address, is_loopback
-from .private_file import is_stream, write_file
 from .server_url import find_loopback_name
 from .settings import Settings
 
@@ -66,7 +69,8 @@ def announce(ready: Ready, ready_file: Path | None) -> None:
     line = json.dumps({name: value for name, value in vars(ready).items() if value != {}}) + "\n"
     if ready_file is not None and is_stream(ready_file):
         # A FIFO waits for its reader, and the server does not.
-        threading.Thread(target=write_file, args=(ready_file, line.encode()), daemon=True).start()
+        writing = functools.partial(write_file, ready_file, line.encode(), reader_s=math.inf)
+        threading.Thread(target=writing, daemon=True).start()
     elif ready_file is not None:
         write_file(ready_file, line.encode())
     sys.stdout.write(line)

@@ -15,11 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from docker_credential_gcr.files import replace_file
+
 from . import certificates
 from .certificates import LOOPBACK, Pair, Subjects
 from .file_access import read_file
 from .hosts import CERTIFIED_DOMAINS, list_certified_names
-from .private_file import replace_file
 from .tls_files import CertificateError, Identity
 
 # What the server's TLS can sign with; it takes no smaller RSA key.

@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from docker_credential_gcr import files
 from docker_credential_gcr.errors import ConfigError, Error
 from docker_credential_gcr.helper import (
     agreement,
     config_edit,
     docker_config,
     docker_types,
-    files,
     lookup,
     paths,
     registries,

@@ -48,7 +48,7 @@ def load_token(path: str | None, now: float) -> AccessToken | None:
 
 def save_token(path: str, token: AccessToken) -> None:
     """Replaces the file. Raises OSError; the directory is made, and taken from group and others."""
-    from docker_credential_gcr.helper import files
+    from docker_credential_gcr import files
 
     files.make_private_directory(os.path.dirname(path))
     entry: dict[str, object] = {

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 
+from docker_credential_gcr import files
 from docker_credential_gcr.errors import ConfigError, quote
-from docker_credential_gcr.helper import config_edit, config_file, files, paths
+from docker_credential_gcr.helper import config_edit, config_file, paths
 from docker_credential_gcr.helper.config import Config
 
 Path = tuple[str, ...]

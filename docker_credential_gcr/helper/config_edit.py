@@ -4,8 +4,9 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 
+from docker_credential_gcr import files
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_file, files, json_file, paths
+from docker_credential_gcr.helper import config_file, json_file, paths
 from docker_credential_gcr.helper.json_file import Path
 
 

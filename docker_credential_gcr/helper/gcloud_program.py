@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from docker_credential_gcr import files
 from docker_credential_gcr.errors import CLOCK, MORE_TIME, OTHER_SOURCE, TokenError
-from docker_credential_gcr.helper import accounts, endpoint, files, paths, programs, times
+from docker_credential_gcr.helper import accounts, endpoint, paths, programs, times
 from docker_credential_gcr.helper.access_token import (
     MAX_LIFETIME_S,
     AccessToken,

@@ -13,7 +13,8 @@ import os
 import sys
 from collections.abc import Callable
 
-from docker_credential_gcr.helper import PROGRAM, files, surroundings
+from docker_credential_gcr import files
+from docker_credential_gcr.helper import PROGRAM, surroundings
 
 UNQUOTABLE = b"\"\\$`'"  # in double quotes, within Python's single ones
 ELSEWHERE = "make the environment in another directory"

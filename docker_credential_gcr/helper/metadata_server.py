@@ -8,8 +8,9 @@ import warnings
 from contextlib import suppress
 from urllib.parse import quote
 
+from docker_credential_gcr import files
 from docker_credential_gcr.errors import OTHER_SOURCE, NetworkError, NoToken, TokenRefused
-from docker_credential_gcr.helper import config, endpoint, files, http, oauth
+from docker_credential_gcr.helper import config, endpoint, http, oauth
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.metadata_host import CHECK, check_use
 from docker_credential_gcr.helper.token_sources import TokenRequest, metadata

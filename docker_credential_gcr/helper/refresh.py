@@ -5,8 +5,9 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from docker_credential_gcr import files
 from docker_credential_gcr.errors import NoToken, TokenError
-from docker_credential_gcr.helper import cache, files
+from docker_credential_gcr.helper import cache
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.token_sources import TokenRequest
 

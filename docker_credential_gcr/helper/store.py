@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Mapping
 
+from docker_credential_gcr import files
 from docker_credential_gcr.errors import StoreError
-from docker_credential_gcr.helper import files, logins, paths
+from docker_credential_gcr.helper import logins, paths
 from docker_credential_gcr.helper.logins import VARIABLE, Login, get_choice
 
 

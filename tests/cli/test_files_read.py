@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from files_read import CONTENTS, FILES, KINDS, STATUS, STATUS_JSON, VALUES, File
 
+from docker_credential_gcr import files
 from docker_credential_gcr.__main__ import VERBS
-from docker_credential_gcr.helper import files, protocol
+from docker_credential_gcr.helper import protocol
 
 PACKAGE = "docker_credential_gcr"
 CASES = [(name, command) for name, file in FILES.items() for command in file.commands]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.helper import files
+from docker_credential_gcr import files
 
 LIMIT_S = 60
 

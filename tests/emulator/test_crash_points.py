@@ -15,7 +15,7 @@ from sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.crash_points import POINTS
 from docker_credential_gcr.emulator.private_directory import narrow
-from docker_credential_gcr.emulator.private_file import replace_file
+from docker_credential_gcr.files import replace_file
 
 PROGRAM = Path(sys.executable).with_name("gcr-emulator")
 DUMP = Path(__file__).parents[1] / "data" / "database-0001.sql"

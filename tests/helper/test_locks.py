@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from child_processes import LIMIT_S
 
-from docker_credential_gcr.helper import files
+from docker_credential_gcr import files
 
 LOCKS: dict[str, Callable[[Path, float], AbstractContextManager[bool | None]]] = {
     "a file's": lambda folder, timeout_s: files.lock_file(str(folder / "lock"), timeout_s),

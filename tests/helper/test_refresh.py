@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.helper import cache, files
+from docker_credential_gcr import files
+from docker_credential_gcr.helper import cache
 from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.refresh import refresh
 from docker_credential_gcr.helper.token_sources import TokenRequest

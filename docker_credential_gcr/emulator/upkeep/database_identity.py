@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from docker_credential_gcr.emulator.private_file import replace_file
 from docker_credential_gcr.emulator.records import schema
 from docker_credential_gcr.emulator.records.database import DamagedDatabase, UnusableDatabase
+from docker_credential_gcr.files import replace_file
 
 from .reading import open_database
 from .rowless import has_files

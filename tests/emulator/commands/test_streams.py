@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.private_file import write_file
+from docker_credential_gcr.files import write_file
 
 LIMIT_S = 60
 PROGRAM = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]

@@ -8,12 +8,10 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from docker_credential_gcr.helper import paths
-
-READER_S = 10.0
+READER_S = 10.0  # how long a FIFO without a reader is waited for
 # What keeps a file from being replaced, and what mends that; docker, which replaces its file, fails likewise.
 _MOUNT = (
     "it is a mount of its own, which cannot be replaced",
@@ -24,11 +22,14 @@ _HINTS = {
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _DIRECTORY_HINT),
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on its file system"),
 }
+FilePath = str | os.PathLike[str]
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR_DIRECTORIES = ("/dev/fd", "/proc/self/fd")
 
 
-def is_stream(path: str) -> bool:
+def is_stream(path: FilePath) -> bool:
     """Whether what is written there is read by another, and can be neither read again nor replaced."""
     if _find_descriptor(path) is not None:
         return True
@@ -55,26 +56,24 @@ def make_private_directory(path: str) -> None:
             os.chmod(path, 0o700)
 
 
-def write_file(
-    path: str, data: bytes, *, like: os.stat_result | None = None, mode: int | None = None
-) -> None:
-    """Write a file that a user has named: to a stream as it is, else by `replace_file`. Raises OSError."""
+def write_file(path: FilePath, data: bytes, *, mode: int | None = None, reader_s: float = READER_S) -> None:
+    """Writes a file that a user has named: to a stream as it is, else by `replace_file`. Raises OSError."""
     if is_stream(path):
-        _write_stream(path, data)
+        _write_stream(path, data, reader_s)
     else:
-        replace_file(path, data, like=like, mode=mode)
+        replace_file(path, data, mode=mode)
 
 
 def replace_file(
-    path: str, data: bytes, *, like: os.stat_result | None = None, mode: int | None = None
+    path: FilePath, data: bytes, *, like: os.stat_result | None = None, mode: int | None = None
 ) -> None:
-    """Put data in the place of a file. Raises OSError, and then nothing is left behind.
+    """Puts data in the place of a file. Raises OSError, and then nothing is left behind.
 
     The new file has the owner of `like`, if any, and its mode unless another is given; else it is 0600.
     """
-    temporary = f"{path}.{os.urandom(4).hex()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary = _name_temporary(path)
     try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "wb") as file:
             file.write(data)
             if like and hasattr(os, "fchown"):
@@ -86,10 +85,29 @@ def replace_file(
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename = os.fspath(path)  # a person knows nothing of the temporary one
         raise
+
+
+def create_file(path: FilePath, data: bytes, link: Callable[[str, FilePath], None] = os.link) -> None:
+    """Writes a private file unless one is there, also one that another process has made meanwhile."""
+    temporary = _name_temporary(path)
+    replace_file(temporary, data)
+    try:
+        link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError:
+        # A file system without hard links, on which two that come at once are told apart by nothing.
+        if not os.path.exists(path):
+            os.replace(temporary, path)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
 
 
 def explain_write(path: str, error: Exception) -> tuple[str, str]:
@@ -100,19 +118,23 @@ def explain_write(path: str, error: Exception) -> tuple[str, str]:
     return f"cannot write {path!r}: {reason}", hint
 
 
-def _write_stream(path: str, data: bytes) -> None:
+def _name_temporary(path: FilePath) -> str:
+    return f"{os.fspath(path)}.{os.urandom(4).hex()}.tmp"
+
+
+def _write_stream(path: FilePath, data: bytes, reader_s: float) -> None:
     number = _find_descriptor(path)
     # A descriptor is duplicated: a socket cannot be opened, and a file would be written from its start.
-    descriptor = _open_stream(path) if number is None else os.dup(number)
+    descriptor = _open_stream(path, reader_s) if number is None else os.dup(number)
     with open(descriptor, "wb") as file:
         if number is None:
             _check_owner(path, os.fstat(descriptor))
         file.write(data)
 
 
-def _open_stream(path: str, timeout_s: float = READER_S) -> int:
-    """A descriptor to write to. Raises OSError for a FIFO that gets no reader in time."""
-    deadline = time.monotonic() + timeout_s
+def _open_stream(path: FilePath, reader_s: float) -> int:
+    """Returns a descriptor to write to. Raises OSError for a FIFO that gets no reader in time."""
+    deadline = time.monotonic() + reader_s
     while True:
         try:
             descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
@@ -127,18 +149,18 @@ def _open_stream(path: str, timeout_s: float = READER_S) -> int:
             return descriptor
 
 
-def _check_owner(path: str, found: os.stat_result) -> None:
-    """Raise PermissionError for a FIFO of another user, who would read what is written."""
+def _check_owner(path: FilePath, found: os.stat_result) -> None:
+    """Raises PermissionError for a FIFO of another user, who would read what is written."""
     if stat.S_ISFIFO(found.st_mode) and found.st_uid not in (0, os.geteuid()):
         raise PermissionError(errno.EPERM, "it belongs to another user", path)
 
 
-def _find_descriptor(path: str) -> int | None:
-    """The descriptor of this process that a path names: 1 for /dev/stdout."""
+def _find_descriptor(path: FilePath) -> int | None:
+    """Returns the descriptor of this process that a path names: 1 for /dev/stdout."""
     directory, name = os.path.split(path)
     if directory in _DESCRIPTOR_DIRECTORIES and name.isascii() and name.isdigit():
         return int(name)
-    return _DESCRIPTORS.get(path)
+    return _DESCRIPTORS.get(os.fspath(path))
 
 
 @contextmanager
@@ -167,7 +189,7 @@ def lock_file(path: str, timeout_s: float) -> Iterator[bool]:
     """
     try:
         make_private_directory(os.path.dirname(path))
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | paths.NO_LINK, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
     except OSError:
         yield False
         return

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from docker_credential_gcr.emulator.private_file import create_file, replace_file
+from docker_credential_gcr.files import create_file, replace_file
 
 
 def test_file_is_replaced_whole_and_private(tmp_path):
