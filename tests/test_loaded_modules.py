@@ -70,7 +70,7 @@ LOGIN = f"{VERB} {CONFIG} {TOKENS} helper.docker_login"
 STORE = f"{LOGIN} files helper.store"
 KEY = "helper.endpoint helper.service_account helper.token_sources.key_file"
 COMMAND = f"{VERB} cli cli.main cli.registry_names cli.spelling cli.verbs commands commands.given_words"
-HOSTS = "helper.command_line helper.endpoint helper.known_hosts"
+HOSTS = "helper.command_line helper.endpoint helper.known_hosts locations"
 EDIT = "helper.config_edit files helper.json_file"
 CONFIGURE = (
     f"{COMMAND} {CONFIG} {DOCKER} {HOSTS} {EDIT} cli.configure_docker cli.terminal helper.config_changes "
@@ -114,7 +114,7 @@ def make_cached(own: str, **settings: Any) -> Row:
     return Row("get", f"{CACHED} {own}", BARE, question="gcr.io", is_all=True, cached=settings)
 
 
-OUTSIDE = "commands commands.given_words emulator errors"
+OUTSIDE = "commands commands.given_words emulator errors locations"
 CLIENT = {
     "emulator.": (
         "answer cache cli client commands_group commands_listing commands_options commands_project "

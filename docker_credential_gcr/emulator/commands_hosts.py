@@ -4,8 +4,10 @@ import ipaddress
 
 import click
 
+from docker_credential_gcr.locations import MULTI_REGIONS
+
 from .hosts import format_hosts, list_served_names
-from .locations import LOCATIONS, MULTI_REGIONS
+from .locations import LOCATIONS
 from .server_url import strip_brackets
 
 

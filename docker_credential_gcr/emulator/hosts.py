@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from docker_credential_gcr.locations import REGIONS
+
 from .identity.resource import format_owner, format_place
-from .locations import REGIONS
 from .oci.errors import InvalidName
 from .oci.reference import parse_name
 
