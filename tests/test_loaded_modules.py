@@ -95,7 +95,7 @@ SIGNERS = (
     "token tokenize"
 )
 FIRST = (
-    f"{VERB} {CONFIG} helper.access_token helper.cache helper.connection_faults helper.deadline "
+    f"{VERB} {CONFIG} connection_causes deadline helper.access_token helper.cache helper.connection_faults "
     "helper.direct_request helper.endpoint files helper.http helper.keychain helper.oauth "
     "helper.redaction helper.refresh helper.service_account helper.token_sources.key_file"
 )
@@ -114,7 +114,7 @@ def make_cached(own: str, **settings: Any) -> Row:
     return Row("get", f"{CACHED} {own}", BARE, question="gcr.io", is_all=True, cached=settings)
 
 
-OUTSIDE = "commands commands.given_words emulator errors locations"
+OUTSIDE = "commands commands.given_words connection_causes deadline emulator errors locations"
 CLIENT = {
     "emulator.": (
         "answer cache cli client commands_group commands_listing commands_options commands_project "
@@ -196,8 +196,8 @@ ROWS = {
         "login --key-file key.json --registries REGISTRY",
         f"{COMMAND} {CONFIG} {DOCKER} {HOSTS} {EDIT} {KEY} cli.login cli.terminal helper.access_token "
         "helper.adc helper.agreement helper.cache helper.config_changes helper.connection_faults "
-        "helper.deadline helper.direct_request helper.http helper.jwt helper.key_login helper.logins "
-        "helper.oauth helper.redaction helper.store helper.surroundings",
+        "connection_causes deadline helper.direct_request helper.http helper.jwt helper.key_login "
+        "helper.logins helper.oauth helper.redaction helper.store helper.surroundings",
         f"click shlex shutil webbrowser {SIGNING} {SENDING}",
     ),
     "project-list": Row(

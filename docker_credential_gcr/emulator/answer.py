@@ -1,10 +1,12 @@
 """The answer of a server, read up to a size and a deadline: what answers at a URL need not be an emulator."""
 
 import json
-import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from docker_credential_gcr.deadline import Late, call_within
 
 from .connection_fault import EmulatorError
 
@@ -46,23 +48,10 @@ def read_body(parts: Iterable[bytes], url: str) -> bytes:
 def fetch(send: Callable[[], Answer], url: str, patience_s: float) -> Answer:
     """Returns the answer to a request that `send` makes, if it is complete in time; raises what that raises.
 
-    Raises EmulatorError if it is not. In a thread: no time limit of a socket covers a server that sends a
-    byte a second.
+    Raises EmulatorError if it is not.
     """
-    results: list[Answer] = []
-    faults: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            results.append(send())
-        except BaseException as error:  # noqa: BLE001 - it is raised again, in the thread that waits
-            faults.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(patience_s)
-    if faults:
-        raise faults[0]
-    if not results:
-        raise EmulatorError(f"{url} did not answer in {patience_s:.0f} s: check what listens there")
-    return results[0]
+    try:
+        return call_within(time.monotonic() + patience_s, send)
+    except Late as error:
+        told = f"{url} did not answer in {patience_s:.0f} s: check what listens there"
+        raise EmulatorError(told) from error

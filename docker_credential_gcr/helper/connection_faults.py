@@ -4,10 +4,8 @@ import errno
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from urllib.parse import urlsplit
 
+from docker_credential_gcr.connection_causes import HANDSHAKE_S, list_causes, speaks_tls
 from docker_credential_gcr.errors import MORE_TIME
 from docker_credential_gcr.helper import registries
 
@@ -38,7 +36,6 @@ LOOPBACK_HINTS = {
     REFUSED: "the emulator is not running: start it with `gcr-emulator serve`",
 }
 SERVE = "gcr-emulator serve --port "
-HANDSHAKE_S = 2.0
 HEADER_FAULT = "a header of the request cannot be sent"
 
 
@@ -71,7 +68,7 @@ def find_command(cause: str, host: str) -> str:
 
 def classify(error: BaseException, url: str = "", deadline: float | None = None) -> str:
     """Returns the cause of a failed request; the URL tells whether the port is asked if it speaks TLS."""
-    causes = list(_walk(error))
+    causes = list_causes(error)
     table: tuple[tuple[type[BaseException], str], ...] = (
         (ProxyFault, PROXY),
         (socket.gaierror, NAME),
@@ -81,36 +78,7 @@ def classify(error: BaseException, url: str = "", deadline: float | None = None)
         (ConnectionRefusedError, REFUSED),
     )
     found = next((name for kind, name in table if any(isinstance(cause, kind) for cause in causes)), DOWN)
-    if found == DOWN and url.startswith("http://") and speaks_tls(url, deadline):
+    left_s = HANDSHAKE_S if deadline is None else min(HANDSHAKE_S, deadline - time.monotonic())
+    if found == DOWN and url.startswith("http://") and speaks_tls(url, left_s):
         return ENCRYPTED
     return found
-
-
-def speaks_tls(url: str, deadline: float | None = None) -> bool:
-    """Returns whether the port of an http URL answers a TLS handshake; nothing is sent over it."""
-    timeout_s = HANDSHAKE_S if deadline is None else min(HANDSHAKE_S, deadline - time.monotonic())
-    if timeout_s <= 0:
-        return False
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with suppress(OSError, ValueError):
-        parts = urlsplit(url)
-        address = (parts.hostname or "", parts.port or 80)
-        with socket.create_connection(address, timeout_s) as connection:
-            context.wrap_socket(connection, server_hostname=parts.hostname).close()
-            return True
-    return False
-
-
-def _walk(error: BaseException | None) -> Iterator[BaseException]:
-    """Yields the error, and all that it was made of."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        item = waiting.pop()
-        if item is None or id(item) in seen:
-            continue
-        seen.add(id(item))
-        yield item
-        parts = (*item.args, getattr(item, "reason", None))  # urllib3 and requests hide causes in both
-        waiting += [item.__cause__, item.__context__, *(p for p in parts if isinstance(p, BaseException))]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+from docker_credential_gcr import connection_causes
 from docker_credential_gcr.errors import ConfigError, Error, UsageError, quote
 from docker_credential_gcr.helper import (
     accounts,
     agreement,
     command_line,
-    connection_faults,
     doctor_helper,
     doctor_machine,
     lookup,
@@ -136,7 +136,7 @@ def _make_case(
     host: str, repository: str | None, config: Config, environ: Mapping[str, str], platform: str
 ) -> Case:
     """What the commands may need to know, as far as it can be found out."""
-    is_tls = registries.is_loopback(host) and connection_faults.speaks_tls(f"http://{host}")
+    is_tls = registries.is_loopback(host) and connection_causes.speaks_tls(f"http://{host}")
     scheme = "https" if is_tls else "http"
     # gcr-emulator run says so: there Google's hosts are an emulator.
     is_private = environ.get("GCR_EMULATOR_REGISTRY") == "gcr.io" and registries.is_google(host)

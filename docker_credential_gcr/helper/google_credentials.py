@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from docker_credential_gcr.deadline import call_within
 from docker_credential_gcr.errors import MORE_TIME, Error, KeyFileError, NetworkError, TokenRefused
 from docker_credential_gcr.helper import connection_faults, http, paths, subject_token, times, wire
 from docker_credential_gcr.helper.access_token import (
@@ -19,7 +20,6 @@ from docker_credential_gcr.helper.access_token import (
     is_token,
     make_of_unknown_life,
 )
-from docker_credential_gcr.helper.deadline import call_within
 from docker_credential_gcr.helper.endpoint import parse_endpoint
 from docker_credential_gcr.helper.redaction import redact
 from docker_credential_gcr.helper.subject_token import get_member

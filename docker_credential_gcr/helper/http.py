@@ -8,9 +8,9 @@ from typing import Protocol
 from urllib.parse import urlencode
 
 from docker_credential_gcr import __version__
+from docker_credential_gcr.deadline import call_within
 from docker_credential_gcr.errors import NetworkError
 from docker_credential_gcr.helper import PROGRAM, connection_faults, registries, wire
-from docker_credential_gcr.helper.deadline import call_within
 from docker_credential_gcr.helper.endpoint import Endpoint
 
 MAX_SIZE = 64 * 1024

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from docker_credential_gcr.deadline import call_within
 from docker_credential_gcr.errors import KEYRING_FILE, StoreError
 from docker_credential_gcr.helper import PROGRAM, paths
-from docker_credential_gcr.helper.deadline import call_within
 
 Result = TypeVar("Result")
 

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from docker_credential_gcr import connection_causes
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.errors import TokenError
-from docker_credential_gcr.helper import connection_faults, metadata_server, registries
+from docker_credential_gcr.helper import metadata_server, registries
 from docker_credential_gcr.helper.doctor_registry import Visit
 from docker_credential_gcr.helper.findings import Finding
 from docker_credential_gcr.helper.http import Answer
@@ -106,7 +107,7 @@ def test_z25_a_registry_that_is_no_host_is_refused(cli: Any, name: str) -> None:
 
 
 def test_z25_a_url_that_is_none_speaks_no_tls() -> None:
-    assert [connection_faults.speaks_tls(url) for url in ("http://[", "http://a:99999/")] == [False, False]
+    assert [connection_causes.speaks_tls(url) for url in ("http://[", "http://a:99999/")] == [False, False]
 
 
 MACHINES: dict[str, Callable[[str], dict[str, str]]] = {

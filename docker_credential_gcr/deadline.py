@@ -8,11 +8,16 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def call_within(deadline: float, call: Callable[[], Result]) -> Result:
-    """The result of the call, or TimeoutError at an instant of time.monotonic.
+class Late(TimeoutError):
+    """A call did not end in time."""
 
-    In a thread of its own, for no time limit of a socket covers the look-up of a name, a server that sends
-    a byte a second, or a keyring that waits for a person. The thread is left to itself: the process ends.
+
+def call_within(deadline: float, call: Callable[[], Result]) -> Result:
+    """Returns the result of the call. Raises Late at an instant of time.monotonic.
+
+    In a thread of its own, because no time limit of a socket covers the look-up of a name, a server that
+    sends a byte a second, or a keyring that waits for a person. The thread is left to itself: the process
+    ends.
     """
     results: list[Result] = []
     faults: list[BaseException] = []
@@ -30,4 +35,4 @@ def call_within(deadline: float, call: Callable[[], Result]) -> Result:
         return results[0]
     if faults:
         raise faults[0]
-    raise TimeoutError("no answer in time")
+    raise Late("no answer in time")
