@@ -74,6 +74,7 @@ TABLE = {
         "emulator.private_directory",
         "alembic sqlalchemy",
     ),
+    "emulator.database": ("", ""),
     "emulator.storage": ("emulator.disk emulator.oci emulator.private_directory", ""),
     "emulator.registry": (SITE, "sqlalchemy"),
     "emulator.google": (SITE, "google_crc32c jinja2 sqlalchemy starlette"),
@@ -82,7 +83,7 @@ TABLE = {
     "emulator.events": (SITE, "sqlalchemy"),
     "emulator.control": (SITE, "sqlalchemy starlette"),
     "emulator.upkeep": (
-        f"{SITE} emulator.disk emulator.file_access emulator.private_directory files",
+        f"{SITE} emulator.database emulator.disk emulator.file_access emulator.private_directory files",
         "sqlalchemy",
     ),
     "emulator.telemetry": (f"{LEAVES} emulator.private_directory", "prometheus_client"),

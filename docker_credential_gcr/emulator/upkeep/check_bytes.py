@@ -1,9 +1,9 @@
 """The bytes and the rows of blobs and uploads, held against each other."""
 
-import sqlite3
 import stat
 from collections.abc import Iterator
 
+from docker_credential_gcr.emulator.database.engine.file import Row
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.storage.pieces import Piece, parse_pieces
@@ -47,7 +47,7 @@ def find_wrong_blobs(checked: Checked) -> Iterator[tuple[int, Finding]]:
             yield row["id"], Finding(kind, f"{row['bucket']} {row['digest']}", text)
 
 
-def _check_data(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
+def _check_data(checked: Checked, row: Row) -> tuple[str, str] | None:
     data, digest = row["data"], row["digest"]
     checked.progress.advance(len(data))
     if len(data) != row["size"]:
@@ -56,7 +56,7 @@ def _check_data(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
     return None if actual == digest else ("wrong-digest", f"the bytes are {actual}")
 
 
-def _check_pieces(checked: Checked, row: sqlite3.Row) -> tuple[str, str] | None:
+def _check_pieces(checked: Checked, row: Row) -> tuple[str, str] | None:
     try:
         pieces = parse_pieces(row["pieces"])
     except ValueError as error:
@@ -124,7 +124,7 @@ def check_doomed(checked: Checked) -> Iterator[Finding]:
         yield Finding("doomed-bytes", key, "a row names the file, and so does doomed")
 
 
-def _count_bytes(checked: Checked, upload: sqlite3.Row) -> int:
+def _count_bytes(checked: Checked, upload: Row) -> int:
     if upload["data"] is not None:
         return len(upload["data"])
     try:

@@ -1,9 +1,9 @@
 """The database by itself: what SQLite says of it, and whether its rows agree with one another."""
 
 import re
-import sqlite3
 from collections.abc import Iterator, Set
 
+from docker_credential_gcr.emulator.database.engine.file import Row
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_stored_manifest
@@ -84,7 +84,7 @@ def check_manifests(checked: Checked) -> Iterator[Finding]:
             yield Finding(kind, subject, text)
 
 
-def _check_references(checked: Checked, row: sqlite3.Row, manifest: Manifest) -> Iterator[tuple[str, str]]:
+def _check_references(checked: Checked, row: Row, manifest: Manifest) -> Iterator[tuple[str, str]]:
     references = manifest.list_references()
     for what, named in (
         ("blobs", references.blobs),

@@ -8,18 +8,18 @@ revisions.identity   the same, in the database and in every copy of it
 """
 
 import contextlib
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+import sqlalchemy
+from sqlalchemy import bindparam, select
 
+from docker_credential_gcr.emulator.database.engine.file import Connection, Unreadable, open_database
 from docker_credential_gcr.emulator.records import schema
 from docker_credential_gcr.emulator.records.database import DamagedDatabase, UnusableDatabase
 from docker_credential_gcr.files import replace_file
 
-from .reading import open_database
 from .rowless import has_files
 
 DATABASE = "emulator.db"
@@ -61,9 +61,9 @@ def check_own_database(root: Path) -> None:
     """Raises WrongDatabase, and DamagedDatabase where SQLite cannot read it."""
     try:
         fault = find_fault(root)
-    except sqlite3.DatabaseError as error:
+    except Unreadable as error:
         # The subclasses tell of other things, such as a full disk: opening the database reports them.
-        if type(error) is not sqlite3.DatabaseError:
+        if type(error) is not Unreadable:
             return
         raise DamagedDatabase(root / DATABASE, str(error)) from error
     if fault is not None:
@@ -73,7 +73,7 @@ def check_own_database(root: Path) -> None:
 def find_fault(root: Path) -> str | None:
     """Returns why the database is not the directory's; None where it is, or where nothing can be lost.
 
-    Raises sqlite3.DatabaseError.
+    Raises Unreadable.
     """
     described = describe(root / DATABASE)
     fault = described.fault or _compare(root, described)
@@ -83,7 +83,7 @@ def find_fault(root: Path) -> str | None:
 
 
 def describe(path: Path) -> Described:
-    """Describes a database. Raises sqlite3.DatabaseError."""
+    """Describes a database. Raises Unreadable."""
     if not path.exists():
         return Described("is missing")
     with contextlib.closing(open_database(path)) as connection:
@@ -97,18 +97,18 @@ def describe(path: Path) -> Described:
         return Described(None, numbers.get(schema.IDENTITY), numbers.get(schema.ACCESS, 0), has_rows)
 
 
-def _read(connection: sqlite3.Connection, statement: str) -> list[tuple[Any, ...]]:
+def _read(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
     """Returns the rows; none where they cannot be read, which every later reader reports."""
     try:
         return [tuple(row) for row in connection.execute(statement)]
-    except sqlite3.DatabaseError:
+    except Unreadable:
         return []
 
 
 def _describe_snapshot(root: Path) -> Described:
     try:
         return describe(root / SNAPSHOT)
-    except sqlite3.DatabaseError:
+    except Unreadable:
         return Described("cannot be read")
 
 
@@ -119,7 +119,7 @@ def is_source(root: Path, path: Path, *, is_named: bool) -> bool:
     """
     try:
         described = describe(path)
-    except sqlite3.DatabaseError:
+    except Unreadable:
         return False
     known = None if is_named else _find_known(root, _describe_snapshot(root))
     is_own = known is None or described.identity in (None, known)
@@ -148,14 +148,14 @@ def has_bytes(root: Path) -> bool:
     return (root / SNAPSHOT).exists() or has_files(root)
 
 
-def record_identity(root: Path, connection: Connection) -> None:
+def record_identity(root: Path, connection: sqlalchemy.Connection) -> None:
     """Records the identity of the connection's database as the one of the directory's."""
     identity = connection.execute(_IDENTITY, {"wanted": schema.IDENTITY}).scalar_one()
     if _read_record(root) != identity:
         replace_file(root / _RECORD, b"%d\n" % identity)
 
 
-def give_identity(root: Path, made: sqlite3.Connection) -> None:
+def give_identity(root: Path, made: Connection) -> None:
     """Gives a new database the identity of the directory's, and makes it no older than the snapshot."""
     snapshot = _describe_snapshot(root)
     made.execute(

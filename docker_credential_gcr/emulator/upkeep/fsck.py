@@ -1,13 +1,13 @@
 """Checks a data directory: the database by itself, the bytes against it, and it against the bytes.
 
-It reads with sqlite3 alone: what is damaged must be readable as far as it goes, and nothing is changed.
+It reads the file by itself: what is damaged must be readable as far as it goes, and nothing is changed.
 """
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from docker_credential_gcr.emulator.database.engine.file import Connection, Unreadable, open_database
 from docker_credential_gcr.emulator.records import schema
 
 from .check_bytes import check_blobs, check_doomed, check_files, check_uploads
@@ -15,7 +15,7 @@ from .check_rows import check_database, check_manifests, check_places
 from .database_identity import DATABASE, find_fault
 from .findings import Finding
 from .progress import SILENT, Progress
-from .reading import Checked, open_database
+from .reading import Checked
 
 _CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     check_database,
@@ -55,7 +55,7 @@ def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iter
                 checked = Checked(connection, root, quick=quick, sparse=sparse, progress=progress)
                 yield from _run_checks(checked)
                 return
-    except sqlite3.DatabaseError as error:
+    except Unreadable as error:
         yield Finding("damaged-database", DATABASE, str(error))
         return
     kind = "damaged-database" if revision is None else "other-revision"
@@ -67,10 +67,10 @@ def _run_checks(checked: Checked) -> Iterator[Finding]:
     for step in _CHECKS:
         try:
             yield from step(checked)
-        except sqlite3.DatabaseError as error:
+        except Unreadable as error:
             yield Finding("damaged-database", DATABASE, str(error))
 
 
-def _find_revision(connection: sqlite3.Connection) -> str | None:
+def _find_revision(connection: Connection) -> str | None:
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row["version_num"])

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sqlite3
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from docker_credential_gcr.emulator.capacity import CollectionBusy, find_known
+from docker_credential_gcr.emulator.database.engine.file import Connection, interrupt
 from docker_credential_gcr.emulator.file_access import format_fault
 from docker_credential_gcr.emulator.records import snapshot
 from docker_credential_gcr.emulator.records.database import Database
@@ -62,7 +62,7 @@ class Keeper:
         self._working = threading.Lock()
         # One thread, for where processes share the database each thread has versions of its own.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
-        self._copying: sqlite3.Connection | None = None
+        self._copying: Connection | None = None
         self._saved_version: int | None = None
 
     def collect(self, request: Request) -> Collected:
@@ -116,8 +116,7 @@ class Keeper:
         self._over.set()
         copying = self._copying
         if copying is not None:
-            with contextlib.suppress(sqlite3.ProgrammingError):
-                copying.interrupt()
+            interrupt(copying)
         self._thread.shutdown()
         # Whoever asked over HTTP is on another thread.
         with self._working:

@@ -1,10 +1,10 @@
 """How a check reads a data directory."""
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from docker_credential_gcr.emulator.database.engine.file import Connection, Row, Unreadable
 from docker_credential_gcr.emulator.oci.digest import format_digest, new_hasher, split_digest
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
@@ -17,7 +17,7 @@ _READ = 1024 * 1024
 class Checked:
     """A data directory under check; its rows can be read by the names of their columns."""
 
-    connection: sqlite3.Connection
+    connection: Connection
     root: Path
     quick: bool
     sparse: bool
@@ -28,7 +28,7 @@ class Checked:
         """The bytes next to the database."""
         return FileStore(self.root)
 
-    def rows(self, table: str, statement: str) -> Iterator[sqlite3.Row]:
+    def rows(self, table: str, statement: str) -> Iterator[Row]:
         """The rows that the statement gives, one for each of the table, told of as they are done."""
         self.progress.begin(table, self.measure(f"SELECT count(*) FROM {table}"))  # noqa: S608
         for row in self.connection.execute(statement):
@@ -39,16 +39,9 @@ class Checked:
         """The number that the statement gives; None where the database is too damaged to tell."""
         try:
             ((number,),) = self.connection.execute(statement)
-        except sqlite3.DatabaseError:
+        except Unreadable:
             return None
         return int(number)
-
-
-def open_database(path: Path) -> sqlite3.Connection:
-    """The database as it is: neither made nor migrated. Raises sqlite3.DatabaseError."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    return connection
 
 
 def hash_files(paths: Iterable[Path], digest: str, *, advance: Callable[[int], None]) -> str:

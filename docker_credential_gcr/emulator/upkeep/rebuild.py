@@ -6,19 +6,23 @@ The old database stays beside the new one, and is in its place until the new one
 import contextlib
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker_credential_gcr.emulator.crash_points import reach
+from docker_credential_gcr.emulator.database.engine.file import (
+    Connection,
+    Unreadable,
+    checkpoint,
+    open_database,
+)
 from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.private_directory import create_private
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
 
 from .database_identity import DATABASE, SNAPSHOT, give_identity, is_source
 from .progress import SILENT, Progress
-from .reading import open_database
 from .rebuild_bytes import (
     adopt_files,
     drop_doomed,
@@ -86,8 +90,8 @@ def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress =
 
 def _fill(
     root: Path,
-    old: sqlite3.Connection,
-    made: sqlite3.Connection,
+    old: Connection,
+    made: Connection,
     rebuilt: Rebuilt,
     now: float,
     progress: Progress,
@@ -113,7 +117,7 @@ def _fill(
 
 
 @contextlib.contextmanager
-def _without_dooming(made: sqlite3.Connection) -> Iterator[None]:
+def _without_dooming(made: Connection) -> Iterator[None]:
     """Leaves the bytes of rows that are dropped: a copy of the database may know what they are."""
     triggers = made.execute(_DOOMING).fetchall()
     for name, _ in triggers:
@@ -142,7 +146,7 @@ def _check_revision(path: Path) -> None:
     with contextlib.closing(open_database(path)) as connection:
         try:
             (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        except (sqlite3.DatabaseError, TypeError):
+        except (Unreadable, TypeError):
             # It is lost, and the columns that are there speak for themselves.
             return
     # 93 ms, which only a rebuild pays.
@@ -161,8 +165,7 @@ def _put_in_place(root: Path, new: Path) -> None:
     reach("rebuild-written")
     old = root / DATABASE
     if old.exists():
-        with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(open_database(old)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        checkpoint(old)
     for suffix in _JOURNALS:
         Path(f"{old}{suffix}").unlink(missing_ok=True)
     os.replace(new, old)

@@ -1,8 +1,8 @@
 """The blobs of a new database, held against the bytes: what is wrong goes, what is named comes back."""
 
-import sqlite3
 from pathlib import Path
 
+from docker_credential_gcr.emulator.database.engine.file import Connection
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.storage.pieces import format_pieces, is_whole
 
@@ -21,7 +21,7 @@ _LINK = (
 )
 
 
-def drop_wrong_blobs(root: Path, new: sqlite3.Connection, lose: Lose, progress: Progress) -> None:
+def drop_wrong_blobs(root: Path, new: Connection, lose: Lose, progress: Progress) -> None:
     """Delete the rows of blobs whose bytes are not there, or not theirs; reads all bytes."""
     checked = Checked(new, root, quick=False, sparse=True, progress=progress)
     for blob_id, finding in list(find_wrong_blobs(checked)):
@@ -30,7 +30,7 @@ def drop_wrong_blobs(root: Path, new: sqlite3.Connection, lose: Lose, progress: 
         new.execute("DELETE FROM blobs WHERE id = ?", (blob_id,))
 
 
-def adopt_files(root: Path, new: sqlite3.Connection, progress: Progress, *, now: float) -> None:
+def adopt_files(root: Path, new: Connection, progress: Progress, *, now: float) -> None:
     """Enters the blobs that a manifest names and that only files without a row hold."""
     progress.begin("files without a row", None, BYTES)
     store, wanted = FileStore(root), find_wanted(new)
@@ -47,7 +47,7 @@ def adopt_files(root: Path, new: sqlite3.Connection, progress: Progress, *, now:
         new.execute(_ADD, (bucket, digest, size, format_pieces(pieces), int(now)))
 
 
-def drop_lost_uploads(root: Path, new: sqlite3.Connection) -> None:
+def drop_lost_uploads(root: Path, new: Connection) -> None:
     """Deletes the uploads that have lost bytes: clients start them again."""
     uploads = new.execute("SELECT id, pieces FROM uploads WHERE pieces IS NOT NULL").fetchall()
     for upload_id, text in uploads:
@@ -55,11 +55,11 @@ def drop_lost_uploads(root: Path, new: sqlite3.Connection) -> None:
             new.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
 
 
-def drop_doomed(new: sqlite3.Connection) -> None:
+def drop_doomed(new: Connection) -> None:
     """Deletes the entries of keys that a row names."""
     new.executemany("DELETE FROM doomed WHERE key = ?", [(key,) for key in find_named(new)])
 
 
-def restore_links(new: sqlite3.Connection, *, now: float) -> None:
+def restore_links(new: Connection, *, now: float) -> None:
     """Let each repository see the blobs that its manifests name."""
     new.execute(_LINK, (int(now),))

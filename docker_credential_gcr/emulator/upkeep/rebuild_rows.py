@@ -1,10 +1,10 @@
 """The rows of a new database: copied as far as they can be read, then made to agree with one another."""
 
-import sqlite3
 from collections.abc import Callable
 
 from sqlalchemy import Table
 
+from docker_credential_gcr.emulator.database.engine.file import Connection, Row
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_stored_manifest
@@ -44,7 +44,7 @@ _DROP_ASTRAY = {
 }
 
 
-def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, now: float) -> None:
+def copy_rows(old: Connection, new: Connection, lose: Lose, *, now: float) -> None:
     """Copy each row that can be read."""
     for table in _COPIED:
         salvage = Salvage(old, table)
@@ -60,7 +60,7 @@ def copy_rows(old: sqlite3.Connection, new: sqlite3.Connection, lose: Lose, *, n
     new.execute(_OLDER_PLACE)
 
 
-def drop_astray(new: sqlite3.Connection, lose: Lose) -> None:
+def drop_astray(new: Connection, lose: Lose) -> None:
     """Delete the tags and links that lead into another repository or bucket than their own."""
     for table, statement in _DROP_ASTRAY.items():
         count = new.execute(statement).rowcount
@@ -68,7 +68,7 @@ def drop_astray(new: sqlite3.Connection, lose: Lose) -> None:
             lose(f"{count} of {table}, which lead into another repository or bucket")
 
 
-def drop_dangling(new: sqlite3.Connection, lose: Lose) -> None:
+def drop_dangling(new: Connection, lose: Lose) -> None:
     """Delete the rows that point at one which is lost."""
     for table in _COPIED:
         for column, parent in _list_references(table):
@@ -82,7 +82,7 @@ def _list_references(table: Table) -> list[tuple[str, str]]:
     return [(key.parent.name, key.column.table.name) for key in table.foreign_keys]
 
 
-def enter_references(new: sqlite3.Connection, lose: Lose) -> None:
+def enter_references(new: Connection, lose: Lose) -> None:
     """Enter what each manifest names; delete those that are not what was pushed."""
     statement = (
         "SELECT id, repository, digest, media_type, CAST(data AS BLOB) AS data FROM manifests WHERE id = ?"
@@ -101,7 +101,7 @@ def enter_references(new: sqlite3.Connection, lose: Lose) -> None:
             new.execute("DELETE FROM manifests WHERE id = ?", (row["id"],))
 
 
-def _enter(new: sqlite3.Connection, row: sqlite3.Row) -> None:
+def _enter(new: Connection, row: Row) -> None:
     manifest = parse_stored_manifest(row["data"], row["media_type"])
     references = manifest.list_references()
     new.executemany(

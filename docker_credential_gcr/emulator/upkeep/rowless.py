@@ -6,11 +6,11 @@
 A file that a row names, or that stands in `doomed`, is of use or goes by itself.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from docker_credential_gcr.emulator.database.engine.file import Connection
 from docker_credential_gcr.emulator.oci.digest import Hasher, format_digest, new_hasher, parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
@@ -48,21 +48,21 @@ def is_of_blob(key: str) -> bool:
     return parse_key(key) is not None or _is_older(key)
 
 
-def find_named(connection: sqlite3.Connection) -> set[str]:
-    """Returns the keys that a blob or an upload names. Raises sqlite3.DatabaseError."""
+def find_named(connection: Connection) -> set[str]:
+    """Returns the keys that a blob or an upload names. Raises Unreadable."""
     named: set[str] = set()
     for (text,) in connection.execute(_PIECES):
         named.update(list_keys(text))
     return named
 
 
-def find_known(connection: sqlite3.Connection) -> set[str]:
-    """Returns the keys that a row names, or that are doomed. Raises sqlite3.DatabaseError."""
+def find_known(connection: Connection) -> set[str]:
+    """Returns the keys that a row names, or that are doomed. Raises Unreadable."""
     return find_named(connection) | {key for (key,) in connection.execute(_DOOMED)}
 
 
-def find_rowless(connection: sqlite3.Connection, store: FileStore) -> Iterator[Rowless]:
-    """Gives the files that no row names. Raises sqlite3.DatabaseError."""
+def find_rowless(connection: Connection, store: FileStore) -> Iterator[Rowless]:
+    """Gives the files that no row names. Raises Unreadable."""
     known = find_known(connection)
     uploads: dict[str, dict[int, list[str]]] = {}
     for key in list_files(store):
@@ -81,7 +81,7 @@ def find_rowless(connection: sqlite3.Connection, store: FileStore) -> Iterator[R
             yield from (Rowless((key,)) for keys in ordered for key in keys)
 
 
-def find_wanted(connection: sqlite3.Connection) -> dict[str, list[int]]:
+def find_wanted(connection: Connection) -> dict[str, list[int]]:
     """Returns the digests that a manifest names though its bucket has no such blob, each with the buckets."""
     wanted: dict[str, list[int]] = {}
     for bucket, digest in connection.execute(_WANTED):
@@ -105,7 +105,7 @@ def find_wanted_digest(
 
 
 def find_removable(
-    connection: sqlite3.Connection, store: FileStore, *, before: float, progress: Progress
+    connection: Connection, store: FileStore, *, before: float, progress: Progress
 ) -> list[str]:
     """Returns the keys of files that no row names, that no manifest wants, and that are older than that."""
     wanted = find_wanted(connection).keys()

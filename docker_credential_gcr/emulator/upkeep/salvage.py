@@ -4,22 +4,20 @@ A page that SQLite cannot read hides its rows only: those before it are read upw
 last such page downwards, and what lies between by halves.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from sqlalchemy import Integer, Table
 
-# SQLite's word for a page that makes no sense. A missing table is an OperationalError, which is one.
-Unreadable = sqlite3.DatabaseError
+from docker_credential_gcr.emulator.database.engine.file import Connection, Row, Unreadable
 
 
 @dataclass
 class Salvage:
     """The rows of one table in a database that may be damaged; `is_whole` once they were all read."""
 
-    connection: sqlite3.Connection
+    connection: Connection
     table: Table
     is_whole: bool = True
 
@@ -32,7 +30,7 @@ class Salvage:
             found = set()
         return [column.name for column in self.table.columns if column.name in found]
 
-    def rows(self) -> Iterator[sqlite3.Row]:
+    def rows(self) -> Iterator[Row]:
         """Each row that can be read; some may come twice."""
         self.is_whole = bool(self.columns)
         if not self.columns:
@@ -46,7 +44,7 @@ class Salvage:
             self.is_whole = False
             yield from self._read_after(last)
 
-    def _read_after(self, last: object) -> Iterator[sqlite3.Row]:
+    def _read_after(self, last: object) -> Iterator[Row]:
         """The rows behind a page that is unreadable, from the end."""
         following = None
         try:
@@ -57,9 +55,9 @@ class Salvage:
             if isinstance(last, int) and isinstance(following, int):
                 yield from self._read_between(last, following)
 
-    def _read_between(self, low: int, high: int) -> Iterator[sqlite3.Row]:
+    def _read_between(self, low: int, high: int) -> Iterator[Row]:
         try:
-            yield from self._scan("ASC", low, high).fetchall()
+            yield from list(self._scan("ASC", low, high))
         except Unreadable:
             if low < high:
                 middle = (low + high) // 2
@@ -68,7 +66,7 @@ class Salvage:
             elif not self._is_numbered:
                 yield from self._read_one(low)
 
-    def _read_one(self, first: int) -> Iterator[sqlite3.Row]:
+    def _read_one(self, first: int) -> Iterator[Row]:
         """The rows with that first column, from both ends."""
         for order in ("ASC", "DESC"):
             try:
@@ -76,7 +74,7 @@ class Salvage:
             except Unreadable:
                 continue
 
-    def _scan(self, order: str, low: int | None = None, high: int | None = None) -> sqlite3.Cursor:
+    def _scan(self, order: str, low: int | None = None, high: int | None = None) -> Iterator[Row]:
         names = ", ".join(self.columns)
         keys = ", ".join(f"{column.name} {order}" for column in self.table.primary_key)
         where, values = "", ()

@@ -1,0 +1,1 @@
+"""SQLite, and what is its own."""
