@@ -1,5 +1,7 @@
 """The sweeper: deletes the bytes of the keys that no row names, when they are due; see records/doomed.py."""
 
+import contextlib
+import stat
 from collections.abc import Callable, Iterable
 
 from docker_credential_gcr.emulator.crash_points import reach
@@ -35,5 +37,10 @@ def _forget(database: Database, keys: list[str]) -> None:
 
 
 def _measure(store: BlobStore, keys: Iterable[str]) -> list[int]:
-    paths = [store.path(key) for key in keys]
-    return [path.stat().st_size for path in paths if path is not None and path.is_file()]
+    sizes = []
+    for path in map(store.path, keys):
+        # A request that failed deletes its own piece, perhaps at this moment.
+        with contextlib.suppress(OSError):
+            if path is not None and stat.S_ISREG((status := path.stat()).st_mode):
+                sizes.append(status.st_size)
+    return sizes

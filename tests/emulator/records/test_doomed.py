@@ -1,6 +1,7 @@
 """Keys that no row names: entered before their bytes, named or condemned, and never both."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,26 @@ def test_what_a_sweeper_left_when_it_died_is_swept_by_the_next(database, store, 
     if dies_after == "deleting":
         store.delete(KEYS)
     sweep(database, store, now=0)
+    assert (find_all(database), list(store.list("pieces/"))) == ([], [])
+
+
+class VanishingPath(type(Path())):
+    """A file that is gone once it was looked at, as when a request deletes its own piece meanwhile."""
+
+    def stat(self, **options):
+        status = super().stat(**options)
+        self.unlink()
+        return status
+
+
+class VanishingStore(FileStore):
+    def path(self, key):
+        return VanishingPath(super().path(key))
+
+
+def test_sweep_succeeds_where_a_request_deletes_its_own_bytes_meanwhile(database, store, enter, tmp_path):
+    enter(*KEYS, due_at=NOW)
+    assert sweep(database, VanishingStore(tmp_path), now=NOW) == [5, 5, 5]
     assert (find_all(database), list(store.list("pieces/"))) == ([], [])
 
 
