@@ -25,7 +25,7 @@ from .commands_progress import show_progress
 def rebuild(context: click.Context, data: Path, source: Path | None, as_json: bool) -> None:
     """Make a new database from what can be read of the old one, and from the blobs' bytes.
 
-    Where nothing can be read of it, the last snapshot takes its place. The old database is kept as
+    What cannot be read of it is taken from the last snapshot. The old database is kept as
     emulator.db.damaged. Prints how much of each kind there is now; stderr names what is lost, and the
     exit code is then 1, though the new database is in place.
     """
@@ -40,7 +40,7 @@ def rebuild(context: click.Context, data: Path, source: Path | None, as_json: bo
             rebuilt = run(directory.path, source=source, now=time.time(), progress=progress)
         except NothingToRebuildFrom as error:
             raise EmulatorError(str(error)) from error
-    say(f"made from {rebuilt.source}")
+    say(f"made from {' and '.join(map(str, rebuilt.sources))}")
     for text in rebuilt.lost:
         say(f"lost: {escape_controls(text)}")
     print_counts(rebuilt.rows, as_json=as_json)

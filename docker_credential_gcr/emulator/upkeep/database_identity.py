@@ -7,7 +7,6 @@ DATA/database-id     the identity of the directory's database, a number
 revisions.identity   the same, in the database and in every copy of it
 """
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,7 @@ def describe(path: Path) -> Described:
     """Describes a database. Raises Unreadable."""
     if not path.exists():
         return Described("is missing")
-    with contextlib.closing(open_database(path)) as connection:
+    with open_database(path) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
         if not tables:
             return Described("is empty")

@@ -3,7 +3,6 @@
 It reads the file by itself: what is damaged must be readable as far as it goes, and nothing is changed.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iter
         if (fault := find_fault(root)) is not None:
             yield Finding("damaged-database", DATABASE, f"it {fault}")
             return
-        with contextlib.closing(open_database(root / DATABASE)) as connection:
+        with open_database(root / DATABASE) as connection:
             revision = _find_revision(connection)
             if revision == schema.REVISION:
                 checked = Checked(connection, root, quick=quick, sparse=sparse, progress=progress)

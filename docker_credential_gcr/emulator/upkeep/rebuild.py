@@ -6,13 +6,11 @@ The old database stays beside the new one, and is in its place until the new one
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.database.engine.file import (
-    Connection,
     Unreadable,
     checkpoint,
     open_database,
@@ -25,14 +23,15 @@ from .database_identity import DATABASE, SNAPSHOT, give_identity, is_source
 from .progress import SILENT, Progress
 from .rebuild_bytes import (
     adopt_files,
-    drop_doomed,
+    copy_doomed,
     drop_lost_uploads,
+    drop_named,
     drop_wrong_blobs,
     restore_links,
 )
-from .rebuild_rows import copy_rows, drop_astray, drop_dangling, enter_references
+from .rebuild_rows import copy_rows, drop_wrong_rows, enter_references
+from .salvage import Salvage
 
-_DOOMING = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_dooms'"
 _NEW = f"{DATABASE}.rebuilt"
 _DAMAGED = f"{DATABASE}.damaged"
 # The journals that SQLite keeps beside a database.
@@ -52,79 +51,62 @@ class NothingToRebuildFrom(Exception):
 
 @dataclass
 class Rebuilt:
-    """What a rebuild made: `rows` of each table, from `source`, and what is `lost`, one text each."""
+    """What a rebuild made: `rows` of each table, from the `sources`, and what is `lost`, one text each."""
 
-    source: Path
+    sources: list[Path]
     rows: dict[str, int] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
 
 
 def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress = SILENT) -> Rebuilt:
-    """Put a new database into the data directory, which nobody else may use meanwhile.
+    """Puts a new database into the data directory, which no other process may use meanwhile.
 
-    It is made from `source`; for None from the old database, or the last snapshot if that cannot be
-    read, or is not this directory's. Raises NothingToRebuildFrom, and IncompatibleDatabase where a newer
-    version made it.
+    It is made from `source`; for None from the old database, and from the last snapshot what cannot be read
+    of that, or all if nothing can, or if it is not this directory's. Raises NothingToRebuildFrom, and
+    IncompatibleDatabase where a newer version made it.
     """
     progress.begin("old database")
     damaged = _set_aside(root)
     tried = [source] if source else [path for path in (damaged, root / SNAPSHOT) if path is not None]
-    chosen = next((path for path in tried if is_source(root, path, is_named=source is not None)), None)
-    if chosen is None:
+    readable = [path for path in tried if is_source(root, path, is_named=source is not None)]
+    if not readable:
         if damaged is not None:
             _remove(damaged)
-        raise NothingToRebuildFrom(tried or [root / DATABASE, root / SNAPSHOT])
-    _check_revision(chosen)
-    rebuilt = Rebuilt(chosen)
+        raise NothingToRebuildFrom(tried)
+    chosen, *others = readable
+    if (revision := _find_newer_revision(chosen)) is not None:
+        raise IncompatibleDatabase(chosen, revision)
+    snapshots = [path for path in others if _find_newer_revision(path) is None]
+    rebuilt = Rebuilt([chosen, *snapshots])
     new = root / _NEW
     _remove(new)
     Database(new).close()
-    with contextlib.closing(open_database(chosen)) as old, contextlib.closing(open_database(new)) as made:
+    with contextlib.ExitStack() as stack:
+        made, *sources = (stack.enter_context(open_database(path)) for path in (new, chosen, *snapshots))
         made.execute("BEGIN")
-        with _without_dooming(made):
-            _fill(root, old, made, rebuilt, now, progress)
+        _fill(root, Salvage(made, sources, {"used_at": int(now)}), rebuilt, now, progress)
         made.execute("COMMIT")
     _put_in_place(root, new)
     return rebuilt
 
 
-def _fill(
-    root: Path,
-    old: Connection,
-    made: Connection,
-    rebuilt: Rebuilt,
-    now: float,
-    progress: Progress,
-) -> None:
-    lose = rebuilt.lost.append
+def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: Progress) -> None:
+    made, lose = salvage.new, rebuilt.lost.append
     progress.begin("rows")
-    copy_rows(old, made, lose, now=now)
-    steps: tuple[Callable[[], None], ...] = (
-        lambda: drop_dangling(made, lose),
-        lambda: drop_astray(made, lose),
-        lambda: enter_references(made, lose),
-        lambda: drop_wrong_blobs(root, made, lose, progress),
-        lambda: adopt_files(root, made, progress, now=now),
-        lambda: restore_links(made, now=now),
-        lambda: drop_lost_uploads(root, made),
-        lambda: drop_doomed(made),
-    )
-    for step in steps:
-        step()
+    copy_rows(salvage, lose)
+    if not rebuilt.lost:
+        del rebuilt.sources[1:]
+    drop_wrong_rows(made, lose)
+    enter_references(made, lose)
+    drop_wrong_blobs(root, made, lose, progress)
+    drop_lost_uploads(root, made)
+    copy_doomed(salvage)
+    adopt_files(root, made, progress, now=now)
+    restore_links(made, now=now)
+    drop_named(made)
     for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):
         ((rebuilt.rows[table],),) = made.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
     give_identity(root, made)
-
-
-@contextlib.contextmanager
-def _without_dooming(made: Connection) -> Iterator[None]:
-    """Leaves the bytes of rows that are dropped: a copy of the database may know what they are."""
-    triggers = made.execute(_DOOMING).fetchall()
-    for name, _ in triggers:
-        made.execute(f"DROP TRIGGER {name}")
-    yield
-    for _, statement in triggers:
-        made.execute(statement)
 
 
 def _set_aside(root: Path) -> Path | None:
@@ -142,18 +124,17 @@ def _set_aside(root: Path) -> Path | None:
     return copy
 
 
-def _check_revision(path: Path) -> None:
-    with contextlib.closing(open_database(path)) as connection:
+def _find_newer_revision(path: Path) -> str | None:
+    with open_database(path) as connection:
         try:
             (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         except (Unreadable, TypeError):
             # It is lost, and the columns that are there speak for themselves.
-            return
+            return None
     # 93 ms, which only a rebuild pays.
     from docker_credential_gcr.emulator.records import migrations
 
-    if not migrations.is_known(revision):
-        raise IncompatibleDatabase(path, revision)
+    return None if migrations.is_known(revision) else str(revision)
 
 
 def _put_in_place(root: Path, new: Path) -> None:

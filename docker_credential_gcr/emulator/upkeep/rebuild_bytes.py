@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docker_credential_gcr.emulator.database.engine.file import Connection
+from docker_credential_gcr.emulator.records import schema
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.storage.pieces import format_pieces, is_whole
 
@@ -11,6 +12,7 @@ from .progress import BYTES, Progress
 from .reading import Checked
 from .rebuild_rows import Lose
 from .rowless import find_named, find_rowless, find_wanted, find_wanted_digest, measure
+from .salvage import Salvage
 
 _ADD = "INSERT INTO blobs (bucket, digest, size, pieces, created_at) VALUES (?, ?, ?, ?, ?)"
 _LINK = (
@@ -55,7 +57,16 @@ def drop_lost_uploads(root: Path, new: Connection) -> None:
             new.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
 
 
-def drop_doomed(new: Connection) -> None:
+def copy_doomed(salvage: Salvage) -> None:
+    """Copies the keys that were doomed, without those of the rows that were dropped.
+
+    Their bytes stay: a copy of the database may know what they are.
+    """
+    salvage.new.execute("DELETE FROM doomed")
+    salvage.copy(schema.doomed, complete=False)
+
+
+def drop_named(new: Connection) -> None:
     """Deletes the entries of keys that a row names."""
     new.executemany("DELETE FROM doomed WHERE key = ?", [(key,) for key in find_named(new)])
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Table
-
-from docker_credential_gcr.emulator.database.engine.file import Connection, Row
+from docker_credential_gcr.emulator.database.engine.file import Connection, Row, insert
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_stored_manifest
@@ -14,13 +12,15 @@ from .salvage import Salvage
 
 Lose = Callable[[str], None]
 
-# The manifests tell what these hold; what a test has set ends with the server; the rest a new database has.
+# The manifests tell what these hold; what a test has set ends with the server; doomed keys come last;
+# the rest a new database has.
 _NOT_COPIED = {
     schema.manifest_blobs,
     schema.manifest_children,
     schema.referrers,
     schema_control.control,
     schema_control.journal,
+    schema.doomed,
     schema.alembic_version,
     schema.revisions,
 }
@@ -31,55 +31,44 @@ _OLDER_PLACE = (
     "|| substr(digest, 1, instr(digest, ':') - 1) || '/' || substr(digest, instr(digest, ':') + 1, 2) "
     "|| '/' || substr(digest, instr(digest, ':') + 1), size)) WHERE data IS NULL AND pieces IS NULL"
 )
-# What is lost of these a client begins again, or a collection finds.
-_PASSING = {schema.uploads, schema.doomed}
+# What is lost of these a client starts again. A snapshot's uploads may have ended, their pieces be a blob's.
+_PASSING = {schema.uploads}
 # Owners before what they own.
 _COPIED = tuple(table for table in schema.metadata.sorted_tables if table not in _NOT_COPIED)
-_DROP_ASTRAY = {
-    "tags": "DELETE FROM tags WHERE repository != (SELECT repository FROM manifests WHERE id = manifest)",
-    "blob_links": (
-        "DELETE FROM blob_links WHERE (SELECT bucket FROM repositories WHERE id = repository) "
-        "!= (SELECT bucket FROM blobs WHERE id = blob)"
+_ASTRAY = "which lead into another repository or bucket"
+# The rows that lead nowhere, or astray: (table, condition, what is said of them).
+_WRONG = (
+    *(
+        (table.name, f"{key.parent.name} NOT IN (SELECT id FROM {parent})", f"whose {parent} are lost")  # noqa: S608
+        for table in _COPIED
+        for key in table.foreign_keys
+        for parent in [key.column.table.name]
     ),
-}
+    ("tags", "repository != (SELECT repository FROM manifests WHERE id = manifest)", _ASTRAY),
+    (
+        "blob_links",
+        "(SELECT bucket FROM repositories WHERE id = repository) != "
+        "(SELECT bucket FROM blobs WHERE id = blob)",
+        _ASTRAY,
+    ),
+)
 
 
-def copy_rows(old: Connection, new: Connection, lose: Lose, *, now: float) -> None:
-    """Copy each row that can be read."""
+def copy_rows(salvage: Salvage, lose: Lose) -> None:
+    """Copies each row that can be read, but for the keys that are doomed."""
     for table in _COPIED:
-        salvage = Salvage(old, table)
-        for row in salvage.rows():
-            # An older revision has no such column; what else it lacks begins as the schema says.
-            values = {"used_at": int(now), **dict(row)}
-            values = {column.name: values[column.name] for column in table.columns if column.name in values}
-            names, marks = ", ".join(values), ", ".join("?" * len(values))
-            statement = f"INSERT OR IGNORE INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
-            new.execute(statement, tuple(values.values()))
-        if not salvage.is_whole and table not in _PASSING:
+        is_passing = table in _PASSING
+        if not salvage.copy(table, complete=not is_passing) and not is_passing:
             lose(f"a part of the table {table.name} cannot be read")
-    new.execute(_OLDER_PLACE)
+    salvage.new.execute(_OLDER_PLACE)
 
 
-def drop_astray(new: Connection, lose: Lose) -> None:
-    """Delete the tags and links that lead into another repository or bucket than their own."""
-    for table, statement in _DROP_ASTRAY.items():
-        count = new.execute(statement).rowcount
+def drop_wrong_rows(new: Connection, lose: Lose) -> None:
+    """Deletes the rows that point at one which is lost, or into another repository or bucket."""
+    for table, condition, text in _WRONG:
+        count = new.execute(f"DELETE FROM {table} WHERE {condition}").rowcount  # noqa: S608
         if count:
-            lose(f"{count} of {table}, which lead into another repository or bucket")
-
-
-def drop_dangling(new: Connection, lose: Lose) -> None:
-    """Delete the rows that point at one which is lost."""
-    for table in _COPIED:
-        for column, parent in _list_references(table):
-            statement = f"DELETE FROM {table.name} WHERE {column} NOT IN (SELECT id FROM {parent})"  # noqa: S608
-            count = new.execute(statement).rowcount
-            if count:
-                lose(f"{count} of {table.name}, whose {parent} are lost")
-
-
-def _list_references(table: Table) -> list[tuple[str, str]]:
-    return [(key.parent.name, key.column.table.name) for key in table.foreign_keys]
+            lose(f"{count} of {table}, {text}")
 
 
 def enter_references(new: Connection, lose: Lose) -> None:
@@ -104,18 +93,12 @@ def enter_references(new: Connection, lose: Lose) -> None:
 def _enter(new: Connection, row: Row) -> None:
     manifest = parse_stored_manifest(row["data"], row["media_type"])
     references = manifest.list_references()
-    new.executemany(
-        "INSERT INTO manifest_blobs (manifest, digest, repository) VALUES (?, ?, ?)",
-        [(row["id"], digest, row["repository"]) for digest in sorted(references.blobs)],
-    )
-    new.executemany(
-        "INSERT INTO manifest_children (parent, digest) VALUES (?, ?)",
-        [(row["id"], digest) for digest in sorted(references.children)],
-    )
+    of_manifest = {"manifest": row["id"], "repository": row["repository"]}
+    for digest in references.blobs:
+        insert(new, "manifest_blobs", {**of_manifest, "digest": digest})
+    for digest in references.children:
+        insert(new, "manifest_children", {"parent": row["id"], "digest": digest})
     for subject in references.subject:
+        of_subject = {"subject": subject, "artifact_type": manifest.artifact_type, "digest": row["digest"]}
         descriptor = format_referrer(manifest, row["digest"], len(row["data"]))
-        new.execute(
-            "INSERT INTO referrers (manifest, repository, subject, artifact_type, digest, descriptor) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (row["id"], row["repository"], subject, manifest.artifact_type, row["digest"], descriptor),
-        )
+        insert(new, "referrers", {**of_manifest, **of_subject, "descriptor": descriptor})

@@ -1,94 +1,91 @@
-"""Reads what can be read of a damaged database.
+"""Copies what can be read of a damaged database into a new one, and from the last snapshot what is lost.
 
-A page that SQLite cannot read hides its rows only: those before it are read upwards, those after the
-last such page downwards, and what lies between by halves.
+Each table is read to the first page that SQLite cannot read. The snapshot has the rows behind that page, as
+they were: those behind the last row that both have, so that a row that was deleted before it stays deleted.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import islice
 
-from sqlalchemy import Integer, Table
+from sqlalchemy import Table, UniqueConstraint
 
-from docker_credential_gcr.emulator.database.engine.file import Connection, Row, Unreadable
+from docker_credential_gcr.emulator.database.engine.file import Connection, Row, Unreadable, insert
 
 
-@dataclass
+@dataclass(frozen=True)
 class Salvage:
-    """The rows of one table in a database that may be damaged; `is_whole` once they were all read."""
+    """Copies tables into a new database from its `sources`: the old one, and a snapshot if there is one."""
 
-    connection: Connection
-    table: Table
-    is_whole: bool = True
+    new: Connection
+    sources: Sequence[Connection]
+    # Of columns that an older revision does not have; what else it lacks begins as the schema says.
+    defaults: dict[str, object]
 
-    @cached_property
-    def columns(self) -> list[str]:
-        """Those of the table's columns that the database has; none where it has no such table."""
-        try:
-            found = {row["name"] for row in self.connection.execute(f"PRAGMA table_info({self.table.name})")}
-        except Unreadable:
-            found = set()
-        return [column.name for column in self.table.columns if column.name in found]
+    def copy(self, table: Table, *, complete: bool) -> bool:
+        """Copies the rows of a table; returns whether all of the old database's could be read."""
+        old, *snapshots = self.sources
+        is_whole = self._insert(table, _read(old, table))
+        for snapshot in snapshots if complete and not is_whole else ():
+            self._insert(table, self._find_lost(table, snapshot))
+        return is_whole
 
-    def rows(self) -> Iterator[Row]:
-        """Each row that can be read; some may come twice."""
-        self.is_whole = bool(self.columns)
-        if not self.columns:
-            return
-        last = None
-        try:
-            for row in self._scan("ASC"):
-                last = row[self._first]
-                yield row
-        except Unreadable:
-            self.is_whole = False
-            yield from self._read_after(last)
-
-    def _read_after(self, last: object) -> Iterator[Row]:
-        """The rows behind a page that is unreadable, from the end."""
-        following = None
-        try:
-            for row in self._scan("DESC"):
-                following = row[self._first]
-                yield row
-        except Unreadable:
-            if isinstance(last, int) and isinstance(following, int):
-                yield from self._read_between(last, following)
-
-    def _read_between(self, low: int, high: int) -> Iterator[Row]:
-        try:
-            yield from list(self._scan("ASC", low, high))
-        except Unreadable:
-            if low < high:
-                middle = (low + high) // 2
-                yield from self._read_between(low, middle)
-                yield from self._read_between(middle + 1, high)
-            elif not self._is_numbered:
-                yield from self._read_one(low)
-
-    def _read_one(self, first: int) -> Iterator[Row]:
-        """The rows with that first column, from both ends."""
-        for order in ("ASC", "DESC"):
+    def _insert(self, table: Table, rows: Iterator[Row]) -> bool:
+        while True:
             try:
-                yield from self._scan(order, first, first)
+                row = next(rows, None)
             except Unreadable:
-                continue
+                return False
+            if row is None:
+                return True
+            values = {**self.defaults, **dict(row)}
+            known = {column.name: values[column.name] for column in table.columns if column.name in values}
+            insert(self.new, table.name, known)
 
-    def _scan(self, order: str, low: int | None = None, high: int | None = None) -> Iterator[Row]:
-        names = ", ".join(self.columns)
-        keys = ", ".join(f"{column.name} {order}" for column in self.table.primary_key)
-        where, values = "", ()
-        if low is not None:
-            where, values = f"WHERE {self._first} BETWEEN ? AND ?", (low, high)  # type: ignore[assignment]
-        # Not by an index, which may be whole where the table is not, and the other way round.
-        statement = f"SELECT {names} FROM {self.table.name} NOT INDEXED {where} ORDER BY {keys}"  # noqa: S608
-        return self.connection.execute(statement, values)
+    def _find_lost(self, table: Table, snapshot: Connection) -> Iterator[Row]:
+        keys = [column.name for column in table.primary_key]
+        known = 0
+        with contextlib.suppress(Unreadable):
+            for number, row in enumerate(_read(snapshot, table), 1):
+                if _find(self.new, table, keys, [row[key] for key in keys], keys) is not None:
+                    known = number
+        for row in islice(_read(snapshot, table), known, None):
+            if self._is_attached(table, row, snapshot):
+                yield row
 
-    @property
-    def _first(self) -> str:
-        return str(next(iter(self.table.primary_key)).name)
+    def _is_attached(self, table: Table, row: Row, snapshot: Connection) -> bool:
+        """Returns whether the row leads to the same rows in both: a number may have been given again."""
+        for key in table.foreign_keys:
+            parent, values = key.column.table, [row[key.parent.name]]
+            names = _list_identifying(parent)
+            now = _find(self.new, parent, ["id"], values, names)
+            then = _find(snapshot, parent, ["id"], values, names)
+            if now is None or now != then or not self._is_attached(parent, now, snapshot):
+                return False
+        return True
 
-    @property
-    def _is_numbered(self) -> bool:
-        key = list(self.table.primary_key)
-        return len(key) == 1 and isinstance(key[0].type, Integer)
+
+def _read(connection: Connection, table: Table) -> Iterator[Row]:
+    # Not by an index, which may be whole where the table is not, and not sorted: that reads all rows first.
+    yield from connection.execute(f"SELECT * FROM {table.name} NOT INDEXED")  # noqa: S608
+
+
+def _find(
+    connection: Connection, table: Table, keys: Sequence[str], values: Sequence[object], names: Sequence[str]
+) -> Row | None:
+    where = " AND ".join(f"{key} = ?" for key in keys)
+    statement = f"SELECT {', '.join(names)} FROM {table.name} WHERE {where}"  # noqa: S608
+    found: Row | None = connection.execute(statement, values).fetchone()
+    return found
+
+
+def _list_identifying(table: Table) -> list[str]:
+    """Returns the columns that tell a row from one that had its number before, and those that lead on."""
+    unique = {
+        column
+        for constraint in table.constraints
+        if isinstance(constraint, UniqueConstraint)
+        for column in constraint.columns
+    }
+    return [column.name for column in table.columns if column in unique or column.foreign_keys]

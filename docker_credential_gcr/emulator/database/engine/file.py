@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from sqlite3 import Connection as Connection
 from sqlite3 import Row as Row
@@ -10,19 +11,19 @@ from sqlite3 import Row as Row
 Unreadable = sqlite3.DatabaseError
 
 
-def open_database(path: Path) -> Connection:
-    """Opens the database without creating it; rows are read by the names of their columns.
+def open_database(path: Path) -> contextlib.closing[Connection]:
+    """Opens the database for a block, without creating it; rows are read by the names of their columns.
 
     Raises Unreadable.
     """
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
     connection.row_factory = Row
-    return connection
+    return contextlib.closing(connection)
 
 
 def checkpoint(path: Path) -> None:
     """Writes the write-ahead log into the database, where SQLite can still read both."""
-    with contextlib.suppress(Unreadable), contextlib.closing(open_database(path)) as connection:
+    with contextlib.suppress(Unreadable), open_database(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -30,3 +31,10 @@ def interrupt(connection: Connection) -> None:
     """Ends the statement that another thread runs, if the connection is still open."""
     with contextlib.suppress(sqlite3.ProgrammingError):
         connection.interrupt()
+
+
+def insert(connection: Connection, table: str, values: Mapping[str, object]) -> None:
+    """Inserts a row, unless the table has one that it would contradict."""
+    names, marks = ", ".join(values), ", ".join("?" * len(values))
+    statement = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names of the schema
+    connection.execute(statement, tuple(values.values()))
