@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .sizes import format_size
-from .upkeep.progress import BYTES, SILENT
+from .upkeep.progress import BYTES, Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _BAR_WIDTH = 16
 
 
-class TerminalProgress:
+class TerminalProgress(Progress):
     """One line at the bottom of the terminal, which is gone in the end."""
 
     def __init__(self, bar: "Bar") -> None:
@@ -27,13 +27,13 @@ class TerminalProgress:
         self._task = bar.add_task("", amount="", total=None, visible=False)
 
     def begin(self, what: str, total: int | None = None, unit: str = "") -> None:
-        """Show a step from its beginning."""
+        """Shows a step from its beginning."""
         self._unit, self._total, self._done = unit, total, 0
         self._bar.reset(self._task, total=total, description=what, amount=self._format(), visible=True)
         self._bar.refresh()
 
     def advance(self, count: int = 1) -> None:
-        """Show that more of the step is done."""
+        """Shows that more of the step is done."""
         self._done += count
         self._bar.update(self._task, advance=count, amount=self._format())
 
@@ -53,11 +53,8 @@ class TerminalProgress:
         return f"{done} of {total}"
 
 
-class NoTerminal:
+class NoTerminal(Progress):
     """Shows nothing where stderr is not a terminal."""
-
-    begin = SILENT.begin
-    advance = SILENT.advance
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:

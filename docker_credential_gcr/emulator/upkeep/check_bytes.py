@@ -1,7 +1,7 @@
 """The bytes and the rows of blobs and uploads, held against each other."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from docker_credential_gcr.emulator.database.engine.file import Row
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
@@ -11,20 +11,13 @@ from docker_credential_gcr.emulator.storage.pieces import Piece, parse_pieces
 from .findings import Finding
 from .progress import BYTES
 from .reading import Checked, hash_files
-from .rowless import find_known, is_of_blob, list_files
+from .rowless import find_doomed, find_known, find_named, is_of_blob, list_files
 
 _BLOBS = (
     "SELECT blobs.id, buckets.name AS bucket, blobs.digest, blobs.size, blobs.pieces, "
     "CAST(blobs.data AS BLOB) AS data FROM blobs JOIN buckets ON buckets.id = blobs.bucket"
 )
 _UPLOADS = "SELECT id, size, pieces, CAST(data AS BLOB) AS data FROM uploads"
-# What a row names and the sweeper would delete.
-_NAMED_AND_DOOMED = (
-    "SELECT DISTINCT doomed.key "
-    "FROM (SELECT pieces FROM blobs WHERE data IS NULL UNION ALL SELECT pieces FROM uploads) AS named, "
-    "json_each(CASE WHEN json_valid(named.pieces) THEN named.pieces ELSE '[]' END) AS piece "
-    "JOIN doomed ON doomed.key = json_extract(piece.value, '$[0]')"
-)
 
 
 def check_blobs(checked: Checked) -> Iterator[Finding]:
@@ -37,45 +30,42 @@ def find_wrong_blobs(checked: Checked) -> Iterator[tuple[int, Finding]]:
     """The row's id of each blob whose bytes are not there, or not those of its row, and what is wrong."""
     checked.progress.begin("blobs", checked.measure("SELECT coalesce(sum(size), 0) FROM blobs"), BYTES)
     for row in checked.connection.execute(_BLOBS):
-        try:
-            parse_digest(row["digest"])
-            found = _check_pieces(checked, row) if row["data"] is None else _check_data(checked, row)
-        except InvalidDigest as error:
-            found = "wrong-digest", str(error)
-        if found is not None:
-            kind, text = found
+        if (wrong := _check_blob(checked, row)) is not None:
+            kind, text = wrong
             yield row["id"], Finding(kind, f"{row['bucket']} {row['digest']}", text)
 
 
-def _check_data(checked: Checked, row: Row) -> tuple[str, str] | None:
-    data, digest = row["data"], row["digest"]
-    checked.progress.advance(len(data))
-    if len(data) != row["size"]:
-        return "wrong-size", f"{len(data)} bytes, the row says {row['size']}"
-    actual = digest_bytes(data, split_digest(digest)[0])
-    return None if actual == digest else ("wrong-digest", f"the bytes are {actual}")
-
-
-def _check_pieces(checked: Checked, row: Row) -> tuple[str, str] | None:
+def _check_blob(checked: Checked, row: Row) -> tuple[str, str] | None:
+    data = row["data"]
     try:
-        pieces = parse_pieces(row["pieces"])
+        algorithm, _ = split_digest(parse_digest(row["digest"]))
+        pieces = parse_pieces(row["pieces"]) if data is None else ()
+    except InvalidDigest as error:
+        return "wrong-digest", str(error)
     except ValueError as error:
         return "missing-bytes", str(error)
     for piece in pieces:
         if (wrong := _check_piece(checked, piece)) is not None:
             return wrong
-    size = sum(size for _, size in pieces)
+    size = sum(size for _, size in pieces) if data is None else len(data)
     if size != row["size"]:
         return "wrong-size", f"{size} bytes, the row says {row['size']}"
-    if checked.quick:
+    if data is not None or checked.quick:
         checked.progress.advance(size)
-        return None
     try:
-        paths = [checked.store.path(key) for key, _ in pieces]
-        actual = hash_files(paths, row["digest"], advance=checked.progress.advance)
+        actual = _hash(checked, algorithm, pieces, data)
     except OSError as error:
         return "missing-bytes", f"{error.filename}: {error.strerror}"
-    return None if actual == row["digest"] else ("wrong-digest", f"the bytes are {actual}")
+    return None if actual in (None, row["digest"]) else ("wrong-digest", f"the bytes are {actual}")
+
+
+def _hash(checked: Checked, algorithm: str, pieces: Sequence[Piece], data: bytes | None) -> str | None:
+    if data is not None:
+        return digest_bytes(data, algorithm)
+    if checked.quick:
+        return None
+    (digest,) = hash_files(checked.store, (key for key, _ in pieces), [algorithm], checked.progress)
+    return digest
 
 
 def _check_piece(checked: Checked, piece: Piece) -> tuple[str, str] | None:
@@ -86,17 +76,15 @@ def _check_piece(checked: Checked, piece: Piece) -> tuple[str, str] | None:
         return "missing-bytes", f"{key}: {error.strerror}"
     if not stat.S_ISREG(status.st_mode):
         return "missing-bytes", f"{key}: it is not a regular file"
-    return (
-        None
-        if status.st_size == size
-        else ("wrong-size", f"{key}: {status.st_size} bytes, the row says {size}")
-    )
+    if status.st_size != size:
+        return "wrong-size", f"{key}: {status.st_size} bytes, the row says {size}"
+    return None
 
 
 def check_files(checked: Checked) -> Iterator[Finding]:
     """Each file is one that a row names, or that is doomed."""
     checked.progress.begin("files")
-    keys = list_files(checked.store)
+    keys = list(list_files(checked.store))
     checked.progress.begin("files", len(keys))
     known = find_known(checked.connection)
     for key in keys:
@@ -120,7 +108,7 @@ def check_uploads(checked: Checked) -> Iterator[Finding]:
 
 def check_doomed(checked: Checked) -> Iterator[Finding]:
     """No row names what the sweeper would delete."""
-    for (key,) in checked.connection.execute(_NAMED_AND_DOOMED):
+    for key in sorted(find_named(checked.connection) & find_doomed(checked.connection)):
         yield Finding("doomed-bytes", key, "a row names the file, and so does doomed")
 
 

@@ -86,12 +86,9 @@ def check_manifests(checked: Checked) -> Iterator[Finding]:
 
 def _check_references(checked: Checked, row: Row, manifest: Manifest) -> Iterator[tuple[str, str]]:
     references = manifest.list_references()
-    for what, named in (
-        ("blobs", references.blobs),
-        ("children", references.children),
-        ("subject", references.subject),
-    ):
-        known = {digest for (digest,) in checked.connection.execute(_NAMED[what], (row["id"],))}
+    for what, statement in _NAMED.items():
+        named = getattr(references, what)
+        known = {digest for (digest,) in checked.connection.execute(statement, (row["id"],))}
         if known != named:
             yield "wrong-references", f"its {what} are {_join(named)}, the rows say {_join(known)}"
     if checked.sparse:

@@ -104,9 +104,9 @@ def _read(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
         return []
 
 
-def _describe_snapshot(root: Path) -> Described:
+def _describe_copy(path: Path) -> Described:
     try:
-        return describe(root / SNAPSHOT)
+        return describe(path)
     except Unreadable:
         return Described("cannot be read")
 
@@ -116,11 +116,8 @@ def is_source(root: Path, path: Path, *, is_named: bool) -> bool:
 
     A copy that the user named may be of another directory. Rows are not needed where there are no bytes.
     """
-    try:
-        described = describe(path)
-    except Unreadable:
-        return False
-    known = None if is_named else _find_known(root, _describe_snapshot(root))
+    described = _describe_copy(path)
+    known = None if is_named else _find_known(root, _describe_copy(root / SNAPSHOT))
     is_own = known is None or described.identity in (None, known)
     return described.fault is None and is_own and (described.has_rows or not has_bytes(root))
 
@@ -131,7 +128,7 @@ def _find_known(root: Path, snapshot: Described) -> int | None:
 
 
 def _compare(root: Path, described: Described) -> str | None:
-    snapshot = _describe_snapshot(root)
+    snapshot = _describe_copy(root / SNAPSHOT)
     known = _find_known(root, snapshot)
     if known is not None and described.identity not in (None, known):
         return "is the database of another data directory"
@@ -156,7 +153,7 @@ def record_identity(root: Path, connection: sqlalchemy.Connection) -> None:
 
 def give_identity(root: Path, made: Connection) -> None:
     """Gives a new database the identity of the directory's, and makes it no older than the snapshot."""
-    snapshot = _describe_snapshot(root)
+    snapshot = _describe_copy(root / SNAPSHOT)
     made.execute(
         "UPDATE revisions SET number = max(number, ?) WHERE subject = ?", (snapshot.access, schema.ACCESS)
     )

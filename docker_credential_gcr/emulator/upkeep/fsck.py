@@ -8,6 +8,7 @@ from pathlib import Path
 
 from docker_credential_gcr.emulator.database.engine.file import Connection, Unreadable, open_database
 from docker_credential_gcr.emulator.records import schema
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .check_bytes import check_blobs, check_doomed, check_files, check_uploads
 from .check_rows import check_database, check_manifests, check_places
@@ -51,7 +52,7 @@ def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iter
         with open_database(root / DATABASE) as connection:
             revision = _find_revision(connection)
             if revision == schema.REVISION:
-                checked = Checked(connection, root, quick=quick, sparse=sparse, progress=progress)
+                checked = Checked(connection, FileStore(root), quick=quick, sparse=sparse, progress=progress)
                 yield from _run_checks(checked)
                 return
     except Unreadable as error:

@@ -1,11 +1,10 @@
 """How a check reads a data directory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from docker_credential_gcr.emulator.database.engine.file import Connection, Row, Unreadable
-from docker_credential_gcr.emulator.oci.digest import format_digest, new_hasher, split_digest
+from docker_credential_gcr.emulator.oci.digest import format_digest, new_hasher
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .progress import Progress
@@ -18,15 +17,10 @@ class Checked:
     """A data directory under check; its rows can be read by the names of their columns."""
 
     connection: Connection
-    root: Path
+    store: FileStore
     quick: bool
     sparse: bool
     progress: Progress
-
-    @property
-    def store(self) -> FileStore:
-        """The bytes next to the database."""
-        return FileStore(self.root)
 
     def rows(self, table: str, statement: str) -> Iterator[Row]:
         """The rows that the statement gives, one for each of the table, told of as they are done."""
@@ -44,22 +38,15 @@ class Checked:
         return int(number)
 
 
-def hash_files(paths: Iterable[Path], digest: str, *, advance: Callable[[int], None]) -> str:
-    """Returns the digest of the files' bytes together, of the same algorithm.
-
-    `advance` is told of each block's size. Raises OSError.
-    """
-    algorithm, _ = split_digest(digest)
-    hasher = new_hasher(algorithm)
-    for path in paths:
-        for block in read_blocks(path):
-            hasher.update(block)
-            advance(len(block))
-    return format_digest(algorithm, hasher)
-
-
-def read_blocks(path: Path) -> Iterator[bytes]:
-    """Gives the bytes of a file. Raises OSError."""
-    with path.open("rb") as file:
-        while block := file.read(_READ):
-            yield block
+def hash_files(
+    store: FileStore, keys: Iterable[str], algorithms: Iterable[str], progress: Progress
+) -> set[str]:
+    """Returns the digests of the files' bytes together, one for each algorithm. Raises OSError."""
+    hashers = {algorithm: new_hasher(algorithm) for algorithm in algorithms}
+    for key in keys if hashers else ():
+        with store.path(key).open("rb") as file:
+            while block := file.read(_READ):
+                for hasher in hashers.values():
+                    hasher.update(block)
+                progress.advance(len(block))
+    return {format_digest(algorithm, hasher) for algorithm, hasher in hashers.items()}

@@ -18,9 +18,11 @@ from docker_credential_gcr.emulator.database.engine.file import (
 from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.private_directory import create_private
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .database_identity import DATABASE, SNAPSHOT, give_identity, is_source
 from .progress import SILENT, Progress
+from .reading import Checked
 from .rebuild_bytes import (
     adopt_files,
     copy_doomed,
@@ -98,10 +100,11 @@ def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: 
         del rebuilt.sources[1:]
     drop_wrong_rows(made, lose)
     enter_references(made, lose)
-    drop_wrong_blobs(root, made, lose, progress)
-    drop_lost_uploads(root, made)
+    checked = Checked(made, FileStore(root), quick=False, sparse=True, progress=progress)
+    drop_wrong_blobs(checked, lose)
+    drop_lost_uploads(checked)
     copy_doomed(salvage)
-    adopt_files(root, made, progress, now=now)
+    adopt_files(checked, now=now)
     restore_links(made, now=now)
     drop_named(made)
     for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):

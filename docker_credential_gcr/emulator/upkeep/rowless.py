@@ -6,18 +6,17 @@
 A file that a row names, or that stands in `doomed`, is of use or goes by itself.
 """
 
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from docker_credential_gcr.emulator.database.engine.file import Connection
-from docker_credential_gcr.emulator.oci.digest import Hasher, format_digest, new_hasher, parse_digest
+from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.storage.pieces import FOLDER, list_keys, parse_key
 
 from .progress import Progress
-from .reading import read_blocks
+from .reading import hash_files
 
 _FOLDERS = (FOLDER, "buckets/")
 # The bytes of small blobs stand before the pieces, and need not be read.
@@ -31,16 +30,14 @@ _WANTED = (
 )
 
 
-@dataclass(frozen=True)
-class Rowless:
-    """Files that no row names: the pieces of one upload in their order, or one file."""
-
-    keys: tuple[str, ...]
+# Files that no row names: the pieces of one upload in their order, or one file.
+Rowless = tuple[str, ...]
 
 
-def list_files(store: FileStore) -> list[str]:
-    """Returns the keys of all files of blobs and uploads, and of what else is in their folders."""
-    return [key for folder in _FOLDERS for key in store.list(folder)]
+def list_files(store: FileStore) -> Iterator[str]:
+    """Gives the keys of all files of blobs and uploads, and of what else is in their folders."""
+    for folder in _FOLDERS:
+        yield from store.list(folder)
 
 
 def is_of_blob(key: str) -> bool:
@@ -56,9 +53,14 @@ def find_named(connection: Connection) -> set[str]:
     return named
 
 
+def find_doomed(connection: Connection) -> set[str]:
+    """Returns the keys that are doomed. Raises Unreadable."""
+    return {key for (key,) in connection.execute(_DOOMED)}
+
+
 def find_known(connection: Connection) -> set[str]:
     """Returns the keys that a row names, or that are doomed. Raises Unreadable."""
-    return find_named(connection) | {key for (key,) in connection.execute(_DOOMED)}
+    return find_named(connection) | find_doomed(connection)
 
 
 def find_rowless(connection: Connection, store: FileStore) -> Iterator[Rowless]:
@@ -71,14 +73,14 @@ def find_rowless(connection: Connection, store: FileStore) -> Iterator[Rowless]:
         if (piece := parse_key(key)) is not None:
             uploads.setdefault(piece[0], {}).setdefault(piece[1], []).append(key)
         elif _is_older(key):
-            yield Rowless((key,))
+            yield (key,)
     for sequences in uploads.values():
         ordered = [sequences[number] for number in sorted(sequences)]
         # Of two requests at one Location both may have left a piece: none of the wholes is known then.
         if all(len(keys) == 1 for keys in ordered):
-            yield Rowless(tuple(key for (key,) in ordered))
+            yield tuple(key for (key,) in ordered)
         else:
-            yield from (Rowless((key,)) for keys in ordered for key in keys)
+            yield from ((key,) for keys in ordered for key in keys)
 
 
 def find_wanted(connection: Connection) -> dict[str, list[int]]:
@@ -93,15 +95,8 @@ def find_wanted_digest(
     store: FileStore, rowless: Rowless, wanted: Set[str], progress: Progress
 ) -> str | None:
     """Returns the digest among the wanted ones that the bytes have; reads them."""
-    algorithms = sorted({digest.partition(":")[0] for digest in wanted})
-    hashers: dict[str, Hasher] = {algorithm: new_hasher(algorithm) for algorithm in algorithms}
-    for key in rowless.keys if hashers else ():
-        for block in read_blocks(store.path(key)):
-            for hasher in hashers.values():
-                hasher.update(block)
-            progress.advance(len(block))
-    digests = {format_digest(algorithm, hasher) for algorithm, hasher in hashers.items()}
-    return next(iter(digests & wanted), None)
+    algorithms = {digest.partition(":")[0] for digest in wanted}
+    return next(iter(hash_files(store, rowless, algorithms, progress) & wanted), None)
 
 
 def find_removable(
@@ -111,16 +106,15 @@ def find_removable(
     wanted = find_wanted(connection).keys()
     found: list[str] = []
     for rowless in find_rowless(connection, store):
-        is_old = all(path.stat().st_mtime < before for path in map(store.path, rowless.keys))
+        is_old = all(path.stat().st_mtime < before for path in map(store.path, rowless))
         if is_old and find_wanted_digest(store, rowless, wanted, progress) is None:
-            found += rowless.keys
+            found += rowless
     return found
 
 
 def has_files(root: Path) -> bool:
     """Returns whether there is any file of a blob or an upload."""
-    store = FileStore(root)
-    return any(is_of_blob(key) for folder in _FOLDERS for key in store.list(folder))
+    return any(map(is_of_blob, list_files(FileStore(root))))
 
 
 def _is_older(key: str) -> bool:
@@ -134,8 +128,3 @@ def _is_older(key: str) -> bool:
                 return False
             return True
     return False
-
-
-def measure(store: FileStore, keys: Sequence[str]) -> list[tuple[str, int]]:
-    """Returns the keys with their sizes, as a row lists pieces."""
-    return [(key, store.path(key).stat().st_size) for key in keys]
