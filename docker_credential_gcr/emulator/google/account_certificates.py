@@ -6,6 +6,7 @@ GET /service_accounts/v1/jwk/EMAIL             {"keys": [{"kid": KEY ID, "kty": 
 https://cloud.google.com/iam/docs/samples/iam-verify-signed-jwt
 """
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -19,22 +20,24 @@ from .services import Services
 
 async def list_certificates(request: Request, services: Services) -> JSONResponse:
     """The account's keys in certificates; for everybody."""
-    found = _list_keys(request, services)
+    found = await _list_keys(request, services)
     return JSONResponse({key.key_id: format_certificate(key, services.issuer) for key in found})
 
 
 async def list_jwks(request: Request, services: Services) -> JSONResponse:
     """The account's keys as a set of JSON Web Keys; for everybody."""
-    return JSONResponse({"keys": [format_jwk(key) for key in _list_keys(request, services)]})
+    return JSONResponse({"keys": [format_jwk(key) for key in await _list_keys(request, services)]})
 
 
-def _list_keys(request: Request, services: Services) -> list[RegisteredKey]:
-    """The keys that count now."""
-    email = request.path_params["account"]
-    with services.database.reading() as connection:
+async def _list_keys(request: Request, services: Services) -> list[RegisteredKey]:
+    """Returns the keys that count now."""
+    email, now = request.path_params["account"], services.clock.now()
+
+    def work(connection: Connection) -> list[RegisteredKey]:
         account = service_accounts.find(connection, email)
         if account is None or not account.is_active:
             raise NotFound(f"Service account {email} not found.")
         kept = keys.list_of(connection, account)
-    now = services.clock.now()
-    return [each.key for each in kept if not each.disabled and now < each.key.expires_at]
+        return [each.key for each in kept if not each.disabled and now < each.key.expires_at]
+
+    return await services.database.read(work)

@@ -111,16 +111,16 @@ class MetadataServer:
         path = request.scope["raw_path"].decode("latin-1")
         self._check(request, path)
         names = [unquote(name) for name in path.split("/")[1:]]
-        node = self._find(names, path)
+        node = await self._find(names, path)
         if isinstance(node, Credential):
             return await self._hand_out(node, request, names[-2])
         if isinstance(node, Directory) and names[-1]:
             return redirect(request, f"{path}/")
         options = parse_options(request)
-        content, media_type = self._render(names, path, options)
+        content, media_type = await self._render(names, path, options)
         if options.waits:
             await self._wait(request, names, path, options)
-            content, media_type = self._render(names, path, options)
+            content, media_type = await self._render(names, path, options)
         return reply(content, media_type)
 
     def _machine(self) -> Machine:
@@ -148,10 +148,10 @@ class MetadataServer:
         ):
             raise Refused(403, f"{denied} from this server. Missing Metadata-Flavor:Google header.")
 
-    def _find(self, names: list[str], path: str) -> Directory | Value | Credential:
+    async def _find(self, names: list[str], path: str) -> Directory | Value | Credential:
         machine = self._machine()
-        with self._services.database.reading() as connection:
-            project = find_project(connection, machine.project)
+        read = self._services.database.read
+        project = await read(lambda connection: find_project(connection, machine.project))
         tree = build_tree(machine, None if project is None else int(project.number))
         # An empty name at the end is the slash behind a directory.
         is_directory = names[-1] == ""
@@ -162,8 +162,8 @@ class MetadataServer:
             )
         return node
 
-    def _render(self, names: list[str], path: str, options: Options) -> tuple[str, str]:
-        node = self._find(names, path)
+    async def _render(self, names: list[str], path: str, options: Options) -> tuple[str, str]:
+        node = await self._find(names, path)
         assert not isinstance(node, Credential)  # noqa: S101 - no name of a value or directory is one's too
         if options.alt != "json":
             return format_text(node, recursive=options.recursive), TEXT
@@ -174,15 +174,15 @@ class MetadataServer:
     async def _wait(self, request: Request, names: list[str], path: str, options: Options) -> None:
         """Until the content is another than the one that the client knows, its patience ends, or it goes."""
 
-        def is_known() -> bool:
-            return format_etag(self._render(names, path, options)[0]) == known
+        async def find_etag() -> str:
+            return format_etag((await self._render(names, path, options))[0])
 
-        known = options.last_etag or format_etag(self._render(names, path, options)[0])
+        known = options.last_etag or await find_etag()
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + options.timeout_s
         leaving = asyncio.ensure_future(_await_departure(request))
         try:
-            while is_known() and not leaving.done() and ends_at > loop.time():
+            while await find_etag() == known and not leaving.done() and ends_at > loop.time():
                 await self._await_change(leaving, ends_at)
         finally:
             leaving.cancel()
@@ -198,7 +198,7 @@ class MetadataServer:
 
     async def _hand_out(self, kind: Credential, request: Request, name: str) -> Response:
         machine = self._machine()
-        account = find_account(self._services, machine)
+        account = await find_account(self._services, machine)
         if account is None:
             raise Refused(404, f"The service account <code>{html.escape(name)}</code> was not found.")
         note_member(format_service_account(account.email))

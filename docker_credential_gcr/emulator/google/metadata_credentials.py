@@ -61,10 +61,10 @@ class AccessTokens:
         return grant, self._services.signer.sign_access(grant, now)
 
 
-def find_account(services: Services, machine: Machine) -> ServiceAccount | None:
-    """The machine's account, if it is there and its tokens count."""
-    with services.database.reading() as connection:
-        account = service_accounts.find(connection, machine.account or "")
+async def find_account(services: Services, machine: Machine) -> ServiceAccount | None:
+    """Returns the machine's account, if it is there and its tokens count."""
+    email = machine.account or ""
+    account = await services.database.read(lambda connection: service_accounts.find(connection, email))
     return account if account is not None and account.is_active else None
 
 
@@ -91,15 +91,14 @@ async def make_identity(
         claims |= {
             "email": account.email,
             "email_verified": True,
-            "google": {"compute_engine": _describe(services, machine, account)},
+            "google": {"compute_engine": await _describe(services, machine, account)},
         }
     # The first one makes the key, which takes a while.
     return await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())
 
 
-def _describe(services: Services, machine: Machine, account: ServiceAccount) -> dict[str, object]:
-    with services.database.reading() as connection:
-        project = find_project(connection, machine.project)
+async def _describe(services: Services, machine: Machine, account: ServiceAccount) -> dict[str, object]:
+    project = await services.database.read(lambda connection: find_project(connection, machine.project))
     return {
         "instance_creation_timestamp": account.created_at,
         "instance_id": str(find_instance_id(machine)),

@@ -49,24 +49,23 @@ async def revoke(request: Request, services: Services) -> JSONResponse:
     token = (await read_tokens(request)).get("token")
     if not token:
         raise GrantRefused("invalid_request", "Required parameter is missing: token")
-    login_id = _find_login(services, token)
+    login_id = await _find_login(services, token)
     if login_id is None:
         raise GrantRefused("invalid_token", "Token expired or revoked")
     await services.database.write(lambda connection: logins.end(connection, login_id))
     return JSONResponse({}, headers=_NO_STORE)
 
 
-def _find_login(services: Services, token: str) -> str | None:
+async def _find_login(services: Services, token: str) -> str | None:
     if token.startswith(logins.REFRESH_TOKEN_PREFIX):
-        with services.database.reading() as connection:
-            login = logins.find(connection, token)
+        login = await services.database.read(lambda connection: logins.find(connection, token))
         return None if login is None else login.id
     try:
-        grant = services.signer.verify_access(token, services.clock.now())
+        login_id = services.signer.verify_access(token, services.clock.now()).key_id or ""
     except InvalidToken:
         return None
-    if grant.key_id is None or not grant.key_id.startswith(LOGIN_PREFIX):
+    if not login_id.startswith(LOGIN_PREFIX):
         # A service account's ends with its key, or by itself. https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1
         raise GrantRefused("unsupported_token_type", "Only tokens of users can be revoked")
-    with services.database.reading() as connection:
-        return grant.key_id if logins.is_living(connection, grant.key_id) else None
+    is_living = await services.database.read(lambda connection: logins.is_living(connection, login_id))
+    return login_id if is_living else None

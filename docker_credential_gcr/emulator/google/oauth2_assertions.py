@@ -9,9 +9,14 @@ https://developers.google.com/identity/protocols/oauth2/service-account
 
 from functools import partial
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 
-from docker_credential_gcr.emulator.identity.assertions import InvalidAssertion, verify_assertion
+from docker_credential_gcr.emulator.identity.assertions import (
+    Assertion,
+    InvalidAssertion,
+    verify_assertion,
+)
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.records import keys, service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
@@ -33,18 +38,21 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
     """The tokens for an assertion. Raises GrantRefused."""
     # Clients of Go's library name the URL that they post to.
     own_url = f"{request.scope['scheme']}://{request.headers.get('host', '')}{request.scope['path']}"
+
+    def work(connection: Connection) -> tuple[Assertion, ServiceAccount | None]:
+        said = verify_assertion(
+            get_field(form, "assertion"),
+            find_keys=partial(keys.find_candidates, connection),
+            has_account=lambda email: _find_account(connection, email) is not None,
+            audiences=(*_AUDIENCES, own_url),
+            now=services.clock.now(),
+        )
+        return said, _find_account(connection, said.email)
+
     try:
-        with services.database.reading() as connection:
-            said = verify_assertion(
-                get_field(form, "assertion"),
-                find_keys=partial(keys.find_candidates, connection),
-                has_account=lambda email: _find_account(services, email) is not None,
-                audiences=(*_AUDIENCES, own_url),
-                now=services.clock.now(),
-            )
+        said, account = await services.database.read(work)
     except InvalidAssertion as error:
         raise GrantRefused(error.error, str(error)) from error
-    account = _find_account(services, said.email)
     if account is None:  # deleted at this very moment
         raise GrantRefused("invalid_grant", "Invalid grant: account not found")
     subject = Subject(format_service_account(said.email), account.unique_id, said.key_id, account.unique_id)
@@ -53,8 +61,7 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
     return await format_access(services, subject, said.oauth_scopes)
 
 
-def _find_account(services: Services, email: str) -> ServiceAccount | None:
-    """The account, if it is there and its tokens count."""
-    with services.database.reading() as connection:
-        account = service_accounts.find(connection, email)
+def _find_account(connection: Connection, email: str) -> ServiceAccount | None:
+    """Returns the account, if it is there and its tokens count."""
+    account = service_accounts.find(connection, email)
     return account if account is not None and account.is_active else None

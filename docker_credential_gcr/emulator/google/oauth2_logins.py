@@ -64,8 +64,8 @@ async def trade_code(request: Request, services: Services, form: dict[str, str])
 async def refresh(request: Request, services: Services, form: dict[str, str]) -> dict[str, object]:
     """New tokens of a login, for its scopes or some of them. Raises GrantRefused."""
     client = authenticate_client(request, form)
-    with services.database.reading() as connection:
-        login = logins.find(connection, get_field(form, "refresh_token"))
+    refresh_token = get_field(form, "refresh_token")
+    login = await services.database.read(lambda connection: logins.find(connection, refresh_token))
     if login is None:
         raise GrantRefused("invalid_grant", ENDED)
     if login.client_id != client.client_id:

@@ -1,5 +1,6 @@
 """Whom an access token is for, as long as it counts."""
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 
 from docker_credential_gcr.emulator.identity.principal import format_service_account, format_user
@@ -11,13 +12,13 @@ from .oauth2_tokens import Subject
 from .services import Services
 
 
-def find_grant(services: Services, token: str) -> AccessGrant:
+async def find_grant(services: Services, token: str) -> AccessGrant:
     """Returns the grant in an access token. Raises InvalidToken, also where its key or login was deleted."""
     grant = services.signer.verify_access(token, services.clock.now())
-    with services.database.reading() as connection:
-        if services.authenticator.is_living(connection, grant):
-            return grant
-    raise InvalidToken("the key, the login or the pool behind the token is gone")
+    is_living = services.authenticator.is_living
+    if not await services.database.read(lambda connection: is_living(connection, grant)):
+        raise InvalidToken("the key, the login or the pool behind the token is gone")
+    return grant
 
 
 async def read_tokens(request: Request) -> dict[str, str]:
@@ -32,16 +33,15 @@ async def read_tokens(request: Request) -> dict[str, str]:
     return {**header, **query, **form}
 
 
-def find_subject(services: Services, grant: AccessGrant) -> Subject:
-    """The user or the service account of the token. Raises InvalidToken for any other member."""
+def find_subject(connection: Connection, grant: AccessGrant) -> Subject:
+    """Returns the user or the service account of the token. Raises InvalidToken for any other member."""
     kind, _, email = grant.member.partition(":")
-    with services.database.reading() as connection:
-        if kind == "user" and grant.key_id is not None:
-            login = logins.find_by_id(connection, grant.key_id)
-            if login is not None:
-                user = login.user
-                return Subject(format_user(email), user.unique_id, login.id, login.client_id, user.name)
-        account = service_accounts.find(connection, email) if kind == "serviceAccount" else None
+    if kind == "user" and grant.key_id is not None:
+        login = logins.find_by_id(connection, grant.key_id)
+        if login is not None:
+            user = login.user
+            return Subject(format_user(email), user.unique_id, login.id, login.client_id, user.name)
+    account = service_accounts.find(connection, email) if kind == "serviceAccount" else None
     if account is None:
         raise InvalidToken("neither a user's nor a service account's")
     member = format_service_account(account.email)

@@ -61,15 +61,15 @@ async def _find_facts(request: Request, services: Services) -> dict[str, Any]:
             header = {"alg": ALGORITHM, "kid": services.id_tokens.key_id, "typ": "JWT"}
             return {**claims, "expires_in": left_s, **header}
         if token := given.get("access_token"):
-            return _describe_access(services, token)
+            return await _describe_access(services, token)
     except InvalidToken as error:
         raise GrantRefused("invalid_token", "Invalid Value") from error
     raise GrantRefused("invalid_request", "Either access_token or id_token required")
 
 
-def _describe_access(services: Services, token: str) -> dict[str, Any]:
-    grant = find_grant(services, token)
-    subject = find_subject(services, grant)
+async def _describe_access(services: Services, token: str) -> dict[str, Any]:
+    grant = await find_grant(services, token)
+    subject = await services.database.read(lambda connection: find_subject(connection, grant))
     facts = describe(subject, grant.oauth_scopes)
     return {
         "azp": subject.client_id,

@@ -10,6 +10,8 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 
+from sqlalchemy import Connection
+
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.records import blob_hashes, storage_objects
 from docker_credential_gcr.emulator.records.blob_hashes import Hashes
@@ -28,12 +30,12 @@ async def find_hashes(
 ) -> Mapping[str, Hashes]:
     """Returns the hashes by digest; with a limit, no more than so many bytes are read for them."""
     wanted = {item.digest: item.size for item in found}
-    known = _find(services, bucket, wanted)
+    known = await _find(services, bucket, wanted)
     if len(known) == len(wanted):
         return known
     async with services.hashing:
         # Another request may have computed them meanwhile.
-        known = _find(services, bucket, wanted)
+        known = await _find(services, bucket, wanted)
         for digest, size in wanted.items():
             if digest in known:
                 continue
@@ -57,23 +59,28 @@ def format_header(hashes: Hashes | None) -> dict[str, str]:
     return {} if hashes is None else {"X-Goog-Hash": f"crc32c={hashes.crc32c},md5={hashes.md5}"}
 
 
-def _find(services: Services, bucket: StorageBucket, digests: Iterable[str]) -> dict[str, Hashes]:
-    with services.database.reading() as connection:
-        return blob_hashes.find(connection, bucket.id, digests)
+async def _find(services: Services, bucket: StorageBucket, digests: Iterable[str]) -> dict[str, Hashes]:
+    return await services.database.read(lambda connection: blob_hashes.find(connection, bucket.id, digests))
 
 
 async def _compute(services: Services, bucket: StorageBucket, digest: str) -> Hashes | None:
     """Returns the hashes, which are kept; None where the bytes are gone."""
-    with services.database.reading() as connection:
+
+    def work(connection: Connection) -> tuple[int, bytes | None, str | None] | None:
         found = storage_objects.find(connection, bucket.id, digest)
         if found is None:
             return None
-        data, pieces = storage_objects.find_content(connection, bucket.id, digest)
+        return found.size, *storage_objects.find_content(connection, bucket.id, digest)
+
+    content = await services.database.read(work)
+    if content is None:
+        return None
+    size, data, pieces = content
     try:
         if data is not None:
             hashes = await _hash(_give(data))
         else:
-            hashes = await _hash(read_pieces(services.store, parse_pieces(pieces), Span(0, found.size)))
+            hashes = await _hash(read_pieces(services.store, parse_pieces(pieces), Span(0, size)))
     except FileNotFoundError:
         return None
     await services.database.write(lambda connection: blob_hashes.add(connection, bucket.id, digest, hashes))

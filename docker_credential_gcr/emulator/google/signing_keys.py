@@ -14,9 +14,8 @@ from .services import Services
 
 
 async def get_key(services: Services, account: ServiceAccount) -> SystemKey:
-    """The account's key; raises NotFound where the account has gone meanwhile."""
-    with services.database.reading() as connection:
-        found = keys.find_system(connection, account)
+    """Returns the account's key. Raises NotFound where the account has gone meanwhile."""
+    found = await services.database.read(lambda connection: keys.find_system(connection, account))
     if found is not None:
         return found
     made = await asyncio.to_thread(service_account_keys.generate)

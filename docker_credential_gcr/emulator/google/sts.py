@@ -70,12 +70,15 @@ async def exchange_token(request: Request, services: Services) -> JSONResponse:
     fields = await _read_fields(request)
     scopes = _check_fields(fields)
     audience = _get(fields, "audience")
-    provider = _get_provider(services, audience)
+    provider = await _get_provider(services, audience)
     now = services.clock.now()
     verify = _get_verifier(fields, provider)
     try:
         # A file that `echo` has written ends with a newline.
-        claims, ends_at = verify(services, provider, _get(fields, "subject_token").strip())
+        token = _get(fields, "subject_token").strip()
+        claims, ends_at = await services.database.read(
+            lambda connection: verify(connection, services, provider, token)
+        )
         identity = map_attributes(provider.settings, claims)
     except ExchangeRefused as error:
         raise GrantRefused(error.error, str(error)) from error
@@ -138,23 +141,27 @@ def _check_options(text: str) -> None:
         raise GrantRefused("invalid_request", 'Invalid value for "options": gcr-emulator has no boundaries.')
 
 
-def _get_provider(services: Services, audience: str) -> Provider:
-    """The provider that the audience names, if its tokens are taken. Raises GrantRefused."""
+async def _get_provider(services: Services, audience: str) -> Provider:
+    """Returns the provider that the audience names, if its tokens are taken. Raises GrantRefused."""
     match = _AUDIENCE.fullmatch(audience)
     if match is None:
         raise GrantRefused("invalid_request", WRONG_AUDIENCE)
-    with services.database.reading() as connection:
+
+    def work(connection: Connection) -> Provider:
         pool = workload_identity.find(connection, match["number"], match["pool"])
-        found = None
-        if pool is not None:
+        if pool is not None and pool.is_active:
             found = workload_identity.find_provider(connection, pool, match["provider"])
-    if pool is None or found is None or not (pool.is_active and found.is_active):
+            if found is not None and found.is_active:
+                return found
         raise GrantRefused("invalid_target", NO_PROVIDER)
-    return found
+
+    return await services.database.read(work)
 
 
-def _verify_jwt(services: Services, provider: Provider, token: str) -> tuple[Claims, int]:
-    """The claims of a JWT, and when it ends."""
+def _verify_jwt(
+    _connection: Connection, services: Services, provider: Provider, token: str
+) -> tuple[Claims, int]:
+    """Returns the claims of a JWT, and when it ends."""
     claims = verify_id_token(
         token,
         oidc=provider.settings["oidc"],
@@ -165,15 +172,16 @@ def _verify_jwt(services: Services, provider: Provider, token: str) -> tuple[Cla
     return claims, math.ceil(claims["exp"])
 
 
-def _verify_aws(services: Services, provider: Provider, token: str) -> tuple[Claims, int]:
-    """Who has signed a request to AWS; what comes of it ends when any token does."""
-    with services.database.reading() as connection:
-        identity = verify_request(
-            token,
-            audience=f"//iam.googleapis.com/{provider.name}",
-            find_key=lambda key_id: aws_access_keys.find(connection, key_id),
-            now=services.clock.now(),
-        )
+def _verify_aws(
+    connection: Connection, services: Services, provider: Provider, token: str
+) -> tuple[Claims, int]:
+    """Returns the identity that signed a request to AWS, and when an access token for it ends."""
+    identity = verify_request(
+        token,
+        audience=f"//iam.googleapis.com/{provider.name}",
+        find_key=lambda key_id: aws_access_keys.find(connection, key_id),
+        now=services.clock.now(),
+    )
     if identity["account"] != provider.settings["aws"]["accountId"]:
         raise ExchangeRefused(
             f"The AWS account {identity['account']} is not that of the provider, "
@@ -182,7 +190,7 @@ def _verify_aws(services: Services, provider: Provider, token: str) -> tuple[Cla
     return dict(identity), int(services.clock.now()) + _LIFETIME_S
 
 
-Verify = Callable[[Services, Provider, str], tuple[Claims, int]]
+Verify = Callable[[Connection, Services, Provider, str], tuple[Claims, int]]
 # subject_token_type -> (the kind of provider that it is for, what checks it)
 SUBJECT_TOKEN_TYPES: dict[str, tuple[str, Verify]] = {
     "urn:ietf:params:oauth:token-type:jwt": ("oidc", _verify_jwt),

@@ -22,12 +22,12 @@ async def introspect_token(request: Request, services: Services) -> JSONResponse
     token = (await read_form(request)).get("token")
     if not token:
         raise GrantRefused("invalid_request", 'Invalid value for "token". It is required.')
-    return JSONResponse(_describe(services, token), headers={"Cache-Control": "no-store"})
+    return JSONResponse(await _describe(services, token), headers={"Cache-Control": "no-store"})
 
 
-def _describe(services: Services, token: str) -> dict[str, object]:
+async def _describe(services: Services, token: str) -> dict[str, object]:
     try:
-        grant = find_grant(services, token)
+        grant = await find_grant(services, token)
     except InvalidToken:
         return {"active": False}
     return {

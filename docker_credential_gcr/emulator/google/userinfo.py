@@ -37,8 +37,8 @@ async def show_old(request: Request, services: Services) -> JSONResponse:
 async def _find_facts(request: Request, services: Services) -> dict[str, object]:
     token = (await read_tokens(request)).get("access_token", "")
     try:
-        grant = find_grant(services, token)
-        subject = find_subject(services, grant)
+        grant = await find_grant(services, token)
+        subject = await services.database.read(lambda connection: find_subject(connection, grant))
     except InvalidToken as error:
         raise NotAnAdministrator(str(error)) from error
     note_member(grant.member)
