@@ -1,52 +1,23 @@
-"""Who calls one of Google's administrative APIs, and whether IAM lets them."""
-
-from functools import partial
+"""Access to Google's administrative APIs: whether IAM lets the caller do something."""
 
 from sqlalchemy import Connection
-from starlette.requests import Request
 
-from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.identity import audiences
 from docker_credential_gcr.emulator.identity import resource as resources
-from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy
-from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, Principal
+from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import Resource
 from docker_credential_gcr.emulator.records import policies, projects
 from docker_credential_gcr.emulator.records.projects import Project
 
+from .calls import Call
 from .errors import NotFound, PermissionDenied, ProjectDeleted
-from .services import Services
 
 # All that is possible with a deleted project: it is seen, and the deletion is taken back.
 # https://cloud.google.com/resource-manager/reference/rest/v3/projects/delete
 _FOR_DELETED = frozenset(
     f"resourcemanager.projects.{verb}" for verb in ("delete", "get", "getIamPolicy", "list", "undelete")
 )
-
-
-def find_caller(request: Request, services: Services) -> Principal:
-    """Returns the principal of the request. Raises NotAnAdministrator."""
-    principal = find_administrator(
-        request.headers,
-        request.client.host if request.client else "",
-        operator_token=services.operator_token,
-        strict=services.strict_admin,
-        verify=partial(services.authenticator.verify, audiences=audiences.APIS),
-    )
-    note_member(principal.member)
-    return principal
-
-
-def find_caller_or_anonymous(request: Request, services: Services) -> Principal:
-    """As `find_caller`, where the public may call too; a bad credential is still refused."""
-    try:
-        return find_caller(request, services)
-    except NotAnAdministrator:
-        if "authorization" in request.headers:
-            raise
-        return ANONYMOUS
 
 
 def check(
@@ -80,7 +51,7 @@ def list_allowed(
     policies_in_force: list[Policy],
     resource: Resource,
 ) -> list[str]:
-    """Those of the permissions that the caller has on the resource, in their order."""
+    """Returns those of the permissions that the caller has on the resource, in their order."""
     is_deleted = _is_deleted(connection, resource)
     return [
         permission
@@ -96,17 +67,16 @@ def _is_deleted(connection: Connection, resource: Resource) -> bool:
 
 
 def find_project(connection: Connection, name: str) -> Project | None:
-    """The project of that ID or number."""
+    """Returns the project of that ID or number."""
     return projects.find(connection, name) or projects.find_by_number(connection, name)
 
 
-def get_project(
-    connection: Connection, name: str, caller: Principal, permission: str, message: str = ""
-) -> Project:
-    """The project of that ID or number, if the caller has the permission on it.
+def get_project(connection: Connection, call: Call, permission: str, message: str = "") -> Project:
+    """Returns the project of the path, by ID or number, if the caller has the permission on it.
 
     Raises PermissionDenied, for unknown projects too, NotFound for those who may see all, ProjectDeleted.
     """
+    name, caller = call.path["project"], call.caller
     project = find_project(connection, name)
     if project is None:
         check(connection, caller, permission, [], message=message)
@@ -117,10 +87,5 @@ def get_project(
 
 
 def find_project_policy(connection: Connection, project_id: str) -> Policy:
-    """The project's policy; an empty one where there is no such project."""
+    """Returns the project's policy; an empty one where there is no such project."""
     return policies.find(connection, f"projects/{project_id}") if project_id else EMPTY
-
-
-def name_member(caller: Principal) -> str:
-    """What the caller's operations are kept under."""
-    return caller.member or ""

@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.requests import Request
 
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.policy import Policy
@@ -12,26 +11,25 @@ from docker_credential_gcr.emulator.records import policies, service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
 from .access import check, find_project_policy, get_project
+from .calls import Call
 from .errors import NotFound
 
 
-def find_account(
-    connection: Connection, request: Request, caller: Principal, permission: str
-) -> ServiceAccount:
-    """The account that the path names, if the caller has the permission on it or on its project.
+def find_account(connection: Connection, call: Call, permission: str) -> ServiceAccount:
+    """Returns the account that the path names, if the caller has the permission on it or on its project.
 
     The project `-` is that of the account. Raises PermissionDenied, for unknown accounts too, and NotFound
     for those who may see all.
     """
-    project_name, name = request.path_params["project"], request.path_params["account"]
+    project_name, name = call.path["project"], call.path["account"]
     account = service_accounts.find(connection, name)
     if account is not None and project_name in ("-", account.project_id):
-        check_account(connection, account, caller, permission)
+        check_account(connection, account, call.caller, permission)
         return account
     if project_name == "-":
-        check(connection, caller, permission, [])
+        check(connection, call.caller, permission, [])
     else:
-        project = get_project(connection, project_name, caller, permission)
+        project = get_project(connection, call, permission)
         if account is not None and account.project_id == project.project_id:
             return account
     raise NotFound(f"Unknown service account: projects/{project_name}/serviceAccounts/{name}")
@@ -40,12 +38,12 @@ def find_account(
 def check_account(
     connection: Connection, account: ServiceAccount, caller: Principal, permission: str
 ) -> None:
-    """Raise PermissionDenied unless the account's policy or its project's gives the caller the permission."""
+    """Raises PermissionDenied unless the policy of the account or of its project gives the permission."""
     check(connection, caller, permission, find_policies(connection, account), describe(account))
 
 
 def find_policies(connection: Connection, account: ServiceAccount) -> list[Policy]:
-    """The policies in force for the account."""
+    """Returns the policies in force for the account."""
     return [
         find_project_policy(connection, account.project_id),
         policies.find(connection, format_name(account)),
@@ -53,12 +51,12 @@ def find_policies(connection: Connection, account: ServiceAccount) -> list[Polic
 
 
 def describe(account: ServiceAccount) -> resources.Resource:
-    """The account as IAM's conditions see it."""
+    """Returns the account as IAM's conditions see it."""
     return resources.service_account(account.project_id, account.unique_id)
 
 
 def format_name(account: ServiceAccount) -> str:
-    """projects/my-project/serviceAccounts/EMAIL, also what the account's policy is filed under."""
+    """Returns projects/my-project/serviceAccounts/EMAIL, also the name of the account's policy."""
     return f"projects/{account.project_id}/serviceAccounts/{account.email}"
 
 

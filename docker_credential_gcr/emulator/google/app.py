@@ -39,7 +39,6 @@ from . import (
 from .absent_methods import describe_missing
 from .errors import InvalidArgument, NotFound, find_response, format_internal_error
 from .fields import select
-from .requests import prepare
 from .routes import CatchAll, Row, Table
 from .services import Services
 
@@ -149,8 +148,8 @@ ROUTES: list[Row] = [
     ("GET", _PROVIDER, workload_identity.PROVIDERS.show),
     ("PATCH", _PROVIDER, workload_identity.PROVIDERS.patch),
     ("DELETE", _PROVIDER, workload_identity.PROVIDERS.delete),
-    ("GET", f"{_POOL}/operations/{{operation}}", operations.get_pool_operation),
-    ("GET", f"{_PROVIDER}/operations/{{operation}}", operations.get_pool_operation),
+    ("GET", f"{_POOL}/operations/{{operation}}", operations.get_operation),
+    ("GET", f"{_PROVIDER}/operations/{{operation}}", operations.get_operation),
     # iamcredentials.googleapis.com
     ("POST", f"{_ACCOUNT}:generateAccessToken", iamcredentials.generate_access_token),
     ("POST", f"{_ACCOUNT}:generateIdToken", iamcredentials.generate_id_token),
@@ -187,7 +186,7 @@ ROUTES: list[Row] = [
     # gcloud lists the locations, and with them all repositories, in an older version than the rest.
     ("GET", "/v1beta2/projects/{project}/locations", artifact_locations.list_locations),
     ("GET", _LOCATION, artifact_locations.get_location),
-    ("GET", f"{_LOCATION}/operations/{{operation}}", operations.get_located_operation),
+    ("GET", f"{_LOCATION}/operations/{{operation}}", operations.get_operation),
     ("POST", f"{_LOCATION}/repositories", artifact_repositories.create_repository),
     ("GET", f"{_LOCATION}/repositories", artifact_repositories.list_repositories),
     ("GET", f"{_REPOSITORY}:getIamPolicy", resource_policies.REPOSITORIES.get_policy),
@@ -240,5 +239,4 @@ async def _answer(request: Request, services: Services) -> Response:
         raise NotFound(describe_missing(request))
     endpoint, parameters = found
     request.scope["path_params"] = parameters
-    request = prepare(request, endpoint)
     return select(request, await endpoint(request, services))

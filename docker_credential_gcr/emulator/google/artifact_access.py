@@ -3,11 +3,9 @@
 from urllib.parse import unquote
 
 from sqlalchemy import Connection
-from starlette.requests import Request
 
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.policy import Policy
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.services import ARTIFACT_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.records import artifact_images, artifact_repositories, policies
 from docker_credential_gcr.emulator.records import services as switches
@@ -17,41 +15,39 @@ from docker_credential_gcr.emulator.records.projects import Project
 from docker_credential_gcr.emulator.records.services import Obstacle
 
 from .access import check, find_project, find_project_policy
+from .calls import Call
 from .errors import NotFound, ServiceDisabled
 
 
-def get_project(connection: Connection, request: Request, caller: Principal, permission: str) -> Project:
-    """The project of the path, if the caller has the permission on it.
+def get_project(connection: Connection, call: Call, permission: str) -> Project:
+    """Returns the project of the path, if the caller has the permission on it.
 
     Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
-    name, location = request.path_params["project"], request.path_params.get("location")
+    name, location = call.path["project"], call.path.get("location")
     project = find_project(connection, name)
     project_id = project.project_id if project else ""
     place = f"projects/{name}" + (f"/locations/{location}" if location else "")
     in_force = [find_project_policy(connection, project_id)]
-    check(connection, caller, permission, in_force, resources.project(project_id), _refuse(permission, place))
+    message = _refuse(permission, place)
+    check(connection, call.caller, permission, in_force, resources.project(project_id), message)
     if project is None:
         raise NotFound(f"Project not found: {name}")
     _check_service(connection, project)
     return project
 
 
-def get_repository(
-    connection: Connection, request: Request, caller: Principal, permission: str
-) -> ArtifactRepository:
-    """The repository of the path, if the caller has the permission on it.
+def get_repository(connection: Connection, call: Call, permission: str) -> ArtifactRepository:
+    """Returns the repository of the path, if the caller has the permission on it.
 
     Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
-    name, location, repository_id = (
-        request.path_params[part] for part in ("project", "location", "repository")
-    )
+    name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
     project = find_project(connection, name)
     project_id = project.project_id if project else name
     resource = resources.repository(project_id, location, repository_id)
     in_force = find_policies(connection, project_id, resource.name)
-    check(connection, caller, permission, in_force, resource, _refuse(permission, resource.name))
+    check(connection, call.caller, permission, in_force, resource, _refuse(permission, resource.name))
     repository = artifact_repositories.find(connection, project_id, location, repository_id)
     if project is not None:
         _check_service(connection, project)
@@ -60,12 +56,10 @@ def get_repository(
     return repository
 
 
-def get_package(
-    connection: Connection, request: Request, caller: Principal, permission: str
-) -> tuple[ArtifactRepository, Package]:
-    """The package of the path and its repository. Raises as `get_repository`."""
-    repository = get_repository(connection, request, caller, permission)
-    name = prefix_packages(repository) + parse_package_name(request.path_params["package"])
+def get_package(connection: Connection, call: Call, permission: str) -> tuple[ArtifactRepository, Package]:
+    """Returns the package of the path and its repository. Raises as `get_repository`."""
+    repository = get_repository(connection, call, permission)
+    name = prefix_packages(repository) + parse_package_name(call.path["package"])
     package = artifact_images.find_package(connection, repository.bucket.id, name)
     if package is None:
         raise NotFound("Requested entity was not found.")
@@ -73,17 +67,17 @@ def get_package(
 
 
 def find_policies(connection: Connection, project_id: str, repository: str) -> list[Policy]:
-    """The policies that count for a repository: its project's, and its own."""
+    """Returns the policies that count for a repository: its project's, and its own."""
     return [find_project_policy(connection, project_id), policies.find(connection, repository)]
 
 
 def parse_package_name(name: str) -> str:
-    """The image's name; in resource names its slashes are %2F, which Google's libraries quote once more."""
+    """Returns the image's name; its slashes are %2F here, which Google's libraries quote once more."""
     return unquote(name)
 
 
 def prefix_packages(repository: ArtifactRepository) -> str:
-    """What the registry puts before a package's name: my-project/images/"""
+    """Returns what the registry puts before a package's name: my-project/images/"""
     return f"{repository.project_id.replace(':', '/')}/{repository.repository_id}/"
 
 

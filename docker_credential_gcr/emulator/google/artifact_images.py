@@ -8,57 +8,50 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.oci.image_config import is_known
 from docker_credential_gcr.emulator.records import artifact_images, tags
 from docker_credential_gcr.emulator.records.artifact_images import Image
 from docker_credential_gcr.emulator.records.artifact_repositories import ArtifactRepository
 
-from .access import find_caller
 from .artifact_access import get_repository, parse_package_name, prefix_packages
+from .calls import Call
 from .errors import NotFound
 from .list_filters import parse_filter
+from .methods import PAGE, Answer, reads
 from .paging import parse_page
-from .services import Services
 from .times import format_milliseconds
 
 # A package's name and a digest: app@sha256:…
 _NAME = re.compile(r"([^@]+)@([a-z0-9]+:[0-9a-f]+)", re.ASCII)
 
 
-async def list_images(request: Request, services: Services) -> JSONResponse:
-    """The images of all packages, by name and digest."""
-    caller = find_caller(request, services)
-    page = parse_page(request)
-    parse_filter(request, ("name",))
+@reads("orderBy", *PAGE)
+def list_images(connection: Connection, call: Call) -> Answer:
+    """Returns the images of all packages, by name and digest."""
+    page = parse_page(call.query)
+    parse_filter(call.query, ("name",))
     name, _, digest = page.last.partition("@")
-    with services.database.reading() as connection:
-        repository = get_repository(connection, request, caller, "artifactregistry.dockerimages.list")
-        last = (name and prefix_packages(repository) + name, digest)
-        found = artifact_images.list_images(connection, repository.bucket.id, last=last, count=page.count)
-        prefix = prefix_packages(repository)
-        listed = page.format(
-            "dockerImages",
-            found,
-            lambda image: _format(connection, repository, image),
-            lambda image: f"{image.package.removeprefix(prefix)}@{image.digest}",
-        )
-    return JSONResponse(listed)
+    repository = get_repository(connection, call, "artifactregistry.dockerimages.list")
+    prefix = prefix_packages(repository)
+    last = (name and prefix + name, digest)
+    return page.format(
+        "dockerImages",
+        artifact_images.list_images(connection, repository.bucket.id, last=last, count=page.count),
+        lambda image: _format(connection, repository, image),
+        lambda image: f"{image.package.removeprefix(prefix)}@{image.digest}",
+    )
 
 
-async def get_image(request: Request, services: Services) -> JSONResponse:
-    """One image, NAME@DIGEST."""
-    caller = find_caller(request, services)
-    with services.database.reading() as connection:
-        repository = get_repository(connection, request, caller, "artifactregistry.dockerimages.get")
-        image = _find(connection, repository, request.path_params["image"])
-        return JSONResponse(_format(connection, repository, image))
+@reads()
+def get_image(connection: Connection, call: Call) -> Answer:
+    """Returns one image, NAME@DIGEST."""
+    repository = get_repository(connection, call, "artifactregistry.dockerimages.get")
+    return _format(connection, repository, _find(connection, repository, call.path["image"]))
 
 
 def describe_contents(image: Image) -> dict[str, Any]:
-    """What is known of an image's contents: buildTime, imageSizeBytes, mediaType."""
+    """Returns what is known of an image's contents: buildTime, imageSizeBytes, mediaType."""
     document: dict[str, Any] = {"imageSizeBytes": str(image.image_size), "mediaType": image.media_type}
     if is_known(image.created_ms):
         document["buildTime"] = format_milliseconds(image.created_ms)

@@ -3,42 +3,37 @@
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations
 """
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.locations import LOCATIONS
 from docker_credential_gcr.emulator.records.projects import Project
 
-from .access import find_caller
 from .artifact_access import get_project
+from .calls import Call
 from .errors import NotFound
+from .methods import PAGE, Answer, reads
 from .paging import cut, parse_page
-from .services import Services
 
 
-async def list_locations(request: Request, services: Services) -> JSONResponse:
-    """Every location."""
-    caller = find_caller(request, services)
-    page = parse_page(request)
-    with services.database.reading() as connection:
-        project = get_project(connection, request, caller, "artifactregistry.locations.list")
+@reads(*PAGE)
+def list_locations(connection: Connection, call: Call) -> Answer:
+    """Returns every location."""
+    page = parse_page(call.query)
+    project = get_project(connection, call, "artifactregistry.locations.list")
     found = cut(sorted(LOCATIONS), page, str)
-    return JSONResponse(page.format("locations", found, lambda name: _format(project, name), str))
+    return page.format("locations", found, lambda name: _format(project, name), str)
 
 
-async def get_location(request: Request, services: Services) -> JSONResponse:
-    """One location."""
-    caller = find_caller(request, services)
-    name = check_location(request)
-
-    with services.database.reading() as connection:
-        project = get_project(connection, request, caller, "artifactregistry.locations.get")
-    return JSONResponse(_format(project, name))
+@reads()
+def get_location(connection: Connection, call: Call) -> Answer:
+    """Returns one location."""
+    name = check_location(call)
+    return _format(get_project(connection, call, "artifactregistry.locations.get"), name)
 
 
-def check_location(request: Request) -> str:
-    """The location in the path. Raises NotFound."""
-    name: str = request.path_params["location"]
+def check_location(call: Call) -> str:
+    """Returns the location in the path. Raises NotFound."""
+    name = call.path["location"]
     if name not in LOCATIONS:
         raise NotFound(f"Location {name} is not found or access is unauthorized.")
     return name

@@ -4,29 +4,27 @@ https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locat
 """
 
 import re
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.records import artifact_repositories
 from docker_credential_gcr.emulator.records.artifact_repositories import ArtifactRepository
 from docker_credential_gcr.emulator.records.errors import AlreadyExists
 
-from .access import find_caller
 from .artifact_access import get_project, get_repository
 from .artifact_locations import check_location
-from .bodies import read_json
+from .calls import Call
 from .errors import Conflict, InvalidArgument
 from .field_masks import list_paths, merge
-from .list_filters import parse_filter, search
+from .list_filters import format_matches, parse_filter
+from .methods import PAGE, Answer, method, reads, writes
 from .operations import EMPTY_TYPE, finish, new_id
 from .paging import parse_page
 from .project_bodies import parse_labels
 from .request_messages import REPOSITORY
-from .services import Services
 from .times import format_instant
 
 _TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1."
@@ -38,11 +36,10 @@ _KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/
 _MAX_POLICIES = 10
 
 
-async def create_repository(request: Request, services: Services) -> JSONResponse:
-    """Make the repository ?repositoryId=, for images."""
-    caller = find_caller(request, services)
-    location, body = check_location(request), await read_json(request)
-    repository_id = request.query_params.get("repositoryId", "")
+@method("repositoryId", body=REPOSITORY)
+async def create_repository(call: Call) -> Answer:
+    """Creates the repository ?repositoryId=, for images."""
+    location, body, repository_id = check_location(call), call.body, call.query.get("repositoryId", "")
     if not _ID.fullmatch(repository_id):
         raise InvalidArgument(
             f"invalid repository id {repository_id[:100]!r}: it must be 1 to 63 lower-case letters, digits "
@@ -55,78 +52,72 @@ async def create_repository(request: Request, services: Services) -> JSONRespons
     settings = _parse(body)
 
     def work(connection: Connection) -> dict[str, Any]:
-        project = get_project(connection, request, caller, "artifactregistry.repositories.create")
-        now = services.clock.now()
+        project = get_project(connection, call, "artifactregistry.repositories.create")
         try:
             made = artifact_repositories.create(
-                connection, project, location, repository_id, **settings, now=now
+                connection, project, location, repository_id, **settings, now=call.now
             )
         except AlreadyExists as error:
             raise Conflict("the repository already exists") from error
         response = {"@type": f"{_TYPE}Repository", **format_repository(made)}
-        return _finish(connection, services, caller, made, response)
+        return finish_in(connection, call, made, response)
 
-    return JSONResponse(await services.database.write(work))
-
-
-async def list_repositories(request: Request, services: Services) -> JSONResponse:
-    """The project's repositories at one location, by ID."""
-    caller = find_caller(request, services)
-    page, location = parse_page(request), check_location(request)
-    test = parse_filter(request, ("name",))
-
-    def key(repository: ArtifactRepository) -> str:
-        return repository.repository_id
-
-    with services.database.reading() as connection:
-        project = get_project(connection, request, caller, "artifactregistry.repositories.list")
-
-        def fetch(last: str) -> list[ArtifactRepository]:
-            return artifact_repositories.list_page(connection, project, location, last=last, count=page.count)
-
-        found = search(fetch, page, test, format_repository, key)
-        return JSONResponse(page.format("repositories", found, format_repository, key))
+    return await call.services.database.write(work)
 
 
-async def show_repository(request: Request, services: Services) -> JSONResponse:
-    """One repository, with the size of what is in it."""
-    caller = find_caller(request, services)
-    with services.database.reading() as connection:
-        found = get_repository(connection, request, caller, "artifactregistry.repositories.get")
-        size = artifact_repositories.measure(connection, found)
-    return JSONResponse({**format_repository(found), "sizeBytes": str(size)})
+@reads("filter", "orderBy", *PAGE)
+def list_repositories(connection: Connection, call: Call) -> Answer:
+    """Returns the project's repositories at one location, by ID."""
+    page, location = parse_page(call.query), check_location(call)
+    test = parse_filter(call.query, ("name",))
+    project = get_project(connection, call, "artifactregistry.repositories.list")
+    fetch = partial(artifact_repositories.list_page, connection, project, location)
+    key = attrgetter("repository_id")
+    return format_matches("repositories", page, test, fetch, format_repository, key)
 
 
-async def patch_repository(request: Request, services: Services) -> JSONResponse:
+@reads()
+def show_repository(connection: Connection, call: Call) -> Answer:
+    """Returns one repository, with the size of what is in it."""
+    found = get_repository(connection, call, "artifactregistry.repositories.get")
+    size = artifact_repositories.measure(connection, found)
+    return {**format_repository(found), "sizeBytes": str(size)}
+
+
+@method("updateMask", body=REPOSITORY)
+async def patch_repository(call: Call) -> Answer:
     """Changes what ?updateMask= names."""
-    caller = find_caller(request, services)
-    body = await read_json(request)
     # A wrong mask or value is refused also where the repository is unknown.
-    _parse(body)
-    list_paths(request.query_params.get("updateMask", ""), body, REPOSITORY)
+    _parse(call.body)
+    list_paths(call.query.get("updateMask", ""), call.body, REPOSITORY)
 
     def work(connection: Connection) -> ArtifactRepository:
-        found = get_repository(connection, request, caller, "artifactregistry.repositories.update")
-        changed = merge(request, format_repository(found), body, REPOSITORY)
-        return artifact_repositories.change(connection, found, **_parse(changed), now=services.clock.now())
+        found = get_repository(connection, call, "artifactregistry.repositories.update")
+        changed = merge(call, format_repository(found), REPOSITORY)
+        return artifact_repositories.change(connection, found, **_parse(changed), now=call.now)
 
-    return JSONResponse(format_repository(await services.database.write(work)))
+    return format_repository(await call.services.database.write(work))
 
 
-async def delete_repository(request: Request, services: Services) -> JSONResponse:
-    """Delete a repository with all images in it."""
-    caller = find_caller(request, services)
+@writes()
+def delete_repository(connection: Connection, call: Call) -> Answer:
+    """Deletes a repository with all images in it."""
+    found = get_repository(connection, call, "artifactregistry.repositories.delete")
+    artifact_repositories.remove(connection, found)
+    return finish_in(connection, call, found, {"@type": EMPTY_TYPE})
 
-    def work(connection: Connection) -> dict[str, Any]:
-        found = get_repository(connection, request, caller, "artifactregistry.repositories.delete")
-        artifact_repositories.remove(connection, found)
-        return _finish(connection, services, caller, found, {"@type": EMPTY_TYPE})
 
-    return JSONResponse(await services.database.write(work))
+def finish_in(
+    connection: Connection, call: Call, repository: ArtifactRepository, response: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns the operation that has changed a repository, or something in it."""
+    place = f"projects/{repository.project_id}/locations/{repository.location}"
+    metadata = {"@type": f"{_TYPE}OperationMetadata"}
+    return finish(connection, call, f"{place}/operations/{new_id()}", response, metadata)
 
 
 def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
-    """{"name", "format", "mode", "createTime", "updateTime", "registryUri", "description", "labels", …}"""
+    """Returns {"name", "format", "mode", "createTime", "updateTime", "registryUri", "description", …}"""
     host = f"{repository.location}-docker.pkg.dev"
     document: dict[str, Any] = {
         "name": repository.name,
@@ -179,15 +170,3 @@ def _check_cleanup_policies(policies: dict[str, Any]) -> None:
             raise InvalidArgument(
                 f"the cleanup policy {key[:100]!r} must have either a condition or mostRecentVersions"
             )
-
-
-def _finish(
-    connection: Connection,
-    services: Services,
-    caller: Principal,
-    repository: ArtifactRepository,
-    response: dict[str, Any],
-) -> dict[str, Any]:
-    place = f"projects/{repository.project_id}/locations/{repository.location}"
-    metadata = {"@type": f"{_TYPE}OperationMetadata"}
-    return finish(connection, services, caller, f"{place}/operations/{new_id()}", response, metadata)

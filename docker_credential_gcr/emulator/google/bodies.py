@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from docker_credential_gcr.emulator import strict_json
 
 from .errors import BodyTooLarge, BodyTooSlow, GrantRefused, InvalidArgument
-from .messages import read_message
+from .messages import Message, read_message
 
 MAX_JSON_SIZE = 1024 * 1024
 MAX_FORM_SIZE = 64 * 1024
@@ -18,8 +18,8 @@ _DEADLINE_S = 30
 _FORM = "application/x-www-form-urlencoded"
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """Returns the JSON object in the body, in the names of the method's message, where it has one.
+async def read_json(request: Request, message: Message | None = None) -> dict[str, Any]:
+    """Returns the JSON object in the body, in the names of the message, where there is one.
 
     An empty body is an empty object. Raises InvalidArgument.
     """
@@ -31,7 +31,6 @@ async def read_json(request: Request) -> dict[str, Any]:
         raise InvalidArgument(f"Invalid JSON payload received. {reason[0].upper()}{reason[1:]}") from error
     if not isinstance(document, dict):
         raise InvalidArgument("Invalid JSON payload received. The body is not an object.")
-    message = request.scope.get("message")
     return document if message is None else read_message(document, message)
 
 

@@ -10,7 +10,6 @@ import re
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.requests import Request
 
 from docker_credential_gcr.emulator.identity.principal import (
     CLOUD_PLATFORM,
@@ -20,34 +19,33 @@ from docker_credential_gcr.emulator.identity.principal import (
 from docker_credential_gcr.emulator.records import service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
-from .access import check, find_caller
+from .access import check
 from .account_access import check_account
+from .calls import Call
 from .errors import FailedPrecondition, InvalidArgument, NotFound
-from .services import Services
 
 _DELEGATE = re.compile(r"projects/-/serviceAccounts/([^/]{1,128})")
 _MAX_DELEGATES = 32
 _DELEGATION = "iam.serviceAccounts.implicitDelegation"
 
 
-def find_account_to_act_as(
-    request: Request, services: Services, body: dict[str, Any], permission: str
-) -> ServiceAccount:
-    """The account that the path names, if its caller has the permission on it by way of the delegates.
+async def find_account_to_act_as(call: Call, permission: str) -> ServiceAccount:
+    """Returns the account of the path, if its caller has the permission on it by way of the delegates.
 
-    Raises NotAnAdministrator, PermissionDenied, and NotFound for those who may see all.
+    Raises PermissionDenied, and NotFound for those who may see all.
     """
-    caller = find_caller(request, services)
-    delegates = _parse_delegates(body)
-    with services.database.reading() as connection:
+    delegates = _parse_delegates(call.body)
+
+    def work(connection: Connection) -> ServiceAccount:
+        caller = call.caller
         for name in delegates:
             delegate = _get_account(connection, name, caller, _DELEGATION)
             caller = Principal(
                 format_service_account(delegate.email), frozenset({CLOUD_PLATFORM}), key_id=None
             )
-        return _get_account(
-            connection, request.path_params["account"], caller, permission, request.path_params["project"]
-        )
+        return _get_account(connection, call.path["account"], caller, permission, call.path["project"])
+
+    return await call.services.database.read(work)
 
 
 def _get_account(

@@ -6,22 +6,19 @@ https://google.aip.dev/134
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.requests import Request
-
+from .calls import Call
 from .errors import InvalidArgument
 from .messages import MISSING, OUTPUT, Field, Fixed, Map, Message, to_camel
 
 
-def merge(
-    request: Request, current: Mapping[str, Any], body: Mapping[str, Any], message: Message
-) -> dict[str, Any]:
-    """Returns what `current` becomes when the fields that the query's mask names are those of `body`.
+def merge(call: Call, current: Mapping[str, Any], message: Message) -> dict[str, Any]:
+    """Returns what `current` becomes when the fields that ?updateMask names are those of the body.
 
     Without a mask, and with `*`, see `list_paths`. Raises InvalidArgument.
     """
     merged = dict(current)
-    for path in list_paths(request.query_params.get("updateMask", ""), body, message):
-        _set(merged, body, path)
+    for path in list_paths(call.query.get("updateMask", ""), call.body, message):
+        _set(merged, call.body, path)
     for name, field in message.items():
         if isinstance(field, Fixed) and merged.get(name) != current.get(name):
             raise InvalidArgument(f"Invalid update mask: the field {name!r} cannot be changed.")

@@ -12,7 +12,6 @@ import base64
 import re
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator import strict_json
@@ -22,14 +21,15 @@ from docker_credential_gcr.emulator.identity.principal import format_service_acc
 from docker_credential_gcr.emulator.identity.service_account_signatures import sign_blob, sign_jwt
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 
-from .access import find_caller
-from .bodies import read_json
+from .calls import Call
 from .delegation import find_account_to_act_as
 from .errors import InvalidArgument
-from .services import Services
+from .messages import MISSING, VALUE, List, Message
+from .methods import Answer, method
 from .signing_keys import get_key
 from .times import format_instant
 
+_ACT_AS: Message = {"delegates": List(VALUE)}
 _NO_STORE = {"Cache-Control": "no-store"}
 _MAX_LIFETIME_S = 3600
 _MAX_JWT_LIFETIME_S = 12 * 3600
@@ -37,67 +37,67 @@ _MAX_JWT_LIFETIME_S = 12 * 3600
 _DURATION = re.compile(r"(\d{1,9})(?:\.\d{1,9})?s", re.ASCII)
 
 
-async def generate_access_token(request: Request, services: Services) -> JSONResponse:
-    """An access token of the account, with the scopes and for the time that the caller asks for."""
-    body = await read_json(request)
-    account = find_account_to_act_as(request, services, body, "iam.serviceAccounts.getAccessToken")
-    scopes, lifetime_s = _parse_scopes(body.get("scope")), _parse_lifetime(body.get("lifetime"))
-    key = await get_key(services, account)
-    now = services.clock.now()
+@method(body={**_ACT_AS, "scope": VALUE, "lifetime": VALUE})
+async def generate_access_token(call: Call) -> Answer:
+    """Returns an access token of the account, with the scopes and for the time that the caller asks for."""
+    account = await find_account_to_act_as(call, "iam.serviceAccounts.getAccessToken")
+    scopes, lifetime_s = _parse_scopes(call.body.get("scope")), _parse_lifetime(call.body.get("lifetime"))
+    key = await get_key(call.services, account)
+    now = call.now
     expires_at = int(now) + lifetime_s
     # The key stands behind the token, so that both end when the account is disabled or deleted.
     grant = AccessGrant(format_service_account(account.email), key.key_id, scopes, expires_at, int(now))
     return JSONResponse(
         {
-            "accessToken": services.signer.sign_access(grant, now),
+            "accessToken": call.services.signer.sign_access(grant, now),
             "expireTime": format_instant(expires_at),
         },
         headers=_NO_STORE,
     )
 
 
-async def generate_id_token(request: Request, services: Services) -> JSONResponse:
-    """An ID token of the account for the audience, good for an hour."""
-    body = await read_json(request)
-    account = find_account_to_act_as(request, services, body, "iam.serviceAccounts.getOpenIdToken")
-    audience = body.get("audience")
+@method(body={**_ACT_AS, "audience": VALUE, "includeEmail": VALUE, "organizationNumberIncluded": MISSING})
+async def generate_id_token(call: Call) -> Answer:
+    """Returns an ID token of the account for the audience, good for an hour."""
+    account = await find_account_to_act_as(call, "iam.serviceAccounts.getOpenIdToken")
+    audience = call.body.get("audience")
     if not isinstance(audience, str) or not audience:
         raise InvalidArgument("Audience required.")
     claims: dict[str, object] = {"aud": audience, "azp": account.unique_id, "sub": account.unique_id}
-    if body.get("includeEmail") is True:
+    if call.body.get("includeEmail") is True:
         claims |= {"email": account.email, "email_verified": True}
     # The first one makes the key, which takes a while.
-    token = await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())
+    token = await asyncio.to_thread(call.services.id_tokens.sign, claims, call.now)
     return JSONResponse({"token": token}, headers=_NO_STORE)
 
 
-async def sign_account_jwt(request: Request, services: Services) -> JSONResponse:
-    """A JWT of the caller's claims, signed with the account's key that Google keeps."""
-    body = await read_json(request)
-    account = find_account_to_act_as(request, services, body, "iam.serviceAccounts.signJwt")
-    claims = _parse_claims(body.get("payload"), services.clock.now())
-    key = await get_key(services, account)
+@method(body={**_ACT_AS, "payload": VALUE})
+async def sign_account_jwt(call: Call) -> Answer:
+    """Returns a JWT of the caller's claims, signed with the account's key that Google keeps."""
+    account = await find_account_to_act_as(call, "iam.serviceAccounts.signJwt")
+    claims = _parse_claims(call.body.get("payload"), call.now)
+    key = await get_key(call.services, account)
     signed = sign_jwt(claims, key.key_id, key.private_key)
     return JSONResponse({"keyId": key.key_id, "signedJwt": signed}, headers=_NO_STORE)
 
 
-async def sign_account_blob(request: Request, services: Services) -> JSONResponse:
-    """A signature of the caller's bytes with the account's key that Google keeps."""
-    body = await read_json(request)
-    account = find_account_to_act_as(request, services, body, "iam.serviceAccounts.signBlob")
+@method(body={**_ACT_AS, "payload": VALUE, "bytesToSign": VALUE})
+async def sign_account_blob(call: Call) -> Answer:
+    """Returns a signature of the caller's bytes with the account's key that Google keeps."""
+    account = await find_account_to_act_as(call, "iam.serviceAccounts.signBlob")
     # IAM's older method of the same path has other names.
-    is_older = "bytesToSign" in body and "payload" not in body
-    blob = _parse_blob(body.get("bytesToSign" if is_older else "payload"))
-    key = await get_key(services, account)
+    is_older = "bytesToSign" in call.body and "payload" not in call.body
+    blob = _parse_blob(call.body.get("bytesToSign" if is_older else "payload"))
+    key = await get_key(call.services, account)
     signature = base64.b64encode(sign_blob(blob, key.private_key)).decode()
     answer = {"keyId": key.key_id, "signature" if is_older else "signedBlob": signature}
     return JSONResponse(answer, headers=_NO_STORE)
 
 
-async def list_allowed_locations(request: Request, services: Services) -> JSONResponse:
-    """Where the identity may be used from: anywhere. google-auth asks this beside getting a token."""
-    find_caller(request, services)
-    return JSONResponse({"locations": [], "encodedLocations": "0x0"})
+@method()
+async def list_allowed_locations(_call: Call) -> Answer:
+    """Returns where the identity may be used from, anywhere: google-auth asks when it gets a token."""
+    return {"locations": [], "encodedLocations": "0x0"}
 
 
 def _parse_scopes(scopes: object) -> frozenset[str]:

@@ -8,11 +8,9 @@ import base64
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity import service_account_keys
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.service_account_certificates import (
     InvalidCertificate,
     parse_certificate,
@@ -21,11 +19,11 @@ from docker_credential_gcr.emulator.records import keys
 from docker_credential_gcr.emulator.records.keys import KeptKey
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
-from .access import find_caller
 from .account_access import find_account
-from .bodies import read_json
+from .calls import Call
 from .errors import FailedPrecondition, InvalidArgument, NotFound
-from .services import Services
+from .messages import MISSING, VALUE
+from .methods import Answer, method, reads, writes
 from .times import format_instant
 
 _FILE_TYPE = "TYPE_GOOGLE_CREDENTIALS_FILE"
@@ -39,25 +37,22 @@ _KINDS = {
 }
 
 
-async def create_key(request: Request, services: Services) -> JSONResponse:
-    """Make a key. This answer is the only place where its private half is ever seen."""
-    caller = find_caller(request, services)
-    body = await read_json(request)
+@method(body={"privateKeyType": VALUE, "keyAlgorithm": VALUE})
+async def create_key(call: Call) -> Answer:
+    """Creates a key. This answer is the only place where its private half is ever seen."""
     for field, known in _KINDS.items():
-        if body.get(field, known[0]) not in known:
+        if call.body.get(field, known[0]) not in known:
             raise InvalidArgument(f"gcr-emulator makes no other {field} than {known[0]}.")
-    permission = "iam.serviceAccountKeys.create"
-    with services.database.reading() as connection:
-        find_account(connection, request, caller, permission)
+    database, permission = call.services.database, "iam.serviceAccountKeys.create"
+    await database.read(lambda connection: find_account(connection, call, permission))
     key = await asyncio.to_thread(service_account_keys.generate)
 
     def work(connection: Connection) -> tuple[ServiceAccount, KeptKey]:
         # Once more, for either may have changed meanwhile.
-        account = find_account(connection, request, caller, permission)
-        now = services.clock.now()
-        return account, keys.add(connection, account, key.key_id, key.public_key, now=now)
+        account = find_account(connection, call, permission)
+        return account, keys.add(connection, account, key.key_id, key.public_key, now=call.now)
 
-    account, registered = await services.database.write(work)
+    account, registered = await database.write(work)
     file = service_account_keys.format_key_file(
         key, project_id=account.project_id, email=account.email, unique_id=account.unique_id
     )
@@ -71,97 +66,85 @@ async def create_key(request: Request, services: Services) -> JSONResponse:
     )
 
 
-async def upload_key(request: Request, services: Services) -> JSONResponse:
-    """Register a key whose private half the user has made, by its certificate."""
-    caller = find_caller(request, services)
+@method(body={"publicKeyData": VALUE})
+async def upload_key(call: Call) -> Answer:
+    """Registers a key whose private half the user has made, by its certificate."""
     try:
-        key = parse_certificate((await read_json(request)).get("publicKeyData"))
+        key = parse_certificate(call.body.get("publicKeyData"))
     except InvalidCertificate as error:
         raise InvalidArgument(f"Invalid public key: {error}.") from error
 
     def work(connection: Connection) -> KeptKey:
-        account = find_account(connection, request, caller, "iam.serviceAccountKeys.create")
+        account = find_account(connection, call, "iam.serviceAccountKeys.create")
         return keys.add(
             connection,
             account,
             key.key_id,
             key.public_key,
-            now=services.clock.now(),
+            now=call.now,
             expires_at=key.expires_at,
             uploaded=True,
         )
 
-    return JSONResponse(_format(await services.database.write(work)))
+    return _format(await call.services.database.write(work))
 
 
-async def list_keys(request: Request, services: Services) -> JSONResponse:
-    """The account's keys, oldest first, all in one page; those of Google's keyTypes=SYSTEM_MANAGED too."""
-    caller = find_caller(request, services)
-    types = request.query_params.getlist("keyTypes")
-    with services.database.reading() as connection:
-        account = find_account(connection, request, caller, "iam.serviceAccountKeys.list")
-        kept = keys.list_of(connection, account)
+@reads("keyTypes")
+def list_keys(connection: Connection, call: Call) -> Answer:
+    """Returns the account's keys, oldest first, in one page; Google's with keyTypes=SYSTEM_MANAGED too."""
+    types = call.query.getlist("keyTypes")
+    kept = keys.list_of(connection, find_account(connection, call, "iam.serviceAccountKeys.list"))
     shown = [key for key in map(_format, kept) if not types or key["keyType"] in types]
-    return JSONResponse({"keys": shown} if shown else {})
+    return {"keys": shown} if shown else {}
 
 
-async def get_key(request: Request, services: Services) -> JSONResponse:
-    """What is known of one key; the public half is base64 of its PEM."""
-    caller = find_caller(request, services)
-    with services.database.reading() as connection:
-        key = _find(connection, request, caller, "iam.serviceAccountKeys.get")
-    body = _format(key)
-    if request.query_params.get("publicKeyType") == "TYPE_RAW_PUBLIC_KEY":
-        body["publicKeyData"] = base64.b64encode(key.key.public_key.encode()).decode()
-    return JSONResponse(body)
+@reads("publicKeyType")
+def get_key(connection: Connection, call: Call) -> Answer:
+    """Returns what is known of one key; the public half is base64 of its PEM."""
+    key = _find(connection, call, "iam.serviceAccountKeys.get")
+    document = _format(key)
+    if call.query.get("publicKeyType") == "TYPE_RAW_PUBLIC_KEY":
+        document["publicKeyData"] = base64.b64encode(key.key.public_key.encode()).decode()
+    return document
 
 
-async def delete_key(request: Request, services: Services) -> JSONResponse:
-    """Delete a key: whatever it has signed is refused from now on."""
-    caller = find_caller(request, services)
-
-    def work(connection: Connection) -> None:
-        key = _find_own(connection, request, caller, "iam.serviceAccountKeys.delete")
-        keys.remove(connection, key.key.key_id)
-
-    await services.database.write(work)
-    return JSONResponse({})
+@writes()
+def delete_key(connection: Connection, call: Call) -> Answer:
+    """Deletes a key: whatever it has signed is refused from now on."""
+    key = _find_own(connection, call, "iam.serviceAccountKeys.delete")
+    keys.remove(connection, key.key.key_id)
+    return {}
 
 
-async def disable_key(request: Request, services: Services) -> JSONResponse:
-    """Let the key open nothing, until it is enabled."""
-    return await _set_disabled(request, services, disabled=True)
+@writes(body={"serviceAccountKeyDisableReason": MISSING, "extendedStatusMessage": MISSING})
+def disable_key(connection: Connection, call: Call) -> Answer:
+    """Lets the key open nothing, until it is enabled."""
+    return _set_disabled(connection, call, "disable")
 
 
-async def enable_key(request: Request, services: Services) -> JSONResponse:
-    """Let the key open what it did."""
-    return await _set_disabled(request, services, disabled=False)
+@writes()
+def enable_key(connection: Connection, call: Call) -> Answer:
+    """Lets the key open what it did."""
+    return _set_disabled(connection, call, "enable")
 
 
-async def _set_disabled(request: Request, services: Services, *, disabled: bool) -> JSONResponse:
-    caller = find_caller(request, services)
-    await read_json(request)
-    verb = "disable" if disabled else "enable"
-
-    def work(connection: Connection) -> None:
-        key = _find_own(connection, request, caller, f"iam.serviceAccountKeys.{verb}")
-        keys.set_disabled(connection, key.key.key_id, disabled=disabled)
-
-    await services.database.write(work)
-    return JSONResponse({})
+def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
+    key = _find_own(connection, call, f"iam.serviceAccountKeys.{verb}")
+    keys.set_disabled(connection, key.key.key_id, disabled=verb == "disable")
+    return {}
 
 
-def _find(connection: Connection, request: Request, caller: Principal, permission: str) -> KeptKey:
-    account = find_account(connection, request, caller, permission)
-    kept = keys.find_kept(connection, request.path_params["key"])
+def _find(connection: Connection, call: Call, permission: str) -> KeptKey:
+    account = find_account(connection, call, permission)
+    kept = keys.find_kept(connection, call.path["key"])
     if kept is None or kept.key.email != account.email:
         raise NotFound("Service account key not found.")
     return kept
 
 
-def _find_own(connection: Connection, request: Request, caller: Principal, permission: str) -> KeptKey:
-    """As `_find`, for what only the user's own keys suffer."""
-    kept = _find(connection, request, caller, permission)
+def _find_own(connection: Connection, call: Call, permission: str) -> KeptKey:
+    """Returns the key as `_find`, for a change that only the user's own keys take."""
+    kept = _find(connection, call, permission)
     if kept.kept_whole:
         raise FailedPrecondition("The key is managed by Google, and changed by nobody else.")
     return kept

@@ -5,10 +5,8 @@ https://google.aip.dev/160
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
-
-from starlette.requests import Request
 
 from .errors import InvalidArgument
 from .paging import Page
@@ -20,14 +18,14 @@ _MAX_SIZE = 2048
 _TOKEN = re.compile(r'\s*(?:(?P<field>\w+)\s*=\s*(?:"(?P<text>[^"]*)"|(?P<word>[^\s"]+))|(?P<sign>AND|OR)\b)')
 
 
-def parse_filter(request: Request, fields: Collection[str]) -> Test | None:
+def parse_filter(query: Mapping[str, str], fields: Collection[str]) -> Test | None:
     """Returns the test of an item that ?filter= is; None without one. Raises InvalidArgument.
 
     ?orderBy= may name the order that every listing has: gcloud sorts by itself where another is refused.
     """
-    if request.query_params.get("orderBy", "name").lower() not in ("name", "name asc"):
+    if query.get("orderBy", "name").lower() not in ("name", "name asc"):
         raise InvalidArgument("gcr-emulator has no other order than by name: leave orderBy out.")
-    text = request.query_params.get("filter", "").strip()
+    text = query.get("filter", "").strip()
     if not text:
         return None
     groups: list[list[tuple[str, str]]] = [[]]
@@ -53,20 +51,25 @@ def parse_filter(request: Request, fields: Collection[str]) -> Test | None:
     return lambda item: all(any(_holds(item, *term) for term in group) for group in groups)
 
 
-def search(
-    fetch: Callable[[str], list[T]],
+def format_matches(
+    name: str,
     page: Page,
     test: Test | None,
+    fetch: Callable[..., list[T]],
     describe: Callable[[T], dict[str, Any]],
     key: Callable[[T], str],
-) -> Iterator[T]:
-    """Gives what passes the test, in pages of what `fetch` finds after a key."""
-    last = page.last
-    while found := fetch(last):
-        yield from (item for item in found if test is None or test(describe(item)))
-        last = key(found[-1])
-        if len(found) < page.count:
-            return
+) -> dict[str, Any]:
+    """Returns the page of what passes the test, of what `fetch` finds by `last` (a key) and `count`."""
+
+    def search() -> Iterator[T]:
+        last = page.last
+        while found := fetch(last=last, count=page.count):
+            yield from (item for item in found if test is None or test(describe(item)))
+            last = key(found[-1])
+            if len(found) < page.count:
+                return
+
+    return page.format(name, search(), describe, key)
 
 
 def _holds(item: dict[str, Any], field: str, wanted: str) -> bool:

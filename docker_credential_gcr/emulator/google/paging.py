@@ -6,11 +6,9 @@ https://google.aip.dev/158
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-
-from starlette.requests import Request
 
 from docker_credential_gcr.emulator.page_size import PAGE_SIZE
 
@@ -55,13 +53,13 @@ class Page:
 
 
 def parse_page(
-    request: Request, *, default: int = 100, maximum: int = 1000, size_name: str = "pageSize"
+    query: Mapping[str, str], *, default: int = 100, maximum: int = 1000, size_name: str = "pageSize"
 ) -> Page:
-    """The page that the query asks for; sizes over `maximum` become that. Raises InvalidArgument."""
-    text = request.query_params.get(size_name, "0")
+    """Returns the page that the query asks for; sizes over `maximum` become that. Raises InvalidArgument."""
+    text = query.get(size_name, "0")
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise InvalidArgument(f"Invalid value for {size_name}: {text[:50]!r} is not a number of entries.")
-    token = request.query_params.get("pageToken", "")
+    token = query.get("pageToken", "")
     try:
         last = base64.b64decode(token, altchars="-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:

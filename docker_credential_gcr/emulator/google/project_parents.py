@@ -7,51 +7,45 @@ import re
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.records import projects
 from docker_credential_gcr.emulator.records.projects import Project
 
-from .access import find_caller, get_project
-from .bodies import read_json
+from .access import get_project
+from .calls import Call
 from .errors import InvalidArgument
+from .messages import VALUE
+from .methods import Answer, method, reads
 from .operations import finish, new_number
 from .project_bodies import V3_TYPE, format_parent_v1, format_v3
-from .services import Services
 
 _METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3.MoveProjectMetadata"
 _PARENT = re.compile(r"(?:folders|organizations)/[0-9]{1,25}", re.ASCII)
 _TYPES = ("folder", "organization")
 
 
-async def get_ancestry(request: Request, services: Services) -> JSONResponse:
+@reads()
+def get_ancestry(connection: Connection, call: Call) -> Answer:
     """Returns the project and what it lies below, from the bottom to the top."""
-    caller = find_caller(request, services)
-    await read_json(request)
-    with services.database.reading() as connection:
-        name = request.path_params["project"]
-        project = get_project(connection, name, caller, "resourcemanager.projects.get")
+    project = get_project(connection, call, "resourcemanager.projects.get")
     above = [format_parent_v1(project)] if project.parent else []
     resources = [{"type": "project", "id": project.project_id}, *above]
-    return JSONResponse({"ancestor": [{"resourceId": resource} for resource in resources]})
+    return {"ancestor": [{"resourceId": resource} for resource in resources]}
 
 
-async def move_project(request: Request, services: Services) -> JSONResponse:
+@method(body={"destinationParent": VALUE})
+async def move_project(call: Call) -> Answer:
     """Puts a project below another folder or organization."""
-    caller = find_caller(request, services)
-    parent = parse_parent((await read_json(request)).get("destinationParent"), "destination_parent")
+    parent = parse_parent(call.body.get("destinationParent"), "destination_parent")
 
     def work(connection: Connection) -> dict[str, Any]:
         # Folders have no policies here, in which Google looks for resourcemanager.projects.move.
-        name, permission = request.path_params["project"], "resourcemanager.projects.update"
-        projects.set_parent(connection, get_project(connection, name, caller, permission), parent)
-        moved = get_project(connection, name, caller, permission)
-        response = {"@type": V3_TYPE, **format_v3(moved)}
-        operation = f"operations/mp.{new_number()}"
-        return finish(connection, services, caller, operation, response, {"@type": _METADATA})
+        permission = "resourcemanager.projects.update"
+        projects.set_parent(connection, get_project(connection, call, permission), parent)
+        response = {"@type": V3_TYPE, **format_v3(get_project(connection, call, permission))}
+        return finish(connection, call, f"operations/mp.{new_number()}", response, {"@type": _METADATA})
 
-    return JSONResponse(await services.database.write(work))
+    return await call.services.database.write(work)
 
 
 def parse_parent(value: object, field: str = "parent") -> str:

@@ -10,26 +10,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity import roles
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.records import policies, service_accounts
 from docker_credential_gcr.emulator.records.errors import Changed
 
 from . import account_access, artifact_access, storage_access
-from .access import (
-    find_caller,
-    find_caller_or_anonymous,
-    find_project,
-    find_project_policy,
-    get_project,
-    list_allowed,
-)
-from .bodies import read_json
+from .access import find_project, find_project_policy, get_project, list_allowed
+from .calls import Call, find_caller_or_anonymous
 from .errors import ConditionNotMet
 from .iam_policies import (
     check_bindings,
@@ -38,7 +28,9 @@ from .iam_policies import (
     parse_requested_version,
     parse_update,
 )
-from .services import Services
+from .messages import VALUE, List, Message
+from .methods import Answer, method, reads
+from .request_messages import GET_POLICY, SET_POLICY
 
 
 class Found(NamedTuple):
@@ -49,63 +41,64 @@ class Found(NamedTuple):
     in_force: list[Policy]
 
 
-Get = Callable[[Connection, Request, Principal, str], Found]
-Peek = Callable[[Connection, Request], Found | None]
+Get = Callable[[Connection, Call, str], Found]
+Peek = Callable[[Connection, Call], Found | None]
+_VERSION = "options.requestedPolicyVersion"
+_PERMISSIONS: Message = {"permissions": List(VALUE)}
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class ResourcePolicies:
     """The three methods of one kind of resource.
 
-    `get` returns the resource of the request if the caller has the permission, `peek` unchecked or None.
+    `get` returns the resource of the call if the caller has the permission, `peek` unchecked or None.
+    `parameters` are those of get_policy's query.
     """
 
     kind: str
     permissions: str
     get: Get
     peek: Peek
+    parameters: tuple[str, ...] = (_VERSION,)
 
-    async def get_policy(self, request: Request, services: Services) -> JSONResponse:
+    def __post_init__(self) -> None:
+        """Makes the endpoints."""
+        self.get_policy = reads(*self.parameters, body=GET_POLICY)(self._get_policy)
+        self.set_policy = method(body=SET_POLICY)(self._set_policy)
+        self.test_permissions = reads(body=_PERMISSIONS)(self._test_permissions)
+
+    def _get_policy(self, connection: Connection, call: Call) -> Answer:
         """Returns the resource's IAM policy."""
-        caller = self.find_reader(request, services)
-        body = await read_json(request) if request.method == "POST" else {}
-        asked = self.find_version(request.query_params)
-        version = parse_options(body) if asked is None else parse_requested_version(asked)
-        with services.database.reading() as connection:
-            found = self.get(connection, request, caller, f"{self.permissions}.getIamPolicy")
-        return JSONResponse(self.format(found, found.in_force[-1], version))
+        asked = self.find_version(call.query)
+        version = parse_options(call.body) if asked is None else parse_requested_version(asked)
+        found = self.get(connection, call, f"{self.permissions}.getIamPolicy")
+        return self.format(found, found.in_force[-1], version)
 
-    async def set_policy(self, request: Request, services: Services) -> JSONResponse:
+    async def _set_policy(self, call: Call) -> Answer:
         """Replaces the resource's IAM policy, unless it has changed since the caller read it."""
-        caller = find_caller(request, services)
-        body = await read_json(request)
-        policy, etag = parse_update(body.get("policy") if request.method == "POST" else body)
+        policy, etag = parse_update(call.body.get("policy") if call.request.method == "POST" else call.body)
 
         def work(connection: Connection) -> dict[str, Any]:
-            found = self.get(connection, request, caller, f"{self.permissions}.setIamPolicy")
+            found = self.get(connection, call, f"{self.permissions}.setIamPolicy")
             check_bindings(connection, policy, self.kind, found.name)
             self.save(connection, found, policy, etag)
             return self.format(found, policy, 3)
 
-        return JSONResponse(await services.database.write(work))
+        return await call.services.database.write(work)
 
-    async def test_permissions(self, request: Request, services: Services) -> JSONResponse:
+    def _test_permissions(self, connection: Connection, call: Call) -> Answer:
         """Returns those of the permissions that the caller has; none on a resource that does not exist."""
-        caller = self.find_reader(request, services)
-        is_post = request.method == "POST"
-        query = request.query_params
-        asked = (await read_json(request)).get("permissions") if is_post else query.getlist("permissions")
-        permissions = parse_permissions(asked)
-        with services.database.reading() as connection:
-            found = self.peek(connection, request)
-            allowed = (
-                list_allowed(connection, caller, permissions, found.in_force, found.resource) if found else []
-            )
-        return JSONResponse(self.format_permissions(allowed))
-
-    def find_reader(self, request: Request, services: Services) -> Principal:
-        """Returns who reads the policy, or tests permissions."""
-        return find_caller(request, services)
+        is_post = call.request.method == "POST"
+        permissions = parse_permissions(
+            call.body.get("permissions") if is_post else call.query.getlist("permissions")
+        )
+        found = self.peek(connection, call)
+        allowed = (
+            list_allowed(connection, call.caller, permissions, found.in_force, found.resource)
+            if found
+            else []
+        )
+        return self.format_permissions(allowed)
 
     def find_version(self, query: QueryParams) -> str | None:
         """Returns the requested version of the policy in the query."""
@@ -127,8 +120,10 @@ class ResourcePolicies:
 class _BucketPolicies(ResourcePolicies):
     """As Cloud Storage has them: anyone may ask, and documents have a kind."""
 
-    def find_reader(self, request: Request, services: Services) -> Principal:
-        return find_caller_or_anonymous(request, services)
+    def __post_init__(self) -> None:
+        self.get_policy = reads(body=None, identify=find_caller_or_anonymous)(self._get_policy)
+        self.set_policy = method(body=None)(self._set_policy)
+        self.test_permissions = reads(body=None, identify=find_caller_or_anonymous)(self._test_permissions)
 
     def find_version(self, query: QueryParams) -> str | None:
         return query.get("optionsRequestedPolicyVersion")
@@ -148,13 +143,13 @@ class _BucketPolicies(ResourcePolicies):
         return {"kind": "storage#testIamPermissionsResponse", **super().format_permissions(allowed)}
 
 
-def _get_project(connection: Connection, request: Request, caller: Principal, permission: str) -> Found:
-    project = get_project(connection, request.path_params["project"], caller, permission)
+def _get_project(connection: Connection, call: Call, permission: str) -> Found:
+    project = get_project(connection, call, permission)
     return _find_in_project(connection, project.project_id)
 
 
-def _peek_project(connection: Connection, request: Request) -> Found | None:
-    project = find_project(connection, request.path_params["project"])
+def _peek_project(connection: Connection, call: Call) -> Found | None:
+    project = find_project(connection, call.path["project"])
     return _find_in_project(connection, project.project_id) if project else None
 
 
@@ -163,13 +158,13 @@ def _find_in_project(connection: Connection, project_id: str) -> Found:
     return Found(resources.project(project_id), f"projects/{project_id}", in_force)
 
 
-def _get_account(connection: Connection, request: Request, caller: Principal, permission: str) -> Found:
-    return _find_account(connection, account_access.find_account(connection, request, caller, permission))
+def _get_account(connection: Connection, call: Call, permission: str) -> Found:
+    return _find_account(connection, account_access.find_account(connection, call, permission))
 
 
-def _peek_account(connection: Connection, request: Request) -> Found | None:
-    account = service_accounts.find(connection, request.path_params["account"])
-    if account is None or request.path_params["project"] not in ("-", account.project_id):
+def _peek_account(connection: Connection, call: Call) -> Found | None:
+    account = service_accounts.find(connection, call.path["account"])
+    if account is None or call.path["project"] not in ("-", account.project_id):
         return None
     return _find_account(connection, account)
 
@@ -179,33 +174,31 @@ def _find_account(connection: Connection, account: service_accounts.ServiceAccou
     return Found(account_access.describe(account), account_access.format_name(account), in_force)
 
 
-def _get_repository(connection: Connection, request: Request, caller: Principal, permission: str) -> Found:
-    artifact_access.get_repository(connection, request, caller, permission)
-    return _peek_repository(connection, request)
+def _get_repository(connection: Connection, call: Call, permission: str) -> Found:
+    artifact_access.get_repository(connection, call, permission)
+    return _peek_repository(connection, call)
 
 
-def _peek_repository(connection: Connection, request: Request) -> Found:
-    name, location, repository_id = (
-        request.path_params[part] for part in ("project", "location", "repository")
-    )
+def _peek_repository(connection: Connection, call: Call) -> Found:
+    name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
     project = find_project(connection, name)
     resource = resources.repository(project.project_id if project else name, location, repository_id)
     in_force = artifact_access.find_policies(connection, resource.project_id, resource.name)
     return Found(resource, resource.name, in_force)
 
 
-def _get_bucket(connection: Connection, request: Request, caller: Principal, permission: str) -> Found:
-    storage_access.get_bucket(connection, request.path_params["bucket"], caller, permission)
-    return _peek_bucket(connection, request)
+def _get_bucket(connection: Connection, call: Call, permission: str) -> Found:
+    storage_access.get_bucket(connection, call, permission)
+    return _peek_bucket(connection, call)
 
 
-def _peek_bucket(connection: Connection, request: Request) -> Found:
-    bucket = storage_access.get_any_bucket(connection, request.path_params["bucket"])
+def _peek_bucket(connection: Connection, call: Call) -> Found:
+    bucket = storage_access.get_any_bucket(connection, call.path["bucket"])
     resource = resources.bucket(bucket.name, bucket.project_id)
     return Found(resource, f"buckets/{bucket.name}", storage_access.find_policies(connection, bucket))
 
 
-PROJECTS = ResourcePolicies(roles.PROJECT, "resourcemanager.projects", _get_project, _peek_project)
+PROJECTS = ResourcePolicies(roles.PROJECT, "resourcemanager.projects", _get_project, _peek_project, ())
 ACCOUNTS = ResourcePolicies(roles.SERVICE_ACCOUNT, "iam.serviceAccounts", _get_account, _peek_account)
 REPOSITORIES = ResourcePolicies(
     roles.REPOSITORY, "artifactregistry.repositories", _get_repository, _peek_repository

@@ -8,22 +8,20 @@ https://cloud.google.com/service-usage/docs/reference/rest
 from typing import Any
 
 from sqlalchemy import Connection
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.policy import grant
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.services import AGENTS, SERVICES, is_service
 from docker_credential_gcr.emulator.records import policies
 from docker_credential_gcr.emulator.records import services as switches
 from docker_credential_gcr.emulator.records.projects import Project
 
-from .access import find_caller, get_project
-from .bodies import read_json
+from .access import get_project
+from .calls import Call
 from .errors import InvalidArgument, NotFound
+from .messages import VALUE, List
+from .methods import PAGE, Answer, method, reads, writes
 from .operations import finish, new_number
 from .paging import cut, parse_page
-from .services import Services
 
 _TYPE = "type.googleapis.com/google.api.serviceusage.v1."
 _FILTERS = {"": None, "state:ENABLED": True, "state:DISABLED": False}
@@ -31,96 +29,78 @@ _FILTERS = {"": None, "state:ENABLED": True, "state:DISABLED": False}
 _MAX_BATCH = 20
 
 
-async def list_services(request: Request, services: Services) -> JSONResponse:
-    """The services that a project may use, of one state with ?filter=state:ENABLED."""
-    caller = find_caller(request, services)
-    page = parse_page(request, default=50, maximum=200)
-    wanted = request.query_params.get("filter", "")
+@reads("filter", *PAGE)
+def list_services(connection: Connection, call: Call) -> Answer:
+    """Returns the services that a project may use, of one state with ?filter=state:ENABLED."""
+    page = parse_page(call.query, default=50, maximum=200)
+    wanted = call.query.get("filter", "")
     if wanted not in _FILTERS:
         raise InvalidArgument(f"Invalid filter: known are {' and '.join(filter(None, _FILTERS))}.")
-    with services.database.reading() as connection:
-        project = _get_project(connection, request, caller, "list", "list services")
-        switched = switches.list_switched(connection, project)
-    state = _FILTERS[wanted]
+    project = _get_project(connection, call, "list", "list services")
+    switched, state = switches.list_switched(connection, project), _FILTERS[wanted]
     names = sorted({*SERVICES, *switched})
     names = [name for name in names if state is None or _is_on(name, switched) == state]
     found = cut(names, page, str)
-    return JSONResponse(page.format("services", found, lambda name: _format(project, name, switched), str))
+    return page.format("services", found, lambda name: _format(project, name, switched), str)
 
 
-async def get_service(request: Request, services: Services) -> JSONResponse:
-    """One service, and whether it is on."""
-    caller = find_caller(request, services)
-    name = request.path_params["service"]
-    with services.database.reading() as connection:
-        project = _get_project(connection, request, caller, "get", f"get service [{name}]")
-        switched = switches.list_switched(connection, project)
-    return JSONResponse(_format(project, _check_name(name), switched))
+@reads()
+def get_service(connection: Connection, call: Call) -> Answer:
+    """Returns one service, and whether it is on."""
+    name = call.path["service"]
+    project = _get_project(connection, call, "get", f"get service [{name}]")
+    return _format(project, _check_name(name), switches.list_switched(connection, project))
 
 
-async def enable_service(request: Request, services: Services) -> JSONResponse:
-    """Switch a service on, and make the agent that acts for it."""
-    caller = find_caller(request, services)
-    await read_json(request)
-    name = request.path_params["service"]
-
-    def work(connection: Connection) -> dict[str, Any]:
-        project = _get_project(connection, request, caller, "enable", f"enable service [{name}]")
-        _enable(connection, project, [_check_name(name)])
-        state = {"service": _format(project, name, {name: True})}
-        return _finish(connection, services, caller, project, "EnableServiceResponse", state)
-
-    return JSONResponse(await services.database.write(work))
+@writes()
+def enable_service(connection: Connection, call: Call) -> Answer:
+    """Switches a service on, and creates the agent that acts for it."""
+    name = call.path["service"]
+    project = _get_project(connection, call, "enable", f"enable service [{name}]")
+    _enable(connection, project, [_check_name(name)])
+    state = {"service": _format(project, name, {name: True})}
+    return _finish(connection, call, project, "EnableServiceResponse", state)
 
 
-async def disable_service(request: Request, services: Services) -> JSONResponse:
-    """Switch a service off: it does nothing for the project from now on. The agent stays."""
-    caller = find_caller(request, services)
-    await read_json(request)
-    name = request.path_params["service"]
-
-    def work(connection: Connection) -> dict[str, Any]:
-        project = _get_project(connection, request, caller, "disable", f"disable service [{name}]")
-        switches.switch(connection, project, _check_name(name), on=False)
-        state = {"service": _format(project, name, {name: False})}
-        return _finish(connection, services, caller, project, "DisableServiceResponse", state)
-
-    return JSONResponse(await services.database.write(work))
+# No service here depends on another, and none counts how often it is used.
+@writes(body={"disableDependentServices": VALUE, "checkIfServiceHasUsage": VALUE})
+def disable_service(connection: Connection, call: Call) -> Answer:
+    """Switches a service off: it does nothing for the project from now on. The agent stays."""
+    name = call.path["service"]
+    project = _get_project(connection, call, "disable", f"disable service [{name}]")
+    switches.switch(connection, project, _check_name(name), on=False)
+    state = {"service": _format(project, name, {name: False})}
+    return _finish(connection, call, project, "DisableServiceResponse", state)
 
 
-async def enable_services(request: Request, services: Services) -> JSONResponse:
-    """Switch several services on; all of them, or none."""
-    caller = find_caller(request, services)
-    names = (await read_json(request)).get("serviceIds")
+@method(body={"serviceIds": List(VALUE)})
+async def enable_services(call: Call) -> Answer:
+    """Switches several services on; all of them, or none."""
+    names = call.body.get("serviceIds")
     if not isinstance(names, list) or not 0 < len(names) <= _MAX_BATCH:
         raise InvalidArgument(f"serviceIds must be a list of 1 to {_MAX_BATCH} names")
 
     def work(connection: Connection) -> dict[str, Any]:
         listed = ", ".join(map(str, names))
-        project = _get_project(connection, request, caller, "enable", f"enable service [{listed}]")
+        project = _get_project(connection, call, "enable", f"enable service [{listed}]")
         _enable(connection, project, [_check_name(name) for name in names])
         states = {"services": [_format(project, name, {name: True}) for name in names]}
-        return _finish(connection, services, caller, project, "BatchEnableServicesResponse", states)
+        return _finish(connection, call, project, "BatchEnableServicesResponse", states)
 
-    return JSONResponse(await services.database.write(work))
-
-
-async def get_services(request: Request, services: Services) -> JSONResponse:
-    """Several services by their names, ?names=projects/P/services/S&names=…"""
-    caller = find_caller(request, services)
-    names = [name.rpartition("/")[2] for name in request.query_params.getlist("names")]
-    with services.database.reading() as connection:
-        project = _get_project(connection, request, caller, "get", "get services")
-        switched = switches.list_switched(connection, project)
-    return JSONResponse({"services": [_format(project, _check_name(name), switched) for name in names]})
+    return await call.services.database.write(work)
 
 
-def _get_project(
-    connection: Connection, request: Request, caller: Principal, verb: str, action: str
-) -> Project:
-    message = f"Permission denied to {action}"
-    name = request.path_params["project"]
-    return get_project(connection, name, caller, f"serviceusage.services.{verb}", message)
+@reads("names")
+def get_services(connection: Connection, call: Call) -> Answer:
+    """Returns several services by their names, ?names=projects/P/services/S&names=…"""
+    names = [name.rpartition("/")[2] for name in call.query.getlist("names")]
+    project = _get_project(connection, call, "get", "get services")
+    switched = switches.list_switched(connection, project)
+    return {"services": [_format(project, _check_name(name), switched) for name in names]}
+
+
+def _get_project(connection: Connection, call: Call, verb: str, action: str) -> Project:
+    return get_project(connection, call, f"serviceusage.services.{verb}", f"Permission denied to {action}")
 
 
 def _check_name(name: object) -> str:
@@ -144,15 +124,10 @@ def _is_on(name: str, switched: dict[str, bool]) -> bool:
 
 
 def _finish(
-    connection: Connection,
-    services: Services,
-    caller: Principal,
-    project: Project,
-    kind: str,
-    response: dict[str, Any],
+    connection: Connection, call: Call, project: Project, kind: str, response: dict[str, Any]
 ) -> dict[str, Any]:
     name = f"operations/acf.p2-{project.number}-{new_number()}"
-    return finish(connection, services, caller, name, {"@type": f"{_TYPE}{kind}", **response})
+    return finish(connection, call, name, {"@type": f"{_TYPE}{kind}", **response})
 
 
 def _format(project: Project, name: str, switched: dict[str, bool]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.records.projects import Project
 from docker_credential_gcr.emulator.records.storage_buckets import StorageBucket
 
 from .access import check_active, find_project, find_project_policy
+from .calls import Call
 from .errors import ConditionNotMet, InvalidArgument, NotFound, PermissionDenied, SignInRequired
 
 # What a resource is called in a refusal.
@@ -21,13 +22,14 @@ _KINDS = {"Project": "project", "Bucket": "bucket", "Object": "object"}
 
 
 def get_bucket(
-    connection: Connection, name: str, caller: Principal, permission: str, object_name: str | None = None
+    connection: Connection, call: Call, permission: str, object_name: str | None = None
 ) -> StorageBucket:
-    """The bucket, if the caller has the permission on it, or on that object of it.
+    """Returns the bucket of the path, if the caller has the permission on it, or on that object of it.
 
     Raises NotFound, PermissionDenied, ProjectDeleted, SignInRequired: unlike Google's other APIs, Cloud
     Storage says to anybody with an account which buckets there are.
     """
+    name, caller = call.path["bucket"], call.caller
     if caller.member is None and storage_buckets.find(connection, name) is None:
         _check(connection, caller, permission, [], resources.bucket(name, ""))
     bucket = get_any_bucket(connection, name)
@@ -39,29 +41,32 @@ def get_bucket(
 
 
 def get_any_bucket(connection: Connection, name: str) -> StorageBucket:
-    """The bucket, whoever asks. Raises NotFound."""
+    """Returns the bucket without a look at the caller. Raises NotFound."""
     bucket = storage_buckets.find(connection, name)
     if bucket is None:
         raise NotFound("The specified bucket does not exist.")
     return bucket
 
 
-def get_project(connection: Connection, name: str, caller: Principal, permission: str) -> Project:
-    """The project, if the caller has the permission on it.
+def get_project(connection: Connection, call: Call, permission: str) -> Project:
+    """Returns the project in ?project=, if the caller has the permission on it.
 
     Raises InvalidArgument, PermissionDenied, ProjectDeleted.
     """
+    name = call.query.get("project", "")
+    if not name:
+        raise InvalidArgument("Required parameter: project")
     project = find_project(connection, name)
     project_id = project.project_id if project else ""
     in_force = [find_project_policy(connection, project_id)]
-    _check(connection, caller, permission, in_force, resources.project(project_id))
+    _check(connection, call.caller, permission, in_force, resources.project(project_id))
     if project is None:
         raise InvalidArgument(f"Unknown project id: {name}")
     return project
 
 
 def find_policies(connection: Connection, bucket: StorageBucket) -> list[Policy]:
-    """The policies that count for the bucket: its project's, and its own."""
+    """Returns the policies that count for the bucket: its project's, and its own."""
     return [
         find_project_policy(connection, bucket.project_id),
         bucket_policies.find(connection, bucket.name, bucket.project_id),
@@ -69,7 +74,7 @@ def find_policies(connection: Connection, bucket: StorageBucket) -> list[Policy]
 
 
 def check_metageneration(query: Mapping[str, str], bucket: StorageBucket) -> None:
-    """Raise ConditionNotMet for a bucket that has changed since the caller read it."""
+    """Raises ConditionNotMet for a bucket that has changed since the caller read it."""
     current = str(bucket.metageneration)
     if query.get("ifMetagenerationMatch", current) != current:
         raise ConditionNotMet

@@ -10,11 +10,10 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from docker_credential_gcr.emulator.blocks import send_blocks
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import IMAGES
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
 from docker_credential_gcr.emulator.records import storage_objects
@@ -24,68 +23,74 @@ from docker_credential_gcr.emulator.records.storage_objects import StoredObject
 from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.emulator.storage.pieces import Piece, check_pieces, parse_pieces, read_pieces
 
-from .access import find_caller, find_caller_or_anonymous
+from .calls import Call, find_caller_or_anonymous
 from .errors import InvalidArgument, NotFound
+from .methods import Answer, method, writes
 from .object_hashes import MAX_LISTED, find_hashes, format_hashes, format_header
 from .paging import parse_page
-from .services import Services
 from .storage_access import check_generation, get_bucket, refuse_parameters
 from .times import format_instant
 
 _TYPE = "application/octet-stream"
 
 
-async def list_objects(request: Request, services: Services) -> JSONResponse:
-    """The objects of a bucket, by name: ?prefix=, and ?delimiter=/ for one folder's."""
-    caller = find_caller_or_anonymous(request, services)
-    page = parse_page(request, default=1000, size_name="maxResults")
-    prefix, delimiter = (request.query_params.get(name, "") for name in ("prefix", "delimiter"))
-    refuse_parameters(request.query_params, "startOffset", "endOffset", "matchGlob", "softDeleted")
+@method(body=None, identify=find_caller_or_anonymous)
+async def list_objects(call: Call) -> Answer:
+    """Returns the objects of a bucket, by name: ?prefix=, and ?delimiter=/ for one folder's."""
+    page = parse_page(call.query, default=1000, size_name="maxResults")
+    prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
+    refuse_parameters(call.query, "startOffset", "endOffset", "matchGlob", "softDeleted")
     if delimiter not in ("", "/"):
         raise InvalidArgument("gcr-emulator knows no other delimiter than /.")
-    with services.database.reading() as connection:
-        name = request.path_params["bucket"]
-        bucket = get_bucket(connection, name, caller, "storage.objects.list", prefix)
-        wanted = _find_digest_prefix(prefix)
-        found = (
-            []
-            if wanted is None
-            else storage_objects.list_page(
-                connection, bucket.id, prefix=wanted, last=page.last, count=page.count
-            )
+    wanted = _find_digest_prefix(prefix)
+
+    def work(connection: Connection) -> tuple[StorageBucket, list[StoredObject]]:
+        bucket = get_bucket(connection, call, "storage.objects.list", prefix)
+        if wanted is None:
+            return bucket, []
+        return bucket, storage_objects.list_page(
+            connection, bucket.id, prefix=wanted, last=page.last, count=page.count
         )
+
+    bucket, found = await call.services.database.read(work)
     # All objects lie in one folder, so its parents hold one folder each.
     if found and delimiter and len(prefix) < len(IMAGES):
         folder = prefix + IMAGES[len(prefix) :].partition("/")[0] + "/"
-        return JSONResponse({"kind": "storage#objects", "prefixes": [folder]})
-    hashes = await find_hashes(services, bucket, found[: page.size], limit=MAX_LISTED)
+        return {"kind": "storage#objects", "prefixes": [folder]}
+    hashes = await find_hashes(call.services, bucket, found[: page.size], limit=MAX_LISTED)
     listed = page.format(
         "items",
         found,
-        lambda item: _format(request, bucket, item, hashes.get(item.digest)),
+        lambda item: _format(call.request, bucket, item, hashes.get(item.digest)),
         lambda item: item.digest,
     )
-    return JSONResponse({"kind": "storage#objects", **listed})
+    return {"kind": "storage#objects", **listed}
 
 
-async def get_object(request: Request, services: Services) -> Response:
-    """What is known of an object; with ?alt=media its bytes."""
-    if request.query_params.get("alt") == "media":
-        return await download_object(request, services)
-    caller = find_caller_or_anonymous(request, services)
-    with services.database.reading() as connection:
-        bucket, found = _find(connection, request, caller, "storage.objects.get")
-    hashes = await find_hashes(services, bucket, [found])
-    return JSONResponse(_format(request, bucket, found, hashes.get(found.digest)))
+@method(body=None, identify=find_caller_or_anonymous)
+async def get_object(call: Call) -> Answer:
+    """Returns what is known of an object; with ?alt=media its bytes."""
+    if call.query.get("alt") == "media":
+        return await _download(call)
+    read = call.services.database.read
+    bucket, found = await read(lambda connection: _find(connection, call, "storage.objects.get"))
+    hashes = await find_hashes(call.services, bucket, [found])
+    return _format(call.request, bucket, found, hashes.get(found.digest))
 
 
-async def download_object(request: Request, services: Services) -> Response:
-    """The bytes of an object, whole or a range."""
-    caller = find_caller_or_anonymous(request, services)
-    with services.database.reading() as connection:
-        bucket, found = _find(connection, request, caller, "storage.objects.get")
-        data, pieces = storage_objects.find_content(connection, bucket.id, found.digest)
-    hashes = await find_hashes(services, bucket, [found])
+@method(body=None, identify=find_caller_or_anonymous)
+async def download_object(call: Call) -> Answer:
+    """Returns the bytes of an object, whole or a range."""
+    return await _download(call)
+
+
+async def _download(call: Call) -> Response:
+    def work(connection: Connection) -> tuple[StorageBucket, StoredObject, bytes | None, str | None]:
+        bucket, found = _find(connection, call, "storage.objects.get")
+        return bucket, found, *storage_objects.find_content(connection, bucket.id, found.digest)
+
+    bucket, found, data, pieces = await call.services.database.read(work)
+    hashes = await find_hashes(call.services, bucket, [found])
     headers = {
         **format_header(hashes.get(found.digest)),
         "Cache-Control": "public, max-age=3600",
@@ -96,7 +101,7 @@ async def download_object(request: Request, services: Services) -> Response:
         "X-Goog-Stored-Content-Length": str(found.size),
     }
     try:
-        span = find_span(request.headers.get("range"), found.size)
+        span = find_span(call.request.headers.get("range"), found.size)
     except UnsatisfiableRange:
         return Response(b"", 416, {"Content-Range": f"bytes */{found.size}"})
     status, wanted = (200, Span(0, found.size)) if span is None else (206, span)
@@ -105,7 +110,7 @@ async def download_object(request: Request, services: Services) -> Response:
     else:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{found.size}"
     if data is None:
-        return _StoredResponse(services.store, parse_pieces(pieces), wanted, status, headers)
+        return _StoredResponse(call.services.store, parse_pieces(pieces), wanted, status, headers)
     return Response(data[wanted.start : wanted.stop], status, headers, _TYPE)
 
 
@@ -125,29 +130,23 @@ class _StoredResponse(Response):
         await send_blocks(start, self._blocks, receive, send)
 
 
-async def delete_object(request: Request, services: Services) -> Response:
-    """Delete an object, and so break the images that need it, as with the real registry."""
-    caller = find_caller(request, services)
-
-    def work(connection: Connection) -> None:
-        bucket, found = _find(connection, request, caller, "storage.objects.delete")
-        storage_objects.remove(connection, bucket.id, found.digest)
-
-    await services.database.write(work)
-    return Response(status_code=204)
+@writes(body=None)
+def delete_object(connection: Connection, call: Call) -> Answer:
+    """Deletes an object, and so breaks the images that need it, as with the real registry."""
+    bucket, found = _find(connection, call, "storage.objects.delete")
+    storage_objects.remove(connection, bucket.id, found.digest)
+    return None
 
 
-def _find(
-    connection: Connection, request: Request, caller: Principal, permission: str
-) -> tuple[StorageBucket, StoredObject]:
-    bucket_name, name = request.path_params["bucket"], request.path_params["object"]
-    bucket = get_bucket(connection, bucket_name, caller, permission, name)
+def _find(connection: Connection, call: Call, permission: str) -> tuple[StorageBucket, StoredObject]:
+    bucket_name, name = call.path["bucket"], call.path["object"]
+    bucket = get_bucket(connection, call, permission, name)
     found = None
     if name.startswith(IMAGES):
         found = storage_objects.find(connection, bucket.id, name.removeprefix(IMAGES))
     if found is None:
         raise NotFound(f"No such object: {bucket_name}/{name}")
-    check_generation(request.query_params, _generation(found), f"{bucket_name}/{name}")
+    check_generation(call.query, _generation(found), f"{bucket_name}/{name}")
     return bucket, found
 
 
@@ -159,7 +158,7 @@ def _find_digest_prefix(prefix: str) -> str | None:
 
 
 def _generation(found: StoredObject) -> str:
-    """Google's are microseconds since the epoch; bytes under a digest have one only."""
+    """Returns it as Google's, microseconds since the epoch; bytes under a digest have one only."""
     return str(found.created_at * 10**6)
 
 

@@ -9,124 +9,120 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.federation import POOL_ID_RULE, is_pool_id
-from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.providers import InvalidSettings, parse_provider, parse_texts
 from docker_credential_gcr.emulator.records import workload_identity
 from docker_credential_gcr.emulator.records.projects import Project
 from docker_credential_gcr.emulator.records.workload_identity import KEPT_S, Pool, Provider
 
-from .access import find_caller, get_project
-from .bodies import read_json
+from .access import get_project
+from .calls import Call
 from .errors import FailedPrecondition, InvalidArgument, NotFound
 from .field_masks import merge
 from .messages import Message
+from .methods import PAGE, Answer, method, reads, writes
 from .operations import finish, new_id
 from .paging import parse_page
 from .request_messages import POOL, PROVIDER
-from .services import Services
 from .times import format_instant
 
 Parent = TypeVar("Parent", Project, Pool)
 Item = TypeVar("Item", Pool, Provider)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Collection(Generic[Parent, Item]):
     """The methods of the pools of a project, or of the providers of a pool.
 
-    `find_parent` returns the project or the pool of the request if the caller has the permission.
+    `find_parent` returns the project or the pool of the call if the caller has the permission.
     """
 
     type: str
     message: Message
     parse: Callable[[Any], dict[str, Any]]
-    find_parent: Callable[[Connection, Request, Principal, Services, str], Parent]
+    find_parent: Callable[[Connection, Call, str], Parent]
     add: Callable[..., Item]
-    find: Callable[[Connection, Parent, Request], Item | None]
+    find: Callable[[Connection, Parent, Call], Item | None]
     list_in: Callable[..., Iterator[Item]]
+
+    def __post_init__(self) -> None:
+        """Makes the endpoints."""
+        self.create = method(f"{self.name[:-1]}Id", body=self.message)(self._create)
+        self.list = reads("showDeleted", *PAGE)(self._list)
+        self.show = reads()(self._show)
+        self.patch = writes("updateMask", body=self.message)(self._patch)
+        self.delete = writes()(self._delete)
+        self.undelete = writes()(self._undelete)
 
     @property
     def name(self) -> str:
         """The collection's name in permissions and listings: workloadIdentityPools"""
         return f"{self.type[0].lower()}{self.type[1:]}s"
 
-    async def create(self, request: Request, services: Services) -> JSONResponse:
+    async def _create(self, call: Call) -> Answer:
         """Creates an item with the ID in ?workloadIdentityPoolId or ?workloadIdentityPoolProviderId."""
-        caller = find_caller(request, services)
-        body = await read_json(request)
         parameter = f"{self.name[:-1]}Id"
-        item_id = request.query_params.get(parameter, "")
+        item_id = call.query.get(parameter, "")
         if not is_pool_id(item_id):
             raise InvalidArgument(f"Invalid {parameter}: it must be {POOL_ID_RULE}.")
-        settings = self._parse(body)
+        settings = self._parse(call.body)
 
         def work(connection: Connection) -> dict[str, Any]:
-            parent = self.find_parent(connection, request, caller, services, self._permit("create"))
-            item = self.add(connection, parent, item_id, settings, now=services.clock.now())
-            return self._finish(connection, services, caller, item)
+            parent = self.find_parent(connection, call, self._permit("create"))
+            return self._finish(
+                connection, call, self.add(connection, parent, item_id, settings, now=call.now)
+            )
 
-        return JSONResponse(await services.database.write(work))
+        return await call.services.database.write(work)
 
-    async def list(self, request: Request, services: Services) -> JSONResponse:
+    def _list(self, connection: Connection, call: Call) -> Answer:
         """Returns the items by ID; with ?showDeleted those too whose deletion can be undone."""
-        caller = find_caller(request, services)
-        page = parse_page(request, default=50)
-        shows_deleted = request.query_params.get("showDeleted") == "true"
+        page = parse_page(call.query, default=50)
+        shows_deleted = call.query.get("showDeleted") == "true"
 
         def is_shown(item: Item) -> bool:
-            return item.deleted_at is None or (shows_deleted and not _is_gone(item, services))
+            return item.deleted_at is None or (shows_deleted and not _is_gone(item, call))
 
-        with services.database.reading() as connection:
-            parent = self.find_parent(connection, request, caller, services, self._permit("list"))
-            shown = filter(is_shown, self.list_in(connection, parent, last=page.last))
-            return JSONResponse(page.format(self.name, shown, _format, _get_id))
+        parent = self.find_parent(connection, call, self._permit("list"))
+        shown = filter(is_shown, self.list_in(connection, parent, last=page.last))
+        return page.format(self.name, shown, _format, _get_id)
 
-    async def show(self, request: Request, services: Services) -> JSONResponse:
+    def _show(self, connection: Connection, call: Call) -> Answer:
         """Returns one item."""
-        caller = find_caller(request, services)
-        with services.database.reading() as connection:
-            return JSONResponse(_format(self.get(connection, request, caller, services, self._permit("get"))))
+        return _format(self.get(connection, call, self._permit("get")))
 
-    async def patch(self, request: Request, services: Services) -> JSONResponse:
+    def _patch(self, connection: Connection, call: Call) -> Answer:
         """Changes the fields of the item that ?updateMask names."""
-        body = await read_json(request)
 
         def change(item: Item) -> Item:
-            settings = self._parse(merge(request, item.settings, body, self.message))
+            settings = self._parse(merge(call, item.settings, self.message))
             return replace(_demand_living(item), settings=settings)
 
-        return await self._change(request, services, "update", change)
+        return self._change(connection, call, "update", change)
 
-    async def delete(self, request: Request, services: Services) -> JSONResponse:
+    def _delete(self, connection: Connection, call: Call) -> Answer:
         """Deletes the item: its identities and tokens are refused. For thirty days that can be undone."""
 
         def change(item: Item) -> Item:
-            return replace(_demand_living(item), deleted_at=int(services.clock.now()))
+            return replace(_demand_living(item), deleted_at=int(call.now))
 
-        return await self._change(request, services, "delete", change)
+        return self._change(connection, call, "delete", change)
 
-    async def undelete(self, request: Request, services: Services) -> JSONResponse:
+    def _undelete(self, connection: Connection, call: Call) -> Answer:
         """Undoes the deletion."""
-        await read_json(request)
 
         def change(item: Item) -> Item:
             if item.deleted_at is None:
                 raise FailedPrecondition(f"{item.name} is not deleted.")
             return replace(item, deleted_at=None)
 
-        return await self._change(request, services, "undelete", change)
+        return self._change(connection, call, "undelete", change)
 
-    def get(
-        self, connection: Connection, request: Request, caller: Principal, services: Services, permission: str
-    ) -> Item:
+    def get(self, connection: Connection, call: Call, permission: str) -> Item:
         """Returns the item of the path, if the caller has the permission on its project; see get_project."""
-        parent = self.find_parent(connection, request, caller, services, permission)
-        item = self.find(connection, parent, request)
-        if item is None or _is_gone(item, services):
+        item = self.find(connection, self.find_parent(connection, call, permission), call)
+        if item is None or _is_gone(item, call):
             raise NotFound("Requested entity was not found.")
         return item
 
@@ -139,32 +135,25 @@ class Collection(Generic[Parent, Item]):
         except InvalidSettings as error:
             raise InvalidArgument(f"Invalid argument: {error}.") from error
 
-    async def _change(
-        self, request: Request, services: Services, verb: str, change: Callable[[Item], Item]
-    ) -> JSONResponse:
-        caller = find_caller(request, services)
-
-        def work(connection: Connection) -> dict[str, Any]:
-            item = change(self.get(connection, request, caller, services, self._permit(verb)))
-            workload_identity.save(connection, item)
-            return self._finish(connection, services, caller, item)
-
-        return JSONResponse(await services.database.write(work))
-
-    def _finish(
-        self, connection: Connection, services: Services, caller: Principal, item: Item
+    def _change(
+        self, connection: Connection, call: Call, verb: str, change: Callable[[Item], Item]
     ) -> dict[str, Any]:
+        item = change(self.get(connection, call, self._permit(verb)))
+        workload_identity.save(connection, item)
+        return self._finish(connection, call, item)
+
+    def _finish(self, connection: Connection, call: Call, item: Item) -> dict[str, Any]:
         response = {"@type": f"type.googleapis.com/google.iam.v1.{self.type}", **_format(item)}
-        return finish(connection, services, caller, f"{item.name}/operations/{new_id()}", response)
+        return finish(connection, call, f"{item.name}/operations/{new_id()}", response)
 
 
 def _get_id(item: Pool | Provider) -> str:
     return item.name.rpartition("/")[2]
 
 
-def _is_gone(item: Pool | Provider, services: Services) -> bool:
+def _is_gone(item: Pool | Provider, call: Call) -> bool:
     """Returns whether the item's deletion can no longer be undone."""
-    return item.deleted_at is not None and services.clock.now() >= item.deleted_at + KEPT_S
+    return item.deleted_at is not None and call.now >= item.deleted_at + KEPT_S
 
 
 def _demand_living(item: Item) -> Item:
@@ -180,18 +169,12 @@ def _format(item: Pool | Provider) -> dict[str, Any]:
     return {**document, "state": "DELETED", "expireTime": format_instant(item.deleted_at + KEPT_S)}
 
 
-def _find_project(
-    connection: Connection, request: Request, caller: Principal, _services: Services, permission: str
-) -> Project:
-    return get_project(connection, request.path_params["project"], caller, permission)
+def _find_pool(connection: Connection, project: Project, call: Call) -> Pool | None:
+    return workload_identity.find(connection, project.number, call.path["pool"])
 
 
-def _find_pool(connection: Connection, project: Project, request: Request) -> Pool | None:
-    return workload_identity.find(connection, project.number, request.path_params["pool"])
-
-
-def _find_provider(connection: Connection, pool: Pool, request: Request) -> Provider | None:
-    return workload_identity.find_provider(connection, pool, request.path_params["provider"])
+def _find_provider(connection: Connection, pool: Pool, call: Call) -> Provider | None:
+    return workload_identity.find_provider(connection, pool, call.path["provider"])
 
 
 def _add_provider(
@@ -204,7 +187,7 @@ POOLS = Collection[Project, Pool](
     "WorkloadIdentityPool",
     POOL,
     parse_texts,
-    _find_project,
+    get_project,
     workload_identity.create,
     _find_pool,
     workload_identity.list_in,

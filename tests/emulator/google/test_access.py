@@ -298,6 +298,20 @@ def test_without_a_token_a_strict_server_is_closed(
         assert error["message"] == UNAUTHENTICATED["error"]["message"]
 
 
+BODIES = [(method, path) for method, path, *_ in CALLS if method in ("POST", "PUT", "PATCH")]
+
+
+@pytest.mark.parametrize(("method", "path"), BODIES)
+def test_a_request_without_a_token_is_refused_before_its_body_is_read(
+    apis: Apis, method: str, path: str
+) -> None:
+    apis.services = replace(apis.services, strict_admin=True)
+
+    reply = apis.send(method, path, b"{")
+
+    assert (reply.status, reply.body["error"]["message"]) == (401, UNAUTHENTICATED["error"]["message"])
+
+
 def test_a_web_page_is_not_the_operator(apis: Apis) -> None:
     reply = apis.send("GET", "/v1/projects", headers={"origin": "https://example.com"})
 

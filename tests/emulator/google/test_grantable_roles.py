@@ -92,7 +92,7 @@ def test_d_z17_a_kind_of_resource_takes_the_roles_with_a_permission_on_it(kind: 
 
 
 def test_d_z17_every_route_that_sets_a_policy_is_walked() -> None:
-    setting = {f"{method} {path}" for method, path, endpoint in ROUTES if endpoint.__name__ == "set_policy"}
+    setting = {f"{method} {path}" for method, path, endpoint in ROUTES if endpoint.__name__ == "_set_policy"}
 
     assert setting == set(ENDPOINTS)
 

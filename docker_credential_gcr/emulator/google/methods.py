@@ -1,0 +1,98 @@
+"""Methods of Google's administrative APIs: endpoints that state what a request holds, and answer its call.
+
+@writes("tagId", body=TAG)
+def create_tag(connection: Connection, call: Call) -> Answer:
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import update_wrapper
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from docker_credential_gcr.emulator.identity.principal import Principal
+
+from .bodies import read_json
+from .calls import Call, find_caller
+from .messages import Message
+from .query_parameters import unify
+from .services import Services
+
+# JSON, or a response of another form; None is a response without content.
+Answer = Response | Mapping[str, Any] | None
+Work = Callable[[Call], Awaitable[Answer]]
+DatabaseWork = Callable[[Connection, Call], Answer]
+Identify = Callable[[Request, Services], Awaitable[Principal]]
+
+# The parameters of a listing. https://google.aip.dev/158
+PAGE = ("pageSize", "pageToken")
+NO_BODY: Message = {}
+_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+class Method:
+    """An endpoint that finds the caller, reads the body, and formats what `work` answers.
+
+    A request holds the parameters and the members of the body that are named here, in either spelling, and no
+    others. An API without such messages has None as the body, and ignores what it does not know.
+    """
+
+    def __init__(
+        self, work: Work, parameters: tuple[str, ...], body: Message | None, identify: Identify
+    ) -> None:
+        self._work = work
+        self._identify = identify
+        self.parameters = parameters
+        self.body = body
+        update_wrapper(self, work)
+
+    async def __call__(self, request: Request, services: Services) -> Response:
+        """Returns the response. Raises the errors of the API's table."""
+        if self.body is not None:
+            request = unify(request, self.parameters)
+        caller = await self._identify(request, services)
+        body = await read_json(request, self.body) if request.method in _WITH_BODY else {}
+        answer = await self._work(Call(request, services, caller, body))
+        if answer is None:
+            return Response(status_code=204)
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+
+def method(
+    *parameters: str, body: Message | None = NO_BODY, identify: Identify = find_caller
+) -> Callable[[Work], Method]:
+    """Returns the decorator of a function that answers a call."""
+    return lambda work: Method(work, parameters, body, identify)
+
+
+def reads(
+    *parameters: str, body: Message | None = NO_BODY, identify: Identify = find_caller
+) -> Callable[[DatabaseWork], Method]:
+    """Returns the decorator of a function that answers a call by what it reads on the connection."""
+
+    def decorate(work: DatabaseWork) -> Method:
+        async def read(call: Call) -> Answer:
+            return await call.services.database.read(lambda connection: work(connection, call))
+
+        return Method(update_wrapper(read, work), parameters, body, identify)
+
+    return decorate
+
+
+def writes(
+    *parameters: str, body: Message | None = NO_BODY, identify: Identify = find_caller
+) -> Callable[[DatabaseWork], Method]:
+    """Returns the decorator of a function that answers a call by what it writes on the connection.
+
+    What refuses a request without a look at the database is better refused before: by `method`.
+    """
+
+    def decorate(work: DatabaseWork) -> Method:
+        async def write(call: Call) -> Answer:
+            return await call.services.database.write(lambda connection: work(connection, call))
+
+        return Method(update_wrapper(write, work), parameters, body, identify)
+
+    return decorate

@@ -1,0 +1,49 @@
+"""Query parameters of Google's protobuf APIs: unknown names are refused, either spelling is understood."""
+
+from collections.abc import Collection
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.requests import Request
+
+from .errors import InvalidArgument
+from .messages import to_camel
+
+# Of every method: https://cloud.google.com/apis/docs/system-parameters. Those that begin with $ too.
+_SYSTEM = frozenset(
+    [
+        "access_token",
+        "alt",
+        "callback",
+        "fields",
+        "key",
+        "oauth_token",
+        "prettyPrint",
+        "quotaUser",
+        "trace",
+        "uploadType",
+        "upload_protocol",
+        "userIp",
+        "userProject",
+    ]
+)
+
+
+def unify(request: Request, known: Collection[str]) -> Request:
+    """Returns the request with its parameters' names as the API has them. Raises InvalidArgument."""
+    pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    unified = [(_unify_name(name, known), value) for name, value in pairs]
+    if unified == pairs:
+        return request
+    return Request({**request.scope, "query_string": urlencode(unified).encode()}, request.receive)
+
+
+def _unify_name(name: str, known: Collection[str]) -> str:
+    if name in _SYSTEM or name.startswith("$"):
+        return name
+    unified = to_camel(name)
+    if unified not in known:
+        raise InvalidArgument(
+            f'Invalid JSON payload received. Unknown name "{name[:100]}": Cannot bind query parameter. '
+            f"Field '{unified[:100]}' could not be found in request message."
+        )
+    return unified
