@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.records import policies, service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
-from .access import check, find_project_policy, get_project
+from .access import check, find_project, find_project_policy, get_project
 from .calls import Call
 from .errors import NotFound
 
@@ -21,18 +21,31 @@ def find_account(connection: Connection, call: Call, permission: str) -> Service
     The project `-` is that of the account. Raises PermissionDenied, for unknown accounts too, and NotFound
     for those who may see all.
     """
-    project_name, name = call.path["project"], call.path["account"]
-    account = service_accounts.find(connection, name)
-    if account is not None and project_name in ("-", account.project_id):
+    account = find_in_path(connection, call)
+    if account is not None:
         check_account(connection, account, call.caller, permission)
         return account
+    project_name, name = call.path["project"], call.path["account"]
     if project_name == "-":
         check(connection, call.caller, permission, [])
     else:
-        project = get_project(connection, call, permission)
-        if account is not None and account.project_id == project.project_id:
-            return account
+        get_project(connection, call, permission)
     raise NotFound(f"Unknown service account: projects/{project_name}/serviceAccounts/{name}")
+
+
+def find_in_path(connection: Connection, call: Call) -> ServiceAccount | None:
+    """Returns the account that the path names, without a look at the caller."""
+    account, project_name = service_accounts.find(connection, call.path["account"]), call.path["project"]
+    if account is None or project_name == "-":
+        return account
+    project = find_project(connection, project_name)
+    return account if project is not None and project.project_id == account.project_id else None
+
+
+def find_active(connection: Connection, name: str) -> ServiceAccount | None:
+    """Returns the account of that address or unique ID, if its tokens count."""
+    account = service_accounts.find(connection, name)
+    return account if account is not None and account.is_active else None
 
 
 def check_account(

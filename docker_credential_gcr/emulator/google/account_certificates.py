@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.service_account_signatures import format_certificate, format_jwk
-from docker_credential_gcr.emulator.records import keys, service_accounts
+from docker_credential_gcr.emulator.records import keys
 
+from .account_access import find_active
 from .errors import NotFound
 from .services import Services
 
@@ -34,8 +35,8 @@ async def _list_keys(request: Request, services: Services) -> list[RegisteredKey
     email, now = request.path_params["account"], services.clock.now()
 
     def work(connection: Connection) -> list[RegisteredKey]:
-        account = service_accounts.find(connection, email)
-        if account is None or not account.is_active:
+        account = find_active(connection, email)
+        if account is None:
             raise NotFound(f"Service account {email} not found.")
         kept = keys.list_of(connection, account)
         return [each.key for each in kept if not each.disabled and now < each.key.expires_at]

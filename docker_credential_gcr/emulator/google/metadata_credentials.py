@@ -7,10 +7,10 @@ from docker_credential_gcr.emulator.identity.oauth_scopes import KNOWN
 from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM, format_service_account
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.machine import Machine
-from docker_credential_gcr.emulator.records import service_accounts
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
 from .access import find_project
+from .account_access import find_active
 from .metadata_tree import find_instance_id
 from .services import Services
 from .signing_keys import get_key
@@ -64,8 +64,7 @@ class AccessTokens:
 async def find_account(services: Services, machine: Machine) -> ServiceAccount | None:
     """Returns the machine's account, if it is there and its tokens count."""
     email = machine.account or ""
-    account = await services.database.read(lambda connection: service_accounts.find(connection, email))
-    return account if account is not None and account.is_active else None
+    return await services.database.read(lambda connection: find_active(connection, email))
 
 
 def narrow_scopes(machine: Machine, asked: str | None) -> frozenset[str]:

@@ -18,9 +18,10 @@ from docker_credential_gcr.emulator.identity.assertions import (
     verify_assertion,
 )
 from docker_credential_gcr.emulator.identity.principal import format_service_account
-from docker_credential_gcr.emulator.records import keys, service_accounts
+from docker_credential_gcr.emulator.records import keys
 from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
 
+from .account_access import find_active
 from .bodies import get_field
 from .errors import GrantRefused
 from .oauth2_tokens import Subject, format_access, format_id_token
@@ -43,11 +44,11 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
         said = verify_assertion(
             get_field(form, "assertion"),
             find_keys=partial(keys.find_candidates, connection),
-            has_account=lambda email: _find_account(connection, email) is not None,
+            has_account=lambda email: find_active(connection, email) is not None,
             audiences=(*_AUDIENCES, own_url),
             now=services.clock.now(),
         )
-        return said, _find_account(connection, said.email)
+        return said, find_active(connection, said.email)
 
     try:
         said, account = await services.database.read(work)
@@ -59,9 +60,3 @@ async def trade(request: Request, services: Services, form: dict[str, str]) -> d
     if said.target_audience is not None:
         return {"id_token": await format_id_token(services, subject, said.target_audience)}
     return await format_access(services, subject, said.oauth_scopes)
-
-
-def _find_account(connection: Connection, email: str) -> ServiceAccount | None:
-    """Returns the account, if it is there and its tokens count."""
-    account = service_accounts.find(connection, email)
-    return account if account is not None and account.is_active else None

@@ -14,7 +14,7 @@ from starlette.datastructures import QueryParams
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity import roles
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
-from docker_credential_gcr.emulator.records import policies, service_accounts
+from docker_credential_gcr.emulator.records import policies
 from docker_credential_gcr.emulator.records.errors import Changed
 
 from . import account_access, artifact_access, storage_access
@@ -41,8 +41,8 @@ class Found(NamedTuple):
     in_force: list[Policy]
 
 
-Get = Callable[[Connection, Call, str], Found]
-Peek = Callable[[Connection, Call], Found | None]
+Authorize = Callable[[Connection, Call, str], object]
+Find = Callable[[Connection, Call], Found | None]
 _VERSION = "options.requestedPolicyVersion"
 _PERMISSIONS: Message = {"permissions": List(VALUE)}
 
@@ -51,14 +51,14 @@ _PERMISSIONS: Message = {"permissions": List(VALUE)}
 class ResourcePolicies:
     """The three methods of one kind of resource.
 
-    `get` returns the resource of the call if the caller has the permission, `peek` unchecked or None.
+    `authorize` raises unless the caller has the permission on the resource of the call, `find` returns it.
     `parameters` are those of get_policy's query.
     """
 
     kind: str
     permissions: str
-    get: Get
-    peek: Peek
+    authorize: Authorize
+    find: Find
     parameters: tuple[str, ...] = (_VERSION,)
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class ResourcePolicies:
         """Returns the resource's IAM policy."""
         asked = self.find_version(call.query)
         version = parse_options(call.body) if asked is None else parse_requested_version(asked)
-        found = self.get(connection, call, f"{self.permissions}.getIamPolicy")
+        found = self._get(connection, call, "getIamPolicy")
         return self.format(found, found.in_force[-1], version)
 
     async def _set_policy(self, call: Call) -> Answer:
@@ -79,7 +79,7 @@ class ResourcePolicies:
         policy, etag = parse_update(call.body.get("policy") if call.request.method == "POST" else call.body)
 
         def work(connection: Connection) -> dict[str, Any]:
-            found = self.get(connection, call, f"{self.permissions}.setIamPolicy")
+            found = self._get(connection, call, "setIamPolicy")
             check_bindings(connection, policy, self.kind, found.name)
             self.save(connection, found, policy, etag)
             return self.format(found, policy, 3)
@@ -92,13 +92,19 @@ class ResourcePolicies:
         permissions = parse_permissions(
             call.body.get("permissions") if is_post else call.query.getlist("permissions")
         )
-        found = self.peek(connection, call)
+        found = self.find(connection, call)
         allowed = (
             list_allowed(connection, call.caller, permissions, found.in_force, found.resource)
             if found
             else []
         )
         return self.format_permissions(allowed)
+
+    def _get(self, connection: Connection, call: Call, verb: str) -> Found:
+        self.authorize(connection, call, f"{self.permissions}.{verb}")
+        found = self.find(connection, call)
+        assert found is not None  # noqa: S101 - nobody has a permission on what is not there
+        return found
 
     def find_version(self, query: QueryParams) -> str | None:
         """Returns the requested version of the policy in the query."""
@@ -143,43 +149,23 @@ class _BucketPolicies(ResourcePolicies):
         return {"kind": "storage#testIamPermissionsResponse", **super().format_permissions(allowed)}
 
 
-def _get_project(connection: Connection, call: Call, permission: str) -> Found:
-    project = get_project(connection, call, permission)
-    return _find_in_project(connection, project.project_id)
-
-
-def _peek_project(connection: Connection, call: Call) -> Found | None:
+def _find_project(connection: Connection, call: Call) -> Found | None:
     project = find_project(connection, call.path["project"])
-    return _find_in_project(connection, project.project_id) if project else None
-
-
-def _find_in_project(connection: Connection, project_id: str) -> Found:
-    in_force = [find_project_policy(connection, project_id)]
-    return Found(resources.project(project_id), f"projects/{project_id}", in_force)
-
-
-def _get_account(connection: Connection, call: Call, permission: str) -> Found:
-    return _find_account(connection, account_access.find_account(connection, call, permission))
-
-
-def _peek_account(connection: Connection, call: Call) -> Found | None:
-    account = service_accounts.find(connection, call.path["account"])
-    if account is None or call.path["project"] not in ("-", account.project_id):
+    if project is None:
         return None
-    return _find_account(connection, account)
+    name, in_force = project.project_id, [find_project_policy(connection, project.project_id)]
+    return Found(resources.project(name), f"projects/{name}", in_force)
 
 
-def _find_account(connection: Connection, account: service_accounts.ServiceAccount) -> Found:
+def _find_account(connection: Connection, call: Call) -> Found | None:
+    account = account_access.find_in_path(connection, call)
+    if account is None:
+        return None
     in_force = account_access.find_policies(connection, account)
     return Found(account_access.describe(account), account_access.format_name(account), in_force)
 
 
-def _get_repository(connection: Connection, call: Call, permission: str) -> Found:
-    artifact_access.get_repository(connection, call, permission)
-    return _peek_repository(connection, call)
-
-
-def _peek_repository(connection: Connection, call: Call) -> Found:
+def _find_repository(connection: Connection, call: Call) -> Found:
     name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
     project = find_project(connection, name)
     resource = resources.repository(project.project_id if project else name, location, repository_id)
@@ -187,20 +173,17 @@ def _peek_repository(connection: Connection, call: Call) -> Found:
     return Found(resource, resource.name, in_force)
 
 
-def _get_bucket(connection: Connection, call: Call, permission: str) -> Found:
-    storage_access.get_bucket(connection, call, permission)
-    return _peek_bucket(connection, call)
-
-
-def _peek_bucket(connection: Connection, call: Call) -> Found:
+def _find_bucket(connection: Connection, call: Call) -> Found:
     bucket = storage_access.get_any_bucket(connection, call.path["bucket"])
     resource = resources.bucket(bucket.name, bucket.project_id)
     return Found(resource, f"buckets/{bucket.name}", storage_access.find_policies(connection, bucket))
 
 
-PROJECTS = ResourcePolicies(roles.PROJECT, "resourcemanager.projects", _get_project, _peek_project, ())
-ACCOUNTS = ResourcePolicies(roles.SERVICE_ACCOUNT, "iam.serviceAccounts", _get_account, _peek_account)
-REPOSITORIES = ResourcePolicies(
-    roles.REPOSITORY, "artifactregistry.repositories", _get_repository, _peek_repository
+PROJECTS = ResourcePolicies(roles.PROJECT, "resourcemanager.projects", get_project, _find_project, ())
+ACCOUNTS = ResourcePolicies(
+    roles.SERVICE_ACCOUNT, "iam.serviceAccounts", account_access.find_account, _find_account
 )
-BUCKETS = _BucketPolicies(roles.BUCKET, "storage.buckets", _get_bucket, _peek_bucket)
+REPOSITORIES = ResourcePolicies(
+    roles.REPOSITORY, "artifactregistry.repositories", artifact_access.get_repository, _find_repository
+)
+BUCKETS = _BucketPolicies(roles.BUCKET, "storage.buckets", storage_access.get_bucket, _find_bucket)

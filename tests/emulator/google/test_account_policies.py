@@ -55,6 +55,27 @@ def test_a_caller_learns_what_it_may_do(apis: Apis) -> None:
         assert apis.call("POST", f"{nowhere}:testIamPermissions", {"permissions": asked}, token).body == {}
 
 
+def test_a_project_is_named_by_its_id_its_number_or_a_hyphen(apis: Apis) -> None:
+    apis.make_account()
+    apis.allow("roles/iam.serviceAccountAdmin", ADA, CI)
+    number = apis.call("GET", "/v1/projects/my-project").body["projectNumber"]
+    asked, token = ["iam.serviceAccounts.get"], apis.sign_in(ADA)
+
+    def call_all(project: str) -> list[Any]:
+        path = f"/v1/projects/{project}/serviceAccounts/{CI}"
+        policy = apis.call("POST", f"{path}:getIamPolicy", token=token).body
+        return [
+            apis.call("GET", path, token=token).body["email"],
+            policy["bindings"],
+            apis.call("POST", f"{path}:setIamPolicy", {"policy": policy}, token).body["bindings"],
+            apis.call("POST", f"{path}:testIamPermissions", {"permissions": asked}, token).body,
+        ]
+
+    bindings = [{"role": "roles/iam.serviceAccountAdmin", "members": [ADA]}]
+    answers = [CI, bindings, bindings, {"permissions": asked}]
+    assert [call_all(project) for project in ("my-project", number, "-")] == [answers] * 3
+
+
 def test_the_policy_of_a_deleted_account_does_not_come_back(apis: Apis) -> None:
     apis.make_account()
     apis.allow("roles/iam.serviceAccountTokenCreator", ADA, CI)
