@@ -14,6 +14,7 @@ from docker_credential_gcr.emulator.records.artifact_repositories import Artifac
 from docker_credential_gcr.emulator.records.projects import Project
 from docker_credential_gcr.emulator.records.services import Obstacle
 
+from . import access
 from .access import check, find_project, find_project_policy
 from .calls import Call
 from .errors import NotFound, ServiceDisabled
@@ -24,15 +25,9 @@ def get_project(connection: Connection, call: Call, permission: str) -> Project:
 
     Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
-    name, location = call.path["project"], call.path.get("location")
-    project = find_project(connection, name)
-    project_id = project.project_id if project else ""
-    place = f"projects/{name}" + (f"/locations/{location}" if location else "")
-    in_force = [find_project_policy(connection, project_id)]
-    message = _refuse(permission, place)
-    check(connection, call.caller, permission, in_force, resources.project(project_id), message)
-    if project is None:
-        raise NotFound(f"Project not found: {name}")
+    location = call.path.get("location")
+    place = f"projects/{call.path['project']}" + (f"/locations/{location}" if location else "")
+    project = access.get_project(connection, call, permission, _refuse(permission, place))
     _check_service(connection, project)
     return project
 

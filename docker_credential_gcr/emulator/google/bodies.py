@@ -55,8 +55,13 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def has_form(request: Request) -> bool:
-    """Whether the request says that it carries a form."""
-    return _find_content_type(request) == _FORM
+    """Returns whether the request says that it carries a form."""
+    return find_content_type(request) == _FORM
+
+
+def find_content_type(request: Request) -> str:
+    """Returns the media type of the body, without parameters; empty where none is said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def get_field(form: dict[str, str], name: str) -> str:
@@ -65,10 +70,6 @@ def get_field(form: dict[str, str], name: str) -> str:
     if not value:
         raise GrantRefused("invalid_request", f"Required parameter is missing: {name}")
     return value
-
-
-def _find_content_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _read(request: Request, limit: int) -> bytes:

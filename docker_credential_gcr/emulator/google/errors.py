@@ -162,7 +162,7 @@ _UNAUTHORIZED_GRANTS = ("invalid_client", "unauthorized_client")
 
 
 def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse | None:
-    """How HTTP says this error; None for one that nobody foresaw."""
+    """Returns the response to an error; None where it is in no table."""
     if isinstance(error, GrantRefused):
         note_reason(f"{error.error}: {error}")
         body = {"error": error.error, "error_description": str(error)}
@@ -174,21 +174,18 @@ def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse
     code, word, text = TABLE[type(error)]
     message = text or str(error)
     note_reason(message)
+    reason = _STORAGE_REASONS[code]
     if of_storage:
-        code, reason = _STORAGE_TABLE.get(type(error), (code, _STORAGE_REASONS[code]))
-        response = _format_for_storage(code, reason, message, _details(error))
-    else:
-        response = _format(code, word, message, _details(error))
+        code, reason = _STORAGE_TABLE.get(type(error), (code, reason))
+    response = _format(code, message, _details(error), word=None if of_storage else word, reason=reason)
     response.headers.update(getattr(error, "headers", {}))
     return response
 
 
 def format_internal_error(*, of_storage: bool = False) -> JSONResponse:
-    """The answer for an error that nobody foresaw."""
+    """Returns the answer for an error that is in no table."""
     code, word, message = _INTERNAL
-    if of_storage:
-        return _format_for_storage(code, _STORAGE_REASONS[code], message, [])
-    return _format(code, word, message, [])
+    return _format(code, message, [], word=None if of_storage else word, reason=_STORAGE_REASONS[code])
 
 
 def _details(error: Exception) -> list[Mapping[str, object]]:
@@ -208,18 +205,15 @@ def _details(error: Exception) -> list[Mapping[str, object]]:
     return []
 
 
-def _format(code: int, word: str, message: str, details: list[Mapping[str, object]]) -> JSONResponse:
-    body: dict[str, object] = {"code": code, "message": message, "status": word}
-    if details:
-        body["details"] = details
-    return JSONResponse({"error": body}, code, _headers(code))
-
-
-def _format_for_storage(
-    code: int, reason: str, message: str, details: list[Mapping[str, object]]
+def _format(
+    code: int, message: str, details: list[Mapping[str, object]], *, word: str | None, reason: str
 ) -> JSONResponse:
-    errors = [{"message": message, "domain": "global", "reason": reason}]
-    body: dict[str, object] = {"code": code, "message": message, "errors": errors}
+    """Returns an error in Google's form; one without a `word` is Cloud Storage's, which has the reason."""
+    body: dict[str, object] = {"code": code, "message": message}
+    if word is None:
+        body["errors"] = [{"message": message, "domain": "global", "reason": reason}]
+    else:
+        body["status"] = word
     if details:
         body["details"] = details
     return JSONResponse({"error": body}, code, _headers(code))

@@ -5,7 +5,7 @@ def create_tag(connection: Connection, call: Call) -> Answer:
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.records.database import Database
 
 from .bodies import read_json
 from .calls import Call, find_caller
@@ -67,32 +68,23 @@ def method(
     return lambda work: Method(work, parameters, body, identify)
 
 
-def reads(
-    *parameters: str, body: Message | None = NO_BODY, identify: Identify = find_caller
+def _on_connection(
+    run: Callable[[Database, Callable[[Connection], Answer]], Awaitable[Answer]],
+    *parameters: str,
+    body: Message | None = NO_BODY,
+    identify: Identify = find_caller,
 ) -> Callable[[DatabaseWork], Method]:
-    """Returns the decorator of a function that answers a call by what it reads on the connection."""
+    """Returns the decorator of a plain function that answers a call on the connection that `run` gives it."""
 
     def decorate(work: DatabaseWork) -> Method:
-        async def read(call: Call) -> Answer:
-            return await call.services.database.read(lambda connection: work(connection, call))
+        async def answer(call: Call) -> Answer:
+            return await run(call.services.database, lambda connection: work(connection, call))
 
-        return Method(update_wrapper(read, work), parameters, body, identify)
+        return Method(update_wrapper(answer, work), parameters, body, identify)
 
     return decorate
 
 
-def writes(
-    *parameters: str, body: Message | None = NO_BODY, identify: Identify = find_caller
-) -> Callable[[DatabaseWork], Method]:
-    """Returns the decorator of a function that answers a call by what it writes on the connection.
-
-    What refuses a request without a look at the database is better refused before: by `method`.
-    """
-
-    def decorate(work: DatabaseWork) -> Method:
-        async def write(call: Call) -> Answer:
-            return await call.services.database.write(lambda connection: work(connection, call))
-
-        return Method(update_wrapper(write, work), parameters, body, identify)
-
-    return decorate
+reads = partial(_on_connection, Database.read)
+# What refuses a request without a look at the database is better refused before: by `method`.
+writes = partial(_on_connection, Database.write)

@@ -36,8 +36,9 @@ from docker_credential_gcr.emulator.records import aws_access_keys, spent_tokens
 from docker_credential_gcr.emulator.records.errors import AlreadyExists
 from docker_credential_gcr.emulator.records.workload_identity import Provider
 
-from .bodies import read_form, read_json
+from .bodies import find_content_type, read_form, read_json
 from .errors import GrantRefused, InvalidArgument
+from .messages import to_snake
 from .services import Services
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -48,7 +49,6 @@ _AUDIENCE = re.compile(
     r"(?P<pool>[a-z0-9-]{1,64})/providers/(?P<provider>[a-z0-9-]{1,64})",
     re.ASCII,
 )
-_CAPITAL = re.compile(r"[A-Z]")
 _DOCUMENTATION = "https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token"
 # Texts that people search for, as Google writes them.
 WRONG_AUDIENCE = (
@@ -99,21 +99,16 @@ async def exchange_token(request: Request, services: Services) -> JSONResponse:
 
 async def _read_fields(request: Request) -> dict[str, str]:
     """The request's fields by their names in a form."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
+    if find_content_type(request) != "application/json":
         return await read_form(request)
     try:
         document = await read_json(request)
     except InvalidArgument as error:
         raise GrantRefused("invalid_request", str(error)) from error
-    fields = {_CAPITAL.sub(_unify, name): value for name, value in document.items()}
+    fields = {to_snake(name): value for name, value in document.items()}
     if not all(isinstance(value, str) for value in fields.values()):
         raise GrantRefused("invalid_request", "Every field must be a string.")
     return fields
-
-
-def _unify(capital: re.Match[str]) -> str:
-    return f"_{capital[0].lower()}"
 
 
 def _check_fields(fields: Mapping[str, str]) -> frozenset[str]:
