@@ -145,7 +145,6 @@ class Emulator:
             settings.limits,
             Memory(self._database.version),
             Memory(self._database.access_version),
-            Memory(self._database.removals_version),
             takes_sparse_manifests=settings.sparse_manifests,
             creates_repositories=settings.create_on_push,
             is_open=settings.open or settings.open_remote,

@@ -24,7 +24,6 @@ from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.private_directory import create_private
 
 from . import schema, snapshot
-from .changes import REPOSITORIES
 from .log_file import LogFile
 from .statement import Statement
 from .turns import Turns
@@ -122,7 +121,10 @@ class Database:
             return work(connection)
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """Opens a connection that sees every committed write: `with database.reading() as connection`."""
+        """Opens a connection that sees every committed write: `with database.reading() as connection`.
+
+        Within a write it sees nothing of that write, which may be undone.
+        """
         if threading.get_ident() == self._home:
             connection = self._writer.hold()
             if connection is not None:
@@ -152,7 +154,7 @@ class Database:
         return self._writer.write_now(work)
 
     def version(self) -> int:
-        """A number that changes with every commit, before the write is acknowledged.
+        """Returns a number that changes with every commit, before the write is acknowledged.
 
         Where the database is shared by processes each thread has numbers of its own.
         https://www.sqlite.org/pragma.html#pragma_data_version
@@ -163,27 +165,18 @@ class Database:
         return int(row[0]) if row else -1
 
     def access_version(self) -> int:
-        """As `version`, of what decides who may do what: projects, policies, accounts, keys, buckets."""
+        """Returns a number as `version`, of what decides about access: projects, policies, accounts, keys."""
         return self._get_revision(schema.ACCESS)
 
     def control_version(self) -> int:
-        """As `version`, of what a test has set: the clock, the faults, the machine."""
+        """Returns a number as `version`, of what a test has set: the clock, the faults, the machine."""
         return self._get_revision(schema.CONTROL)
 
     def _get_revision(self, subject: str) -> int:
-        if not self._shared:
-            return self._writer.changes.count(subject)
         version = self.version()
         if version != self._revisions[0]:
-            revisions = self.read_now(lambda connection: dict(_REVISIONS.all(connection, {})))
-            self._revisions = (version, revisions)
+            self._revisions = (version, self.read_now(_load_revisions))
         return self._revisions[1].get(subject, -1)
-
-    def removals_version(self) -> int:
-        """Returns a number that changes when a repository goes, for the writer at once."""
-        own = self._writer.changes.count(REPOSITORIES)
-        # Any commit of another process may be a deletion. Both numbers only grow.
-        return own + self.version() if self._shared else own
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""
@@ -267,6 +260,10 @@ def _prepare(engine: Engine, path: Path) -> None:
             _migrate(connection, path, old)
         elif lacking := sorted(set(schema.metadata.tables) - tables):
             raise DamagedDatabase(path, f"it has no table {lacking[0]}")
+
+
+def _load_revisions(connection: Connection) -> dict[str, int]:
+    return dict(_REVISIONS.all(connection, {}))
 
 
 def _find_revision(connection: Connection) -> str:

@@ -17,7 +17,6 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.capacity import is_locked
 
-from .changes import Changes
 from .flushes import Flushes
 from .log_file import LogFile
 
@@ -43,7 +42,7 @@ class Writer:
 
     A job that fails is undone alone, and so is one that keeps a transaction from being committed; the others
     are then done again, so that a job changes nothing but the database. A transaction is this process's turn.
-    `commits` counts them, and `changes` those which change certain things.
+    `commits` counts them.
     """
 
     def __init__(
@@ -56,7 +55,6 @@ class Writer:
         lock_wait_s: float,
     ) -> None:
         self.commits = 0
-        self.changes = Changes(connection)
         self._take_turn = take_turn
         self._observe = observe
         self._connection = connection
@@ -95,11 +93,17 @@ class Writer:
         return done
 
     def hold(self) -> Connection | None:
-        """The connection, to read from until `release`; None while another thread writes.
+        """Returns the connection, to read from until `release`; None while it has a transaction.
 
         Only its own pages stay in SQLite's cache when it commits: any other connection drops all of its.
         """
-        return self._connection if self._held.acquire(blocking=False) else None
+        if not self._held.acquire(blocking=False):
+            return None
+        # This thread's own transaction: a reader must not remember what may be undone.
+        if self._driver.in_transaction:
+            self._held.release()
+            return None
+        return self._connection
 
     def release(self) -> None:
         """Let other threads write again."""
@@ -189,7 +193,6 @@ class Writer:
                     self._commit_apart(batch)
             self._patient_until = None
             self.commits += 1
-            self.changes.commit()
         if self._observe is not None:
             self._observe(len(batch), time.perf_counter() - began)
         return True
@@ -240,7 +243,6 @@ class Writer:
         # On a full disk SQLite has done so by itself.
         if self._driver.in_transaction:
             self._driver.execute(f"ROLLBACK{to}")
-        self.changes.undo()
 
     def _flush(self, batch: "list[Job]") -> None:
         try:

@@ -21,9 +21,10 @@ class Memory:
         self._answers: dict[Hashable, Any] = {}
 
     def recall(self, key: Hashable, find: Callable[[], T], *, measure: Callable[[T], int | None]) -> T:
-        """The answer under the key, looked up where it is not remembered.
+        """Returns the answer under the key, looked up where it is not remembered.
 
-        `measure` gives the bytes that an answer holds, or None for one that may not be remembered.
+        `find` reads what is committed, not by the connection of a write. `measure` gives the bytes that an
+        answer holds, or None for one that may not be remembered.
 
         The version is read before the answer is found: one that a commit overtakes is forgotten
         at the next call, though it may be right.

@@ -10,21 +10,9 @@ from . import places
 from .services import Services
 
 
-def find_repository(services: Services, connection: Connection, target: Target) -> Repository | None:
-    """Returns the repository, if it is there, which is remembered until one goes.
-
-    Raises NameUnknown as `places.find`.
-    """
-    return services.repositories.recall(
-        (target.bucket, target.path),
-        lambda: places.find(connection, target),
-        measure=lambda found: None if found is None else 0,
-    )
-
-
 def open_repository(services: Services, connection: Connection, target: Target) -> Repository:
-    """The repository, made if it was not there, and its bucket with it. Raises NameUnknown."""
-    repository = find_repository(services, connection, target)
+    """Returns the repository, made if it was not there, and its bucket with it. Raises NameUnknown."""
+    repository = places.find(connection, target)
     if repository is None:
         places.create(services, connection, target)
         repository = repositories.create(connection, target.bucket, target.path)

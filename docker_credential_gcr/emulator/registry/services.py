@@ -29,7 +29,7 @@ def keep_last(memory: dict[K, V], key: K, value: V, count: int) -> None:
 
 @dataclass(frozen=True)
 class Services:
-    """The registry's parts, how it is set, and its caches: of contents, of decisions, of repositories.
+    """The registry's parts, how it is set, and its caches: of contents and of decisions.
 
     `hashers` are those of the uploads that were appended to last, each with the number of bytes that it was
     fed: without one, an upload's pieces are read once at its end. `created_ms` is what a bucket's configs say
@@ -44,7 +44,6 @@ class Services:
     limits: Limits
     memory: Memory
     decisions: Memory
-    repositories: Memory
     takes_sparse_manifests: bool = False
     creates_repositories: bool = False
     is_open: bool = False

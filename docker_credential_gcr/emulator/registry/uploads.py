@@ -18,7 +18,7 @@ from .access import authorize
 from .errors import RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
 from .mounts import mount
-from .opening import find_repository, open_repository
+from .opening import open_repository
 from .services import Services
 from .upload_sessions import Session
 
@@ -101,7 +101,7 @@ def _find(services: Services, request: Request, target: Target, location: str) -
 async def _make_repository(services: Services, target: Target) -> None:
     """Makes the repository with the first upload to it."""
     with services.database.reading() as connection:
-        repository = find_repository(services, connection, target)
+        repository = places.find(connection, target)
     if repository is None:
         opening = functools.partial(open_repository, services, target=target)
         # Survives a crash, not power loss: the client can restart an upload.

@@ -20,6 +20,7 @@ from docker_credential_gcr.emulator.records.schema import (
     projects,
     repositories,
 )
+from docker_credential_gcr.emulator.registry.memory import Memory
 
 
 @pytest.fixture
@@ -288,39 +289,55 @@ def test_access_version_changes_only_with_what_decides_about_access(tmp_path, sh
     database.close()
 
 
-def test_removals_version_changes_when_a_repository_goes_also_with_its_project(tmp_path):
-    database = Database(tmp_path / "emulator.db")
+def fail(_connection):
+    raise LookupError("why")
 
-    def is_told(change):
-        before = database.removals_version()
-        database.write_now(lambda connection: connection.execute(change))
-        return database.removals_version() > before
 
-    project = insert(projects).values(id=1, project_id="p", number="1", name="p", created_at=0)
-    bucket = insert(buckets).values(id=1, project=1, name="b", location="US", created_at=0)
-    repository = insert(repositories).values(id=1, bucket=1, name="p/app")
-    changes = [project, bucket, repository, delete(repositories), repository, delete(projects)]
-    assert [is_told(change) for change in changes] == [False, False, False, True, False, True]
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("subject", ["version", "access_version"])
+@pytest.mark.parametrize("together", [1, 2], ids=["alone", "with-another"])
+@pytest.mark.parametrize("undo", [fail, leave_dangling], ids=["work-fails", "commit-fails"])
+@pytest.mark.parametrize("looks", [True, False], ids=["looked-up-since", "not-looked-up-since"])
+def test_memory_never_keeps_what_a_write_saw_and_did_not_commit(
+    tmp_path, shared, subject, together, undo, looks
+):
+    database = Database(tmp_path / "emulator.db", shared=shared)
+    memory = Memory(getattr(database, subject))
+
+    def recall():
+        return memory.recall("names", lambda: names(database), measure=lambda _: 0)
+
+    def change_and_undo(connection):
+        add("undone")(connection)
+        seen.append(recall())
+        undo(connection)
+
+    async def write_all():
+        works = [change_and_undo, add("other")][:together]
+        await asyncio.gather(*map(database.write, works), return_exceptions=True)
+        if looks:
+            seen.append(recall())
+        # As many changes as were undone.
+        await database.write(add("a"))
+        return recall()
+
+    seen = []
+    others = ["other"][: together - 1]
+    assert asyncio.run(write_all()) == ["a", *others]
+    assert seen[-1] == (others if looks else [])
+    assert [each for each in seen if "undone" in each] == []
     database.close()
 
 
-def test_removals_version_tells_the_writer_of_what_is_not_committed_yet_and_of_what_was_undone(tmp_path):
-    database = Database(tmp_path / "emulator.db")
-    seen = [database.removals_version()]
+def test_access_version_that_a_write_reads_is_that_of_the_last_commit(database):
+    before = database.access_version()
 
-    def remove_and_fail(connection):
-        connection.execute(insert(projects).values(id=1, project_id="p", number="1", name="p", created_at=0))
-        connection.execute(insert(buckets).values(id=1, project=1, name="b", location="US", created_at=0))
-        connection.execute(insert(repositories).values(id=1, bucket=1, name="p/app"))
-        connection.execute(delete(repositories))
-        seen.append(database.removals_version())
-        raise LookupError
+    def change_and_read(connection):
+        add("a")(connection)
+        return database.access_version()
 
-    with pytest.raises(LookupError):
-        database.write_now(remove_and_fail)
-    seen.append(database.removals_version())
-    assert seen == sorted(set(seen))
-    database.close()
+    assert database.write_now(change_and_read) == before
+    assert database.access_version() > before
 
 
 def test_database_of_another_revision_is_refused(tmp_path):
