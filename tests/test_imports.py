@@ -3,7 +3,7 @@
 import ast
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +69,9 @@ TABLE = {
     "emulator.strict_json": ("", ""),
     "emulator.oci": ("emulator.strict_json", ""),
     "emulator.identity": ("emulator.cache emulator.oci emulator.strict_json", "cryptography jwt"),
+    "emulator.database": ("", "sqlalchemy"),
     "emulator.records": (
-        f"{VALUES} emulator.cache emulator.capacity emulator.crash_points emulator.disk "
+        f"{VALUES} emulator.cache emulator.crash_points emulator.database emulator.disk "
         "emulator.private_directory",
         "alembic sqlalchemy",
     ),
@@ -92,7 +93,7 @@ TABLE = {
     "emulator.blocks": ("emulator.runtime", ""),
     "emulator.body_shares": (LEAVES, ""),
     "emulator.cache": ("", ""),
-    "emulator.capacity": ("", ""),
+    "emulator.capacity": ("emulator.database.engine", ""),
     "emulator.clock": ("", ""),
     "emulator.connections": ("", ""),
     "emulator.crash_points": ("", ""),
@@ -148,7 +149,7 @@ TABLE = {
     "emulator.late_app": ("", ""),
     "emulator.in_thread": ("emulator", ""),
     "emulator.emulator": ("emulator", "sqlalchemy starlette"),
-    "emulator.server": ("emulator", "sqlalchemy uvloop"),
+    "emulator.server": ("emulator", "uvloop"),
     "emulator.connection_fault": ("connection_causes", ""),
     "emulator.answer": ("deadline emulator.connection_fault", ""),
     "emulator.direct_request": ("emulator.answer emulator.connection_fault", ""),
@@ -183,7 +184,6 @@ TABLE = {
         "",
     ),
     "emulator.commands_": ("commands emulator files locations", "click"),
-    "emulator.commands_data": ("emulator", "click sqlalchemy"),
     "emulator.commands_progress": ("emulator", "click rich"),
     "emulator.cli": ("emulator", "click"),
     "pytest_plugin": ("emulator", "cryptography pytest requests"),
@@ -192,6 +192,14 @@ TABLE = {
     "requests_auth": ("errors helper library", "requests"),
     "keyring_backend": ("errors helper library", "keyring"),
 }
+
+# The parts that may know SQLite, and why.
+KNOWS_SQLITE = {
+    "emulator.database.engine": "it is where SQLite is known",
+    "emulator.records": "it has the pragmas, the transactions and the triggers, until they are in the engine",
+    "emulator.upkeep": "it reads the file of a database that may be damaged, and so without SQLAlchemy",
+}
+SQLITE_MODULES = ("sqlite3", "sqlalchemy.dialects")
 
 
 @dataclass(frozen=True)
@@ -213,6 +221,34 @@ def test_every_import_is_in_the_table() -> None:
 
 def test_the_modules_of_a_cached_get_exist() -> None:
     assert HOT - set(find_modules(ROOT)) == set()
+
+
+def test_sqlite_is_known_to_the_database_alone() -> None:
+    assert find_sqlite(ROOT) == []
+    # A part that knows nothing of it needs no row.
+    assert [part for part in KNOWS_SQLITE if not find_sqlite(ROOT, set(KNOWS_SQLITE) - {part})] == []
+
+
+def test_the_walk_sees_what_of_sqlite_stands_elsewhere(tmp_path: Path) -> None:
+    planted = {
+        "emulator/registry/planted.py": "import sqlite3\ndef f(c):\n    c.exec_driver_sql('SELECT 1')\n",
+        "emulator/google/planted.py": "from sqlalchemy.dialects.sqlite import insert\n",
+        "emulator/planted.py": "from sqlalchemy.dialects import sqlite\nQUERY = f'PRAGMA {1}'\n",
+        "emulator/database/engine/planted.py": "import sqlite3\nQUERY = 'PRAGMA data_version'\n",
+        "emulator/control/planted.py": '"""No sqlite3."""\nimport sqlalchemy\nHEADERS = {"Pragma": "no-cache"}\n',
+    }
+    for name, source in planted.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+
+    assert find_sqlite(tmp_path) == [
+        "emulator.google.planted:1 imports sqlalchemy.dialects.sqlite",
+        "emulator.planted:1 imports sqlalchemy.dialects",
+        "emulator.planted:2 has a PRAGMA",
+        "emulator.registry.planted:1 imports sqlite3",
+        "emulator.registry.planted:3 calls exec_driver_sql",
+    ]
 
 
 def test_the_walk_sees_what_the_table_forbids(tmp_path: Path) -> None:
@@ -254,6 +290,23 @@ def find_violations(root: Path) -> list[str]:
                 found.append(str(item))
             elif name in HOT and not item.deferred and not is_cheap(item):
                 found.append(f"{item}, which a cached get cannot afford")
+    return found
+
+
+def find_sqlite(root: Path, parts: Collection[str] = tuple(KNOWS_SQLITE)) -> list[str]:
+    """Returns what is SQLite's own in the modules under the root that are in none of the parts, in words."""
+    modules = find_modules(root)
+    found = []
+    for name, path in sorted(modules.items()):
+        if any(covers(part, name) for part in parts):
+            continue
+        imports = find_imports(name, path, modules)
+        found += [str(item) for item in imports if any(covers(top, item.target) for top in SQLITE_MODULES)]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr == "exec_driver_sql":
+                found.append(f"{name}:{node.lineno} calls exec_driver_sql")
+            elif isinstance(node, ast.Constant) and "PRAGMA " in str(node.value):
+                found.append(f"{name}:{node.lineno} has a PRAGMA")
     return found
 
 

@@ -1,8 +1,9 @@
 """What a server runs out of: room for another request, space on its disk, and the database's lock."""
 
 import errno
-import sqlite3
 from collections.abc import Mapping
+
+from .database.engine.errors import get_reason, is_failed, is_full, is_locked
 
 try:
     import resource
@@ -11,13 +12,6 @@ except ImportError:  # Windows has no such limits
 
 # A quota is a disk that is full for one user.
 _FULL = {errno.EDQUOT, errno.ENOSPC}
-# SQLite's own words, for Python 3.10 has no codes; the second where the shared index beside a
-# write-ahead log cannot grow. https://www.sqlite.org/rescode.html#full
-_FULL_CODES = {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
-_FULL_TEXT = "database or disk is full"
-# What SQLite says of EFBIG, and of a broken disk.
-_FAILED_TEXT = "disk I/O error"
-_LOCKED_TEXT = "database is locked"
 _RETRY_AFTER_S = 1
 
 
@@ -72,20 +66,19 @@ def find_known(error: Exception) -> Exception:
     return error
 
 
-def is_locked(error: BaseException) -> bool:
-    """Tells whether the error is SQLite's about a lock that another connection holds."""
-    return isinstance(error, sqlite3.Error) and str(error) == _LOCKED_TEXT
+def describe_known(error: Exception, prefix: str) -> str:
+    """Returns the text of what `find_known` finds, else the prefix and what the database said."""
+    known = find_known(error)
+    return f"{prefix}: {get_reason(error)}" if known is error else str(known)
 
 
 def _is_full(error: BaseException) -> bool:
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", "") in _FULL_CODES or str(error) == _FULL_TEXT
-    return isinstance(error, OSError) and error.errno in _FULL
+    return is_full(error) or (isinstance(error, OSError) and error.errno in _FULL)
 
 
 def _is_over_limit(error: BaseException) -> bool:
     """Tells whether the error is about a file that this process may not make larger (ulimit -f)."""
-    if isinstance(error, sqlite3.Error) and str(error) == _FAILED_TEXT and resource is not None:
+    if is_failed(error) and resource is not None:
         return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
     # write(2) names no file; an error that names one is that file_access reads no more of it.
     return isinstance(error, OSError) and error.errno == errno.EFBIG and error.filename is None

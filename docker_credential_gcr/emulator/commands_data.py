@@ -1,7 +1,6 @@
 """What the commands on a data directory share: the option that names it, and its lock."""
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,16 +45,13 @@ def hold_directory(path: Path) -> Iterator["DataDirectory"]:
 @contextlib.contextmanager
 def _explaining(database: Path) -> Iterator[None]:
     """Raises EmulatorError, in one line, for whatever SQLite says of the database, and for a full disk."""
-    from sqlalchemy.exc import DBAPIError
-
-    from .capacity import find_known
+    from .capacity import describe_known, find_known
+    from .database.engine.errors import DATABASE_ERRORS
     from .records.database import UnusableDatabase
 
     try:
         yield
     except UnusableDatabase as error:
         raise EmulatorError(str(find_known(error))) from error
-    except (DBAPIError, sqlite3.Error) as error:
-        known = find_known(error)
-        reason = getattr(error, "orig", error)
-        raise EmulatorError(f"{database}: {reason}" if known is error else str(known)) from error
+    except DATABASE_ERRORS as error:
+        raise EmulatorError(describe_known(error, str(database))) from error

@@ -5,7 +5,6 @@ import contextlib
 import shutil
 import signal
 import socket
-import sqlite3
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy.exc import DBAPIError
-
-from .capacity import find_known
+from .capacity import describe_known, find_known
 from .cycles import search_less
 from .data_directory import DataDirectory, DataDirectoryError
+from .database.engine.errors import DATABASE_ERRORS
 from .emulator import Emulator
 from .file_access import format_fault
 from .greeting import format_greeting
@@ -134,11 +132,8 @@ def serve(settings: Settings, *, greets: bool = False) -> int:
         message = str(find_known(error))
     except OSError as error:
         message = format_fault(error)
-    # A COMMIT goes past SQLAlchemy.
-    except (DBAPIError, sqlite3.Error) as error:
-        known = find_known(error)
-        reason = getattr(error, "orig", error)
-        message = f"the database cannot be used: {reason}" if known is error else str(known)
+    except DATABASE_ERRORS as error:
+        message = describe_known(error, "the database cannot be used")
     else:
         return 0
     _say(message)

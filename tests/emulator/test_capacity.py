@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
-from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, find_known
+from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, describe_known, find_known
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -67,6 +67,24 @@ def test_z24_a_database_over_the_limit_of_files_is_known(tmp_path: Path) -> None
     assert (
         subprocess.run(command, capture_output=True, check=True, timeout=60).stdout == b"StorageFull True\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (sqlite3.OperationalError("no such table: x"), "emulator.db: no such table: x"),
+        (
+            OperationalError("SELECT 1", {}, sqlite3.OperationalError("no such table: x")),
+            "emulator.db: no such table: x",
+        ),
+        (sqlite3.OperationalError("database is locked"), str(DatabaseLocked())),
+        (sqlite3.OperationalError("database or disk is full"), str(StorageFull())),
+    ],
+)
+def test_what_is_known_is_described_in_its_own_words_and_all_else_in_the_drivers(
+    error: Exception, text: str
+) -> None:
+    assert describe_known(error, "emulator.db") == text
 
 
 @pytest.mark.parametrize(

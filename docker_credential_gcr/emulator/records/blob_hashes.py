@@ -1,19 +1,18 @@
 """The CRC32C and MD5 of blobs, as Cloud Storage shows them; a row is made when they are first asked for."""
 
-import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, select
+
+from docker_credential_gcr.emulator.database.engine.dialect import format_list, insert, select_listed
 
 from .schema import blob_hashes, blobs
 
-_LISTED = select(func.json_each(bindparam("digests")).table_valued("value").c.value)
 _FIND = (
     select(blobs.c.digest, blob_hashes.c.crc32c, blob_hashes.c.md5)
     .join(blob_hashes, blob_hashes.c.blob == blobs.c.id)
-    .where(blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest.in_(_LISTED))
+    .where(blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest.in_(select_listed("digests")))
 )
 _ADD = (
     insert(blob_hashes)
@@ -36,7 +35,7 @@ class Hashes(NamedTuple):
 
 def find(connection: Connection, bucket_id: int, digests: Iterable[str]) -> dict[str, Hashes]:
     """Returns the hashes of those of the bucket's blobs that have them, by digest."""
-    values = {"of_bucket": bucket_id, "digests": json.dumps([*digests])}
+    values = {"of_bucket": bucket_id, "digests": format_list(digests)}
     return {row.digest: Hashes(row.crc32c, row.md5) for row in connection.execute(_FIND, values)}
 
 

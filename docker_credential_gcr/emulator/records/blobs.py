@@ -4,12 +4,12 @@ from collections.abc import Set
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
-from .digests import find_listed, select_listed
+from docker_credential_gcr.emulator.database.engine.dialect import insert, select_listed
+
 from .repositories import Repository
 from .schema import blob_links, blobs, buckets, manifest_blobs, repositories
-from .statement import Statement
+from .statement import Statement, find_listed
 
 _MEASURE = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0))
 _FIND = Statement(
@@ -26,7 +26,7 @@ _LINKED = Statement(
     .join(blob_links, blob_links.c.blob == blobs.c.id)
     .where(
         blobs.c.bucket == bindparam("bucket"),
-        blobs.c.digest.in_(select_listed()),
+        blobs.c.digest.in_(select_listed("digests")),
         blob_links.c.repository == bindparam("repository"),
     )
 )

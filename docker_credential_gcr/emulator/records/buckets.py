@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
+
+from docker_credential_gcr.emulator.database.engine.dialect import insert
 
 from .schema import buckets, projects
 from .statement import Statement

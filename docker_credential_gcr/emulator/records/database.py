@@ -1,7 +1,6 @@
 """The database: reads on a connection of the caller's thread, writes in order through one writer."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 
 from docker_credential_gcr.emulator.crash_points import reach
+from docker_credential_gcr.emulator.database.engine.errors import is_damage
 from docker_credential_gcr.emulator.private_directory import create_private
 
 from . import schema, snapshot
@@ -92,8 +92,7 @@ class Database:
         try:
             _prepare(self._engine, path)
         except DatabaseError as error:
-            # Its subclasses tell of other things, such as a full disk.
-            if type(error.orig) is not sqlite3.DatabaseError:
+            if not is_damage(error.orig):
                 raise
             raise DamagedDatabase(path, str(error.orig)) from error
         self._readers = _Readers(self._engine)

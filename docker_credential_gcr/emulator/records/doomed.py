@@ -14,19 +14,18 @@ may take the entry and leave a file, which fsck reports and `gc --data` removes.
 committed later in the same log, so it never survives where the entry's removal does not.
 """
 
-import json
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
-from .digests import select_listed
+from docker_credential_gcr.emulator.database.engine.dialect import format_list, insert, select_listed
+
 from .schema import doomed
 from .statement import Statement
 
 CONDEMNED = -1
 _ENTER = Statement(insert(doomed), columns=["key", "due_at"])
-_LISTED = doomed.c.key.in_(select_listed())
+_LISTED = doomed.c.key.in_(select_listed("keys"))
 _NAME = Statement(delete(doomed).where(_LISTED, doomed.c.due_at > 0))
 _FIND = Statement(select(doomed.c.key).where(_LISTED))
 _CONDEMN = Statement(update(doomed).where(_LISTED).values(due_at=bindparam("condemned")))
@@ -42,12 +41,12 @@ def enter(connection: Connection, key: str, *, due_at: float) -> None:
 
 def name(connection: Connection, keys: Sequence[str]) -> bool:
     """Takes the keys out, because a row of this transaction names them; False where one was condemned."""
-    return not keys or _NAME.run(connection, {"digests": json.dumps(keys)}) == len(keys)
+    return not keys or _NAME.run(connection, {"keys": format_list(keys)}) == len(keys)
 
 
 def condemn(connection: Connection, keys: Sequence[str]) -> list[str]:
     """Lets no row name the keys from now on; returns those that none named before."""
-    values = {"digests": json.dumps(keys)}
+    values = {"keys": format_list(keys)}
     found = [key for (key,) in _FIND.all(connection, values)]
     if found:
         _CONDEMN.run(connection, {**values, "condemned": CONDEMNED})
@@ -66,7 +65,7 @@ def find_due(connection: Connection, *, now: float, count: int) -> list[str]:
 
 def forget(connection: Connection, keys: Sequence[str]) -> None:
     """Takes out keys when their bytes are deleted."""
-    _FORGET.run(connection, {"digests": json.dumps(keys)})
+    _FORGET.run(connection, {"keys": format_list(keys)})
 
 
 def end_writes(connection: Connection) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Set
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
-from .digests import find_listed, select_listed
+from docker_credential_gcr.emulator.database.engine.dialect import insert, select_listed
+
 from .repositories import Repository
 from .schema import manifest_blobs, manifest_children, manifests, tags
-from .statement import Statement
+from .statement import Statement, find_listed
 
 _COLUMNS = (manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.data)
 _BY_DIGEST = Statement(
@@ -24,7 +24,7 @@ _BY_TAG = Statement(
 )
 _KNOWN = Statement(
     select(manifests.c.digest).where(
-        manifests.c.repository == bindparam("repository"), manifests.c.digest.in_(select_listed())
+        manifests.c.repository == bindparam("repository"), manifests.c.digest.in_(select_listed("digests"))
     )
 )
 _INSERT = insert(manifests)

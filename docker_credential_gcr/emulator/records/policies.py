@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, bindparam, delete, func, literal, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, bindparam, delete, literal, select
 
 from docker_credential_gcr.emulator.cache import remember
+from docker_credential_gcr.emulator.database.engine.dialect import contains, insert
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy, format_policy, parse_policy
 from docker_credential_gcr.emulator.strict_json import decode_stored
 
@@ -24,7 +24,7 @@ _LIST_OF_PROJECTS = (
 # the documents are parsed.
 _HOLDING = (
     select(policies.c.resource, policies.c.document)
-    .where(func.instr(policies.c.document, bindparam("wanted")) > 0)
+    .where(contains(policies.c.document, "wanted"))
     .order_by(policies.c.resource)
 )
 _DELETE = delete(policies).where(policies.c.resource == bindparam("wanted"))

@@ -1,7 +1,8 @@
 """Referrers: the manifests that say they are about another one, whether or not that one is there."""
 
 from sqlalchemy import Connection, LargeBinary, bindparam, cast, select
-from sqlalchemy.dialects.sqlite import insert
+
+from docker_credential_gcr.emulator.database.engine.dialect import insert
 
 from .repositories import Repository
 from .schema import referrers

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
+
+from docker_credential_gcr.emulator.database.engine.dialect import ALL_ROWS, insert
 
 from .buckets import Bucket
 from .schema import buckets, manifests, repositories
@@ -88,5 +89,5 @@ def list_below(connection: Connection, bucket_name: str, folder: str, *, count: 
 
 def list_page(connection: Connection, bucket_names: list[str], *, last: str, count: int | None) -> list[str]:
     """The names of at most `count` repositories with a manifest after `last`, in order; all for None."""
-    values = {"bucket_names": bucket_names, "last": last, "count": -1 if count is None else count}
+    values = {"bucket_names": bucket_names, "last": last, "count": ALL_ROWS if count is None else count}
     return list(connection.execute(_PAGE, values).scalars())

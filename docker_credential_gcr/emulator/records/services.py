@@ -3,8 +3,8 @@
 from enum import Enum
 
 from sqlalchemy import Connection, and_, bindparam, select
-from sqlalchemy.dialects.sqlite import insert
 
+from docker_credential_gcr.emulator.database.engine.dialect import insert
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM, Principal

@@ -1,7 +1,8 @@
 """Tags: movable names for manifests, paged from an index."""
 
 from sqlalchemy import Connection, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert
+
+from docker_credential_gcr.emulator.database.engine.dialect import ALL_ROWS, insert
 
 from .repositories import Repository
 from .schema import tags
@@ -41,7 +42,7 @@ def list_page(
     connection: Connection, repository: Repository, *, last: str = "", count: int | None = None
 ) -> list[tuple[str, int]]:
     """(tag, manifest id) of at most `count` tags after `last`, in order; all of them for None."""
-    values = {"repository": repository.id, "last": last, "count": -1 if count is None else count}
+    values = {"repository": repository.id, "last": last, "count": ALL_ROWS if count is None else count}
     return [(tag, manifest) for tag, manifest in _PAGE.all(connection, values)]
 
 

@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+
+from docker_credential_gcr.emulator.database.engine.dialect import insert
 
 from .schema import buckets, doomed, repositories, uploads
 from .statement import Statement

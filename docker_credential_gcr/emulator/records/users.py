@@ -5,8 +5,8 @@ import secrets
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 
+from docker_credential_gcr.emulator.database.engine.dialect import insert
 from docker_credential_gcr.emulator.identity.names import is_user_email
 
 from . import policies

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.capacity import is_locked
+from docker_credential_gcr.emulator.database.engine.errors import is_locked
 
 from .flushes import Flushes
 from .log_file import LogFile
