@@ -235,7 +235,7 @@ def test_the_walk_sees_what_of_sqlite_stands_elsewhere(tmp_path: Path) -> None:
         "emulator/google/planted.py": "from sqlalchemy.dialects.sqlite import insert\n",
         "emulator/planted.py": "from sqlalchemy.dialects import sqlite\nQUERY = f'PRAGMA {1}'\n",
         "emulator/database/engine/planted.py": "import sqlite3\nQUERY = 'PRAGMA data_version'\n",
-        "emulator/control/planted.py": '"""No sqlite3."""\nimport sqlalchemy\nHEADERS = {"Pragma": "no-cache"}\n',
+        "emulator/control/planted.py": '"""No sqlite3."""\nimport sqlalchemy\nNAME = "Pragma: no-cache"\n',
     }
     for name, source in planted.items():
         path = tmp_path / name

@@ -140,7 +140,7 @@ class Database:
             return await asyncio.to_thread(self.read_now, work)
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
-        """Run `work` on the writer's connection and return its result once it is committed.
+        """Runs `work` on the writer's connection and returns its result once it is committed.
 
         It runs on the event loop, and so must be short; it may run twice, and so must change nothing
         but the database. What it raises undoes this call's changes alone, and is raised here. What is
@@ -148,8 +148,16 @@ class Database:
         """
         return await self._writer.write(work, durable=durable)
 
+    async def add(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
+        """Runs `work` as `write` does, where it takes nothing away that other work may rely on.
+
+        Two additions may run at the same time, and each must then leave what it would have left alone: they
+        insert what may be there already, and find out by the insertion. On SQLite an addition is a write.
+        """
+        return await self._writer.write(work, durable=durable)
+
     def write_now(self, work: Callable[[Connection], T]) -> T:
-        """As `write`, for callers without an event loop."""
+        """Runs `work` as `write` does, for callers without an event loop."""
         return self._writer.write_now(work)
 
     def version(self) -> int:

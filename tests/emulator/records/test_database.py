@@ -44,8 +44,17 @@ def test_write_returns_what_the_work_returns_once_others_can_see_it(database):
     assert names(database) == ["a"]
 
 
-def test_async_write_is_the_same(database):
-    assert asyncio.run(database.write(lambda connection: add("a")(connection).rowcount)) == 1
+@pytest.mark.parametrize("verb", ["write", "add"])
+@pytest.mark.parametrize("durable", [True, False])
+def test_write_and_addition_on_an_event_loop_are_the_same(database, verb, durable):
+    def add_and_fail(connection):
+        add("b")(connection)
+        raise LookupError("why")
+
+    run = getattr(database, verb)
+    assert asyncio.run(run(lambda connection: add("a")(connection).rowcount, durable=durable)) == 1
+    with pytest.raises(LookupError, match="why"):
+        asyncio.run(run(add_and_fail, durable=durable))
     assert names(database) == ["a"]
 
 
