@@ -95,7 +95,8 @@ class Database:
             if not is_damage(error.orig):
                 raise
             raise DamagedDatabase(path, str(error.orig)) from error
-        self._readers = _Readers(self._engine)
+        self._read_connections: list[Connection] = []
+        self._reader = _Reader(self._engine, self._read_connections)
         self._scanning = asyncio.Lock()
         # What the revisions were at a version.
         self._revisions: tuple[int, dict[str, int]] = (-1, {})
@@ -128,7 +129,7 @@ class Database:
             connection = self._writer.hold()
             if connection is not None:
                 return _Held(connection, self._writer.release)
-        return nullcontext(self._readers.get())
+        return nullcontext(self._reader.connection)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
         """Returns what `work` reads of many rows, without keeping other requests waiting.
@@ -168,7 +169,7 @@ class Database:
         """
         if not self._shared:
             return self._writer.commits
-        row = _VERSION.one(self._readers.get(), {})
+        row = _VERSION.one(self._reader.connection, {})
         return int(row[0]) if row else -1
 
     def access_version(self) -> int:
@@ -190,7 +191,8 @@ class Database:
         self._writer.close()
         self._log.close()
         self._writing.close()
-        self._readers.close()
+        for connection in self._read_connections:
+            connection.close()
         if self._turns is not None:
             self._turns.close()
         self._engine.dispose()
@@ -214,31 +216,13 @@ class _Held:
         self._release()
 
 
-class _Readers:
+class _Reader(threading.local):
     """A connection for each thread that reads: opening one for each read costs more than most reads."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._of_thread = threading.local()
-        self._lock = threading.Lock()
-        self._open: list[Connection] = []
-
-    def get(self) -> Connection:
-        """This thread's."""
-        found: Connection | None = getattr(self._of_thread, "connection", None)
-        return found or self._open_another()
-
-    def close(self) -> None:
-        """Close every thread's."""
-        with self._lock:
-            for connection in self._open:
-                connection.close()
-
-    def _open_another(self) -> Connection:
-        self._of_thread.connection = connection = self._engine.connect()
-        with self._lock:
-            self._open.append(connection)
-        return connection
+    def __init__(self, engine: Engine, opened: list[Connection]) -> None:
+        """Runs once in each thread that asks for the connection."""
+        self.connection = engine.connect()
+        opened.append(self.connection)
 
 
 def _connect(path: Path) -> Engine:

@@ -17,7 +17,6 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.engine.errors import is_locked
 
-from .flushes import Flushes
 from .log_file import LogFile
 
 T = TypeVar("T")
@@ -40,9 +39,9 @@ _RETRY_S = 0.1
 class Writer:
     """A connection that writes; jobs are done in the order in which they were put.
 
-    A job that fails is undone alone, and so is one that keeps a transaction from being committed; the others
-    are then done again, so that a job changes nothing but the database. A transaction is this process's turn.
-    `commits` counts them.
+    Where a job fails, or keeps a transaction from being committed, all are done again, each in a transaction
+    of its own: so none is undone with another, and a job changes nothing but the database. `commits` counts
+    the batches, each of which is one turn of this process.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class Writer:
         self._scheduled = False
         self._committed: list[Job] = []
         self._flushing: list[Job] = []
-        self._flushes = Flushes(log)
         self._lock_wait_s = lock_wait_s
         # Until when the lock is waited for; None while there is none.
         self._patient_until: float | None = None
@@ -111,7 +109,7 @@ class Writer:
 
     def close(self) -> None:
         """Finish what is queued."""
-        self._flushes.close()
+        self._log.end_flushes()
         rest = [*self._flushing, *self._committed]
         while self._queue:
             batch = self._take()
@@ -165,7 +163,7 @@ class Writer:
     def _start_flush(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._committed and not self._flushing:
             self._flushing, self._committed = self._committed, []
-            self._flushes.begin(loop, self._end_flush)
+            self._log.begin_flush(loop, self._end_flush)
 
     def _end_flush(self, failure: OSError | None) -> None:
         batch, self._flushing = self._flushing, []
@@ -178,71 +176,34 @@ class Writer:
         """Does the jobs in one transaction; returns False if another program holds the lock."""
         began = time.perf_counter()
         with self._held, self._take_turn():
-            try:
-                self._driver.execute("BEGIN IMMEDIATE")
-                self._attempt_together(batch)
-                if self._driver.in_transaction:
-                    self._driver.execute("COMMIT")
-            except Exception as failure:  # noqa: BLE001 - a full disk fails the batch, not the writer
-                self._roll_back()
+            failure = self._attempt(batch)
+            if failure is not None and is_locked(failure):
+                return False
+            if failure is not None and len(batch) > 1:
+                # Each tells alone whether it fails: another may not need the space that one lacks.
                 for job in batch:
-                    job.outcome = (None, failure)
-                if is_locked(failure):
-                    return False
-                if len(batch) > 1:
-                    self._commit_apart(batch)
+                    self._attempt([job])
             self._patient_until = None
             self.commits += 1
         if self._observe is not None:
             self._observe(len(batch), time.perf_counter() - began)
         return True
 
-    def _commit_apart(self, batch: "list[Job]") -> None:
-        """Do each job in a transaction of its own: the space that one of them lacks, others may not need."""
-        for job in batch:
-            try:
-                self._driver.execute("BEGIN IMMEDIATE")
-                job.outcome = (job.work(self._connection), None)
-                self._driver.execute("COMMIT")
-            except Exception as failure:  # noqa: BLE001 - it belongs to the caller, who gets it
-                self._roll_back()
-                job.outcome = (None, failure)
-
-    def _attempt_together(self, batch: "list[Job]") -> None:
-        """Do the jobs without the savepoints that few of them need; when one fails, begin anew with them."""
-        for job in batch:
-            try:
-                job.outcome = (job.work(self._connection), None)
-            except Exception as error:
-                # On a full disk SQLite undoes the whole transaction by itself: all of the batch failed.
-                if not self._driver.in_transaction:
-                    raise
-                self._roll_back()
-                # It belongs to the caller, who gets it.
-                job.outcome = (None, error)
-                break
-        else:
-            return
-        if len(batch) > 1:
+    def _attempt(self, batch: "list[Job]") -> Exception | None:
+        """Does the jobs in one transaction, or none of them; returns what one of them, or COMMIT, raised."""
+        try:
             self._driver.execute("BEGIN IMMEDIATE")
             for job in batch:
-                self._attempt(job)
-
-    def _attempt(self, job: "Job") -> None:
-        self._driver.execute("SAVEPOINT job")
-        try:
-            job.outcome = (job.work(self._connection), None)
-        except Exception as error:
-            if not self._driver.in_transaction:
-                raise
-            self._roll_back(" TO job")
-            job.outcome = (None, error)
-        self._driver.execute("RELEASE job")
-
-    def _roll_back(self, to: str = "") -> None:
-        # On a full disk SQLite has done so by itself.
-        if self._driver.in_transaction:
-            self._driver.execute(f"ROLLBACK{to}")
+                job.outcome = (job.work(self._connection), None)
+            self._driver.execute("COMMIT")
+        except Exception as failure:  # noqa: BLE001 - it belongs to the caller of the job, who gets it
+            # On a full disk SQLite has rolled back by itself.
+            if self._driver.in_transaction:
+                self._driver.execute("ROLLBACK")
+            for job in batch:
+                job.outcome = (None, failure)
+            return failure
+        return None
 
     def _flush(self, batch: "list[Job]") -> None:
         try:
