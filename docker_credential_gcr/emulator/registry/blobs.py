@@ -121,8 +121,13 @@ def _matches(header: str | None, etag: str) -> bool:
 
 def _look_up(services: Services, target: Target, digest: str) -> Blob | None:
     with services.database.reading() as connection:
-        repository = places.find(connection, target)
-        return None if repository is None else blobs.find(connection, repository, digest)
+        return find_blob(connection, target, digest)
+
+
+def find_blob(connection: Connection, target: Target, digest: str) -> Blob | None:
+    """Returns the blob, if the repository sees it. Raises NameUnknown as `places.find`."""
+    repository = places.find(connection, target)
+    return None if repository is None else blobs.find(connection, repository, digest)
 
 
 def _measure(blob: Blob | None) -> int | None:

@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.records.manifests import Summary
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
-from . import places
+from .blobs import find_blob
 from .dialect import Dialect, find_dialect
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
@@ -130,10 +130,8 @@ async def _find_created_ms(services: Services, target: Target, config: Descripto
 
 
 async def _read_config(services: Services, target: Target, config: Descriptor) -> bytes | None:
-    with services.database.reading() as connection:
-        repository = places.find(connection, target)
-        blob = None if repository is None else blobs.find(connection, repository, config.digest)
-    if repository is None or blob is None or blob.size > services.limits.manifest_size:
+    blob = await services.database.read(lambda connection: find_blob(connection, target, config.digest))
+    if blob is None or blob.size > services.limits.manifest_size:
         return None
     if blob.data is not None:
         return blob.data

@@ -3,6 +3,8 @@
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
 """
 
+from sqlalchemy import Connection
+
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.media_types import OCI_INDEX
@@ -20,7 +22,7 @@ _AT_ONCE = 1000
 
 
 async def list_(services: Services, request: Request, target: Target, digest: str) -> Response:
-    """The referrers of a manifest, which need not be there; ?artifactType= filters them.
+    """Lists the referrers of a manifest, which need not be there; ?artifactType= filters them.
 
     A page ends before 4 MiB, because an entry holds the annotations of its manifest.
     """
@@ -30,21 +32,22 @@ async def list_(services: Services, request: Request, target: Target, digest: st
     if page.count is None:
         page = Page(_AT_ONCE, page.last)
     wanted = request.parameter("artifactType")
-    with services.database.reading() as connection:
+
+    def work(connection: Connection) -> tuple[list[tuple[str, bytes]], bool]:
         repository = places.find(connection, target)
-        found, is_end = (
-            ([], True)
-            if repository is None
-            else referrers.list_page(
-                connection,
-                repository,
-                digest,
-                artifact_type=wanted,
-                last=page.last,
-                count=page.size,
-                size=PAGE_SIZE,
-            )
+        if repository is None:
+            return [], True
+        return referrers.list_page(
+            connection,
+            repository,
+            digest,
+            artifact_type=wanted,
+            last=page.last,
+            count=page.size,
+            size=PAGE_SIZE,
         )
+
+    found, is_end = await services.database.read(work)
     # The entries are JSON already.
     begin = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":['.encode()
     body = b"".join((begin, b",".join(entry for _, entry in found), b"]}"))

@@ -24,6 +24,8 @@ from .http import Request, Response
 from .pages import EVERYTHING, parse_page
 from .services import Services
 
+Listed = dict[str, dict[str, object]]
+
 _JSON = {"Content-Type": "application/json"}
 # What `gcloud container images list-gcr-usage` asks for with ?check_usage_only=true; it knows REDIRECTED too,
 # which is for hosts that Artifact Registry has taken over.
@@ -31,25 +33,23 @@ _ACTIVE = b'{"usage": "ACTIVE"}'
 
 
 async def list_(services: Services, request: Request, target: Target) -> Response:
-    """The tags of a repository, its manifests, and the folders and images below its name."""
+    """Lists the tags of a repository, its manifests, and the folders and images below its name."""
     authorize(services, request, target, PULL)
     page = parse_page(request, services.limits.page_size)
-    with services.database.reading() as connection:
+
+    def work(connection: Connection) -> tuple[Repository | None, list[str], list[str], Listed]:
         repository = places.find(connection, target)
         below = repositories.list_below(connection, target.bucket, target.path, count=page.size)
-        found = (
-            []
-            if repository is None
-            else tags.list_page(connection, repository, last=page.last, count=page.limit)
-        )
+        if repository is None:
+            return None, below, [], {}
+        found = tags.list_page(connection, repository, last=page.last, count=page.limit)
         # A page is for a client that wants tags; the rest comes with the whole list.
-        listed = (
-            {}
-            if repository is None or page.count is not None
-            else _manifests(connection, repository, page.size)
-        )
+        listed = {} if page.count is not None else _manifests(connection, repository, page.size)
+        return repository, below, [tag for tag, _ in found], listed
+
+    repository, below, names, listed = await services.database.read(work)
     dialect = find_dialect(target)
-    is_unknown = repository is None or (page == EVERYTHING and not (found or listed))
+    is_unknown = repository is None or (page == EVERYTHING and not (names or listed))
     if is_unknown and dialect.unknown_image is not None and not (below or target.is_place):
         raise NameUnknown(dialect.unknown_image.format(name=target.name))
     if request.parameter("check_usage_only") == "true":
@@ -57,7 +57,6 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     if not dialect.has_layer_ids:
         for entry in listed.values():
             del entry["layerId"]
-    names = [tag for tag, _ in found]
     document = {
         "child": sorted({name[len(target.path) + 1 :].partition("/")[0] for name in below}),
         "manifest": listed,
@@ -68,7 +67,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     return Response(200, headers, json.dumps(document).encode())
 
 
-def _manifests(connection: Connection, repository: Repository, count: int) -> dict[str, dict[str, object]]:
+def _manifests(connection: Connection, repository: Repository, count: int) -> Listed:
     names: dict[int, list[str]] = {}
     for tag, manifest_id in tags.list_page(connection, repository, count=count):
         names.setdefault(manifest_id, []).append(tag)

@@ -51,14 +51,17 @@ Wanted = list[tuple[Target, frozenset[str]]]
 
 
 async def issue(services: Services, request: Request) -> Response:
-    """Answer with a token for the scopes; raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
+    """Answers with a token for the scopes. Raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
     scopes = _parse_scopes(services, request)
     wanted, refusals = _locate_all(request, scopes)
     opened = is_open_to(services, request)
-    with services.database.reading() as connection:
+
+    def work(connection: Connection) -> tuple[Principal, Wanted]:
         principal = OPERATOR if opened else _identify(services, connection, request)
         note_member(principal.member)
-        granted = _grant_all(connection, principal, wanted, refusals)
+        return principal, _grant_all(connection, principal, wanted, [*refusals])
+
+    principal, granted = await services.database.read(work)
     await _create_places(services, granted, principal)
     if opened:
         # So that the token is good for nothing once credentials are asked for again.
@@ -195,17 +198,15 @@ def _grant(
 
 
 async def _create_places(services: Services, granted: Wanted, principal: Principal) -> None:
-    """The handshake for a push makes the bucket: clients check their right to push with it alone."""
-    with services.database.reading() as connection:
-        missing = [
-            target
-            for target, actions in granted
-            if PUSH in actions and buckets.find(connection, target.bucket) is None
-        ]
+    """Makes the bucket at the handshake for a push: clients check their right to push with it alone."""
+    pushed = {target.bucket: target for target, actions in granted if PUSH in actions}
+    missing = await services.database.read(
+        lambda connection: [name for name in pushed if buckets.find(connection, name) is None]
+    )
 
     def work(connection: Connection) -> None:
-        for place in {target.bucket: target for target in missing}.values():
-            create_for(services, connection, place, principal)
+        for name in missing:
+            create_for(services, connection, pushed[name], principal)
 
     if missing:
         await services.database.write(work)

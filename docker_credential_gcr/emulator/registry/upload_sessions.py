@@ -60,7 +60,7 @@ def format_location(services: Services, session: Session) -> str:
     return f"{upload.id}-0-{sign(services.upload_key, session.target, upload)}"
 
 
-def find(services: Services, target: Target, location: str, owner: str) -> Session:
+async def find(services: Services, target: Target, location: str, owner: str) -> Session:
     """Returns the member's upload at that Location. Raises UploadUnknown.
 
     An upload without a row is not looked up: `check`, or the transaction that begins its row, refuses it
@@ -76,18 +76,20 @@ def find(services: Services, target: Target, location: str, owner: str) -> Sessi
         raise UploadUnknown
     if upload.sequence == 0:
         return Session(target, upload)
-    with services.database.reading() as connection:
-        found = uploads.find(connection, upload, bucket_name=target.bucket, repository_name=target.path)
+    place = {"bucket_name": target.bucket, "repository_name": target.path}
+    found = await services.database.read(lambda connection: uploads.find(connection, upload, **place))
     if found is None:
         raise UploadUnknown
     return Session(target, found)
 
 
-def check(services: Services, session: Session) -> None:
+async def check(services: Services, session: Session) -> None:
     """Raises UploadUnknown where the upload has moved on, or was cancelled."""
-    with services.database.reading() as connection:
-        if session.upload.sequence == 0 and not uploads.can_begin(connection, session.upload):
-            raise UploadUnknown
+    upload = session.upload
+    if upload.sequence:
+        return
+    if not await services.database.read(lambda connection: uploads.can_begin(connection, upload)):
+        raise UploadUnknown
 
 
 def sign(key: bytes, target: Target, upload: Upload) -> str:

@@ -50,8 +50,7 @@ def explained(handler: Handler) -> Handler:
         try:
             return await handler(services, request, target, location)
         except UploadUnknown:
-            with services.database.reading() as connection:
-                places.find(connection, target)
+            await services.database.read(lambda connection: places.find(connection, target))
             raise
 
     return explain
@@ -60,15 +59,15 @@ def explained(handler: Handler) -> Handler:
 @explained
 async def status(services: Services, request: Request, target: Target, location: str) -> Response:
     """Tells how much of an upload was acknowledged."""
-    session = _find(services, request, target, location)
-    upload_sessions.check(services, session)
+    session = await _find(services, request, target, location)
+    await upload_sessions.check(services, session)
     return Response(204, _accepted(services, session).headers)
 
 
 @explained
 async def append(services: Services, request: Request, target: Target, location: str) -> Response:
     """Takes a chunk, or all the bytes."""
-    session = _find(services, request, target, location)
+    session = await _find(services, request, target, location)
     _check_chunk(services, request, session)
     return _accepted(services, await upload_sessions.append(services, session, request.chunks()))
 
@@ -76,7 +75,7 @@ async def append(services: Services, request: Request, target: Target, location:
 @explained
 async def finish(services: Services, request: Request, target: Target, location: str) -> Response:
     """Takes the last bytes, if any, and makes the blob visible if they have its digest."""
-    session = _find(services, request, target, location)
+    session = await _find(services, request, target, location)
     digest = request.parameter("digest")
     if digest is None:
         raise InvalidDigest("the upload cannot be finished without ?digest=")
@@ -89,13 +88,13 @@ async def finish(services: Services, request: Request, target: Target, location:
 @explained
 async def cancel(services: Services, request: Request, target: Target, location: str) -> Response:
     """Forgets an upload and its bytes."""
-    await upload_sessions.cancel(services, _find(services, request, target, location))
+    await upload_sessions.cancel(services, await _find(services, request, target, location))
     return Response(204)
 
 
-def _find(services: Services, request: Request, target: Target, location: str) -> Session:
+async def _find(services: Services, request: Request, target: Target, location: str) -> Session:
     principal = authorize(services, request, target, PUSH)
-    return upload_sessions.find(services, target, location, principal.member or "")
+    return await upload_sessions.find(services, target, location, principal.member or "")
 
 
 async def _make_repository(services: Services, target: Target) -> None:
