@@ -1,12 +1,17 @@
-"""Who may do what at the registry: the credential, the token's scope, and IAM, for each request anew."""
+"""Authorization at the registry: the credential, the token's scope, and IAM, as they are at each request."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.hosts import Site, Target, find_site
+from docker_credential_gcr.emulator.hosts import Site, Target, find_canonical_host, find_site
 from docker_credential_gcr.emulator.identity import audiences
+from docker_credential_gcr.emulator.identity.administrators import (
+    comes_from_no_page,
+    find_forwarding_header,
+    is_loopback_host,
+)
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, KeyOfDeletedProject
 from docker_credential_gcr.emulator.identity.decision import decide
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
@@ -19,7 +24,6 @@ from docker_credential_gcr.emulator.records import buckets, policies
 
 from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
-from .openness import is_open_to
 from .places import check_service
 from .services import Services
 
@@ -53,7 +57,7 @@ _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 def authorize(
     services: Services, request: Request, target: Target, action: str, *, scopes: Sequence[str] = ()
 ) -> Principal:
-    """The principal that may do `action` on the repository; raises Unauthorized, Denied.
+    """Returns the principal, which may do `action` on the repository. Raises Unauthorized, Denied.
 
     A registry token is for one of the `scopes`, or without them for the action.
     """
@@ -79,10 +83,13 @@ def _authorize(
     services: Services, request: Request, target: Target, action: str, scopes: Sequence[str]
 ) -> tuple[Principal, int | None]:
     """As `authorize`, and when the registry token ends, if it is one."""
-    challenge = _challenge(request, format_scope(target.name, *_CHALLENGES[action]))
-    principal, grant = _identify(services, request, challenge)
-    if grant is not None and grant.find_actions(target.site.host, target.path).isdisjoint(scopes):
-        raise Unauthorized(challenge)
+    challenged = format_scope(target.name, *_CHALLENGES[action])
+    principal, grant = _identify(
+        services,
+        request,
+        challenged,
+        lambda grant: not grant.find_actions(target.site.host, target.path).isdisjoint(scopes),
+    )
     with services.database.reading() as connection:
         permission = find_refusal(connection, principal, target, action)
         if permission is not None:
@@ -92,28 +99,24 @@ def _authorize(
 
 
 def authorize_catalog(services: Services, request: Request, site: Site) -> Principal:
-    """Returns the principal of a credential, or of a token for the site's catalog; raises Unauthorized."""
-    challenge = _challenge(request, CATALOG)
-    principal, grant = _identify(services, request, challenge)
-    if grant is not None and not (grant.lists_catalog and grant.site == site.host):
-        raise Unauthorized(challenge)
+    """Returns the principal of a credential, or of a token for the site's catalog. Raises Unauthorized."""
+    principal, _ = _identify(
+        services, request, CATALOG, lambda grant: grant.lists_catalog and grant.site == site.host
+    )
     note_member(principal.member)
     return principal
 
 
 def authorize_site(services: Services, request: Request) -> Principal:
-    """The principal behind a credential of any kind for this site; raises Unauthorized."""
-    challenge = _challenge(request, None)
-    principal, grant = _identify(services, request, challenge)
+    """Returns the principal of a credential of any kind for this site. Raises Unauthorized."""
     site = find_site(request.site_host)
-    if grant is not None and site is not None and grant.site != site.host:
-        raise Unauthorized(challenge)
+    principal, _ = _identify(services, request, None, lambda grant: site is None or grant.site == site.host)
     note_member(principal.member)
     return principal
 
 
 def identify(services: Services, connection: Connection, authorization: str | None) -> Principal:
-    """The principal behind a credential of Google's, not a registry token.
+    """Returns the principal of one of Google's credentials, not of a registry token.
 
     Raises InvalidCredential, and ProjectUnknown for a good key whose project is deleted.
     """
@@ -124,7 +127,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
 
 
 def find_refusal(connection: Connection, principal: Principal, target: Target, action: str) -> str | None:
-    """The first permission that the principal lacks for `action` on the repository; None when it may."""
+    """Returns the first permission that the principal lacks for `action` on the repository, if any."""
     if target.repository_id is not None:
         return _find_artifact_refusal(connection, principal, target, _ARTIFACT_PERMISSIONS[action])
     found = [
@@ -144,11 +147,27 @@ def find_refusal(connection: Connection, principal: Principal, target: Target, a
 
 
 def describe_refusal(principal: Principal, target: Target, permission: str) -> Denied:
-    """What a principal is told that lacks the permission on the target."""
+    """Returns the error for a principal that lacks the permission on the target."""
     if target.repository_id is None:
         return Denied()
     resource = artifact_repository(target.project_id, target.site.location, target.repository_id)
     return ArtifactDenied(principal.member, permission, resource.name)
+
+
+def is_open_to(services: Services, request: Request) -> bool:
+    """Returns whether the request needs no credential, whatever it brings: at a server of `serve --open`.
+
+    Opened for this machine alone, the registry is not open to web pages: a browser here reaches loopback for
+    every site that it shows, which its requests tell, or under a name that such a site chose (DNS
+    rebinding). https://www.w3.org/TR/fetch-metadata/ Nor is it open to what a proxy forwards for others.
+    """
+    if not services.is_open:
+        return False
+    if services.is_open_to_others:
+        return True
+    has_own_name = is_loopback_host(request.host) or find_canonical_host(request.host) is not None
+    is_of_program = comes_from_no_page(request.headers) and find_forwarding_header(request.headers) is None
+    return has_own_name and is_of_program
 
 
 def _find_artifact_refusal(
@@ -162,20 +181,30 @@ def _find_artifact_refusal(
     return None if decide(principal, found, permission, resource).allowed else permission
 
 
-def _identify(services: Services, request: Request, challenge: str) -> tuple[Principal, RegistryGrant | None]:
+def _identify(
+    services: Services, request: Request, scope: str | None, is_good: Callable[[RegistryGrant], bool]
+) -> tuple[Principal, RegistryGrant | None]:
+    """Returns the principal of the credential, and its grant if that is a registry token.
+
+    Raises Unauthorized, also for a registry token that is not good for this; `scope` is what a client is to
+    ask a token for.
+    """
     if is_open_to(services, request):
         return OPERATOR, None
     authorization = request.headers.get("authorization")
+    challenge = format_challenge(f"{request.scheme}://{request.host}/v2/token", request.host, scope)
     if authorization is None:
         raise Unauthorized(challenge)
     with services.database.reading() as connection:
         grant = _find_grant(services, connection, authorization)
-        if grant is not None:
-            return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets), grant
-        try:
-            return identify(services, connection, authorization), None
-        except InvalidCredential as error:
-            raise Unauthorized(challenge) from error
+        if grant is None:
+            try:
+                return identify(services, connection, authorization), None
+            except InvalidCredential as error:
+                raise Unauthorized(challenge) from error
+    if not is_good(grant):
+        raise Unauthorized(challenge)
+    return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets), grant
 
 
 def _find_grant(services: Services, connection: Connection, authorization: str) -> RegistryGrant | None:
@@ -187,8 +216,3 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
     except InvalidToken:
         return None
     return grant if services.authenticator.is_living(connection, grant) else None
-
-
-def _challenge(request: Request, scope: str | None) -> str:
-    realm = f"{request.scheme}://{request.host}/v2/token"
-    return format_challenge(realm, request.host, scope)

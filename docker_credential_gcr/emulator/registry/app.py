@@ -14,11 +14,10 @@ from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 
 from . import blobs, catalog, manifests, referrers, tags, token, uploads
-from .access import authorize_site
+from .access import authorize_site, is_open_to
 from .advice import find_advice, suggest_image
 from .errors import InvalidRepository, Unsupported, find_response, format_error
 from .http import Request, Response, send_response
-from .openness import is_open_to
 from .services import Services
 
 Handler = Callable[..., Awaitable[Response]]

@@ -28,7 +28,7 @@ from docker_credential_gcr.emulator.oci.scope import (
 )
 from docker_credential_gcr.emulator.records import buckets
 
-from .access import describe_refusal, find_refusal, identify
+from .access import describe_refusal, find_refusal, identify, is_open_to
 from .advice import suggest_image
 from .errors import (
     NEEDED_PERMISSIONS,
@@ -39,7 +39,6 @@ from .errors import (
     Unauthorized,
 )
 from .http import Request, Response
-from .openness import is_open_to
 from .places import check_service, create_for
 from .services import Services
 
