@@ -47,11 +47,14 @@ def _check_place(services: Services, target: Target) -> None:
 
 
 def _get_known(services: Services, target: Target, digest: str) -> Blob:
-    """The blob of that digest that the repository sees. Raises InvalidDigest, BlobUnknown."""
+    """Returns the blob of that digest, if the repository sees it. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
-    blob = services.memory.recall(
-        (target, digest, "blob"), lambda: _look_up(services, target, digest), measure=_measure
-    )
+
+    def find() -> Blob | None:
+        with services.database.reading() as connection:
+            return find_blob(connection, target, digest)
+
+    blob = services.memory.recall((target, digest, "blob"), find, measure=_measure)
     if blob is None:
         raise BlobUnknown(digest)
     return blob
@@ -117,11 +120,6 @@ def _matches(header: str | None, etag: str) -> bool:
     """Whether a header of RFC 9110 §13.1 names the entity tag. Bytes under a digest never change."""
     names = {part.strip().removeprefix("W/") for part in (header or "").split(",")}
     return bool(names & {etag, "*"})
-
-
-def _look_up(services: Services, target: Target, digest: str) -> Blob | None:
-    with services.database.reading() as connection:
-        return find_blob(connection, target, digest)
 
 
 def find_blob(connection: Connection, target: Target, digest: str) -> Blob | None:

@@ -25,12 +25,10 @@ _NOTHING = b'{"errors":[]}'
 
 
 async def get(services: Services, request: Request, target: Target, reference: str) -> Response:
-    """A manifest by tag or digest."""
+    """Returns a manifest by tag or digest."""
     authorize(services, request, target, PULL)
     parse_reference(reference)
-    stored = services.memory.recall(
-        (target, reference), lambda: _look_up(services, target, reference), measure=_measure
-    )
+    stored = _recall(services, target, reference)
     if stored is None:
         text = find_dialect(target).unknown_manifest
         raise ManifestUnknown(text.format(reference=reference, path=request.path))
@@ -42,7 +40,7 @@ async def get(services: Services, request: Request, target: Target, reference: s
 
 
 async def put(services: Services, request: Request, target: Target, reference: str) -> Response:
-    """Store a manifest, and let tags name it."""
+    """Stores a manifest, and lets tags name it."""
     authorize(services, request, target, PUSH)
     push = await manifest_push.receive(services, request, target, reference)
     await services.database.write(lambda connection: manifest_push.store(services, connection, target, push))
@@ -84,14 +82,17 @@ async def delete(services: Services, request: Request, target: Target, reference
     return Response(202, {"Content-Type": "application/json"}, _NOTHING)
 
 
-def _measure(stored: StoredManifest | None) -> int | None:
-    return None if stored is None else len(stored.data)
+def _recall(services: Services, target: Target, reference: str) -> StoredManifest | None:
+    """Returns the manifest of that tag or digest, remembered until the next commit if there is one."""
 
+    def find() -> StoredManifest | None:
+        with services.database.reading() as connection:
+            repository = places.find(connection, target)
+            return None if repository is None else _find(connection, repository, reference)
 
-def _look_up(services: Services, target: Target, reference: str) -> StoredManifest | None:
-    with services.database.reading() as connection:
-        repository = places.find(connection, target)
-        return None if repository is None else _find(connection, repository, reference)
+    return services.memory.recall(
+        (target, reference), find, measure=lambda stored: None if stored is None else len(stored.data)
+    )
 
 
 def _find(connection: Connection, repository: Repository, reference: str) -> StoredManifest | None:
@@ -102,11 +103,9 @@ def _find(connection: Connection, repository: Repository, reference: str) -> Sto
 def _substitute(
     services: Services, target: Target, reference: str, stored: StoredManifest, accept: str | None
 ) -> StoredManifest:
-    """What stands for a manifest of a type that the client does not accept. Raises ManifestUnknown."""
+    """Returns what stands for a manifest of a type that the client rejects. Raises ManifestUnknown."""
     digest = find_substitute(accept, reference, stored)
-    child = digest and services.memory.recall(
-        (target, digest), lambda: _look_up(services, target, digest), measure=_measure
-    )
+    child = digest and _recall(services, target, digest)
     if not child or child.media_type != DOCKER_MANIFEST:
         raise describe_unaccepted(find_dialect(target), accept, reference, stored.media_type)
     return child
