@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.hosts import Site, Target, find_canonical_host, find_site
+from docker_credential_gcr.emulator.hosts import Site, Target, find_canonical_host
 from docker_credential_gcr.emulator.identity import audiences
 from docker_credential_gcr.emulator.identity.administrators import (
     comes_from_no_page,
@@ -19,13 +19,15 @@ from docker_credential_gcr.emulator.identity.resource import find_in_bucket
 from docker_credential_gcr.emulator.identity.resource import repository as artifact_repository
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.challenge import format_challenge
-from docker_credential_gcr.emulator.oci.scope import CATALOG, DELETE, PULL, PUSH, format_scope
+from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
 from docker_credential_gcr.emulator.records import buckets, policies
 
 from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
 from .places import check_service
 from .services import Services
+
+IsGood = Callable[[RegistryGrant], bool]
 
 # https://cloud.google.com/container-registry/docs/access-control
 _PERMISSIONS = {
@@ -54,63 +56,57 @@ _ARTIFACT_PERMISSIONS = {
 _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 
 
-def authorize(
+async def authorize(
     services: Services, request: Request, target: Target, action: str, *, scopes: Sequence[str] = ()
 ) -> Principal:
     """Returns the principal, which may do `action` on the repository. Raises Unauthorized, Denied.
 
     A registry token is for one of the `scopes`, or without them for the action.
     """
-    # The host and the name say which repository it is, and cost less to hash.
     shown = request.headers.get("authorization")
+    if shown is None:
+        _check_shown(services, request, _format_needed(target, action))
+    # The host and the name say which repository it is, and cost less to hash.
     key = (shown, request.scheme, request.site_host, target.name, action, scopes)
 
-    def find() -> tuple[Principal, int | None]:
-        return _authorize(services, request, target, action, scopes or (action,))
+    def is_good(grant: RegistryGrant) -> bool:
+        return not grant.find_actions(target.site.host, target.path).isdisjoint(scopes or (action,))
+
+    def work(connection: Connection) -> tuple[Principal, int | None]:
+        scope = _format_needed(target, action)
+        principal, grant = _identify(services, connection, request, scope, is_good)
+        permission = find_refusal(connection, principal, target, action)
+        if permission is not None:
+            raise describe_refusal(principal, target, permission)
+        check_service(connection, target)
+        return principal, None if grant is None else grant.expires_at
 
     def measure(found: tuple[Principal, int | None]) -> int | None:
         # Only a registry token says here when it ends; any other credential is read each time.
         return None if shown is None or found[1] is None else len(shown)
 
-    principal, ends_at = services.decisions.recall(key, find, measure=measure)
+    principal, ends_at = await services.decisions.recall(key, work, measure=measure)
     if ends_at is not None and services.clock.now() >= ends_at:
-        principal, _ = find()
+        principal, _ = await services.database.read(work)
     note_member(principal.member)
     return principal
 
 
-def _authorize(
-    services: Services, request: Request, target: Target, action: str, scopes: Sequence[str]
-) -> tuple[Principal, int | None]:
-    """As `authorize`, and when the registry token ends, if it is one."""
-    challenged = format_scope(target.name, *_CHALLENGES[action])
-    principal, grant = _identify(
-        services,
-        request,
-        challenged,
-        lambda grant: not grant.find_actions(target.site.host, target.path).isdisjoint(scopes),
+async def authorize_site(
+    services: Services, request: Request, site: Site | None, scope: str | None = None
+) -> Principal:
+    """Returns the principal of a credential of any kind for the site, or with CATALOG for its catalog.
+
+    Raises Unauthorized.
+    """
+    _check_shown(services, request, scope)
+
+    def is_good(grant: RegistryGrant) -> bool:
+        return (site is None or grant.site == site.host) and (scope is None or grant.lists_catalog)
+
+    principal, _ = await services.database.read(
+        lambda connection: _identify(services, connection, request, scope, is_good)
     )
-    with services.database.reading() as connection:
-        permission = find_refusal(connection, principal, target, action)
-        if permission is not None:
-            raise describe_refusal(principal, target, permission)
-        check_service(connection, target)
-    return principal, None if grant is None else grant.expires_at
-
-
-def authorize_catalog(services: Services, request: Request, site: Site) -> Principal:
-    """Returns the principal of a credential, or of a token for the site's catalog. Raises Unauthorized."""
-    principal, _ = _identify(
-        services, request, CATALOG, lambda grant: grant.lists_catalog and grant.site == site.host
-    )
-    note_member(principal.member)
-    return principal
-
-
-def authorize_site(services: Services, request: Request) -> Principal:
-    """Returns the principal of a credential of any kind for this site. Raises Unauthorized."""
-    site = find_site(request.site_host)
-    principal, _ = _identify(services, request, None, lambda grant: site is None or grant.site == site.host)
     note_member(principal.member)
     return principal
 
@@ -181,8 +177,19 @@ def _find_artifact_refusal(
     return None if decide(principal, found, permission, resource).allowed else permission
 
 
+def _format_needed(target: Target, action: str) -> str:
+    """Returns the scope that a client is to ask a token for."""
+    return format_scope(target.name, *_CHALLENGES[action])
+
+
+def _check_shown(services: Services, request: Request, scope: str | None) -> None:
+    """Raises Unauthorized for a request without a credential: for it the database need not be asked."""
+    if "authorization" not in request.headers and not is_open_to(services, request):
+        raise Unauthorized(_challenge(request, scope))
+
+
 def _identify(
-    services: Services, request: Request, scope: str | None, is_good: Callable[[RegistryGrant], bool]
+    services: Services, connection: Connection, request: Request, scope: str | None, is_good: IsGood
 ) -> tuple[Principal, RegistryGrant | None]:
     """Returns the principal of the credential, and its grant if that is a registry token.
 
@@ -191,19 +198,15 @@ def _identify(
     """
     if is_open_to(services, request):
         return OPERATOR, None
-    authorization = request.headers.get("authorization")
-    challenge = format_challenge(f"{request.scheme}://{request.host}/v2/token", request.host, scope)
-    if authorization is None:
-        raise Unauthorized(challenge)
-    with services.database.reading() as connection:
-        grant = _find_grant(services, connection, authorization)
+    authorization = request.headers["authorization"]
+    grant = _find_grant(services, connection, authorization)
+    try:
         if grant is None:
-            try:
-                return identify(services, connection, authorization), None
-            except InvalidCredential as error:
-                raise Unauthorized(challenge) from error
+            return identify(services, connection, authorization), None
+    except InvalidCredential as error:
+        raise Unauthorized(_challenge(request, scope)) from error
     if not is_good(grant):
-        raise Unauthorized(challenge)
+        raise Unauthorized(_challenge(request, scope))
     return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets), grant
 
 
@@ -216,3 +219,7 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
     except InvalidToken:
         return None
     return grant if services.authenticator.is_living(connection, grant) else None
+
+
+def _challenge(request: Request, scope: str | None) -> str:
+    return format_challenge(f"{request.scheme}://{request.host}/v2/token", request.host, scope)

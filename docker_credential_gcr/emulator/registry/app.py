@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from docker_credential_gcr.emulator.current_request import find_request_id
-from docker_credential_gcr.emulator.hosts import locate, locate_folder
+from docker_credential_gcr.emulator.hosts import find_site, locate, locate_folder
 from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 
@@ -26,8 +26,8 @@ _logger = logging.getLogger(__name__)
 
 
 async def ping(services: Services, request: Request) -> Response:
-    """Say that this is a registry, to whoever holds a credential for it."""
-    authorize_site(services, request)
+    """Says that this is a registry, to a client that has a credential for it."""
+    await authorize_site(services, request, find_site(request.site_host))
     return Response(200, {"Content-Type": "application/json"}, b"{}")
 
 

@@ -24,8 +24,8 @@ _RENEWED_EVERY_S = 60.0
 
 async def get(services: Services, request: Request, target: Target, digest: str) -> Response:
     """The bytes of a blob, whole or a range; or the way to them, where the server is told to redirect."""
-    authorize(services, request, target, PULL)
-    blob = _get_known(services, target, digest)
+    await authorize(services, request, target, PULL)
+    blob = await _get_known(services, target, digest)
     if request.method == "HEAD":
         await _rely(services, target, blob)
     elif services.links is not None:
@@ -37,24 +37,18 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
     """The bytes of a blob for whoever was led to them; a credential is neither needed nor looked at."""
     check_link(services, request, target, digest)
     # What was looked up is remembered until the next change of the database.
-    services.decisions.recall(("link", target), lambda: _check_place(services, target), measure=lambda _: 0)
-    return _serve(services, request, _get_known(services, target, digest))
+    await services.decisions.recall(
+        ("link", target), lambda connection: check_service(connection, target), measure=lambda _: 0
+    )
+    return _serve(services, request, await _get_known(services, target, digest))
 
 
-def _check_place(services: Services, target: Target) -> None:
-    with services.database.reading() as connection:
-        check_service(connection, target)
-
-
-def _get_known(services: Services, target: Target, digest: str) -> Blob:
+async def _get_known(services: Services, target: Target, digest: str) -> Blob:
     """Returns the blob of that digest, if the repository sees it. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
-
-    def find() -> Blob | None:
-        with services.database.reading() as connection:
-            return find_blob(connection, target, digest)
-
-    blob = services.memory.recall((target, digest, "blob"), find, measure=_measure)
+    blob = await services.memory.recall(
+        (target, digest, "blob"), lambda connection: find_blob(connection, target, digest), measure=_measure
+    )
     if blob is None:
         raise BlobUnknown(digest)
     return blob
@@ -88,7 +82,7 @@ def _serve(services: Services, request: Request, blob: Blob) -> Response:
 
 async def delete(services: Services, request: Request, target: Target, digest: str) -> Response:
     """Hide a blob from the repository; others that hold it keep it."""
-    authorize(services, request, target, DELETE)
+    await authorize(services, request, target, DELETE)
     parse_digest(digest)
 
     def work(connection: Connection) -> None:

@@ -11,12 +11,12 @@ from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Site, Target, fin
 from docker_credential_gcr.emulator.identity.names import find_project_id
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.services import RESOURCE_MANAGER
-from docker_credential_gcr.emulator.oci.scope import PULL
+from docker_credential_gcr.emulator.oci.scope import CATALOG, PULL
 from docker_credential_gcr.emulator.records import artifact_repositories, projects, repositories
 from docker_credential_gcr.emulator.records import services as switches
 from docker_credential_gcr.emulator.records.services import Obstacle
 
-from .access import authorize_catalog, find_refusal
+from .access import authorize_site, find_refusal
 from .errors import ServiceDisabled, Unauthorized
 from .http import Request, Response
 from .pages import parse_page
@@ -27,7 +27,7 @@ from .services import Services
 async def list_(services: Services, request: Request) -> Response:
     """Lists the repositories of this host that the caller may pull from."""
     site = find_site(request.site_host) or DEFAULT_SITE
-    principal = authorize_catalog(services, request, site)
+    principal = await authorize_site(services, request, site, CATALOG)
     member = principal.member
     if member is None:
         raise Unauthorized(None)

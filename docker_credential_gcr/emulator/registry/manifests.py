@@ -26,22 +26,22 @@ _NOTHING = b'{"errors":[]}'
 
 async def get(services: Services, request: Request, target: Target, reference: str) -> Response:
     """Returns a manifest by tag or digest."""
-    authorize(services, request, target, PULL)
+    await authorize(services, request, target, PULL)
     parse_reference(reference)
-    stored = _recall(services, target, reference)
+    stored = await _recall(services, target, reference)
     if stored is None:
         text = find_dialect(target).unknown_manifest
         raise ManifestUnknown(text.format(reference=reference, path=request.path))
     accept = request.headers.get("accept")
     if not is_accepted(accept, stored.media_type):
-        stored = _substitute(services, target, reference, stored, accept)
+        stored = await _substitute(services, target, reference, stored, accept)
     headers = {"Content-Type": stored.media_type, "Docker-Content-Digest": stored.digest}
     return Response(200, headers, stored.data)
 
 
 async def put(services: Services, request: Request, target: Target, reference: str) -> Response:
     """Stores a manifest, and lets tags name it."""
-    authorize(services, request, target, PUSH)
+    await authorize(services, request, target, PUSH)
     push = await manifest_push.receive(services, request, target, reference)
     await services.database.write(lambda connection: manifest_push.store(services, connection, target, push))
     reach("manifest-committed")
@@ -59,7 +59,7 @@ async def put(services: Services, request: Request, target: Target, reference: s
 async def delete(services: Services, request: Request, target: Target, reference: str) -> Response:
     """Forgets a tag, or a manifest that nothing keeps: a tag, an index or, by the dialect, a referrer."""
     # gcloud's `container images untag` and `delete` ask for a token to push and pull.
-    authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
+    await authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
     parse_reference(reference)
     dialect = find_dialect(target)
 
@@ -82,16 +82,15 @@ async def delete(services: Services, request: Request, target: Target, reference
     return Response(202, {"Content-Type": "application/json"}, _NOTHING)
 
 
-def _recall(services: Services, target: Target, reference: str) -> StoredManifest | None:
+async def _recall(services: Services, target: Target, reference: str) -> StoredManifest | None:
     """Returns the manifest of that tag or digest, remembered until the next commit if there is one."""
 
-    def find() -> StoredManifest | None:
-        with services.database.reading() as connection:
-            repository = places.find(connection, target)
-            return None if repository is None else _find(connection, repository, reference)
+    def work(connection: Connection) -> StoredManifest | None:
+        repository = places.find(connection, target)
+        return None if repository is None else _find(connection, repository, reference)
 
-    return services.memory.recall(
-        (target, reference), find, measure=lambda stored: None if stored is None else len(stored.data)
+    return await services.memory.recall(
+        (target, reference), work, measure=lambda stored: None if stored is None else len(stored.data)
     )
 
 
@@ -100,12 +99,12 @@ def _find(connection: Connection, repository: Repository, reference: str) -> Sto
     return find(connection, repository, reference)
 
 
-def _substitute(
+async def _substitute(
     services: Services, target: Target, reference: str, stored: StoredManifest, accept: str | None
 ) -> StoredManifest:
     """Returns what stands for a manifest of a type that the client rejects. Raises ManifestUnknown."""
     digest = find_substitute(accept, reference, stored)
-    child = digest and _recall(services, target, digest)
+    child = digest and await _recall(services, target, digest)
     if not child or child.media_type != DOCKER_MANIFEST:
         raise describe_unaccepted(find_dialect(target), accept, reference, stored.media_type)
     return child

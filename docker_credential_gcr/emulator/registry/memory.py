@@ -1,9 +1,13 @@
 """What reads of the database gave, remembered until the next commit: disposable, and never stale."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
+from sqlalchemy import Connection
+
 T = TypeVar("T")
+
+Read = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
 # All that is remembered together.
 _SIZE = 32 * 1024 * 1024
@@ -12,7 +16,11 @@ _SIZE = 32 * 1024 * 1024
 class Memory:
     """Answers by key, all forgotten when `version` changes, or when they are too many or too large."""
 
-    def __init__(self, version: Callable[[], int], limit: int = 4096, size: int = _SIZE) -> None:
+    def __init__(
+        self, read: Read, version: Callable[[], int], *, limit: int = 4096, size: int = _SIZE
+    ) -> None:
+        """`read` is `Database.read`, `version` the number that tells of what it may give otherwise."""
+        self._read = read
         self._version = version
         self._limit = limit
         self._size = size
@@ -20,26 +28,30 @@ class Memory:
         self._seen = -1
         self._answers: dict[Hashable, Any] = {}
 
-    def recall(self, key: Hashable, find: Callable[[], T], *, measure: Callable[[T], int | None]) -> T:
-        """Returns the answer under the key, looked up where it is not remembered.
+    async def recall(
+        self, key: Hashable, work: Callable[[Connection], T], *, measure: Callable[[T], int | None]
+    ) -> T:
+        """Returns what `work` reads for the key, read where it is not remembered.
 
-        `find` reads what is committed, not by the connection of a write. `measure` gives the bytes that an
-        answer holds, or None for one that may not be remembered.
+        `measure` gives the bytes that an answer holds, or None for one that may not be remembered.
 
-        The version is read before the answer is found: one that a commit overtakes is forgotten
-        at the next call, though it may be right.
+        The version is asked before the answer is read: one that a commit overtakes is not remembered, or is
+        forgotten at the next call, though it may be right.
         """
         version = self._version()
-        if version != self._seen or len(self._answers) >= self._limit:
+        if version != self._seen:
             self._clear()
             self._seen = version
         elif key in self._answers:
             known: T = self._answers[key]
             return known
-        answer = find()
+        answer: T = await self._read(work)
+        # Another call may have been told of a commit since, or have read the same.
+        if version != self._seen or key in self._answers:
+            return answer
         size = measure(answer)
         if size is not None and size <= self._size:
-            if size > self._left:
+            if size > self._left or len(self._answers) >= self._limit:
                 self._clear()
             self._answers[key] = answer
             self._left -= size

@@ -17,7 +17,7 @@ from .services import Services
 
 async def mount(services: Services, request: Request, target: Target, digest: str) -> bool:
     """Links a blob of the source to the target; returns False where the credential cannot pull it."""
-    source = _find_source(services, request, target)
+    source = await _find_source(services, request, target)
     if source is None:
         return False
 
@@ -34,7 +34,7 @@ async def mount(services: Services, request: Request, target: Target, digest: st
     return mounted
 
 
-def _find_source(services: Services, request: Request, target: Target) -> Target | None:
+async def _find_source(services: Services, request: Request, target: Target) -> Target | None:
     """Returns the repository of the same bucket that `from` names, or without it the target itself.
 
     None where the credential may not pull from it: clients ask for a token with the scopes of both.
@@ -45,7 +45,7 @@ def _find_source(services: Services, request: Request, target: Target) -> Target
         source = target if name is None else locate(request.site_host, name)
         if source.bucket != target.bucket:
             return None
-        authorize(services, request, source, PULL)
+        await authorize(services, request, source, PULL)
     except (InvalidName, Unauthorized, Denied):
         return None
     return source

@@ -26,7 +26,7 @@ async def list_(services: Services, request: Request, target: Target, digest: st
 
     A page ends before 4 MiB, because an entry holds the annotations of its manifest.
     """
-    authorize(services, request, target, PULL)
+    await authorize(services, request, target, PULL)
     parse_digest(digest)
     page = parse_page(request, _AT_ONCE)
     if page.count is None:

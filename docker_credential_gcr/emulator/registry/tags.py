@@ -34,7 +34,7 @@ _ACTIVE = b'{"usage": "ACTIVE"}'
 
 async def list_(services: Services, request: Request, target: Target) -> Response:
     """Lists the tags of a repository, its manifests, and the folders and images below its name."""
-    authorize(services, request, target, PULL)
+    await authorize(services, request, target, PULL)
     page = parse_page(request, services.limits.page_size)
 
     def work(connection: Connection) -> tuple[Repository | None, list[str], list[str], Listed]:

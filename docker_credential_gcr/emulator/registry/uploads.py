@@ -27,7 +27,7 @@ Handler = Callable[[Services, Request, Target, str], Awaitable[Response]]
 
 async def start(services: Services, request: Request, target: Target) -> Response:
     """Begins an upload, or finishes at once: a mount, or the whole blob in this request."""
-    principal = authorize(services, request, target, PUSH)
+    principal = await authorize(services, request, target, PUSH)
     mounted = request.parameter("mount")
     if mounted is not None and await mount(services, request, target, parse_digest(mounted)):
         return _created(target, mounted)
@@ -93,15 +93,13 @@ async def cancel(services: Services, request: Request, target: Target, location:
 
 
 async def _find(services: Services, request: Request, target: Target, location: str) -> Session:
-    principal = authorize(services, request, target, PUSH)
+    principal = await authorize(services, request, target, PUSH)
     return await upload_sessions.find(services, target, location, principal.member or "")
 
 
 async def _make_repository(services: Services, target: Target) -> None:
-    """Makes the repository with the first upload to it."""
-    with services.database.reading() as connection:
-        repository = places.find(connection, target)
-    if repository is None:
+    """Creates the repository with the first upload to it."""
+    if await services.database.read(lambda connection: places.find(connection, target)) is None:
         opening = functools.partial(open_repository, services, target=target)
         # Survives a crash, not power loss: the client can restart an upload.
         await services.database.write(opening, durable=False)

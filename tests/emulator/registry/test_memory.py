@@ -1,14 +1,31 @@
 """The memory: it answers from what it knows until the next commit, and not a moment longer."""
 
+import asyncio
+
+import pytest
+
 from docker_credential_gcr.emulator.registry.memory import Memory
 
 
-class Versions:
+class Database:
+    """Reads that wait for `may_read`, if that is set, as those of another thread do."""
+
     def __init__(self):
         self.now = 0
+        self.answers = []
+        self.may_read = None
 
-    def __call__(self):
+    def version(self):
         return self.now
+
+    async def read(self, work):
+        found = work(None)
+        if self.may_read is not None:
+            await self.may_read.wait()
+        return found
+
+    def find(self, _connection):
+        return self.answers.pop(0)
 
 
 def small(_):
@@ -19,51 +36,90 @@ def never(_):
     return None
 
 
-def ask(memory, key, answers, *, measure=small):
-    return memory.recall(key, lambda: answers.pop(0), measure=measure)
+@pytest.fixture
+def database():
+    return Database()
 
 
-def test_what_is_known_is_not_looked_up_again_until_a_commit():
-    version = Versions()
-    memory = Memory(version)
-    answers = ["first", "second"]
-    assert [ask(memory, "a", answers), ask(memory, "a", answers)] == ["first", "first"]
-    version.now += 1
-    assert ask(memory, "a", answers) == "second"
+@pytest.fixture
+def memory(database):
+    return Memory(database.read, database.version, limit=3, size=3)
 
 
-def test_what_a_commit_overtook_is_looked_up_again():
-    version = Versions()
-    memory = Memory(version)
+def ask(memory, database, *answers, key="a", measure=small):
+    database.answers = list(answers)
+    return asyncio.run(memory.recall(key, database.find, measure=measure))
 
-    def find():
-        version.now += 1
+
+def test_what_is_known_is_not_looked_up_again_until_a_commit(memory, database):
+    assert [ask(memory, database, "first"), ask(memory, database)] == ["first", "first"]
+    database.now += 1
+    assert ask(memory, database, "second") == "second"
+
+
+def test_what_a_commit_overtook_is_looked_up_again(memory, database):
+    def find(_connection):
+        database.now += 1
         return "old"
 
-    assert memory.recall("a", find, measure=small) == "old"
-    assert ask(memory, "a", ["new"]) == "new"
+    assert asyncio.run(memory.recall("a", find, measure=small)) == "old"
+    assert ask(memory, database, "new") == "new"
 
 
-def test_what_may_not_be_kept_is_not():
-    memory = Memory(Versions())
-    answers = ["first", "second"]
-    assert ask(memory, "a", answers, measure=never) == "first"
-    assert ask(memory, "a", answers) == "second"
+def test_what_a_commit_overtook_is_not_remembered_though_another_call_was_told_of_the_commit(
+    memory, database
+):
+    async def overtake():
+        database.may_read = asyncio.Event()
+        database.answers = ["old", "other"]
+        overtaken = asyncio.create_task(memory.recall("a", database.find, measure=small))
+        await asyncio.sleep(0)
+        database.now += 1
+        told = asyncio.create_task(memory.recall("b", database.find, measure=small))
+        await asyncio.sleep(0)
+        database.may_read.set()
+        return await overtaken, await told
+
+    assert asyncio.run(overtake()) == ("old", "other")
+    database.may_read = None
+    assert [ask(memory, database, "new"), ask(memory, database, key="b")] == ["new", "other"]
 
 
-def test_it_never_holds_more_than_its_limit():
-    memory = Memory(Versions(), limit=3)
+def test_what_two_calls_read_at_once_counts_once(memory, database):
+    async def read_at_once():
+        database.may_read = asyncio.Event()
+        database.answers = ["same", "same"]
+        reads = [asyncio.create_task(memory.recall("a", database.find, measure=small)) for _ in range(2)]
+        await asyncio.sleep(0)
+        database.may_read.set()
+        return await asyncio.gather(*reads)
+
+    assert asyncio.run(read_at_once()) == ["same", "same"]
+    database.may_read = None
+    # Another two fit beside it.
+    assert [ask(memory, database, key, key=key) for key in "bc"] == ["b", "c"]
+    assert [ask(memory, database, key=key) for key in "abc"] == ["same", "b", "c"]
+
+
+def test_what_may_not_be_kept_is_not(memory, database):
+    assert ask(memory, database, "first", measure=never) == "first"
+    assert ask(memory, database, "second") == "second"
+
+
+def test_what_is_larger_than_all_of_it_is_not_kept(memory, database):
+    assert ask(memory, database, "first", measure=lambda _: 4) == "first"
+    assert ask(memory, database, "second") == "second"
+
+
+@pytest.mark.parametrize(("size", "most"), [(0, 3), (2, 1)], ids=["number", "size"])
+def test_it_never_holds_more_than_its_limit(memory, database, size, most):
     for number in range(10):
-        ask(memory, number, ["x"])
-        assert len(memory._answers) <= 3
+        ask(memory, database, "x", key=number, measure=lambda _: size)
+        assert len(memory._answers) <= most
 
 
-def test_error_is_not_remembered():
-    memory = Memory(Versions())
-    answers = []
-    for _ in range(2):
-        try:
-            ask(memory, "a", answers)
-        except IndexError:
-            answers = ["found"]
-    assert ask(memory, "a", ["other"]) == "found"
+def test_error_is_not_remembered(memory, database):
+    with pytest.raises(IndexError):
+        ask(memory, database)
+    assert ask(memory, database, "found") == "found"
+    assert ask(memory, database, "other") == "found"
