@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sysconfig
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from child_processes import OF_THE_SESSION, end, list_children
 from cryptography.hazmat.primitives.asymmetric import rsa
 from rsa_keys import format_private
+from serve_arguments import SERVE_ARGUMENTS, serving
 
 from docker_credential_gcr.emulator.extra import MODULES, explain_missing
 
@@ -80,6 +82,19 @@ def _no_process_is_left() -> Iterator[None]:
     left = {pid: command for pid, command in list_children().items() if pid not in kept}
     end(left)
     assert not left, f"the test left processes behind: {left}"
+
+
+@pytest.fixture(scope="session")
+def _gcr_emulator_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """The plugin's, a thread of this process; with GCR_TEST_SERVE a program with these arguments."""
+    if not SERVE_ARGUMENTS:
+        yield request.getfixturevalue("_gcr_emulator_server")
+        return
+    program = Path(sysconfig.get_path("scripts"), "gcr-emulator")
+    with serving(program, tmp_path_factory.mktemp("emulator")) as ready:
+        yield ready
 
 
 @pytest.fixture

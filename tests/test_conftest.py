@@ -186,3 +186,24 @@ def test_a_program_is_ended_with_its_block_though_it_ignores_signals() -> None:
 
     await_end(child)
     assert (process.returncode, process.stdout.closed) == (-signal.SIGKILL, True)
+
+
+SERVED = """
+from conftest import _gcr_emulator_server  # the one of a conftest.py stands above that of a plugin
+
+def test_it(gcr_emulator, _gcr_emulator_server):
+    pid = _gcr_emulator_server.pid
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        assert (pid == os.getpid(), len(children.read().split())) == SERVED
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "served"), [("", (True, 0)), ("--workers 2 --journal", (False, 1))], ids=str
+)
+def test_gcr_test_serve_makes_the_emulator_of_all_tests_a_program_with_these_arguments(
+    arguments: str, served: tuple[bool, int], run: Run
+) -> None:
+    summary, said = run(f"SERVED = {served}\n{SERVED}", GCR_TEST_SERVE=arguments)
+
+    assert (summary, "1 passed" in said) == ([], True)

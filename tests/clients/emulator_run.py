@@ -9,6 +9,7 @@ from pathlib import Path
 
 from child_processes import list_children
 from clients.command import Client, Outcome
+from serve_arguments import SERVE_ARGUMENTS
 
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
 LIMIT_S = 120
@@ -42,7 +43,7 @@ def waiting_run(
     `owner` prints one line, its number and what more it has to say, and waits for the end of its stdin.
     Raises AssertionError when the run does not end well.
     """
-    command = [*GCR_EMULATOR, "run", *options, "--", *owner]
+    command = [*GCR_EMULATOR, "run", *options, *SERVE_ARGUMENTS, "--", *owner]
     with subprocess.Popen(
         command, env=dict(environ), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

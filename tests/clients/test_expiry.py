@@ -81,7 +81,7 @@ def test_a_key_that_is_deleted_stops_a_push_at_its_next_request(
     gcr_emulator.faults.set({**UPLOAD, "delay_s": 60, "times": 1})
 
     with pushes[client]() as process:
-        await_request(process, UPLOAD["method"], gcr_emulator)
+        await_upload(process, gcr_emulator)
         revoke(key)
         gcr_emulator.faults.clear()
         _, errors = process.communicate()
@@ -112,7 +112,10 @@ def run_past_expiry(
     return (errors if process.returncode else ""), len(tokens) > 1, refused
 
 
-def await_request(process, method: object, gcr_emulator: GcrEmulator) -> None:
-    """Wait until a request is held: it is in the journal, and not yet answered."""
-    while not any((r["method"], r["status"]) == (method, None) for r in gcr_emulator.journal()):
+def await_upload(process, gcr_emulator: GcrEmulator) -> None:
+    """Waits until an upload has started, of which the next request is held.
+
+    A journal in the database does not show the held one, which has no answer yet.
+    """
+    while not any((r["method"], r["status"]) == ("POST", 202) for r in gcr_emulator.journal()):
         assert process.poll() is None, process.communicate()

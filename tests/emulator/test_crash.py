@@ -1,8 +1,7 @@
 """Pushes, mounts, deletions and collections at once, and `kill -9` of every process again and again (T20).
 
 What was acknowledged survives, and nothing shows that is not whole. Twenty kills in an ordinary run;
-`GCR_TEST_KILLS=200 scripts/test tests/emulator/test_crash.py` makes it two hundred. GCR_TEST_SERVE
-holds further arguments of `serve`.
+`GCR_TEST_KILLS=200 scripts/test tests/emulator/test_crash.py` makes it two hundred.
 """
 
 import json
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 from child_processes import running
+from serve_arguments import SERVE_ARGUMENTS
 
 KILLS = int(os.environ.get("GCR_TEST_KILLS", "20"))
 PROJECT = "crash-project"
@@ -25,8 +25,7 @@ PROGRAMS = Path(sys.executable).parent
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 WAIT_S = 60
 # What no manifest names goes after two seconds: a restart takes one of them.
-ARGUMENTS = ["--project", PROJECT, "--gc-interval", "0.3s", "--gc-delay", "2s"]
-ARGUMENTS += os.environ.get("GCR_TEST_SERVE", "").split()
+ARGUMENTS = ["--project", PROJECT, "--gc-interval", "0.3s", "--gc-delay", "2s", *SERVE_ARGUMENTS]
 # In each so many rounds the pusher is killed too, or a collection of the stopped server's directory.
 PUSHER_DIES, COLLECTION_DIES = 5, 7
 
