@@ -69,13 +69,12 @@ TABLE = {
     "emulator.strict_json": ("", ""),
     "emulator.oci": ("emulator.strict_json", ""),
     "emulator.identity": ("emulator.cache emulator.oci emulator.strict_json", "cryptography jwt"),
-    "emulator.database": ("", "sqlalchemy"),
     "emulator.records": (
         f"{VALUES} emulator.cache emulator.crash_points emulator.database emulator.disk "
         "emulator.private_directory",
         "alembic sqlalchemy",
     ),
-    "emulator.database": ("", ""),
+    "emulator.database": ("", "sqlalchemy"),
     "emulator.storage": ("emulator.disk emulator.oci emulator.private_directory", ""),
     "emulator.registry": (SITE, "sqlalchemy"),
     "emulator.google": (SITE, "google_crc32c jinja2 sqlalchemy starlette"),
@@ -110,7 +109,7 @@ TABLE = {
     "emulator.page_size": ("", ""),
     "emulator.runtime": ("", ""),
     "emulator.redaction": ("", ""),
-    "emulator.site_ports": ("emulator.hosts emulator.runtime", ""),
+    "emulator.site_ports": ("emulator.hosts", ""),
     "emulator.machine": ("emulator.identity", ""),
     "emulator.settings": ("emulator.machine", ""),
     "emulator.sites": (f"{LEAVES} emulator.landing_page", ""),

@@ -10,7 +10,7 @@ import ipaddress
 import math
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
-from .runtime.asgi import App
+from .runtime.asgi import App, Message, Receive, Send
 from .settings import Limits
-from .site_ports import lead_to
+from .site_ports import PORT_SITE
 from .tls_files import Identity
 
 _BACKLOG = 1024
@@ -92,7 +92,7 @@ class Listener:
         # Each holds its own count of them.
         connections = max(1, limits.connections // len(doors))
         self._servers = [
-            _EmbeddedServer(lead_to(door.site, app) if door.site else app, door, limits, connections)
+            _EmbeddedServer(_lead_to(door.site, app) if door.site else app, door, limits, connections)
             for door in doors
         ]
 
@@ -160,3 +160,13 @@ class _EmbeddedServer(Server):
         descriptor = os.dup(self._listening.fileno())
         make_holder: Any = SocketHolder
         vars(self).update(_ssp=None, _shd=make_holder(descriptor, False, _BACKLOG), _sfd=descriptor)
+
+
+def _lead_to(host: str, app: App) -> App:
+    """Returns `app`, told that each request is for the host."""
+
+    def led(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        scope[PORT_SITE] = host
+        return app(scope, receive, send)
+
+    return led

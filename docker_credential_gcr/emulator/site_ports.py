@@ -6,10 +6,7 @@ So a client that can be given an address but no name reaches each registry under
 The Host header stays what it is: a challenge's realm and service carry it, as the client can reach no other.
 """
 
-from collections.abc import Awaitable
-
 from .hosts import find_canonical_host
-from .runtime.asgi import App, Message, Receive, Send
 
 SitePort = tuple[str, int]
 
@@ -31,13 +28,3 @@ def parse_site_port(text: str) -> SitePort:
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= _LAST_PORT):
         raise InvalidSite(f"{text[:100]!r} has no port: expected {host}=PORT")
     return host, int(port)
-
-
-def lead_to(host: str, app: App) -> App:
-    """`app`, told that each request is for the host."""
-
-    def led(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-        scope[PORT_SITE] = host
-        return app(scope, receive, send)
-
-    return led
