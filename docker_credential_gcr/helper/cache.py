@@ -16,12 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    Part = str | Iterable[str]
+
 VERSION = 1
 MAX_SIZE = 64 * 1024
 
 
 def find_entry(
-    identity: "Iterable[str]", *, environ: "Mapping[str, str]", platform: str = sys.platform
+    identity: "Iterable[Part]", *, environ: "Mapping[str, str]", platform: str = sys.platform
 ) -> str | None:
     """The path of the file for an identity; None when the cache is off."""
     directory = paths.find_cache_dir(environ, platform)
@@ -30,9 +32,13 @@ def find_entry(
     return os.path.join(directory, _digest(frame(identity)) + ".json")
 
 
-def frame(parts: "Iterable[str]") -> str:
-    """Joins texts, each behind its length, so that no other list of texts gives the same."""
-    return "".join([f"{len(part)}:{part}" for part in parts])
+def frame(parts: "Iterable[Part]") -> str:
+    """Joins texts, each behind its length, so that no other list of texts gives the same.
+
+    A list among them becomes a text in the same way.
+    """
+    texts = [part if isinstance(part, str) else frame(part) for part in parts]
+    return "".join([f"{len(text)}:{text}" for text in texts])
 
 
 def load_token(path: str | None, now: float) -> AccessToken | None:

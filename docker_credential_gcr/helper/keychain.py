@@ -176,20 +176,20 @@ class Search:
             # A token that an emulator gave must never be found for Google. Other hosts share no token: the
             # audience of Google Distributed Cloud's tokens is the host.
             self.request.host if self.request.world == registries.OTHER else self.request.world,
-            cache.frame(source.identity),
-            cache.frame(self.request.scopes),
+            source.identity,
+            self.request.scopes,
             self.settings.account or "",
             "self-signed" if self.config.is_self_signed else "",
-            cache.frame(self.config.insecure_hosts),
+            self.config.insecure_hosts,
             # Whether what gcr-emulator made for Google's endpoints is refused.
             self.environ.get("GCR_EMULATOR_URL", ""),
             *(self._identify_file(variable) for variable in CA_FILES),
         )
         return cache.find_entry(identity, environ=self.environ, platform=self.platform)
 
-    def _identify_file(self, variable: str) -> str:
+    def _identify_file(self, variable: str) -> "tuple[str, ...] | str":
         path = self.environ.get(variable)
-        return cache.frame(paths.find_identity(path)) if path else ""
+        return paths.find_identity(path) if path else ""
 
     def _ask(self, name: str) -> "AccessToken":
         source = self.find_source(name)

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,13 +145,11 @@ def test_each_identity_has_its_own_entry(tmp_path: Path) -> None:
         pytest.param(("a", "b"), ("ab", ""), id="D-Z22-moved by a character"),
         pytest.param(("a\0b",), ("a", "b"), id="D-Z22-a NUL in a part"),
         pytest.param(("1:a",), ("a",), id="D-Z22-a part that looks framed"),
-        pytest.param(
-            (cache.frame(("a", "b")), ""), (cache.frame(("a",)), "b"), id="D-Z22-moved between lists"
-        ),
+        pytest.param((("a", "b"), ("c",)), (("a",), ("b", "c")), id="D-Z22-moved between lists"),
     ],
 )
 def test_other_identities_have_other_entries(
-    tmp_path: Path, one: tuple[str, ...], other: tuple[str, ...]
+    tmp_path: Path, one: tuple[Any, ...], other: tuple[Any, ...]
 ) -> None:
     environ = {"DOCKER_CREDENTIAL_GCR_CACHE_DIR": str(tmp_path)}
 
