@@ -1,7 +1,8 @@
 """Speaks Google's REST APIs to a running emulator, for the commands."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,7 +14,7 @@ from .answer import Answer
 from .connection_fault import EmulatorError as EmulatorError
 from .connection_fault import find_fault
 from .file_access import format_fault, read_file
-from .identity.policy import Policy, format_policy, parse_policy
+from .identity.policy import Policy, format_policy, grant, parse_policy
 from .next_steps import add_next_step
 from .server_url import is_loopback
 
@@ -34,6 +35,18 @@ class Refused(EmulatorError):
     def __init__(self, message: str, status: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+@contextmanager
+def expecting(status: str, text: str = "") -> Iterator[None]:
+    """Passes over a refusal of that status; with a text, raises EmulatorError that says so instead."""
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.status != status:
+            raise
+        if text:
+            raise EmulatorError(text) from refusal
 
 
 class Server:
@@ -132,11 +145,8 @@ class Server:
 
     def create_account(self, project_id: str, account: str) -> None:
         """Make a service account, unless it is there."""
-        try:
+        with expecting("ALREADY_EXISTS"):
             self.call("POST", f"{format_path(project_id)}/serviceAccounts", {"accountId": account})
-        except Refused as refusal:
-            if refusal.status != "ALREADY_EXISTS":
-                raise
 
     def create_key(self, project_id: str, email: str) -> str:
         """A new key of the account, base64 of its file."""
@@ -163,14 +173,20 @@ class Server:
                 return False
             # The etag of what was read: if another writer was faster, begin again.
             document = {**format_policy(changed), "etag": policy.etag}
-            try:
+            with expecting("ABORTED"):
                 self.call("POST", f"{format_path(project_id, email)}:setIamPolicy", {"policy": document})
-            except Refused as refusal:
-                if refusal.status != "ABORTED":
-                    raise
-            else:
                 return True
         raise EmulatorError(f"the policy of {email or project_id} keeps changing: try again")
+
+    def grant(self, project_id: str, member: str, roles: Iterable[str], *, email: str | None = None) -> bool:
+        """Gives a member roles on the project or service account; false when it had them all."""
+
+        def change(policy: Policy) -> Policy:
+            for role in roles:
+                policy = grant(policy, role, member)
+            return policy
+
+        return self.change_policy(project_id, change, email=email)
 
     def _parse_refusal(self, document: dict[str, Any], status_code: int) -> Refused:
         error = document.get("error")

@@ -6,7 +6,7 @@ from docker_credential_gcr.commands.given_words import TEXT
 
 from . import commands_options as options
 from . import commands_targets as targets
-from .client import EmulatorError, Refused, Server, format_path
+from .client import Server, expecting, format_path
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_list
 from .commands_options import say, with_server
@@ -32,12 +32,8 @@ def create(server: Server, name: str, project_id: str | None, display_name: str)
     name, project_id = find_account(server, name, project_id)
     email = format_email(name, project_id)
     document = {"accountId": name, "serviceAccount": {"displayName": display_name}}
-    try:
+    with expecting("ALREADY_EXISTS", f"account {email} exists already"):
         server.call("POST", f"{format_path(project_id)}/serviceAccounts", document)
-    except Refused as refusal:
-        if refusal.status != "ALREADY_EXISTS":
-            raise
-        raise EmulatorError(f"account {email} exists already") from refusal
     say(f"made account {email}; for a key: gcr-emulator key create --account {email} --output FILE")
 
 

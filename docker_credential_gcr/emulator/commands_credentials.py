@@ -13,7 +13,7 @@ from . import credential_documents as documents
 from .client import EmulatorError, Server
 from .commands_env import format_environment
 from .commands_group import Group
-from .commands_key import STDOUT, check_output, save
+from .commands_key import STDOUT, check_output, save, write
 from .commands_options import say, with_server
 from .commands_targets import find_account, find_project
 from .credential_documents import GOOGLES, Document, find_endpoints
@@ -34,15 +34,7 @@ _NODES = ("service_account", _PERSONS, "impersonated_service_account")
 
 
 def _write_document(make: Callable[[Wanted], Document]) -> Callable[[Wanted], None]:
-    def write(wanted: Wanted) -> None:
-        text = json.dumps(make(wanted), indent=2) + "\n"
-        if wanted.output == STDOUT:
-            click.echo(text, nl=False)
-        else:
-            save(wanted.output, text)
-            say(f"wrote {wanted.output}")
-
-    return write
+    return lambda wanted: write(wanted.output, json.dumps(make(wanted), indent=2) + "\n")
 
 
 def _write_gcloud(wanted: Wanted) -> None:
@@ -69,11 +61,7 @@ def _write_metadata(wanted: Wanted) -> None:
     prepare_account(wanted)
     wanted.server.call("PUT", "/_emulator/metadata", {"account": wanted.email, "project": wanted.project_id})
     text = documents.format_metadata_environment(wanted.server.url)
-    if wanted.output == STDOUT:
-        click.echo(text, nl=False)
-    else:
-        save(wanted.output, text)
-        say(f"wrote {wanted.output}: set -a; . {wanted.output.absolute()}; set +a")
+    write(wanted.output, text, f": set -a; . {wanted.output.absolute()}; set +a")
 
 
 _WRITERS: dict[str, Callable[[Wanted], None]] = {

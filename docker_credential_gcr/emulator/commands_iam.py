@@ -54,7 +54,7 @@ def iam() -> None:
 @with_server
 def grant(server: Server, project_id: str, member: str, role: str) -> None:
     """Give a member a role on a project."""
-    changed = server.change_policy(project_id, functools.partial(policies.grant, role=role, member=member))
+    changed = server.grant(project_id, member, (role,))
     say(f"{member} {'now has' if changed else 'already had'} {role} on {project_id}")
 
 

@@ -22,7 +22,6 @@ from .commands_targets import find_account
 from .credential_documents import MARK
 from .file_access import find_status
 from .identity.names import format_email
-from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
 from .server_url import format_registry
 
@@ -71,27 +70,15 @@ def create(
     check_output(output, force)
     account, project_id = find_account(server, account, project_id)
     email = format_email(account, project_id)
-    member = format_service_account(email)
-
-    def grant_roles(policy: Policy) -> Policy:
-        for role in roles:
-            policy = grant(policy, role, member)
-        return policy
-
     server.create_account(project_id, account)
     if roles:
-        server.change_policy(project_id, grant_roles)
+        server.grant(project_id, format_service_account(email), roles)
     document = json.loads(base64.b64decode(server.create_key(project_id, email)))
     if token_uri == "emulator":
         document["token_uri"] = format_token_url(server.url)
     else:
         document |= MARK
-    text = json.dumps(document, indent=2) + "\n"
-    if output == STDOUT:
-        click.echo(text, nl=False)
-    else:
-        save(output, text)
-        say(f"wrote {output}: key {document['private_key_id']} of {email}")
+    write(output, json.dumps(document, indent=2) + "\n", f": key {document['private_key_id']} of {email}")
 
 
 @key.command("list")
@@ -160,7 +147,7 @@ def format_token_url(url: str) -> str:
 
 
 def check_output(output: Path, force: bool) -> None:
-    """Complain before anything is made that could not be kept. Raises EmulatorError."""
+    """Raises EmulatorError where a credential could not be kept, before one is made."""
     if output == STDOUT or is_stream(output):
         return
     found, folder = find_status(output), find_status(output.parent)
@@ -172,8 +159,17 @@ def check_output(output: Path, force: bool) -> None:
         raise EmulatorError(f"{output} exists: name another file, or replace it with --force")
 
 
+def write(output: Path, text: str, told: str = "") -> None:
+    """Prints a credential, or writes it into a file and says so, with what is told of it."""
+    if output == STDOUT:
+        click.echo(text, nl=False)
+    else:
+        save(output, text)
+        say(f"wrote {output}{told}")
+
+
 def save(path: Path, text: str) -> None:
-    """Write a file for its owner alone. Raises EmulatorError."""
+    """Writes a file for its owner alone. Raises EmulatorError."""
     try:
         write_file(path, text.encode("ascii"), reader_s=math.inf)
     except OSError as error:

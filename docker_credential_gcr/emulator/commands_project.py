@@ -7,7 +7,7 @@ import click
 from docker_credential_gcr.commands.given_words import TEXT
 
 from . import commands_options as options
-from .client import EmulatorError, Refused, Server, format_path
+from .client import Server, expecting, format_path
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
@@ -27,12 +27,8 @@ _project_id = click.argument("project_id", metavar="ID", type=options.parse_proj
 @with_server
 def create(server: Server, project_id: str, name: str) -> None:
     """Make the project ID."""
-    try:
+    with expecting("ALREADY_EXISTS", f"project {project_id} exists already"):
         server.create_project(project_id, name)
-    except Refused as refusal:
-        if refusal.status != "ALREADY_EXISTS":
-            raise
-        raise EmulatorError(f"project {project_id} exists already") from refusal
     say(f"made project {project_id}")
 
 

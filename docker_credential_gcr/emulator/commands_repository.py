@@ -8,7 +8,7 @@ from docker_credential_gcr.commands.given_words import TEXT
 
 from . import commands_options as options
 from . import commands_targets as targets
-from .client import EmulatorError, Refused, Server, format_path
+from .client import Server, expecting, format_path
 from .commands_group import Group
 from .commands_listing import Document, json_option, print_document, print_list
 from .commands_options import say, with_server
@@ -60,12 +60,8 @@ def create(
         "description": description,
         "dockerConfig": {"immutableTags": immutable_tags},
     }
-    try:
+    with expecting("ALREADY_EXISTS", f"repository {repository_id} exists already in {location}"):
         made = server.call("POST", f"{path}?repositoryId={quote(repository_id, safe='')}", document)
-    except Refused as refusal:
-        if refusal.status != "ALREADY_EXISTS":
-            raise
-        raise EmulatorError(f"repository {repository_id} exists already in {location}") from refusal
     uri = made["response"]["registryUri"]
     say(f"made {uri}; its images are {format_image(uri, server.url)}/IMAGE:TAG")
 
@@ -130,14 +126,9 @@ def delete(server: Server, repository_id: str, location: str, project_id: str | 
 
 
 def _call(server: Server, method: str, project_id: str, location: str, repository_id: str) -> Document:
-    try:
+    absent = f"{project_id} has no repository {repository_id} in {location}: gcr-emulator repository list"
+    with expecting("NOT_FOUND", absent):
         return server.call(method, f"{_format_path(project_id, location)}/{quote(repository_id, safe='')}")
-    except Refused as refusal:
-        if refusal.status != "NOT_FOUND":
-            raise
-        raise EmulatorError(
-            f"{project_id} has no repository {repository_id} in {location}: gcr-emulator repository list"
-        ) from refusal
 
 
 def _format_path(project_id: str, location: str) -> str:

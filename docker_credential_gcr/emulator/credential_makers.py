@@ -1,7 +1,6 @@
 """Makes at a running emulator what a credential needs, and the credential's document."""
 
 import base64
-import functools
 import json
 import time
 from collections.abc import Mapping
@@ -10,12 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import credential_documents as documents
-from .client import Refused, Server
+from .client import Server, expecting
 from .commands_key import save
 from .commands_options import say
 from .credential_documents import Document, Endpoints
 from .identity.names import format_email
-from .identity.policy import Policy, grant
 from .identity.principal import format_service_account
 
 _POOL = "gcr-emulator"
@@ -146,24 +144,15 @@ def prepare_account(wanted: Wanted) -> None:
 
 
 def _grant(wanted: Wanted, member: str) -> None:
-    def change(policy: Policy) -> Policy:
-        for role in wanted.roles:
-            policy = grant(policy, role, member)
-        return policy
-
     if wanted.roles:
-        wanted.server.change_policy(wanted.project_id, change)
+        wanted.server.grant(wanted.project_id, member, wanted.roles)
 
 
 def _let(wanted: Wanted, role: str, member: str) -> None:
-    """Give somebody a role on the service account."""
-    change = functools.partial(grant, role=role, member=member)
-    wanted.server.change_policy(wanted.project_id, change, email=wanted.email)
+    """Gives a member a role on the service account."""
+    wanted.server.grant(wanted.project_id, member, (role,), email=wanted.email)
 
 
 def _make_once(server: Server, path: str, document: Document) -> None:
-    try:
+    with expecting("ALREADY_EXISTS"):
         server.call("POST", path, document)
-    except Refused as refusal:
-        if refusal.status != "ALREADY_EXISTS":
-            raise
