@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from docker_credential_gcr.errors import KeyNotForHost
+from docker_credential_gcr.errors import KeyNotForHost, TokenError
 from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.token_sources import TokenRequest
 
@@ -43,6 +43,14 @@ def parse_endpoint(url: str) -> Endpoint:
     if ":" not in parts.hostname and not is_name(parts.hostname.removesuffix(".")):
         raise ValueError("not an http or https URL")
     return Endpoint(url, parts.scheme, parts.netloc.lower())
+
+
+def get_endpoint(url: str, named_by: str) -> Endpoint:
+    """Returns the endpoint at a URL. Raises TokenError, which says what names the URL."""
+    try:
+        return parse_endpoint(url)
+    except ValueError as error:
+        raise TokenError(f"{named_by} is not an http or https URL") from error
 
 
 def is_name(text: str) -> bool:

@@ -105,11 +105,7 @@ def _check_use(source: Gcloud, request: TokenRequest) -> None:
         return  # whose token that is, only the user knows
     given = source.environ.get(TOKEN_HOST)
     url = given or accounts.find_property(source, "auth", "token_host") or endpoint.GOOGLE_TOKEN_URL
-    try:
-        token_endpoint = endpoint.parse_endpoint(url)
-    except ValueError as error:
-        named_by = TOKEN_HOST if given else "gcloud's auth/token_host"
-        raise TokenError(f"{named_by} is not an http or https URL") from error
+    token_endpoint = endpoint.get_endpoint(url, TOKEN_HOST if given else "gcloud's auth/token_host")
     endpoint.check_use("gcloud's login", "login", token_endpoint, request)
 
 

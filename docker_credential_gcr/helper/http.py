@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlencode
@@ -73,10 +74,13 @@ def send(
     def exchange_once() -> Answer:
         return exchange(method, endpoint, deadline, headers=headers, body=body)
 
-    try:
-        return call_within(deadline, lambda: _repeat(exchange_once, deadline, pauses_s))
-    except TimeoutError as error:
-        raise _make_error(endpoint, error, deadline) from error
+    with warnings.catch_warnings():
+        # A library's advice to programmers would be printed into docker's output.
+        warnings.simplefilter("ignore")
+        try:
+            return call_within(deadline, lambda: _repeat(exchange_once, deadline, pauses_s))
+        except TimeoutError as error:
+            raise _make_error(endpoint, error, deadline) from error
 
 
 def _repeat(exchange_once: Callable[[], Answer], deadline: float, pauses_s: tuple[float, ...]) -> Answer:

@@ -6,13 +6,12 @@ https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.service
 """
 
 import time
-import warnings
 from urllib.parse import quote
 
-from docker_credential_gcr.errors import TokenError, TokenRefused
+from docker_credential_gcr.errors import TokenRefused
 from docker_credential_gcr.helper import config, http, oauth, times
 from docker_credential_gcr.helper.access_token import MAX_LIFETIME_S, AccessToken
-from docker_credential_gcr.helper.endpoint import Endpoint, check_use, parse_endpoint
+from docker_credential_gcr.helper.endpoint import Endpoint, check_use, get_endpoint
 from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.impersonated import API_VARIABLE, Impersonated
 
@@ -29,10 +28,7 @@ HINT = "grant the caller roles/iam.serviceAccountTokenCreator on the service acc
 def find_target(source: Impersonated, request: TokenRequest) -> Endpoint:
     """Where the configured service account's tokens are made. Raises TokenError where it may not be asked."""
     url = f"{source.api_url.rstrip('/')}/v1/{PREFIX}{quote(source.account, safe='@')}:generateAccessToken"
-    try:
-        target = parse_endpoint(url)
-    except ValueError as error:
-        raise TokenError(f"{API_VARIABLE} is not an http or https URL") from error
+    target = get_endpoint(url, API_VARIABLE)
     check_use(f"impersonation of {source.account}", "credential", target, request)
     return target
 
@@ -72,15 +68,8 @@ def exchange_token(
         "lifetime": f"{lifetime_s}s",
     }
     asked_at = int(time.time())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        answer = http.send(
-            "POST",
-            target,
-            document=document,
-            headers={"Authorization": f"Bearer {base.value}"},
-            deadline=deadline,
-        )
+    headers = {"Authorization": f"Bearer {base.value}"}
+    answer = http.send("POST", target, document=document, headers=headers, deadline=deadline)
     members = oauth.parse_answer(target.host, answer, HINT, check=CHECK, command=GRANT)
     value = oauth.check_token(target.host, members.get("accessToken"))
     try:

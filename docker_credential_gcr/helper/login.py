@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from docker_credential_gcr.errors import LoginError, TokenError
+from docker_credential_gcr.errors import LoginError
 from docker_credential_gcr.helper import endpoint, oauth, store_file
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config
 from docker_credential_gcr.helper.endpoint import Endpoint
@@ -108,10 +108,7 @@ def find_endpoint(
     variable: str, default: str, environ: Mapping[str, str], insecure_hosts: tuple[str, ...]
 ) -> Endpoint:
     """The endpoint that a variable names, else the default. Raises TokenError when it is not safe to use."""
-    try:
-        found = endpoint.parse_endpoint(environ.get(variable) or default)
-    except ValueError as error:
-        raise TokenError(f"{variable} is not an http or https URL") from error
+    found = endpoint.get_endpoint(environ.get(variable) or default, variable)
     request = TokenRequest(found.host, found.world, scopes=(), insecure_hosts=insecure_hosts)
     endpoint.check_use(f"{variable} names {found.host}", "endpoint", found, request)
     return found

@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import time
-import warnings
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -30,19 +29,17 @@ def fetch_token(source: Metadata, request: TokenRequest, deadline: float) -> Acc
     Raises NoToken when there is no server where one was only possible, TokenError otherwise.
     """
     check_use(source, request)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if not source.is_sure and not _detect(source, deadline):
-            _remember(source, False)
-            raise NoToken(NOT_THERE)
-        asked_at = int(time.time())
-        token_endpoint = endpoint.parse_endpoint(_format_url(source, request))
-        try:
-            answer = http.send("GET", token_endpoint, headers=FLAVOR, deadline=deadline)
-        except NetworkError as error:
-            hint = _find_hint(source) if source.host == NAME else error.hint
-            text = str(error)
-            raise NetworkError(text, hint=hint or error.hint, check=CHECK, command=OTHER_SOURCE) from error
+    if not source.is_sure and not _detect(source, deadline):
+        _remember(source, False)
+        raise NoToken(NOT_THERE)
+    asked_at = int(time.time())
+    token_endpoint = endpoint.parse_endpoint(_format_url(source, request))
+    try:
+        answer = http.send("GET", token_endpoint, headers=FLAVOR, deadline=deadline)
+    except NetworkError as error:
+        hint = _find_hint(source) if source.host == NAME else error.hint
+        text = str(error)
+        raise NetworkError(text, hint=hint or error.hint, check=CHECK, command=OTHER_SOURCE) from error
     _check_answer(source, answer)
     document = oauth.parse_answer(source.host, answer, ACCOUNT_HINT, check=CHECK, command=OTHER_SOURCE)
     token = oauth.parse_token(source.host, document, asked_at)

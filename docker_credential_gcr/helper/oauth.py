@@ -1,7 +1,6 @@
 """The token endpoint: an assertion or a refresh token goes in, an access token comes out."""
 
 import time
-import warnings
 from collections.abc import Callable
 
 from docker_credential_gcr.errors import CLOCK, LOGIN, NEW_KEY, TokenRefused
@@ -40,11 +39,8 @@ def exchange_assertion(
     when the endpoint answers anything but a token, NetworkError when it does not answer in time.
     """
     asked_at = int(now())
-    with warnings.catch_warnings():
-        # A library's advice to programmers would be printed into docker's output.
-        warnings.simplefilter("ignore")
-        form = {"grant_type": JWT_BEARER, "assertion": key.sign(scopes, now=asked_at)}
-        answer = http.send("POST", key.endpoint, form=form, headers={}, deadline=deadline)
+    form = {"grant_type": JWT_BEARER, "assertion": key.sign(scopes, now=asked_at)}
+    answer = http.send("POST", key.endpoint, form=form, headers={}, deadline=deadline)
     host = key.endpoint.host
     document = parse_answer(host, answer, REFUSED_HINT, check=KEY_REFUSED, command=NEW_KEY)
     return parse_token(host, document, asked_at)
@@ -76,9 +72,7 @@ def exchange_refresh_token(
     }
     if scopes:
         form["scope"] = " ".join(scopes)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        answer = http.send("POST", endpoint, form=form, headers={}, deadline=deadline)
+    answer = http.send("POST", endpoint, form=form, headers={}, deadline=deadline)
     document = parse_answer(endpoint.host, answer, LOGIN_HINT, check=check, command=command)
     return parse_token(endpoint.host, document, asked_at)
 

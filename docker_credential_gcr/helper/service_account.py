@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Mapping
 
 from docker_credential_gcr.errors import KeyFileError, find_secret_form, quote
@@ -75,13 +76,17 @@ class ServiceAccountKey:
         return AccessToken(value, expires_at=expires_at, obtained_at=int(now))
 
     def _sign(self, claims: dict[str, str | int]) -> str:
-        # What signs costs 19 ms, and a key is often read without signing.
-        from docker_credential_gcr.helper import jwt
+        with warnings.catch_warnings():
+            # A library's advice to programmers would be printed into docker's output.
+            warnings.simplefilter("ignore")
+            # What signs costs 19 ms, and a key is often read without signing.
+            from docker_credential_gcr.helper import jwt
 
-        try:
-            return jwt.sign(self.private_key, self.private_key_id, claims)
-        except ValueError as error:
-            raise KeyFileError(f"key file {self.path!r}: the private key {error}", hint=NEW_KEY) from error
+            try:
+                return jwt.sign(self.private_key, self.private_key_id, claims)
+            except ValueError as error:
+                told = f"key file {self.path!r}: the private key {error}"
+                raise KeyFileError(told, hint=NEW_KEY) from error
 
 
 def load_key(path: str) -> ServiceAccountKey:

@@ -35,10 +35,7 @@ class PodIdentity:
         """The federated access token. Raises TokenError."""
         if not is_token(self._value):
             raise TokenError("the service account token is none that can be sent")
-        try:
-            target = endpoint.parse_endpoint(f"{self._api_url.rstrip('/')}/v1/token")
-        except ValueError as error:
-            raise TokenError(f"{API_VARIABLE} is not an http or https URL") from error
+        target = endpoint.get_endpoint(f"{self._api_url.rstrip('/')}/v1/token", API_VARIABLE)
         endpoint.check_use("the service account token", "token service", target, request)
         form = {
             "grant_type": EXCHANGE,

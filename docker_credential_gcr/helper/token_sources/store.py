@@ -91,11 +91,8 @@ class Login:
         """The token endpoint. Raises TokenError when it is not a URL."""
         from docker_credential_gcr.helper import endpoint
 
-        try:
-            return endpoint.parse_endpoint(self.endpoint_url)
-        except ValueError as error:
-            named_by = f"the login in {self.path!r}: 'token_uri'" if self.fields["token_uri"] else TOKEN_HOST
-            raise TokenError(f"{named_by} is not an http or https URL") from error
+        named_by = f"the login in {self.path!r}: 'token_uri'" if self.fields["token_uri"] else TOKEN_HOST
+        return endpoint.get_endpoint(self.endpoint_url, named_by)
 
     def _find_token(self, now: float) -> AccessToken | None:
         from docker_credential_gcr.helper import times
