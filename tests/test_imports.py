@@ -172,7 +172,6 @@ TABLE = {
     "emulator.parents": ("", ""),
     "emulator.foreground": ("", ""),
     "emulator.processes": ("errors emulator.foreground emulator.namespaces emulator.parents", ""),
-    "emulator.private_server": ("emulator.processes emulator.server emulator.settings", ""),
     "emulator.trust": ("emulator.file_access files", "cryptography"),
     "emulator.private_credentials": ("", ""),
     "emulator.private_run": ("emulator", ""),

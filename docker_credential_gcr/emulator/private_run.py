@@ -1,14 +1,18 @@
-"""Runs a command beside an emulator in namespaces that hold nothing else: Google's names lead to it."""
+"""Runs a command next to an emulator in namespaces that hold nothing else: Google's names lead to it."""
 
+import json
 import os
+import shutil
+import signal
 import socket
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from . import namespaces, private_server
+from . import namespaces
 from .ca_variables import CA_VARIABLES
 from .file_access import find_status
 from .hosts import METADATA_ADDRESS, METADATA_HOST, format_hosts, list_served_names
@@ -68,11 +72,43 @@ def run_privately(settings: Settings, command: Sequence[str], *, keeps_credentia
         variables = {} if keeps_credentials else make_credentials(directory, os.environ)
         # The last to be entered: its processes have ended before the directory goes.
         guard = stack.enter_context(Guard())
-        started = private_server.start(settings, guard, directory)
+        started = _start_server(settings, guard, directory)
         if started is None:
             return 1
         server, ready = started
         return guard.run(command, make_environment({**os.environ, **variables}, ready["ca"]), server)
+
+
+def _start_server(settings: Settings, guard: Guard, owned: Path) -> tuple[int, dict[str, Any]] | None:
+    """Starts a server in a child process, which has this process's namespaces and rights.
+
+    Returns its PID and its ready document, or None when it failed, which stderr explains.
+    The server removes the directory `owned` when it ends, also where this process was killed.
+
+    It is forked, not executed: exec would take the right to the ports below 1024 from a user who is not root.
+    """
+    reading, writing = os.pipe()
+    pid = guard.fork(lambda: _serve(settings, guard, writing, owned), signal.SIGTERM)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as said:
+        line = said.readline()
+    return (pid, json.loads(line)) if line else None
+
+
+def _serve(settings: Settings, guard: Guard, ready: int, owned: Path) -> int:
+    try:
+        # A ^C in the terminal is for the command.
+        os.setsid()
+        guard.unblock()
+        # stdin and stdout are the command's; the ready document goes into the pipe.
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(ready, 1)
+        os.close(ready)
+        from .server import serve  # 150 ms, in the child alone
+
+        return serve(settings)
+    finally:
+        shutil.rmtree(owned, ignore_errors=True)
 
 
 def make_environment(environ: Mapping[str, str], ca: str) -> dict[str, str]:

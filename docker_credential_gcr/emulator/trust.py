@@ -8,7 +8,7 @@ ROOT/
   usr/local/share/ca-certificates/gcr-emulator.crt, or where else the system has its store
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def load_certificate(ca: Path) -> str:
 
 def plan(clients: Iterable[str], hosts: Sequence[str], certificate: str, root: Path) -> list[TrustFile]:
     """The files that make those clients believe the authority for those hosts. Raises CannotTrust."""
-    return [file for client in clients for file in CLIENTS[client](hosts, certificate, root)]
+    return [file for client in clients for file in _plan_client(client, hosts, certificate, root)]
 
 
 def find_store(root: Path) -> Store:
@@ -107,33 +107,13 @@ def remove(file: TrustFile) -> bool:
     return True
 
 
-def _plan_docker(hosts: Sequence[str], certificate: str, root: Path) -> list[TrustFile]:
-    return [TrustFile(root / "etc/docker/certs.d" / host / NAME, certificate) for host in hosts]
-
-
-def _plan_containers(hosts: Sequence[str], certificate: str, root: Path) -> list[TrustFile]:
-    return [TrustFile(root / "etc/containers/certs.d" / host / NAME, certificate) for host in hosts]
-
-
-def _plan_containerd(hosts: Sequence[str], certificate: str, root: Path) -> list[TrustFile]:
-    files = []
+def _plan_client(client: str, hosts: Iterable[str], certificate: str, root: Path) -> Iterator[TrustFile]:
+    if client == "system":
+        yield TrustFile(root / find_store(root).directory / NAME, certificate)
+        return
     for host in hosts:
-        directory = f"etc/containerd/certs.d/{host}"
-        settings = _HOSTS_TOML.format(host=host, ca=f"{directory}/{NAME}")
-        files += [
-            TrustFile(root / directory / NAME, certificate),
-            TrustFile(root / directory / "hosts.toml", settings),
-        ]
-    return files
-
-
-def _plan_system(_: Sequence[str], certificate: str, root: Path) -> list[TrustFile]:
-    return [TrustFile(root / find_store(root).directory / NAME, certificate)]
-
-
-CLIENTS: dict[str, Callable[[Sequence[str], str, Path], list[TrustFile]]] = {
-    "docker": _plan_docker,
-    "containers": _plan_containers,
-    "containerd": _plan_containerd,
-    "system": _plan_system,
-}
+        directory = f"etc/{client}/certs.d/{host}"
+        yield TrustFile(root / directory / NAME, certificate)
+        if client == "containerd":
+            settings = _HOSTS_TOML.format(host=host, ca=f"{directory}/{NAME}")
+            yield TrustFile(root / directory / "hosts.toml", settings)

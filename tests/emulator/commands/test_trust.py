@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.emulator.certificates import LOOPBACK, create_authority
-from docker_credential_gcr.emulator.commands_trust import trust as trust_command
-from docker_credential_gcr.emulator.trust import CLIENTS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -172,12 +170,6 @@ def test_what_is_no_authority_is_refused(
 
     assert trust("--apply") == (1, "", f"gcr-emulator: {ca} {complaint}\n")
     assert find_files(root) == {}
-
-
-def test_every_client_that_is_known_can_be_named() -> None:
-    (named,) = (option.type for option in trust_command.params if option.name == "clients")
-
-    assert list(named.choices) == list(CLIENTS)
 
 
 def test_without_an_authority_it_asks_for_one(run: Run) -> None:
