@@ -30,7 +30,7 @@ _DESCRIPTOR_DIRECTORIES = ("/dev/fd", "/proc/self/fd")
 
 
 def is_stream(path: FilePath) -> bool:
-    """Whether what is written there is read by another, and can be neither read again nor replaced."""
+    """Returns whether another program reads what is written there: it cannot be read again, or replaced."""
     if _find_descriptor(path) is not None:
         return True
     try:
@@ -41,12 +41,12 @@ def is_stream(path: FilePath) -> bool:
 
 
 def resolve(path: str) -> str:
-    """The path of the file behind symbolic links; a stream keeps its name."""
+    """Returns the path of the file behind symbolic links; a stream keeps its name."""
     return path if is_stream(path) else os.path.realpath(path)
 
 
 def make_private_directory(path: str) -> None:
-    """Make a directory that only its owner may enter. Raises OSError, also when it is somebody else's."""
+    """Makes a directory that only its owner may enter. Raises OSError, also when it is another user's."""
     os.makedirs(path, mode=0o700, exist_ok=True)
     found = os.stat(path)
     if hasattr(os, "geteuid"):
@@ -111,7 +111,7 @@ def create_file(path: FilePath, data: bytes, link: Callable[[str, FilePath], Non
 
 
 def explain_write(path: str, error: Exception) -> tuple[str, str]:
-    """What to say of a file that could not be written, and what mends it."""
+    """Returns what to say of a file that could not be written, and what mends it."""
     number = getattr(error, "errno", None)
     reason = getattr(error, "strerror", None) or str(error)
     reason, hint = _MOUNT if number == errno.EBUSY else (reason, _HINTS.get(number or 0, ""))

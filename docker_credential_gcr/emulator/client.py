@@ -144,7 +144,7 @@ class Server:
         return self.list_all("/v1/projects", "projects")
 
     def create_account(self, project_id: str, account: str) -> None:
-        """Make a service account, unless it is there."""
+        """Makes a service account, unless it is there."""
         with expecting("ALREADY_EXISTS"):
             self.call("POST", f"{format_path(project_id)}/serviceAccounts", {"accountId": account})
 
@@ -165,7 +165,7 @@ class Server:
     def change_policy(
         self, project_id: str, change: Callable[[Policy], Policy], *, email: str | None = None
     ) -> bool:
-        """Read, change and write a policy of `get_policy`; false when there was nothing to change."""
+        """Reads, changes and writes a policy of `get_policy`; false when there was nothing to change."""
         for _ in range(_ATTEMPTS):
             policy = self.get_policy(project_id, email)
             changed = change(policy)

@@ -73,7 +73,7 @@ def load_certificate(ca: Path) -> str:
 
 
 def plan(clients: Iterable[str], hosts: Sequence[str], certificate: str, root: Path) -> list[TrustFile]:
-    """The files that make those clients believe the authority for those hosts. Raises CannotTrust."""
+    """Returns the files that make those clients believe the authority for those hosts. Raises CannotTrust."""
     return [file for client in clients for file in _plan_client(client, hosts, certificate, root)]
 
 

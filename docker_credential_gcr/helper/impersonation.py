@@ -26,7 +26,7 @@ HINT = "grant the caller roles/iam.serviceAccountTokenCreator on the service acc
 
 
 def find_target(source: Impersonated, request: TokenRequest) -> Endpoint:
-    """Where the configured service account's tokens are made. Raises TokenError where it may not be asked."""
+    """Returns where the configured account's tokens are made. Raises TokenError where it may not be asked."""
     url = f"{source.api_url.rstrip('/')}/v1/{PREFIX}{quote(source.account, safe='@')}:generateAccessToken"
     target = get_endpoint(url, API_VARIABLE)
     check_use(f"impersonation of {source.account}", "credential", target, request)
@@ -61,7 +61,7 @@ def exchange_token(
     deadline: float,
     lifetime_s: int = LIFETIME_S,
 ) -> AccessToken:
-    """The service account's token. Raises TokenRefused and NetworkError."""
+    """Returns the service account's token. Raises TokenRefused and NetworkError."""
     document = {
         "delegates": [name if "/" in name else PREFIX + name for name in delegates],
         "scope": list(scopes),

@@ -107,7 +107,7 @@ def login(
 def find_endpoint(
     variable: str, default: str, environ: Mapping[str, str], insecure_hosts: tuple[str, ...]
 ) -> Endpoint:
-    """The endpoint that a variable names, else the default. Raises TokenError when it is not safe to use."""
+    """Returns the endpoint that a variable names, else the default. Raises TokenError when it is not safe."""
     found = endpoint.get_endpoint(environ.get(variable) or default, variable)
     request = TokenRequest(found.host, found.world, scopes=(), insecure_hosts=insecure_hosts)
     endpoint.check_use(f"{variable} names {found.host}", "endpoint", found, request)

@@ -24,7 +24,7 @@ SCOPES_HINT = "give the machine's service account the scope cloud-platform, or c
 
 
 def fetch_token(source: Metadata, request: TokenRequest, deadline: float) -> AccessToken:
-    """The token of the machine's service account, or of the account that is configured.
+    """Returns the token of the machine's service account, or of the account that is configured.
 
     Raises NoToken when there is no server where one was only possible, TokenError otherwise.
     """

@@ -33,7 +33,7 @@ def exchange_assertion(
     deadline: float,
     now: Callable[[], float] = time.time,
 ) -> AccessToken:
-    """Trade an assertion that the key signs for an access token.
+    """Trades an assertion that the key signs for an access token.
 
     `deadline` is an instant of time.monotonic. Raises KeyFileError when the key cannot sign, TokenRefused
     when the endpoint answers anything but a token, NetworkError when it does not answer in time.

@@ -32,7 +32,7 @@ class PodIdentity:
         self._api_url = environ.get(API_VARIABLE) or API_URL
 
     def fetch(self, request: TokenRequest, deadline: float) -> AccessToken:
-        """The federated access token. Raises TokenError."""
+        """Returns the federated access token. Raises TokenError."""
         if not is_token(self._value):
             raise TokenError("the service account token is none that can be sent")
         target = endpoint.get_endpoint(f"{self._api_url.rstrip('/')}/v1/token", API_VARIABLE)

@@ -16,12 +16,12 @@ from .issuer import Issuer
 
 
 def sign_jwt(claims: Mapping[str, object], key_id: str, private_key: str) -> str:
-    """A JWT of the claims, RS256, whose header names the key."""
+    """Returns a JWT of the claims, RS256, whose header names the key."""
     return jws.sign(claims, keys.load_rsa(private_key), ALGORITHM, {"typ": "JWT", "kid": key_id})
 
 
 def sign_blob(blob: bytes, private_key: str) -> bytes:
-    """An RSA signature of the bytes: PKCS #1 v1.5 with SHA-256, what openssl and Google's libraries check."""
+    """Returns an RSA signature of the bytes: PKCS #1 v1.5 with SHA-256, which openssl and Google check."""
     return keys.load_rsa(private_key).sign(blob, padding.PKCS1v15(), hashes.SHA256())
 
 
@@ -31,7 +31,7 @@ def format_jwk(key: RegisteredKey) -> dict[str, str]:
 
 
 def format_certificate(key: RegisteredKey, issuer: Issuer) -> str:
-    """The public half in a certificate, as PEM.
+    """Returns the public half in a certificate, as PEM.
 
     Google's are signed by the keys themselves; the private halves of users' keys are not here, and
     nobody checks these signatures: the emulator's own issuer makes them all.

@@ -88,7 +88,7 @@ class Login:
         return token_endpoint, held
 
     def find_endpoint(self) -> "Endpoint":
-        """The token endpoint. Raises TokenError when it is not a URL."""
+        """Returns the token endpoint. Raises TokenError when it is not a URL."""
         from docker_credential_gcr.helper import endpoint
 
         named_by = f"the login in {self.path!r}: 'token_uri'" if self.fields["token_uri"] else TOKEN_HOST
