@@ -10,11 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from docker_credential_gcr.emulator.crash_points import reach
-from docker_credential_gcr.emulator.database.engine.file import (
-    Unreadable,
-    checkpoint,
-    open_database,
-)
+from docker_credential_gcr.emulator.database.engine.file import Unreadable, checkpoint, open_database
 from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.private_directory import create_private
 from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
@@ -97,6 +93,7 @@ def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: 
     progress.begin("rows")
     copy_rows(salvage, lose)
     if not rebuilt.lost:
+        # Every table is whole: the snapshot was not read.
         del rebuilt.sources[1:]
     drop_wrong_rows(made, lose)
     enter_references(made, lose)
@@ -113,7 +110,7 @@ def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: 
 
 
 def _set_aside(root: Path) -> Path | None:
-    """A copy of the old database as it is, journal and all; None where there is none."""
+    """Copies the old database as it is, with its journal; returns the copy, None where there is none."""
     if not (root / DATABASE).exists():
         return None
     number = 0
@@ -141,7 +138,7 @@ def _find_newer_revision(path: Path) -> str | None:
 
 
 def _put_in_place(root: Path, new: Path) -> None:
-    """Let the new database take the old one's place at once.
+    """Lets the new database take the old one's place at once.
 
     The old one's journal goes first: SQLite would apply it to the new one. What it holds is in the
     copy that was set aside, and in the old database itself, if SQLite can still write there.

@@ -69,5 +69,5 @@ def drop_named(new: Connection) -> None:
 
 
 def restore_links(new: Connection, *, now: float) -> None:
-    """Let each repository see the blobs that its manifests name."""
+    """Lets each repository see the blobs that its manifests name."""
     new.execute(_LINK, (int(now),))

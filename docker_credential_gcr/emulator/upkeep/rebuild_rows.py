@@ -72,7 +72,7 @@ def drop_wrong_rows(new: Connection, lose: Lose) -> None:
 
 
 def enter_references(new: Connection, lose: Lose) -> None:
-    """Enter what each manifest names; delete those that are not what was pushed."""
+    """Enters what each manifest names; deletes those that are not what was pushed."""
     statement = (
         "SELECT id, repository, digest, media_type, CAST(data AS BLOB) AS data FROM manifests WHERE id = ?"
     )

@@ -6,12 +6,11 @@
 A file that a row names, or that stands in `doomed`, is of use or goes by itself.
 """
 
+import re
 from collections.abc import Iterator, Set
 from pathlib import Path
 
 from docker_credential_gcr.emulator.database.engine.file import Connection
-from docker_credential_gcr.emulator.oci.digest import parse_digest
-from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.storage.pieces import FOLDER, list_keys, parse_key
 
@@ -19,6 +18,11 @@ from .progress import Progress
 from .reading import hash_files
 
 _FOLDERS = (FOLDER, "buckets/")
+# The place of a blob of an older version. No bucket has a name that is not UTF-8.
+_OLDER = re.compile(
+    r"buckets/[^/\ud800-\udfff]+/containers/images/"
+    r"(?:sha256/([a-f0-9]{2})/\1[a-f0-9]{62}|sha512/([a-f0-9]{2})/\2[a-f0-9]{126})"
+)
 # The bytes of small blobs stand before the pieces, and need not be read.
 _PIECES = "SELECT pieces FROM blobs WHERE data IS NULL UNION ALL SELECT pieces FROM uploads"
 _DOOMED = "SELECT key FROM doomed"
@@ -42,7 +46,7 @@ def list_files(store: FileStore) -> Iterator[str]:
 
 def is_of_blob(key: str) -> bool:
     """Returns whether the emulator gives such a name to a file."""
-    return parse_key(key) is not None or _is_older(key)
+    return parse_key(key) is not None or _OLDER.fullmatch(key) is not None
 
 
 def find_named(connection: Connection) -> set[str]:
@@ -72,7 +76,7 @@ def find_rowless(connection: Connection, store: FileStore) -> Iterator[Rowless]:
             continue
         if (piece := parse_key(key)) is not None:
             uploads.setdefault(piece[0], {}).setdefault(piece[1], []).append(key)
-        elif _is_older(key):
+        elif _OLDER.fullmatch(key) is not None:
             yield (key,)
     for sequences in uploads.values():
         ordered = [sequences[number] for number in sorted(sequences)]
@@ -115,16 +119,3 @@ def find_removable(
 def has_files(root: Path) -> bool:
     """Returns whether there is any file of a blob or an upload."""
     return any(map(is_of_blob, list_files(FileStore(root))))
-
-
-def _is_older(key: str) -> bool:
-    match key.split("/"):
-        case ("buckets", bucket, "containers", "images", algorithm, start, encoded) if encoded[:2] == start:
-            try:
-                # No bucket has a name that is not UTF-8.
-                bucket.encode()
-                parse_digest(f"{algorithm}:{encoded}")
-            except (InvalidDigest, UnicodeEncodeError):
-                return False
-            return True
-    return False
