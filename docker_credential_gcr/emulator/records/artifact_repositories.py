@@ -1,14 +1,12 @@
 """The repositories of Artifact Registry: each a place for images, made through its API."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from docker_credential_gcr.emulator.identity.resource import format_place, format_repository
-from docker_credential_gcr.emulator.strict_json import decode_stored
 
 from .buckets import Bucket
 from .insertion import insert_new
@@ -19,17 +17,11 @@ from .schema import artifact_repositories, blobs, buckets, policies, projects
 SETTINGS = ("kmsKeyName", "cleanupPolicies", "cleanupPolicyDryRun", "vulnerabilityScanningConfig")
 _SELECT = (
     select(
-        buckets.c.id.label("bucket"),
-        buckets.c.name.label("place"),
+        *buckets.c["id", "name"],
         projects.c.project_id,
         buckets.c.location,
-        artifact_repositories.c.repository_id,
-        artifact_repositories.c.description,
-        artifact_repositories.c.labels,
-        artifact_repositories.c.immutable_tags,
-        artifact_repositories.c.settings,
-        artifact_repositories.c.created_at,
-        artifact_repositories.c.updated_at,
+        *artifact_repositories.c["repository_id", "description", "labels", "immutable_tags"],
+        *artifact_repositories.c["settings", "created_at", "updated_at"],
     )
     .join(buckets, buckets.c.id == artifact_repositories.c.bucket)
     .join(projects, projects.c.id == buckets.c.project)
@@ -133,9 +125,9 @@ def create(
         "bucket": bucket_id,
         "repository_id": repository_id,
         "description": description,
-        "labels": json.dumps(labels or {}),
-        "immutable_tags": int(immutable_tags),
-        "settings": json.dumps(settings or {}),
+        "labels": labels or {},
+        "immutable_tags": immutable_tags,
+        "settings": settings or {},
         "created_at": int(now),
         "updated_at": int(now),
     }
@@ -157,9 +149,9 @@ def change(
     values = {
         "wanted": repository.bucket.id,
         "new_description": description,
-        "new_labels": json.dumps(labels),
-        "new_immutable_tags": int(immutable_tags),
-        "new_settings": json.dumps(settings),
+        "new_labels": labels,
+        "new_immutable_tags": immutable_tags,
+        "new_settings": settings,
         "now": int(now),
     }
     connection.execute(_UPDATE, values)
@@ -183,16 +175,6 @@ def _get(connection: Connection, project_id: str, location: str, repository_id: 
     return found
 
 
-def _read(row: Any) -> ArtifactRepository:
-    return ArtifactRepository(
-        Bucket(row.bucket, row.place),
-        row.project_id,
-        row.location,
-        row.repository_id,
-        row.description,
-        decode_stored(row.labels),
-        bool(row.immutable_tags),
-        decode_stored(row.settings),
-        row.created_at,
-        row.updated_at,
-    )
+def _read(row: Iterable[Any]) -> ArtifactRepository:
+    bucket_id, place, *columns = row
+    return ArtifactRepository(Bucket(bucket_id, place), *columns)

@@ -3,7 +3,6 @@
 {"account": {row}, "keys": [{row}, …], "policy": {the account's own}}
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +45,7 @@ def keep(connection: Connection, account: ServiceAccount, policy: Mapping[str, A
         "unique_id": account.unique_id,
         "project": row["project"],
         "deleted_at": int(now),
-        "document": json.dumps({"account": dict(row), "keys": keys, "policy": policy}),
+        "document": {"account": dict(row), "keys": keys, "policy": policy},
     }
     connection.execute(_EXPIRE, {"before": int(now) - KEPT_S})
     connection.execute(_INSERT, values)
@@ -59,10 +58,9 @@ def restore(connection: Connection, project: Project, unique_id: str, *, now: fl
     registered once, and can be uploaded again after the deletion.
     """
     values = {"wanted": unique_id, "of_project": project.id, "before": int(now) - KEPT_S}
-    document = connection.execute(_FIND, values).scalar_one_or_none()
-    if document is None:
+    kept = connection.execute(_FIND, values).scalar_one_or_none()
+    if kept is None:
         return None
-    kept = json.loads(document)
     email: str = kept["account"]["email"]
     address = f"Service account {email} exists"
     account = _insert_row(connection, insert(service_accounts), kept["account"], address)

@@ -104,7 +104,7 @@ def add(
         "public_key": public_key,
         "created_at": int(now),
         "expires_at": expires_at,
-        "uploaded": int(uploaded),
+        "uploaded": uploaded,
         "private_key": private_key,
     }
     insert_new(connection, _INSERT, values, key_id)
@@ -145,7 +145,7 @@ def list_of(connection: Connection, account: ServiceAccount) -> list[KeptKey]:
 
 def set_disabled(connection: Connection, key_id: str, *, disabled: bool) -> None:
     """Let the key open nothing, or let it open what it did."""
-    connection.execute(_SET_DISABLED, {"wanted": key_id, "disabled_now": int(disabled)})
+    connection.execute(_SET_DISABLED, {"wanted": key_id, "disabled_now": disabled})
 
 
 def remove(connection: Connection, key_id: str) -> None:
@@ -154,5 +154,5 @@ def remove(connection: Connection, key_id: str) -> None:
 
 
 def _read(row: Sequence[Any]) -> KeptKey:
-    *columns, disabled, uploaded, kept_whole = row
-    return KeptKey(RegisteredKey(*columns), bool(disabled), bool(uploaded), bool(kept_whole))
+    *key, disabled, uploaded, kept_whole = row
+    return KeptKey(RegisteredKey(*key), disabled, uploaded, kept_whole)

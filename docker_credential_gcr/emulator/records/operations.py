@@ -1,11 +1,8 @@
 """Google's long-running operations: all are done at once, and kept a day for clients that ask."""
 
-import json
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
-
-from docker_credential_gcr.emulator.strict_json import decode_stored
 
 from .schema import operations
 
@@ -24,16 +21,12 @@ def add(connection: Connection, document: dict[str, Any], *, member: str, now: f
     values = {
         "name": document["name"],
         "member": member,
-        "document": json.dumps(document),
+        "document": document,
         "created_at": int(now),
     }
     connection.execute(_INSERT, values)
 
 
 def find(connection: Connection, name: str, *, member: str) -> dict[str, Any] | None:
-    """The operation of that name, if it is the member's."""
-    text = connection.execute(_FIND, {"wanted": name, "owner": member}).scalar_one_or_none()
-    if text is None:
-        return None
-    document: dict[str, Any] = decode_stored(text)
-    return document
+    """Returns the operation of that name, if it is the member's."""
+    return connection.execute(_FIND, {"wanted": name, "owner": member}).scalar_one_or_none()

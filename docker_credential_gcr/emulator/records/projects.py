@@ -1,14 +1,10 @@
 """The projects: each a name that users choose and a number that Google gives."""
 
-import json
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 from sqlalchemy import Connection, bindparam, insert, select, update
-
-from docker_credential_gcr.emulator.strict_json import decode_stored
 
 from .insertion import insert_new
 from .schema import projects
@@ -31,19 +27,10 @@ class Project:
     parent: str = ""
 
 
-_COLUMNS = (
-    projects.c.id,
-    projects.c.project_id,
-    projects.c.number,
-    projects.c.name,
-    projects.c.created_at,
-    projects.c.labels,
-    projects.c.deleted_at,
-    projects.c.parent,
-)
+_SELECT = select(*(projects.c[column.name] for column in fields(Project)))
 _INSERT = insert(projects)
-_FIND = select(*_COLUMNS).where(projects.c.project_id == bindparam("wanted"))
-_FIND_NUMBER = select(*_COLUMNS).where(projects.c.number == bindparam("wanted"))
+_FIND = _SELECT.where(projects.c.project_id == bindparam("wanted"))
+_FIND_NUMBER = _SELECT.where(projects.c.number == bindparam("wanted"))
 _UPDATE = (
     update(projects)
     .where(projects.c.id == bindparam("wanted"))
@@ -53,7 +40,7 @@ _SET_DELETED = (
     update(projects).where(projects.c.id == bindparam("wanted")).values(deleted_at=bindparam("instant"))
 )
 _SET_PARENT = update(projects).where(projects.c.id == bindparam("wanted")).values(parent=bindparam("above"))
-_LIST = select(*_COLUMNS).order_by(projects.c.project_id)
+_LIST = _SELECT.order_by(projects.c.project_id)
 
 
 def create(
@@ -73,7 +60,7 @@ def create(
         "number": number,
         "name": name,
         "created_at": int(now),
-        "labels": json.dumps(labels or {}),
+        "labels": labels or {},
         "parent": parent,
     }
     row_id = insert_new(connection, _INSERT, values, project_id)
@@ -81,25 +68,25 @@ def create(
 
 
 def find(connection: Connection, project_id: str) -> Project | None:
-    """The project of that ID."""
+    """Returns the project of that ID."""
     row = connection.execute(_FIND, {"wanted": project_id}).one_or_none()
-    return None if row is None else _read(row)
+    return None if row is None else Project(*row)
 
 
 def find_by_number(connection: Connection, number: str) -> Project | None:
-    """The project of that number."""
+    """Returns the project of that number."""
     row = connection.execute(_FIND_NUMBER, {"wanted": number}).one_or_none()
-    return None if row is None else _read(row)
+    return None if row is None else Project(*row)
 
 
 def list_all(connection: Connection) -> list[Project]:
-    """Every project, by ID."""
-    return [_read(row) for row in connection.execute(_LIST).all()]
+    """Returns every project, by ID."""
+    return [Project(*row) for row in connection.execute(_LIST)]
 
 
 def update_texts(connection: Connection, project: Project, *, name: str, labels: Mapping[str, str]) -> None:
     """Change what people read of the project."""
-    values = {"wanted": project.id, "new_name": name, "new_labels": json.dumps(labels)}
+    values = {"wanted": project.id, "new_name": name, "new_labels": labels}
     connection.execute(_UPDATE, values)
 
 
@@ -111,8 +98,3 @@ def set_parent(connection: Connection, project: Project, parent: str) -> None:
 def set_deleted(connection: Connection, project: Project, *, now: float | None) -> None:
     """Ask for the deletion of the project and all that is in it, or, with None, take that back."""
     connection.execute(_SET_DELETED, {"wanted": project.id, "instant": None if now is None else int(now)})
-
-
-def _read(row: Sequence[Any]) -> Project:
-    row_id, project_id, number, name, created_at, labels, deleted_at, parent = row
-    return Project(row_id, project_id, number, name, created_at, decode_stored(labels), deleted_at, parent)

@@ -25,8 +25,8 @@ from .schema_blobs import blob_links as blob_links
 from .schema_blobs import blobs as blobs
 from .schema_blobs import doomed as doomed
 from .schema_blobs import uploads as uploads
+from .schema_columns import Flag, Json, new_id, new_reference
 from .schema_columns import metadata as metadata
-from .schema_columns import new_id, new_reference
 from .schema_control import control
 from .schema_federation import workload_identity_pools
 from .schema_people import logins
@@ -47,8 +47,8 @@ projects = Table(
     Column("number", String, nullable=False, unique=True),
     Column("name", String, nullable=False),
     Column("created_at", Integer, nullable=False),
-    # A JSON object of strings.
-    Column("labels", String, nullable=False, server_default="{}"),
+    # An object of strings.
+    Column("labels", Json, nullable=False, server_default="{}"),
     # When its deletion was asked for; null for one that lives.
     Column("deleted_at", Integer, nullable=True),
     # folders/ID or organizations/ID, or nothing.
@@ -69,7 +69,7 @@ services = Table(
     metadata,
     Column("project", Integer, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
     Column("name", String, primary_key=True),
-    Column("enabled", Integer, nullable=False),
+    Column("enabled", Flag, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -79,7 +79,7 @@ operations = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("member", String, nullable=False),
-    Column("document", String, nullable=False),
+    Column("document", Json, nullable=False),
     Column("created_at", Integer, nullable=False, index=True),
 )
 
@@ -93,25 +93,25 @@ buckets = Table(
     Column("name", String, nullable=False, unique=True),
     Column("location", String, nullable=False),
     Column("created_at", Integer, nullable=False),
-    # What Cloud Storage's API keeps of it beside: a JSON object, of which no other part knows a word.
-    Column("settings", String, nullable=False, server_default="{}"),
+    # What Cloud Storage's API keeps of it: an object, of which no other part knows a word.
+    Column("settings", Json, nullable=False, server_default="{}"),
     Column("metageneration", Integer, nullable=False, server_default="1"),
     Column("updated_at", Integer, nullable=True),
 )
 
-# The repositories of Artifact Registry; what is in one lies in its `bucket`. `labels` is a JSON object.
+# The repositories of Artifact Registry; what is in one lies in its `bucket`. `labels` is an object.
 artifact_repositories = Table(
     "artifact_repositories",
     metadata,
     Column("bucket", Integer, ForeignKey("buckets.id", ondelete="CASCADE"), primary_key=True),
     Column("repository_id", String, nullable=False),
     Column("description", String, nullable=False),
-    Column("labels", String, nullable=False),
-    Column("immutable_tags", Integer, nullable=False),
+    Column("labels", Json, nullable=False),
+    Column("immutable_tags", Flag, nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
-    # What is kept of it beside, a JSON object: cleanupPolicies and the like.
-    Column("settings", String, nullable=False, server_default="{}"),
+    # An object of what is kept and shown as it came: cleanupPolicies and the like.
+    Column("settings", Json, nullable=False, server_default="{}"),
 )
 
 # `name` is the whole path after /v2/ and before /manifests, without the host.

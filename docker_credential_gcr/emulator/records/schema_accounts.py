@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Integer, String, Table
 
-from .schema_columns import metadata, new_id, new_reference
+from .schema_columns import Flag, Json, metadata, new_id, new_reference
 
 service_accounts = Table(
     "service_accounts",
@@ -14,7 +14,7 @@ service_accounts = Table(
     Column("display_name", String, nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("description", String, nullable=False, server_default=""),
-    Column("disabled", Integer, nullable=False, server_default="0"),
+    Column("disabled", Flag, nullable=False, server_default="0"),
 )
 
 
@@ -27,9 +27,9 @@ service_account_keys = Table(
     Column("public_key", String, nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("expires_at", Integer, nullable=False),
-    Column("disabled", Integer, nullable=False, server_default="0"),
-    # 1 where the user made the key, and only its public half was ever here.
-    Column("uploaded", Integer, nullable=False, server_default="0"),
+    Column("disabled", Flag, nullable=False, server_default="0"),
+    # Whether the user made the key, and only its public half was ever here.
+    Column("uploaded", Flag, nullable=False, server_default="0"),
     # The private half, a PEM, of the one key of an account that Google keeps for it; null for its users'.
     Column("private_key", String, nullable=True),
 )
@@ -42,5 +42,5 @@ deleted_accounts = Table(
     Column("unique_id", String, primary_key=True),
     new_reference("project", "projects.id"),
     Column("deleted_at", Integer, nullable=False),
-    Column("document", String, nullable=False),
+    Column("document", Json, nullable=False),
 )

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Integer, String, Table, UniqueConstraint
 
-from .schema_columns import metadata, new_id, new_reference
+from .schema_columns import Json, metadata, new_id, new_reference
 
 # Where identities of elsewhere are known; `settings` is a JSON object of what was said of the pool, or of
 # the provider, and `deleted_at` is when its deletion was asked for.
@@ -38,13 +38,13 @@ spent_tokens = Table(
 )
 
 # The access keys of AWS with which a request to STS may be signed; `identity` is what AWS would answer
-# to GetCallerIdentity, a JSON object.
+# to GetCallerIdentity, an object.
 aws_access_keys = Table(
     "aws_access_keys",
     metadata,
     Column("access_key_id", String, primary_key=True),
     Column("secret_access_key", String, nullable=False),
     Column("session_token", String, nullable=False),
-    Column("identity", String, nullable=False),
+    Column("identity", Json, nullable=False),
     sqlite_with_rowid=False,
 )

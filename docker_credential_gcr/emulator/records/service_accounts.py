@@ -1,11 +1,10 @@
 """The service accounts of the projects."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from docker_credential_gcr.emulator.identity.names import format_email
 
@@ -34,15 +33,10 @@ class ServiceAccount:
         return not self.disabled and not self.in_deleted_project
 
 
-_SELECT = select(
+_SELECT: Select[Any] = select(
     service_accounts.c.id,
     projects.c.project_id,
-    service_accounts.c.email,
-    service_accounts.c.unique_id,
-    service_accounts.c.display_name,
-    service_accounts.c.created_at,
-    service_accounts.c.description,
-    service_accounts.c.disabled,
+    *service_accounts.c["email", "unique_id", "display_name", "created_at", "description", "disabled"],
     projects.c.deleted_at.is_not(None),
 ).join(projects, projects.c.id == service_accounts.c.project)
 _FIND = _SELECT.where(service_accounts.c.email == bindparam("wanted"))
@@ -88,15 +82,15 @@ def create(
 
 
 def find(connection: Connection, name: str) -> ServiceAccount | None:
-    """The account of that address, or of that unique ID."""
+    """Returns the account of that address, or of that unique ID."""
     statement = _FIND if "@" in name else _FIND_UNIQUE_ID
     row = connection.execute(statement, {"wanted": name}).one_or_none()
-    return None if row is None else _read(row)
+    return None if row is None else ServiceAccount(*row)
 
 
 def list_in(connection: Connection, project: Project) -> list[ServiceAccount]:
-    """The project's accounts, by address."""
-    return [_read(row) for row in connection.execute(_LIST, {"wanted": project.id})]
+    """Returns the project's accounts, by address."""
+    return [ServiceAccount(*row) for row in connection.execute(_LIST, {"wanted": project.id})]
 
 
 def update_texts(connection: Connection, email: str, *, display_name: str, description: str) -> None:
@@ -106,25 +100,9 @@ def update_texts(connection: Connection, email: str, *, display_name: str, descr
 
 def set_disabled(connection: Connection, email: str, *, disabled: bool) -> None:
     """Let the account's keys open nothing, or let them open what they did."""
-    connection.execute(_SET_DISABLED, {"wanted": email, "disabled_now": int(disabled)})
+    connection.execute(_SET_DISABLED, {"wanted": email, "disabled_now": disabled})
 
 
 def remove(connection: Connection, email: str) -> None:
     """Delete the account, and every key of it."""
     connection.execute(_DELETE, {"wanted": email})
-
-
-def _read(row: Sequence[Any]) -> ServiceAccount:
-    row_id, project_id, email, unique_id, display_name, created_at, description, *flags = row
-    disabled, in_deleted_project = map(bool, flags)
-    return ServiceAccount(
-        row_id,
-        project_id,
-        email,
-        unique_id,
-        display_name,
-        created_at,
-        description,
-        disabled,
-        in_deleted_project,
-    )

@@ -44,7 +44,7 @@ def find_obstacle(connection: Connection, project_id: str, service: str) -> Obst
         return None
     if row.deleted_at is not None:
         return Obstacle.DELETED
-    return Obstacle.DISABLED if row.enabled == 0 else None
+    return Obstacle.DISABLED if row.enabled is False else None
 
 
 def find_agent_refusal(connection: Connection, project_id: str, service: str, permission: str) -> str | None:
@@ -65,9 +65,9 @@ def find_agent_refusal(connection: Connection, project_id: str, service: str, pe
 
 def list_switched(connection: Connection, project: Project) -> dict[str, bool]:
     """The services that were ever switched, and whether each is on."""
-    return {row.name: bool(row.enabled) for row in connection.execute(_LIST, {"of_project": project.id})}
+    return {row.name: row.enabled for row in connection.execute(_LIST, {"of_project": project.id})}
 
 
 def switch(connection: Connection, project: Project, service: str, *, on: bool) -> None:
     """Switch a service on or off."""
-    connection.execute(_SET, {"project": project.id, "name": service, "enabled": int(on)})
+    connection.execute(_SET, {"project": project.id, "name": service, "enabled": on})

@@ -1,30 +1,22 @@
 """Buckets as Cloud Storage's API sees them: with settings, and without Artifact Registry's places."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
-from sqlalchemy import insert as plain_insert
-
-from docker_credential_gcr.emulator.strict_json import decode_stored
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from .insertion import insert_new
 from .projects import Project
 from .schema import artifact_repositories, blobs, buckets, projects
 
-_SELECT = (
+_SELECT: Select[Any] = (
     select(
-        buckets.c.id,
-        buckets.c.name,
-        projects.c.project_id,
-        projects.c.number,
-        buckets.c.location,
-        buckets.c.created_at,
-        buckets.c.updated_at,
-        buckets.c.metageneration,
-        buckets.c.settings,
+        *buckets.c["id", "name"],
+        *projects.c["project_id", "number"],
+        *buckets.c["location", "created_at"],
+        func.coalesce(buckets.c.updated_at, buckets.c.created_at),
+        *buckets.c["metageneration", "settings"],
     )
     .join(projects, projects.c.id == buckets.c.project)
     .outerjoin(artifact_repositories, artifact_repositories.c.bucket == buckets.c.id)
@@ -40,7 +32,7 @@ _PAGE = (
     .order_by(buckets.c.name)
     .limit(bindparam("count"))
 )
-_INSERT = plain_insert(buckets)
+_INSERT = insert(buckets)
 _UPDATE = (
     update(buckets)
     .where(buckets.c.id == bindparam("wanted"))
@@ -70,9 +62,9 @@ class StorageBucket:
 
 
 def find(connection: Connection, name: str) -> StorageBucket | None:
-    """The bucket of that name."""
+    """Returns the bucket of that name."""
     row = connection.execute(_FIND, {"wanted": name}).one_or_none()
-    return None if row is None else _read(row)
+    return None if row is None else StorageBucket(*row)
 
 
 def list_page(
@@ -84,7 +76,7 @@ def list_page(
     """
     values = {"of_project": project.id, "prefix": prefix, "last": last, "count": count}
     with connection.execute(_PAGE, values) as rows:
-        yield from map(_read, rows)
+        yield from (StorageBucket(*row) for row in rows)
 
 
 def create(
@@ -102,7 +94,7 @@ def create(
         "name": name,
         "location": location,
         "created_at": int(now),
-        "settings": json.dumps(settings),
+        "settings": settings,
     }
     insert_new(connection, _INSERT, values, name)
     made = find(connection, name)
@@ -114,7 +106,7 @@ def change(
     connection: Connection, bucket: StorageBucket, settings: Mapping[str, Any], *, now: float
 ) -> StorageBucket:
     """Replace the settings; the bucket as it is now."""
-    values = {"wanted": bucket.id, "new_settings": json.dumps(settings), "now": int(now)}
+    values = {"wanted": bucket.id, "new_settings": settings, "now": int(now)}
     connection.execute(_UPDATE, values)
     changed = find(connection, bucket.name)
     assert changed is not None  # noqa: S101 - it was written in this transaction
@@ -129,18 +121,3 @@ def is_empty(connection: Connection, bucket: StorageBucket) -> bool:
 def remove(connection: Connection, bucket_id: int) -> None:
     """Forget the bucket and every image in it."""
     connection.execute(_DELETE, {"wanted": bucket_id})
-
-
-def _read(row: Any) -> StorageBucket:
-    updated_at = row.created_at if row.updated_at is None else row.updated_at
-    return StorageBucket(
-        row.id,
-        row.name,
-        row.project_id,
-        row.number,
-        row.location,
-        row.created_at,
-        updated_at,
-        row.metageneration,
-        decode_stored(row.settings),
-    )

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, update
+from sqlalchemy import String, Table, literal, update
 
 from docker_credential_gcr.emulator.records import schema, schema_federation
 
@@ -55,9 +55,9 @@ def test_what_an_earlier_version_stored_is_readable_and_can_be_mended(server: Se
         "/v1/projects/my-project:setIamPolicy",
         {"policy": {"bindings": [BINDING | {"condition": None}]}},
     )
-    server.emulator._database.write_now(
-        lambda connection: connection.execute(update(table).values({column: json.dumps(value)}))
-    )
+    # As its text, whatever the column's type makes of a value.
+    stored = update(table).values({column: literal(json.dumps(value), String)})
+    server.emulator._database.write_now(lambda connection: connection.execute(stored))
     options = {"options": {"requestedPolicyVersion": 3}} if method == "POST" else None
 
     assert "\ufffd" in json.dumps(server.call(method, url, options), ensure_ascii=False)
