@@ -5,13 +5,8 @@ from enum import Enum
 from sqlalchemy import Connection, and_, bindparam, select
 
 from docker_credential_gcr.emulator.database.engine.dialect import insert
-from docker_credential_gcr.emulator.identity import resource as resources
-from docker_credential_gcr.emulator.identity.decision import decide
-from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM, Principal
-from docker_credential_gcr.emulator.identity.services import AGENTS
 
-from . import policies
-from .projects import Project, find
+from .projects import Project
 from .schema import projects, services
 
 _FIND = (
@@ -45,22 +40,6 @@ def find_obstacle(connection: Connection, project_id: str, service: str) -> Obst
     if row.deleted_at is not None:
         return Obstacle.DELETED
     return Obstacle.DISABLED if row.enabled is False else None
-
-
-def find_agent_refusal(connection: Connection, project_id: str, service: str, permission: str) -> str | None:
-    """The permission, where the service's agent needs it in the project and has no role with it.
-
-    Container Registry's agent publishes what happens (pubsub.topics.publish): without its role the
-    registry goes on, and nobody hears of it. None also where the service was never enabled by name: no
-    agent was made then whose role could have been taken away.
-    """
-    project = find(connection, project_id)
-    if project is None or not list_switched(connection, project).get(service):
-        return None
-    agent = Principal(AGENTS[service].format_member(project.number), frozenset({CLOUD_PLATFORM}), None)
-    in_force = [policies.find(connection, f"projects/{project_id}")]
-    decision = decide(agent, in_force, permission, resources.project(project_id))
-    return None if decision.allowed else permission
 
 
 def list_switched(connection: Connection, project: Project) -> dict[str, bool]:

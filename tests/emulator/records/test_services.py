@@ -1,18 +1,15 @@
-"""A service is on until it is switched off; its agent may do what its role says."""
+"""A service is on until it is switched off."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
-from docker_credential_gcr.emulator.identity.services import AGENTS, CONTAINER_REGISTRY
-from docker_credential_gcr.emulator.records import policies, projects, services
+from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY
+from docker_credential_gcr.emulator.records import projects, services
 from docker_credential_gcr.emulator.records.database import Database
 from docker_credential_gcr.emulator.records.projects import Project
 from docker_credential_gcr.emulator.records.services import Obstacle
-
-PUBLISH = "pubsub.topics.publish"
 
 
 @pytest.fixture
@@ -53,18 +50,3 @@ def test_a_deleted_project_stands_in_the_way(database: Database, project: Projec
 
 def test_an_unknown_project_is_no_obstacle(database: Database) -> None:
     assert find_obstacle(database, "no-project") is None
-
-
-def test_an_agent_whose_role_was_taken_away_may_do_nothing(database: Database, project: Project) -> None:
-    def find() -> str | None:
-        with database.reading() as connection:
-            return services.find_agent_refusal(connection, "my-project", CONTAINER_REGISTRY, PUBLISH)
-
-    assert find() is None  # no agent was made yet
-    switch(database, project, True)
-    assert find() == PUBLISH
-
-    agent = AGENTS[CONTAINER_REGISTRY]
-    policy = grant(EMPTY, agent.role, agent.format_member(project.number))
-    database.write_now(lambda c: policies.save(c, "projects/my-project", policy))
-    assert find() is None
