@@ -29,11 +29,7 @@ _DELETE_PACKAGE = delete(repositories).where(repositories.c.id == bindparam("pac
 _IMAGES = select(
     manifests.c.id,
     repositories.c.name,
-    manifests.c.digest,
-    manifests.c.media_type,
-    manifests.c.image_size,
-    manifests.c.created_ms,
-    manifests.c.uploaded_ms,
+    *manifests.c["digest", "media_type", "image_size", "created_ms", "uploaded_ms"],
 ).join(repositories, repositories.c.id == manifests.c.repository)
 _AFTER: ColumnElement[bool] = (repositories.c.name > bindparam("last_name")) | (
     (repositories.c.name == bindparam("last_name")) & (manifests.c.digest > bindparam("last_digest"))

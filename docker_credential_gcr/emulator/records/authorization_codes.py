@@ -49,18 +49,9 @@ _TABLE = authorization_codes.c
 _INSERT = insert(authorization_codes)
 _FIND = (
     select(
-        _TABLE.expires_at,
-        _TABLE.login,
-        _TABLE.client_id,
-        _TABLE.redirect_uri,
-        _TABLE.scope,
-        _TABLE.challenge,
-        _TABLE.challenge_method,
-        _TABLE.nonce,
-        users.c.id,
-        users.c.email,
-        users.c.unique_id,
-        users.c.name,
+        *_TABLE["expires_at", "login", "client_id", "redirect_uri"],
+        *_TABLE["scope", "challenge", "challenge_method", "nonce"],
+        *users.c["id", "email", "unique_id", "name"],
     )
     .join(users, users.c.id == _TABLE.user)
     .where(_TABLE.digest == bindparam("wanted"))

@@ -11,15 +11,14 @@ from .repositories import Repository
 from .schema import blob_links, blobs, buckets, manifest_blobs, repositories
 from .statement import Statement, find_listed
 
+# A blob of a bucket.
+_THIS_ONE = (blobs.c.bucket == bindparam("its_bucket"), blobs.c.digest == bindparam("its_digest"))
+_ITS_ID = select(blobs.c.id).where(*_THIS_ONE)
 _MEASURE = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0))
 _FIND = Statement(
     select(blobs.c.digest, blobs.c.size, blobs.c.data, blob_links.c.used_at, blobs.c.pieces)
     .join(blob_links, blob_links.c.blob == blobs.c.id)
-    .where(
-        blobs.c.bucket == bindparam("bucket"),
-        blobs.c.digest == bindparam("digest"),
-        blob_links.c.repository == bindparam("repository"),
-    )
+    .where(*_THIS_ONE, blob_links.c.repository == bindparam("its_repository"))
 )
 _LINKED = Statement(
     select(blobs.c.digest)
@@ -45,21 +44,15 @@ _ADD = Statement(
     insert(blobs).on_conflict_do_nothing(),
     columns=["bucket", "digest", "size", "data", "created_at", "pieces"],
 )
-_FIND_PIECES = Statement(
-    select(blobs.c.pieces).where(blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("digest"))
-)
-_REPLACE_PIECES = Statement(
-    update(blobs)
-    .where(blobs.c.bucket == bindparam("its_bucket"), blobs.c.digest == bindparam("its_digest"))
-    .values(pieces=bindparam("new_pieces"))
-)
+_FIND_PIECES = Statement(select(blobs.c.pieces).where(*_THIS_ONE))
+_REPLACE_PIECES = Statement(update(blobs).where(*_THIS_ONE).values(pieces=bindparam("new_pieces")))
 _INSERT_LINK = insert(blob_links).from_select(
     ["repository", "blob", "used_at"],
     select(
-        bindparam("repository", type_=blob_links.c.repository.type),
+        bindparam("its_repository", type_=blob_links.c.repository.type),
         blobs.c.id,
         bindparam("now", type_=blob_links.c.used_at.type),
-    ).where(blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("digest")),
+    ).where(*_THIS_ONE),
 )
 _LINK = Statement(
     _INSERT_LINK.on_conflict_do_update(
@@ -77,29 +70,17 @@ _NAMED = (
 )
 _RENEW = Statement(
     update(blob_links)
-    .where(
-        blob_links.c.repository == bindparam("repository_id"),
-        blob_links.c.blob.in_(
-            select(blobs.c.id).where(
-                blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("wanted")
-            )
-        ),
-    )
+    .where(blob_links.c.repository == bindparam("its_repository"), blob_links.c.blob.in_(_ITS_ID))
     .values(used_at=bindparam("now"))
 )
 _RENEW_NAMED = (
     update(blob_links)
-    .where(blob_links.c.repository == bindparam("repository_id"), blob_links.c.blob.in_(_NAMED))
+    .where(blob_links.c.repository == bindparam("its_repository"), blob_links.c.blob.in_(_NAMED))
     .values(used_at=bindparam("now"))
 )
 _UNLINK = Statement(
     delete(blob_links).where(
-        blob_links.c.repository == bindparam("repository_id"),
-        blob_links.c.blob.in_(
-            select(blobs.c.id).where(
-                blobs.c.bucket == bindparam("bucket"), blobs.c.digest == bindparam("digest")
-            )
-        ),
+        blob_links.c.repository == bindparam("its_repository"), blob_links.c.blob.in_(_ITS_ID)
     )
 )
 
@@ -118,10 +99,8 @@ class Blob(NamedTuple):
 
 
 def find(connection: Connection, repository: Repository, digest: str) -> Blob | None:
-    """The blob, if it is linked to the repository."""
-    row = _FIND.one(
-        connection, {"repository": repository.id, "bucket": repository.bucket.id, "digest": digest}
-    )
+    """Returns the blob, if it is linked to the repository."""
+    row = _FIND.one(connection, _name(repository, digest))
     return None if row is None else Blob(*row)
 
 
@@ -155,51 +134,42 @@ def add(connection: Connection, repository: Repository, blob: Blob, *, now: floa
 
 def find_pieces(connection: Connection, repository: Repository, digest: str) -> str | None:
     """Returns the pieces of a blob of the repository's bucket; None where it has none."""
-    row = _FIND_PIECES.one(connection, {"bucket": repository.bucket.id, "digest": digest})
+    row = _FIND_PIECES.one(connection, _name(repository, digest))
     return row[0] if row else None
 
 
 def replace_pieces(connection: Connection, repository: Repository, digest: str, pieces: str) -> None:
     """Lets the blob consist of other pieces."""
-    values = {"its_bucket": repository.bucket.id, "its_digest": digest, "new_pieces": pieces}
-    _REPLACE_PIECES.run(connection, values)
+    _REPLACE_PIECES.run(connection, {**_name(repository, digest), "new_pieces": pieces})
 
 
 def link(connection: Connection, repository: Repository, digest: str, *, now: float) -> None:
-    """Let the repository see a blob of its bucket, from now on if it saw it before."""
-    values = {
-        "repository": repository.id,
-        "bucket": repository.bucket.id,
-        "digest": digest,
-        "now": int(now),
-    }
-    _LINK.run(connection, values)
+    """Lets the repository see a blob of its bucket, from now on if it saw it before."""
+    _LINK.run(connection, {**_name(repository, digest), "now": int(now)})
 
 
 def renew(connection: Connection, repository: Repository, digest: str, *, now: float) -> bool:
-    """Put off the blob's collection, as a client relies on it; False if the repository sees none."""
-    values = {
-        "repository_id": repository.id,
-        "bucket": repository.bucket.id,
-        "wanted": digest,
-        "now": int(now),
-    }
-    return _RENEW.run(connection, values) > 0
+    """Puts off the blob's collection, as a client relies on it; False if the repository sees none."""
+    return _RENEW.run(connection, {**_name(repository, digest), "now": int(now)}) > 0
 
 
 def renew_named(connection: Connection, repository: Repository, manifest_id: int, *, now: float) -> None:
-    """Put off the collection of what a manifest names that is about to go."""
-    values = {"repository_id": repository.id, "manifest_id": manifest_id, "now": int(now)}
+    """Puts off the collection of what a manifest names that is about to go."""
+    values = {"its_repository": repository.id, "manifest_id": manifest_id, "now": int(now)}
     connection.execute(_RENEW_NAMED, values)
 
 
 def unlink(connection: Connection, repository: Repository, digest: str) -> bool:
-    """Hide the blob from the repository; True if it was seen."""
-    values = {"repository_id": repository.id, "bucket": repository.bucket.id, "digest": digest}
-    return _UNLINK.run(connection, values) > 0
+    """Hides the blob from the repository; True if it was seen."""
+    return _UNLINK.run(connection, _name(repository, digest)) > 0
 
 
 def measure(connection: Connection) -> tuple[int, int]:
     """How many blobs there are, once for each bucket, and how many bytes they have."""
     count, size = connection.execute(_MEASURE).one()
     return count, size
+
+
+def _name(repository: Repository, digest: str) -> dict[str, object]:
+    """Returns the parameters of a statement that is about one blob, as one repository sees it."""
+    return {"its_repository": repository.id, "its_bucket": repository.bucket.id, "its_digest": digest}

@@ -28,15 +28,9 @@ class Login:
     oauth_scopes: frozenset[str]
 
 
-_SELECT = select(
-    logins.c.id,
-    logins.c.client_id,
-    logins.c.scope,
-    users.c.id.label("user_id"),
-    users.c.email,
-    users.c.unique_id,
-    users.c.name,
-).join(users, users.c.id == logins.c.user)
+_SELECT = select(*logins.c["id", "client_id", "scope"], *users.c["id", "email", "unique_id", "name"]).join(
+    users, users.c.id == logins.c.user
+)
 _FIND = _SELECT.where(logins.c.digest == bindparam("wanted"))
 _FIND_BY_ID = _SELECT.where(logins.c.id == bindparam("wanted"))
 _IS_LIVING = Statement(select(logins.c.id).where(logins.c.id == bindparam("wanted")))

@@ -11,7 +11,7 @@ from .repositories import Repository
 from .schema import manifest_blobs, manifest_children, manifests, tags
 from .statement import Statement, find_listed
 
-_COLUMNS = (manifests.c.id, manifests.c.digest, manifests.c.media_type, manifests.c.data)
+_COLUMNS = manifests.c["id", "digest", "media_type", "data"]
 _BY_DIGEST = Statement(
     select(*_COLUMNS).where(
         manifests.c.repository == bindparam("repository"), manifests.c.digest == bindparam("digest")
@@ -47,14 +47,7 @@ _PARENT = Statement(
 )
 _REMOVE = Statement(delete(manifests).where(manifests.c.id == bindparam("manifest")))
 _SUMMARIES = Statement(
-    select(
-        manifests.c.id,
-        manifests.c.digest,
-        manifests.c.media_type,
-        manifests.c.image_size,
-        manifests.c.created_ms,
-        manifests.c.uploaded_ms,
-    )
+    select(*manifests.c["id", "digest", "media_type", "image_size", "created_ms", "uploaded_ms"])
     .where(manifests.c.repository == bindparam("repository"))
     .order_by(manifests.c.digest)
     .limit(bindparam("count"))
@@ -111,15 +104,7 @@ def add(
 
     The `id` of `summary` is not read.
     """
-    values = {
-        "repository": repository.id,
-        "digest": summary.digest,
-        "media_type": summary.media_type,
-        "data": data,
-        "image_size": summary.image_size,
-        "created_ms": summary.created_ms,
-        "uploaded_ms": summary.uploaded_ms,
-    }
+    values = {**summary._asdict(), "repository": repository.id, "data": data}
     (manifest_id,) = _ADD.all(connection, values)[0]
     if children:
         _ADD_CHILD.run_many(connection, [{"parent": manifest_id, "digest": digest} for digest in children])

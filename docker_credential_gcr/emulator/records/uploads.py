@@ -49,16 +49,13 @@ _END_STALE = delete(uploads).where(_STALE)
 _PIECES = select(uploads.c.id, uploads.c.pieces).where(uploads.c.pieces.is_not(None))
 _END_LOST = delete(uploads).where(uploads.c.id.in_(bindparam("ids", expanding=True)))
 _LIVING = uploads.c.started_at >= bindparam("since")
-_COUNT = Statement(
-    select(func.count()).select_from(select(uploads.c.id).where(_LIVING).limit(bindparam("most")).subquery())
-)
-_COUNT_OF = Statement(
-    select(func.count()).select_from(
-        select(uploads.c.id)
-        .where(_LIVING, uploads.c.owner == bindparam("its_owner"))
-        .limit(bindparam("most"))
-        .subquery()
+_COUNT, _COUNT_OF = (
+    Statement(
+        select(func.count()).select_from(
+            select(uploads.c.id).where(*which).limit(bindparam("most")).subquery()
+        )
     )
+    for which in ((_LIVING,), (_LIVING, uploads.c.owner == bindparam("its_owner")))
 )
 # An ID is a part of the names of its pieces; it ends with the second in which it began.
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -133,9 +130,8 @@ def end(connection: Connection, upload: Upload) -> bool:
 
 def count(connection: Connection, *, since: float, most: int, owner: str | None = None) -> int:
     """Returns how many uploads began after that instant, of the member or of all, and `most` for more."""
-    values: dict[str, object] = {"since": int(since), "most": most}
     statement = _COUNT if owner is None else _COUNT_OF
-    row = statement.one(connection, values if owner is None else {**values, "its_owner": owner})
+    row = statement.one(connection, {"since": int(since), "most": most, "its_owner": owner})
     return int(row[0]) if row else 0
 
 

@@ -25,8 +25,7 @@ class User:
 
 # In a policy's JSON.
 _NAMED = re.compile(r'"user:([^"\\]+)"')
-_COLUMNS = (users.c.id, users.c.email, users.c.unique_id, users.c.name)
-_FIND = select(*_COLUMNS).where(users.c.email == bindparam("wanted"))
+_FIND = select(*users.c["id", "email", "unique_id", "name"]).where(users.c.email == bindparam("wanted"))
 _LIST = select(users.c.email, users.c.name).order_by(users.c.email).limit(bindparam("count"))
 _INSERT = insert(users).on_conflict_do_nothing(index_elements=[users.c.email])
 _RENAME = update(users).where(users.c.email == bindparam("wanted")).values(name=bindparam("new_name"))
