@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.service_account_keys import NEVER
@@ -14,17 +14,14 @@ from .schema import projects, service_account_keys, service_accounts
 from .service_accounts import ServiceAccount
 from .statement import Statement
 
-_COLUMNS = (
-    service_account_keys.c.key_id,
-    service_accounts.c.email,
-    projects.c.project_id,
-    service_account_keys.c.public_key,
-    service_account_keys.c.expires_at,
-    service_account_keys.c.created_at,
-    projects.c.deleted_at.is_not(None),
-)
-_SELECT = (
-    select(*_COLUMNS)
+_SELECT: Select[Any] = (
+    select(
+        service_account_keys.c.key_id,
+        service_accounts.c.email,
+        projects.c.project_id,
+        *service_account_keys.c["public_key", "expires_at", "created_at"],
+        projects.c.deleted_at.is_not(None),
+    )
     .join(service_accounts, service_accounts.c.id == service_account_keys.c.account)
     .join(projects, projects.c.id == service_accounts.c.project)
 )
@@ -39,13 +36,9 @@ _FIND_NEWEST = Statement(
     .order_by(service_account_keys.c.id.desc())
     .limit(_MAX_CANDIDATES)
 )
-_KEPT_COLUMNS = (
-    *_COLUMNS,
-    service_account_keys.c.disabled,
-    service_account_keys.c.uploaded,
-    service_account_keys.c.private_key.is_not(None),
+_SELECT_KEPT = _SELECT.add_columns(
+    *service_account_keys.c["disabled", "uploaded"], service_account_keys.c.private_key.is_not(None)
 )
-_SELECT_KEPT = _SELECT.with_only_columns(*_KEPT_COLUMNS)
 _FIND_KEPT = _SELECT_KEPT.where(service_account_keys.c.key_id == bindparam("wanted"))
 _LIST = _SELECT_KEPT.where(service_account_keys.c.account == bindparam("wanted")).order_by(
     service_account_keys.c.id

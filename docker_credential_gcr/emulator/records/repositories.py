@@ -12,10 +12,8 @@ from .statement import Statement
 
 _FIND = Statement(
     select(
-        repositories.c.id,
-        repositories.c.name,
-        buckets.c.id.label("bucket"),
-        buckets.c.name.label("bucket_name"),
+        *repositories.c["id", "name"],
+        *buckets.c["id", "name"],
     )
     .join(buckets, buckets.c.id == repositories.c.bucket)
     .where(buckets.c.name == bindparam("bucket_name"), repositories.c.name == bindparam("name"))
@@ -67,12 +65,12 @@ class Repository(NamedTuple):
 
 
 def find(connection: Connection, bucket_name: str, name: str) -> Repository | None:
-    """The repository of that name in that bucket."""
+    """Returns the repository of that name in that bucket."""
     row = _FIND.one(connection, {"bucket_name": bucket_name, "name": name})
     if row is None:
         return None
-    row_id, name, bucket_id, bucket_name = row
-    return Repository(row_id, name, Bucket(bucket_id, bucket_name))
+    row_id, name, *bucket = row
+    return Repository(row_id, name, Bucket(*bucket))
 
 
 def create(connection: Connection, bucket_name: str, name: str) -> Repository | None:
