@@ -21,9 +21,9 @@ _LEFT_BEHIND = shutil.ignore_patterns(
 )
 
 
-def build_distributions(python: str, directory: Path) -> tuple[Path, Path]:
+def build_distributions(python: str, directory: Path, *, checkout: Path = CHECKOUT) -> tuple[Path, Path]:
     """Builds the sdist, and the wheel from the sdist, with a Python that has the `build` lock."""
-    source = _copy_checkout(directory / "source")
+    source = _copy_checkout(checkout, directory / "source")
     dist = directory / "dist"
     command = [python, "-m", "build", "--no-isolation", "--outdir", str(dist), str(source)]
     environ = {"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, **os.environ}
@@ -113,9 +113,9 @@ def _compute_sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _copy_checkout(target: Path) -> Path:
+def _copy_checkout(checkout: Path, target: Path) -> Path:
     """Copies what a build needs: setuptools leaves its traces where it builds."""
-    shutil.copytree(CHECKOUT, target, ignore=_LEFT_BEHIND)
+    shutil.copytree(checkout, target, ignore=_LEFT_BEHIND)
     for path in target.rglob("*"):  # the modes that git keeps, not those that a umask left of them
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     return target

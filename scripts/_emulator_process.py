@@ -1,4 +1,4 @@
-"""A gcr-emulator that runs as a program, for as long as a `with` lasts."""
+"""A gcr-emulator that runs as a program, for as long as a `with` lasts, and what it takes of the machine."""
 
 import json
 import os
@@ -29,6 +29,24 @@ def emulator(command: Sequence[str], *, environ: Mapping[str, str], log: Path) -
             yield _await_ready(process, log)
         finally:
             _stop(process)
+
+
+def read_pss(pid: int) -> int:
+    """Returns the bytes that the process and its descendants hold, shared ones by their part."""
+    return sum(process.memory_full_info().pss for process in _list_processes(pid))
+
+
+def read_cpu_s(pid: int) -> float:
+    """Returns the seconds, user and system, that processors have spent on the process and its descendants."""
+    # Four times of each: a descendant's are added to its parent's once it has ended.
+    return sum(sum(process.cpu_times()[:4]) for process in _list_processes(pid))
+
+
+def _list_processes(pid: int) -> list[Any]:
+    import psutil  # type: ignore[import-untyped] # scripts/bench has none when it reads its options
+
+    server = psutil.Process(pid)
+    return [server, *server.children(recursive=True)]
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, Any]:

@@ -38,6 +38,19 @@ class Door:
     authorization: str | None
 
 
+@dataclass(frozen=True)
+class Acts:
+    """How many acts were done, and in how many seconds."""
+
+    count: int
+    elapsed_s: float
+
+    @property
+    def rate(self) -> float:
+        """Acts per second."""
+        return self.count / self.elapsed_s
+
+
 class Line:
     """One connection."""
 
@@ -97,7 +110,7 @@ Act = Callable[[Line, Any, int], None]
 Result = tuple[float, float, int] | str
 
 
-def measure_rate(
+def measure_acts(
     door: Door,
     clients: int,
     prepare: Callable[[int], Any],
@@ -105,8 +118,8 @@ def measure_rate(
     *,
     seconds: float,
     at_most: int,
-) -> float:
-    """Acts per second of so many clients at once, each with what `prepare` gave it before the start."""
+) -> Acts:
+    """Returns the acts of that many clients at once, each with what `prepare` gave it before the start."""
     barrier, ends = FORK.Barrier(clients + 1), FORK.SimpleQueue()
 
     def work(number: int) -> None:
@@ -123,11 +136,11 @@ def measure_rate(
     if failed:
         raise Failed(failed[0])
     began, ended = min(start for start, _, _ in results), max(end for _, end, _ in results)
-    return float(sum(acts for _, _, acts in results) / (ended - began))
+    return Acts(sum(acts for _, _, acts in results), ended - began)
 
 
-def measure_get_rate(url: str, door: Door, *headers: str, clients: int, seconds: float, http2: bool) -> float:
-    """GETs per second by h2load, of the one URL, all of them answered alike."""
+def measure_gets(url: str, door: Door, *headers: str, clients: int, seconds: float, http2: bool) -> Acts:
+    """Returns the GETs that h2load does of the one URL, all of them answered alike."""
     command = ["h2load", "-c", str(clients), "-t", "1", "-D", f"{seconds:g}", *([] if http2 else ["--h1"])]
     shown = [f"authorization: {door.authorization}"] if door.authorization else []
     for header in (*shown, *headers):
@@ -136,7 +149,7 @@ def measure_get_rate(url: str, door: Door, *headers: str, clients: int, seconds:
     rate, statuses = _RATE.search(said), _STATUSES.search(said)
     if rate is None or statuses is None or 0 not in map(int, statuses.groups()[:2]) or statuses[3] != "0":
         raise Failed(f"h2load {url}: {said[-500:]}")
-    return float(rate[1])
+    return Acts(round(float(rate[1]) * seconds), seconds)
 
 
 def find_missing_tools() -> list[str]:

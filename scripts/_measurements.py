@@ -5,9 +5,10 @@ import os
 import shutil
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import _against as against
 import _attacks as attacks
 import _helper_bench as helper_bench
 import _startup_bench as startup
@@ -15,7 +16,9 @@ import _trace as trace
 from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, workplace
 from _registry_bench import measure as measure_registry
 from _registry_peers import ours
+from _revision import build_wheel, find_commit
 
+AGAINST = "against"
 LIMIT = 1.2
 PROJECT = "bench-project"
 DEBIAN_PYTHON = "/usr/bin/python3"
@@ -23,9 +26,12 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 
 def main(arguments: list[str]) -> int:
     """Measures and prints; 1 when asked to assert the limit and it is not kept."""
-    options = make_parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         with workplace() as work:
+            if AGAINST in options.part:
+                _measure_against(_Bench(work), options)
+                return 0
             kept = [PARTS[part](_Bench(work), options.quick) for part in options.part or PARTS]
     except Failed as failure:
         print(f"failed: {failure}", file=sys.stderr)
@@ -33,9 +39,22 @@ def main(arguments: list[str]) -> int:
     return 1 if options.insist and not all(kept) else 0
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Returns the parser of scripts/bench."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, allow_abbrev=False)
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Returns what scripts/bench was asked for; exits after --help, and with a usage error."""
+    if AGAINST not in arguments:
+        return _make_parser().parse_args(arguments)
+    parser = against.make_parser()
+    parser.set_defaults(part=[AGAINST])
+    return parser.parse_args([argument for argument in arguments if argument != AGAINST])
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    more = (
+        f"scripts/bench {AGAINST} REVISION measures the registry beside an earlier revision: see its --help"
+    )
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, epilog=more, allow_abbrev=False
+    )
     parser.add_argument("part", nargs="*", choices=[*PARTS, []], metavar="PART", help=" or ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="this Python alone, fewer and shorter runs")
     insist = f"fail when a cached get costs more than {LIMIT} x bare Python, or another limit is not kept"
@@ -119,6 +138,23 @@ def _trace_requests(bench: _Bench, _quick: bool) -> bool:
     for line in trace.measure(bench.environ, bench.work / "trace"):
         print(line, flush=True)
     return True
+
+
+def _measure_against(bench: _Bench, options: argparse.Namespace) -> None:
+    """Prints what the registry does beside an earlier revision, each in an environment made alike."""
+    commit = find_commit(options.revision)
+    wheels = {"before": str(build_wheel(commit, bench.work / "revision", sys.executable)), "now": bench.wheel}
+    print(f"before is {commit}", flush=True)
+    sides = []
+    for name, wheel in wheels.items():
+        programs = make_environment(bench.work / name, _find_python(), f"{wheel}[emulator]")
+        side = against.Side(name, programs)
+        if options.workers is not None:
+            side = side.with_workers(options.workers)
+            print(f"{name}: {' '.join(side.options) or 'serve has no --workers'}", flush=True)
+        sides.append(side)
+    for line in against.measure(sides, bench.work / AGAINST, PROJECT, only=options.only, quick=options.quick):
+        print(line, flush=True)
 
 
 PARTS = {

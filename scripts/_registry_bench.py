@@ -7,7 +7,7 @@ from pathlib import Path
 
 from _emulator_process import emulator
 from _image import digest_of
-from _load import find_missing_tools, measure_get_rate
+from _load import find_missing_tools, measure_gets
 from _registry_growth import measure_growth, measure_memory
 from _registry_peers import Peer, debians, ours
 from _registry_rates import ACCEPT, CLIENTS, REPOSITORY, SMALL_BLOB, TAG, compare, seed
@@ -34,7 +34,7 @@ def measure(
         for peer in peers:
             seed(peer)
         yield from compare(peers, seconds=seconds, rounds=rounds)
-        yield from measure_memory(peers[0])
+        yield from measure_memory(peers[0]).format()
         small = stack.enter_context(ours(serve, environ, work / "small", project))
         yield from measure_growth(small, peers[0], seconds=seconds, rounds=rounds)
     with ours(serve, environ, work / "ours", project, "--tls") as secure:
@@ -56,5 +56,5 @@ def _measure_tls(peer: Peer, *, seconds: float) -> Iterator[str]:
         for name, (path, headers) in resources.items():
             door = peer.open(REPOSITORY)
             url = f"https://localhost:{door.port}/v2/{door.repository}/{path}"
-            rate = measure_get_rate(url, door, *headers, clients=CLIENTS, seconds=seconds, http2=http2)
-            yield f"{name} over TLS, {protocol}: {rate:.0f} /s with {CLIENTS} connections"
+            gets = measure_gets(url, door, *headers, clients=CLIENTS, seconds=seconds, http2=http2)
+            yield f"{name} over TLS, {protocol}: {gets.rate:.0f} /s with {CLIENTS} connections"

@@ -4,8 +4,10 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from _load import Door, Line, make_blobs, make_bytes, measure_get_rate, measure_rate
+from _emulator_process import read_pss
+from _load import Door, Line, make_blobs, make_bytes, measure_acts, measure_gets
 from _registry_peers import Peer
 from _registry_rates import ACCEPT, CLIENTS, MIB, push_manifest, seed
 
@@ -14,6 +16,21 @@ _FEW, _MANY = 100, 10_000
 _PAGE = 100
 _GIB = 1 << 30
 _SAMPLE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The bytes that a server holds at rest, and at most while pushes arrive for so many seconds."""
+
+    at_rest: int
+    most: int
+    took_s: float
+
+    def format(self) -> Iterator[str]:
+        """Gives the lines to print."""
+        yield f"PSS at rest {self.at_rest / MIB:.0f} MiB"
+        pushes = f"{CLIENTS} pushes of 1 GiB in flight, {self.took_s:.0f} s long"
+        yield f"with {pushes}, {self.most / MIB:.0f} MiB (goal 120)"
 
 
 def measure_growth(small: Peer, large: Peer, *, seconds: float, rounds: int) -> Iterator[str]:
@@ -28,9 +45,9 @@ def measure_growth(small: Peer, large: Peer, *, seconds: float, rounds: int) -> 
     yield f"a page of {_PAGE} tags at {_MANY}: {_time_page(large) * 1000:.2f} ms, median (goal 1)"
 
 
-def measure_memory(peer: Peer) -> Iterator[str]:
-    """The memory that the server takes while eight blobs of 1 GiB arrive."""
-    at_rest = _read_pss(peer.pid)
+def measure_memory(peer: Peer) -> Memory:
+    """Returns the memory that the server takes while eight blobs of 1 GiB arrive."""
+    at_rest = read_pss(peer.pid)
     door = peer.open("large")
     content = make_bytes(_GIB)
     (blob,) = make_blobs(content, 1)
@@ -38,7 +55,7 @@ def measure_memory(peer: Peer) -> Iterator[str]:
 
     def watch() -> None:
         while not done.wait(_SAMPLE_S):
-            most[0] = max(most[0], _read_pss(peer.pid))
+            most[0] = max(most[0], read_pss(peer.pid))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -48,13 +65,11 @@ def measure_memory(peer: Peer) -> Iterator[str]:
         line.push_blob(door.repository, *blob)
 
     try:
-        measure_rate(door, CLIENTS, lambda _: None, act, seconds=1, at_most=1)
+        measure_acts(door, CLIENTS, lambda _: None, act, seconds=1, at_most=1)
     finally:
         done.set()
         watcher.join()
-    took = time.perf_counter() - began
-    yield f"PSS at rest {at_rest / MIB:.0f} MiB"
-    yield f"with {CLIENTS} pushes of 1 GiB in flight, {took:.0f} s long, {most[0] / MIB:.0f} MiB (goal 120)"
+    return Memory(at_rest, most[0], time.perf_counter() - began)
 
 
 def _fill(peer: Peer, stop: int) -> None:
@@ -67,7 +82,7 @@ def _fill(peer: Peer, stop: int) -> None:
             tag = f"tag-{start + number * CLIENTS + client:06}"
             push_manifest(line, door.repository, tag, tag)
 
-        measure_rate(door, CLIENTS, lambda client: client, act, seconds=300, at_most=-(-count // CLIENTS))
+        measure_acts(door, CLIENTS, lambda client: client, act, seconds=300, at_most=-(-count // CLIENTS))
 
 
 def _put_rate(peer: Peer, seconds: float) -> float:
@@ -77,13 +92,13 @@ def _put_rate(peer: Peer, seconds: float) -> float:
     def act(line: Line, _prepared: object, number: int) -> None:
         push_manifest(line, door.repository, "tag-000000", f"{fresh} {number}")
 
-    return measure_rate(door, 1, lambda _: None, act, seconds=seconds, at_most=10**9)
+    return measure_acts(door, 1, lambda _: None, act, seconds=seconds, at_most=10**9).rate
 
 
 def _get_rate(peer: Peer, seconds: float) -> float:
     door = peer.open(_REPOSITORY)
     url = f"http://localhost:{door.port}/v2/{door.repository}/manifests/tag-000050"
-    return measure_get_rate(url, door, ACCEPT, clients=CLIENTS, seconds=seconds, http2=False)
+    return measure_gets(url, door, ACCEPT, clients=CLIENTS, seconds=seconds, http2=False).rate
 
 
 def _time_page(peer: Peer) -> float:
@@ -95,11 +110,3 @@ def _time_page(peer: Peer) -> float:
         line.ask("GET", f"/v2/{door.repository}/tags/list?n={_PAGE}&last=tag-{page * _PAGE:06}", expected=200)
         times.append(time.perf_counter() - began)
     return statistics.median(times)
-
-
-def _read_pss(pid: int) -> int:
-    """Returns the bytes that the process and its children hold, shared ones by their part."""
-    import psutil  # type: ignore[import-untyped] # scripts/bench has none when it reads its options
-
-    server = psutil.Process(pid)
-    return sum(process.memory_full_info().pss for process in (server, *server.children()))

@@ -3,6 +3,7 @@
 Each rate is taken by turns, now ours and now theirs, and the ratio is that of the medians.
 """
 
+import functools
 import os
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from _image import CONFIG, LAYER, MANIFEST, digest_of, format_json
-from _load import Door, Line, make_blobs, make_bytes, measure_get_rate, measure_rate
+from _load import Acts, Door, Line, make_blobs, make_bytes, measure_acts, measure_gets
 from _registry_peers import Peer
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -26,16 +27,19 @@ _MOST_PUTS = 1500
 
 _CONFIG_DATA = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
 _LAYER_DATA = b"layer" * 16
-_LARGE_BLOB = make_bytes(100 * MIB)
 MANIFESTS_NAME = (_CONFIG_DATA, _LAYER_DATA)
+
+
+# Acts on a peer for so many seconds.
+Take = Callable[[Peer, float], Acts]
 
 
 @dataclass(frozen=True)
 class Rate:
-    """One measurement: `take(peer, seconds)` gives acts per second; the ratio should reach the goal."""
+    """One measurement: `take` lasts so many seconds; the ratio should reach the goal."""
 
     name: str
-    take: Callable[[Peer, float], float]
+    take: Take
     goal: float
 
 
@@ -43,7 +47,7 @@ def compare(peers: Sequence[Peer], *, seconds: float, rounds: int) -> Iterator[s
     """A line for each rate, of two registries that `seed` has filled."""
     yield f"a second, medians of {rounds:2}       ours  docker-registry    ratio   goal"
     for rate in RATES:
-        taken = [[rate.take(peer, seconds) for peer in peers] for _ in range(rounds)]
+        taken = [[rate.take(peer, seconds).rate for peer in peers] for _ in range(rounds)]
         mine, theirs = (statistics.median(values) for values in zip(*taken, strict=True))
         yield f"{rate.name:28} {mine:10.1f} {theirs:16.1f} {mine / theirs:8.2f} {rate.goal:6.2f}"
 
@@ -52,9 +56,15 @@ def seed(peer: Peer, repository: str = REPOSITORY) -> None:
     """Push what is pulled later, and what manifests name."""
     door = peer.open(repository)
     line = Line(door)
-    for blob in (*MANIFESTS_NAME, SMALL_BLOB, _LARGE_BLOB):
+    for blob in (*MANIFESTS_NAME, SMALL_BLOB, _make_large_blob()):
         line.push_blob(door.repository, digest_of(blob), blob)
     push_manifest(line, door.repository, TAG, "seed")
+
+
+@functools.cache
+def _make_large_blob() -> memoryview:
+    # Made once, before the clients are forked, and not for scripts/bench --help.
+    return make_bytes(100 * MIB)
 
 
 def push_manifest(line: Line, repository: str, tag: str, note: str) -> None:
@@ -81,27 +91,36 @@ def make_manifest(note: str) -> bytes:
     return format_json(document)
 
 
-def _get(path: str, *headers: str, shows: bool = True) -> Callable[[Peer, float], float]:
-    def take(peer: Peer, seconds: float) -> float:
+def take_gets(path: str, *headers: str, clients: int, shows: bool = True) -> Take:
+    """Returns what GETs something small below /v2/, with the credential or without."""
+
+    def take(peer: Peer, seconds: float) -> Acts:
         door = peer.open(REPOSITORY)
         url = f"http://localhost:{door.port}/v2/{path.format(repository=door.repository)}"
         shown = door if shows else Door(door.port, door.repository, None)
-        return measure_get_rate(url, shown, *headers, clients=CONNECTIONS, seconds=seconds, http2=False)
+        return measure_gets(url, shown, *headers, clients=clients, seconds=seconds, http2=False)
 
     return take
 
 
-def _get_large(peer: Peer, seconds: float) -> float:
-    door = peer.open(REPOSITORY)
-    path = f"/v2/{door.repository}/blobs/{digest_of(_LARGE_BLOB)}"
+def take_large_gets(clients: int, *, start: int = 0) -> Take:
+    """Returns what GETs the blob of 100 MiB, from its first byte or a later one."""
+    headers, expected = (f"Range: bytes={start}-\r\n", 206) if start else ("", 200)
 
-    def act(line: Line, _prepared: object, _number: int) -> None:
-        line.ask("GET", path, expected=200)
+    def take(peer: Peer, seconds: float) -> Acts:
+        door = peer.open(REPOSITORY)
+        path = f"/v2/{door.repository}/blobs/{digest_of(_make_large_blob())}"
 
-    return measure_rate(door, 1, lambda _: None, act, seconds=seconds, at_most=10**9)
+        def act(line: Line, _prepared: object, _number: int) -> None:
+            line.ask("GET", path, expected=expected, headers=headers)
+
+        return measure_acts(door, clients, lambda _: None, act, seconds=seconds, at_most=10**9)
+
+    return take
 
 
-def _put_manifests(peer: Peer, seconds: float) -> float:
+def put_manifests(peer: Peer, seconds: float) -> Acts:
+    """Puts manifests, each client under a tag of its own."""
     door = peer.open(REPOSITORY)
     at_most = int(_MOST_PUTS * seconds)
 
@@ -113,14 +132,14 @@ def _put_manifests(peer: Peer, seconds: float) -> float:
         tag, manifests = prepared
         put_manifest(line, door.repository, tag, manifests[number])
 
-    return measure_rate(door, CLIENTS, prepare, act, seconds=seconds, at_most=at_most)
+    return measure_acts(door, CLIENTS, prepare, act, seconds=seconds, at_most=at_most)
 
 
-def _push(size: int, clients: int, at_most: int) -> Callable[[Peer, float], float]:
-    content = _LARGE_BLOB[:size]
+def take_pushes(size: int, clients: int, at_most: int) -> Take:
+    """Returns what pushes blobs of that size, each client at most so many."""
 
-    def take(peer: Peer, seconds: float) -> float:
-        door = peer.open(REPOSITORY)
+    def take(peer: Peer, seconds: float) -> Acts:
+        door, content = peer.open(REPOSITORY), _make_large_blob()[:size]
 
         def act(line: Line, blobs: Any, number: int) -> None:
             line.push_blob(door.repository, *blobs[number])
@@ -128,19 +147,20 @@ def _push(size: int, clients: int, at_most: int) -> Callable[[Peer, float], floa
         def prepare(_client: int) -> Any:
             return make_blobs(content, at_most)
 
-        return measure_rate(door, clients, prepare, act, seconds=seconds, at_most=at_most)
+        return measure_acts(door, clients, prepare, act, seconds=seconds, at_most=at_most)
 
     return take
 
 
+BY_TAG, BY_DIGEST = f"{{repository}}/manifests/{TAG}", f"{{repository}}/blobs/{digest_of(SMALL_BLOB)}"
 RATES = (
-    Rate("manifest GET by tag", _get(f"{{repository}}/manifests/{TAG}", ACCEPT), 8),
-    Rate(f"manifest PUT, {CLIENTS} clients", _put_manifests, 5),
-    Rate("GET of 1 KiB", _get(f"{{repository}}/blobs/{digest_of(SMALL_BLOB)}"), 12),
-    Rate(f"push of 1 KiB, {CLIENTS} clients", _push(KIB, CLIENTS, 2000), 8),
-    Rate(f"push of 1 MiB, {CLIENTS} clients", _push(MIB, CLIENTS, 200), 2),
-    Rate("push of 100 MiB", _push(100 * MIB, 1, 8), 1.3),
-    Rate("GET of 100 MiB", _get_large, 1.15),
+    Rate("manifest GET by tag", take_gets(BY_TAG, ACCEPT, clients=CONNECTIONS), 8),
+    Rate(f"manifest PUT, {CLIENTS} clients", put_manifests, 5),
+    Rate("GET of 1 KiB", take_gets(BY_DIGEST, clients=CONNECTIONS), 12),
+    Rate(f"push of 1 KiB, {CLIENTS} clients", take_pushes(KIB, CLIENTS, 2000), 8),
+    Rate(f"push of 1 MiB, {CLIENTS} clients", take_pushes(MIB, CLIENTS, 200), 2),
+    Rate("push of 100 MiB", take_pushes(100 * MIB, 1, 8), 1.3),
+    Rate("GET of 100 MiB", take_large_gets(1), 1.15),
     # Theirs has nothing to refuse, and answers 200.
-    Rate("401", _get("", shows=False), 8),
+    Rate("401", take_gets("", clients=CONNECTIONS, shows=False), 8),
 )

@@ -1,9 +1,19 @@
-"""scripts/bench pairs each command with bare Python, and says which limit is not kept."""
+"""scripts/bench measures commands beside bare Python and a revision beside an earlier one, in pairs."""
 
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from _against import NAMES, Cost, Row, find_names, format_header
+from _against import format_row as format_costs
+from _against import measure_pairs as measure_costs
+from _environment import Failed
 from _helper_bench import Pairs
+from _load import Acts
+from _measurements import parse
+from _registry_peers import Peer
+from _revision import find_commit
 from _startup_bench import Start, format_row, measure_pairs
 
 
@@ -45,3 +55,102 @@ def test_a_row_says_what_a_start_costs_and_whether_its_limit_is_kept(
     assert row.split("  ", 1)[0] == "list"
     # The median, the mean of the best five, and both as multiples of bare Python.
     assert row.removeprefix("list").lstrip() == f"30.0     28.0    3.00       2.80{verdict}"
+
+
+def _never(*_arguments: object) -> Acts:
+    raise AssertionError("nothing is measured here")
+
+
+def test_two_revisions_are_measured_in_pairs_that_alternate_after_one_that_does_not_count() -> None:
+    peers = [Peer(name, 0, 0, _never) for name in ("before", "now")]
+    order: list[str] = []
+
+    def take(peer: Peer) -> Cost:
+        order.append(peer.name)
+        return Cost(len(order), 0.0)
+
+    measured = measure_costs(take, peers, pairs=3)
+
+    assert order == ["now", "before", "before", "now", "now", "before", "before", "now"]
+    assert [[cost.rate for cost in pair] for pair in measured] == [[3, 4], [6, 5], [7, 8]]
+
+
+@pytest.mark.parametrize(
+    ("size", "cells"),
+    [
+        (0, "10 /s 20 /s 4.00 500.000 ms 100.000 ms 0.25"),
+        (100_000_000, "1.00 GB/s 2.00 GB/s 4.00 5.369 s/GiB 1.074 s/GiB 0.25"),
+    ],
+)
+def test_a_row_says_what_two_revisions_do_and_the_medians_of_the_ratios_of_the_pairs(
+    size: int, cells: str
+) -> None:
+    # The ratios are 4, 8 and 2; those of the medians would be 2 and 0.2.
+    costs = [
+        [Cost(5, 0.4), Cost(20, 0.1)],
+        [Cost(10, 0.5), Cost(80, 0.05)],
+        [Cost(10, 0.6), Cost(20, 0.3)],
+    ]
+
+    row = format_costs(Row("GET", _never, size), costs)
+
+    assert " ".join(row.split()) == f"GET {cells}"
+    assert len(format_header(["before", "now"], 3)) == len(row)
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("memory", ["memory"]),
+        ("get by", ["manifest GET by tag, 8 clients"]),
+        ("PUT,401", ["manifest PUT, 8 clients", "401, 8 clients"]),
+        ("memory,get of,GET OF 1 ", ["GET of 1 KiB, 8 clients", "GET of 100 MiB, 8 clients", "memory"]),
+    ],
+)
+def test_only_chooses_the_rows_with_one_of_the_words_in_their_names(words: str, names: list[str]) -> None:
+    assert find_names(words) == names
+
+
+@pytest.mark.parametrize("words", ["", "GET,", "nonsense"])
+def test_only_refuses_a_word_that_no_row_has_and_names_the_rows(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        parse(["against", "HEAD", f"--only={words}"])
+
+    said = capsys.readouterr().err.splitlines()[-1]
+    word = words.rpartition(",")[2]
+    assert said == (
+        f"scripts/bench against: error: argument --only: no row has {word!r} in its name; "
+        f"rows: {'; '.join(NAMES)}"
+    )
+
+
+def test_against_takes_a_revision_wherever_the_word_stands() -> None:
+    expected = {
+        "part": ["against"],
+        "revision": "HEAD",
+        "quick": True,
+        "only": ["401, 8 clients"],
+        "workers": 2,
+    }
+
+    for words in (["against", "--quick", "HEAD"], ["--quick", "HEAD", "against"]):
+        assert vars(parse([*words, "--workers", "2", "--only", "401"])) == expected
+
+
+@pytest.mark.needs("git")
+def test_a_revision_is_a_commit_of_this_repository(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=name", "-c", "user.email=name@example.com"]
+    for arguments in (["init", "--quiet"], ["commit", "--quiet", "--allow-empty", "--message", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    subprocess.run([*git, "tag", "--annotate", "--message", "first", "v1"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+
+    assert [find_commit(name, checkout=tmp_path) for name in ("HEAD", "v1")] == [head.strip()] * 2
+    for name in ("nonsense", "--all", ""):
+        with pytest.raises(Failed) as failed:
+            find_commit(name, checkout=tmp_path)
+        assert str(failed.value).splitlines()[0] == (
+            f"{name!r} is no commit of this repository: name one that `git log` shows"
+        )

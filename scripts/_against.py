@@ -1,0 +1,204 @@
+"""What the registry does in a second, and what that costs, beside an earlier revision in the same run.
+
+Both servers run at once, each from an environment made alike, and are measured by turns, in pairs whose
+order alternates; a figure is the median of the pairs' ratios. Each row has new servers with empty disks.
+"""
+
+import argparse
+import shutil
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import _registry_rates as registry_rates
+from _emulator_process import read_cpu_s
+from _environment import isolated_environ, run
+from _registry_growth import Memory, measure_memory
+from _registry_peers import Peer, ours
+from _registry_rates import CLIENTS, KIB, MIB, Take, take_gets, take_large_gets, take_pushes
+
+PAIRS, QUICK_PAIRS, MEMORY_PAIRS = 14, 4, 3
+SECONDS, QUICK_SECONDS = 2.0, 1.0  # whole ones: h2load takes no others
+GIB = 1 << 30
+MEMORY = "memory"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measurement; with the size of an act, its rate is printed in bytes."""
+
+    name: str
+    take: Take
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Acts per second, and the seconds of processors that the server took for one."""
+
+    rate: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class Side:
+    """A revision that is installed: its name, the folder of its programs, and further options of `serve`."""
+
+    name: str
+    programs: Path
+    options: tuple[str, ...] = ()
+
+    @contextmanager
+    def serve(self, work: Path, project: str) -> Iterator[Peer]:
+        """Starts its server on a new data directory, with what is pulled from it."""
+        place = work / self.name
+        environ = isolated_environ(place / "home", self.programs)
+        serve = (str(self.programs / "gcr-emulator"), "serve", "--port", "0", "--project", project)
+        with ours(serve, environ, place, project, *self.options) as peer:
+            registry_rates.seed(peer)
+            yield replace(peer, name=self.name)
+
+    def with_workers(self, count: int) -> "Side":
+        """Returns it with so many processes that serve; with one where its `serve` has no --workers."""
+        if "--workers" not in run([str(self.programs / "gcr-emulator"), "serve", "--help"]):
+            return self
+        return replace(self, options=("--workers", str(count)))
+
+
+ROWS = (
+    Row(
+        f"manifest GET by tag, {CLIENTS} clients",
+        take_gets(registry_rates.BY_TAG, registry_rates.ACCEPT, clients=CLIENTS),
+    ),
+    Row(f"GET of 1 KiB, {CLIENTS} clients", take_gets(registry_rates.BY_DIGEST, clients=CLIENTS)),
+    Row(f"GET of 100 MiB, {CLIENTS} clients", take_large_gets(CLIENTS), 100 * MIB),
+    Row(f"range of 100 MiB, {CLIENTS} clients", take_large_gets(CLIENTS, start=1), 100 * MIB - 1),
+    Row("push of 1 KiB, 1 client", take_pushes(KIB, 1, 4000)),
+    Row(f"push of 1 KiB, {CLIENTS} clients", take_pushes(KIB, CLIENTS, 2000)),
+    Row(f"push of 1 MiB, {CLIENTS} clients", take_pushes(MIB, CLIENTS, 200)),
+    Row("push of 100 MiB, 1 client", take_pushes(100 * MIB, 1, 8), 100 * MIB),
+    Row(f"manifest PUT, {CLIENTS} clients", registry_rates.put_manifests),
+    Row(f"401, {CLIENTS} clients", take_gets("", clients=CLIENTS, shows=False)),
+)
+NAMES = [*(row.name for row in ROWS), MEMORY]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of scripts/bench against."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench against",
+        description=__doc__,
+        epilog=f"rows: {'; '.join(NAMES)}",
+        allow_abbrev=False,
+    )
+    parser.add_argument("revision", metavar="REVISION", help="a commit, a branch or a tag of this repository")
+    quick = f"{QUICK_PAIRS} pairs instead of {PAIRS}, shorter ones, and without memory"
+    parser.add_argument("--quick", action="store_true", help=quick)
+    only = "rows whose names contain one of these, in either case"
+    parser.add_argument("--only", type=find_names, metavar="WORD,WORD", help=only)
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that serve, of both revisions")
+    return parser
+
+
+def find_names(words: str) -> list[str]:
+    """Returns the rows' names with one of the words in them. Raises ArgumentTypeError for another word."""
+    found: set[str] = set()
+    for word in words.lower().split(","):
+        named = {name for name in NAMES if word in name.lower()}
+        if not word or not named:
+            raise argparse.ArgumentTypeError(f"no row has {word!r} in its name; rows: {'; '.join(NAMES)}")
+        found |= named
+    return [name for name in NAMES if name in found]
+
+
+def measure(
+    sides: Sequence[Side], work: Path, project: str, *, only: Sequence[str] | None, quick: bool
+) -> Iterator[str]:
+    """Gives the lines to print of two revisions, the earlier one first."""
+    work.mkdir()
+    pairs, seconds = (QUICK_PAIRS, QUICK_SECONDS) if quick else (PAIRS, SECONDS)
+    names = only or [name for name in NAMES if not quick or name != MEMORY]
+    yield format_header([side.name for side in sides], pairs)
+    for row in ROWS:
+        if row.name in names:
+            costs = _measure_row(row, sides, work / "row", project, seconds=seconds, pairs=pairs)
+            yield format_row(row, costs)
+    if MEMORY in names:
+        yield from _measure_memory(sides, work / "row", project)
+
+
+def measure_pairs(take: Callable[[Peer], Cost], peers: Sequence[Peer], *, pairs: int) -> list[list[Cost]]:
+    """Returns the costs of both peers in each pair, of which the second begins with the other peer."""
+    found = []
+    for number in range(pairs + 1):
+        taken = {peer.name: take(peer) for peer in (peers if number % 2 else reversed(peers))}
+        if number:  # the first pair warms the caches
+            found.append([taken[peer.name] for peer in peers])
+    return found
+
+
+def format_header(names: Sequence[str], pairs: int) -> str:
+    """Returns the line above the rows of the two servers that have these names."""
+    rates, cpus = (f"{name:>12}" for name in names), (f"{f'CPU {name}':>16}" for name in names)
+    return f"{f'medians of {pairs} pairs':32}{''.join(rates)}{'ratio':>7}{''.join(cpus)}{'ratio':>7}"
+
+
+def format_row(row: Row, costs: Sequence[Sequence[Cost]]) -> str:
+    """Returns the row of both servers' medians, and the medians of the pairs' ratios."""
+    unit, scale = ("GB/s", row.size / 1e9) if row.size else ("/s", 1.0)
+    cpu_unit, cpu_scale = ("s/GiB", GIB / row.size) if row.size else ("ms", 1000.0)
+    rates = _find_medians([[cost.rate * scale for cost in pair] for pair in costs])
+    cpus = _find_medians([[cost.cpu_s * cpu_scale for cost in pair] for pair in costs])
+    digits = 2 if row.size else 0
+    cells = [f"{f'{value:.{digits}f} {unit}':>12}" for value in rates[:2]]
+    cells += [f"{rates[2]:7.2f}", *(f"{f'{value:.3f} {cpu_unit}':>16}" for value in cpus[:2])]
+    return f"{row.name:32}{''.join(cells)}{cpus[2]:7.2f}"
+
+
+def _measure_row(
+    row: Row, sides: Sequence[Side], work: Path, project: str, *, seconds: float, pairs: int
+) -> list[list[Cost]]:
+    def take(peer: Peer) -> Cost:
+        began_s = read_cpu_s(peer.pid)
+        acts = row.take(peer, seconds)
+        return Cost(acts.rate, (read_cpu_s(peer.pid) - began_s) / acts.count)
+
+    with _place(work), ExitStack() as stack:
+        peers = [stack.enter_context(side.serve(work, project)) for side in sides]
+        return measure_pairs(take, peers, pairs=pairs)
+
+
+def _measure_memory(sides: Sequence[Side], work: Path, project: str) -> Iterator[str]:
+    taken = [[_take_memory(side, work, project) for side in sides] for _ in range(MEMORY_PAIRS)]
+    held = {
+        f"{MEMORY} at rest": [[memory.at_rest / MIB for memory in pair] for pair in taken],
+        f"{MEMORY}, {CLIENTS} pushes of 1 GiB": [[memory.most / MIB for memory in pair] for pair in taken],
+    }
+    for name, pairs in held.items():
+        before, now, ratio = _find_medians(pairs)
+        cells = f"{f'{before:.1f} MiB':>12}{f'{now:.1f} MiB':>12}{ratio:7.2f}"
+        yield f"{name:32}{cells}  PSS, medians of {len(pairs)} pairs"
+
+
+def _take_memory(side: Side, work: Path, project: str) -> Memory:
+    with _place(work), side.serve(work, project) as peer:
+        return measure_memory(peer)
+
+
+@contextmanager
+def _place(work: Path) -> Iterator[None]:
+    """Removes in the end what was pushed: a row of it takes some gigabytes."""
+    work.mkdir()
+    try:
+        yield
+    finally:
+        shutil.rmtree(work)
+
+
+def _find_medians(pairs: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+    """Returns the medians of the first values, of the second ones, and of the ratios of second to first."""
+    first, second = zip(*pairs, strict=True)
+    ratios = [pair[1] / pair[0] for pair in pairs]
+    return statistics.median(first), statistics.median(second), statistics.median(ratios)
