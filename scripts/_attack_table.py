@@ -16,6 +16,8 @@ from _image import MANIFEST, digest_of, format_json
 from _load import Door, Line
 
 _HOLD_S = 5.0
+# A slow reader reads so often, and at most so many bytes.
+_READS, _READ = 10, 16_384
 _KIND = f"Content-Type: {MANIFEST}\r\n"
 _BYTES = "Content-Type: application/octet-stream\r\n"
 _LARGE = 4_190_000
@@ -74,16 +76,24 @@ def _send_head(target: Target, head: bytes, count: int) -> None:
             connection = None
 
 
-def _hold(target: Target, count: int, head: str) -> None:
-    """Sends the head on that many connections, and reads nothing."""
-    kept = []
+def _ask(target: Target, count: int, head: str) -> list[socket.socket]:
+    """Sends the head on that many connections, of which nothing is read yet."""
+    asked = []
     for _ in range(count):
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", target.door.port))
         connection.sendall(head.format(target=target).encode())
-        kept.append(connection)
+        asked.append(connection)
+    return asked
+
+
+def _hold(target: Target, count: int, head: str) -> None:
+    """Sends the head on that many connections, and reads nothing."""
+    asked = _ask(target, count, head)
     time.sleep(_HOLD_S)
+    for connection in asked:
+        connection.close()
 
 
 def send_hosts(target: Target) -> None:
@@ -140,6 +150,18 @@ def read_no_blob(target: Target) -> None:
     data = os.urandom(8_000_000)
     push_blob(target.open(), target.door.repository, data)
     _hold(target, 1000, _format_get(f"blobs/{digest_of(data)}"))
+
+
+def read_slowly(target: Target) -> None:
+    """Asks for a blob of 100 MiB on many connections, and reads a little of each now and then."""
+    data = os.urandom(100 * 1024 * 1024)
+    push_blob(target.open(), target.door.repository, data)
+    asked = _ask(target, 1000, _format_get(f"blobs/{digest_of(data)}"))
+    for _ in range(_READS):
+        for connection in asked:
+            if not connection.recv(_READ):
+                raise EOFError("the server closed the connection of a slow reader")
+        time.sleep(_HOLD_S / _READS)
 
 
 def send_silent_bodies(target: Target) -> None:
@@ -203,6 +225,7 @@ ATTACKS: dict[str, Callable[[Target], None]] = {
     "1,000 that do not read a manifest of 4 MiB": read_nothing,
     "1,000 that do not read a range of 8 MB": read_no_ranges,
     "1,000 that do not read a blob of 8 MB": read_no_blob,
+    "1,000 slow readers of a blob of 100 MiB": read_slowly,
     "1,100 that send no body": send_silent_bodies,
     "300 that send half of a manifest": send_half_manifests,
     "70,000 members, and 20 pages to sign in": set_policies,
