@@ -62,7 +62,6 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "google.storage_bodies._LOCATION": ("fullmatch", ("",)),
     "google.storage_bodies._NAME": ("fullmatch", ("",)),
     "google.sts._AUDIENCE": ("fullmatch", ("", f"//iam.googleapis.com/{POOL}/providers/")),
-    "google.sts._CAPITAL": ("sub", ("",)),
     "hosts._ARTIFACT_HOST": ("fullmatch", ("", "us-")),
     "identity.aws_requests._AUTHORIZATION": (
         "fullmatch",
