@@ -157,10 +157,11 @@ def read_slowly(target: Target) -> None:
     data = os.urandom(100 * 1024 * 1024)
     push_blob(target.open(), target.door.repository, data)
     asked = _ask(target, 1000, _format_get(f"blobs/{digest_of(data)}"))
-    for _ in range(_READS):
+    for number in range(_READS):
         for connection in asked:
-            if not connection.recv(_READ):
-                raise EOFError("the server closed the connection of a slow reader")
+            received = connection.recv(_READ)
+            if not received or (number == 0 and not received.startswith(b"HTTP/1.1 200 ")):
+                raise EOFError(f"a slow reader was not served: {received[:99]!r}")
         time.sleep(_HOLD_S / _READS)
 
 
