@@ -21,8 +21,7 @@ from .blobs import find_blob
 from .dialect import Dialect, find_dialect
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
-from .opening import open_repository
-from .places import check_tag
+from .places import check_tag, open_repository
 from .services import Services, keep_last
 
 _REMEMBERED_CONFIGS = 4096

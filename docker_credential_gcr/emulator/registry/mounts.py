@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.records import blobs
 from .access import authorize
 from .errors import Denied, Unauthorized
 from .http import Request
-from .opening import open_repository
+from .places import open_repository
 from .services import Services
 
 

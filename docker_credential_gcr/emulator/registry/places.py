@@ -15,6 +15,7 @@ from docker_credential_gcr.emulator.records import (
     repositories,
 )
 from docker_credential_gcr.emulator.records import services as switches
+from docker_credential_gcr.emulator.records.artifact_repositories import ArtifactRepository
 from docker_credential_gcr.emulator.records.repositories import Repository
 from docker_credential_gcr.emulator.records.services import Obstacle
 
@@ -26,36 +27,42 @@ from .services import Services
 _CREATE_ON_PUSH = "artifactregistry.repositories.createOnPush"
 
 
-def create(services: Services, connection: Connection, target: Target) -> None:
-    """Make the target's bucket unless it is there; a repository is made by those who may, and not here."""
-    if target.repository_id is None:
-        buckets.create(
-            connection,
-            target.bucket,
-            project_id=target.project_id,
-            location=target.site.location,
-            now=services.clock.now(),
-        )
+def open_repository(services: Services, connection: Connection, target: Target) -> Repository:
+    """Returns the repository, created on the first push to it, with its bucket. Raises NameUnknown."""
+    repository = find(connection, target)
+    if repository is None:
+        if target.repository_id is None:
+            _create_bucket(services, connection, target)
+        repository = repositories.create(connection, target.bucket, target.path)
+    if repository is None:
+        raise _describe_missing(target)
+    return repository
 
 
 def create_for(services: Services, connection: Connection, target: Target, principal: Principal) -> None:
-    """Make the target's place unless it is there, at the exchange of a credential for a push token.
+    """Creates the target's place unless it is there, at the exchange of a credential for a push token.
 
-    A repository is made where the server's settings say so, for who may make one by a push.
+    A repository of Artifact Registry is created where the server's settings say so, for a principal that may
+    create one by a push.
     """
     if target.repository_id is None:
-        return create(services, connection, target)
+        _create_bucket(services, connection, target)
+        return
     owner = projects.find(connection, target.project_id)
     if not services.creates_repositories or owner is None:
-        return None
+        return
     in_force = [policies.find(connection, f"projects/{target.project_id}")]
     if decide(principal, in_force, _CREATE_ON_PUSH, project(target.project_id)).allowed:
         now, location = services.clock.now(), target.site.location
         artifact_repositories.create(connection, owner, location, target.repository_id, now=now)
-    return None
 
 
-def describe_missing(target: Target) -> NameUnknown:
+def _create_bucket(services: Services, connection: Connection, target: Target) -> None:
+    project_id, location, now = target.project_id, target.site.location, services.clock.now()
+    buckets.create(connection, target.bucket, project_id=project_id, location=location, now=now)
+
+
+def _describe_missing(target: Target) -> NameUnknown:
     """Returns the error for a request whose project or repository of Artifact Registry is not there."""
     if target.repository_id is not None:
         return RepositoryUnknown(target.project_id, target.site.location, target.repository_id)
@@ -69,20 +76,23 @@ def find(connection: Connection, target: Target) -> Repository | None:
     """
     repository = repositories.find(connection, target.bucket, target.path)
     if repository is None and not _is_there(connection, target):
-        raise describe_missing(target)
+        raise _describe_missing(target)
     return repository
 
 
 def _is_there(connection: Connection, target: Target) -> bool:
     if target.repository_id is None:
         return projects.find(connection, target.project_id) is not None
-    location = target.site.location
-    found = artifact_repositories.find(connection, target.project_id, location, target.repository_id)
-    return found is not None
+    return _find_artifact_repository(connection, target) is not None
+
+
+def _find_artifact_repository(connection: Connection, target: Target) -> ArtifactRepository | None:
+    location, repository_id = target.site.location, target.repository_id or ""
+    return artifact_repositories.find(connection, target.project_id, location, repository_id)
 
 
 def check_service(connection: Connection, target: Target) -> None:
-    """Raise ServiceDisabled or NameUnknown where the project has the registry switched off, or is deleted."""
+    """Raises ServiceDisabled, or NameUnknown: the project switched the registry off, or is deleted."""
     obstacle = find_obstacle(connection, target)
     if obstacle is Obstacle.DISABLED:
         raise ServiceDisabled(target.project_id, find_dialect(target).service)
@@ -98,12 +108,10 @@ def find_obstacle(connection: Connection, target: Target) -> Obstacle | None:
 def check_tag(
     connection: Connection, target: Target, repository: Repository, tag: str, digest: str | None
 ) -> None:
-    """Raise TagImmutable where a tag that is there stays where it is; `digest` None deletes it."""
+    """Raises TagImmutable where a tag that is there stays where it is; `digest` None deletes it."""
     if target.repository_id is None:
         return
-    found = artifact_repositories.find(
-        connection, target.project_id, target.site.location, target.repository_id
-    )
+    found = _find_artifact_repository(connection, target)
     if found is None or not found.immutable_tags:
         return
     package = artifact_images.find_package(connection, repository.bucket.id, repository.name)

@@ -30,7 +30,7 @@ from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.storage.pieces import is_whole, list_keys
 
 from .errors import DigestInvalid, UploadUnknown
-from .opening import open_repository
+from .places import open_repository
 from .services import Services
 from .upload_bytes import discard, find_digest, list_new_keys, receive
 

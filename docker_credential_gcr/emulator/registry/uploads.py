@@ -18,7 +18,6 @@ from .access import authorize
 from .errors import RangeInvalid, UploadInvalid, UploadUnknown
 from .http import Request, Response
 from .mounts import mount
-from .opening import open_repository
 from .services import Services
 from .upload_sessions import Session
 
@@ -100,7 +99,7 @@ async def _find(services: Services, request: Request, target: Target, location: 
 async def _make_repository(services: Services, target: Target) -> None:
     """Creates the repository with the first upload to it."""
     if await services.database.read(lambda connection: places.find(connection, target)) is None:
-        opening = functools.partial(open_repository, services, target=target)
+        opening = functools.partial(places.open_repository, services, target=target)
         # Survives a crash, not power loss: the client can restart an upload.
         await services.database.write(opening, durable=False)
 
