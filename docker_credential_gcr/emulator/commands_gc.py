@@ -69,8 +69,7 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
     with hold_directory(data) as directory, show_progress() as progress:
         check_own_database(directory.path)
         with contextlib.closing(Database(directory.database_path)) as database:
-            with database.reading() as connection:
-                record_identity(directory.path, connection)
+            database.read_now(lambda connection: record_identity(directory.path, connection))
             store, root = FileStore(directory.path), directory.path
             keeper = Keeper(database, store, root=root, limits=Limits(), is_alone=True, progress=progress)
             return vars(keeper.collect(Request(older_than_s, untagged, dry_run)))

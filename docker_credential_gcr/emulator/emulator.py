@@ -95,8 +95,7 @@ class Emulator:
             directory.database_path, shared=self._is_shared, observe=counts.count_commit
         )
         self.state = self._make_state()
-        with self._database.reading() as connection:
-            record_identity(directory.path, connection)
+        self._database.read_now(lambda connection: record_identity(directory.path, connection))
         self._authenticator = Authenticator(self._database, self._signer, self.clock.now)
         self._directory = directory
         self._store = FileStore(directory.path)
@@ -211,8 +210,8 @@ class Emulator:
 
     def list_projects(self) -> list[str]:
         """The IDs of the projects that are not deleted."""
-        with self._database.reading() as connection:
-            return [each.project_id for each in projects.list_all(connection) if each.deleted_at is None]
+        found = self._database.read_now(projects.list_all)
+        return [each.project_id for each in found if each.deleted_at is None]
 
     def load(self) -> None:
         """Makes what a first request would have to wait for; one that fails here is told by that request."""

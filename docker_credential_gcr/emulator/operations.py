@@ -1,12 +1,11 @@
 """What stands before the sites for the operator's sake: limits, metrics, the log, the probes."""
 
-import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from docker_credential_gcr import __version__
 
@@ -61,20 +60,18 @@ class Operations:
 
     async def _describe(self, database: Database, data: Path) -> tuple[str, bytes]:
         gauges = {
-            **await asyncio.to_thread(_measure, database),
+            **await database.scan(_measure),
             "gcr_emulator_storage_free_bytes": shutil.disk_usage(data).free,
             "gcr_emulator_log_lines_dropped": 0 if self._log is None else self._log.dropped,
         }
         return CONTENT_TYPE, format_metrics(self._counts.describe(), gauges, __version__)
 
 
-def _measure(database: Database) -> dict[str, float]:
-    """The gauges that are in the database; it looks at every blob's row, so not in the event loop."""
-    with database.reading() as connection:
-        count, size = blobs.measure(connection)
-        opened = uploads.count(connection, since=0, most=_ALL)
+def _measure(connection: Connection) -> dict[str, float]:
+    """Returns the gauges that are in the database; it looks at every blob's row, so not in the event loop."""
+    count, size = blobs.measure(connection)
     return {
-        "gcr_emulator_uploads_open": opened,
+        "gcr_emulator_uploads_open": uploads.count(connection, since=0, most=_ALL),
         "gcr_emulator_blobs": count,
         "gcr_emulator_blob_bytes": size,
     }

@@ -91,10 +91,9 @@ class State:
                 apply(known.get(name))
 
     def find_now(self) -> float:
-        """The present instant by the clock that is set, for a thread that no request refreshes."""
+        """Returns the present instant by the clock that is set, for a thread that no request refreshes."""
         clock = Clock()
-        with self._database.reading() as connection:
-            _set_clock(clock, control.find(connection, "clock"))
+        _set_clock(clock, self._database.read_now(lambda connection: control.find(connection, "clock")))
         return clock.now()
 
     async def set_clock(self, fixed: float | None, offset_s: float) -> None:
