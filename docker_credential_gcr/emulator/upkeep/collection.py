@@ -89,18 +89,20 @@ class Collection:
     def _doom_rowless(self) -> None:
         before, progress = self._rules.unused_before, self._rules.progress
         self._write(doomed.end_writes)
-        with self._database.reading() as connection:
+
+        def find(connection: Connection) -> list[str]:
             driver: Any = connection.connection.driver_connection
-            keys = find_removable(driver, self._store, before=before, progress=progress)
+            return find_removable(driver, self._store, before=before, progress=progress)
+
+        keys = self._read(find)
         for start in range(0, len(keys), _BATCH):
             self._write(_doom, keys[start : start + _BATCH])
 
     def _end_uploads(self) -> None:
         before = self._rules.uploads_before
         self._rules.progress.begin("uploads")
-        with self._database.reading() as connection:
-            stale = uploads.count_stale(connection, before=before)
-            lost = [] if not self._rules.is_alone else self._find_lost(uploads.list_pieces(connection))
+        stale = self._read(uploads.count_stale, before=before)
+        lost = self._find_lost(self._read(uploads.list_pieces)) if self._rules.is_alone else []
         # A commit without a change would be one more to save a snapshot for.
         if lost:
             self.collected.uploads += self._write(uploads.end_lost, lost)
@@ -124,15 +126,13 @@ class Collection:
 
     def _find_untagged(self, after: int) -> list[int]:
         before = self._rules.unused_before
-        with self._database.reading() as connection:
-            return untagged.find_untagged(connection, before=before, after=after, count=_BATCH)
+        return self._read(untagged.find_untagged, before=before, after=after, count=_BATCH)
 
     def _remove_links(self) -> None:
         before, after = self._rules.unused_before, (0, 0)
         self._rules.progress.begin("links")
         while not self._rules.is_over():
-            with self._database.reading() as connection:
-                links = garbage.find_links(connection, before=before, after=after, count=_BATCH)
+            links = self._read(garbage.find_links, before=before, after=after, count=_BATCH)
             if not links:
                 break
             removed = self._write(garbage.remove_links, links, before=before)
@@ -145,8 +145,7 @@ class Collection:
         self._rules.progress.begin("blobs", None, BYTES)
         after = 0
         while not self._rules.is_over():
-            with self._database.reading() as connection:
-                ids = garbage.find_unlinked(connection, after=after, count=_BATCH)
+            ids = self._read(garbage.find_unlinked, after=after, count=_BATCH)
             if not ids:
                 break
             sizes = self._write(garbage.remove_unlinked, ids)
@@ -158,6 +157,11 @@ class Collection:
 
     def _sweep(self) -> list[int]:
         return sweep(self._database, self._store, now=self._rules.now, is_over=self._rules.is_over)
+
+    def _read(
+        self, work: Callable[Concatenate[Connection, P], T], *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        return self._database.read_now(lambda connection: work(connection, *arguments, **options))
 
     def _write(
         self, work: Callable[Concatenate[Connection, P], T], *arguments: P.args, **options: P.kwargs

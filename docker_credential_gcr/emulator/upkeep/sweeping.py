@@ -20,9 +20,8 @@ def sweep(
     sizes: list[int] = []
     while not is_over():
         # A commit without a change would be one more to save a snapshot for.
-        with database.reading() as connection:
-            if not doomed.find_due(connection, now=now, count=1):
-                break
+        if not database.read_now(lambda connection: doomed.find_due(connection, now=now, count=1)):
+            break
         keys = database.write_now(lambda connection: doomed.condemn_due(connection, now=now, count=_BATCH))
         reach("pieces-condemned")
         sizes += _measure(store, keys)
