@@ -96,7 +96,7 @@ class Emulator:
         )
         self.state = self._make_state()
         self._database.read_now(lambda connection: record_identity(directory.path, connection))
-        self._authenticator = Authenticator(self._database, self._signer, self.clock.now)
+        self._authenticator = Authenticator(self._signer, self.clock.now)
         self._directory = directory
         self._store = FileStore(directory.path)
         self._registry = self._make_registry()
@@ -248,7 +248,8 @@ class Emulator:
             state=self.state,
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
-            verify=self._authenticator.verify,
+            database=self._database,
+            authenticator=self._authenticator,
             issuer=self._issuer,
             keep_aws_key=self._keep_aws_key,
             collect=self._collect,

@@ -5,13 +5,15 @@ import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
 from docker_credential_gcr.emulator.identity.issuer import Issuer
-from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.records.authenticator import Authenticator
+from docker_credential_gcr.emulator.records.database import Database
 
 from . import issuer
 from .access_tokens import Sign, issue_access_token
@@ -35,7 +37,8 @@ class Services:
     state: State
     operator_token: str
     strict_admin: bool
-    verify: Callable[[str], Principal]
+    database: Database
+    authenticator: Authenticator
     issuer: Issuer
     keep_aws_key: Callable[[AccessKey], Awaitable[None]]
     collect: Callable[..., dict[str, int]]
@@ -206,15 +209,18 @@ PUBLIC: list[Row] = [
 def routes(services: Services) -> list[Route]:
     """The routes, each behind the rim that checks who asks and turns errors into statuses."""
 
-    def check(request: Request) -> None:
-        check_operator(
-            request,
-            operator_token=services.operator_token,
-            strict=services.strict_admin,
-            verify=services.verify,
-        )
+    async def check(request: Request) -> None:
+        def work(connection: Connection) -> None:
+            check_operator(
+                request,
+                operator_token=services.operator_token,
+                strict=services.strict_admin,
+                verify=lambda token: services.authenticator.authenticate(connection, f"Bearer {token}"),
+            )
 
-    def admit(_request: Request) -> None:
+        await services.database.read(work)
+
+    async def admit(_request: Request) -> None:
         """Accepts every request."""
 
     def make(rows: list[Row], check: Check) -> list[Route]:

@@ -18,7 +18,7 @@ from .issuer import InvalidMint
 
 Answer = Callable[[Request], Awaitable[Response]]
 # Raises an error to refuse a request.
-Check = Callable[[Request], None]
+Check = Callable[[Request], Awaitable[None]]
 
 _logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def answer_errors(check: Check, endpoint: Answer) -> Answer:
 
     async def answer(request: Request) -> Response:
         try:
-            check(request)
+            await check(request)
             return await endpoint(request)
         # The rim: whatever happens, nothing but JSON leaves it.
         except Exception as error:  # noqa: BLE001

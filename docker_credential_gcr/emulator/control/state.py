@@ -79,12 +79,13 @@ class State:
         return current
 
     async def refresh(self) -> None:
-        """Take over what any worker has set."""
+        """Takes over what any worker has set."""
         version = self._database.control_version()
         if version == self._seen:
             return
-        with self._database.reading() as connection:
-            known = control.load(connection)
+        known = await self._database.read(control.load)
+        if version <= self._seen:  # another request has taken over this, or more, meanwhile
+            return
         before, self._known, self._seen = self._known, known, version
         for name, apply in self._appliers.items():
             if known.get(name) != before.get(name):

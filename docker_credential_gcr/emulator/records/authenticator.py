@@ -11,14 +11,12 @@ from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, RegistryGrant, Signer
 
 from . import keys, logins, workload_identity
-from .database import Database
 
 
 class Authenticator:
     """Finds the principal of a credential, as keys, logins and pools are at that moment."""
 
-    def __init__(self, database: Database, signer: Signer, now: Callable[[], float]) -> None:
-        self._database = database
+    def __init__(self, signer: Signer, now: Callable[[], float]) -> None:
         self._signer = signer
         self._now = now
 
@@ -29,11 +27,6 @@ class Authenticator:
         return credentials.authenticate(
             authorization, _look_up_in(connection), signer=self._signer, now=self._now(), audiences=audiences
         )
-
-    def verify(self, token: str, audiences: Collection[str] = ()) -> Principal:
-        """Returns the principal of an access token or a self-signed JWT. Raises InvalidCredential."""
-        with self._database.reading() as connection:
-            return self.authenticate(connection, f"Bearer {token}", audiences)
 
     def is_living(self, connection: Connection, grant: AccessGrant | RegistryGrant) -> bool:
         """Returns whether the key, the login or the pool behind a token still counts."""

@@ -111,20 +111,16 @@ class Database:
         """Returns what `work` reads; it sees every committed write.
 
         It is a plain function that changes nothing, runs on the event loop, and so must be short; what it
-        reads it fetches before it returns.
+        reads it fetches before it returns. Within a write it sees nothing of that write, which may be undone.
         """
         return self.read_now(work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
         """As `read`, for callers without an event loop, in any thread."""
-        with self.reading() as connection:
+        with self._reading() as connection:
             return work(connection)
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        """Opens a connection that sees every committed write: `with database.reading() as connection`.
-
-        Within a write it sees nothing of that write, which may be undone.
-        """
+    def _reading(self) -> AbstractContextManager[Connection]:
         if threading.get_ident() == self._home:
             connection = self._writer.hold()
             if connection is not None:

@@ -63,9 +63,8 @@ async def authorize(
 
     A registry token is for one of the `scopes`, or without them for the action.
     """
-    shown = request.headers.get("authorization")
-    if shown is None:
-        _check_shown(services, request, _format_needed(target, action))
+    is_open = is_open_to(services, request)
+    shown = None if is_open else _get_shown(request, _format_needed(target, action))
     # The host and the name say which repository it is, and cost less to hash.
     key = (shown, request.scheme, request.site_host, target.name, action, scopes)
 
@@ -83,7 +82,7 @@ async def authorize(
 
     def measure(found: tuple[Principal, int | None]) -> int | None:
         # Only a registry token says here when it ends; any other credential is read each time.
-        return None if shown is None or found[1] is None else len(shown)
+        return None if found[1] is None and not is_open else len(shown or "")
 
     principal, ends_at = await services.decisions.recall(key, work, measure=measure)
     if ends_at is not None and services.clock.now() >= ends_at:
@@ -99,7 +98,8 @@ async def authorize_site(
 
     Raises Unauthorized.
     """
-    _check_shown(services, request, scope)
+    if not is_open_to(services, request):
+        _get_shown(request, scope)
 
     def is_good(grant: RegistryGrant) -> bool:
         return (site is None or grant.site == site.host) and (scope is None or grant.lists_catalog)
@@ -182,10 +182,12 @@ def _format_needed(target: Target, action: str) -> str:
     return format_scope(target.name, *_CHALLENGES[action])
 
 
-def _check_shown(services: Services, request: Request, scope: str | None) -> None:
-    """Raises Unauthorized for a request without a credential: for it the database need not be asked."""
-    if "authorization" not in request.headers and not is_open_to(services, request):
+def _get_shown(request: Request, scope: str | None) -> str:
+    """Returns the credential. Raises Unauthorized without one: for that the database need not be asked."""
+    shown = request.headers.get("authorization")
+    if shown is None:
         raise Unauthorized(_challenge(request, scope))
+    return shown
 
 
 def _identify(

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 
 from docker_credential_gcr.emulator.capacity import CollectionBusy, find_known
@@ -89,13 +90,16 @@ class Keeper:
         version = self._database.version()
         if version == self._saved_version:
             return
-        with self._alone(), self._database.reading() as connection:
-            self._copying = connection.connection.driver_connection
-            try:
-                snapshot.save(connection, self._root / SNAPSHOT)
-            finally:
-                self._copying = None
+        with self._alone():
+            self._database.read_now(self._copy)
         self._saved_version = version
+
+    def _copy(self, connection: sqlalchemy.Connection) -> None:
+        self._copying = connection.connection.driver_connection
+        try:
+            snapshot.save(connection, self._root / SNAPSHOT)
+        finally:
+            self._copying = None
 
     async def run_every(self, interval_s: float) -> None:
         """Collect and save again and again, until `stop`."""

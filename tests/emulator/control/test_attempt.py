@@ -4,6 +4,7 @@ import asyncio
 from contextlib import closing
 
 import pytest
+from database_reads import reading
 from sqlite_files import opened
 
 from docker_credential_gcr.emulator.control.attempt import attempt
@@ -24,7 +25,7 @@ def save(connection):
 
 def test_attempt_returns_what_was_done(database):
     assert asyncio.run(attempt(database, save)) is True
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert control.load(connection) == {"clock": "[5, 0.0]"}
 
 
@@ -32,7 +33,7 @@ def test_attempt_gives_up_where_another_program_holds_the_lock(database, tmp_pat
     with opened(tmp_path / "emulator.db") as other:
         other.execute("BEGIN IMMEDIATE")
         assert asyncio.run(attempt(database, save)) is None
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert control.load(connection) == {}
 
 

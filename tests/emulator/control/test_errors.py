@@ -36,7 +36,7 @@ def answer(error: Exception) -> tuple[int, object, Response]:
     async def fail(_request: Request) -> Response:
         raise error
 
-    def admit(_request: Request) -> None:
+    async def admit(_request: Request) -> None:
         """Accepts every request."""
 
     response = asyncio.run(answer_errors(admit, fail)(Request({"type": "http"})))

@@ -267,7 +267,7 @@ def apis(
         database,
         clock,
         signer,
-        Authenticator(database, signer, clock.now),
+        Authenticator(signer, clock.now),
         OPERATOR_TOKEN,
         strict_admin=False,
         store=FileStore(tmp_path),

@@ -159,7 +159,7 @@ def test_an_error_that_nobody_foresaw_is_logged_and_says_nothing_of_itself(
         raise OSError("the clock of machine 7 is broken")
 
     services = apis.services
-    authenticator = Authenticator(services.database, services.signer, break_down)
+    authenticator = Authenticator(services.signer, break_down)
     apis.services = replace(services, authenticator=authenticator)
 
     with caplog.at_level(logging.ERROR):

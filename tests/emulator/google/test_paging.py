@@ -5,6 +5,7 @@ import tracemalloc
 from contextlib import closing
 
 import pytest
+from database_reads import reading
 
 from docker_credential_gcr.emulator.google.paging import Page
 from docker_credential_gcr.emulator.records import projects, storage_buckets, workload_identity
@@ -88,7 +89,7 @@ def list_providers(connection, project):
     [pytest.param(list_buckets, id="B-Z06-buckets"), pytest.param(list_providers, id="B-Z06-providers")],
 )
 def test_z06_what_a_client_has_written_is_read_entry_by_entry(database, list_them):
-    with database.reading() as connection:
+    with reading(database) as connection:
         project = projects.find(connection, "my-project")
         tracemalloc.start()
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from database_reads import reading
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.google import storage_objects
@@ -232,7 +233,7 @@ def test_g_z42_hashes_go_with_their_blob(apis: Apis) -> None:
     assert len(apis.call("GET", OBJECTS).body["items"]) == 3
     apis.call("DELETE", path_of(b"three"))
 
-    with apis.services.database.reading() as connection:
+    with reading(apis.services.database) as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM blob_hashes").scalar_one() == 2
 
 

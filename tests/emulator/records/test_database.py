@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from database_reads import reading
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
@@ -39,7 +40,7 @@ def list_names(connection):
 
 
 def names(database):
-    with database.reading() as connection:
+    with reading(database) as connection:
         return list_names(connection)
 
 

@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from database_reads import reading
 
 from docker_credential_gcr.emulator.records import doomed
 from docker_credential_gcr.emulator.records.database import Database
@@ -40,7 +41,7 @@ def enter(database):
 
 
 def find_all(database):
-    with database.reading() as connection:
+    with reading(database) as connection:
         return sorted(doomed.find_due(connection, now=2**40, count=100))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from database_reads import reading
 
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.service_account_keys import NEVER
@@ -42,7 +43,7 @@ def test_a_key_is_found_by_its_id_and_listed_by_age(database: Database) -> None:
     ]
 
     assert made == [KeptKey(one), KeptKey(two, uploaded=True)]
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert keys.find(connection, ONE) == one
         assert keys.find_kept(connection, TWO) == KeptKey(two, uploaded=True)
         assert keys.list_of(connection, account) == made
@@ -62,12 +63,12 @@ def test_a_disabled_key_is_kept_and_opens_nothing(database: Database) -> None:
     kept = database.write_now(lambda c: keys.add(c, account, ONE, "public", now=1))
 
     database.write_now(lambda c: keys.set_disabled(c, ONE, disabled=True))
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert keys.find(connection, ONE) is None
         assert keys.find_kept(connection, ONE) == KeptKey(kept.key, disabled=True)
 
     database.write_now(lambda c: keys.set_disabled(c, ONE, disabled=False))
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert keys.find(connection, ONE) == kept.key
 
 
@@ -77,7 +78,7 @@ def test_the_keys_of_a_disabled_account_open_nothing(database: Database) -> None
 
     database.write_now(lambda c: service_accounts.set_disabled(c, EMAIL, disabled=True))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert keys.find(connection, ONE) is None
         assert keys.find_kept(connection, ONE) == kept
 
@@ -88,5 +89,5 @@ def test_a_removed_key_is_gone(database: Database) -> None:
 
     database.write_now(lambda c: keys.remove(c, ONE))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert keys.find_kept(connection, ONE) is None

@@ -4,6 +4,7 @@ import json
 import tracemalloc
 
 import pytest
+from database_reads import reading
 
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 from docker_credential_gcr.emulator.records import (
@@ -36,12 +37,12 @@ def ada(database):
 
 
 def ask(database, find, *arguments, **options):
-    with database.reading() as connection:
+    with reading(database) as connection:
         return find(connection, *arguments, **options)
 
 
 def count(database, table):
-    with database.reading() as connection:
+    with reading(database) as connection:
         return len(connection.execute(table.select()).all())
 
 
@@ -55,7 +56,7 @@ def test_z13_no_more_policies_are_read_than_a_page_shows_people(database):
         for number in range(9)
     ]
     database.write_now(lambda connection: connection.execute(schema.policies.insert(), rows))
-    with database.reading() as connection:
+    with reading(database) as connection:
         tracemalloc.start()
         try:
             known = users.list_known(connection, count=2)

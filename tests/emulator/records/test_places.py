@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from database_reads import reading
 
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 from docker_credential_gcr.emulator.records import (
@@ -38,7 +39,7 @@ def test_a_bucket_that_a_push_made_has_the_settings_of_a_new_one(
 ) -> None:
     database.write_now(lambda c: buckets.create(c, BUCKET, project_id="my-project", location="US", now=2.5))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         bucket = storage_buckets.find(connection, BUCKET)
         assert bucket is not None
         (listed,) = storage_buckets.list_page(connection, project, prefix="", last="", count=2)
@@ -56,7 +57,7 @@ def test_a_repositorys_place_holds_images_and_is_no_bucket(database: Database, p
         lambda c: repositories.create(c, "us~my-project~images", "my-project/images/app")
     )
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert storage_buckets.find(connection, made.bucket.name) is None
         assert [*storage_buckets.list_page(connection, project, prefix="", last="", count=9)] == []
         assert artifact_repositories.find(connection, "my-project", "us", "images") == made
@@ -88,6 +89,6 @@ def test_a_repositorys_policy_goes_with_it(database: Database, project: Project)
 
     database.write_now(lambda c: artifact_repositories.remove(c, made))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert policies.find(connection, made.name) == EMPTY
         assert artifact_repositories.find(connection, "my-project", "us", "images") is None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from database_reads import reading
 
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 from docker_credential_gcr.emulator.records import policies
@@ -17,7 +18,7 @@ TWO = grant(ONE, "roles/viewer", "user:b@example.com")
 def test_a_resource_without_a_policy_has_an_empty_one(tmp_path: Path) -> None:
     database = Database(tmp_path / "emulator.db")
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert policies.find(connection, RESOURCE) == EMPTY
         assert policies.list_naming(connection, "user:a@example.com") == []
     database.close()
@@ -28,7 +29,7 @@ def test_a_saved_policy_replaces_the_one_before(tmp_path: Path) -> None:
     database.write_now(lambda c: policies.save(c, RESOURCE, ONE))
     database.write_now(lambda c: policies.save(c, RESOURCE, TWO, etag=ONE.etag))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert policies.find(connection, RESOURCE) == TWO
         assert policies.list_naming(connection, "user:a@example.com") == [(RESOURCE, TWO)]
     database.close()
@@ -41,6 +42,6 @@ def test_the_etag_of_another_policy_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(Changed):
         database.write_now(lambda c: policies.save(c, RESOURCE, TWO, etag=EMPTY.etag))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert policies.find(connection, RESOURCE) == ONE
     database.close()

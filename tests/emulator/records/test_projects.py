@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from database_reads import reading
 
 from docker_credential_gcr.emulator.records import projects
 from docker_credential_gcr.emulator.records.database import Database
@@ -14,7 +15,7 @@ def test_a_project_is_found_by_its_id_and_its_number(tmp_path: Path) -> None:
     database = Database(tmp_path / "emulator.db")
     made = database.write_now(lambda c: projects.create(c, "my-project", name="Mine", now=1.5))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert projects.find(connection, "my-project") == made
         assert projects.find_by_number(connection, made.number) == made
         assert projects.find(connection, "other-project") is None
@@ -29,7 +30,7 @@ def test_projects_are_listed_by_id(tmp_path: Path) -> None:
     for project_id in ("zebra-1", "alpha-1"):
         database.write_now(lambda c, wanted=project_id: projects.create(c, wanted, name="", now=1))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert [project.project_id for project in projects.list_all(connection)] == ["alpha-1", "zebra-1"]
     database.close()
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from database_reads import reading
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.records import keys, projects, service_accounts
@@ -24,7 +25,7 @@ def test_an_account_is_found_by_its_address_and_its_unique_id(tmp_path: Path) ->
     database = Database(tmp_path / "emulator.db")
     made = database.write_now(make)
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         project = projects.find(connection, "my-project")
         assert project is not None
         assert service_accounts.find(connection, EMAIL) == made
@@ -53,7 +54,7 @@ def test_a_removed_account_takes_its_keys_along(tmp_path: Path) -> None:
 
     database.write_now(lambda c: service_accounts.remove(c, EMAIL))
 
-    with database.reading() as connection:
+    with reading(database) as connection:
         assert service_accounts.find(connection, EMAIL) is None
         assert keys.find(connection, "0" * 40) is None
     database.close()

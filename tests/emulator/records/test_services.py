@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from database_reads import reading
 
 from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY
 from docker_credential_gcr.emulator.records import projects, services
@@ -29,7 +30,7 @@ def switch(database: Database, project: Project, on: bool) -> None:
 
 
 def find_obstacle(database: Database, project_id: str = "my-project") -> Obstacle | None:
-    with database.reading() as connection:
+    with reading(database) as connection:
         return services.find_obstacle(connection, project_id, CONTAINER_REGISTRY)
 
 

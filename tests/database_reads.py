@@ -1,0 +1,14 @@
+"""Reads of a database between the steps of a test."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.records.database import Database
+
+
+@contextmanager
+def reading(database: Database) -> Iterator[Connection]:
+    """Gives a connection that sees every committed write."""
+    yield database.read_now(lambda connection: connection)

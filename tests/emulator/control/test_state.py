@@ -1,0 +1,45 @@
+"""What a test has set is taken over in the order in which it was committed."""
+
+import asyncio
+
+from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.control.journal import OwnJournal
+from docker_credential_gcr.emulator.control.state import State
+from docker_credential_gcr.emulator.machine import CurrentMachine
+
+
+class Database:
+    """Rows that change with the version; a read waits until its turn in `ends`."""
+
+    def __init__(self):
+        self.version = 0
+        self.ends = []
+
+    def control_version(self):
+        return self.version
+
+    async def read(self, _work):
+        rows = {"clock": f"[{self.version}, 0.0]"}
+        end = asyncio.Event()
+        self.ends.append(end)
+        await end.wait()
+        return rows
+
+
+def test_a_read_that_a_later_one_overtook_changes_nothing():
+    async def overtake():
+        database, clock = Database(), Clock()
+        state = State(database, clock, CurrentMachine(None), OwnJournal(clock), reset=None, forget=None)
+        refreshes = []
+        for version in (1, 2):
+            database.version = version
+            refreshes.append(asyncio.create_task(state.refresh()))
+            await asyncio.sleep(0)
+        seen = []
+        for index in (1, 0):
+            database.ends[index].set()
+            await refreshes[index]
+            seen.append(clock.now())
+        return seen
+
+    assert asyncio.run(overtake()) == [2, 2]
