@@ -64,7 +64,10 @@ async def authorize(
     A registry token is for one of the `scopes`, or without them for the action.
     """
     is_open = is_open_to(services, request)
-    shown = None if is_open else _get_shown(request, _format_needed(target, action))
+    shown = None if is_open else request.headers.get("authorization")
+    # For that the database need not be asked.
+    if shown is None and not is_open:
+        raise Unauthorized(_challenge(request, _format_needed(target, action)))
     # The host and the name say which repository it is, and cost less to hash.
     key = (shown, request.scheme, request.site_host, target.name, action, scopes)
 
@@ -98,8 +101,8 @@ async def authorize_site(
 
     Raises Unauthorized.
     """
-    if not is_open_to(services, request):
-        _get_shown(request, scope)
+    if "authorization" not in request.headers and not is_open_to(services, request):
+        raise Unauthorized(_challenge(request, scope))
 
     def is_good(grant: RegistryGrant) -> bool:
         return (site is None or grant.site == site.host) and (scope is None or grant.lists_catalog)
@@ -180,14 +183,6 @@ def _find_artifact_refusal(
 def _format_needed(target: Target, action: str) -> str:
     """Returns the scope that a client is to ask a token for."""
     return format_scope(target.name, *_CHALLENGES[action])
-
-
-def _get_shown(request: Request, scope: str | None) -> str:
-    """Returns the credential. Raises Unauthorized without one: for that the database need not be asked."""
-    shown = request.headers.get("authorization")
-    if shown is None:
-        raise Unauthorized(_challenge(request, scope))
-    return shown
 
 
 def _identify(
