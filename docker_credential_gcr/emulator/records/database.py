@@ -98,8 +98,8 @@ class Database:
         self._read_connections: list[Connection] = []
         self._reader = _Reader(self._engine, self._read_connections)
         self._scanning = asyncio.Lock()
-        # What the revisions were at a version.
-        self._revisions: tuple[int, dict[str, int]] = (-1, {})
+        # The revisions, as they were at a version.
+        self._revised_at = self._access = self._control = -1
         self._writing = self._engine.connect()
         self._writing.exec_driver_sql(_WRITER_BUSY)
         self._log = LogFile(path)
@@ -170,17 +170,22 @@ class Database:
 
     def access_version(self) -> int:
         """Returns a number as `version`, of what decides about access: projects, policies, accounts, keys."""
-        return self._get_revision(schema.ACCESS)
+        if self.version() != self._revised_at:
+            self._load_revisions()
+        return self._access
 
     def control_version(self) -> int:
         """Returns a number as `version`, of what a test has set: the clock, the faults, the machine."""
-        return self._get_revision(schema.CONTROL)
+        if self.version() != self._revised_at:
+            self._load_revisions()
+        return self._control
 
-    def _get_revision(self, subject: str) -> int:
-        version = self.version()
-        if version != self._revisions[0]:
-            self._revisions = (version, self.read_now(_load_revisions))
-        return self._revisions[1].get(subject, -1)
+    def _load_revisions(self) -> None:
+        # Before the rows: a commit meanwhile has them read again.
+        self._revised_at = self.version()
+        revisions = self.read_now(_list_revisions)
+        self._access = revisions.get(schema.ACCESS, -1)
+        self._control = revisions.get(schema.CONTROL, -1)
 
     def close(self) -> None:
         """Finish what is queued, then close the connections."""
@@ -249,7 +254,7 @@ def _prepare(engine: Engine, path: Path) -> None:
             raise DamagedDatabase(path, f"it has no table {lacking[0]}")
 
 
-def _load_revisions(connection: Connection) -> dict[str, int]:
+def _list_revisions(connection: Connection) -> dict[str, int]:
     return dict(_REVISIONS.all(connection, {}))
 
 

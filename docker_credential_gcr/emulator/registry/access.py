@@ -1,6 +1,7 @@
 """Authorization at the registry: the credential, the token's scope, and IAM, as they are at each request."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -63,33 +64,20 @@ async def authorize(
 
     A registry token is for one of the `scopes`, or without them for the action.
     """
-    is_open = is_open_to(services, request)
+    is_open = services.is_open and is_open_to(services, request)
     shown = None if is_open else request.headers.get("authorization")
     # For that the database need not be asked.
     if shown is None and not is_open:
         raise Unauthorized(_challenge(request, _format_needed(target, action)))
     # The host and the name say which repository it is, and cost less to hash.
     key = (shown, request.scheme, request.site_host, target.name, action, scopes)
-
-    def is_good(grant: RegistryGrant) -> bool:
-        return not grant.find_actions(target.site.host, target.path).isdisjoint(scopes or (action,))
-
-    def work(connection: Connection) -> tuple[Principal, int | None]:
-        scope = _format_needed(target, action)
-        principal, grant = _identify(services, connection, request, scope, is_good)
-        permission = find_refusal(connection, principal, target, action)
-        if permission is not None:
-            raise describe_refusal(principal, target, permission)
-        check_service(connection, target)
-        return principal, None if grant is None else grant.expires_at
-
-    def measure(found: tuple[Principal, int | None]) -> int | None:
-        # Only a registry token says here when it ends; any other credential is read each time.
-        return None if found[1] is None and not is_open else len(shown or "")
-
-    principal, ends_at = await services.decisions.recall(key, work, measure=measure)
-    if ends_at is not None and services.clock.now() >= ends_at:
-        principal, _ = await services.database.read(work)
+    found = services.decisions.find(key)
+    if found is None:
+        work = _judge(services, request, target, action, scopes or (action,))
+        found = await services.decisions.recall(key, work, measure=partial(_measure, shown))
+    elif found[1] is not None and services.clock.now() >= found[1]:
+        found = await services.database.read(_judge(services, request, target, action, scopes or (action,)))
+    principal: Principal = found[0]
     note_member(principal.member)
     return principal
 
@@ -123,6 +111,34 @@ def identify(services: Services, connection: Connection, authorization: str | No
         return services.authenticator.authenticate(connection, authorization, audiences.REGISTRIES)
     except KeyOfDeletedProject as error:
         raise ProjectUnknown(error.project_id, is_deleted=True) from error
+
+
+def _judge(
+    services: Services, request: Request, target: Target, action: str, scopes: Sequence[str]
+) -> Callable[[Connection], tuple[Principal, int | None]]:
+    """Returns the work that finds the principal, and when its registry token ends, if it is one.
+
+    It raises Unauthorized, Denied.
+    """
+
+    def is_good(grant: RegistryGrant) -> bool:
+        return not grant.find_actions(target.site.host, target.path).isdisjoint(scopes)
+
+    def work(connection: Connection) -> tuple[Principal, int | None]:
+        scope = _format_needed(target, action)
+        principal, grant = _identify(services, connection, request, scope, is_good)
+        permission = find_refusal(connection, principal, target, action)
+        if permission is not None:
+            raise describe_refusal(principal, target, permission)
+        check_service(connection, target)
+        return principal, None if grant is None else grant.expires_at
+
+    return work
+
+
+def _measure(shown: str | None, found: tuple[Principal, int | None]) -> int | None:
+    # Only a registry token says here when it ends; any other credential is read each time.
+    return None if shown is not None and found[1] is None else len(shown or "")
 
 
 def find_refusal(connection: Connection, principal: Principal, target: Target, action: str) -> str | None:

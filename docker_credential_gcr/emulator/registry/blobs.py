@@ -46,12 +46,15 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
 async def _get_known(services: Services, target: Target, digest: str) -> Blob:
     """Returns the blob of that digest, if the repository sees it. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
-    blob = await services.memory.recall(
-        (target, digest, "blob"), lambda connection: find_blob(connection, target, digest), measure=_measure
-    )
-    if blob is None:
+    key = (target, digest, "blob")
+    known: Blob | None = services.memory.find(key)
+    if known is None:
+        known = await services.memory.recall(
+            key, lambda connection: find_blob(connection, target, digest), measure=_measure
+        )
+    if known is None:
         raise BlobUnknown(digest)
-    return blob
+    return known
 
 
 def _serve(services: Services, request: Request, blob: Blob) -> Response:

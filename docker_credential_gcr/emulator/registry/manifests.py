@@ -84,6 +84,9 @@ async def delete(services: Services, request: Request, target: Target, reference
 
 async def _recall(services: Services, target: Target, reference: str) -> StoredManifest | None:
     """Returns the manifest of that tag or digest, remembered until the next commit if there is one."""
+    known: StoredManifest | None = services.memory.find((target, reference))
+    if known is not None:
+        return known
 
     def work(connection: Connection) -> StoredManifest | None:
         repository = places.find(connection, target)
