@@ -170,19 +170,21 @@ class Database:
 
     def access_version(self) -> int:
         """Returns a number as `version`, of what decides about access: projects, policies, accounts, keys."""
-        if self.version() != self._revised_at:
-            self._load_revisions()
+        self._load_revisions()
         return self._access
 
     def control_version(self) -> int:
         """Returns a number as `version`, of what a test has set: the clock, the faults, the machine."""
-        if self.version() != self._revised_at:
-            self._load_revisions()
+        self._load_revisions()
         return self._control
 
     def _load_revisions(self) -> None:
+        """Reads the revisions where they may have changed."""
         # Before the rows: a commit meanwhile has them read again.
-        self._revised_at = self.version()
+        version = self.version() if self._shared else self._writer.revised
+        if version == self._revised_at:
+            return
+        self._revised_at = version
         revisions = self.read_now(_list_revisions)
         self._access = revisions.get(schema.ACCESS, -1)
         self._control = revisions.get(schema.CONTROL, -1)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.engine.errors import is_locked
 
+from . import schema
 from .log_file import LogFile
 
 T = TypeVar("T")
@@ -32,6 +33,11 @@ _QUIET_TURNS = 16
 _TURNS = 32
 # A job that waits for no flush shares nothing but a commit, which costs less than waiting for others.
 _FEW_TURNS = 1
+# https://www.sqlite.org/lang_createtrigger.html#temp_triggers_on_non_temp_tables
+_NOTE_REVISIONS = (
+    f"CREATE TEMP TRIGGER revisions_noted AFTER UPDATE ON main.{schema.revisions.name} "
+    "BEGIN SELECT note_revision(); END"
+)
 # Another program's lock is waited for between attempts, in which requests that only read are answered.
 _RETRY_S = 0.1
 
@@ -41,7 +47,8 @@ class Writer:
 
     Where a job fails, or keeps a transaction from being committed, all are done again, each in a transaction
     of its own: so none is undone with another, and a job changes nothing but the database. `commits` counts
-    the batches, each of which is one turn of this process.
+    the batches, each of which is one turn of this process; `revised` those after which the database's
+    revisions are others.
     """
 
     def __init__(
@@ -54,11 +61,14 @@ class Writer:
         lock_wait_s: float,
     ) -> None:
         self.commits = 0
+        self.revised = 0
+        self._is_revised = False
         self._take_turn = take_turn
         self._observe = observe
         self._connection = connection
         # SQLAlchemy's own way to say BEGIN costs more than a job does.
         self._driver: Any = connection.connection.dbapi_connection
+        self._watch_revisions(self._driver)
         self._log = log
         # Of one thread at a time, which may begin a transaction while it reads.
         self._held = threading.RLock()
@@ -118,6 +128,16 @@ class Writer:
         self._flush(rest)
         self._flushing, self._committed = [], []
         _acknowledge(rest)
+
+    def _watch_revisions(self, driver: Any) -> None:
+        """Has SQLite tell of each change of a revision: to read them after every commit takes 5 µs."""
+
+        def note_revision() -> None:
+            self._is_revised = True
+
+        driver.create_function("note_revision", 0, note_revision)
+        driver.execute("PRAGMA temp_store=MEMORY")
+        driver.execute(_NOTE_REVISIONS)
 
     def _put(self, job: "Job", loop: asyncio.AbstractEventLoop) -> None:
         self._queue.append(job)
@@ -185,6 +205,8 @@ class Writer:
                     self._attempt([job])
             self._patient_until = None
             self.commits += 1
+            self.revised += self._is_revised
+            self._is_revised = False
         if self._observe is not None:
             self._observe(len(batch), time.perf_counter() - began)
         return True

@@ -29,6 +29,8 @@ from .places import check_service
 from .services import Services
 
 IsGood = Callable[[RegistryGrant], bool]
+# The principal, and when its registry token ends, if it is one.
+Found = tuple[Principal, int | None]
 
 # https://cloud.google.com/container-registry/docs/access-control
 _PERMISSIONS = {
@@ -71,15 +73,14 @@ async def authorize(
         raise Unauthorized(_challenge(request, _format_needed(target, action)))
     # The host and the name say which repository it is, and cost less to hash.
     key = (shown, request.scheme, request.site_host, target.name, action, scopes)
-    found = services.decisions.find(key)
+    found: Found = services.decisions.find(key)
     if found is None:
         work = _judge(services, request, target, action, scopes or (action,))
         found = await services.decisions.recall(key, work, measure=partial(_measure, shown))
     elif found[1] is not None and services.clock.now() >= found[1]:
         found = await services.database.read(_judge(services, request, target, action, scopes or (action,)))
-    principal: Principal = found[0]
-    note_member(principal.member)
-    return principal
+    note_member(found[0].member)
+    return found[0]
 
 
 async def authorize_site(
@@ -115,7 +116,7 @@ def identify(services: Services, connection: Connection, authorization: str | No
 
 def _judge(
     services: Services, request: Request, target: Target, action: str, scopes: Sequence[str]
-) -> Callable[[Connection], tuple[Principal, int | None]]:
+) -> Callable[[Connection], Found]:
     """Returns the work that finds the principal, and when its registry token ends, if it is one.
 
     It raises Unauthorized, Denied.
@@ -124,7 +125,7 @@ def _judge(
     def is_good(grant: RegistryGrant) -> bool:
         return not grant.find_actions(target.site.host, target.path).isdisjoint(scopes)
 
-    def work(connection: Connection) -> tuple[Principal, int | None]:
+    def work(connection: Connection) -> Found:
         scope = _format_needed(target, action)
         principal, grant = _identify(services, connection, request, scope, is_good)
         permission = find_refusal(connection, principal, target, action)
@@ -136,7 +137,7 @@ def _judge(
     return work
 
 
-def _measure(shown: str | None, found: tuple[Principal, int | None]) -> int | None:
+def _measure(shown: str | None, found: Found) -> int | None:
     # Only a registry token says here when it ends; any other credential is read each time.
     return None if shown is not None and found[1] is None else len(shown or "")
 

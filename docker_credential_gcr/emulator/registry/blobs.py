@@ -46,7 +46,7 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
 async def _get_known(services: Services, target: Target, digest: str) -> Blob:
     """Returns the blob of that digest, if the repository sees it. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
-    key = (target, digest, "blob")
+    key = (target.bucket, target.path, digest, "blob")
     known: Blob | None = services.memory.find(key)
     if known is None:
         known = await services.memory.recall(

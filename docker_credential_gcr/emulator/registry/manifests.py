@@ -84,7 +84,9 @@ async def delete(services: Services, request: Request, target: Target, reference
 
 async def _recall(services: Services, target: Target, reference: str) -> StoredManifest | None:
     """Returns the manifest of that tag or digest, remembered until the next commit if there is one."""
-    known: StoredManifest | None = services.memory.find((target, reference))
+    # These names cost less to hash than the target.
+    key = (target.bucket, target.path, reference)
+    known: StoredManifest | None = services.memory.find(key)
     if known is not None:
         return known
 
@@ -93,7 +95,7 @@ async def _recall(services: Services, target: Target, reference: str) -> StoredM
         return None if repository is None else _find(connection, repository, reference)
 
     return await services.memory.recall(
-        (target, reference), work, measure=lambda stored: None if stored is None else len(stored.data)
+        key, work, measure=lambda stored: None if stored is None else len(stored.data)
     )
 
 

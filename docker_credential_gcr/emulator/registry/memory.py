@@ -28,7 +28,7 @@ class Memory:
         self._seen = -1
         self._answers: dict[Hashable, Any] = {}
 
-    def find(self, key: Hashable) -> Any | None:
+    def find(self, key: Hashable) -> Any:
         """Returns the answer that is remembered for the key; None without one.
 
         Most requests end here, and a coroutine would cost as much again.

@@ -29,8 +29,8 @@ from docker_credential_gcr.emulator.records.blobs import Blob
 from docker_credential_gcr.emulator.records.uploads import Upload
 from docker_credential_gcr.emulator.storage.pieces import is_whole, list_keys
 
+from . import places
 from .errors import DigestInvalid, UploadUnknown
-from .places import open_repository
 from .services import Services
 from .upload_bytes import discard, find_digest, list_new_keys, receive
 
@@ -123,6 +123,9 @@ async def append(services: Services, session: Session, chunks: AsyncIterator[byt
             _check_room(services, connection, upload)
             place = {"bucket_name": target.bucket, "repository_name": target.path}
             is_moved = uploads.start(connection, moved, **place)
+            if not is_moved and places.find(connection, target) is None:
+                places.open_repository(services, connection, target)
+                is_moved = uploads.start(connection, moved, **place)
         if not is_moved or (new and not doomed.name(connection, new)):
             raise UploadUnknown
 
@@ -196,7 +199,7 @@ def _make_blob(
     target, upload = session
     if not uploads.end(connection, upload):
         raise UploadUnknown
-    repository = open_repository(services, connection, target)
+    repository = places.open_repository(services, connection, target)
     blob = Blob(digest, whole.size, whole.data, pieces=whole.pieces)
     is_new = blobs.add(connection, repository, blob, now=services.clock.now())
     if is_new or whole.pieces is None:

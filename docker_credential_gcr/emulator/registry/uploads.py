@@ -7,6 +7,8 @@ Location; the one before is good for nothing.
 import functools
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy import Connection
+
 from docker_credential_gcr.emulator.hosts import Target
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
@@ -97,8 +99,18 @@ async def _find(services: Services, request: Request, target: Target, location: 
 
 
 async def _make_repository(services: Services, target: Target) -> None:
-    """Creates the repository with the first upload to it."""
-    if await services.database.read(lambda connection: places.find(connection, target)) is None:
+    """Creates the repository with the first upload to it.
+
+    One that is there is remembered; the transaction that keeps the upload finds out when it went since.
+    """
+    key = ("repository", target.bucket, target.path)
+    if services.decisions.find(key):
+        return
+
+    def find(connection: Connection) -> bool:
+        return places.find(connection, target) is not None
+
+    if not await services.decisions.recall(key, find, measure=lambda is_there: 0 if is_there else None):
         opening = functools.partial(places.open_repository, services, target=target)
         # Survives a crash, not power loss: the client can restart an upload.
         await services.database.write(opening, durable=False)
