@@ -5,6 +5,7 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoint
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,8 @@ from .http import Request, Response, send_response
 from .services import Services
 
 Handler = Callable[..., Awaitable[Response]]
+# And what the path names.
+Route = tuple[Handler, tuple[Any, ...]]
 
 _logger = logging.getLogger(__name__)
 
@@ -73,6 +76,7 @@ for _method, _path, _handler in ROUTES:
     *_before, _last = _ending.split("/")
     _resource = _ENDINGS.setdefault(_beginning.strip("/"), {}).setdefault(tuple(_before), {})
     _resource.setdefault(None if _last.startswith("{") else _last, {})[_method] = _handler
+_REMEMBERED_LENGTH = 512
 _DEPTHS = sorted({len(ending) for endings in _ENDINGS.values() for ending in endings}, reverse=True)
 
 
@@ -90,7 +94,7 @@ class RegistryApp:
 
     async def _respond(self, request: Request) -> Response:
         try:
-            handler, arguments = _route(request)
+            handler, arguments = _find_route(request)
             return await handler(self._services, request, *arguments)
         except Exception as error:
             error = self._replace_invalid_name(request, error)
@@ -111,13 +115,20 @@ class RegistryApp:
         return InvalidRepository(error, suggest_image(request, "/".join(request.path.split("/")[2:-3])))
 
 
-def _route(request: Request) -> tuple[Handler, list[Any]]:
-    """The function for a request and what its path names. Raises Unsupported, InvalidName."""
-    method = "GET" if request.method == "HEAD" else request.method
-    handler = _FIXED.get(request.path, {}).get(method)
+def _find_route(request: Request) -> Route:
+    # Most requests pull what others have pulled before; of a client's longer paths none is remembered.
+    find = _route if len(request.path) <= _REMEMBERED_LENGTH else _route.__wrapped__
+    return find(request.method, request.path, request.site_host)
+
+
+@lru_cache(1024)
+def _route(method: str, path: str, host: str) -> Route:
+    """Returns the function for a request and what its path names. Raises Unsupported, InvalidName."""
+    asked = "GET" if method == "HEAD" else method
+    handler = _FIXED.get(path, {}).get(asked)
     if handler is not None:
-        return handler, []
-    segments = request.path.split("/")
+        return handler, ()
+    segments = path.split("/")
     endings = _ENDINGS[segments[1]]
     for depth in _DEPTHS:
         resources = endings.get(tuple(segments[-depth - 1 : -1]))
@@ -125,11 +136,11 @@ def _route(request: Request) -> tuple[Handler, list[Any]]:
         if resources is None or not name:
             continue
         last = segments[-1]
-        handler = resources.get(last, {}).get(method)
+        handler = resources.get(last, {}).get(asked)
         if handler is not None:
             find = locate_folder if handler is tags.list_ else locate
-            return handler, [find(request.site_host, name)]
-        handler = resources.get(None, {}).get(method)
+            return handler, (find(host, name),)
+        handler = resources.get(None, {}).get(asked)
         if handler is not None and last:
-            return handler, [locate(request.site_host, name), unquote(last)]
-    raise Unsupported(f"this registry has no {method} {request.path[:300]}")
+            return handler, (locate(host, name), unquote(last))
+    raise Unsupported(f"this registry has no {asked} {path[:300]}")

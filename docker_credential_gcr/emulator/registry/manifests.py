@@ -28,7 +28,7 @@ async def get(services: Services, request: Request, target: Target, reference: s
     """Returns a manifest by tag or digest."""
     await authorize(services, request, target, PULL)
     parse_reference(reference)
-    stored = await _recall(services, target, reference)
+    stored = services.memory.find(_name(target, reference)) or await _recall(services, target, reference)
     if stored is None:
         text = find_dialect(target).unknown_manifest
         raise ManifestUnknown(text.format(reference=reference, path=request.path))
@@ -84,19 +84,19 @@ async def delete(services: Services, request: Request, target: Target, reference
 
 async def _recall(services: Services, target: Target, reference: str) -> StoredManifest | None:
     """Returns the manifest of that tag or digest, remembered until the next commit if there is one."""
-    # These names cost less to hash than the target.
-    key = (target.bucket, target.path, reference)
-    known: StoredManifest | None = services.memory.find(key)
-    if known is not None:
-        return known
 
     def work(connection: Connection) -> StoredManifest | None:
         repository = places.find(connection, target)
         return None if repository is None else _find(connection, repository, reference)
 
     return await services.memory.recall(
-        key, work, measure=lambda stored: None if stored is None else len(stored.data)
+        _name(target, reference), work, measure=lambda stored: None if stored is None else len(stored.data)
     )
+
+
+def _name(target: Target, reference: str) -> tuple[str, str, str]:
+    # These names cost less to hash than the target.
+    return target.bucket, target.path, reference
 
 
 def _find(connection: Connection, repository: Repository, reference: str) -> StoredManifest | None:
