@@ -1,10 +1,12 @@
 """What the registry does in a second, and what that costs, beside an earlier revision in the same run.
 
 Both servers run at once, each from an environment made alike, and are measured by turns, in pairs whose
-order alternates; a figure is the median of the pairs' ratios. Each row has new servers with empty disks.
+order alternates; a figure is the median of the pairs' ratios. Each row has new servers with empty disks. Small
+GETs are answered by one processor, and asked by the others.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -27,11 +29,16 @@ MEMORY = "memory"
 
 @dataclass(frozen=True)
 class Row:
-    """A measurement; with the size of an act, its rate is printed in bytes."""
+    """A measurement; with the size of an act, its rate is printed in bytes.
+
+    With `apart` the server has a processor of its own, and its clients have the others: an act costs them as
+    much as it, and the rate would be theirs.
+    """
 
     name: str
     take: Take
     size: int = 0
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,8 +78,9 @@ ROWS = (
     Row(
         f"manifest GET by tag, {CLIENTS} clients",
         take_gets(registry_rates.BY_TAG, registry_rates.ACCEPT, clients=CLIENTS),
+        apart=True,
     ),
-    Row(f"GET of 1 KiB, {CLIENTS} clients", take_gets(registry_rates.BY_DIGEST, clients=CLIENTS)),
+    Row(f"GET of 1 KiB, {CLIENTS} clients", take_gets(registry_rates.BY_DIGEST, clients=CLIENTS), apart=True),
     Row(f"GET of 100 MiB, {CLIENTS} clients", take_large_gets(CLIENTS), 100 * MIB),
     Row(f"range of 100 MiB, {CLIENTS} clients", take_large_gets(CLIENTS, start=1), 100 * MIB - 1),
     Row("push of 1 KiB, 1 client", take_pushes(KIB, 1, 4000)),
@@ -80,7 +88,7 @@ ROWS = (
     Row(f"push of 1 MiB, {CLIENTS} clients", take_pushes(MIB, CLIENTS, 200)),
     Row("push of 100 MiB, 1 client", take_pushes(100 * MIB, 1, 8), 100 * MIB),
     Row(f"manifest PUT, {CLIENTS} clients", registry_rates.put_manifests),
-    Row(f"401, {CLIENTS} clients", take_gets("", clients=CLIENTS, shows=False)),
+    Row(f"401, {CLIENTS} clients", take_gets("", clients=CLIENTS, shows=False), apart=True),
 )
 NAMES = [*(row.name for row in ROWS), MEMORY]
 
@@ -167,7 +175,23 @@ def _measure_row(
 
     with _place(work), ExitStack() as stack:
         peers = [stack.enter_context(side.serve(work, project)) for side in sides]
+        if row.apart and not any(side.options for side in sides):
+            stack.enter_context(_apart([peer.pid for peer in peers]))
         return measure_pairs(take, peers, pairs=pairs)
+
+
+@contextmanager
+def _apart(servers: Sequence[int]) -> Iterator[None]:
+    """Gives the servers one processor together, and this process and its children the others, if there are."""
+    mine = os.sched_getaffinity(0)
+    first, others = {min(mine)}, mine - {min(mine)}
+    for task in (task for pid in servers for task in os.listdir(f"/proc/{pid}/task")):
+        os.sched_setaffinity(int(task), first)
+    os.sched_setaffinity(0, others or first)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
 
 
 def _measure_memory(sides: Sequence[Side], work: Path, project: str) -> Iterator[str]:
