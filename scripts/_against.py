@@ -1,8 +1,8 @@
 """What the registry does in a second, and what that costs, beside an earlier revision in the same run.
 
 Both servers run at once, each from an environment made alike, and are measured by turns, in pairs whose
-order alternates; a figure is the median of the pairs' ratios. Each row has new servers with empty disks. Small
-GETs are answered by one processor, and asked by the others.
+order alternates; a figure is the median of the pairs' ratios. Each row has new servers with empty disks.
+Small GETs are answered by one processor, and asked by the others.
 """
 
 import argparse
@@ -182,7 +182,7 @@ def _measure_row(
 
 @contextmanager
 def _apart(servers: Sequence[int]) -> Iterator[None]:
-    """Gives the servers one processor together, and this process and its children the others, if there are."""
+    """Gives the servers one processor, and this process with its children the others, if there are any."""
     mine = os.sched_getaffinity(0)
     first, others = {min(mine)}, mine - {min(mine)}
     for task in (task for pid in servers for task in os.listdir(f"/proc/{pid}/task")):
