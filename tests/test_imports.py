@@ -195,7 +195,6 @@ TABLE = {
 KNOWS_SQLITE = {
     "emulator.database.engine": "it is where SQLite is known",
     "emulator.records": "it has the pragmas, the transactions and the triggers, until they are in the engine",
-    "emulator.upkeep": "it reads the file of a database that may be damaged, and so without SQLAlchemy",
 }
 SQLITE_MODULES = ("sqlite3", "sqlalchemy.dialects")
 

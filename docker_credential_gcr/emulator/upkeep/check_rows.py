@@ -1,9 +1,8 @@
 """The database by itself: what SQLite says of it, and whether its rows agree with one another."""
 
-import re
 from collections.abc import Iterator, Set
 
-from docker_credential_gcr.emulator.database.engine.file import Row
+from docker_credential_gcr.emulator.database.engine.file import Row, list_dangling, list_faults
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_stored_manifest
@@ -36,20 +35,14 @@ _HAS_BLOB = (
     "WHERE blob_links.repository = ? AND blobs.digest = ?"
 )
 _HAS_MANIFEST = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
-# What SQLite writes above the faults of one file.
-_HEADER = re.compile(r"\*\*\* in database .* \*\*\*|")
 
 
 def check_database(checked: Checked) -> Iterator[Finding]:
     """SQLite finds nothing wrong, and each row that one points at is there."""
     checked.progress.begin("database")
-    pragma = "quick_check" if checked.quick else "integrity_check"
-    for (text,) in checked.connection.execute(f"PRAGMA {pragma}"):
-        # One row may hold many faults, a line for each below a header.
-        for line in text.split("\n"):
-            if line != "ok" and not _HEADER.fullmatch(line):
-                yield Finding("damaged-database", "emulator.db", line)
-    for table, row_id, parent, _ in checked.connection.execute("PRAGMA foreign_key_check"):
+    for fault in list_faults(checked.connection, quick=checked.quick):
+        yield Finding("damaged-database", "emulator.db", fault)
+    for table, row_id, parent in list_dangling(checked.connection):
         # A table without row numbers has none to tell.
         subject = table if row_id is None else f"{table} {row_id}"
         yield Finding("dangling-row", subject, f"what it points at is not in {parent}")

@@ -123,7 +123,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "storage.pieces._KEY": ("fullmatch", ("", "pieces/00/")),
     "telemetry.log_text._LONG": ("sub", ("", "sha256:0123456789ab", "/blobs/uploads/0123456789ab")),
     "telemetry.observer._SANE_ID": ("fullmatch", ("",)),
-    "upkeep.check_rows._HEADER": ("match", ("", "*** in database ")),
+    "database.engine.file._HEADER": ("match", ("", "*** in database ")),
     "upkeep.rowless._OLDER": ("fullmatch", ("", "buckets/", "buckets/b/containers/images/sha256/00/00")),
 }
 CHARACTERS = "aA0.-_/ :\"=\\'@%,*{}([,&|\n\u00e9"
