@@ -43,7 +43,7 @@ CHEAP = {"_blake2", "_json", "errno", "fcntl", "os", "sys", "time"}
 LEAVES = (
     "emulator.cache emulator.capacity emulator.clock emulator.crash_points emulator.current_request "
     "emulator.blocks emulator.deadlines emulator.hosts emulator.locations emulator.machine "
-    "emulator.page_size emulator.redaction emulator.runtime emulator.settings emulator.site_ports"
+    "emulator.page_size emulator.runtime emulator.settings emulator.site_ports"
 )
 VALUES = "emulator.identity emulator.oci emulator.strict_json"
 SITE = f"{LEAVES} {VALUES} emulator.records emulator.storage"
@@ -88,9 +88,8 @@ TABLE = {
     ),
     "emulator.telemetry": (f"{LEAVES} emulator.private_directory", "prometheus_client"),
     "emulator.answers": (f"{LEAVES} emulator.connections", ""),
-    "emulator.bodies": (f"{LEAVES} emulator.body_shares", ""),
+    "emulator.bodies": (LEAVES, ""),
     "emulator.blocks": ("emulator.runtime", ""),
-    "emulator.body_shares": (LEAVES, ""),
     "emulator.cache": ("", ""),
     "emulator.capacity": ("emulator.database.engine", ""),
     "emulator.clock": ("", ""),
@@ -108,7 +107,6 @@ TABLE = {
     "emulator.rate_limiter": (LEAVES, ""),
     "emulator.page_size": ("", ""),
     "emulator.runtime": ("", ""),
-    "emulator.redaction": ("", ""),
     "emulator.site_ports": ("emulator.hosts", ""),
     "emulator.machine": ("emulator.identity", ""),
     "emulator.settings": ("emulator.machine", ""),

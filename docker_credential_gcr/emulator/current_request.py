@@ -1,6 +1,7 @@
 """The request that is being answered: its ID, who asks, why it is refused, and what became of it so far."""
 
 from contextvars import ContextVar
+from urllib.parse import parse_qs
 
 
 class Answer:
@@ -50,3 +51,13 @@ def find_request_id() -> str:
     """Returns the ID of the request that is being answered; "-" outside of any."""
     request = CURRENT.get()
     return "-" if request is None else request.id
+
+
+# What of a request may be shown in the journal and in logs: an allow-list, for the rest may be a secret.
+_PARAMETERS = frozenset({"account", "digest", "from", "last", "mount", "n", "scope", "service"})
+
+
+def show_query(query_string: bytes) -> dict[str, list[str]]:
+    """The parameters of a query that may be shown."""
+    query = parse_qs(query_string.decode("latin-1"))
+    return {name: values for name, values in query.items() if name in _PARAMETERS}

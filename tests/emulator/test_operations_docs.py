@@ -5,7 +5,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from docker_credential_gcr.emulator import redaction
+from docker_credential_gcr.emulator import current_request as redaction
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.telemetry.counts import ProcessCounts
 from docker_credential_gcr.emulator.telemetry.exposition import GAUGES, format_metrics

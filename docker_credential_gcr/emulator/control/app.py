@@ -12,15 +12,19 @@ from starlette.routing import Route
 
 from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
 from docker_credential_gcr.emulator.identity.issuer import Issuer
+from docker_credential_gcr.emulator.identity.principal import OPERATOR
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.records.authenticator import Authenticator
 from docker_credential_gcr.emulator.records.database import Database
 
 from . import issuer
-from .access_tokens import Sign, issue_access_token
 from .bodies import InvalidBody, load, parse_clock
 from .errors import Check, answer_errors, check_operator
 from .people import People
 from .state import State
+
+# Long enough for one command.
+_TOKEN_LIFETIME_S = 300
 
 Endpoint = Callable[["Services", Request], Awaitable[Response]]
 Row = tuple[str, str, Endpoint]
@@ -44,7 +48,7 @@ class Services:
     collect: Callable[..., dict[str, int]]
     version: str
     people: People
-    sign_access: Sign
+    sign_access: Callable[[AccessGrant, float], str]
 
 
 async def get_health(services: Services, _request: Request) -> Response:
@@ -121,8 +125,15 @@ async def post_refresh_token(services: Services, request: Request) -> Response:
 
 
 async def post_access_token(services: Services, _request: Request) -> Response:
-    """Issue an access token of the operator."""
-    document = issue_access_token(services.sign_access, services.state.clock.now())
+    """Issues an access token of the operator, for the registry, which takes Google's credentials alone.
+
+    {"access_token": "ya29.…", "expires_in": 300, "token_type": "Bearer"}
+    """
+    now = services.state.clock.now()
+    ends_at = int(now) + _TOKEN_LIFETIME_S
+    grant = AccessGrant(OPERATOR.member or "", None, OPERATOR.oauth_scopes, ends_at, int(now))
+    token = services.sign_access(grant, now)
+    document = {"access_token": token, "expires_in": _TOKEN_LIFETIME_S, "token_type": "Bearer"}
     return JSONResponse(document, headers={"Cache-Control": "no-store"})
 
 

@@ -18,10 +18,9 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.capacity import TooManyRequests
 from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest
+from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest, show_query
 from docker_credential_gcr.emulator.records import journal
 from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.redaction import show_query
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 
 from .attempt import attempt

@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.identity.names import is_user_email
 from docker_credential_gcr.emulator.identity.principal import format_user
 from docker_credential_gcr.emulator.records import authorization_codes, users
 
-from .accounts_pages import redirect, render
+from .accounts_pages import describe_scope, redirect, render
 from .accounts_protection import (
     check_click,
     check_origin,
@@ -32,7 +32,6 @@ from .accounts_protection import (
 from .accounts_requests import NONE, SELECT_ACCOUNT, AuthorizationRequest, RequestRefused, parse_request
 from .bodies import read_form
 from .errors import GrantRefused
-from .scope_descriptions import describe_scope
 from .services import Services
 
 Endpoint = Callable[[Request, Services], Awaitable[Response]]

@@ -32,7 +32,6 @@ from . import (
     storage,
     storage_objects,
     sts,
-    sts_introspection,
     userinfo,
     workload_identity,
 )
@@ -159,7 +158,7 @@ ROUTES: list[Row] = [
     ("GET", f"{_POOL}/allowedLocations", iamcredentials.list_allowed_locations),
     # sts.googleapis.com
     ("POST", "/v1/token", sts.exchange_token),
-    ("POST", "/v1/introspect", sts_introspection.introspect_token),
+    ("POST", "/v1/introspect", sts.introspect_token),
     # www.googleapis.com
     ("GET", "/service_accounts/v1/jwk/{account}", account_certificates.list_jwks),
     ("GET", "/service_accounts/v1/metadata/x509/{account}", account_certificates.list_certificates),

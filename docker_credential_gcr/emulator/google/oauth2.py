@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.records import logins
 from . import oauth2_assertions, oauth2_logins
 from .bodies import get_field, read_form
 from .errors import GrantRefused
-from .oauth2_subjects import read_tokens
+from .oauth2_tokeninfo import read_tokens
 from .services import Services
 
 Grant = Callable[[Request, Services, dict[str, str]], Awaitable[dict[str, object]]]

@@ -31,14 +31,15 @@ from docker_credential_gcr.emulator.identity.subject_tokens import (
     map_attributes,
     verify_id_token,
 )
-from docker_credential_gcr.emulator.identity.tokens import AccessGrant
-from docker_credential_gcr.emulator.records import aws_access_keys, spent_tokens, workload_identity
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidToken
+from docker_credential_gcr.emulator.records import aws_access_keys, workload_identity
 from docker_credential_gcr.emulator.records.errors import AlreadyExists
 from docker_credential_gcr.emulator.records.workload_identity import Provider
 
 from .bodies import find_content_type, read_form, read_json
 from .errors import GrantRefused, InvalidArgument
 from .messages import to_snake
+from .oauth2_tokeninfo import find_grant
 from .services import Services
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -211,7 +212,7 @@ async def _spend(services: Services, provider: Provider, claims: Claims) -> None
     now, expires_at = services.clock.now(), math.ceil(claims["exp"])
 
     def work(connection: Connection) -> None:
-        spent_tokens.spend(connection, provider.name, token_id, expires_at=expires_at, now=now)
+        workload_identity.spend(connection, provider.name, token_id, expires_at=expires_at, now=now)
 
     try:
         await services.database.write(work)
@@ -224,3 +225,32 @@ def _get(fields: Mapping[str, str], field: str) -> str:
     if not value:
         raise GrantRefused("invalid_request", f'Invalid value for "{field}". It is required.')
     return value
+
+
+async def introspect_token(request: Request, services: Services) -> JSONResponse:
+    """Returns what an access token says: gcloud names accounts by it. A client's secret is not looked at.
+
+    POST /v1/introspect  token=ya29.…&token_type_hint=urn:ietf:params:oauth:token-type:access_token
+    {"active": true, "username": "principal://iam.googleapis.com/…", "scope": …, "exp": …}
+    https://www.rfc-editor.org/rfc/rfc7662
+    """
+    token = _get(await read_form(request), "token")
+    return JSONResponse(await _describe(services, token), headers={"Cache-Control": "no-store"})
+
+
+async def _describe(services: Services, token: str) -> dict[str, object]:
+    try:
+        grant = await find_grant(services, token)
+    except InvalidToken:
+        return {"active": False}
+    return {
+        "active": True,
+        "client_id": "",
+        "username": grant.member,
+        "sub": grant.member,
+        "scope": " ".join(sorted(grant.oauth_scopes)),
+        "token_type": "Bearer",
+        "iat": grant.issued_at,
+        "exp": grant.expires_at,
+        "iss": "https://sts.googleapis.com/",
+    }

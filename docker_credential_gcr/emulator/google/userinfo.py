@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.identity.administrators import NotAnAdminist
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 
 from .errors import InsufficientScopes
-from .oauth2_subjects import find_grant, find_subject, read_tokens
+from .oauth2_tokeninfo import find_grant, find_subject, read_tokens
 from .oauth2_tokens import EMAIL_SCOPES, OPENID, PROFILE_SCOPES, describe
 from .services import Services
 

@@ -12,10 +12,41 @@ from typing import Any, NamedTuple
 from docker_credential_gcr.emulator import strict_json
 
 from . import media_types
-from .descriptor import SIZE_LIMIT, Descriptor, parse_descriptor
-from .errors import InvalidManifest
+from .digest import parse_digest
+from .errors import InvalidDigest, InvalidManifest
 
 _MEDIA_TYPES = media_types.MANIFESTS | media_types.INDEXES
+
+
+SIZE_LIMIT = 2**63
+
+
+class Descriptor(NamedTuple):
+    """A document or blob by media type, digest and size in bytes.
+
+    https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
+    """
+
+    media_type: str
+    digest: str
+    size: int
+
+
+def parse_descriptor(value: object, where: str) -> Descriptor:
+    """The descriptor in a decoded JSON value; `where` names it in InvalidManifest's text."""
+    if not isinstance(value, dict):
+        raise InvalidManifest(f"{where} is not a descriptor")
+    media_type, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
+    if not isinstance(media_type, str) or not media_type:
+        raise InvalidManifest(f"{where} has no mediaType")
+    if not isinstance(digest, str):
+        raise InvalidManifest(f"{where} has no digest")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < SIZE_LIMIT:
+        raise InvalidManifest(f"{where} has no size")
+    try:
+        return Descriptor(media_type, parse_digest(digest), size)
+    except InvalidDigest as error:
+        raise InvalidManifest(f"{where}: {error}") from error
 
 
 class References(NamedTuple):

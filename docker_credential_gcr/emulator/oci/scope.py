@@ -1,4 +1,4 @@
-"""Scopes, as a client asks for them at a token endpoint.
+"""Scopes, as a client asks for them at a token endpoint, and the challenge that names one.
 
     repository:my-project/app:pull,push
 
@@ -6,6 +6,7 @@ https://distribution.github.io/distribution/spec/auth/scope/
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .errors import InvalidScope
 
@@ -44,3 +45,17 @@ def is_of_catalog(scope: Scope) -> bool:
 def format_scope(name: str, *actions: str) -> str:
     """The scope of a repository and actions, in the given order."""
     return f"repository:{name}:{','.join(actions)}"
+
+
+# A registry says few of them, and says them to every client first.
+@lru_cache(1024)
+def format_challenge(realm: str, service: str, scope: str | None = None) -> str:
+    """Returns a registry's `WWW-Authenticate`: `Bearer realm="…",service="…"[,scope="…"]`.
+
+    No blank after a comma: gcloud splits at the first blank and then at commas, without trimming.
+    https://distribution.github.io/distribution/spec/auth/token/
+    """
+    fields = [("realm", realm), ("service", service)]
+    if scope is not None:
+        fields.append(("scope", scope))
+    return "Bearer " + ",".join(f'{name}="{value}"' for name, value in fields)

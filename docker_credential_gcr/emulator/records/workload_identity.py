@@ -4,6 +4,7 @@ What is deleted is kept for thirty days, in which it can be taken back and its n
 counts meanwhile. https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from docker_credential_gcr.emulator.strict_json import decode_stored
 from .insertion import insert_new
 from .projects import Project
 from .schema import projects
+from .schema_federation import spent_tokens
 from .schema_federation import workload_identity_pools as pools
 from .schema_federation import workload_identity_providers as providers
 from .statement import Statement
@@ -90,6 +92,8 @@ _LIST_PROVIDERS = _SELECT_PROVIDER.where(providers.c.provider_id > bindparam("la
     providers.c.provider_id
 )
 _INSERT_PROVIDER = insert(providers)
+_SPEND = insert(spent_tokens)
+_DELETE_SPENT = delete(spent_tokens).where(spent_tokens.c.expires_at <= bindparam("now"))
 _TABLES = {Pool: pools, Provider: providers}
 _UPDATES = {
     kind: update(table)
@@ -180,3 +184,14 @@ def _read(row: Sequence[Any]) -> Pool:
 def _read_provider(pool: Pool, row: Sequence[Any]) -> Provider:
     row_id, provider_id, settings, deleted_at = row
     return Provider(row_id, pool.name, provider_id, decode_stored(settings), deleted_at)
+
+
+def spend(connection: Connection, provider: str, token_id: str, *, expires_at: int, now: float) -> None:
+    """Keeps a subject token from being exchanged again, until it expires. Raises AlreadyExists.
+
+    The token has that ID, and counts at that provider.
+    """
+    connection.execute(_DELETE_SPENT, {"now": int(now)})
+    # The name of a provider holds no NUL: the first one ends it.
+    digest = hashlib.sha256(f"{provider}\0{token_id}".encode()).hexdigest()
+    insert_new(connection, _SPEND, {"digest": digest, "expires_at": expires_at}, token_id)

@@ -19,8 +19,7 @@ from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principa
 from docker_credential_gcr.emulator.identity.resource import find_in_bucket
 from docker_credential_gcr.emulator.identity.resource import repository as artifact_repository
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
-from docker_credential_gcr.emulator.oci.challenge import format_challenge
-from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_scope
+from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH, format_challenge, format_scope
 from docker_credential_gcr.emulator.records import buckets, policies
 
 from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized

@@ -6,10 +6,15 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.crash_points import reach
 from docker_credential_gcr.emulator.hosts import Target
-from docker_credential_gcr.emulator.oci.descriptor import Descriptor
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
-from docker_credential_gcr.emulator.oci.manifest import Manifest, References, format_referrer, parse_manifest
+from docker_credential_gcr.emulator.oci.manifest import (
+    Descriptor,
+    Manifest,
+    References,
+    format_referrer,
+    parse_manifest,
+)
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_tag
 from docker_credential_gcr.emulator.records import blobs, manifests, referrers, tags

@@ -5,7 +5,7 @@ A client that has mirror.gcr.io for a mirror of Docker Hub goes on to Docker Hub
 
 import json
 
-from docker_credential_gcr.emulator.oci.challenge import format_challenge
+from docker_credential_gcr.emulator.oci.scope import format_challenge
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 
 from .dialect import CONTAINER_REGISTRY

@@ -6,8 +6,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from itertools import count
 
-from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest
-from docker_credential_gcr.emulator.redaction import show_query
+from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest, show_query
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.site_ports import PORT_SITE
 

@@ -3,7 +3,7 @@
 Rows go before bytes: with a row its pieces are doomed, and the sweeper deletes them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -115,45 +115,40 @@ class Collection:
     def _remove_untagged(self) -> None:
         """Again and again: what a manifest needed may be needed by nothing once it is gone."""
         self._rules.progress.begin("manifests")
-        removed = -1
+        removed, before = -1, self._rules.unused_before
         while removed and not self._rules.is_over():
-            removed, after = 0, 0
-            while ids := self._find_untagged(after):
-                removed += self._write(untagged.remove_untagged, ids, before=self._rules.unused_before)
-                after = ids[-1]
+            removed = 0
+            for ids in self._find_batches(untagged.find_untagged, 0, before=before):
+                removed += self._write(untagged.remove_untagged, ids, before=before)
             self.collected.manifests += removed
             self._rules.progress.advance(removed)
 
-    def _find_untagged(self, after: int) -> list[int]:
-        before = self._rules.unused_before
-        return self._read(untagged.find_untagged, before=before, after=after, count=_BATCH)
-
     def _remove_links(self) -> None:
-        before, after = self._rules.unused_before, (0, 0)
+        before = self._rules.unused_before
         self._rules.progress.begin("links")
-        while not self._rules.is_over():
-            links = self._read(garbage.find_links, before=before, after=after, count=_BATCH)
-            if not links:
-                break
+        for links in self._find_batches(garbage.find_links, (0, 0), before=before):
             removed = self._write(garbage.remove_links, links, before=before)
             self.collected.links += removed
             self._rules.progress.advance(removed)
             reach("gc-links-removed")
-            after = links[-1]
 
     def _remove_blobs(self) -> None:
         self._rules.progress.begin("blobs", None, BYTES)
-        after = 0
-        while not self._rules.is_over():
-            ids = self._read(garbage.find_unlinked, after=after, count=_BATCH)
-            if not ids:
-                break
+        for ids in self._find_batches(garbage.find_unlinked, 0):
             sizes = self._write(garbage.remove_unlinked, ids)
             reach("gc-rows-removed")
             self.collected.blobs += len(sizes)
             self.collected.bytes += sum(sizes)
             self._rules.progress.advance(sum(sizes))
-            after = ids[-1]
+
+    def _find_batches(self, find: Callable[..., list[T]], after: T, **options: float) -> Iterator[list[T]]:
+        """Gives what `find` finds behind `after`, until there is no more or the collection is over."""
+        while not self._rules.is_over():
+            batch = self._read(find, after=after, count=_BATCH, **options)
+            if not batch:
+                break
+            yield batch
+            after = batch[-1]
 
     def _sweep(self) -> list[int]:
         return sweep(self._database, self._store, now=self._rules.now, is_over=self._rules.is_over)

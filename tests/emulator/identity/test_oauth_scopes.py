@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.google.scope_descriptions import _DESCRIPTIONS
+from docker_credential_gcr.emulator.google.accounts_pages import _DESCRIPTIONS
 from docker_credential_gcr.emulator.identity.decision import _OAUTH_SCOPES
 from docker_credential_gcr.emulator.identity.oauth_scopes import KNOWN, PREFIX, is_scope, split_scope
 

@@ -7,15 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_gcr.emulator.oci import media_types
-from docker_credential_gcr.emulator.oci.challenge import format_challenge
-from docker_credential_gcr.emulator.oci.descriptor import Descriptor
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidManifest, InvalidValue
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
-from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_manifest, parse_stored_manifest
+from docker_credential_gcr.emulator.oci.manifest import (
+    Descriptor,
+    Manifest,
+    parse_manifest,
+    parse_stored_manifest,
+)
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span, parse_chunk_range
 from docker_credential_gcr.emulator.oci.reference import parse_name, parse_reference
-from docker_credential_gcr.emulator.oci.scope import Scope, parse_scope
+from docker_credential_gcr.emulator.oci.scope import Scope, format_challenge, parse_scope
 
 SHA = "sha256:" + "a" * 64
 
