@@ -1,10 +1,9 @@
 """Bodies of requests: how many arrive at once, how much of them is kept, and how long each may take.
 
-What the application leaves of a body is read after the answer, until the client has learned of it. When an
-application ends without having read the body, Granian resets an HTTP/2 stream, and closes an HTTP/1.1
-connection, whose unread bytes then have the kernel reset it. Either overtakes what of the answer was not
-written yet: of a refused push a client then sees an error of the protocol or a broken pipe instead of a
-status. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+The rest of a body that the application has not read is read after the answer. Otherwise Granian resets the
+HTTP/2 stream, or closes the HTTP/1.1 connection, and the kernel sends a TCP reset because of the unread bytes.
+The reset can arrive before the answer: the client of a refused push then sees a protocol error or a broken
+pipe instead of a status. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 """
 
 import asyncio
@@ -26,17 +25,17 @@ _GONE = {"type": "http.disconnect"}
 # Granian's threads let go of a body that nobody waits for any more within so long. Answered before
 # that, three connections in ten were never closed, on a busy machine; after it none.
 _LETTING_GO_S = 0.1
-# A client that goes on sending for longer than this after the answer has had time to read it.
+# After the answer the rest of a body is read for no longer: the client has had time to read the answer.
 _LINGER_S = 5.0
 _RETRY_AFTER_S = 1
-# Until the application reads: what begins the request stands behind this.
+# Until the application reads: the observer, which begins the request, is an inner layer.
 _UNKNOWN = CurrentRequest()
 
 
 class Share:
     """At most `count` bodies at once, of which `size` bytes are kept.
 
-    With `gives_up_silent` a full share gives up the body whose client has been silent for longest.
+    With `gives_up_silent`, a full share gives up the body of the client that has been silent the longest.
     """
 
     def __init__(self, count: int, size: int, *, gives_up_silent: bool = False) -> None:
@@ -45,7 +44,7 @@ class Share:
         self._gives_up_silent = gives_up_silent
         # body -> the bytes of it that are kept
         self._kept: dict[Wait, int] = {}
-        # Those whose clients are waited for, in the order in which the waits began.
+        # The bodies whose clients the server waits for, the longest wait first.
         self._waiting: dict[Wait, None] = {}
 
     def enter(self, body: Wait) -> None:

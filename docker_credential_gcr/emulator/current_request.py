@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 
 class Answer:
-    """What became of a request: `status` is None until the answer begins, sizes are those of the bodies."""
+    """The answer so far: `status` is None until it begins; `received` and `sent` are the bodies' bytes."""
 
     __slots__ = ("received", "sent", "status")
 
