@@ -1,9 +1,9 @@
 """Bodies of requests: how many arrive at once, how much of them is kept, and how long each may take.
 
 The rest of a body that the application has not read is read after the answer. Otherwise Granian resets the
-HTTP/2 stream, or closes the HTTP/1.1 connection, and the kernel sends a TCP reset because of the unread bytes.
-The reset can arrive before the answer: the client of a refused push then sees a protocol error or a broken
-pipe instead of a status. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+HTTP/2 stream, or closes the HTTP/1.1 connection, and the kernel resets that because of the unread bytes. A
+reset can arrive before the answer: the client of a refused push then sees a protocol error or a broken pipe
+instead of a status. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 """
 
 import asyncio
