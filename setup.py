@@ -9,7 +9,7 @@ from setuptools.command.sdist import sdist
 
 PROGRAMS = [
     "gcr-credential-provider = docker_credential_gcr.kubelet.program:main",
-    "gcr-emulator = docker_credential_gcr.emulator.cli:main",
+    "gcr-emulator = docker_credential_gcr.emulator.cli.main:main",
 ]
 PLUGINS = {
     "keyring.backends": ["gcr = docker_credential_gcr.keyring_backend"],

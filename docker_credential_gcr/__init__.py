@@ -9,10 +9,11 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_gcr.errors import CredentialsNotFound, Error, TokenError
-    from docker_credential_gcr.helper.access_token import AccessToken
-    from docker_credential_gcr.library import get_token
-    from docker_credential_gcr.requests_auth import RegistryAuth
+    from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+    from .errors import CredentialsNotFound, Error, TokenError
+    from .library import get_token
+    from .requests_auth import RegistryAuth
 
 __all__ = [
     "AccessToken",

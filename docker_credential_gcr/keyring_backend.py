@@ -11,11 +11,12 @@ from keyring.backend import KeyringBackend
 from keyring.credentials import SimpleCredential
 from keyring.errors import KeyringError, NoKeyringError
 
-from docker_credential_gcr.errors import CredentialsNotFound, Error
-from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.keychain import USERNAME
-from docker_credential_gcr.library import find_host, get_token, is_private, is_python_index
+
+from .errors import CredentialsNotFound, Error
+from .helper import registries
+from .library import find_host, get_token, is_private, is_python_index
 
 
 class NotKeptError(NoKeyringError, NotImplementedError):

@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Container, Mapping
 
-from docker_credential_gcr.errors import CredentialsNotFound
-from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.access_token import AccessToken
 from docker_credential_gcr.helper.config import Config, load_config
 from docker_credential_gcr.helper.keychain import Search
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+from .errors import CredentialsNotFound
+from .helper import registries
 
 PYTHON_INDEX = "-python.pkg.dev"  # https://cloud.google.com/artifact-registry/docs/python/authentication
 

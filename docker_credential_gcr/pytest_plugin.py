@@ -134,7 +134,7 @@ class GcrEmulator(_Control):
         localhost:PORT/us-docker.pkg.dev/my-project/images
         Raises ValueError for a mistyped location, or a name that no repository can have.
         """
-        from docker_credential_gcr.emulator.locations import explain_location
+        from docker_credential_gcr.emulator.sites.locations import explain_location
 
         if (fault := explain_location(location)) is not None:
             raise ValueError(fault)
@@ -155,7 +155,9 @@ class GcrEmulator(_Control):
 
         The keys of one test session differ in their IDs alone: their private half is made once.
         """
-        from docker_credential_gcr.emulator.identity import keys, names, service_account_keys
+        from docker_credential_gcr.emulator.identity import resource_names as names
+        from docker_credential_gcr.emulator.identity.keys import forms as keys
+        from docker_credential_gcr.emulator.identity.keys import service_account_keys
 
         resource = f"{self.url}/v1/projects/{quote(self.project(project))}/serviceAccounts"
         email = names.format_email(account, project)
@@ -248,7 +250,7 @@ def _gcr_emulator_server() -> Iterator[Any]:
 
     missing = None
     try:
-        from docker_credential_gcr.emulator.in_thread import InThread
+        from docker_credential_gcr.emulator.server.in_thread import InThread
         from docker_credential_gcr.emulator.settings import Settings
 
         check_late()

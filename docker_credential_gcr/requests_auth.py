@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from docker_credential_gcr.errors import CredentialsNotFound
 from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.keychain import USERNAME
-from docker_credential_gcr.library import find_host, find_world, get_token, is_private
+
+from .errors import CredentialsNotFound
+from .library import find_host, find_world, get_token, is_private
 
 
 class RegistryAuth(AuthBase):

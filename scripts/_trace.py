@@ -138,8 +138,8 @@ class _Server:
 
 @contextmanager
 def _serving(data: Path) -> Iterator[_Server]:
-    from docker_credential_gcr.emulator.server import new_event_loop
-    from docker_credential_gcr.emulator.server import run as serve
+    from docker_credential_gcr.emulator.server.lifecycle import new_event_loop
+    from docker_credential_gcr.emulator.server.lifecycle import run as serve
     from docker_credential_gcr.emulator.settings import Settings
 
     loop, stop = new_event_loop(), asyncio.Event()

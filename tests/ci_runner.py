@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
+GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")
 PROGRAMS = Path(__file__).with_name("ci_programs.py")
 # What stands for the programs of the job's image. `python3` is this Python, so that each one is tested.
 IMAGE_PROGRAMS = {

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database.engine.database import Database
 
 
 @contextmanager

@@ -6,7 +6,7 @@ tests/helper holds the helper to the tables, tests/clients the clients.
 import json
 from collections.abc import Iterator
 
-from docker_credential_gcr.helper.docker_types import CONTAINERS, DOCKER, GoType
+from docker_credential_gcr.helper.configure.docker_types import CONTAINERS, DOCKER, GoType
 
 LOGIN = "is not the base64 of USERNAME:PASSWORD"
 REFUSED_BY_DOCKER = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-RUN = (sys.executable, "-m", "docker_credential_gcr.emulator.cli", "run")
+RUN = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "run")
 REMEDY = (
     "run the tests as root, or as root: sysctl kernel.unprivileged_userns_clone=1 (Debian) "
     "or sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu)"

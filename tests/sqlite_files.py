@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from docker_credential_gcr.emulator.private_directory import make_directory
+from docker_credential_gcr.emulator.runtime.private_directory import make_directory
 
 # Brings the tables of revision 0006 back to revision 0005.
 UNDO_0006 = (

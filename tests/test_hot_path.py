@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.helper import cache, lookup
-from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper import lookup
+from docker_credential_gcr.helper.tokens import cache
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
 
 SCRIPT = Path(sysconfig.get_path("scripts"), "docker-credential-gcr")
 GET = [sys.executable, "-m", "docker_credential_gcr", "get"]

@@ -250,7 +250,7 @@ def test_the_walk_sees_what_the_table_forbids(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(ROOT, tmp_path / PACKAGE))
     planted = {
         "helper/planted.py": "def f():\n    from ..emulator import clock\n",
-        "emulator/sites.py": "from .registry import app\nimport docker_credential_gcr.helper\n",
+        "emulator/middleware/host_router.py": "from .registry import app\nimport docker_credential_gcr.helper\n",
         "emulator/oci/planted.py": "from ..records import schema\n",
         "emulator/registry/planted.py": "import json, starlette\n",
         "helper/wire.py": "import re\nfrom . import planted\n",
@@ -260,11 +260,11 @@ def test_the_walk_sees_what_the_table_forbids(tmp_path: Path) -> None:
         (copy / path).write_text(source)
 
     assert sorted(set(find_violations(copy)) - set(find_violations(ROOT))) == [
-        "emulator.oci.planted:1 imports docker_credential_gcr.emulator.records.schema",
+        "emulator.oci.planted:1 imports docker_credential_gcr.emulator.database.schema",
         "emulator.registry.planted:1 imports starlette",
         "emulator.sites:1 imports docker_credential_gcr.emulator.registry.app",
         "emulator.sites:2 imports docker_credential_gcr.helper",
-        "helper.planted:2 imports docker_credential_gcr.emulator.clock",
+        "helper.planted:2 imports docker_credential_gcr.emulator.runtime.clock",
         "helper.wire:1 imports re, which a cached get cannot afford",
         "helper.wire:2 imports docker_credential_gcr.helper.planted, which a cached get cannot afford",
         "unknown has no row in the table",

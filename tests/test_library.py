@@ -13,14 +13,7 @@ import requests
 import responses
 
 import docker_credential_gcr
-from docker_credential_gcr import (
-    AccessToken,
-    CredentialsNotFound,
-    Error,
-    RegistryAuth,
-    TokenError,
-    get_token,
-)
+from docker_credential_gcr import AccessToken, CredentialsNotFound, Error, RegistryAuth, TokenError, get_token
 
 STRANGERS = (
     *("docker.io", "https://index.docker.io/v1/", "python.pkg.dev", "-python.pkg.dev", "pkg.dev"),

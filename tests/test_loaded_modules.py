@@ -17,8 +17,9 @@ import pytest
 from helper.endpoint_server import EndpointServer, Handler, make_certificate
 
 import docker_credential_gcr
-from docker_credential_gcr.helper import cache, lookup
-from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper import lookup
+from docker_credential_gcr.helper.tokens import cache
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 PACKAGE = docker_credential_gcr.__name__

@@ -92,7 +92,7 @@ def test_the_other_programs_and_the_plugins_are_entry_points(wheel: zipfile.ZipF
     assert {section: dict(entries[section]) for section in entries.sections()} == {
         "console_scripts": {
             "gcr-credential-provider": "docker_credential_gcr.kubelet.program:main",
-            "gcr-emulator": "docker_credential_gcr.emulator.cli:main",
+            "gcr-emulator": "docker_credential_gcr.emulator.cli.main:main",
         },
         "keyring.backends": {"gcr": "docker_credential_gcr.keyring_backend"},
         "pytest11": {"gcr_emulator": "docker_credential_gcr.pytest_plugin"},

@@ -4,7 +4,8 @@ import os
 
 import click
 
-from docker_credential_gcr.helper import forgetting, logins
+from docker_credential_gcr.helper.credential_store import entries as logins
+from docker_credential_gcr.helper.login import forgetting
 
 
 @click.command

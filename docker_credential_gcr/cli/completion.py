@@ -2,9 +2,10 @@
 
 import click
 
-from docker_credential_gcr.cli.registry_names import COMPLETE
 from docker_credential_gcr.commands.completion_script import SHELLS, format_script
 from docker_credential_gcr.helper import PROGRAM
+
+from .registry_names import COMPLETE
 
 
 @click.command

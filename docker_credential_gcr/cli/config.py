@@ -8,17 +8,15 @@ from typing import Any
 
 import click
 
-from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.errors import UsageError
-from docker_credential_gcr.helper import (
-    command_line,
-    config_changes,
-    config_edit,
-    registration,
-    registries,
-    token_sources,
-)
+from docker_credential_gcr.helper import registries, token_sources
 from docker_credential_gcr.helper.config import MAX_LIFETIME_S, Config, Settings, load_config
+from docker_credential_gcr.helper.configure import arguments as command_line
+from docker_credential_gcr.helper.configure import config_edit
+from docker_credential_gcr.helper.configure import configure as registration
+from docker_credential_gcr.helper.configure import helper_config as config_changes
+
+from . import terminal
 
 Path = tuple[str, ...]
 EXAMPLE = "ci@my-project.iam.gserviceaccount.com"

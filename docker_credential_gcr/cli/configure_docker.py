@@ -4,16 +4,14 @@ import os
 
 import click
 
-from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.registry_names import REGISTRIES
-from docker_credential_gcr.helper import (
-    command_line,
-    config_edit,
-    registration,
-    registries,
-    surroundings,
-    token_sources,
-)
+from docker_credential_gcr.helper import registries, token_sources
+from docker_credential_gcr.helper.configure import arguments as command_line
+from docker_credential_gcr.helper.configure import config_edit
+from docker_credential_gcr.helper.configure import configure as registration
+from docker_credential_gcr.helper.configure import environment as surroundings
+
+from . import terminal
+from .registry_names import REGISTRIES
 
 
 @click.command("configure-docker")
@@ -84,7 +82,7 @@ def configure_docker(
 
 
 def _show(planned: registration.Registration) -> None:
-    from docker_credential_gcr.cli import diff
+    from . import diff
 
     for edit in planned.edits:
         diff.show(edit.path, *config_edit.preview(edit))

@@ -8,10 +8,11 @@ import difflib
 
 import click
 
-from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.errors import find_secret_form
-from docker_credential_gcr.helper import json_file
-from docker_credential_gcr.helper.json_file import Content
+from docker_credential_gcr.helper.configure import json_file
+from docker_credential_gcr.helper.configure.json_file import Content
+
+from . import terminal
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 MASK = "***"

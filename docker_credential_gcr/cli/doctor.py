@@ -8,11 +8,12 @@ import textwrap
 
 import click
 
-from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.helper import doctor as doctors
-from docker_credential_gcr.helper import findings
-from docker_credential_gcr.helper.findings import Finding
+from docker_credential_gcr.helper.doctor import findings
+from docker_credential_gcr.helper.doctor.findings import Finding
+
+from . import terminal
+from .registry_names import REGISTRIES
 
 COLORS = {findings.OK: "green", findings.WARNING: "yellow", findings.FAULT: "red"}
 INDENT = " " * 9

@@ -7,19 +7,17 @@ from contextlib import suppress
 
 import click
 
-from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.errors import ConfigError, UsageError
-from docker_credential_gcr.helper import (
-    PROGRAM,
-    SUFFIX,
-    agreement,
-    key_login,
-    logins,
-    service_account,
-)
+from docker_credential_gcr.helper import PROGRAM, SUFFIX
 from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.helper.configure import docker_view as agreement
+from docker_credential_gcr.helper.credential_store import entries as logins
+from docker_credential_gcr.helper.google_auth import service_account
+from docker_credential_gcr.helper.login import key_file as key_login
 from docker_credential_gcr.helper.registries import is_google
+
+from . import terminal
+from .registry_names import REGISTRIES
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them there is no window to open
 
@@ -78,12 +76,12 @@ def _login_with_key(key_file: str, registries: str | None) -> None:
 
 
 def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
-    from docker_credential_gcr.helper import login as browser_login
+    from docker_credential_gcr.helper.login import browser as browser_login
 
     def receive(auth_url: str) -> tuple[browser_login.Attempt, str]:
         if no_browser:
             return browser_login.receive_pasted(auth_url, tell=_tell, read_line=terminal.read_line)
-        from docker_credential_gcr.helper import login_listener
+        from docker_credential_gcr.helper.login import loopback_server as login_listener
 
         return login_listener.receive(auth_url, timeout_s=timeout_s, open_browser=_open_browser, tell=_tell)
 

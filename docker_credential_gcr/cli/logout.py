@@ -4,10 +4,11 @@ import os
 
 import click
 
-from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.clear import forget
 from docker_credential_gcr.errors import Error
-from docker_credential_gcr.helper import logout as logouts
+from docker_credential_gcr.helper.login import logout as logouts
+
+from . import terminal
+from .clear import forget
 
 
 @click.command

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from docker_credential_gcr.cli import spelling, verbs
-from docker_credential_gcr.cli.registry_names import COMPLETE
 from docker_credential_gcr.commands import given_words
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
+
+from . import spelling, verbs
+from .registry_names import COMPLETE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -4,8 +4,9 @@ import os
 
 import click
 
-from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.helper import lookup, registries
+
+from .registry_names import REGISTRIES
 
 
 @click.command("print-token")

@@ -26,7 +26,7 @@ class Registries(ParamType):
         # 0.6 ms, and only a shell asks
         from click.shell_completion import CompletionItem
 
-        from docker_credential_gcr.helper import known_hosts
+        from docker_credential_gcr.helper.configure import registry_hosts as known_hosts
 
         before, comma, last = incomplete.rpartition(",")
         return [CompletionItem(before + comma + host) for host in known_hosts.ALL if host.startswith(last)]

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 import click
 
-from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.helper import status as statuses
-from docker_credential_gcr.helper.status import RegistryStatus
+from docker_credential_gcr.helper.doctor import status as statuses
+from docker_credential_gcr.helper.doctor.status import RegistryStatus
+
+from . import terminal
 
 Row = tuple[str, str, str, str]
 HEADER: Row = ("REGISTRY", "SOURCE", "ACCOUNT", "TOKEN")

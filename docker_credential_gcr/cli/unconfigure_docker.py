@@ -2,10 +2,13 @@
 
 import click
 
-from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.errors import find_secret_form
-from docker_credential_gcr.helper import config_edit, registration, unregistration
+from docker_credential_gcr.helper.configure import config_edit
+from docker_credential_gcr.helper.configure import configure as registration
+from docker_credential_gcr.helper.configure import unconfigure as unregistration
+
+from . import terminal
+from .registry_names import REGISTRIES
 
 
 @click.command("unconfigure-docker")
@@ -30,7 +33,7 @@ def unconfigure_docker(
     """
     planned = unregistration.plan(registries, directory, authfile)
     if dry_run:
-        from docker_credential_gcr.cli import diff
+        from . import diff
 
         for edit in planned.edits:
             diff.show(edit.path, *config_edit.preview(edit))

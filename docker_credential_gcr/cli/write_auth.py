@@ -4,11 +4,14 @@ import os
 
 import click
 
-from docker_credential_gcr.cli import terminal
-from docker_credential_gcr.cli.registry_names import REGISTRIES
 from docker_credential_gcr.errors import UsageError
-from docker_credential_gcr.helper import SUFFIX, agreement, auth_file, command_line
+from docker_credential_gcr.helper import SUFFIX, auth_file
 from docker_credential_gcr.helper.config import load_config
+from docker_credential_gcr.helper.configure import arguments as command_line
+from docker_credential_gcr.helper.configure import docker_view as agreement
+
+from . import terminal
+from .registry_names import REGISTRIES
 
 
 @click.command("write-auth")

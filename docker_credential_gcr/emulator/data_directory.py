@@ -24,15 +24,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
+from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
+from docker_credential_gcr.emulator.identity.keys.service_account_keys import generate
+from docker_credential_gcr.emulator.identity.tokens import Signer
+from docker_credential_gcr.emulator.runtime.file_access import find_status
+from docker_credential_gcr.emulator.runtime.private_directory import make_directory, narrow
 from docker_credential_gcr.files import create_file
 
 from .data_layout import find_misplaced, holds_others
-from .file_access import find_status
-from .identity.id_tokens import IdTokenSigner
-from .identity.issuer import Issuer
-from .identity.service_account_keys import generate
-from .identity.tokens import Signer
-from .private_directory import make_directory, narrow
 
 # What a bearer token can be. https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")

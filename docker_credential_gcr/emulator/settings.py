@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from .machine import Machine
+from .gce_instance import Machine
 
 DEFAULT_PORT = 5000
 # Where commands look for a server.

@@ -16,18 +16,13 @@ from dataclasses import dataclass
 
 from docker_credential_gcr import files
 from docker_credential_gcr.errors import ConfigError, Error
-from docker_credential_gcr.helper import (
-    agreement,
-    config_edit,
-    docker_config,
-    docker_types,
-    lookup,
-    paths,
-    registries,
-)
-from docker_credential_gcr.helper.access_token import AccessToken
-from docker_credential_gcr.helper.config import load_config
-from docker_credential_gcr.helper.keychain import USERNAME
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+from . import lookup, paths, registries
+from .config import load_config
+from .configure import config_edit, docker_config, docker_types
+from .configure import docker_view as agreement
+from .keychain import USERNAME
 
 DOCKER, CONTAINERS, KUBERNETES = FORMATS = ("docker", "containers", "kubernetes")
 TYPES = {DOCKER: docker_types.DOCKER, CONTAINERS: docker_types.CONTAINERS}

@@ -8,7 +8,8 @@
 import sys
 
 from docker_credential_gcr.errors import ConfigError, find_secret_form, quote
-from docker_credential_gcr.helper import paths, token_sources, wire
+
+from . import paths, token_sources, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

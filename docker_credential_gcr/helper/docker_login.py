@@ -9,10 +9,12 @@ import sys
 import time
 
 from docker_credential_gcr.errors import Error, StoreError, TokenError, quote
-from docker_credential_gcr.helper import logins, paths, registries
-from docker_credential_gcr.helper.config import DEFAULT_SCOPES, DEFAULT_TIMEOUT_S, Config, load_config
-from docker_credential_gcr.helper.keychain import Search
-from docker_credential_gcr.helper.token_sources import TokenRequest
+
+from . import paths, registries
+from .config import DEFAULT_SCOPES, DEFAULT_TIMEOUT_S, Config, load_config
+from .credential_store import entries as logins
+from .keychain import Search
+from .token_sources import TokenRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def keep(
     if world and username not in logins.KEY_USERS:
         return None
     if world:
-        from docker_credential_gcr.helper import service_account
+        from .google_auth import service_account
 
         key = service_account.parse_key(f"of {host}", parse_key_login(host, username, secret))
         request = TokenRequest(host, world, scopes=DEFAULT_SCOPES, insecure_hosts=config.insecure_hosts)
@@ -50,7 +52,7 @@ def keep(
     if path is None:
         raise StoreError("no home directory to keep a login in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
     deadline = time.monotonic() + config.timeout_s
-    from docker_credential_gcr.helper import store
+    from .credential_store import store
 
     return store.keep_login(path, server_url, username, secret, environ, deadline=deadline)
 
@@ -60,7 +62,7 @@ def parse_key_login(host: str, username: str, secret: str) -> dict[str, object]:
     import base64
     import binascii
 
-    from docker_credential_gcr.helper import service_account
+    from .google_auth import service_account
 
     if username == "_json_key_base64":
         try:
@@ -90,7 +92,7 @@ def forget(server_url: str, environ: "Mapping[str, str]", platform: str = sys.pl
     names = {name for name in kept if logins.shorten(name) == asked}
     if host in kept and kept[host].username in logins.KEY_USERS:  # a key is the host's, whatever the path
         names.add(host)
-    from docker_credential_gcr.helper import store
+    from .credential_store import store
 
     store.forget_logins(path, tuple(names), environ, deadline=time.monotonic() + timeout_s)
 

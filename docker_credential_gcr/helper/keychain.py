@@ -5,15 +5,18 @@ import sys
 import time
 
 from docker_credential_gcr.errors import CredentialsNotFound, Error, NoToken, TokenError
-from docker_credential_gcr.helper import cache, paths, registries, token_sources
-from docker_credential_gcr.helper.config import Config, load_config
+
+from . import paths, registries, token_sources
+from .config import Config, load_config
+from .tokens import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from docker_credential_gcr.helper.access_token import AccessToken
-    from docker_credential_gcr.helper.token_sources import TokenSource
+    from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+    from .token_sources import TokenSource
 
 CA_FILES = (  # which token endpoints are believed
     "DOCKER_CREDENTIAL_GCR_CA_FILE",
@@ -68,12 +71,12 @@ def _get_login(server_url: str, config: Config, environ: "Mapping[str, str]", pl
     path = paths.find_logins_file(environ, platform)
     if path is None or not os.path.lexists(path):
         raise CredentialsNotFound(server_url)
-    from docker_credential_gcr.helper import logins
+    from .credential_store import entries as logins
 
     login = logins.find_login(path, server_url)
     if login is None:
         raise CredentialsNotFound(server_url)
-    from docker_credential_gcr.helper import store
+    from .credential_store import store
 
     secret = store.find_secret(login, environ, deadline=time.monotonic() + config.timeout_s)
     if secret is None:
@@ -200,7 +203,7 @@ class Search:
         if held and held.is_fresh(self.now()) and not held.is_aging(self.now(), self.config.min_ttl_s):
             self.origin += ", cached"
             return held
-        from docker_credential_gcr.helper import refresh
+        from .tokens import refresh
 
         return refresh.refresh(
             source,

@@ -14,7 +14,9 @@ import sys
 from collections.abc import Callable
 
 from docker_credential_gcr import files
-from docker_credential_gcr.helper import PROGRAM, surroundings
+from docker_credential_gcr.helper import PROGRAM
+
+from . import environment as surroundings
 
 UNQUOTABLE = b"\"\\$`'"  # in double quotes, within Python's single ones
 ELSEWHERE = "make the environment in another directory"

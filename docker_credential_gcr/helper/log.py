@@ -8,7 +8,8 @@ import time
 from contextlib import suppress
 
 from docker_credential_gcr.errors import find_secret_form, format_line
-from docker_credential_gcr.helper.redaction import redact
+
+from .redaction import redact
 
 MAX_SIZE = 1024 * 1024  # then the file is moved aside, in the place of the one before
 FLAGS = (

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 
 from docker_credential_gcr.errors import LoginRequired, UsageError
-from docker_credential_gcr.helper import command_line, registries
-from docker_credential_gcr.helper.access_token import AccessToken
-from docker_credential_gcr.helper.config import Config, load_config
-from docker_credential_gcr.helper.keychain import Search
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+from . import registries
+from .config import Config, load_config
+from .configure import arguments as command_line
+from .keychain import Search
 
 LOGIN_HINT = "docker-credential-gcr login"
 

@@ -14,7 +14,8 @@ import os
 import sys
 
 from docker_credential_gcr.errors import CredentialsNotFound, Error, ProtocolError, find_secret_form
-from docker_credential_gcr.helper import PROGRAM, registries, wire
+
+from . import PROGRAM, registries, wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def run(
     _write(stderr or _Descriptor(2), notice)  # if nobody reads it, the answer still counts
     is_heard = _write(stdout or _Descriptor(1), answer)
     if environ and environ.get(LOG):
-        from docker_credential_gcr.helper import log
+        from . import log
 
         words = (find_secret_form(word) or word for word in arguments)
         log.add(environ[LOG], f"{' '.join(words)}{''.join(notes)}: {status}")
@@ -101,7 +102,7 @@ def format_notice(error: Error) -> str:
 
 def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
     """The credential for the server string on stdin, as a line of JSON."""
-    from docker_credential_gcr.helper import keychain
+    from . import keychain
 
     server_url = _read_server_url(stdin)
     if server_url is None:
@@ -115,7 +116,7 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: li
 
 def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
     """Keep Docker's triple, unless it is the token that `get` gave: `docker login` hands that back."""
-    from docker_credential_gcr.helper import docker_login
+    from . import docker_login
 
     triple = _parse_triple(stdin.read(MAX_CREDENTIAL_SIZE + 1))
     notes.append(_format_host(triple[0]))
@@ -147,7 +148,7 @@ def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
     """Forget what is kept for a registry. `docker logout` asks up to four times for one host."""
     server_url = _read_server_url(stdin)
     if server_url is not None:
-        from docker_credential_gcr.helper import docker_login
+        from . import docker_login
 
         notes.append(_format_host(server_url))
         docker_login.forget(server_url, environ)
@@ -160,7 +161,9 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes
     Where this helper is Docker's whole store, also those that are configured here, and the strangers' of
     which a login is kept: a legacy build asks for what is listed and nothing else.
     """
-    from docker_credential_gcr.helper import config, docker_config, keychain, logins, paths
+    from . import config, keychain, paths
+    from .configure import docker_config
+    from .credential_store import entries as logins
 
     found = docker_config.load_registered(environ)
     answer = dict.fromkeys(found.hosts or registries.DEFAULT_HOSTS, keychain.USERNAME)
@@ -253,6 +256,6 @@ def _format_fault(error: Exception) -> str:
         return f"{PROGRAM}: internal error: {type(error).__name__}\nhint: set PYTHONDEVMODE=1 to see where\n"
     import traceback
 
-    from docker_credential_gcr.helper.redaction import redact
+    from .redaction import redact
 
     return redact("".join(traceback.format_exception(error)))  # its last line may repeat any value

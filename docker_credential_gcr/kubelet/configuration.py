@@ -9,9 +9,11 @@ import os
 from collections.abc import Iterable, Mapping
 
 from docker_credential_gcr.errors import UsageError, quote
-from docker_credential_gcr.helper import command_line, paths
-from docker_credential_gcr.kubelet import GROUP, PROGRAM, VERSIONS
-from docker_credential_gcr.kubelet.credential import ANNOTATION
+from docker_credential_gcr.helper import paths
+from docker_credential_gcr.helper.configure import arguments as command_line
+
+from . import GROUP, PROGRAM, VERSIONS
+from .credential import ANNOTATION
 
 # A glob stands for characters of one label: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1/
 MATCH_IMAGES = ("gcr.io", "*.gcr.io", "*-docker.pkg.dev", "docker.*.rep.pkg.dev")

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from docker_credential_gcr.errors import CredentialsNotFound, TokenError, find_secret_form
 from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.access_token import FLOOR_S, AccessToken
 from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.keychain import Search
 from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
-from docker_credential_gcr.kubelet.messages import Grant, Request
-from docker_credential_gcr.kubelet.pod_identity import PodIdentity
+from docker_credential_gcr.helper.tokens.access_token import FLOOR_S, AccessToken
+
+from .messages import Grant, Request
+from .pod_identity import PodIdentity
 
 if TYPE_CHECKING:
     from docker_credential_gcr.helper.token_sources import TokenSource

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from docker_credential_gcr.errors import ProtocolError, quote
 from docker_credential_gcr.helper import wire
 from docker_credential_gcr.helper.keychain import USERNAME
-from docker_credential_gcr.kubelet import GROUP, VERSIONS
+
+from . import GROUP, VERSIONS
 
 API_VERSIONS = tuple(f"{GROUP}/{version}" for version in VERSIONS)
 MAX_SIZE = 1024 * 1024

@@ -14,7 +14,8 @@ from docker_credential_gcr import __version__
 from docker_credential_gcr.errors import CredentialsNotFound, Error, UsageError, find_secret_form
 from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.redaction import redact
-from docker_credential_gcr.kubelet import PROGRAM, VERSIONS, configuration, credential, messages
+
+from . import PROGRAM, VERSIONS, configuration, credential, messages
 
 EPILOG = f"""examples:
   {PROGRAM} --print-config > /etc/kubernetes/credential-providers/gcr.json

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.helper import known_hosts, registries
+from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.configure import registry_hosts as known_hosts
 
 PROGRAM = "docker-credential-gcr"
 FROM_CHECKOUT = "pipx install .  # in a checkout of docker-credential-gcr"

@@ -11,12 +11,13 @@ import pytest
 from docker_credential_gcr import connection_causes
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.errors import TokenError
-from docker_credential_gcr.helper import metadata_server, registries
-from docker_credential_gcr.helper.doctor_registry import Visit
-from docker_credential_gcr.helper.findings import Finding
-from docker_credential_gcr.helper.http import Answer
-from docker_credential_gcr.helper.login import Attempt, StrayRequest
-from docker_credential_gcr.helper.remedies import Case
+from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.doctor.findings import Finding
+from docker_credential_gcr.helper.doctor.registry_checks import Visit
+from docker_credential_gcr.helper.doctor.remedies import Case
+from docker_credential_gcr.helper.google_auth import metadata_server
+from docker_credential_gcr.helper.google_auth.http import Answer
+from docker_credential_gcr.helper.login.browser import Attempt, StrayRequest
 from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.metadata import Metadata
 

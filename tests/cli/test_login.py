@@ -15,8 +15,8 @@ import pytest
 from child_processes import LIMIT_S, running
 
 from docker_credential_gcr.errors import LoginError
-from docker_credential_gcr.helper import login_listener
-from docker_credential_gcr.helper.login import Attempt, StrayRequest
+from docker_credential_gcr.helper.login import loopback_server as login_listener
+from docker_credential_gcr.helper.login.browser import Attempt, StrayRequest
 
 AGAIN = "hint: docker-credential-gcr login\n"
 

@@ -27,7 +27,7 @@ import requests
 from child_processes import OF_THE_SESSION, list_children
 from clients.command import Client, HelperCalls, find_programs, nameable_directory
 
-from docker_credential_gcr.emulator.commands_env import format_environment
+from docker_credential_gcr.emulator.cli.server.env import format_environment
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 # vfs needs no mount; the rest keeps what podman writes out of the machine's own directories.

@@ -11,7 +11,7 @@ from child_processes import list_children
 from clients.command import Client, Outcome
 from serve_arguments import SERVE_ARGUMENTS
 
-GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
+GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")
 LIMIT_S = 120
 
 # It says who it is, and waits until its stdin ends; it becomes no other program, for while a process does

@@ -10,8 +10,8 @@ from clients.command import Client
 from docker_configs import ALL, VALUES, list_texts
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import docker_types
-from docker_credential_gcr.helper.docker_types import DOCKER
+from docker_credential_gcr.helper.configure import docker_types
+from docker_credential_gcr.helper.configure.docker_types import DOCKER
 
 TAG = re.compile(rb'json:"(\w+)(?:,omitempty)?"')
 Judge = Callable[[str], bool]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.cli import main
+from docker_credential_gcr.emulator.cli.main import main
 
 pytestmark = pytest.mark.skipif(
     shutil.which("gcloud") is None, reason="gcloud is not installed: apt-get install google-cloud-cli"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.ready import Ready
+from docker_credential_gcr.emulator.server.in_thread import InThread
+from docker_credential_gcr.emulator.server.ready import Ready
 from docker_credential_gcr.emulator.settings import Settings
 
 PLAIN_HTTP = "--tls-verify=false"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 LIMIT_S = 60
-GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 
 
 def find_address() -> str | None:

@@ -57,7 +57,7 @@ class Machine:
         self.docker: Path = cli.docker
         self.own: Path = cli.own
         self.write_program(PROGRAM, f'exec "{sys.executable}" -m docker_credential_gcr "$@"')
-        main = "from docker_credential_gcr.emulator.cli import main; raise SystemExit(main())"
+        main = "from docker_credential_gcr.emulator.cli.main import main; raise SystemExit(main())"
         self.write_program("gcr-emulator", f'exec "{sys.executable}" -c "{main}" "$@"')
         # `mktemp -d` is among what doctor prints.
         self.environ: dict[str, str] = {**cli.environ, "TMPDIR": str(self.directory)}

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.cli import main
+from docker_credential_gcr.emulator.cli.main import main
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -14,8 +14,8 @@ import pytest
 import requests
 from virtual_time import run
 
-from docker_credential_gcr.emulator.answers import Answers
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.middleware.response_limits import Answers
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
 SMALL = b"a" * 16 * 1024

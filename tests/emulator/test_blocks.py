@@ -4,7 +4,7 @@ import asyncio
 
 from virtual_time import run
 
-from docker_credential_gcr.emulator.blocks import send_blocks
+from docker_credential_gcr.emulator.runtime.blocks import send_blocks
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 

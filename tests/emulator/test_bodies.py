@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from virtual_time import run
 
-from docker_credential_gcr.emulator.bodies import Bodies
-from docker_credential_gcr.emulator.capacity import TooManyRequests
-from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest, note_member
+from docker_credential_gcr.emulator.middleware.body_limits import Bodies
+from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, note_member
+from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 from docker_credential_gcr.emulator.settings import Limits
-from docker_credential_gcr.emulator.telemetry.counts import ProcessCounts
-from docker_credential_gcr.emulator.telemetry.observer import Observer
+from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
+from docker_credential_gcr.emulator.telemetry.middleware import Observer
 
 GONE = {"type": "http.disconnect"}
 PUSH = b"/v2/my-project/app/blobs/uploads/some"

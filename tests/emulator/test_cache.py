@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.emulator import cache
-from docker_credential_gcr.emulator.cache import remember
+from docker_credential_gcr.emulator.runtime import memoize as cache
+from docker_credential_gcr.emulator.runtime.memoize import remember
 
 EMULATOR = Path(cache.__file__).parent
 

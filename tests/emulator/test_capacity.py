@@ -10,7 +10,12 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
-from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, describe_known, find_known
+from docker_credential_gcr.emulator.runtime.errors import (
+    DatabaseLocked,
+    StorageFull,
+    describe_known,
+    find_known,
+)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -53,7 +58,7 @@ def test_z24_a_database_over_the_limit_of_files_is_known(tmp_path: Path) -> None
     # In a process of its own, whose limit it lowers: SQLite says of EFBIG what it says of a broken disk.
     program = (
         "import resource, sqlite3, sys\n"
-        "from docker_credential_gcr.emulator.capacity import find_known\n"
+        "from docker_credential_gcr.emulator.runtime.errors import find_known\n"
         "connection = sqlite3.connect(sys.argv[1])\n"
         "connection.execute('CREATE TABLE grows (data)')\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"

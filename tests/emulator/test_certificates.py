@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 import pytest
 from cryptography import x509
 
-from docker_credential_gcr.emulator import certificates
-from docker_credential_gcr.emulator.certificates import Subjects
-from docker_credential_gcr.emulator.locations import LOCATIONS
-from docker_credential_gcr.emulator.tls import load_identity
+from docker_credential_gcr.emulator.server import certificate_authority as certificates
+from docker_credential_gcr.emulator.server.certificate_authority import Subjects
+from docker_credential_gcr.emulator.server.tls import load_identity
+from docker_credential_gcr.emulator.sites.locations import LOCATIONS
 
 NOW = 1_800_000_000.0
 DAY = 86400

@@ -13,8 +13,8 @@ import pytest
 import requests
 from sqlite_files import ask, opened
 
-from docker_credential_gcr.emulator.crash_points import POINTS
-from docker_credential_gcr.emulator.private_directory import narrow
+from docker_credential_gcr.emulator.runtime.failpoints import POINTS
+from docker_credential_gcr.emulator.runtime.private_directory import narrow
 from docker_credential_gcr.files import replace_file
 
 PROGRAM = Path(sys.executable).with_name("gcr-emulator")
@@ -107,7 +107,7 @@ def check_base(editor):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, editor_of):
     """The data directory of a server that has acknowledged an image under two tags; its editor."""
-    from docker_credential_gcr.emulator.in_thread import InThread
+    from docker_credential_gcr.emulator.server.in_thread import InThread
     from docker_credential_gcr.emulator.settings import Settings
 
     data = tmp_path_factory.mktemp("prepared") / "data"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from docker_credential_gcr.emulator.commands_credentials import create
-from docker_credential_gcr.emulator.machine import Machine
+from docker_credential_gcr.emulator.cli.resources.credentials import create
+from docker_credential_gcr.emulator.gce_instance import Machine
 
 PAGE = (Path(__file__).parents[2] / "docs" / "credentials.md").read_text("utf-8")
 

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 MALFORMED = {

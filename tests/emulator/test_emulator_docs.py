@@ -9,11 +9,11 @@ from typing import Any
 import click
 from doc_scripts import find_scripts, needs_of
 
-from docker_credential_gcr.emulator.commands_listing import format_table
-from docker_credential_gcr.emulator.commands_run import run
-from docker_credential_gcr.emulator.commands_serve import serve
+from docker_credential_gcr.emulator.cli.listing import format_table
+from docker_credential_gcr.emulator.cli.server.run import run
+from docker_credential_gcr.emulator.cli.server.serve import serve
 from docker_credential_gcr.emulator.google.app import ROUTES
-from docker_credential_gcr.emulator.google.errors import TABLE
+from docker_credential_gcr.emulator.google.rest.errors import TABLE
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")

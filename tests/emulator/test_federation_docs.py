@@ -10,10 +10,10 @@ from typing import Any
 
 from doc_scripts import find_scripts, needs_of
 
-from docker_credential_gcr.emulator.google.sts import SUBJECT_TOKEN_TYPES
+from docker_credential_gcr.emulator.google.oauth2.sts import SUBJECT_TOKEN_TYPES
 from docker_credential_gcr.emulator.identity.cel.dialect import Kind
 from docker_credential_gcr.emulator.identity.cel.expressions import DIALECT
-from docker_credential_gcr.emulator.identity.federation import MEMBER
+from docker_credential_gcr.emulator.identity.federation.principals import MEMBER
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "identity.md").read_text("utf-8")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.emulator.certificates import LOOPBACK, create_authority
-from docker_credential_gcr.emulator.cli import cli
-from docker_credential_gcr.emulator.file_access import find_status, format_fault
-from docker_credential_gcr.emulator.private_run import find_engines, load_name_services
+from docker_credential_gcr.emulator.cli.main import cli
+from docker_credential_gcr.emulator.runtime.file_access import find_status, format_fault
+from docker_credential_gcr.emulator.sandbox.run import find_engines, load_name_services
+from docker_credential_gcr.emulator.server.certificate_authority import LOOPBACK, create_authority
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from docker_credential_gcr import __version__
-from docker_credential_gcr.emulator.greeting import format_greeting
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.ready import Ready
+from docker_credential_gcr.emulator.server.greeting import format_greeting
+from docker_credential_gcr.emulator.server.in_thread import InThread
+from docker_credential_gcr.emulator.server.ready import Ready
 from docker_credential_gcr.emulator.settings import Settings
 
 READY = Ready(
@@ -110,7 +110,7 @@ def test_d12_the_page_shows_the_greeting():
     assert f"\n{format_greeting(ready, Settings(data=data), ['my-project'])}\n" in page
 
 
-SERVE = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", "serve", "--port", "0"]
+SERVE = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "serve", "--port", "0"]
 
 
 @pytest.fixture

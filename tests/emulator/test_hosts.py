@@ -2,14 +2,14 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.hosts import (
+from docker_credential_gcr.emulator.oci.errors import InvalidName
+from docker_credential_gcr.emulator.sites.hosts import (
     find_site,
     is_google_api,
     is_metadata_host,
     locate,
     names_metadata,
 )
-from docker_credential_gcr.emulator.oci.errors import InvalidName
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from rsa_keys import format_private, make_certificate
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 HELPER = Path(sys.executable).parent / "docker-credential-gcr"

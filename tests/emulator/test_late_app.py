@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.late_app import LateApp
+from docker_credential_gcr.emulator.middleware.late_app import LateApp
 
 
 class Answers:

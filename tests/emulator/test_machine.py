@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.machine import (
+from docker_credential_gcr.emulator.gce_instance import (
     InvalidMachine,
     Machine,
     format_machine,

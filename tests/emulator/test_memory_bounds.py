@@ -7,14 +7,14 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.control.journal import OwnJournal, SharedJournal
 from docker_credential_gcr.emulator.data_directory import DataDirectory
-from docker_credential_gcr.emulator.emulator import Emulator
-from docker_credential_gcr.emulator.hosts import HOST_SIZE
-from docker_credential_gcr.emulator.records.control import empty
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database.control import empty
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.settings import Settings
+from docker_credential_gcr.emulator.sites.hosts import HOST_SIZE
 
 MIB = 1024 * 1024
 # Each request carries this much, and all of them many times the budget.

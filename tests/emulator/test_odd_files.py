@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from docker_credential_gcr.emulator.data_layout import find_misplaced
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"

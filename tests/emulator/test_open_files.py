@@ -9,7 +9,7 @@ from pathlib import Path
 
 from child_processes import LIMIT_S, running
 
-SERVE = f"{sys.executable} -m docker_credential_gcr.emulator.cli serve --port 0"
+SERVE = f"{sys.executable} -m docker_credential_gcr.emulator.cli.main serve --port 0"
 COMPLAINT = (
     "gcr-emulator: at most 600 files can be open at once, so few connections: "
     "raise the hard limit, ulimit -Hn\n"

@@ -5,10 +5,10 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from docker_credential_gcr.emulator import current_request as redaction
+from docker_credential_gcr.emulator import request_context as redaction
 from docker_credential_gcr.emulator.settings import Limits
-from docker_credential_gcr.emulator.telemetry.counts import ProcessCounts
-from docker_credential_gcr.emulator.telemetry.exposition import GAUGES, format_metrics
+from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
+from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 

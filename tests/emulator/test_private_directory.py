@@ -10,8 +10,8 @@ import requests
 from sqlite_files import UNDO_0006, make_older, opened
 
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.private_directory import narrow
+from docker_credential_gcr.emulator.runtime.private_directory import narrow
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"

@@ -20,8 +20,8 @@ LIMIT_S = 60
 # No process has the number 0: the command's end is the only one.
 SCRIPT = """
 import os, sys
-from docker_credential_gcr.emulator.namespaces import NoNamespaces, enter
-from docker_credential_gcr.emulator.processes import CannotRun, Guard
+from docker_credential_gcr.emulator.sandbox.namespaces import NoNamespaces, enter
+from docker_credential_gcr.emulator.sandbox.processes import CannotRun, Guard
 try:
     enter()
 except NoNamespaces as error:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.capacity import TooManyRequests
-from docker_credential_gcr.emulator.rate_limiter import RateLimiter
+from docker_credential_gcr.emulator.middleware.rate_limit import RateLimiter
+from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 
 
 class Clock:

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.data_directory import DataDirectory
-from docker_credential_gcr.emulator.emulator import Emulator
 from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES, ROLES
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.settings import Settings

@@ -15,12 +15,12 @@ import requests
 from child_processes import LIMIT_S, running
 from sqlite_files import opened
 
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.private_directory import narrow
-from docker_credential_gcr.emulator.records.schema import REVISION
+from docker_credential_gcr.emulator.database.schema import REVISION
+from docker_credential_gcr.emulator.runtime.private_directory import narrow
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
-COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 
 
 @contextmanager

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from docker_credential_gcr.emulator.server_url import find_loopback_name, format_registry
+from docker_credential_gcr.emulator.client.server_url import find_loopback_name, format_registry
 
-COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 BOTH, IPV4, IPV6 = ("127.0.0.1", "::1"), ("127.0.0.1",), ("::1",)
 
 

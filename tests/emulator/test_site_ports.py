@@ -7,9 +7,9 @@ import sys
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
-from docker_credential_gcr.emulator.site_ports import InvalidSite, parse_site_port
+from docker_credential_gcr.emulator.sites.ports import InvalidSite, parse_site_port
 
 EU, PKG, STORAGE = "eu.gcr.io", "us-docker.pkg.dev", "storage.googleapis.com"
 REPOSITORY = "my-project/app"
@@ -135,7 +135,7 @@ def test_the_program_names_its_ports_in_the_ready_document(make_server, tmp_path
 def test_a_port_in_use_is_said_in_one_line_and_opens_none():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "serve", "--port", "0"]
         done = subprocess.run(
             [*command, "--site", f"eu.gcr.io={port}"], capture_output=True, text=True, timeout=60, check=False
         )

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from docker_credential_gcr.emulator import cycles, extra
+from docker_credential_gcr.emulator import extra
+from docker_credential_gcr.emulator.runtime import cycles
 
 # Each costs more than a millisecond: what it costs is written where it is imported.
 LATE = {"alembic", "cryptography.x509", "jinja2", "jwt", "requests", "rich", "sqlalchemy.orm", "starlette"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docker_credential_gcr.emulator.strict_json import (
+from docker_credential_gcr.emulator.runtime.strict_json import (
     MAX_DEPTH,
     InvalidJson,
     decode,

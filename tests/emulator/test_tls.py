@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from docker_credential_gcr.emulator.tls import check_identity, load_identity
-from docker_credential_gcr.emulator.tls_files import CertificateError, Identity
+from docker_credential_gcr.emulator.server.tls import check_identity, load_identity
+from docker_credential_gcr.emulator.server.tls_files import CertificateError, Identity
 
 NOW = 1_800_000_000.0
 DAY = 86400

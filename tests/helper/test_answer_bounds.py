@@ -13,20 +13,14 @@ import pytest
 from child_processes import LIMIT_S
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
-from docker_credential_gcr.helper import (
-    google_credentials,
-    http,
-    impersonation,
-    metadata_server,
-    oauth,
-    registry_probe,
-    tls_context,
-)
-from docker_credential_gcr.helper.access_token import AccessToken
-from docker_credential_gcr.helper.endpoint import parse_endpoint
+from docker_credential_gcr.helper.doctor import registry_client as registry_probe
+from docker_credential_gcr.helper.google_auth import external_account as google_credentials
+from docker_credential_gcr.helper.google_auth import http, impersonation, metadata_server, oauth, tls_context
+from docker_credential_gcr.helper.google_auth.endpoint import parse_endpoint
 from docker_credential_gcr.helper.registries import LOOPBACK
 from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.metadata import Metadata
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
 from docker_credential_gcr.kubelet.pod_identity import PodIdentity
 
 REQUEST = TokenRequest("localhost:5000", LOOPBACK, scopes=("scope",))

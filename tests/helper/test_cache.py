@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.helper import cache
-from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import cache
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
 
 NOW = 1_700_000_000.5
 ENTRY = {"version": 1, "access_token": "ya29.t", "expires_at": 1_700_003_600, "obtained_at": 1_700_000_000}

@@ -17,9 +17,10 @@ from urllib.parse import parse_qs, quote
 
 import pytest
 
-from docker_credential_gcr.helper import config, google_credentials, paths, protocol, registries
-from docker_credential_gcr.helper.access_token import DIRECTORY
+from docker_credential_gcr.helper import config, paths, protocol, registries
+from docker_credential_gcr.helper.google_auth import external_account as google_credentials
 from docker_credential_gcr.helper.token_sources import TokenRequest, key_file
+from docker_credential_gcr.helper.tokens.access_token import DIRECTORY
 
 GOOGLES, EMULATORS, PRIVATE = "gcr.io", "localhost:5000", "registry.example"
 Files = dict[str, str]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import config_edit, config_file, docker_config
-from docker_credential_gcr.helper.config_edit import Edit
+from docker_credential_gcr.helper.configure import config_edit, config_file, docker_config
+from docker_credential_gcr.helper.configure.config_edit import Edit
 
 
 def add(path: Path, host: str = "gcr.io") -> Edit:

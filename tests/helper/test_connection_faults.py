@@ -11,7 +11,7 @@ import pytest
 import requests
 from doctor.tls_registry import TlsRegistry
 
-from docker_credential_gcr.helper import connection_faults
+from docker_credential_gcr.helper.google_auth import connection_faults
 from docker_credential_gcr.helper.token_sources import metadata
 
 START = "the emulator is not running: start it with `gcr-emulator serve`"

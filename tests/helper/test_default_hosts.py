@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from docker_credential_gcr.helper import known_hosts, registries
+from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.configure import registry_hosts as known_hosts
 
 MULTI_REGIONS = ("us-docker.pkg.dev", "europe-docker.pkg.dev", "asia-docker.pkg.dev")
 

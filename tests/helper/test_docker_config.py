@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import docker_config
+from docker_credential_gcr.helper.configure import docker_config
 
 
 @pytest.mark.parametrize(

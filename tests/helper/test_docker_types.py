@@ -6,7 +6,7 @@ import pytest
 from docker_configs import ALL
 
 from docker_credential_gcr.errors import ConfigError
-from docker_credential_gcr.helper import docker_config
+from docker_credential_gcr.helper.configure import docker_config
 
 REFUSED = {
     (client, text): fault for client, (_, refused, _) in ALL.items() for text, fault in refused.items()

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 import pytest
 
-from docker_credential_gcr.helper import connection_faults, doctor, registry_probe
-from docker_credential_gcr.helper.doctor_registry import Visit
-from docker_credential_gcr.helper.findings import Finding
-from docker_credential_gcr.helper.http import Answer
-from docker_credential_gcr.helper.registry_probe import Challenge, NoAnswer
-from docker_credential_gcr.helper.remedies import Case
+from docker_credential_gcr.helper import doctor
+from docker_credential_gcr.helper.doctor import registry_client as registry_probe
+from docker_credential_gcr.helper.doctor.findings import Finding
+from docker_credential_gcr.helper.doctor.registry_checks import Visit
+from docker_credential_gcr.helper.doctor.registry_client import Challenge, NoAnswer
+from docker_credential_gcr.helper.doctor.remedies import Case
+from docker_credential_gcr.helper.google_auth import connection_faults
+from docker_credential_gcr.helper.google_auth.http import Answer
 
 TARGETS = {
     "gcr.io": ("gcr.io", None, None),

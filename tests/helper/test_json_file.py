@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from docker_credential_gcr.helper import json_file
+from docker_credential_gcr.helper.configure import json_file
 
 EDITS = [
     ("{}", '{\n\t"h": {\n\t\t"gcr.io": "gcr"\n\t}\n}'),

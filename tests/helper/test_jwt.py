@@ -13,7 +13,7 @@ from google.auth import crypt
 from google.auth.crypt import RSASigner
 from rsa_keys import format_private, format_public, make_certificate
 
-from docker_credential_gcr.helper import jwt
+from docker_credential_gcr.helper.google_auth import jwt
 
 PKCS8, TRADITIONAL = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL
 NOW = 1_700_000_000

@@ -10,7 +10,10 @@ import pytest
 
 import docker_credential_gcr
 from docker_credential_gcr.errors import format_line
-from docker_credential_gcr.helper import accounts, json_file, registry_probe, wire
+from docker_credential_gcr.helper import wire
+from docker_credential_gcr.helper.configure import json_file
+from docker_credential_gcr.helper.doctor import accounts
+from docker_credential_gcr.helper.doctor import registry_client as registry_probe
 from docker_credential_gcr.helper.redaction import MAX_SIZE, redact
 
 PRODUCT_PARTS = ("cli", "helper", "kubelet", "errors", "keyring_backend", "library", "requests_auth")

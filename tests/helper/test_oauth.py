@@ -10,8 +10,8 @@ import google.auth.jwt
 import pytest
 
 from docker_credential_gcr.errors import NetworkError, TokenRefused
-from docker_credential_gcr.helper import oauth, service_account
-from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper.google_auth import oauth, service_account
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
 
 NOW = 1_700_000_000.9
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from child_processes import LIMIT_S, running
 
-from docker_credential_gcr.helper import programs
+from docker_credential_gcr.helper.google_auth import programs
 
 ENVIRON = {"PATH": os.defpath}
 

@@ -11,33 +11,31 @@ from keyring.errors import KeyringLocked
 
 from docker_credential_gcr import errors
 from docker_credential_gcr.errors import Error, TokenError
-from docker_credential_gcr.helper import (
-    config,
+from docker_credential_gcr.helper import config, paths, registries
+from docker_credential_gcr.helper.credential_store import entries as logins
+from docker_credential_gcr.helper.credential_store import keyring as keyring_store
+from docker_credential_gcr.helper.doctor import remedies
+from docker_credential_gcr.helper.doctor.remedies import Case
+from docker_credential_gcr.helper.google_auth import (
     endpoint,
-    gcloud_program,
     http,
     impersonation,
-    keyring_store,
-    logins,
     metadata_host,
     metadata_server,
     oauth,
-    paths,
-    registries,
-    remedies,
     service_account,
 )
-from docker_credential_gcr.helper.http import Answer
-from docker_credential_gcr.helper.remedies import Case
+from docker_credential_gcr.helper.google_auth import gcloud as gcloud_program
+from docker_credential_gcr.helper.google_auth.http import Answer
 from docker_credential_gcr.helper.token_sources import (
     TokenRequest,
     env,
     gcloud,
     key_file,
     metadata,
-    store,
     token_file,
 )
+from docker_credential_gcr.helper.token_sources import credential_file as store
 
 GOOGLE = Case("gcr.io", "my-project/app", "ci@my-project.iam.gserviceaccount.com", "/keys/k.json")
 NEW_KEY = (

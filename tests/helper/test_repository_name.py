@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.helper.remedies import Case
+from docker_credential_gcr.helper.doctor.remedies import Case
 
 NAMES: dict[str, tuple[Case, str | None]] = {
     "d10-fine": (Case("gcr.io", "my-project/app"), None),

@@ -8,7 +8,8 @@ import pytest
 from google.auth import jwt
 
 from docker_credential_gcr.errors import KeyFileError, KeyNotForHost
-from docker_credential_gcr.helper import registries, service_account
+from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.google_auth import service_account
 from docker_credential_gcr.helper.token_sources import TokenRequest
 
 GOOGLE_URI = "https://oauth2.googleapis.com/token"

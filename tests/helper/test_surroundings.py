@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.helper import PROGRAM, surroundings
-from docker_credential_gcr.helper.surroundings import Obstacle
+from docker_credential_gcr.helper import PROGRAM
+from docker_credential_gcr.helper.configure import environment as surroundings
+from docker_credential_gcr.helper.configure.environment import Obstacle
 
 
 def make_program(path: Path) -> Path:

@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from docker_credential_gcr.helper import times
+from docker_credential_gcr.helper.google_auth import timestamps as times
 
 
 @pytest.mark.parametrize(

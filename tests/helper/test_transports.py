@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.serialization import (
 from helper.endpoint_server import EndpointServer, Handler, make_certificate
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
-from docker_credential_gcr.helper import connection_faults, google_credentials, http, oauth
-from docker_credential_gcr.helper.endpoint import parse_endpoint
+from docker_credential_gcr.helper.google_auth import connection_faults, http, oauth
+from docker_credential_gcr.helper.google_auth import external_account as google_credentials
+from docker_credential_gcr.helper.google_auth.endpoint import parse_endpoint
 from docker_credential_gcr.helper.registries import OTHER
 from docker_credential_gcr.helper.token_sources import TokenRequest
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.helper import cache, lookup
-from docker_credential_gcr.helper.access_token import AccessToken
+from docker_credential_gcr.helper import lookup
+from docker_credential_gcr.helper.tokens import cache
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
 from docker_credential_gcr.kubelet import VERSIONS
 from docker_credential_gcr.kubelet.credential import find_grant, find_lifetime
 from docker_credential_gcr.kubelet.messages import Request, format_response, parse_request

@@ -10,18 +10,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
-from docker_credential_gcr.emulator.identity.issuer import Issuer
+from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
+from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.principal import OPERATOR
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
-from docker_credential_gcr.emulator.records.authenticator import Authenticator
-from docker_credential_gcr.emulator.records.database import Database
 
-from . import issuer
-from .bodies import InvalidBody, load, parse_clock
+from . import subject_tokens as issuer
 from .errors import Check, answer_errors, check_operator
-from .people import People
+from .request_body import InvalidBody, load, parse_clock
 from .state import State
+from .users import People
 
 # Long enough for one command.
 _TOKEN_LIFETIME_S = 300

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, find_known
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, find_known
 
 T = TypeVar("T")
 

@@ -6,15 +6,20 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from docker_credential_gcr.emulator.capacity import CollectionBusy, DatabaseLocked, StorageFull, find_known
-from docker_credential_gcr.emulator.current_request import find_request_id, note_member, note_reason
+from docker_credential_gcr.emulator.gce_instance import InvalidMachine
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
-from docker_credential_gcr.emulator.machine import InvalidMachine
+from docker_credential_gcr.emulator.request_context import find_request_id, note_member, note_reason
+from docker_credential_gcr.emulator.runtime.errors import (
+    CollectionBusy,
+    DatabaseLocked,
+    StorageFull,
+    find_known,
+)
 
-from .bodies import InvalidBody
 from .faults import InvalidFaults
-from .issuer import InvalidMint
+from .request_body import InvalidBody
+from .subject_tokens import InvalidMint
 
 Answer = Callable[[Request], Awaitable[Response]]
 # Raises an error to refuse a request.

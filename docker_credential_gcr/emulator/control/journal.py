@@ -16,12 +16,12 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.capacity import TooManyRequests
-from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest, show_query
-from docker_credential_gcr.emulator.records import journal
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database import journal
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, show_query
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.clock import Clock
+from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 
 from .attempt import attempt
 

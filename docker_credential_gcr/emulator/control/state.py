@@ -18,11 +18,11 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.clock import Clock
-from docker_credential_gcr.emulator.machine import CurrentMachine, format_machine, parse_machine
-from docker_credential_gcr.emulator.records import control
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database import control
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.gce_instance import CurrentMachine, format_machine, parse_machine
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.clock import Clock
 
 from .attempt import attempt
 from .faults import Faults, parse_faults

@@ -6,40 +6,40 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from docker_credential_gcr.emulator.current_request import find_request_id
-from docker_credential_gcr.emulator.strict_json import is_escaped_text
-
-from . import (
-    account_certificates,
-    account_deletion,
-    accounts,
-    artifact_images,
-    artifact_locations,
-    artifact_packages,
-    artifact_repositories,
-    artifact_tags,
-    iam,
-    iamcredentials,
-    keys,
-    oauth2,
-    oauth2_keys,
-    oauth2_tokeninfo,
-    operations,
-    project_parents,
-    resource_manager,
-    resource_policies,
-    service_usage,
-    storage,
-    storage_objects,
-    sts,
-    userinfo,
-    workload_identity,
+from docker_credential_gcr.emulator.google.rest.errors import (
+    InvalidArgument,
+    NotFound,
+    find_response,
+    format_internal_error,
 )
+from docker_credential_gcr.emulator.google.rest.partial_response import select
+from docker_credential_gcr.emulator.google.rest.routing import CatchAll, Row, Table
+from docker_credential_gcr.emulator.request_context import find_request_id
+from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
+
 from .absent_methods import describe_missing
-from .errors import InvalidArgument, NotFound, find_response, format_internal_error
-from .fields import select
-from .routes import CatchAll, Row, Table
-from .services import Services
+from .artifact_registry import docker_images as artifact_images
+from .artifact_registry import locations as artifact_locations
+from .artifact_registry import packages as artifact_packages
+from .artifact_registry import repositories as artifact_repositories
+from .artifact_registry import tags as artifact_tags
+from .dependencies import Services
+from .iam import account_deletion, workload_identity
+from .iam import certificates as account_certificates
+from .iam import credentials as iamcredentials
+from .iam import service_account_keys as keys
+from .iam import service_accounts as iam
+from .oauth2 import discovery as oauth2_keys
+from .oauth2 import sts, userinfo
+from .oauth2 import token_endpoint as oauth2
+from .oauth2 import tokeninfo as oauth2_tokeninfo
+from .projects import parents as project_parents
+from .projects import resource_manager, service_usage
+from .rest import long_running as operations
+from .rest import resource_policies
+from .sign_in import endpoints as accounts
+from .storage import buckets as storage
+from .storage import objects as storage_objects
 
 _logger = logging.getLogger(__name__)
 

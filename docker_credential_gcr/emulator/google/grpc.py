@@ -5,7 +5,7 @@ https://github.com/grpc/grpc/blob/v1.74.0/doc/PROTOCOL-HTTP2.md (Trailers-Only)
 
 from collections.abc import Awaitable
 
-from docker_credential_gcr.emulator.current_request import note_reason
+from docker_credential_gcr.emulator.request_context import note_reason
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 
 # Not application/grpc-web, which is of browsers.

@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from . import jws
-from .oauth_scopes import is_scope, split_scope
+from docker_credential_gcr.emulator.identity.oauth.scopes import is_scope, split_scope
+
+from .keys import jws
 from .principal import CLOUD_PLATFORM
 
 ALGORITHM = "RS256"

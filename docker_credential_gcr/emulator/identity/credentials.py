@@ -12,11 +12,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from docker_credential_gcr.emulator import strict_json
+from docker_credential_gcr.emulator.identity.federation.principals import find_pool
+from docker_credential_gcr.emulator.identity.keys.base64_text import decode_base64
+from docker_credential_gcr.emulator.runtime import strict_json
 
 from .assertions import FindKeys, InvalidAssertion, get_optional, verify_self_signed
-from .base64_text import decode_base64
-from .federation import find_pool
 from .principal import ANONYMOUS, CLOUD_PLATFORM, Principal, format_service_account
 from .tokens import AccessGrant, InvalidToken, RegistryGrant, Signer
 

@@ -2,8 +2,8 @@
 
 import difflib
 
-from .names import ACCOUNT_RULE, find_project_id, is_account, is_project_id
 from .policy import is_member
+from .resource_names import ACCOUNT_RULE, find_project_id, is_account, is_project_id
 from .roles import BUCKET_ROLES, ROLES
 
 PROJECT_ROLES = tuple(name for name in ROLES if name not in BUCKET_ROLES)

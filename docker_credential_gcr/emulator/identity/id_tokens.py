@@ -16,9 +16,10 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from . import jws
-from .base64_text import encode_base64url
-from .keys import format_jwk, format_public
+from docker_credential_gcr.emulator.identity.keys.base64_text import encode_base64url
+from docker_credential_gcr.emulator.identity.keys.forms import format_jwk, format_public
+
+from .keys import jws
 from .tokens import InvalidToken
 
 ALGORITHM = "RS256"

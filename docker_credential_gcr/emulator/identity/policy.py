@@ -10,8 +10,9 @@ import json
 import re
 from dataclasses import dataclass
 
-from .cel.conditions import InvalidCondition, compile_condition
-from .federation import MEMBER as FEDERATED_MEMBER
+from docker_credential_gcr.emulator.identity.cel.conditions import InvalidCondition, compile_condition
+from docker_credential_gcr.emulator.identity.federation.principals import MEMBER as FEDERATED_MEMBER
+
 from .resource import Resource
 from .roles import BASIC_ROLES
 

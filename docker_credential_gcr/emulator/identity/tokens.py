@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from docker_credential_gcr.emulator.cache import remember
+from docker_credential_gcr.emulator.identity.keys.forms import SigningKey
+from docker_credential_gcr.emulator.runtime.memoize import remember
 
-from . import jws
-from .keys import SigningKey
+from .keys import jws
 
 ALGORITHM = "ES256"
 # Google's access tokens begin so, and tools tell them from JWTs by it.

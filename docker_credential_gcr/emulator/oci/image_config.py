@@ -6,7 +6,7 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
 import re
 from datetime import datetime, timedelta, timezone
 
-from docker_credential_gcr.emulator import strict_json
+from docker_credential_gcr.emulator.runtime import strict_json
 
 from .media_types import INDEXES
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from docker_credential_gcr.emulator import strict_json
+from docker_credential_gcr.emulator.runtime import strict_json
 
 from . import media_types
 from .digest import parse_digest

@@ -9,17 +9,18 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-from docker_credential_gcr.emulator.current_request import find_request_id
-from docker_credential_gcr.emulator.hosts import find_site, locate, locate_folder
 from docker_credential_gcr.emulator.oci.errors import InvalidName
+from docker_credential_gcr.emulator.registry.dialects.advice import find_advice, suggest_image
+from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
+from docker_credential_gcr.emulator.sites.hosts import find_site, locate, locate_folder
 
-from . import blobs, catalog, manifests, referrers, tags, token, uploads
-from .access import authorize_site, is_open_to
-from .advice import find_advice, suggest_image
+from . import blobs, catalog, manifests, referrers, tags, token
+from .authorization import authorize_site, is_open_to
+from .dependencies import Services
 from .errors import InvalidRepository, Unsupported, find_response, format_error
 from .http import Request, Response, send_response
-from .services import Services
+from .uploads import resources as uploads
 
 Handler = Callable[..., Awaitable[Response]]
 # And what the path names.

@@ -2,22 +2,22 @@
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.crash_points import reach
-from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.database.images import blobs
+from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span
-from docker_credential_gcr.emulator.oci.scope import DELETE, PULL
-from docker_credential_gcr.emulator.records import blobs
-from docker_credential_gcr.emulator.records.blobs import Blob
+from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import check_pieces, parse_pieces
 
-from . import places
-from .access import authorize
+from . import repositories as places
+from .authorization import authorize
+from .blob_redirects import check_link, redirect
+from .dependencies import Services
 from .errors import BlobUnknown, RangeInvalid
 from .http import Request, Response, StoredBody
-from .places import check_service
-from .redirects import check_link, redirect
-from .services import Services
+from .repositories import check_service
 
 _RENEWED_EVERY_S = 60.0
 

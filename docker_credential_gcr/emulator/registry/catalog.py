@@ -7,21 +7,22 @@ import json
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Site, Target, find_site
-from docker_credential_gcr.emulator.identity.names import find_project_id
+from docker_credential_gcr.emulator.database.images import repositories
+from docker_credential_gcr.emulator.database.projects import artifact_repositories, projects
+from docker_credential_gcr.emulator.database.projects import enabled_apis as switches
+from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
+from docker_credential_gcr.emulator.identity.google_services import RESOURCE_MANAGER
 from docker_credential_gcr.emulator.identity.principal import Principal
-from docker_credential_gcr.emulator.identity.services import RESOURCE_MANAGER
-from docker_credential_gcr.emulator.oci.scope import CATALOG, PULL
-from docker_credential_gcr.emulator.records import artifact_repositories, projects, repositories
-from docker_credential_gcr.emulator.records import services as switches
-from docker_credential_gcr.emulator.records.services import Obstacle
+from docker_credential_gcr.emulator.identity.resource_names import find_project_id
+from docker_credential_gcr.emulator.oci.token_auth import CATALOG, PULL
+from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Site, Target, find_site
 
-from .access import authorize_site, find_refusal
+from .authorization import authorize_site, find_refusal
+from .dependencies import Services
 from .errors import ServiceDisabled, Unauthorized
 from .http import Request, Response
-from .pages import parse_page
-from .places import find_obstacle
-from .services import Services
+from .pagination import parse_page
+from .repositories import find_obstacle
 
 
 async def list_(services: Services, request: Request) -> Response:

@@ -9,15 +9,20 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 
-from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests, find_known
-from docker_credential_gcr.emulator.current_request import note_reason
-from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY, SERVICES
+from docker_credential_gcr.emulator.identity.google_services import CONTAINER_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.oci.errors import (
     InvalidDigest,
     InvalidManifest,
     InvalidName,
     InvalidReference,
     InvalidScope,
+)
+from docker_credential_gcr.emulator.request_context import note_reason
+from docker_credential_gcr.emulator.runtime.errors import (
+    DatabaseLocked,
+    StorageFull,
+    TooManyRequests,
+    find_known,
 )
 
 from .http import BodyIncomplete, BodyTooLarge, QueryTooLong, Response

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qs
 
-from docker_credential_gcr.emulator.blocks import send_blocks
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
-from docker_credential_gcr.emulator.site_ports import PORT_SITE
+from docker_credential_gcr.emulator.runtime.blocks import send_blocks
+from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.emulator.storage.pieces import Piece, read_pieces
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.crash_points import reach
-from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.database.images import blobs, manifests, referrers, tags
+from docker_credential_gcr.emulator.database.images.manifests import Summary
+from docker_credential_gcr.emulator.database.images.repositories import Repository
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS, parse_created_ms
 from docker_credential_gcr.emulator.oci.manifest import (
@@ -17,17 +18,16 @@ from docker_credential_gcr.emulator.oci.manifest import (
 )
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_tag
-from docker_credential_gcr.emulator.records import blobs, manifests, referrers, tags
-from docker_credential_gcr.emulator.records.manifests import Summary
-from docker_credential_gcr.emulator.records.repositories import Repository
+from docker_credential_gcr.emulator.registry.dialects.dialect import Dialect, find_dialect
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
 from .blobs import find_blob
-from .dialect import Dialect, find_dialect
+from .dependencies import Services, keep_last
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
-from .places import check_tag, open_repository
-from .services import Services, keep_last
+from .repositories import check_tag, open_repository
 
 _REMEMBERED_CONFIGS = 4096
 

@@ -2,23 +2,28 @@
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.crash_points import reach
-from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.database.images import blobs, manifests, referrers, tags
+from docker_credential_gcr.emulator.database.images.manifests import StoredManifest
+from docker_credential_gcr.emulator.database.images.repositories import Repository
 from docker_credential_gcr.emulator.oci.media_types import DOCKER_MANIFEST
 from docker_credential_gcr.emulator.oci.reference import is_digest, parse_reference
-from docker_credential_gcr.emulator.oci.scope import DELETE, PULL, PUSH
-from docker_credential_gcr.emulator.records import blobs, manifests, referrers, tags
-from docker_credential_gcr.emulator.records.manifests import StoredManifest
-from docker_credential_gcr.emulator.records.repositories import Repository
+from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL, PUSH
+from docker_credential_gcr.emulator.registry.dialects.dialect import Dialect, find_dialect
+from docker_credential_gcr.emulator.registry.dialects.negotiation import (
+    describe_unaccepted,
+    find_substitute,
+    is_accepted,
+)
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.sites.hosts import Target
 
-from . import manifest_push, places
-from .access import authorize
-from .dialect import Dialect, find_dialect
+from . import manifest_push
+from . import repositories as places
+from .authorization import authorize
+from .dependencies import Services
 from .errors import DanglingParent, DanglingSubject, DanglingTag, ManifestUnknown
 from .http import Request, Response
-from .negotiation import describe_unaccepted, find_substitute, is_accepted
-from .places import check_tag
-from .services import Services
+from .repositories import check_tag
 
 # Container Registry's form of a body that has nothing to say.
 _NOTHING = b'{"errors":[]}'

@@ -5,18 +5,18 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.database.images import referrers
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.media_types import OCI_INDEX
-from docker_credential_gcr.emulator.oci.scope import PULL
-from docker_credential_gcr.emulator.page_size import PAGE_SIZE
-from docker_credential_gcr.emulator.records import referrers
+from docker_credential_gcr.emulator.oci.token_auth import PULL
+from docker_credential_gcr.emulator.runtime.page_size import PAGE_SIZE
+from docker_credential_gcr.emulator.sites.hosts import Target
 
-from . import places
-from .access import authorize
+from . import repositories as places
+from .authorization import authorize
+from .dependencies import Services
 from .http import Request, Response
-from .pages import Page, parse_page
-from .services import Services
+from .pagination import Page, parse_page
 
 _AT_ONCE = 1000
 

@@ -10,19 +10,19 @@ import json
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.hosts import Target
+from docker_credential_gcr.emulator.database.images import manifests, repositories, tags
+from docker_credential_gcr.emulator.database.images.repositories import Repository
 from docker_credential_gcr.emulator.oci.image_config import list_created_ms
-from docker_credential_gcr.emulator.oci.scope import PULL
-from docker_credential_gcr.emulator.records import manifests, repositories, tags
-from docker_credential_gcr.emulator.records.repositories import Repository
+from docker_credential_gcr.emulator.oci.token_auth import PULL
+from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
+from docker_credential_gcr.emulator.sites.hosts import Target
 
-from . import places
-from .access import authorize
-from .dialect import find_dialect
+from . import repositories as places
+from .authorization import authorize
+from .dependencies import Services
 from .errors import NameUnknown
 from .http import Request, Response
-from .pages import EVERYTHING, parse_page
-from .services import Services
+from .pagination import EVERYTHING, parse_page
 
 Listed = dict[str, dict[str, object]]
 

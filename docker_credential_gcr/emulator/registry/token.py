@@ -10,14 +10,13 @@ from datetime import datetime, timezone
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.current_request import note_member
-from docker_credential_gcr.emulator.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
+from docker_credential_gcr.emulator.database.images import buckets
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
-from docker_credential_gcr.emulator.identity.names import format_email
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
+from docker_credential_gcr.emulator.identity.resource_names import format_email
 from docker_credential_gcr.emulator.identity.tokens import RegistryGrant
 from docker_credential_gcr.emulator.oci.errors import InvalidName, InvalidScope
-from docker_credential_gcr.emulator.oci.scope import (
+from docker_credential_gcr.emulator.oci.token_auth import (
     ALL,
     DELETE,
     PULL,
@@ -26,10 +25,12 @@ from docker_credential_gcr.emulator.oci.scope import (
     is_of_catalog,
     parse_scope,
 )
-from docker_credential_gcr.emulator.records import buckets
+from docker_credential_gcr.emulator.registry.dialects.advice import suggest_image
+from docker_credential_gcr.emulator.request_context import note_member
+from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
 
-from .access import describe_refusal, find_refusal, identify, is_open_to
-from .advice import suggest_image
+from .authorization import describe_refusal, find_refusal, identify, is_open_to
+from .dependencies import Services
 from .errors import (
     NEEDED_PERMISSIONS,
     Denied,
@@ -39,8 +40,7 @@ from .errors import (
     Unauthorized,
 )
 from .http import Request, Response
-from .places import check_service, create_for
-from .services import Services
+from .repositories import check_service, create_for
 
 # Container Registry's own, for private repositories and for the anonymous.
 _LIFETIME_S = 300

@@ -10,9 +10,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 
-from docker_credential_gcr.emulator.disk import flush
 from docker_credential_gcr.emulator.oci.digest import Hasher
-from docker_credential_gcr.emulator.private_directory import make_directory, open_private
+from docker_credential_gcr.emulator.runtime.disk import flush
+from docker_credential_gcr.emulator.runtime.private_directory import make_directory, open_private
 
 # Hashing and writing leave the event loop in blocks that are worth a thread's hand-over.
 _BLOCK = 512 * 1024

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docker_credential_gcr.emulator.private_directory import create_private, make_directory
+from docker_credential_gcr.emulator.runtime.private_directory import create_private, make_directory
 
-from .counts import HELP, LABELS, LATENCIES, Kind, format_bound
+from .metrics import HELP, LABELS, LATENCIES, Kind, format_bound
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

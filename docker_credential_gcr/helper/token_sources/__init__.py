@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Protocol
 
-    from docker_credential_gcr.helper.access_token import AccessToken
+    from docker_credential_gcr.helper.tokens.access_token import AccessToken
 
     class TokenSource(Protocol):
         """Where access tokens come from."""
@@ -105,43 +105,43 @@ def find_source(name: str, *, environ: "Mapping[str, str]", platform: str = sys.
 
 
 def _find_env(_: str, environ: "Mapping[str, str]", platform: str) -> "TokenSource":
-    from docker_credential_gcr.helper.token_sources import env
+    from . import env
 
     return env.find_source(environ, platform)
 
 
 def _find_file(argument: str, _environ: "Mapping[str, str]", _platform: str) -> "TokenSource":
-    from docker_credential_gcr.helper.token_sources import key_file
+    from . import key_file
 
     return key_file.find_source(argument)
 
 
 def _find_gcloud(argument: str, environ: "Mapping[str, str]", platform: str) -> "TokenSource":
-    from docker_credential_gcr.helper.token_sources import gcloud
+    from . import gcloud
 
     return gcloud.find_source(argument, environ, platform)
 
 
 def _find_login(argument: str, environ: "Mapping[str, str]", platform: str) -> "TokenSource":
-    from docker_credential_gcr.helper.token_sources import login
+    from . import docker_login as login
 
     return login.find_source(argument, environ, platform)
 
 
 def _find_metadata(_: str, environ: "Mapping[str, str]", platform: str) -> "TokenSource":
-    from docker_credential_gcr.helper.token_sources import metadata
+    from . import metadata
 
     return metadata.find_source(environ, platform)
 
 
 def _find_store(_: str, environ: "Mapping[str, str]", platform: str) -> "TokenSource":
-    from docker_credential_gcr.helper.token_sources import store
+    from . import credential_file as store
 
     return store.find_source(environ, platform)
 
 
 def _find_token_file(argument: str, _environ: "Mapping[str, str]", _platform: str) -> "TokenSource":
-    from docker_credential_gcr.helper.token_sources import token_file
+    from . import token_file
 
     return token_file.TokenFile(argument)
 

@@ -5,13 +5,14 @@ import os
 
 from docker_credential_gcr.errors import KeyFileError, NoToken
 from docker_credential_gcr.helper import paths
-from docker_credential_gcr.helper.token_sources import key_file
+
+from . import key_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.token_sources import TokenSource
+    from . import TokenSource
 
 # The second is gcloud's, for the same files. https://cloud.google.com/sdk/gcloud/reference/topic/configurations
 VARIABLES = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")
@@ -35,7 +36,7 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> "TokenSource":
     well_known = paths.find_adc_file(environ, platform)
     if well_known is not None and os.path.lexists(well_known):
         return key_file.find_source(well_known)
-    from docker_credential_gcr.helper.token_sources import metadata
+    from . import metadata
 
     try:
         return metadata.find_default(environ, platform)

@@ -8,8 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.access_token import AccessToken
-    from docker_credential_gcr.helper.token_sources import TokenRequest
+    from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+    from . import TokenRequest
 
 PREFIX = "CLOUDSDK_"  # each of gcloud's properties has a variable that overrides it
 FILES = ("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")
@@ -38,7 +39,7 @@ class Gcloud:
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
         """Buys a token of gcloud's account. Raises TokenError."""
-        from docker_credential_gcr.helper import gcloud_program
+        from docker_credential_gcr.helper.google_auth import gcloud as gcloud_program
 
         return gcloud_program.fetch_token(self, request, deadline)
 

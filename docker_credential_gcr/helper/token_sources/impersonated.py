@@ -1,14 +1,15 @@
 """A service account that is impersonated, with any other source as the way to it."""
 
-from docker_credential_gcr.helper import cache
+from docker_credential_gcr.helper.tokens import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.access_token import AccessToken
     from docker_credential_gcr.helper.config import Settings
-    from docker_credential_gcr.helper.token_sources import TokenRequest, TokenSource
+    from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+    from . import TokenRequest, TokenSource
 
 API_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"  # gcloud's own
 API_URL = "https://iamcredentials.googleapis.com/"
@@ -32,6 +33,6 @@ class Impersonated:
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
         """A token of the impersonated account. Raises TokenError."""
-        from docker_credential_gcr.helper import impersonation
+        from docker_credential_gcr.helper.google_auth import impersonation
 
         return impersonation.fetch_token(self, request, deadline)

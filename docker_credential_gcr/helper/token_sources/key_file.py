@@ -7,8 +7,9 @@ from docker_credential_gcr.helper import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.access_token import AccessToken
-    from docker_credential_gcr.helper.token_sources import TokenRequest
+    from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+    from . import TokenRequest
 
 KEY_HINT = "name the JSON key file of a service account"
 
@@ -29,7 +30,7 @@ class KeyFile:
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
         """Buys a token with what the file holds. Raises TokenError."""
-        from docker_credential_gcr.helper import adc, service_account
+        from docker_credential_gcr.helper.google_auth import adc, service_account
 
         document = service_account.load_document(self.identity[0])
         return adc.fetch_token(self.path, document, request, deadline)

@@ -14,8 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.access_token import AccessToken
-    from docker_credential_gcr.helper.token_sources import TokenRequest
+    from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+    from . import TokenRequest
 
 NAME = "metadata.google.internal"
 ADDRESS = "169.254.169.254"  # needs no look-up: https://cloud.google.com/compute/docs/metadata/overview
@@ -44,7 +45,7 @@ class Metadata:
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
         """The token of the machine's service account. Raises TokenError; NoToken when it is not there."""
-        from docker_credential_gcr.helper import metadata_server
+        from docker_credential_gcr.helper.google_auth import metadata_server
 
         return metadata_server.fetch_token(self, request, deadline)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from malformed_hosts import MALFORMED
 
-from docker_credential_gcr.emulator.listener import CannotListen, is_loopback
-from docker_credential_gcr.emulator.server_url import is_host
+from docker_credential_gcr.emulator.client.server_url import is_host
+from docker_credential_gcr.emulator.server.listener import CannotListen, is_loopback
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -18,7 +18,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(gcr_emulator: Emulator) -> No
     os.close(reading)
 
     listed = subprocess.run(
-        [sys.executable, "-m", "docker_credential_gcr.emulator.cli", "project", "list"],
+        [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "project", "list"],
         env={**os.environ, "GCR_EMULATOR_URL": gcr_emulator.url},
         stdout=writing,
         stderr=subprocess.PIPE,

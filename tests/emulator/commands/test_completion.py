@@ -11,7 +11,7 @@ import click
 import pytest
 
 from docker_credential_gcr import __version__
-from docker_credential_gcr.emulator.cli import cli
+from docker_credential_gcr.emulator.cli.main import cli
 
 Run = Callable[..., tuple[int, str, str]]
 SHELLS = ["bash", "zsh", "fish", "powershell"]
@@ -49,7 +49,7 @@ def test_d13_a_script_for_each_shell(run: Run, shell: str) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_d13_commands_are_completed_in_each_shell(shell: str) -> None:
     answered = subprocess.run(
-        [sys.executable, "-m", "docker_credential_gcr.emulator.cli"],
+        [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"],
         env={**os.environ, "_GCR_EMULATOR_COMPLETE": f"{shell}_complete", **QUESTIONS[shell]},
         capture_output=True,
         text=True,

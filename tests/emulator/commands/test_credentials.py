@@ -17,7 +17,7 @@ import requests
 from google.auth import exceptions
 from google.auth.transport.requests import Request
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 Emulator = Any

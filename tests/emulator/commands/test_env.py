@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.commands_env import format_environment
+from docker_credential_gcr.emulator.cli.server.env import format_environment
 
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]

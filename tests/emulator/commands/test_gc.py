@@ -11,9 +11,9 @@ import pytest
 import requests
 from one_answer import OneAnswer
 
-from docker_credential_gcr.emulator.capacity import CollectionBusy
-from docker_credential_gcr.emulator.cli import cli
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.cli.main import cli
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 Run = Callable[..., tuple[int, str, str]]
@@ -93,7 +93,7 @@ def test_gc_of_a_server_and_of_a_directory_at_once_is_a_misuse(run: Run, littere
     [("0", 0), ("0s", 0), ("90s", 90), ("0.5s", 0.5), ("30m", 1800), ("24h", 86_400), ("7d", 604_800)],
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
-    from docker_credential_gcr.emulator.commands_options import parse_duration
+    from docker_credential_gcr.emulator.cli.options import parse_duration
 
     assert parse_duration(text) == seconds
 

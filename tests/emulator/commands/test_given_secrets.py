@@ -12,8 +12,8 @@ import pytest
 from secret_values import SECRETS, find_pieces, list_names
 
 from docker_credential_gcr.commands.given_words import TEXT
-from docker_credential_gcr.emulator.cli import cli
-from docker_credential_gcr.emulator.processes import CannotRun, start
+from docker_credential_gcr.emulator.cli.main import cli
+from docker_credential_gcr.emulator.sandbox.processes import CannotRun, start
 
 Run = Callable[..., tuple[int, str, str]]
 Words = tuple[str, ...]

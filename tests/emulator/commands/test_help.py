@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import click
 import pytest
 
-from docker_credential_gcr.emulator.cli import cli
+from docker_credential_gcr.emulator.cli.main import cli
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -4,9 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from docker_credential_gcr.emulator.hosts import GOOGLE_APIS, PUBLIC_REGISTRIES, REGISTRIES, list_served_names
-from docker_credential_gcr.emulator.locations import LOCATIONS
-from docker_credential_gcr.helper import known_hosts
+from docker_credential_gcr.emulator.sites.hosts import (
+    GOOGLE_APIS,
+    PUBLIC_REGISTRIES,
+    REGISTRIES,
+    list_served_names,
+)
+from docker_credential_gcr.emulator.sites.locations import LOCATIONS
+from docker_credential_gcr.helper.configure import registry_hosts as known_hosts
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from docker_credential_gcr.emulator.client import Server
+from docker_credential_gcr.emulator.client.rest import Server
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy, grant
 
 Emulator = Any

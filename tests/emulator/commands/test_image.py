@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.registry_client import Image, InvalidImage, format_image, parse_image
+from docker_credential_gcr.emulator.client.registry import Image, InvalidImage, format_image, parse_image
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 Emulator = Any

@@ -8,7 +8,7 @@ import pytest
 from terminals import run_at_terminal
 
 Run = Callable[..., tuple[int, str, str]]
-PROGRAM = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
+PROGRAM = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")
 LISTS = {
     "project": ("project", "list"),
     "repository": ("repository", "list"),

@@ -16,9 +16,9 @@ import pytest
 from child_processes import await_end, list_children
 from child_processes import end as kill_by_number
 
-from docker_credential_gcr.emulator.private_run import make_environment
+from docker_credential_gcr.emulator.sandbox.run import make_environment
 
-GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 LIMIT_S = 60
 ANOTHER_USER = 65534
 Start = Callable[..., "subprocess.Popen[str]"]

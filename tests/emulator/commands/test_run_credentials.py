@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 HELPER = f"{sys.executable} -m docker_credential_gcr"
 LIMIT_S = 60
 PRIVATE = (

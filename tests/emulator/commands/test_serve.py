@@ -18,7 +18,7 @@ Run = Callable[..., tuple[int, str, str]]
 def test_serve_says_one_line_and_its_exit_code(tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     environ = {**os.environ, "GCR_EMULATOR_PORT": "0", "GCR_EMULATOR_PROJECT": "my-project a-project"}
-    program = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+    program = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
     arguments = ["serve", "--data", str(tmp_path / "data"), "--ready-file", str(ready)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with running([*program, *arguments], env=environ, **pipes) as serving:
@@ -50,7 +50,7 @@ def test_without_the_extra_serve_says_what_to_install(tmp_path: Path) -> None:
         "for name in ('sqlalchemy', 'starlette', 'jwt', 'cryptography', 'granian', 'uvloop'):\n"
         "    sys.modules[name] = None\n"
     )
-    program = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+    program = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
     environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
 
     served = subprocess.run(

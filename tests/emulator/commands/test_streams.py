@@ -18,7 +18,7 @@ import pytest
 from docker_credential_gcr.files import write_file
 
 LIMIT_S = 60
-PROGRAM = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+PROGRAM = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 Run = Callable[..., tuple[int, str, str]]
 
 

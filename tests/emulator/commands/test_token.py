@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.private_run import make_environment
-from docker_credential_gcr.emulator.ready import Ready
+from docker_credential_gcr.emulator.sandbox.run import make_environment
+from docker_credential_gcr.emulator.server.in_thread import InThread
+from docker_credential_gcr.emulator.server.ready import Ready
 from docker_credential_gcr.emulator.settings import Settings
 
 Run = Callable[..., tuple[int, str, str]]

@@ -8,9 +8,10 @@ import pytest
 from doctor.tls_registry import TlsRegistry
 from one_answer import LIMIT_S, OneAnswer
 
-from docker_credential_gcr.emulator import client, direct_request, proxied_request
-from docker_credential_gcr.emulator.answer import Answer
-from docker_credential_gcr.emulator.client import EmulatorError, Server
+from docker_credential_gcr.emulator.client import direct_request, proxied_request
+from docker_credential_gcr.emulator.client import rest as client
+from docker_credential_gcr.emulator.client.answer import Answer
+from docker_credential_gcr.emulator.client.rest import EmulatorError, Server
 
 Run = Callable[..., tuple[int, str, str]]
 Request = Callable[..., Answer]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.emulator.certificates import LOOPBACK, create_authority
+from docker_credential_gcr.emulator.server.certificate_authority import LOOPBACK, create_authority
 
 Run = Callable[..., tuple[int, str, str]]
 

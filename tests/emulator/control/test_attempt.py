@@ -8,8 +8,8 @@ from database_reads import reading
 from sqlite_files import opened
 
 from docker_credential_gcr.emulator.control.attempt import attempt
-from docker_credential_gcr.emulator.records import control
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database import control
+from docker_credential_gcr.emulator.database.engine.database import Database
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from docker_credential_gcr.emulator.capacity import CollectionBusy, DatabaseLocked, StorageFull
-from docker_credential_gcr.emulator.control.bodies import InvalidBody
 from docker_credential_gcr.emulator.control.errors import TABLE, NotTheOperator, answer_errors
 from docker_credential_gcr.emulator.control.faults import InvalidFaults
-from docker_credential_gcr.emulator.control.issuer import InvalidMint
+from docker_credential_gcr.emulator.control.request_body import InvalidBody
+from docker_credential_gcr.emulator.control.subject_tokens import InvalidMint
+from docker_credential_gcr.emulator.gce_instance import InvalidMachine
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
-from docker_credential_gcr.emulator.machine import InvalidMachine
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, DatabaseLocked, StorageFull
 
 # What is raised, and what it is answered as.
 SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {

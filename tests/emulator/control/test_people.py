@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.identity.oauth_clients import APPLICATION_DEFAULT
+from docker_credential_gcr.emulator.identity.oauth.clients import APPLICATION_DEFAULT
 
 PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from docker_credential_gcr.emulator.clock import Clock
 from docker_credential_gcr.emulator.control.journal import OwnJournal
 from docker_credential_gcr.emulator.control.state import State
-from docker_credential_gcr.emulator.machine import CurrentMachine
+from docker_credential_gcr.emulator.gce_instance import CurrentMachine
+from docker_credential_gcr.emulator.runtime.clock import Clock
 
 
 class Database:

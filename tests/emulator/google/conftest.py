@@ -15,28 +15,25 @@ from rsa_keys import format_private, format_public, make_certificate
 from sqlalchemy import Connection
 from starlette.applications import Starlette
 
-from docker_credential_gcr.emulator.clock import Clock
+from docker_credential_gcr.emulator.database.accounts import authorization_codes, users
+from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
+from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
+from docker_credential_gcr.emulator.database.accounts.users import User
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.images import blobs, manifests, repositories, tags
+from docker_credential_gcr.emulator.database.images.blobs import Blob
+from docker_credential_gcr.emulator.database.images.manifests import Summary
 from docker_credential_gcr.emulator.google.app import routes
-from docker_credential_gcr.emulator.google.services import Services
+from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
-from docker_credential_gcr.emulator.identity.issuer import Issuer
-from docker_credential_gcr.emulator.identity.service_account_keys import ServiceAccountKey, format_key_file
+from docker_credential_gcr.emulator.identity.keys.service_account_keys import (
+    ServiceAccountKey,
+    format_key_file,
+)
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
 from docker_credential_gcr.emulator.oci.image_config import UNKNOWN_CREATED_MS
-from docker_credential_gcr.emulator.records import (
-    authorization_codes,
-    blobs,
-    manifests,
-    repositories,
-    tags,
-    users,
-)
-from docker_credential_gcr.emulator.records.authenticator import Authenticator
-from docker_credential_gcr.emulator.records.authorization_codes import Grant
-from docker_credential_gcr.emulator.records.blobs import Blob
-from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.manifests import Summary
-from docker_credential_gcr.emulator.records.users import User
+from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 NOW = 1_700_000_000

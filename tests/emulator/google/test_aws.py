@@ -9,8 +9,8 @@ import pytest
 from google.auth import aws
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.identity.aws_requests import AccessKey
-from docker_credential_gcr.emulator.records import aws_access_keys
+from docker_credential_gcr.emulator.database.accounts import aws_access_keys
+from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
 
 Apis = Any
 Federation = Any

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.capacity import DatabaseLocked, StorageFull, TooManyRequests
-from docker_credential_gcr.emulator.google import errors
+from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
+from docker_credential_gcr.emulator.database.errors import AlreadyExists, Changed
+from docker_credential_gcr.emulator.google.rest import errors
 from docker_credential_gcr.emulator.identity.administrators import Forwarded, NotAnAdministrator
-from docker_credential_gcr.emulator.identity.decision import Decision
+from docker_credential_gcr.emulator.identity.authorization import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
-from docker_credential_gcr.emulator.records.authenticator import Authenticator
-from docker_credential_gcr.emulator.records.errors import AlreadyExists, Changed
+from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, TooManyRequests
 
 Apis = Any
 SAMPLES: dict[type[Exception], tuple[Exception, int, str, str]] = {

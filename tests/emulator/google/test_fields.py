@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.google.errors import InvalidArgument
-from docker_credential_gcr.emulator.google.fields import apply, parse_mask
+from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
+from docker_credential_gcr.emulator.google.rest.partial_response import apply, parse_mask
 
 Apis = Any
 DOCUMENT = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.emulator.database.projects import policies
 from docker_credential_gcr.emulator.google.app import ROUTES
 from docker_credential_gcr.emulator.identity.policy import parse_policy
 from docker_credential_gcr.emulator.identity.roles import (
@@ -18,7 +19,6 @@ from docker_credential_gcr.emulator.identity.roles import (
     SERVICE_ACCOUNT,
     is_grantable,
 )
-from docker_credential_gcr.emulator.records import policies
 
 Apis = Any
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.emulator.database.projects import policies
 from docker_credential_gcr.emulator.identity.policy import Binding, Policy
-from docker_credential_gcr.emulator.records import policies
 
 Apis = Any
 POOL = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/gone"

@@ -9,9 +9,9 @@ import requests
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
 
-from docker_credential_gcr.emulator.google.metadata_credentials import narrow_scopes
-from docker_credential_gcr.emulator.google.metadata_tree import find_instance_id
-from docker_credential_gcr.emulator.machine import Machine
+from docker_credential_gcr.emulator.gce_instance import Machine
+from docker_credential_gcr.emulator.google.metadata.tokens import narrow_scopes
+from docker_credential_gcr.emulator.google.metadata.tree import find_instance_id
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 SERVICE_ACCOUNT = f"/computeMetadata/v1/instance/service-accounts/{ACCOUNT}"

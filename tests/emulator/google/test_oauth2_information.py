@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from docker_credential_gcr.emulator.identity.oauth_clients import CLIENTS
-from docker_credential_gcr.emulator.records.authorization_codes import Grant
+from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
+from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS
 
 NOW = 1_700_000_000
 Apis = Any

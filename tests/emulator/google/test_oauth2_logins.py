@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
 from docker_credential_gcr.emulator.identity.id_tokens import hash_access_token
-from docker_credential_gcr.emulator.identity.oauth_clients import APPLICATION_DEFAULT, CLIENTS, Client
-from docker_credential_gcr.emulator.records.authorization_codes import Grant
+from docker_credential_gcr.emulator.identity.oauth.clients import APPLICATION_DEFAULT, CLIENTS, Client
 
 NOW = 1_700_000_000
 Apis = Any

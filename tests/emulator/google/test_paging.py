@@ -7,9 +7,10 @@ from contextlib import closing
 import pytest
 from database_reads import reading
 
-from docker_credential_gcr.emulator.google.paging import Page
-from docker_credential_gcr.emulator.records import projects, storage_buckets, workload_identity
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database.accounts import workload_identity
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.projects import projects, storage_buckets
+from docker_credential_gcr.emulator.google.rest.pagination import Page
 
 MIB = 1024 * 1024
 

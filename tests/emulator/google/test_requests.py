@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.emulator.google.app import ROUTES
-from docker_credential_gcr.emulator.google.messages import (
+from docker_credential_gcr.emulator.google.rest.messages import (
     MISSING,
     OUTPUT,
     Field,
@@ -18,8 +18,8 @@ from docker_credential_gcr.emulator.google.messages import (
     to_camel,
     to_snake,
 )
-from docker_credential_gcr.emulator.google.methods import Method
-from docker_credential_gcr.emulator.google.request_messages import (
+from docker_credential_gcr.emulator.google.rest.methods import Method
+from docker_credential_gcr.emulator.google.rest.request_messages import (
     ACCOUNT,
     POLICY,
     POOL,

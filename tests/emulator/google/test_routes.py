@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.google.routes import Table
+from docker_credential_gcr.emulator.google.rest.routing import Table
 
 
 async def show(request: Any, services: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.services import SERVICES
+from docker_credential_gcr.emulator.identity.google_services import SERVICES
 
 Apis = Any
 SERVICES_OF = "/v1/projects/my-project/services"

@@ -9,7 +9,7 @@ import pytest
 from database_reads import reading
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.google import storage_objects
+from docker_credential_gcr.emulator.google.storage import objects as storage_objects
 
 Apis = Any
 BUCKET = "artifacts.my-project.appspot.com"

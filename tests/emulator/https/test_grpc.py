@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from docker_credential_gcr.emulator.hosts import GOOGLE_APIS
+from docker_credential_gcr.emulator.sites.hosts import GOOGLE_APIS
 
 METHOD = "/google.devtools.artifactregistry.v1.ArtifactRegistry/ListRepositories"
 MESSAGE = (

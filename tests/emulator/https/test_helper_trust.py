@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = Path(sys.executable).parent
-GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 
 
 @pytest.fixture(scope="module")

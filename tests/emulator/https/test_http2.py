@@ -14,7 +14,7 @@ import pytest
 from child_processes import LIMIT_S, running
 from h2.config import H2Configuration
 
-COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 
 
 def ask_http2(connect, context, *headers):

@@ -14,10 +14,10 @@ import httpx
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
-COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli"]
+COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 LAYER = bytes(range(256)) * 4096
 
 

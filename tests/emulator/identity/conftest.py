@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from rsa_keys import format_private, format_public
 
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
-from docker_credential_gcr.emulator.identity.service_account_keys import NEVER, ServiceAccountKey
+from docker_credential_gcr.emulator.identity.keys.service_account_keys import NEVER, ServiceAccountKey
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, Signer
 
 NOW = 1_700_000_000

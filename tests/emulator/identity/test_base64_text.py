@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.base64_text import decode_base64
+from docker_credential_gcr.emulator.identity.keys.base64_text import decode_base64
 
 DATA = bytes(range(256))
 LINES = base64.encodebytes(DATA).decode()

@@ -5,15 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_gcr.emulator.identity.cel.budget import Budget
-from docker_credential_gcr.emulator.identity.cel.conditions import (
-    DIALECT as CONDITIONS,
-)
+from docker_credential_gcr.emulator.identity.cel.conditions import DIALECT as CONDITIONS
 from docker_credential_gcr.emulator.identity.cel.conditions import InvalidCondition, compile_condition
 from docker_credential_gcr.emulator.identity.cel.dialect import Kind
 from docker_credential_gcr.emulator.identity.cel.evaluator import Scope
-from docker_credential_gcr.emulator.identity.cel.expressions import (
-    DIALECT as EXPRESSIONS,
-)
+from docker_credential_gcr.emulator.identity.cel.expressions import DIALECT as EXPRESSIONS
 from docker_credential_gcr.emulator.identity.cel.expressions import InvalidExpression, compile_expression
 from docker_credential_gcr.emulator.identity.cel.values import EvaluationError
 from docker_credential_gcr.emulator.identity.resource import Resource

@@ -14,8 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, Lookups, authenticate
+from docker_credential_gcr.emulator.identity.keys.service_account_keys import (
+    ServiceAccountKey,
+    format_key_file,
+)
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, CLOUD_PLATFORM, Principal
-from docker_credential_gcr.emulator.identity.service_account_keys import ServiceAccountKey, format_key_file
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 
 NOW = 1_700_000_000

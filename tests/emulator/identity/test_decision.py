@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.decision import Decision, decide
+from docker_credential_gcr.emulator.identity.authorization import Decision, decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant, parse_policy
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
 from docker_credential_gcr.emulator.identity.resource import Resource, bucket, find_in_bucket

@@ -4,8 +4,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from docker_credential_gcr.emulator.identity import keys
-from docker_credential_gcr.emulator.identity.issuer import Issuer
+from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
+from docker_credential_gcr.emulator.identity.keys import forms as keys
 from docker_credential_gcr.emulator.identity.tokens import Signer
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.links import LinkSigner
+from docker_credential_gcr.emulator.identity.signed_urls import LinkSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
 
 NOW = 1_700_000_000

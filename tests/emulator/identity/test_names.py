@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.names import (
+from docker_credential_gcr.emulator.identity.resource_names import (
     find_project_id,
     format_email,
     is_account,

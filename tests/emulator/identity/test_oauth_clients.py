@@ -2,8 +2,8 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.oauth_clients import CLIENTS
-from docker_credential_gcr.helper.token_sources.store import CLIENT
+from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS
+from docker_credential_gcr.helper.token_sources.credential_file import CLIENT
 
 CLOUD_SDK, ADC, HELPER = CLIENTS.values()
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.google.accounts_pages import _DESCRIPTIONS
-from docker_credential_gcr.emulator.identity.decision import _OAUTH_SCOPES
-from docker_credential_gcr.emulator.identity.oauth_scopes import KNOWN, PREFIX, is_scope, split_scope
+from docker_credential_gcr.emulator.google.sign_in.pages import _DESCRIPTIONS
+from docker_credential_gcr.emulator.identity.authorization import _OAUTH_SCOPES
+from docker_credential_gcr.emulator.identity.oauth.scopes import KNOWN, PREFIX, is_scope, split_scope
 
 
 @pytest.mark.parametrize(

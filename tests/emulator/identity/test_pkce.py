@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.identity import pkce
+from docker_credential_gcr.emulator.identity.oauth import pkce
 
 # https://www.rfc-editor.org/rfc/rfc7636#appendix-B
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

@@ -4,8 +4,8 @@ import pytest
 
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential
-from docker_credential_gcr.emulator.identity.oauth_clients import Client
-from docker_credential_gcr.emulator.identity.pkce import matches
+from docker_credential_gcr.emulator.identity.oauth.clients import Client
+from docker_credential_gcr.emulator.identity.oauth.pkce import matches
 from docker_credential_gcr.emulator.identity.secret import is_secret
 
 

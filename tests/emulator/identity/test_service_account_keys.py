@@ -4,7 +4,7 @@ import json
 
 from google.oauth2 import service_account
 
-from docker_credential_gcr.emulator.identity import service_account_keys
+from docker_credential_gcr.emulator.identity.keys import service_account_keys
 
 
 def test_a_key_file_has_googles_fields_and_googles_client_loads_it() -> None:

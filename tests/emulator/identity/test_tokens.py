@@ -11,12 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from docker_credential_gcr.emulator.identity.tokens import (
-    AccessGrant,
-    InvalidToken,
-    RegistryGrant,
-    Signer,
-)
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidToken, RegistryGrant, Signer
 
 NOW = 1_700_000_000
 MEMBER = "serviceAccount:ci@my-project.iam.gserviceaccount.com"

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from rsa_keys import make_certificate
 
+from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.data_directory import DataDirectory
-from docker_credential_gcr.emulator.emulator import Emulator
-from docker_credential_gcr.emulator.machine import make_machine
+from docker_credential_gcr.emulator.gce_instance import make_machine
 from docker_credential_gcr.emulator.settings import Settings
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"

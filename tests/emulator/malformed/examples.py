@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from docker_credential_gcr.emulator.identity.oauth_clients import APPLICATION_DEFAULT
+from docker_credential_gcr.emulator.identity.oauth.clients import APPLICATION_DEFAULT
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"

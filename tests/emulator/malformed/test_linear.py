@@ -18,11 +18,16 @@ import jwt
 import pytest
 
 import docker_credential_gcr.emulator as emulator
-from docker_credential_gcr.emulator import current_request, strict_json
-from docker_credential_gcr.emulator.google import absent_methods, fields, project_filters
-from docker_credential_gcr.emulator.identity import jws, policy
+from docker_credential_gcr.emulator import request_context as current_request
+from docker_credential_gcr.emulator.google import absent_methods
+from docker_credential_gcr.emulator.google.projects import filters as project_filters
+from docker_credential_gcr.emulator.google.rest import partial_response as fields
+from docker_credential_gcr.emulator.identity import policy
 from docker_credential_gcr.emulator.identity.cel import conditions, expressions, parser
-from docker_credential_gcr.emulator.oci import image_config, manifest, ranges, reference, scope
+from docker_credential_gcr.emulator.identity.keys import jws
+from docker_credential_gcr.emulator.oci import image_config, manifest, ranges, reference
+from docker_credential_gcr.emulator.oci import token_auth as scope
+from docker_credential_gcr.emulator.runtime import strict_json
 
 # Four times as much of a text may take six times as long: twice would be sixteen times, for quadratic time.
 RATIO = 6

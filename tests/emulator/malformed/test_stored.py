@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import String, Table, literal, update
 
-from docker_credential_gcr.emulator.records import schema, schema_federation
+from docker_credential_gcr.emulator.database import schema
+from docker_credential_gcr.emulator.database.schema import federation as schema_federation
 
 Server = Any
 POOL = "/v1/projects/my-project/locations/global/workloadIdentityPools/outside"

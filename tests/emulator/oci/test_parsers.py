@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.oci.manifest import (
 )
 from docker_credential_gcr.emulator.oci.ranges import Span, UnsatisfiableRange, find_span, parse_chunk_range
 from docker_credential_gcr.emulator.oci.reference import parse_name, parse_reference
-from docker_credential_gcr.emulator.oci.scope import Scope, format_challenge, parse_scope
+from docker_credential_gcr.emulator.oci.token_auth import Scope, format_challenge, parse_scope
 
 SHA = "sha256:" + "a" * 64
 

@@ -12,16 +12,10 @@ from database_reads import reading
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
-from docker_credential_gcr.emulator.records import log_file
-from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
-from docker_credential_gcr.emulator.records.schema import (
-    REVISION,
-    buckets,
-    policies,
-    projects,
-    repositories,
-)
-from docker_credential_gcr.emulator.registry.memory import Memory
+from docker_credential_gcr.emulator.database.engine import wal as log_file
+from docker_credential_gcr.emulator.database.engine.database import Database, IncompatibleDatabase
+from docker_credential_gcr.emulator.database.read_cache import Memory
+from docker_credential_gcr.emulator.database.schema import REVISION, buckets, policies, projects, repositories
 
 
 @pytest.fixture

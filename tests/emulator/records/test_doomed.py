@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from database_reads import reading
 
-from docker_credential_gcr.emulator.records import doomed
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.images import doomed
+from docker_credential_gcr.emulator.maintenance.sweeper import sweep
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
-from docker_credential_gcr.emulator.upkeep.sweeping import sweep
 
 NOW = 1000
 KEYS = [f"pieces/ab/{number}" for number in range(3)]

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 from database_reads import reading
 
+from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
+from docker_credential_gcr.emulator.database.accounts import service_accounts
+from docker_credential_gcr.emulator.database.accounts.service_account_keys import KeptKey
+from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.errors import AlreadyExists
+from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
-from docker_credential_gcr.emulator.identity.service_account_keys import NEVER
-from docker_credential_gcr.emulator.records import keys, projects, service_accounts
-from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.errors import AlreadyExists
-from docker_credential_gcr.emulator.records.keys import KeptKey
-from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
+from docker_credential_gcr.emulator.identity.keys.service_account_keys import NEVER
 
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 ONE, TWO = "f" * 40, "0" * 40

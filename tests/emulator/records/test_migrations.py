@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlite_files import ask, opened
 
-from docker_credential_gcr.emulator.records import migrations, schema
-from docker_credential_gcr.emulator.records.database import Database, IncompatibleDatabase
+from docker_credential_gcr.emulator.database import migrations, schema
+from docker_credential_gcr.emulator.database.engine.database import Database, IncompatibleDatabase
 
 DATA = Path(__file__).parents[2] / "data"
 VERSIONS = Path(migrations.__file__).parent / "versions"

@@ -6,18 +6,17 @@ from pathlib import Path
 import pytest
 from database_reads import reading
 
-from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
-from docker_credential_gcr.emulator.records import (
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.errors import AlreadyExists
+from docker_credential_gcr.emulator.database.images import buckets, repositories
+from docker_credential_gcr.emulator.database.projects import (
     artifact_repositories,
-    buckets,
     policies,
     projects,
-    repositories,
     storage_buckets,
 )
-from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.errors import AlreadyExists
-from docker_credential_gcr.emulator.records.projects import Project
+from docker_credential_gcr.emulator.database.projects.projects import Project
+from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 
 BUCKET = "artifacts.my-project.appspot.com"
 

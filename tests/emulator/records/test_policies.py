@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from database_reads import reading
 
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.errors import Changed
+from docker_credential_gcr.emulator.database.projects import policies
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
-from docker_credential_gcr.emulator.records import policies
-from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.errors import Changed
 
 RESOURCE = "projects/my-project"
 ONE = grant(EMPTY, "roles/viewer", "user:a@example.com")

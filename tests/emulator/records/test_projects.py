@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from database_reads import reading
 
-from docker_credential_gcr.emulator.records import projects
-from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.errors import AlreadyExists
-from docker_credential_gcr.emulator.records.projects import Project
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.errors import AlreadyExists
+from docker_credential_gcr.emulator.database.projects import projects
+from docker_credential_gcr.emulator.database.projects.projects import Project
 
 
 def test_a_project_is_found_by_its_id_and_its_number(tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ import pytest
 from database_reads import reading
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.records import keys, projects, service_accounts
-from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.errors import AlreadyExists
-from docker_credential_gcr.emulator.records.service_accounts import ServiceAccount
+from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
+from docker_credential_gcr.emulator.database.accounts import service_accounts
+from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.errors import AlreadyExists
+from docker_credential_gcr.emulator.database.projects import projects
 
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 

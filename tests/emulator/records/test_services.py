@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from database_reads import reading
 
-from docker_credential_gcr.emulator.identity.services import CONTAINER_REGISTRY
-from docker_credential_gcr.emulator.records import projects, services
-from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.projects import Project
-from docker_credential_gcr.emulator.records.services import Obstacle
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.projects import enabled_apis as services
+from docker_credential_gcr.emulator.database.projects import projects
+from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
+from docker_credential_gcr.emulator.database.projects.projects import Project
+from docker_credential_gcr.emulator.identity.google_services import CONTAINER_REGISTRY
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 import pytest
 from child_processes import LIMIT_S, running
 
-from docker_credential_gcr.emulator.records.turns import Turns
+from docker_credential_gcr.emulator.database.engine.write_lock import Turns
 
 ROUNDS = 200
 # Reads, adds and writes what only one at a time can do without a loss.
 COUNT = f"""
 import sys
 from pathlib import Path
-from docker_credential_gcr.emulator.records.turns import Turns
+from docker_credential_gcr.emulator.database.engine.write_lock import Turns
 turns, count = Turns(Path(sys.argv[1], "lock")), Path(sys.argv[1], "count")
 for _ in range({ROUNDS}):
     with turns.take():
@@ -25,7 +25,7 @@ turns.close()
 TAKE_AND_WAIT = """
 import sys
 from pathlib import Path
-from docker_credential_gcr.emulator.records.turns import Turns
+from docker_credential_gcr.emulator.database.engine.write_lock import Turns
 with Turns(Path(sys.argv[1], "lock")).take():
     print("has it", flush=True)
     input()

@@ -12,7 +12,7 @@ import jwt
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 READ_WRITE = "https://www.googleapis.com/auth/devstorage.read_write"

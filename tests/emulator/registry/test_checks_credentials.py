@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 PULL, PUSH = "repository:my-project/app:pull", "repository:my-project/app:push,pull"

@@ -5,8 +5,8 @@ import json
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.registry.app import ROUTES
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 GCR = "my-project/app"

@@ -5,8 +5,8 @@ import json
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
 from docker_credential_gcr.emulator.registry.errors import NEEDED_PERMISSIONS
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 GRAMMAR = "at most 255 lower-case letters and digits, with single . _ - / between them"

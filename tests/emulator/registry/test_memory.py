@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from docker_credential_gcr.emulator.registry.memory import Memory
+from docker_credential_gcr.emulator.database.read_cache import Memory
 
 
 class Database:

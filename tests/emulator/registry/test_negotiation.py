@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from docker_credential_gcr.emulator.registry.negotiation import is_accepted
+from docker_credential_gcr.emulator.registry.dialects.negotiation import is_accepted
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
@@ -156,7 +156,7 @@ def test_the_program_says_that_it_is_open(make_server, tmp_path):
 
 
 def test_open_and_allow_remote_together_are_refused():
-    command = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "serve", "--port", "0"]
     done = subprocess.run(
         [*command, "--open", "--allow-remote"], capture_output=True, text=True, timeout=60, check=False
     )

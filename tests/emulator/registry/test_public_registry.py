@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.hosts import PUBLIC_REGISTRIES
+from docker_credential_gcr.emulator.sites.hosts import PUBLIC_REGISTRIES
 
 HOSTS = [pytest.param(host, id=f"H-Z57-{host}") for host in sorted(PUBLIC_REGISTRIES)]
 NAME = "/v2/library/alpine"

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.registry.pages import Page
+from docker_credential_gcr.emulator.registry.pagination import Page
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -221,7 +221,7 @@ class TestT13Names:
             assert outcome(editor.session.send(prepared))[0] in (400, 404)
 
     def test_link_in_the_data_directory_is_not_followed_out_of_a_blob(self, tmp_path, editor_of):
-        from docker_credential_gcr.emulator.in_thread import InThread
+        from docker_credential_gcr.emulator.server.in_thread import InThread
         from docker_credential_gcr.emulator.settings import Settings
 
         (tmp_path / "outside").write_bytes(b"secret of this machine")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import docker_credential_gcr.emulator
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
 PULL = "repository:my-project/app:pull"

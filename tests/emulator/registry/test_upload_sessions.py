@@ -8,11 +8,11 @@ import pytest
 import requests
 from sqlite_files import ask, opened
 
-from docker_credential_gcr.emulator.hosts import locate
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.records.uploads import Upload
-from docker_credential_gcr.emulator.registry.upload_sessions import sign
+from docker_credential_gcr.emulator.database.images.uploads import Upload
+from docker_credential_gcr.emulator.registry.uploads.sessions import sign
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
+from docker_credential_gcr.emulator.sites.hosts import locate
 
 REPOSITORY = "my-project/app"
 UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"

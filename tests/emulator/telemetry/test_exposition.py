@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import values
 from prometheus_client.parser import text_string_to_metric_families
 
-from docker_credential_gcr.emulator.telemetry.counts import ProcessCounts
-from docker_credential_gcr.emulator.telemetry.exposition import GAUGES, format_metrics
+from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
+from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts, drop_gauges, make_files
 
 GET = ("gcr.io", "GET", "/v2/{name}/manifests/{reference}")

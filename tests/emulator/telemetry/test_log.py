@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest
-from docker_credential_gcr.emulator.telemetry import log as log_module
-from docker_credential_gcr.emulator.telemetry.log import Log
+from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest
+from docker_credential_gcr.emulator.telemetry import access_log as log_module
+from docker_credential_gcr.emulator.telemetry.access_log import Log
 
 ERRORS = logging.getLogger("docker_credential_gcr.emulator.registry.app")
 

@@ -7,8 +7,8 @@ import sqlite3
 
 import pytest
 
-from docker_credential_gcr.emulator.sites import check_head
-from docker_credential_gcr.emulator.telemetry.probes import PATHS, Probes
+from docker_credential_gcr.emulator.middleware.host_router import check_head
+from docker_credential_gcr.emulator.telemetry.health import PATHS, Probes
 
 MIB = 1024 * 1024
 

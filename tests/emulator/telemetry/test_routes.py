@@ -3,7 +3,7 @@
 import pytest
 
 from docker_credential_gcr.emulator.registry.app import ROUTES
-from docker_credential_gcr.emulator.telemetry.routes import classify
+from docker_credential_gcr.emulator.telemetry.labels import classify
 
 DIGEST = "sha256:" + "0" * 64
 VALUES = {"{name}": "my-project/some/app", "{digest}": DIGEST, "{reference}": "v1", "{upload}": "0" * 32}

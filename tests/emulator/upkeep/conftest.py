@@ -6,7 +6,7 @@ import pytest
 import requests
 from sqlite_files import ask
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
 DAY_S = 24 * 3600

@@ -9,9 +9,9 @@ import pytest
 import requests
 from sqlite_files import opened
 
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.maintenance.garbage_collection import Collected, Collection, Rules
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
-from docker_credential_gcr.emulator.upkeep.collection import Collected, Collection, Rules
 
 DAY_S = 24 * 3600
 NOW = 1_800_000_000

@@ -8,8 +8,8 @@ import pytest
 import requests
 from sqlite_files import ask, opened
 
-from docker_credential_gcr.emulator.in_thread import InThread
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"

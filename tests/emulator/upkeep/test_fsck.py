@@ -8,9 +8,9 @@ import shutil
 import pytest
 from sqlite_files import ask, make_older, opened
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.maintenance.fsck.findings import KINDS, Finding
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
-from docker_credential_gcr.emulator.upkeep.findings import KINDS, Finding
 
 BUCKET = "artifacts.my-project.appspot.com"
 ABSENT = "sha256:" + "ab" * 32

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import insert
 from sqlite_files import ask, opened
 
-from docker_credential_gcr.emulator.capacity import CollectionBusy
-from docker_credential_gcr.emulator.records.database import Database
-from docker_credential_gcr.emulator.records.schema import policies
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.schema import policies
+from docker_credential_gcr.emulator.maintenance.scheduler import SNAPSHOT, Keeper, Request
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
-from docker_credential_gcr.emulator.upkeep.keeper import SNAPSHOT, Keeper, Request
 
 
 @pytest.fixture(params=[False, True], ids=["alone", "shared"])

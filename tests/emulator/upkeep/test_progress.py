@@ -9,12 +9,12 @@ import pytest
 from sqlite_files import ask, find_piece
 from terminals import remove_escapes, run_at_terminal
 
-from docker_credential_gcr.emulator.sizes import format_size
-from docker_credential_gcr.emulator.upkeep.fsck import check
-from docker_credential_gcr.emulator.upkeep.rebuild import rebuild
+from docker_credential_gcr.emulator.cli.sizes import format_size
+from docker_credential_gcr.emulator.maintenance.fsck import check
+from docker_credential_gcr.emulator.maintenance.rebuild import rebuild
 
 Run = Callable[..., tuple[int, str, str]]
-PROGRAM = (sys.executable, "-m", "docker_credential_gcr.emulator.cli")
+PROGRAM = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")
 WIDTHS = [80, 120]
 COMMANDS = {
     "fsck": ("fsck",),

@@ -7,7 +7,7 @@ import shutil
 import pytest
 from sqlite_files import ask, find_piece, make_older, opened
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
@@ -258,7 +258,7 @@ def test_blob_of_many_pieces_comes_back_where_their_order_is_known(stopped, run,
 
 
 def test_blobs_without_a_database_are_not_taken_for_garbage(stopped):
-    from docker_credential_gcr.emulator.upkeep.database_identity import WrongDatabase
+    from docker_credential_gcr.emulator.maintenance.database_identity import WrongDatabase
 
     (stopped / "emulator.db").unlink()
     message = f"emulator.db is missing: .* gcr-emulator rebuild --data {stopped}"

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 from sqlite_files import UNDO_0006, make_older, opened
 
-from docker_credential_gcr.emulator.in_thread import InThread
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.images import untagged
 from docker_credential_gcr.emulator.oci.media_types import FOREIGN_LAYERS
-from docker_credential_gcr.emulator.records import untagged
-from docker_credential_gcr.emulator.records.database import Database
+from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.emulator.crash_points import POINTS
-from docker_credential_gcr.emulator.upkeep.findings import KINDS
+from docker_credential_gcr.emulator.maintenance.fsck.findings import KINDS
+from docker_credential_gcr.emulator.runtime.failpoints import POINTS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "upkeep.md").read_text("utf-8")
 

@@ -19,7 +19,7 @@ class Workers:
     """The program, its processes, and the first of them as `first`."""
 
     def __init__(self, *arguments, environ=None):
-        command = [sys.executable, "-m", "docker_credential_gcr.emulator.cli", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "serve", "--port", "0"]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             [*command, *map(str, arguments)], stdout=pipe, stderr=pipe, text=True, env=environ

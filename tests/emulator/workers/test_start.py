@@ -12,14 +12,14 @@ import pytest
 import requests
 from child_processes import await_end
 
+from docker_credential_gcr.emulator.server.supervisor import Order, Pauses, Supervisor, WorkerFailed
 from docker_credential_gcr.emulator.settings import Settings
-from docker_credential_gcr.emulator.supervisor import Order, Pauses, Supervisor, WorkerFailed
 
 PYTHON = (sys.executable, "-c")
 # The program, whose workers are started with another Python.
 SERVE = (
     "import sys; sys.executable = sys.argv.pop(1)\n"
-    "from docker_credential_gcr.emulator.cli import main; sys.exit(main(sys.argv[1:]))"
+    "from docker_credential_gcr.emulator.cli.main import main; sys.exit(main(sys.argv[1:]))"
 )
 MUTE = f"#!{sys.executable}\nimport os, signal\nos.write(2, b'%d\\n' % os.getpid())\nsignal.pause()\n"
 

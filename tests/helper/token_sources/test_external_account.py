@@ -12,7 +12,7 @@ import pytest
 from child_processes import LIMIT_S
 
 from docker_credential_gcr.errors import TokenError
-from docker_credential_gcr.helper import subject_token
+from docker_credential_gcr.helper.google_auth import subject_token
 
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 SAML = "urn:ietf:params:oauth:token-type:saml2"

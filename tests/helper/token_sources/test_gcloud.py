@@ -15,7 +15,7 @@ from child_processes import LIMIT_S
 from sqlite_files import opened
 
 from docker_credential_gcr.errors import TokenError
-from docker_credential_gcr.helper import gcloud_program
+from docker_credential_gcr.helper.google_auth import gcloud as gcloud_program
 from docker_credential_gcr.helper.token_sources import gcloud as gcloud_source
 
 NOW = 1_700_000_000

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.errors import ConfigError, NoToken
-from docker_credential_gcr.helper import logins
-from docker_credential_gcr.helper.token_sources import login
+from docker_credential_gcr.helper.credential_store import entries as logins
+from docker_credential_gcr.helper.token_sources import docker_login as login
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.helper.token_sources.store import CLIENT
+from docker_credential_gcr.helper.token_sources.credential_file import CLIENT
 
 
 def instant(seconds_left: float) -> str:

@@ -9,14 +9,14 @@ An accepted condition always has a value: its types are checked when the policy 
 
 from collections.abc import Callable
 
-from docker_credential_gcr.emulator.cache import remember
 from docker_credential_gcr.emulator.identity.resource import Resource
+from docker_credential_gcr.emulator.runtime.memoize import remember
 
 from .budget import Budget, CostExceeded
 from .dialect import Dialect, Kind
 from .evaluator import Scope
-from .lexer import make_pattern
 from .parser import parse
+from .tokenizer import make_pattern
 
 _TOKEN = make_pattern(r"&&|\|\||==|!=|[!().]", numbers=False)
 

@@ -6,12 +6,12 @@
 https://cloud.google.com/iam/docs/workload-identity-federation#mapping
 """
 
-from docker_credential_gcr.emulator.cache import remember
+from docker_credential_gcr.emulator.runtime.memoize import remember
 
 from .dialect import Dialect, Kind
 from .evaluator import FUNCTIONS, Expression
-from .lexer import make_pattern
 from .parser import MACROS, parse
+from .tokenizer import make_pattern
 from .values import METHODS, RELATIONS
 
 _TOKEN = make_pattern(r"&&|\|\||[=!<>]=|[-!<>().,?:+\[\]]", numbers=True)

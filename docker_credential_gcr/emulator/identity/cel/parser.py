@@ -10,18 +10,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .dialect import Dialect, Kind
-from .evaluator import (
-    FUNCTIONS,
-    Expression,
-    apply,
-    choose,
-    constant,
-    decide_by,
-    look_up,
-    make_macro,
-    negate,
-)
-from .lexer import TokenReader, unquote
+from .evaluator import FUNCTIONS, Expression, apply, choose, constant, decide_by, look_up, make_macro, negate
+from .tokenizer import TokenReader, unquote
 from .values import METHODS, RELATIONS, add, select
 
 _MAX_DEPTH = 24

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 from starlette.requests import Request
 
-from docker_credential_gcr.emulator.google.accounts_protection import format_cookie
-from docker_credential_gcr.emulator.identity.oauth_clients import CLIENTS
+from docker_credential_gcr.emulator.google.sign_in.csrf import format_cookie
+from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS
 
 Apis = Any
 CLOUD_SDK, ADC, HELPER = CLIENTS.values()

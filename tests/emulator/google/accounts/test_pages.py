@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from docker_credential_gcr.emulator.current_request import CURRENT, CurrentRequest
-from docker_credential_gcr.emulator.identity.oauth_clients import CLIENTS
+from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS
+from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest
 
 Apis = Any
 NOW = 1_700_000_000

@@ -1,0 +1,280 @@
+"""One worker's emulator: the stores of a data directory, and the application over them."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete
+
+from docker_credential_gcr import __version__
+from docker_credential_gcr.emulator.control.journal import OwnJournal, SharedJournal
+from docker_credential_gcr.emulator.control.state import State
+from docker_credential_gcr.emulator.database.accounts import aws_access_keys, service_accounts
+from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.images import doomed, uploads
+from docker_credential_gcr.emulator.database.projects import projects
+from docker_credential_gcr.emulator.database.read_cache import Memory
+from docker_credential_gcr.emulator.database.schema import federation as schema_federation
+from docker_credential_gcr.emulator.database.schema import users as schema_people
+from docker_credential_gcr.emulator.google.dependencies import Services as GoogleServices
+from docker_credential_gcr.emulator.google.grpc import refuse_grpc
+from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
+from docker_credential_gcr.emulator.identity.keys import jws
+from docker_credential_gcr.emulator.identity.signed_urls import LinkSigner
+from docker_credential_gcr.emulator.maintenance.database_identity import check_own_database, record_identity
+from docker_credential_gcr.emulator.maintenance.scheduler import Keeper
+from docker_credential_gcr.emulator.maintenance.scheduler import Request as UpkeepRequest
+from docker_credential_gcr.emulator.maintenance.sweeper import sweep
+from docker_credential_gcr.emulator.middleware.host_router import Sites
+from docker_credential_gcr.emulator.middleware.late_app import LateApp
+from docker_credential_gcr.emulator.middleware.stack import Operations
+from docker_credential_gcr.emulator.registry.app import RegistryApp
+from docker_credential_gcr.emulator.registry.dependencies import Services as RegistryServices
+from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
+from docker_credential_gcr.emulator.runtime.clock import Clock
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
+
+from .data_directory import DataDirectory
+from .database import control as records
+from .database import schema
+from .extra import check_late
+from .gce_instance import CurrentMachine
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from docker_credential_gcr.emulator.google.metadata.server import MetadataServer
+
+    from .control import app as control
+
+# What a reset forgets; all else is a part of one of these.
+_FORGOTTEN = (
+    schema.operations,
+    schema.policies,
+    schema.projects,
+    schema_people.users,
+    schema_federation.spent_tokens,
+    schema_federation.aws_access_keys,
+)
+
+
+class Emulator:
+    """Everything behind the doors: the stores of one data directory, and the application over them.
+
+    Each worker has one; `counts` are for the operator's metrics.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: DataDirectory,
+        *,
+        is_stopping: Callable[[], bool],
+        counts: Counts | None = None,
+    ) -> None:
+        check_late()
+        self._settings = settings
+        counts = counts or ProcessCounts()
+        self._operations = Operations(settings, counts, is_stopping)
+        self.clock = Clock()
+        self._machine = CurrentMachine(settings.machine)
+        self._signer = directory.load_signer()
+        self._issuer = directory.load_issuer()
+        self._id_tokens = directory.load_id_token_signer()
+        self._operator_token = directory.load_operator_token()
+        check_own_database(directory.path)
+        self._database = Database(
+            directory.database_path, shared=self._is_shared, observe=counts.count_commit
+        )
+        self.state = self._make_state()
+        self._database.read_now(lambda connection: record_identity(directory.path, connection))
+        self._authenticator = Authenticator(self._signer, self.clock.now)
+        self._directory = directory
+        self._store = FileStore(directory.path)
+        self._registry = self._make_registry()
+        self.keeper = Keeper(
+            self._database,
+            self._store,
+            root=directory.path,
+            limits=settings.limits,
+            now=self.state.find_now,
+        )
+        self._others = LateApp(self._make_others)
+        self._metadata = LateApp(self._make_metadata)
+        sites = self.state.wrap(
+            Sites(
+                RegistryApp(self._registry),
+                PublicRegistry(),
+                refuse_grpc(self._others),
+                self._metadata,
+                is_open=self._registry.is_open,
+            )
+        )
+        self.app = self._operations.wrap(sites, self._database, directory.path)
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether other processes use the data directory too."""
+        return self._settings.workers > 1
+
+    def _make_state(self) -> State:
+        journal = (
+            SharedJournal(self.clock, self._database) if self._settings.journal else OwnJournal(self.clock)
+        )
+        return State(
+            self._database, self.clock, self._machine, journal, reset=self._reset, forget=self._forget
+        )
+
+    def _make_registry(self) -> RegistryServices:
+        settings = self._settings
+        return RegistryServices(
+            self._database,
+            self._store,
+            self._signer,
+            self._authenticator,
+            self.clock,
+            settings.limits,
+            Memory(self._database.read, self._database.version),
+            Memory(self._database.read, self._database.access_version),
+            takes_sparse_manifests=settings.sparse_manifests,
+            creates_repositories=settings.create_on_push,
+            is_open=settings.open or settings.open_remote,
+            is_open_to_others=settings.open_remote,
+            links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
+        )
+
+    def prepare(self) -> None:
+        """Makes the projects of the settings, and deletes what an earlier server was told and did not finish.
+
+        Only for the first process, before any serves.
+        """
+
+        def work(connection: Connection) -> None:
+            records.empty(connection)
+            self._prepare(connection)
+            doomed.end_writes(connection)
+
+        self._database.write_now(work)
+        sweep(self._database, self._store, now=self.clock.now())
+        self._directory.remove_older_uploads()
+
+    async def _reset(self) -> None:
+        """Forget all but the keys, and make the projects of the settings anew."""
+
+        def work(connection: Connection) -> None:
+            for table in _FORGOTTEN:
+                connection.execute(delete(table))
+            self._prepare(connection)
+
+        await self._database.write(work)
+        await asyncio.to_thread(sweep, self._database, self._store, now=self.clock.now())
+
+    def _forget(self) -> None:
+        self._registry.hashers.clear()
+        if self._metadata.made is not None:
+            self._metadata.made.forget()
+
+    def close(self) -> None:
+        """Finish what is queued."""
+        self.keeper.close()
+        self._database.close()
+        self._operations.close()
+
+    def _prepare(self, connection: Connection) -> None:
+        now = self.clock.now()
+        for project_id in self._settings.projects:
+            if projects.find(connection, project_id) is None:
+                projects.create(connection, project_id, name=project_id, now=now)
+        self._prepare_machine(connection, now)
+        uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
+
+    def _prepare_machine(self, connection: Connection, now: float) -> None:
+        """Make the project and the account of the settings' machine, where they are absent."""
+        machine = self._settings.machine
+        if machine is None:
+            return
+        project = projects.find(connection, machine.project) or projects.create(
+            connection, machine.project, name=machine.project, now=now
+        )
+        if machine.account is not None and service_accounts.find(connection, machine.account) is None:
+            account = machine.account.partition("@")[0]
+            service_accounts.create(connection, project, account, display_name="", now=now)
+
+    def list_projects(self) -> list[str]:
+        """The IDs of the projects that are not deleted."""
+        found = self._database.read_now(projects.list_all)
+        return [each.project_id for each in found if each.deleted_at is None]
+
+    def load(self) -> None:
+        """Makes what a first request would have to wait for; one that fails here is told by that request."""
+        with suppress(OSError, ImportError):
+            jws.load()
+            self._others.load()
+            self._metadata.load()
+
+    def _make_others(self) -> "Starlette":
+        # 60 ms, of which the registry needs nothing.
+        from starlette.applications import Starlette
+
+        from .control import app as control
+        from .google import app as google
+
+        return Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
+
+    def _make_metadata(self) -> "MetadataServer":
+        from docker_credential_gcr.emulator.google.metadata.server import MetadataServer  # 10 ms, as above
+
+        return MetadataServer(
+            self._google(),
+            self._machine,
+            self._others,
+            refresh=self.state.refresh,
+            takes_any_host=self._settings.allow_remote,
+        )
+
+    def _control(self) -> "control.Services":
+        from docker_credential_gcr.emulator.control.users import People
+
+        from .control import app as control  # as above
+
+        return control.Services(
+            state=self.state,
+            operator_token=self._operator_token,
+            strict_admin=self._demands_token,
+            database=self._database,
+            authenticator=self._authenticator,
+            issuer=self._issuer,
+            keep_aws_key=self._keep_aws_key,
+            collect=self._collect,
+            version=__version__,
+            people=People(self._database, self.state),
+            sign_access=self._signer.sign_access,
+        )
+
+    def _collect(self, **options: Any) -> dict[str, int]:
+        return dataclasses.asdict(self.keeper.collect(UpkeepRequest(**options)))
+
+    async def _keep_aws_key(self, key: AccessKey) -> None:
+        await self._database.write(lambda connection: aws_access_keys.save(connection, key))
+
+    def _google(self) -> GoogleServices:
+        return GoogleServices(
+            database=self._database,
+            clock=self.clock,
+            signer=self._signer,
+            authenticator=self._authenticator,
+            operator_token=self._operator_token,
+            strict_admin=self._demands_token,
+            store=self._store,
+            issuer=self._issuer,
+            id_tokens=self._id_tokens,
+        )
+
+    @property
+    def _demands_token(self) -> bool:
+        return self._settings.strict_admin or self._settings.allow_remote

@@ -1,0 +1,78 @@
+"""Click groups whose help shows whole summaries, which guess a mistyped command and repeat no secret."""
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
+
+import click
+
+from docker_credential_gcr.commands.given_words import check_command, check_words, format_unknown
+from docker_credential_gcr.emulator.identity.guesses import find_member_name
+
+# click cuts a summary at what is left of one line; a summary here may take two.
+_WHOLE = 1000
+# Wide terminals get long lines; click alone stops at 80 columns.
+MAX_COLUMNS = 120
+
+
+class LazyCommands(MutableMapping[str, click.Command]):
+    """The commands of a group by name, each imported when it is first asked for: all of them take 25 ms."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._found: dict[str, str | click.Command] = dict(modules)
+
+    def __getitem__(self, name: str) -> click.Command:
+        found = self._found[name]
+        if isinstance(found, str):
+            command: click.Command = getattr(import_module(found), name)
+            self._found[name] = found = command
+        return found
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._found[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._found[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+class Group(click.Group):
+    """A group of commands."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its whole summary."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [
+            (name, command.get_short_help_str(_WHOLE))
+            for name, command in commands.items()
+            if command is not None and not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Returns the words after the group's own options. Raises UsageError for a secret among these."""
+        check_words(ctx, args)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or raise UsageError with a guess, which click has from 8.4 on alone.
+
+        Raises it also for a value that looks like a secret, without repeating the value.
+        """
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(format_unknown(name, self.list_commands(ctx), most=3))
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
+            check_command(found, command, ctx, rest, {"member": find_member_name})
+        return found, command, rest

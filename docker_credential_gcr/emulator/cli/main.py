@@ -1,0 +1,122 @@
+"""The gcr-emulator command: the rim, where errors become a line on stderr and an exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from docker_credential_gcr import __version__
+from docker_credential_gcr.emulator.client.connection_fault import EmulatorError
+from docker_credential_gcr.emulator.extra import explain_missing
+from docker_credential_gcr.emulator.runtime.file_access import format_fault
+
+from .group import MAX_COLUMNS, Group, LazyCommands
+
+COMPLETION_VARIABLE = "_GCR_EMULATOR_COMPLETE"  # click's name for it
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+# The line of each command in the help; commands_NAME.py holds the command, and is imported when that is used.
+COMMANDS = {
+    "account": "Make, list and delete service accounts.",
+    "completion": "Print the script that makes a shell complete commands and options.",
+    "credentials": "Make credentials of every kind that Google's clients take.",
+    "env": "Print the variables that lead Google's clients to the emulator.",
+    "fsck": "Check that the database and the bytes agree, and that the bytes are right.",
+    "gc": "Remove what nothing needs: blobs, uploads and files that no manifest leads to.",
+    "hosts": "Print the lines of a hosts file that lead Google's names to the emulator.",
+    "iam": "Grant roles on projects, revoke and list them.",
+    "image": "List, read, tag and delete images.",
+    "key": "Make, list, disable and delete service account keys.",
+    "man": "Print a manual page, that of the program unless a COMMAND is named, or write all of them.",
+    "project": "Make, list and delete projects.",
+    "rebuild": "Make a new database from what can be read of the old one, and from the blobs' bytes.",
+    "repository": "Make, list and delete repositories of Artifact Registry.",
+    "run": "Run COMMAND where all of Google's names lead to an emulator, and no other network is there.",
+    "serve": "Run the emulator until it is stopped.",
+    "trust": "Have the programs of this machine believe the emulator's authority.",
+    "version": "Print the version; also --version.",
+}
+
+
+class Program(Group):
+    """The commands; the help is printed without any of them."""
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the line of each command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Program,
+    commands=LazyCommands({name: f"{__package__}.commands_{name}" for name in COMMANDS}),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_COLUMNS},
+)
+@click.version_option(__version__, prog_name="gcr-emulator")
+def cli() -> None:
+    """Run Artifact Registry and Container Registry on this machine.
+
+    \b
+    gcr-emulator serve --project my-project
+    gcr-emulator repository create images --location us
+    gcr-emulator key create --account ci --role roles/editor --output key.json
+    docker login -u _json_key --password-stdin localhost:5000 < key.json
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    if COMPLETION_VARIABLE in os.environ:
+        # 4 ms: click learns how PowerShell asks
+        import_module("docker_credential_gcr.commands.completion_script")
+
+    try:
+        # Click returns the exit code of --help and of Context.exit, and None from a command.
+        return cli.main(arguments, prog_name="gcr-emulator", standalone_mode=False) or DONE
+    except click.UsageError as error:
+        _blame(error)
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except EmulatorError as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        # Who read the results has enough; Python would complain once more when it closes stdout.
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        return _fail(format_fault(error))
+    except Exception as error:  # noqa: BLE001 - the rim
+        if (missing := explain_missing(error)) is not None:
+            return _fail(missing)
+        traceback.print_exc()
+        return _fail(f"internal error: {type(error).__name__}")
+
+
+def _blame(error: click.UsageError) -> None:
+    """Let a bad value be blamed on its variable only where it is from there."""
+    if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter):
+        return
+    option, context = error.param, error.ctx
+    if error.param_hint is not None or context is None or not isinstance(option, click.Option):
+        return
+    error.param_hint = click.Parameter.get_error_hint(option, context)
+    if context.get_parameter_source(option.name or "") is click.core.ParameterSource.ENVIRONMENT:
+        error.param_hint += f" (env var: {option.envvar!r})"
+
+
+def _fail(message: str) -> int:
+    click.echo(f"gcr-emulator: {message}", err=True)
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

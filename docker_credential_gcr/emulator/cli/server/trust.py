@@ -1,0 +1,148 @@
+"""gcr-emulator trust: has the programs of this machine believe the emulator's authority."""
+
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from docker_credential_gcr.emulator.ca_variables import CA_VARIABLES
+from docker_credential_gcr.emulator.cli.options import say, with_ca
+from docker_credential_gcr.emulator.client.rest import EmulatorError
+from docker_credential_gcr.emulator.client.server_url import format_registry, is_host, strip_brackets
+
+if TYPE_CHECKING:
+    from .trust_files import TrustFile
+
+_CLIENTS = ("docker", "containers", "containerd", "system")
+# Programs of all the machine believe what the system does: that, a person must ask for.
+_DEFAULT = ("docker", "containers", "containerd")
+# What is set in another way: by gcloud config; by --ca, which this command has been given.
+_SET = ("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "GCR_EMULATOR_CA")
+
+
+def _parse_host(text: str) -> str:
+    # An IPv6 address has colons of its own, and stands in brackets here.
+    address, bracket, rest = text.partition("]")
+    name, colon, port = (f"{address}]", rest[:1], rest[1:]) if bracket else text.partition(":")
+    is_port = colon in ("", ":") and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
+    if not is_host(strip_brackets(name)) or (colon and not is_port):
+        raise click.BadParameter(f"{text!r} is not the host of a registry, such as gcr.io or localhost:5000")
+    return text.lower()
+
+
+@click.command()
+@click.option(
+    "--for",
+    "clients",
+    type=click.Choice(_CLIENTS),
+    multiple=True,
+    default=_DEFAULT,
+    show_default=True,
+    help="Who is to believe it; containers is podman, buildah and skopeo. May be repeated.",
+)
+@click.option(
+    "--host",
+    "hosts",
+    type=_parse_host,
+    metavar="HOST",
+    multiple=True,
+    help="A registry for which it is believed: that of --server unless said. May be repeated.",
+)
+@click.option("--apply", "deed", flag_value="apply", help="Write the files.")
+@click.option("--remove", "deed", flag_value="remove", help="Remove the files.")
+@click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("/"),
+    show_default=True,
+    help="The directory in which etc is.",
+)
+@with_ca
+def trust(
+    url: str, ca: Path | None, clients: tuple[str, ...], hosts: tuple[str, ...], deed: str | None, root: Path
+) -> None:
+    """Have the programs of this machine believe the emulator's authority.
+
+    \b
+    gcr-emulator trust --server https://localhost:5000 \\
+      --ca DATA/keys/ca.pem | sudo sh
+    sudo gcr-emulator trust --host gcr.io --ca DATA/keys/ca.pem --apply
+
+    Without --apply and --remove nothing is changed: the commands that would do it are printed, and what
+    gcloud and other clients need.
+    """
+    # The library takes a while to load, and the other commands do without it.
+    from . import trust_files as files
+
+    if ca is None:
+        raise EmulatorError("no authority is named: say --ca DATA/keys/ca.pem")
+    try:
+        certificate = files.load_certificate(ca)
+        planned = files.plan(clients, hosts or (format_registry(url),), certificate, root)
+        update = files.find_store(root).update if "system" in clients else None
+        if deed is None:
+            click.echo(
+                "".join(f"{line}\n" for line in _format_script(planned, ca.absolute(), update)), nl=False
+            )
+            return
+        _DEEDS[deed](planned)
+    except files.CannotTrust as error:
+        raise EmulatorError(str(error)) from error
+    if update is not None:
+        _update(update, root)
+
+
+def _format_script(planned: "Sequence[TrustFile]", ca: Path, update: tuple[str, ...] | None) -> list[str]:
+    """What does the same in a shell, and in comments what is a person's own."""
+    lines = []
+    for file in planned:
+        path = shlex.quote(str(file.path))
+        if file.path.suffix == ".crt":
+            lines.append(f"install -D -m 644 {shlex.quote(str(ca))} {path}")
+        else:
+            lines.append(f"cat > {path} <<'END'\n{file.text}END")
+    if update is not None:
+        lines.append(shlex.join(update))
+    named = shlex.quote(str(ca))
+    lines.append(f"# gcloud: gcloud config set core/custom_ca_certs_file {named}")
+    read = {name: client for name, client in CA_VARIABLES.items() if name not in _SET}
+    lines += [f"# {client}: export {name}={named}" for name, client in read.items()]
+    return lines
+
+
+def _apply(planned: "Sequence[TrustFile]") -> None:
+    from .trust_files import CannotTrust, write
+
+    for file in planned:
+        if file.is_foreign():
+            raise CannotTrust(f"{file.path} is somebody else's: add to it\n{file.text}".rstrip())
+    for file in planned:
+        write(file)
+        say(f"wrote {file.path}")
+
+
+def _remove(planned: "Sequence[TrustFile]") -> None:
+    from .trust_files import remove
+
+    removed = [file.path for file in planned if remove(file)]
+    for path in removed:
+        say(f"removed {path}")
+    if not removed:
+        say("nothing to remove")
+
+
+_DEEDS = {"apply": _apply, "remove": _remove}
+
+
+def _update(command: tuple[str, ...], root: Path) -> None:
+    """Have the system take its authorities in; of another root's system, say what does."""
+    if root != Path("/"):
+        say(f"to be run there: {shlex.join(command)}")
+        return
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EmulatorError(f"{shlex.join(command)} failed: {error}") from error

@@ -1,0 +1,1 @@
+"""HTTP clients of a running server: the REST APIs and the registry."""

@@ -1,0 +1,1 @@
+"""Database access for accounts, keys, logins and federation: one module for each table."""

@@ -1,0 +1,43 @@
+"""Authenticator of the registry and of all of Google's APIs: credentials, checked by the records."""
+
+from collections.abc import Callable, Collection
+from functools import partial
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.identity import credentials
+from docker_credential_gcr.emulator.identity.credentials import Lookups
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant, RegistryGrant, Signer
+
+from . import refresh_tokens as logins
+from . import service_account_keys as keys
+from . import workload_identity
+
+
+class Authenticator:
+    """Finds the principal of a credential, as keys, logins and pools are at that moment."""
+
+    def __init__(self, signer: Signer, now: Callable[[], float]) -> None:
+        self._signer = signer
+        self._now = now
+
+    def authenticate(
+        self, connection: Connection, authorization: str | None, audiences: Collection[str] = ()
+    ) -> Principal:
+        """Returns the principal of an Authorization header. Raises InvalidCredential."""
+        return credentials.authenticate(
+            authorization, _look_up_in(connection), signer=self._signer, now=self._now(), audiences=audiences
+        )
+
+    def is_living(self, connection: Connection, grant: AccessGrant | RegistryGrant) -> bool:
+        """Returns whether the key, the login or the pool behind a token still counts."""
+        return credentials.is_living(grant, _look_up_in(connection), now=self._now())
+
+
+def _look_up_in(connection: Connection) -> Lookups:
+    return Lookups(
+        partial(keys.find_candidates, connection),
+        partial(logins.is_living, connection),
+        partial(workload_identity.is_active, connection),
+    )

@@ -1,0 +1,89 @@
+"""What people have allowed clients: each login begins with a refresh token, and ends when that is revoked."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select
+
+from docker_credential_gcr.emulator.database.engine.statement import Statement
+from docker_credential_gcr.emulator.database.schema.users import logins, users
+from docker_credential_gcr.emulator.identity.credentials import LOGIN_PREFIX
+from docker_credential_gcr.emulator.identity.oauth.scopes import split_scope
+
+from .users import User
+
+# So begin Google's.
+REFRESH_TOKEN_PREFIX = "1//"
+
+
+@dataclass(frozen=True)
+class Login:
+    """`id` is what access tokens name it by."""
+
+    id: str
+    user: User
+    client_id: str
+    oauth_scopes: frozenset[str]
+
+
+_SELECT = select(*logins.c["id", "client_id", "scope"], *users.c["id", "email", "unique_id", "name"]).join(
+    users, users.c.id == logins.c.user
+)
+_FIND = _SELECT.where(logins.c.digest == bindparam("wanted"))
+_FIND_BY_ID = _SELECT.where(logins.c.id == bindparam("wanted"))
+_IS_LIVING = Statement(select(logins.c.id).where(logins.c.id == bindparam("wanted")))
+_INSERT = insert(logins)
+_DELETE = delete(logins).where(logins.c.id == bindparam("wanted"))
+
+
+def begin(
+    connection: Connection, user: User, client_id: str, oauth_scopes: frozenset[str], *, now: float
+) -> tuple[Login, str]:
+    """A new login, and its refresh token, which is kept nowhere."""
+    refresh_token = REFRESH_TOKEN_PREFIX + secrets.token_urlsafe(48)
+    login = Login(LOGIN_PREFIX + secrets.token_hex(16), user, client_id, oauth_scopes)
+    values = {
+        "id": login.id,
+        "user": user.id,
+        "client_id": client_id,
+        "scope": " ".join(sorted(oauth_scopes)),
+        "digest": digest_secret(refresh_token),
+        "created_at": int(now),
+    }
+    connection.execute(_INSERT, values)
+    return login, refresh_token
+
+
+def find(connection: Connection, refresh_token: str) -> Login | None:
+    """The login that goes on with that refresh token."""
+    return _find(connection, _FIND, digest_secret(refresh_token))
+
+
+def find_by_id(connection: Connection, login_id: str) -> Login | None:
+    """The login of that name, if it goes on."""
+    return _find(connection, _FIND_BY_ID, login_id)
+
+
+def is_living(connection: Connection, login_id: str) -> bool:
+    """Whether the login of that name goes on."""
+    return _IS_LIVING.one(connection, {"wanted": login_id}) is not None
+
+
+def end(connection: Connection, login_id: str) -> None:
+    """End the login: its refresh token and its access tokens open nothing from now on."""
+    connection.execute(_DELETE, {"wanted": login_id})
+
+
+def digest_secret(secret: str) -> str:
+    """What is kept of a secret. No salt: it has too many random bits to be guessed."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _find(connection: Connection, statement: "Select[Any]", wanted: str) -> Login | None:
+    row = connection.execute(statement, {"wanted": wanted}).one_or_none()
+    if row is None:
+        return None
+    login_id, client_id, scope, *user = row
+    return Login(login_id, User(*user), client_id, split_scope(scope))

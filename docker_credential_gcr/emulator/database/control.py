@@ -1,0 +1,41 @@
+"""What a test has set, by name, as JSON: rows that every worker reads, and that end with the server."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from docker_credential_gcr.emulator.database.engine.statement import Statement
+from docker_credential_gcr.emulator.database.schema.control_state import control, journal
+
+_LOAD = Statement(select(control.c.name, control.c.document))
+_FIND = Statement(select(control.c.document).where(control.c.name == bindparam("wanted")))
+_DELETE = Statement(delete(control).where(control.c.name == bindparam("wanted")))
+_INSERT = Statement(insert(control), ["name", "document"])
+
+
+def load(connection: Connection) -> dict[str, str]:
+    """Returns every document by its name."""
+    return dict(_LOAD.all(connection, {}))
+
+
+def find(connection: Connection, name: str) -> str | None:
+    """Returns the document of that name."""
+    row = _FIND.one(connection, {"wanted": name})
+    return None if row is None else row[0]
+
+
+def save(connection: Connection, documents: Mapping[str, str]) -> None:
+    """Keeps each document under its name, in place of the one before."""
+    for name, document in documents.items():
+        _DELETE.run(connection, {"wanted": name})
+        _INSERT.run(connection, {"name": name, "document": document})
+
+
+def empty(connection: Connection) -> None:
+    """Deletes every document, and the journal of all workers.
+
+    Where there is nothing to delete the disk may be full: SQLite would write a page.
+    """
+    for table in (control, journal):
+        if connection.execute(select(table).limit(1)).first() is not None:
+            connection.execute(delete(table))

@@ -1,0 +1,54 @@
+"""A copy of the database in a file of its own, made while others write."""
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, LargeBinary
+
+from docker_credential_gcr.emulator.database import schema
+from docker_credential_gcr.emulator.runtime.disk import flush
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.runtime.private_directory import create_private
+
+
+def save(connection: Connection, path: Path) -> None:
+    """Copy the database into the file, whole or not at all; blocks on the disk, and nobody's writes.
+
+    Every page that is in use is read, so that a damaged database never takes the place of a good copy.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    # One that a crash has left.
+    temporary.unlink(missing_ok=True)
+    try:
+        create_private(temporary)
+        # https://www.sqlite.org/lang_vacuum.html#vacuum_with_an_into_clause: an empty file is taken
+        connection.exec_driver_sql("VACUUM INTO ?", (str(temporary),))
+        flush(temporary)
+        reach("snapshot-written")
+        os.replace(temporary, path)
+        flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_outline(source: Path, target: Path) -> None:
+    """Copy every row of one database into another, empty one, but no bytes of blobs and manifests.
+
+    All rows are of one moment; nobody's writes wait.
+    """
+    with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as connection:
+        connection.execute("ATTACH ? AS source", (str(source),))
+        connection.execute("BEGIN")
+        for table in schema.metadata.sorted_tables:
+            names = ", ".join(column.name for column in table.columns)
+            values = ", ".join(
+                f"substr({column.name}, 1, 0)" if isinstance(column.type, LargeBinary) else column.name
+                for column in table.columns
+            )
+            connection.execute(f"DELETE FROM main.{table.name}")  # noqa: S608 - names of the schema
+            connection.execute(
+                f"INSERT INTO main.{table.name} ({names}) SELECT {values} FROM source.{table.name}"  # noqa: S608
+            )
+        connection.execute("COMMIT")

@@ -1,0 +1,49 @@
+"""The CRC32C and MD5 of blobs, as Cloud Storage shows them; a row is made when they are first asked for."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, select
+
+from docker_credential_gcr.emulator.database.engine.dialect import format_list, insert, select_listed
+from docker_credential_gcr.emulator.database.schema import blob_hashes, blobs
+
+_FIND = (
+    select(blobs.c.digest, blob_hashes.c.crc32c, blob_hashes.c.md5)
+    .join(blob_hashes, blob_hashes.c.blob == blobs.c.id)
+    .where(blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest.in_(select_listed("digests")))
+)
+_ADD = (
+    insert(blob_hashes)
+    .from_select(
+        ["blob", "crc32c", "md5"],
+        select(blobs.c.id, bindparam("new_crc32c"), bindparam("new_md5")).where(
+            blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest == bindparam("wanted")
+        ),
+    )
+    .on_conflict_do_nothing()
+)
+
+
+class Hashes(NamedTuple):
+    """Both in base64, the CRC32C of its four bytes in network order."""
+
+    crc32c: str
+    md5: str
+
+
+def find(connection: Connection, bucket_id: int, digests: Iterable[str]) -> dict[str, Hashes]:
+    """Returns the hashes of those of the bucket's blobs that have them, by digest."""
+    values = {"of_bucket": bucket_id, "digests": format_list(digests)}
+    return {row.digest: Hashes(row.crc32c, row.md5) for row in connection.execute(_FIND, values)}
+
+
+def add(connection: Connection, bucket_id: int, digest: str, hashes: Hashes) -> None:
+    """Keeps the hashes of a blob for as long as the blob is there."""
+    values = {
+        "of_bucket": bucket_id,
+        "wanted": digest,
+        "new_crc32c": hashes.crc32c,
+        "new_md5": hashes.md5,
+    }
+    connection.execute(_ADD, values)

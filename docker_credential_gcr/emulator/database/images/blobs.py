@@ -1,0 +1,181 @@
+"""Blobs: bytes by digest, once in a bucket, seen by the repositories they are linked to."""
+
+from collections.abc import Set
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+
+from docker_credential_gcr.emulator.database.engine.dialect import insert, select_listed
+from docker_credential_gcr.emulator.database.engine.statement import Statement, find_listed
+from docker_credential_gcr.emulator.database.schema import (
+    blob_links,
+    blobs,
+    buckets,
+    manifest_blobs,
+    repositories,
+)
+
+from .repositories import Repository
+
+# A blob of a bucket.
+_THIS_ONE = (blobs.c.bucket == bindparam("its_bucket"), blobs.c.digest == bindparam("its_digest"))
+_ITS_ID = select(blobs.c.id).where(*_THIS_ONE)
+_MEASURE = select(func.count(), func.coalesce(func.sum(blobs.c.size), 0))
+_FIND = Statement(
+    select(blobs.c.digest, blobs.c.size, blobs.c.data, blob_links.c.used_at, blobs.c.pieces)
+    .join(blob_links, blob_links.c.blob == blobs.c.id)
+    .where(*_THIS_ONE, blob_links.c.repository == bindparam("its_repository"))
+)
+_LINKED = Statement(
+    select(blobs.c.digest)
+    .join(blob_links, blob_links.c.blob == blobs.c.id)
+    .where(
+        blobs.c.bucket == bindparam("bucket"),
+        blobs.c.digest.in_(select_listed("digests")),
+        blob_links.c.repository == bindparam("repository"),
+    )
+)
+_IN_REPOSITORY = (
+    select(blobs.c.id)
+    .join(buckets, buckets.c.id == blobs.c.bucket)
+    .join(blob_links, blob_links.c.blob == blobs.c.id)
+    .join(repositories, repositories.c.id == blob_links.c.repository)
+    .where(
+        buckets.c.name == bindparam("bucket_name"),
+        repositories.c.name == bindparam("repository_name"),
+        blobs.c.digest == bindparam("digest"),
+    )
+)
+_ADD = Statement(
+    insert(blobs).on_conflict_do_nothing(),
+    columns=["bucket", "digest", "size", "data", "created_at", "pieces"],
+)
+_FIND_PIECES = Statement(select(blobs.c.pieces).where(*_THIS_ONE))
+_REPLACE_PIECES = Statement(update(blobs).where(*_THIS_ONE).values(pieces=bindparam("new_pieces")))
+_INSERT_LINK = insert(blob_links).from_select(
+    ["repository", "blob", "used_at"],
+    select(
+        bindparam("its_repository", type_=blob_links.c.repository.type),
+        blobs.c.id,
+        bindparam("now", type_=blob_links.c.used_at.type),
+    ).where(*_THIS_ONE),
+)
+_LINK = Statement(
+    _INSERT_LINK.on_conflict_do_update(
+        index_elements=["repository", "blob"], set_={"used_at": _INSERT_LINK.excluded.used_at}
+    )
+)
+_NAMED = (
+    select(blobs.c.id)
+    .join(repositories, repositories.c.bucket == blobs.c.bucket)
+    .join(
+        manifest_blobs,
+        (manifest_blobs.c.repository == repositories.c.id) & (manifest_blobs.c.digest == blobs.c.digest),
+    )
+    .where(manifest_blobs.c.manifest == bindparam("manifest_id"))
+)
+_RENEW = Statement(
+    update(blob_links)
+    .where(blob_links.c.repository == bindparam("its_repository"), blob_links.c.blob.in_(_ITS_ID))
+    .values(used_at=bindparam("now"))
+)
+_RENEW_NAMED = (
+    update(blob_links)
+    .where(blob_links.c.repository == bindparam("its_repository"), blob_links.c.blob.in_(_NAMED))
+    .values(used_at=bindparam("now"))
+)
+_UNLINK = Statement(
+    delete(blob_links).where(
+        blob_links.c.repository == bindparam("its_repository"), blob_links.c.blob.in_(_ITS_ID)
+    )
+)
+
+
+class Blob(NamedTuple):
+    """A blob of `size` bytes, which are `data`, or where that is None the `pieces`, the JSON list of a row.
+
+    `used_at` is when a client last relied on the repository's link to it.
+    """
+
+    digest: str
+    size: int
+    data: bytes | None
+    used_at: int = 0
+    pieces: str | None = None
+
+
+def find(connection: Connection, repository: Repository, digest: str) -> Blob | None:
+    """Returns the blob, if it is linked to the repository."""
+    row = _FIND.one(connection, _name(repository, digest))
+    return None if row is None else Blob(*row)
+
+
+def find_missing(connection: Connection, repository: Repository, digests: Set[str]) -> Set[str]:
+    """Those of `digests` that are not linked to the repository."""
+    return digests - find_listed(
+        connection, _LINKED, digests, repository=repository.id, bucket=repository.bucket.id
+    )
+
+
+def is_linked(connection: Connection, bucket: str, repository: str, digest: str) -> bool:
+    """Whether that repository of the bucket sees the blob."""
+    values = {"bucket_name": bucket, "repository_name": repository, "digest": digest}
+    return connection.execute(_IN_REPOSITORY, values).first() is not None
+
+
+def add(connection: Connection, repository: Repository, blob: Blob, *, now: float) -> bool:
+    """Links the blob to the repository; False where its bucket had it, and keeps the bytes that it has."""
+    values = {
+        "bucket": repository.bucket.id,
+        "digest": blob.digest,
+        "size": blob.size,
+        "data": blob.data,
+        "created_at": int(now),
+        "pieces": blob.pieces,
+    }
+    is_new = _ADD.run(connection, values) > 0
+    link(connection, repository, blob.digest, now=now)
+    return is_new
+
+
+def find_pieces(connection: Connection, repository: Repository, digest: str) -> str | None:
+    """Returns the pieces of a blob of the repository's bucket; None where it has none."""
+    row = _FIND_PIECES.one(connection, _name(repository, digest))
+    return row[0] if row else None
+
+
+def replace_pieces(connection: Connection, repository: Repository, digest: str, pieces: str) -> None:
+    """Lets the blob consist of other pieces."""
+    _REPLACE_PIECES.run(connection, {**_name(repository, digest), "new_pieces": pieces})
+
+
+def link(connection: Connection, repository: Repository, digest: str, *, now: float) -> None:
+    """Lets the repository see a blob of its bucket, from now on if it saw it before."""
+    _LINK.run(connection, {**_name(repository, digest), "now": int(now)})
+
+
+def renew(connection: Connection, repository: Repository, digest: str, *, now: float) -> bool:
+    """Puts off the blob's collection, as a client relies on it; False if the repository sees none."""
+    return _RENEW.run(connection, {**_name(repository, digest), "now": int(now)}) > 0
+
+
+def renew_named(connection: Connection, repository: Repository, manifest_id: int, *, now: float) -> None:
+    """Puts off the collection of what a manifest names that is about to go."""
+    values = {"its_repository": repository.id, "manifest_id": manifest_id, "now": int(now)}
+    connection.execute(_RENEW_NAMED, values)
+
+
+def unlink(connection: Connection, repository: Repository, digest: str) -> bool:
+    """Hides the blob from the repository; True if it was seen."""
+    return _UNLINK.run(connection, _name(repository, digest)) > 0
+
+
+def measure(connection: Connection) -> tuple[int, int]:
+    """How many blobs there are, once for each bucket, and how many bytes they have."""
+    count, size = connection.execute(_MEASURE).one()
+    return count, size
+
+
+def _name(repository: Repository, digest: str) -> dict[str, object]:
+    """Returns the parameters of a statement that is about one blob, as one repository sees it."""
+    return {"its_repository": repository.id, "its_bucket": repository.bucket.id, "its_digest": digest}

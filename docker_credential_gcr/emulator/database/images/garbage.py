@@ -1,0 +1,76 @@
+"""What nothing needs any more: found by a reader, and deleted by the writer if that is still so.
+
+Both use one and the same condition, so that what a client began to rely on meanwhile stays.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, delete, exists, select, tuple_
+
+from docker_credential_gcr.emulator.database.schema import blob_links, blobs, manifest_blobs
+
+_UNNEEDED = (blob_links.c.used_at < bindparam("before")) & ~exists().where(
+    blobs.c.id == blob_links.c.blob,
+    manifest_blobs.c.repository == blob_links.c.repository,
+    manifest_blobs.c.digest == blobs.c.digest,
+)
+_FIND_LINKS = (
+    select(blob_links.c.repository, blob_links.c.blob)
+    .where(
+        _UNNEEDED,
+        tuple_(blob_links.c.repository, blob_links.c.blob)
+        > tuple_(bindparam("after_repository"), bindparam("after_blob")),
+    )
+    .order_by(blob_links.c.repository, blob_links.c.blob)
+    .limit(bindparam("count"))
+)
+_REMOVE_LINK = delete(blob_links).where(
+    blob_links.c.repository == bindparam("of_repository"),
+    blob_links.c.blob == bindparam("of_blob"),
+    _UNNEEDED,
+)
+
+_UNLINKED = ~exists().where(blob_links.c.blob == blobs.c.id)
+_FIND_UNLINKED = (
+    select(blobs.c.id)
+    .where(_UNLINKED, blobs.c.id > bindparam("after"))
+    .order_by(blobs.c.id)
+    .limit(bindparam("count"))
+)
+_MEASURE_UNLINKED = select(blobs.c.id, blobs.c.size).where(
+    blobs.c.id.in_(bindparam("ids", expanding=True)), _UNLINKED
+)
+_REMOVE_BLOBS = delete(blobs).where(blobs.c.id.in_(bindparam("ids", expanding=True)))
+
+# (repository, blob), as the rows number them
+Link = tuple[int, int]
+
+
+def find_links(connection: Connection, *, before: float, after: Link, count: int) -> list[Link]:
+    """Links used last before that instant whose blob no manifest of their repository names."""
+    values = {
+        "before": int(before),
+        "after_repository": after[0],
+        "after_blob": after[1],
+        "count": count,
+    }
+    return [(row.repository, row.blob) for row in connection.execute(_FIND_LINKS, values)]
+
+
+def remove_links(connection: Connection, links: Sequence[Link], *, before: float) -> int:
+    """Remove those of the links that are still needed by nothing; how many."""
+    values = [{"of_repository": link[0], "of_blob": link[1], "before": int(before)} for link in links]
+    return connection.execute(_REMOVE_LINK, values).rowcount
+
+
+def find_unlinked(connection: Connection, *, after: int, count: int) -> list[int]:
+    """Blobs that no repository sees, by id after `after`."""
+    return list(connection.execute(_FIND_UNLINKED, {"after": after, "count": count}).scalars())
+
+
+def remove_unlinked(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Deletes those of the blobs that still no repository sees; returns their sizes."""
+    rows = connection.execute(_MEASURE_UNLINKED, {"ids": ids}).all()
+    if rows:
+        connection.execute(_REMOVE_BLOBS, {"ids": [row.id for row in rows]})
+    return [row.size for row in rows]

@@ -1,0 +1,83 @@
+"""Referrers: the manifests that say they are about another one, whether or not that one is there."""
+
+from sqlalchemy import Connection, LargeBinary, bindparam, cast, select
+
+from docker_credential_gcr.emulator.database.engine.dialect import insert
+from docker_credential_gcr.emulator.database.schema import referrers
+
+from .repositories import Repository
+
+_ADD = insert(referrers).on_conflict_do_nothing()
+_PAGE = (
+    # As bytes: an entry may have megabytes, and to read them as text takes as long as all else.
+    select(referrers.c.digest, cast(referrers.c.descriptor, LargeBinary))
+    .where(
+        referrers.c.repository == bindparam("repository_id"),
+        referrers.c.subject == bindparam("about"),
+        referrers.c.digest > bindparam("last"),
+    )
+    .order_by(referrers.c.digest)
+    .limit(bindparam("count"))
+)
+_ANY = (
+    select(referrers.c.digest)
+    .where(referrers.c.repository == bindparam("repository_id"), referrers.c.subject == bindparam("about"))
+    .limit(1)
+)
+_PAGE_OF_TYPE = _PAGE.where(referrers.c.artifact_type == bindparam("wanted_type"))
+
+
+def add(
+    connection: Connection,
+    repository: Repository,
+    manifest_id: int,
+    *,
+    subject: str,
+    artifact_type: str,
+    digest: str,
+    descriptor: str,
+) -> None:
+    """Enter a manifest in the list of its subject; `descriptor` is the entry's JSON."""
+    values = {
+        "manifest": manifest_id,
+        "repository": repository.id,
+        "subject": subject,
+        "artifact_type": artifact_type,
+        "digest": digest,
+        "descriptor": descriptor,
+    }
+    connection.execute(_ADD, values)
+
+
+def find_any(connection: Connection, repository: Repository, subject: str) -> str | None:
+    """Returns the digest of a manifest of the repository that says it is about `subject`."""
+    values = {"repository_id": repository.id, "about": subject}
+    return connection.execute(_ANY, values).scalar_one_or_none()
+
+
+def list_page(
+    connection: Connection,
+    repository: Repository,
+    subject: str,
+    *,
+    artifact_type: str | None,
+    last: str,
+    count: int,
+    size: int,
+) -> tuple[list[tuple[str, bytes]], bool]:
+    """(digest, entry's JSON) of the referrers after the digest `last`, in order, and whether that is the end.
+
+    They are at most `count`, and their entries have at most `size` bytes, unless the first alone has more.
+    """
+    values = {"repository_id": repository.id, "about": subject, "last": last, "count": count + 1}
+    statement = _PAGE
+    if artifact_type is not None:
+        statement, values["wanted_type"] = _PAGE_OF_TYPE, artifact_type
+    found: list[tuple[str, bytes]] = []
+    with connection.execute(statement, values) as rows:
+        for digest, descriptor in rows:
+            size -= len(descriptor) + 1
+            if len(found) == count or (found and size < 0):
+                return found, False
+            found.append((digest, descriptor))
+    return found, True

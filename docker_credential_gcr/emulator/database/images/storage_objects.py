@@ -1,0 +1,57 @@
+"""The blobs of a bucket as the objects that Cloud Storage shows: containers/images/sha256:<hex>."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, delete, func, select
+
+from docker_credential_gcr.emulator.database.schema import blobs
+
+_COLUMNS = (blobs.c.digest, blobs.c.size, blobs.c.created_at)
+_PAGE = (
+    select(*_COLUMNS)
+    .where(
+        blobs.c.bucket == bindparam("of_bucket"),
+        blobs.c.digest > bindparam("last"),
+        func.substr(blobs.c.digest, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
+    )
+    .order_by(blobs.c.digest)
+    .limit(bindparam("count"))
+)
+_ONE = (blobs.c.bucket == bindparam("of_bucket"), blobs.c.digest == bindparam("wanted"))
+_FIND = select(*_COLUMNS).where(*_ONE)
+_CONTENT = select(blobs.c.data, blobs.c.pieces).where(*_ONE)
+_DELETE = delete(blobs).where(*_ONE)
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """A blob, whichever repositories see it; `size` in bytes."""
+
+    digest: str
+    size: int
+    created_at: int
+
+
+def list_page(
+    connection: Connection, bucket_id: int, *, prefix: str, last: str, count: int
+) -> list[StoredObject]:
+    """At most `count` blobs of the bucket after the digest `last`, by digest."""
+    values = {"of_bucket": bucket_id, "prefix": prefix, "last": last, "count": count}
+    return [StoredObject(*row) for row in connection.execute(_PAGE, values)]
+
+
+def find(connection: Connection, bucket_id: int, digest: str) -> StoredObject | None:
+    """The blob of that digest."""
+    row = connection.execute(_FIND, {"of_bucket": bucket_id, "wanted": digest}).one_or_none()
+    return None if row is None else StoredObject(*row)
+
+
+def find_content(connection: Connection, bucket_id: int, digest: str) -> tuple[bytes | None, str | None]:
+    """Returns the bytes of a blob that is there, or the pieces that a row keeps."""
+    data, pieces = connection.execute(_CONTENT, {"of_bucket": bucket_id, "wanted": digest}).one()
+    return data, pieces
+
+
+def remove(connection: Connection, bucket_id: int, digest: str) -> None:
+    """Take the blob from every repository of the bucket; images that need it are broken from now on."""
+    connection.execute(_DELETE, {"of_bucket": bucket_id, "wanted": digest})

@@ -1,0 +1,51 @@
+"""Tags: movable names for manifests, paged from an index."""
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from docker_credential_gcr.emulator.database.engine.dialect import ALL_ROWS, insert
+from docker_credential_gcr.emulator.database.engine.statement import Statement
+from docker_credential_gcr.emulator.database.schema import tags
+
+from .repositories import Repository
+
+_INSERT = insert(tags)
+_PUT = Statement(
+    _INSERT.on_conflict_do_update(
+        index_elements=["repository", "tag"], set_={"manifest": _INSERT.excluded.manifest}
+    )
+)
+_REMOVE = Statement(
+    delete(tags).where(tags.c.repository == bindparam("repository_id"), tags.c.tag == bindparam("name"))
+)
+_PAGE = Statement(
+    select(tags.c.tag, tags.c.manifest)
+    .where(tags.c.repository == bindparam("repository"), tags.c.tag > bindparam("last"))
+    .order_by(tags.c.tag)
+    .limit(bindparam("count"))
+)
+_OF_MANIFEST = Statement(
+    select(tags.c.tag).where(tags.c.manifest == bindparam("manifest")).order_by(tags.c.tag)
+)
+
+
+def put(connection: Connection, repository: Repository, tag: str, manifest_id: int) -> None:
+    """Let the tag name the manifest from now on."""
+    _PUT.run(connection, {"repository": repository.id, "tag": tag, "manifest": manifest_id})
+
+
+def remove(connection: Connection, repository: Repository, tag: str) -> bool:
+    """Forget the tag, not its manifest; False if there was none."""
+    return _REMOVE.run(connection, {"repository_id": repository.id, "name": tag}) > 0
+
+
+def list_page(
+    connection: Connection, repository: Repository, *, last: str = "", count: int | None = None
+) -> list[tuple[str, int]]:
+    """(tag, manifest id) of at most `count` tags after `last`, in order; all of them for None."""
+    values = {"repository": repository.id, "last": last, "count": ALL_ROWS if count is None else count}
+    return [(tag, manifest) for tag, manifest in _PAGE.all(connection, values)]
+
+
+def list_of(connection: Connection, manifest_id: int) -> list[str]:
+    """The tags that name the manifest, in order."""
+    return [tag for (tag,) in _OF_MANIFEST.all(connection, {"manifest": manifest_id})]

@@ -1,0 +1,101 @@
+"""Untagged manifests to which no tag leads: found by a reader, and deleted by the writer if that is still so.
+
+A manifest is kept by those that name it, by its subject, by its referrers, and by what keeps those in turn,
+where one of them has a tag or was pushed of late.
+"""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, bindparam, delete, exists, select, text
+
+from docker_credential_gcr.emulator.database.schema import manifest_blobs, manifests, referrers, tags
+
+_subject = manifests.alias("subject_manifest")
+# What can be seen of a manifest by itself; most of those that are kept are left out by it.
+_CANDIDATE = and_(
+    manifests.c.uploaded_ms < bindparam("before_ms"),
+    ~exists().where(tags.c.manifest == manifests.c.id),
+    # What names it goes first: until then it is whole.
+    ~exists().where(
+        manifest_blobs.c.repository == manifests.c.repository,
+        manifest_blobs.c.digest == manifests.c.digest,
+    ),
+    ~exists().where(
+        referrers.c.manifest == manifests.c.id,
+        _subject.c.repository == referrers.c.repository,
+        _subject.c.digest == referrers.c.subject,
+        tags.c.manifest == _subject.c.id,
+    ),
+)
+_PAGE = (
+    select(manifests.c.id)
+    .where(_CANDIDATE, manifests.c.id > bindparam("after"))
+    .order_by(manifests.c.id)
+    .limit(bindparam("count"))
+)
+_STILL = select(manifests.c.id).where(manifests.c.id.in_(bindparam("ids", expanding=True)), _CANDIDATE)
+_REMOVE = delete(manifests).where(manifests.c.id.in_(bindparam("ids", expanding=True)))
+
+# (what keeps a manifest, from where), for each that was found
+_KEEPERS = (
+    (
+        "naming.manifest",
+        "found JOIN manifests AS one ON one.id = found.id JOIN manifest_blobs AS naming "
+        "ON naming.repository = one.repository AND naming.digest = one.digest",
+    ),
+    (
+        "about.manifest",
+        "found JOIN manifests AS one ON one.id = found.id JOIN referrers AS about "
+        "ON about.repository = one.repository AND about.subject = one.digest",
+    ),
+    (
+        "subject.id",
+        "found JOIN referrers AS about ON about.manifest = found.id JOIN manifests AS subject "
+        "ON subject.repository = about.repository AND subject.digest = about.subject",
+    ),
+)
+_MORE = " ".join(f"UNION SELECT {keeper} FROM {source}" for keeper, source in _KEEPERS)  # noqa: S608
+_FOUND = f"WITH RECURSIVE found (id) AS (SELECT value FROM json_each(:ids) {_MORE})"  # noqa: S608
+_ROOTS = text(
+    f"{_FOUND} SELECT one.id FROM found JOIN manifests AS one ON one.id = found.id "  # noqa: S608
+    "WHERE one.uploaded_ms >= :before_ms OR EXISTS (SELECT 1 FROM tags WHERE tags.manifest = one.id)"
+)
+_PAIRS = " UNION ALL ".join(f"SELECT found.id, {keeper} FROM {source}" for keeper, source in _KEEPERS)  # noqa: S608
+# (kept, keeper)
+_EDGES = text(f"{_FOUND} {_PAIRS}")
+
+
+def find_untagged(connection: Connection, *, before: float, after: int, count: int) -> list[int]:
+    """Manifests pushed before that instant to which no tag leads, by id after `after`."""
+    before_ms = int(before * 1000)
+    while True:
+        values = {"before_ms": before_ms, "after": after, "count": count}
+        page = list(connection.execute(_PAGE, values).scalars())
+        found = _leave_out_kept(connection, page, before_ms)
+        if found or not page:
+            return found
+        after = page[-1]
+
+
+def remove_untagged(connection: Connection, ids: Sequence[int], *, before: float) -> int:
+    """Forget those of the manifests to which still no tag leads; how many."""
+    before_ms = int(before * 1000)
+    still = list(connection.execute(_STILL, {"ids": ids, "before_ms": before_ms}).scalars())
+    return connection.execute(_REMOVE, {"ids": _leave_out_kept(connection, still, before_ms)}).rowcount
+
+
+def _leave_out_kept(connection: Connection, ids: list[int], before_ms: int) -> list[int]:
+    values = {"ids": json.dumps(ids)}
+    kept = set(connection.execute(_ROOTS, {**values, "before_ms": before_ms}).scalars())
+    if not kept:
+        return ids
+    kept_by: dict[int, list[int]] = {}
+    for one, keeper in connection.execute(_EDGES, values):
+        kept_by.setdefault(keeper, []).append(one)
+    waiting = list(kept)
+    while waiting:
+        fresh = set(kept_by.get(waiting.pop(), ())) - kept
+        kept |= fresh
+        waiting += fresh
+    return [one for one in ids if one not in kept]

@@ -1,0 +1,186 @@
+"""The repositories of Artifact Registry: each a place for images, made through its API."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from docker_credential_gcr.emulator.database.images.buckets import Bucket
+from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.schema import (
+    artifact_repositories,
+    blobs,
+    buckets,
+    policies,
+    projects,
+)
+from docker_credential_gcr.emulator.identity.resource import format_place, format_repository
+
+from .projects import Project
+
+# What is kept of a repository and shown as it was given; nothing here acts by it.
+SETTINGS = ("kmsKeyName", "cleanupPolicies", "cleanupPolicyDryRun", "vulnerabilityScanningConfig")
+_SELECT = (
+    select(
+        *buckets.c["id", "name"],
+        projects.c.project_id,
+        buckets.c.location,
+        *artifact_repositories.c["repository_id", "description", "labels", "immutable_tags"],
+        *artifact_repositories.c["settings", "created_at", "updated_at"],
+    )
+    .join(buckets, buckets.c.id == artifact_repositories.c.bucket)
+    .join(projects, projects.c.id == buckets.c.project)
+)
+_FIND = _SELECT.where(buckets.c.name == bindparam("wanted"))
+_PAGE = (
+    _SELECT.where(
+        buckets.c.project == bindparam("of_project"),
+        buckets.c.location == bindparam("location_wanted"),
+        artifact_repositories.c.repository_id > bindparam("last"),
+    )
+    .order_by(artifact_repositories.c.repository_id)
+    .limit(bindparam("count"))
+)
+_AT = _SELECT.where(buckets.c.location == bindparam("wanted")).order_by(buckets.c.name)
+_INSERT_PLACE = insert(buckets)
+_INSERT = insert(artifact_repositories)
+_UPDATE = (
+    update(artifact_repositories)
+    .where(artifact_repositories.c.bucket == bindparam("wanted"))
+    .values(
+        description=bindparam("new_description"),
+        labels=bindparam("new_labels"),
+        immutable_tags=bindparam("new_immutable_tags"),
+        settings=bindparam("new_settings"),
+        updated_at=bindparam("now"),
+    )
+)
+_DELETE_PLACE = delete(buckets).where(buckets.c.id == bindparam("wanted"))
+_DELETE_POLICY = delete(policies).where(policies.c.resource == bindparam("wanted"))
+_SIZE = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.bucket == bindparam("of_bucket"))
+
+
+@dataclass(frozen=True)
+class ArtifactRepository:
+    """A repository; `bucket` is the place of its images, `immutable_tags` whether a tag stays where it is.
+
+    `settings` are those of SETTINGS that were given.
+    """
+
+    bucket: Bucket
+    project_id: str
+    location: str
+    repository_id: str
+    description: str
+    labels: Mapping[str, str]
+    immutable_tags: bool
+    settings: Mapping[str, Any]
+    created_at: int
+    updated_at: int
+
+    @property
+    def name(self) -> str:
+        """projects/my-project/locations/us/repositories/images"""
+        return format_repository(self.project_id, self.location, self.repository_id)
+
+
+def find(
+    connection: Connection, project_id: str, location: str, repository_id: str
+) -> ArtifactRepository | None:
+    """The repository of that ID."""
+    place = format_place(project_id, location, repository_id)
+    row = connection.execute(_FIND, {"wanted": place}).one_or_none()
+    return None if row is None else _read(row)
+
+
+def list_page(
+    connection: Connection, project: Project, location: str, *, last: str, count: int
+) -> list[ArtifactRepository]:
+    """At most `count` repositories of the project at the location after the ID `last`, by ID."""
+    values = {"of_project": project.id, "location_wanted": location, "last": last, "count": count}
+    return [_read(row) for row in connection.execute(_PAGE, values)]
+
+
+def list_at(connection: Connection, location: str) -> list[ArtifactRepository]:
+    """Every project's repositories at the location."""
+    return [_read(row) for row in connection.execute(_AT, {"wanted": location})]
+
+
+def create(
+    connection: Connection,
+    project: Project,
+    location: str,
+    repository_id: str,
+    *,
+    description: str = "",
+    labels: Mapping[str, str] | None = None,
+    immutable_tags: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    now: float,
+) -> ArtifactRepository:
+    """Make a repository. Raises AlreadyExists."""
+    place = {
+        "project": project.id,
+        "name": format_place(project.project_id, location, repository_id),
+        "location": location,
+        "created_at": int(now),
+    }
+    bucket_id = insert_new(connection, _INSERT_PLACE, place, repository_id)
+    values = {
+        "bucket": bucket_id,
+        "repository_id": repository_id,
+        "description": description,
+        "labels": labels or {},
+        "immutable_tags": immutable_tags,
+        "settings": settings or {},
+        "created_at": int(now),
+        "updated_at": int(now),
+    }
+    connection.execute(_INSERT, values)
+    return _get(connection, project.project_id, location, repository_id)
+
+
+def change(
+    connection: Connection,
+    repository: ArtifactRepository,
+    *,
+    description: str,
+    labels: Mapping[str, str],
+    immutable_tags: bool,
+    settings: Mapping[str, Any],
+    now: float,
+) -> ArtifactRepository:
+    """Replace what can be replaced; the repository as it is now."""
+    values = {
+        "wanted": repository.bucket.id,
+        "new_description": description,
+        "new_labels": labels,
+        "new_immutable_tags": immutable_tags,
+        "new_settings": settings,
+        "now": int(now),
+    }
+    connection.execute(_UPDATE, values)
+    return _get(connection, repository.project_id, repository.location, repository.repository_id)
+
+
+def remove(connection: Connection, repository: ArtifactRepository) -> None:
+    """Forget the repository, its images and its policy."""
+    connection.execute(_DELETE_PLACE, {"wanted": repository.bucket.id})
+    connection.execute(_DELETE_POLICY, {"wanted": repository.name})
+
+
+def measure(connection: Connection, repository: ArtifactRepository) -> int:
+    """The bytes of its blobs."""
+    return int(connection.execute(_SIZE, {"of_bucket": repository.bucket.id}).scalar_one())
+
+
+def _get(connection: Connection, project_id: str, location: str, repository_id: str) -> ArtifactRepository:
+    found = find(connection, project_id, location, repository_id)
+    assert found is not None  # noqa: S101 - it was written in this transaction
+    return found
+
+
+def _read(row: Iterable[Any]) -> ArtifactRepository:
+    bucket_id, place, *columns = row
+    return ArtifactRepository(Bucket(bucket_id, place), *columns)

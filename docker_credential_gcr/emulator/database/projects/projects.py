@@ -1,0 +1,100 @@
+"""The projects: each a name that users choose and a number that Google gives."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.schema import projects
+
+
+@dataclass(frozen=True)
+class Project:
+    """`project_id` is what images are named with, `number` is Google's, `id` is the row's.
+
+    `deleted_at` is when its deletion was asked for, `parent` what it lies below: folders/ID.
+    """
+
+    id: int
+    project_id: str
+    number: str
+    name: str
+    created_at: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+    deleted_at: int | None = None
+    parent: str = ""
+
+
+_SELECT = select(*(projects.c[column.name] for column in fields(Project)))
+_INSERT = insert(projects)
+_FIND = _SELECT.where(projects.c.project_id == bindparam("wanted"))
+_FIND_NUMBER = _SELECT.where(projects.c.number == bindparam("wanted"))
+_UPDATE = (
+    update(projects)
+    .where(projects.c.id == bindparam("wanted"))
+    .values(name=bindparam("new_name"), labels=bindparam("new_labels"))
+)
+_SET_DELETED = (
+    update(projects).where(projects.c.id == bindparam("wanted")).values(deleted_at=bindparam("instant"))
+)
+_SET_PARENT = update(projects).where(projects.c.id == bindparam("wanted")).values(parent=bindparam("above"))
+_LIST = _SELECT.order_by(projects.c.project_id)
+
+
+def create(
+    connection: Connection,
+    project_id: str,
+    *,
+    name: str,
+    labels: Mapping[str, str] | None = None,
+    parent: str = "",
+    now: float,
+) -> Project:
+    """Add a project with a number of its own. Raises AlreadyExists."""
+    # Twelve digits, as Google's newer ones.
+    number = str(10**11 + secrets.randbelow(9 * 10**11))
+    values = {
+        "project_id": project_id,
+        "number": number,
+        "name": name,
+        "created_at": int(now),
+        "labels": labels or {},
+        "parent": parent,
+    }
+    row_id = insert_new(connection, _INSERT, values, project_id)
+    return Project(row_id, project_id, number, name, int(now), labels or {}, None, parent)
+
+
+def find(connection: Connection, project_id: str) -> Project | None:
+    """Returns the project of that ID."""
+    row = connection.execute(_FIND, {"wanted": project_id}).one_or_none()
+    return None if row is None else Project(*row)
+
+
+def find_by_number(connection: Connection, number: str) -> Project | None:
+    """Returns the project of that number."""
+    row = connection.execute(_FIND_NUMBER, {"wanted": number}).one_or_none()
+    return None if row is None else Project(*row)
+
+
+def list_all(connection: Connection) -> list[Project]:
+    """Returns every project, by ID."""
+    return [Project(*row) for row in connection.execute(_LIST)]
+
+
+def update_texts(connection: Connection, project: Project, *, name: str, labels: Mapping[str, str]) -> None:
+    """Change what people read of the project."""
+    values = {"wanted": project.id, "new_name": name, "new_labels": labels}
+    connection.execute(_UPDATE, values)
+
+
+def set_parent(connection: Connection, project: Project, parent: str) -> None:
+    """Puts the project below another folder or organization."""
+    connection.execute(_SET_PARENT, {"wanted": project.id, "above": parent})
+
+
+def set_deleted(connection: Connection, project: Project, *, now: float | None) -> None:
+    """Ask for the deletion of the project and all that is in it, or, with None, take that back."""
+    connection.execute(_SET_DELETED, {"wanted": project.id, "instant": None if now is None else int(now)})

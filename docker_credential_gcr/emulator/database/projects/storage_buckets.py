@@ -1,0 +1,124 @@
+"""Buckets as Cloud Storage's API sees them: with settings, and without Artifact Registry's places."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+
+from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.schema import artifact_repositories, blobs, buckets, projects
+
+from .projects import Project
+
+_SELECT: Select[Any] = (
+    select(
+        *buckets.c["id", "name"],
+        *projects.c["project_id", "number"],
+        *buckets.c["location", "created_at"],
+        func.coalesce(buckets.c.updated_at, buckets.c.created_at),
+        *buckets.c["metageneration", "settings"],
+    )
+    .join(projects, projects.c.id == buckets.c.project)
+    .outerjoin(artifact_repositories, artifact_repositories.c.bucket == buckets.c.id)
+    .where(artifact_repositories.c.bucket.is_(None))
+)
+_FIND = _SELECT.where(buckets.c.name == bindparam("wanted"))
+_PAGE = (
+    _SELECT.where(
+        buckets.c.project == bindparam("of_project"),
+        buckets.c.name > bindparam("last"),
+        func.substr(buckets.c.name, 1, func.length(bindparam("prefix"))) == bindparam("prefix"),
+    )
+    .order_by(buckets.c.name)
+    .limit(bindparam("count"))
+)
+_INSERT = insert(buckets)
+_UPDATE = (
+    update(buckets)
+    .where(buckets.c.id == bindparam("wanted"))
+    .values(
+        settings=bindparam("new_settings"),
+        updated_at=bindparam("now"),
+        metageneration=buckets.c.metageneration + 1,
+    )
+)
+_DELETE = delete(buckets).where(buckets.c.id == bindparam("wanted"))
+_HOLDS = select(blobs.c.id).where(blobs.c.bucket == bindparam("wanted")).limit(1)
+
+
+@dataclass(frozen=True)
+class StorageBucket:
+    """A bucket; `settings` is what was sent of its labels, access settings and the like."""
+
+    id: int
+    name: str
+    project_id: str
+    project_number: str
+    location: str
+    created_at: int
+    updated_at: int
+    metageneration: int
+    settings: Mapping[str, Any]
+
+
+def find(connection: Connection, name: str) -> StorageBucket | None:
+    """Returns the bucket of that name."""
+    row = connection.execute(_FIND, {"wanted": name}).one_or_none()
+    return None if row is None else StorageBucket(*row)
+
+
+def list_page(
+    connection: Connection, project: Project, *, prefix: str, last: str, count: int
+) -> Iterator[StorageBucket]:
+    """Gives at most `count` buckets of the project after the name `last`, by name, each read when asked for.
+
+    A bucket holds what a client sent, up to a MiB.
+    """
+    values = {"of_project": project.id, "prefix": prefix, "last": last, "count": count}
+    with connection.execute(_PAGE, values) as rows:
+        yield from (StorageBucket(*row) for row in rows)
+
+
+def create(
+    connection: Connection,
+    project: Project,
+    name: str,
+    *,
+    location: str,
+    settings: Mapping[str, Any],
+    now: float,
+) -> StorageBucket:
+    """Make a bucket. Raises AlreadyExists: names are the world's, not the project's."""
+    values = {
+        "project": project.id,
+        "name": name,
+        "location": location,
+        "created_at": int(now),
+        "settings": settings,
+    }
+    insert_new(connection, _INSERT, values, name)
+    made = find(connection, name)
+    assert made is not None  # noqa: S101 - it was written in this transaction
+    return made
+
+
+def change(
+    connection: Connection, bucket: StorageBucket, settings: Mapping[str, Any], *, now: float
+) -> StorageBucket:
+    """Replace the settings; the bucket as it is now."""
+    values = {"wanted": bucket.id, "new_settings": settings, "now": int(now)}
+    connection.execute(_UPDATE, values)
+    changed = find(connection, bucket.name)
+    assert changed is not None  # noqa: S101 - it was written in this transaction
+    return changed
+
+
+def is_empty(connection: Connection, bucket: StorageBucket) -> bool:
+    """Whether no object is in the bucket."""
+    return connection.execute(_HOLDS, {"wanted": bucket.id}).first() is None
+
+
+def remove(connection: Connection, bucket_id: int) -> None:
+    """Forget the bucket and every image in it."""
+    connection.execute(_DELETE, {"wanted": bucket_id})

@@ -1,0 +1,1 @@
+"""Artifact Registry's API: artifactregistry.googleapis.com."""

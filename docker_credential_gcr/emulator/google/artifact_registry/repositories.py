@@ -1,0 +1,172 @@
+"""artifactregistry.googleapis.com: repositories for images at LOCATION-docker.pkg.dev.
+
+https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories
+"""
+
+import re
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.errors import AlreadyExists
+from docker_credential_gcr.emulator.database.projects import artifact_repositories
+from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
+from docker_credential_gcr.emulator.google.projects.resources import parse_labels
+from docker_credential_gcr.emulator.google.rest.calls import Call
+from docker_credential_gcr.emulator.google.rest.errors import Conflict, InvalidArgument
+from docker_credential_gcr.emulator.google.rest.field_masks import list_paths, merge
+from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
+from docker_credential_gcr.emulator.google.rest.long_running import EMPTY_TYPE, finish, new_id
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.pagination import parse_page
+from docker_credential_gcr.emulator.google.rest.request_messages import REPOSITORY
+from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
+
+from .authorization import get_project, get_repository
+from .locations import check_location
+
+_TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1."
+# https://cloud.google.com/artifact-registry/docs/repositories/create-repos
+_ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_STANDARD = ("STANDARD_REPOSITORY", "MODE_UNSPECIFIED")
+# https://cloud.google.com/kms/docs/resource-hierarchy#retrieve_resource_id
+_KEY = re.compile(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+")
+_MAX_POLICIES = 10
+
+
+@method("repositoryId", body=REPOSITORY)
+async def create_repository(call: Call) -> Answer:
+    """Creates the repository ?repositoryId=, for images."""
+    location, body, repository_id = check_location(call), call.body, call.query.get("repositoryId", "")
+    if not _ID.fullmatch(repository_id):
+        raise InvalidArgument(
+            f"invalid repository id {repository_id[:100]!r}: it must be 1 to 63 lower-case letters, digits "
+            "or hyphens, beginning with a letter, not ending in a hyphen"
+        )
+    if body.get("format") != "DOCKER":
+        raise InvalidArgument("gcr-emulator makes no other repositories than of format DOCKER.")
+    if body.get("mode", "MODE_UNSPECIFIED") not in _STANDARD:
+        raise InvalidArgument("gcr-emulator makes no other repositories than of mode STANDARD_REPOSITORY.")
+    settings = _parse(body)
+
+    def work(connection: Connection) -> dict[str, Any]:
+        project = get_project(connection, call, "artifactregistry.repositories.create")
+        try:
+            made = artifact_repositories.create(
+                connection, project, location, repository_id, **settings, now=call.now
+            )
+        except AlreadyExists as error:
+            raise Conflict("the repository already exists") from error
+        response = {"@type": f"{_TYPE}Repository", **format_repository(made)}
+        return finish_in(connection, call, made, response)
+
+    return await call.services.database.write(work)
+
+
+@reads("filter", "orderBy", *PAGE)
+def list_repositories(connection: Connection, call: Call) -> Answer:
+    """Returns the project's repositories at one location, by ID."""
+    page, location = parse_page(call.query), check_location(call)
+    test = parse_filter(call.query, ("name",))
+    project = get_project(connection, call, "artifactregistry.repositories.list")
+    fetch = partial(artifact_repositories.list_page, connection, project, location)
+    key = attrgetter("repository_id")
+    return format_matches("repositories", page, test, fetch, format_repository, key)
+
+
+@reads()
+def show_repository(connection: Connection, call: Call) -> Answer:
+    """Returns one repository, with the size of what is in it."""
+    found = get_repository(connection, call, "artifactregistry.repositories.get")
+    size = artifact_repositories.measure(connection, found)
+    return {**format_repository(found), "sizeBytes": str(size)}
+
+
+@method("updateMask", body=REPOSITORY)
+async def patch_repository(call: Call) -> Answer:
+    """Changes what ?updateMask= names."""
+    # A wrong mask or value is refused also where the repository is unknown.
+    _parse(call.body)
+    list_paths(call.query.get("updateMask", ""), call.body, REPOSITORY)
+
+    def work(connection: Connection) -> ArtifactRepository:
+        found = get_repository(connection, call, "artifactregistry.repositories.update")
+        changed = merge(call, format_repository(found), REPOSITORY)
+        return artifact_repositories.change(connection, found, **_parse(changed), now=call.now)
+
+    return format_repository(await call.services.database.write(work))
+
+
+@writes()
+def delete_repository(connection: Connection, call: Call) -> Answer:
+    """Deletes a repository with all images in it."""
+    found = get_repository(connection, call, "artifactregistry.repositories.delete")
+    artifact_repositories.remove(connection, found)
+    return finish_in(connection, call, found, {"@type": EMPTY_TYPE})
+
+
+def finish_in(
+    connection: Connection, call: Call, repository: ArtifactRepository, response: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns the operation that has changed a repository, or something in it."""
+    place = f"projects/{repository.project_id}/locations/{repository.location}"
+    metadata = {"@type": f"{_TYPE}OperationMetadata"}
+    return finish(connection, call, f"{place}/operations/{new_id()}", response, metadata)
+
+
+def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
+    """Returns {"name", "format", "mode", "createTime", "updateTime", "registryUri", "description", …}"""
+    host = f"{repository.location}-docker.pkg.dev"
+    document: dict[str, Any] = {
+        "name": repository.name,
+        "format": "DOCKER",
+        "mode": "STANDARD_REPOSITORY",
+        "createTime": format_instant(repository.created_at),
+        "updateTime": format_instant(repository.updated_at),
+        "registryUri": f"{host}/{repository.project_id.replace(':', '/')}/{repository.repository_id}",
+    }
+    if repository.description:
+        document["description"] = repository.description
+    if repository.labels:
+        document["labels"] = dict(repository.labels)
+    if repository.immutable_tags:
+        document["dockerConfig"] = {"immutableTags": True}
+    return {**document, **repository.settings}
+
+
+def _parse(body: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is kept of a repository, by the names of the columns. Raises InvalidArgument."""
+    description, docker = body.get("description", ""), body.get("dockerConfig", {})
+    if not isinstance(description, str) or len(description) > 1024:
+        raise InvalidArgument("description must be a string of at most 1024 characters")
+    if not isinstance(docker.get("immutableTags", False), bool):
+        raise InvalidArgument("dockerConfig.immutableTags must be true or false")
+    if body.get("kmsKeyName") and not _KEY.fullmatch(body["kmsKeyName"]):
+        raise InvalidArgument("kmsKeyName must be projects/P/locations/L/keyRings/R/cryptoKeys/K")
+    _check_cleanup_policies(body.get("cleanupPolicies", {}))
+    return {
+        "description": description,
+        "labels": parse_labels(body.get("labels", {})),
+        "immutable_tags": docker.get("immutableTags", False),
+        "settings": {name: body[name] for name in artifact_repositories.SETTINGS if body.get(name)},
+    }
+
+
+def _check_cleanup_policies(policies: dict[str, Any]) -> None:
+    """Raises InvalidArgument for cleanup policies that Artifact Registry does not take.
+
+    https://cloud.google.com/artifact-registry/docs/repositories/cleanup-policy
+    """
+    if len(policies) > _MAX_POLICIES:
+        raise InvalidArgument(f"cleanupPolicies may hold at most {_MAX_POLICIES} policies")
+    for key, policy in policies.items():
+        if policy.get("id", "") != key:
+            raise InvalidArgument(f"the id of the cleanup policy {key[:100]!r} must be its key")
+        if policy.get("action") not in ("DELETE", "KEEP"):
+            raise InvalidArgument(f"the action of the cleanup policy {key[:100]!r} must be DELETE or KEEP")
+        if ("condition" in policy) == ("mostRecentVersions" in policy):
+            raise InvalidArgument(
+                f"the cleanup policy {key[:100]!r} must have either a condition or mostRecentVersions"
+            )

@@ -1,0 +1,123 @@
+"""artifactregistry.googleapis.com: the tags of a package.
+
+https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories.packages.tags
+"""
+
+from functools import partial
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.images import artifact_images, tags
+from docker_credential_gcr.emulator.database.images.artifact_images import Package
+from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
+from docker_credential_gcr.emulator.google.rest.calls import Call
+from docker_credential_gcr.emulator.google.rest.errors import (
+    Conflict,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+)
+from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.pagination import parse_page
+from docker_credential_gcr.emulator.google.rest.request_messages import TAG
+from docker_credential_gcr.emulator.oci.errors import InvalidReference
+from docker_credential_gcr.emulator.oci.reference import parse_tag
+
+from .authorization import get_package
+from .packages import as_registry_sees, format_package_name, get_version
+
+IMMUTABLE = "The repository has immutable tags: a tag can neither be moved nor deleted."
+
+
+@reads("filter", *PAGE)
+def list_tags(connection: Connection, call: Call) -> Answer:
+    """Returns the tags of a package, by name."""
+    page, test = parse_page(call.query), parse_filter(call.query, ("name", "version"))
+    repository, package = get_package(connection, call, "artifactregistry.tags.list")
+    fetch = partial(artifact_images.list_tags, connection, package)
+
+    def describe(item: tuple[str, str]) -> dict[str, str]:
+        return _format(repository, package, *item)
+
+    return format_matches("tags", page, test, fetch, describe, lambda item: item[0])
+
+
+@reads()
+def get_tag(connection: Connection, call: Call) -> Answer:
+    """Returns one tag, and the version that it names."""
+    tag = call.path["tag"]
+    repository, package = get_package(connection, call, "artifactregistry.tags.get")
+    return _format(repository, package, tag, _get_digest(connection, package, tag))
+
+
+@method("tagId", body=TAG)
+async def create_tag(call: Call) -> Answer:
+    """Creates the tag ?tagId= for a version."""
+    digest = _parse_version(call.body.get("version"))
+    tag = _parse(call.query.get("tagId", ""))
+
+    def work(connection: Connection) -> dict[str, str]:
+        repository, package = get_package(connection, call, "artifactregistry.tags.create")
+        image = get_version(connection, package, digest)
+        if artifact_images.find_tag(connection, package, tag) is not None:
+            raise Conflict("Requested entity already exists")
+        tags.put(connection, as_registry_sees(repository, package), tag, image.id)
+        return _format(repository, package, tag, digest)
+
+    return await call.services.database.write(work)
+
+
+@method("updateMask", body=TAG)
+async def patch_tag(call: Call) -> Answer:
+    """Lets a tag name another version."""
+    digest = _parse_version(call.body.get("version"))
+    tag = _parse(call.path["tag"])
+
+    def work(connection: Connection) -> dict[str, str]:
+        repository, package = get_package(connection, call, "artifactregistry.tags.update")
+        image = get_version(connection, package, digest)
+        if repository.immutable_tags and _get_digest(connection, package, tag) != digest:
+            raise FailedPrecondition(IMMUTABLE)
+        tags.put(connection, as_registry_sees(repository, package), tag, image.id)
+        return _format(repository, package, tag, digest)
+
+    return await call.services.database.write(work)
+
+
+@writes()
+def delete_tag(connection: Connection, call: Call) -> Answer:
+    """Deletes a tag, not what it names."""
+    tag = call.path["tag"]
+    repository, package = get_package(connection, call, "artifactregistry.tags.delete")
+    _get_digest(connection, package, tag)
+    if repository.immutable_tags:
+        raise FailedPrecondition(IMMUTABLE)
+    tags.remove(connection, as_registry_sees(repository, package), tag)
+    return {}
+
+
+def _get_digest(connection: Connection, package: Package, tag: str) -> str:
+    digest = artifact_images.find_tag(connection, package, tag)
+    if digest is None:
+        raise NotFound("Requested entity was not found.")
+    return digest
+
+
+def _parse(tag: str) -> str:
+    try:
+        return parse_tag(tag)
+    except InvalidReference as error:
+        raise InvalidArgument(f"invalid tag id {tag[:128]!r}") from error
+
+
+def _parse_version(name: object) -> str:
+    """Returns the digest in projects/…/versions/DIGEST."""
+    if not isinstance(name, str) or "/versions/" not in name:
+        raise InvalidArgument("version must be projects/…/packages/PACKAGE/versions/DIGEST")
+    return name.rpartition("/versions/")[2]
+
+
+def _format(repository: ArtifactRepository, package: Package, tag: str, digest: str) -> dict[str, str]:
+    name = format_package_name(repository, package.name)
+    return {"name": f"{name}/tags/{tag}", "version": f"{name}/versions/{digest}"}

@@ -1,0 +1,90 @@
+"""Access to Google's administrative APIs: whether IAM lets the caller do something."""
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.projects import policies, projects
+from docker_credential_gcr.emulator.database.projects.projects import Project
+from docker_credential_gcr.emulator.google.rest.calls import Call
+from docker_credential_gcr.emulator.google.rest.errors import NotFound, PermissionDenied, ProjectDeleted
+from docker_credential_gcr.emulator.identity import resource as resources
+from docker_credential_gcr.emulator.identity.authorization import decide
+from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy
+from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.resource import Resource
+
+# All that is possible with a deleted project: it is seen, and the deletion is taken back.
+# https://cloud.google.com/resource-manager/reference/rest/v3/projects/delete
+_FOR_DELETED = frozenset(
+    f"resourcemanager.projects.{verb}" for verb in ("delete", "get", "getIamPolicy", "list", "undelete")
+)
+
+
+def check(
+    connection: Connection,
+    caller: Principal,
+    permission: str,
+    policies_in_force: list[Policy],
+    resource: Resource | None = None,
+    message: str = "",
+) -> None:
+    """Raises PermissionDenied, with that message, unless the policies give the caller the permission.
+
+    Raises ProjectDeleted where the project of the resource is deleted.
+    """
+    decision = decide(caller, policies_in_force, permission, resource)
+    if not decision.allowed:
+        raise PermissionDenied(decision, message)
+    check_active(connection, permission, resource)
+
+
+def check_active(connection: Connection, permission: str, resource: Resource | None) -> None:
+    """Raises ProjectDeleted for a permission that does not count while the resource's project is deleted."""
+    if resource is not None and permission not in _FOR_DELETED and _is_deleted(connection, resource):
+        raise ProjectDeleted(resource.project_id)
+
+
+def list_allowed(
+    connection: Connection,
+    caller: Principal,
+    permissions: list[str],
+    policies_in_force: list[Policy],
+    resource: Resource,
+) -> list[str]:
+    """Returns those of the permissions that the caller has on the resource, in their order."""
+    is_deleted = _is_deleted(connection, resource)
+    return [
+        permission
+        for permission in permissions
+        if decide(caller, policies_in_force, permission, resource).allowed
+        and (not is_deleted or permission in _FOR_DELETED)
+    ]
+
+
+def _is_deleted(connection: Connection, resource: Resource) -> bool:
+    found = projects.find(connection, resource.project_id)
+    return found is not None and found.deleted_at is not None
+
+
+def find_project(connection: Connection, name: str) -> Project | None:
+    """Returns the project of that ID or number."""
+    return projects.find(connection, name) or projects.find_by_number(connection, name)
+
+
+def get_project(connection: Connection, call: Call, permission: str, message: str = "") -> Project:
+    """Returns the project of the path, by ID or number, if the caller has the permission on it.
+
+    Raises PermissionDenied, for unknown projects too, NotFound for those who may see all, ProjectDeleted.
+    """
+    name, caller = call.path["project"], call.caller
+    project = find_project(connection, name)
+    if project is None:
+        check(connection, caller, permission, [], message=message)
+        raise NotFound(f"Project not found: {name}")
+    in_force = [find_project_policy(connection, project.project_id)]
+    check(connection, caller, permission, in_force, resources.project(project.project_id), message)
+    return project
+
+
+def find_project_policy(connection: Connection, project_id: str) -> Policy:
+    """Returns the project's policy; an empty one where there is no such project."""
+    return policies.find(connection, f"projects/{project_id}") if project_id else EMPTY

@@ -1,0 +1,1 @@
+"""IAM's APIs: iam.googleapis.com and iamcredentials.googleapis.com."""

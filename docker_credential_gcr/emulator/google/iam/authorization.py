@@ -1,0 +1,95 @@
+"""The service account that a request is about, and whether the caller may do that with it."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.accounts import service_accounts
+from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
+from docker_credential_gcr.emulator.database.projects import policies
+from docker_credential_gcr.emulator.google.authorization import (
+    check,
+    find_project,
+    find_project_policy,
+    get_project,
+)
+from docker_credential_gcr.emulator.google.rest.calls import Call
+from docker_credential_gcr.emulator.google.rest.errors import NotFound
+from docker_credential_gcr.emulator.identity import resource as resources
+from docker_credential_gcr.emulator.identity.policy import Policy
+from docker_credential_gcr.emulator.identity.principal import Principal
+
+
+def find_account(connection: Connection, call: Call, permission: str) -> ServiceAccount:
+    """Returns the account that the path names, if the caller has the permission on it or on its project.
+
+    The project `-` is that of the account. Raises PermissionDenied, for unknown accounts too, and NotFound
+    for those who may see all.
+    """
+    account = find_in_path(connection, call)
+    if account is not None:
+        check_account(connection, account, call.caller, permission)
+        return account
+    project_name, name = call.path["project"], call.path["account"]
+    if project_name == "-":
+        check(connection, call.caller, permission, [])
+    else:
+        get_project(connection, call, permission)
+    raise NotFound(f"Unknown service account: projects/{project_name}/serviceAccounts/{name}")
+
+
+def find_in_path(connection: Connection, call: Call) -> ServiceAccount | None:
+    """Returns the account that the path names, without a look at the caller."""
+    account, project_name = service_accounts.find(connection, call.path["account"]), call.path["project"]
+    if account is None or project_name == "-":
+        return account
+    project = find_project(connection, project_name)
+    return account if project is not None and project.project_id == account.project_id else None
+
+
+def find_active(connection: Connection, name: str) -> ServiceAccount | None:
+    """Returns the account of that address or unique ID, if its tokens count."""
+    account = service_accounts.find(connection, name)
+    return account if account is not None and account.is_active else None
+
+
+def check_account(
+    connection: Connection, account: ServiceAccount, caller: Principal, permission: str
+) -> None:
+    """Raises PermissionDenied unless the policy of the account or of its project gives the permission."""
+    check(connection, caller, permission, find_policies(connection, account), describe(account))
+
+
+def find_policies(connection: Connection, account: ServiceAccount) -> list[Policy]:
+    """Returns the policies in force for the account."""
+    return [
+        find_project_policy(connection, account.project_id),
+        policies.find(connection, format_name(account)),
+    ]
+
+
+def describe(account: ServiceAccount) -> resources.Resource:
+    """Returns the account as IAM's conditions see it."""
+    return resources.service_account(account.project_id, account.unique_id)
+
+
+def format_name(account: ServiceAccount) -> str:
+    """Returns projects/my-project/serviceAccounts/EMAIL, also the name of the account's policy."""
+    return f"projects/{account.project_id}/serviceAccounts/{account.email}"
+
+
+def format_account(account: ServiceAccount) -> dict[str, Any]:
+    """Returns the account as IAM's API writes it."""
+    document: dict[str, Any] = {
+        "name": format_name(account),
+        "projectId": account.project_id,
+        "uniqueId": account.unique_id,
+        "email": account.email,
+        # What Google says of every account: it keeps no versions of them.
+        "etag": "MDEwMjE5MjA=",
+        "displayName": account.display_name,
+        "oauth2ClientId": account.unique_id,
+    }
+    if account.description:
+        document["description"] = account.description
+    return {**document, "disabled": True} if account.disabled else document

@@ -1,0 +1,44 @@
+"""www.googleapis.com: the public keys of service accounts, for who checks what they have signed.
+
+GET /service_accounts/v1/metadata/x509/EMAIL   {KEY ID: "-----BEGIN CERTIFICATE-----\\n…"}
+GET /service_accounts/v1/jwk/EMAIL             {"keys": [{"kid": KEY ID, "kty": "RSA", …}]}
+
+https://cloud.google.com/iam/docs/samples/iam-verify-signed-jwt
+"""
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
+from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.rest.errors import NotFound
+from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
+from docker_credential_gcr.emulator.identity.keys.signatures import format_certificate, format_jwk
+
+from .authorization import find_active
+
+
+async def list_certificates(request: Request, services: Services) -> JSONResponse:
+    """The account's keys in certificates; for everybody."""
+    found = await _list_keys(request, services)
+    return JSONResponse({key.key_id: format_certificate(key, services.issuer) for key in found})
+
+
+async def list_jwks(request: Request, services: Services) -> JSONResponse:
+    """The account's keys as a set of JSON Web Keys; for everybody."""
+    return JSONResponse({"keys": [format_jwk(key) for key in await _list_keys(request, services)]})
+
+
+async def _list_keys(request: Request, services: Services) -> list[RegisteredKey]:
+    """Returns the keys that count now."""
+    email, now = request.path_params["account"], services.clock.now()
+
+    def work(connection: Connection) -> list[RegisteredKey]:
+        account = find_active(connection, email)
+        if account is None:
+            raise NotFound(f"Service account {email} not found.")
+        kept = keys.list_of(connection, account)
+        return [each.key for each in kept if not each.disabled and now < each.key.expires_at]
+
+    return await services.database.read(work)

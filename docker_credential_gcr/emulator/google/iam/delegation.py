@@ -1,0 +1,74 @@
+"""Who may act as a service account, directly or through a chain of others.
+
+    {"delegates": ["projects/-/serviceAccounts/FIRST", "projects/-/serviceAccounts/SECOND"]}
+
+The caller must be let by the first, the first by the second, and the last by the account itself.
+https://cloud.google.com/iam/docs/create-short-lived-credentials-delegated
+"""
+
+import re
+from typing import Any
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.accounts import service_accounts
+from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
+from docker_credential_gcr.emulator.google.authorization import check
+from docker_credential_gcr.emulator.google.rest.calls import Call
+from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
+from docker_credential_gcr.emulator.identity.principal import (
+    CLOUD_PLATFORM,
+    Principal,
+    format_service_account,
+)
+
+from .authorization import check_account
+
+_DELEGATE = re.compile(r"projects/-/serviceAccounts/([^/]{1,128})")
+_MAX_DELEGATES = 32
+_DELEGATION = "iam.serviceAccounts.implicitDelegation"
+
+
+async def find_account_to_act_as(call: Call, permission: str) -> ServiceAccount:
+    """Returns the account of the path, if its caller has the permission on it by way of the delegates.
+
+    Raises PermissionDenied, and NotFound for those who may see all.
+    """
+    delegates = _parse_delegates(call.body)
+
+    def work(connection: Connection) -> ServiceAccount:
+        caller = call.caller
+        for name in delegates:
+            delegate = _get_account(connection, name, caller, _DELEGATION)
+            caller = Principal(
+                format_service_account(delegate.email), frozenset({CLOUD_PLATFORM}), key_id=None
+            )
+        return _get_account(connection, call.path["account"], caller, permission, call.path["project"])
+
+    return await call.services.database.read(work)
+
+
+def _get_account(
+    connection: Connection, name: str, caller: Principal, permission: str, project_id: str = "-"
+) -> ServiceAccount:
+    account = service_accounts.find(connection, name)
+    if account is None or project_id not in ("-", account.project_id):
+        check(connection, caller, permission, [])
+        raise NotFound(f"Gaia id not found for email {name}")
+    check_account(connection, account, caller, permission)
+    if account.disabled:
+        raise FailedPrecondition(f"Service account {account.email} is disabled.")
+    return account
+
+
+def _parse_delegates(body: dict[str, Any]) -> list[str]:
+    delegates = body.get("delegates") or []
+    if not isinstance(delegates, list) or len(delegates) > _MAX_DELEGATES:
+        raise InvalidArgument(f"delegates must be a list of at most {_MAX_DELEGATES} service accounts.")
+    names = []
+    for delegate in delegates:
+        match = _DELEGATE.fullmatch(delegate) if isinstance(delegate, str) else None
+        if match is None:
+            raise InvalidArgument("A delegate must be of the form projects/-/serviceAccounts/{EMAIL}.")
+        names.append(match[1])
+    return names

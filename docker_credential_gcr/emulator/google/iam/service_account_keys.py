@@ -1,0 +1,160 @@
+"""iam.googleapis.com: the keys of service accounts.
+
+https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.keys
+"""
+
+import asyncio
+import base64
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.responses import JSONResponse
+
+from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
+from docker_credential_gcr.emulator.database.accounts.service_account_keys import KeptKey
+from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
+from docker_credential_gcr.emulator.google.rest.calls import Call
+from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
+from docker_credential_gcr.emulator.google.rest.messages import MISSING, VALUE
+from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
+from docker_credential_gcr.emulator.identity.keys import service_account_keys
+from docker_credential_gcr.emulator.identity.keys.certificates import InvalidCertificate, parse_certificate
+
+from .authorization import find_account
+
+_FILE_TYPE = "TYPE_GOOGLE_CREDENTIALS_FILE"
+_TYPE = "USER_MANAGED"
+_SYSTEM_TYPE = "SYSTEM_MANAGED"
+_ALGORITHM = "KEY_ALG_RSA_2048"
+# What a request may say; Google's own default is the key file.
+_KINDS = {
+    "privateKeyType": (_FILE_TYPE, "TYPE_UNSPECIFIED"),
+    "keyAlgorithm": (_ALGORITHM, "KEY_ALG_UNSPECIFIED"),
+}
+
+
+@method(body={"privateKeyType": VALUE, "keyAlgorithm": VALUE})
+async def create_key(call: Call) -> Answer:
+    """Creates a key. This answer is the only place where its private half is ever seen."""
+    for field, known in _KINDS.items():
+        if call.body.get(field, known[0]) not in known:
+            raise InvalidArgument(f"gcr-emulator makes no other {field} than {known[0]}.")
+    database, permission = call.services.database, "iam.serviceAccountKeys.create"
+    await database.read(lambda connection: find_account(connection, call, permission))
+    key = await asyncio.to_thread(service_account_keys.generate)
+
+    def work(connection: Connection) -> tuple[ServiceAccount, KeptKey]:
+        # Once more, for either may have changed meanwhile.
+        account = find_account(connection, call, permission)
+        return account, keys.add(connection, account, key.key_id, key.public_key, now=call.now)
+
+    account, registered = await database.write(work)
+    file = service_account_keys.format_key_file(
+        key, project_id=account.project_id, email=account.email, unique_id=account.unique_id
+    )
+    return JSONResponse(
+        {
+            **_format(registered),
+            "privateKeyType": _FILE_TYPE,
+            "privateKeyData": base64.b64encode(file.encode()).decode(),
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@method(body={"publicKeyData": VALUE})
+async def upload_key(call: Call) -> Answer:
+    """Registers a key whose private half the user has made, by its certificate."""
+    try:
+        key = parse_certificate(call.body.get("publicKeyData"))
+    except InvalidCertificate as error:
+        raise InvalidArgument(f"Invalid public key: {error}.") from error
+
+    def work(connection: Connection) -> KeptKey:
+        account = find_account(connection, call, "iam.serviceAccountKeys.create")
+        return keys.add(
+            connection,
+            account,
+            key.key_id,
+            key.public_key,
+            now=call.now,
+            expires_at=key.expires_at,
+            uploaded=True,
+        )
+
+    return _format(await call.services.database.write(work))
+
+
+@reads("keyTypes")
+def list_keys(connection: Connection, call: Call) -> Answer:
+    """Returns the account's keys, oldest first, in one page; Google's with keyTypes=SYSTEM_MANAGED too."""
+    types = call.query.getlist("keyTypes")
+    kept = keys.list_of(connection, find_account(connection, call, "iam.serviceAccountKeys.list"))
+    shown = [key for key in map(_format, kept) if not types or key["keyType"] in types]
+    return {"keys": shown} if shown else {}
+
+
+@reads("publicKeyType")
+def get_key(connection: Connection, call: Call) -> Answer:
+    """Returns what is known of one key; the public half is base64 of its PEM."""
+    key = _find(connection, call, "iam.serviceAccountKeys.get")
+    document = _format(key)
+    if call.query.get("publicKeyType") == "TYPE_RAW_PUBLIC_KEY":
+        document["publicKeyData"] = base64.b64encode(key.key.public_key.encode()).decode()
+    return document
+
+
+@writes()
+def delete_key(connection: Connection, call: Call) -> Answer:
+    """Deletes a key: whatever it has signed is refused from now on."""
+    key = _find_own(connection, call, "iam.serviceAccountKeys.delete")
+    keys.remove(connection, key.key.key_id)
+    return {}
+
+
+@writes(body={"serviceAccountKeyDisableReason": MISSING, "extendedStatusMessage": MISSING})
+def disable_key(connection: Connection, call: Call) -> Answer:
+    """Lets the key open nothing, until it is enabled."""
+    return _set_disabled(connection, call, "disable")
+
+
+@writes()
+def enable_key(connection: Connection, call: Call) -> Answer:
+    """Lets the key open what it did."""
+    return _set_disabled(connection, call, "enable")
+
+
+def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
+    key = _find_own(connection, call, f"iam.serviceAccountKeys.{verb}")
+    keys.set_disabled(connection, key.key.key_id, disabled=verb == "disable")
+    return {}
+
+
+def _find(connection: Connection, call: Call, permission: str) -> KeptKey:
+    account = find_account(connection, call, permission)
+    kept = keys.find_kept(connection, call.path["key"])
+    if kept is None or kept.key.email != account.email:
+        raise NotFound("Service account key not found.")
+    return kept
+
+
+def _find_own(connection: Connection, call: Call, permission: str) -> KeptKey:
+    """Returns the key as `_find`, for a change that only the user's own keys take."""
+    kept = _find(connection, call, permission)
+    if kept.kept_whole:
+        raise FailedPrecondition("The key is managed by Google, and changed by nobody else.")
+    return kept
+
+
+def _format(kept: KeptKey) -> dict[str, Any]:
+    key = kept.key
+    document: dict[str, Any] = {
+        "name": f"projects/{key.project_id}/serviceAccounts/{key.email}/keys/{key.key_id}",
+        "validAfterTime": format_instant(key.created_at),
+        "validBeforeTime": format_instant(key.expires_at),
+        "keyAlgorithm": _ALGORITHM,
+        "keyOrigin": "USER_PROVIDED" if kept.uploaded else "GOOGLE_PROVIDED",
+        "keyType": _SYSTEM_TYPE if kept.kept_whole else _TYPE,
+    }
+    return {**document, "disabled": True} if kept.disabled else document

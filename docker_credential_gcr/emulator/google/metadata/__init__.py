@@ -1,0 +1,1 @@
+"""Metadata server of a Compute Engine instance: metadata.google.internal."""

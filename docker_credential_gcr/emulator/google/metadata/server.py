@@ -1,0 +1,213 @@
+"""metadata.google.internal: what a machine on Google Cloud learns of itself, tokens of its account above all.
+
+GET /computeMetadata/v1/instance/service-accounts/default/token   Metadata-Flavor: Google
+200 {"access_token": "ya29.…", "expires_in": 3599, "token_type": "Bearer"}
+
+https://cloud.google.com/compute/docs/metadata/querying-metadata
+"""
+
+import asyncio
+import html
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from docker_credential_gcr.emulator.gce_instance import CurrentMachine, Machine
+from docker_credential_gcr.emulator.google.authorization import find_project
+from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.identity.administrators import find_forwarding_header
+from docker_credential_gcr.emulator.identity.principal import format_service_account
+from docker_credential_gcr.emulator.request_context import find_request_id, note_member
+from docker_credential_gcr.emulator.sites.hosts import is_metadata_host
+
+from .http import IDENTITY, JSON, TEXT, Options, Refused, format_page, parse_options, redirect, reply
+from .tokens import AccessTokens, find_account, make_identity, narrow_scopes
+from .tree import (
+    Credential,
+    Directory,
+    Value,
+    build_tree,
+    find_node,
+    format_etag,
+    format_json,
+    format_listing,
+    format_text,
+)
+
+_logger = logging.getLogger(__name__)
+
+# A request that waits for a change looks so often whether there is one.
+_LOOK_S = 0.05
+# The older spelling is still good. https://cloud.google.com/compute/docs/metadata/querying-metadata#required_headers
+_FLAVORS = {"metadata-flavor": "google", "x-google-metadata-request": "true"}
+
+
+class _Absent(Exception):
+    """There is no metadata server."""
+
+
+class MetadataServer:
+    """The ASGI application; while there is no machine, all goes to `others`, which know no such path.
+
+    `takes_any_host` lets a client call this server by a name that is neither loopback's nor Google's.
+    `refresh` brings the machine that another worker has set.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        current: CurrentMachine,
+        others: Any,
+        *,
+        refresh: Callable[[], Awaitable[None]],
+        takes_any_host: bool,
+    ) -> None:
+        self._services = services
+        self._current = current
+        self._refresh = refresh
+        self._others = others
+        self._takes_any_host = takes_any_host
+        self._tokens = AccessTokens(services)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except _Absent:
+            await self._others(scope, receive, send)
+            return
+        except Refused as refusal:
+            response = format_page(refusal.status, str(refusal))
+        # The rim: whatever happens, it is the metadata server that answers.
+        except Exception:
+            _logger.exception("internal error in request %s", find_request_id())
+            response = format_page(500, "The server encountered an error.")
+        await response(scope, receive, send)
+
+    def forget(self) -> None:
+        """Make every token anew."""
+        self._tokens.clear()
+
+    async def _answer(self, request: Request) -> Response:
+        machine = self._machine()
+        if machine.delay_s:
+            await asyncio.sleep(machine.delay_s)
+        path = request.scope["raw_path"].decode("latin-1")
+        self._check(request, path)
+        names = [unquote(name) for name in path.split("/")[1:]]
+        node = await self._find(names, path)
+        if isinstance(node, Credential):
+            return await self._hand_out(node, request, names[-2])
+        if isinstance(node, Directory) and names[-1]:
+            return redirect(request, f"{path}/")
+        options = parse_options(request)
+        content, media_type = await self._render(names, path, options)
+        if options.waits:
+            await self._wait(request, names, path, options)
+            content, media_type = await self._render(names, path, options)
+        return reply(content, media_type)
+
+    def _machine(self) -> Machine:
+        if self._current.machine is None:
+            raise _Absent
+        return self._current.machine
+
+    def _check(self, request: Request, path: str) -> None:
+        """Refuse what Google's server refuses, and a web page under a name that was led here."""
+        denied = f"Your client does not have permission to get URL <code>{html.escape(path)}</code>"
+        host = request.headers.get("host", "")
+        if not (self._takes_any_host or is_metadata_host(host)):
+            raise Refused(403, f"{denied} from a server of that name.")
+        forwarding = find_forwarding_header(request.headers)
+        if forwarding is not None:
+            name = html.escape(forwarding.title())
+            raise Refused(403, f"{denied} through a proxy: the request has the header {name}.")
+        if request.method not in ("GET", "HEAD"):
+            raise Refused(
+                405, f"The request method <code>{html.escape(request.method)}</code> is inappropriate."
+            )
+        # Go's library looks for a server without it. https://pkg.go.dev/cloud.google.com/go/compute/metadata#OnGCE
+        if path != "/" and not any(
+            request.headers.get(name, "").lower() == value for name, value in _FLAVORS.items()
+        ):
+            raise Refused(403, f"{denied} from this server. Missing Metadata-Flavor:Google header.")
+
+    async def _find(self, names: list[str], path: str) -> Directory | Value | Credential:
+        machine = self._machine()
+        read = self._services.database.read
+        project = await read(lambda connection: find_project(connection, machine.project))
+        tree = build_tree(machine, None if project is None else int(project.number))
+        # An empty name at the end is the slash behind a directory.
+        is_directory = names[-1] == ""
+        node = find_node(tree, names[:-1] if is_directory else names)
+        if node is None or (is_directory and not isinstance(node, Directory)):
+            raise Refused(
+                404, f"The requested URL <code>{html.escape(path)}</code> was not found on this server."
+            )
+        return node
+
+    async def _render(self, names: list[str], path: str, options: Options) -> tuple[str, str]:
+        node = await self._find(names, path)
+        assert not isinstance(node, Credential)  # noqa: S101 - no name of a value or directory is one's too
+        if options.alt != "json":
+            return format_text(node, recursive=options.recursive), TEXT
+        if isinstance(node, Directory) and not options.recursive:
+            return json.dumps(format_listing(node)), JSON
+        return format_json(node), JSON
+
+    async def _wait(self, request: Request, names: list[str], path: str, options: Options) -> None:
+        """Until the content is another than the one that the client knows, its patience ends, or it goes."""
+
+        async def find_etag() -> str:
+            return format_etag((await self._render(names, path, options))[0])
+
+        known = options.last_etag or await find_etag()
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + options.timeout_s
+        leaving = asyncio.ensure_future(_await_departure(request))
+        try:
+            while await find_etag() == known and not leaving.done() and ends_at > loop.time():
+                await self._await_change(leaving, ends_at)
+        finally:
+            leaving.cancel()
+
+    async def _await_change(self, leaving: "asyncio.Future[None]", ends_at: float) -> None:
+        """Until the machine is another, the client has left, or that instant of the loop's has come."""
+        loop, machine = asyncio.get_running_loop(), self._current.machine
+        while self._current.machine is machine and (left_s := ends_at - loop.time()) > 0:
+            await asyncio.wait({leaving}, timeout=min(left_s, _LOOK_S))
+            if leaving.done():
+                return
+            await self._refresh()
+
+    async def _hand_out(self, kind: Credential, request: Request, name: str) -> Response:
+        machine = self._machine()
+        account = await find_account(self._services, machine)
+        if account is None:
+            raise Refused(404, f"The service account <code>{html.escape(name)}</code> was not found.")
+        note_member(format_service_account(account.email))
+        query = request.query_params
+        if kind is Credential.TOKEN:
+            scopes = narrow_scopes(machine, query.get("scopes"))
+            if not scopes:
+                raise Refused(404, "The machine's service account has no access scopes.")
+            return reply(json.dumps(await self._tokens.issue(account, scopes)), JSON)
+        audience, form = query.get("audience"), query.get("format", "standard")
+        if not audience:
+            raise Refused(400, "non-empty audience parameter required")
+        if form not in ("standard", "full"):
+            raise Refused(400, "the format parameter is standard or full")
+        token = await make_identity(self._services, machine, account, audience, full=form == "full")
+        return reply(token, IDENTITY)
+
+
+async def _await_departure(request: Request) -> None:
+    # After the body, of which a GET has none, comes nothing but the end of the connection.
+    await request.receive()
+    await request.receive()

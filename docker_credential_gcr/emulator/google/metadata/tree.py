@@ -1,0 +1,212 @@
+"""The metadata of a machine as a tree, and a place in it as Google writes it: as text or as JSON.
+
+computeMetadata/v1/
+  instance/    attributes/  hostname  id  machine-type  name  service-accounts/  tags  zone
+               and what the instance is like: cpu-platform  disks/  image  network-interfaces/  scheduling/  …
+  project/     attributes/  numeric-project-id  project-id
+  universe/    universe-domain
+
+https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys
+"""
+
+import enum
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from docker_credential_gcr.emulator.gce_instance import Machine
+
+UNIVERSE_DOMAIN = "googleapis.com"
+# As ours, so that nobody mistakes it for a machine that is there.
+_MACHINE_TYPE = "gcr-emulator"
+
+
+class Directory(dict[str, "Node"]):
+    """Names and what is there; JSON leaves the names alone where `is_named`: users chose them."""
+
+    is_named = False
+
+
+class NamedDirectory(Directory):
+    """One whose names users have chosen."""
+
+    is_named = True
+
+
+class Items(Directory):
+    """A directory of numbered entries, which is a list in JSON."""
+
+
+class Credential(enum.Enum):
+    """What is made when it is asked for, and shown by no listing but that of its name."""
+
+    TOKEN = "token"
+    IDENTITY = "identity"
+
+
+Value: TypeAlias = str | int | list[str]
+Node: TypeAlias = Directory | Value | Credential
+
+_IMAGE = _MACHINE_TYPE
+_SERVER = "169.254.169.254"
+_DISK: Mapping[str, Node] = {
+    "index": 0,
+    "interface": "SCSI",
+    "mode": "READ_WRITE",
+    "type": "PERSISTENT-BALANCED",
+}
+_NETWORK: Mapping[str, Node] = {
+    "gateway": "10.128.0.1",
+    "ip": "10.128.0.2",
+    "mac": "42:01:0a:80:00:02",
+    "mtu": 1460,
+    "subnetmask": "255.255.240.0",
+}
+_ACCESS: Mapping[str, Node] = {"external-ip": "", "type": "ONE_TO_ONE_NAT"}
+_SCHEDULING: Mapping[str, Node] = {
+    "automatic-restart": "TRUE",
+    "on-host-maintenance": "MIGRATE",
+    "preemptible": "FALSE",
+}
+
+
+def build_tree(machine: Machine, project_number: int | None) -> Directory:
+    """The whole tree; a project that is not there has no number, and what is named with it is left out."""
+    numbered = {} if project_number is None else _name_by_number(machine, project_number)
+    service_accounts = {
+        name: Directory(
+            aliases=["default"],
+            email=machine.account,
+            identity=Credential.IDENTITY,
+            scopes=list(machine.scopes),
+            token=Credential.TOKEN,
+        )
+        for name in ("default", machine.account)
+        if machine.account is not None and name is not None
+    }
+    instance = Directory(
+        attributes=NamedDirectory(machine.attributes),
+        hostname=_format_hostname(machine),
+        id=find_instance_id(machine),
+        name=machine.name,
+        tags=[],
+        **numbered,
+        **_describe_instance(machine, project_number),
+    )
+    instance["service-accounts"] = NamedDirectory(service_accounts)
+    project = Directory(attributes=NamedDirectory(machine.project_attributes))
+    project["project-id"] = machine.project
+    if project_number is not None:
+        project["numeric-project-id"] = project_number
+    universe = Directory({"universe-domain": UNIVERSE_DOMAIN})
+    metadata = Directory(instance=instance, project=project, universe=universe)
+    return Directory(computeMetadata=Directory(v1=metadata))
+
+
+def find_node(tree: Directory, names: list[str]) -> Node | None:
+    """What the names lead to."""
+    node: Node = tree
+    for name in names:
+        if not isinstance(node, Directory) or name not in node:
+            return None
+        node = node[name]
+    return node
+
+
+def format_json(node: Directory | Value) -> str:
+    """A place and all below it: {"instance": {"serviceAccounts": {"default": {"email": …}}}}"""
+    return json.dumps(_convert(node), separators=(",", ":"))
+
+
+def format_listing(directory: Directory) -> list[str]:
+    """The names in a directory, with a slash behind those of directories."""
+    return sorted(f"{name}/" if isinstance(node, Directory) else name for name, node in directory.items())
+
+
+def format_text(node: Directory | Value, *, recursive: bool) -> str:
+    """A value, one line for each of a list; a directory's listing, or every value below it, by path."""
+    if isinstance(node, Directory):
+        lines = [f"{path} {value}" for path, value in _walk(node)] if recursive else format_listing(node)
+        return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in node) if isinstance(node, list) else str(node)
+
+
+def format_etag(content: str) -> str:
+    """The ETag of an answer, which a client gives back to wait for another one."""
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def find_instance_id(machine: Machine) -> int:
+    """The machine's number, the same for the same name, zone and project."""
+    text = f"{machine.project}/{machine.zone}/{machine.name}"
+    # Nineteen digits, as Google's.
+    return 10**18 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (8 * 10**18)
+
+
+def _name_by_number(machine: Machine, number: int) -> Mapping[str, Node]:
+    return {
+        "machine-type": f"projects/{number}/machineTypes/{_MACHINE_TYPE}",
+        "zone": f"projects/{number}/zones/{machine.zone}",
+    }
+
+
+def _describe_instance(machine: Machine, number: int | None) -> Mapping[str, Node]:
+    """The values that programs look up for their logs: those of a small instance in the default network."""
+    return {
+        "cpu-platform": "Unknown CPU Platform",
+        "description": "",
+        "disks": Items({"0": _make_directory(_DISK, {"device-name": machine.name})}),
+        "guest-attributes": NamedDirectory(),
+        "image": f"projects/{machine.project}/global/images/{_IMAGE}",
+        "licenses": Items(),
+        "maintenance-event": "NONE",
+        "network-interfaces": Items({"0": _describe_network(number)}),
+        "preempted": "FALSE",
+        "scheduling": _make_directory(_SCHEDULING),
+        "virtual-clock": _make_directory({"drift-token": "0"}),
+    }
+
+
+def _describe_network(number: int | None) -> Directory:
+    network = {} if number is None else {"network": f"projects/{number}/networks/default"}
+    lists = {name: Items() for name in ("forwarded-ips", "ip-aliases", "target-instance-ips")}
+    access = Items({"0": _make_directory(_ACCESS)})
+    return _make_directory(_NETWORK, network, {"access-configs": access, "dns-servers": [_SERVER]}, lists)
+
+
+def _make_directory(*parts: Mapping[str, Node]) -> Directory:
+    return Directory({name: node for part in parts for name, node in part.items()})
+
+
+def _format_hostname(machine: Machine) -> str:
+    """NAME.ZONE.c.PROJECT.internal; of a project in a domain, the domain goes last."""
+    domain, _, name = machine.project.rpartition(":")
+    project = f"{name}.{domain}" if domain else name
+    return f"{machine.name}.{machine.zone}.c.{project}.internal"
+
+
+def _convert(node: Node) -> object:
+    if not isinstance(node, Directory):
+        return node
+    if isinstance(node, Items):
+        return [_convert(child) for child in node.values()]
+    shown = {name: child for name, child in node.items() if not isinstance(child, Credential)}
+    return {name if node.is_named else _camel(name): _convert(child) for name, child in sorted(shown.items())}
+
+
+def _camel(name: str) -> str:
+    """service-accounts, as JSON calls it: serviceAccounts."""
+    first, *others = name.split("-")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _walk(node: Node, path: str = "") -> Iterator[tuple[str, Value]]:
+    if isinstance(node, Credential):
+        return
+    if isinstance(node, (Directory, list)):
+        children = sorted(node.items()) if isinstance(node, Directory) else enumerate(node)
+        for name, child in children:
+            yield from _walk(child, f"{path}/{name}" if path else str(name))
+    else:
+        yield path, node

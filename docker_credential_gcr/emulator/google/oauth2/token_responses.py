@@ -1,0 +1,85 @@
+"""What a token endpoint answers for somebody: an access token, and where it was asked for an ID token."""
+
+import asyncio
+from dataclasses import dataclass
+
+from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.identity.id_tokens import hash_access_token
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant
+
+LIFETIME_S = 3600
+# Each scope that lets a client know more of a person, and what: https://developers.google.com/identity/scopes
+OPENID = "openid"
+EMAIL_SCOPES = frozenset({"email", "https://www.googleapis.com/auth/userinfo.email"})
+PROFILE_SCOPES = frozenset({"profile", "https://www.googleapis.com/auth/userinfo.profile"})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom tokens are for: the member, the number behind `sub`, the key or login, the client, the name."""
+
+    member: str
+    unique_id: str
+    key_id: str
+    client_id: str
+    name: str = ""
+
+    @property
+    def email(self) -> str:
+        """The address in the member."""
+        return self.member.partition(":")[2]
+
+
+async def format_access(
+    services: Services, subject: Subject, oauth_scopes: frozenset[str], *, nonce: str = ""
+) -> dict[str, object]:
+    """An access token for the scopes; with `openid` among them an ID token too, for the client."""
+    now = services.clock.now()
+    grant = AccessGrant(subject.member, subject.key_id, oauth_scopes, int(now) + LIFETIME_S, int(now))
+    token = services.signer.sign_access(grant, now)
+    # A second less than it is good for, as Google says it.
+    answer: dict[str, object] = {
+        "access_token": token,
+        "expires_in": LIFETIME_S - 1,
+        "token_type": "Bearer",
+    }
+    if OPENID not in oauth_scopes:
+        return answer
+    claims: dict[str, object] = {
+        "aud": subject.client_id,
+        "azp": subject.client_id,
+        "sub": subject.unique_id,
+        "at_hash": hash_access_token(token),
+        **describe(subject, oauth_scopes),
+        **({"nonce": nonce} if nonce else {}),
+    }
+    return {**answer, "id_token": await _sign(services, claims)}
+
+
+async def format_id_token(services: Services, subject: Subject, audience: str) -> str:
+    """An ID token of a service account for the audience."""
+    claims: dict[str, object] = {
+        "aud": audience,
+        "azp": subject.email,
+        "sub": subject.unique_id,
+        "email": subject.email,
+        "email_verified": True,
+    }
+    return await _sign(services, claims)
+
+
+def describe(subject: Subject, oauth_scopes: frozenset[str]) -> dict[str, object]:
+    """What the scopes let a client know of somebody beside the number."""
+    facts: dict[str, object] = {}
+    if oauth_scopes & EMAIL_SCOPES:
+        facts |= {"email": subject.email, "email_verified": True}
+    if oauth_scopes & PROFILE_SCOPES and subject.name:
+        given_name, _, family_name = subject.name.partition(" ")
+        facts |= {"name": subject.name, "given_name": given_name}
+        facts |= {"family_name": family_name} if family_name else {}
+    return facts
+
+
+async def _sign(services: Services, claims: dict[str, object]) -> str:
+    # On a thread: the first ID token of a data directory waits for its key to be made.
+    return await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())

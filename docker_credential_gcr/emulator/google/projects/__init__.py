@@ -1,0 +1,1 @@
+"""Projects and their enabled APIs: cloudresourcemanager.googleapis.com and serviceusage.googleapis.com."""

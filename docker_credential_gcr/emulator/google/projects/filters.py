@@ -1,0 +1,91 @@
+"""Filters of projects: terms such as `lifecycleState:ACTIVE labels.env=prod AND id:my-*`, all of which hold.
+
+https://cloud.google.com/resource-manager/reference/rest/v3/projects/search
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from docker_credential_gcr.emulator.database.projects.projects import Project
+from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
+from docker_credential_gcr.emulator.identity.cel.tokenizer import TokenReader
+
+from .resources import format_state
+
+MAX_SIZE = 2048
+# Each is asked of every project.
+MAX_TERMS = 32
+# Every character of a filter is in one group only, so that the time to split it is linear in its length.
+_TOKEN = re.compile(r'\s*(?:(?P<text>"[^"]*")|(?P<word>[^\s":=]+)|(?P<sign>[:=]))', re.ASCII)
+
+Test = Callable[[Project], bool]
+
+
+def parse_filter(text: str) -> Test:
+    """Returns the test of a project that the filter is; an empty filter holds for all.
+
+    Raises InvalidArgument for what it does not know.
+    """
+    if len(text) > MAX_SIZE:
+        raise InvalidArgument(f"the filter is longer than {MAX_SIZE} characters")
+    try:
+        tests = list(_read_terms(TokenReader(text, _TOKEN, _InvalidFilter)))
+    except _InvalidFilter as error:
+        raise InvalidArgument(
+            f"the filter {text[:200]!r} is not of terms such as lifecycleState:ACTIVE: {error}"
+        ) from error
+    if len(tests) > MAX_TERMS:
+        raise InvalidArgument(f"the filter has more than {MAX_TERMS} terms")
+    return lambda project: all(test(project) for test in tests)
+
+
+class _InvalidFilter(Exception):
+    """The text is not a list of terms."""
+
+
+def _read_terms(reader: TokenReader) -> Iterator[Test]:
+    while reader.peek()[0] != "end":
+        yield _read_term(reader)
+        # AND is what stands between terms anyway.
+        if reader.peek() == ("word", "AND"):
+            reader.skip()
+
+
+def _read_term(reader: TokenReader) -> Test:
+    """Reads field:value or field=value."""
+    field = reader.read("word")
+    if field not in _FIELDS and not field.startswith("labels."):
+        raise InvalidArgument(
+            f"the filter's field {field[:100]!r} is unknown; known are {', '.join(_FIELDS)} and labels.KEY"
+        )
+    if not reader.take(":"):
+        reader.demand("=")
+    kind, value = reader.peek()
+    if kind not in ("text", "word"):
+        raise reader.complain()
+    reader.skip()
+    wanted = value.strip('"')
+    return lambda project: _holds(project, field, wanted)
+
+
+def _holds(project: Project, field: str, wanted: str) -> bool:
+    if field.startswith("labels."):
+        label = project.labels.get(field.removeprefix("labels."))
+        return label is not None and wanted in ("*", label)
+    value = _FIELDS[field](project).lower()
+    begun, star, _ = wanted.lower().partition("*")
+    return value.startswith(begun) if star else value == begun
+
+
+_FIELDS: dict[str, Callable[[Project], str]] = {
+    "lifecycleState": format_state,
+    "state": format_state,
+    "id": lambda project: project.project_id,
+    "projectId": lambda project: project.project_id,
+    "projectNumber": lambda project: project.number,
+    "name": lambda project: project.name,
+    "displayName": lambda project: project.name,
+    "parent": lambda project: project.parent,
+    "parent.type": lambda project: project.parent.partition("/")[0].removesuffix("s"),
+    "parent.id": lambda project: project.parent.partition("/")[2],
+}

@@ -1,0 +1,88 @@
+"""Projects as Resource Manager's two versions write them, and what a request may say of one."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from docker_credential_gcr.emulator.database.projects.projects import Project
+from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
+from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
+from docker_credential_gcr.emulator.identity.resource_names import PROJECT_ID_RULE, is_project_id
+
+V1_TYPE = "type.googleapis.com/google.cloudresourcemanager.v1.Project"
+V3_TYPE = "type.googleapis.com/google.cloud.resourcemanager.v3.Project"
+
+# https://cloud.google.com/resource-manager/docs/labels-overview#requirements
+_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
+_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}", re.ASCII)
+_MAX_LABELS = 64
+
+
+def parse_project_id(value: object) -> str:
+    """The ID of a project to be. Raises InvalidArgument."""
+    if not isinstance(value, str) or not is_project_id(value):
+        raise InvalidArgument(
+            f"field [project_id] has issue [project_id contains invalid characters or has "
+            f"the wrong length: it must be {PROJECT_ID_RULE}]"
+        )
+    return value
+
+
+def parse_name(value: object, field: str = "name") -> str:
+    """The name that people read. Raises InvalidArgument."""
+    if not isinstance(value, str) or len(value) > 100:
+        raise InvalidArgument(f"field [{field}] has issue [it must be a string of at most 100 characters]")
+    return value
+
+
+def parse_labels(value: object) -> dict[str, str]:
+    """Labels, of a project or anything else. Raises InvalidArgument."""
+    if not isinstance(value, Mapping) or len(value) > _MAX_LABELS:
+        raise InvalidArgument(f"labels must be an object of at most {_MAX_LABELS} strings")
+    for key, text in value.items():
+        if not _LABEL_KEY.fullmatch(key) or not isinstance(text, str) or not _LABEL_VALUE.fullmatch(text):
+            raise InvalidArgument(
+                f"label {key[:63]!r} must be of lower-case letters, digits, hyphens and underscores, "
+                "begin with a letter, and have such a value"
+            )
+    return dict(value)
+
+
+def format_v1(project: Project) -> dict[str, Any]:
+    """{"projectId", "projectNumber", "lifecycleState", "name", "createTime", "labels"}"""
+    document: dict[str, Any] = {
+        "projectNumber": project.number,
+        "projectId": project.project_id,
+        "lifecycleState": format_state(project),
+        "name": project.name,
+        "createTime": format_instant(project.created_at),
+    }
+    if project.parent:
+        document["parent"] = format_parent_v1(project)
+    return {**document, "labels": dict(project.labels)} if project.labels else document
+
+
+def format_parent_v1(project: Project) -> dict[str, str]:
+    """Returns {"type": "folder", "id": "1"} for folders/1."""
+    kind, _, number = project.parent.partition("/")
+    return {"type": kind.removesuffix("s"), "id": number}
+
+
+def format_v3(project: Project) -> dict[str, Any]:
+    """{"name": "projects/NUMBER", "projectId", "state", "displayName", "createTime", "etag", …}"""
+    document: dict[str, Any] = {
+        "name": f"projects/{project.number}",
+        "projectId": project.project_id,
+        "state": format_state(project),
+        "displayName": project.name,
+        "createTime": format_instant(project.created_at),
+    }
+    if project.parent:
+        document["parent"] = project.parent
+    if project.deleted_at is not None:
+        document["deleteTime"] = format_instant(project.deleted_at)
+    return {**document, "labels": dict(project.labels)} if project.labels else document
+
+
+def format_state(project: Project) -> str:
+    return "ACTIVE" if project.deleted_at is None else "DELETE_REQUESTED"

@@ -1,0 +1,1 @@
+"""Common forms of Google's REST APIs: routes, bodies, pages, field masks, policies, errors."""

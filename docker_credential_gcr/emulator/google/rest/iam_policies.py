@@ -1,0 +1,122 @@
+"""What setting, reading and testing a policy has in common, whatever it is the policy of.
+
+https://cloud.google.com/iam/docs/reference/rest/v1/Policy
+"""
+
+import re
+from typing import Any
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.accounts import service_accounts, workload_identity
+from docker_credential_gcr.emulator.database.projects import policies, projects
+from docker_credential_gcr.emulator.identity.federation.principals import (
+    find_kubernetes_project,
+    find_pool,
+    is_nameable,
+)
+from docker_credential_gcr.emulator.identity.policy import Policy, parse_policy
+from docker_credential_gcr.emulator.identity.resource_names import find_project_id
+from docker_credential_gcr.emulator.identity.roles import is_grantable
+
+from .errors import InvalidArgument
+
+_PERMISSION = re.compile(r"[a-z]\w*(?:\.\w+){2,3}", re.ASCII)
+_MAX_PERMISSIONS = 100
+# https://cloud.google.com/iam/docs/service-agents
+_SERVICE_AGENT = re.compile(r"service-[0-9]+@")
+_VERSIONS = ("0", "1", "3")
+
+
+def parse_update(document: object) -> tuple[Policy, str | None]:
+    """The policy of a request to set it, and the etag of the one that it replaces.
+
+    Raises InvalidPolicy, InvalidArgument.
+    """
+    policy = parse_policy(document)
+    etag = document.get("etag") if isinstance(document, dict) else None
+    if etag is not None and not isinstance(etag, str):
+        raise InvalidArgument("the etag of a policy is a string")
+    return policy, etag or None
+
+
+def parse_requested_version(value: object) -> int:
+    """The newest form of a policy that the caller understands; 1 where nothing is said."""
+    text = "1" if value is None else str(value)
+    if text not in _VERSIONS:
+        raise InvalidArgument("requestedPolicyVersion must be 0, 1 or 3")
+    return max(int(text), 1)
+
+
+def parse_options(body: dict[str, Any]) -> int:
+    """The requested version in the body of getIamPolicy."""
+    options = body.get("options", {})
+    if not isinstance(options, dict):
+        raise InvalidArgument("options must be an object")
+    return parse_requested_version(options.get("requestedPolicyVersion"))
+
+
+def parse_permissions(values: object) -> list[str]:
+    """The permissions that a caller asks about."""
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidArgument("permissions must be a list of strings")
+    if not values or len(values) > _MAX_PERMISSIONS:
+        raise InvalidArgument(f"permissions must be 1 to {_MAX_PERMISSIONS}")
+    for value in values:
+        if not _PERMISSION.fullmatch(value):
+            raise InvalidArgument(f"Permission {value[:100]} is not valid for this resource.")
+    return values
+
+
+def check_bindings(connection: Connection, policy: Policy, kind: str, resource: str) -> None:
+    """Refuse roles that a resource of that kind does not take, and members that are a slip of the pen.
+
+    Members that the resource's policy has already are taken, also when their pool is gone meanwhile: a client
+    changes one binding of what it read, and sends all of it.
+    """
+    present = {
+        member for binding in policies.find(connection, resource).bindings for member in binding.members
+    }
+    for binding in policy.bindings:
+        if "_withcond_" in binding.role:
+            raise InvalidArgument(
+                f"Role {binding.role} stands for one with a condition: read the policy with a "
+                "requestedPolicyVersion of 3 before you change it."
+            )
+        if not is_grantable(binding.role, kind):
+            raise InvalidArgument(f"Role {binding.role} is not supported for this resource.")
+        for member in binding.members:
+            if not is_nameable(member):
+                raise InvalidArgument(f"member {member!r} holds a control character.")
+            if member not in present:
+                _check_member(connection, member)
+
+
+def _check_member(connection: Connection, member: str) -> None:
+    """Refuse a member of a pool, or an account, that is not there; Google's own accounts always are."""
+    pool = _find_missing_pool(connection, member)
+    if pool is not None:
+        raise InvalidArgument(
+            f"Identity Pool does not exist ({pool}). Please check that you specified a valid resource name "
+            "as returned in the `name` attribute in the configuration API."
+        )
+    kind, _, email = member.partition(":")
+    project_id = find_project_id(email) if kind == "serviceAccount" else None
+    if project_id is None or service_accounts.find(connection, email) is not None:
+        return
+    if not _SERVICE_AGENT.match(email) or projects.find(connection, project_id) is not None:
+        raise InvalidArgument(f"Service account {email} does not exist.")
+
+
+def _find_missing_pool(connection: Connection, member: str) -> str | None:
+    """Returns the pool that a member comes from, if there is no such pool.
+
+    A project has GKE's pool from its beginning: which clusters it has is not known here.
+    """
+    project_id, pool = find_kubernetes_project(member), find_pool(member)
+    if project_id is not None:
+        return None if projects.find(connection, project_id) else f"{project_id}.svc.id.goog"
+    if pool is None:
+        return None
+    _, number, *_, pool_id = pool.split("/")
+    return pool if workload_identity.find(connection, number, pool_id) is None else None

@@ -1,0 +1,55 @@
+"""Long-running operations, each of which is done when it is answered.
+
+    {"name": "operations/cp.123", "done": true, "response": {"@type": "…", …}}
+
+https://google.aip.dev/151
+"""
+
+import secrets
+import uuid
+from typing import Any
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.projects import operations
+
+from .calls import Call
+from .errors import NotFound
+from .methods import Answer, reads
+
+EMPTY_TYPE = "type.googleapis.com/google.protobuf.Empty"
+
+
+@reads()
+def get_operation(connection: Connection, call: Call) -> Answer:
+    """Returns an operation to its caller, by its name, which stands behind the version in the path."""
+    name = call.request.scope["path"].split("/", 2)[2]
+    document = operations.find(connection, name, member=call.caller.member or "")
+    if document is None:
+        raise NotFound(f"Operation not found: {name}")
+    return document
+
+
+def new_id() -> str:
+    """Returns an operation's own part of its name, as Artifact Registry has it."""
+    return str(uuid.uuid4())
+
+
+def new_number() -> str:
+    """Returns an operation's own part of its name, as Resource Manager has it."""
+    return str(10**18 + secrets.randbelow(9 * 10**18))
+
+
+def finish(
+    connection: Connection,
+    call: Call,
+    name: str,
+    response: dict[str, Any],
+    metadata: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Returns the operation that has done its work, kept for its caller; `response` has its @type."""
+    document: dict[str, Any] = {"name": name, "done": True, "response": response}
+    if metadata is not None:
+        document["metadata"] = metadata
+    operations.add(connection, document, member=call.caller.member or "", now=call.now)
+    return document

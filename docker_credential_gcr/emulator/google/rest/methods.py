@@ -1,0 +1,90 @@
+"""Methods of Google's administrative APIs: endpoints that state what a request holds, and answer its call.
+
+@writes("tagId", body=TAG)
+def create_tag(connection: Connection, call: Call) -> Answer:
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial, update_wrapper
+from typing import Any
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.identity.principal import Principal
+
+from .calls import Call, find_caller
+from .messages import Message
+from .query_parameters import unify
+from .request_bodies import read_json
+
+# JSON, or a response of another form; None is a response without content.
+Answer = Response | Mapping[str, Any] | None
+Work = Callable[[Call], Awaitable[Answer]]
+DatabaseWork = Callable[[Connection, Call], Answer]
+Identify = Callable[[Request, Services], Awaitable[Principal]]
+
+# The parameters of a listing. https://google.aip.dev/158
+PAGE = ("pageSize", "pageToken")
+NO_BODY: Message = {}
+_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+class Method:
+    """An endpoint that finds the caller, reads the body, and formats what `work` answers.
+
+    A request holds the parameters and the members of the body that are named here, in either spelling, and no
+    others. An API without such messages has None as the body, and ignores what it does not know.
+    """
+
+    def __init__(
+        self, work: Work, parameters: tuple[str, ...], body: Message | None, identify: Identify
+    ) -> None:
+        self._work = work
+        self._identify = identify
+        self.parameters = parameters
+        self.body = body
+        update_wrapper(self, work)
+
+    async def __call__(self, request: Request, services: Services) -> Response:
+        """Returns the response. Raises the errors of the API's table."""
+        if self.body is not None:
+            request = unify(request, self.parameters)
+        caller = await self._identify(request, services)
+        body = await read_json(request, self.body) if request.method in _WITH_BODY else {}
+        answer = await self._work(Call(request, services, caller, body))
+        if answer is None:
+            return Response(status_code=204)
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+
+def method(
+    *parameters: str, body: Message | None = NO_BODY, identify: Identify = find_caller
+) -> Callable[[Work], Method]:
+    """Returns the decorator of a function that answers a call."""
+    return lambda work: Method(work, parameters, body, identify)
+
+
+def _on_connection(
+    run: Callable[[Database, Callable[[Connection], Answer]], Awaitable[Answer]],
+    *parameters: str,
+    body: Message | None = NO_BODY,
+    identify: Identify = find_caller,
+) -> Callable[[DatabaseWork], Method]:
+    """Returns the decorator of a plain function that answers a call on the connection that `run` gives it."""
+
+    def decorate(work: DatabaseWork) -> Method:
+        async def answer(call: Call) -> Answer:
+            return await run(call.services.database, lambda connection: work(connection, call))
+
+        return Method(update_wrapper(answer, work), parameters, body, identify)
+
+    return decorate
+
+
+reads = partial(_on_connection, Database.read)
+# What refuses a request without a look at the database is better refused before: by `method`.
+writes = partial(_on_connection, Database.write)

@@ -1,0 +1,196 @@
+"""getIamPolicy, setIamPolicy and testIamPermissions of projects, service accounts, repositories and buckets.
+
+https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/setIamPolicy
+https://cloud.google.com/storage/docs/json_api/v1/buckets/setIamPolicy
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+from starlette.datastructures import QueryParams
+
+from docker_credential_gcr.emulator.database.errors import Changed
+from docker_credential_gcr.emulator.database.projects import policies
+from docker_credential_gcr.emulator.google.artifact_registry import authorization as artifact_access
+from docker_credential_gcr.emulator.google.authorization import (
+    find_project,
+    find_project_policy,
+    get_project,
+    list_allowed,
+)
+from docker_credential_gcr.emulator.google.iam import authorization as account_access
+from docker_credential_gcr.emulator.google.storage import authorization as storage_access
+from docker_credential_gcr.emulator.identity import resource as resources
+from docker_credential_gcr.emulator.identity import roles
+from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
+
+from .calls import Call, find_caller_or_anonymous
+from .errors import ConditionNotMet
+from .iam_policies import (
+    check_bindings,
+    parse_options,
+    parse_permissions,
+    parse_requested_version,
+    parse_update,
+)
+from .messages import VALUE, List, Message
+from .methods import Answer, method, reads
+from .request_messages import GET_POLICY, SET_POLICY
+
+
+class Found(NamedTuple):
+    """A resource, the name that its policy is filed under, and the policies in force: its own is the last."""
+
+    resource: resources.Resource
+    name: str
+    in_force: list[Policy]
+
+
+Authorize = Callable[[Connection, Call, str], object]
+Find = Callable[[Connection, Call], Found | None]
+_VERSION = "options.requestedPolicyVersion"
+_PERMISSIONS: Message = {"permissions": List(VALUE)}
+
+
+@dataclass(eq=False)
+class ResourcePolicies:
+    """The three methods of one kind of resource.
+
+    `authorize` raises unless the caller has the permission on the resource of the call, `find` returns it.
+    `parameters` are those of get_policy's query.
+    """
+
+    kind: str
+    permissions: str
+    authorize: Authorize
+    find: Find
+    parameters: tuple[str, ...] = (_VERSION,)
+
+    def __post_init__(self) -> None:
+        """Makes the endpoints."""
+        self.get_policy = reads(*self.parameters, body=GET_POLICY)(self._get_policy)
+        self.set_policy = method(body=SET_POLICY)(self._set_policy)
+        self.test_permissions = reads(body=_PERMISSIONS)(self._test_permissions)
+
+    def _get_policy(self, connection: Connection, call: Call) -> Answer:
+        """Returns the resource's IAM policy."""
+        asked = self.find_version(call.query)
+        version = parse_options(call.body) if asked is None else parse_requested_version(asked)
+        found = self._get(connection, call, "getIamPolicy")
+        return self.format(found, found.in_force[-1], version)
+
+    async def _set_policy(self, call: Call) -> Answer:
+        """Replaces the resource's IAM policy, unless it has changed since the caller read it."""
+        policy, etag = parse_update(call.body.get("policy") if call.request.method == "POST" else call.body)
+
+        def work(connection: Connection) -> dict[str, Any]:
+            found = self._get(connection, call, "setIamPolicy")
+            check_bindings(connection, policy, self.kind, found.name)
+            self.save(connection, found, policy, etag)
+            return self.format(found, policy, 3)
+
+        return await call.services.database.write(work)
+
+    def _test_permissions(self, connection: Connection, call: Call) -> Answer:
+        """Returns those of the permissions that the caller has; none on a resource that does not exist."""
+        is_post = call.request.method == "POST"
+        permissions = parse_permissions(
+            call.body.get("permissions") if is_post else call.query.getlist("permissions")
+        )
+        found = self.find(connection, call)
+        allowed = (
+            list_allowed(connection, call.caller, permissions, found.in_force, found.resource)
+            if found
+            else []
+        )
+        return self.format_permissions(allowed)
+
+    def _get(self, connection: Connection, call: Call, verb: str) -> Found:
+        self.authorize(connection, call, f"{self.permissions}.{verb}")
+        found = self.find(connection, call)
+        assert found is not None  # noqa: S101 - nobody has a permission on what is not there
+        return found
+
+    def find_version(self, query: QueryParams) -> str | None:
+        """Returns the requested version of the policy in the query."""
+        return query.get("options.requestedPolicyVersion")
+
+    def save(self, connection: Connection, found: Found, policy: Policy, etag: str | None) -> None:
+        """Sets the policy of the resource. Raises Changed for the etag of another than its own."""
+        policies.save(connection, found.name, policy, etag=etag, default=found.in_force[-1])
+
+    def format(self, _found: Found, policy: Policy, version: int) -> dict[str, Any]:
+        """Returns the document of the policy."""
+        return format_policy(policy, version)
+
+    def format_permissions(self, allowed: list[str]) -> dict[str, Any]:
+        """Returns the document of the permissions."""
+        return {"permissions": allowed} if allowed else {}
+
+
+class _BucketPolicies(ResourcePolicies):
+    """As Cloud Storage has them: anyone may ask, and documents have a kind."""
+
+    def __post_init__(self) -> None:
+        self.get_policy = reads(body=None, identify=find_caller_or_anonymous)(self._get_policy)
+        self.set_policy = method(body=None)(self._set_policy)
+        self.test_permissions = reads(body=None, identify=find_caller_or_anonymous)(self._test_permissions)
+
+    def find_version(self, query: QueryParams) -> str | None:
+        return query.get("optionsRequestedPolicyVersion")
+
+    def save(self, connection: Connection, found: Found, policy: Policy, etag: str | None) -> None:
+        try:
+            super().save(connection, found, policy, etag)
+        except Changed as error:
+            raise ConditionNotMet from error
+
+    def format(self, found: Found, policy: Policy, version: int) -> dict[str, Any]:
+        document = {"kind": "storage#policy", "resourceId": found.resource.name}
+        # Google's own samples push to a list that must be there.
+        return {**document, "bindings": [], **super().format(found, policy, version)}
+
+    def format_permissions(self, allowed: list[str]) -> dict[str, Any]:
+        return {"kind": "storage#testIamPermissionsResponse", **super().format_permissions(allowed)}
+
+
+def _find_project(connection: Connection, call: Call) -> Found | None:
+    project = find_project(connection, call.path["project"])
+    if project is None:
+        return None
+    name, in_force = project.project_id, [find_project_policy(connection, project.project_id)]
+    return Found(resources.project(name), f"projects/{name}", in_force)
+
+
+def _find_account(connection: Connection, call: Call) -> Found | None:
+    account = account_access.find_in_path(connection, call)
+    if account is None:
+        return None
+    in_force = account_access.find_policies(connection, account)
+    return Found(account_access.describe(account), account_access.format_name(account), in_force)
+
+
+def _find_repository(connection: Connection, call: Call) -> Found:
+    name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
+    project = find_project(connection, name)
+    resource = resources.repository(project.project_id if project else name, location, repository_id)
+    in_force = artifact_access.find_policies(connection, resource.project_id, resource.name)
+    return Found(resource, resource.name, in_force)
+
+
+def _find_bucket(connection: Connection, call: Call) -> Found:
+    bucket = storage_access.get_any_bucket(connection, call.path["bucket"])
+    resource = resources.bucket(bucket.name, bucket.project_id)
+    return Found(resource, f"buckets/{bucket.name}", storage_access.find_policies(connection, bucket))
+
+
+PROJECTS = ResourcePolicies(roles.PROJECT, "resourcemanager.projects", get_project, _find_project, ())
+ACCOUNTS = ResourcePolicies(
+    roles.SERVICE_ACCOUNT, "iam.serviceAccounts", account_access.find_account, _find_account
+)
+REPOSITORIES = ResourcePolicies(
+    roles.REPOSITORY, "artifactregistry.repositories", artifact_access.get_repository, _find_repository
+)
+BUCKETS = _BucketPolicies(roles.BUCKET, "storage.buckets", storage_access.get_bucket, _find_bucket)

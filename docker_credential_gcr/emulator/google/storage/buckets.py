@@ -1,0 +1,125 @@
+"""storage.googleapis.com: the buckets of registries, and any others.
+
+https://cloud.google.com/storage/docs/json_api/v1/buckets
+"""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.errors import AlreadyExists
+from docker_credential_gcr.emulator.database.projects import bucket_policies, storage_buckets
+from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
+from docker_credential_gcr.emulator.google.rest.calls import Call, find_caller_or_anonymous
+from docker_credential_gcr.emulator.google.rest.errors import Conflict
+from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.pagination import parse_page
+
+from .authorization import check_metageneration, get_bucket, get_project, refuse_parameters
+from .resources import check_fixed, format_bucket, merge, parse_bucket_name, parse_location, parse_settings
+
+OWNED = "Your previous request to create the named bucket succeeded and you already own it."
+NOT_EMPTY = "The bucket you tried to delete is not empty."
+
+_ACCESS_LISTS = ("predefinedAcl", "predefinedDefaultObjectAcl")
+
+Settings = dict[str, Any]
+
+
+@reads(body=None)
+def list_buckets(connection: Connection, call: Call) -> Answer:
+    """Returns the buckets of ?project=, by name."""
+    page = parse_page(call.query, default=1000, size_name="maxResults")
+    prefix = call.query.get("prefix", "")
+    refuse_parameters(call.query, "softDeleted")
+    project = get_project(connection, call, "storage.buckets.list")
+    found = storage_buckets.list_page(connection, project, prefix=prefix, last=page.last, count=page.count)
+    return {"kind": "storage#buckets", **page.format("items", found, format_bucket, attrgetter("name"))}
+
+
+@method(body=None)
+async def create_bucket(call: Call) -> Answer:
+    """Creates a bucket in ?project=; the bucket of a registry is otherwise created by the first push."""
+    refuse_parameters(call.query, *_ACCESS_LISTS)
+    now, body = call.now, call.body
+    location, settings = parse_location(body.get("location", "US")), parse_settings(body, now=now)
+
+    def work(connection: Connection) -> StorageBucket:
+        project = get_project(connection, call, "storage.buckets.create")
+        name = parse_bucket_name(body.get("name"), project.project_id)
+        try:
+            return storage_buckets.create(
+                connection, project, name, location=location, settings=settings, now=now
+            )
+        except AlreadyExists as error:
+            raise Conflict(OWNED) from error
+
+    return format_bucket(await call.services.database.write(work))
+
+
+@reads(body=None, identify=find_caller_or_anonymous)
+def show_bucket(connection: Connection, call: Call) -> Answer:
+    """Returns one bucket."""
+    bucket = get_bucket(connection, call, "storage.buckets.get")
+    check_metageneration(call.query, bucket)
+    return format_bucket(bucket)
+
+
+@reads(body=None, identify=find_caller_or_anonymous)
+def show_layout(connection: Connection, call: Call) -> Answer:
+    """Returns a bucket's layout, without folders of its own: gcloud asks before it removes a bucket."""
+    described = format_bucket(get_bucket(connection, call, "storage.objects.list", ""))
+    return {
+        "kind": "storage#storageLayout",
+        "bucket": described["name"],
+        "location": described["location"],
+        "locationType": described["locationType"],
+        "hierarchicalNamespace": {"enabled": False},
+    }
+
+
+@reads(body=None, identify=find_caller_or_anonymous)
+def list_folders(connection: Connection, call: Call) -> Answer:
+    """Returns the managed folders of a bucket, none: gcloud asks before it removes a bucket."""
+    get_bucket(connection, call, "storage.managedFolders.list")
+    return {"kind": "storage#managedFolders"}
+
+
+@method(body=None)
+async def patch_bucket(call: Call) -> Answer:
+    """Changes those of a bucket's settings that are given."""
+    return await _change(call, merge)
+
+
+@method(body=None)
+async def update_bucket(call: Call) -> Answer:
+    """Replaces a bucket's settings."""
+    return await _change(call, lambda _settings, body: body)
+
+
+@writes(body=None)
+def delete_bucket(connection: Connection, call: Call) -> Answer:
+    """Deletes an empty bucket, and with it the tags and manifests of its images."""
+    bucket = get_bucket(connection, call, "storage.buckets.delete")
+    check_metageneration(call.query, bucket)
+    if not storage_buckets.is_empty(connection, bucket):
+        raise Conflict(NOT_EMPTY)
+    storage_buckets.remove(connection, bucket.id)
+    # A bucket that is made later under the same name begins without rights.
+    bucket_policies.remove(connection, bucket.name)
+    return None
+
+
+async def _change(call: Call, combine: Callable[[Settings, Settings], Settings]) -> Answer:
+    refuse_parameters(call.query, *_ACCESS_LISTS)
+
+    def work(connection: Connection) -> StorageBucket:
+        bucket = get_bucket(connection, call, "storage.buckets.update")
+        check_metageneration(call.query, bucket)
+        check_fixed(bucket, call.body)
+        settings = parse_settings(combine(dict(bucket.settings), call.body), now=call.now)
+        return storage_buckets.change(connection, bucket, settings, now=call.now)
+
+    return format_bucket(await call.services.database.write(work))

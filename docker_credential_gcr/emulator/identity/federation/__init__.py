@@ -1,0 +1,1 @@
+"""Workload identity federation: providers, subject tokens and the principals they become."""

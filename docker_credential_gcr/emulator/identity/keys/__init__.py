@@ -1,0 +1,1 @@
+"""Keys and signatures: their forms, certificates and JWS."""

@@ -1,0 +1,29 @@
+"""A collection that removes nothing: the same code, on a copy of the rows."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from docker_credential_gcr.emulator.database.engine import snapshot
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+
+from .garbage_collection import Collected, Collection, Rules
+
+
+class UntouchedStore(FileStore):
+    """The files of a data directory, of which none is ever removed."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Does nothing."""
+
+
+def rehearse(database_path: Path, root: Path, rules: Rules) -> Collected:
+    """What a collection would remove; blocks on the disk. The copy holds no bytes of blobs."""
+    with tempfile.TemporaryDirectory(prefix="gcr-emulator-") as folder:
+        path = Path(folder) / "emulator.db"
+        Database(path).close()
+        snapshot.save_outline(database_path, path)
+        with contextlib.closing(Database(path)) as database:
+            return Collection(database, UntouchedStore(root), rules).run()

@@ -1,0 +1,76 @@
+"""Checks a data directory: the database by itself, the bytes against it, and it against the bytes.
+
+It reads the file by itself: what is damaged must be readable as far as it goes, and nothing is changed.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from docker_credential_gcr.emulator.database import schema
+from docker_credential_gcr.emulator.database.engine.file import Connection, Unreadable, open_database
+from docker_credential_gcr.emulator.maintenance.database_identity import DATABASE, find_fault
+from docker_credential_gcr.emulator.maintenance.progress import SILENT, Progress
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+
+from .blobs import check_blobs, check_doomed, check_files, check_uploads
+from .database import check_database, check_manifests, check_places
+from .findings import Finding
+from .reading import Checked
+
+_CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
+    check_database,
+    check_places,
+    check_blobs,
+    check_files,
+    check_uploads,
+    check_doomed,
+    check_manifests,
+)
+
+
+def check(
+    root: Path, *, quick: bool = False, sparse: bool = False, progress: Progress = SILENT
+) -> Iterator[Finding]:
+    """Every fault of the data directory, each once; no other process may use the directory meanwhile.
+
+    `quick` reads no bytes of blobs; `sparse` lets manifests be incomplete; `progress` is told
+    of each check.
+    """
+    # SQLite repeats itself, and each check may meet the same unreadable page.
+    told = set()
+    for finding in _check(root, quick=quick, sparse=sparse, progress=progress):
+        if finding not in told:
+            told.add(finding)
+            yield finding
+
+
+def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iterator[Finding]:
+    try:
+        if (fault := find_fault(root)) is not None:
+            yield Finding("damaged-database", DATABASE, f"it {fault}")
+            return
+        with open_database(root / DATABASE) as connection:
+            revision = _find_revision(connection)
+            if revision == schema.REVISION:
+                checked = Checked(connection, FileStore(root), quick=quick, sparse=sparse, progress=progress)
+                yield from _run_checks(checked)
+                return
+    except Unreadable as error:
+        yield Finding("damaged-database", DATABASE, str(error))
+        return
+    kind = "damaged-database" if revision is None else "other-revision"
+    text = f"it is of revision {revision!r}, this gcr-emulator reads {schema.REVISION!r}"
+    yield Finding(kind, DATABASE, text)
+
+
+def _run_checks(checked: Checked) -> Iterator[Finding]:
+    for step in _CHECKS:
+        try:
+            yield from step(checked)
+        except Unreadable as error:
+            yield Finding("damaged-database", DATABASE, str(error))
+
+
+def _find_revision(connection: Connection) -> str | None:
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row["version_num"])

@@ -1,0 +1,128 @@
+"""The bytes and the rows of blobs and uploads, held against each other."""
+
+import stat
+from collections.abc import Iterator, Sequence
+
+from docker_credential_gcr.emulator.database.engine.file import Row
+from docker_credential_gcr.emulator.maintenance.progress import BYTES
+from docker_credential_gcr.emulator.maintenance.rowless import (
+    find_doomed,
+    find_known,
+    find_named,
+    is_of_blob,
+    list_files,
+)
+from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
+from docker_credential_gcr.emulator.oci.errors import InvalidDigest
+from docker_credential_gcr.emulator.storage.pieces import Piece, parse_pieces
+
+from .findings import Finding
+from .reading import Checked, hash_files
+
+_BLOBS = (
+    "SELECT blobs.id, buckets.name AS bucket, blobs.digest, blobs.size, blobs.pieces, "
+    "CAST(blobs.data AS BLOB) AS data FROM blobs JOIN buckets ON buckets.id = blobs.bucket"
+)
+_UPLOADS = "SELECT id, size, pieces, CAST(data AS BLOB) AS data FROM uploads"
+
+
+def check_blobs(checked: Checked) -> Iterator[Finding]:
+    """Each blob's bytes are there, as many as its row says, and have its digest."""
+    for _, finding in find_wrong_blobs(checked):
+        yield finding
+
+
+def find_wrong_blobs(checked: Checked) -> Iterator[tuple[int, Finding]]:
+    """The row's id of each blob whose bytes are not there, or not those of its row, and what is wrong."""
+    checked.progress.begin("blobs", checked.measure("SELECT coalesce(sum(size), 0) FROM blobs"), BYTES)
+    for row in checked.connection.execute(_BLOBS):
+        if (wrong := _check_blob(checked, row)) is not None:
+            kind, text = wrong
+            yield row["id"], Finding(kind, f"{row['bucket']} {row['digest']}", text)
+
+
+def _check_blob(checked: Checked, row: Row) -> tuple[str, str] | None:
+    data = row["data"]
+    try:
+        algorithm, _ = split_digest(parse_digest(row["digest"]))
+        pieces = parse_pieces(row["pieces"]) if data is None else ()
+    except InvalidDigest as error:
+        return "wrong-digest", str(error)
+    except ValueError as error:
+        return "missing-bytes", str(error)
+    for piece in pieces:
+        if (wrong := _check_piece(checked, piece)) is not None:
+            return wrong
+    size = sum(size for _, size in pieces) if data is None else len(data)
+    if size != row["size"]:
+        return "wrong-size", f"{size} bytes, the row says {row['size']}"
+    if data is not None or checked.quick:
+        checked.progress.advance(size)
+    try:
+        actual = _hash(checked, algorithm, pieces, data)
+    except OSError as error:
+        return "missing-bytes", f"{error.filename}: {error.strerror}"
+    return None if actual in (None, row["digest"]) else ("wrong-digest", f"the bytes are {actual}")
+
+
+def _hash(checked: Checked, algorithm: str, pieces: Sequence[Piece], data: bytes | None) -> str | None:
+    if data is not None:
+        return digest_bytes(data, algorithm)
+    if checked.quick:
+        return None
+    (digest,) = hash_files(checked.store, (key for key, _ in pieces), [algorithm], checked.progress)
+    return digest
+
+
+def _check_piece(checked: Checked, piece: Piece) -> tuple[str, str] | None:
+    key, size = piece
+    try:
+        status = checked.store.path(key).stat()
+    except OSError as error:
+        return "missing-bytes", f"{key}: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return "missing-bytes", f"{key}: it is not a regular file"
+    if status.st_size != size:
+        return "wrong-size", f"{key}: {status.st_size} bytes, the row says {size}"
+    return None
+
+
+def check_files(checked: Checked) -> Iterator[Finding]:
+    """Each file is one that a row names, or that is doomed."""
+    checked.progress.begin("files")
+    keys = list(list_files(checked.store))
+    checked.progress.begin("files", len(keys))
+    known = find_known(checked.connection)
+    for key in keys:
+        if not is_of_blob(key):
+            yield Finding("stray-file", key, "no blob's file has such a name")
+        elif not checked.store.path(key).is_file():
+            yield Finding("stray-file", key, "it is not a regular file")
+        elif key not in known:
+            yield Finding("rowless-bytes", key, "no row names the file")
+        checked.progress.advance()
+
+
+def check_uploads(checked: Checked) -> Iterator[Finding]:
+    """Each upload has the bytes that were acknowledged."""
+    for row in checked.rows("uploads", _UPLOADS):
+        size = _count_bytes(checked, row)
+        if size != row["size"]:
+            text = f"{size} bytes, {row['size']} were acknowledged"
+            yield Finding("lost-upload", f"upload {row['id']}", text)
+
+
+def check_doomed(checked: Checked) -> Iterator[Finding]:
+    """No row names what the sweeper would delete."""
+    for key in sorted(find_named(checked.connection) & find_doomed(checked.connection)):
+        yield Finding("doomed-bytes", key, "a row names the file, and so does doomed")
+
+
+def _count_bytes(checked: Checked, upload: Row) -> int:
+    if upload["data"] is not None:
+        return len(upload["data"])
+    try:
+        pieces = parse_pieces(upload["pieces"])
+    except ValueError:
+        return 0
+    return sum(size for key, size in pieces if _check_piece(checked, (key, size)) is None)

@@ -1,0 +1,169 @@
+"""Garbage collection: removes what nothing needs any more, in small steps, while others push.
+
+Rows go before bytes: with a row its pieces are doomed, and the sweeper deletes them.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.images import doomed, garbage, untagged, uploads
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+from docker_credential_gcr.emulator.storage.pieces import is_whole
+
+from .progress import BYTES, SILENT, Progress
+from .rowless import find_removable
+from .sweeper import sweep
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What is looked at in one query, and deleted in one transaction: a push that arrives waits so long.
+_BATCH = 100
+
+
+@dataclass
+class Collected:
+    """What a collection removed; `links` are blobs hidden from a repository, `bytes` those of blobs."""
+
+    manifests: int = 0
+    links: int = 0
+    blobs: int = 0
+    uploads: int = 0
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What may go: what was used last before `unused_before`, uploads begun before `uploads_before`.
+
+    And the bytes of keys that are due `now`.
+    """
+
+    unused_before: float
+    uploads_before: float
+    now: float
+    untagged: bool = False
+    # No request is in progress, here or elsewhere: what no row names now, none is about to name.
+    is_alone: bool = False
+    # Asked between the steps: true ends the collection early.
+    is_over: Callable[[], bool] = bool
+    progress: Progress = SILENT
+
+
+class Collection:
+    """One collection over a database and the bytes beside it."""
+
+    def __init__(self, database: Database, store: FileStore, rules: Rules) -> None:
+        self._database = database
+        self._store = store
+        self._rules = rules
+        self.collected = Collected()
+
+    def run(self) -> Collected:
+        """Collects; blocks on the disk."""
+        self._remove_files()
+        self._end_uploads()
+        if self._rules.untagged:
+            self._remove_untagged()
+        self._remove_links()
+        self._remove_blobs()
+        self._sweep()
+        return self.collected
+
+    def _remove_files(self) -> None:
+        """Removes what no row names; before any row goes, so that nothing is counted twice."""
+        self._rules.progress.begin("files")
+        if self._rules.is_alone:
+            self._doom_rowless()
+        sizes = self._sweep()
+        self.collected.files += len(sizes)
+        self.collected.bytes += sum(sizes)
+        self._rules.progress.advance(len(sizes))
+
+    def _doom_rowless(self) -> None:
+        before, progress = self._rules.unused_before, self._rules.progress
+        self._write(doomed.end_writes)
+
+        def find(connection: Connection) -> list[str]:
+            driver: Any = connection.connection.driver_connection
+            return find_removable(driver, self._store, before=before, progress=progress)
+
+        keys = self._read(find)
+        for start in range(0, len(keys), _BATCH):
+            self._write(_doom, keys[start : start + _BATCH])
+
+    def _end_uploads(self) -> None:
+        before = self._rules.uploads_before
+        self._rules.progress.begin("uploads")
+        stale = self._read(uploads.count_stale, before=before)
+        lost = self._find_lost(self._read(uploads.list_pieces)) if self._rules.is_alone else []
+        # A commit without a change would be one more to save a snapshot for.
+        if lost:
+            self.collected.uploads += self._write(uploads.end_lost, lost)
+        if stale:
+            self.collected.uploads += self._write(uploads.end_stale, before=before)
+
+    def _find_lost(self, pieces: dict[str, str]) -> list[str]:
+        return [name for name, text in pieces.items() if not is_whole(self._store, text)]
+
+    def _remove_untagged(self) -> None:
+        """Again and again: what a manifest needed may be needed by nothing once it is gone."""
+        self._rules.progress.begin("manifests")
+        removed, before = -1, self._rules.unused_before
+        while removed and not self._rules.is_over():
+            removed = 0
+            for ids in self._find_batches(untagged.find_untagged, 0, before=before):
+                removed += self._write(untagged.remove_untagged, ids, before=before)
+            self.collected.manifests += removed
+            self._rules.progress.advance(removed)
+
+    def _remove_links(self) -> None:
+        before = self._rules.unused_before
+        self._rules.progress.begin("links")
+        for links in self._find_batches(garbage.find_links, (0, 0), before=before):
+            removed = self._write(garbage.remove_links, links, before=before)
+            self.collected.links += removed
+            self._rules.progress.advance(removed)
+            reach("gc-links-removed")
+
+    def _remove_blobs(self) -> None:
+        self._rules.progress.begin("blobs", None, BYTES)
+        for ids in self._find_batches(garbage.find_unlinked, 0):
+            sizes = self._write(garbage.remove_unlinked, ids)
+            reach("gc-rows-removed")
+            self.collected.blobs += len(sizes)
+            self.collected.bytes += sum(sizes)
+            self._rules.progress.advance(sum(sizes))
+
+    def _find_batches(self, find: Callable[..., list[T]], after: T, **options: float) -> Iterator[list[T]]:
+        """Gives what `find` finds behind `after`, until there is no more or the collection is over."""
+        while not self._rules.is_over():
+            batch = self._read(find, after=after, count=_BATCH, **options)
+            if not batch:
+                break
+            yield batch
+            after = batch[-1]
+
+    def _sweep(self) -> list[int]:
+        return sweep(self._database, self._store, now=self._rules.now, is_over=self._rules.is_over)
+
+    def _read(
+        self, work: Callable[Concatenate[Connection, P], T], *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        return self._database.read_now(lambda connection: work(connection, *arguments, **options))
+
+    def _write(
+        self, work: Callable[Concatenate[Connection, P], T], *arguments: P.args, **options: P.kwargs
+    ) -> T:
+        return self._database.write_now(lambda connection: work(connection, *arguments, **options))
+
+
+def _doom(connection: Connection, keys: list[str]) -> None:
+    for key in keys:
+        doomed.enter(connection, key, due_at=1)

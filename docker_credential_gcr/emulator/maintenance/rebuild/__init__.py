@@ -1,0 +1,157 @@
+"""Makes a new database from what can be read of the old one, or of a copy, and from the bytes.
+
+The old database stays beside the new one, and is in its place until the new one is whole.
+"""
+
+import contextlib
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from docker_credential_gcr.emulator.database.engine.database import Database, IncompatibleDatabase
+from docker_credential_gcr.emulator.database.engine.file import Unreadable, checkpoint, open_database
+from docker_credential_gcr.emulator.maintenance.database_identity import (
+    DATABASE,
+    SNAPSHOT,
+    give_identity,
+    is_source,
+)
+from docker_credential_gcr.emulator.maintenance.fsck.reading import Checked
+from docker_credential_gcr.emulator.maintenance.progress import SILENT, Progress
+from docker_credential_gcr.emulator.runtime.disk import flush
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.runtime.private_directory import create_private
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+
+from .blobs import adopt_files, copy_doomed, drop_lost_uploads, drop_named, drop_wrong_blobs, restore_links
+from .rows import copy_rows, drop_wrong_rows, enter_references
+from .salvage import Salvage
+
+_NEW = f"{DATABASE}.rebuilt"
+_DAMAGED = f"{DATABASE}.damaged"
+# The journals that SQLite keeps beside a database.
+_JOURNALS = ("-wal", "-shm")
+
+
+class NothingToRebuildFrom(Exception):
+    """No database can be read."""
+
+    def __init__(self, tried: list[Path]) -> None:
+        names = " and ".join(path.name for path in tried)
+        super().__init__(
+            f"nothing to rebuild from, {names} cannot be read, know of nothing or belong elsewhere: name a "
+            "copy of the database with --from, or begin again in another data directory"
+        )
+
+
+@dataclass
+class Rebuilt:
+    """What a rebuild made: `rows` of each table, from the `sources`, and what is `lost`, one text each."""
+
+    sources: list[Path]
+    rows: dict[str, int] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+
+def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress = SILENT) -> Rebuilt:
+    """Puts a new database into the data directory, which no other process may use meanwhile.
+
+    It is made from `source`; for None from the old database, and from the last snapshot what cannot be read
+    of that, or all if nothing can, or if it is not this directory's. Raises NothingToRebuildFrom, and
+    IncompatibleDatabase where a newer version made it.
+    """
+    progress.begin("old database")
+    damaged = _set_aside(root)
+    tried = [source] if source else [path for path in (damaged, root / SNAPSHOT) if path is not None]
+    readable = [path for path in tried if is_source(root, path, is_named=source is not None)]
+    if not readable:
+        if damaged is not None:
+            _remove(damaged)
+        raise NothingToRebuildFrom(tried)
+    chosen, *others = readable
+    if (revision := _find_newer_revision(chosen)) is not None:
+        raise IncompatibleDatabase(chosen, revision)
+    snapshots = [path for path in others if _find_newer_revision(path) is None]
+    rebuilt = Rebuilt([chosen, *snapshots])
+    new = root / _NEW
+    _remove(new)
+    Database(new).close()
+    with contextlib.ExitStack() as stack:
+        made, *sources = (stack.enter_context(open_database(path)) for path in (new, chosen, *snapshots))
+        made.execute("BEGIN")
+        _fill(root, Salvage(made, sources, {"used_at": int(now)}), rebuilt, now, progress)
+        made.execute("COMMIT")
+    _put_in_place(root, new)
+    return rebuilt
+
+
+def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: Progress) -> None:
+    made, lose = salvage.new, rebuilt.lost.append
+    progress.begin("rows")
+    copy_rows(salvage, lose)
+    if not rebuilt.lost:
+        # Every table is whole: the snapshot was not read.
+        del rebuilt.sources[1:]
+    drop_wrong_rows(made, lose)
+    enter_references(made, lose)
+    checked = Checked(made, FileStore(root), quick=False, sparse=True, progress=progress)
+    drop_wrong_blobs(checked, lose)
+    drop_lost_uploads(checked)
+    copy_doomed(salvage)
+    adopt_files(checked, now=now)
+    restore_links(made, now=now)
+    drop_named(made)
+    for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):
+        ((rebuilt.rows[table],),) = made.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
+    give_identity(root, made)
+
+
+def _set_aside(root: Path) -> Path | None:
+    """Copies the old database as it is, with its journal; returns the copy, None where there is none."""
+    if not (root / DATABASE).exists():
+        return None
+    number = 0
+    while (copy := root / (f"{_DAMAGED}-{number}" if number else _DAMAGED)).exists():
+        number += 1
+    for suffix in ("-wal", ""):
+        if (root / f"{DATABASE}{suffix}").exists():
+            create_private(Path(f"{copy}{suffix}"))
+            shutil.copyfile(root / f"{DATABASE}{suffix}", f"{copy}{suffix}")
+            flush(Path(f"{copy}{suffix}"))
+    return copy
+
+
+def _find_newer_revision(path: Path) -> str | None:
+    with open_database(path) as connection:
+        try:
+            (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except (Unreadable, TypeError):
+            # It is lost, and the columns that are there speak for themselves.
+            return None
+    # 93 ms, which only a rebuild pays.
+    from docker_credential_gcr.emulator.database import migrations
+
+    return None if migrations.is_known(revision) else str(revision)
+
+
+def _put_in_place(root: Path, new: Path) -> None:
+    """Lets the new database take the old one's place at once.
+
+    The old one's journal goes first: SQLite would apply it to the new one. What it holds is in the
+    copy that was set aside, and in the old database itself, if SQLite can still write there.
+    """
+    reach("rebuild-written")
+    old = root / DATABASE
+    if old.exists():
+        checkpoint(old)
+    for suffix in _JOURNALS:
+        Path(f"{old}{suffix}").unlink(missing_ok=True)
+    os.replace(new, old)
+    flush(root)
+    reach("rebuild-placed")
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", *_JOURNALS):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

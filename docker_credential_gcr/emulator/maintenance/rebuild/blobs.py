@@ -1,0 +1,78 @@
+"""The blobs of a new database, held against the bytes: what is wrong goes, what is named comes back."""
+
+from docker_credential_gcr.emulator.database import schema
+from docker_credential_gcr.emulator.database.engine.file import Connection, insert
+from docker_credential_gcr.emulator.maintenance.fsck.blobs import find_wrong_blobs
+from docker_credential_gcr.emulator.maintenance.fsck.reading import Checked
+from docker_credential_gcr.emulator.maintenance.progress import BYTES
+from docker_credential_gcr.emulator.maintenance.rowless import (
+    find_named,
+    find_rowless,
+    find_wanted,
+    find_wanted_digest,
+)
+from docker_credential_gcr.emulator.storage.pieces import format_pieces, is_whole
+
+from .rows import Lose
+from .salvage import Salvage
+
+_LINK = (
+    "INSERT OR IGNORE INTO blob_links (repository, blob, used_at) "
+    "SELECT manifest_blobs.repository, blobs.id, ? FROM manifest_blobs "
+    "JOIN repositories ON repositories.id = manifest_blobs.repository "
+    "JOIN blobs ON blobs.bucket = repositories.bucket AND blobs.digest = manifest_blobs.digest"
+)
+
+
+def drop_wrong_blobs(made: Checked, lose: Lose) -> None:
+    """Deletes the rows of blobs whose bytes are not there, or not theirs; reads all bytes."""
+    for blob_id, finding in list(find_wrong_blobs(made)):
+        lose(f"blob {finding.subject}: {finding.text}")
+        made.connection.execute("DELETE FROM blob_links WHERE blob = ?", (blob_id,))
+        made.connection.execute("DELETE FROM blobs WHERE id = ?", (blob_id,))
+
+
+def adopt_files(made: Checked, *, now: float) -> None:
+    """Enters the blobs that a manifest names and that only files without a row hold."""
+    made.progress.begin("files without a row", None, BYTES)
+    wanted = find_wanted(made.connection)
+    for keys in list(find_rowless(made.connection, made.store)) if wanted else ():
+        digest = find_wanted_digest(made.store, keys, wanted.keys(), made.progress)
+        if digest is None:
+            continue
+        # Each bucket has files of its own.
+        bucket = wanted[digest].pop()
+        if not wanted[digest]:
+            del wanted[digest]
+        pieces = [(key, made.store.path(key).stat().st_size) for key in keys]
+        bytes_of = {"size": sum(size for _, size in pieces), "pieces": format_pieces(pieces)}
+        insert(
+            made.connection, "blobs", {"bucket": bucket, "digest": digest, **bytes_of, "created_at": int(now)}
+        )
+
+
+def drop_lost_uploads(made: Checked) -> None:
+    """Deletes the uploads that have lost bytes: clients start them again."""
+    uploads = made.connection.execute("SELECT id, pieces FROM uploads WHERE pieces IS NOT NULL").fetchall()
+    for upload_id, text in uploads:
+        if not is_whole(made.store, text):
+            made.connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
+
+
+def copy_doomed(salvage: Salvage) -> None:
+    """Copies the keys that were doomed, without those of the rows that were dropped.
+
+    Their bytes stay: a copy of the database may know what they are.
+    """
+    salvage.new.execute("DELETE FROM doomed")
+    salvage.copy(schema.doomed, complete=False)
+
+
+def drop_named(new: Connection) -> None:
+    """Deletes the entries of keys that a row names."""
+    new.executemany("DELETE FROM doomed WHERE key = ?", [(key,) for key in find_named(new)])
+
+
+def restore_links(new: Connection, *, now: float) -> None:
+    """Lets each repository see the blobs that its manifests name."""
+    new.execute(_LINK, (int(now),))

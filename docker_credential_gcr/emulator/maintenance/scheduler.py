@@ -1,0 +1,148 @@
+"""When upkeep is done: at intervals, and when an administrator asks for it."""
+
+import asyncio
+import contextlib
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy.exc import DBAPIError
+
+from docker_credential_gcr.emulator.database.engine import snapshot
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.file import Connection, interrupt
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, find_known
+from docker_credential_gcr.emulator.runtime.file_access import format_fault
+from docker_credential_gcr.emulator.settings import Limits
+from docker_credential_gcr.emulator.storage.filesystem import FileStore
+
+from .database_identity import SNAPSHOT
+from .dry_run import rehearse
+from .garbage_collection import Collected, Collection, Rules
+from .progress import SILENT, Progress
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an administrator asks for; `older_than_s` None is the server's own delay."""
+
+    older_than_s: float | None = None
+    untagged: bool = False
+    dry_run: bool = False
+
+
+class Keeper:
+    """Collects garbage and saves snapshots, on a thread beside the server's work."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: FileStore,
+        *,
+        root: Path,
+        limits: Limits,
+        now: Callable[[], float] = time.time,
+        is_alone: bool = False,
+        progress: Progress = SILENT,
+    ) -> None:
+        """`is_alone` says that no other process and no request uses the data directory."""
+        self._database = database
+        self._store = store
+        self._root = root
+        self._limits = limits
+        self._now = now
+        self._is_alone = is_alone
+        self._progress = progress
+        self._over = threading.Event()
+        self._working = threading.Lock()
+        # One thread, for where processes share the database each thread has versions of its own.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
+        self._copying: Connection | None = None
+        self._saved_version: int | None = None
+
+    def collect(self, request: Request) -> Collected:
+        """Collect garbage; blocks on the disk. Raises CollectionBusy while other upkeep goes on."""
+        now = self._now()
+        delay_s = self._limits.unused_lifetime_s if request.older_than_s is None else request.older_than_s
+        rules = Rules(
+            # Rows hold whole seconds: without a delay the present one has passed too.
+            unused_before=now - delay_s + (delay_s == 0),
+            uploads_before=now - self._limits.upload_lifetime_s,
+            now=now,
+            untagged=request.untagged,
+            is_alone=self._is_alone,
+            is_over=self._over.is_set,
+            progress=self._progress,
+        )
+        with self._alone():
+            if request.dry_run:
+                return rehearse(self._root / "emulator.db", self._root, rules)
+            return Collection(self._database, self._store, rules).run()
+
+    def save_snapshot(self) -> None:
+        """Copy the database beside it, if it has changed since the last time. Raises CollectionBusy."""
+        version = self._database.version()
+        if version == self._saved_version:
+            return
+        with self._alone():
+            self._database.read_now(self._copy)
+        self._saved_version = version
+
+    def _copy(self, connection: sqlalchemy.Connection) -> None:
+        self._copying = connection.connection.driver_connection
+        try:
+            snapshot.save(connection, self._root / SNAPSHOT)
+        finally:
+            self._copying = None
+
+    async def run_every(self, interval_s: float) -> None:
+        """Collect and save again and again, until `stop`."""
+        loop = asyncio.get_running_loop()
+        while not self._over.is_set():
+            await asyncio.sleep(interval_s)
+            try:
+                await loop.run_in_executor(self._thread, self.collect, Request())
+                await loop.run_in_executor(self._thread, self.save_snapshot)
+            except CollectionBusy:
+                continue
+            except Exception as error:  # noqa: BLE001 - it is tried again, and the server goes on
+                if not self._over.is_set():
+                    _tell(error)
+
+    def close(self) -> None:
+        """End what is going on at its next step, and wait for that; nothing begins any more."""
+        self._over.set()
+        copying = self._copying
+        if copying is not None:
+            interrupt(copying)
+        self._thread.shutdown()
+        # Whoever asked over HTTP is on another thread.
+        with self._working:
+            pass
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._working.acquire(blocking=False):
+            raise CollectionBusy
+        try:
+            if self._over.is_set():
+                raise CollectionBusy
+            yield
+        finally:
+            self._working.release()
+
+
+def _tell(error: Exception) -> None:
+    """One line for what a disk or SQLite says, a traceback for a fault of this program."""
+    known = find_known(error)
+    if isinstance(error, (OSError, DBAPIError)) or known is not error:
+        reason = format_fault(error) if isinstance(error, OSError) else getattr(known, "orig", known)
+        print(f"gcr-emulator: upkeep failed, and is tried again: {reason}", file=sys.stderr, flush=True)  # noqa: T201
+    else:
+        traceback.print_exception(error)

@@ -1,0 +1,151 @@
+"""Leads each request to its site: by its port or the Host header, and on any other host by path."""
+
+import json
+import re
+from collections.abc import Awaitable, Mapping
+from functools import lru_cache
+
+from docker_credential_gcr.emulator.request_context import note_reason
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.sites.hosts import (
+    HOST_SIZE,
+    REGISTRY_PATHS,
+    find_canonical_host,
+    find_public_registry,
+    find_site,
+    is_google_api,
+    names_metadata,
+)
+from docker_credential_gcr.emulator.sites.ports import PORT_SITE
+
+from . import landing_page
+
+# A host's name or address with a port: nothing that could break out of the quotes of a challenge.
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+_NO_HOST = "a request needs one Host header that names a host"
+# The longest registered method has 17 letters. https://www.iana.org/assignments/http-methods
+_METHOD_SIZE = 32
+
+_REGISTRY, _PUBLIC, _GOOGLE, _METADATA, _EVERYTHING = (
+    "registry", "public", "google", "metadata", "everything",
+)  # fmt: skip
+
+
+class Sites:
+    """The ASGI application on the port: the registry, the metadata server, or everything else."""
+
+    def __init__(
+        self, registry: App, public: App, others: App, metadata: App, *, is_open: bool = False
+    ) -> None:
+        self._is_open = is_open
+        self._registry = registry
+        self._public = public
+        self._others = others
+        self._metadata = metadata
+
+    # No coroutine of its own: every request would pay for it.
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        """Hand one request on."""
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        port_site = scope.get(PORT_SITE)
+        kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
+        if kind is None:
+            return _refuse(send, 400, _NO_HOST)
+        if scope["raw_path"].startswith(REGISTRY_PATHS) and kind in (_REGISTRY, _EVERYTHING):
+            return self._registry(scope, receive, send)
+        if kind == _METADATA or (kind == _EVERYTHING and _is_metadata(scope)):
+            return self._metadata(scope, receive, send)
+        if kind == _PUBLIC and scope["raw_path"].startswith(REGISTRY_PATHS):
+            return self._public(scope, receive, send)
+        if kind in (_REGISTRY, _PUBLIC):
+            host = port_site or hosts[0].decode("latin-1")
+            return _refuse(send, 404, f"{host} is a registry: its API begins at /v2/")
+        if kind == _EVERYTHING and landing_page.is_asked_for(scope):
+            host = hosts[0].decode("latin-1")
+            return landing_page.send_page(scope, send, host, is_open=self._is_open)
+        return self._others(scope, receive, send)
+
+
+def check_head(app: App, *, probes: Mapping[bytes, App]) -> App:
+    """Returns `app` behind a check of method, Host and Transfer-Encoding, which each request passes first.
+
+    The journal and the caches remember what passes, and all that reads Host reads the one that it leaves.
+    The `probes` are the applications of those paths on hosts that serve all by path: what is Google's stays
+    Google's, and no limit refuses an orchestrator.
+    """
+
+    # No coroutine of its own, as above.
+    def checked(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        if len(scope["method"]) > _METHOD_SIZE:
+            return _refuse(send, 501, f"no method has more than {_METHOD_SIZE} letters")
+        for name, value in scope["headers"]:
+            if name == b"host":
+                if len(value) > HOST_SIZE:
+                    return _refuse(send, 400, _NO_HOST)
+                if value[-1:] in (b"", b":"):
+                    scope = _complete_host(scope, value)
+            elif name == b"transfer-encoding" and value.lower() != b"chunked":
+                # Granian undoes chunked alone. https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+                return _refuse(send, 501, "the only Transfer-Encoding is chunked: send the body as it is")
+        probe = probes.get(scope["raw_path"])
+        if probe is not None and scope["method"] in ("GET", "HEAD") and _is_local(scope):
+            return probe(scope, receive, send)
+        return app(scope, receive, send)
+
+    return checked
+
+
+def _is_local(scope: Message) -> bool:
+    """Tells whether the request is for none of Google's hosts."""
+    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    return PORT_SITE not in scope and find_canonical_host(host) is None
+
+
+def _complete_host(scope: Message, host: bytes) -> Message:
+    """Returns the request without an empty port in Host; one of HTTP/1.0 without Host is for our address.
+
+    https://www.rfc-editor.org/rfc/rfc3986#section-3.2.3
+    https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+    """
+    host = host.removesuffix(b":")
+    # Granian's name of HTTP/1.0, whose missing Host it makes an empty one.
+    if not host and scope["http_version"] == "1":
+        address, port = scope["server"]
+        host = (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
+    return {
+        **scope,
+        "headers": [(name, host if name == b"host" else value) for name, value in scope["headers"]],
+    }
+
+
+@lru_cache(1024)
+def _classify(header: bytes, port_site: str | None) -> str | None:
+    """What a host serves, that of the port if it has one; None for a header that names none."""
+    host = header.decode("latin-1")
+    if not _HOST.fullmatch(host):
+        return None
+    host = port_site or host
+    if is_google_api(host):
+        return _GOOGLE
+    if names_metadata(host):
+        return _METADATA
+    if find_public_registry(host) is not None:
+        return _PUBLIC
+    return _EVERYTHING if find_site(host) is None else _REGISTRY
+
+
+def _is_metadata(scope: Message) -> bool:
+    """Whether it is meant for the metadata server, by its path; at the root a client says so in a header."""
+    path: bytes = scope["raw_path"]
+    if path == b"/":
+        return any(name == b"metadata-flavor" for name, _ in scope["headers"])
+    return path == b"/computeMetadata" or path.startswith(b"/computeMetadata/")
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    note_reason(message)
+    body = json.dumps({"error": {"code": status, "message": message}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,133 @@
+"""Answers that are made whole in memory: how many bytes of them wait for clients, and for how long.
+
+The HTTP server below takes a whole answer at once, however slowly the client reads; of an answer in blocks
+it takes no more than it has sent. So a large answer goes in blocks, and counts until the last one is taken.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
+from docker_credential_gcr.emulator.settings import Limits
+
+from .connections import end_connection
+from .deadlines import Deadlines
+
+# A shorter answer goes whole.
+_LARGE = 16 * 1024
+# hyper keeps at most sixteen unsent blocks of a connection: 128 KiB.
+_BLOCK = 8 * 1024
+_RETRY_AFTER_S = 1
+
+Refuse = Callable[[TooManyRequests, Message, Receive, Send], Awaitable[None]]
+
+
+class _Done:
+    """An awaitable that has ended: cheaper than a coroutine."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+_DONE = _Done()
+
+
+class Answers:
+    """The large answers that clients are being sent."""
+
+    def __init__(self, limits: Limits, refuse: Refuse) -> None:
+        """`refuse` answers a request that there is no room for, in the words of its site."""
+        self._limits = limits
+        self._refuse = refuse
+        self._left = limits.answers_size
+        self._deadlines = Deadlines()
+
+    def wrap(self, app: App) -> App:
+        """Returns `app` behind the bound: its `send` raises TooManyRequests where too many bytes wait.
+
+        Where `app` lets one through, it is answered here.
+        """
+
+        async def bounded(scope: Message, receive: Receive, send: Send) -> None:
+            start: Message | None = None
+
+            def send_bounded(message: Message) -> Awaitable[None]:
+                nonlocal start
+                if message["type"] == "http.response.start":
+                    if not _is_large(message):
+                        return send(message)
+                    # Held back, because the answer may have to become a refusal.
+                    start = message
+                    return _DONE
+                if start is None:
+                    return send(message)
+                begun, start = start, None
+                return self._send_large(scope, begun, message, send)
+
+            try:
+                await app(scope, receive, send_bounded)
+            except TooManyRequests as error:
+                await self._refuse(error, scope, receive, send)
+
+        return bounded
+
+    async def _send_large(self, scope: Message, start: Message, message: Message, send: Send) -> None:
+        body = message.get("body", b"")
+        # HEAD, a file, or an answer that comes in blocks already.
+        if len(body) <= _LARGE or message.get("more_body", False):
+            await send(start)
+            await send(message)
+            return
+        # One that is larger than all of the room is alone.
+        if self._left < min(len(body), self._limits.answers_size):
+            raise TooManyRequests("too many bytes wait for clients that do not read them", _RETRY_AFTER_S)
+        self._left -= len(body)
+        try:
+            await send(start)
+            await _Sending(self._deadlines, self._limits.answer_silence_s, scope["client"]).send(body, send)
+        finally:
+            self._left += len(body)
+
+
+class _Sending:
+    """One large answer; a client that takes nothing of it for too long loses its connection."""
+
+    def __init__(self, deadlines: Deadlines, silence_s: float, client: tuple[str, object]) -> None:
+        self._deadlines = deadlines
+        self._silence_s = silence_s
+        self._client = client
+        self._task: asyncio.Task[object] | None = None
+        self._is_gone = False
+
+    async def send(self, body: bytes, send: Send) -> None:
+        """Sends the whole body, unless the client is given up."""
+        loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
+        try:
+            for offset in range(0, len(body), _BLOCK):
+                self._deadlines.begin(self, loop.time() + self._silence_s)
+                block = body[offset : offset + _BLOCK]
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        except asyncio.CancelledError:
+            if not self._is_gone:
+                raise
+            await asyncio.to_thread(end_connection, self._client)
+        finally:
+            self._deadlines.end(self)
+
+    def give_up(self) -> None:
+        """Treats the client as one that has hung up."""
+        self._is_gone = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+def _is_large(start: Message) -> bool:
+    """Tells whether the answer's Content-Length, in most answers the last header, is large."""
+    for name, value in reversed(start["headers"]):
+        if name == b"content-length":
+            return len(value) >= 5 and int(value) > _LARGE
+    return False

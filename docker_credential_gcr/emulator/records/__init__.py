@@ -1,1 +1,0 @@
-"""The database: its schema, its one writer, and a module of small functions for each noun."""

@@ -1,0 +1,1 @@
+"""Blob uploads: sessions, their bytes, and mounts."""

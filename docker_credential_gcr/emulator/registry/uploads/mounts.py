@@ -1,0 +1,50 @@
+"""Mounts: a blob of one repository becomes visible in another without its bytes being sent."""
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.images import blobs
+from docker_credential_gcr.emulator.oci.errors import InvalidName
+from docker_credential_gcr.emulator.oci.token_auth import PULL
+from docker_credential_gcr.emulator.registry.authorization import authorize
+from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.errors import Denied, Unauthorized
+from docker_credential_gcr.emulator.registry.http import Request
+from docker_credential_gcr.emulator.registry.repositories import open_repository
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.sites.hosts import Target, locate
+
+
+async def mount(services: Services, request: Request, target: Target, digest: str) -> bool:
+    """Links a blob of the source to the target; returns False where the credential cannot pull it."""
+    source = await _find_source(services, request, target)
+    if source is None:
+        return False
+
+    def work(connection: Connection) -> bool:
+        if not blobs.is_linked(connection, target.bucket, source.path, digest):
+            return False
+        repository = open_repository(services, connection, target)
+        blobs.link(connection, repository, digest, now=services.clock.now())
+        return True
+
+    mounted = await services.database.write(work)
+    if mounted:
+        reach("blob-mounted")
+    return mounted
+
+
+async def _find_source(services: Services, request: Request, target: Target) -> Target | None:
+    """Returns the repository of the same bucket that `from` names, or without it the target itself.
+
+    None where the credential may not pull from it: clients ask for a token with the scopes of both.
+    https://distribution.github.io/distribution/spec/auth/scope/
+    """
+    name = request.parameter("from")
+    try:
+        source = target if name is None else locate(request.site_host, name)
+        if source.bucket != target.bucket:
+            return None
+        await authorize(services, request, source, PULL)
+    except (InvalidName, Unauthorized, Denied):
+        return None
+    return source

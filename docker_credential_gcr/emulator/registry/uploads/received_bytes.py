@@ -1,0 +1,134 @@
+"""The bytes of an upload: received into memory or a piece of the blob store, hashed, and discarded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.images import doomed
+from docker_credential_gcr.emulator.database.images.uploads import Upload
+from docker_credential_gcr.emulator.oci.digest import Hasher, digest_bytes, format_digest, new_hasher
+from docker_credential_gcr.emulator.oci.ranges import Span
+from docker_credential_gcr.emulator.registry.dependencies import Services, keep_last
+from docker_credential_gcr.emulator.registry.http import BodyTooLarge
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.storage.pieces import (
+    format_pieces,
+    list_keys,
+    make_key,
+    parse_pieces,
+    read_pieces,
+)
+
+# Creating a file costs more than a row of this size.
+_SMALL = 64 * 1024
+# A row lists them all, and each is a file.
+_MOST_PIECES = 10_000
+# A client that never comes back must not hold one for ever.
+_REMEMBERED_HASHERS = 1024
+
+Check = Callable[[Connection], None]
+
+
+def list_new_keys(before: Upload, after: Upload) -> list[str]:
+    """Returns the key that one request has added, if any."""
+    return list_keys(after.pieces)[-1:] if after.pieces != before.pieces else []
+
+
+async def receive(
+    services: Services, upload: Upload, chunks: AsyncIterator[bytes], *, check: Check | None = None
+) -> Upload:
+    """Returns the upload with the bytes of a request; no row names a new piece yet.
+
+    What `check` raises is raised before many bytes are taken. Raises BodyTooLarge, BodyIncomplete, OSError.
+    """
+    few = [] if upload.data is None else [upload.data]
+    size = sum(map(len, few))
+    async for chunk in chunks:
+        few.append(chunk)
+        size += len(chunk)
+        if size > _SMALL or upload.data is None:
+            return await _write_piece(services, upload, _chain(few, chunks), check)
+    if upload.data is None:
+        return upload._replace(sequence=upload.sequence + 1)
+    return upload._replace(sequence=upload.sequence + 1, size=size, data=b"".join(few))
+
+
+async def find_digest(services: Services, upload: Upload, algorithm: str) -> str:
+    """Returns the digest of every byte; pieces are read where their digest is not known."""
+    if upload.data is not None:
+        return digest_bytes(upload.data, algorithm)
+    if algorithm == "sha256" and upload.sha256 is not None:
+        return f"sha256:{upload.sha256}"
+    hasher = new_hasher(algorithm)
+    async for block in read_pieces(services.store, parse_pieces(upload.pieces), Span(0, upload.size)):
+        await asyncio.to_thread(hasher.update, block)
+    return format_digest(algorithm, hasher)
+
+
+async def discard(services: Services, keys: list[str]) -> None:
+    """Deletes the bytes of those of the keys that no row names; where this fails, the sweeper does it later.
+
+    Whether one does is asked of the database: a transaction that named them may have been committed, though
+    its request has failed.
+    """
+    if not keys:
+        return
+    condemned = await services.database.write(
+        lambda connection: doomed.condemn(connection, keys), durable=False
+    )
+    reach("pieces-condemned")
+    await asyncio.to_thread(services.store.delete, condemned)
+    reach("pieces-deleted")
+    await services.database.write(lambda connection: doomed.forget(connection, condemned), durable=False)
+
+
+async def _write_piece(
+    services: Services, upload: Upload, chunks: AsyncIterator[bytes], check: Check | None
+) -> Upload:
+    pieces = parse_pieces(upload.pieces)
+    if len(pieces) >= _MOST_PIECES:
+        raise BodyTooLarge
+    key = make_key(upload.id, upload.sequence + 1)
+    due_at = services.clock.now() + services.limits.upload_lifetime_s
+
+    def work(connection: Connection) -> None:
+        if check is not None:
+            check(connection)
+        doomed.enter(connection, key, due_at=due_at)
+
+    await services.database.write(work, durable=False)
+    reach("piece-doomed")
+    is_known, hasher = _find_hasher(services, upload)
+    try:
+        size = await services.store.write(key, chunks, hasher)
+    except BaseException:
+        await discard(services, [key])
+        raise
+    reach("piece-written")
+    whole = size + sum(size for _, size in pieces)
+    if is_known:
+        keep_last(services.hashers, upload.id, (whole, hasher), _REMEMBERED_HASHERS)
+    return upload._replace(
+        sequence=upload.sequence + 1,
+        size=whole,
+        sha256=hasher.hexdigest() if is_known else None,
+        data=None,
+        pieces=format_pieces([*pieces, (key, size)]),
+    )
+
+
+def _find_hasher(services: Services, upload: Upload) -> tuple[bool, Hasher]:
+    """Returns a hasher for the next piece, and whether it was fed all bytes before that."""
+    if upload.data is not None:  # the piece begins with them
+        return True, new_hasher("sha256")
+    size, hasher = services.hashers.get(upload.id, (-1, new_hasher("sha256")))
+    # A copy: this request may fail.
+    return size == upload.size, hasher.copy()
+
+
+async def _chain(first: Iterable[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in first:
+        yield chunk
+    async for chunk in rest:
+        yield chunk

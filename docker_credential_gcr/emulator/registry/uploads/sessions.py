@@ -1,0 +1,218 @@
+"""Upload sessions: the Location of the next request, what is kept between two requests, and the end.
+
+    POST    Location = ID-0-MAC: its name says all of it, signed; nothing is written
+    PATCH   up to 64 KiB so far: a row with the bytes; more: a piece in the blob store, which a row lists
+    PUT     the rest as a PATCH; then one transaction replaces the row by the blob, which has the same pieces
+
+Each request that brings bytes moves the upload on by one `sequence`, which the next Location names: ID-1, and
+so on. Of two requests at one Location the database lets one through; for the other the upload is unknown, as
+it is for another account, at an earlier Location, and when it has expired. Acknowledged bytes survive
+SIGKILL. Nothing is renamed, truncated or locked.
+"""
+
+import hmac
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator
+from hashlib import blake2b
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from docker_credential_gcr.emulator.database.images import blobs, doomed, uploads
+from docker_credential_gcr.emulator.database.images.blobs import Blob
+from docker_credential_gcr.emulator.database.images.uploads import Upload
+from docker_credential_gcr.emulator.oci.digest import split_digest
+from docker_credential_gcr.emulator.registry import repositories as places
+from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.errors import DigestInvalid, UploadUnknown
+from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
+from docker_credential_gcr.emulator.runtime.failpoints import reach
+from docker_credential_gcr.emulator.sites.hosts import Target
+from docker_credential_gcr.emulator.storage.pieces import is_whole, list_keys
+
+from .received_bytes import discard, find_digest, list_new_keys, receive
+
+_LOCATION = re.compile(r"([0-9a-f]{32})-(?:0-([0-9a-f]{32})|([1-9][0-9]{0,15}))")
+# Uploads end any time; there is no telling when.
+_RETRY_AFTER_S = 30
+
+
+class Session(NamedTuple):
+    """An upload to a repository, as it was after the last request that was acknowledged."""
+
+    target: Target
+    upload: Upload
+
+
+def begin(services: Services, target: Target, owner: str) -> Session:
+    """Returns a new upload of the member's, of which nothing is kept yet."""
+    upload_id = uploads.format_id(secrets.token_hex(11), services.clock.now())
+    return Session(target, Upload(upload_id, owner))
+
+
+def format_location(services: Services, session: Session) -> str:
+    """Returns the last segment of the URL of the next request."""
+    upload = session.upload
+    if upload.sequence:
+        return f"{upload.id}-{upload.sequence}"
+    return f"{upload.id}-0-{sign(services.upload_key, session.target, upload)}"
+
+
+async def find(services: Services, target: Target, location: str, owner: str) -> Session:
+    """Returns the member's upload at that Location. Raises UploadUnknown.
+
+    An upload without a row is not looked up: `check`, or the transaction that begins its row, refuses it
+    where it was cancelled or has a row by now.
+    """
+    match = _LOCATION.fullmatch(location)
+    if match is None:
+        raise UploadUnknown
+    upload_id, mac, sequence = match.groups()
+    upload = Upload(upload_id, owner, int(sequence or 0))
+    is_signed = mac is None or hmac.compare_digest(mac, sign(services.upload_key, target, upload))
+    if not is_signed or upload.started_at < _find_oldest(services):
+        raise UploadUnknown
+    if upload.sequence == 0:
+        return Session(target, upload)
+    place = {"bucket_name": target.bucket, "repository_name": target.path}
+    found = await services.database.read(lambda connection: uploads.find(connection, upload, **place))
+    if found is None:
+        raise UploadUnknown
+    return Session(target, found)
+
+
+async def check(services: Services, session: Session) -> None:
+    """Raises UploadUnknown where the upload has moved on, or was cancelled."""
+    upload = session.upload
+    if upload.sequence:
+        return
+    if not await services.database.read(lambda connection: uploads.can_begin(connection, upload)):
+        raise UploadUnknown
+
+
+def sign(key: bytes, target: Target, upload: Upload) -> str:
+    """Returns the MAC of an upload that has no row."""
+    # As JSON, in which no field can look like two.
+    said = json.dumps((upload.id, target.bucket, target.path, upload.owner))
+    return blake2b(said.encode(), key=key, digest_size=16).hexdigest()
+
+
+async def append(services: Services, session: Session, chunks: AsyncIterator[bytes]) -> Session:
+    """Takes the bytes of a request; returns the upload as it is then.
+
+    Raises UploadUnknown, TooManyRequests, BodyTooLarge, BodyIncomplete, OSError.
+    """
+    target, upload = session
+
+    def check_beginning(connection: Connection) -> None:
+        if upload.sequence == 0:
+            _check_room(services, connection, upload)
+            if not uploads.can_begin(connection, upload):
+                raise UploadUnknown
+
+    moved = await receive(services, upload, chunks, check=check_beginning)
+    new = [] if moved.pieces is None else list_new_keys(upload, moved)
+    reach("upload-written")
+
+    def work(connection: Connection) -> None:
+        if upload.sequence:
+            is_moved = uploads.move(connection, moved)
+        else:
+            _check_room(services, connection, upload)
+            place = {"bucket_name": target.bucket, "repository_name": target.path}
+            is_moved = uploads.start(connection, moved, **place)
+            if not is_moved and places.find(connection, target) is None:
+                places.open_repository(services, connection, target)
+                is_moved = uploads.start(connection, moved, **place)
+        if not is_moved or (new and not doomed.name(connection, new)):
+            raise UploadUnknown
+
+    try:
+        await services.database.write(work, durable=False)
+    except BaseException:
+        await discard(services, new)
+        raise
+    reach("upload-moved")
+    return session._replace(upload=moved)
+
+
+async def finish(services: Services, session: Session, chunks: AsyncIterator[bytes], digest: str) -> None:
+    """Takes the last bytes, and makes the blob visible if they have its digest.
+
+    Raises as `append`, and DigestInvalid, with which the upload ends too.
+    """
+    whole = await receive(services, session.upload, chunks)
+    try:
+        actual = await find_digest(services, whole, split_digest(digest)[0])
+        if actual != digest:
+            await cancel(services, session)
+            raise DigestInvalid(digest, actual)
+        unused = await services.database.write(
+            lambda connection: _make_blob(services, connection, session, whole, digest)
+        )
+    except BaseException:
+        await discard(services, list_new_keys(session.upload, whole))
+        raise
+    reach("blob-committed")
+    await discard(services, unused)
+
+
+async def cancel(services: Services, session: Session) -> None:
+    """Forgets the upload and its bytes. Raises UploadUnknown."""
+    upload = session.upload
+
+    def work(connection: Connection) -> None:
+        if not uploads.end(connection, upload):
+            raise UploadUnknown
+        if upload.sequence == 0:
+            # Its first Location could be used again.
+            due_at = services.clock.now() + services.limits.upload_lifetime_s
+            doomed.enter(connection, upload.id, due_at=due_at)
+
+    await services.database.write(work)
+    await discard(services, list_keys(upload.pieces))
+
+
+def _find_oldest(services: Services) -> float:
+    """Returns the instant before which an upload that began has expired."""
+    return services.clock.now() - services.limits.upload_lifetime_s
+
+
+def _check_room(services: Services, connection: Connection, upload: Upload) -> None:
+    """Raises TooManyRequests where one more upload would be too many, of the account or of all."""
+    limits, since = services.limits, _find_oldest(services)
+    count = uploads.count(connection, since=since, most=limits.uploads)
+    if count >= limits.uploads:
+        raise TooManyRequests(f"more than {limits.uploads} uploads are in progress", _RETRY_AFTER_S)
+    share, owner = limits.uploads_per_account, upload.owner
+    if count >= share and uploads.count(connection, since=since, most=share, owner=owner) >= share:
+        message = f"more than {share} uploads of this account are in progress"
+        raise TooManyRequests(f"{message}: finish or cancel some", _RETRY_AFTER_S)
+
+
+def _make_blob(
+    services: Services, connection: Connection, session: Session, whole: Upload, digest: str
+) -> list[str]:
+    """Replaces the upload by the blob; returns the keys of bytes that the blob does not need."""
+    target, upload = session
+    if not uploads.end(connection, upload):
+        raise UploadUnknown
+    repository = places.open_repository(services, connection, target)
+    blob = Blob(digest, whole.size, whole.data, pieces=whole.pieces)
+    is_new = blobs.add(connection, repository, blob, now=services.clock.now())
+    if is_new or whole.pieces is None:
+        unused = []
+    else:
+        old = blobs.find_pieces(connection, repository, digest)
+        if is_whole(services.store, old):
+            return list_keys(whole.pieces)
+        # The bytes of the blob were lost, and are here again.
+        unused = list_keys(old)
+        for key in unused:
+            doomed.enter(connection, key, due_at=1)
+        blobs.replace_pieces(connection, repository, digest, whole.pieces)
+    if not doomed.name(connection, list_keys(whole.pieces)):
+        raise UploadUnknown
+    return unused

@@ -1,0 +1,1 @@
+"""Sandbox of `gcr-emulator run`: namespaces and processes."""

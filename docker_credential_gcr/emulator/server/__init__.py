@@ -1,0 +1,1 @@
+"""Server process: start and stop, sockets, TLS, workers."""

@@ -1,0 +1,156 @@
+"""What the server shows of itself under TLS: a certificate of its own authority, or the user's.
+
+DATA/keys/
+  ca.pem         the authority, which clients are told to trust; made at the first start with TLS
+  ca-key.pem     its key, 0600
+  server.pem     the server's certificate and key, made anew when it is near its end or lacks a name
+"""
+
+import ipaddress
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from docker_credential_gcr.emulator.runtime.file_access import read_file
+from docker_credential_gcr.emulator.sites.hosts import CERTIFIED_DOMAINS, list_certified_names
+from docker_credential_gcr.files import replace_file
+
+from . import certificate_authority as certificates
+from .certificate_authority import LOOPBACK, Pair, Subjects
+from .tls_files import CertificateError, Identity
+
+# What the server's TLS can sign with; it takes no smaller RSA key.
+_RSA_BITS = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1)
+
+
+def parse_subjects(names: tuple[str, ...]) -> Subjects:
+    """Returns every name of the server: the table's, and these, which are names or addresses.
+
+    No address is there unless it was asked for, not even 127.0.0.1: BoringSSL (gRPC) refuses a certificate
+    with an address below an authority that constrains addresses, for every name in it. Granian shows one
+    certificate to all clients, so the names cannot have another than the addresses.
+    https://boringssl.googlesource.com/boringssl/+/refs/heads/main/crypto/x509/v3_ncons.cc
+    """
+    found: list[str] = []
+    addresses: list[certificates.Address] = []
+    for name in names:
+        try:
+            addresses.append(ipaddress.ip_address(name))
+        except ValueError:
+            found.append(name.lower())
+    return Subjects(tuple(dict.fromkeys([*list_certified_names(), *found])), tuple(dict.fromkeys(addresses)))
+
+
+def load_identity(
+    keys: Path, names: tuple[str, ...] = (), *, machine: str = "localhost", now: float | None = None
+) -> Identity:
+    """The server's identity in that directory, made or renewed; `names` are more than the table's.
+
+    `machine` is left out where the authority was made under another: a container is called otherwise
+    at each start. Raises CertificateError where the authority may not vouch for a name, or has ended.
+    """
+    now = time.time() if now is None else now
+    subjects = parse_subjects((*names, machine))
+    authority = _load_authority(keys, subjects, now)
+    foreign = certificates.find_unpermitted(authority, subjects)
+    if foreign == [machine]:
+        subjects = parse_subjects(names)
+    elif foreign:
+        raise CertificateError(f"{keys / 'ca.pem'} may not vouch for {', '.join(foreign)}: {_advise(keys)}")
+    path = keys / "server.pem"
+    if not _is_current(path, authority, subjects, now):
+        pair = certificates.issue(authority, subjects, now)
+        # One file, so that no crash leaves a certificate beside another's key.
+        replace_file(path, pair.key_pem() + pair.certificate_pem())
+    return Identity(path, path, keys / "ca.pem")
+
+
+def check_identity(certificate: Path, key: Path, now: float | None = None) -> Identity:
+    """The user's own certificate, a chain that begins with it, and key. Raises CertificateError."""
+    found = _load_certificate(certificate)
+    private = _load_key(key)
+    if found.public_key() != private.public_key():
+        raise CertificateError(f"{key} is not the key of {certificate}")
+    present = datetime.fromtimestamp(time.time() if now is None else now, timezone.utc)
+    if present >= found.not_valid_after_utc:
+        raise CertificateError(f"{certificate} expired on {found.not_valid_after_utc:%Y-%m-%d}: renew it")
+    if present < found.not_valid_before_utc:
+        raise CertificateError(f"{certificate} is not valid before {found.not_valid_before_utc:%Y-%m-%d}")
+    return Identity(certificate, key)
+
+
+def _load_authority(keys: Path, subjects: Subjects, now: float) -> Pair:
+    path, key_path = keys / "ca.pem", keys / "ca-key.pem"
+    if not path.exists():
+        names = [name.removeprefix("*.") for name in subjects.names]
+        domains = [*CERTIFIED_DOMAINS, *(name for name in names if not _is_certified(name))]
+        others = [address for address in subjects.addresses if not address.is_loopback]
+        networks = [*LOOPBACK, *map(ipaddress.ip_network, others)]
+        pair = certificates.create_authority(domains, networks, now)
+        replace_file(key_path, pair.key_pem())
+        # Last: with this file the authority is there, and clients can be told to trust it.
+        replace_file(path, pair.certificate_pem())
+        return pair
+    try:
+        authority = certificates.parse_pair(read_file(path), read_file(key_path))
+        authority.certificate.extensions.get_extension_for_class(x509.NameConstraints)
+    except OSError as error:
+        raise CertificateError(f"{error.filename}: {error.strerror}: {_advise(keys)}") from error
+    except (ValueError, TypeError, x509.ExtensionNotFound) as error:
+        raise CertificateError(f"{path} and {key_path.name} are no authority: {_advise(keys)}") from error
+    if not certificates.can_issue(authority, now):
+        end = authority.certificate.not_valid_after_utc
+        raise CertificateError(f"{path} ends on {end:%Y-%m-%d}: {_advise(keys)}")
+    return authority
+
+
+def _advise(keys: Path) -> str:
+    return f"delete {keys / 'ca.pem'} to make a new authority, which clients must then be told to trust"
+
+
+def _is_certified(name: str) -> bool:
+    return any(f".{name}".endswith(f".{domain}") for domain in CERTIFIED_DOMAINS)
+
+
+def _is_current(path: Path, authority: Pair, subjects: Subjects, now: float) -> bool:
+    try:
+        content = read_file(path)
+        certificate = certificates.parse_pair(content, content).certificate
+    except (OSError, ValueError, TypeError):
+        return False
+    return certificates.is_current(certificate, authority, subjects, now)
+
+
+def _load_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificates(_read(path))[0]
+    except ValueError as error:
+        raise CertificateError(f"{path} holds no certificate in PEM") from error
+
+
+def _load_key(path: Path) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey:
+    try:
+        key = serialization.load_pem_private_key(_read(path), password=None)
+    except TypeError as error:
+        raise CertificateError(f"{path} is encrypted: decrypt it with openssl pkey") from error
+    except ValueError as error:
+        raise CertificateError(f"{path} holds no private key in PEM") from error
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _RSA_BITS:
+        return key
+    if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, _CURVES):
+        return key
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return key
+    raise CertificateError(f"{path} is of no kind to serve with: RSA of 2048 bits, P-256, P-384 or Ed25519")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_file(path)
+    except OSError as error:
+        raise CertificateError(f"{path}: {error.strerror}") from error

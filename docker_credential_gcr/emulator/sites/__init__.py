@@ -1,0 +1,1 @@
+"""Sites: which host, port and location belongs to which of Google's services."""

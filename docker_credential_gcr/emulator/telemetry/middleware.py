@@ -1,0 +1,100 @@
+"""Gives each request an ID, counts it, and writes it down."""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Mapping
+from itertools import count
+
+from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, show_query
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
+from docker_credential_gcr.emulator.sites.ports import PORT_SITE
+
+from .access_log import Log
+from .labels import classify
+from .metrics import Counts
+
+Headers = Mapping[bytes, bytes]
+
+# What a client may name its request: nothing that could be taken for more than a name.
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+# Of what a client writes, the log shows so much.
+_SHOWN = 1024
+# What Granian says where the application said nothing.
+_INTERNAL_ERROR = 500
+
+
+class Observer:
+    """Sees every request from outside of all else; about 5 µs each."""
+
+    def __init__(self, counts: Counts, log: Log | None) -> None:
+        self._counts = counts
+        self._log = log
+        # Unique among processes by the first part, in this one by the second.
+        self._prefix = secrets.token_hex(6)
+        self._serial = count(1)
+
+    def wrap(self, app: App) -> App:
+        """`app`, whose answers name the request's ID."""
+
+        async def observed(scope: Message, receive: Receive, send: Send) -> None:
+            headers = dict(scope["headers"])
+            request = CurrentRequest(self._choose_id(headers))
+            answer = request.answer
+            CURRENT.set(request)
+            is_http1 = scope["http_version"].startswith("1")
+            self._counts.in_flight += 1
+            began = time.perf_counter()
+
+            # No coroutine of its own: every request would pay for it.
+            def send_and_note(message: Message) -> Awaitable[None]:
+                if message["type"] == "http.response.start":
+                    answer.status = message["status"]
+                    added = [(b"x-request-id", request.id.encode())]
+                    # HTTP/2 has no such header.
+                    if request.ends_connection and is_http1:
+                        added.append((b"connection", b"close"))
+                    message["headers"] = [*message["headers"], *added]
+                else:
+                    answer.sent += len(message.get("body", b""))
+                return send(message)
+
+            try:
+                await app(scope, receive, send_and_note)
+            finally:
+                self._counts.in_flight -= 1
+                self._write_down(scope, headers, request, time.perf_counter() - began)
+
+        return observed
+
+    def _choose_id(self, headers: Headers) -> str:
+        given = headers.get(b"x-request-id")
+        if given is not None and _SANE_ID.fullmatch(given):
+            return given.decode()
+        return f"{self._prefix}{next(self._serial):08x}"
+
+    def _write_down(self, scope: Message, headers: Headers, request: CurrentRequest, seconds: float) -> None:
+        host = scope[PORT_SITE].encode() if PORT_SITE in scope else headers.get(b"host", b"")
+        kind = classify(host, scope["method"], scope["raw_path"])
+        answer = request.answer
+        status = answer.status or _INTERNAL_ERROR
+        self._counts.count_request((kind, status), seconds, answer.received, answer.sent)
+        if self._log is None:
+            return
+        site, method, route = kind
+        fields: dict[str, object] = {
+            "request_id": request.id,
+            "peer": scope["client"][0],
+            "method": method,
+            "site": site,
+            "route": route,
+            "path": scope["raw_path"][:_SHOWN].decode("latin-1"),
+            "query": show_query(scope["query_string"][: 4 * _SHOWN]),
+            "status": status,
+            "size": answer.sent,
+            "duration_ms": round(seconds * 1000, 3),
+            "member": request.member,
+            "reason": request.reason and request.reason[:_SHOWN],
+            "user_agent": headers.get(b"user-agent", b"").decode("latin-1")[:_SHOWN],
+        }
+        self._log.write("info", fields)

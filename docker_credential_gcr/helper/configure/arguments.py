@@ -1,0 +1,114 @@
+"""Reads what a command line asks for: registries, token sources, and the file that is meant."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docker_credential_gcr.errors import ConfigError, UsageError, quote
+from docker_credential_gcr.helper import registries, token_sources
+from docker_credential_gcr.helper.google_auth import endpoint
+
+from . import docker_config
+from . import registry_hosts as known_hosts
+
+HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")  # Docker asks for its own under another name
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a command line asks for."""
+
+    registries: str | None = None
+    token_source: str | None = None
+    is_all: bool = False
+    has_artifact_registry: bool = False
+    is_store: bool = False
+    directory: str | None = None
+    authfile: str | None = None
+
+
+def parse_hosts(names: str) -> tuple[str, ...]:
+    """The hosts in a comma-separated list, as Docker will ask for them. Raises UsageError."""
+    given = filter(None, (name.strip() for name in names.split(",")))
+    hosts = tuple(dict.fromkeys(parse_host(name) for name in given))
+    if not hosts:
+        raise UsageError("--registries names no registry")
+    return hosts
+
+
+def parse_host(name: str) -> str:
+    """The host of a registry, as Docker will ask for it. Raises UsageError."""
+    url = registries.find_server_url(name.encode("utf-8", "replace"))
+    host = registries.find_host(url) if url else None
+    if host is None or not _is_host(host):
+        raise UsageError(
+            f"{quote(name)} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
+        )
+    if host in HUB:
+        raise UsageError(f"{quote(name)} is Docker Hub, which takes no Google credential")
+    return host
+
+
+def parse_token_sources(value: str) -> tuple[str, ...]:
+    """The names in a comma-separated list, files by their absolute paths. Raises UsageError."""
+    try:
+        names = token_sources.parse_names(value.split(","), legacy={})
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+    if not names:
+        raise UsageError(f"--token-source names no token source: use {token_sources.WORKING}")
+    return tuple(make_absolute(name) for name in names)
+
+
+def make_absolute(name: str) -> str:
+    """The name of a token source, with the absolute path of the file that it names."""
+    kind, colon, path = name.partition(":")
+    if kind not in token_sources.PATHS:
+        return name
+    return kind + colon + os.path.abspath(os.path.expanduser(path))
+
+
+def select_hosts(order: Order) -> tuple[str, ...]:
+    """The hosts that a command line means. Raises UsageError."""
+    if order.registries is not None and (order.is_all or order.has_artifact_registry):
+        raise UsageError("--registries names them one by one: leave the other option out")
+    if order.registries is not None:
+        return parse_hosts(order.registries)
+    if order.is_all:
+        return known_hosts.ALL
+    if order.has_artifact_registry:
+        return known_hosts.WITH_ARTIFACT_REGISTRY
+    return () if order.is_store else registries.DEFAULT_HOSTS
+
+
+def find_target(
+    directory: str | None, authfile: str | None, environ: Mapping[str, str], platform: str
+) -> str:
+    """The file whose `credHelpers` are meant. Raises UsageError, and ConfigError without a home."""
+    if directory and authfile:
+        raise UsageError("--config and --authfile name two files: use one of them")
+    if authfile:
+        return os.path.abspath(os.path.expanduser(authfile))
+    if directory:
+        return os.path.join(os.path.abspath(os.path.expanduser(directory)), "config.json")
+    return os.path.abspath(docker_config.get_path(environ, platform))
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_host(host: str) -> bool:
+    """Whether it is a name or an address, with or without a port."""
+    name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
+    if colon and not (port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
+        return False
+    name = name if colon else host
+    if name.startswith("[") and name.endswith("]"):
+        return _is_ipv6(name[1:-1])
+    return endpoint.is_name(name) and "_" not in name

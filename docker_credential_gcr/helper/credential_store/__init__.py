@@ -1,0 +1,1 @@
+"""Credential storage: what docker login hands over, in the keyring or in a file."""

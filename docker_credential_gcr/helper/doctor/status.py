@@ -1,0 +1,138 @@
+"""What would happen if Docker asked: for each registry the source, the account, the token in the cache.
+
+No server and no program is asked, so what only they know is `unknown`; nothing is written.
+docs/schemas/status.json says what `to_document` gives.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from docker_credential_gcr.errors import NoToken, TokenError, find_secret_form, quote
+from docker_credential_gcr.helper import PROGRAM, SUFFIX, lookup, paths, registries
+from docker_credential_gcr.helper.config import Config, load_config
+from docker_credential_gcr.helper.configure import docker_view as agreement
+from docker_credential_gcr.helper.configure import environment as surroundings
+from docker_credential_gcr.helper.configure.environment import Obstacle
+from docker_credential_gcr.helper.tokens import cache
+
+from . import accounts, source_check
+
+# The states of a registry.
+CACHED = "cached"  # a token is at hand
+READY = "ready"  # a source has a credential, and will be asked
+UNKNOWN = "unknown"  # only asking the source would tell whether it has one
+ABSENT = "absent"  # no source has one
+FAILED = "failed"  # the source that is asked first will fail
+
+
+@dataclass(frozen=True)
+class RegistryStatus:
+    """What would happen for a registry; `expires_at` in seconds since the epoch.
+
+    The `command` is the one that finds out what is unknown.
+    """
+
+    registry: str
+    state: str
+    source: str | None = None
+    account: str | None = None
+    expires_at: int | None = None
+    fault: str | None = None
+    command: str | None = None
+    disagreements: tuple[Obstacle, ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """The files, the program that Docker would run, and the registries."""
+
+    program: str | None
+    config_file: str | None
+    docker_config_file: str
+    cache_directory: str | None
+    is_creds_store: bool
+    registries: tuple[RegistryStatus, ...]
+
+
+def load_status(
+    environ: Mapping[str, str],
+    platform: str = sys.platform,
+    now: Callable[[], float] = time.time,
+) -> Status:
+    """The status. Raises ConfigError when a configuration cannot be read."""
+    config, view = load_config(environ, platform), agreement.load_view(environ)
+    names = dict.fromkeys((*view.hosts, *config.registries)) or dict.fromkeys(registries.DEFAULT_HOSTS)
+    found = [_judge(name, config, view, environ, platform, now) for name in names]
+    joined = agreement.join({status.registry: status.disagreements for status in found})
+    return Status(
+        program=surroundings.find_program(environ),
+        config_file=paths.find_config_file(environ, platform),
+        docker_config_file=view.path,
+        cache_directory=paths.find_cache_dir(environ, platform),
+        is_creds_store=view.store == SUFFIX,
+        registries=tuple(replace(status, disagreements=joined[status.registry]) for status in found),
+    )
+
+
+def _judge(
+    name: str,
+    config: Config,
+    view: agreement.View,
+    environ: Mapping[str, str],
+    platform: str,
+    now: Callable[[], float],
+) -> RegistryStatus:
+    host = registries.find_host(name)
+    if host != name:
+        text = f"docker never asks for {quote(name)}, for it compares byte for byte"
+        return RegistryStatus(
+            find_secret_form(name) or name, ABSENT, disagreements=(Obstacle("misspelled", text),)
+        )
+    disagreements = tuple(agreement.find_disagreements(host, view, config.registries))
+    if registries.find_world(host, config.registries) is None:
+        return RegistryStatus(host, ABSENT, disagreements=disagreements)
+    found = _find_source(host, config, environ, platform, now)
+    return replace(found, disagreements=disagreements)
+
+
+def _find_source(
+    host: str, config: Config, environ: Mapping[str, str], platform: str, now: Callable[[], float]
+) -> RegistryStatus:
+    # Without the cache: whether a metadata server was found there minutes ago must not change the answer.
+    search = lookup.open_search(
+        host, environ={**environ, paths.CACHE: "off"}, platform=platform, now=now, config=config
+    )
+    cached = lookup.open_search(host, environ=environ, platform=platform, now=now, config=config)
+    for name in search.list_names():
+        try:
+            source = search.find_source(name)
+            account = accounts.find_account(source)
+            is_sure = source_check.holds_credential(source, search.request)
+        except NoToken:
+            continue
+        except TokenError as error:
+            return RegistryStatus(host, FAILED, name, fault=str(error))
+        token = cache.load_token(cached.find_entry(source), now())
+        if token is not None and token.is_fresh(now()):
+            return RegistryStatus(host, CACHED, name, account, token.expires_at)
+        if is_sure:
+            return RegistryStatus(host, READY, name, account)
+        return RegistryStatus(host, UNKNOWN, name, account, command=f"{PROGRAM} doctor {host}")
+    return RegistryStatus(host, ABSENT)
+
+
+def to_document(status: Status) -> dict[str, object]:
+    """The status as a JSON object."""
+    return {**vars(status), "registries": [_format(found) for found in status.registries]}
+
+
+def _format(found: RegistryStatus) -> dict[str, object]:
+    expires_at = None
+    if found.expires_at is not None:
+        instant = datetime.fromtimestamp(found.expires_at, timezone.utc)
+        expires_at = instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+    disagreements = [{"text": item.text, "command": item.command} for item in found.disagreements]
+    return {**vars(found), "expires_at": expires_at, "disagreements": disagreements}

@@ -1,0 +1,162 @@
+"""Runs gcloud for an access token: by its absolute path, one at a time, and never beyond the deadline.
+
+{"credential": {"access_token": "ya29.…", "id_token": "…", "token_expiry": "2024-05-01T12:00:00Z"}}
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from docker_credential_gcr import files
+from docker_credential_gcr.errors import CLOCK, MORE_TIME, OTHER_SOURCE, TokenError
+from docker_credential_gcr.helper import paths
+from docker_credential_gcr.helper.doctor import accounts
+from docker_credential_gcr.helper.redaction import redact
+from docker_credential_gcr.helper.token_sources import TokenRequest
+from docker_credential_gcr.helper.token_sources.credential_file import TOKEN_HOST
+from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
+from docker_credential_gcr.helper.tokens.access_token import (
+    MAX_LIFETIME_S,
+    AccessToken,
+    is_token,
+    make_of_unknown_life,
+)
+
+from . import endpoint, programs
+from . import timestamps as times
+
+MAX_MIN_EXPIRY_S = 3600  # gcloud refuses more
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
+LOCKED = "database is locked"  # gcloud's words when another process writes its credentials
+NO_ACCOUNT = "active account selected"
+INSTALL_HINT = "install the Google Cloud CLI, or configure another token source"
+LOGIN_HINT = "run `gcloud auth login`"
+TIME_HINT = "allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
+
+
+def fetch_token(source: Gcloud, request: TokenRequest, deadline: float) -> AccessToken:
+    """The access token that gcloud gives. Raises TokenError."""
+    program = prepare(source, request)
+    min_expiry_s = min(int(request.min_ttl_s), MAX_MIN_EXPIRY_S)
+    command = [program, "config", "config-helper", "--format=json(credential)"]
+    command += [f"--min-expiry={min_expiry_s}s", "--quiet"]
+    if source.configuration:
+        command.append(f"--configuration={source.configuration}")
+    if request.account:
+        command.append(f"--account={request.account}")
+    with _lock(source, (deadline - time.monotonic()) / 2):
+        output = _run_until(command, source.environ, deadline)
+    return parse_output(output, time.time())
+
+
+def prepare(source: Gcloud, request: TokenRequest) -> str:
+    """The absolute path of gcloud, after every check that does not run it. Raises TokenError."""
+    _check_use(source, request)
+    program = find_program(source.environ, source.platform)
+    if program is None:
+        raise TokenError(
+            "gcloud is not on PATH", hint=INSTALL_HINT, check="gcloud missing", command=OTHER_SOURCE
+        )
+    return program
+
+
+def find_program(environ: Mapping[str, str], platform: str) -> str | None:
+    """The absolute path of gcloud on PATH. A relative entry is somebody else's directory some day."""
+    is_windows = platform == "win32"
+    separator, slash, names = (
+        (";", "\\", ("gcloud.cmd", "gcloud.exe")) if is_windows else (":", "/", ("gcloud",))
+    )
+    for directory in environ.get("PATH", "").split(separator):
+        is_absolute = (
+            directory[1:3] == ":\\" or directory[:2] == "\\\\" if is_windows else directory[:1] == "/"
+        )
+        for name in names if is_absolute else ():
+            path = directory.rstrip(slash) + slash + name
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return path
+    return None
+
+
+def parse_output(output: str, now: float) -> AccessToken:
+    """The access token in gcloud's answer, which a warning may precede. Raises TokenError."""
+    start = output.find("{")
+    try:
+        answer: Any = json.JSONDecoder().raw_decode(output[max(0, start) :])[0]
+        credential = answer["credential"]
+        value, expiry = credential["access_token"], credential.get("token_expiry")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _make_error("answered something else than a credential") from error
+    if not is_token(value):
+        raise _make_error("answered without an access token", hint=LOGIN_HINT)
+    if expiry is None:  # of an access token file nobody knows
+        return make_of_unknown_life(value, now)
+    try:
+        expires_at = times.parse_instant(expiry)
+    except (TypeError, ValueError) as error:
+        raise _make_error("answered an access token with a malformed expiry") from error
+    token = AccessToken(value, expires_at=min(expires_at, int(now) + MAX_LIFETIME_S), obtained_at=int(now))
+    if not token.is_fresh(now):
+        hint = "check this machine's clock"
+        raise _make_error("answered an expired access token", hint, check="clock", command=CLOCK)
+    return token
+
+
+def _check_use(source: Gcloud, request: TokenRequest) -> None:
+    if source.environ.get("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"):
+        return  # whose token that is, only the user knows
+    given = source.environ.get(TOKEN_HOST)
+    url = given or accounts.find_property(source, "auth", "token_host") or endpoint.GOOGLE_TOKEN_URL
+    token_endpoint = endpoint.get_endpoint(url, TOKEN_HOST if given else "gcloud's auth/token_host")
+    endpoint.check_use("gcloud's login", "login", token_endpoint, request)
+
+
+def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) -> str:
+    """gcloud's stdout. Raises TokenError, after further tries while its database is locked."""
+    for pause_s in (*PAUSES_S, None):
+        run = _run(command, environ, deadline)
+        status, complaint = run.status, run.complaint
+        if status == 0:
+            return run.output
+        is_passing = LOCKED in complaint and pause_s is not None
+        if not is_passing or time.monotonic() + (pause_s or 0) > deadline:
+            break
+        time.sleep(pause_s or 0)
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    reason = next(
+        (line for line in lines if "ERROR" in line), lines[-1] if lines else f"exit status {status}"
+    )
+    if NO_ACCOUNT in complaint:
+        raise _make_error("is not logged in", hint=LOGIN_HINT, check="gcloud login")
+    hint = "let the other gcloud finish" if LOCKED in complaint else LOGIN_HINT
+    raise _make_error(f"failed: {redact(reason):.300}", hint=hint)
+
+
+def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> programs.Run:
+    environ = {**environ, "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true"}  # it would log its answer
+    try:
+        return programs.run(command, environ, deadline)
+    except programs.Unanswered as error:
+        if error.is_late:
+            raise _make_error(str(error), TIME_HINT, command=MORE_TIME) from error
+        raise _make_error(str(error)) from error
+    except OSError as error:
+        raise TokenError(f"cannot run {command[0]!r}: {error.strerror}", hint=INSTALL_HINT) from error
+
+
+def _make_error(
+    fault: str, hint: str = "", *, check: str = "gcloud", command: str = "gcloud auth login"
+) -> TokenError:
+    return TokenError(f"gcloud {fault}", hint=hint, check=check, command=command)
+
+
+def _lock(source: Gcloud, timeout_s: float) -> AbstractContextManager[bool]:
+    """Keeps our own runs of gcloud apart, for as long as that takes no more than the time limit."""
+    directory = paths.find_cache_dir(source.environ, source.platform)
+    return (
+        files.lock_file(os.path.join(directory, "gcloud.lock"), timeout_s)
+        if directory
+        else nullcontext(False)
+    )

@@ -1,0 +1,46 @@
+"""Changes the login in the file that this helper shares with Google's; the source `store` reads it."""
+
+import time
+from collections.abc import Mapping
+
+from docker_credential_gcr.errors import ConfigError
+from docker_credential_gcr.helper import paths
+from docker_credential_gcr.helper.configure import config_edit, config_file
+from docker_credential_gcr.helper.tokens.access_token import AccessToken
+
+MEMBER = "gcrCreds"
+Path = tuple[str, ...]
+
+
+def save_login(
+    token: AccessToken, refresh_token: str, token_uri: str, environ: Mapping[str, str], platform: str
+) -> str:
+    """Keep a login in the place of the one before; the path of the file. Raises ConfigError.
+
+    It is kept with the token endpoint that it was made at, of which Google's helper takes no notice.
+    """
+    expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(token.expires_at))
+    login = {"access_token": token.value, "refresh_token": refresh_token, "token_expiry": expiry}
+    login["token_uri"] = token_uri
+    path = paths.find_store_file(environ, platform)
+    if path is None:
+        raise ConfigError("no home directory to keep a login in", hint="set DOCKER_CREDENTIAL_GCR_STORE")
+
+    def change(text: str) -> str:
+        return config_edit.set_members(text, path, {(MEMBER,): login})
+
+    config_file.load_text(path)  # a login is not written where it cannot be read again
+    config_edit.apply(config_edit.Edit(path, change, is_private=True))
+    return path
+
+
+def forget_login(environ: Mapping[str, str], platform: str) -> bool:
+    """Forget the login; False when there was none. Raises ConfigError."""
+    path = paths.find_store_file(environ, platform)
+    if path is None or config_file.load_text(path) == config_file.EMPTY:
+        return False
+
+    def change(text: str) -> str:
+        return config_edit.set_members(text, path, {}, [(MEMBER,)])
+
+    return config_edit.apply(config_edit.Edit(path, change, is_private=True))

@@ -1,0 +1,75 @@
+"""Keeps a service account key after it was seen to work: what `login --key-file` does."""
+
+import sys
+import time
+from collections.abc import Mapping
+
+from docker_credential_gcr.errors import KeyNotForHost, StoreError
+from docker_credential_gcr.helper import paths, registries
+from docker_credential_gcr.helper.config import Config, load_config
+from docker_credential_gcr.helper.configure import arguments as command_line
+from docker_credential_gcr.helper.configure import config_edit
+from docker_credential_gcr.helper.configure import helper_config as config_changes
+from docker_credential_gcr.helper.credential_store import entries as logins
+from docker_credential_gcr.helper.credential_store import store
+from docker_credential_gcr.helper.google_auth import adc, service_account
+from docker_credential_gcr.helper.google_auth.service_account import ServiceAccountKey
+from docker_credential_gcr.helper.token_sources import TokenRequest
+
+USERNAME = "_json_key"
+
+
+def login(
+    path: str,
+    text: str,
+    names: str | None,
+    environ: Mapping[str, str],
+    platform: str = sys.platform,
+) -> tuple[ServiceAccountKey, tuple[str, ...], str | None]:
+    """Buy a token with the key in a text, then keep it.
+
+    Returns the key, the hosts whose first source it is now, and what to tell a person of where it is kept.
+    Without names it is kept for all of Google's hosts. Raises UsageError, KeyFileError, KeyNotForHost,
+    TokenError when the key gives no token, and StoreError when it cannot be kept.
+    """
+    config = load_config(environ, platform)
+    hosts = command_line.parse_hosts(names) if names is not None else (logins.EVERY_HOST,)
+    document = service_account.parse_document(path, text)
+    key = service_account.parse_key(path, document)
+    if names is None and not key.endpoint.is_google:
+        raise KeyNotForHost(
+            f"key file {path!r} is for {key.endpoint.host}, not Google's",
+            hint=f"docker-credential-gcr login --key-file {path} --registries {key.endpoint.host}",
+        )
+    requests = [_make_request(host, config) for host in hosts]
+    for request in requests:
+        service_account.check_use(key, request)
+    adc.fetch_token(path, document, requests[0], time.monotonic() + config.timeout_s)
+    return key, hosts, _keep(text, hosts, config, environ, platform)
+
+
+def _make_request(host: str, config: Config) -> TokenRequest:
+    asked = registries.DEFAULT_HOSTS[0] if host == logins.EVERY_HOST else host
+    world = registries.find_world(asked, (asked,))
+    assert world is not None  # noqa: S101 - for the type checker: the host counts as configured
+    scopes = config.get_settings(asked).scopes
+    return TokenRequest(asked, world, scopes=scopes, insecure_hosts=config.insecure_hosts)
+
+
+def _keep(
+    text: str, hosts: tuple[str, ...], config: Config, environ: Mapping[str, str], platform: str
+) -> str | None:
+    """Keep the key for each of the hosts, and configure those that are not Google's; what to tell of it."""
+    notice = None
+    path = paths.find_logins_file(environ, platform)
+    if path is None:
+        raise StoreError("no home directory to keep a key in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
+    for host in hosts:
+        deadline = time.monotonic() + config.timeout_s
+        notice = store.keep_login(path, host, USERNAME, text, environ, deadline=deadline)
+    known = {logins.EVERY_HOST, *config.registries}
+    new = [host for host in hosts if host not in known and not registries.is_google(host)]
+    if new:
+        values: dict[tuple[str, ...], object] = {("Registries", host): {} for host in new}
+        config_edit.apply(config_changes.plan(values, (), environ, platform))
+    return notice

@@ -1,0 +1,1 @@
+"""Access tokens: the value, the cache on disk, and the request for a new one."""
