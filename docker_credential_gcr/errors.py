@@ -18,7 +18,7 @@ Error                       the root; one line of text, a `hint` for a person, t
     └── NetworkError        no answer came from the token endpoint
 """
 
-# Commands that depend on the registry and on who asks it: `doctor` writes them out (helper/doctor/remedies.py).
+# Commands that depend on the registry and on the account that asks it (written out by helper/doctor/remedies.py).
 NEW_KEY = "{new key}"
 KEY_SOURCE = "{key file as token source}"
 OTHER_SOURCE = "{other token source}"

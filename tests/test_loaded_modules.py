@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from helper.endpoint_server import EndpointServer, Handler, make_certificate
+from helper.google_auth.endpoint_server import EndpointServer, Handler, make_certificate
 
 import docker_credential_gcr
 from docker_credential_gcr.helper import lookup

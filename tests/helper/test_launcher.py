@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from docker_credential_gcr.helper import PROGRAM
+from docker_credential_gcr.helper import PROGRAM, launcher
 from docker_credential_gcr.helper.configure import environment as surroundings
-from docker_credential_gcr.helper import launcher
 from docker_credential_gcr.helper.configure.environment import Obstacle
 
 SCRIPT = "import sys\nsys.stdout.write(repr(sys.argv[1:]))\n"

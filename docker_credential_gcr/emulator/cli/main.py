@@ -19,7 +19,7 @@ COMPLETION_VARIABLE = "_GCR_EMULATOR_COMPLETE"  # click's name for it
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-# The line of each command in the help; commands_NAME.py holds the command, and is imported when that is used.
+# The line of each command in the help.
 COMMANDS = {
     "account": "Make, list and delete service accounts.",
     "completion": "Print the script that makes a shell complete commands and options.",
@@ -42,6 +42,17 @@ COMMANDS = {
 }
 
 
+# The modules of the commands that are in a folder; each is imported when its command is used.
+FOLDERS = {
+    "maintenance": ("fsck", "gc", "rebuild"),
+    "resources": ("account", "credentials", "iam", "image", "key", "project", "repository"),
+    "server": ("env", "hosts", "run", "serve", "trust"),
+}
+MODULES = {name: f"{__package__}.{name}" for name in COMMANDS} | {
+    name: f"{__package__}.{folder}.{name}" for folder, names in FOLDERS.items() for name in names
+}
+
+
 class Program(Group):
     """The commands; the help is printed without any of them."""
 
@@ -53,7 +64,7 @@ class Program(Group):
 
 @click.group(
     cls=Program,
-    commands=LazyCommands({name: f"{__package__}.commands_{name}" for name in COMMANDS}),
+    commands=LazyCommands(MODULES),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": MAX_COLUMNS},
 )
 @click.version_option(__version__, prog_name="gcr-emulator")

@@ -30,8 +30,13 @@ def list_parameters(module: str) -> set[str]:
 
 SHARED = {
     name
-    for path in Path(google.__file__).parent.glob("*.py")
-    if (module := f"{google.__package__}.{path.stem}") not in {row[2].__module__ for row in google.ROUTES}
+    for path in Path(google.__file__).parent.rglob("*.py")
+    if (
+        module := ".".join(
+            (google.__package__, *path.relative_to(Path(google.__file__).parent).with_suffix("").parts)
+        )
+    )
+    not in {row[2].__module__ for row in google.ROUTES}
     and module in sys.modules
     for name in list_parameters(module)
 } | {"pageToken", "pageSize", "n", "last", "updateMask"}

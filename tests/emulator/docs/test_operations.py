@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
 from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
 
 
 def rows(heading: str) -> list[list[str]]:

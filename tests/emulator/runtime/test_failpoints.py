@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.runtime.private_directory import narrow
 from docker_credential_gcr.files import replace_file
 
 PROGRAM = Path(sys.executable).with_name("gcr-emulator")
-DUMP = Path(__file__).parents[1] / "data" / "database-0001.sql"
+DUMP = Path(__file__).parents[2] / "data" / "database-0001.sql"
 BUCKET = "artifacts.my-project.appspot.com"
 REPOSITORY = "my-project/app"
 OTHER = "my-project/other"

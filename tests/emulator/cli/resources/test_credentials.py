@@ -25,7 +25,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 FILES = ("service_account", "authorized_user", "external_account", "impersonated_service_account")
-PAGE = (Path(__file__).parents[3] / "docs" / "credentials.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[4] / "docs" / "credentials.md").read_text("utf-8")
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
 pytestmark = pytest.mark.filterwarnings("ignore:Your application has authenticated using end user")

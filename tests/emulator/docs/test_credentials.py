@@ -8,7 +8,7 @@ import click
 from docker_credential_gcr.emulator.cli.resources.credentials import create
 from docker_credential_gcr.emulator.gce_instance import Machine
 
-PAGE = (Path(__file__).parents[2] / "docs" / "credentials.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "credentials.md").read_text("utf-8")
 
 
 def list_names(after: str, heading: str) -> list[str]:

@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.google.app import ROUTES
 from docker_credential_gcr.emulator.google.rest.errors import TABLE
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text("utf-8")
 (SCRIPT,) = find_scripts(PAGE)
 # What each column of the roles' table promises.
 COLUMNS = [

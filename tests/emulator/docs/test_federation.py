@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.identity.cel.expressions import DIALECT
 from docker_credential_gcr.emulator.identity.federation.principals import MEMBER
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "identity.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "identity.md").read_text("utf-8")
 SECTION = PAGE.partition("\n## Federation\n")[2].partition("\n## ")[0]
 (SCRIPT,) = find_scripts(SECTION)
 # What each column of the roles' table promises.

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
 SENTENCE = re.compile(
     r"More than ([0-9,]+) headers, .* up to\s+([0-9,]+) bytes .* over\s+([0-9,]+)", re.DOTALL
 )

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from helper.endpoint_server import EndpointServer, Handler, make_certificate
+from helper.google_auth.endpoint_server import EndpointServer, Handler, make_certificate
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
 from docker_credential_gcr.helper.google_auth import connection_faults, http, oauth

@@ -12,7 +12,7 @@ import requests
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 # Its test and what that needs, to be run with the fixtures of this file.
-_path = Path(__file__).parents[1] / "registry" / "test_specification.py"
+_path = Path(__file__).parents[2] / "registry" / "test_specification.py"
 _spec = importlib.util.spec_from_file_location("specification", _path)
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
