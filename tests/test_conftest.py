@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from child_processes import LIMIT_S, await_end, running
+from support.checkout import ROOT, TESTS
+from support.child_processes import LIMIT_S, await_end, running
 
-TESTS = Path(__file__).parent
 IGNORED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM]
 
 Run = Callable[..., tuple[list[str], str]]
@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> Run:
 
     def run(module: str, *arguments: str, **environ: str) -> tuple[list[str], str]:
         (tmp_path / "test_it.py").write_text(f"import os, pytest, signal, subprocess, sys\n{module}")
-        command = [sys.executable, "-B", "-m", "pytest", "-c", str(TESTS.parent / "setup.cfg")]
+        command = [sys.executable, "-B", "-m", "pytest", "-c", str(ROOT / "setup.cfg")]
         command += ["--rootdir", str(tmp_path), "-p", "no:cacheprovider", "-p", "conftest", "-q"]
         command += ["--basetemp", str(tmp_path / "temporary"), *arguments, "test_it.py"]
         done = subprocess.run(
@@ -103,9 +103,9 @@ def test_in_each_folder_of_the_helper_a_test_with_an_emulator_is_skipped_without
     tmp_path: Path,
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['granian'] = None\n")
-    command = [sys.executable, "-B", "-m", "pytest", "-c", str(TESTS.parent / "setup.cfg"), "-q"]
+    command = [sys.executable, "-B", "-m", "pytest", "-c", str(ROOT / "setup.cfg"), "-q"]
     command += ["-p", "no:cacheprovider", "--basetemp", str(tmp_path / "temporary")]
-    command += [str(TESTS.parent / name) for name in WITH_EMULATOR]
+    command += [str(ROOT / name) for name in WITH_EMULATOR]
 
     done = subprocess.run(
         command,

@@ -10,7 +10,8 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from pages import PAGES, README, ROOT, name_page, read_commands
+from support.checkout import README, ROOT, SCRIPTS, TESTS
+from support.pages import PAGES, name_page, read_commands
 
 from docker_credential_gcr import __version__
 
@@ -99,7 +100,7 @@ def test_the_map_names_what_is_there_and_every_directory() -> None:
 
 def test_the_map_names_every_script() -> None:
     (words,) = re.findall(r"^scripts/ +(.+)$", README.read_text("utf-8"), re.MULTILINE)
-    programs = {path.name for path in (ROOT / "scripts").iterdir() if path.suffix == "" and path.is_file()}
+    programs = {path.name for path in SCRIPTS.iterdir() if path.suffix == "" and path.is_file()}
 
     assert set(re.findall(r"[\w-]+", words)) - {"and", "the", "program"} == programs
 
@@ -227,5 +228,5 @@ PROMISES = {
 @pytest.mark.parametrize(("page", "sentence", "test"), PROMISES.values(), ids=PROMISES)
 def test_a_sentence_that_promises_has_a_test_that_would_tell(page: str, sentence: str, test: str) -> None:
     assert sentence in " ".join((ROOT / page).read_text("utf-8").split())
-    tests = (path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    tests = (path.read_text("utf-8") for path in TESTS.rglob("test_*.py"))
     assert any(f"def {test}(" in text for text in tests)

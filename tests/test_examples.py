@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import pytest
 from _distributions import write_requirements
-from google_sandbox import run_in_sandbox
+from support.checkout import ROOT, TESTS
+from support.google_sandbox import run_in_sandbox
 
-ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-RUNNER = Path(__file__).with_name("ci_runner.py")
+RUNNER = TESTS / "support" / "ci_runner.py"
 # Where the examples expect what scripts/build makes.
 FOLDER = Path("third_party", "docker-credential-gcr")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

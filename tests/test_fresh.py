@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.checkout import SCRIPTS
 
 pytestmark = [
     pytest.mark.needs_root("make a clean system"),
     pytest.mark.needs("unshare", "pivot_root", "setpriv", "git"),
 ]
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "fresh"
+SCRIPT = SCRIPTS / "fresh"
 CACHE = Path("/var/cache/docker-credential-gcr")
 LIMIT_S = 120
 UNAVAILABLE = 69

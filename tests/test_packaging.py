@@ -18,10 +18,10 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+from support.checkout import ROOT
 
 from docker_credential_gcr import __version__
 
-ROOT = Path(__file__).parents[1]
 NAME = f"docker_credential_gcr-{__version__}"
 INFO = f"{NAME}.dist-info"
 INSTALL = re.compile(r"\b(?:pip3?|pipx|uv tool|uv pip) install\b\s*(?:-\S+\s+)*(\S*)")

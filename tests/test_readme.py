@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 import yaml
-from google_sandbox import run_in_sandbox
-from pages import PAGES, README, name_page, read_blocks
-from readme_session import mask, read_session, record
+from support.checkout import README, TESTS
+from support.google_sandbox import run_in_sandbox
+from support.pages import PAGES, name_page, read_blocks
+from support.readme_session import mask, read_session, record
 
 PROGRAMS = Path(sys.executable).parent
-RUNNER = Path(__file__).with_name("ci_runner.py")
+RUNNER = TESTS / "support" / "ci_runner.py"
 MAX_LINES = 150
 LIMIT_S = 120
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 from _environment import workplace
+from support.checkout import SCRIPTS
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 LIMIT_S = 300
 
 

@@ -1,7 +1,7 @@
 """What a message may repeat and what it describes, in the helper and the emulator."""
 
 import pytest
-from secret_values import KEY, PEM, SECRETS
+from support.secret_values import KEY, PEM, SECRETS
 
 from docker_credential_gcr.errors import find_secret_form, quote
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import pytest
 from keyring.errors import KeyringError
-from secret_values import SECRETS, find_pieces, list_names
+from support.secret_values import SECRETS, find_pieces, list_names
 
 import docker_credential_gcr
 from docker_credential_gcr.__main__ import main

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from support.checkout import ROOT
 
 from docker_credential_gcr import __version__
 
-ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "scripts"
 LOCKS = ("dev", "helper", "nox", "run", "sbom", "test")
 NAME = f"docker_credential_gcr-{__version__}"

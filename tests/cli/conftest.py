@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, running
 
 from docker_credential_gcr.__main__ import main
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from malformed_hosts import MALFORMED
+from support.malformed_hosts import MALFORMED
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "configure-docker": ("configure-docker", "--token-source", "env", "--registries", "HOST"),

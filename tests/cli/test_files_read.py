@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from files_read import CONTENTS, FILES, KINDS, STATUS, STATUS_JSON, VALUES, File
+from support.files_read import CONTENTS, FILES, KINDS, STATUS, STATUS_JSON, VALUES, File
 
 from docker_credential_gcr import files
 from docker_credential_gcr.__main__ import VERBS

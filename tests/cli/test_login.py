@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, running
 
 from docker_credential_gcr.errors import LoginError
 from docker_credential_gcr.helper.login import loopback_server as login_listener

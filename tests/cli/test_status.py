@@ -7,10 +7,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from support.checkout import DOCS
 
 from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
 
-SCHEMA = Path(__file__).parents[2] / "docs/schemas/status.json"
+SCHEMA = DOCS / "schemas/status.json"
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
 

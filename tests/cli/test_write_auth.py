@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, running
 
 from docker_credential_gcr.errors import NetworkError
 from docker_credential_gcr.helper import auth_file

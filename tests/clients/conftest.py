@@ -18,14 +18,14 @@ from typing import Any
 import _client_packages
 import _environment
 import _image
-import clients.emulator_run
-import clients.engine
-import clients.foreign_registry
-import clients.google_cloud
 import pytest
 import requests
-from child_processes import OF_THE_SESSION, list_children
 from clients.command import Client, HelperCalls, find_programs, nameable_directory
+from clients.docker.engine import engine as run_engine
+from clients.emulator_run import waiting_run
+from clients.gcloud.google_cloud import DOMAIN_PROJECT, INSTALL, PROJECT, GoogleCloud
+from clients.logins.foreign_registry import registry as run_registry
+from support.child_processes import OF_THE_SESSION, list_children
 
 from docker_credential_gcr.emulator.cli.server.env import format_environment
 from docker_credential_gcr.pytest_plugin import GcrEmulator
@@ -136,7 +136,7 @@ def engine() -> Iterator[str]:
         pytest.skip("a Docker Engine needs root")
     place = tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp")
     before = list_children()
-    with place as directory, clients.engine.engine(Path(directory)) as address:
+    with place as directory, run_engine(Path(directory)) as address:
         OF_THE_SESSION.update(list_children().keys() - before.keys())
         yield address
 
@@ -192,7 +192,7 @@ def gcloud(gcr_emulator: GcrEmulator, place: Path, isolate: Callable[[Path], dic
     program = shutil.which("gcloud")
     if program is None:
         # On CI too: Debian has no package of it.
-        pytest.skip(clients.google_cloud.INSTALL.format("gcloud"))
+        pytest.skip(INSTALL.format("gcloud"))
     variables = {name: value for name, value in format_environment(gcr_emulator.url).items() if value}
     settings = {
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
@@ -227,7 +227,7 @@ def make_foreign_registry(place: Path) -> Iterator[Callable[..., str]]:
     with ExitStack() as stack:
 
         def make(passwords: Path | None = None) -> str:
-            registry = clients.foreign_registry.registry(place / "foreign", passwords=passwords)
+            registry = run_registry(place / "foreign", passwords=passwords)
             return stack.enter_context(registry)
 
         yield make
@@ -248,23 +248,23 @@ def foreign_registry_with_password(make_foreign_registry: Callable[..., str], pl
 
 
 @pytest.fixture(scope="module")
-def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[clients.google_cloud.GoogleCloud]:
+def google_cloud(isolate: Callable[[Path], dict[str, str]]) -> Iterator[GoogleCloud]:
     """Google's names over TLS, an image to push, and an owner, a viewer and a stranger with their keys.
 
     gcloud is in no distribution: where it is missing its tests are skipped, in CI too.
     """
     for program in ("gcloud", "gsutil"):
         if shutil.which(program) is None:
-            pytest.skip(clients.google_cloud.INSTALL.format(program))
+            pytest.skip(INSTALL.format(program))
     require("skopeo")
     if os.geteuid() != 0:
         pytest.skip("entering the namespaces of another process needs root")
-    options = ["--project", clients.google_cloud.PROJECT, "--project", clients.google_cloud.DOMAIN_PROJECT]
+    options = ["--project", PROJECT, "--project", DOMAIN_PROJECT]
     with tempfile.TemporaryDirectory(prefix="gcr-", dir="/tmp") as directory:
         place = Path(directory)
         _image.make_layout(place / "layout", b"image")
-        with clients.emulator_run.waiting_run(options, isolate(place)) as inside:
-            cloud = clients.google_cloud.GoogleCloud(place, inside)
+        with waiting_run(options, isolate(place)) as inside:
+            cloud = GoogleCloud(place, inside)
             cloud.make_person("owner", "roles/owner")
             cloud.make_person("viewer", "roles/viewer")
             cloud.make_person("stranger")

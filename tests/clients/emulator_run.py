@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from child_processes import list_children
 from clients.command import Client, Outcome
-from serve_arguments import SERVE_ARGUMENTS
+from support.child_processes import list_children
+from support.serve_arguments import SERVE_ARGUMENTS
 
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")
 LIMIT_S = 120

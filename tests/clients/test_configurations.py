@@ -1,4 +1,4 @@
-"""docker and skopeo judge the tables of tests/docker_configs.py, and whether every member is known."""
+"""docker and skopeo judge the tables of support/docker_configs.py, and whether each member is known."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from clients.command import Client
-from docker_configs import ALL, VALUES, list_texts
+from support.docker_configs import ALL, VALUES, list_texts
 
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper.configure import docker_types

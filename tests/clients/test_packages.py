@@ -6,8 +6,8 @@ from pathlib import Path
 
 import _client_packages
 import pytest
+from support.checkout import SCRIPTS
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 # Where apt-get is not, a browser may be in no package.
 MISSING = " ".join(sorted({*_client_packages.PACKAGES.values()} - {"chromium", "chromium-driver"}))
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from readme_session import mask, read_session, record
+from support.readme_session import mask, read_session, record
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 

@@ -16,8 +16,8 @@ from types import ModuleType
 import pytest
 from clients.command import Outcome, nameable_directory
 from clients.emulator_run import GCR_EMULATOR, Inside, waiting_run
+from support.checkout import TESTS
 
-TESTS = Path(__file__).parents[1]
 # Other locations of Artifact Registry work alike; its images are in repositories.
 REPOSITORIES = {
     "gcr.io": "my-project",
@@ -32,7 +32,7 @@ ROLES = {"editor": "roles/editor", "viewer": "roles/viewer", "stranger": None}
 OWNER = """
 import os, sys
 from pathlib import Path
-from clients.engine import engine
+from clients.docker.engine import engine
 with engine(Path(sys.argv[1])) as address:
     print(os.getpid(), address, flush=True)
     sys.stdin.read()

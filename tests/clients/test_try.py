@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+from support.checkout import SCRIPTS
 
 
 @pytest.mark.parametrize("client", ["docker", "podman", "skopeo", "builtin"])

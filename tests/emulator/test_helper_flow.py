@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from child_processes import running
+from support.child_processes import running
 
 PROGRAMS = Path(sys.executable).parent
 

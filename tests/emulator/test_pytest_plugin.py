@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import requests
-from child_processes import LIMIT_S
+from support.child_processes import LIMIT_S
 
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import requests
+from support.checkout import DOCS
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
-PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text("utf-8")
+PAGE = (DOCS / "emulator.md").read_text("utf-8")
 SECTION = PAGE.partition("**Secrets on disk**")[2].partition("\n\n")[0].replace("\n", " ")
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 AWS_SECRET, SMALL_BLOB = "an-aws-secret-of-forty-letters-0123456789", b"the bytes of a small blob"

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from child_processes import running
+from support.child_processes import running
 
 SCRIPT = Path(sysconfig.get_path("scripts"), "docker-credential-gcr")
 PROGRAM = (

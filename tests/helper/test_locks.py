@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from child_processes import LIMIT_S
+from support.child_processes import LIMIT_S
 
 from docker_credential_gcr import files
 

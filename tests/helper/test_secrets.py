@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from secret_values import SECRETS, find_pieces
+from support.secret_values import SECRETS, find_pieces
 
 
 @dataclass

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.checkout import DATA
 
 from docker_credential_gcr.kubelet.configuration import find_token_audience, format_config
 
-GOLDEN = Path(__file__).parents[1] / "data" / "kubelet"
+GOLDEN = DATA / "kubelet"
 AUDIENCE = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/cluster"
 FIELDS = {"name", "apiVersion", "matchImages", "defaultCacheDuration", "args", "env", "tokenAttributes"}
 ATTRIBUTES = {

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.checkout import DATA
 
 from docker_credential_gcr.helper import lookup
 from docker_credential_gcr.helper.tokens import cache
@@ -15,7 +16,7 @@ from docker_credential_gcr.kubelet import VERSIONS
 from docker_credential_gcr.kubelet.credential import find_grant, find_lifetime
 from docker_credential_gcr.kubelet.messages import Request, format_response, parse_request
 
-GOLDEN = Path(__file__).parents[1] / "data" / "kubelet"
+GOLDEN = DATA / "kubelet"
 NOW = 1_700_000_000
 
 

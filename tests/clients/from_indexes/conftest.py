@@ -12,7 +12,7 @@ import _image
 import _index_clients
 import pytest
 from clients.emulator_run import waiting_run
-from clients.google_cloud import PROJECT, GoogleCloud
+from clients.gcloud.google_cloud import PROJECT, GoogleCloud
 
 Find = Callable[[str], str]
 BUCKET = f"artifacts.{PROJECT}.appspot.com"

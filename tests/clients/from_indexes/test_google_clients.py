@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from clients.emulator_run import GCR_EMULATOR
 from clients.from_indexes.conftest import BUCKET, Find
-from clients.google_cloud import GoogleCloud
+from clients.gcloud.google_cloud import GoogleCloud
 
 TOKENINFO = "https://oauth2.googleapis.com/tokeninfo"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"

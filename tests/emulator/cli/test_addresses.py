@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from malformed_hosts import MALFORMED
+from support.malformed_hosts import MALFORMED
 
 from docker_credential_gcr.emulator.client.server_url import is_host
 from docker_credential_gcr.emulator.server.listener import CannotListen, is_loopback

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 import pytest
-from secret_values import SECRETS, find_pieces, list_names
+from support.secret_values import SECRETS, find_pieces, list_names
 
 from docker_credential_gcr.commands.given_words import TEXT
 from docker_credential_gcr.emulator.cli.main import cli

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from terminals import run_at_terminal
+from support.terminals import run_at_terminal
 
 Run = Callable[..., tuple[int, str, str]]
 PROGRAM = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")

@@ -4,8 +4,8 @@ import asyncio
 from contextlib import closing
 
 import pytest
-from database_reads import reading
-from sqlite_files import opened
+from support.database_reads import reading
+from support.sqlite_files import opened
 
 from docker_credential_gcr.emulator.control.attempt import attempt
 from docker_credential_gcr.emulator.database import control

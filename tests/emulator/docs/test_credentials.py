@@ -1,14 +1,14 @@
 """docs/credentials.md tells the truth: its tables are those of the code."""
 
 from dataclasses import fields
-from pathlib import Path
 
 import click
+from support.checkout import DOCS
 
 from docker_credential_gcr.emulator.cli.resources.credentials import create
 from docker_credential_gcr.emulator.gce_instance import Machine
 
-PAGE = (Path(__file__).parents[3] / "docs" / "credentials.md").read_text("utf-8")
+PAGE = (DOCS / "credentials.md").read_text("utf-8")
 
 
 def list_names(after: str, heading: str) -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from doc_scripts import find_scripts, needs_of
+from support.checkout import DOCS
+from support.doc_scripts import find_scripts, needs_of
 
 from docker_credential_gcr.emulator.cli.listing import format_table
 from docker_credential_gcr.emulator.cli.server.run import run
@@ -16,7 +17,7 @@ from docker_credential_gcr.emulator.google.app import ROUTES
 from docker_credential_gcr.emulator.google.rest.errors import TABLE
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
-PAGE = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text("utf-8")
+PAGE = (DOCS / "emulator.md").read_text("utf-8")
 (SCRIPT,) = find_scripts(PAGE)
 # What each column of the roles' table promises.
 COLUMNS = [

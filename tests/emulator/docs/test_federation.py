@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from doc_scripts import find_scripts, needs_of
+from support.checkout import DOCS
+from support.doc_scripts import find_scripts, needs_of
 
 from docker_credential_gcr.emulator.google.oauth2.sts import SUBJECT_TOKEN_TYPES
 from docker_credential_gcr.emulator.identity.cel.dialect import Kind
@@ -16,7 +17,7 @@ from docker_credential_gcr.emulator.identity.cel.expressions import DIALECT
 from docker_credential_gcr.emulator.identity.federation.principals import MEMBER
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
-PAGE = (Path(__file__).parents[3] / "docs" / "identity.md").read_text("utf-8")
+PAGE = (DOCS / "identity.md").read_text("utf-8")
 SECTION = PAGE.partition("\n## Federation\n")[2].partition("\n## ")[0]
 (SCRIPT,) = find_scripts(SECTION)
 # What each column of the roles' table promises.

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from doc_scripts import find_scripts, needs_of
+from support.checkout import DOCS
+from support.doc_scripts import find_scripts, needs_of
 
 from docker_credential_gcr.emulator.google.oauth2.token_endpoint import GRANTS
 from docker_credential_gcr.emulator.google.sign_in.authorization_request import KNOWN
 from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "identity.md").read_text("utf-8")
+PAGE = (DOCS / "identity.md").read_text("utf-8")
 # The other commands are federation's: see test_federation_docs.py.
 SCRIPT, _ = find_scripts(PAGE)
 

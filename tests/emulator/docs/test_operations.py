@@ -3,14 +3,15 @@
 import json
 import re
 from dataclasses import fields
-from pathlib import Path
+
+from support.checkout import DOCS
 
 from docker_credential_gcr.emulator import request_context as redaction
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
 from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
 
-PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
+PAGE = (DOCS / "operations.md").read_text("utf-8")
 
 
 def rows(heading: str) -> list[list[str]]:

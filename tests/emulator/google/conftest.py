@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from rsa_keys import format_private, format_public, make_certificate
 from sqlalchemy import Connection
 from starlette.applications import Starlette
+from support.rsa_keys import format_private, format_public, make_certificate
 
 from docker_credential_gcr.emulator.database.accounts import authorization_codes, users
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator

@@ -1,15 +1,15 @@
 """What Google's APIs have and the emulator does not is refused by its name, as documented."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.checkout import DOCS
 
 from docker_credential_gcr.emulator.google.absent_methods import ABSENT, XML
 
 Apis = Any
 
-DOCS = Path(__file__).parents[3] / "docs" / "emulator.md"
+DOCS = DOCS / "emulator.md"
 BUCKET = "/storage/v1/b/my-bucket"
 PROJECT = "/v1/projects/my-project"
 REPOSITORY = f"{PROJECT}/locations/us/repositories/images"

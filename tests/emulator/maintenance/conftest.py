@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import requests
-from sqlite_files import ask
+from support.sqlite_files import ask
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 import requests
-from sqlite_files import ask, opened
+from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.server.in_thread import InThread

@@ -1,14 +1,14 @@
 """docs/upkeep.md tells the truth: its tables are those of the code."""
 
 import re
-from pathlib import Path
 
 import pytest
+from support.checkout import DOCS
 
 from docker_credential_gcr.emulator.maintenance.fsck.findings import KINDS
 from docker_credential_gcr.emulator.runtime.failpoints import POINTS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "upkeep.md").read_text("utf-8")
+PAGE = (DOCS / "upkeep.md").read_text("utf-8")
 
 
 COMMANDS = {name: f"`gcr-emulator {name}`" for name in ("gc", "rebuild")}

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from sqlite_files import opened
+from support.sqlite_files import opened
 
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.maintenance.garbage_collection import Collected, Collection, Rules

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlite_files import ask, find_piece
-from terminals import remove_escapes, run_at_terminal
+from support.sqlite_files import ask, find_piece
+from support.terminals import remove_escapes, run_at_terminal
 
 from docker_credential_gcr.emulator.cli.sizes import format_size
 from docker_credential_gcr.emulator.maintenance.fsck import check

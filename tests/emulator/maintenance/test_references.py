@@ -6,7 +6,7 @@ import json
 
 import pytest
 from sqlalchemy import text
-from sqlite_files import UNDO_0006, make_older, opened
+from support.sqlite_files import UNDO_0006, make_older, opened
 
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.images import untagged

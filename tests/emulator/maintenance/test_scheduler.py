@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 from sqlalchemy import insert
-from sqlite_files import ask, opened
+from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.schema import policies

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from virtual_time import run
+from support.virtual_time import run
 
 from docker_credential_gcr.emulator.middleware.body_limits import Bodies
 from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, note_member

@@ -12,7 +12,7 @@ import h2.events
 import h2.settings
 import pytest
 import requests
-from virtual_time import run
+from support.virtual_time import run
 
 from docker_credential_gcr.emulator.middleware.response_limits import Answers
 from docker_credential_gcr.emulator.server.in_thread import InThread

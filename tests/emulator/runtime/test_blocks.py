@@ -2,7 +2,7 @@
 
 import asyncio
 
-from virtual_time import run
+from support.virtual_time import run
 
 from docker_credential_gcr.emulator.runtime.blocks import send_blocks
 

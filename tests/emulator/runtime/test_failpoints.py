@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 import requests
-from sqlite_files import ask, opened
+from support.checkout import DATA
+from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.runtime.failpoints import POINTS
 from docker_credential_gcr.emulator.runtime.private_directory import narrow
 from docker_credential_gcr.files import replace_file
 
 PROGRAM = Path(sys.executable).with_name("gcr-emulator")
-DUMP = Path(__file__).parents[2] / "data" / "database-0001.sql"
+DUMP = DATA / "database-0001.sql"
 BUCKET = "artifacts.my-project.appspot.com"
 REPOSITORY = "my-project/app"
 OTHER = "my-project/other"

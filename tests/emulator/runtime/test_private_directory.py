@@ -7,7 +7,7 @@ import threading
 
 import pytest
 import requests
-from sqlite_files import UNDO_0006, make_older, opened
+from support.sqlite_files import UNDO_0006, make_older, opened
 
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
 from docker_credential_gcr.emulator.runtime.private_directory import narrow

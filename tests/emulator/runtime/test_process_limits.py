@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, running
 
 SERVE = f"{sys.executable} -m docker_credential_gcr.emulator.cli.main serve --port 0"
 COMPLAINT = (

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from child_processes import end as kill
-from child_processes import list_children
+from support.child_processes import end as kill
+from support.child_processes import list_children
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its ways to guard are Linux's")
 

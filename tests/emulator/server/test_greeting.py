@@ -7,10 +7,10 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import requests
+from support.checkout import DOCS
 
 from docker_credential_gcr import __version__
 from docker_credential_gcr.emulator.server.greeting import format_greeting
@@ -103,7 +103,7 @@ def test_d12_the_greeting(ready, settings, projects, text):
 
 
 def test_d12_the_page_shows_the_greeting():
-    page = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text("utf-8")
+    page = (DOCS / "emulator.md").read_text("utf-8")
     data = "/srv/registry-data"
     ready = Ready(READY.url, READY.registry, 4711, data, None, f"{data}/keys/operator-token")
 

@@ -3,13 +3,13 @@
 import re
 import socket
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from support.checkout import DOCS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text("utf-8")
+PAGE = (DOCS / "operations.md").read_text("utf-8")
 SENTENCE = re.compile(
     r"More than ([0-9,]+) headers, .* up to\s+([0-9,]+) bytes .* over\s+([0-9,]+)", re.DOTALL
 )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from child_processes import LIMIT_S, running
-from sqlite_files import opened
+from support.child_processes import LIMIT_S, running
+from support.sqlite_files import opened
 
 from docker_credential_gcr.emulator.database.schema import REVISION
 from docker_credential_gcr.emulator.runtime.private_directory import narrow

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from child_processes import running
+from support.child_processes import running
 
 SILENT = 1500
 HALF_SENT = 50

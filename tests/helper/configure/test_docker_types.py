@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from docker_configs import ALL
+from support.docker_configs import ALL
 
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper.configure import docker_config

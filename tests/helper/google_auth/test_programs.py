@@ -10,7 +10,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, running
 
 from docker_credential_gcr.helper.google_auth import programs
 

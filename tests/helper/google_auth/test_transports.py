@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from child_processes import LIMIT_S
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from helper.google_auth.endpoint_server import EndpointServer, Handler, make_certificate
+from support.child_processes import LIMIT_S
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
 from docker_credential_gcr.helper.google_auth import connection_faults, http, oauth

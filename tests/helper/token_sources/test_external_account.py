@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from child_processes import LIMIT_S
+from support.child_processes import LIMIT_S
 
 from docker_credential_gcr.errors import TokenError
 from docker_credential_gcr.helper.google_auth import subject_token

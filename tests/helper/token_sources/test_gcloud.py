@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from child_processes import LIMIT_S
-from sqlite_files import opened
+from support.child_processes import LIMIT_S
+from support.sqlite_files import opened
 
 from docker_credential_gcr.errors import TokenError
 from docker_credential_gcr.helper.google_auth import gcloud as gcloud_program

@@ -16,6 +16,7 @@ import pytest
 import requests
 from google.auth import exceptions
 from google.auth.transport.requests import Request
+from support.checkout import DOCS
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -25,7 +26,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 FILES = ("service_account", "authorized_user", "external_account", "impersonated_service_account")
-PAGE = (Path(__file__).parents[4] / "docs" / "credentials.md").read_text("utf-8")
+PAGE = (DOCS / "credentials.md").read_text("utf-8")
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
 pytestmark = pytest.mark.filterwarnings("ignore:Your application has authenticated using end user")

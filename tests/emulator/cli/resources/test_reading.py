@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from files_read import as_device, as_fifo, as_sparse
+from support.files_read import as_device, as_fifo, as_sparse
 
 from docker_credential_gcr.emulator.client import answer, direct_request
 from docker_credential_gcr.emulator.client.rest import EmulatorError, Server

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from child_processes import await_end, list_children
-from child_processes import end as kill_by_number
+from support.child_processes import await_end, list_children
+from support.child_processes import end as kill_by_number
 
 from docker_credential_gcr.emulator.sandbox.run import make_environment
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, running
 
 Emulator = Any
 Run = Callable[..., tuple[int, str, str]]

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from database_reads import reading
 from sqlalchemy import Connection
+from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
 from docker_credential_gcr.emulator.database.accounts import service_accounts

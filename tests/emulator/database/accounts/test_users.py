@@ -4,7 +4,7 @@ import json
 import tracemalloc
 
 import pytest
-from database_reads import reading
+from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.database.accounts import authorization_codes, users

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from database_reads import reading
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
+from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.engine import wal as log_file
 from docker_credential_gcr.emulator.database.engine.database import Database, IncompatibleDatabase

@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 
 import pytest
-from child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, running
 
 from docker_credential_gcr.emulator.database.engine.write_lock import Turns
 

@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlite_files import ask, opened
+from support.checkout import DATA
+from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database import migrations, schema
 from docker_credential_gcr.emulator.database.engine.database import Database, IncompatibleDatabase
 
-DATA = Path(__file__).parents[3] / "data"
 VERSIONS = Path(migrations.__file__).parent / "versions"
 DUMPS = sorted(DATA.glob("database-*.sql"))
 # Tables to which a migration adds rows of its own.

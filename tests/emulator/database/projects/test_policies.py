@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from database_reads import reading
+from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.errors import Changed

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from rsa_keys import make_certificate
+from support.rsa_keys import make_certificate
 
 Apis = Any
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from rsa_keys import make_certificate
+from support.rsa_keys import make_certificate
 
 from docker_credential_gcr.emulator.google.app import ROUTES
 

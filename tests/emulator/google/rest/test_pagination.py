@@ -5,7 +5,7 @@ import tracemalloc
 from contextlib import closing
 
 import pytest
-from database_reads import reading
+from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.accounts import workload_identity
 from docker_credential_gcr.emulator.database.engine.database import Database

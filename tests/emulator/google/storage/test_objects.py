@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from database_reads import reading
 from sqlalchemy import Connection
+from support.database_reads import reading
 
 from docker_credential_gcr.emulator.google.storage import objects as storage_objects
 

@@ -6,7 +6,7 @@ import re
 import shutil
 
 import pytest
-from sqlite_files import ask, make_older, opened
+from support.sqlite_files import ask, make_older, opened
 
 from docker_credential_gcr.emulator.maintenance.fsck.findings import KINDS, Finding
 from docker_credential_gcr.emulator.server.in_thread import InThread

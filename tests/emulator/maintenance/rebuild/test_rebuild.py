@@ -5,7 +5,7 @@ import json
 import shutil
 
 import pytest
-from sqlite_files import ask, find_piece, make_older, opened
+from support.sqlite_files import ask, find_piece, make_older, opened
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from sqlite_files import ask, opened
+from support.sqlite_files import ask, opened
 
 COUNT = 600
 ROWS = f"WITH RECURSIVE n (x) AS (SELECT 100 UNION ALL SELECT x + 1 FROM n WHERE x < {99 + COUNT})"  # noqa: S608

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import requests
-from sqlite_files import ask, opened
+from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database.images.uploads import Upload
 from docker_credential_gcr.emulator.registry.uploads.sessions import sign

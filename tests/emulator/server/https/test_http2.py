@@ -11,8 +11,8 @@ import h2.connection
 import h2.events
 import httpx
 import pytest
-from child_processes import LIMIT_S, running
 from h2.config import H2Configuration
+from support.child_processes import LIMIT_S, running
 
 COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 

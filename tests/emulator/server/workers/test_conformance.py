@@ -3,16 +3,16 @@
 import importlib.util
 import signal
 import ssl
-from pathlib import Path
 
 import httpx
 import pytest
 import requests
+from support.checkout import TESTS
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 # Its test and what that needs, to be run with the fixtures of this file.
-_path = Path(__file__).parents[2] / "registry" / "test_specification.py"
+_path = TESTS / "emulator" / "registry" / "test_specification.py"
 _spec = importlib.util.spec_from_file_location("specification", _path)
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 import requests
-from child_processes import await_end
+from support.child_processes import await_end
 
 UNFINISHED = (
     b"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"

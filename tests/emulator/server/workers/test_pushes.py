@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
-from sqlite_files import ask
+from support.sqlite_files import ask
 
 REPOSITORY = "my-project/app"
 CLIENTS, ROUNDS = 8, 6

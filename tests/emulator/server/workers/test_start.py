@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from child_processes import await_end
+from support.child_processes import await_end
 
 from docker_credential_gcr.emulator.server.supervisor import Order, Pauses, Supervisor, WorkerFailed
 from docker_credential_gcr.emulator.settings import Settings

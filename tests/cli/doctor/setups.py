@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from support.tls_registry import TlsRegistry
+
 from .machine import EMAIL, PROGRAM, Machine, Serve
-from .tls_registry import TlsRegistry
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from clients.google_cloud import GoogleCloud
+from clients.gcloud.google_cloud import GoogleCloud
 
 BUCKET = "artifacts.my-project.appspot.com"
 URL = f"gs://{BUCKET}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from _emulator_process import emulator
-from child_processes import OF_THE_SESSION, list_children
+from support.child_processes import OF_THE_SESSION, list_children
 
 SERVE_ARGUMENTS = tuple(os.environ.get("GCR_TEST_SERVE", "").split())
 

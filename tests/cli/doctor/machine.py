@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+from support.checkout import DOCS
 
 PROGRAM = "docker-credential-gcr"
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
-SCHEMA = Path(__file__).parents[2] / "docs/schemas/doctor.json"
+SCHEMA = DOCS / "schemas/doctor.json"
 
 
 class Serve:

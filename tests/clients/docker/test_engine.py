@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-TESTS = Path(__file__).parents[1]
+from support.checkout import TESTS
 
 # Its engine has an image and a container. It waits for a line, and does then what the test says.
 OWNER = """
 import os, signal, subprocess, sys
 from pathlib import Path
-from clients.engine import engine
+from clients.docker.engine import engine
 # Where the tests run in the background of a shell, SIGINT is ignored, and that is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with engine(Path(sys.argv[1])) as address:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from clients.google_cloud import DOMAIN_PROJECT, GoogleCloud
+from clients.gcloud.google_cloud import DOMAIN_PROJECT, GoogleCloud
 
 IMAGES = ("gcloud", "container", "images")
 APP = "gcr.io/my-project/app"

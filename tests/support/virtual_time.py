@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 
-from child_processes import LIMIT_S
+from support.child_processes import LIMIT_S
 
 
 class Selector(selectors.DefaultSelector):

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from docker_configs import REFUSED_BY_DOCKER, REFUSED_BY_PODMAN
+from support.docker_configs import REFUSED_BY_DOCKER, REFUSED_BY_PODMAN
 
 from docker_credential_gcr.helper import protocol
 

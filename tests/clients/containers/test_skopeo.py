@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.checkout import DOCS
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
@@ -77,7 +78,7 @@ def test_sync_copies_every_tag(skopeo, repository: str, layout: str, place: Path
 
 @pytest.mark.usefixtures("digest")
 def test_j_z64_delete_of_a_tagged_image_says_which_tag_holds_it(skopeo, repository: str) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text("utf-8")
+    page = (DOCS / "clients.md").read_text("utf-8")
     told = "Manifest is still referenced by tag: v1"
 
     refused = skopeo("delete", PLAIN_HTTP, f"{repository}:v1")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-README = Path(__file__).parents[1] / "README.md"
+from support.checkout import README
 
 # What is another in each session: digests, keys, layers, ports, times, sizes, tokens, paths, and the columns
 # that are as wide as those.

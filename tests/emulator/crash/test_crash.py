@@ -1,7 +1,7 @@
 """Pushes, mounts, deletions and collections at once, and `kill -9` of every process again and again (T20).
 
 What was acknowledged survives, and nothing shows that is not whole. Twenty kills in an ordinary run;
-`GCR_TEST_KILLS=200 scripts/test tests/emulator/test_crash.py` makes it two hundred.
+`GCR_TEST_KILLS=200 scripts/test tests/emulator/crash` makes it two hundred.
 """
 
 import json
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from child_processes import running
-from serve_arguments import SERVE_ARGUMENTS
+from support.checkout import SCRIPTS
+from support.child_processes import running
+from support.serve_arguments import SERVE_ARGUMENTS
 
 KILLS = int(os.environ.get("GCR_TEST_KILLS", "20"))
 PROJECT = "crash-project"
 PROGRAMS = Path(sys.executable).parent
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 WAIT_S = 60
 # What no manifest names goes after two seconds: a restart takes one of them.
 ARGUMENTS = ["--project", PROJECT, "--gc-interval", "0.3s", "--gc-delay", "2s", *SERVE_ARGUMENTS]

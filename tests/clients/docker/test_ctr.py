@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 from clients.command import Client
-from clients.containerd import containerd
+from clients.docker.containerd import containerd
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 

@@ -9,7 +9,7 @@ import struct
 import termios
 from collections.abc import Mapping, Sequence
 
-from child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, running
 
 
 def run_at_terminal(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import requests
-from clients.google_cloud import INSTALL
+from clients.gcloud.google_cloud import INSTALL
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement

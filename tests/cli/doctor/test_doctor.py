@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor.machine import EMAIL, Machine
-from doctor.setups import SETUPS
-from terminals import remove_escapes, run_at_terminal
+from cli.doctor.machine import EMAIL, Machine
+from cli.doctor.setups import SETUPS
+from support.checkout import DOCS
+from support.terminals import remove_escapes, run_at_terminal
 
 ROUNDS = 4  # what is mended may show what else is broken
 
@@ -133,7 +134,7 @@ def test_d10_at_a_terminal_a_finding_is_wrapped_behind_its_state_and_a_command_i
     assert "\n".join(lines).split() == "\n".join(plain).split()
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "helper.md").read_text("utf-8")
+PAGE = (DOCS / "helper.md").read_text("utf-8")
 MASKS = (
     (r"'/\S*/docker-credential-gcr'", "'PROGRAM'"),
     (r"'/\S*/config\.json'", "'CONFIG'"),

@@ -1,0 +1,10 @@
+"""Paths of the checkout that holds these tests."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+SCRIPTS = ROOT / "scripts"
+TESTS = ROOT / "tests"
+DATA = TESTS / "data"
