@@ -8,10 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.images import OCI_INDEX
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-INDEX = "application/vnd.oci.image.index.v1+json"
 PLAIN_HTTP = "--tls-verify=false"
 FROM_PLAIN_HTTP, TO_PLAIN_HTTP = "--src-tls-verify=false", "--dest-tls-verify=false"
 ARCHITECTURES = ("amd64", "arm64", "s390x")
@@ -53,8 +53,8 @@ def index(place: Path, image_maker: ModuleType) -> Path:
         save_image(image_maker, layout, [image_maker.make_layer(name.encode())], name)
         for name in ARCHITECTURES
     ]
-    document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
-    image_maker.save_index(layout, image_maker.format_json(document), INDEX)
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
+    image_maker.save_index(layout, image_maker.format_json(document), OCI_INDEX)
     return layout
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import contextlib
-import hashlib
 import json
 import os
 import select
@@ -18,92 +17,10 @@ from urllib.parse import unquote
 
 import pytest
 import requests
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.cli.main import main
 from docker_credential_gcr.pytest_plugin import GcrEmulator
-
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-class RegistryClient:
-    """A client that gets a token for all it does, as docker does; `auth` is (user, password) or None."""
-
-    digest_of = staticmethod(digest_of)
-
-    def __init__(self, url, auth):
-        self.url = url
-        self.auth = auth
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def ask_token(self, *scopes, host=None):
-        """The token endpoint's answer."""
-        headers = {"Host": host} if host else {}
-        params = [("scope", scope) for scope in scopes]
-        return self.session.get(
-            f"{self.url}/v2/token", params=params, auth=self.auth, headers=headers, timeout=30
-        )
-
-    def token(self, *scopes):
-        answer = self.ask_token(*scopes)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["token"]
-
-    def call(self, method, path, *, token, **options):
-        headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
-        return self.session.request(
-            method, f"{self.url}{path}", headers=headers, timeout=30, allow_redirects=False, **options
-        )
-
-    def push_blob(self, repository, data, media_type="application/octet-stream"):
-        """Push as docker does: POST, PATCH, PUT; the blob's descriptor."""
-        token = self.token(f"repository:{repository}:pull,push")
-        started = self.call("POST", f"/v2/{repository}/blobs/uploads/", token=token)
-        assert started.status_code == 202, started.text
-        sent = self.call("PATCH", started.headers["Location"], token=token, data=data)
-        assert sent.status_code == 202, sent.text
-        url = f"{sent.headers['Location']}?digest={digest_of(data)}"
-        ended = self.call("PUT", url, token=token)
-        assert ended.status_code == 201, ended.text
-        return {"mediaType": media_type, "digest": digest_of(data), "size": len(data)}
-
-    def put_manifest(self, repository, reference, document, media_type=OCI_MANIFEST):
-        """Push a manifest; the answer. `document` is bytes, or what JSON is made from."""
-        data = document if isinstance(document, bytes) else json.dumps(document).encode()
-        return self.call(
-            "PUT",
-            f"/v2/{repository}/manifests/{reference}",
-            token=self.token(f"repository:{repository}:pull,push"),
-            data=data,
-            headers={"Content-Type": media_type},
-        )
-
-    def push_image(self, repository, tag, *layers, created="2026-01-02T03:04:05.678901234Z"):
-        """Push a small image; its digest."""
-        config = self.push_blob(repository, json.dumps({"created": created}).encode())
-        document = {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "config": {**config, "mediaType": "application/vnd.oci.image.config.v1+json"},
-            "layers": [
-                self.push_blob(repository, layer, "application/vnd.oci.image.layer.v1.tar")
-                for layer in layers
-            ],
-        }
-        answer = self.put_manifest(repository, tag, document)
-        assert answer.status_code == 201, answer.text
-        return answer.headers["Docker-Content-Digest"]
-
-    def get(self, path, *, repository="my-project/app", **options):
-        return self.call("GET", path, token=self.token(f"repository:{repository}:pull"), **options)
-
-    def delete(self, path, *, repository="my-project/app"):
-        return self.call("DELETE", path, token=self.token(f"repository:{repository}:pull,delete"))
 
 
 @pytest.fixture

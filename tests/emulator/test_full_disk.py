@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from support.images import OCI_MANIFEST, digest_of
 
 pytestmark = [pytest.mark.needs("unshare", "nsenter"), pytest.mark.needs_root("mount a small disk")]
 
@@ -125,13 +126,13 @@ def random_bytes():
 
 def push(editor, tag, data):
     """Push an image of one blob; the manifest's digest, or the refusal."""
-    digest = editor.digest_of(data)
+    digest = digest_of(data)
     answer = editor.ask("POST", f"{PATH}/blobs/uploads/?digest={digest}", data=data)
     if answer.status_code != 201:
         return answer
     layer = {"mediaType": "application/x", "digest": digest, "size": len(data)}
     document = json.dumps({"schemaVersion": 2, "config": layer, "layers": []})
-    headers = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+    headers = {"Content-Type": OCI_MANIFEST}
     answer = editor.ask("PUT", f"{PATH}/manifests/{tag}", data=document, headers=headers)
     return answer.headers["Docker-Content-Digest"] if answer.status_code == 201 else answer
 
@@ -153,8 +154,8 @@ def pull(editor, tags):
     for tag in tags:
         manifest = editor.ask("GET", f"{PATH}/manifests/{tag}").content
         config = json.loads(manifest)["config"]["digest"]
-        assert editor.digest_of(editor.ask("GET", f"{PATH}/blobs/{config}").content) == config
-        pulled[tag] = editor.digest_of(manifest)
+        assert digest_of(editor.ask("GET", f"{PATH}/blobs/{config}").content) == config
+        pulled[tag] = digest_of(manifest)
     return pulled
 
 
@@ -200,7 +201,7 @@ def test_t14_chunk_that_found_no_space_can_be_sent_again_where_it_was_sent(disk,
     assert editor.ask("GET", location).headers["Range"] == f"0-{len(first) - 1}"
     disk.free()
     location = editor.ask("PATCH", location, data=second).headers["Location"]
-    digest = editor.digest_of(first + second)
+    digest = digest_of(first + second)
     assert editor.ask("PUT", f"{location}?digest={digest}").status_code == 201
     assert editor.ask("GET", f"{PATH}/blobs/{digest}").content == first + second
 
@@ -240,7 +241,7 @@ def test_b_z26_full_disk_leaves_the_server_ready_while_others_push(disk, editor,
                 return
             data = random_bytes(size)
             headers = {"Authorization": f"Bearer {editor.at_hand}"}
-            url = f"{editor.url}{PATH}/blobs/uploads/?digest={editor.digest_of(data)}"
+            url = f"{editor.url}{PATH}/blobs/uploads/?digest={digest_of(data)}"
             session.post(url, data=data, headers=headers, timeout=WAIT_S)
             account = {"accountId": f"account-{number}-{size}"}
             session.post(f"{editor.url}/v1/projects/my-project/serviceAccounts", json=account, timeout=WAIT_S)

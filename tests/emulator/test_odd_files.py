@@ -1,11 +1,11 @@
 """Odd files in the data directory: each is named in one line, or skipped, and nothing is lost (Z27, Z72)."""
 
-import hashlib
 import os
 import shutil
 import socket
 
 import pytest
+from support.images import digest_of
 
 from docker_credential_gcr.emulator.data_layout import find_misplaced
 from docker_credential_gcr.emulator.server.in_thread import InThread
@@ -169,14 +169,14 @@ def test_what_is_neither_a_blob_nor_an_upload_is_skipped_by_all_and_named_by_fsc
         assert os.path.lexists(path), command
     with InThread(Settings(port=0, data=data, gc_interval_s=0)) as ready:
         editor = editor_of(ready.url)
-        for name in ("manifests/v1", f"blobs/{editor.digest_of(LARGE)}"):
+        for name in ("manifests/v1", f"blobs/{digest_of(LARGE)}"):
             assert editor.get(f"/v2/{REPOSITORY}/{name}").status_code == 200
     assert os.path.lexists(path)
 
 
 def test_b_z27_blob_with_a_directory_in_its_place_is_kept_and_named(data, run):
     (path,) = data.glob("pieces/*/*")
-    digest = f"sha256:{hashlib.sha256(LARGE).hexdigest()}"
+    digest = digest_of(LARGE)
     path.unlink()
     path.mkdir()
     assert run("gc", "--data", data, "--older-than", "0")[0] == 0

@@ -1,6 +1,5 @@
 """docker-py and oras-py, which find the helper as the programs do: in config.json, on PATH."""
 
-import hashlib
 from pathlib import Path
 
 import docker
@@ -8,6 +7,7 @@ import oras.client
 import oras.oci
 import pytest
 import requests
+from support.images import digest_of
 
 SBOM = b'{"spdxVersion":"SPDX-2.3"}'
 
@@ -93,6 +93,6 @@ def test_oras_py_pushes_artifacts_with_a_subject_and_pulls_them(environ, gcr_emu
 
     (path,) = client.pull(target=f"{repository}:sbom", outdir=str(tmp_path / "out"), **configured)
     assert Path(path).read_bytes() == SBOM
-    blob = editor(f"my-project/oras-py/blobs/sha256:{hashlib.sha256(SBOM).hexdigest()}")
+    blob = editor(f"my-project/oras-py/blobs/{digest_of(SBOM)}")
     assert blob.content == SBOM
     assert client.get_tags(repository) == ["sbom", "v1"]

@@ -4,7 +4,6 @@ They are told where the emulator is by `client_options.api_endpoint` alone, and 
 endpoint that the key names. https://cloud.google.com/python/docs/reference
 """
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +15,11 @@ from google.cloud import artifactregistry_v1, resourcemanager_v3, storage
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.oauth2 import service_account
 from google.type import expr_pb2
+from support.images import OCI_CONFIG, OCI_MANIFEST, digest_of
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 PLATFORM = ["https://www.googleapis.com/auth/cloud-platform"]
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 BUCKET = "artifacts.my-project.appspot.com"
 LOCATION = "projects/my-project/locations/us"
 IMAGES = f"{LOCATION}/repositories/images"
@@ -52,12 +51,12 @@ def push(gcr_emulator: GcrEmulator, repository: str, *tags: str) -> dict[str, An
     """Push an image of one small blob as an editor; its digest, and its blob."""
     credential = ("_json_key", gcr_emulator.key("roles/editor", account="pusher").read_text())
     url, blob = f"{gcr_emulator.url}/v2/{repository}", b"{}"
-    digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+    digest = digest_of(blob)
     with requests.Session() as session:
         session.trust_env = False  # a proxy knows another localhost than this one
         session.auth = credential
         session.post(f"{url}/blobs/uploads/?digest={digest}", data=blob, timeout=30).raise_for_status()
-        config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": 2}
+        config = {"mediaType": OCI_CONFIG, "digest": digest, "size": 2}
         manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}
         headers = {"Content-Type": OCI_MANIFEST}
         for tag in tags:

@@ -1,6 +1,5 @@
 """Google's APIs in this process, called as an ASGI server would call them."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Connection
 from starlette.applications import Starlette
+from support.images import OCI_MANIFEST, digest_of
 from support.rsa_keys import format_private, format_public, make_certificate
 
 from docker_credential_gcr.emulator.database.accounts import authorization_codes, users
@@ -38,7 +38,6 @@ from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 NOW = 1_700_000_000
 OPERATOR_TOKEN = "operator-token"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
@@ -148,14 +147,14 @@ class Apis:
     def push(self, bucket: str, repository: str, *layers: bytes, tag: str | None = "v1") -> str:
         """An image, put into the records as a push does; its digest."""
         data = json.dumps([layer.hex() for layer in layers]).encode()
-        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        digest = digest_of(data)
         instant_ms, size = NOW * 1000, sum(map(len, layers))
         summary = Summary(0, digest, OCI_MANIFEST, size, UNKNOWN_CREATED_MS, instant_ms)
 
         def work(connection: Connection) -> None:
             stored = repositories.create(connection, bucket, repository)
             assert stored is not None
-            named = {f"sha256:{hashlib.sha256(layer).hexdigest()}": layer for layer in layers}
+            named = {digest_of(layer): layer for layer in layers}
             for name, layer in named.items():
                 blobs.add(connection, stored, Blob(name, len(layer), layer), now=NOW)
             manifest = manifests.add(connection, stored, summary, data, children=set(), blobs=set(named))

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import requests
+from support.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, digest_of
 from support.sqlite_files import ask
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
@@ -13,11 +14,9 @@ DAY_S = 24 * 3600
 NOW = 1_800_000_000
 REPOSITORY = "my-project/app"
 LARGE = b"large layer " * 10_000
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-class Registry:
+class RunningEmulator:
     """A running emulator whose clock stands, its data directory, and an editor of it."""
 
     def __init__(self, ready, data, editor):
@@ -50,7 +49,7 @@ class Registry:
     def files(self):
         """The digests of the files of blobs and uploads, each of one piece."""
         found = (path.read_bytes() for path in self.data.glob("pieces/*/*"))
-        return sorted(map(self.editor.digest_of, found))
+        return sorted(map(digest_of, found))
 
     def count(self, table):
         return self.ask(f"SELECT count(*) FROM {table}")  # noqa: S608 - names of the schema
@@ -72,7 +71,7 @@ def fill(registry):
     named = {"mediaType": OCI_MANIFEST, "digest": image, "size": 1}
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [named]}
     pushed = editor.put_manifest(REPOSITORY, "all", index, OCI_INDEX)
-    config = editor.push_blob(REPOSITORY, b"{}", "application/vnd.oci.empty.v1+json")
+    config = editor.push_blob(REPOSITORY, b"{}", OCI_EMPTY)
     signature = {"schemaVersion": 2, "config": config, "layers": [], "subject": named}
     signed = editor.put_manifest(REPOSITORY, "signature", signature)
     assert (pushed.status_code, signed.status_code) == (201, 201)
@@ -84,7 +83,7 @@ def fill(registry):
         "other": other,
         "index": pushed.headers["Docker-Content-Digest"],
         "signature": signed.headers["Docker-Content-Digest"],
-        "large": editor.digest_of(LARGE),
+        "large": digest_of(LARGE),
     }
 
 
@@ -94,7 +93,7 @@ def filled(tmp_path_factory, editor_of):
     data = tmp_path_factory.mktemp("filled") / "data"
     thread = InThread(Settings(port=0, data=data, gc_interval_s=0))
     with thread as ready:
-        digests = fill(Registry(ready, data, editor_of(ready.url)))
+        digests = fill(RunningEmulator(ready, data, editor_of(ready.url)))
     return data, digests
 
 
@@ -119,7 +118,7 @@ def serving(tmp_path, editor_of):
 
         def __enter__(self):
             ready = self._thread.__enter__()
-            return Registry(ready, tmp_path / "data", editor_of(ready.url))
+            return RunningEmulator(ready, tmp_path / "data", editor_of(ready.url))
 
         def __exit__(self, *error):
             self._thread.__exit__(*error)

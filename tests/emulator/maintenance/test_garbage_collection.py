@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from support.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, digest_of
 from support.sqlite_files import opened
 
 from docker_credential_gcr.emulator.database.engine.database import Database
@@ -22,8 +23,6 @@ ROWLESS = (
     f"pieces/0f/{'0f' * 16}-1-0123456789abcdef",
     f"buckets/artifacts.my-project.appspot.com/containers/images/sha256/ab/{'ab' * 32}",
 )
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 def push_index(registry, tag, *digests):
@@ -35,7 +34,7 @@ def push_index(registry, tag, *digests):
 
 
 def push_referrer(registry, tag, subject):
-    config = registry.editor.push_blob(REPOSITORY, b"{}", "application/vnd.oci.empty.v1+json")
+    config = registry.editor.push_blob(REPOSITORY, b"{}", OCI_EMPTY)
     about = {"mediaType": OCI_MANIFEST, "digest": subject, "size": 1}
     document = {"schemaVersion": 2, "config": config, "layers": [], "subject": about}
     answer = registry.editor.put_manifest(REPOSITORY, tag, document)
@@ -58,7 +57,7 @@ class TestWhatGoes:
         registry.set_clock(NOW + 1000 * DAY_S)
         assert registry.gc() == {}
         assert registry.status("manifests", digest) == 200
-        assert registry.status("blobs", registry.editor.digest_of(LARGE)) == 200
+        assert registry.status("blobs", digest_of(LARGE)) == 200
 
     def test_blobs_of_a_deleted_manifest_go_a_delay_after_it(self, registry):
         digest = registry.editor.push_image(REPOSITORY, "v1", LARGE)
@@ -71,7 +70,7 @@ class TestWhatGoes:
 
     def test_a_repository_loses_its_link_and_another_keeps_the_bytes(self, registry):
         registry.editor.push_image(REPOSITORY, "v1", LARGE)
-        digest = registry.editor.digest_of(LARGE)
+        digest = digest_of(LARGE)
         assert registry.mount(digest, OTHER) == 201
         registry.set_clock(NOW + DAY_S + 1)
         assert registry.gc() == {"links": 1}
@@ -125,7 +124,7 @@ class TestWhatGoes:
         assert registry.gc() == {}
         registry.set_clock(NOW + DAY_S + 1)
         assert registry.gc(dry_run=True) == {"uploads": 2}
-        assert (registry.files(), registry.count("uploads")) == ([registry.editor.digest_of(LARGE)], 2)
+        assert (registry.files(), registry.count("uploads")) == ([digest_of(LARGE)], 2)
         assert registry.gc() == {"uploads": 2}
         assert [registry.files(), *map(registry.count, ("uploads", "doomed"))] == [[], 0, 0]
 
@@ -133,7 +132,7 @@ class TestWhatGoes:
         token = registry.editor.token(f"repository:{REPOSITORY}:pull,push")
         for number in range(250):
             data = b"%d" % number
-            path = f"/v2/{REPOSITORY}/blobs/uploads/?digest={registry.editor.digest_of(data)}"
+            path = f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(data)}"
             assert registry.editor.call("POST", path, token=token, data=data).status_code == 201
         assert registry.gc(older_than_s=0, dry_run=True) == {"links": 250, "blobs": 250, "bytes": 640}
         assert registry.gc(older_than_s=0) == {"links": 250, "blobs": 250, "bytes": 640}
@@ -239,7 +238,7 @@ class TestT20RacesOfPushAndCollection:
 
         def push(number):
             layer, repository = layers[number % 2], f"my-project/app-{number}"
-            blob = registry.editor.digest_of(layer)
+            blob = digest_of(layer)
             image = registry.editor.push_image(repository, "v1", layer)
             assert registry.status("manifests", image, repository) == 200
             assert registry.status("blobs", blob, repository) == 200
@@ -278,7 +277,7 @@ class TestTheCollectionItself:
         token = registry.editor.token(f"repository:{REPOSITORY}:pull,push")
         for number in range(250):
             data = b"%03d" % number
-            path = f"/v2/{REPOSITORY}/blobs/uploads/?digest={registry.editor.digest_of(data)}"
+            path = f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(data)}"
             assert registry.editor.call("POST", path, token=token, data=data).status_code == 201
         # The sweeper is the first that asks.
         asked = iter([False, False, False, True])

@@ -1,7 +1,6 @@
 """A whole emulator in this process, called without a socket, with one of everything in it."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from support.images import OCI_CONFIG, OCI_MANIFEST, digest_of
 from support.rsa_keys import make_certificate
 
 from docker_credential_gcr.emulator.app import Emulator
@@ -18,7 +18,6 @@ from docker_credential_gcr.emulator.gce_instance import make_machine
 from docker_credential_gcr.emulator.settings import Settings
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 POOLS = "/v1/projects/my-project/locations/global/workloadIdentityPools"
 REPOSITORIES = "/v1/projects/my-project/locations/us/repositories"
 
@@ -99,7 +98,7 @@ class Server:
         return digest
 
     def push_blob(self, name: str, data: bytes) -> None:
-        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        digest = digest_of(data)
         pushed = self.send("POST", f"/v2/{name}/blobs/uploads/?digest={digest}", data)
         assert pushed.status == 201, pushed
 
@@ -112,8 +111,8 @@ class Server:
 def make_manifest(config: bytes) -> dict[str, Any]:
     """An image without layers, about itself."""
     descriptor = {
-        "mediaType": "application/vnd.oci.image.config.v1+json",
-        "digest": f"sha256:{hashlib.sha256(config).hexdigest()}",
+        "mediaType": OCI_CONFIG,
+        "digest": digest_of(config),
         "size": len(config),
     }
     return {

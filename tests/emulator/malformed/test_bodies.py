@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from support.images import OCI_MANIFEST
 
 from docker_credential_gcr.emulator.control import app as control
 from docker_credential_gcr.emulator.google import app as google
 from docker_credential_gcr.emulator.registry import app as registry
 
-from .conftest import OCI_MANIFEST, make_manifest
+from .conftest import make_manifest
 from .examples import ACCOUNT_PATH as ACCOUNT
 from .examples import EXAMPLES, KEYS, WITHOUT_BODY, Example
 from .examples import PROVIDERS_PATH as PROVIDERS

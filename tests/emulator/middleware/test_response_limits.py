@@ -12,6 +12,7 @@ import h2.events
 import h2.settings
 import pytest
 import requests
+from support.images import OCI_EMPTY, OCI_MANIFEST
 from support.virtual_time import run
 
 from docker_credential_gcr.emulator.middleware.response_limits import Answers
@@ -31,7 +32,6 @@ ASKED = [
     (":path", "/v2/my-project/app/manifests/large"),
     (":authority", "localhost"),
 ]
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 PATH = "/v2/my-project/app/manifests/large"
 
 
@@ -53,7 +53,7 @@ async def refuse(error, _scope, _receive, send):
     await send(str(error))
 
 
-class Client:
+class Receiver:
     """Takes so many messages, and then none until it reads on."""
 
     def __init__(self, takes=1_000_000):
@@ -73,7 +73,7 @@ class Client:
 
 def test_small_answer_goes_as_it_is():
     async def main():
-        client = Client()
+        client = Receiver()
         await Answers(Limits(), refuse).wrap(answer_with(SMALL))(SCOPE, None, client.send)
         assert [message["type"] for message in client.messages] == [
             "http.response.start",
@@ -86,7 +86,7 @@ def test_small_answer_goes_as_it_is():
 
 def test_z07_large_answer_goes_in_blocks_none_of_which_is_large():
     async def main():
-        client = Client()
+        client = Receiver()
         await Answers(Limits(), refuse).wrap(answer_with(LARGE))(SCOPE, None, client.send)
         assert client.body == LARGE
         assert client.messages[0]["headers"][-1] == (b"content-length", b"100000")
@@ -105,7 +105,7 @@ def test_z07_large_answer_goes_in_blocks_none_of_which_is_large():
 )
 def test_answer_that_is_not_held_whole_is_not_counted(app):
     async def main():
-        client, direct = Client(), Client()
+        client, direct = Receiver(), Receiver()
         await Answers(Limits(answers_size=1), refuse).wrap(app)(SCOPE, None, client.send)
         await app(SCOPE, None, direct.send)
         assert client.messages == direct.messages
@@ -116,15 +116,15 @@ def test_answer_that_is_not_held_whole_is_not_counted(app):
 def test_z07_answers_that_clients_do_not_read_are_bounded_in_bytes_together():
     async def main():
         wrapped = Answers(Limits(answers_size=250_000), refuse).wrap(answer_with(LARGE))
-        slow = [Client(takes=1) for _ in range(2)]
+        slow = [Receiver(takes=1) for _ in range(2)]
         tasks = [asyncio.ensure_future(wrapped(SCOPE, None, client.send)) for client in slow]
         await asyncio.sleep(0)
-        third = Client()
+        third = Receiver()
         await wrapped(SCOPE, None, third.send)
         # Nothing of it was sent before the refusal.
         assert third.messages == [MESSAGE]
         third.messages.clear()
-        small = Client()
+        small = Receiver()
         await Answers(Limits(), refuse).wrap(answer_with(SMALL))(SCOPE, None, small.send)
         slow[0].reads.set()
         await tasks[0]
@@ -139,7 +139,7 @@ def test_z07_one_answer_that_is_larger_than_the_bound_goes_alone():
     async def main():
         wrapped = Answers(Limits(answers_size=1000), refuse).wrap(answer_with(LARGE))
         for _ in range(2):
-            client = Client()
+            client = Receiver()
             await wrapped(SCOPE, None, client.send)
             assert client.body == LARGE
 
@@ -157,7 +157,7 @@ def serve():
             blob = {
                 "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
                 "size": 2,
-                "mediaType": "application/vnd.oci.empty.v1+json",
+                "mediaType": OCI_EMPTY,
             }
             document = {"schemaVersion": 2, "config": blob, "layers": [], "annotations": {"a": "z" * size}}
             uploads = f"{ready.url}/v2/my-project/app/blobs/uploads/?digest={blob['digest']}"

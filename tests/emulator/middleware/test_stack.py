@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from support.images import digest_of
 
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
@@ -89,7 +90,7 @@ def test_whole_file_counts_as_sent(editor):
     editor.push_blob(REPOSITORY, data)
     labels = {"site": "local", "method": "GET", "route": "/v2/{name}/blobs/{digest}"}
     before = sample(editor.url, "gcr_emulator_response_bytes_total", **labels) or 0
-    assert editor.get(f"{PATH}/blobs/{editor.digest_of(data)}").content == data
+    assert editor.get(f"{PATH}/blobs/{digest_of(data)}").content == data
     assert sample(editor.url, "gcr_emulator_response_bytes_total", **labels) == before + len(data)
 
 
@@ -185,7 +186,7 @@ def test_internal_error_is_logged_with_the_id_that_the_client_got(logged, tmp_pa
     (path,) = (tmp_path / "data").glob("pieces/*/*")
     path.unlink()
 
-    answer = editor.get(f"{PATH}/blobs/{editor.digest_of(data)}")
+    answer = editor.get(f"{PATH}/blobs/{digest_of(data)}")
 
     assert answer.status_code == 500
     lines = [json.loads(line) for line in stop().splitlines()]

@@ -11,46 +11,13 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 READ_WRITE = "https://www.googleapis.com/auth/devstorage.read_write"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-class Registry:
-    """An emulator's registry at one host, asked in single requests."""
-
-    def __init__(self, url: str, host: str = "gcr.io") -> None:
-        self.url = url
-        self.host = host
-
-    def at(self, host: str) -> "Registry":
-        """The same at another host."""
-        return Registry(self.url, host)
-
-    def call(self, method: str, path: str, *, bearer: str | None = None, **options: Any) -> Any:
-        """One request with its answer; `bearer` goes into Authorization, `auth` is (user, password)."""
-        headers = {"Host": self.host, **options.pop("headers", {})}
-        if bearer is not None:
-            headers["Authorization"] = f"Bearer {bearer}"
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.request(
-                method, f"{self.url}{path}", headers=headers, timeout=30, allow_redirects=False, **options
-            )
-
-    def ask_token(self, *scopes: str, query: str = "", **options: Any) -> Any:
-        """The token endpoint's answer."""
-        wanted = [("scope", scope) for scope in scopes]
-        return self.call("GET", f"/v2/token?{query}", params=wanted, **options)
-
-    def token(self, *scopes: str, **options: Any) -> str:
-        """A registry token."""
-        answer = self.ask_token(*scopes, **options)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["token"])
 
 
 class Account:
@@ -85,7 +52,7 @@ class Account:
 class Settled:
     """A registry in which my-project/app:v1 lies, an editor of the project, and the data directory."""
 
-    registry: Registry
+    registry: RegistryClient
     account: Account
     data: Path
 
@@ -97,13 +64,14 @@ def settled(editor_of: Callable[[str], Any]) -> Iterator[Settled]:
         editor = editor_of(ready.url)
         editor.push_image("my-project/app", "v1", b"layer")
         document = json.loads(base64.b64decode(editor.auth[1]))
-        yield Settled(Registry(ready.url), Account(ready.url, document), Path(ready.data))
+        registry = RegistryClient(ready.url, host="gcr.io")
+        yield Settled(registry, Account(ready.url, document), Path(ready.data))
 
 
 @pytest.fixture
 def registry(gcr_emulator):
     """The registry gcr.io."""
-    return Registry(gcr_emulator.url)
+    return RegistryClient(gcr_emulator.url, host="gcr.io")
 
 
 @pytest.fixture

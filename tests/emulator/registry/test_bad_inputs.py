@@ -5,9 +5,8 @@ import json
 import socket
 
 import pytest
+from support.images import OCI_INDEX, OCI_MANIFEST
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
 SHA = "sha256:" + "0" * 64

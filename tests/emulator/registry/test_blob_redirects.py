@@ -1,10 +1,10 @@
 """serve --redirect-blobs: a blob's GET leads to a link that opens just that blob, for a while, to anybody."""
 
-import hashlib
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import requests
+from support.images import digest_of
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -22,10 +22,6 @@ REFUSED = {
         }
     ]
 }
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def path_of(data, repository=REPOSITORY):

@@ -1,19 +1,12 @@
 """Manifests and tags: stored as pushed, served as asked for, deleted only where nothing names them."""
 
-import hashlib
 import json
 
 import pytest
+from support.images import DOCKER_MANIFEST, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def error_of(answer):
@@ -57,7 +50,7 @@ def test_pushing_a_tag_again_moves_it(editor):
 
 def test_manifest_is_refused_until_all_it_names_is_there(editor):
     config = editor.push_blob(REPOSITORY, b"{}")
-    absent = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest_of(b"no"), "size": 2}
+    absent = {"mediaType": OCI_LAYER, "digest": digest_of(b"no"), "size": 2}
     document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [absent]}
     assert error_of(editor.put_manifest(REPOSITORY, "v1", document)) == (
         400,

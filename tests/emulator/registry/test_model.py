@@ -1,6 +1,5 @@
 """A repository beside a plain dictionary: whatever is done in whatever order, both say the same."""
 
-import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -9,19 +8,14 @@ import requests
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from support.images import OCI_INDEX, OCI_MANIFEST, digest_of
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 PATH = "/v2/my-project/app"
 TAGS = st.sampled_from(["a", "b", "c"])
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 class Repository(RuleBasedStateMachine):

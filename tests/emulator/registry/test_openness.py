@@ -1,7 +1,6 @@
 """serve --open: a registry that asks nobody for a credential, and what it keeps closed all the same."""
 
 import dataclasses
-import hashlib
 import json
 import subprocess
 import sys
@@ -9,6 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 import requests
+from support.images import OCI_CONFIG, OCI_MANIFEST, digest_of
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -26,25 +27,10 @@ PAGES = [
 ]
 
 
-class OpenClient:
-    """A client that has no credential; as docker does, it takes none where the ping is a 200."""
-
-    def __init__(self, url):
-        self.url = url
-
-    def call(self, method, path, **options):
-        return requests.request(method, f"{self.url}{path}", timeout=30, allow_redirects=False, **options)
-
-    def push_blob(self, repository, data, digest):
-        started = self.call("POST", f"/v2/{repository}/blobs/uploads/?digest={digest}", data=data)
-        assert started.status_code == 201, started.text
-        return {"mediaType": "application/octet-stream", "digest": digest, "size": len(data)}
-
-
 @contextmanager
 def serving(**changes):
     with InThread(dataclasses.replace(OPEN, **changes)) as ready:
-        yield OpenClient(ready.url)
+        yield RegistryClient(ready.url)
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +42,10 @@ def opened():
 @pytest.fixture
 def image_parts():
     """The digest of a config of two bytes, and a manifest of it: digest and bytes."""
-    config = "sha256:" + hashlib.sha256(b"{}").hexdigest()
-    entry = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2}
+    config = digest_of(b"{}")
+    entry = {"mediaType": OCI_CONFIG, "digest": config, "size": 2}
     document = json.dumps({"schemaVersion": 2, "config": entry, "layers": []}).encode()
-    return config, "sha256:" + hashlib.sha256(document).hexdigest(), document
+    return config, digest_of(document), document
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic garbage"}, {"Authorization": "Bearer x"}])
@@ -71,8 +57,8 @@ def test_the_ping_challenges_nobody(opened, headers):
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Host": "gcr.io"}])
 def test_whoever_comes_pushes_lists_mounts_pulls_and_deletes(opened, image_parts, headers):
     config, digest, document = image_parts
-    opened.push_blob(REPOSITORY, b"{}", config)
-    media_type = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+    blob = opened.call("POST", f"{PATH}/blobs/uploads/?digest={config}", data=b"{}")
+    media_type = {"Content-Type": OCI_MANIFEST}
     pushed = opened.call("PUT", f"{PATH}/manifests/v1", data=document, headers={**headers, **media_type})
     mounted = opened.call(
         "POST", f"/v2/my-project/b/blobs/uploads/?mount={config}&from={REPOSITORY}", headers=headers
@@ -85,7 +71,7 @@ def test_whoever_comes_pushes_lists_mounts_pulls_and_deletes(opened, image_parts
         for name in ("v1", digest)
     ]
 
-    assert (pushed.status_code, mounted.status_code) == (201, 201)
+    assert (blob.status_code, pushed.status_code, mounted.status_code) == (201, 201, 201)
     assert (pulled.status_code, pulled.content, listed) == (200, document, ["v1"])
     assert catalog == [REPOSITORY]
     assert deleted == [202, 202]

@@ -1,23 +1,16 @@
 """Referrers, tag parameters, sparse manifests and the catalog."""
 
-import hashlib
 import json
 
 import pytest
+from support.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, digest_of
 
 from docker_credential_gcr.emulator.registry.pagination import Page
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-EMPTY = "application/vnd.oci.empty.v1+json"
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
-
-
-def digest_of(data, algorithm="sha256"):
-    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 @pytest.fixture
@@ -25,7 +18,7 @@ def artifact(editor):
     """Pushes an artifact about a subject; its entry in a list of referrers."""
 
     def push(subject, artifact_type, *, annotations=None, repository=REPOSITORY):
-        config = {**editor.push_blob(repository, b"{}"), "mediaType": EMPTY}
+        config = {**editor.push_blob(repository, b"{}"), "mediaType": OCI_EMPTY}
         document = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
@@ -44,7 +37,7 @@ def artifact(editor):
             "mediaType": OCI_MANIFEST,
             "digest": digest_of(data),
             "size": len(data),
-            "artifactType": artifact_type or EMPTY,
+            "artifactType": artifact_type or OCI_EMPTY,
         }
         return {**entry, "annotations": annotations} if annotations else entry
 

@@ -3,13 +3,11 @@
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 """
 
-import hashlib
 import json
 
 import pytest
+from support.images import OCI_INDEX, OCI_MANIFEST, digest_of
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
 UPLOADS = f"{PATH}/blobs/uploads/"
@@ -17,10 +15,6 @@ DATA = b"0123456789" * 400
 LARGE = b"x" * 300_000
 
 DEMANDS = []
-
-
-def digest_of(data, algorithm="sha256"):
-    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 def demand(section, claim):
@@ -33,7 +27,7 @@ def demand(section, claim):
     return enter
 
 
-class Registry:
+class FilledRepository:
     """Calls on one repository, and the image that is in it from the start."""
 
     def __init__(self, editor):
@@ -60,7 +54,7 @@ class Registry:
 
 @pytest.fixture
 def registry(editor):
-    return Registry(editor)
+    return FilledRepository(editor)
 
 
 @demand("end-1 determining support", "GET /v2/ is 200 for who may enter and 401 for who may not")

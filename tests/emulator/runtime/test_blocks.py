@@ -14,7 +14,7 @@ async def stay():
     await asyncio.Event().wait()
 
 
-class Client:
+class Receiver:
     """Takes every message."""
 
     def __init__(self):
@@ -40,7 +40,7 @@ class Blocks:
 
 
 def test_blocks_are_sent_as_they_come_and_an_empty_one_ends_them():
-    client, blocks = Client(), Blocks(3)
+    client, blocks = Receiver(), Blocks(3)
     asyncio.run(send_blocks(START, blocks.read(), stay, client.send))
     sent = [(message["body"], message.get("more_body", False)) for message in client.messages[1:]]
     assert client.messages[0] == START
@@ -50,7 +50,7 @@ def test_blocks_are_sent_as_they_come_and_an_empty_one_ends_them():
 
 def test_z07_nothing_is_sent_to_a_client_that_has_gone():
     """What is sent to it waits no longer, and so would keep the server busy until the blob's end."""
-    client, blocks = Client(), Blocks(1000)
+    client, blocks = Receiver(), Blocks(1000)
 
     async def main():
         gone = asyncio.Event()

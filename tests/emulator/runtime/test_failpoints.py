@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 from support.checkout import DATA
+from support.images import digest_of
 from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.runtime.failpoints import POINTS
@@ -34,7 +35,7 @@ def push(editor, _url):
 
 def mount(editor, _url):
     token = editor.token(f"repository:{OTHER}:pull,push", f"repository:{REPOSITORY}:pull")
-    path = f"/v2/{OTHER}/blobs/uploads/?mount={editor.digest_of(BASE)}&from={REPOSITORY}"
+    path = f"/v2/{OTHER}/blobs/uploads/?mount={digest_of(BASE)}&from={REPOSITORY}"
     assert editor.call("POST", path, token=token).status_code == 201
 
 
@@ -102,7 +103,7 @@ def check_sound(run, find_kinds):
 def check_base(editor):
     """What was acknowledged before is there."""
     assert editor.get(f"/v2/{REPOSITORY}/manifests/base").status_code == 200
-    assert editor.get(f"/v2/{REPOSITORY}/blobs/{editor.digest_of(BASE)}").content == BASE
+    assert editor.get(f"/v2/{REPOSITORY}/blobs/{digest_of(BASE)}").content == BASE
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +190,7 @@ def test_t20_crash_in_a_chunk_keeps_what_was_acknowledged_of_the_upload(
         assert asked.status_code == 404
     else:
         assert asked.headers["Range"] == f"0-{len(first) - 1}"
-        done = at.call("PUT", f"{location}?digest={at.digest_of(first + BASE)}", token=token, data=BASE)
+        done = at.call("PUT", f"{location}?digest={digest_of(first + BASE)}", token=token, data=BASE)
         assert done.status_code == 201
     server.kill()
     assert find_kinds(data) == set()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 from support.child_processes import LIMIT_S, running
+from support.images import digest_of
 from support.sqlite_files import opened
 
 from docker_credential_gcr.emulator.database.schema import REVISION
@@ -171,7 +172,7 @@ def test_upload_and_token_survive_a_restart(tmp_path, editor_of):
         port = ready["url"].rpartition(":")[2]
     with serving("--data", str(tmp_path), port=port):
         assert editor.call("GET", location, token=token).headers["Range"] == "0-299999"
-        digest = editor.digest_of(part + rest)
+        digest = digest_of(part + rest)
         assert editor.call("PUT", f"{location}?digest={digest}", token=token, data=rest).status_code == 201
         pulled = editor.call("GET", f"/v2/my-project/app/blobs/{digest}", token=token)
         assert pulled.content == part + rest

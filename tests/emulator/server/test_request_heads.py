@@ -5,8 +5,8 @@ import re
 import socket
 
 import pytest
+from support.images import OCI_MANIFEST
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar"
 NO_HOST = "a request needs one Host header that names a host"
 NO_CODING = "the only Transfer-Encoding is chunked: send the body as it is"

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from support.images import digest_of
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
@@ -118,7 +119,7 @@ def test_body_that_is_not_whole_is_refused_and_leaves_nothing(editor, head, body
     answers = exchange(editor.url, format_upload(editor, location, head), body)
 
     assert [(got, json.loads(text)) for got, text in answers] == [(status, NOT_WHOLE)]
-    finished = editor.ask("PUT", f"{location}?digest={editor.digest_of(b'abc')}", data=b"abc")
+    finished = editor.ask("PUT", f"{location}?digest={digest_of(b'abc')}", data=b"abc")
     assert finished.status_code == 201
 
 
@@ -200,7 +201,7 @@ class TestExpect100:
     def test_t14_curl_sends_a_large_body_with_it(self, editor, tmp_path):
         data = b"x" * 3_000_000
         (tmp_path / "blob").write_bytes(data)
-        url = f"{editor.url}{editor.begin()}?digest={editor.digest_of(data)}"
+        url = f"{editor.url}{editor.begin()}?digest={digest_of(data)}"
         command = ["curl", "--silent", "--show-error", "--upload-file", tmp_path / "blob", "--verbose"]
         command += ["--header", f"Authorization: Bearer {editor.registry_token}", "--expect100-timeout", "30"]
         done = subprocess.run(
@@ -211,7 +212,7 @@ class TestExpect100:
             check=True,
         )
         assert "< HTTP/1.1 100 Continue" in done.stderr
-        assert editor.ask("GET", f"{PATH}/blobs/{editor.digest_of(data)}").content == data
+        assert editor.ask("GET", f"{PATH}/blobs/{digest_of(data)}").content == data
 
 
 class TestSlowClients:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import requests
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -33,7 +34,7 @@ def at(editor):
     """The same account at another address of the server."""
 
     def move(address):
-        return type(editor)(f"http://{address}", editor.auth)
+        return RegistryClient(f"http://{address}", editor.auth)
 
     return move
 

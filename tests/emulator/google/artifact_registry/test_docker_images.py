@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection
+from support.images import OCI_MANIFEST
 
 Apis = Any
 PLACE = "us~my-project~images"
@@ -11,7 +12,6 @@ NAME = "projects/my-project/locations/us/repositories/images"
 REPOSITORY = f"/v1/{NAME}"
 NESTED = f"{REPOSITORY}/packages/dir%2Fapp"
 UPLOADED = "2023-11-14T22:13:20.000000Z"
-OCI = "application/vnd.oci.image.manifest.v1+json"
 MISSING = (404, "Requested entity was not found.")
 
 
@@ -35,7 +35,7 @@ def describe_image(package: str, digest: str, size: int, *tags: str) -> dict[str
         "uploadTime": UPLOADED,
         "updateTime": UPLOADED,
         "imageSizeBytes": str(size),
-        "mediaType": OCI,
+        "mediaType": OCI_MANIFEST,
     }
 
 
@@ -53,7 +53,7 @@ def describe_version(package: str, digest: str, size: int, *tags: str) -> dict[s
         "metadata": {
             "name": f"{NAME}/dockerImages/{quoted}@{digest}",
             "imageSizeBytes": str(size),
-            "mediaType": OCI,
+            "mediaType": OCI_MANIFEST,
         },
     }
     if tags:

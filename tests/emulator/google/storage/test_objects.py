@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 from support.database_reads import reading
+from support.images import digest_of
 
 from docker_credential_gcr.emulator.google.storage import objects as storage_objects
 
@@ -17,10 +18,6 @@ OBJECTS = f"/storage/v1/b/{BUCKET}/o"
 IMAGES = "containers/images/"
 # As `gsutil hash` prints them.
 CRC32C = {b"one": "KpSy6Q==", b"two": "Utizow==", b"three": "HERRvA=="}
-
-
-def digest_of(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def name_of(data: bytes) -> str:

@@ -1,10 +1,10 @@
 """rebuild: what can be read of a damaged database, or its snapshot, becomes a new one (T20)."""
 
-import hashlib
 import json
 import shutil
 
 import pytest
+from support.images import digest_of
 from support.sqlite_files import ask, find_piece, make_older, opened
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
@@ -16,10 +16,6 @@ WHOLE = {"projects": 1, "service_accounts": 1, "repositories": 2, "manifests": 4
 
 
 SELECT_DATA = "SELECT data FROM manifests WHERE digest = ?"
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def count(text):

@@ -14,7 +14,7 @@ def find_numbers(names):
 
 
 def test_every_number_has_a_test():
-    paths = [*TESTS.glob("emulator/registry/test_*.py"), *TESTS.glob("clients/**/test_*.py")]
+    paths = [*TESTS.glob("emulator/registry/**/test_*.py"), *TESTS.glob("clients/**/test_*.py")]
     names = re.findall(r"^def (test_\w+)\(", "".join(path.read_text("utf-8") for path in paths), re.MULTILINE)
     assert CHECKS - find_numbers(names) == set()
 

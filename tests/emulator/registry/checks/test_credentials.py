@@ -7,6 +7,7 @@ import base64
 from datetime import datetime, timezone
 
 import pytest
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -41,11 +42,11 @@ def with_tls():
 
 
 @pytest.fixture
-def secure(with_tls, registry):
+def secure(with_tls):
     """Pings a host over TLS."""
 
     def ping(host):
-        return type(registry)(with_tls.url, host).call("GET", "/v2/", verify=with_tls.ca)
+        return RegistryClient(with_tls.url, host=host).call("GET", "/v2/", verify=with_tls.ca)
 
     return ping
 
@@ -94,7 +95,7 @@ def test_check_04_anyone_gets_a_token_for_a_public_bucket(gcr_emulator, registry
         200,
         {"token": token, "access_token": token, "expires_in": 43200, "issued_at": issued_at},
     )
-    pulled = registry.call("GET", "/v2/my-project/pub/manifests/v1", bearer=token)
+    pulled = registry.call("GET", "/v2/my-project/pub/manifests/v1", token=token)
     assert (pulled.status_code, pulled.headers["Docker-Content-Digest"]) == (200, digest)
 
 
@@ -113,7 +114,7 @@ def test_check_06_nobody_gets_a_push_token_for_a_public_bucket(registry, editor,
 @pytest.mark.parametrize("user", TOKEN_USERS)
 def test_check_07_each_token_user_trades_an_access_token(registry, account, user):
     token = registry.token(PULL, auth=(user, account.access_token()))
-    assert registry.call("GET", "/v2/", bearer=token).status_code == 200
+    assert registry.call("GET", "/v2/", token=token).status_code == 200
 
 
 def test_check_08_a_key_file_is_traded_raw_and_in_base64(registry, account, make_account, other_private_key):
@@ -162,14 +163,14 @@ def test_check_10_a_self_signed_jwt_stands_for_an_access_token(
 
 
 def test_check_11_an_access_token_goes_as_bearer_as_terraform_sends_it(registry, account, find_bucket):
-    answer = registry.ask_token(PUSH, query="service=gcr.io", bearer=account.access_token())
+    answer = registry.ask_token(PUSH, query="service=gcr.io", token=account.access_token())
     assert (answer.status_code, find_bucket(BUCKET)) == (200, True)
 
 
 def test_check_19_an_access_token_goes_directly_on_api_paths(registry, editor, account):
     editor.push_image("my-project/app", "v1", b"layer")
     token = account.access_token()
-    for options in ({"auth": ("_token", token)}, {"bearer": token}, {"bearer": account.sign()}):
+    for options in ({"auth": ("_token", token)}, {"token": token}, {"token": account.sign()}):
         answer = registry.call("GET", "/v2/my-project/app/tags/list", **options)
         assert (answer.status_code, answer.json()["tags"]) == (200, ["v1"])
 
@@ -179,11 +180,11 @@ def test_check_20_an_expired_token_is_challenged_anew(gcr_emulator, registry, ed
     token = registry.token(PULL, auth=account.basic)
     gcr_emulator.clock.shift(301)
     path = "/v2/my-project/app/manifests/v1"
-    answer = registry.call("GET", path, bearer=token)
+    answer = registry.call("GET", path, token=token)
     challenge = f'Bearer realm="http://gcr.io/v2/token",service="gcr.io",scope="{PULL}"'
     assert (*told(answer), answer.headers["WWW-Authenticate"]) == (401, UNAUTHORIZED, challenge)
     # gcloud refreshes once and goes on.
-    assert registry.call("GET", path, bearer=registry.token(PULL, auth=account.basic)).status_code == 200
+    assert registry.call("GET", path, token=registry.token(PULL, auth=account.basic)).status_code == 200
 
 
 def test_check_21_post_is_not_found_so_that_clients_fall_back_to_get(registry, account):
@@ -198,9 +199,9 @@ def test_check_22_a_push_token_is_for_its_host_alone(registry, account, find_buc
     token = us.token(PUSH, auth=account.basic)
     assert (find_bucket(f"us.{BUCKET}"), find_bucket(BUCKET)) == (True, False)
     uploads = "/v2/my-project/app/blobs/uploads/"
-    assert us.call("POST", uploads, bearer=token).status_code == 202
+    assert us.call("POST", uploads, token=token).status_code == 202
     for host in ("gcr.io", "eu.gcr.io", "asia.gcr.io"):
         for method, path in (("POST", uploads), ("GET", "/v2/")):
-            assert told(registry.at(host).call(method, path, bearer=token)) == (401, UNAUTHORIZED)
-    assert registry.at("localhost").call("POST", uploads, bearer=token).status_code == 401
+            assert told(registry.at(host).call(method, path, token=token)) == (401, UNAUTHORIZED)
+    assert registry.at("localhost").call("POST", uploads, token=token).status_code == 401
     assert find_bucket(BUCKET) is False

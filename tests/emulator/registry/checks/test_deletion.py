@@ -1,13 +1,10 @@
 """Container Registry's conduct, checks 47 to 52: what may be deleted, in which order, and by whom."""
 
 import pytest
+from support.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 
 APP = "my-project/app"
 MANIFESTS = f"/v2/{APP}/manifests"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 # gcloud's guesses, in its order.
 GUESSES = (f"{OCI_INDEX},{DOCKER_LIST}", f"{OCI_MANIFEST},{DOCKER_MANIFEST}")
 
@@ -22,7 +19,7 @@ def digest(editor):
 def call(registry, account):
     """A request as gcloud makes it: with a token for push and pull, and for deletion if it asks for that."""
     token = registry.token(f"repository:{APP}:push,pull,delete", auth=account.basic)
-    return lambda method, path, **options: registry.call(method, path, bearer=token, **options)
+    return lambda method, path, **options: registry.call(method, path, token=token, **options)
 
 
 @pytest.fixture
@@ -131,21 +128,21 @@ def test_check_51_gcloud_untags_with_one_request(gcloud, editor, digest, tags):
 def test_check_51_skopeo_deletes_by_digest_and_is_refused(registry, account, digest, tags):
     # skopeo asks for everything, and resolves the tag first.
     token = registry.token(f"repository:{APP}:*", auth=account.basic)
-    head = registry.call("HEAD", f"{MANIFESTS}/v1", bearer=token)
+    head = registry.call("HEAD", f"{MANIFESTS}/v1", token=token)
     assert head.headers["Docker-Content-Digest"] == digest
-    assert refusal(registry.call("DELETE", f"{MANIFESTS}/{digest}", bearer=token)) == dangling("v1")
+    assert refusal(registry.call("DELETE", f"{MANIFESTS}/{digest}", token=token)) == dangling("v1")
     assert tags() == ({"v1": digest}, {digest})
 
 
 def test_check_52_a_viewer_deletes_nothing(registry, make_account, digest, tags):
     viewer = make_account("roles/viewer", account="viewer")
     narrowed = registry.token(f"repository:{APP}:pull,delete", auth=viewer.basic)
-    blob = registry.call("GET", f"{MANIFESTS}/v1", bearer=narrowed).json()["layers"][0]["digest"]
+    blob = registry.call("GET", f"{MANIFESTS}/v1", token=narrowed).json()["layers"][0]["digest"]
     denied = (403, "DENIED", "Access denied.")
     unauthorized = (401, "UNAUTHORIZED", "Unauthorized access.")
     for path in (f"{MANIFESTS}/v1", f"{MANIFESTS}/{digest}", f"/v2/{APP}/blobs/{blob}"):
-        assert refusal(registry.call("DELETE", path, bearer=narrowed)) == unauthorized
-        for options in ({"bearer": viewer.access_token()}, {"auth": viewer.basic}):
+        assert refusal(registry.call("DELETE", path, token=narrowed)) == unauthorized
+        for options in ({"token": viewer.access_token()}, {"auth": viewer.basic}):
             assert refusal(registry.call("DELETE", path, **options)) == denied
     assert tags() == ({"v1": digest}, {digest})
-    assert registry.call("HEAD", f"/v2/{APP}/blobs/{blob}", bearer=narrowed).status_code == 200
+    assert registry.call("HEAD", f"/v2/{APP}/blobs/{blob}", token=narrowed).status_code == 200

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from support.images import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
 
 APP = "my-project/app"
 PULL = f"repository:{APP}:pull"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CREATED, CREATED_MS = "2026-01-02T03:04:05.678901234Z", "1767323045678"
 NOW, NOW_MS = 1_800_000_000.25, "1800000000250"
 
@@ -17,7 +17,7 @@ def lists(registry, account):
 
     def ask(name, query=""):
         token = registry.token(f"repository:{name}:pull", auth=account.basic)
-        return registry.call("GET", f"/v2/{name}/tags/list{query}", bearer=token)
+        return registry.call("GET", f"/v2/{name}/tags/list{query}", token=token)
 
     return ask
 
@@ -149,13 +149,13 @@ def test_check_29_the_catalog_has_the_caller_s_projects_and_pages_on_the_same_ho
     editor.push_image("my-project/other", "v1", b"layer")
     connect(project="other-project", account="other").push_image("other-project/app", "v1", b"layer")
     token = registry.token("registry:catalog:*", auth=account.basic)
-    for options in ({"bearer": token}, {"bearer": account.access_token()}, {"auth": account.basic}):
+    for options in ({"token": token}, {"token": account.access_token()}, {"auth": account.basic}):
         whole = registry.call("GET", "/v2/_catalog?n=1000", **options)
         assert told(whole) == (200, {"repositories": [APP, "my-project/other"]}, None)
-    first = registry.call("GET", "/v2/_catalog?n=1", bearer=token)
+    first = registry.call("GET", "/v2/_catalog?n=1", token=token)
     following = '</v2/_catalog?n=1&last=my-project%2Fapp>; rel="next"'
     assert told(first) == (200, {"repositories": [APP]}, following)
-    last = registry.call("GET", following[1:].partition(">")[0], bearer=token)
+    last = registry.call("GET", following[1:].partition(">")[0], token=token)
     assert told(last) == (200, {"repositories": ["my-project/other"]}, None)
 
     nobody = registry.call("GET", "/v2/_catalog")
@@ -187,7 +187,7 @@ def test_check_30_docker_s_older_search_is_not_found(registry, account, host, pa
 
 @pytest.mark.parametrize(
     "media_type",
-    ["application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json"],
+    [DOCKER_LIST, OCI_INDEX],
     ids=["G-Z47-manifest-list", "G-Z47-index"],
 )
 def test_an_index_was_made_at_0_and_an_image_that_does_not_say_in_year_1(lists, editor, media_type):

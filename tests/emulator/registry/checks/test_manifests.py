@@ -1,17 +1,13 @@
 """Container Registry's conduct, checks 31 to 38 and 46: manifests, stored as pushed and given as accepted."""
 
-import hashlib
 import json
 
 import pytest
+from support.images import DOCKER_CONFIG, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, digest_of
 
 APP = "my-project/app"
 PULL, PUSH = f"repository:{APP}:pull", f"repository:{APP}:push,pull"
 MANIFESTS = f"/v2/{APP}/manifests"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 # The first of gcloud's guesses when it describes an image.
 LISTS = f"{OCI_INDEX},{DOCKER_LIST}"
 # With the three that say what it is, all that a manifest comes with.
@@ -21,10 +17,6 @@ COMMON = {
     "x-xss-protection": "0",
     "x-frame-options": "SAMEORIGIN",
 }
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def refusal(answer):
@@ -40,7 +32,7 @@ def unaccepted(kind, reference, media_type, accept):
 @pytest.fixture
 def config(editor):
     """The descriptor of a config that is in the repository."""
-    return editor.push_blob(APP, b"{}", "application/vnd.docker.container.image.v1+json")
+    return editor.push_blob(APP, b"{}", DOCKER_CONFIG)
 
 
 @pytest.fixture
@@ -51,7 +43,7 @@ def call(registry, account):
     def make(method, reference, *, accept=None, **options):
         # requests would say that it accepts everything.
         headers = {"Accept": accept, **options.pop("headers", {})}
-        return registry.call(method, f"{MANIFESTS}/{reference}", bearer=token, headers=headers, **options)
+        return registry.call(method, f"{MANIFESTS}/{reference}", token=token, headers=headers, **options)
 
     return make
 

@@ -30,16 +30,16 @@ def test_check_12_docker_login_asks_without_a_scope_and_pings(registry, account)
         200,
         {"token", "access_token", "expires_in", "issued_at"},
     )
-    assert told(registry.call("GET", "/v2/", bearer=token)) == (200, {})
+    assert told(registry.call("GET", "/v2/", token=token)) == (200, {})
 
 
 def test_check_13_two_scopes_make_one_token_for_both(registry, editor, account):
     editor.push_image(OTHER, "v1", b"layer")
     token = registry.token(PUSH, f"repository:{OTHER}:pull", auth=account.basic)
-    assert registry.call("GET", f"/v2/{OTHER}/manifests/v1", bearer=token).status_code == 200
-    assert registry.call("POST", f"/v2/{APP}/blobs/uploads/", bearer=token).status_code == 202
+    assert registry.call("GET", f"/v2/{OTHER}/manifests/v1", token=token).status_code == 200
+    assert registry.call("POST", f"/v2/{APP}/blobs/uploads/", token=token).status_code == 202
     # Each of them with its own actions.
-    assert registry.call("POST", f"/v2/{OTHER}/blobs/uploads/", bearer=token).status_code == 401
+    assert registry.call("POST", f"/v2/{OTHER}/blobs/uploads/", token=token).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_check_14_star_and_delete_grant_what_the_caller_may(
         "push": ("POST", f"/v2/{APP}/blobs/uploads/"),
         "delete": ("DELETE", f"/v2/{APP}/manifests/v1"),
     }
-    answers = {action: registry.call(*asked, bearer=token).status_code for action, asked in requests.items()}
+    answers = {action: registry.call(*asked, token=token).status_code for action, asked in requests.items()}
     assert {action for action, status in answers.items() if status != 401} == opened
 
 
@@ -72,12 +72,12 @@ def test_check_15_an_access_token_for_reading_pushes_nothing(registry, editor, a
     editor.push_image(APP, "v1", b"layer")
     token = account.access_token(READ_ONLY)
     # The scope covers storage.buckets.get, so that it is the first change that is refused.
-    answer = registry.ask_token(PUSH, bearer=token)
+    answer = registry.ask_token(PUSH, token=token)
     assert told(answer) == exchange_failed("storage.objects.create")
-    assert registry.ask_token(PULL, bearer=token).status_code == 200
+    assert registry.ask_token(PULL, token=token).status_code == 200
     both = account.access_token(f"{READ_ONLY} {READ_WRITE}")
-    assert registry.ask_token(PUSH, bearer=both).status_code == 200
-    uploads = registry.call("POST", f"/v2/{APP}/blobs/uploads/", bearer=token)
+    assert registry.ask_token(PUSH, token=both).status_code == 200
+    uploads = registry.call("POST", f"/v2/{APP}/blobs/uploads/", token=token)
     denied = {"errors": [{"code": "DENIED", "message": "Access denied."}]}
     assert told(uploads) == (403, denied)
 
@@ -108,7 +108,7 @@ def test_check_17_a_push_needs_the_bucket_and_the_first_makes_it(
     legacy = make_account(None, account="legacy")
     share_bucket(BUCKET, "roles/storage.legacyBucketWriter", legacy.member)
     token = registry.token(PUSH, auth=legacy.basic)
-    assert registry.call("POST", f"/v2/{APP}/blobs/uploads/", bearer=token).status_code == 202
+    assert registry.call("POST", f"/v2/{APP}/blobs/uploads/", token=token).status_code == 202
     # Of one host's bucket, and so of no other host.
     answer = registry.at("us.gcr.io").ask_token(PUSH, auth=legacy.basic)
     assert told(answer) == exchange_failed("storage.buckets.get")

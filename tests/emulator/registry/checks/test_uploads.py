@@ -3,21 +3,17 @@
 With redirects, checks 39 and 40 are in test_redirects.py.
 """
 
-import hashlib
 import json
 import random
 
 import pytest
+from support.images import DOCKER_MANIFEST, digest_of
 
 APP, SOURCE = "my-project/app", "my-project/source"
 PUSH = f"repository:{APP}:push,pull"
 UPLOADS = f"/v2/{APP}/blobs/uploads/"
 DATA = b"the bytes of a layer " * 5000
 OCTETS = {"Content-Type": "application/octet-stream"}
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def refusal(answer):
@@ -37,7 +33,7 @@ GONE = (
 def call(registry, account):
     """A request with a token for two repositories."""
     token = registry.token(PUSH, f"repository:{SOURCE}:push,pull", auth=account.basic)
-    return lambda method, path, **options: registry.call(method, path, bearer=token, **options)
+    return lambda method, path, **options: registry.call(method, path, token=token, **options)
 
 
 def test_check_39_without_redirects_a_blob_is_given_at_once(call, editor):
@@ -118,7 +114,7 @@ def test_check_42_every_client_s_push_succeeds(call, client):
     assert (call("HEAD", BLOB).status_code, call("GET", BLOB).content) == (200, DATA)
 
     config = {"mediaType": "application/x", "digest": digest_of(DATA), "size": len(DATA)}
-    media_type = "application/vnd.docker.distribution.manifest.v2+json"
+    media_type = DOCKER_MANIFEST
     document = {"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []}
     body, headers = json.dumps(document), {"Content-Type": media_type}
     assert call("PUT", f"/v2/{APP}/manifests/v1", data=body, headers=headers).status_code == 201

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import requests
+from support.images import DOCKER_LIST, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST
 
 from docker_credential_gcr.emulator.registry.app import ROUTES
 from docker_credential_gcr.emulator.server.in_thread import InThread
@@ -13,11 +14,6 @@ GCR = "my-project/app"
 AR = "us-docker.pkg.dev/my-project/images/app"
 NAMES = pytest.mark.parametrize("name", [GCR, AR], ids=["gcr.io", "pkg.dev"])
 REPOSITORIES = "/v1/projects/my-project/locations/us/repositories"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 CACHE = "application/vnd.buildkit.cacheconfig.v0"
 ABSENT = f"sha256:{'0' * 64}"
 
@@ -63,7 +59,7 @@ def format_index(*children, media_type=OCI_INDEX):
 class TestIndexesOfBlobs:
     @pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_LIST], ids=["G-Z40-oci", "G-Z40-docker"])
     def test_g_z40_artifact_registry_keeps_the_index_of_a_build_cache(self, call, editor, media_type):
-        layer, config = editor.push_blob(AR, b"layer", LAYER), editor.push_blob(AR, b"{}", CACHE)
+        layer, config = editor.push_blob(AR, b"layer", OCI_LAYER_GZIP), editor.push_blob(AR, b"{}", CACHE)
         body = json.dumps(format_index(layer, config, media_type=media_type)).encode()
 
         pushed = call("PUT", AR, "manifests/cache", data=body, headers={"Content-Type": media_type})
@@ -73,8 +69,8 @@ class TestIndexesOfBlobs:
 
     @NAMES
     def test_g_z40_what_an_index_names_is_missed_by_the_dialects_rule(self, call, editor, name):
-        layer = editor.push_blob(name, b"layer", LAYER)
-        absent = {"mediaType": LAYER, "digest": ABSENT, "size": 1}
+        layer = editor.push_blob(name, b"layer", OCI_LAYER_GZIP)
+        absent = {"mediaType": OCI_LAYER_GZIP, "digest": ABSENT, "size": 1}
         headers = {"Content-Type": OCI_INDEX}
         refusals = {}
         for kind, child in (("blob", layer), ("absent", absent)):
@@ -99,7 +95,7 @@ class TestIndexesOfBlobs:
     def test_g_z40_a_manifest_that_is_no_blob_is_not_said_to_be_absent(self, call, editor, name):
         image = editor.push_image(name, "v1", b"layer")
         config = editor.push_blob(name, b"{}")
-        layer = {"mediaType": LAYER, "digest": image, "size": 1}
+        layer = {"mediaType": OCI_LAYER_GZIP, "digest": image, "size": 1}
         document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer]}
 
         answer = call("PUT", name, "manifests/v2", json=document, headers={"Content-Type": OCI_MANIFEST})

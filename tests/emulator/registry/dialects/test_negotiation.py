@@ -1,25 +1,17 @@
 """What a client is given for what it accepts: the stored manifest, a list's default image, or nothing."""
 
-import hashlib
 import json
 
 import pytest
+from support.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, digest_of
 
 from docker_credential_gcr.emulator.registry.dialects.negotiation import is_accepted
 
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 AMD64 = {"os": "linux", "architecture": "amd64"}
 ARM64 = {"os": "linux", "architecture": "arm64", "variant": "v8"}
 WINDOWS = {"os": "windows", "architecture": "amd64"}
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def told(answer):

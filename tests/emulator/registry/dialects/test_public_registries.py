@@ -21,7 +21,7 @@ def test_ping_leads_to_a_token_that_everybody_gets(registry, host):
     assert challenged.status_code == 401
     assert challenged.headers["WWW-Authenticate"] == f'Bearer realm="http://{host}/v2/token",service="{host}"'
     token = mirror.token("repository:library/alpine:pull")
-    assert mirror.call("GET", "/v2/", bearer=token).status_code == 200
+    assert mirror.call("GET", "/v2/", token=token).status_code == 200
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -51,7 +51,7 @@ def test_nothing_is_there_and_no_credential_is_asked_for(registry, host, path, e
     ],
 )
 def test_a_push_is_refused(registry, host, method, path):
-    answer = registry.at(host).call(method, f"{NAME}/{path}", bearer="anonymous", data=b"{}")
+    answer = registry.at(host).call(method, f"{NAME}/{path}", token="anonymous", data=b"{}")
     message = f"{host} is read-only: push to a repository of a project"
     assert errors(answer) == (403, [("DENIED", message)])
 

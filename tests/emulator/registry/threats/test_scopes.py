@@ -38,7 +38,7 @@ def opened(registry, account):
         return {
             action
             for action, asked in requests.items()
-            if registry.call(*asked, bearer=token).status_code != 401
+            if registry.call(*asked, token=token).status_code != 401
         }
 
     return ask
@@ -117,9 +117,9 @@ class TestT07ScopesOfTokens:
     @pytest.mark.parametrize("service", ["eu.gcr.io", "storage.googleapis.com", "*", "", "evil.example"])
     def test_the_service_that_is_named_makes_no_token_for_another(self, registry, account, service):
         token = registry.token(f"repository:{APP}:pull", query=f"service={service}", auth=account.basic)
-        assert registry.call("GET", MANIFEST, bearer=token).status_code == 200
+        assert registry.call("GET", MANIFEST, token=token).status_code == 200
         for host in ("eu.gcr.io", "us.gcr.io"):
-            assert registry.at(host).call("GET", MANIFEST, bearer=token).status_code == 401
+            assert registry.at(host).call("GET", MANIFEST, token=token).status_code == 401
 
     def test_the_account_that_is_named_is_not_whom_the_token_is_for(self, registry, account):
         query = f"account={account.document['client_email']}&client_id=docker"

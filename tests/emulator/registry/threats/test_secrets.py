@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.registry_client import RegistryClient
 
 import docker_credential_gcr.emulator
 from docker_credential_gcr.emulator.server.in_thread import InThread
@@ -128,7 +129,7 @@ class TestT19Attempts:
     def test_are_bounded_by_the_rate_where_there_is_one(self, registry):
         limits = Limits(request_rate=0.001, request_burst=5)
         with InThread(Settings(port=0, limits=limits)) as ready:
-            limited = type(registry)(ready.url)
+            limited = RegistryClient(ready.url, host="gcr.io")
             answers = [limited.ask_token(PULL, auth=("_token", f"guess {number}")) for number in range(8)]
         assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 3
         assert {answer.json()["errors"][0]["code"] for answer in answers[5:]} == {"TOOMANYREQUESTS"}

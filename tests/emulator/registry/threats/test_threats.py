@@ -1,22 +1,16 @@
 """What broke in other registries, by the rows of the list of threats: T08 to T13."""
 
-import hashlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from support.images import OCI_INDEX, OCI_MANIFEST, digest_of
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 REPOSITORY = "my-project/app"
 PATH = f"/v2/{REPOSITORY}"
 SECRET = b"another project's layer" * 10_000
-
-
-def digest_of(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def outcome(answer):

@@ -121,22 +121,22 @@ class TestT07ForgedTokens:
 
     def test_what_is_forged_from_is_good_itself(self, registry, forge):
         for token in (forge.wrap(forge.jws), forge.sign()):
-            assert registry.call("GET", MANIFEST, bearer=token).status_code == 200
+            assert registry.call("GET", MANIFEST, token=token).status_code == 200
 
     @pytest.mark.parametrize("make", FORGED.values(), ids=FORGED)
     def test_it_opens_nothing(self, registry, forge, make):
         token = make(forge)
         for method, path in (("GET", MANIFEST), ("GET", "/v2/"), ("POST", UPLOADS)):
-            answer = registry.call(method, path, bearer=token)
+            answer = registry.call(method, path, token=token)
             assert refusal(answer) == UNAUTHORIZED
             assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="http://gcr.io/v2/token"')
-        assert registry.ask_token(PULL, bearer=token).status_code == 401
+        assert registry.ask_token(PULL, token=token).status_code == 401
 
     def test_a_registry_token_buys_no_other_and_no_access_to_the_apis(self, registry, forge):
         token = forge.wrap(forge.jws)
-        assert registry.ask_token(PULL, bearer=token).status_code == 401
+        assert registry.ask_token(PULL, token=token).status_code == 401
         assert registry.ask_token(PULL, auth=("_token", token)).status_code == 401
-        answer = registry.at("localhost").call("GET", "/v1/projects/my-project", bearer=token)
+        answer = registry.at("localhost").call("GET", "/v1/projects/my-project", token=token)
         assert answer.status_code == 401
 
 
@@ -177,9 +177,9 @@ class TestT07SelfSignedTokens:
     @pytest.mark.parametrize("change", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
     def test_one_with_a_wrong_claim_opens_nothing(self, settled, change):
         registry, account = settled.registry, settled.account
-        assert registry.call("GET", MANIFEST, bearer=account.sign()).status_code == 200
+        assert registry.call("GET", MANIFEST, token=account.sign()).status_code == 200
         token = account.sign(**change(int(time.time())))
-        assert refusal(registry.call("GET", MANIFEST, bearer=token)) == UNAUTHORIZED
+        assert refusal(registry.call("GET", MANIFEST, token=token)) == UNAUTHORIZED
         assert registry.ask_token(PULL, auth=("_dcgcr_0_0_0_token", token)).status_code == 401
 
     def test_none_and_a_mac_with_the_public_key_open_nothing(self, settled):
@@ -189,7 +189,7 @@ class TestT07SelfSignedTokens:
         for algorithm, secret in (("none", b""), ("HS256", to_pem(key.public_key()))):
             text = f"{as_json({'alg': algorithm, 'kid': account.document['private_key_id']})}.{claims}"
             mac = encode(hmac.new(secret, text.encode(), hashlib.sha256).digest()) if secret else ""
-            assert refusal(registry.call("GET", "/v2/", bearer=f"{text}.{mac}")) == UNAUTHORIZED
+            assert refusal(registry.call("GET", "/v2/", token=f"{text}.{mac}")) == UNAUTHORIZED
 
 
 class TestT07Replay:
@@ -198,11 +198,11 @@ class TestT07Replay:
         editor.push_image(APP, "v1", b"layer")
         credentials = [registry.token(PULL, auth=account.basic), account.access_token(), account.sign()]
         for token in credentials:
-            assert registry.call("GET", MANIFEST, bearer=token).status_code == 200
+            assert registry.call("GET", MANIFEST, token=token).status_code == 200
         key = f"{account.document['client_email']}/keys/{account.document['private_key_id']}"
         path = f"/v1/projects/my-project/serviceAccounts/{key}{':disable' if method == 'POST' else ''}"
         registry.at("localhost").call(method, path, json={}).raise_for_status()
         for token in credentials:
-            assert refusal(registry.call("GET", MANIFEST, bearer=token)) == UNAUTHORIZED
+            assert refusal(registry.call("GET", MANIFEST, token=token)) == UNAUTHORIZED
         for auth in (account.basic, ("_token", credentials[1]), ("_token", credentials[2])):
             assert registry.ask_token(PULL, auth=auth).status_code == 401

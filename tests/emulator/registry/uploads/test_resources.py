@@ -1,19 +1,15 @@
 """Uploads: how bytes arrive, go on after an interruption, and become visible."""
 
-import hashlib
 import socket
 
 import pytest
+from support.images import digest_of
 
 SMALL = b"few bytes"
 # Larger than a row holds, and than a block that is hashed at once.
 LARGE = bytes(range(256)) * 4096 + b"end"
 REPOSITORY = "my-project/app"
 UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
-
-
-def digest_of(data, algorithm="sha256"):
-    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 def error_of(answer):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import requests
+from support.images import digest_of
 from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database.images.uploads import Upload
@@ -20,10 +21,6 @@ SCOPE = f"repository:{REPOSITORY}:pull,push,delete"
 SMALL, LARGE = b"few bytes", bytes(100_000)
 OWNER = "principal://P/subject/f"
 A, B = locate("gcr.io", "project/a"), locate("gcr.io", "project/b")
-
-
-def digest_of(data, algorithm="sha256"):
-    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 class Server:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 import requests
+from support.images import digest_of
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -93,7 +94,7 @@ def test_image_is_pushed_and_pulled(ready, context, editor_of, http2, monkeypatc
         client.headers["Authorization"] = f"Bearer {token}"
         location = client.post("/v2/my-project/app/blobs/uploads/").headers["location"]
         location = client.patch(location, content=LAYER).headers["location"]
-        digest = editor.digest_of(LAYER)
+        digest = digest_of(LAYER)
         assert client.put(location, params={"digest": digest}).status_code == 201
         whole = client.get(f"/v2/my-project/app/blobs/{digest}")
         assert (whole.http_version, whole.status_code) == ("HTTP/2" if http2 else "HTTP/1.1", 200)

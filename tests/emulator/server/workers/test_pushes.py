@@ -4,44 +4,43 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import requests
+import pytest
+from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, describe, digest_of
 from support.sqlite_files import ask
 
 REPOSITORY = "my-project/app"
+PATH = f"/v2/{REPOSITORY}"
 CLIENTS, ROUNDS = 8, 6
 LAYERS = [b"small", b"x" * 300_000]
 
 
-class Client:
-    """One client with a connection of its own for each request, so that every worker takes some."""
-
-    def __init__(self, url, token):
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {token}", "Connection": "close"}
-
-    def call(self, method, path, *, headers=None, **options):
-        headers = {**self._headers, **(headers or {})}
-        return requests.request(method, self._url + path, headers=headers, timeout=60, **options)
-
-    def push_blob(self, data, digest):
-        started = self.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/")
-        sent = self.call("PATCH", started.headers["Location"], data=data)
-        ended = self.call("PUT", f"{sent.headers['Location']}?digest={digest}")
-        return started.status_code, sent.status_code, ended.status_code
-
-    def push_manifest(self, reference, manifest):
-        media_type = {"Content-Type": json.loads(manifest)["mediaType"]}
-        return self.call("PUT", f"/v2/{REPOSITORY}/manifests/{reference}", data=manifest, headers=media_type)
+@pytest.fixture
+def call(editor):
+    """Calls the registry with one token, on a new connection each time, so that each worker takes some."""
+    token = editor.token(f"repository:{REPOSITORY}:pull,push")
+    return lambda method, path, **options: editor.call(method, path, token=token, timeout=60, **options)
 
 
-def make_manifest(number, blobs):
-    config, *layers = [
-        {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": len(data)}
-        for digest, data in blobs.items()
-    ]
-    config["mediaType"] = "application/vnd.oci.image.config.v1+json"
-    media_type = "application/vnd.oci.image.manifest.v1+json"
-    document = {"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers}
+def push_blob(call, data):
+    started = call("POST", f"{PATH}/blobs/uploads/")
+    sent = call("PATCH", started.headers["Location"], data=data)
+    ended = call("PUT", f"{sent.headers['Location']}?digest={digest_of(data)}")
+    return started.status_code, sent.status_code, ended.status_code
+
+
+def push_manifest(call, reference, manifest):
+    headers = {"Content-Type": OCI_MANIFEST}
+    return call("PUT", f"{PATH}/manifests/{reference}", data=manifest, headers=headers).status_code
+
+
+def make_manifest(number):
+    config, layer = LAYERS
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": describe(config, OCI_CONFIG),
+        "layers": [describe(layer, OCI_LAYER)],
+    }
     return json.dumps({**document, "annotations": {"number": str(number)}}).encode()
 
 
@@ -50,31 +49,28 @@ def rows_of(data, table):
     return count
 
 
-def test_all_are_acknowledged_and_each_is_there_once(workers, emulator, editor):
-    client = Client(emulator.url, editor.token(f"repository:{REPOSITORY}:pull,push"))
-    blobs = {editor.digest_of(data): data for data in LAYERS}
-    manifests = [make_manifest(number, blobs) for number in range(ROUNDS)]
+def test_all_are_acknowledged_and_each_is_there_once(workers, call):
+    manifests = [make_manifest(number) for number in range(ROUNDS)]
 
     def push(_):
-        statuses = [client.push_blob(data, digest) for digest, data in blobs.items()]
-        # Everybody moves one tag, to the same manifests in the same order.
-        return statuses, [client.push_manifest("shared", manifest).status_code for manifest in manifests]
+        statuses = [push_blob(call, data) for data in LAYERS]
+        # All move one tag, to the same manifests in the same order.
+        return statuses, [push_manifest(call, "shared", manifest) for manifest in manifests]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         outcomes = list(pool.map(push, range(CLIENTS)))
 
-    assert outcomes == [([(202, 202, 201)] * len(blobs), [201] * ROUNDS)] * CLIENTS
-    for digest, data in blobs.items():
-        assert client.call("GET", f"/v2/{REPOSITORY}/blobs/{digest}").content == data
+    assert outcomes == [([(202, 202, 201)] * len(LAYERS), [201] * ROUNDS)] * CLIENTS
+    for data in LAYERS:
+        assert call("GET", f"{PATH}/blobs/{digest_of(data)}").content == data
     for manifest in manifests:
-        pulled = client.call("GET", f"/v2/{REPOSITORY}/manifests/{editor.digest_of(manifest)}")
-        assert pulled.content == manifest
-    # Whoever came last had pushed all the others before.
-    assert client.call("GET", f"/v2/{REPOSITORY}/manifests/shared").content == manifests[-1]
+        assert call("GET", f"{PATH}/manifests/{digest_of(manifest)}").content == manifest
+    # The client that came last had pushed all the others before.
+    assert call("GET", f"{PATH}/manifests/shared").content == manifests[-1]
     tables = ("blobs", "blob_links", "manifests", "tags", "uploads", "doomed", "repositories", "buckets")
     assert {table: rows_of(workers.ready["data"], table) for table in tables} == {
-        "blobs": len(blobs),
-        "blob_links": len(blobs),
+        "blobs": len(LAYERS),
+        "blob_links": len(LAYERS),
         "manifests": ROUNDS,
         "tags": 1,
         "uploads": 0,
@@ -87,12 +83,8 @@ def test_all_are_acknowledged_and_each_is_there_once(workers, emulator, editor):
     assert len(list(Path(workers.ready["data"]).glob("pieces/*/*"))) == len(large)
 
 
-def test_first_push_of_all_makes_one_repository_and_bucket(workers, emulator, editor):
-    token = editor.token(f"repository:{REPOSITORY}:pull,push")
-    client = Client(emulator.url, token)
+def test_first_push_of_all_makes_one_repository_and_bucket(workers, call):
     with ThreadPoolExecutor(CLIENTS) as pool:
-        started = list(
-            pool.map(lambda _: client.call("POST", f"/v2/{REPOSITORY}/blobs/uploads/").status_code, range(40))
-        )
+        started = list(pool.map(lambda _: call("POST", f"{PATH}/blobs/uploads/").status_code, range(40)))
     assert started == [202] * 40
     assert [rows_of(workers.ready["data"], table) for table in ("repositories", "uploads")] == [1, 0]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
+from support.images import digest_of
 
 REPOSITORY = "my-project/app"
 SCOPE = f"repository:{REPOSITORY}:pull,push"
@@ -182,7 +183,7 @@ def test_moved_tag_is_moved_for_who_remembered_it(workers, two, editor):
 
 def pull(editor, token):
     answer = editor.call("GET", f"/v2/{REPOSITORY}/manifests/v1", token=token)
-    return editor.digest_of(answer.content)
+    return digest_of(answer.content)
 
 
 def test_right_that_was_taken_is_refused_by_who_remembered_it(workers, two, emulator, editor):
@@ -208,7 +209,7 @@ def test_upload_goes_on_at_another_worker(workers, pair, editor, size):
             assert (answer.status_code, answer.text) == (202, "")
         location = answer.headers["Location"]
     whole = b"".join(parts)
-    digest = editor.digest_of(whole)
+    digest = digest_of(whole)
     with workers.only(pair[0]):
         assert editor.call("PUT", f"{location}?digest={digest}", token=token).status_code == 201
     with workers.only(pair[1]):
@@ -244,7 +245,7 @@ def test_of_two_requests_at_one_location_one_gets_through_whichever_workers_have
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (404, "BLOB_UPLOAD_UNKNOWN")
     with workers.only(two[0]):
         assert editor.call("PATCH", start, token=token, data=b"z").status_code == 404
-        url = f"{first.headers['Location']}?digest={editor.digest_of(b'z')}"
+        url = f"{first.headers['Location']}?digest={digest_of(b'z')}"
         assert editor.call("PUT", url, token=token).status_code == 201
     # The bytes of the other are deleted before it is answered.
     assert list(Path(workers.ready["data"]).glob("pieces/*/*")) == []
