@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AccessToken": "helper.access_token",
+    "AccessToken": "helper.tokens.access_token",
     "CredentialsNotFound": "errors",
     "Error": "errors",
     "RegistryAuth": "requests_auth",

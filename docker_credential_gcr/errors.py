@@ -18,7 +18,7 @@ Error                       the root; one line of text, a `hint` for a person, t
     └── NetworkError        no answer came from the token endpoint
 """
 
-# Commands that depend on the registry and on the account that asks it (written out by helper/doctor/remedies.py).
+# Templates of commands that depend on the registry and the account; helper/doctor/remedies.py fills them in.
 NEW_KEY = "{new key}"
 KEY_SOURCE = "{key file as token source}"
 OTHER_SOURCE = "{other token source}"
@@ -101,7 +101,7 @@ class KeyFileError(TokenError):
 class KeyNotForHost(TokenError):
     """The key and the registry belong to different worlds: Google's and an emulator's."""
 
-    check = "key of another world"
+    check = "key for another registry"
     command = KEY_SOURCE
 
 

@@ -39,10 +39,10 @@ def get_token(
     """
     config = load_config(environ, platform)
     host = find_host(server)
-    world = host and find_world(host, config.registries)
-    if not host or not world:
+    trust_domain = host and find_trust_domain(host, config.registries)
+    if not host or not trust_domain:
         raise CredentialsNotFound(server)
-    return Search(host, world, config, environ, platform, now).get_token()
+    return Search(host, trust_domain, config, environ, platform, now).get_token()
 
 
 def find_host(server: str) -> str | None:
@@ -51,9 +51,9 @@ def find_host(server: str) -> str | None:
     return registries.find_host(trimmed) if trimmed else None
 
 
-def find_world(host: str, configured: Container[str]) -> str | None:
+def find_trust_domain(host: str, configured: Container[str]) -> str | None:
     """The world of a host that may get a token, a registry or a Python index; None for a stranger's."""
-    return registries.GOOGLE if is_python_index(host) else registries.find_world(host, configured)
+    return registries.GOOGLE if is_python_index(host) else registries.find_trust_domain(host, configured)
 
 
 def is_python_index(host: str) -> bool:

@@ -15,7 +15,7 @@ from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.keychain import USERNAME
 
 from .errors import CredentialsNotFound
-from .library import find_host, find_world, get_token, is_private
+from .library import find_host, find_trust_domain, get_token, is_private
 
 
 class RegistryAuth(AuthBase):
@@ -32,7 +32,11 @@ class RegistryAuth(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         url = request.url or ""
         host, config = find_host(url), load_config(self._environ)
-        if host is None or find_world(host, config.registries) is None or not is_private(url, host, config):
+        if (
+            host is None
+            or find_trust_domain(host, config.registries) is None
+            or not is_private(url, host, config)
+        ):
             return request
         try:
             token = get_token(url, environ=self._environ)

@@ -4,8 +4,10 @@ import os
 
 import click
 
-from docker_credential_gcr.helper.credential_store import entries as logins
-from docker_credential_gcr.helper.login import forgetting
+from docker_credential_gcr.helper.credential_store import store
+from docker_credential_gcr.helper.credential_store.entries import EVERY_HOST
+from docker_credential_gcr.helper.login import credential_file
+from docker_credential_gcr.helper.tokens.clear import clear_cache
 
 
 @click.command
@@ -24,11 +26,11 @@ def clear() -> None:
 def forget(done: str) -> None:
     """Forgets everything, and says what there was."""
     told = []
-    if forgetting.forget_login(os.environ):
+    if credential_file.delete_login(os.environ):
         told.append(f"login: {done}")
-    for host in forgetting.forget_keys(os.environ):
-        told.append(f"key of {'all registries' if host == logins.EVERY_HOST else host}: forgotten")
-    number = forgetting.clear_cache(os.environ)
+    for host in store.delete_keys(os.environ):
+        told.append(f"key of {'all registries' if host == EVERY_HOST else host}: forgotten")
+    number = clear_cache(os.environ)
     if number:
         told.append(f"access tokens: {number} removed")
     for line in told or ["nothing was kept"]:

@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from docker_credential_gcr.errors import UsageError
-from docker_credential_gcr.helper import registries, token_sources
+from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.config import MAX_LIFETIME_S, Config, Settings, load_config
 from docker_credential_gcr.helper.configure import arguments as command_line
 from docker_credential_gcr.helper.configure import config_edit
 from docker_credential_gcr.helper.configure import configure as registration
 from docker_credential_gcr.helper.configure import helper_config as config_changes
+from docker_credential_gcr.helper.tokens.request import NAMES
 
 from . import terminal
 
@@ -27,7 +28,7 @@ SECONDS = click.FloatRange(0, 1e6, max_open=True)
 @click.option(
     "--token-source",
     metavar="S",
-    help=f"Where access tokens come from, comma-separated, asked in order: {token_sources.WORKING}.",
+    help=f"Where access tokens come from, comma-separated, asked in order: {NAMES}.",
 )
 @click.option("--account", metavar="EMAIL", help="The account of gcloud, of the machine or of the key.")
 @click.option("--impersonate", metavar="EMAIL", help="The service account to impersonate.")

@@ -4,11 +4,11 @@ import os
 
 import click
 
-from docker_credential_gcr.helper import registries, token_sources
+from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.configure import arguments as command_line
-from docker_credential_gcr.helper.configure import config_edit
+from docker_credential_gcr.helper.configure import config_edit, environment
 from docker_credential_gcr.helper.configure import configure as registration
-from docker_credential_gcr.helper.configure import environment as surroundings
+from docker_credential_gcr.helper.tokens.request import NAMES
 
 from . import terminal
 from .registry_names import REGISTRIES
@@ -26,7 +26,7 @@ from .registry_names import REGISTRIES
 @click.option(
     "--token-source",
     metavar="S",
-    help=f"Where their access tokens come from, comma-separated, asked in order: {token_sources.WORKING}.",
+    help=f"Where their access tokens come from, comma-separated, asked in order: {NAMES}.",
 )
 @click.option("--creds-store", is_flag=True, help="Make it docker's store for the logins of all registries.")
 @click.option("--config", "directory", metavar="DIR", help="Docker's configuration. Default: $DOCKER_CONFIG.")
@@ -108,7 +108,7 @@ def _report(planned: registration.Registration, done: str) -> None:
             f"{host}: {planned.path!r} holds a login of it, which some clients use instead: "
             f"`docker logout {key}` removes it"
         )
-    for obstacle in surroundings.find_obstacles(os.environ):
+    for obstacle in environment.find_obstacles(os.environ):
         mended = f": {obstacle.command}" if obstacle.command else ""
         terminal.warn(obstacle.text + mended)
 

@@ -11,10 +11,11 @@ from docker_credential_gcr.errors import ConfigError, UsageError
 from docker_credential_gcr.helper import PROGRAM, SUFFIX
 from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.configure import docker_view as agreement
-from docker_credential_gcr.helper.credential_store import entries as logins
+from docker_credential_gcr.helper.credential_store.entries import EVERY_HOST
 from docker_credential_gcr.helper.google_auth import service_account
 from docker_credential_gcr.helper.login import key_file as key_login
 from docker_credential_gcr.helper.registries import is_google
+from docker_credential_gcr.helper.token_sources.key_file import load_text
 
 from . import terminal
 from .registry_names import REGISTRIES
@@ -64,12 +65,12 @@ def _login_with_key(key_file: str, registries: str | None) -> None:
     if key_file == "-":
         text = service_account.decode_text(name, terminal.read_input(service_account.MAX_SIZE + 1))
     else:
-        text = service_account.load_text(key_file)
+        text = load_text(key_file)
     key, hosts, notice = key_login.login(name, text, registries, os.environ)
     if notice:
         terminal.warn(notice)
     for host in hosts:
-        told = "all of Google's registries" if host == logins.EVERY_HOST else host
+        told = "all of Google's registries" if host == EVERY_HOST else host
         click.echo(f"{told}: logged in as {key.client_email}", err=True)
     for host in hosts:
         _show_next_step(host)
@@ -95,7 +96,7 @@ def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
             err=True,
         )
     if token_endpoint.is_google:
-        _show_next_step(logins.EVERY_HOST)
+        _show_next_step(EVERY_HOST)
     else:
         _show_next_step(token_endpoint.host, " --token-source store")
 
@@ -104,7 +105,7 @@ def _show_next_step(host: str, options: str = "") -> None:
     """The command that makes docker use the login, unless docker asks this helper for the host already."""
     with suppress(ConfigError):  # `doctor` explains a configuration that cannot be read
         view = agreement.load_view(os.environ)
-        if host == logins.EVERY_HOST:
+        if host == EVERY_HOST:
             is_ready, named = any(map(is_google, view.hosts)), ""
         else:
             is_ready = view.helpers.get(host) == SUFFIX and host in load_config(os.environ).registries

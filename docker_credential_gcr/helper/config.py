@@ -9,7 +9,8 @@ import sys
 
 from docker_credential_gcr.errors import ConfigError, find_secret_form, quote
 
-from . import paths, token_sources, wire
+from . import paths, wire
+from .tokens.request import parse_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_LIFETIME_S = 3600
 MAX_LIFETIME_S = 43200  # https://cloud.google.com/iam/docs/create-short-lived-credentials-direct
 PREFIX = "DOCKER_CREDENTIAL_GCR_"
+TOKEN_HOST = "CLOUDSDK_AUTH_TOKEN_HOST"  # gcloud's own variable for another token endpoint
+GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"
 CHECK = "configuration"  # what `doctor` calls a fault of it
 SWITCH = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
 
@@ -215,7 +218,7 @@ def _check_form(value: str, where: str, expected: str) -> None:
 
 def _sources(names: tuple[str, ...], where: str) -> tuple[str, ...]:
     try:
-        return token_sources.parse_names(names)
+        return parse_names(names)
     except ConfigError as error:
         command = f"unset {where.rstrip(': ')}" if where.startswith(PREFIX) else ""
         raise ConfigError(f"{where}{error}", check=CHECK, command=command) from error

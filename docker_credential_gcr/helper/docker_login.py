@@ -8,20 +8,20 @@ import os
 import sys
 import time
 
-from docker_credential_gcr.errors import Error, StoreError, TokenError, quote
+from docker_credential_gcr.errors import Error, StoreError, quote
 
 from . import paths, registries
 from .config import DEFAULT_SCOPES, DEFAULT_TIMEOUT_S, Config, load_config
-from .credential_store import entries as logins
+from .credential_store import entries
 from .keychain import Search
-from .token_sources import TokenRequest
+from .tokens.request import TokenRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def keep(
+def save(
     server_url: str,
     username: str,
     secret: str,
@@ -37,14 +37,16 @@ def keep(
     if host is None:
         raise StoreError(f"{quote(server_url):.200} names no registry")
     config = load_config(environ, platform)
-    world = registries.find_world(host, config.registries)
-    if world and username not in logins.KEY_USERS:
+    trust_domain = registries.find_trust_domain(host, config.registries)
+    if trust_domain and username not in entries.KEY_USERS:
         return None
-    if world:
+    if trust_domain:
         from .google_auth import service_account
 
-        key = service_account.parse_key(f"of {host}", parse_key_login(host, username, secret))
-        request = TokenRequest(host, world, scopes=DEFAULT_SCOPES, insecure_hosts=config.insecure_hosts)
+        key = service_account.parse_key(f"of {host}", service_account.parse_key_login(host, username, secret))
+        request = TokenRequest(
+            host, trust_domain, scopes=DEFAULT_SCOPES, insecure_hosts=config.insecure_hosts
+        )
         service_account.check_use(key, request)
         key.sign((), now=time.time())
         server_url = host
@@ -54,25 +56,10 @@ def keep(
     deadline = time.monotonic() + config.timeout_s
     from .credential_store import store
 
-    return store.keep_login(path, server_url, username, secret, environ, deadline=deadline)
+    return store.save_login(path, server_url, username, secret, environ, deadline=deadline)
 
 
-def parse_key_login(host: str, username: str, secret: str) -> dict[str, object]:
-    """Returns the JSON object of a key that was handed over. Raises KeyFileError."""
-    import base64
-    import binascii
-
-    from .google_auth import service_account
-
-    if username == "_json_key_base64":
-        try:
-            secret = base64.b64decode("".join(secret.split()), validate=True).decode("utf-8")
-        except (binascii.Error, ValueError) as error:
-            raise TokenError(f"the key of {host} is not base64") from error
-    return service_account.parse_document(f"of {host}", secret)
-
-
-def forget(server_url: str, environ: "Mapping[str, str]", platform: str = sys.platform) -> None:
+def delete(server_url: str, environ: "Mapping[str, str]", platform: str = sys.platform) -> None:
     """Forgets a login, and the access tokens of one of our hosts. Nothing to forget is no fault."""
     host = registries.find_host(server_url)
     if host is None:
@@ -81,27 +68,27 @@ def forget(server_url: str, environ: "Mapping[str, str]", platform: str = sys.pl
     try:
         config = load_config(environ, platform)
         timeout_s = config.timeout_s
-        _forget_tokens(host, config, environ, platform)
+        _delete_tokens(host, config, environ, platform)
     except Error:  # a malformed configuration must not keep a secret from being forgotten
         pass
     path = paths.find_logins_file(environ, platform)
     if path is None or not os.path.lexists(path):
         return
-    asked = logins.shorten(server_url)
-    kept = logins.load_logins(path)
-    names = {name for name in kept if logins.shorten(name) == asked}
-    if host in kept and kept[host].username in logins.KEY_USERS:  # a key is the host's, whatever the path
+    asked = entries.shorten(server_url)
+    kept = entries.load_logins(path)
+    names = {name for name in kept if entries.shorten(name) == asked}
+    if host in kept and kept[host].username in entries.KEY_USERS:  # a key is the host's, whatever the path
         names.add(host)
     from .credential_store import store
 
-    store.forget_logins(path, tuple(names), environ, deadline=time.monotonic() + timeout_s)
+    store.delete_logins(path, tuple(names), environ, deadline=time.monotonic() + timeout_s)
 
 
-def _forget_tokens(host: str, config: Config, environ: "Mapping[str, str]", platform: str) -> None:
-    world = registries.find_world(host, config.registries)
-    if world is None:
+def _delete_tokens(host: str, config: Config, environ: "Mapping[str, str]", platform: str) -> None:
+    trust_domain = registries.find_trust_domain(host, config.registries)
+    if trust_domain is None:
         return
-    search = Search(host, world, config, environ, platform, time.time)
+    search = Search(host, trust_domain, config, environ, platform, time.time)
     for name in search.list_names():
         try:
             entry = search.find_entry(search.find_source(name))

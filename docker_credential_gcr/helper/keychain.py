@@ -9,14 +9,14 @@ from docker_credential_gcr.errors import CredentialsNotFound, Error, NoToken, To
 from . import paths, registries, token_sources
 from .config import Config, load_config
 from .tokens import cache
+from .tokens.request import DOCKER_LOGIN, TokenRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from docker_credential_gcr.helper.tokens.access_token import AccessToken
-
-    from .token_sources import TokenSource
+    from .tokens.access_token import AccessToken
+    from .tokens.request import TokenSource
 
 CA_FILES = (  # which token endpoints are believed
     "DOCKER_CREDENTIAL_GCR_CA_FILE",
@@ -58,10 +58,10 @@ def resolve(
     if host is None:
         raise CredentialsNotFound(server_url)
     config = load_config(environ, platform)
-    world = registries.find_world(host, config.registries)
-    if world is None:
+    trust_domain = registries.find_trust_domain(host, config.registries)
+    if trust_domain is None:
         return _get_login(server_url, config, environ, platform)
-    search = Search(host, world, config, environ, platform, now)
+    search = Search(host, trust_domain, config, environ, platform, now)
     token = search.get_token()
     return Credential(server_url, USERNAME, token.value, search.origin)
 
@@ -71,9 +71,9 @@ def _get_login(server_url: str, config: Config, environ: "Mapping[str, str]", pl
     path = paths.find_logins_file(environ, platform)
     if path is None or not os.path.lexists(path):
         raise CredentialsNotFound(server_url)
-    from .credential_store import entries as logins
+    from .credential_store import entries
 
-    login = logins.find_login(path, server_url)
+    login = entries.find_login(path, server_url)
     if login is None:
         raise CredentialsNotFound(server_url)
     from .credential_store import store
@@ -92,7 +92,7 @@ class Search:
     def __init__(
         self,
         host: str,
-        world: str,
+        trust_domain: str,
         config: Config,
         environ: "Mapping[str, str]",
         platform: str,
@@ -105,9 +105,9 @@ class Search:
         self.origin = ""
         self.deadline = time.monotonic() + config.timeout_s  # one for all sources
         self.settings = config.get_settings(host)
-        self.request = token_sources.TokenRequest(
+        self.request = TokenRequest(
             host,
-            world,
+            trust_domain,
             scopes=self.settings.scopes,
             insecure_hosts=config.insecure_hosts,
             account=self.settings.account,
@@ -156,7 +156,7 @@ class Search:
         """The names of the sources, in order; a key that was handed over for the host comes first."""
         path = paths.find_logins_file(self.environ, self.platform)
         if path is not None and os.path.lexists(path):
-            return (f"{token_sources.KEPT}:{self.request.host}", *self.settings.token_sources)
+            return (f"{DOCKER_LOGIN}:{self.request.host}", *self.settings.token_sources)
         return self.settings.token_sources
 
     def find_source(self, name: str) -> "TokenSource":
@@ -173,12 +173,12 @@ class Search:
 
         Everything belongs to its name that decides which token, or which error, an uncached call gives.
         """
-        if not source.is_kept:
+        if not source.is_cached:
             return None
         identity = (
             # A token that an emulator gave must never be found for Google. Other hosts share no token: the
             # audience of Google Distributed Cloud's tokens is the host.
-            self.request.host if self.request.world == registries.OTHER else self.request.world,
+            self.request.host if self.request.trust_domain == registries.OTHER else self.request.trust_domain,
             source.identity,
             self.request.scopes,
             self.settings.account or "",
@@ -196,7 +196,7 @@ class Search:
 
     def _ask(self, name: str) -> "AccessToken":
         source = self.find_source(name)
-        if not source.is_kept:
+        if not source.is_cached:
             return source.fetch(self.request, self.deadline)
         entry = self.find_entry(source)
         held = cache.load_token(entry, self.now())

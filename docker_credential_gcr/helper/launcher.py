@@ -16,7 +16,7 @@ from collections.abc import Callable
 from docker_credential_gcr import files
 from docker_credential_gcr.helper import PROGRAM
 
-from . import environment as surroundings
+from .configure import environment
 
 UNQUOTABLE = b"\"\\$`'"  # in double quotes, within Python's single ones
 ELSEWHERE = "make the environment in another directory"
@@ -27,7 +27,7 @@ def mend(path: str) -> str | None:
 
     Raises ValueError for an interpreter that the shell's line cannot name either, and OSError.
     """
-    interpreter = os.fsencode(surroundings.find_unnamed_interpreter(path) or "")
+    interpreter = os.fsencode(environment.find_unnamed_interpreter(path) or "")
     if not interpreter:
         return None
     if set(interpreter) & set(UNQUOTABLE):
@@ -40,7 +40,7 @@ def mend(path: str) -> str | None:
     return path
 
 
-def main(find_script: Callable[[], str | None] = surroundings.find_installed) -> int:
+def main(find_script: Callable[[], str | None] = environment.find_installed) -> int:
     """Mends the script that is installed with this package; 1 where that fails."""
     path = find_script()
     try:

@@ -26,13 +26,13 @@ def open_search(
     """The walk along a registry's token sources. Raises UsageError for a stranger's, ConfigError."""
     host = command_line.parse_host(name)
     config = config or load_config(environ, platform)
-    world = registries.find_world(host, config.registries)
-    if world is None:
+    trust_domain = registries.find_trust_domain(host, config.registries)
+    if trust_domain is None:
         raise UsageError(
             f"{host!r} is not Google's: name the token source whose tokens it may have",
             hint=f"docker-credential-gcr config --registry {host} --token-source file:KEY.json",
         )
-    return Search(host, world, config, environ, platform, now)
+    return Search(host, trust_domain, config, environ, platform, now)
 
 
 def get_token(

@@ -120,7 +120,7 @@ def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
 
     triple = _parse_triple(stdin.read(MAX_CREDENTIAL_SIZE + 1))
     notes.append(_format_host(triple[0]))
-    return "", docker_login.keep(*triple, environ)
+    return "", docker_login.save(*triple, environ)
 
 
 def _parse_triple(data: bytes) -> tuple[str, str, str]:
@@ -151,7 +151,7 @@ def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
         from . import docker_login
 
         notes.append(_format_host(server_url))
-        docker_login.forget(server_url, environ)
+        docker_login.delete(server_url, environ)
     return "", None
 
 
@@ -163,7 +163,7 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes
     """
     from . import config, keychain, paths
     from .configure import docker_config
-    from .credential_store import entries as logins
+    from .credential_store import entries
 
     found = docker_config.load_registered(environ)
     answer = dict.fromkeys(found.hosts or registries.DEFAULT_HOSTS, keychain.USERNAME)
@@ -172,8 +172,8 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes
         configured = config.load_config(environ).registries
         answer.update(dict.fromkeys(configured, keychain.USERNAME))
     if found.is_whole_store and path:
-        for login in logins.load_logins(path).values():
-            if login.server_url != logins.EVERY_HOST:
+        for login in entries.load_logins(path).values():
+            if login.server_url != entries.EVERY_HOST:
                 answer.setdefault(login.server_url, login.username)
     return wire.format_members(answer) + "\n", None
 

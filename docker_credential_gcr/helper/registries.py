@@ -73,7 +73,7 @@ def is_loopback(host: str) -> bool:
     return len(parts) == 4 and parts[0] == "127" and all(part.isdigit() for part in parts)
 
 
-def find_world(host: str, configured: "Container[str]") -> str | None:
+def find_trust_domain(host: str, configured: "Container[str]") -> str | None:
     """GOOGLE, LOOPBACK or OTHER for a host that may get a token; None for a stranger's."""
     if is_google(host):
         return GOOGLE

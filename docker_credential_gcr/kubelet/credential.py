@@ -17,7 +17,7 @@ from .messages import Grant, Request
 from .pod_identity import PodIdentity
 
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.token_sources import TokenSource
+    from docker_credential_gcr.helper.tokens.request import TokenSource
 
 # GKE's own annotation of a Kubernetes service account, with Google's account as its value.
 # https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity
@@ -49,10 +49,10 @@ def find_grant(
     if host is None:
         raise CredentialsNotFound(registry)
     config = load_config(environ, platform)
-    world = registries.find_world(host, config.registries)
-    if world is None:
+    trust_domain = registries.find_trust_domain(host, config.registries)
+    if trust_domain is None:
         raise CredentialsNotFound(registry)
-    search = Search(host, world, config, environ, platform, now)
+    search = Search(host, trust_domain, config, environ, platform, now)
     is_pods = request.service_account_token or audience
     token = _exchange(request, search, audience) if is_pods else search.get_token()
     return Grant(registry, token.value, find_lifetime(token, now(), config.min_ttl_s))

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from docker_credential_gcr.errors import TokenError, TokenRefused
 from docker_credential_gcr.helper.google_auth import endpoint, http, oauth
-from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.tokens.access_token import AccessToken, is_token
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 API_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS"  # gcloud's own
 API_URL = "https://sts.googleapis.com/"
@@ -23,7 +23,7 @@ HINT = "check --sts-audience, the pool's provider, and the audience of the kubel
 class PodIdentity:
     """The token of a pod's service account. What it buys stays with the kubelet: a node keeps nobody's."""
 
-    is_kept = False
+    is_cached = False
     identity = ()
 
     def __init__(self, value: str, audience: str, environ: Mapping[str, str]) -> None:

@@ -176,6 +176,6 @@ def test_z11_nothing_is_written_that_could_not_be_read_again(cli: Any) -> None:
     ]
 
     line = f"{str(path)!r} would be larger than 4 MiB\n"
-    hint = "hint: log out of registries that are not needed any more\n"
+    hint = "hint: log out of registries that you no longer need\n"
     assert told == [(0, "")] * 4 + [(1, f"{line}docker-credential-gcr: {line}{hint}")]
     assert run(cli, ("get", "3.example"), {})[0] == 0

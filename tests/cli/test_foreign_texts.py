@@ -15,11 +15,10 @@ from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.doctor.findings import Finding
 from docker_credential_gcr.helper.doctor.registry_checks import Visit
 from docker_credential_gcr.helper.doctor.remedies import Case
-from docker_credential_gcr.helper.google_auth import metadata_server
 from docker_credential_gcr.helper.google_auth.http import Answer
 from docker_credential_gcr.helper.login.browser import Attempt, StrayRequest
-from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.metadata import Metadata
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 NOT_A_URL = "the address is not a URL: copy the whole of it"
 OTHER_STATE = "the address is not of this login: its state differs"
@@ -127,7 +126,7 @@ def test_z25_a_metadata_server_that_is_no_host_is_named_by_its_variable(name: st
     request = TokenRequest("localhost:5000", registries.LOOPBACK, scopes=())
 
     with pytest.raises(TokenError) as raised:
-        metadata_server.fetch_token(source, request, 0)
+        source.fetch(request, 0)
 
     fault = f"{name} names {host!r}, which is not a host"
     assert (str(raised.value), raised.value.hint) == (fault, f"correct or unset {name}")

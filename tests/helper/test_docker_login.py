@@ -266,8 +266,8 @@ def test_keyring_off_keeps_nothing_and_finds_nothing(store: Store) -> None:
     off = {"DOCKER_CREDENTIAL_GCR_KEYRING": "off"}
 
     said = (
-        "no login is kept, as DOCKER_CREDENTIAL_GCR_KEYRING=off says: "
-        "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps it in a file for you alone\n"
+        "DOCKER_CREDENTIAL_GCR_KEYRING is off, so no login is stored: "
+        "use DOCKER_CREDENTIAL_GCR_KEYRING=file for a private file\n"
     )
     assert store.login("quay.io", **off) == (1, said, f"docker-credential-gcr: {said}")
     assert store.run("get", HUB, **off) == NOT_FOUND

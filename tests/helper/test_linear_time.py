@@ -12,9 +12,9 @@ import docker_credential_gcr
 from docker_credential_gcr.errors import format_line
 from docker_credential_gcr.helper import wire
 from docker_credential_gcr.helper.configure import json_file
-from docker_credential_gcr.helper.doctor import accounts
-from docker_credential_gcr.helper.doctor import registry_client as registry_probe
+from docker_credential_gcr.helper.doctor import registry_client
 from docker_credential_gcr.helper.redaction import MAX_SIZE, redact
+from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
 
 PRODUCT_PARTS = ("cli", "helper", "kubelet", "errors", "keyring_backend", "library", "requests_auth")
 SIZE = 16_000  # of the short input; the long one is four times as long
@@ -59,30 +59,30 @@ HARDEST: dict[str, tuple[Callable[[int], str], ...]] = {
         lambda size: "secret='" * (size // 8),
         lambda size: "client_" * (size // 7),
     ),
-    "helper.registry_probe.PARAMETER": (
+    "helper.doctor.registry_client.PARAMETER": (
         lambda size: "a" * size,
         lambda size: 'a="' * (size // 3),
         lambda size: 'a="' + "b" * size,
     ),
-    "helper.doctor_registry.API_OFF": (lambda size: "API has not been " * (size // 17),),
-    "helper.doctor_registry.SERVICE": (
+    "helper.doctor.registry_checks.API_OFF": (lambda size: "API has not been " * (size // 17),),
+    "helper.doctor.registry_checks.SERVICE": (
         lambda size: "a" * size,
         lambda size: "a.googleapis." * (size // 13),
         lambda size: "a " * (size // 2),
     ),
-    "helper.json_file.FRACTION": (
+    "helper.configure.json_file.FRACTION": (
         lambda size: f'"{json_file.MARK}' * (size // 2),
         lambda size: f'"{json_file.MARK}' + "1" * size,
         lambda size: f'"{json_file.MARK}1",' * (size // 4),
     ),
-    "helper.times.PATTERN": (lambda size: "2024-01-01T00:00:00." + "1" * size,),
-    "helper.repository_name.COMPONENT": (
+    "helper.google_auth.timestamps.PATTERN": (lambda size: "2024-01-01T00:00:00." + "1" * size,),
+    "helper.doctor.repository_name.COMPONENT": (
         lambda size: "a__" * (size // 3),
         lambda size: "a" + "-" * size,
         lambda size: "a" * size + "!",
     ),
-    "helper.forgetting.ENTRY": (lambda size: "a" * size,),
-    "helper.forgetting.COMPANION": (lambda size: "a" * size,),
+    "helper.tokens.clear.ENTRY": (lambda size: "a" * size,),
+    "helper.tokens.clear.COMPANION": (lambda size: "a" * size,),
 }
 CASES = [(name, make) for name in EXPRESSIONS for make in HARDEST.get(name, (lambda size: "a" * size,))]
 
@@ -124,7 +124,7 @@ def test_z09_four_times_the_input_takes_less_than_six_times_as_long(
 def read_properties(text: str, path: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
-    accounts._read_property(path, "core", "account")
+    Gcloud("", path, {}, "linux", ()).find_property("core", "account")
 
 
 def load_refused(text: str) -> None:
@@ -135,7 +135,7 @@ def load_refused(text: str) -> None:
 PARSERS: dict[str, tuple[Callable[[str], object], Callable[[int], str]]] = {
     "a long word": (redact, lambda size: "a/" * size),
     "lines of an error": (format_line, lambda size: "\x1b a\n" * size),
-    "a challenge": (registry_probe.parse_challenge, lambda size: "Bearer " + "a" * size),
+    "a challenge": (registry_client.parse_challenge, lambda size: "Bearer " + "a" * size),
     "a number": (load_refused, lambda size: "9" * size),
     "objects": (wire.loads, lambda size: "[" + "{}," * size + "1]"),
     "texts": (wire.loads, lambda size: '["' + "\\ud83d\\ude00" * size + '"]'),

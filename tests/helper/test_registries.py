@@ -76,7 +76,7 @@ WORLDS = [
 def test_a_host_is_googles_or_configured_or_a_strangers(host: str, world: str | None) -> None:
     configured = {host} if world in ("loopback", "other") else set()
 
-    assert registries.find_world(host, configured) == world
+    assert registries.find_trust_domain(host, configured) == world
 
 
 @pytest.mark.parametrize(

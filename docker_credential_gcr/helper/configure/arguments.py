@@ -5,9 +5,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from docker_credential_gcr.errors import ConfigError, UsageError, quote
-from docker_credential_gcr.helper import registries, token_sources
+from docker_credential_gcr.errors import FILE_KINDS, ConfigError, UsageError, quote
+from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.google_auth import endpoint
+from docker_credential_gcr.helper.tokens.request import NAMES, parse_names
 
 from . import docker_config
 from . import registry_hosts as known_hosts
@@ -53,18 +54,18 @@ def parse_host(name: str) -> str:
 def parse_token_sources(value: str) -> tuple[str, ...]:
     """The names in a comma-separated list, files by their absolute paths. Raises UsageError."""
     try:
-        names = token_sources.parse_names(value.split(","), legacy={})
+        names = parse_names(value.split(","), legacy={})
     except ConfigError as error:
         raise UsageError(str(error)) from error
     if not names:
-        raise UsageError(f"--token-source names no token source: use {token_sources.WORKING}")
+        raise UsageError(f"--token-source names no token source: use {NAMES}")
     return tuple(make_absolute(name) for name in names)
 
 
 def make_absolute(name: str) -> str:
     """The name of a token source, with the absolute path of the file that it names."""
     kind, colon, path = name.partition(":")
-    if kind not in token_sources.PATHS:
+    if kind not in FILE_KINDS:
         return name
     return kind + colon + os.path.abspath(os.path.expanduser(path))
 

@@ -2,13 +2,15 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from docker_credential_gcr.errors import ConfigError, TokenError, UsageError
-from docker_credential_gcr.helper import SUFFIX, registries, token_sources
+from docker_credential_gcr.helper import SUFFIX, registries
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config, parse_insecure_hosts
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 from . import arguments as command_line
 from . import config_edit, docker_config, json_file
@@ -170,36 +172,42 @@ def _retract(planned: Registration, left: list[config_edit.Edit]) -> None:
 def _check_configured(hosts: tuple[str, ...], environ: Mapping[str, str], platform: str) -> None:
     configured = load_config(environ, platform).registries
     for host in hosts:
-        if registries.find_world(host, configured) is None:
+        if registries.find_trust_domain(host, configured) is None:
             raise UsageError(f"{host!r} is not Google's: name the --token-source whose tokens it may have")
 
 
 def check_keys(sources: tuple[str, ...], hosts: tuple[str, ...], environ: Mapping[str, str]) -> None:
     """Raise TokenError when a key file or a token file among the sources would give no token."""
-    from docker_credential_gcr.helper.google_auth import service_account
-
     insecure_hosts = parse_insecure_hosts(environ)
     for name in sources:
         if name.startswith("token-file:"):
             _check_token_file(name.partition(":")[2])
         if name.startswith("file:"):
-            key = service_account.check_key(name[5:])
-            if key is None:  # another type of credential, which only its endpoint can judge
-                continue
-            for host in hosts:
-                world = registries.find_world(host, (host,))
-                assert world is not None  # noqa: S101 - for the type checker: the host is configured
-                request = token_sources.TokenRequest(
-                    host, world, scopes=DEFAULT_SCOPES, insecure_hosts=insecure_hosts
-                )
-                service_account.check_use(key, request)
+            _check_key(name[5:], hosts, insecure_hosts)
+
+
+def _check_key(path: str, hosts: tuple[str, ...], insecure_hosts: tuple[str, ...]) -> None:
+    """Raises TokenError for a key that cannot sign, or that is not for a host."""
+    from docker_credential_gcr.helper.google_auth import service_account
+    from docker_credential_gcr.helper.token_sources import key_file
+
+    document = key_file.load_document(key_file.find_source(path).path)
+    if document.get("type") in service_account.OTHER_TYPES:  # only its endpoint can judge it
+        return
+    key = service_account.parse_key(path, document)
+    key.sign((), now=time.time())
+    for host in hosts:
+        trust_domain = registries.find_trust_domain(host, (host,))
+        assert trust_domain is not None  # noqa: S101 - for the type checker: the host is configured
+        request = TokenRequest(host, trust_domain, scopes=DEFAULT_SCOPES, insecure_hosts=insecure_hosts)
+        service_account.check_use(key, request)
 
 
 def _check_token_file(path: str) -> None:
     """Raise TokenError for a token file that is not there or holds anything but a token."""
     from docker_credential_gcr.helper.token_sources.token_file import TokenFile
 
-    request = token_sources.TokenRequest("", registries.OTHER, scopes=())
+    request = TokenRequest("", registries.OTHER, scopes=())
     try:
         TokenFile(path).fetch(request, 0)
     except TokenError as error:

@@ -44,8 +44,8 @@ def find_disagreements(host: str, view: View, configured: Container[str]) -> lis
     """What keeps docker from the helper for a host, or the helper from the host."""
     found = []
     helper = view.helpers.get(host, view.store)
-    has_world = registries.find_world(host, configured) is not None
-    if helper != SUFFIX and not has_world:
+    has_trust_domain = registries.find_trust_domain(host, configured) is not None
+    if helper != SUFFIX and not has_trust_domain:
         options = " --overwrite" if host in view.helpers else ""
         command = f"{PROGRAM} configure-docker --registries {host} --token-source file:KEY.json{options}"
         return [Obstacle(NOT_CONFIGURED, "neither docker nor the helper is configured for it", command)]
@@ -59,7 +59,7 @@ def find_disagreements(host: str, view: View, configured: Container[str]) -> lis
         holder = f"docker-credential-{helper}" if helper else "its own file"
         command = _format_command(OTHER_HELPER, (host,))
         found.append(Obstacle(OTHER_HELPER, f"docker asks {holder} for it", command))
-    if not has_world:
+    if not has_trust_domain:
         told = "it is not Google's, and has no token source: it gets no token"
         command = f"{PROGRAM} config --registry {host} --token-source file:KEY.json"
         found.append(Obstacle("no source", told, command))
@@ -72,7 +72,7 @@ def find_disagreements(host: str, view: View, configured: Container[str]) -> lis
 
 def is_foreign(host: str, view: View, configured: Container[str]) -> bool:
     """Whether a registry is none of this helper's: not Google's, not on loopback, and named in no file."""
-    is_known = registries.find_world(host, configured) is not None or view.helpers.get(host) == SUFFIX
+    is_known = registries.find_trust_domain(host, configured) is not None or view.helpers.get(host) == SUFFIX
     return not is_known and not registries.is_loopback(host)
 
 

@@ -1,4 +1,4 @@
-"""What `docker login` handed over, by server string; the secrets themselves may be in the keyring.
+"""The logins of `docker login`, by server string, in a file; their secrets are there or in the keyring.
 
 {"version": 1, "logins": {
   "https://index.docker.io/v1/": {"Username": "me", "Stamp": "5e0b7c…"},
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MAX_SIZE = 4 * 1024 * 1024
-EVERY_HOST = "*"  # in the place of a host: the key is for all of Google's
+EVERY_HOST = "*"  # instead of a host: the key is for all hosts of Google
 KEY_USERS = ("_json_key", "_json_key_base64")
 VARIABLE = "DOCKER_CREDENTIAL_GCR_KEYRING"
 CHOICES = ("keyring", "file", "off")
 HINT = "correct the file, or move it away and log in again"
 
 
-class Login:
-    """A login without its secret, unless the file holds that, too; `stamp` is another for each login."""
+class StoredLogin:
+    """A login; `secret` is None while the keyring holds it, and `stamp` differs for each login."""
 
     __slots__ = ("secret", "server_url", "stamp", "username")
 
@@ -34,11 +34,11 @@ class Login:
         self.secret = secret
 
     def __repr__(self) -> str:
-        return f"Login({self.server_url!r}, {self.username!r}, <hidden>)"
+        return f"StoredLogin({self.server_url!r}, {self.username!r}, <hidden>)"
 
 
 def get_choice(environ: "Mapping[str, str]") -> str:
-    """Returns where secrets are kept: `keyring`, `file` or `off`. Raises ConfigError."""
+    """Returns where secrets are stored: `keyring`, `file` or `off`. Raises ConfigError."""
     choice = environ.get(VARIABLE) or "keyring"
     if choice not in CHOICES:
         text = f"{VARIABLE} must be one of {', '.join(CHOICES)}"
@@ -46,8 +46,8 @@ def get_choice(environ: "Mapping[str, str]") -> str:
     return choice
 
 
-def load_logins(path: str) -> dict[str, Login]:
-    """The logins in the file; none when there is no file. Raises StoreError when it cannot be trusted."""
+def load_logins(path: str) -> dict[str, StoredLogin]:
+    """Returns the logins in the file; {} without a file. Raises StoreError when it cannot be trusted."""
     try:
         data, found = paths.read_file(path, MAX_SIZE)
         if not cache.is_owners(found):
@@ -66,8 +66,8 @@ def load_logins(path: str) -> dict[str, Login]:
     return {server_url: _parse_login(path, server_url, entry) for server_url, entry in logins.items()}
 
 
-def find_login(path: str, server_url: str) -> Login | None:
-    """The login for a server string: under itself, else without scheme and end, else under its host."""
+def find_login(path: str, server_url: str) -> StoredLogin | None:
+    """Returns the login of a server string: of the exact string, else of its short form, else of its host."""
     logins = load_logins(path)
     if server_url in logins:
         return logins[server_url]
@@ -78,22 +78,22 @@ def find_login(path: str, server_url: str) -> Login | None:
     return None
 
 
-def find_key(path: str, host: str) -> Login | None:
-    """The login of a host whose secret is a key, else that of all of Google's hosts."""
+def find_key(path: str, host: str) -> StoredLogin | None:
+    """Returns the login whose secret is a key for a host, else the key for all hosts of Google."""
     logins = load_logins(path)
     login = logins.get(host) or (logins.get(EVERY_HOST) if registries.is_google(host) else None)
     return login if login and login.username in KEY_USERS else None
 
 
 def shorten(server_url: str) -> str:
-    """The server string without what docker adds and drops at will: the scheme, and a slash at the end."""
+    """Returns a server string without the scheme and the slash at the end, which docker adds or drops."""
     for scheme in ("https://", "http://"):
         server_url = server_url.removeprefix(scheme)
     host, slash, path = server_url.rstrip("/").partition("/")
     return host.lower() + slash + path
 
 
-def _parse_login(path: str, server_url: str, entry: object) -> Login:
+def _parse_login(path: str, server_url: str, entry: object) -> StoredLogin:
     if isinstance(entry, dict):
         username, stamp, secret = entry.get("Username"), entry.get("Stamp"), entry.get("Secret")
         if (
@@ -101,7 +101,7 @@ def _parse_login(path: str, server_url: str, entry: object) -> Login:
             and isinstance(stamp, str)
             and (secret is None or isinstance(secret, str))
         ):
-            return Login(server_url, username, stamp, secret)
+            return StoredLogin(server_url, username, stamp, secret)
     raise _make_error(path, f"the entry for {quote(server_url)} is not a login")
 
 

@@ -1,48 +1,49 @@
-"""Keeps the secrets of logins: in the operating system's keyring, or in a file that only its owner reads."""
+"""Stores the secrets of logins: in the operating system's keyring, or in a file that only its owner reads."""
 
 import json
 import os
+import sys
+import time
 from collections.abc import Mapping
 
 from docker_credential_gcr import files
 from docker_credential_gcr.errors import StoreError
 from docker_credential_gcr.helper import paths
+from docker_credential_gcr.helper.config import DEFAULT_TIMEOUT_S
 
-from . import entries as logins
-from .entries import VARIABLE, Login, get_choice
+from . import entries
+from .entries import VARIABLE, StoredLogin
 
 
-def find_secret(login: Login, environ: Mapping[str, str], *, deadline: float) -> str | None:
-    """The secret of a login; None when there is no place where it could be. Raises StoreError."""
-    if get_choice(environ) == "off":
+def find_secret(login: StoredLogin, environ: Mapping[str, str], *, deadline: float) -> str | None:
+    """Returns the secret of a login; None when no store is in use that could hold it. Raises StoreError."""
+    if entries.get_choice(environ) == "off":
         return None
     if login.secret is not None:
         return login.secret
-    from . import keyring as keyring_store
+    from . import keyring  # 100 ms
 
-    return keyring_store.find_secret(login.server_url, deadline=deadline)
+    return keyring.find_secret(login.server_url, deadline=deadline)
 
 
-def keep_login(
+def save_login(
     path: str, server_url: str, username: str, secret: str, environ: Mapping[str, str], *, deadline: float
 ) -> str | None:
-    """Keep a login in the place of the one before; what to tell a person of the place. Raises StoreError.
+    """Saves a login instead of the one before, and returns a notice for the user. Raises StoreError.
 
-    A machine without any keyring keeps it in the file; with one that is locked or fails, it is not kept.
+    A machine without any keyring has the secret in the file; a keyring that is locked or fails is an error.
     """
-    choice = get_choice(environ)
+    choice = entries.get_choice(environ)
     if choice == "off":
-        raise StoreError(
-            f"no login is kept, as {VARIABLE}=off says: {VARIABLE}=file keeps it in a file for you alone"
-        )
+        raise StoreError(f"{VARIABLE} is off, so no login is stored: use {VARIABLE}=file for a private file")
     entry = {"Username": username, "Stamp": os.urandom(8).hex()}
     notice = None
     if choice == "keyring":
-        from . import keyring as keyring_store
+        from . import keyring  # 100 ms
 
         try:
-            keyring_store.save_secret(server_url, secret, deadline=deadline)
-        except keyring_store.NoKeyring as error:
+            keyring.save_secret(server_url, secret, deadline=deadline)
+        except keyring.NoKeyring as error:
             choice, notice = "file", f"{error}: the login is kept in {path!r}, which only you can read"
     if choice == "file":
         entry["Secret"] = secret
@@ -50,18 +51,29 @@ def keep_login(
     return notice
 
 
-def forget_logins(
+def delete_logins(
     path: str, server_urls: tuple[str, ...], environ: Mapping[str, str], *, deadline: float
 ) -> None:
-    """Forget the logins of these server strings, as they are kept. Raises StoreError."""
-    kept = logins.load_logins(path)
+    """Deletes the logins of these server strings, each of which the file has. Raises StoreError."""
+    stored = entries.load_logins(path)
     for server_url in server_urls:
-        if kept[server_url].secret is None and get_choice(environ) != "off":
-            from . import keyring as keyring_store
+        if stored[server_url].secret is None and entries.get_choice(environ) != "off":
+            from . import keyring  # 100 ms
 
-            keyring_store.erase_secret(server_url, deadline=deadline)
+            keyring.erase_secret(server_url, deadline=deadline)
     if server_urls:
         _change(path, add={}, drop=server_urls)
+
+
+def delete_keys(environ: Mapping[str, str], platform: str = sys.platform) -> tuple[str, ...]:
+    """Deletes the service account keys, and returns the hosts that they were for. Raises StoreError."""
+    path = paths.find_logins_file(environ, platform)
+    if path is None:
+        return ()
+    stored = entries.load_logins(path)
+    names = tuple(name for name, login in stored.items() if login.username in entries.KEY_USERS)
+    delete_logins(path, names, environ, deadline=time.monotonic() + DEFAULT_TIMEOUT_S)
+    return names
 
 
 def _change(path: str, *, add: dict[str, dict[str, str]], drop: tuple[str, ...]) -> None:
@@ -69,20 +81,20 @@ def _change(path: str, *, add: dict[str, dict[str, str]], drop: tuple[str, ...])
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         with files.lock_directory(directory):
-            entries = {login.server_url: _format(login) for login in logins.load_logins(path).values()}
-            for server_url in drop:
-                entries.pop(server_url, None)
-            content = {"version": logins.VERSION, "logins": {**entries, **add}}
-            data = json.dumps(content, indent=2).encode("ascii")
-            if len(data) > logins.MAX_SIZE:  # it could not be read again
-                size = paths.format_size(logins.MAX_SIZE)
-                hint = "log out of registries that are not needed any more"
+            stored = entries.load_logins(path)
+            logins = {name: _format(login) for name, login in stored.items() if name not in drop}
+            data = json.dumps({"version": entries.VERSION, "logins": {**logins, **add}}, indent=2).encode(
+                "ascii"
+            )
+            if len(data) > entries.MAX_SIZE:  # it could not be read again
+                size = paths.format_size(entries.MAX_SIZE)
+                hint = "log out of registries that you no longer need"
                 raise StoreError(f"{path!r} would be larger than {size}", hint=hint)
             files.write_file(files.resolve(path), data)
     except OSError as error:
         raise StoreError(*files.explain_write(path, error)) from error
 
 
-def _format(login: Login) -> dict[str, str]:
+def _format(login: StoredLogin) -> dict[str, str]:
     entry = {"Username": login.username, "Stamp": login.stamp}
     return entry if login.secret is None else {**entry, "Secret": login.secret}

@@ -114,7 +114,7 @@ def _examine_registry(
         yield of_obstacle(obstacle, host)
     if not any(obstacle.is_fatal for obstacle in disagreements):
         yield Finding("docker configuration", OK, f"{view.path!r} gives it to the helper", None, host)
-    if registries.find_world(host, config.registries) is None:
+    if registries.find_trust_domain(host, config.registries) is None:
         return
     case = _make_case(host, repository, config, environ, platform)
     fault = case.find_name_fault()

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from docker_credential_gcr.helper import paths
 from docker_credential_gcr.helper.google_auth import service_account
-from docker_credential_gcr.helper.token_sources.docker_login import KeptKey
+from docker_credential_gcr.helper.token_sources import key_file
+from docker_credential_gcr.helper.token_sources.docker_login import DockerLogin
 from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
 from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
 from docker_credential_gcr.helper.token_sources.key_file import KeyFile
 
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.token_sources import TokenSource
+    from docker_credential_gcr.helper.tokens.request import TokenSource
 
 
 def find_account(source: "TokenSource") -> str | None:
@@ -18,15 +18,13 @@ def find_account(source: "TokenSource") -> str | None:
     if isinstance(source, Impersonated):
         return source.account
     if isinstance(source, KeyFile):
-        return _find_in_document(source.path, service_account.load_document(source.path))
-    if isinstance(source, KeptKey) and source.login.secret is not None:
-        from docker_credential_gcr.helper import docker_login
-
+        return _find_in_document(source.path, key_file.load_document(source.path))
+    if isinstance(source, DockerLogin) and source.login.secret is not None:
         host = source.login.server_url
-        document = docker_login.parse_key_login(host, source.login.username, source.login.secret)
+        document = service_account.parse_key_login(host, source.login.username, source.login.secret)
         return _find_in_document(f"of {host}", document)
     if isinstance(source, Gcloud):
-        return source.environ.get("CLOUDSDK_CORE_ACCOUNT") or find_property(source, "core", "account")
+        return source.environ.get("CLOUDSDK_CORE_ACCOUNT") or source.find_property("core", "account")
     return None
 
 
@@ -37,24 +35,3 @@ def _find_in_document(path: str, document: dict[str, object]) -> str | None:
     if isinstance(url, str):
         account = url.rpartition("/")[2].partition(":")[0]
     return account if isinstance(account, str) and account and account.isprintable() else None
-
-
-def find_property(source: Gcloud, section: str, name: str) -> str | None:
-    """Returns what gcloud's configuration sets. https://cloud.google.com/sdk/docs/properties"""
-    return _read_property(source.properties, section, name)
-
-
-def _read_property(path: str, section: str, name: str) -> str | None:
-    try:
-        text = paths.read_file(path)[0].decode("utf-8")
-    except (OSError, ValueError):
-        return None
-    current = ""
-    for line in map(str.strip, text.splitlines()):
-        # Not configparser: its expressions are quadratic in the length of a line.
-        key, _, value = line.partition("=")
-        if line.startswith("["):
-            current = line[1:].partition("]")[0]
-        elif (current, key.strip()) == (section, name):
-            return value.strip() or None
-    return None

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from docker_credential_gcr.helper.google_auth import adc, metadata_host, service_account
+from docker_credential_gcr.helper.google_auth import adc
+from docker_credential_gcr.helper.token_sources import key_file
 from docker_credential_gcr.helper.token_sources.credential_file import Login
 from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
 from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
@@ -11,7 +12,7 @@ from docker_credential_gcr.helper.token_sources.metadata import Metadata
 from docker_credential_gcr.helper.token_sources.token_file import TokenFile
 
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.token_sources import TokenRequest, TokenSource
+    from docker_credential_gcr.helper.tokens.request import TokenRequest, TokenSource
 
 AT_ONCE = 0.0  # a deadline for what asks no network
 
@@ -25,20 +26,18 @@ def holds_credential(source: "TokenSource", request: "TokenRequest") -> bool:
     if isinstance(source, Impersonated):
         from docker_credential_gcr.helper.google_auth import impersonation
 
-        target = impersonation.find_target(source, request)
+        target = source.find_target(request)
         return holds_credential(source.base, impersonation.make_base_request(target, request))
     if isinstance(source, KeyFile):
-        adc.prepare(source.path, service_account.load_document(source.path), request)
+        adc.prepare(source.path, key_file.load_document(source.path), request)
     elif isinstance(source, Login):
         source.prepare(request)
     elif isinstance(source, TokenFile):
         source.fetch(request, AT_ONCE)
     elif isinstance(source, Gcloud):
-        from docker_credential_gcr.helper.google_auth import gcloud as gcloud_program
-
-        gcloud_program.prepare(source, request)
+        source.prepare(request)
         return False
     elif isinstance(source, Metadata):
-        metadata_host.check_use(source, request)
+        source.check_use(request)
         return False
     return True

@@ -92,7 +92,7 @@ def _judge(
             find_secret_form(name) or name, ABSENT, disagreements=(Obstacle("misspelled", text),)
         )
     disagreements = tuple(agreement.find_disagreements(host, view, config.registries))
-    if registries.find_world(host, config.registries) is None:
+    if registries.find_trust_domain(host, config.registries) is None:
         return RegistryStatus(host, ABSENT, disagreements=disagreements)
     found = _find_source(host, config, environ, platform, now)
     return replace(found, disagreements=disagreements)

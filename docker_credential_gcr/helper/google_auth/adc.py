@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from docker_credential_gcr.errors import KeyFileError, TokenError
 from docker_credential_gcr.helper import config, registries
-from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 from . import endpoint, service_account
 from .service_account import NEW_KEY, get_strings
@@ -37,7 +37,7 @@ def _prepare_service_account(path: str, document: Document, request: TokenReques
     service_account.check_use(key, request)
     if request.account and request.account != key.client_email:
         raise KeyFileError(f"key file {path!r} is {key.client_email}'s, not {request.account}'s")
-    if request.is_self_signed and key.endpoint.is_google and request.world == registries.GOOGLE:
+    if request.is_self_signed and key.endpoint.is_google and request.trust_domain == registries.GOOGLE:
         return lambda _: key.sign_token(request.scopes, now=time.time())
 
     def fetch(deadline: float) -> AccessToken:
@@ -50,7 +50,7 @@ def _prepare_service_account(path: str, document: Document, request: TokenReques
 
 def _prepare_authorized_user(path: str, document: Document, request: TokenRequest) -> Fetch:
     fields = get_strings(path, document, USER_FIELDS)
-    token_uri = document.get("token_uri") or endpoint.GOOGLE_TOKEN_URL
+    token_uri = document.get("token_uri") or config.GOOGLE_TOKEN_URL
     token_endpoint = service_account.parse_endpoint(path, "token_uri", str(token_uri))
     endpoint.check_use(f"key file {path!r}", "login", token_endpoint, request)
 
@@ -87,9 +87,9 @@ def _prepare_impersonated(path: str, document: Document, request: TokenRequest) 
 
 
 def _prepare_with_google_auth(path: str, document: Document, request: TokenRequest) -> Fetch:
-    from . import external_account as google_credentials
+    from . import external_account
 
-    for name in google_credentials.ENDPOINTS:
+    for name in external_account.ENDPOINTS:
         url = document.get(name)
         if url is not None:
             target = service_account.parse_endpoint(path, name, str(url))
@@ -97,11 +97,11 @@ def _prepare_with_google_auth(path: str, document: Document, request: TokenReque
 
     def fetch(deadline: float) -> AccessToken:
         try:
-            token = google_credentials.fetch_token(document, request, deadline)
+            token = external_account.fetch_token(document, request, deadline)
         except TokenError as error:
             text, hint = f"key file {path!r}: {error}", error.hint
             raise type(error)(text, hint=hint, check=error.check, command=error.command) from error
-        token.depends_on = google_credentials.list_dependencies(document)
+        token.depends_on = external_account.list_dependencies(document)
         return token
 
     return fetch

@@ -4,12 +4,11 @@ from urllib.parse import urlsplit
 
 from docker_credential_gcr.errors import KeyNotForHost, TokenError
 from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.token_sources import TokenRequest
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 NAME_SIZE = 253
 UNIVERSE = "googleapis.com"
 INSECURE_HOSTS = "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS"
-GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"
 
 
 class Endpoint:
@@ -25,7 +24,7 @@ class Endpoint:
         self.is_google = scheme == "https" and name.endswith("." + UNIVERSE)
 
     @property
-    def world(self) -> str:
+    def trust_domain(self) -> str:
         """The world whose tokens it may see."""
         if self.is_google:
             return registries.GOOGLE
@@ -62,12 +61,12 @@ def is_name(text: str) -> bool:
 
 def check_use(what: str, noun: str, endpoint: Endpoint, request: TokenRequest) -> None:
     """Raise KeyNotForHost when no token of the endpoint may reach the registry, or it is not safe to ask."""
-    if request.world == registries.GOOGLE and not endpoint.is_google:
+    if request.trust_domain == registries.GOOGLE and not endpoint.is_google:
         raise KeyNotForHost(
             f"{what} is for {endpoint.host}: no token of it goes to Google's {request.host}",
             hint=f"use a {noun} that Google made",
         )
-    if request.world == registries.LOOPBACK and endpoint.is_google:
+    if request.trust_domain == registries.LOOPBACK and endpoint.is_google:
         raise KeyNotForHost(
             f"{what} is Google's: no token of it goes to {request.host}",
             hint=f"use a {noun} that the emulator made",

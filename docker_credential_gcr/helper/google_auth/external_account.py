@@ -14,7 +14,6 @@ from docker_credential_gcr.deadline import call_within
 from docker_credential_gcr.errors import MORE_TIME, Error, KeyFileError, NetworkError, TokenRefused
 from docker_credential_gcr.helper import paths, wire
 from docker_credential_gcr.helper.redaction import redact
-from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.tokens.access_token import (
     DIRECTORY,
     MAX_LIFETIME_S,
@@ -22,6 +21,7 @@ from docker_credential_gcr.helper.tokens.access_token import (
     is_token,
     make_of_unknown_life,
 )
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 from . import connection_faults, http, subject_token
 from . import timestamps as times

@@ -13,20 +13,16 @@ from typing import Any
 from docker_credential_gcr import files
 from docker_credential_gcr.errors import CLOCK, MORE_TIME, OTHER_SOURCE, TokenError
 from docker_credential_gcr.helper import paths
-from docker_credential_gcr.helper.doctor import accounts
 from docker_credential_gcr.helper.redaction import redact
-from docker_credential_gcr.helper.token_sources import TokenRequest
-from docker_credential_gcr.helper.token_sources.credential_file import TOKEN_HOST
-from docker_credential_gcr.helper.token_sources.gcloud import Gcloud
 from docker_credential_gcr.helper.tokens.access_token import (
     MAX_LIFETIME_S,
     AccessToken,
     is_token,
     make_of_unknown_life,
 )
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
-from . import endpoint, programs
-from . import timestamps as times
+from . import programs, timestamps
 
 MAX_MIN_EXPIRY_S = 3600  # gcloud refuses more
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
@@ -37,25 +33,30 @@ LOGIN_HINT = "run `gcloud auth login`"
 TIME_HINT = "allow more time in DOCKER_CREDENTIAL_GCR_TIMEOUT"
 
 
-def fetch_token(source: Gcloud, request: TokenRequest, deadline: float) -> AccessToken:
-    """The access token that gcloud gives. Raises TokenError."""
-    program = prepare(source, request)
+def make_command(program: str, configuration: str, request: TokenRequest) -> list[str]:
+    """Returns the command that prints an access token."""
     min_expiry_s = min(int(request.min_ttl_s), MAX_MIN_EXPIRY_S)
     command = [program, "config", "config-helper", "--format=json(credential)"]
     command += [f"--min-expiry={min_expiry_s}s", "--quiet"]
-    if source.configuration:
-        command.append(f"--configuration={source.configuration}")
+    if configuration:
+        command.append(f"--configuration={configuration}")
     if request.account:
         command.append(f"--account={request.account}")
-    with _lock(source, (deadline - time.monotonic()) / 2):
-        output = _run_until(command, source.environ, deadline)
+    return command
+
+
+def fetch_token(
+    command: list[str], environ: Mapping[str, str], platform: str, deadline: float
+) -> AccessToken:
+    """Returns the access token that gcloud prints. Raises TokenError."""
+    with _lock(environ, platform, (deadline - time.monotonic()) / 2):
+        output = _run_until(command, environ, deadline)
     return parse_output(output, time.time())
 
 
-def prepare(source: Gcloud, request: TokenRequest) -> str:
-    """The absolute path of gcloud, after every check that does not run it. Raises TokenError."""
-    _check_use(source, request)
-    program = find_program(source.environ, source.platform)
+def get_program(environ: Mapping[str, str], platform: str) -> str:
+    """Returns the absolute path of gcloud. Raises TokenError when it is not on PATH."""
+    program = find_program(environ, platform)
     if program is None:
         raise TokenError(
             "gcloud is not on PATH", hint=INSTALL_HINT, check="gcloud missing", command=OTHER_SOURCE
@@ -94,7 +95,7 @@ def parse_output(output: str, now: float) -> AccessToken:
     if expiry is None:  # of an access token file nobody knows
         return make_of_unknown_life(value, now)
     try:
-        expires_at = times.parse_instant(expiry)
+        expires_at = timestamps.parse_instant(expiry)
     except (TypeError, ValueError) as error:
         raise _make_error("answered an access token with a malformed expiry") from error
     token = AccessToken(value, expires_at=min(expires_at, int(now) + MAX_LIFETIME_S), obtained_at=int(now))
@@ -102,15 +103,6 @@ def parse_output(output: str, now: float) -> AccessToken:
         hint = "check this machine's clock"
         raise _make_error("answered an expired access token", hint, check="clock", command=CLOCK)
     return token
-
-
-def _check_use(source: Gcloud, request: TokenRequest) -> None:
-    if source.environ.get("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"):
-        return  # whose token that is, only the user knows
-    given = source.environ.get(TOKEN_HOST)
-    url = given or accounts.find_property(source, "auth", "token_host") or endpoint.GOOGLE_TOKEN_URL
-    token_endpoint = endpoint.get_endpoint(url, TOKEN_HOST if given else "gcloud's auth/token_host")
-    endpoint.check_use("gcloud's login", "login", token_endpoint, request)
 
 
 def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) -> str:
@@ -152,11 +144,9 @@ def _make_error(
     return TokenError(f"gcloud {fault}", hint=hint, check=check, command=command)
 
 
-def _lock(source: Gcloud, timeout_s: float) -> AbstractContextManager[bool]:
-    """Keeps our own runs of gcloud apart, for as long as that takes no more than the time limit."""
-    directory = paths.find_cache_dir(source.environ, source.platform)
-    return (
-        files.lock_file(os.path.join(directory, "gcloud.lock"), timeout_s)
-        if directory
-        else nullcontext(False)
-    )
+def _lock(environ: Mapping[str, str], platform: str, timeout_s: float) -> AbstractContextManager[bool]:
+    """Returns the lock that runs one gcloud at a time; after the time limit gcloud runs without the lock."""
+    directory = paths.find_cache_dir(environ, platform)
+    if directory is None:
+        return nullcontext(False)
+    return files.lock_file(os.path.join(directory, "gcloud.lock"), timeout_s)

@@ -10,13 +10,11 @@ from urllib.parse import quote
 
 from docker_credential_gcr.errors import TokenRefused
 from docker_credential_gcr.helper import config
-from docker_credential_gcr.helper.token_sources import TokenRequest
-from docker_credential_gcr.helper.token_sources.impersonated import API_VARIABLE, Impersonated
 from docker_credential_gcr.helper.tokens.access_token import MAX_LIFETIME_S, AccessToken
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
-from . import http, oauth
-from . import timestamps as times
-from .endpoint import Endpoint, check_use, get_endpoint
+from . import http, oauth, timestamps
+from .endpoint import Endpoint
 
 LIFETIME_S = 3600
 PREFIX = "projects/-/serviceAccounts/"
@@ -28,31 +26,14 @@ GRANT = (
 HINT = "grant the caller roles/iam.serviceAccountTokenCreator on the service account"
 
 
-def find_target(source: Impersonated, request: TokenRequest) -> Endpoint:
-    """Returns where the configured account's tokens are made. Raises TokenError where it may not be asked."""
-    url = f"{source.api_url.rstrip('/')}/v1/{PREFIX}{quote(source.account, safe='@')}:generateAccessToken"
-    target = get_endpoint(url, API_VARIABLE)
-    check_use(f"impersonation of {source.account}", "credential", target, request)
-    return target
-
-
-def fetch_token(source: Impersonated, request: TokenRequest, deadline: float) -> AccessToken:
-    """A token of the configured service account, bought with the source's own. Raises TokenError."""
-    target = find_target(source, request)
-    base = source.base.fetch(make_base_request(target, request), deadline)
-    return exchange_token(
-        target,
-        base,
-        delegates=source.delegates,
-        scopes=request.scopes,
-        lifetime_s=source.lifetime_s,
-        deadline=deadline,
-    )
+def format_url(api_url: str, account: str) -> str:
+    """Returns the URL that generates the tokens of an account."""
+    return f"{api_url.rstrip('/')}/v1/{PREFIX}{quote(account, safe='@')}:generateAccessToken"
 
 
 def make_base_request(target: Endpoint, request: TokenRequest) -> TokenRequest:
-    """The request for the token that is sent to the API, which is not the registry."""
-    return request.for_host(target.host, target.world, config.DEFAULT_SCOPES)
+    """Returns the request for the token that is sent to the API, which is not the registry."""
+    return request.for_host(target.host, target.trust_domain, config.DEFAULT_SCOPES)
 
 
 def exchange_token(
@@ -76,7 +57,7 @@ def exchange_token(
     members = oauth.parse_answer(target.host, answer, HINT, check=CHECK, command=GRANT)
     value = oauth.check_token(target.host, members.get("accessToken"))
     try:
-        expires_at = times.parse_instant(str(members.get("expireTime")))
+        expires_at = timestamps.parse_instant(str(members.get("expireTime")))
     except ValueError as error:
         raise TokenRefused(f"{target.host} answered an access token without its expiry") from error
     expires_at = min(expires_at, asked_at + MAX_LIFETIME_S)

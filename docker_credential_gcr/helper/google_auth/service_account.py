@@ -1,14 +1,13 @@
 """Service account keys: reading one, and for which registries it may be used."""
 
 import os
-import time
 import warnings
 from collections.abc import Mapping
 
-from docker_credential_gcr.errors import KeyFileError, find_secret_form, quote
-from docker_credential_gcr.helper import paths, wire
-from docker_credential_gcr.helper.token_sources import TokenRequest, key_file
+from docker_credential_gcr.errors import KeyFileError, TokenError, find_secret_form, quote
+from docker_credential_gcr.helper import config, wire
 from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 from . import endpoint
 
@@ -91,25 +90,6 @@ class ServiceAccountKey:
                 raise KeyFileError(told, hint=NEW_KEY) from error
 
 
-def load_key(path: str) -> ServiceAccountKey:
-    """The key in a file. Raises KeyFileError; the private key itself is tried when it signs."""
-    return parse_key(path, load_document(path))
-
-
-def load_document(path: str) -> dict[str, object]:
-    """The JSON object in a key file of any type. Raises KeyFileError."""
-    return parse_document(path, load_text(path))
-
-
-def load_text(path: str) -> str:
-    """Returns the text of a key file. Raises KeyFileError."""
-    try:
-        data, _ = paths.read_file(path, MAX_SIZE)
-    except OSError as error:
-        raise key_file.make_error(path, error, str(error.strerror)) from error
-    return decode_text(path, data)
-
-
 def decode_text(path: str, data: bytes) -> str:
     """Returns the text of the bytes of a key file. Raises KeyFileError."""
     try:
@@ -141,6 +121,18 @@ def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ
     return drop_empty(content)
 
 
+def parse_key_login(host: str, username: str, secret: str) -> dict[str, object]:
+    """Returns the JSON object of the key in a login of _json_key or _json_key_base64. Raises TokenError."""
+    if username == "_json_key_base64":
+        import base64  # 2 ms, needed only where
+
+        try:
+            secret = base64.b64decode("".join(secret.split()), validate=True).decode("utf-8")
+        except ValueError as error:
+            raise TokenError(f"the key of {host} is not base64") from error
+    return parse_document(f"of {host}", secret)
+
+
 def _find_fault(error: ValueError) -> str:
     """Returns what is wrong with a text that is not JSON, and where."""
     import json  # costs nothing here: `wire` has loaded it to find the fault
@@ -155,19 +147,6 @@ def drop_empty(content: dict[str, object]) -> dict[str, object]:
     kept = {name: value for name, value in content.items() if value is not None and value != ""}
     source = kept.get(SOURCE)
     return {**kept, SOURCE: drop_empty(source)} if isinstance(source, dict) else kept
-
-
-def check_key(path: str) -> ServiceAccountKey | None:
-    """The key in a file, after signing with it once; None for a credential of another type.
-
-    Raises KeyFileError.
-    """
-    document = load_document(key_file.find_source(path).path)
-    if document.get("type") in OTHER_TYPES:
-        return None
-    key = parse_key(path, document)
-    key.sign((), now=time.time())
-    return key
 
 
 def check_use(key: ServiceAccountKey, request: TokenRequest) -> None:
@@ -189,7 +168,7 @@ def parse_key(path: str, content: dict[str, object]) -> ServiceAccountKey:
         raise KeyFileError(
             f"key file {path!r} belongs to another universe than {endpoint.UNIVERSE}", hint=NEW_KEY
         )
-    token_uri = fields.get("token_uri", endpoint.GOOGLE_TOKEN_URL)
+    token_uri = fields.get("token_uri", config.GOOGLE_TOKEN_URL)
     return ServiceAccountKey(path, fields, parse_endpoint(path, "token_uri", token_uri))
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from docker_credential_gcr.errors import LoginError
-from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config
+from docker_credential_gcr.helper.config import DEFAULT_SCOPES, GOOGLE_TOKEN_URL, TOKEN_HOST, load_config
 from docker_credential_gcr.helper.google_auth import endpoint, oauth
 from docker_credential_gcr.helper.google_auth.endpoint import Endpoint
-from docker_credential_gcr.helper.token_sources import TokenRequest
-from docker_credential_gcr.helper.token_sources.credential_file import CLIENT, TOKEN_HOST
+from docker_credential_gcr.helper.token_sources.credential_file import CLIENT
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 from . import credential_file as store_file
 
@@ -92,7 +92,7 @@ def login(
     """
     config = load_config(environ, platform)
     auth_endpoint = find_endpoint(AUTH_HOST, GOOGLE_AUTH_URL, environ, config.insecure_hosts)
-    token_endpoint = find_endpoint(TOKEN_HOST, endpoint.GOOGLE_TOKEN_URL, environ, config.insecure_hosts)
+    token_endpoint = find_endpoint(TOKEN_HOST, GOOGLE_TOKEN_URL, environ, config.insecure_hosts)
     attempt, code = receive(auth_endpoint.url)
     token, refresh_token = oauth.exchange_code(
         token_endpoint,
@@ -111,7 +111,7 @@ def find_endpoint(
 ) -> Endpoint:
     """Returns the endpoint that a variable names, else the default. Raises TokenError when it is not safe."""
     found = endpoint.get_endpoint(environ.get(variable) or default, variable)
-    request = TokenRequest(found.host, found.world, scopes=(), insecure_hosts=insecure_hosts)
+    request = TokenRequest(found.host, found.trust_domain, scopes=(), insecure_hosts=insecure_hosts)
     endpoint.check_use(f"{variable} names {found.host}", "endpoint", found, request)
     return found
 

@@ -1,5 +1,6 @@
 """Changes the login in the file that this helper shares with Google's; the source `store` reads it."""
 
+import sys
 import time
 from collections.abc import Mapping
 
@@ -34,7 +35,7 @@ def save_login(
     return path
 
 
-def forget_login(environ: Mapping[str, str], platform: str) -> bool:
+def delete_login(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
     """Forget the login; False when there was none. Raises ConfigError."""
     path = paths.find_store_file(environ, platform)
     if path is None or config_file.load_text(path) == config_file.EMPTY:

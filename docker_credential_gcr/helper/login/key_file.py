@@ -10,11 +10,10 @@ from docker_credential_gcr.helper.config import Config, load_config
 from docker_credential_gcr.helper.configure import arguments as command_line
 from docker_credential_gcr.helper.configure import config_edit
 from docker_credential_gcr.helper.configure import helper_config as config_changes
-from docker_credential_gcr.helper.credential_store import entries as logins
-from docker_credential_gcr.helper.credential_store import store
+from docker_credential_gcr.helper.credential_store import entries, store
 from docker_credential_gcr.helper.google_auth import adc, service_account
 from docker_credential_gcr.helper.google_auth.service_account import ServiceAccountKey
-from docker_credential_gcr.helper.token_sources import TokenRequest
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 USERNAME = "_json_key"
 
@@ -33,7 +32,7 @@ def login(
     TokenError when the key gives no token, and StoreError when it cannot be kept.
     """
     config = load_config(environ, platform)
-    hosts = command_line.parse_hosts(names) if names is not None else (logins.EVERY_HOST,)
+    hosts = command_line.parse_hosts(names) if names is not None else (entries.EVERY_HOST,)
     document = service_account.parse_document(path, text)
     key = service_account.parse_key(path, document)
     if names is None and not key.endpoint.is_google:
@@ -49,11 +48,11 @@ def login(
 
 
 def _make_request(host: str, config: Config) -> TokenRequest:
-    asked = registries.DEFAULT_HOSTS[0] if host == logins.EVERY_HOST else host
-    world = registries.find_world(asked, (asked,))
-    assert world is not None  # noqa: S101 - for the type checker: the host counts as configured
+    asked = registries.DEFAULT_HOSTS[0] if host == entries.EVERY_HOST else host
+    trust_domain = registries.find_trust_domain(asked, (asked,))
+    assert trust_domain is not None  # noqa: S101 - for the type checker: the host counts as configured
     scopes = config.get_settings(asked).scopes
-    return TokenRequest(asked, world, scopes=scopes, insecure_hosts=config.insecure_hosts)
+    return TokenRequest(asked, trust_domain, scopes=scopes, insecure_hosts=config.insecure_hosts)
 
 
 def _keep(
@@ -66,8 +65,8 @@ def _keep(
         raise StoreError("no home directory to keep a key in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
     for host in hosts:
         deadline = time.monotonic() + config.timeout_s
-        notice = store.keep_login(path, host, USERNAME, text, environ, deadline=deadline)
-    known = {logins.EVERY_HOST, *config.registries}
+        notice = store.save_login(path, host, USERNAME, text, environ, deadline=deadline)
+    known = {entries.EVERY_HOST, *config.registries}
     new = [host for host in hosts if host not in known and not registries.is_google(host)]
     if new:
         values: dict[tuple[str, ...], object] = {("Registries", host): {} for host in new}

@@ -8,8 +8,8 @@ from urllib.parse import urljoin
 from docker_credential_gcr.errors import NoToken
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, DEFAULT_TIMEOUT_S, parse_insecure_hosts
 from docker_credential_gcr.helper.google_auth import endpoint, oauth
-from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.credential_file import find_source
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 
 def revoke(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
@@ -21,7 +21,7 @@ def revoke(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
     token = login.fields["refresh_token"] or login.fields["access_token"]
     target = endpoint.parse_endpoint(urljoin(login.find_endpoint().url, "revoke"))
     request = TokenRequest(
-        target.host, target.world, scopes=DEFAULT_SCOPES, insecure_hosts=parse_insecure_hosts(environ)
+        target.host, target.trust_domain, scopes=DEFAULT_SCOPES, insecure_hosts=parse_insecure_hosts(environ)
     )
     endpoint.check_use(f"the login in {login.path!r}", "login", target, request)
     oauth.revoke(target, token, deadline=time.monotonic() + DEFAULT_TIMEOUT_S)

@@ -1,15 +1,15 @@
-"""The login in the file that this helper shares with Google's; `login` writes it, this only reads.
+"""The login in the file that this helper shares with Google's; login/credential_file writes it.
 
 {"gcrCreds": {"access_token": "ya29.…", "refresh_token": "1//…", "token_expiry": "2024-05-01T12:00:00Z",
               "token_uri": "https://oauth2.googleapis.com/token"}}
-A login of Google's own helper has no token_uri: it belongs to the endpoint that the environment names.
+A login that Google's own helper wrote has no token_uri: its endpoint is the one that the environment names.
 """
 
 import os
 import time
 
 from docker_credential_gcr.errors import LOGIN, NetworkError, NoToken, TokenError
-from docker_credential_gcr.helper import paths, wire
+from docker_credential_gcr.helper import config, paths, wire
 from docker_credential_gcr.helper.tokens.access_token import MAX_LIFETIME_S, AccessToken, is_token
 
 TYPE_CHECKING = False
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from docker_credential_gcr.helper.google_auth.endpoint import Endpoint
+    from docker_credential_gcr.helper.tokens.request import TokenRequest
 
-    from . import TokenRequest
-
-TOKEN_HOST = "CLOUDSDK_AUTH_TOKEN_HOST"  # gcloud's own variable for another token endpoint
 # Google's helper is an installed program, and publishes both: refresh tokens work for their client alone.
 # https://developers.google.com/identity/protocols/oauth2#installed
 CLIENT = (
@@ -32,11 +30,11 @@ ENDED = "login ended"
 
 
 class Login:
-    """What the file holds: an access token that may still serve, and what buys new ones."""
+    """The content of the file: an access token, perhaps expired, and a refresh token."""
 
     __slots__ = ("endpoint_url", "fields", "identity", "path")
 
-    is_kept = True
+    is_cached = True
 
     def __init__(
         self, path: str, fields: "dict[str, str]", identity: tuple[str, ...], endpoint_url: str
@@ -47,74 +45,75 @@ class Login:
         self.endpoint_url = endpoint_url
 
     def fetch(self, request: "TokenRequest", deadline: float) -> AccessToken:
-        """The token in the file while it is young, else a new one. Raises TokenError.
+        """Returns the token in the file unless it expires soon, else a new one. Raises TokenError.
 
-        Without an answer from the token endpoint, the one in the file is given for as long as it serves.
+        While the token endpoint does not answer, the token in the file is returned until it expires.
         """
-        from docker_credential_gcr.helper import config
-        from docker_credential_gcr.helper.google_auth import oauth
+        token_endpoint, stored = self.prepare(request)
+        has_refresh_token = self.fields["refresh_token"] != ""
+        if stored and not (has_refresh_token and stored.is_aging(time.time(), request.min_ttl_s)):
+            return stored
+        from docker_credential_gcr.helper.google_auth import oauth  # 8 ms, which a token in the file saves
 
-        token_endpoint, held = self.prepare(request)
-        if held and not (self.fields["refresh_token"] and held.is_aging(time.time(), request.min_ttl_s)):
-            return held
         try:
             return oauth.exchange_refresh_token(
                 token_endpoint,
                 self.fields["refresh_token"],
                 client=CLIENT,
-                # The login may have been made for less than the default, which must not be asked for then.
+                # The login may have fewer scopes than the default ones, and then they must not be asked for.
                 scopes=() if request.scopes == config.DEFAULT_SCOPES else request.scopes,
                 deadline=deadline,
                 check=ENDED,
                 command=LOGIN,
             )
         except NetworkError:
-            if held:
-                return held
+            if stored:
+                return stored
             raise
 
     def prepare(self, request: "TokenRequest") -> "tuple[Endpoint, AccessToken | None]":
-        """The token endpoint, and the token in the file if it still serves. Raises TokenError."""
-        from docker_credential_gcr.helper.google_auth import endpoint
+        """Returns the token endpoint, and the token in the file unless it has expired. Raises TokenError."""
+        from docker_credential_gcr.helper.google_auth import endpoint  # 5 ms, as above
 
         what = f"the login in {self.path!r}"
         if request.account:
             raise TokenError(f"{what} does not say whether it is {request.account}'s")
         token_endpoint = self.find_endpoint()
         endpoint.check_use(what, "login", token_endpoint, request)
-        held = self._find_token(time.time())
-        if held is None and not self.fields["refresh_token"]:
+        stored = self._find_token(time.time())
+        if stored is None and not self.fields["refresh_token"]:
             raise TokenError(
                 f"{what} has expired and holds no refresh token", hint=LOGIN, check=ENDED, command=LOGIN
             )
-        return token_endpoint, held
+        return token_endpoint, stored
 
     def find_endpoint(self) -> "Endpoint":
         """Returns the token endpoint. Raises TokenError when it is not a URL."""
-        from docker_credential_gcr.helper.google_auth import endpoint
+        from docker_credential_gcr.helper.google_auth import endpoint  # 5 ms, as above
 
-        named_by = f"the login in {self.path!r}: 'token_uri'" if self.fields["token_uri"] else TOKEN_HOST
+        is_logins = self.fields["token_uri"] != ""
+        named_by = f"the login in {self.path!r}: 'token_uri'" if is_logins else config.TOKEN_HOST
         return endpoint.get_endpoint(self.endpoint_url, named_by)
 
     def _find_token(self, now: float) -> AccessToken | None:
-        from docker_credential_gcr.helper.google_auth import timestamps as times
+        from docker_credential_gcr.helper.google_auth import timestamps  # `re` and `datetime`, as above
 
         value, expiry = self.fields["access_token"], self.fields["token_expiry"]
         if not is_token(value) or not expiry:
             return None
         try:
-            expires_at = times.parse_instant(expiry)
+            expires_at = timestamps.parse_instant(expiry)
         except ValueError:
             return None
         if not 0 < expires_at - now <= MAX_LIFETIME_S:
             return None
-        # When it was bought is not written down: as long ago as makes it due for MinTTL and no sooner.
+        # The file does not say when the token was obtained: an hour before its end makes it due at MinTTL.
         token = AccessToken(value, expires_at=expires_at, obtained_at=min(int(now), expires_at - 3600))
         return token if token.is_fresh(now) else None
 
 
 def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
-    """Reads the login. Raises NoToken when the file holds none, TokenError when it is malformed."""
+    """Returns the login in the file. Raises NoToken without one, TokenError when it is malformed."""
     path = paths.find_store_file(environ, platform)
     try:
         data, found = paths.read_file(path or "")
@@ -132,13 +131,10 @@ def find_source(environ: "Mapping[str, str]", platform: str) -> Login:
         raise NoToken("no login is stored")
     fields = {name: login.get(name) or "" for name in FIELDS} if isinstance(login, dict) else {"": login}
     if not all(isinstance(value, str) for value in fields.values()) or "" in fields:
-        raise _make_error(path, "'gcrCreds' is no login")
-    # The login's own endpoint comes first: a refresh token is for nobody else.
-    endpoint_url = (
-        fields["token_uri"]
-        or paths.find_variable(environ, TOKEN_HOST)
-        or "https://oauth2.googleapis.com/token"
-    )
+        raise _make_error(path, "'gcrCreds' is not a login")
+    # The login's own endpoint comes first: no other endpoint may see its refresh token.
+    named = fields["token_uri"] or paths.find_variable(environ, config.TOKEN_HOST)
+    endpoint_url = named or config.GOOGLE_TOKEN_URL
     identity = (*paths.make_identity(os.path.realpath(path or ""), found), endpoint_url)
     return Login(path or "", fields, identity, endpoint_url)
 

@@ -1,19 +1,19 @@
-"""gcloud's own login. Which one it is costs no run of gcloud; a token costs a second."""
+"""gcloud's own login. Finding the login does not run gcloud; a token from gcloud takes a second."""
 
 import os
 
-from docker_credential_gcr.helper import paths
+from docker_credential_gcr.helper import config, paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from docker_credential_gcr.helper.tokens.access_token import AccessToken
-
-    from . import TokenRequest
+    from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 PREFIX = "CLOUDSDK_"  # each of gcloud's properties has a variable that overrides it
-FILES = ("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")
+TOKEN_FILE = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
+FILES = (TOKEN_FILE, "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")
 
 
 class Gcloud:
@@ -21,7 +21,7 @@ class Gcloud:
 
     __slots__ = ("configuration", "environ", "identity", "platform", "properties")
 
-    is_kept = True
+    is_cached = True
 
     def __init__(
         self,
@@ -38,14 +38,44 @@ class Gcloud:
         self.identity = identity
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
-        """Buys a token of gcloud's account. Raises TokenError."""
-        from docker_credential_gcr.helper.google_auth import gcloud as gcloud_program
+        """Fetches a token of gcloud's account. Raises TokenError."""
+        from docker_credential_gcr.helper.google_auth import gcloud  # 10 ms, which a cached token saves
 
-        return gcloud_program.fetch_token(self, request, deadline)
+        program = self.prepare(request)
+        command = gcloud.make_command(program, self.configuration, request)
+        return gcloud.fetch_token(command, self.environ, self.platform, deadline)
+
+    def prepare(self, request: "TokenRequest") -> str:
+        """Returns the absolute path of gcloud, after the checks that do not run it. Raises TokenError."""
+        from docker_credential_gcr.helper.google_auth import endpoint, gcloud  # 10 ms, as above
+
+        if not self.environ.get(TOKEN_FILE):  # only the user knows whose token is in that file
+            given = self.environ.get(config.TOKEN_HOST)
+            url = given or self.find_property("auth", "token_host") or config.GOOGLE_TOKEN_URL
+            named_by = config.TOKEN_HOST if given else "gcloud's auth/token_host"
+            token_endpoint = endpoint.get_endpoint(url, named_by)
+            endpoint.check_use("gcloud's login", "login", token_endpoint, request)
+        return gcloud.get_program(self.environ, self.platform)
+
+    def find_property(self, section: str, name: str) -> str | None:
+        """Returns a property of the configuration. https://cloud.google.com/sdk/docs/properties"""
+        try:
+            text = paths.read_file(self.properties)[0].decode("utf-8")
+        except (OSError, ValueError):
+            return None
+        current = ""
+        for line in map(str.strip, text.splitlines()):
+            # Not configparser: its regular expressions take quadratic time in the length of a line.
+            key, _, value = line.partition("=")
+            if line.startswith("["):
+                current = line[1:].partition("]")[0]
+            elif (current, key.strip()) == (section, name):
+                return value.strip() or None
+        return None
 
 
 def find_source(configuration: str, environ: "Mapping[str, str]", platform: str) -> Gcloud:
-    """Returns gcloud, whether it is installed or not, with one configuration: the active one without a name.
+    """Returns gcloud, installed or not, with a configuration: the active one without a name.
 
     Its identity is the configuration, and each variable that overrides a property of it.
     """
@@ -73,7 +103,7 @@ def _list_overrides(environ: "Mapping[str, str]") -> "dict[str, str]":
 
 
 def _read_active(directory: str) -> tuple[str, tuple[str, ...]]:
-    """Returns the name of the active configuration, and the identity of the file that says so."""
+    """Returns the name of the active configuration, and the identity of the file that names it."""
     path = os.path.join(directory, "active_config")
     try:
         data, found = paths.read_file(path)

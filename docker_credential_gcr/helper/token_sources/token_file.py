@@ -8,7 +8,7 @@ from docker_credential_gcr.helper.tokens.access_token import AccessToken, is_tok
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import TokenRequest
+    from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 MAX_SIZE = 64 * 1024
 HINT = "write an access token, and nothing else, into the file"
@@ -19,7 +19,7 @@ class TokenFile:
 
     __slots__ = ("path",)
 
-    is_kept = False
+    is_cached = False
 
     def __init__(self, path: str) -> None:
         self.path = path

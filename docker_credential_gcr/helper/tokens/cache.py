@@ -1,4 +1,4 @@
-"""The access tokens on disk: one file per identity, scopes and world, readable by its owner alone.
+"""The access tokens on disk: one file per identity, scopes and trust_domain, readable by its owner alone.
 
 {"version": 1, "access_token": "ya29.…", "expires_at": 1700003600, "obtained_at": 1700000000}
 

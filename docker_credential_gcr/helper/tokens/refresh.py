@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from docker_credential_gcr import files
 from docker_credential_gcr.errors import NoToken, TokenError
-from docker_credential_gcr.helper.token_sources import TokenRequest
 
 from . import cache
 from .access_token import AccessToken
+from .request import TokenRequest
 
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.token_sources import TokenSource
+    from .request import TokenSource
 
 
 def refresh(

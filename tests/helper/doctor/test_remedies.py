@@ -12,30 +12,23 @@ from keyring.errors import KeyringLocked
 from docker_credential_gcr import errors
 from docker_credential_gcr.errors import Error, TokenError
 from docker_credential_gcr.helper import config, paths, registries
-from docker_credential_gcr.helper.credential_store import entries as logins
+from docker_credential_gcr.helper.credential_store import entries
 from docker_credential_gcr.helper.credential_store import keyring as keyring_store
 from docker_credential_gcr.helper.doctor import remedies
 from docker_credential_gcr.helper.doctor.remedies import Case
 from docker_credential_gcr.helper.google_auth import (
     endpoint,
+    gcloud,
     http,
     impersonation,
-    metadata_host,
     metadata_server,
     oauth,
     service_account,
 )
-from docker_credential_gcr.helper.google_auth import gcloud as gcloud_program
 from docker_credential_gcr.helper.google_auth.http import Answer
-from docker_credential_gcr.helper.token_sources import (
-    TokenRequest,
-    env,
-    gcloud,
-    key_file,
-    metadata,
-    token_file,
-)
-from docker_credential_gcr.helper.token_sources import credential_file as store
+from docker_credential_gcr.helper.token_sources import credential_file, env, key_file, metadata, token_file
+from docker_credential_gcr.helper.token_sources import gcloud as gcloud_source
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 GOOGLE = Case("gcr.io", "my-project/app", "ci@my-project.iam.gserviceaccount.com", "/keys/k.json")
 NEW_KEY = (
@@ -78,20 +71,20 @@ def run_gcloud(folder: Path, script: str) -> None:
 
 
 def find_gcloud(path: str, timeout_s: float = 1) -> None:
-    source = gcloud.find_source("", {"PATH": path, "DOCKER_CREDENTIAL_GCR_CACHE": "off"}, "linux")
-    gcloud_program.fetch_token(source, REQUEST, time.monotonic() + timeout_s)
+    source = gcloud_source.find_source("", {"PATH": path, "DOCKER_CREDENTIAL_GCR_CACHE": "off"}, "linux")
+    source.fetch(REQUEST, time.monotonic() + timeout_s)
 
 
 def read_store(folder: Path, text: str) -> None:
     (folder / "s.json").write_text(text)
-    found = store.find_source({"DOCKER_CREDENTIAL_GCR_STORE": str(folder / "s.json")}, "linux")
+    found = credential_file.find_source({"DOCKER_CREDENTIAL_GCR_STORE": str(folder / "s.json")}, "linux")
     found.prepare(REQUEST)
 
 
 def read_logins(folder: Path, text: str, mode: int = 0o600) -> None:
     (folder / "l.json").write_text(text)
     (folder / "l.json").chmod(mode)
-    logins.load_logins(str(folder / "l.json"))
+    entries.load_logins(str(folder / "l.json"))
 
 
 def lock_keyring() -> None:
@@ -114,7 +107,7 @@ REFUSED = ConnectionRefusedError(111, "Connection refused")
 # What the helper does, what the failure is called, and what to do; DIR is a directory.
 FAILURES: dict[str, tuple[Callable[[Path], object], str, str | None]] = {
     "an assertion of another time": (lambda _: refuse("in a reasonable timeframe", **KEY), "clock", CLOCK),
-    "gcloud's expired token": (lambda _: gcloud_program.parse_output(EXPIRED, 2e9), "clock", CLOCK),
+    "gcloud's expired token": (lambda _: gcloud.parse_output(EXPIRED, 2e9), "clock", CLOCK),
     "a login to renew": (lambda _: refuse("invalid_rapt", **KEY), "login ended", LOGIN),
     "an expired login": (
         lambda d: read_store(d, '{"gcrCreds": {"access_token": "x"}}'),
@@ -128,15 +121,15 @@ FAILURES: dict[str, tuple[Callable[[Path], object], str, str | None]] = {
         lambda _: paths.find_variable({"GCE_METADATA_HOST": "u:p@h"}, "GCE_METADATA_HOST"),
         "variable", "unset GCE_METADATA_HOST"),
     "a metadata server that is no host": (
-        lambda _: metadata_host.check_use(metadata.find_source({"GCE_METADATA_IP": "a b"}, "linux"), REQUEST),
+        lambda _: metadata.find_source({"GCE_METADATA_IP": "a b"}, "linux").check_use(REQUEST),
         "variable", "unset GCE_METADATA_IP"),
     "a key file that is gone": (lambda d: key_file.find_source(f"{d}/absent"), "key file", SOURCE),
     "a key file that is a directory": (lambda d: key_file.find_source(str(d)), "key file", SOURCE),
     "a key that is not JSON": (lambda _: service_account.parse_document("k", "{"), "key file", NEW_KEY),
     "an emulator's key": (
-        lambda _: use_endpoint("http://localhost:1/token", REQUEST), "key of another world", SOURCE),
+        lambda _: use_endpoint("http://localhost:1/token", REQUEST), "key for another registry", SOURCE),
     "Google's key": (
-        lambda _: use_endpoint(endpoint.GOOGLE_TOKEN_URL, EMULATORS), "key of another world", SOURCE),
+        lambda _: use_endpoint(config.GOOGLE_TOKEN_URL, EMULATORS), "key for another registry", SOURCE),
     "an endpoint without TLS": (
         lambda _: use_endpoint("http://sts.example:80", TokenRequest("r", registries.OTHER, scopes=())),
         "token endpoint", INSECURE),
@@ -159,12 +152,11 @@ FAILURES: dict[str, tuple[Callable[[Path], object], str, str | None]] = {
                          check=impersonation.CHECK, command=impersonation.GRANT),
         "impersonation", GRANT),
     "a machine without an account": (
-        lambda _: metadata_server._check_answer(
-            metadata.find_source({}, "linux"), Answer(404, {"Metadata-Flavor": "Google"}, b"")),
+        lambda _: metadata_server.check_answer(
+            metadata.NAME, Answer(404, {"Metadata-Flavor": "Google"}, b""), ""),
         "metadata server", DEFAULT),
     "an emulator's metadata server": (
-        lambda _: metadata_host.check_use(
-            metadata.find_source({"GCE_METADATA_HOST": "localhost:1"}, "linux"), REQUEST),
+        lambda _: metadata.find_source({"GCE_METADATA_HOST": "localhost:1"}, "linux").check_use(REQUEST),
         "metadata server", "unset GCE_METADATA_HOST"),
     "a locked keyring": (lambda _: lock_keyring(), "keyring", "export DOCKER_CREDENTIAL_GCR_KEYRING=file"),
     "an emulator that is not running": (

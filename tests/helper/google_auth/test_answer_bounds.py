@@ -15,12 +15,12 @@ from support.child_processes import LIMIT_S
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
 from docker_credential_gcr.helper.doctor import registry_client as registry_probe
 from docker_credential_gcr.helper.google_auth import external_account as google_credentials
-from docker_credential_gcr.helper.google_auth import http, impersonation, metadata_server, oauth, tls_context
+from docker_credential_gcr.helper.google_auth import http, impersonation, oauth, tls_context
 from docker_credential_gcr.helper.google_auth.endpoint import parse_endpoint
 from docker_credential_gcr.helper.registries import LOOPBACK
-from docker_credential_gcr.helper.token_sources import TokenRequest
 from docker_credential_gcr.helper.token_sources.metadata import Metadata
 from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 from docker_credential_gcr.kubelet.pod_identity import PodIdentity
 
 REQUEST = TokenRequest("localhost:5000", LOOPBACK, scopes=("scope",))
@@ -121,9 +121,9 @@ TRANSPORTS: dict[str, Callable[[Server, dict[str, object], float], object]] = {
     "impersonation": lambda server, _, deadline: impersonation.exchange_token(
         parse_endpoint(server.url), TOKEN, delegates=(), scopes=(), deadline=deadline
     ),
-    "metadata server": lambda server, _, deadline: metadata_server.fetch_token(
-        Metadata({"GCE_METADATA_HOST": server.host}, "linux", is_sure=True), REQUEST, deadline
-    ),
+    "metadata server": lambda server, _, deadline: Metadata(
+        {"GCE_METADATA_HOST": server.host}, "linux", is_sure=True
+    ).fetch(REQUEST, deadline),
     "pod identity": lambda server, _, deadline: PodIdentity(
         "eyJx", "a", {"CLOUDSDK_API_ENDPOINT_OVERRIDES_STS": server.url}
     ).fetch(REQUEST, deadline),

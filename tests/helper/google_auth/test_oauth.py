@@ -19,7 +19,7 @@ NOW = 1_700_000_000.9
 @pytest.fixture
 def exchange(make_key: Callable[..., Path]) -> Callable[..., AccessToken]:
     def run(timeout_s: float = 30, **fields: Any) -> AccessToken:
-        key = service_account.load_key(str(make_key(**fields)))
+        key = service_account.parse_key("k.json", json.loads(make_key(**fields).read_text()))
         return oauth.exchange_assertion(
             key, scopes=("a", "b"), deadline=time.monotonic() + timeout_s, now=lambda: NOW
         )

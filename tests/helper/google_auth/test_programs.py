@@ -93,7 +93,7 @@ def test_z12_a_program_does_not_outlive_a_caller_that_is_terminated(
     tmp_path: Path, held: int, number: signal.Signals
 ) -> None:
     caller = (
-        "import os, sys, time\nfrom docker_credential_gcr.helper import programs\n"
+        "import os, sys, time\nfrom docker_credential_gcr.helper.google_auth import programs\n"
         "programs.run(['/bin/sh', '-c', sys.argv[1]], os.environ, time.monotonic() + 300)"
     )
     script = f"exec 9>{tmp_path}/held; echo >&9; sleep 300 & wait"

@@ -9,8 +9,11 @@ from google.auth import jwt
 
 from docker_credential_gcr.errors import KeyFileError, KeyNotForHost
 from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.configure.configure import check_keys
 from docker_credential_gcr.helper.google_auth import service_account
-from docker_credential_gcr.helper.token_sources import TokenRequest
+from docker_credential_gcr.helper.google_auth.service_account import ServiceAccountKey
+from docker_credential_gcr.helper.token_sources import key_file
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 GOOGLE_URI = "https://oauth2.googleapis.com/token"
 TO_GOOGLE = "no token of it goes to Google's gcr.io"
@@ -37,15 +40,19 @@ PAIRS = [
 ]
 
 
+def load_key(path: str) -> ServiceAccountKey:
+    return service_account.parse_key(path, key_file.load_document(path))
+
+
 @pytest.mark.parametrize(("token_uri", "host", "fault"), PAIRS)
-def test_t05_a_key_serves_the_registries_of_its_own_world(
+def test_t05_a_key_serves_the_registries_of_its_own_trust_domain(
     make_key: Callable[..., Path], token_uri: str, host: str, fault: str | None
 ) -> None:
     path = str(make_key(token_uri=token_uri))
-    key = service_account.load_key(path)
+    key = load_key(path)
     request = TokenRequest(
         host,
-        registries.find_world(host, {host}) or "",
+        registries.find_trust_domain(host, {host}) or "",
         scopes=(),
         insecure_hosts=("tokens.example:80", "lab.example"),
     )
@@ -77,7 +84,7 @@ def test_a_token_uri_that_is_no_plain_url_is_refused(make_key: Callable[..., Pat
     path = str(make_key(token_uri=token_uri))
 
     with pytest.raises(KeyFileError) as raised:
-        service_account.load_key(path)
+        load_key(path)
 
     assert str(raised.value) == f"key file {path!r}: 'token_uri' is not an http or https URL"
 
@@ -85,13 +92,13 @@ def test_a_token_uri_that_is_no_plain_url_is_refused(make_key: Callable[..., Pat
 def test_a_key_with_windows_line_ends_signs(make_key: Callable[..., Path], private_key: str) -> None:
     path = make_key(private_key=private_key.replace("\n", "\r\n"))
 
-    assert service_account.check_key(str(path)).client_email == "ci@my-project.iam.gserviceaccount.com"
+    check_keys((f"file:{path}",), ("localhost:5000",), {})
 
 
 def test_the_private_key_does_not_show(make_key: Callable[..., Path]) -> None:
     path = make_key()
 
-    shown = repr(service_account.load_key(str(path)))
+    shown = repr(load_key(str(path)))
 
     assert shown == f"ServiceAccountKey({str(path)!r}, 'ci@my-project.iam.gserviceaccount.com', <hidden>)"
 
@@ -115,7 +122,7 @@ def test_an_optional_member_of_a_key_may_be_absent_or_empty(
 
     for document in ({**content, name: empty}, without):
         path.write_text(json.dumps(document))
-        key = service_account.load_key(str(path))
+        key = load_key(str(path))
         assert key.endpoint.url == GOOGLE_URI
         assert jwt.decode_header(key.sign((), now=0)) == expected
 
@@ -127,7 +134,7 @@ def test_f_z28_an_optional_member_that_is_not_a_string_is_refused(
     path = str(make_key(**{name: 1}))
 
     with pytest.raises(KeyFileError) as raised:
-        service_account.load_key(path)
+        load_key(path)
 
     assert str(raised.value) == f"key file {path!r} has no {name!r}"
 

@@ -147,8 +147,11 @@ def test_a_login_of_googles_does_not_go_to_loopback_nor_an_emulators_to_google(
 STORES: dict[str, tuple[str, str]] = {
     "not JSON": ("{", " is malformed: Expecting property name enclosed in double quotes: line 1 column 2"),
     "a list": ("[]", " is malformed: not a JSON object"),
-    "a number": ('{"gcrCreds": 1}', " is malformed: 'gcrCreds' is no login"),
-    "a number for a token": ('{"gcrCreds": {"refresh_token": 1}}', " is malformed: 'gcrCreds' is no login"),
+    "a number": ('{"gcrCreds": 1}', " is malformed: 'gcrCreds' is not a login"),
+    "a number for a token": (
+        '{"gcrCreds": {"refresh_token": 1}}',
+        " is malformed: 'gcrCreds' is not a login",
+    ),
 }
 
 

@@ -19,8 +19,9 @@ import pytest
 
 from docker_credential_gcr.helper import config, paths, protocol, registries
 from docker_credential_gcr.helper.google_auth import external_account as google_credentials
-from docker_credential_gcr.helper.token_sources import TokenRequest, key_file
+from docker_credential_gcr.helper.token_sources import key_file
 from docker_credential_gcr.helper.tokens.access_token import DIRECTORY
+from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 GOOGLES, EMULATORS, PRIVATE = "gcr.io", "localhost:5000", "registry.example"
 Files = dict[str, str]

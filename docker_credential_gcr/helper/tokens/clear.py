@@ -1,40 +1,18 @@
-"""Forgets what is kept on this machine: the login, the keys, the access tokens. No server is asked."""
+"""Clears the cache of access tokens."""
 
 import os
 import re
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import paths
-from docker_credential_gcr.helper.config import DEFAULT_TIMEOUT_S
-from docker_credential_gcr.helper.credential_store import entries as logins
-from docker_credential_gcr.helper.credential_store import store
 
-from . import credential_file as store_file
-
-# A token, the lock of its refresh, what a killed run left; and whether there is a metadata server.
+# A token, and the record that there is a metadata server or none.
 ENTRY = re.compile(r"[0-9a-f]{32}\.json|metadata-server\.json")
+# The lock of an entry, and the temporary file that a killed process left.
 COMPANION = re.compile(r"([0-9a-f]{32}|metadata-server)\.json\.(lock|[0-9a-f]{8}\.tmp)")
-
-
-def forget_login(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Forgets the login; False when there was none. Raises ConfigError."""
-    return store_file.forget_login(environ, platform)
-
-
-def forget_keys(environ: Mapping[str, str], platform: str = sys.platform) -> tuple[str, ...]:
-    """Forgets the keys that were handed over, and returns the hosts that they were for. Raises StoreError."""
-    path = paths.find_logins_file(environ, platform)
-    if path is None:
-        return ()
-    names = tuple(
-        name for name, login in logins.load_logins(path).items() if login.username in logins.KEY_USERS
-    )
-    store.forget_logins(path, names, environ, deadline=time.monotonic() + DEFAULT_TIMEOUT_S)
-    return names
 
 
 def clear_cache(environ: Mapping[str, str], platform: str = sys.platform) -> int:

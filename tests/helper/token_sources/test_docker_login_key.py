@@ -1,4 +1,4 @@
-"""The key that `login --key-file` kept: for one host, or for all of Google's and nobody else's."""
+"""Service account keys that `login --key-file` stored: for one host, or for all hosts of Google."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.errors import ConfigError, NoToken
-from docker_credential_gcr.helper.credential_store import entries as logins
-from docker_credential_gcr.helper.token_sources import docker_login as login
+from docker_credential_gcr.helper.credential_store.entries import StoredLogin
+from docker_credential_gcr.helper.token_sources import docker_login
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def test_a_hosts_own_key_goes_before_that_of_all(
     environ: dict[str, str], host: str, identity: tuple[str, ...]
 ) -> None:
-    assert login.find_source(host, environ, "linux").identity[:3] == identity
+    assert docker_login.find_source(host, environ, "linux").identity[:3] == identity
 
 
 @pytest.mark.parametrize("host", ["localhost:5000", "r.example"])
 def test_the_key_of_all_is_not_a_strangers(environ: dict[str, str], host: str) -> None:
     with pytest.raises(NoToken):
-        login.find_source(host, environ, "linux")
+        docker_login.find_source(host, environ, "linux")
 
 
 def test_the_whole_store_does_not_list_it(helper: Any) -> None:
@@ -56,11 +56,11 @@ def test_the_whole_store_does_not_list_it(helper: Any) -> None:
     assert (listed["quay.io"], "*" in listed) == ("u", False)
 
 
-@pytest.mark.parametrize("name", login.KEYRING_VARIABLES)
+@pytest.mark.parametrize("name", docker_login.KEYRING_VARIABLES)
 def test_z76_a_key_in_a_keyring_is_another_where_a_variable_leads_to_another_keyring(name: str) -> None:
     def find_identities(secret: str | None) -> list[tuple[str, ...]]:
-        kept = logins.Login("gcr.io", "_json_key", "1", secret)
-        return [login.KeptKey(kept, {name: value}).identity for value in ("one", "two")]
+        kept = StoredLogin("gcr.io", "_json_key", "1", secret)
+        return [docker_login.DockerLogin(kept, {name: value}).identity for value in ("one", "two")]
 
     in_keyring, in_file = find_identities(None), find_identities("{}")
 
@@ -70,7 +70,7 @@ def test_z76_a_key_in_a_keyring_is_another_where_a_variable_leads_to_another_key
 
 def test_z76_no_key_is_taken_out_where_that_is_switched_off(environ: dict[str, str]) -> None:
     variable = "DOCKER_CREDENTIAL_GCR_KEYRING"
-    with pytest.raises(NoToken, match=f"^no key is taken out, as {variable}=off says$"):
-        login.find_source("gcr.io", environ | {variable: "off"}, "linux")
+    with pytest.raises(NoToken, match=f"^{variable} is off: the stored key is not read$"):
+        docker_login.find_source("gcr.io", environ | {variable: "off"}, "linux")
     with pytest.raises(ConfigError, match=f"^{variable} must be one of keyring, file, off$"):
-        login.find_source("gcr.io", environ | {variable: "bogus"}, "linux")
+        docker_login.find_source("gcr.io", environ | {variable: "bogus"}, "linux")
