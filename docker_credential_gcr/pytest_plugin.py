@@ -156,7 +156,7 @@ class GcrEmulator(_Control):
         The keys of one test session differ in their IDs alone: their private half is made once.
         """
         from docker_credential_gcr.emulator.identity import resource_names as names
-        from docker_credential_gcr.emulator.identity.keys import forms as keys
+        from docker_credential_gcr.emulator.identity.keys import encoding as keys
         from docker_credential_gcr.emulator.identity.keys import service_account_keys
 
         resource = f"{self.url}/v1/projects/{quote(self.project(project))}/serviceAccounts"
@@ -185,7 +185,7 @@ class GcrEmulator(_Control):
 
     def grant(self, role: str, member: str, *, project: str = "my-project") -> None:
         """Let the member have the role on the project. Raises ValueError for a mistyped role or member."""
-        from docker_credential_gcr.emulator.identity.guesses import explain_member, explain_role
+        from docker_credential_gcr.emulator.identity.suggestions import explain_member, explain_role
 
         is_custom = role.startswith(("projects/", "organizations/"))
         fault = explain_member(member) or (None if is_custom else explain_role(role))

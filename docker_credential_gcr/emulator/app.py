@@ -23,10 +23,9 @@ from docker_credential_gcr.emulator.google.dependencies import Services as Googl
 from docker_credential_gcr.emulator.google.grpc import refuse_grpc
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
 from docker_credential_gcr.emulator.identity.keys import jws
-from docker_credential_gcr.emulator.identity.signed_urls import LinkSigner
+from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.maintenance.database_identity import check_own_database, record_identity
-from docker_credential_gcr.emulator.maintenance.scheduler import Keeper
-from docker_credential_gcr.emulator.maintenance.scheduler import Request as UpkeepRequest
+from docker_credential_gcr.emulator.maintenance.scheduler import CollectionRequest, MaintenanceScheduler
 from docker_credential_gcr.emulator.maintenance.sweeper import sweep
 from docker_credential_gcr.emulator.middleware.host_router import Sites
 from docker_credential_gcr.emulator.middleware.late_app import LateApp
@@ -97,7 +96,7 @@ class Emulator:
         self._directory = directory
         self._store = FileStore(directory.path)
         self._registry = self._make_registry()
-        self.keeper = Keeper(
+        self.scheduler = MaintenanceScheduler(
             self._database,
             self._store,
             root=directory.path,
@@ -145,7 +144,7 @@ class Emulator:
             creates_repositories=settings.create_on_push,
             is_open=settings.open or settings.open_remote,
             is_open_to_others=settings.open_remote,
-            links=LinkSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
+            links=UrlSigner(self._signer.derive_key("links")) if settings.redirect_blobs else None,
         )
 
     def prepare(self) -> None:
@@ -181,7 +180,7 @@ class Emulator:
 
     def close(self) -> None:
         """Finish what is queued."""
-        self.keeper.close()
+        self.scheduler.close()
         self._database.close()
         self._operations.close()
 
@@ -257,7 +256,7 @@ class Emulator:
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:
-        return dataclasses.asdict(self.keeper.collect(UpkeepRequest(**options)))
+        return dataclasses.asdict(self.scheduler.collect(CollectionRequest(**options)))
 
     async def _keep_aws_key(self, key: AccessKey) -> None:
         await self._database.write(lambda connection: aws_access_keys.save(connection, key))

@@ -28,8 +28,8 @@ from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import generate
 from docker_credential_gcr.emulator.identity.tokens import Signer
-from docker_credential_gcr.emulator.runtime.file_access import find_status
-from docker_credential_gcr.emulator.runtime.private_directory import make_directory, narrow
+from docker_credential_gcr.emulator.runtime.files import create_private_directory, find_status
+from docker_credential_gcr.emulator.runtime.permissions import narrow_permissions
 from docker_credential_gcr.files import create_file
 
 from .data_layout import find_misplaced, holds_others
@@ -51,8 +51,8 @@ class DataDirectoryInUse(DataDirectoryError):
 class DataDirectory:
     """A data directory, held until it is closed; made if it was not there, readable by its owner alone.
 
-    One that was there may be wider: `narrow` takes the rights of others away. `shared` is for the workers
-    beside the one that holds it.
+    One that was there may be wider: `narrow_permissions` takes the rights of others away. `shared` is for
+    the workers beside the one that holds it.
     """
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
@@ -62,7 +62,7 @@ class DataDirectory:
         try:
             _check_unshared(self.path)
             _check_layout(self.path)
-            make_directory(self.path / "keys")
+            create_private_directory(self.path / "keys")
             self._lock = FileLock(self.path / "lock", timeout=0, mode=0o600)
             self._lock.acquire()
         except Timeout as error:
@@ -126,9 +126,9 @@ class DataDirectory:
             )
         return token.decode()
 
-    def narrow(self) -> str | None:
+    def narrow_permissions(self) -> str | None:
         """Takes the rights of other users away; the line that says so, None where they had none."""
-        return narrow(self.path.resolve())
+        return narrow_permissions(self.path.resolve())
 
     def remove_older_uploads(self) -> None:
         """Removes what an earlier version kept of uploads in progress, which have ended."""

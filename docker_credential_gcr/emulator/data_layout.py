@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from docker_credential_gcr.emulator.runtime.file_access import find_status
+from docker_credential_gcr.emulator.runtime.files import find_status
 
 _DATABASES = ("emulator.db", "emulator.db.snapshot", "emulator.db.rebuilt")
 _JOURNALS = ("-wal", "-shm", "-journal")

@@ -6,6 +6,8 @@ from pathlib import Path
 from .gce_instance import Machine
 
 DEFAULT_PORT = 5000
+# The bytes of one page of a listing, whatever clients wrote into its entries: less than a manifest may have.
+MAX_PAGE_BYTES = 4 * 1024 * 1024 - 4096
 # Where commands look for a server.
 DEFAULT_URL = f"http://localhost:{DEFAULT_PORT}"
 

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from docker_credential_gcr.emulator.runtime.private_directory import make_directory
+from docker_credential_gcr.emulator.runtime.files import create_private_directory
 
 # Brings the tables of revision 0006 back to revision 0005.
 UNDO_0006 = (
@@ -57,7 +57,7 @@ def make_older(data: Path) -> list[Path]:
             ((key, _),) = json.loads(pieces)
             algorithm, _, encoded = digest.partition(":")
             path = data / "buckets" / bucket / "containers/images" / algorithm / encoded[:2] / encoded
-            make_directory(path.parent)
+            create_private_directory(path.parent)
             older.append((data / key).rename(path))
         for statement in _UNDO_0007:
             connection.execute(statement)

@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from docker_credential_gcr.commands.given_words import check_command, check_words, format_unknown
-from docker_credential_gcr.emulator.identity.guesses import find_member_name
+from docker_credential_gcr.emulator.identity.suggestions import find_member_name
 
 # click cuts a summary at what is left of one line; a summary here may take two.
 _WHOLE = 1000

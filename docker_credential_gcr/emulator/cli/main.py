@@ -11,7 +11,7 @@ import click
 from docker_credential_gcr import __version__
 from docker_credential_gcr.emulator.client.connection_fault import EmulatorError
 from docker_credential_gcr.emulator.extra import explain_missing
-from docker_credential_gcr.emulator.runtime.file_access import format_fault
+from docker_credential_gcr.emulator.runtime.files import format_os_error
 
 from .group import MAX_COLUMNS, Group, LazyCommands
 
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        return _fail(format_fault(error))
+        return _fail(format_os_error(error))
     except Exception as error:  # noqa: BLE001 - the rim
         if (missing := explain_missing(error)) is not None:
             return _fail(missing)

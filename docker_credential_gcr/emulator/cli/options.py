@@ -12,15 +12,15 @@ from docker_credential_gcr.emulator.client.rest import DEFAULT_URL, EmulatorErro
 from docker_credential_gcr.emulator.client.server_files import find_ca, find_token
 from docker_credential_gcr.emulator.client.server_url import InvalidUrl, is_host, parse_url, strip_brackets
 from docker_credential_gcr.emulator.gce_instance import InvalidMachine, expand_scope
-from docker_credential_gcr.emulator.identity.guesses import (
+from docker_credential_gcr.emulator.identity.policy import is_member
+from docker_credential_gcr.emulator.identity.resource_names import PROJECT_ID_RULE, is_project_id
+from docker_credential_gcr.emulator.identity.suggestions import (
     explain_account,
     explain_member,
     explain_role,
     is_account_email,
 )
-from docker_credential_gcr.emulator.identity.policy import is_member
-from docker_credential_gcr.emulator.identity.resource_names import PROJECT_ID_RULE, is_project_id
-from docker_credential_gcr.emulator.runtime.file_access import read_file
+from docker_credential_gcr.emulator.runtime.files import read_file
 from docker_credential_gcr.emulator.sites.locations import explain_location
 from docker_credential_gcr.emulator.sites.ports import InvalidSite, SitePort, parse_site_port
 

@@ -11,7 +11,7 @@ from docker_credential_gcr import __version__
 from docker_credential_gcr.emulator import settings
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy, grant, parse_policy
 from docker_credential_gcr.emulator.next_steps import add_next_step
-from docker_credential_gcr.emulator.runtime.file_access import format_fault, read_file
+from docker_credential_gcr.emulator.runtime.files import format_os_error, read_file
 
 from . import answer, direct_request
 from .answer import Answer
@@ -212,7 +212,7 @@ def _check_file(path: Path) -> None:
     try:
         read_file(path)
     except OSError as error:
-        raise EmulatorError(f"{format_fault(error)}: name the server's authority with --ca") from error
+        raise EmulatorError(f"{format_os_error(error)}: name the server's authority with --ca") from error
 
 
 def format_path(project_id: str, email: str | None = None) -> str:

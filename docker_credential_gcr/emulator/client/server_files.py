@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from docker_credential_gcr.emulator.runtime.file_access import find_status, format_fault, read_file
+from docker_credential_gcr.emulator.runtime.files import find_status, format_os_error, read_file
 from docker_credential_gcr.errors import find_secret_form
 
 from .rest import EmulatorError
@@ -32,7 +32,7 @@ def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
         path = Path(data, "keys", "ca.pem") if data else None
         return path if path and find_status(path) else None
     except OSError as error:
-        raise EmulatorError(f"{format_fault(error)}: {hint}") from error
+        raise EmulatorError(f"{format_os_error(error)}: {hint}") from error
 
 
 def find_token(environ: Mapping[str, str]) -> tuple[str, str] | None:

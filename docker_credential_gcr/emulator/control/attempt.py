@@ -6,7 +6,8 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.engine.database import Database
-from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, find_known
+from docker_credential_gcr.emulator.database.engine.errors import translate_error
+from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull
 
 T = TypeVar("T")
 
@@ -16,6 +17,6 @@ async def attempt(database: Database, work: Callable[[Connection], T]) -> T | No
     try:
         return await database.write(work, durable=False)
     except Exception as error:
-        if isinstance(find_known(error), (DatabaseLocked, StorageFull)):
+        if isinstance(translate_error(error), (DatabaseLocked, StorageFull)):
             return None
         raise

@@ -6,16 +6,12 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from docker_credential_gcr.emulator.database.engine.errors import translate_error
 from docker_credential_gcr.emulator.gce_instance import InvalidMachine
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member, note_reason
-from docker_credential_gcr.emulator.runtime.errors import (
-    CollectionBusy,
-    DatabaseLocked,
-    StorageFull,
-    find_known,
-)
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, DatabaseLocked, StorageFull
 
 from .faults import InvalidFaults
 from .request_body import InvalidBody
@@ -73,7 +69,7 @@ def answer_errors(check: Check, endpoint: Answer) -> Answer:
             return await endpoint(request)
         # The rim: whatever happens, nothing but JSON leaves it.
         except Exception as error:  # noqa: BLE001
-            return _refuse(find_known(error))
+            return _refuse(translate_error(error))
 
     return answer
 

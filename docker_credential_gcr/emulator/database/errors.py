@@ -1,4 +1,4 @@
-"""What the records refuse, in the words of no protocol."""
+"""Errors of the database's stores, which know no protocol."""
 
 
 class AlreadyExists(Exception):
@@ -6,4 +6,4 @@ class AlreadyExists(Exception):
 
 
 class Changed(Exception):
-    """The record is not what the caller has read: read it again, and try anew."""
+    """The row has changed since the caller read it: read it again, and repeat the change."""

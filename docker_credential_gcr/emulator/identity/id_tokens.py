@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from docker_credential_gcr.emulator.identity.keys.base64_text import encode_base64url
-from docker_credential_gcr.emulator.identity.keys.forms import format_jwk, format_public
+from docker_credential_gcr.emulator.identity.keys.encoding import format_jwk, format_public
 
 from .keys import jws
 from .tokens import InvalidToken

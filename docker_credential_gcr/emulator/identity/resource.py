@@ -60,18 +60,18 @@ def format_repository(project_id: str, location: str, repository_id: str) -> str
     return f"projects/{project_id}/locations/{location}/repositories/{repository_id}"
 
 
-def format_owner(project_id: str) -> str:
+def format_bucket_project(project_id: str) -> str:
     """A project in the names of its buckets: my-project, my-project.example.com.a for one in a domain."""
     domain, _, project = project_id.rpartition(":")
     return f"{project}.{domain}.a" if domain else project
 
 
-def format_place(project_id: str, location: str, repository_id: str) -> str:
+def format_repository_bucket(project_id: str, location: str, repository_id: str) -> str:
     """What a repository has in a bucket's stead: us~my-project~images, a name that no bucket can have."""
-    return f"{location}~{format_owner(project_id)}~{repository_id}"
+    return f"{location}~{format_bucket_project(project_id)}~{repository_id}"
 
 
-def find_in_bucket(permission: str, bucket_name: str, project_id: str) -> Resource:
+def get_bucket_resource(permission: str, bucket_name: str, project_id: str) -> Resource:
     """What a permission of storage is asked for where the registry's content as a whole is meant."""
     if permission.startswith("storage.objects."):
         return stored_object(bucket_name, IMAGES, project_id)

@@ -9,7 +9,7 @@ import hmac
 import json
 
 
-class LinkSigner:
+class UrlSigner:
     """Signs what a link opens, and when it ends, with one secret."""
 
     def __init__(self, secret: bytes) -> None:

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from docker_credential_gcr.emulator.identity.keys.forms import SigningKey
-from docker_credential_gcr.emulator.runtime.memoize import remember
+from docker_credential_gcr.emulator.identity.keys.encoding import SigningKey
+from docker_credential_gcr.emulator.runtime.memoize import memoize
 
 from .keys import jws
 
@@ -80,8 +80,8 @@ class Signer(SigningKey):
         super().__init__(key)
         self._public_key = key.public_key()
         # An error is not remembered, so what a stranger sends takes no room.
-        self._read_access: Callable[[str], AccessGrant] = remember(_REMEMBERED_SIZE)(self._parse_access)
-        self._read_registry: Callable[[str], RegistryGrant] = remember(_REMEMBERED_SIZE)(self._parse_registry)
+        self._read_access: Callable[[str], AccessGrant] = memoize(_REMEMBERED_SIZE)(self._parse_access)
+        self._read_registry: Callable[[str], RegistryGrant] = memoize(_REMEMBERED_SIZE)(self._parse_registry)
 
     def derive_key(self, purpose: str) -> bytes:
         """A secret of 32 bytes for that purpose, as long as this key is used. RFC 5869"""

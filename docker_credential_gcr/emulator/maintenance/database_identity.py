@@ -15,11 +15,11 @@ import sqlalchemy
 from sqlalchemy import bindparam, select
 
 from docker_credential_gcr.emulator.database import schema
-from docker_credential_gcr.emulator.database.engine.database import DamagedDatabase, UnusableDatabase
-from docker_credential_gcr.emulator.database.engine.file import Connection, Unreadable, open_database
+from docker_credential_gcr.emulator.database.engine.errors import DamagedDatabase, UnusableDatabase
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, Unreadable, open_database
 from docker_credential_gcr.files import replace_file
 
-from .rowless import has_files
+from .stored_files import has_files
 
 DATABASE = "emulator.db"
 SNAPSHOT = f"{DATABASE}.snapshot"

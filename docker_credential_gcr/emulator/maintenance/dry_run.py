@@ -19,7 +19,7 @@ class UntouchedStore(FileStore):
         """Does nothing."""
 
 
-def rehearse(database_path: Path, root: Path, rules: Rules) -> Collected:
+def simulate_collection(database_path: Path, root: Path, rules: Rules) -> Collected:
     """What a collection would remove; blocks on the disk. The copy holds no bytes of blobs."""
     with tempfile.TemporaryDirectory(prefix="gcr-emulator-") as folder:
         path = Path(folder) / "emulator.db"

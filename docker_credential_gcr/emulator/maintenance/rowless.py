@@ -1,32 +1,21 @@
-"""Files that no row names, as a loss of power leaves them: found by fsck, removed by gc, adopted by rebuild.
+"""Rowless files: files that no row names, found by fsck, removed by gc and adopted by rebuild.
 
-    pieces/<ab>/<upload>-<sequence>-<nonce>                a piece
-    buckets/<bucket>/containers/images/sha256/<ab>/<hex>   a blob of an older version
-
-A file that a row names, or that stands in `doomed`, is of use or goes by itself.
+A loss of power leaves them. A file whose key is in `doomed` is none of them: the sweeper deletes it.
 """
 
-import re
 from collections.abc import Iterator, Set
-from pathlib import Path
 
-from docker_credential_gcr.emulator.database.engine.file import Connection
-from docker_credential_gcr.emulator.maintenance.fsck.reading import hash_files
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
-from docker_credential_gcr.emulator.storage.pieces import FOLDER, list_keys, parse_key
+from docker_credential_gcr.emulator.storage.pieces import list_keys, parse_key
 
 from .progress import Progress
+from .stored_files import hash_files, is_older_key, list_files
 
-_FOLDERS = (FOLDER, "buckets/")
-# The place of a blob of an older version. No bucket has a name that is not UTF-8.
-_OLDER = re.compile(
-    r"buckets/[^/\ud800-\udfff]+/containers/images/"
-    r"(?:sha256/([a-f0-9]{2})/\1[a-f0-9]{62}|sha512/([a-f0-9]{2})/\2[a-f0-9]{126})"
-)
-# The bytes of small blobs stand before the pieces, and need not be read.
+# The bytes of small blobs are a column before `pieces`: SQLite need not read them to find that it is null.
 _PIECES = "SELECT pieces FROM blobs WHERE data IS NULL UNION ALL SELECT pieces FROM uploads"
 _DOOMED = "SELECT key FROM doomed"
-# What a manifest of a bucket names and the bucket has no row of.
+# Digests that a manifest names and of which the bucket has no blob.
 _WANTED = (
     "SELECT DISTINCT repositories.bucket, manifest_blobs.digest FROM manifest_blobs "
     "JOIN repositories ON repositories.id = manifest_blobs.repository WHERE NOT EXISTS "
@@ -34,22 +23,11 @@ _WANTED = (
 )
 
 
-# Files that no row names: the pieces of one upload in their order, or one file.
+# The keys of rowless files: the pieces of one upload in their order, or one file.
 Rowless = tuple[str, ...]
 
 
-def list_files(store: FileStore) -> Iterator[str]:
-    """Gives the keys of all files of blobs and uploads, and of what else is in their folders."""
-    for folder in _FOLDERS:
-        yield from store.list(folder)
-
-
-def is_of_blob(key: str) -> bool:
-    """Returns whether the emulator gives such a name to a file."""
-    return parse_key(key) is not None or _OLDER.fullmatch(key) is not None
-
-
-def find_named(connection: Connection) -> set[str]:
+def find_named_keys(connection: Connection) -> set[str]:
     """Returns the keys that a blob or an upload names. Raises Unreadable."""
     named: set[str] = set()
     for (text,) in connection.execute(_PIECES):
@@ -57,30 +35,30 @@ def find_named(connection: Connection) -> set[str]:
     return named
 
 
-def find_doomed(connection: Connection) -> set[str]:
+def find_doomed_keys(connection: Connection) -> set[str]:
     """Returns the keys that are doomed. Raises Unreadable."""
     return {key for (key,) in connection.execute(_DOOMED)}
 
 
-def find_known(connection: Connection) -> set[str]:
+def find_known_keys(connection: Connection) -> set[str]:
     """Returns the keys that a row names, or that are doomed. Raises Unreadable."""
-    return find_named(connection) | find_doomed(connection)
+    return find_named_keys(connection) | find_doomed_keys(connection)
 
 
 def find_rowless(connection: Connection, store: FileStore) -> Iterator[Rowless]:
-    """Gives the files that no row names. Raises Unreadable."""
-    known = find_known(connection)
+    """Yields the files that no row names. Raises Unreadable."""
+    known = find_known_keys(connection)
     uploads: dict[str, dict[int, list[str]]] = {}
     for key in list_files(store):
         if key in known or not store.path(key).is_file():
             continue
         if (piece := parse_key(key)) is not None:
             uploads.setdefault(piece[0], {}).setdefault(piece[1], []).append(key)
-        elif _OLDER.fullmatch(key) is not None:
+        elif is_older_key(key):
             yield (key,)
     for sequences in uploads.values():
         ordered = [sequences[number] for number in sorted(sequences)]
-        # Of two requests at one Location both may have left a piece: none of the wholes is known then.
+        # Two requests at one Location may both have left a piece: which of them is the upload's is unknown.
         if all(len(keys) == 1 for keys in ordered):
             yield tuple(key for (key,) in ordered)
         else:
@@ -88,7 +66,7 @@ def find_rowless(connection: Connection, store: FileStore) -> Iterator[Rowless]:
 
 
 def find_wanted(connection: Connection) -> dict[str, list[int]]:
-    """Returns the digests that a manifest names though its bucket has no such blob, each with the buckets."""
+    """Returns the digests that a manifest names and whose blob its bucket lacks, each with the buckets."""
     wanted: dict[str, list[int]] = {}
     for bucket, digest in connection.execute(_WANTED):
         wanted.setdefault(digest, []).append(bucket)
@@ -98,7 +76,7 @@ def find_wanted(connection: Connection) -> dict[str, list[int]]:
 def find_wanted_digest(
     store: FileStore, rowless: Rowless, wanted: Set[str], progress: Progress
 ) -> str | None:
-    """Returns the digest among the wanted ones that the bytes have; reads them."""
+    """Returns the digest of the files' bytes, if it is wanted; reads them."""
     algorithms = {digest.partition(":")[0] for digest in wanted}
     return next(iter(hash_files(store, rowless, algorithms, progress) & wanted), None)
 
@@ -106,7 +84,7 @@ def find_wanted_digest(
 def find_removable(
     connection: Connection, store: FileStore, *, before: float, progress: Progress
 ) -> list[str]:
-    """Returns the keys of files that no row names, that no manifest wants, and that are older than that."""
+    """Returns the keys of rowless files that no manifest wants and that were written before that instant."""
     wanted = find_wanted(connection).keys()
     found: list[str] = []
     for rowless in find_rowless(connection, store):
@@ -114,8 +92,3 @@ def find_removable(
         if is_old and find_wanted_digest(store, rowless, wanted, progress) is None:
             found += rowless
     return found
-
-
-def has_files(root: Path) -> bool:
-    """Returns whether there is any file of a blob or an upload."""
-    return any(map(is_of_blob, list_files(FileStore(root))))

@@ -16,20 +16,21 @@ from sqlalchemy.exc import DBAPIError
 
 from docker_credential_gcr.emulator.database.engine import snapshot
 from docker_credential_gcr.emulator.database.engine.database import Database
-from docker_credential_gcr.emulator.database.engine.file import Connection, interrupt
-from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, find_known
-from docker_credential_gcr.emulator.runtime.file_access import format_fault
+from docker_credential_gcr.emulator.database.engine.errors import translate_error
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, interrupt
+from docker_credential_gcr.emulator.runtime.errors import CollectionBusy
+from docker_credential_gcr.emulator.runtime.files import format_os_error
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .database_identity import SNAPSHOT
-from .dry_run import rehearse
+from .dry_run import simulate_collection
 from .garbage_collection import Collected, Collection, Rules
 from .progress import SILENT, Progress
 
 
 @dataclass(frozen=True)
-class Request:
+class CollectionRequest:
     """What an administrator asks for; `older_than_s` None is the server's own delay."""
 
     older_than_s: float | None = None
@@ -37,7 +38,7 @@ class Request:
     dry_run: bool = False
 
 
-class Keeper:
+class MaintenanceScheduler:
     """Collects garbage and saves snapshots, on a thread beside the server's work."""
 
     def __init__(
@@ -66,7 +67,7 @@ class Keeper:
         self._copying: Connection | None = None
         self._saved_version: int | None = None
 
-    def collect(self, request: Request) -> Collected:
+    def collect(self, request: CollectionRequest) -> Collected:
         """Collect garbage; blocks on the disk. Raises CollectionBusy while other upkeep goes on."""
         now = self._now()
         delay_s = self._limits.unused_lifetime_s if request.older_than_s is None else request.older_than_s
@@ -82,7 +83,7 @@ class Keeper:
         )
         with self._alone():
             if request.dry_run:
-                return rehearse(self._root / "emulator.db", self._root, rules)
+                return simulate_collection(self._root / "emulator.db", self._root, rules)
             return Collection(self._database, self._store, rules).run()
 
     def save_snapshot(self) -> None:
@@ -107,7 +108,7 @@ class Keeper:
         while not self._over.is_set():
             await asyncio.sleep(interval_s)
             try:
-                await loop.run_in_executor(self._thread, self.collect, Request())
+                await loop.run_in_executor(self._thread, self.collect, CollectionRequest())
                 await loop.run_in_executor(self._thread, self.save_snapshot)
             except CollectionBusy:
                 continue
@@ -140,9 +141,9 @@ class Keeper:
 
 def _tell(error: Exception) -> None:
     """One line for what a disk or SQLite says, a traceback for a fault of this program."""
-    known = find_known(error)
+    known = translate_error(error)
     if isinstance(error, (OSError, DBAPIError)) or known is not error:
-        reason = format_fault(error) if isinstance(error, OSError) else getattr(known, "orig", known)
+        reason = format_os_error(error) if isinstance(error, OSError) else getattr(known, "orig", known)
         print(f"gcr-emulator: upkeep failed, and is tried again: {reason}", file=sys.stderr, flush=True)  # noqa: T201
     else:
         traceback.print_exception(error)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from docker_credential_gcr import __version__
 from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.errors import translate_error
 from docker_credential_gcr.emulator.database.images import blobs, uploads
 from docker_credential_gcr.emulator.registry import errors as registry_errors
 from docker_credential_gcr.emulator.registry.http import send_response
@@ -79,7 +80,12 @@ def _measure(connection: Connection) -> dict[str, float]:
 
 async def _touch(database: Database) -> None:
     # An empty transaction goes through the writer, and changes nothing.
-    await database.write(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
+    try:
+        await database.write(lambda connection: connection.execute(text("SELECT 1")).scalar_one())
+    except Exception as error:
+        if (translated := translate_error(error)) is error:
+            raise
+        raise translated from error
 
 
 async def _refuse(error: TooManyRequests, scope: Message, receive: Receive, send: Send) -> None:

@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.identity.administrators import (
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, KeyOfDeletedProject
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
-from docker_credential_gcr.emulator.identity.resource import find_in_bucket
+from docker_credential_gcr.emulator.identity.resource import get_bucket_resource
 from docker_credential_gcr.emulator.identity.resource import repository as artifact_repository
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL, PUSH, format_challenge, format_scope
@@ -156,7 +156,7 @@ def find_refusal(connection: Connection, principal: Principal, target: Target, a
     if action == PUSH and buckets.find(connection, target.bucket) is None:
         needed = (needed[0], _CREATE_BUCKET, *needed[1:])
     for permission in needed:
-        resource = find_in_bucket(permission, target.bucket, target.project_id)
+        resource = get_bucket_resource(permission, target.bucket, target.project_id)
         if not decide(principal, found, permission, resource).allowed:
             return permission
     return None

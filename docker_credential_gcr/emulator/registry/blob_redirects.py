@@ -7,7 +7,7 @@ name and no certificate that a client does not know already. What opens the byte
 logs and the journal show nothing.
 """
 
-from docker_credential_gcr.emulator.identity.signed_urls import LinkSigner
+from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from .dependencies import Services
@@ -22,7 +22,7 @@ _LONGEST = 12
 _NOTHING = b'{"errors":[]}'
 
 
-def redirect(links: LinkSigner, target: Target, digest: str, *, now: float) -> Response:
+def redirect(links: UrlSigner, target: Target, digest: str, *, now: float) -> Response:
     """Lead to the bytes of a blob of the repository."""
     expires_at = int(now) + _LIFETIME_S
     signature = links.sign(*_describe(target, digest), expires_at=expires_at)

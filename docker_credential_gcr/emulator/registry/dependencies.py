@@ -7,7 +7,7 @@ from typing import TypeVar
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.read_cache import Memory
-from docker_credential_gcr.emulator.identity.signed_urls import LinkSigner
+from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.oci.digest import Hasher
 from docker_credential_gcr.emulator.runtime.clock import Clock
@@ -47,7 +47,7 @@ class Services:
     creates_repositories: bool = False
     is_open: bool = False
     is_open_to_others: bool = False
-    links: LinkSigner | None = None
+    links: UrlSigner | None = None
     hashers: dict[str, tuple[int, Hasher]] = field(default_factory=dict)
     created_ms: dict[tuple[str, str], int] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 
+from docker_credential_gcr.emulator.database.engine.errors import translate_error
 from docker_credential_gcr.emulator.identity.google_services import CONTAINER_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.oci.errors import (
     InvalidDigest,
@@ -18,12 +19,7 @@ from docker_credential_gcr.emulator.oci.errors import (
     InvalidScope,
 )
 from docker_credential_gcr.emulator.request_context import note_reason
-from docker_credential_gcr.emulator.runtime.errors import (
-    DatabaseLocked,
-    StorageFull,
-    TooManyRequests,
-    find_known,
-)
+from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, TooManyRequests
 
 from .http import BodyIncomplete, BodyTooLarge, QueryTooLong, Response
 
@@ -275,7 +271,7 @@ def _format_body(code: str, message: str) -> bytes:
 
 def find_response(error: Exception, advice: str = "") -> Response | None:
     """The HTTP response for this error, with the advice behind its message; None for an unforeseen error."""
-    error = find_known(error)
+    error = translate_error(error)
     if type(error) in _TEXTS:
         return format_error(*_TEXTS[type(error)])
     for kind in type(error).__mro__:

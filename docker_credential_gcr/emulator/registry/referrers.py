@@ -9,7 +9,7 @@ from docker_credential_gcr.emulator.database.images import referrers
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.media_types import OCI_INDEX
 from docker_credential_gcr.emulator.oci.token_auth import PULL
-from docker_credential_gcr.emulator.runtime.page_size import PAGE_SIZE
+from docker_credential_gcr.emulator.settings import MAX_PAGE_BYTES
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from . import repositories as places
@@ -44,7 +44,7 @@ async def list_(services: Services, request: Request, target: Target, digest: st
             artifact_type=wanted,
             last=page.last,
             count=page.size,
-            size=PAGE_SIZE,
+            size=MAX_PAGE_BYTES,
         )
 
     found, is_end = await services.database.read(work)

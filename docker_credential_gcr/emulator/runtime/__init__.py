@@ -1,1 +1,1 @@
-"""What every part stands on, and knows nothing of."""
+"""Modules that need the standard library alone, and that every other folder may import."""

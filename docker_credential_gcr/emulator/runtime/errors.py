@@ -1,22 +1,12 @@
-"""What a server runs out of: room for another request, space on its disk, and the database's lock."""
+"""Errors of resources that a server runs out of: requests, disk space, and the lock of the database."""
 
-import errno
 from collections.abc import Mapping
 
-from docker_credential_gcr.emulator.database.engine.errors import get_reason, is_failed, is_full, is_locked
-
-try:
-    import resource
-except ImportError:  # Windows has no such limits
-    resource = None  # type: ignore[assignment]
-
-# A quota is a disk that is full for one user.
-_FULL = {errno.EDQUOT, errno.ENOSPC}
 _RETRY_AFTER_S = 1
 
 
 class TooManyRequests(Exception):
-    """There is no room for this request now; `retry_after_s` whole seconds later there may be."""
+    """The server has no room for this request; `retry_after_s` whole seconds later it may have."""
 
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
@@ -24,7 +14,7 @@ class TooManyRequests(Exception):
 
 
 class StorageFull(Exception):
-    """The disk, or the share of it that this user or this process has, is full."""
+    """The disk is full, or this user's quota or this process's file size limit is reached."""
 
     def __init__(self, *, of_file: bool = False) -> None:
         super().__init__(
@@ -49,36 +39,3 @@ class DatabaseLocked(Exception):
 
     def __init__(self) -> None:
         super().__init__("another program has locked emulator.db: end it, or try again later")
-
-
-def find_known(error: Exception) -> Exception:
-    """Returns StorageFull for what a full disk raises, DatabaseLocked for a lock, else the error itself."""
-    # SQLAlchemy keeps the driver's error as the cause of its own.
-    cause: BaseException | None = error
-    while cause is not None:
-        if _is_full(cause):
-            return StorageFull()
-        if _is_over_limit(cause):
-            return StorageFull(of_file=True)
-        if is_locked(cause):
-            return DatabaseLocked()
-        cause = cause.__cause__
-    return error
-
-
-def describe_known(error: Exception, prefix: str) -> str:
-    """Returns the text of what `find_known` finds, else the prefix and what the database said."""
-    known = find_known(error)
-    return f"{prefix}: {get_reason(error)}" if known is error else str(known)
-
-
-def _is_full(error: BaseException) -> bool:
-    return is_full(error) or (isinstance(error, OSError) and error.errno in _FULL)
-
-
-def _is_over_limit(error: BaseException) -> bool:
-    """Tells whether the error is about a file that this process may not make larger (ulimit -f)."""
-    if is_failed(error) and resource is not None:
-        return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
-    # write(2) names no file; an error that names one is that file_access reads no more of it.
-    return isinstance(error, OSError) and error.errno == errno.EFBIG and error.filename is None

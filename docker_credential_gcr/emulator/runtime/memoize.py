@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def remember(size: int) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
+def memoize(size: int) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
     """Decorates a function of one text, whose results are remembered while the texts hold `size` characters.
 
     functools.lru_cache counts entries, and a client chooses how long each is. The least recently used go

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from docker_credential_gcr.emulator.ca_variables import CA_VARIABLES
-from docker_credential_gcr.emulator.runtime.file_access import find_status
+from docker_credential_gcr.emulator.runtime.files import find_status
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.sites.hosts import (
     METADATA_ADDRESS,

@@ -14,13 +14,18 @@ from typing import NamedTuple
 
 from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
-from docker_credential_gcr.emulator.database.engine.database import UnusableDatabase
-from docker_credential_gcr.emulator.database.engine.errors import DATABASE_ERRORS
-from docker_credential_gcr.emulator.runtime.cycles import search_less
-from docker_credential_gcr.emulator.runtime.errors import describe_known, find_known
-from docker_credential_gcr.emulator.runtime.file_access import format_fault
-from docker_credential_gcr.emulator.runtime.private_directory import private_umask
-from docker_credential_gcr.emulator.runtime.process_limits import count_connections, raise_limit
+from docker_credential_gcr.emulator.database.engine.errors import (
+    DATABASE_ERRORS,
+    UnusableDatabase,
+    describe_error,
+    translate_error,
+)
+from docker_credential_gcr.emulator.runtime.files import format_os_error, private_umask
+from docker_credential_gcr.emulator.runtime.process_limits import (
+    count_connections,
+    raise_open_files_limit,
+    relax_garbage_collector,
+)
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts
@@ -76,7 +81,7 @@ async def run(
                     greet(ready, emulator.list_projects())
                 # Requests that come at once are served meanwhile, and the first of Google's APIs as soon.
                 asyncio.get_running_loop().run_in_executor(None, emulator.load)
-                async with _upkeep(emulator, settings.gc_interval_s):
+                async with _maintain(emulator, settings.gc_interval_s):
                     await listener.run(stop)
 
 
@@ -95,12 +100,12 @@ def _make_counts(settings: Settings, directory: DataDirectory) -> Iterator[Count
 
 
 @contextlib.asynccontextmanager
-async def _upkeep(emulator: Emulator, interval_s: float) -> AsyncIterator[None]:
+async def _maintain(emulator: Emulator, interval_s: float) -> AsyncIterator[None]:
     """Upkeep at intervals beside what the block does; none for 0."""
     if not interval_s:
         yield
         return
-    running = asyncio.ensure_future(emulator.keeper.run_every(interval_s))
+    running = asyncio.ensure_future(emulator.scheduler.run_every(interval_s))
     try:
         yield
     finally:
@@ -118,7 +123,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 def serve(settings: Settings, *, greets: bool = False) -> int:
     """Serve until a signal ends it, with a greeting on stderr if wanted; the exit status."""
-    if (complaint := raise_limit()) is not None:
+    if (complaint := raise_open_files_limit()) is not None:
         _say(complaint)
     try:
         with private_umask():
@@ -130,11 +135,11 @@ def serve(settings: Settings, *, greets: bool = False) -> int:
         UnusableDatabase,
         WorkerFailed,
     ) as error:
-        message = str(find_known(error))
+        message = str(translate_error(error))
     except OSError as error:
-        message = format_fault(error)
+        message = format_os_error(error)
     except DATABASE_ERRORS as error:
-        message = describe_known(error, "the database cannot be used")
+        message = describe_error(error, "the database cannot be used")
     else:
         return 0
     _say(message)
@@ -155,7 +160,7 @@ def _run_until_signal(settings: Settings, *, greets: bool) -> None:
             if settings.open or settings.open_remote:
                 _say(f"open: {ready.url}/v2/ asks nobody for a credential, to pull, to push or to delete")
             announce(ready, settings.ready_file)
-            search_less()
+            relax_garbage_collector()
 
         def greet(ready: Ready, projects: list[str]) -> None:
             print(format_greeting(ready, settings, projects), file=sys.stderr, flush=True)  # noqa: T201
@@ -198,7 +203,7 @@ def _directory(settings: Settings) -> Iterator[DataDirectory]:
     temporary = None if settings.data else tempfile.mkdtemp(prefix="gcr-emulator-")
     try:
         with contextlib.closing(DataDirectory(settings.data or Path(temporary or ""))) as directory:
-            if (narrowed := directory.narrow()) is not None:
+            if (narrowed := directory.narrow_permissions()) is not None:
                 _say(narrowed)
             yield directory
     finally:

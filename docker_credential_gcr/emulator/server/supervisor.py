@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from docker_credential_gcr.emulator.data_directory import DataDirectory
-from docker_credential_gcr.emulator.runtime.file_access import format_fault
+from docker_credential_gcr.emulator.runtime.files import format_os_error
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.telemetry.worker_counts import drop_gauges, make_files
 
@@ -189,7 +189,7 @@ class Supervisor:
             )
         # Before Python 3.12 asyncio starts a thread for each process, which may fail too.
         except (OSError, RuntimeError) as error:
-            reason = format_fault(error) if isinstance(error, OSError) else error
+            reason = format_os_error(error) if isinstance(error, OSError) else error
             raise WorkerFailed(f"worker {number} cannot be started: {reason}") from error
         assert process.stdin is not None  # noqa: S101 - it was asked for
         process.stdin.write(pickle.dumps(replace(self._order, number=number)))

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from docker_credential_gcr.emulator.runtime.file_access import read_file
+from docker_credential_gcr.emulator.runtime.files import read_file
 from docker_credential_gcr.emulator.sites.hosts import CERTIFIED_DOMAINS, list_certified_names
 from docker_credential_gcr.files import replace_file
 

@@ -12,8 +12,8 @@ from contextlib import closing
 
 from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.data_directory import DataDirectory
-from docker_credential_gcr.emulator.runtime.cycles import search_less
 from docker_credential_gcr.emulator.runtime.prctl import end_with_parent
+from docker_credential_gcr.emulator.runtime.process_limits import relax_garbage_collector
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts
 
 from .lifecycle import new_event_loop
@@ -52,7 +52,7 @@ async def _serve(order: Order) -> None:
             for descriptor, identity, site in order.doors
         ]
         listener = Listener(emulator.app, doors, order.settings.limits)
-        search_less()
+        relax_garbage_collector()
         os.write(sys.stdout.fileno(), SERVING)
         asyncio.get_running_loop().run_in_executor(None, emulator.load)
         await listener.run(stop)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from docker_credential_gcr.emulator.identity.resource import format_owner, format_place
+from docker_credential_gcr.emulator.identity.resource import format_bucket_project, format_repository_bucket
 from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.oci.reference import parse_name
 from docker_credential_gcr.locations import REGIONS
@@ -161,8 +161,8 @@ class Target:
         repository has in its stead.
         """
         if self.repository_id is not None:
-            return format_place(self.project_id, self.site.location, self.repository_id)
-        return f"{self.site.bucket_prefix}artifacts.{format_owner(self.project_id)}.appspot.com"
+            return format_repository_bucket(self.project_id, self.site.location, self.repository_id)
+        return f"{self.site.bucket_prefix}artifacts.{format_bucket_project(self.project_id)}.appspot.com"
 
 
 @lru_cache(1024)

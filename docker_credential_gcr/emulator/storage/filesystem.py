@@ -11,8 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from docker_credential_gcr.emulator.oci.digest import Hasher
-from docker_credential_gcr.emulator.runtime.disk import flush
-from docker_credential_gcr.emulator.runtime.private_directory import make_directory, open_private
+from docker_credential_gcr.emulator.runtime.files import create_private_directory, fsync, open_private
 
 # Hashing and writing leave the event loop in blocks that are worth a thread's hand-over.
 _BLOCK = 512 * 1024
@@ -154,7 +153,7 @@ class _Writing:
         if is_last:
             os.fsync(self._file.fileno())
             self._file.close()
-            flush(self._path.parent)
+            fsync(self._path.parent)
 
     def _remove(self, draining: "asyncio.Future[None] | None" = None) -> None:
         if draining is not None and not draining.cancelled():
@@ -167,16 +166,16 @@ class _Writing:
 def _create(path: Path) -> FileIO:
     if not path.parent.exists():
         _make_folders(path.parent.parent)
-        make_directory(path.parent)
+        create_private_directory(path.parent)
     return FileIO(path, "xb", opener=open_private)
 
 
 def _make_folders(parent: Path) -> None:
-    """Makes the folders of all keys at once: each name costs a flush of the folder that holds it."""
+    """Makes the folders of all keys at once: each name costs a fsync of the folder that holds it."""
     for number in range(256):
-        make_directory(parent / f"{number:02x}")
-    flush(parent)
-    flush(parent.parent)
+        create_private_directory(parent / f"{number:02x}")
+    fsync(parent)
+    fsync(parent.parent)
 
 
 def _write(file: FileIO, block: bytes) -> None:

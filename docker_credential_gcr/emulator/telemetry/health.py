@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
-from docker_credential_gcr.emulator.runtime.errors import StorageFull, find_known
+from docker_credential_gcr.emulator.runtime.errors import StorageFull
 
 Answer = tuple[int, str, bytes]
 
@@ -28,8 +28,8 @@ _LITTLE_SPACE = 1024 * 1024
 class Probes:
     """The application of the probes, and what they ask.
 
-    `touch_database` reads and writes, and raises where it cannot; `find_free_space` is in bytes, and raises
-    where the disk is gone.
+    `touch_database` reads and writes; it raises StorageFull if the disk is full, and any other error if the
+    database cannot be used. `find_free_space` is in bytes, and raises where the disk is gone.
     """
 
     is_stopping: Callable[[], bool]
@@ -59,11 +59,11 @@ class Probes:
         try:
             await asyncio.wait_for(self.touch_database(), _DATABASE_DEADLINE_S)
             is_full = self.find_free_space() < _LITTLE_SPACE
-        except Exception as error:  # noqa: BLE001 - whatever else it is, the answer is no
-            is_full = isinstance(find_known(error), StorageFull)
-            if not is_full:
-                reason = {"status": "unavailable", "database": type(error).__name__}
-                return 503, _JSON, json.dumps(reason).encode()
+        except StorageFull:
+            is_full = True
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+            reason = {"status": "unavailable", "database": type(error).__name__}
+            return 503, _JSON, json.dumps(reason).encode()
         return 200, _JSON, json.dumps({"status": "ok", "storage": "full" if is_full else "ok"}).encode()
 
     async def metrics(self) -> Answer:

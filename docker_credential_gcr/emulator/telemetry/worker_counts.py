@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docker_credential_gcr.emulator.runtime.private_directory import create_private, make_directory
+from docker_credential_gcr.emulator.runtime.files import create_private_directory, create_private_file
 
 from .metrics import HELP, LABELS, LATENCIES, Kind, format_bound
 
@@ -23,14 +23,14 @@ _SIZES = {"counter": 256 * 1024, "gauge_livesum": 4096, "histogram": 1024 * 1024
 
 def make_files(folder: Path, number: int) -> None:
     """Makes the files of that worker, where they are absent. Raises OSError."""
-    make_directory(folder)
+    create_private_directory(folder)
     for kind, size in _SIZES.items():
         path = folder / f"{kind}_{number}.db"
         if path.exists():
             continue
         # Another worker that is asked for the metrics reads all that end in .db.
         begun = path.with_suffix(".part")
-        create_private(begun)
+        create_private_file(begun)
         with begun.open("r+b") as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)

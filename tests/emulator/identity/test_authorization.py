@@ -5,7 +5,7 @@ import pytest
 from docker_credential_gcr.emulator.identity.authorization import Decision, decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant, parse_policy
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
-from docker_credential_gcr.emulator.identity.resource import Resource, bucket, find_in_bucket
+from docker_credential_gcr.emulator.identity.resource import Resource, bucket, get_bucket_resource
 
 MEMBER = "serviceAccount:ci@my-project.iam.gserviceaccount.com"
 AUTH = "https://www.googleapis.com/auth/"
@@ -167,8 +167,8 @@ def test_a_role_on_a_condition_counts_where_it_is_met() -> None:
     def is_allowed(resource: Resource | None) -> bool:
         return decide(who, [policy], permission, resource).allowed
 
-    assert is_allowed(find_in_bucket(permission, "a", "my-project"))
-    assert not is_allowed(find_in_bucket(permission, "b", "my-project"))
+    assert is_allowed(get_bucket_resource(permission, "a", "my-project"))
+    assert not is_allowed(get_bucket_resource(permission, "b", "my-project"))
     assert not is_allowed(None)
 
 
@@ -177,7 +177,7 @@ def test_the_public_has_a_role_on_a_condition() -> None:
     policy = parse_policy({"version": 3, "bindings": [binding]})
 
     for name, expected in (("a", True), ("b", False)):
-        resource = find_in_bucket("storage.objects.get", name, "my-project")
+        resource = get_bucket_resource("storage.objects.get", name, "my-project")
         assert decide(ANONYMOUS, [policy], "storage.objects.get", resource).allowed is expected
 
 

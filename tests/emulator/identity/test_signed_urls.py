@@ -2,11 +2,11 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.signed_urls import LinkSigner
+from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
 
 NOW = 1_700_000_000
-SIGNER = LinkSigner(b"a secret")
+SIGNER = UrlSigner(b"a secret")
 SIGNATURE = SIGNER.sign("bucket", "repository", "digest", expires_at=NOW + 300)
 
 
@@ -50,7 +50,7 @@ def test_a_link_of_other_parts_has_another_signature(one: tuple[str, ...], other
 
 
 def test_another_secret_signs_other_links() -> None:
-    other = LinkSigner(b"another secret").sign("bucket", "repository", "digest", expires_at=NOW + 300)
+    other = UrlSigner(b"another secret").sign("bucket", "repository", "digest", expires_at=NOW + 300)
     assert not SIGNER.is_valid(other, "bucket", "repository", "digest", expires_at=NOW + 300, now=NOW)
 
 

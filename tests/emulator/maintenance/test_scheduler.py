@@ -1,4 +1,4 @@
-"""The keeper: a snapshot where something has changed, and an end when the server stops."""
+"""The scheduler: a snapshot where something has changed, and an end when the server stops."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,11 @@ from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.schema import policies
-from docker_credential_gcr.emulator.maintenance.scheduler import SNAPSHOT, Keeper, Request
+from docker_credential_gcr.emulator.maintenance.scheduler import (
+    SNAPSHOT,
+    CollectionRequest,
+    MaintenanceScheduler,
+)
 from docker_credential_gcr.emulator.runtime.errors import CollectionBusy
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
@@ -22,9 +26,11 @@ def database(request, tmp_path):
 
 
 @pytest.fixture
-def keeper(database, tmp_path):
-    with contextlib.closing(Keeper(database, FileStore(tmp_path), root=tmp_path, limits=Limits())) as keeper:
-        yield keeper
+def scheduler(database, tmp_path):
+    with contextlib.closing(
+        MaintenanceScheduler(database, FileStore(tmp_path), root=tmp_path, limits=Limits())
+    ) as scheduler:
+        yield scheduler
 
 
 def add(name):
@@ -35,29 +41,29 @@ def list_saved(tmp_path):
     return [name for (name,) in ask(tmp_path / SNAPSHOT, "SELECT resource FROM policies ORDER BY resource")]
 
 
-def test_snapshot_holds_what_was_committed(database, keeper, tmp_path):
+def test_snapshot_holds_what_was_committed(database, scheduler, tmp_path):
     for name in ("a", "b"):
         database.write_now(add(name))
-        keeper.save_snapshot()
+        scheduler.save_snapshot()
     assert list_saved(tmp_path) == ["a", "b"]
 
 
-def test_snapshot_is_saved_anew_only_where_something_has_changed(database, keeper, tmp_path):
+def test_snapshot_is_saved_anew_only_where_something_has_changed(database, scheduler, tmp_path):
     database.write_now(add("a"))
-    keeper.save_snapshot()
+    scheduler.save_snapshot()
     (tmp_path / SNAPSHOT).unlink()
     # A collection that finds nothing changes nothing.
-    keeper.collect(Request())
-    keeper.save_snapshot()
+    scheduler.collect(CollectionRequest())
+    scheduler.save_snapshot()
     assert not (tmp_path / SNAPSHOT).exists()
     database.write_now(add("b"))
-    keeper.save_snapshot()
+    scheduler.save_snapshot()
     assert list_saved(tmp_path) == ["a", "b"]
 
 
-def test_snapshot_of_a_damaged_database_leaves_the_last_one(database, keeper, tmp_path):
+def test_snapshot_of_a_damaged_database_leaves_the_last_one(database, scheduler, tmp_path):
     database.write_now(add("a"))
-    keeper.save_snapshot()
+    scheduler.save_snapshot()
     with opened(tmp_path / "emulator.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'projects'")
@@ -66,17 +72,17 @@ def test_snapshot_of_a_damaged_database_leaves_the_last_one(database, keeper, tm
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     with pytest.raises(Exception, match="malformed"):
-        keeper.save_snapshot()
+        scheduler.save_snapshot()
     assert list_saved(tmp_path) == ["a"]
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_b_z72_upkeep_that_cannot_write_says_so_in_one_line_and_is_tried_again(keeper, tmp_path, capsys):
+def test_b_z72_upkeep_that_cannot_write_says_so_in_one_line_and_is_tried_again(scheduler, tmp_path, capsys):
     part = tmp_path / ".emulator.db.snapshot.part"
     part.mkdir()
 
     async def run_until_told(count):
-        running = asyncio.ensure_future(keeper.run_every(0.001))
+        running = asyncio.ensure_future(scheduler.run_every(0.001))
         told = ""
         while told.count("\n") < count:
             told += capsys.readouterr().err
@@ -88,12 +94,12 @@ def test_b_z72_upkeep_that_cannot_write_says_so_in_one_line_and_is_tried_again(k
     assert asyncio.run(run_until_told(2)) == [line] * 2
 
 
-def test_nothing_begins_once_it_is_closed(keeper):
-    keeper.close()
+def test_nothing_begins_once_it_is_closed(scheduler):
+    scheduler.close()
     with pytest.raises(CollectionBusy):
-        keeper.collect(Request())
+        scheduler.collect(CollectionRequest())
     with pytest.raises(CollectionBusy):
-        keeper.save_snapshot()
+        scheduler.save_snapshot()
 
 
 def test_two_collections_at_once_are_one_too_many(database, tmp_path):
@@ -105,7 +111,7 @@ def test_two_collections_at_once_are_one_too_many(database, tmp_path):
 
         def begin(self, *_):
             with pytest.raises(CollectionBusy) as refusal:
-                keeper.collect(Request())
+                scheduler.collect(CollectionRequest())
             self.refusals.append(str(refusal.value))
 
         def advance(self, *_):
@@ -113,6 +119,6 @@ def test_two_collections_at_once_are_one_too_many(database, tmp_path):
 
     second = Second()
     options = {"root": tmp_path, "limits": Limits(), "progress": second}
-    with contextlib.closing(Keeper(database, FileStore(tmp_path), **options)) as keeper:
-        keeper.collect(Request())
+    with contextlib.closing(MaintenanceScheduler(database, FileStore(tmp_path), **options)) as scheduler:
+        scheduler.collect(CollectionRequest())
     assert set(second.refusals) == {"another collection is in progress: wait until it has ended"}

@@ -131,8 +131,11 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "storage.pieces._KEY": ("fullmatch", ("", "pieces/00/")),
     "telemetry.log_text._LONG": ("sub", ("", "sha256:0123456789ab", "/blobs/uploads/0123456789ab")),
     "telemetry.middleware._SANE_ID": ("fullmatch", ("",)),
-    "database.engine.file._HEADER": ("match", ("", "*** in database ")),
-    "maintenance.rowless._OLDER": ("fullmatch", ("", "buckets/", "buckets/b/containers/images/sha256/00/00")),
+    "database.engine.sqlite_file._HEADER": ("match", ("", "*** in database ")),
+    "maintenance.stored_files._OLDER_KEY": (
+        "fullmatch",
+        ("", "buckets/", "buckets/b/containers/images/sha256/00/00"),
+    ),
 }
 CHARACTERS = "aA0.-_/ :\"=\\'@%,*{}([,&|\n\u00e9"
 UNITS = [*CHARACTERS, *map("".join, itertools.permutations('a0.-_ /":@', 2)), "sha256:0", "a.b-c_d/"]

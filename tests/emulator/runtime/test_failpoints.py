@@ -16,7 +16,7 @@ from support.images import digest_of
 from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.runtime.failpoints import POINTS
-from docker_credential_gcr.emulator.runtime.private_directory import narrow
+from docker_credential_gcr.emulator.runtime.permissions import narrow_permissions
 from docker_credential_gcr.files import replace_file
 
 PROGRAM = Path(sys.executable).with_name("gcr-emulator")
@@ -245,7 +245,7 @@ def older(tmp_path):
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     assert len(content) == size
-    narrow(data)
+    narrow_permissions(data)
     return data
 
 

@@ -17,7 +17,7 @@ from support.images import digest_of
 from support.sqlite_files import opened
 
 from docker_credential_gcr.emulator.database.schema import REVISION
-from docker_credential_gcr.emulator.runtime.private_directory import narrow
+from docker_credential_gcr.emulator.runtime.permissions import narrow_permissions
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -151,7 +151,7 @@ def test_blobs_without_a_database_are_refused(tmp_path):
     blob = tmp_path / "buckets" / "bucket" / "containers" / "images" / "sha256" / "ab" / ("ab" * 32)
     blob.parent.mkdir(parents=True)
     blob.write_bytes(b"x")
-    narrow(tmp_path)
+    narrow_permissions(tmp_path)
     status, out, error = run("--port", "0", "--data", str(tmp_path))
     assert (status, out) == (1, "")
     assert error == (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from docker_credential_gcr.emulator import extra
-from docker_credential_gcr.emulator.runtime import cycles
+from docker_credential_gcr.emulator.runtime import process_limits
 
 # Each costs more than a millisecond: what it costs is written where it is imported.
 LATE = {"alembic", "cryptography.x509", "jinja2", "jwt", "requests", "rich", "sqlalchemy.orm", "starlette"}
@@ -57,8 +57,8 @@ def test_a_module_that_is_loaded_late_is_missed_at_once(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("collector")
 def test_garbage_is_searched_for_again_once_the_server_is_ready() -> None:
-    cycles.pause_search()
+    process_limits.pause_garbage_collector()
     paused = gc.isenabled()
-    cycles.search_less()
+    process_limits.relax_garbage_collector()
 
     assert (paused, gc.isenabled(), gc.get_threshold()) == (False, True, (20_000, 20, 20))

@@ -3,11 +3,11 @@
 import asyncio
 import errno
 import json
-import sqlite3
 
 import pytest
 
 from docker_credential_gcr.emulator.middleware.host_router import check_head
+from docker_credential_gcr.emulator.runtime.errors import StorageFull
 from docker_credential_gcr.emulator.telemetry.health import PATHS, Probes
 
 MIB = 1024 * 1024
@@ -22,7 +22,7 @@ async def touch() -> None:
 
 
 async def find_no_space() -> None:
-    raise DatabaseGone from sqlite3.OperationalError("database or disk is full")
+    raise StorageFull
 
 
 def find_no_disk() -> int:

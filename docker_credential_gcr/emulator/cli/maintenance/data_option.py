@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from docker_credential_gcr.emulator.client.rest import EmulatorError
-from docker_credential_gcr.emulator.runtime.file_access import find_status
-from docker_credential_gcr.emulator.runtime.private_directory import private_umask
+from docker_credential_gcr.emulator.runtime.files import find_status, private_umask
 
 if TYPE_CHECKING:
     from docker_credential_gcr.emulator.data_directory import DataDirectory
@@ -49,13 +48,16 @@ def hold_directory(path: Path) -> Iterator["DataDirectory"]:
 @contextlib.contextmanager
 def _explaining(database: Path) -> Iterator[None]:
     """Raises EmulatorError, in one line, for whatever SQLite says of the database, and for a full disk."""
-    from docker_credential_gcr.emulator.database.engine.database import UnusableDatabase
-    from docker_credential_gcr.emulator.database.engine.errors import DATABASE_ERRORS
-    from docker_credential_gcr.emulator.runtime.errors import describe_known, find_known
+    from docker_credential_gcr.emulator.database.engine.errors import (
+        DATABASE_ERRORS,
+        UnusableDatabase,
+        describe_error,
+        translate_error,
+    )
 
     try:
         yield
     except UnusableDatabase as error:
-        raise EmulatorError(str(find_known(error))) from error
+        raise EmulatorError(str(translate_error(error))) from error
     except DATABASE_ERRORS as error:
-        raise EmulatorError(describe_known(error, str(database))) from error
+        raise EmulatorError(describe_error(error, str(database))) from error

@@ -66,7 +66,7 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
         check_own_database,
         record_identity,
     )
-    from docker_credential_gcr.emulator.maintenance.scheduler import Keeper, Request
+    from docker_credential_gcr.emulator.maintenance.scheduler import CollectionRequest, MaintenanceScheduler
     from docker_credential_gcr.emulator.settings import Limits
     from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
@@ -75,5 +75,7 @@ def _collect(data: Path, older_than_s: float | None, untagged: bool, dry_run: bo
         with contextlib.closing(Database(directory.database_path)) as database:
             database.read_now(lambda connection: record_identity(directory.path, connection))
             store, root = FileStore(directory.path), directory.path
-            keeper = Keeper(database, store, root=root, limits=Limits(), is_alone=True, progress=progress)
-            return vars(keeper.collect(Request(older_than_s, untagged, dry_run)))
+            scheduler = MaintenanceScheduler(
+                database, store, root=root, limits=Limits(), is_alone=True, progress=progress
+            )
+            return vars(scheduler.collect(CollectionRequest(older_than_s, untagged, dry_run)))

@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.cli.group import Group
 from docker_credential_gcr.emulator.cli.options import say, with_server
 from docker_credential_gcr.emulator.cli.server.env import format_environment
 from docker_credential_gcr.emulator.client.rest import EmulatorError, Server
-from docker_credential_gcr.emulator.identity.guesses import is_account_email
+from docker_credential_gcr.emulator.identity.suggestions import is_account_email
 
 from . import credential_files as documents
 from . import targets

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.client.rest import EmulatorError, Server, fo
 from docker_credential_gcr.emulator.client.server_url import format_registry
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.resource_names import format_email
-from docker_credential_gcr.emulator.runtime.file_access import find_status
+from docker_credential_gcr.emulator.runtime.files import find_status
 from docker_credential_gcr.files import is_stream, write_file
 
 from . import targets

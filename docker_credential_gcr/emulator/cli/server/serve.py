@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from docker_credential_gcr.emulator.gce_instance import Machine, make_machine
-from docker_credential_gcr.emulator.runtime.cycles import pause_search
+from docker_credential_gcr.emulator.runtime.process_limits import pause_garbage_collector
 from docker_credential_gcr.emulator.settings import InvalidLimit, Limits, Settings
 
 from .serve_options import serve_options
@@ -29,7 +29,7 @@ def serve(context: click.Context, /, **chosen: Any) -> None:
     greets = sys.stderr.isatty()
     if greets and settings.log_format is None:
         settings = replace(settings, log_format="text")
-    pause_search()
+    pause_garbage_collector()
     # The server's libraries come with the extra, and take 150 ms to load.
     from docker_credential_gcr.emulator.server.lifecycle import serve as run
 

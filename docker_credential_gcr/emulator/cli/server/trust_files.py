@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from docker_credential_gcr.emulator.runtime.file_access import find_status, read_file
+from docker_credential_gcr.emulator.runtime.files import find_status, read_file
 from docker_credential_gcr.files import write_file
 
 # Beside whatever else is there: each of these programs reads every .crt of the directory.

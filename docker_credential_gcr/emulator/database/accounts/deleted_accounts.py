@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.database.schema import (
     deleted_accounts,

@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
-from docker_credential_gcr.emulator.database.engine.statement import Statement
-from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.engine.statement import Statement, insert_new
 from docker_credential_gcr.emulator.database.schema import projects, service_account_keys, service_accounts
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import NEVER
@@ -56,16 +55,16 @@ _DELETE = delete(service_account_keys).where(service_account_keys.c.key_id == bi
 
 
 @dataclass(frozen=True)
-class KeptKey:
+class StoredKey:
     """A key as its account's owner sees it: it may be disabled, or have been made by the user.
 
-    One that is `kept_whole` is Google's own for the account.
+    One that is `is_system_managed` is Google's own for the account.
     """
 
     key: RegisteredKey
     disabled: bool = False
     uploaded: bool = False
-    kept_whole: bool = False
+    is_system_managed: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,7 +85,7 @@ def add(
     expires_at: int = NEVER,
     uploaded: bool = False,
     private_key: str | None = None,
-) -> KeptKey:
+) -> StoredKey:
     """Register a key of the account: the public half, a PEM, and of Google's own the private one too.
 
     Raises AlreadyExists.
@@ -102,7 +101,7 @@ def add(
     }
     insert_new(connection, _INSERT, values, key_id)
     key = RegisteredKey(key_id, account.email, account.project_id, public_key, expires_at, int(now))
-    return KeptKey(key, uploaded=uploaded, kept_whole=private_key is not None)
+    return StoredKey(key, uploaded=uploaded, is_system_managed=private_key is not None)
 
 
 def find(connection: Connection, key_id: str) -> RegisteredKey | None:
@@ -119,7 +118,7 @@ def find_candidates(connection: Connection, email: str, key_id: str) -> Sequence
     return [] if key is None or key.email != email else [key]
 
 
-def find_kept(connection: Connection, key_id: str) -> KeptKey | None:
+def find_stored(connection: Connection, key_id: str) -> StoredKey | None:
     """The registered key of that ID, disabled or not."""
     row = connection.execute(_FIND_KEPT, {"wanted": key_id}).one_or_none()
     return None if row is None else _read(row)
@@ -131,7 +130,7 @@ def find_system(connection: Connection, account: ServiceAccount) -> SystemKey | 
     return None if row is None else SystemKey(*row)
 
 
-def list_of(connection: Connection, account: ServiceAccount) -> list[KeptKey]:
+def list_of(connection: Connection, account: ServiceAccount) -> list[StoredKey]:
     """The account's keys, oldest first."""
     return [_read(row) for row in connection.execute(_LIST, {"wanted": account.id})]
 
@@ -146,6 +145,6 @@ def remove(connection: Connection, key_id: str) -> None:
     connection.execute(_DELETE, {"wanted": key_id})
 
 
-def _read(row: Sequence[Any]) -> KeptKey:
-    *key, disabled, uploaded, kept_whole = row
-    return KeptKey(RegisteredKey(*key), disabled, uploaded, kept_whole)
+def _read(row: Sequence[Any]) -> StoredKey:
+    *key, disabled, uploaded, is_system_managed = row
+    return StoredKey(RegisteredKey(*key), disabled, uploaded, is_system_managed)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
-from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.database.schema import projects, service_accounts
 from docker_credential_gcr.emulator.identity.resource_names import format_email

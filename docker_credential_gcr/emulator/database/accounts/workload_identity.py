@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from docker_credential_gcr.emulator.database.engine.statement import Statement
-from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.engine.statement import Statement, insert_new
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.database.schema import projects
 from docker_credential_gcr.emulator.database.schema.federation import spent_tokens

@@ -21,14 +21,14 @@ from sqlalchemy.exc import DatabaseError
 
 from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.runtime.failpoints import reach
-from docker_credential_gcr.emulator.runtime.private_directory import create_private
+from docker_credential_gcr.emulator.runtime.files import create_private_file
 
 from . import snapshot
-from .errors import is_damage
+from .errors import DamagedDatabase, IncompatibleDatabase, is_damage
 from .group_commit import Observe, Writer
 from .statement import Statement
 from .wal import LogFile
-from .write_lock import Turns
+from .write_lock import WriteLock
 
 T = TypeVar("T")
 
@@ -44,30 +44,6 @@ _PRAGMAS = (
 _WRITER_BUSY = "PRAGMA busy_timeout=10"
 _VERSION = Statement(text("PRAGMA data_version"))
 _REVISIONS = Statement(select(schema.revisions.c.subject, schema.revisions.c.number))
-
-
-class UnusableDatabase(Exception):
-    """The database cannot be used as it is."""
-
-
-class DamagedDatabase(UnusableDatabase):
-    """SQLite cannot read it."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(
-            f"{path} is damaged ({reason}): see what is left with gcr-emulator fsck --data {path.parent}, "
-            "and make a new one with gcr-emulator rebuild"
-        )
-
-
-class IncompatibleDatabase(UnusableDatabase):
-    """The database was made by a newer version of the emulator, or by something else."""
-
-    def __init__(self, path: Path, revision: str) -> None:
-        super().__init__(
-            f"{path} is of revision {revision!r}, this gcr-emulator writes {schema.REVISION!r}: "
-            "use the version that made it, or another --data"
-        )
 
 
 class Database:
@@ -88,7 +64,7 @@ class Database:
         # The event loop's, which does nearly all of the reading.
         self._home = threading.get_ident()
         # SQLite gives its log and its index the mode of the database.
-        create_private(path)
+        create_private_file(path)
         self._engine = _connect(path)
         try:
             _prepare(self._engine, path)
@@ -104,9 +80,9 @@ class Database:
         self._writing = self._engine.connect()
         self._writing.exec_driver_sql(_WRITER_BUSY)
         self._log = LogFile(path)
-        self._turns = Turns(path.with_name("turns.lock")) if shared else None
-        take_turn = self._turns.take if self._turns else nullcontext
-        self._writer = Writer(self._writing, self._log, take_turn, observe, lock_wait_s=lock_wait_s)
+        self._lock = WriteLock(path.with_name("turns.lock")) if shared else None
+        acquire = self._lock.acquire if self._lock else nullcontext
+        self._writer = Writer(self._writing, self._log, acquire, observe, lock_wait_s=lock_wait_s)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Returns what `work` reads; it sees every committed write.
@@ -197,8 +173,8 @@ class Database:
         self._writing.close()
         for connection in self._read_connections:
             connection.close()
-        if self._turns is not None:
-            self._turns.close()
+        if self._lock is not None:
+            self._lock.close()
         self._engine.dispose()
 
 

@@ -23,7 +23,7 @@ from .wal import LogFile
 T = TypeVar("T")
 # Told how many writes a transaction had, and how many seconds it took.
 Observe = Callable[[int, float], None]
-TakeTurn = Callable[[], AbstractContextManager[None]]
+AcquireLock = Callable[[], AbstractContextManager[None]]
 
 # More than this in one transaction delays the first caller, and the event loop, for no gain.
 _BATCH = 256
@@ -55,7 +55,7 @@ class Writer:
         self,
         connection: Connection,
         log: LogFile,
-        take_turn: TakeTurn,
+        acquire: AcquireLock,
         observe: Observe | None,
         *,
         lock_wait_s: float,
@@ -63,7 +63,7 @@ class Writer:
         self.commits = 0
         self.revised = 0
         self._is_revised = False
-        self._take_turn = take_turn
+        self._acquire = acquire
         self._observe = observe
         self._connection = connection
         # SQLAlchemy's own way to say BEGIN costs more than a job does.
@@ -195,7 +195,7 @@ class Writer:
     def _commit(self, batch: "list[Job]") -> bool:
         """Does the jobs in one transaction; returns False if another program holds the lock."""
         began = time.perf_counter()
-        with self._held, self._take_turn():
+        with self._held, self._acquire():
             failure = self._attempt(batch)
             if failure is not None and is_locked(failure):
                 return False

@@ -8,9 +8,8 @@ from pathlib import Path
 from sqlalchemy import Connection, LargeBinary
 
 from docker_credential_gcr.emulator.database import schema
-from docker_credential_gcr.emulator.runtime.disk import flush
 from docker_credential_gcr.emulator.runtime.failpoints import reach
-from docker_credential_gcr.emulator.runtime.private_directory import create_private
+from docker_credential_gcr.emulator.runtime.files import create_private_file, fsync
 
 
 def save(connection: Connection, path: Path) -> None:
@@ -22,13 +21,13 @@ def save(connection: Connection, path: Path) -> None:
     # One that a crash has left.
     temporary.unlink(missing_ok=True)
     try:
-        create_private(temporary)
+        create_private_file(temporary)
         # https://www.sqlite.org/lang_vacuum.html#vacuum_with_an_into_clause: an empty file is taken
         connection.exec_driver_sql("VACUUM INTO ?", (str(temporary),))
-        flush(temporary)
+        fsync(temporary)
         reach("snapshot-written")
         os.replace(temporary, path)
-        flush(path.parent)
+        fsync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

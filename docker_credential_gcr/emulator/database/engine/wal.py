@@ -13,14 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
-from docker_credential_gcr.emulator.runtime.disk import flush
+from docker_credential_gcr.emulator.runtime.files import fsync
 
 # The log is moved into the database after so many flushes.
 _CHECKPOINT_EVERY = 256
 # Pages of 4 KiB. While others write, a checkpoint never reaches the log's end, and it grows.
 _LONG = 4096
 
-# Told of a flush's end: what went wrong, if anything did.
+# Told of a fsync's end: what went wrong, if anything did.
 Done = Callable[[OSError | None], None]
 
 _sync_data = getattr(os, "fdatasync", os.fsync)  # not on macOS
@@ -36,12 +36,12 @@ class LogFile:
     def __init__(self, database: Path) -> None:
         """The log must be there: it is from the first write until the last connection is closed."""
         self._descriptor = os.open(f"{database}-wal", os.O_RDWR)
-        # As SQLite would at its own first flush: without its name the log is lost with the power.
-        flush(database.parent)
+        # As SQLite would at its own first fsync: without its name the log is lost with the power.
+        fsync(database.parent)
         self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         self._flushes = 0
         self._begun: SimpleQueue[tuple[asyncio.AbstractEventLoop, Done] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._flush_begun, name="database-flush", daemon=True)
+        self._thread = threading.Thread(target=self._flush_begun, name="database-fsync", daemon=True)
         self._thread.start()
 
     def flush(self) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.images.buckets import Bucket
-from docker_credential_gcr.emulator.database.insertion import insert_new
 from docker_credential_gcr.emulator.database.schema import (
     artifact_repositories,
     blobs,
@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.database.schema import (
     policies,
     projects,
 )
-from docker_credential_gcr.emulator.identity.resource import format_place, format_repository
+from docker_credential_gcr.emulator.identity.resource import format_repository, format_repository_bucket
 
 from .projects import Project
 
@@ -89,7 +89,7 @@ def find(
     connection: Connection, project_id: str, location: str, repository_id: str
 ) -> ArtifactRepository | None:
     """The repository of that ID."""
-    place = format_place(project_id, location, repository_id)
+    place = format_repository_bucket(project_id, location, repository_id)
     row = connection.execute(_FIND, {"wanted": place}).one_or_none()
     return None if row is None else _read(row)
 
@@ -122,7 +122,7 @@ def create(
     """Make a repository. Raises AlreadyExists."""
     place = {
         "project": project.id,
-        "name": format_place(project.project_id, location, repository_id),
+        "name": format_repository_bucket(project.project_id, location, repository_id),
         "location": location,
         "created_at": int(now),
     }

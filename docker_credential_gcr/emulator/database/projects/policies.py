@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.errors import Changed
 from docker_credential_gcr.emulator.database.schema import policies, projects
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy, format_policy, parse_policy
-from docker_credential_gcr.emulator.runtime.memoize import remember
+from docker_credential_gcr.emulator.runtime.memoize import memoize
 from docker_credential_gcr.emulator.runtime.strict_json import decode_stored
 
 _FIND = Statement(select(policies.c.document).where(policies.c.resource == bindparam("wanted")))
@@ -77,6 +77,6 @@ def list_documents(connection: Connection, kind: str) -> Iterator[str]:
 
 
 # Every request asks for a policy, and hardly any changes one. A parsed one takes three times its document.
-@remember(8 * 1024 * 1024)
+@memoize(8 * 1024 * 1024)
 def _parse(document: str) -> Policy:
     return parse_policy(decode_stored(document))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.schema import projects
 
 

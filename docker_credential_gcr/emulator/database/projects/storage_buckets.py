@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from docker_credential_gcr.emulator.database.insertion import insert_new
+from docker_credential_gcr.emulator.database.engine.statement import insert_new
 from docker_credential_gcr.emulator.database.schema import artifact_repositories, blobs, buckets, projects
 
 from .projects import Project

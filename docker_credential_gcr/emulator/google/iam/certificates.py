@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.database.accounts import service_account_key
 from docker_credential_gcr.emulator.google.dependencies import Services
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
-from docker_credential_gcr.emulator.identity.keys.signatures import format_certificate, format_jwk
+from docker_credential_gcr.emulator.identity.keys.encoding import format_jwk, load_public_rsa
 
 from .authorization import find_active
 
@@ -22,12 +22,13 @@ from .authorization import find_active
 async def list_certificates(request: Request, services: Services) -> JSONResponse:
     """The account's keys in certificates; for everybody."""
     found = await _list_keys(request, services)
-    return JSONResponse({key.key_id: format_certificate(key, services.issuer) for key in found})
+    return JSONResponse({key.key_id: services.issuer.format_certificate(key) for key in found})
 
 
 async def list_jwks(request: Request, services: Services) -> JSONResponse:
     """The account's keys as a set of JSON Web Keys; for everybody."""
-    return JSONResponse({"keys": [format_jwk(key) for key in await _list_keys(request, services)]})
+    found = await _list_keys(request, services)
+    return JSONResponse({"keys": [format_jwk(load_public_rsa(key.public_key), key.key_id) for key in found]})
 
 
 async def _list_keys(request: Request, services: Services) -> list[RegisteredKey]:

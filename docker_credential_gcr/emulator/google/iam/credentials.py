@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.google.rest.messages import MISSING, VALUE, 
 from docker_credential_gcr.emulator.google.rest.methods import Answer, method
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.keys.base64_text import decode_base64
-from docker_credential_gcr.emulator.identity.keys.signatures import sign_blob, sign_jwt
+from docker_credential_gcr.emulator.identity.keys.service_account_keys import sign_blob, sign_jwt
 from docker_credential_gcr.emulator.identity.oauth.scopes import KNOWN, MAX_SCOPE_SIZE
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant

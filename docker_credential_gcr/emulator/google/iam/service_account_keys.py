@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
-from docker_credential_gcr.emulator.database.accounts.service_account_keys import KeptKey
+from docker_credential_gcr.emulator.database.accounts.service_account_keys import StoredKey
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -44,7 +44,7 @@ async def create_key(call: Call) -> Answer:
     await database.read(lambda connection: find_account(connection, call, permission))
     key = await asyncio.to_thread(service_account_keys.generate)
 
-    def work(connection: Connection) -> tuple[ServiceAccount, KeptKey]:
+    def work(connection: Connection) -> tuple[ServiceAccount, StoredKey]:
         # Once more, for either may have changed meanwhile.
         account = find_account(connection, call, permission)
         return account, keys.add(connection, account, key.key_id, key.public_key, now=call.now)
@@ -71,7 +71,7 @@ async def upload_key(call: Call) -> Answer:
     except InvalidCertificate as error:
         raise InvalidArgument(f"Invalid public key: {error}.") from error
 
-    def work(connection: Connection) -> KeptKey:
+    def work(connection: Connection) -> StoredKey:
         account = find_account(connection, call, "iam.serviceAccountKeys.create")
         return keys.add(
             connection,
@@ -131,23 +131,23 @@ def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
     return {}
 
 
-def _find(connection: Connection, call: Call, permission: str) -> KeptKey:
+def _find(connection: Connection, call: Call, permission: str) -> StoredKey:
     account = find_account(connection, call, permission)
-    kept = keys.find_kept(connection, call.path["key"])
+    kept = keys.find_stored(connection, call.path["key"])
     if kept is None or kept.key.email != account.email:
         raise NotFound("Service account key not found.")
     return kept
 
 
-def _find_own(connection: Connection, call: Call, permission: str) -> KeptKey:
+def _find_own(connection: Connection, call: Call, permission: str) -> StoredKey:
     """Returns the key as `_find`, for a change that only the user's own keys take."""
     kept = _find(connection, call, permission)
-    if kept.kept_whole:
+    if kept.is_system_managed:
         raise FailedPrecondition("The key is managed by Google, and changed by nobody else.")
     return kept
 
 
-def _format(kept: KeptKey) -> dict[str, Any]:
+def _format(kept: StoredKey) -> dict[str, Any]:
     key = kept.key
     document: dict[str, Any] = {
         "name": f"projects/{key.project_id}/serviceAccounts/{key.email}/keys/{key.key_id}",
@@ -155,6 +155,6 @@ def _format(kept: KeptKey) -> dict[str, Any]:
         "validBeforeTime": format_instant(key.expires_at),
         "keyAlgorithm": _ALGORITHM,
         "keyOrigin": "USER_PROVIDED" if kept.uploaded else "GOOGLE_PROVIDED",
-        "keyType": _SYSTEM_TYPE if kept.kept_whole else _TYPE,
+        "keyType": _SYSTEM_TYPE if kept.is_system_managed else _TYPE,
     }
     return {**document, "disabled": True} if kept.disabled else document

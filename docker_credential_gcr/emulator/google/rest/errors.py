@@ -13,17 +13,13 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
+from docker_credential_gcr.emulator.database.engine.errors import translate_error
 from docker_credential_gcr.emulator.database.errors import AlreadyExists, Changed
 from docker_credential_gcr.emulator.identity.administrators import Forwarded, NotAnAdministrator
 from docker_credential_gcr.emulator.identity.authorization import Decision
 from docker_credential_gcr.emulator.identity.policy import InvalidPolicy
 from docker_credential_gcr.emulator.request_context import note_reason
-from docker_credential_gcr.emulator.runtime.errors import (
-    DatabaseLocked,
-    StorageFull,
-    TooManyRequests,
-    find_known,
-)
+from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull, TooManyRequests
 
 
 class InvalidArgument(Exception):
@@ -173,7 +169,7 @@ def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse
         body = {"error": error.error, "error_description": str(error)}
         status = 401 if error.error in _UNAUTHORIZED_GRANTS else 400
         return JSONResponse(body, status, {"Cache-Control": "no-store", **error.headers})
-    error = find_known(error)
+    error = translate_error(error)
     if type(error) not in TABLE:
         return None
     code, word, text = TABLE[type(error)]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from docker_credential_gcr.emulator.runtime.page_size import PAGE_SIZE
+from docker_credential_gcr.emulator.settings import MAX_PAGE_BYTES
 
 from .errors import InvalidArgument
 
@@ -38,7 +38,7 @@ class Page:
         ends before 4 MiB, unless a single item is larger.
         """
         shown: list[Any] = []
-        last, left = "", PAGE_SIZE
+        last, left = "", MAX_PAGE_BYTES
         for item in found:
             described = describe(item)
             left -= len(json.dumps(described)) + 1

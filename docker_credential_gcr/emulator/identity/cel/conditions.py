@@ -10,7 +10,7 @@ An accepted condition always has a value: its types are checked when the policy 
 from collections.abc import Callable
 
 from docker_credential_gcr.emulator.identity.resource import Resource
-from docker_credential_gcr.emulator.runtime.memoize import remember
+from docker_credential_gcr.emulator.runtime.memoize import memoize
 
 from .budget import Budget, CostExceeded
 from .dialect import Dialect, Kind
@@ -42,7 +42,7 @@ DIALECT = Dialect(
 )
 
 
-@remember(256 * 1024)
+@memoize(256 * 1024)
 def compile_condition(expression: str) -> Test:
     """Returns the test of a resource that the expression is. Raises InvalidCondition.
 

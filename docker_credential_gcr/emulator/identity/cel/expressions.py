@@ -6,7 +6,7 @@
 https://cloud.google.com/iam/docs/workload-identity-federation#mapping
 """
 
-from docker_credential_gcr.emulator.runtime.memoize import remember
+from docker_credential_gcr.emulator.runtime.memoize import memoize
 
 from .dialect import Dialect, Kind
 from .evaluator import FUNCTIONS, Expression
@@ -34,7 +34,7 @@ DIALECT = Dialect(
 
 
 # A compiled expression can take a hundred times its text.
-@remember(128 * 1024)
+@memoize(128 * 1024)
 def compile_expression(text: str) -> Expression:
     """Returns the function that gives the expression's value in a scope. Raises InvalidExpression.
 

@@ -113,7 +113,7 @@ def _make_identity(values: Mapping[str, Any]) -> FederatedIdentity:
     return identity
 
 
-def _find_key(header: Mapping[str, Any], oidc: Mapping[str, Any], issuer: Issuer) -> jws.PublicKey:
+def _find_key(header: Mapping[str, Any], oidc: Mapping[str, Any], issuer: Issuer) -> jws.VerificationKey:
     try:
         keys = jws.parse_keys(oidc["jwksJson"]) if "jwksJson" in oidc else [issuer.public_key]
     # A set that an earlier version took.

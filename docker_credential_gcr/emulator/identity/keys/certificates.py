@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from .base64_text import decode_base64
-from .forms import format_public
+from .encoding import format_public
 
 
 class InvalidCertificate(Exception):

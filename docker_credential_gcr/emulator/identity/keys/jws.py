@@ -1,8 +1,7 @@
-"""Signs and verifies compact JWS: the one module that knows the JWT library, PyJWT.
+"""JSON Web Signatures: signs and verifies compact JWS; the one module that imports the JWT library, PyJWT.
 
-That is imported in the functions: with cryptography.x509 it takes 16 ms, which no server needs before it is
-ready.
-Only signatures are checked here; what the claims mean, and when they end, is their reader's matter.
+PyJWT is imported in the functions: with cryptography.x509 it takes 16 ms, which no server needs before it is
+ready. Only signatures are checked here; the caller checks what the claims mean, and when they end.
 """
 
 import json
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from docker_credential_gcr.emulator.runtime import strict_json
 
-# A header line of common servers and proxies holds 8 KiB; nothing signed here comes near it.
+# Common servers and proxies take a header line of 8 KiB; every token that is signed here is much shorter.
 MAX_SIZE = 16 * 1024
 _KEY_ALGORITHMS = ("ES256", "RS256")
 
@@ -29,8 +28,8 @@ class InvalidKeys(Exception):
 
 
 @dataclass(frozen=True)
-class PublicKey:
-    """A key of a set, with the one algorithm that it is for."""
+class VerificationKey:
+    """A public key of a set, with the one algorithm that it is for."""
 
     key_id: str
     algorithm: str
@@ -38,7 +37,7 @@ class PublicKey:
 
 
 def load() -> None:
-    """Import the library, where there is time for it."""
+    """Imports PyJWT, at a moment when no request waits for it."""
     import jwt  # noqa: F401
 
 
@@ -48,7 +47,7 @@ def sign(
     algorithm: str,
     header: Mapping[str, str],
 ) -> str:
-    """A compact JWS over the claims as JSON."""
+    """Returns a compact JWS over the claims as JSON."""
     import jwt  # 16 ms
 
     payload = json.dumps(claims, separators=(",", ":")).encode()
@@ -56,7 +55,7 @@ def sign(
 
 
 def parse_unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a compact JWS: good for finding the key to verify it with, nothing else."""
+    """Returns header and claims of a compact JWS, to find the key that verifies it. Raises InvalidJws."""
     if len(token) > MAX_SIZE or not token.isascii():
         raise InvalidJws("too long, or not ASCII")
     parts = token.split(".")
@@ -82,7 +81,10 @@ def _decode_object(part: str) -> dict[str, Any]:
 
 
 def verify(token: str, key: EllipticCurvePublicKey | RSAPublicKey | str, algorithm: str) -> dict[str, Any]:
-    """The claims of a compact JWS that `key` signed with `algorithm`, whatever its header says."""
+    """Returns the claims of a compact JWS that `key` signed with `algorithm`. Raises InvalidJws.
+
+    An algorithm or a key that the header names is not used.
+    """
     import jwt  # 16 ms
 
     header, claims = parse_unverified(token)
@@ -95,10 +97,10 @@ def verify(token: str, key: EllipticCurvePublicKey | RSAPublicKey | str, algorit
     return claims
 
 
-def parse_keys(text: str) -> list[PublicKey]:
-    """The keys of a JSON Web Key Set that can be used here: RSA for RS256, and P-256 for ES256.
+def parse_keys(text: str) -> list[VerificationKey]:
+    """Returns the keys of a JSON Web Key Set that can be used here: RSA for RS256, and P-256 for ES256.
 
-    All others are ignored: https://www.rfc-editor.org/rfc/rfc7517#section-5. Raises InvalidKeys without any.
+    Others are ignored: https://www.rfc-editor.org/rfc/rfc7517#section-5. Raises InvalidKeys without any.
     """
     try:
         document = strict_json.decode(text)
@@ -113,8 +115,8 @@ def parse_keys(text: str) -> list[PublicKey]:
     return keys
 
 
-def _find_key(document: object) -> PublicKey | None:
-    """The key, if it is one that can be used here."""
+def _find_key(document: object) -> VerificationKey | None:
+    """Returns the key; None for one that cannot be used here."""
     if not isinstance(document, dict):
         return None
     import jwt  # 16 ms
@@ -127,4 +129,4 @@ def _find_key(document: object) -> PublicKey | None:
     key, key_id, algorithm = found.key, found.key_id, found.algorithm_name
     if not isinstance(key, EllipticCurvePublicKey | RSAPublicKey) or algorithm not in _KEY_ALGORITHMS:
         return None
-    return PublicKey(key_id, algorithm, key) if isinstance(key_id, str) and key_id else None
+    return VerificationKey(key_id, algorithm, key) if isinstance(key_id, str) and key_id else None

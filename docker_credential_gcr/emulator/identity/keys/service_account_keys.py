@@ -1,22 +1,28 @@
-"""Makes service account keys, and the files that carry them."""
+"""Service account keys: creates them and the files that hold them, and signs with them.
+
+https://cloud.google.com/iam/docs/reference/credentials/rest
+"""
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from .forms import format_private, format_public
+from . import encoding, jws
 
+_ALGORITHM = "RS256"
 GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"
-# What Google writes for a key that does not expire: the last second of the year 9999.
+# Google writes this for a key that does not expire: the last second of the year 9999.
 NEVER = 253402300799
 
 
 @dataclass(frozen=True, repr=False)
 class ServiceAccountKey:
-    """A new key. The private half exists here and in the file that is made of it, nowhere else."""
+    """A new key, whose private half is kept here and in the key file alone."""
 
     key_id: str
     private_key: str
@@ -24,16 +30,16 @@ class ServiceAccountKey:
 
 
 def generate() -> ServiceAccountKey:
-    """A new key, RSA with 2048 bits. Takes a tenth of a second or more: call it on a thread."""
+    """Returns a new key, RSA with 2048 bits. Takes a tenth of a second or more: call it on a thread."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private_key, public_key = format_private(key).decode(), format_public(key.public_key())
+    private_key, public_key = encoding.format_private(key).decode(), encoding.format_public(key.public_key())
     return ServiceAccountKey(secrets.token_hex(20), private_key, public_key)
 
 
 def format_key_file(
     key: ServiceAccountKey, *, project_id: str, email: str, unique_id: str, token_uri: str = GOOGLE_TOKEN_URI
 ) -> str:
-    """The key as the JSON file that Google's clients read."""
+    """Returns the key as the JSON file that Google's clients read."""
     document = {
         "type": "service_account",
         "project_id": project_id,
@@ -48,3 +54,13 @@ def format_key_file(
         "universe_domain": "googleapis.com",
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def sign_jwt(claims: Mapping[str, object], key_id: str, private_key: str) -> str:
+    """Returns a JWT of the claims, RS256, whose header names the key."""
+    return jws.sign(claims, encoding.load_rsa(private_key), _ALGORITHM, {"typ": "JWT", "kid": key_id})
+
+
+def sign_blob(blob: bytes, private_key: str) -> bytes:
+    """Returns an RSA signature of the bytes: PKCS #1 v1.5 with SHA-256, which openssl and Google check."""
+    return encoding.load_rsa(private_key).sign(blob, padding.PKCS1v15(), hashes.SHA256())

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from docker_credential_gcr.emulator.database import schema
-from docker_credential_gcr.emulator.database.engine.file import Connection, Unreadable, open_database
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, Unreadable, open_database
 from docker_credential_gcr.emulator.maintenance.database_identity import DATABASE, find_fault
 from docker_credential_gcr.emulator.maintenance.progress import SILENT, Progress
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .blobs import check_blobs, check_doomed, check_files, check_uploads
+from .context import CheckContext
 from .database import check_database, check_manifests, check_places
 from .findings import Finding
-from .reading import Checked
 
-_CHECKS: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
+_CHECKS: tuple[Callable[[CheckContext], Iterator[Finding]], ...] = (
     check_database,
     check_places,
     check_blobs,
@@ -52,8 +52,10 @@ def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iter
         with open_database(root / DATABASE) as connection:
             revision = _find_revision(connection)
             if revision == schema.REVISION:
-                checked = Checked(connection, FileStore(root), quick=quick, sparse=sparse, progress=progress)
-                yield from _run_checks(checked)
+                context = CheckContext(
+                    connection, FileStore(root), quick=quick, sparse=sparse, progress=progress
+                )
+                yield from _run_checks(context)
                 return
     except Unreadable as error:
         yield Finding("damaged-database", DATABASE, str(error))
@@ -63,10 +65,10 @@ def _check(root: Path, *, quick: bool, sparse: bool, progress: Progress) -> Iter
     yield Finding(kind, DATABASE, text)
 
 
-def _run_checks(checked: Checked) -> Iterator[Finding]:
+def _run_checks(context: CheckContext) -> Iterator[Finding]:
     for step in _CHECKS:
         try:
-            yield from step(checked)
+            yield from step(context)
         except Unreadable as error:
             yield Finding("damaged-database", DATABASE, str(error))
 

@@ -3,21 +3,20 @@
 import stat
 from collections.abc import Iterator, Sequence
 
-from docker_credential_gcr.emulator.database.engine.file import Row
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Row
 from docker_credential_gcr.emulator.maintenance.progress import BYTES
 from docker_credential_gcr.emulator.maintenance.rowless import (
-    find_doomed,
-    find_known,
-    find_named,
-    is_of_blob,
-    list_files,
+    find_doomed_keys,
+    find_known_keys,
+    find_named_keys,
 )
+from docker_credential_gcr.emulator.maintenance.stored_files import hash_files, is_blob_key, list_files
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.storage.pieces import Piece, parse_pieces
 
+from .context import CheckContext
 from .findings import Finding
-from .reading import Checked, hash_files
 
 _BLOBS = (
     "SELECT blobs.id, buckets.name AS bucket, blobs.digest, blobs.size, blobs.pieces, "
@@ -26,22 +25,22 @@ _BLOBS = (
 _UPLOADS = "SELECT id, size, pieces, CAST(data AS BLOB) AS data FROM uploads"
 
 
-def check_blobs(checked: Checked) -> Iterator[Finding]:
+def check_blobs(context: CheckContext) -> Iterator[Finding]:
     """Each blob's bytes are there, as many as its row says, and have its digest."""
-    for _, finding in find_wrong_blobs(checked):
+    for _, finding in find_wrong_blobs(context):
         yield finding
 
 
-def find_wrong_blobs(checked: Checked) -> Iterator[tuple[int, Finding]]:
+def find_wrong_blobs(context: CheckContext) -> Iterator[tuple[int, Finding]]:
     """The row's id of each blob whose bytes are not there, or not those of its row, and what is wrong."""
-    checked.progress.begin("blobs", checked.measure("SELECT coalesce(sum(size), 0) FROM blobs"), BYTES)
-    for row in checked.connection.execute(_BLOBS):
-        if (wrong := _check_blob(checked, row)) is not None:
+    context.progress.begin("blobs", context.measure("SELECT coalesce(sum(size), 0) FROM blobs"), BYTES)
+    for row in context.connection.execute(_BLOBS):
+        if (wrong := _check_blob(context, row)) is not None:
             kind, text = wrong
             yield row["id"], Finding(kind, f"{row['bucket']} {row['digest']}", text)
 
 
-def _check_blob(checked: Checked, row: Row) -> tuple[str, str] | None:
+def _check_blob(context: CheckContext, row: Row) -> tuple[str, str] | None:
     data = row["data"]
     try:
         algorithm, _ = split_digest(parse_digest(row["digest"]))
@@ -51,33 +50,33 @@ def _check_blob(checked: Checked, row: Row) -> tuple[str, str] | None:
     except ValueError as error:
         return "missing-bytes", str(error)
     for piece in pieces:
-        if (wrong := _check_piece(checked, piece)) is not None:
+        if (wrong := _check_piece(context, piece)) is not None:
             return wrong
     size = sum(size for _, size in pieces) if data is None else len(data)
     if size != row["size"]:
         return "wrong-size", f"{size} bytes, the row says {row['size']}"
-    if data is not None or checked.quick:
-        checked.progress.advance(size)
+    if data is not None or context.quick:
+        context.progress.advance(size)
     try:
-        actual = _hash(checked, algorithm, pieces, data)
+        actual = _hash(context, algorithm, pieces, data)
     except OSError as error:
         return "missing-bytes", f"{error.filename}: {error.strerror}"
     return None if actual in (None, row["digest"]) else ("wrong-digest", f"the bytes are {actual}")
 
 
-def _hash(checked: Checked, algorithm: str, pieces: Sequence[Piece], data: bytes | None) -> str | None:
+def _hash(context: CheckContext, algorithm: str, pieces: Sequence[Piece], data: bytes | None) -> str | None:
     if data is not None:
         return digest_bytes(data, algorithm)
-    if checked.quick:
+    if context.quick:
         return None
-    (digest,) = hash_files(checked.store, (key for key, _ in pieces), [algorithm], checked.progress)
+    (digest,) = hash_files(context.store, (key for key, _ in pieces), [algorithm], context.progress)
     return digest
 
 
-def _check_piece(checked: Checked, piece: Piece) -> tuple[str, str] | None:
+def _check_piece(context: CheckContext, piece: Piece) -> tuple[str, str] | None:
     key, size = piece
     try:
-        status = checked.store.path(key).stat()
+        status = context.store.path(key).stat()
     except OSError as error:
         return "missing-bytes", f"{key}: {error.strerror}"
     if not stat.S_ISREG(status.st_mode):
@@ -87,42 +86,42 @@ def _check_piece(checked: Checked, piece: Piece) -> tuple[str, str] | None:
     return None
 
 
-def check_files(checked: Checked) -> Iterator[Finding]:
+def check_files(context: CheckContext) -> Iterator[Finding]:
     """Each file is one that a row names, or that is doomed."""
-    checked.progress.begin("files")
-    keys = list(list_files(checked.store))
-    checked.progress.begin("files", len(keys))
-    known = find_known(checked.connection)
+    context.progress.begin("files")
+    keys = list(list_files(context.store))
+    context.progress.begin("files", len(keys))
+    known = find_known_keys(context.connection)
     for key in keys:
-        if not is_of_blob(key):
+        if not is_blob_key(key):
             yield Finding("stray-file", key, "no blob's file has such a name")
-        elif not checked.store.path(key).is_file():
+        elif not context.store.path(key).is_file():
             yield Finding("stray-file", key, "it is not a regular file")
         elif key not in known:
             yield Finding("rowless-bytes", key, "no row names the file")
-        checked.progress.advance()
+        context.progress.advance()
 
 
-def check_uploads(checked: Checked) -> Iterator[Finding]:
+def check_uploads(context: CheckContext) -> Iterator[Finding]:
     """Each upload has the bytes that were acknowledged."""
-    for row in checked.rows("uploads", _UPLOADS):
-        size = _count_bytes(checked, row)
+    for row in context.rows("uploads", _UPLOADS):
+        size = _count_bytes(context, row)
         if size != row["size"]:
             text = f"{size} bytes, {row['size']} were acknowledged"
             yield Finding("lost-upload", f"upload {row['id']}", text)
 
 
-def check_doomed(checked: Checked) -> Iterator[Finding]:
+def check_doomed(context: CheckContext) -> Iterator[Finding]:
     """No row names what the sweeper would delete."""
-    for key in sorted(find_named(checked.connection) & find_doomed(checked.connection)):
+    for key in sorted(find_named_keys(context.connection) & find_doomed_keys(context.connection)):
         yield Finding("doomed-bytes", key, "a row names the file, and so does doomed")
 
 
-def _count_bytes(checked: Checked, upload: Row) -> int:
+def _count_bytes(context: CheckContext, upload: Row) -> int:
     if upload["data"] is not None:
         return len(upload["data"])
     try:
         pieces = parse_pieces(upload["pieces"])
     except ValueError:
         return 0
-    return sum(size for key, size in pieces if _check_piece(checked, (key, size)) is None)
+    return sum(size for key, size in pieces if _check_piece(context, (key, size)) is None)

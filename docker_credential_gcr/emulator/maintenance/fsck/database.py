@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Set
 
-from docker_credential_gcr.emulator.database.engine.file import Row, list_dangling, list_faults
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Row, list_dangling, list_faults
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_stored_manifest
 
+from .context import CheckContext
 from .findings import Finding
-from .reading import Checked
 
 # What each statement gives is a row that points where it must not: (subject, text).
 _ASTRAY = (
@@ -37,27 +37,27 @@ _HAS_BLOB = (
 _HAS_MANIFEST = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
 
 
-def check_database(checked: Checked) -> Iterator[Finding]:
+def check_database(context: CheckContext) -> Iterator[Finding]:
     """SQLite finds nothing wrong, and each row that one points at is there."""
-    checked.progress.begin("database")
-    for fault in list_faults(checked.connection, quick=checked.quick):
+    context.progress.begin("database")
+    for fault in list_faults(context.connection, quick=context.quick):
         yield Finding("damaged-database", "emulator.db", fault)
-    for table, row_id, parent in list_dangling(checked.connection):
+    for table, row_id, parent in list_dangling(context.connection):
         # A table without row numbers has none to tell.
         subject = table if row_id is None else f"{table} {row_id}"
         yield Finding("dangling-row", subject, f"what it points at is not in {parent}")
 
 
-def check_places(checked: Checked) -> Iterator[Finding]:
+def check_places(context: CheckContext) -> Iterator[Finding]:
     """What belongs to a repository or bucket is of that one."""
     for statement in _ASTRAY:
-        for subject, text in checked.connection.execute(statement):
+        for subject, text in context.connection.execute(statement):
             yield Finding("astray-row", subject, text)
 
 
-def check_manifests(checked: Checked) -> Iterator[Finding]:
+def check_manifests(context: CheckContext) -> Iterator[Finding]:
     """Each manifest has its digest, and the rows know what it names, which is there."""
-    for row in checked.rows("manifests", _MANIFESTS):
+    for row in context.rows("manifests", _MANIFESTS):
         subject = f"{row['name']}@{row['digest']}"
         try:
             algorithm, _ = split_digest(parse_digest(row["digest"]))
@@ -73,25 +73,25 @@ def check_manifests(checked: Checked) -> Iterator[Finding]:
         except InvalidManifest as error:
             yield Finding("unreadable-manifest", subject, str(error))
             continue
-        for kind, text in _check_references(checked, row, manifest):
+        for kind, text in _check_references(context, row, manifest):
             yield Finding(kind, subject, text)
 
 
-def _check_references(checked: Checked, row: Row, manifest: Manifest) -> Iterator[tuple[str, str]]:
+def _check_references(context: CheckContext, row: Row, manifest: Manifest) -> Iterator[tuple[str, str]]:
     references = manifest.list_references()
     for what, statement in _NAMED.items():
         named = getattr(references, what)
-        known = {digest for (digest,) in checked.connection.execute(statement, (row["id"],))}
+        known = {digest for (digest,) in context.connection.execute(statement, (row["id"],))}
         if known != named:
             yield "wrong-references", f"its {what} are {_join(named)}, the rows say {_join(known)}"
-    if checked.sparse:
+    if context.sparse:
         return
     # An index in Artifact Registry may name blobs.
     sought = ((references.required, (_HAS_BLOB,)), (references.children, (_HAS_MANIFEST, _HAS_BLOB)))
     for digests, statements in sought:
         for digest in sorted(digests):
             key = (row["repository"], digest)
-            if not any(checked.connection.execute(statement, key).fetchone() for statement in statements):
+            if not any(context.connection.execute(statement, key).fetchone() for statement in statements):
                 yield "incomplete-manifest", f"it names {digest}, which its repository does not have"
 
 

@@ -9,19 +9,19 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docker_credential_gcr.emulator.database.engine.database import Database, IncompatibleDatabase
-from docker_credential_gcr.emulator.database.engine.file import Unreadable, checkpoint, open_database
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.errors import IncompatibleDatabase
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Unreadable, checkpoint, open_database
 from docker_credential_gcr.emulator.maintenance.database_identity import (
     DATABASE,
     SNAPSHOT,
     give_identity,
     is_source,
 )
-from docker_credential_gcr.emulator.maintenance.fsck.reading import Checked
+from docker_credential_gcr.emulator.maintenance.fsck.context import CheckContext
 from docker_credential_gcr.emulator.maintenance.progress import SILENT, Progress
-from docker_credential_gcr.emulator.runtime.disk import flush
 from docker_credential_gcr.emulator.runtime.failpoints import reach
-from docker_credential_gcr.emulator.runtime.private_directory import create_private
+from docker_credential_gcr.emulator.runtime.files import create_private_file, fsync
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .blobs import adopt_files, copy_doomed, drop_lost_uploads, drop_named, drop_wrong_blobs, restore_links
@@ -95,7 +95,7 @@ def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: 
         del rebuilt.sources[1:]
     drop_wrong_rows(made, lose)
     enter_references(made, lose)
-    checked = Checked(made, FileStore(root), quick=False, sparse=True, progress=progress)
+    checked = CheckContext(made, FileStore(root), quick=False, sparse=True, progress=progress)
     drop_wrong_blobs(checked, lose)
     drop_lost_uploads(checked)
     copy_doomed(salvage)
@@ -116,9 +116,9 @@ def _set_aside(root: Path) -> Path | None:
         number += 1
     for suffix in ("-wal", ""):
         if (root / f"{DATABASE}{suffix}").exists():
-            create_private(Path(f"{copy}{suffix}"))
+            create_private_file(Path(f"{copy}{suffix}"))
             shutil.copyfile(root / f"{DATABASE}{suffix}", f"{copy}{suffix}")
-            flush(Path(f"{copy}{suffix}"))
+            fsync(Path(f"{copy}{suffix}"))
     return copy
 
 
@@ -148,7 +148,7 @@ def _put_in_place(root: Path, new: Path) -> None:
     for suffix in _JOURNALS:
         Path(f"{old}{suffix}").unlink(missing_ok=True)
     os.replace(new, old)
-    flush(root)
+    fsync(root)
     reach("rebuild-placed")
 
 

@@ -1,12 +1,12 @@
 """The blobs of a new database, held against the bytes: what is wrong goes, what is named comes back."""
 
 from docker_credential_gcr.emulator.database import schema
-from docker_credential_gcr.emulator.database.engine.file import Connection, insert
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, insert
 from docker_credential_gcr.emulator.maintenance.fsck.blobs import find_wrong_blobs
-from docker_credential_gcr.emulator.maintenance.fsck.reading import Checked
+from docker_credential_gcr.emulator.maintenance.fsck.context import CheckContext
 from docker_credential_gcr.emulator.maintenance.progress import BYTES
 from docker_credential_gcr.emulator.maintenance.rowless import (
-    find_named,
+    find_named_keys,
     find_rowless,
     find_wanted,
     find_wanted_digest,
@@ -24,7 +24,7 @@ _LINK = (
 )
 
 
-def drop_wrong_blobs(made: Checked, lose: Lose) -> None:
+def drop_wrong_blobs(made: CheckContext, lose: Lose) -> None:
     """Deletes the rows of blobs whose bytes are not there, or not theirs; reads all bytes."""
     for blob_id, finding in list(find_wrong_blobs(made)):
         lose(f"blob {finding.subject}: {finding.text}")
@@ -32,7 +32,7 @@ def drop_wrong_blobs(made: Checked, lose: Lose) -> None:
         made.connection.execute("DELETE FROM blobs WHERE id = ?", (blob_id,))
 
 
-def adopt_files(made: Checked, *, now: float) -> None:
+def adopt_files(made: CheckContext, *, now: float) -> None:
     """Enters the blobs that a manifest names and that only files without a row hold."""
     made.progress.begin("files without a row", None, BYTES)
     wanted = find_wanted(made.connection)
@@ -51,7 +51,7 @@ def adopt_files(made: Checked, *, now: float) -> None:
         )
 
 
-def drop_lost_uploads(made: Checked) -> None:
+def drop_lost_uploads(made: CheckContext) -> None:
     """Deletes the uploads that have lost bytes: clients start them again."""
     uploads = made.connection.execute("SELECT id, pieces FROM uploads WHERE pieces IS NOT NULL").fetchall()
     for upload_id, text in uploads:
@@ -70,7 +70,7 @@ def copy_doomed(salvage: Salvage) -> None:
 
 def drop_named(new: Connection) -> None:
     """Deletes the entries of keys that a row names."""
-    new.executemany("DELETE FROM doomed WHERE key = ?", [(key,) for key in find_named(new)])
+    new.executemany("DELETE FROM doomed WHERE key = ?", [(key,) for key in find_named_keys(new)])
 
 
 def restore_links(new: Connection, *, now: float) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from docker_credential_gcr.emulator.database import schema
-from docker_credential_gcr.emulator.database.engine.file import Connection, Row, insert
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, Row, insert
 from docker_credential_gcr.emulator.database.schema import control_state as schema_control
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest

@@ -11,7 +11,7 @@ from itertools import islice
 
 from sqlalchemy import Table, UniqueConstraint
 
-from docker_credential_gcr.emulator.database.engine.file import Connection, Row, Unreadable, insert
+from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, Row, Unreadable, insert
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from support.files_read import as_device, as_fifo, as_sparse
 
 from docker_credential_gcr.emulator.client import answer, direct_request
 from docker_credential_gcr.emulator.client.rest import EmulatorError, Server
-from docker_credential_gcr.emulator.runtime.file_access import read_file
+from docker_credential_gcr.emulator.runtime.files import read_file
 
 Run = Callable[..., tuple[int, str, str]]
 NOWHERE = ("--server", "https://127.0.0.1:1")  # where nothing listens

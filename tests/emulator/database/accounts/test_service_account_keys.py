@@ -8,7 +8,7 @@ from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
 from docker_credential_gcr.emulator.database.accounts import service_accounts
-from docker_credential_gcr.emulator.database.accounts.service_account_keys import KeptKey
+from docker_credential_gcr.emulator.database.accounts.service_account_keys import StoredKey
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
@@ -44,12 +44,12 @@ def test_a_key_is_found_by_its_id_and_listed_by_age(database: Database) -> None:
         ),
     ]
 
-    assert made == [KeptKey(one), KeptKey(two, uploaded=True)]
+    assert made == [StoredKey(one), StoredKey(two, uploaded=True)]
     with reading(database) as connection:
         assert keys.find(connection, ONE) == one
-        assert keys.find_kept(connection, TWO) == KeptKey(two, uploaded=True)
+        assert keys.find_stored(connection, TWO) == StoredKey(two, uploaded=True)
         assert keys.list_of(connection, account) == made
-        assert (keys.find(connection, "unknown"), keys.find_kept(connection, "unknown")) == (None, None)
+        assert (keys.find(connection, "unknown"), keys.find_stored(connection, "unknown")) == (None, None)
 
 
 def test_a_key_is_registered_once(database: Database) -> None:
@@ -67,7 +67,7 @@ def test_a_disabled_key_is_kept_and_opens_nothing(database: Database) -> None:
     database.write_now(lambda c: keys.set_disabled(c, ONE, disabled=True))
     with reading(database) as connection:
         assert keys.find(connection, ONE) is None
-        assert keys.find_kept(connection, ONE) == KeptKey(kept.key, disabled=True)
+        assert keys.find_stored(connection, ONE) == StoredKey(kept.key, disabled=True)
 
     database.write_now(lambda c: keys.set_disabled(c, ONE, disabled=False))
     with reading(database) as connection:
@@ -82,7 +82,7 @@ def test_the_keys_of_a_disabled_account_open_nothing(database: Database) -> None
 
     with reading(database) as connection:
         assert keys.find(connection, ONE) is None
-        assert keys.find_kept(connection, ONE) == kept
+        assert keys.find_stored(connection, ONE) == kept
 
 
 def test_a_removed_key_is_gone(database: Database) -> None:
@@ -92,4 +92,4 @@ def test_a_removed_key_is_gone(database: Database) -> None:
     database.write_now(lambda c: keys.remove(c, ONE))
 
     with reading(database) as connection:
-        assert keys.find_kept(connection, ONE) is None
+        assert keys.find_stored(connection, ONE) is None

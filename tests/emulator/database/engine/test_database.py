@@ -13,7 +13,8 @@ from sqlalchemy.exc import DatabaseError
 from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.engine import wal as log_file
-from docker_credential_gcr.emulator.database.engine.database import Database, IncompatibleDatabase
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.errors import IncompatibleDatabase
 from docker_credential_gcr.emulator.database.read_cache import Memory
 from docker_credential_gcr.emulator.database.schema import REVISION, buckets, policies, projects, repositories
 

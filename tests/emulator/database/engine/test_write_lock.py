@@ -1,4 +1,4 @@
-"""Turns of several processes: one at a time, and none that its process did not live to end."""
+"""Write lock between processes: one holds it at a time, and the end of a process releases it."""
 
 import signal
 import subprocess
@@ -8,25 +8,25 @@ from contextlib import ExitStack
 import pytest
 from support.child_processes import LIMIT_S, running
 
-from docker_credential_gcr.emulator.database.engine.write_lock import Turns
+from docker_credential_gcr.emulator.database.engine.write_lock import WriteLock
 
 ROUNDS = 200
-# Reads, adds and writes what only one at a time can do without a loss.
+# Increments a number in a file: without the lock increments are lost.
 COUNT = f"""
 import sys
 from pathlib import Path
-from docker_credential_gcr.emulator.database.engine.write_lock import Turns
-turns, count = Turns(Path(sys.argv[1], "lock")), Path(sys.argv[1], "count")
+from docker_credential_gcr.emulator.database.engine.write_lock import WriteLock
+lock, count = WriteLock(Path(sys.argv[1], "lock")), Path(sys.argv[1], "count")
 for _ in range({ROUNDS}):
-    with turns.take():
+    with lock.acquire():
         count.write_text(str(int(count.read_text()) + 1))
-turns.close()
+lock.close()
 """
 TAKE_AND_WAIT = """
 import sys
 from pathlib import Path
-from docker_credential_gcr.emulator.database.engine.write_lock import Turns
-with Turns(Path(sys.argv[1], "lock")).take():
+from docker_credential_gcr.emulator.database.engine.write_lock import WriteLock
+with WriteLock(Path(sys.argv[1], "lock")).acquire():
     print("has it", flush=True)
     input()
 """
@@ -46,10 +46,10 @@ def test_processes_take_turns(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_turn_ends_with_its_process(tmp_path, number):
+def test_lock_ends_with_its_process(tmp_path, number):
     with run(TAKE_AND_WAIT, tmp_path) as worker:
         assert worker.stdout.readline() == "has it\n"
         worker.send_signal(number)
-        with Turns(tmp_path / "lock").take():
+        with WriteLock(tmp_path / "lock").acquire():
             pass
         assert worker.wait(LIMIT_S) == -number

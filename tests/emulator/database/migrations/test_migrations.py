@@ -8,7 +8,8 @@ from support.checkout import DATA
 from support.sqlite_files import ask, opened
 
 from docker_credential_gcr.emulator.database import migrations, schema
-from docker_credential_gcr.emulator.database.engine.database import Database, IncompatibleDatabase
+from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.errors import IncompatibleDatabase
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
 DUMPS = sorted(DATA.glob("database-*.sql"))

@@ -5,7 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
-from docker_credential_gcr.emulator.identity.keys import forms as keys
+from docker_credential_gcr.emulator.identity.keys import encoding as keys
 from docker_credential_gcr.emulator.identity.tokens import Signer
 
 

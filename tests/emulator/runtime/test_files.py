@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.emulator.cli.main import cli
-from docker_credential_gcr.emulator.runtime.file_access import find_status, format_fault
+from docker_credential_gcr.emulator.runtime.files import find_status, format_os_error
 from docker_credential_gcr.emulator.sandbox.run import find_engines, load_name_services
 from docker_credential_gcr.emulator.server.certificate_authority import LOOPBACK, create_authority
 
@@ -170,7 +170,7 @@ def test_d25_name_services_are_files_alone_also_where_the_file_cannot_be_read(fo
     ],
 )
 def test_fault_is_the_file_and_the_reason_without_a_number(error: OSError, line: str) -> None:
-    assert format_fault(error) == line
+    assert format_os_error(error) == line
 
 
 def test_status_is_none_where_nothing_is(folder: Path) -> None:

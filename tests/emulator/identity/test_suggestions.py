@@ -2,8 +2,8 @@
 
 import pytest
 
-from docker_credential_gcr.emulator.identity.guesses import explain_account, explain_member, explain_role
 from docker_credential_gcr.emulator.identity.roles import BUCKET_ROLES, ROLES
+from docker_credential_gcr.emulator.identity.suggestions import explain_account, explain_member, explain_role
 
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 

@@ -10,21 +10,17 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
-from docker_credential_gcr.emulator.runtime.errors import (
-    DatabaseLocked,
-    StorageFull,
-    describe_known,
-    find_known,
-)
+from docker_credential_gcr.emulator.database.engine.errors import describe_error, translate_error
+from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, StorageFull
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_t14_full_disk_and_a_quota_that_is_used_up_are_known(number: int) -> None:
-    assert type(find_known(OSError(number, "words"))) is StorageFull
+    assert type(translate_error(OSError(number, "words"))) is StorageFull
 
 
 def test_z24_a_file_that_may_not_grow_is_known_and_named() -> None:
-    known = find_known(OSError(errno.EFBIG, "words"))
+    known = translate_error(OSError(errno.EFBIG, "words"))
     assert (type(known), str(known)) == (
         StorageFull,
         "the registry may write no larger file (ulimit -f): what it acknowledged is kept, raise the limit "
@@ -40,8 +36,8 @@ def test_t14_database_that_cannot_grow_is_known() -> None:
         with pytest.raises(OperationalError) as raised:
             connection.exec_driver_sql("INSERT INTO grows VALUES (zeroblob(100000))")
     engine.dispose()
-    assert type(find_known(raised.value)) is StorageFull
-    assert type(find_known(sqlite3.OperationalError("database or disk is full"))) is StorageFull
+    assert type(translate_error(raised.value)) is StorageFull
+    assert type(translate_error(sqlite3.OperationalError("database or disk is full"))) is StorageFull
 
 
 def test_z24_a_database_that_another_program_locks_is_known(tmp_path: Path) -> None:
@@ -51,14 +47,14 @@ def test_z24_a_database_that_another_program_locks_is_known(tmp_path: Path) -> N
         with pytest.raises(OperationalError) as raised:
             other.exec_driver_sql("SELECT * FROM sqlite_master")
     engine.dispose()
-    assert type(find_known(raised.value)) is DatabaseLocked
+    assert type(translate_error(raised.value)) is DatabaseLocked
 
 
 def test_z24_a_database_over_the_limit_of_files_is_known(tmp_path: Path) -> None:
     # In a process of its own, whose limit it lowers: SQLite says of EFBIG what it says of a broken disk.
     program = (
         "import resource, sqlite3, sys\n"
-        "from docker_credential_gcr.emulator.runtime.errors import find_known\n"
+        "from docker_credential_gcr.emulator.database.engine.errors import translate_error\n"
         "connection = sqlite3.connect(sys.argv[1])\n"
         "connection.execute('CREATE TABLE grows (data)')\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
@@ -66,7 +62,7 @@ def test_z24_a_database_over_the_limit_of_files_is_known(tmp_path: Path) -> None
         "    connection.execute('INSERT INTO grows VALUES (zeroblob(100000))')\n"
         "    connection.commit()\n"
         "except sqlite3.Error as error:\n"
-        "    print(type(find_known(error)).__name__, 'ulimit -f' in str(find_known(error)))\n"
+        "    print(type(translate_error(error)).__name__, 'ulimit -f' in str(translate_error(error)))\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "a.db")]
     assert (
@@ -89,7 +85,7 @@ def test_z24_a_database_over_the_limit_of_files_is_known(tmp_path: Path) -> None
 def test_what_is_known_is_described_in_its_own_words_and_all_else_in_the_drivers(
     error: Exception, text: str
 ) -> None:
-    assert describe_known(error, "emulator.db") == text
+    assert describe_error(error, "emulator.db") == text
 
 
 @pytest.mark.parametrize(
@@ -103,4 +99,4 @@ def test_what_is_known_is_described_in_its_own_words_and_all_else_in_the_drivers
     ],
 )
 def test_any_other_error_stays_itself(error: Exception) -> None:
-    assert find_known(error) is error
+    assert translate_error(error) is error

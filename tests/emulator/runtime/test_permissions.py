@@ -10,7 +10,7 @@ import requests
 from support.sqlite_files import UNDO_0006, make_older, opened
 
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
-from docker_credential_gcr.emulator.runtime.private_directory import narrow
+from docker_credential_gcr.emulator.runtime.permissions import narrow_permissions
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
@@ -154,7 +154,7 @@ def test_a_z02_what_a_link_leads_to_keeps_its_mode(tmp_path):
     root = tmp_path / "data"
     root.mkdir(mode=0o755)
     (root / "link").symlink_to(outside)
-    assert narrow(root) is not None
+    assert narrow_permissions(root) is not None
     assert (stat.S_IMODE(root.stat().st_mode), stat.S_IMODE(outside.stat().st_mode)) == (0o700, 0o644)
 
 
