@@ -38,7 +38,7 @@ from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 
 from .data_directory import DataDirectory
-from .database import control as records
+from .database import control as control_state
 from .database import schema
 from .extra import check_late
 from .gce_instance import CurrentMachine
@@ -154,7 +154,7 @@ class Emulator:
         """
 
         def work(connection: Connection) -> None:
-            records.empty(connection)
+            control_state.clear(connection)
             self._prepare(connection)
             doomed.end_writes(connection)
 

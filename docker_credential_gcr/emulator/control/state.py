@@ -132,7 +132,7 @@ class State:
         name = json.dumps(secrets.token_hex(8))
 
         def work(connection: Connection) -> None:
-            control.empty(connection)
+            control.clear(connection)
             control.save(connection, {"reset": name})
 
         await self._database.write(work, durable=False)

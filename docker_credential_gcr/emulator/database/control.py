@@ -31,7 +31,7 @@ def save(connection: Connection, documents: Mapping[str, str]) -> None:
         _INSERT.run(connection, {"name": name, "document": document})
 
 
-def empty(connection: Connection) -> None:
+def clear(connection: Connection) -> None:
     """Deletes every document, and the journal of all workers.
 
     Where there is nothing to delete the disk may be full: SQLite would write a page.

@@ -79,7 +79,7 @@ def authenticate(
         if token.startswith("eyJ"):
             return _verify_self_signed(token, lookups.find_keys, now, audiences)
         grant = _verify_access_token(token, signer, now)
-        if not is_living(grant, lookups, now=now):
+        if not is_active(grant, lookups, now=now):
             raise InvalidCredential("the key, the login or the pool behind the token is gone")
         return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets)
 
@@ -97,7 +97,7 @@ def authenticate(
     raise InvalidCredential("unknown user name")
 
 
-def is_living(grant: AccessGrant | RegistryGrant, lookups: Lookups, *, now: float) -> bool:
+def is_active(grant: AccessGrant | RegistryGrant, lookups: Lookups, *, now: float) -> bool:
     """Returns whether the key, the login or the pool behind a token still counts, if it has one.
 
     Google lets an access token outlive its key for up to an hour; here both end together, so that a

@@ -232,7 +232,7 @@ def _find_grant(services: Services, connection: Connection, authorization: str) 
         grant = services.signer.verify_registry(token.strip(), services.clock.now())
     except InvalidToken:
         return None
-    return grant if services.authenticator.is_living(connection, grant) else None
+    return grant if services.authenticator.is_active(connection, grant) else None
 
 
 def _challenge(request: Request, scope: str | None) -> str:

@@ -30,14 +30,14 @@ class Authenticator:
             authorization, _look_up_in(connection), signer=self._signer, now=self._now(), audiences=audiences
         )
 
-    def is_living(self, connection: Connection, grant: AccessGrant | RegistryGrant) -> bool:
+    def is_active(self, connection: Connection, grant: AccessGrant | RegistryGrant) -> bool:
         """Returns whether the key, the login or the pool behind a token still counts."""
-        return credentials.is_living(grant, _look_up_in(connection), now=self._now())
+        return credentials.is_active(grant, _look_up_in(connection), now=self._now())
 
 
 def _look_up_in(connection: Connection) -> Lookups:
     return Lookups(
         partial(keys.find_candidates, connection),
-        partial(logins.is_living, connection),
+        partial(logins.is_active, connection),
         partial(workload_identity.is_active, connection),
     )

@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.database.schema import (
 from .service_accounts import ServiceAccount
 
 # https://cloud.google.com/iam/docs/service-accounts-delete-undelete
-KEPT_S = 30 * 24 * 3600
+RETENTION_S = 30 * 24 * 3600
 
 _ACCOUNT = select(service_accounts).where(service_accounts.c.id == bindparam("wanted"))
 _KEYS = select(service_account_keys).where(service_account_keys.c.account == bindparam("wanted"))
@@ -42,7 +42,7 @@ class Restored:
     policy: Mapping[str, Any]
 
 
-def keep(connection: Connection, account: ServiceAccount, policy: Mapping[str, Any], *, now: float) -> None:
+def save(connection: Connection, account: ServiceAccount, policy: Mapping[str, Any], *, now: float) -> None:
     """Keeps an account that is about to be deleted, with its keys and its policy."""
     (row,) = connection.execute(_ACCOUNT, {"wanted": account.id}).mappings()
     keys = [dict(key) for key in connection.execute(_KEYS, {"wanted": account.id}).mappings()]
@@ -52,17 +52,17 @@ def keep(connection: Connection, account: ServiceAccount, policy: Mapping[str, A
         "deleted_at": int(now),
         "document": {"account": dict(row), "keys": keys, "policy": policy},
     }
-    connection.execute(_EXPIRE, {"before": int(now) - KEPT_S})
+    connection.execute(_EXPIRE, {"before": int(now) - RETENTION_S})
     connection.execute(_INSERT, values)
 
 
 def restore(connection: Connection, project: Project, unique_id: str, *, now: float) -> Restored | None:
-    """Restores the project's account; None where it was not deleted, or more than KEPT_S ago.
+    """Restores the project's account; None where it was not deleted, or more than RETENTION_S ago.
 
     Raises AlreadyExists where another account has its address or one of its keys: a certificate is
     registered once, and can be uploaded again after the deletion.
     """
-    values = {"wanted": unique_id, "of_project": project.id, "before": int(now) - KEPT_S}
+    values = {"wanted": unique_id, "of_project": project.id, "before": int(now) - RETENTION_S}
     kept = connection.execute(_FIND, values).scalar_one_or_none()
     if kept is None:
         return None

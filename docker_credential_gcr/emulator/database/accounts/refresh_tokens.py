@@ -66,7 +66,7 @@ def find_by_id(connection: Connection, login_id: str) -> Login | None:
     return _find(connection, _FIND_BY_ID, login_id)
 
 
-def is_living(connection: Connection, login_id: str) -> bool:
+def is_active(connection: Connection, login_id: str) -> bool:
     """Whether the login of that name goes on."""
     return _IS_LIVING.one(connection, {"wanted": login_id}) is not None
 

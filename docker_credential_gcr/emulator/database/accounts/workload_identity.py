@@ -21,7 +21,7 @@ from docker_credential_gcr.emulator.database.schema.federation import workload_i
 from docker_credential_gcr.emulator.identity.federation.principals import format_pool
 from docker_credential_gcr.emulator.runtime.strict_json import decode_stored
 
-KEPT_S = 30 * 24 * 3600
+RETENTION_S = 30 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _is_on(item: Pool | Provider) -> bool:
 def _purge(connection: Connection, now: float) -> None:
     """Forget what can no more be taken back."""
     for purge in _PURGES:
-        connection.execute(purge, {"before": int(now) - KEPT_S})
+        connection.execute(purge, {"before": int(now) - RETENTION_S})
 
 
 def _read(row: Sequence[Any]) -> Pool:

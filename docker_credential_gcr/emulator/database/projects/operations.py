@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from docker_credential_gcr.emulator.database.schema import operations
 
-KEPT_S = 24 * 3600
+RETENTION_S = 24 * 3600
 
 _INSERT = insert(operations)
 _FIND = select(operations.c.document).where(
@@ -17,7 +17,7 @@ _DELETE = delete(operations).where(operations.c.created_at < bindparam("before")
 
 def add(connection: Connection, document: dict[str, Any], *, member: str, now: float) -> None:
     """Keep an operation, by its `name`, for the member that asked for it; forget those of yesterday."""
-    connection.execute(_DELETE, {"before": int(now) - KEPT_S})
+    connection.execute(_DELETE, {"before": int(now) - RETENTION_S})
     values = {
         "name": document["name"],
         "member": member,

@@ -31,7 +31,7 @@ def delete_account(connection: Connection, call: Call) -> Answer:
     _rename(connection, member, format_deleted(member, account.unique_id))
     own = format_policy(policies.find(connection, format_name(account)))
     policies.remove(connection, format_name(account))
-    deleted_accounts.keep(connection, account, own, now=call.now)
+    deleted_accounts.save(connection, account, own, now=call.now)
     service_accounts.remove(connection, account.email)
     return {}
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.accounts import workload_identity
-from docker_credential_gcr.emulator.database.accounts.workload_identity import KEPT_S, Pool, Provider
+from docker_credential_gcr.emulator.database.accounts.workload_identity import RETENTION_S, Pool, Provider
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
@@ -156,7 +156,7 @@ def _get_id(item: Pool | Provider) -> str:
 
 def _is_gone(item: Pool | Provider, call: Call) -> bool:
     """Returns whether the item's deletion can no longer be undone."""
-    return item.deleted_at is not None and call.now >= item.deleted_at + KEPT_S
+    return item.deleted_at is not None and call.now >= item.deleted_at + RETENTION_S
 
 
 def _demand_living(item: Item) -> Item:
@@ -169,7 +169,7 @@ def _format(item: Pool | Provider) -> dict[str, Any]:
     document = {"name": item.name, **item.settings, "state": "ACTIVE"}
     if item.deleted_at is None:
         return document
-    return {**document, "state": "DELETED", "expireTime": format_instant(item.deleted_at + KEPT_S)}
+    return {**document, "state": "DELETED", "expireTime": format_instant(item.deleted_at + RETENTION_S)}
 
 
 def _find_pool(connection: Connection, project: Project, call: Call) -> Pool | None:

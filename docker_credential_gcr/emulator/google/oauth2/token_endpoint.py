@@ -68,5 +68,5 @@ async def _find_login(services: Services, token: str) -> str | None:
     if not login_id.startswith(LOGIN_PREFIX):
         # A service account's ends with its key, or by itself. https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1
         raise GrantRefused("unsupported_token_type", "Only tokens of users can be revoked")
-    is_living = await services.database.read(lambda connection: logins.is_living(connection, login_id))
-    return login_id if is_living else None
+    is_active = await services.database.read(lambda connection: logins.is_active(connection, login_id))
+    return login_id if is_active else None

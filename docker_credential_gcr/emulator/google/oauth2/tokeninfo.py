@@ -95,8 +95,8 @@ def _format(value: object) -> str:
 async def find_grant(services: Services, token: str) -> AccessGrant:
     """Returns the grant in an access token. Raises InvalidToken, also where its key or login was deleted."""
     grant = services.signer.verify_access(token, services.clock.now())
-    is_living = services.authenticator.is_living
-    if not await services.database.read(lambda connection: is_living(connection, grant)):
+    is_active = services.authenticator.is_active
+    if not await services.database.read(lambda connection: is_active(connection, grant)):
         raise InvalidToken("the key, the login or the pool behind the token is gone")
     return grant
 

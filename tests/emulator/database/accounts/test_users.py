@@ -106,12 +106,12 @@ def test_login_that_was_ended_is_gone_and_what_was_decided_is_decided_anew(datab
         lambda connection: logins.begin(connection, ada, "client", frozenset(), now=NOW)
     )
     before = database.access_version()
-    assert ask(database, logins.is_living, login.id)
+    assert ask(database, logins.is_active, login.id)
 
     database.write_now(lambda connection: logins.end(connection, login.id))
 
     assert database.access_version() > before
-    assert not ask(database, logins.is_living, login.id)
+    assert not ask(database, logins.is_active, login.id)
     assert ask(database, logins.find, refresh_token) is None
 
 
