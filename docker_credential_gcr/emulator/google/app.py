@@ -17,29 +17,23 @@ from docker_credential_gcr.emulator.google.rest.routing import CatchAll, Row, Ta
 from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 
+from . import resource_policies
 from .absent_methods import describe_missing
-from .artifact_registry import docker_images as artifact_images
-from .artifact_registry import locations as artifact_locations
-from .artifact_registry import packages as artifact_packages
-from .artifact_registry import repositories as artifact_repositories
-from .artifact_registry import tags as artifact_tags
+from .artifact_registry import docker_images, locations, packages, repositories, tags
 from .dependencies import Services
-from .iam import account_deletion, workload_identity
-from .iam import certificates as account_certificates
-from .iam import credentials as iamcredentials
-from .iam import service_account_keys as keys
-from .iam import service_accounts as iam
-from .oauth2 import discovery as oauth2_keys
-from .oauth2 import sts, userinfo
-from .oauth2 import token_endpoint as oauth2
-from .oauth2 import tokeninfo as oauth2_tokeninfo
-from .projects import parents as project_parents
-from .projects import resource_manager, service_usage
-from .rest import long_running as operations
-from .rest import resource_policies
-from .sign_in import endpoints as accounts
-from .storage import buckets as storage
-from .storage import objects as storage_objects
+from .iam import (
+    account_deletion,
+    iamcredentials,
+    public_keys,
+    service_account_keys,
+    service_accounts,
+    workload_identity,
+)
+from .oauth2 import discovery, sts, token_endpoint, tokeninfo, userinfo
+from .projects import parents, resource_manager, service_usage
+from .rest import long_running
+from .sign_in import authorization_endpoint
+from .storage import buckets, objects
 
 _logger = logging.getLogger(__name__)
 
@@ -58,18 +52,18 @@ _PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
 
 ROUTES: list[Row] = [
     # oauth2.googleapis.com
-    ("POST", "/token", oauth2.issue_token),
-    ("POST", "/revoke", oauth2.revoke),
-    ("GET", "/tokeninfo", oauth2_tokeninfo.show),
-    ("POST", "/tokeninfo", oauth2_tokeninfo.show),
+    ("POST", "/token", token_endpoint.issue_token),
+    ("POST", "/revoke", token_endpoint.revoke),
+    ("GET", "/tokeninfo", tokeninfo.show),
+    ("POST", "/tokeninfo", tokeninfo.show),
     # www.googleapis.com
-    ("POST", "/oauth2/v4/token", oauth2.issue_token),
-    ("GET", "/oauth2/v1/certs", oauth2_keys.show_certificates),
-    ("GET", "/oauth2/v3/certs", oauth2_keys.show_keys),
-    ("GET", "/oauth2/v1/tokeninfo", oauth2_tokeninfo.show_v1),
-    ("POST", "/oauth2/v1/tokeninfo", oauth2_tokeninfo.show_v1),
-    ("GET", "/oauth2/v3/tokeninfo", oauth2_tokeninfo.show),
-    ("POST", "/oauth2/v3/tokeninfo", oauth2_tokeninfo.show),
+    ("POST", "/oauth2/v4/token", token_endpoint.issue_token),
+    ("GET", "/oauth2/v1/certs", discovery.show_certificates),
+    ("GET", "/oauth2/v3/certs", discovery.show_keys),
+    ("GET", "/oauth2/v1/tokeninfo", tokeninfo.show_v1),
+    ("POST", "/oauth2/v1/tokeninfo", tokeninfo.show_v1),
+    ("GET", "/oauth2/v3/tokeninfo", tokeninfo.show),
+    ("POST", "/oauth2/v3/tokeninfo", tokeninfo.show),
     ("GET", "/oauth2/v1/userinfo", userinfo.show_old),
     ("GET", "/oauth2/v2/userinfo", userinfo.show_old),
     ("GET", "/oauth2/v3/userinfo", userinfo.show),
@@ -77,20 +71,20 @@ ROUTES: list[Row] = [
     ("GET", "/v1/userinfo", userinfo.show),
     ("POST", "/v1/userinfo", userinfo.show),
     # accounts.google.com
-    ("GET", "/o/oauth2/v2/auth", accounts.begin),
-    ("GET", "/o/oauth2/auth", accounts.begin),
-    ("GET", "/signin/oauth/consent", accounts.ask),
-    ("POST", "/signin/oauth/consent", accounts.decide),
-    ("GET", "/.well-known/openid-configuration", oauth2_keys.discover),
-    ("POST", "/o/oauth2/token", oauth2.issue_token),
-    ("POST", "/o/oauth2/revoke", oauth2.revoke),
+    ("GET", "/o/oauth2/v2/auth", authorization_endpoint.begin),
+    ("GET", "/o/oauth2/auth", authorization_endpoint.begin),
+    ("GET", "/signin/oauth/consent", authorization_endpoint.ask),
+    ("POST", "/signin/oauth/consent", authorization_endpoint.decide),
+    ("GET", "/.well-known/openid-configuration", discovery.discover),
+    ("POST", "/o/oauth2/token", token_endpoint.issue_token),
+    ("POST", "/o/oauth2/revoke", token_endpoint.revoke),
     # cloudresourcemanager.googleapis.com
     ("POST", "/v1/projects", resource_manager.create_project_v1),
     ("GET", "/v1/projects", resource_manager.list_projects_v1),
     ("POST", f"{_V1}:getIamPolicy", resource_policies.PROJECTS.get_policy),
     ("POST", f"{_V1}:setIamPolicy", resource_policies.PROJECTS.set_policy),
     ("POST", f"{_V1}:testIamPermissions", resource_policies.PROJECTS.test_permissions),
-    ("POST", f"{_V1}:getAncestry", project_parents.get_ancestry),
+    ("POST", f"{_V1}:getAncestry", parents.get_ancestry),
     ("POST", f"{_V1}:undelete", resource_manager.undelete_project_v1),
     ("GET", _V1, resource_manager.get_project_v1),
     ("PUT", _V1, resource_manager.update_project_v1),
@@ -101,13 +95,13 @@ ROUTES: list[Row] = [
     ("POST", f"{_V3}:getIamPolicy", resource_policies.PROJECTS.get_policy),
     ("POST", f"{_V3}:setIamPolicy", resource_policies.PROJECTS.set_policy),
     ("POST", f"{_V3}:testIamPermissions", resource_policies.PROJECTS.test_permissions),
-    ("POST", f"{_V3}:move", project_parents.move_project),
+    ("POST", f"{_V3}:move", parents.move_project),
     ("POST", f"{_V3}:undelete", resource_manager.undelete_project_v3),
     ("GET", _V3, resource_manager.get_project_v3),
     ("PATCH", _V3, resource_manager.update_project_v3),
     ("DELETE", _V3, resource_manager.delete_project_v3),
-    ("GET", "/v1/operations/{operation}", operations.get_operation),
-    ("GET", "/v3/operations/{operation}", operations.get_operation),
+    ("GET", "/v1/operations/{operation}", long_running.get_operation),
+    ("GET", "/v3/operations/{operation}", long_running.get_operation),
     # serviceusage.googleapis.com
     ("GET", f"{_V1}/services", service_usage.list_services),
     ("GET", f"{_V1}/services:batchGet", service_usage.get_services),
@@ -116,25 +110,25 @@ ROUTES: list[Row] = [
     ("POST", f"{_V1}/services/{{service}}:disable", service_usage.disable_service),
     ("GET", f"{_V1}/services/{{service}}", service_usage.get_service),
     # iam.googleapis.com
-    ("POST", f"{_V1}/serviceAccounts", iam.create_account),
-    ("GET", f"{_V1}/serviceAccounts", iam.list_accounts),
+    ("POST", f"{_V1}/serviceAccounts", service_accounts.create_account),
+    ("GET", f"{_V1}/serviceAccounts", service_accounts.list_accounts),
     ("POST", f"{_ACCOUNT}:getIamPolicy", resource_policies.ACCOUNTS.get_policy),
     ("POST", f"{_ACCOUNT}:setIamPolicy", resource_policies.ACCOUNTS.set_policy),
     ("POST", f"{_ACCOUNT}:testIamPermissions", resource_policies.ACCOUNTS.test_permissions),
     ("POST", f"{_ACCOUNT}:undelete", account_deletion.undelete_account),
-    ("POST", f"{_ACCOUNT}:disable", iam.disable_account),
-    ("POST", f"{_ACCOUNT}:enable", iam.enable_account),
-    ("GET", _ACCOUNT, iam.get_account),
-    ("PATCH", _ACCOUNT, iam.patch_account),
-    ("PUT", _ACCOUNT, iam.update_account),
+    ("POST", f"{_ACCOUNT}:disable", service_accounts.disable_account),
+    ("POST", f"{_ACCOUNT}:enable", service_accounts.enable_account),
+    ("GET", _ACCOUNT, service_accounts.get_account),
+    ("PATCH", _ACCOUNT, service_accounts.patch_account),
+    ("PUT", _ACCOUNT, service_accounts.update_account),
     ("DELETE", _ACCOUNT, account_deletion.delete_account),
-    ("POST", f"{_ACCOUNT}/keys", keys.create_key),
-    ("POST", f"{_ACCOUNT}/keys:upload", keys.upload_key),
-    ("GET", f"{_ACCOUNT}/keys", keys.list_keys),
-    ("POST", f"{_KEY}:disable", keys.disable_key),
-    ("POST", f"{_KEY}:enable", keys.enable_key),
-    ("GET", _KEY, keys.get_key),
-    ("DELETE", _KEY, keys.delete_key),
+    ("POST", f"{_ACCOUNT}/keys", service_account_keys.create_key),
+    ("POST", f"{_ACCOUNT}/keys:upload", service_account_keys.upload_key),
+    ("GET", f"{_ACCOUNT}/keys", service_account_keys.list_keys),
+    ("POST", f"{_KEY}:disable", service_account_keys.disable_key),
+    ("POST", f"{_KEY}:enable", service_account_keys.enable_key),
+    ("GET", _KEY, service_account_keys.get_key),
+    ("DELETE", _KEY, service_account_keys.delete_key),
     ("POST", _POOLS, workload_identity.POOLS.create),
     ("GET", _POOLS, workload_identity.POOLS.list),
     ("POST", f"{_POOL}:undelete", workload_identity.POOLS.undelete),
@@ -147,8 +141,8 @@ ROUTES: list[Row] = [
     ("GET", _PROVIDER, workload_identity.PROVIDERS.show),
     ("PATCH", _PROVIDER, workload_identity.PROVIDERS.patch),
     ("DELETE", _PROVIDER, workload_identity.PROVIDERS.delete),
-    ("GET", f"{_POOL}/operations/{{operation}}", operations.get_operation),
-    ("GET", f"{_PROVIDER}/operations/{{operation}}", operations.get_operation),
+    ("GET", f"{_POOL}/operations/{{operation}}", long_running.get_operation),
+    ("GET", f"{_PROVIDER}/operations/{{operation}}", long_running.get_operation),
     # iamcredentials.googleapis.com
     ("POST", f"{_ACCOUNT}:generateAccessToken", iamcredentials.generate_access_token),
     ("POST", f"{_ACCOUNT}:generateIdToken", iamcredentials.generate_id_token),
@@ -160,54 +154,54 @@ ROUTES: list[Row] = [
     ("POST", "/v1/token", sts.exchange_token),
     ("POST", "/v1/introspect", sts.introspect_token),
     # www.googleapis.com
-    ("GET", "/service_accounts/v1/jwk/{account}", account_certificates.list_jwks),
-    ("GET", "/service_accounts/v1/metadata/x509/{account}", account_certificates.list_certificates),
-    ("GET", "/robot/v1/metadata/jwk/{account}", account_certificates.list_jwks),
-    ("GET", "/robot/v1/metadata/x509/{account}", account_certificates.list_certificates),
+    ("GET", "/service_accounts/v1/jwk/{account}", public_keys.list_jwks),
+    ("GET", "/service_accounts/v1/metadata/x509/{account}", public_keys.list_certificates),
+    ("GET", "/robot/v1/metadata/jwk/{account}", public_keys.list_jwks),
+    ("GET", "/robot/v1/metadata/x509/{account}", public_keys.list_certificates),
     # storage.googleapis.com
-    ("GET", "/storage/v1/b", storage.list_buckets),
-    ("POST", "/storage/v1/b", storage.create_bucket),
-    ("GET", _BUCKET, storage.show_bucket),
-    ("PATCH", _BUCKET, storage.patch_bucket),
-    ("PUT", _BUCKET, storage.update_bucket),
-    ("DELETE", _BUCKET, storage.delete_bucket),
-    ("GET", f"{_BUCKET}/storageLayout", storage.show_layout),
-    ("GET", f"{_BUCKET}/managedFolders", storage.list_folders),
+    ("GET", "/storage/v1/b", buckets.list_buckets),
+    ("POST", "/storage/v1/b", buckets.create_bucket),
+    ("GET", _BUCKET, buckets.show_bucket),
+    ("PATCH", _BUCKET, buckets.patch_bucket),
+    ("PUT", _BUCKET, buckets.update_bucket),
+    ("DELETE", _BUCKET, buckets.delete_bucket),
+    ("GET", f"{_BUCKET}/storageLayout", buckets.show_layout),
+    ("GET", f"{_BUCKET}/managedFolders", buckets.list_folders),
     ("GET", f"{_BUCKET}/iam", resource_policies.BUCKETS.get_policy),
     ("PUT", f"{_BUCKET}/iam", resource_policies.BUCKETS.set_policy),
     ("GET", f"{_BUCKET}/iam/testPermissions", resource_policies.BUCKETS.test_permissions),
-    ("GET", f"{_BUCKET}/o", storage_objects.list_objects),
-    ("GET", f"{_BUCKET}/o/{{object}}", storage_objects.get_object),
-    ("GET", f"/download{_BUCKET}/o/{{object}}", storage_objects.download_object),
-    ("DELETE", f"{_BUCKET}/o/{{object}}", storage_objects.delete_object),
+    ("GET", f"{_BUCKET}/o", objects.list_objects),
+    ("GET", f"{_BUCKET}/o/{{object}}", objects.get_object),
+    ("GET", f"/download{_BUCKET}/o/{{object}}", objects.download_object),
+    ("DELETE", f"{_BUCKET}/o/{{object}}", objects.delete_object),
     # artifactregistry.googleapis.com
-    ("GET", f"{_V1}/locations", artifact_locations.list_locations),
+    ("GET", f"{_V1}/locations", locations.list_locations),
     # gcloud lists the locations, and with them all repositories, in an older version than the rest.
-    ("GET", "/v1beta2/projects/{project}/locations", artifact_locations.list_locations),
-    ("GET", _LOCATION, artifact_locations.get_location),
-    ("GET", f"{_LOCATION}/operations/{{operation}}", operations.get_operation),
-    ("POST", f"{_LOCATION}/repositories", artifact_repositories.create_repository),
-    ("GET", f"{_LOCATION}/repositories", artifact_repositories.list_repositories),
+    ("GET", "/v1beta2/projects/{project}/locations", locations.list_locations),
+    ("GET", _LOCATION, locations.get_location),
+    ("GET", f"{_LOCATION}/operations/{{operation}}", long_running.get_operation),
+    ("POST", f"{_LOCATION}/repositories", repositories.create_repository),
+    ("GET", f"{_LOCATION}/repositories", repositories.list_repositories),
     ("GET", f"{_REPOSITORY}:getIamPolicy", resource_policies.REPOSITORIES.get_policy),
     ("POST", f"{_REPOSITORY}:setIamPolicy", resource_policies.REPOSITORIES.set_policy),
     ("POST", f"{_REPOSITORY}:testIamPermissions", resource_policies.REPOSITORIES.test_permissions),
-    ("GET", _REPOSITORY, artifact_repositories.show_repository),
-    ("PATCH", _REPOSITORY, artifact_repositories.patch_repository),
-    ("DELETE", _REPOSITORY, artifact_repositories.delete_repository),
-    ("GET", f"{_REPOSITORY}/dockerImages", artifact_images.list_images),
-    ("GET", f"{_REPOSITORY}/dockerImages/{{image}}", artifact_images.get_image),
-    ("GET", f"{_REPOSITORY}/packages", artifact_packages.list_packages),
-    ("GET", _PACKAGE, artifact_packages.show_package),
-    ("DELETE", _PACKAGE, artifact_packages.delete_package),
-    ("GET", f"{_PACKAGE}/versions", artifact_packages.list_versions),
-    ("POST", f"{_PACKAGE}/versions:batchDelete", artifact_packages.delete_versions),
-    ("GET", f"{_PACKAGE}/versions/{{version}}", artifact_packages.show_version),
-    ("DELETE", f"{_PACKAGE}/versions/{{version}}", artifact_packages.delete_version),
-    ("GET", f"{_PACKAGE}/tags", artifact_tags.list_tags),
-    ("POST", f"{_PACKAGE}/tags", artifact_tags.create_tag),
-    ("GET", f"{_PACKAGE}/tags/{{tag}}", artifact_tags.get_tag),
-    ("PATCH", f"{_PACKAGE}/tags/{{tag}}", artifact_tags.patch_tag),
-    ("DELETE", f"{_PACKAGE}/tags/{{tag}}", artifact_tags.delete_tag),
+    ("GET", _REPOSITORY, repositories.show_repository),
+    ("PATCH", _REPOSITORY, repositories.patch_repository),
+    ("DELETE", _REPOSITORY, repositories.delete_repository),
+    ("GET", f"{_REPOSITORY}/dockerImages", docker_images.list_images),
+    ("GET", f"{_REPOSITORY}/dockerImages/{{image}}", docker_images.get_image),
+    ("GET", f"{_REPOSITORY}/packages", packages.list_packages),
+    ("GET", _PACKAGE, packages.show_package),
+    ("DELETE", _PACKAGE, packages.delete_package),
+    ("GET", f"{_PACKAGE}/versions", packages.list_versions),
+    ("POST", f"{_PACKAGE}/versions:batchDelete", packages.delete_versions),
+    ("GET", f"{_PACKAGE}/versions/{{version}}", packages.show_version),
+    ("DELETE", f"{_PACKAGE}/versions/{{version}}", packages.delete_version),
+    ("GET", f"{_PACKAGE}/tags", tags.list_tags),
+    ("POST", f"{_PACKAGE}/tags", tags.create_tag),
+    ("GET", f"{_PACKAGE}/tags/{{tag}}", tags.get_tag),
+    ("PATCH", f"{_PACKAGE}/tags/{{tag}}", tags.patch_tag),
+    ("DELETE", f"{_PACKAGE}/tags/{{tag}}", tags.delete_tag),
 ]
 _TABLE = Table(ROUTES)
 

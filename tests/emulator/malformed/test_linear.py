@@ -20,7 +20,7 @@ import pytest
 import docker_credential_gcr.emulator as emulator
 from docker_credential_gcr.emulator import request_context as current_request
 from docker_credential_gcr.emulator.google import absent_methods
-from docker_credential_gcr.emulator.google.projects import filters as project_filters
+from docker_credential_gcr.emulator.google.projects import project_filters
 from docker_credential_gcr.emulator.google.rest import partial_response as fields
 from docker_credential_gcr.emulator.identity import policy
 from docker_credential_gcr.emulator.identity.cel import conditions, expressions, parser
@@ -53,19 +53,19 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "google.artifact_registry.repositories._KEY": ("fullmatch", ("", "projects/p/locations/l/keyRings/")),
     "google.iam.delegation._DELEGATE": ("fullmatch", ("", "projects/-/serviceAccounts/")),
     "google.rest.partial_response._TOKEN": ("findall", ("",)),
-    "google.rest.iam_policies._PERMISSION": ("fullmatch", ("", "a.b.")),
-    "google.rest.iam_policies._SERVICE_AGENT": ("match", ("", "service-")),
-    "google.iam.credentials._DURATION": ("fullmatch", ("", "1.")),
+    "google.policy_requests._PERMISSION": ("fullmatch", ("", "a.b.")),
+    "google.policy_requests._SERVICE_AGENT": ("match", ("", "service-")),
+    "google.iam.iamcredentials._DURATION": ("fullmatch", ("", "1.")),
     "google.rest.list_filters._TOKEN": ("match", ("", "a=", 'a="')),
-    "google.rest.messages._CAPITAL": ("sub", ("",)),
-    "google.rest.messages._DURATION": ("fullmatch", ("", "1.")),
-    "google.rest.messages._SNAKE": ("sub", ("",)),
-    "google.projects.resources._LABEL_KEY": ("fullmatch", ("",)),
-    "google.projects.resources._LABEL_VALUE": ("fullmatch", ("",)),
-    "google.projects.filters._TOKEN": ("match", ("", '"')),
+    "google.rest.message_schema._CAPITAL": ("sub", ("",)),
+    "google.rest.message_schema._DURATION": ("fullmatch", ("", "1.")),
+    "google.rest.message_schema._SNAKE": ("sub", ("",)),
+    "google.rest.labels._LABEL_KEY": ("fullmatch", ("",)),
+    "google.rest.labels._LABEL_VALUE": ("fullmatch", ("",)),
+    "google.projects.project_filters._TOKEN": ("match", ("", '"')),
     "google.projects.parents._PARENT": ("fullmatch", ("", "folders/")),
-    "google.storage.resources._LOCATION": ("fullmatch", ("",)),
-    "google.storage.resources._NAME": ("fullmatch", ("",)),
+    "google.storage.bucket_resource._LOCATION": ("fullmatch", ("",)),
+    "google.storage.bucket_resource._NAME": ("fullmatch", ("",)),
     "google.oauth2.sts._AUDIENCE": ("fullmatch", ("", f"//iam.googleapis.com/{POOL}/providers/")),
     "sites.hosts._ARTIFACT_HOST": ("fullmatch", ("", "us-")),
     "identity.federation.aws_sigv4._AUTHORIZATION": (

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
 from docker_credential_gcr.emulator.google.rest.long_running import EMPTY_TYPE
-from docker_credential_gcr.emulator.google.rest.messages import VALUE, List
+from docker_credential_gcr.emulator.google.rest.message_schema import VALUE, List
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds

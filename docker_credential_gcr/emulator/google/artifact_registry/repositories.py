@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
 from docker_credential_gcr.emulator.database.projects import artifact_repositories
 from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
-from docker_credential_gcr.emulator.google.projects.resources import parse_labels
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import Conflict, InvalidArgument
 from docker_credential_gcr.emulator.google.rest.field_masks import list_paths, merge
+from docker_credential_gcr.emulator.google.rest.labels import parse_labels
 from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
 from docker_credential_gcr.emulator.google.rest.long_running import EMPTY_TYPE, finish, new_id
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes

@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.database.accounts.service_account_keys impor
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
-from docker_credential_gcr.emulator.google.rest.messages import MISSING, VALUE
+from docker_credential_gcr.emulator.google.rest.message_schema import MISSING, VALUE
 from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.keys import service_account_keys

@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.field_masks import list_paths
-from docker_credential_gcr.emulator.google.rest.messages import VALUE
+from docker_credential_gcr.emulator.google.rest.message_schema import VALUE
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import ACCOUNT

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.field_masks import merge
 from docker_credential_gcr.emulator.google.rest.long_running import finish, new_id
-from docker_credential_gcr.emulator.google.rest.messages import Message
+from docker_credential_gcr.emulator.google.rest.message_schema import Message
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import POOL, PROVIDER

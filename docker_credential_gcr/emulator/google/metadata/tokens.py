@@ -8,7 +8,7 @@ from docker_credential_gcr.emulator.gce_instance import Machine
 from docker_credential_gcr.emulator.google.authorization import find_project
 from docker_credential_gcr.emulator.google.dependencies import Services
 from docker_credential_gcr.emulator.google.iam.authorization import find_active
-from docker_credential_gcr.emulator.google.iam.signing_keys import get_key
+from docker_credential_gcr.emulator.google.iam.system_managed_keys import get_key
 from docker_credential_gcr.emulator.identity.oauth.scopes import KNOWN
 from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM, format_service_account
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant

@@ -21,7 +21,7 @@ from docker_credential_gcr.emulator.identity.oauth.clients import Client
 from docker_credential_gcr.emulator.identity.oauth.scopes import split_scope
 from docker_credential_gcr.emulator.identity.principal import format_user
 
-from .clients import authenticate_client
+from .client_authentication import authenticate_client
 from .token_responses import Subject, format_access
 
 # Google's texts.

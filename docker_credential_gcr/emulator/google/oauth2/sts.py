@@ -26,7 +26,7 @@ from docker_credential_gcr.emulator.database.accounts.workload_identity import P
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
 from docker_credential_gcr.emulator.google.dependencies import Services
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused, InvalidArgument
-from docker_credential_gcr.emulator.google.rest.messages import to_snake
+from docker_credential_gcr.emulator.google.rest.message_schema import to_snake
 from docker_credential_gcr.emulator.google.rest.request_bodies import find_content_type, read_form, read_json
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import verify_request
 from docker_credential_gcr.emulator.identity.federation.principals import format_member, list_sets

@@ -14,10 +14,10 @@ from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.long_running import finish, new_number
-from docker_credential_gcr.emulator.google.rest.messages import VALUE
+from docker_credential_gcr.emulator.google.rest.message_schema import VALUE
 from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads
 
-from .resources import V3_TYPE, format_parent_v1, format_v3
+from .project_resource import V3_TYPE, format_parent_v1, format_v3
 
 _METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3.MoveProjectMetadata"
 _PARENT = re.compile(r"(?:folders|organizations)/[0-9]{1,25}", re.ASCII)

@@ -15,6 +15,7 @@ from docker_credential_gcr.emulator.google.authorization import check, find_proj
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition
 from docker_credential_gcr.emulator.google.rest.field_masks import merge
+from docker_credential_gcr.emulator.google.rest.labels import parse_labels
 from docker_credential_gcr.emulator.google.rest.long_running import finish, new_number
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_page
@@ -24,9 +25,9 @@ from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 
-from .filters import Test, parse_filter
 from .parents import check_parent, parse_parent, parse_parent_v1
-from .resources import V1_TYPE, V3_TYPE, format_v1, format_v3, parse_labels, parse_name, parse_project_id
+from .project_filters import Test, parse_filter
+from .project_resource import V1_TYPE, V3_TYPE, format_v1, format_v3, parse_name, parse_project_id
 
 _METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3."
 

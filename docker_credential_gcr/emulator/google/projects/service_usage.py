@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.long_running import finish, new_number
-from docker_credential_gcr.emulator.google.rest.messages import VALUE, List
+from docker_credential_gcr.emulator.google.rest.message_schema import VALUE, List
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_page
 from docker_credential_gcr.emulator.identity.google_services import AGENTS, SERVICES, is_service

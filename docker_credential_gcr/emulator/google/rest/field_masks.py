@@ -8,7 +8,7 @@ from typing import Any
 
 from .calls import Call
 from .errors import InvalidArgument
-from .messages import MISSING, OUTPUT, Field, Fixed, Map, Message, to_camel
+from .message_schema import MISSING, OUTPUT, Field, Fixed, Map, Message, to_camel
 
 
 def merge(call: Call, current: Mapping[str, Any], message: Message) -> dict[str, Any]:

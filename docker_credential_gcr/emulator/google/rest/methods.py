@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.google.dependencies import Services
 from docker_credential_gcr.emulator.identity.principal import Principal
 
 from .calls import Call, find_caller
-from .messages import Message
+from .message_schema import Message
 from .query_parameters import unify
 from .request_bodies import read_json
 

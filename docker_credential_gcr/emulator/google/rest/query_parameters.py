@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import Request
 
 from .errors import InvalidArgument
-from .messages import to_camel
+from .message_schema import to_camel
 
 # Of every method: https://cloud.google.com/apis/docs/system-parameters. Those that begin with $ too.
 _SYSTEM = frozenset(

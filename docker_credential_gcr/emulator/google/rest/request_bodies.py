@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from docker_credential_gcr.emulator.runtime import strict_json
 
 from .errors import BodyTooLarge, BodyTooSlow, GrantRefused, InvalidArgument
-from .messages import Message, read_message
+from .message_schema import Message, read_message
 
 MAX_JSON_SIZE = 1024 * 1024
 MAX_FORM_SIZE = 64 * 1024

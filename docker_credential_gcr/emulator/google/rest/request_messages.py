@@ -5,7 +5,7 @@ https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts
 https://cloud.google.com/resource-manager/reference/rest/v3/projects
 """
 
-from .messages import (
+from .message_schema import (
     COUNT,
     DURATION,
     FLAG,

@@ -18,7 +18,14 @@ from docker_credential_gcr.emulator.google.rest.methods import Answer, method, r
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 
 from .authorization import check_metageneration, get_bucket, get_project, refuse_parameters
-from .resources import check_fixed, format_bucket, merge, parse_bucket_name, parse_location, parse_settings
+from .bucket_resource import (
+    check_fixed,
+    format_bucket,
+    merge,
+    parse_bucket_name,
+    parse_location,
+    parse_settings,
+)
 
 OWNED = "Your previous request to create the named bucket succeeded and you already own it."
 NOT_EMPTY = "The bucket you tried to delete is not empty."

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.emulator.google.app import ROUTES
-from docker_credential_gcr.emulator.google.rest.messages import (
+from docker_credential_gcr.emulator.google.rest.message_schema import (
     MISSING,
     OUTPUT,
     Field,

@@ -1,7 +1,5 @@
 """Projects as Resource Manager's two versions write them, and what a request may say of one."""
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from docker_credential_gcr.emulator.database.projects.projects import Project
@@ -11,11 +9,6 @@ from docker_credential_gcr.emulator.identity.resource_names import PROJECT_ID_RU
 
 V1_TYPE = "type.googleapis.com/google.cloudresourcemanager.v1.Project"
 V3_TYPE = "type.googleapis.com/google.cloud.resourcemanager.v3.Project"
-
-# https://cloud.google.com/resource-manager/docs/labels-overview#requirements
-_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
-_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}", re.ASCII)
-_MAX_LABELS = 64
 
 
 def parse_project_id(value: object) -> str:
@@ -33,19 +26,6 @@ def parse_name(value: object, field: str = "name") -> str:
     if not isinstance(value, str) or len(value) > 100:
         raise InvalidArgument(f"field [{field}] has issue [it must be a string of at most 100 characters]")
     return value
-
-
-def parse_labels(value: object) -> dict[str, str]:
-    """Labels, of a project or anything else. Raises InvalidArgument."""
-    if not isinstance(value, Mapping) or len(value) > _MAX_LABELS:
-        raise InvalidArgument(f"labels must be an object of at most {_MAX_LABELS} strings")
-    for key, text in value.items():
-        if not _LABEL_KEY.fullmatch(key) or not isinstance(text, str) or not _LABEL_VALUE.fullmatch(text):
-            raise InvalidArgument(
-                f"label {key[:63]!r} must be of lower-case letters, digits, hyphens and underscores, "
-                "begin with a letter, and have such a value"
-            )
-    return dict(value)
 
 
 def format_v1(project: Project) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
-from docker_credential_gcr.emulator.google.rest.messages import MISSING, VALUE, List, Message
+from docker_credential_gcr.emulator.google.rest.message_schema import MISSING, VALUE, List, Message
 from docker_credential_gcr.emulator.google.rest.methods import Answer, method
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.keys.base64_text import decode_base64
@@ -27,7 +27,7 @@ from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.runtime import strict_json
 
 from .delegation import find_account_to_act_as
-from .signing_keys import get_key
+from .system_managed_keys import get_key
 
 _ACT_AS: Message = {"delegates": List(VALUE)}
 _NO_STORE = {"Cache-Control": "no-store"}

@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.identity.policy import Policy, parse_policy
 from docker_credential_gcr.emulator.identity.resource_names import find_project_id
 from docker_credential_gcr.emulator.identity.roles import is_grantable
 
-from .errors import InvalidArgument
+from .rest.errors import InvalidArgument
 
 _PERMISSION = re.compile(r"[a-z]\w*(?:\.\w+){2,3}", re.ASCII)
 _MAX_PERMISSIONS = 100

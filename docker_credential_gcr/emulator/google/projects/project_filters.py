@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.identity.cel.tokenizer import TokenReader
 
-from .resources import format_state
+from .project_resource import format_state
 
 MAX_SIZE = 2048
 # Each is asked of every project.

@@ -26,18 +26,18 @@ from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity import roles
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
 
-from .calls import Call, find_caller_or_anonymous
-from .errors import ConditionNotMet
-from .iam_policies import (
+from .policy_requests import (
     check_bindings,
     parse_options,
     parse_permissions,
     parse_requested_version,
     parse_update,
 )
-from .messages import VALUE, List, Message
-from .methods import Answer, method, reads
-from .request_messages import GET_POLICY, SET_POLICY
+from .rest.calls import Call, find_caller_or_anonymous
+from .rest.errors import ConditionNotMet
+from .rest.message_schema import VALUE, List, Message
+from .rest.methods import Answer, method, reads
+from .rest.request_messages import GET_POLICY, SET_POLICY
 
 
 class Found(NamedTuple):

@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
-from docker_credential_gcr.emulator.google.projects.resources import parse_labels
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
+from docker_credential_gcr.emulator.google.rest.labels import parse_labels
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.sites.hosts import REGISTRIES, Target
 
