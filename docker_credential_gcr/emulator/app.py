@@ -41,7 +41,7 @@ from .data_directory import DataDirectory
 from .database import control as control_state
 from .database import schema
 from .extra import check_late
-from .gce_instance import CurrentMachine
+from .gce_instance import CurrentInstance
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Emulator:
         counts = counts or ProcessCounts()
         self._operations = Operations(settings, counts, is_stopping)
         self.clock = Clock()
-        self._machine = CurrentMachine(settings.machine)
+        self._instance = CurrentInstance(settings.instance)
         self._signer = directory.load_signer()
         self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
@@ -126,7 +126,7 @@ class Emulator:
             SharedJournal(self.clock, self._database) if self._settings.journal else OwnJournal(self.clock)
         )
         return State(
-            self._database, self.clock, self._machine, journal, reset=self._reset, forget=self._forget
+            self._database, self.clock, self._instance, journal, reset=self._reset, forget=self._forget
         )
 
     def _make_registry(self) -> RegistryServices:
@@ -189,19 +189,19 @@ class Emulator:
         for project_id in self._settings.projects:
             if projects.find(connection, project_id) is None:
                 projects.create(connection, project_id, name=project_id, now=now)
-        self._prepare_machine(connection, now)
+        self._prepare_instance(connection, now)
         uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
 
-    def _prepare_machine(self, connection: Connection, now: float) -> None:
+    def _prepare_instance(self, connection: Connection, now: float) -> None:
         """Make the project and the account of the settings' machine, where they are absent."""
-        machine = self._settings.machine
-        if machine is None:
+        instance = self._settings.instance
+        if instance is None:
             return
-        project = projects.find(connection, machine.project) or projects.create(
-            connection, machine.project, name=machine.project, now=now
+        project = projects.find(connection, instance.project) or projects.create(
+            connection, instance.project, name=instance.project, now=now
         )
-        if machine.account is not None and service_accounts.find(connection, machine.account) is None:
-            account = machine.account.partition("@")[0]
+        if instance.account is not None and service_accounts.find(connection, instance.account) is None:
+            account = instance.account.partition("@")[0]
             service_accounts.create(connection, project, account, display_name="", now=now)
 
     def list_projects(self) -> list[str]:
@@ -230,7 +230,7 @@ class Emulator:
 
         return MetadataServer(
             self._google(),
-            self._machine,
+            self._instance,
             self._others,
             refresh=self.state.refresh,
             takes_any_host=self._settings.allow_remote,

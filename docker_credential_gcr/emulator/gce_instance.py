@@ -25,12 +25,12 @@ _MAX_SCOPES = 64
 _DELAY_LIMIT_S = 60.0
 
 
-class InvalidMachine(ValueError):
+class InvalidInstance(ValueError):
     """The document does not describe a machine."""
 
 
 @dataclass(frozen=True)
-class Machine:
+class Instance:
     """A virtual machine, or a workload, in a project.
 
     `account` None is one without a service account; `scopes` bound what its tokens are good for.
@@ -47,31 +47,31 @@ class Machine:
     delay_s: float = 0.0
 
 
-class CurrentMachine:
-    """The machine as it is now, None where there is no metadata server."""
+class CurrentInstance:
+    """The instance as it is now, None where there is no metadata server."""
 
-    def __init__(self, machine: Machine | None) -> None:
-        self.machine = machine
+    def __init__(self, instance: Instance | None) -> None:
+        self.instance = instance
 
 
 def expand_scope(text: str) -> str:
     """An OAuth scope as a URL: devstorage.read_only is https://www.googleapis.com/auth/devstorage.read_only.
 
-    Raises InvalidMachine.
+    Raises InvalidInstance.
     """
     expanded = text if text in KNOWN else f"{PREFIX}{text}"
     if expanded not in KNOWN:
-        raise InvalidMachine(f"{text[:100]!r} is not an OAuth scope")
+        raise InvalidInstance(f"{text[:100]!r} is not an OAuth scope")
     return expanded
 
 
-def make_machine(account: str, scopes: tuple[str, ...]) -> Machine:
-    """The machine of a service account, in the account's project. Raises InvalidMachine."""
+def build_instance(account: str, scopes: tuple[str, ...]) -> Instance:
+    """The machine of a service account, in the account's project. Raises InvalidInstance."""
     document: dict[str, object] = {"account": account}
-    return parse_machine(document | ({"scopes": list(scopes)} if scopes else {}))
+    return parse_instance(document | ({"scopes": list(scopes)} if scopes else {}))
 
 
-def format_machine(machine: Machine) -> dict[str, Any]:
+def format_instance(machine: Instance) -> dict[str, Any]:
     """The machine's JSON."""
     return {**asdict(machine), "scopes": list(machine.scopes)}
 
@@ -87,63 +87,63 @@ _FIELDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "zone": (str, "a string"),
     "delay_s": ((int, float), "a number"),
 }
-assert set(_FIELDS) == {item.name for item in fields(Machine)}  # noqa: S101 - or a field is never read
+assert set(_FIELDS) == {item.name for item in fields(Instance)}  # noqa: S101 - or a field is never read
 
 
-def parse_machine(document: object) -> Machine:
-    """The machine of a decoded JSON document; raises InvalidMachine.
+def parse_instance(document: object) -> Instance:
+    """The machine of a decoded JSON document; raises InvalidInstance.
 
     Every field may be left out, but one of account and project.
     """
     if not isinstance(document, dict):
-        raise InvalidMachine("the body is not a JSON object")
+        raise InvalidInstance("the body is not a JSON object")
     for name, value in document.items():
         if name not in _FIELDS:
-            raise InvalidMachine(f"unknown field {name[:100]!r}: known are {', '.join(_FIELDS)}")
+            raise InvalidInstance(f"unknown field {name[:100]!r}: known are {', '.join(_FIELDS)}")
         kind, called = _FIELDS[name]
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise InvalidMachine(f"{name} is not {called}")
+            raise InvalidInstance(f"{name} is not {called}")
     account = document.get("account")
     values = dict(document) | {"account": account, "project": _find_project(account, document.get("project"))}
     for name in ("attributes", "project_attributes"):
         _check_attributes(name, values.get(name, {}))
     for name in ("name", "zone"):
         if name in values and not _LABEL.fullmatch(values[name]):
-            raise InvalidMachine(f"{name} is not lower-case letters, digits and hyphens, 63 at most")
+            raise InvalidInstance(f"{name} is not lower-case letters, digits and hyphens, 63 at most")
     if not 0 <= values.get("delay_s", 0) <= _DELAY_LIMIT_S:
-        raise InvalidMachine(f"delay_s is not between 0 and {_DELAY_LIMIT_S:g}")
+        raise InvalidInstance(f"delay_s is not between 0 and {_DELAY_LIMIT_S:g}")
     if "scopes" in values:
         values["scopes"] = _parse_scopes(values["scopes"])
-    return Machine(**values)
+    return Instance(**values)
 
 
 def _find_project(account: str | None, project: str | None) -> str:
     """The project that is named, else the account's."""
     if account is not None and ("@" not in account or not is_member(format_service_account(account))):
-        raise InvalidMachine(f"account {account[:100]!r} is not the address of a service account")
+        raise InvalidInstance(f"account {account[:100]!r} is not the address of a service account")
     found = project if project is not None else find_project_id(account or "")
     if found is None:
-        raise InvalidMachine("a machine needs an account of a project, or a project")
+        raise InvalidInstance("a machine needs an account of a project, or a project")
     if not is_project_id(found):
-        raise InvalidMachine(f"{found[:100]!r} is not a project ID")
+        raise InvalidInstance(f"{found[:100]!r} is not a project ID")
     return found
 
 
 def _parse_scopes(scopes: list[Any]) -> tuple[str, ...]:
     if len(scopes) > _MAX_SCOPES or not all(isinstance(scope, str) for scope in scopes):
-        raise InvalidMachine(f"scopes is not a list of strings, {_MAX_SCOPES} at most")
+        raise InvalidInstance(f"scopes is not a list of strings, {_MAX_SCOPES} at most")
     return tuple(sorted({expand_scope(scope) for scope in scopes}))
 
 
 def _check_attributes(where: str, attributes: dict[str, Any]) -> None:
     for name, value in attributes.items():
         if not _ATTRIBUTE.fullmatch(name):
-            raise InvalidMachine(
+            raise InvalidInstance(
                 f"{where}: {name[:100]!r} is not letters, digits, hyphens and underscores, 128 at most"
             )
         if not isinstance(value, str) or len(value) > _MAX_ATTRIBUTE_SIZE:
-            raise InvalidMachine(
+            raise InvalidInstance(
                 f"{where}.{name} is not a string of {_MAX_ATTRIBUTE_SIZE} characters at most"
             )
     if sum(map(len, attributes.values())) > _MAX_ATTRIBUTES_SIZE:
-        raise InvalidMachine(f"{where} is larger than {_MAX_ATTRIBUTES_SIZE} characters")
+        raise InvalidInstance(f"{where} is larger than {_MAX_ATTRIBUTES_SIZE} characters")

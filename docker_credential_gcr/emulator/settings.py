@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from .gce_instance import Machine
+from .gce_instance import Instance
 
 DEFAULT_PORT = 5000
 # The bytes of one page of a listing, whatever clients wrote into its entries: less than a manifest may have.
@@ -108,7 +108,7 @@ class Settings:
     # Artifact Registry demands that a repository is made before anything is pushed to it.
     create_on_push: bool = False
     # Whose tokens the metadata server hands out; without a machine there is no metadata server.
-    machine: Machine | None = None
+    instance: Instance | None = None
     limits: Limits = Limits()
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from docker_credential_gcr.emulator.gce_instance import (
-    InvalidMachine,
-    Machine,
-    format_machine,
-    make_machine,
-    parse_machine,
+    Instance,
+    InvalidInstance,
+    build_instance,
+    format_instance,
+    parse_instance,
 )
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
@@ -15,11 +15,11 @@ PREFIX = "https://www.googleapis.com/auth/"
 
 
 def test_a_machine_is_its_accounts_unless_more_is_said() -> None:
-    machine = parse_machine({"account": ACCOUNT})
+    machine = parse_instance({"account": ACCOUNT})
 
-    assert machine == Machine(ACCOUNT, "my-project", (f"{PREFIX}cloud-platform",))
-    assert make_machine(ACCOUNT, ()) == machine
-    assert parse_machine(format_machine(machine)) == machine
+    assert machine == Instance(ACCOUNT, "my-project", (f"{PREFIX}cloud-platform",))
+    assert build_instance(ACCOUNT, ()) == machine
+    assert parse_instance(format_instance(machine)) == machine
 
 
 def test_everything_can_be_said() -> None:
@@ -34,9 +34,9 @@ def test_everything_can_be_said() -> None:
         "delay_s": 0.5,
     }
 
-    machine = parse_machine(document)
+    machine = parse_instance(document)
 
-    assert machine == Machine(
+    assert machine == Instance(
         None,
         "example.com:my-project",
         ("email", f"{PREFIX}devstorage.read_only", f"{PREFIX}iam"),
@@ -46,7 +46,7 @@ def test_everything_can_be_said() -> None:
         "europe-west1-b",
         0.5,
     )
-    assert parse_machine(format_machine(machine)) == machine
+    assert parse_instance(format_instance(machine)) == machine
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,6 @@ def test_everything_can_be_said() -> None:
     ],
 )
 def test_what_is_no_machine_is_told(document: object, message: str) -> None:
-    with pytest.raises(InvalidMachine) as raised:
-        parse_machine(document)
+    with pytest.raises(InvalidInstance) as raised:
+        parse_instance(document)
     assert message in str(raised.value)

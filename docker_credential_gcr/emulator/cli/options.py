@@ -11,7 +11,7 @@ import click
 from docker_credential_gcr.emulator.client.rest import DEFAULT_URL, EmulatorError, Server
 from docker_credential_gcr.emulator.client.server_files import find_ca, find_token
 from docker_credential_gcr.emulator.client.server_url import InvalidUrl, is_host, parse_url, strip_brackets
-from docker_credential_gcr.emulator.gce_instance import InvalidMachine, expand_scope
+from docker_credential_gcr.emulator.gce_instance import InvalidInstance, expand_scope
 from docker_credential_gcr.emulator.identity.policy import is_member
 from docker_credential_gcr.emulator.identity.resource_names import PROJECT_ID_RULE, is_project_id
 from docker_credential_gcr.emulator.identity.suggestions import (
@@ -95,7 +95,7 @@ def parse_scope(text: str) -> str:
     """The option's type: an OAuth scope, its last part alone for one of Google's."""
     try:
         return expand_scope(text)
-    except InvalidMachine as error:
+    except InvalidInstance as error:
         raise click.BadParameter(str(error)) from error
 
 

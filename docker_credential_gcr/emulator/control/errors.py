@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from docker_credential_gcr.emulator.database.engine.errors import translate_error
-from docker_credential_gcr.emulator.gce_instance import InvalidMachine
+from docker_credential_gcr.emulator.gce_instance import InvalidInstance
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member, note_reason
@@ -34,7 +34,7 @@ class NotTheOperator(Exception):
 TABLE: dict[type[Exception], int] = {
     InvalidBody: 400,
     InvalidFaults: 400,
-    InvalidMachine: 400,
+    InvalidInstance: 400,
     InvalidMint: 400,
     NotAnAdministrator: 401,
     NotTheOperator: 403,

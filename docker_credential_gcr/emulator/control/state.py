@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database import control
 from docker_credential_gcr.emulator.database.engine.database import Database
-from docker_credential_gcr.emulator.gce_instance import CurrentMachine, format_machine, parse_machine
+from docker_credential_gcr.emulator.gce_instance import CurrentInstance, format_instance, parse_instance
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.clock import Clock
 
@@ -36,7 +36,7 @@ class State:
         self,
         database: Database,
         clock: Clock,
-        machine: CurrentMachine,
+        instance: CurrentInstance,
         requests: Journal,
         *,
         reset: Callable[[], Awaitable[None]],
@@ -44,9 +44,9 @@ class State:
     ) -> None:
         self.clock = clock
         self._database = database
-        self._machine = machine
+        self._instance = instance
         # The one that the server began with.
-        self._first_machine = machine.machine
+        self._first_instance = instance.instance
         self._journal = requests
         self._faults = Faults(self._take, self.refresh)
         self._has_faults = False
@@ -110,12 +110,12 @@ class State:
 
     def find_machine(self) -> dict[str, object] | None:
         """The machine that the metadata server speaks for, as JSON; None where there is none."""
-        machine = self._machine.machine
-        return None if machine is None else format_machine(machine)
+        machine = self._instance.instance
+        return None if machine is None else format_instance(machine)
 
     async def replace_machine(self, document: object) -> None:
-        """Let the metadata server speak for the document's machine; raises InvalidMachine."""
-        parse_machine(document)
+        """Let the metadata server speak for the document's machine; raises InvalidInstance."""
+        parse_instance(document)
         await self._save(machine=document)
 
     async def remove_machine(self) -> None:
@@ -168,10 +168,10 @@ class State:
 
     def _apply_machine(self, text: str | None) -> None:
         if text is None:
-            self._machine.machine = self._first_machine
+            self._instance.instance = self._first_instance
             return
         document = json.loads(text)
-        self._machine.machine = None if document is None else parse_machine(document)
+        self._instance.instance = None if document is None else parse_instance(document)
 
     def _forget(self, _: str | None) -> None:
         self._journal.clear()

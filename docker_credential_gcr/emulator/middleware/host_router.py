@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.sites.hosts import (
     find_public_registry,
     find_site,
     is_google_api,
-    names_metadata,
+    is_metadata_server,
 )
 from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 
@@ -128,7 +128,7 @@ def _classify(header: bytes, port_site: str | None) -> str | None:
     host = port_site or host
     if is_google_api(host):
         return _GOOGLE
-    if names_metadata(host):
+    if is_metadata_server(host):
         return _METADATA
     if find_public_registry(host) is not None:
         return _PUBLIC

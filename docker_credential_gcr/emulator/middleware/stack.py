@@ -17,11 +17,11 @@ from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, S
 from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.sites.hosts import REGISTRY_PATHS
-from docker_credential_gcr.emulator.telemetry.access_log import Log
+from docker_credential_gcr.emulator.telemetry.access_log import AccessLog
 from docker_credential_gcr.emulator.telemetry.health import PATHS, Probes
 from docker_credential_gcr.emulator.telemetry.metrics import Counts
-from docker_credential_gcr.emulator.telemetry.middleware import Observer
 from docker_credential_gcr.emulator.telemetry.prometheus import CONTENT_TYPE, format_metrics
+from docker_credential_gcr.emulator.telemetry.request_observer import RequestObserver
 
 from .body_limits import Bodies
 from .host_router import check_head
@@ -38,7 +38,7 @@ class Operations:
         self._counts = counts
         self._limits = settings.limits
         self._is_stopping = is_stopping
-        self._log = Log(settings.log_format) if settings.log_format else None
+        self._log = AccessLog(settings.log_format) if settings.log_format else None
 
     def wrap(self, app: App, database: Database, data: Path) -> App:
         """Returns `app` behind the limits, and all of that under the operator's eyes."""
@@ -52,7 +52,7 @@ class Operations:
             describe_metrics=lambda: self._describe(database, data),
         )
         checked = check_head(answers.wrap(limited), probes={path: answers.wrap(probes) for path in PATHS})
-        return Bodies(limits).wrap(Observer(self._counts, self._log).wrap(checked))
+        return Bodies(limits).wrap(RequestObserver(self._counts, self._log).wrap(checked))
 
     def close(self) -> None:
         """Write what waits in the log."""

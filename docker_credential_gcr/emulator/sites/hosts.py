@@ -187,25 +187,25 @@ def find_canonical_host(host: str) -> str | None:
     site = find_site(host)
     if site is not None:
         return site.host
-    if names_metadata(host):
+    if is_metadata_server(host):
         return METADATA_HOST
     if is_google_api(host):
         return host.lower().partition(":")[0].removesuffix(".localhost")
     return find_public_registry(host)
 
 
-def names_metadata(host: str) -> bool:
+def is_metadata_server(host: str) -> bool:
     """True for a host that is the metadata server and nothing else."""
     return _strip_port(host).removesuffix(".localhost") in METADATA_HOSTS
 
 
-def is_metadata_host(host: str) -> bool:
+def is_safe_from_rebinding(host: str) -> bool:
     """True for a host at which no web page can be: one of the metadata server's, an address, or loopback.
 
     Any other name can be led here by whoever owns it, and his page then has the host for its own.
     """
     name = _strip_port(host)
-    if names_metadata(host) or name == "localhost" or name.endswith(".localhost"):
+    if is_metadata_server(host) or name == "localhost" or name.endswith(".localhost"):
         return True
     try:
         ipaddress.ip_address(name.strip("[]"))

@@ -39,7 +39,7 @@ def _format_json(now: datetime, level: str, fields: Mapping[str, object]) -> str
 FORMATS = {"text": format_text, "json": _format_json}
 
 
-class Log:
+class AccessLog:
     """Writes lines to a stream from a thread of its own, so that a pipe nobody reads stops no request."""
 
     def __init__(self, form: str, stream: TextIO | None = None) -> None:
@@ -98,7 +98,7 @@ class Log:
 class _ErrorHandler(logging.Handler):
     """Makes a line of what the server's modules log."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: AccessLog) -> None:
         super().__init__()
         self._log = log
         self.setFormatter(logging.Formatter("%(message)s"))

@@ -4,7 +4,7 @@ import asyncio
 
 from docker_credential_gcr.emulator.control.journal import OwnJournal
 from docker_credential_gcr.emulator.control.state import State
-from docker_credential_gcr.emulator.gce_instance import CurrentMachine
+from docker_credential_gcr.emulator.gce_instance import CurrentInstance
 from docker_credential_gcr.emulator.runtime.clock import Clock
 
 
@@ -29,7 +29,7 @@ class Database:
 def test_a_read_that_a_later_one_overtook_changes_nothing():
     async def overtake():
         database, clock = Database(), Clock()
-        state = State(database, clock, CurrentMachine(None), OwnJournal(clock), reset=None, forget=None)
+        state = State(database, clock, CurrentInstance(None), OwnJournal(clock), reset=None, forget=None)
         refreshes = []
         for version in (1, 2):
             database.version = version

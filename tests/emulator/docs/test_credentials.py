@@ -6,7 +6,7 @@ import click
 from support.checkout import DOCS
 
 from docker_credential_gcr.emulator.cli.resources.credentials import create
-from docker_credential_gcr.emulator.gce_instance import Machine
+from docker_credential_gcr.emulator.gce_instance import Instance
 
 PAGE = (DOCS / "credentials.md").read_text("utf-8")
 
@@ -19,7 +19,7 @@ def list_names(after: str, heading: str) -> list[str]:
 
 
 def test_every_field_of_a_machine_is_listed() -> None:
-    assert list_names("Metadata server", "field") == [field.name for field in fields(Machine)]
+    assert list_names("Metadata server", "field") == [field.name for field in fields(Instance)]
 
 
 def test_every_type_and_option_of_credentials_is_listed() -> None:

@@ -14,7 +14,7 @@ from support.rsa_keys import make_certificate
 
 from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.data_directory import DataDirectory
-from docker_credential_gcr.emulator.gce_instance import make_machine
+from docker_credential_gcr.emulator.gce_instance import build_instance
 from docker_credential_gcr.emulator.settings import Settings
 
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
@@ -30,7 +30,7 @@ class Server:
         self._call_app = call_app
         self._loop = asyncio.new_event_loop()
         self._directory = DataDirectory(data)
-        settings = Settings(projects=("my-project",), machine=make_machine(ACCOUNT, ()), open=is_open)
+        settings = Settings(projects=("my-project",), instance=build_instance(ACCOUNT, ()), open=is_open)
         self.emulator = Emulator(settings, self._directory, is_stopping=lambda: False)
         self.emulator.prepare()
         # What the path of each route names.

@@ -130,7 +130,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "middleware.host_router._HOST": ("fullmatch", ("", "a:", "[")),
     "storage.pieces._KEY": ("fullmatch", ("", "pieces/00/")),
     "telemetry.log_text._LONG": ("sub", ("", "sha256:0123456789ab", "/blobs/uploads/0123456789ab")),
-    "telemetry.middleware._SANE_ID": ("fullmatch", ("",)),
+    "telemetry.request_observer._SANE_ID": ("fullmatch", ("",)),
     "database.engine.sqlite_file._HEADER": ("match", ("", "*** in database ")),
     "maintenance.stored_files._OLDER_KEY": (
         "fullmatch",

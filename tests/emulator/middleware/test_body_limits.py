@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.request_context import CURRENT, CurrentReque
 from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
-from docker_credential_gcr.emulator.telemetry.middleware import Observer
+from docker_credential_gcr.emulator.telemetry.request_observer import RequestObserver
 
 GONE = {"type": "http.disconnect"}
 PUSH = b"/v2/my-project/app/blobs/uploads/some"
@@ -30,7 +30,7 @@ class Exchange:
 
     def run(self, method="PUT", version="1.1"):
         scope = {"method": method, "http_version": version, "headers": [], "raw_path": PUSH}
-        observed = Observer(ProcessCounts(), None).wrap(self._read)
+        observed = RequestObserver(ProcessCounts(), None).wrap(self._read)
         run(Bodies(self._limits).wrap(observed)(scope, self._receive, self._send))
         return self
 

@@ -6,9 +6,9 @@ from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.sites.hosts import (
     find_site,
     is_google_api,
-    is_metadata_host,
+    is_metadata_server,
+    is_safe_from_rebinding,
     locate,
-    names_metadata,
 )
 
 
@@ -149,4 +149,4 @@ def test_google_apis_are_no_registries():
     ],
 )
 def test_hosts_of_the_metadata_server(host, is_its_own, may_be_asked):
-    assert (names_metadata(host), is_metadata_host(host)) == (is_its_own, may_be_asked)
+    assert (is_metadata_server(host), is_safe_from_rebinding(host)) == (is_its_own, may_be_asked)

@@ -9,7 +9,7 @@ import pytest
 
 from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest
 from docker_credential_gcr.emulator.telemetry import access_log as log_module
-from docker_credential_gcr.emulator.telemetry.access_log import Log
+from docker_credential_gcr.emulator.telemetry.access_log import AccessLog
 
 ERRORS = logging.getLogger("docker_credential_gcr.emulator.registry.app")
 
@@ -44,7 +44,7 @@ def lines_of(stream: io.StringIO) -> list[dict[str, object]]:
 
 def test_lines_are_written_in_their_order_and_all_before_it_closes() -> None:
     stream = io.StringIO()
-    log = Log("json", stream)
+    log = AccessLog("json", stream)
     for number in range(1000):
         log.write("info", {"number": number, "text": 'a"\n\u2028'})
     log.close()
@@ -58,7 +58,7 @@ def test_internal_error_is_a_line_with_its_traceback_and_the_request(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     stream = io.StringIO()
-    log = Log("json", stream)
+    log = AccessLog("json", stream)
     CURRENT.set(CurrentRequest("request-7"))
     try:
         raise ValueError("what went wrong")
@@ -77,7 +77,7 @@ def test_internal_error_is_a_line_with_its_traceback_and_the_request(
 
 def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
     stream = StuckStream()
-    log = Log("json", stream)
+    log = AccessLog("json", stream)
     log.write("info", {"number": 0})
     stream.is_tried.wait(30)
     for number in range(1, log_module._WAITING_LINES + 6):
@@ -91,7 +91,7 @@ def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
 
 def test_z04_lines_that_nobody_takes_are_bounded_in_characters_too() -> None:
     stream = StuckStream()
-    log = Log("json", stream)
+    log = AccessLog("json", stream)
     log.write("info", {"number": 0})
     stream.is_tried.wait(30)
     waiting = log_module._WAITING_SIZE // 1_000_000
@@ -105,7 +105,7 @@ def test_z04_lines_that_nobody_takes_are_bounded_in_characters_too() -> None:
 
 
 def test_stream_that_is_broken_stops_nobody() -> None:
-    log = Log("json", BrokenStream())
+    log = AccessLog("json", BrokenStream())
     log.write("info", {"number": 0})
     log.close()
     assert log.dropped == 1

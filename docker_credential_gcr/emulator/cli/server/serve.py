@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from docker_credential_gcr.emulator.gce_instance import Machine, make_machine
+from docker_credential_gcr.emulator.gce_instance import Instance, build_instance
 from docker_credential_gcr.emulator.runtime.process_limits import pause_garbage_collector
 from docker_credential_gcr.emulator.settings import InvalidLimit, Limits, Settings
 
@@ -59,15 +59,15 @@ def make_settings(
         raise click.BadParameter(str(error), context, param_hint="--limit") from error
     if gc_delay is not None:
         bounds = replace(bounds, unused_lifetime_s=gc_delay)
-    machine = _make_machine(chosen.pop("metadata_account"), chosen.pop("metadata_scopes"))
+    instance = _build_instance(chosen.pop("metadata_account"), chosen.pop("metadata_scopes"))
     log_format = "json" if access_log else log_format
-    return Settings(limits=bounds, machine=machine, log_format=log_format, **chosen)
+    return Settings(limits=bounds, instance=instance, log_format=log_format, **chosen)
 
 
-def _make_machine(account: str | None, scopes: tuple[str, ...]) -> Machine | None:
+def _build_instance(account: str | None, scopes: tuple[str, ...]) -> Instance | None:
     if account is None and scopes:
         raise click.UsageError("--metadata-scope needs --metadata-account")
-    return None if account is None else make_machine(account, scopes)
+    return None if account is None else build_instance(account, scopes)
 
 
 def _check_tls(tls: bool, names: tuple[str, ...], certificate: Path | None, key: Path | None) -> None:

@@ -17,13 +17,13 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from docker_credential_gcr.emulator.gce_instance import CurrentMachine, Machine
+from docker_credential_gcr.emulator.gce_instance import CurrentInstance, Instance
 from docker_credential_gcr.emulator.google.authorization import find_project
 from docker_credential_gcr.emulator.google.dependencies import Services
 from docker_credential_gcr.emulator.identity.administrators import find_forwarding_header
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member
-from docker_credential_gcr.emulator.sites.hosts import is_metadata_host
+from docker_credential_gcr.emulator.sites.hosts import is_safe_from_rebinding
 
 from .http import IDENTITY, JSON, TEXT, Options, Refused, format_page, parse_options, redirect, reply
 from .tokens import AccessTokens, find_account, make_identity, narrow_scopes
@@ -61,7 +61,7 @@ class MetadataServer:
     def __init__(
         self,
         services: Services,
-        current: CurrentMachine,
+        current: CurrentInstance,
         others: Any,
         *,
         refresh: Callable[[], Awaitable[None]],
@@ -113,16 +113,16 @@ class MetadataServer:
             content, media_type = await self._render(names, path, options)
         return reply(content, media_type)
 
-    def _machine(self) -> Machine:
-        if self._current.machine is None:
+    def _machine(self) -> Instance:
+        if self._current.instance is None:
             raise _Absent
-        return self._current.machine
+        return self._current.instance
 
     def _check(self, request: Request, path: str) -> None:
         """Refuse what Google's server refuses, and a web page under a name that was led here."""
         denied = f"Your client does not have permission to get URL <code>{html.escape(path)}</code>"
         host = request.headers.get("host", "")
-        if not (self._takes_any_host or is_metadata_host(host)):
+        if not (self._takes_any_host or is_safe_from_rebinding(host)):
             raise Refused(403, f"{denied} from a server of that name.")
         forwarding = find_forwarding_header(request.headers)
         if forwarding is not None:
@@ -179,8 +179,8 @@ class MetadataServer:
 
     async def _await_change(self, leaving: "asyncio.Future[None]", ends_at: float) -> None:
         """Until the machine is another, the client has left, or that instant of the loop's has come."""
-        loop, machine = asyncio.get_running_loop(), self._current.machine
-        while self._current.machine is machine and (left_s := ends_at - loop.time()) > 0:
+        loop, machine = asyncio.get_running_loop(), self._current.instance
+        while self._current.instance is machine and (left_s := ends_at - loop.time()) > 0:
             await asyncio.wait({leaving}, timeout=min(left_s, _LOOK_S))
             if leaving.done():
                 return

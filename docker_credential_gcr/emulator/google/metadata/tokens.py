@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
-from docker_credential_gcr.emulator.gce_instance import Machine
+from docker_credential_gcr.emulator.gce_instance import Instance
 from docker_credential_gcr.emulator.google.authorization import find_project
 from docker_credential_gcr.emulator.google.dependencies import Services
 from docker_credential_gcr.emulator.google.iam.authorization import find_active
@@ -61,13 +61,13 @@ class AccessTokens:
         return grant, self._services.signer.sign_access(grant, now)
 
 
-async def find_account(services: Services, machine: Machine) -> ServiceAccount | None:
+async def find_account(services: Services, machine: Instance) -> ServiceAccount | None:
     """Returns the machine's account, if it is there and its tokens count."""
     email = machine.account or ""
     return await services.database.read(lambda connection: find_active(connection, email))
 
 
-def narrow_scopes(machine: Machine, asked: str | None) -> frozenset[str]:
+def narrow_scopes(machine: Instance, asked: str | None) -> frozenset[str]:
     """The scopes of a token for which `scopes=A,B` was asked.
 
     Those of them that the machine has; all that it has where that is none, as on a virtual machine,
@@ -79,7 +79,7 @@ def narrow_scopes(machine: Machine, asked: str | None) -> frozenset[str]:
 
 
 async def make_identity(
-    services: Services, machine: Machine, account: ServiceAccount, audience: str, *, full: bool
+    services: Services, machine: Instance, account: ServiceAccount, audience: str, *, full: bool
 ) -> str:
     """An ID token of the account for the audience; `full` says more of the machine.
 
@@ -96,7 +96,7 @@ async def make_identity(
     return await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())
 
 
-async def _describe(services: Services, machine: Machine, account: ServiceAccount) -> dict[str, object]:
+async def _describe(services: Services, machine: Instance, account: ServiceAccount) -> dict[str, object]:
     project = await services.database.read(lambda connection: find_project(connection, machine.project))
     return {
         "instance_creation_timestamp": account.created_at,

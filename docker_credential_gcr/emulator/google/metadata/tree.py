@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from docker_credential_gcr.emulator.gce_instance import Machine
+from docker_credential_gcr.emulator.gce_instance import Instance
 
 UNIVERSE_DOMAIN = "googleapis.com"
 # As ours, so that nobody mistakes it for a machine that is there.
@@ -71,7 +71,7 @@ _SCHEDULING: Mapping[str, Node] = {
 }
 
 
-def build_tree(machine: Machine, project_number: int | None) -> Directory:
+def build_tree(machine: Instance, project_number: int | None) -> Directory:
     """The whole tree; a project that is not there has no number, and what is named with it is left out."""
     numbered = {} if project_number is None else _name_by_number(machine, project_number)
     service_accounts = {
@@ -137,21 +137,21 @@ def format_etag(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def find_instance_id(machine: Machine) -> int:
+def find_instance_id(machine: Instance) -> int:
     """The machine's number, the same for the same name, zone and project."""
     text = f"{machine.project}/{machine.zone}/{machine.name}"
     # Nineteen digits, as Google's.
     return 10**18 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (8 * 10**18)
 
 
-def _name_by_number(machine: Machine, number: int) -> Mapping[str, Node]:
+def _name_by_number(machine: Instance, number: int) -> Mapping[str, Node]:
     return {
         "machine-type": f"projects/{number}/machineTypes/{_MACHINE_TYPE}",
         "zone": f"projects/{number}/zones/{machine.zone}",
     }
 
 
-def _describe_instance(machine: Machine, number: int | None) -> Mapping[str, Node]:
+def _describe_instance(machine: Instance, number: int | None) -> Mapping[str, Node]:
     """The values that programs look up for their logs: those of a small instance in the default network."""
     return {
         "cpu-platform": "Unknown CPU Platform",
@@ -179,7 +179,7 @@ def _make_directory(*parts: Mapping[str, Node]) -> Directory:
     return Directory({name: node for part in parts for name, node in part.items()})
 
 
-def _format_hostname(machine: Machine) -> str:
+def _format_hostname(machine: Instance) -> str:
     """NAME.ZONE.c.PROJECT.internal; of a project in a domain, the domain goes last."""
     domain, _, name = machine.project.rpartition(":")
     project = f"{name}.{domain}" if domain else name

@@ -9,7 +9,7 @@ import requests
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
 
-from docker_credential_gcr.emulator.gce_instance import Machine
+from docker_credential_gcr.emulator.gce_instance import Instance
 from docker_credential_gcr.emulator.google.metadata.tokens import narrow_scopes
 from docker_credential_gcr.emulator.google.metadata.tree import find_instance_id
 
@@ -112,7 +112,7 @@ def test_d_z20_the_machine_of_a_deleted_project_has_no_credentials(
 def test_a_token_has_no_more_scopes_than_the_machine(
     has: list[str], asked: str | None, granted: set[str]
 ) -> None:
-    assert narrow_scopes(Machine(ACCOUNT, "my-project", tuple(has)), asked) == granted
+    assert narrow_scopes(Instance(ACCOUNT, "my-project", tuple(has)), asked) == granted
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_an_id_token_says_who_and_where(gcr_emulator: Emulator, fetch: Fetch, fo
         "google": {
             "compute_engine": {
                 "instance_creation_timestamp": made_at,
-                "instance_id": str(find_instance_id(Machine(ACCOUNT, "my-project"))),
+                "instance_id": str(find_instance_id(Instance(ACCOUNT, "my-project"))),
                 "instance_name": "gcr-emulator",
                 "project_id": "my-project",
                 "project_number": int(project["projectNumber"]),

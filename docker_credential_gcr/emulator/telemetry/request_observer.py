@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.request_context import CURRENT, CurrentReque
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 
-from .access_log import Log
+from .access_log import AccessLog
 from .labels import classify
 from .metrics import Counts
 
@@ -24,10 +24,10 @@ _SHOWN = 1024
 _INTERNAL_ERROR = 500
 
 
-class Observer:
+class RequestObserver:
     """Sees every request from outside of all else; about 5 µs each."""
 
-    def __init__(self, counts: Counts, log: Log | None) -> None:
+    def __init__(self, counts: Counts, log: AccessLog | None) -> None:
         self._counts = counts
         self._log = log
         # Unique among processes by the first part, in this one by the second.
