@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete
 
 from docker_credential_gcr import __version__
-from docker_credential_gcr.emulator.control.journal import OwnJournal, SharedJournal
-from docker_credential_gcr.emulator.control.state import State
+from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
+from docker_credential_gcr.emulator.control.state import ControlState
 from docker_credential_gcr.emulator.database.accounts import aws_access_keys, service_accounts
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.engine.database import Database
+from docker_credential_gcr.emulator.database.engine.errors import (
+    DATABASE_ERRORS,
+    UnusableDatabase,
+    describe_error,
+    translate_error,
+)
 from docker_credential_gcr.emulator.database.images import doomed, uploads
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.read_cache import Memory
@@ -60,6 +66,17 @@ _FORGOTTEN = (
     schema_federation.spent_tokens,
     schema_federation.aws_access_keys,
 )
+
+
+# What the database raises if it cannot be used; explain_failure turns it into a message.
+DATABASE_FAILURES = (UnusableDatabase, *DATABASE_ERRORS)
+
+
+def explain_failure(error: Exception) -> str:
+    """Returns the message about an error that ends the server, or about a full disk that caused it."""
+    if isinstance(error, DATABASE_ERRORS):
+        return describe_error(error, "the database cannot be used")
+    return str(translate_error(error))
 
 
 class Emulator:
@@ -121,12 +138,19 @@ class Emulator:
         """Whether other processes use the data directory too."""
         return self._settings.workers > 1
 
-    def _make_state(self) -> State:
+    def _make_state(self) -> ControlState:
         journal = (
-            SharedJournal(self.clock, self._database) if self._settings.journal else OwnJournal(self.clock)
+            DatabaseJournal(self.clock, self._database)
+            if self._settings.journal
+            else ProcessJournal(self.clock)
         )
-        return State(
-            self._database, self.clock, self._instance, journal, reset=self._reset, forget=self._forget
+        return ControlState(
+            self._database,
+            self.clock,
+            self._instance,
+            journal,
+            reset=self._reset,
+            clear_caches=self._clear_caches,
         )
 
     def _make_registry(self) -> RegistryServices:
@@ -173,7 +197,7 @@ class Emulator:
         await self._database.write(work)
         await asyncio.to_thread(sweep, self._database, self._store, now=self.clock.now())
 
-    def _forget(self) -> None:
+    def _clear_caches(self) -> None:
         self._registry.hashers.clear()
         if self._metadata.made is not None:
             self._metadata.made.forget()
@@ -223,7 +247,7 @@ class Emulator:
         from .control import app as control
         from .google import app as google
 
-        return Starlette(routes=[*control.routes(self._control()), *google.routes(self._google())])
+        return Starlette(routes=[*control.build_routes(self._control()), *google.routes(self._google())])
 
     def _make_metadata(self) -> "MetadataServer":
         from docker_credential_gcr.emulator.google.metadata.server import MetadataServer  # 10 ms, as above
@@ -236,29 +260,29 @@ class Emulator:
             takes_any_host=self._settings.allow_remote,
         )
 
-    def _control(self) -> "control.Services":
-        from docker_credential_gcr.emulator.control.users import People
+    def _control(self) -> "control.ControlServices":
+        from docker_credential_gcr.emulator.control.users import UserEndpoints
 
         from .control import app as control  # as above
 
-        return control.Services(
+        return control.ControlServices(
             state=self.state,
             operator_token=self._operator_token,
             strict_admin=self._demands_token,
             database=self._database,
             authenticator=self._authenticator,
             issuer=self._issuer,
-            keep_aws_key=self._keep_aws_key,
+            save_aws_key=self._save_aws_key,
             collect=self._collect,
             version=__version__,
-            people=People(self._database, self.state),
+            users=UserEndpoints(self._database, self.state),
             sign_access=self._signer.sign_access,
         )
 
     def _collect(self, **options: Any) -> dict[str, int]:
         return dataclasses.asdict(self.scheduler.collect(CollectionRequest(**options)))
 
-    async def _keep_aws_key(self, key: AccessKey) -> None:
+    async def _save_aws_key(self, key: AccessKey) -> None:
         await self._database.write(lambda connection: aws_access_keys.save(connection, key))
 
     def _google(self) -> GoogleServices:

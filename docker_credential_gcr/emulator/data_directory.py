@@ -1,18 +1,18 @@
-"""The data directory: who holds it, and the secrets in it.
+"""Data directory: its lock, and the secrets in it.
 
 DATA/
-  lock                  held by the server that uses the directory
-  emulator.db           the database: also private keys that Google manages, secrets of AWS access keys; 0600
-  emulator.db.snapshot  a copy of it, 0600, see upkeep/
-  database-id           the identity of the database, see upkeep/database_identity.py
+  lock                  locked by the server that uses the directory
+  emulator.db           the database, with keys that Google manages and secrets of AWS access keys; 0600
+  emulator.db.snapshot  a copy of it, 0600, see maintenance/scheduler.py
+  database-id           the identity of the database, see maintenance/database_identity.py
   keys/signing-key.pem  signs every token, 0600
   keys/issuer-key.pem   signs subject tokens for federation, 0600
-  keys/id-token-key.pem signs ID tokens, 0600; made when the first is asked for
+  keys/id-token-key.pem signs ID tokens, 0600; created for the first of them
   keys/operator-token   administers the server, 0600
-  keys/ca.pem …         under TLS, see tls.py
+  keys/ca.pem …         under TLS, see server/tls.py
   pieces/               bytes of blobs and uploads over 64 KiB, see storage/pieces.py
-  buckets/              those of blobs that an earlier version has taken
-  run/                  what several workers count together, see telemetry/worker_counts.py; goes at the end
+  buckets/              bytes of blobs that an earlier version stored
+  run/                  metrics of several workers, see telemetry/worker_counts.py; deleted at the end
 """
 
 import re
@@ -32,11 +32,11 @@ from docker_credential_gcr.emulator.runtime.files import create_private_director
 from docker_credential_gcr.emulator.runtime.permissions import narrow_permissions
 from docker_credential_gcr.files import create_file
 
-from .data_layout import find_misplaced, holds_others
+from .data_layout import find_misplaced, has_foreign_entries
 
-# What a bearer token can be. https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+# The form of a bearer token. https://www.rfc-editor.org/rfc/rfc6750#section-2.1
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
-_DELETE = "delete it, and the server makes another"
+_DELETE = "delete it, and the server creates another"
 _PEM = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\n.+\n-----END [A-Z ]*PRIVATE KEY-----\s*", re.DOTALL)
 
 
@@ -45,14 +45,14 @@ class DataDirectoryError(Exception):
 
 
 class DataDirectoryInUse(DataDirectoryError):
-    """Another process holds the data directory."""
+    """Another process has locked the data directory."""
 
 
 class DataDirectory:
-    """A data directory, held until it is closed; made if it was not there, readable by its owner alone.
+    """A data directory, locked until it is closed; created if it is absent, for its owner only.
 
-    One that was there may be wider: `narrow_permissions` takes the rights of others away. `shared` is for
-    the workers beside the one that holds it.
+    An existing one may have wider permissions: `narrow_permissions` removes those of others. `shared` is for
+    the other workers of the server that has locked it.
     """
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
@@ -72,81 +72,81 @@ class DataDirectory:
 
     @property
     def database_path(self) -> Path:
-        """Where the database is."""
+        """Returns the path of the database."""
         return self.path / "emulator.db"
 
     @property
     def keys_path(self) -> Path:
-        """Where the secrets are."""
+        """Returns the directory of the secrets."""
         return self.path / "keys"
 
     @property
     def run_path(self) -> Path:
-        """Where the files are that end with the server."""
+        """Returns the directory of the files that are deleted when the server stops."""
         return self.path / "run"
 
     @property
     def operator_token_path(self) -> Path:
-        """Where the operator token is."""
+        """Returns the path of the operator token."""
         return self.keys_path / "operator-token"
 
     def load_signer(self) -> Signer:
-        """The signer of all tokens, made at the first start."""
+        """Returns the signer of all tokens; creates its key at the first start."""
         path = self.keys_path / "signing-key.pem"
         try:
             return Signer.from_pem(_load_or_create(path, lambda: Signer.generate().to_pem()))
         except ValueError as error:
             raise DataDirectoryError(
-                f"{path} is no signing key: {_DELETE}, which voids all tokens"
+                f"{path} is not a signing key: {_DELETE}, which makes all tokens invalid"
             ) from error
 
     def load_issuer(self) -> Issuer:
-        """The issuer of subject tokens, made at the first start."""
+        """Returns the issuer of subject tokens; creates its key at the first start."""
         path = self.keys_path / "issuer-key.pem"
         try:
             return Issuer.from_pem(_load_or_create(path, lambda: Issuer.generate().to_pem()))
         except ValueError as error:
-            raise DataDirectoryError(f"{path} is no issuer's key: {_DELETE}") from error
+            raise DataDirectoryError(f"{path} is not an issuer's key: {_DELETE}") from error
 
     def load_id_token_signer(self) -> IdTokenSigner:
-        """The signer of ID tokens, whose key any worker may have to make."""
+        """Returns the signer of ID tokens; any worker creates the key if it is absent."""
         path = self.keys_path / "id-token-key.pem"
-        # Its form alone: to load it takes a tenth of a second, when the first ID token is asked for.
+        # Checks the form only: loading takes 0.1 s, at the first ID token.
         if path.exists() and not _PEM.fullmatch(path.read_bytes()):
-            raise DataDirectoryError(f"{path} is no key of ID tokens: {_DELETE}")
+            raise DataDirectoryError(f"{path} is not a key for ID tokens: {_DELETE}")
         return IdTokenSigner(lambda: _load_or_create(path, lambda: generate().private_key.encode()))
 
     def load_operator_token(self) -> str:
-        """The operator token, made at the first start."""
+        """Returns the operator token; creates it at the first start."""
         path = self.operator_token_path
         token = _load_or_create(path, lambda: secrets.token_urlsafe(32).encode()).strip()
         if not _TOKEN.fullmatch(token):
             raise DataDirectoryError(
-                f"{path} holds no operator token, which is letters, digits and -._~+/: {_DELETE}"
+                f"{path} does not hold an operator token, which is letters, digits and -._~+/: {_DELETE}"
             )
         return token.decode()
 
     def narrow_permissions(self) -> str | None:
-        """Takes the rights of other users away; the line that says so, None where they had none."""
+        """Removes the permissions of other users; returns a message about it, None if they had none."""
         return narrow_permissions(self.path.resolve())
 
     def remove_older_uploads(self) -> None:
-        """Removes what an earlier version kept of uploads in progress, which have ended."""
+        """Deletes files in which an earlier version stored uploads in progress."""
         shutil.rmtree(self.path / "uploads", ignore_errors=True)
         for name in ("uploads.slots", "uploads.slots.unreadable", "uploads.lock"):
             (self.path / name).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let another server have it."""
+        """Releases the lock."""
         self._lock.release()
 
 
 def _check_unshared(path: Path) -> None:
-    """Raises DataDirectoryError for a directory of all users, such as /tmp: it cannot be one user's alone."""
+    """Raises DataDirectoryError for a directory of all users, such as /tmp."""
     status = find_status(path)
     is_open = status is not None and status.st_mode & stat.S_ISVTX and status.st_mode & stat.S_IWOTH
-    # A file system in memory that was mounted for the data is as open at first.
-    if is_open and holds_others(path):
+    # A tmpfs that was mounted for the data has the same mode, and is empty.
+    if is_open and has_foreign_entries(path):
         raise DataDirectoryError(f"{path} belongs to all users of this machine: name a directory in it")
 
 

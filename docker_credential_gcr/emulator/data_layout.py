@@ -1,7 +1,7 @@
-"""The paths of the data directory: each is a file or a directory that this user may use, or not there at all.
+"""Data layout: the paths of the data directory, each a file or a directory that this user can use, or absent.
 
-A FIFO would be waited for, a device read for ever, and a directory is an error wherever a file is opened: so
-they are refused by name, once, before anything is opened.
+Opening a FIFO blocks, a device has no end, and a directory in place of a file fails at some later step: so
+they are refused with their names before anything is opened.
 """
 
 import os
@@ -23,7 +23,7 @@ _FILES = (
     *_DATABASES,
     *(f"{name}{journal}" for name in _DATABASES for journal in _JOURNALS),
 )
-# What is only read may be kept read-only.
+# Files that are only read may be read-only.
 _KEYS = tuple(
     f"keys/{name}"
     for name in (
@@ -32,8 +32,8 @@ _KEYS = tuple(
     )
 )
 _DIRECTORIES = ("keys", "pieces", "buckets", "uploads", "run")
-# How the names begin of what the emulator keeps in a data directory, and of what a file system does.
-_OWN = (
+# Prefixes of the names that the emulator and file systems create in a data directory.
+_OWN_PREFIXES = (
     "emulator.db",
     "database-id",
     "keys",
@@ -56,7 +56,7 @@ _KINDS = {
 
 
 def find_misplaced(root: Path, *, may_access: Callable[[Path, int], bool] = os.access) -> str | None:
-    """Says which path of the directory cannot be used, and why; None where all can. Raises OSError."""
+    """Returns a message about the first path that cannot be used; None if there is none. Raises OSError."""
     wanted = (
         *((name, stat.S_IFDIR, os.R_OK | os.W_OK | os.X_OK) for name in _DIRECTORIES),
         *((name, stat.S_IFREG, os.R_OK | os.W_OK) for name in _FILES),
@@ -76,10 +76,11 @@ def find_misplaced(root: Path, *, may_access: Callable[[Path, int], bool] = os.a
     return None
 
 
-def holds_others(root: Path) -> bool:
-    """Whether there is something of another user or program in the directory. Raises OSError."""
+def has_foreign_entries(root: Path) -> bool:
+    """Returns whether the directory has entries of other users or programs. Raises OSError."""
     own = (0, os.geteuid())
     names = os.listdir(root)
     return any(
-        not name.lstrip(".").startswith(_OWN) or os.lstat(root / name).st_uid not in own for name in names
+        not name.lstrip(".").startswith(_OWN_PREFIXES) or os.lstat(root / name).st_uid not in own
+        for name in names
     )

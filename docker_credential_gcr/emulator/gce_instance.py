@@ -1,4 +1,4 @@
-"""The machine that the metadata server speaks for: a value, and its JSON.
+"""Compute Engine instance that the metadata server describes: a value, and its JSON.
 
 {"account": "ci@my-project.iam.gserviceaccount.com", "project": "my-project",
  "scopes": ["https://www.googleapis.com/auth/cloud-platform"],
@@ -26,15 +26,15 @@ _DELAY_LIMIT_S = 60.0
 
 
 class InvalidInstance(ValueError):
-    """The document does not describe a machine."""
+    """The document does not describe an instance."""
 
 
 @dataclass(frozen=True)
 class Instance:
     """A virtual machine, or a workload, in a project.
 
-    `account` None is one without a service account; `scopes` bound what its tokens are good for.
-    The metadata server's answers take `delay_s`.
+    `account` is None without a service account; `scopes` limit its tokens. Each response of the metadata
+    server is delayed by `delay_s`.
     """
 
     account: str | None
@@ -48,14 +48,14 @@ class Instance:
 
 
 class CurrentInstance:
-    """The instance as it is now, None where there is no metadata server."""
+    """The current instance; None without a metadata server."""
 
     def __init__(self, instance: Instance | None) -> None:
         self.instance = instance
 
 
 def expand_scope(text: str) -> str:
-    """An OAuth scope as a URL: devstorage.read_only is https://www.googleapis.com/auth/devstorage.read_only.
+    """Returns an OAuth scope as a URL: devstorage.read_only is https://www.googleapis.com/auth/devstorage.read_only.
 
     Raises InvalidInstance.
     """
@@ -66,17 +66,17 @@ def expand_scope(text: str) -> str:
 
 
 def build_instance(account: str, scopes: tuple[str, ...]) -> Instance:
-    """The machine of a service account, in the account's project. Raises InvalidInstance."""
+    """Returns an instance with a service account, in the account's project. Raises InvalidInstance."""
     document: dict[str, object] = {"account": account}
     return parse_instance(document | ({"scopes": list(scopes)} if scopes else {}))
 
 
-def format_instance(machine: Instance) -> dict[str, Any]:
-    """The machine's JSON."""
-    return {**asdict(machine), "scopes": list(machine.scopes)}
+def format_instance(instance: Instance) -> dict[str, Any]:
+    """Returns the instance's JSON."""
+    return {**asdict(instance), "scopes": list(instance.scopes)}
 
 
-# name -> (the type of its value, what that is called)
+# name -> (the type of its value, the type's name in messages)
 _FIELDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "account": ((str, type(None)), "a string or null"),
     "project": (str, "a string"),
@@ -87,13 +87,13 @@ _FIELDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "zone": (str, "a string"),
     "delay_s": ((int, float), "a number"),
 }
-assert set(_FIELDS) == {item.name for item in fields(Instance)}  # noqa: S101 - or a field is never read
+assert set(_FIELDS) == {item.name for item in fields(Instance)}  # noqa: S101 - every field is parsed
 
 
 def parse_instance(document: object) -> Instance:
-    """The machine of a decoded JSON document; raises InvalidInstance.
+    """Parses the instance of a decoded JSON document. Raises InvalidInstance.
 
-    Every field may be left out, but one of account and project.
+    Every field is optional, except one of account and project.
     """
     if not isinstance(document, dict):
         raise InvalidInstance("the body is not a JSON object")
@@ -118,12 +118,12 @@ def parse_instance(document: object) -> Instance:
 
 
 def _find_project(account: str | None, project: str | None) -> str:
-    """The project that is named, else the account's."""
+    """Returns the named project, or else the account's."""
     if account is not None and ("@" not in account or not is_member(format_service_account(account))):
         raise InvalidInstance(f"account {account[:100]!r} is not the address of a service account")
     found = project if project is not None else find_project_id(account or "")
     if found is None:
-        raise InvalidInstance("a machine needs an account of a project, or a project")
+        raise InvalidInstance("an instance needs a service account of a project, or a project")
     if not is_project_id(found):
         raise InvalidInstance(f"{found[:100]!r} is not a project ID")
     return found

@@ -1,11 +1,11 @@
-"""The request that is being answered: its ID, who asks, why it is refused, and what became of it so far."""
+"""Request context: ID, member, refusal and response of the request that is being answered."""
 
 from contextvars import ContextVar
 from urllib.parse import parse_qs
 
 
 class Answer:
-    """The answer so far: `status` is None until it begins; `received` and `sent` are the bodies' bytes."""
+    """The response so far: `status` is None until it begins; `received` and `sent` count bytes of bodies."""
 
     __slots__ = ("received", "sent", "status")
 
@@ -15,9 +15,9 @@ class Answer:
 
 
 class CurrentRequest:
-    """One request; `member` is who asks in IAM's words, `reason` a refusal's message; None if unknown.
+    """A request; `member` is the caller as IAM names it, `reason` the message of a refusal; None if unknown.
 
-    With `ends_connection` its answer is the last on its connection.
+    With `ends_connection` the server closes the connection after the response.
     """
 
     __slots__ = ("answer", "ends_connection", "id", "member", "reason")
@@ -34,30 +34,30 @@ CURRENT: ContextVar[CurrentRequest | None] = ContextVar("current_request", defau
 
 
 def note_member(member: str | None) -> None:
-    """Writes down who asks."""
+    """Records the caller."""
     request = CURRENT.get()
     if request is not None:
         request.member = member
 
 
 def note_reason(reason: str) -> None:
-    """Writes down why the request is refused, as the client is told."""
+    """Records why the request is refused, as the client reads it."""
     request = CURRENT.get()
     if request is not None:
         request.reason = reason
 
 
 def find_request_id() -> str:
-    """Returns the ID of the request that is being answered; "-" outside of any."""
+    """Returns the ID of the request that is being answered; "-" if there is none."""
     request = CURRENT.get()
     return "-" if request is None else request.id
 
 
-# What of a request may be shown in the journal and in logs: an allow-list, for the rest may be a secret.
-_PARAMETERS = frozenset({"account", "digest", "from", "last", "mount", "n", "scope", "service"})
+# Query parameters for the journal and logs: an allow-list, because others may be secrets.
+_LOGGED_PARAMETERS = frozenset({"account", "digest", "from", "last", "mount", "n", "scope", "service"})
 
 
-def show_query(query_string: bytes) -> dict[str, list[str]]:
-    """The parameters of a query that may be shown."""
+def filter_query(query_string: bytes) -> dict[str, list[str]]:
+    """Returns the parameters of a query that may be logged."""
     query = parse_qs(query_string.decode("latin-1"))
-    return {name: values for name, values in query.items() if name in _PARAMETERS}
+    return {name: values for name, values in query.items() if name in _LOGGED_PARAMETERS}

@@ -1,4 +1,4 @@
-"""The settings of a server, with their defaults: one frozen value."""
+"""Settings of a server with their defaults: one frozen value."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -8,51 +8,51 @@ from .gce_instance import Instance
 DEFAULT_PORT = 5000
 # The bytes of one page of a listing, whatever clients wrote into its entries: less than a manifest may have.
 MAX_PAGE_BYTES = 4 * 1024 * 1024 - 4096
-# Where commands look for a server.
+# The default --server of commands.
 DEFAULT_URL = f"http://localhost:{DEFAULT_PORT}"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a client can send or hold: sizes in bytes, times in seconds."""
+    """Limits of what clients can send and use: sizes in bytes, times in seconds."""
 
     manifest_size: int = 4 * 1024 * 1024
-    # Counted from the upload's start, by the emulator's clock.
+    # From the upload's start, by the emulator's clock.
     upload_lifetime_s: float = 24 * 3600.0
-    # What no manifest needs is collected so long after a client last relied on it.
+    # Garbage collection removes what no manifest needs, so long after its last use by a client.
     unused_lifetime_s: float = 24 * 3600.0
-    # A client that never finishes what it begins stops at its own share, before all is taken.
+    # Uploads in progress: a client that finishes none reaches its own limit before the common one.
     uploads: int = 10_000
     uploads_per_account: int = 1000
-    # Pushes whose bodies are arriving: each can hold half a MiB that is not written yet.
+    # Pushes whose bodies are being received: each can buffer half a MiB.
     bodies: int = 1000
-    # All other requests with bodies, which are small; a client that is silent gives way to a new one.
+    # Other requests with bodies, which are small; at the limit, a new client replaces a silent one.
     other_bodies: int = 1000
-    # Of either kind, bodies that are kept in memory until they are whole, together.
+    # Bodies of both kinds that are in memory until they are complete, together.
     bodies_size: int = 64 * 1024 * 1024
-    # A client that sends nothing for so long in the middle of a body is gone.
+    # A client that sends nothing for that long within a body is disconnected.
     body_silence_s: float = 60.0
-    # One that trickles is as good as gone: bytes a second, on top of the silence it is allowed.
+    # Also one that sends fewer bytes a second, after the permitted silence.
     body_rate: int = 1024
-    # Answers over 16 KiB that wait in memory for clients to read them, together.
+    # Responses over 16 KiB that are in memory until clients read them, together.
     answers_size: int = 64 * 1024 * 1024
-    # A client that reads nothing of an answer for so long is gone.
+    # A client that reads nothing of a response for that long is disconnected.
     answer_silence_s: float = 60.0
     # Also between two requests on one connection.
     header_silence_s: float = 30.0
     connections: int = 16_384
-    # A second, for each address; 0 is without bound. Off: on loopback all clients are one address,
-    # and a CI job that meets a limit nobody asked for is a riddle. Container Registry's own
+    # A second, for each address; 0 is no limit. Off by default: on loopback all clients have one address, and
+    # a limit that no user has set would be hard to find in a CI job. Container Registry's own
     # is 50,000 in ten minutes. https://cloud.google.com/container-registry/quotas
     request_rate: float = 0.0
     request_burst: int = 1000
-    # As long as a tag list may be in one reply without `n`; GCR has no bound.
+    # Entries of a tag list in one response without `n`; Container Registry has no limit.
     page_size: int = 1000
     scopes: int = 16
 
     @classmethod
     def parse(cls, texts: tuple[str, ...]) -> "Limits":
-        """The limits after NAME=NUMBER, each of which may come once. Raises InvalidLimit."""
+        """Parses limits, NAME=NUMBER, each at most once. Raises InvalidLimit."""
         chosen: dict[str, float] = {}
         kinds = {field.name: type(field.default) for field in fields(cls)}
         for text in texts:
@@ -60,66 +60,66 @@ class Limits:
             if name not in kinds:
                 raise InvalidLimit(f"no such limit: {name!r}; known are {', '.join(kinds)}")
             if name in chosen:
-                raise InvalidLimit(f"the limit {name!r} is given more than once")
+                raise InvalidLimit(f"the limit {name!r} is given twice: give it once")
             chosen[name] = _parse_number(name, number, kinds[name])
         return cls(**chosen)  # type: ignore[arg-type]
 
 
 class InvalidLimit(ValueError):
-    """Not a limit; the message says why."""
+    """Text that is not a limit; the message says why."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A server's settings; `data` None is a temporary directory that goes when it stops."""
+    """A server's settings; `data` None is a temporary directory, deleted when it stops."""
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
-    # Addresses and ports at which it answers without TLS too, whatever the others do.
+    # Additional addresses and ports, always without TLS.
     plain: tuple[tuple[str, int], ...] = ()
     data: Path | None = None
     projects: tuple[str, ...] = ()
-    # Hosts and ports: further ports at the same address, each for one host of the emulator's.
+    # Hosts and ports: additional ports at the same address, each for one of the emulator's hosts.
     sites: tuple[tuple[str, int], ...] = ()
     ready_file: Path | None = None
-    # TLS with an authority of our own, which vouches for these names beside the table's; or with the
+    # TLS with the emulator's own authority, and names in addition to those of sites/hosts.py; or with the
     # user's certificate and key.
     tls: bool = False
     tls_names: tuple[str, ...] = ()
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    # Processes that serve; the first is the one that is started.
+    # Processes that serve, including the first.
     workers: int = 1
     allow_remote: bool = False
     strict_admin: bool = False
-    # The registry asks nobody for a credential: programs of this machine, or whoever reaches it.
+    # The registry requires no credential: from programs of this machine, or from any client.
     open: bool = False
     open_remote: bool = False
-    # Container Registry refuses a manifest of which something is missing.
+    # Accept a manifest that names what is missing; Container Registry refuses it.
     sparse_manifests: bool = False
-    # A blob's GET leads to a link that needs no credential, as Google's registries answer.
+    # Answer a blob's GET with a redirect to a URL that needs no credential, as Google's registries do.
     redirect_blobs: bool = False
-    # Between one collection of garbage and the next; 0 is never.
+    # Between two collections of garbage; 0 is never.
     gc_interval_s: float = 3600
-    # The journal is that of all workers, kept in the database.
+    # One journal for all workers, in the database.
     journal: bool = False
-    # The form of the log on stderr, a name of telemetry.log.FORMATS; None writes none.
+    # The form of the log on stderr, a name of telemetry.access_log.FORMATS; None is no log.
     log_format: str | None = None
-    # Artifact Registry demands that a repository is made before anything is pushed to it.
+    # Create a repository of Artifact Registry on first push; Google requires that it exists.
     create_on_push: bool = False
-    # Whose tokens the metadata server hands out; without a machine there is no metadata server.
+    # The metadata server's instance; None without a metadata server.
     instance: Instance | None = None
     limits: Limits = Limits()
 
 
 def _parse_number(name: str, text: str, kind: type) -> float:
-    """A number that the limit can be: whole where its default is, and more than 0 but for a rate."""
+    """Parses a limit: an integer if its default is one; above 0, except request_rate. Raises InvalidLimit."""
     try:
         number: float = kind(text)
     except ValueError:
         number = -1
-    # Beyond any clock, disk or table there is; and no NaN.
+    # 2**40 is above any clock, disk or table; the comparison is false for NaN.
     if not 0 <= number <= 2**40 or (number == 0 and name != "request_rate"):
-        what = "a whole number" if kind is int else "a number"
-        raise InvalidLimit(f"the limit {name} is {what} above 0, not {text[:50]!r}")
+        expected = "a whole number" if kind is int else "a number"
+        raise InvalidLimit(f"the limit {name} is {expected} above 0, not {text[:50]!r}")
     return number

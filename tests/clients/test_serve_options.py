@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
-from docker_credential_gcr.emulator.server.ready import Ready
+from docker_credential_gcr.emulator.server.ready_document import ReadyDocument
 from docker_credential_gcr.emulator.settings import Settings
 
 PLAIN_HTTP = "--tls-verify=false"
@@ -16,7 +16,7 @@ NAME = "my-project/team/app"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Ready]:
+def server() -> Iterator[ReadyDocument]:
     settings = Settings(
         port=0, projects=("my-project",), sites=(("eu.gcr.io", 0),), open=True, redirect_blobs=True
     )
@@ -25,13 +25,13 @@ def server() -> Iterator[Ready]:
 
 
 @pytest.fixture
-def image(server: Ready) -> str:
+def image(server: ReadyDocument) -> str:
     requests.post(f"{server.url}/_emulator/reset", timeout=30).raise_for_status()
     return f"{server.sites['eu.gcr.io']}/{NAME}:v1"
 
 
 @pytest.fixture
-def requested(server: Ready) -> Callable[[], dict[str, set[int]]]:
+def requested(server: ReadyDocument) -> Callable[[], dict[str, set[int]]]:
     """Asks the journal: paths of GET, without what they name, and how they were answered."""
 
     def ask() -> dict[str, set[int]]:
@@ -45,7 +45,7 @@ def requested(server: Ready) -> Callable[[], dict[str, set[int]]]:
     return ask
 
 
-def check_that_blobs_were_redirects(server: Ready, requested) -> None:
+def check_that_blobs_were_redirects(server: ReadyDocument, requested) -> None:
     """Blobs came by links, nobody asked for a token, and all of it lies at the site of the port."""
     found = requested()
     assert found[f"/v2/{NAME}/blobs/"] == {302}
@@ -56,7 +56,7 @@ def check_that_blobs_were_redirects(server: Ready, requested) -> None:
     assert requests.get(f"{server.url}/v2/{NAME}/tags/list", timeout=30).status_code == 404
 
 
-def test_docker_pushes_and_pulls(one_docker, image: str, layer: Path, server: Ready, requested) -> None:
+def test_docker_pushes_and_pulls(one_docker, image: str, layer: Path, server: ReadyDocument, requested) -> None:
     image_id = one_docker.succeed("import", layer, image).strip()
     one_docker.succeed("push", image)
     one_docker.succeed("image", "rm", image)
@@ -67,7 +67,7 @@ def test_docker_pushes_and_pulls(one_docker, image: str, layer: Path, server: Re
     check_that_blobs_were_redirects(server, requested)
 
 
-def test_podman_pushes_and_pulls(podman, image: str, place: Path, server: Ready, requested) -> None:
+def test_podman_pushes_and_pulls(podman, image: str, place: Path, server: ReadyDocument, requested) -> None:
     (place / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     podman.succeed("build", "--tag", image, place)
     built = json.loads(podman.succeed("inspect", image))[0]["Id"]
@@ -79,7 +79,7 @@ def test_podman_pushes_and_pulls(podman, image: str, place: Path, server: Ready,
 
 
 def test_skopeo_copies_there_and_back(
-    skopeo, image_maker, image: str, place: Path, server: Ready, requested
+    skopeo, image_maker, image: str, place: Path, server: ReadyDocument, requested
 ) -> None:
     image_maker.make_layout(place / "layout", place.name.encode())
     skopeo.succeed("copy", "--dest-tls-verify=false", f"oci:{place / 'layout'}", f"docker://{image}")

@@ -1,1 +1,1 @@
-"""Commands of gcr-emulator: one file for each command, in one folder for each kind."""
+"""Commands of gcr-emulator: one file for each command, one folder for each kind of command."""

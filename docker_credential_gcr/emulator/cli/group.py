@@ -1,4 +1,4 @@
-"""Click groups whose help shows whole summaries, which guess a mistyped command and repeat no secret."""
+"""Click groups: whole summaries in the help, suggestions for mistyped commands, no secret in a message."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
@@ -8,14 +8,14 @@ import click
 from docker_credential_gcr.commands.given_words import check_command, check_words, format_unknown
 from docker_credential_gcr.emulator.identity.suggestions import find_member_name
 
-# click cuts a summary at what is left of one line; a summary here may take two.
+# click cuts a summary at the end of the line; here it may take two lines.
 _WHOLE = 1000
 # Wide terminals get long lines; click alone stops at 80 columns.
 MAX_COLUMNS = 120
 
 
 class LazyCommands(MutableMapping[str, click.Command]):
-    """The commands of a group by name, each imported when it is first asked for: all of them take 25 ms."""
+    """Commands of a group by name, each imported at its first use: all of them together take 25 ms."""
 
     def __init__(self, modules: Mapping[str, str]) -> None:
         self._found: dict[str, str | click.Command] = dict(modules)
@@ -44,10 +44,10 @@ class LazyCommands(MutableMapping[str, click.Command]):
 
 
 class Group(click.Group):
-    """A group of commands."""
+    """A click group that suggests commands, and refuses secrets among the arguments."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each command with its whole summary."""
+        """Writes each command with its whole summary."""
         commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
         rows = [
             (name, command.get_short_help_str(_WHOLE))
@@ -58,16 +58,17 @@ class Group(click.Group):
             formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Returns the words after the group's own options. Raises UsageError for a secret among these."""
+        """Returns the words after the group's options. Raises UsageError for a secret among these options."""
         check_words(ctx, args)
         return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or raise UsageError with a guess, which click has from 8.4 on alone.
+        """Finds the command.
 
-        Raises it also for a value that looks like a secret, without repeating the value.
+        Raises UsageError with suggestions, which click has from 8.4 on only; also for a value that looks like
+        a secret, without repeating the value.
         """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:

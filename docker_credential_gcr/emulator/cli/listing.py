@@ -1,4 +1,4 @@
-"""Prints what the emulator lists or describes: a table for people, or with --json one document."""
+"""Tables and JSON documents on stdout: a table for people, or with --json one document."""
 
 import json
 import shutil
@@ -13,6 +13,7 @@ from .options import say
 Document = Mapping[str, Any]
 
 _GAP = "  "
+_SIZE_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -26,7 +27,7 @@ def print_list(
     as_json: bool,
     empty: str,
 ) -> None:
-    """Print a line for each below a header, or {name: [...]}; stderr says `empty` where there are none."""
+    """Prints a row for each below a header, or {name: [...]}; says `empty` on stderr if there are none."""
     if as_json:
         click.echo(json.dumps({name: found}, indent=2))
         return
@@ -39,7 +40,7 @@ def print_list(
 
 
 def format_table(rows: Sequence[tuple[str, ...]], columns: int | None) -> list[str]:
-    """Returns the lines of a table, or two for each row where so many columns are too few for one."""
+    """Returns the lines of a table, two for each row if the terminal is too narrow for one."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = [tuple(map(str.ljust, row, widths)) for row in rows]
     if columns is not None and len(_GAP.join(cells[0])) > columns:
@@ -48,7 +49,7 @@ def format_table(rows: Sequence[tuple[str, ...]], columns: int | None) -> list[s
 
 
 def print_counts(counts: Mapping[str, int], *, as_json: bool) -> None:
-    """Print how many there are of each kind, one a line, or the document."""
+    """Prints the number of each kind, one a line, or the document."""
     if as_json:
         click.echo(json.dumps(counts, indent=2))
         return
@@ -57,7 +58,7 @@ def print_counts(counts: Mapping[str, int], *, as_json: bool) -> None:
 
 
 def print_document(document: Document, *, as_json: bool) -> None:
-    """Print a line for each field, or the document."""
+    """Prints a line for each field, or the document."""
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return
@@ -66,6 +67,17 @@ def print_document(document: Document, *, as_json: bool) -> None:
             click.echo("\n".join([f"{name}:", *(f"  {_format(item)}" for item in value)]))
         else:
             click.echo(f"{name}: {_format(value)}")
+
+
+def format_size(size: float) -> str:
+    """Returns a number of bytes as people read it: 512 B, 1.5 KiB, 70.0 MiB."""
+    if size < 1024:
+        return f"{size:.0f} B"
+    for unit in _SIZE_UNITS:
+        size /= 1024
+        if size < 1023.95 or unit == _SIZE_UNITS[-1]:
+            break
+    return f"{size:.1f} {unit}"
 
 
 def _format(value: object) -> str:

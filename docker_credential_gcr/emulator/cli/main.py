@@ -1,4 +1,4 @@
-"""The gcr-emulator command: the rim, where errors become a line on stderr and an exit code."""
+"""Entry point of gcr-emulator: turns errors into a line on stderr and an exit code."""
 
 import os
 import sys
@@ -15,34 +15,32 @@ from docker_credential_gcr.emulator.runtime.files import format_os_error
 
 from .group import MAX_COLUMNS, Group, LazyCommands
 
-COMPLETION_VARIABLE = "_GCR_EMULATOR_COMPLETE"  # click's name for it
+COMPLETION_VARIABLE = "_GCR_EMULATOR_COMPLETE"  # click's name
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
-
 
 # The line of each command in the help.
 COMMANDS = {
-    "account": "Make, list and delete service accounts.",
+    "account": "Create, list and delete service accounts.",
     "completion": "Print the script that makes a shell complete commands and options.",
-    "credentials": "Make credentials of every kind that Google's clients take.",
+    "credentials": "Create credentials of every kind that Google's clients read.",
     "env": "Print the variables that lead Google's clients to the emulator.",
-    "fsck": "Check that the database and the bytes agree, and that the bytes are right.",
-    "gc": "Remove what nothing needs: blobs, uploads and files that no manifest leads to.",
+    "fsck": "Check that the database and the blobs agree, and that each blob has its digest.",
+    "gc": "Remove garbage: blobs, uploads and files that no manifest needs.",
     "hosts": "Print the lines of a hosts file that lead Google's names to the emulator.",
     "iam": "Grant roles on projects, revoke and list them.",
     "image": "List, read, tag and delete images.",
-    "key": "Make, list, disable and delete service account keys.",
-    "man": "Print a manual page, that of the program unless a COMMAND is named, or write all of them.",
-    "project": "Make, list and delete projects.",
-    "rebuild": "Make a new database from what can be read of the old one, and from the blobs' bytes.",
-    "repository": "Make, list and delete repositories of Artifact Registry.",
-    "run": "Run COMMAND where all of Google's names lead to an emulator, and no other network is there.",
+    "key": "Create, list, disable and delete service account keys.",
+    "man": "Print the manual page of the program or of a COMMAND, or write all pages.",
+    "project": "Create, list and delete projects.",
+    "rebuild": "Create a new database from the readable part of the old one, and from the blobs.",
+    "repository": "Create, list and delete repositories of Artifact Registry.",
+    "run": "Run COMMAND where all of Google's hosts are an emulator, without any other network.",
     "serve": "Run the emulator until it is stopped.",
-    "trust": "Have the programs of this machine believe the emulator's authority.",
+    "trust": "Make programs of this machine trust the emulator's certificate authority.",
     "version": "Print the version; also --version.",
 }
 
-
-# The modules of the commands that are in a folder; each is imported when its command is used.
+# The modules of the commands in a folder; each is imported when its command is used.
 FOLDERS = {
     "maintenance": ("fsck", "gc", "rebuild"),
     "resources": ("account", "credentials", "iam", "image", "key", "project", "repository"),
@@ -54,10 +52,10 @@ MODULES = {name: f"{__package__}.{name}" for name in COMMANDS} | {
 
 
 class Program(Group):
-    """The commands; the help is printed without any of them."""
+    """The root group, which prints its help without importing any command."""
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the line of each command."""
+        """Writes the line of each command."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -80,16 +78,16 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    """Runs a command and returns its exit code: 0 done, 1 failed, 2 usage, 130 interrupted."""
     if COMPLETION_VARIABLE in os.environ:
-        # 4 ms: click learns how PowerShell asks
+        # 4 ms; this module teaches click the completion of PowerShell
         import_module("docker_credential_gcr.commands.completion_script")
 
     try:
         # Click returns the exit code of --help and of Context.exit, and None from a command.
         return cli.main(arguments, prog_name="gcr-emulator", standalone_mode=False) or DONE
     except click.UsageError as error:
-        _blame(error)
+        _name_source(error)
         error.show()
         return USAGE
     except (click.Abort, KeyboardInterrupt):
@@ -99,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EmulatorError as error:
         return _fail(str(error))
     except BrokenPipeError:
-        # Who read the results has enough; Python would complain once more when it closes stdout.
+        # The reader of stdout, such as head(1), has closed it: without this Python reports it again at exit.
         # https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
@@ -112,8 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"internal error: {type(error).__name__}")
 
 
-def _blame(error: click.UsageError) -> None:
-    """Let a bad value be blamed on its variable only where it is from there."""
+def _name_source(error: click.UsageError) -> None:
+    """Adds the variable to the message about a bad value that came from it."""
     if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter):
         return
     option, context = error.param, error.ctx

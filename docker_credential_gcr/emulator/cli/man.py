@@ -1,4 +1,4 @@
-"""gcr-emulator man: prints the manual pages, made from the help of the commands."""
+"""gcr-emulator man: prints manual pages, which are built from the help of the commands."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _EXIT_STATUS = "0 done, 1 failed, 2 usage, 130 interrupted"
 )
 @click.pass_context
 def man(context: click.Context, words: tuple[str, ...], output: Path | None) -> None:
-    """Print a manual page, that of the program unless a COMMAND is named, or write all of them.
+    """Print the manual page of the program or of a COMMAND, or write all pages.
 
     \b
     gcr-emulator man image list | man -l -

@@ -1,4 +1,7 @@
-"""What several commands ask alike: where the emulator is, and in which words things are named."""
+"""Options that several commands share: the server, its token and authority; and the parsers of values.
+
+A parser is the type of a click option: it raises BadParameter for a wrong value.
+"""
 
 import os
 import re
@@ -28,7 +31,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def parse_url_option(text: str) -> str:
-    """The option's type: the root of a server."""
+    """Parses the URL of a server's root."""
     try:
         return parse_url(text)
     except InvalidUrl as error:
@@ -36,14 +39,14 @@ def parse_url_option(text: str) -> str:
 
 
 def parse_project_id(text: str) -> str:
-    """The option's type: a project's ID."""
+    """Parses a project's ID."""
     if not is_project_id(text):
         raise click.BadParameter(f"{text!r} is not a project ID: {PROJECT_ID_RULE}")
     return text
 
 
 def parse_host(text: str) -> str:
-    """The option's type: the name or address of a machine; an IPv6 address may have brackets."""
+    """Parses a host name or an address; an IPv6 address may have brackets."""
     host = strip_brackets(text)
     if not is_host(host):
         raise click.BadParameter(f"{text!r} is neither a name nor an address")
@@ -51,18 +54,18 @@ def parse_host(text: str) -> str:
 
 
 def parse_name(text: str) -> str:
-    """The option's type: a name or address for a certificate, perhaps with a wildcard for its first label."""
+    """Parses a name or address for a certificate; its first label may be a wildcard."""
     whole = strip_brackets(text.lower())
     name = whole.removeprefix("*.")
     is_wildcard = name != whole
-    # The zone of an address, behind %, means a link of one machine.
+    # An address with a zone, after %, is valid on one machine only.
     if not is_host(name) or "%" in name or (is_wildcard and ":" in name):
         raise click.BadParameter(f"{text!r} is neither a name nor an address")
     return whole
 
 
 def parse_site(text: str) -> SitePort:
-    """The option's type: a host of the emulator's, and a port for it."""
+    """Parses one of the emulator's hosts, and a port for it."""
     try:
         return parse_site_port(text)
     except InvalidSite as error:
@@ -70,29 +73,29 @@ def parse_site(text: str) -> SitePort:
 
 
 def parse_location(text: str) -> str:
-    """The option's type: a location of Artifact Registry."""
+    """Parses a location of Artifact Registry."""
     return _check(text, explain_location(text))
 
 
 def parse_account(text: str) -> str:
-    """The option's type: a service account's name, or its whole address."""
+    """Parses a service account's name, or its whole address."""
     return _check(text, explain_account(text))
 
 
 def parse_account_or_person(text: str) -> str:
-    """The option's type: a service account, or a person's whole address."""
+    """Parses a service account, or a person's whole address."""
     return text if "@" in text and is_member(f"user:{text}") else parse_account(text)
 
 
 def parse_account_email(text: str) -> str:
-    """The option's type: the address of a service account of a project."""
+    """Parses the address of a service account."""
     if not is_account_email(text):
         raise click.BadParameter(f"{text!r} is not an address such as ci@my-project.iam.gserviceaccount.com")
     return text
 
 
 def parse_scope(text: str) -> str:
-    """The option's type: an OAuth scope, its last part alone for one of Google's."""
+    """Parses an OAuth scope; for one of Google's the last part is enough."""
     try:
         return expand_scope(text)
     except InvalidInstance as error:
@@ -100,12 +103,12 @@ def parse_scope(text: str) -> str:
 
 
 def parse_member(text: str) -> str:
-    """The option's type: a member as IAM names it."""
+    """Parses a member as IAM names it."""
     return _check(text, explain_member(text))
 
 
 def parse_role(text: str) -> str:
-    """The option's type: a role that means something on a project."""
+    """Parses a role that can be granted on a project."""
     return _check(text, explain_role(text))
 
 
@@ -119,7 +122,7 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def parse_duration(text: str) -> float:
-    """The option's type: a duration in seconds, such as 90s, 30m, 24h or 7d; 0 needs no unit."""
+    """Parses a duration, such as 90s, 30m, 24h or 7d, into seconds; 0 needs no unit."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", text)
     if match is None:
         raise click.BadParameter(f"{text!r} is not a duration, such as 90s, 30m, 24h or 7d")
@@ -138,7 +141,7 @@ server_url = click.option(
     default=DEFAULT_URL,
     show_default=True,
     show_envvar=True,
-    help="The emulator.",
+    help="The URL of the emulator.",
 )
 project_roles = click.option(
     "--role",
@@ -154,64 +157,66 @@ _token_file = click.option(
     metavar="FILE",
     envvar="GCR_EMULATOR_TOKEN_FILE",
     show_envvar=True,
-    help="The operator token's file; else GCR_EMULATOR_TOKEN, which holds a token itself, else "
+    help="The operator token's file; without it GCR_EMULATOR_TOKEN, which holds the token itself, or else "
     "keys/operator-token of GCR_EMULATOR_DATA.",
 )
-
 _ca_file = click.option(
     "--ca",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     envvar="GCR_EMULATOR_CA",
     show_envvar=True,
-    help="The authority that a server with TLS is trusted by; that of GCR_EMULATOR_READY_FILE or "
-    "GCR_EMULATOR_DATA if these are set, else those of this machine.",
+    help="The certificate authority of a server with TLS; without it that of GCR_EMULATOR_READY_FILE or "
+    "GCR_EMULATOR_DATA if these are set, or else those of this machine.",
 )
 
 
 def token_uri(text: str) -> Callable[[F], F]:
-    """The option --token-uri, with that help."""
+    """Returns the option --token-uri with a help text."""
     kinds = click.Choice(["emulator", "google"])
     return click.option("--token-uri", type=kinds, default="emulator", show_default=True, help=text)
 
 
 def with_ca(command: F) -> F:
-    """Give the command the `url` of the server and the `ca` that it is trusted by, None for the machine's."""
+    """Gives the command the `url` of the server and the `ca` file to trust, None for the machine's."""
 
     def run(url: str, ca: Path | None, **options: object) -> object:
         return command(url=url, ca=ca or find_ca(url, os.environ), **options)
 
-    return server_url(_ca_file(_take_place(run, command)))  # type: ignore[return-value]
+    return server_url(_ca_file(_copy_declaration(run, command)))  # type: ignore[return-value]
 
 
 def with_server(command: F) -> F:
-    """Give the command a `server`, found by --server, and opened by --token-file where one is needed."""
+    """Gives the command a `server`: its URL is from --server, its token from --token-file."""
 
     def run(url: str, ca: Path | None, token_file: Path | None, **options: object) -> object:
         token, name = _load_token(token_file, os.environ)
         return command(server=Server(url, token, ca, token_name=name), **options)
 
-    return with_ca(_token_file(_take_place(run, command)))  # type: ignore[return-value]
+    return with_ca(_token_file(_copy_declaration(run, command)))  # type: ignore[return-value]
 
 
-def _take_place(run: Callable[..., object], command: Callable[..., object]) -> Callable[..., object]:
-    """`run` under the name and with the options of the command that it wraps."""
+def _copy_declaration(run: Callable[..., object], command: Callable[..., object]) -> Callable[..., object]:
+    """Returns `run` with the name, the help and the options of the command that it wraps."""
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     return run
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal; results go to stdout."""
+    """Prints a line for the user on stderr; results go to stdout."""
     click.echo(text, err=True)
 
 
 def _load_token(token_file: Path | None, environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """The token that opens the APIs, and where it is from: a file or the environment, no command line."""
+    """Returns the token for the APIs, and the name of the file or variable that held it.
+
+    There is no option for the token itself: other users can read command lines.
+    """
     try:
         token, name = read_file(token_file).decode("ascii") if token_file else "", str(token_file)
     except (OSError, UnicodeDecodeError) as error:
-        raise EmulatorError(f"{token_file} holds no token that can be read") from error
+        raise EmulatorError(f"{token_file} cannot be read as a token") from error
     if token_file is None:
         token, name = environ.get("GCR_EMULATOR_TOKEN", ""), "GCR_EMULATOR_TOKEN"
         if not token:
@@ -219,7 +224,7 @@ def _load_token(token_file: Path | None, environ: Mapping[str, str]) -> tuple[st
     token = token.strip()
     if token_file is not None and not token:
         raise EmulatorError(f"{token_file} is empty: name the file of an operator token")
-    # Checked here, because an HTTP library would quote the header that it refuses.
+    # Checked here, because the message of an HTTP library would contain the header.
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise EmulatorError(f"{name} holds something other than a token")
+        raise EmulatorError(f"{name} does not hold a token")
     return token or None, name

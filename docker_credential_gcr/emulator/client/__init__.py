@@ -1,1 +1,1 @@
-"""HTTP clients of a running server: the REST APIs and the registry."""
+"""Client side of a running server: HTTP clients of its APIs, and files and variables for Google's clients."""

@@ -1,4 +1,4 @@
-"""Says why no emulator answered a command, by cause."""
+"""Connection faults of a command: errors with the cause, and how to mend it."""
 
 import ssl
 
@@ -10,7 +10,7 @@ class EmulatorError(Exception):
 
 
 class ServerUnreachable(EmulatorError):
-    """Nothing answers there."""
+    """No program answers at the URL."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -19,7 +19,7 @@ class ServerUnreachable(EmulatorError):
 
 
 class NotTrusted(EmulatorError):
-    """What answers there shows no certificate that is to be believed."""
+    """The server's certificate is not trusted."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -28,7 +28,7 @@ class NotTrusted(EmulatorError):
 
 
 class WrongScheme(EmulatorError):
-    """What answers there speaks TLS and was asked without it, or the reverse."""
+    """The server speaks TLS and the URL is http, or the reverse."""
 
     def __init__(self, url: str) -> None:
         scheme, _, rest = url.partition("://")
@@ -40,7 +40,7 @@ class WrongScheme(EmulatorError):
 
 
 def find_fault(error: BaseException, url: str) -> EmulatorError:
-    """The error for a request to the server at a URL that got no answer."""
+    """Returns the error for a request that got no response."""
     causes = list_causes(error)
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return NotTrusted(url)

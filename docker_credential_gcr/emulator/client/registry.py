@@ -1,7 +1,7 @@
-"""Reads and changes images at the emulator's registry as any client does: /v2/, with a token for each scope.
+"""Registry client for images: /v2/ as any client uses it, with a token for each scope.
 
-The credential is an access token of the operator, for which the emulator's own API is asked; where the
-command has an access token of another account, that one.
+The credential is an access token of the operator, which the emulator's own API issues; if the command has an
+access token of another account, it is that token.
 """
 
 import base64
@@ -16,12 +16,12 @@ from docker_credential_gcr.emulator.oci.media_types import INDEXES, MANIFESTS
 from docker_credential_gcr.emulator.oci.reference import is_digest
 from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, find_site
 
-from .answer import Answer
-from .rest import EmulatorError, Refused, Server, bearer
+from .response import Response
+from .rest import EmulatorError, Refused, Server, format_bearer
 from .server_url import format_registry
 
 _ACCEPT = {"Accept": ", ".join(sorted(MANIFESTS | INDEXES))}
-PULL, CHANGE, DELETE = "pull", "pull,push", "pull,delete"
+_PULL, _PUSH, _DELETE = "pull", "pull,push", "pull,delete"
 
 
 class InvalidImage(ValueError):
@@ -30,7 +30,7 @@ class InvalidImage(ValueError):
 
 @dataclass(frozen=True)
 class Image:
-    """A repository as /v2/ takes it, and a tag or digest in it, if one is named."""
+    """A repository as in a path of /v2/, and a tag or digest in it; None if none is named."""
 
     name: str
     reference: str | None = None
@@ -45,9 +45,9 @@ class Registry:
         self._tokens: dict[str, str] = {}
 
     def list_images(self, name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """The repository, digest and entry of each manifest in a repository and in those below it."""
+        """Yields the repository, digest and entry of each manifest in a repository and in those below it."""
         try:
-            listed = self.call("GET", f"{name}/tags/list", f"repository:{name}:{PULL}").parse()
+            listed = self.call("GET", f"{name}/tags/list", f"repository:{name}:{_PULL}").parse()
         except ImageUnknown:
             return
         for digest, entry in listed.get("manifest", {}).items():
@@ -56,20 +56,20 @@ class Registry:
             yield from self.list_images(f"{name}/{child}")
 
     def get_manifest(self, image: Image) -> tuple[bytes, str, str]:
-        """The document, its media type and its digest."""
+        """Returns the manifest's bytes, media type and digest."""
         path = f"{image.name}/manifests/{image.reference}"
-        answer = self.call("GET", path, _scope(image, PULL), headers=_ACCEPT)
-        headers = answer.headers
-        return answer.body, headers.get("Content-Type", ""), headers.get("Docker-Content-Digest", "")
+        response = self.call("GET", path, _scope(image, _PULL), headers=_ACCEPT)
+        headers = response.headers
+        return response.body, headers.get("Content-Type", ""), headers.get("Docker-Content-Digest", "")
 
     def put_manifest(self, image: Image, data: bytes, media_type: str) -> None:
-        """Let the tag name the manifest."""
+        """Points the tag at the manifest."""
         path, headers = f"{image.name}/manifests/{image.reference}", {"Content-Type": media_type}
-        self.call("PUT", path, _scope(image, CHANGE), body=data, headers=headers)
+        self.call("PUT", path, _scope(image, _PUSH), body=data, headers=headers)
 
     def delete_manifest(self, image: Image) -> None:
-        """Delete a tag, or the manifest of a digest."""
-        self.call("DELETE", f"{image.name}/manifests/{image.reference}", _scope(image, DELETE))
+        """Deletes a tag, or the manifest of a digest."""
+        self.call("DELETE", f"{image.name}/manifests/{image.reference}", _scope(image, _DELETE))
 
     def call(
         self,
@@ -79,11 +79,11 @@ class Registry:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Answer:
-        """The answer. Raises ImageUnknown, and EmulatorError with the registry's own words."""
+    ) -> Response:
+        """Returns the response. Raises ImageUnknown, and EmulatorError with the registry's message."""
         if scope not in self._tokens:
             self._tokens[scope] = self._fetch_token(scope)
-        sent = {**(headers or {}), "Authorization": bearer(self._tokens[scope])}
+        sent = {**(headers or {}), "Authorization": format_bearer(self._tokens[scope])}
         return _check(self._server.request(method, f"/v2/{path}", headers=sent, body=body))
 
     def _fetch_token(self, scope: str) -> str:
@@ -91,11 +91,11 @@ class Registry:
             self._credential = self._fetch_credential()
         basic = base64.b64encode(f"oauth2accesstoken:{self._credential}".encode()).decode()
         path = f"/v2/token?{urlencode({'scope': scope})}"
-        answer = self._server.request("GET", path, headers={"Authorization": f"Basic {basic}"})
+        response = self._server.request("GET", path, headers={"Authorization": f"Basic {basic}"})
         try:
-            token: str = _check(answer).parse()["token"]
+            token: str = _check(response).parse()["token"]
         except ImageUnknown as error:
-            # A deleted project, which a list must not take for an empty one.
+            # The project is deleted: a list must report that, and not print no images.
             raise EmulatorError(str(error)) from error
         return token
 
@@ -103,7 +103,7 @@ class Registry:
         try:
             token: str = self._server.call("POST", "/_emulator/accessTokens", {})["access_token"]
         except Refused as refusal:
-            # Only the operator gets one; the token of another account is a credential itself.
+            # Only the operator gets one; the token of another account is a credential for the registry.
             if refusal.status != "PERMISSION_DENIED" or self._server.token is None:
                 raise
             return self._server.token
@@ -115,7 +115,7 @@ class ImageUnknown(EmulatorError):
 
 
 def parse_image(text: str, url: str) -> Image:
-    """The image that the text names at the registry of that server. Raises InvalidImage.
+    """Parses the name of an image at the registry of that server. Raises InvalidImage.
 
     localhost:5000/my-project/app:v1, my-project/app:v1, us-docker.pkg.dev/my-project/images/app@sha256:…
     """
@@ -134,7 +134,7 @@ def parse_image(text: str, url: str) -> Image:
 
 
 def format_image(name: str, url: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Returns the name that clients use: below the registry's host, or Google's in `gcr-emulator run`."""
+    """Returns the name that clients use: with the registry's host, or Google's in `gcr-emulator run`."""
     if environ.get("GCR_EMULATOR_REGISTRY") == DEFAULT_SITE.host:
         return name if find_site(name.partition("/")[0]) else f"{DEFAULT_SITE.host}/{name}"
     return f"{format_registry(url)}/{name}"
@@ -144,14 +144,14 @@ def _scope(image: Image, actions: str) -> str:
     return f"repository:{image.name}:{actions}"
 
 
-def _check(answer: Answer) -> Answer:
-    if answer.status < 400:
-        return answer
+def _check(response: Response) -> Response:
+    if response.status < 400:
+        return response
     try:
-        error = answer.parse()["errors"][0]
+        error = response.parse()["errors"][0]
         code, message = str(error["code"]), str(error["message"])
     except (ValueError, KeyError, IndexError, TypeError):
-        raise EmulatorError(f"the registry answered {answer.status}") from None
+        raise EmulatorError(f"the registry answered {response.status}") from None
     if code in ("NAME_UNKNOWN", "MANIFEST_UNKNOWN"):
         raise ImageUnknown(add_next_step(message))
     raise EmulatorError(message)

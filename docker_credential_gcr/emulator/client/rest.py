@@ -1,4 +1,4 @@
-"""Speaks Google's REST APIs to a running emulator, for the commands."""
+"""REST client of a running emulator: Google's APIs and /_emulator/, for the commands."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,25 +13,25 @@ from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
 from docker_credential_gcr.emulator.next_steps import add_next_step
 from docker_credential_gcr.emulator.runtime.files import format_os_error, read_file
 
-from . import answer, direct_request
-from .answer import Answer
+from . import direct_request
 from .connection_fault import EmulatorError as EmulatorError
 from .connection_fault import find_fault
+from .response import Response, fetch
 from .server_url import is_loopback
 
 DEFAULT_URL = settings.DEFAULT_URL
-_CONNECT_S = 5
-# A collection reads every row and the name of every file.
-_COLLECTION_S = 3600
-# Another writer came between reading and writing a policy; as many times, the whole is tried anew.
+_CONNECT_TIMEOUT_S = 5
+# A collection of garbage reads every row and the name of every file.
+_COLLECTION_TIMEOUT_S = 3600
+# How often a policy is read and written again, after another writer came between.
 _ATTEMPTS = 5
-# Google's words for the refusals of the emulator's own resources.
+# Google's status for refusals of /_emulator/.
 _STATUSES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
 _AGENT = {"User-Agent": f"gcr-emulator/{__version__}"}
 
 
 class Refused(EmulatorError):
-    """The emulator said no; `status` is Google's word, such as ALREADY_EXISTS."""
+    """The emulator refused a request; `status` is Google's, such as ALREADY_EXISTS."""
 
     def __init__(self, message: str, status: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class Refused(EmulatorError):
 
 @contextmanager
 def expecting(status: str, text: str = "") -> Iterator[None]:
-    """Passes over a refusal of that status; with a text, raises EmulatorError that says so instead."""
+    """Suppresses a refusal of that status; with a text, raises EmulatorError with it instead."""
     try:
         yield
     except Refused as refusal:
@@ -51,10 +51,10 @@ def expecting(status: str, text: str = "") -> Iterator[None]:
 
 
 class Server:
-    """A running emulator, at the URL of its root and with the token that opens its APIs.
+    """A running emulator: the URL of its root, and a token for its APIs.
 
-    Under TLS `ca` is the file of the authority to trust; None trusts those of the machine. `token_name` says
-    where the token is from.
+    `ca` is the file of the certificate authority to trust; None trusts those of the machine. `token_name` is
+    the file or variable that held the token.
     """
 
     def __init__(self, url: str, token: str | None, ca: Path | None = None, *, token_name: str = "") -> None:
@@ -72,28 +72,28 @@ class Server:
         body: object = None,
         *,
         form: Mapping[str, str] | None = None,
-        patience_s: float = 60,
+        timeout_s: float = 60,
     ) -> dict[str, Any]:
-        """The JSON object that the emulator answers. Raises EmulatorError; Refused if the server refuses.
+        """Returns the JSON object of the response. Raises EmulatorError; Refused if the server refuses.
 
-        A form goes to a token endpoint, without the operator token: a client's own name and secret are in it.
+        A form goes to a token endpoint, without the operator token: it contains a client's ID and secret.
         """
         headers, data = {}, None
         if form is not None:
             headers["Content-Type"], data = "application/x-www-form-urlencoded", urlencode(form).encode()
         elif self.token is not None:
-            headers["Authorization"] = bearer(self.token)
+            headers["Authorization"] = format_bearer(self.token)
         if body is not None:
             headers["Content-Type"], data = "application/json", json.dumps(body).encode()
-        answered = self.request(method, path, headers=headers, body=data, patience_s=patience_s)
+        response = self.request(method, path, headers=headers, body=data, timeout_s=timeout_s)
         try:
-            document = answered.parse()
+            document = response.parse()
         except (ValueError, RecursionError) as error:
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator") from error
         if not isinstance(document, dict):
             raise EmulatorError(f"what answers at {self.url} is not a gcr-emulator")
-        if answered.status != 200:
-            raise self._parse_refusal(document, answered.status)
+        if response.status != 200:
+            raise self._parse_refusal(document, response.status)
         return document
 
     def request(
@@ -103,12 +103,12 @@ class Server:
         *,
         headers: Mapping[str, str],
         body: bytes | None = None,
-        patience_s: float = 60,
-    ) -> Answer:
-        """The answer, of any status, to exactly these headers and no redirect. Raises EmulatorError."""
+        timeout_s: float = 60,
+    ) -> Response:
+        """Returns the response, of any status; follows no redirect, adds no header. Raises EmulatorError."""
         transport = _find_transport(self.url, self.ca)
 
-        def send() -> Answer:
+        def send() -> Response:
             return transport(
                 method,
                 self.url,
@@ -116,17 +116,17 @@ class Server:
                 headers={**_AGENT, **headers},
                 body=body,
                 ca=self.ca,
-                connect_s=_CONNECT_S,
-                patience_s=patience_s,
+                connect_timeout_s=_CONNECT_TIMEOUT_S,
+                read_timeout_s=timeout_s,
             )
 
         try:
-            return answer.fetch(send, self.url, _CONNECT_S + patience_s)
+            return fetch(send, self.url, _CONNECT_TIMEOUT_S + timeout_s)
         except OSError as error:
             raise find_fault(error, self.url) from error
 
     def list_all(self, path: str, name: str) -> list[dict[str, Any]]:
-        """The items of that name on all pages of a listing."""
+        """Returns the items of that name on all pages of a listing."""
         found: list[dict[str, Any]] = []
         token = ""
         while True:
@@ -137,26 +137,26 @@ class Server:
                 return found
 
     def create_project(self, project_id: str, name: str) -> None:
-        """Make a project."""
+        """Creates a project."""
         self.call("POST", "/v1/projects", {"projectId": project_id, "name": name})
 
     def list_projects(self) -> list[dict[str, Any]]:
-        """The projects, those that are deleted too: {"projectId", "projectNumber", "lifecycleState", …}"""
+        """Returns all projects, also deleted ones: {"projectId", "projectNumber", "lifecycleState", …}"""
         return self.list_all("/v1/projects", "projects")
 
     def create_account(self, project_id: str, account: str) -> None:
-        """Makes a service account, unless it is there."""
+        """Creates a service account if it is absent."""
         with expecting("ALREADY_EXISTS"):
             self.call("POST", f"{format_path(project_id)}/serviceAccounts", {"accountId": account})
 
     def create_key(self, project_id: str, email: str) -> str:
-        """A new key of the account, base64 of its file."""
+        """Creates a key of the account; returns its file in base64."""
         data: str = self.call("POST", f"{format_path(project_id, email)}/keys", {})["privateKeyData"]
         return data
 
     def get_policy(self, project_id: str, email: str | None = None) -> Policy:
-        """The IAM policy of the project, or of the service account of that address in it."""
-        # In the form that shows conditions, which a change must not lose.
+        """Returns the IAM policy of the project, or of the service account of that address in it."""
+        # Version 3 contains conditions: without them a change would delete them.
         if email is not None:
             query = "?options.requestedPolicyVersion=3"
             return parse_policy(self.call("POST", f"{format_path(project_id, email)}:getIamPolicy{query}"))
@@ -166,13 +166,13 @@ class Server:
     def change_policy(
         self, project_id: str, change: Callable[[Policy], Policy], *, email: str | None = None
     ) -> bool:
-        """Reads, changes and writes a policy of `get_policy`; false when there was nothing to change."""
+        """Reads, changes and writes a policy; returns whether there was something to change."""
         for _ in range(_ATTEMPTS):
             policy = self.get_policy(project_id, email)
             changed = change(policy)
             if changed == policy:
                 return False
-            # The etag of what was read: if another writer was faster, begin again.
+            # With the etag that was read, the server refuses if another writer was faster.
             document = {**format_policy(changed), "etag": policy.etag}
             with expecting("ABORTED"):
                 self.call("POST", f"{format_path(project_id, email)}:setIamPolicy", {"policy": document})
@@ -180,7 +180,7 @@ class Server:
         raise EmulatorError(f"the policy of {email or project_id} keeps changing: try again")
 
     def grant(self, project_id: str, member: str, roles: Iterable[str], *, email: str | None = None) -> bool:
-        """Gives a member roles on the project or service account; false when it had them all."""
+        """Grants a member roles on the project or service account; returns whether it lacked one."""
 
         def change(policy: Policy) -> Policy:
             for role in roles:
@@ -194,21 +194,21 @@ class Server:
         if isinstance(error, dict):
             message, status = str(error.get("message")), str(error.get("status"))
         else:
-            # Of the emulator's own resources: a text alone.
+            # /_emulator/ sends a text only.
             message = error if isinstance(error, str) else f"the emulator answered {status_code}"
             status = _STATUSES.get(status_code, "UNKNOWN")
         if status == "UNAUTHENTICATED":
-            refused = f"refuses this token ({self._token_name})" if self.token else "demands a token"
+            refused = f"refuses this token ({self._token_name})" if self.token else "requires a token"
             message = f"the emulator {refused}: name DATA/keys/operator-token with --token-file"
         return Refused(add_next_step(message), status)
 
     def collect_garbage(self, **options: object) -> dict[str, int]:
-        """Remove what nothing needs; how much of each kind is gone."""
-        return self.call("POST", "/_emulator/gc", options, patience_s=_COLLECTION_S)
+        """Collects garbage; returns how much of each kind was removed."""
+        return self.call("POST", "/_emulator/gc", options, timeout_s=_COLLECTION_TIMEOUT_S)
 
 
 def _check_file(path: Path) -> None:
-    """Raise EmulatorError for a file that OpenSSL would wait for, or read without end."""
+    """Raises EmulatorError for a FIFO, on which OpenSSL would block, and a device, which has no end."""
     try:
         read_file(path)
     except OSError as error:
@@ -216,18 +216,18 @@ def _check_file(path: Path) -> None:
 
 
 def format_path(project_id: str, email: str | None = None) -> str:
-    """The path of the project's resource, or of the service account's."""
+    """Returns the path of the project's resource, or of the service account's."""
     account = "" if email is None else f"/serviceAccounts/{quote(email)}"
     return f"/v1/projects/{quote(project_id, safe=':')}{account}"
 
 
-def bearer(token: str) -> str:
-    """The header Authorization of a request with that token."""
+def format_bearer(token: str) -> str:
+    """Returns the value of the Authorization header with a token."""
     return f"Bearer {token}"
 
 
-def _find_transport(url: str, ca: Path | None) -> Callable[..., Answer]:
-    """What sends a request to the URL; one of the two is loaded."""
+def _find_transport(url: str, ca: Path | None) -> Callable[..., Response]:
+    """Returns the function that sends requests to the URL; loads only the module that is needed."""
     if (ca is None and url.startswith("https:")) or _may_have_proxy(url):
         from . import proxied_request  # 45 ms
 
@@ -238,6 +238,6 @@ def _find_transport(url: str, ca: Path | None) -> Callable[..., Answer]:
 def _may_have_proxy(url: str) -> bool:
     if is_loopback(url):
         return False
-    from urllib.request import getproxies  # 4 ms, which a server of this machine saves
+    from urllib.request import getproxies  # 4 ms, not for a server of this machine
 
     return bool(getproxies())

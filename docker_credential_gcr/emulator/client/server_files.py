@@ -1,4 +1,4 @@
-"""Finds the files of a running server that the environment names: its authority and its operator token.
+"""Server files that the environment names: the certificate authority and the operator token.
 
 GCR_EMULATOR_READY_FILE  the ready document, which names both
 GCR_EMULATOR_DATA        the data directory, which holds both: keys/ca.pem and keys/operator-token
@@ -16,10 +16,10 @@ from .rest import EmulatorError
 
 
 def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
-    """The authority of the server whose ready file or data directory the environment names.
+    """Returns the authority of the server whose ready file or data directory the environment names.
 
-    None where there is none, or nothing to trust. Raises EmulatorError for a ready file of another form, and
-    where this user may not look.
+    None for a server without TLS or without an authority of its own. Raises EmulatorError for a ready file of
+    another form, and for a file that this user may not read.
     """
     if urlsplit(url).scheme != "https":
         return None
@@ -36,9 +36,9 @@ def find_ca(url: str, environ: Mapping[str, str]) -> Path | None:
 
 
 def find_token(environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """The operator token of that server, and the name of its file; None where there is none to read.
+    """Returns the operator token of that server and the name of its file; None if it cannot be read.
 
-    A server of this machine needs no token, so a file that this user may not read is left to the server.
+    A file that this user may not read is no error: a server of this machine may need no token.
     """
     data = _find_variable(environ, "GCR_EMULATOR_DATA")
     ready_file = _find_variable(environ, "GCR_EMULATOR_READY_FILE")
@@ -56,7 +56,7 @@ def find_token(environ: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _find_variable(environ: Mapping[str, str], name: str) -> str | None:
-    """Returns the path that a variable holds. Raises EmulatorError for what looks like a secret."""
+    """Returns the path that a variable holds. Raises EmulatorError for a value that looks like a secret."""
     value = environ.get(name)
     if form := find_secret_form(value or ""):
         raise EmulatorError(f"{name} holds {form}, not a path: correct or unset it")

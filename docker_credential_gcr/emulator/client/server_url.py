@@ -1,4 +1,4 @@
-"""URLs and hosts of a server: what is one, and whether clients call it localhost or by its address."""
+"""URLs and hosts of a server: their form, and whether clients use localhost or an address."""
 
 import ipaddress
 import re
@@ -8,17 +8,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _LOCALHOST = "localhost"
-# https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4; names that Docker Compose gives have underscores.
+# Names from Docker Compose have underscores. https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NAME_SIZE = 253
 
 
 class InvalidUrl(ValueError):
-    """Not the URL of a server."""
+    """Text that is not the URL of a server."""
 
 
 def parse_url(text: str) -> str:
-    """The URL of a server's root without its last slash. Raises InvalidUrl."""
+    """Returns the URL of a server's root without its last slash. Raises InvalidUrl."""
     try:
         url = urlsplit(text)
         port = url.port
@@ -32,7 +32,7 @@ def parse_url(text: str) -> str:
 
 
 def is_host(text: str) -> bool:
-    """Returns whether the text is an address, or a name that a resolver, idna and TLS take."""
+    """Returns whether the text is an address, or a name that a resolver, IDNA and TLS accept."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -41,7 +41,7 @@ def is_host(text: str) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL is of this machine."""
+    """Returns whether the URL leads to this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -55,9 +55,9 @@ def strip_brackets(text: str) -> str:
 
 
 def format_registry(url: str) -> str:
-    """Returns the registry's HOST:PORT of a server, as images are named with it.
+    """Returns the HOST:PORT of a server with which images are named.
 
-    It is at localhost, which Docker trusts without TLS, where that name leads to the URL's address.
+    The host is localhost, which Docker trusts without TLS, if that name resolves to the URL's address.
     """
     if not is_loopback(url):
         return urlsplit(url).netloc
@@ -66,16 +66,26 @@ def format_registry(url: str) -> str:
     return urlsplit(url).netloc if name == host else _join(_LOCALHOST, urlsplit(url).port)
 
 
+def format_root(url: str) -> str:
+    """Returns the server's root as clients name it: http://localhost:5000."""
+    return f"{urlsplit(url).scheme}://{format_registry(url)}"
+
+
+def format_token_url(url: str) -> str:
+    """Returns the token endpoint of a server, which a key names for Google's clients."""
+    return f"{format_root(url)}/token"
+
+
 def format_metadata_address(url: str) -> str:
-    """Returns the ADDRESS:PORT of a server: clients ask that whether there is a metadata server at all."""
+    """Returns the ADDRESS:PORT at which clients find out whether there is a metadata server."""
     host, port = urlsplit(url).hostname or "", urlsplit(url).port
     return _join("127.0.0.1", port) if _is_below_localhost(host) else urlsplit(url).netloc
 
 
 def find_loopback_name(host: str, *, resolve: Callable[..., Any] = socket.getaddrinfo) -> str:
-    """Returns localhost where that name leads to an address of the host, else the host itself.
+    """Returns localhost if that name resolves to an address of the host, else the host itself.
 
-    Where localhost is 127.0.0.1 alone, nothing that listens on ::1 or 127.0.0.2 is found by that name.
+    If localhost is 127.0.0.1 alone, a server that listens on ::1 or 127.0.0.2 is not found by that name.
     """
     shared = _find_addresses(_LOCALHOST, resolve) & _find_addresses(host, resolve)
     return _LOCALHOST if shared else host

@@ -1,1 +1,1 @@
-"""What Google has no API for, under /_emulator/: health, journal, faults, clock, reset."""
+"""Control API under /_emulator/, for which Google has no API: health, journal, faults, clock, reset."""

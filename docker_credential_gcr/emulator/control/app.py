@@ -1,4 +1,4 @@
-"""The routes under /_emulator/."""
+"""Routes under /_emulator/, and their endpoints."""
 
 import asyncio
 import functools
@@ -17,115 +17,115 @@ from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.principal import OPERATOR
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 
-from . import subject_tokens as issuer
-from .errors import Check, answer_errors, check_operator
+from . import subject_tokens
+from .errors import Check, check_operator, handle_errors
 from .request_body import InvalidBody, load, parse_clock
-from .state import State
-from .users import People
+from .state import ControlState
+from .users import UserEndpoints
 
 # Long enough for one command.
 _TOKEN_LIFETIME_S = 300
 
-Endpoint = Callable[["Services", Request], Awaitable[Response]]
+Endpoint = Callable[["ControlServices", Request], Awaitable[Response]]
 Row = tuple[str, str, Endpoint]
 
 
 @dataclass(frozen=True)
-class Services:
-    """What the control's functions are handed.
+class ControlServices:
+    """What the endpoints need.
 
-    `collect` removes garbage as its options say (older_than_s, untagged, dry_run), blocks on the disk,
-    and returns what it removed by kind.
+    `collect` collects garbage with the options older_than_s, untagged and dry_run; it blocks on the disk, and
+    returns the number of removed things by kind.
     """
 
-    state: State
+    state: ControlState
     operator_token: str
     strict_admin: bool
     database: Database
     authenticator: Authenticator
     issuer: Issuer
-    keep_aws_key: Callable[[AccessKey], Awaitable[None]]
+    save_aws_key: Callable[[AccessKey], Awaitable[None]]
     collect: Callable[..., dict[str, int]]
     version: str
-    people: People
+    users: UserEndpoints
     sign_access: Callable[[AccessGrant, float], str]
 
 
-async def get_health(services: Services, _request: Request) -> Response:
-    """Say that the server answers."""
+async def get_health(services: ControlServices, _request: Request) -> Response:
+    """Answers that the server is running."""
     return JSONResponse({"status": "ok", "version": services.version})
 
 
-async def get_journal(services: Services, _request: Request) -> Response:
-    """The last requests, oldest first."""
+async def get_journal(services: ControlServices, _request: Request) -> Response:
+    """Lists the last requests, oldest first."""
     return JSONResponse({"requests": await services.state.list_requests()})
 
 
-async def put_faults(services: Services, request: Request) -> Response:
-    """Put faults in force."""
+async def put_faults(services: ControlServices, request: Request) -> Response:
+    """Replaces all faults."""
     await services.state.replace_faults(await load(request))
     return Response(status_code=204)
 
 
-async def delete_faults(services: Services, _request: Request) -> Response:
-    """Lift all faults."""
+async def delete_faults(services: ControlServices, _request: Request) -> Response:
+    """Lifts all faults."""
     await services.state.replace_faults({"faults": []})
     return Response(status_code=204)
 
 
-async def put_clock(services: Services, request: Request) -> Response:
-    """Set the clock: {"now": seconds} stands still there, {"offset_s": seconds} runs ahead."""
+async def put_clock(services: ControlServices, request: Request) -> Response:
+    """Sets the clock: {"now": seconds} stops it there, {"offset_s": seconds} lets it run ahead."""
     await services.state.set_clock(*parse_clock(await load(request)))
     return JSONResponse({"now": services.state.clock.now()})
 
 
-async def get_machine(services: Services, _request: Request) -> Response:
-    """The machine that the metadata server speaks for."""
-    machine = services.state.find_machine()
-    if machine is None:
-        return JSONResponse({"error": "there is no metadata server: PUT a machine here"}, 404)
-    return JSONResponse(machine)
+async def get_instance(services: ControlServices, _request: Request) -> Response:
+    """Shows the metadata server's instance."""
+    instance = services.state.find_instance()
+    if instance is None:
+        return JSONResponse({"error": "there is no metadata server: PUT an instance here"}, 404)
+    return JSONResponse(instance)
 
 
-async def put_machine(services: Services, request: Request) -> Response:
-    """Let the metadata server speak for another machine; as it is then."""
-    await services.state.replace_machine(await load(request))
-    return await get_machine(services, request)
+async def put_instance(services: ControlServices, request: Request) -> Response:
+    """Replaces the metadata server's instance."""
+    await services.state.replace_instance(await load(request))
+    return await get_instance(services, request)
 
 
-async def delete_machine(services: Services, _request: Request) -> Response:
-    """Take the metadata server away."""
-    await services.state.remove_machine()
+async def delete_instance(services: ControlServices, _request: Request) -> Response:
+    """Removes the metadata server."""
+    await services.state.remove_instance()
     return Response(status_code=204)
 
 
-async def post_reset(services: Services, _request: Request) -> Response:
-    """Forget everything: projects, images, uploads, the journal, faults and the clock."""
+async def post_reset(services: ControlServices, _request: Request) -> Response:
+    """Resets everything: projects, images, uploads, the journal, faults and the clock."""
     await services.state.reset()
     return Response(status_code=204)
 
 
-async def post_gc(services: Services, request: Request) -> Response:
-    """Remove what nothing needs: {"older_than_s": seconds, "untagged": bool, "dry_run": bool}.
+async def post_gc(services: ControlServices, request: Request) -> Response:
+    """Collects garbage: {"older_than_s": seconds, "untagged": bool, "dry_run": bool}.
 
-    Every field may be left out.
+    Every field is optional.
     """
     options = _parse_gc(await load(request, default=b"{}"))
     return JSONResponse(await asyncio.to_thread(services.collect, **options))
 
 
-async def post_user(services: Services, request: Request) -> Response:
-    """Make a person."""
-    return await services.people.put_user(request)
+async def post_user(services: ControlServices, request: Request) -> Response:
+    """Creates a user."""
+    return await services.users.put_user(request)
 
 
-async def post_refresh_token(services: Services, request: Request) -> Response:
-    """Begin a login of a person."""
-    return await services.people.begin_login(request)
+async def post_refresh_token(services: ControlServices, request: Request) -> Response:
+    """Creates a login of a user."""
+    return await services.users.create_login(request)
 
 
-async def post_access_token(services: Services, _request: Request) -> Response:
-    """Issues an access token of the operator, for the registry, which takes Google's credentials alone.
+async def post_access_token(services: ControlServices, _request: Request) -> Response:
+    """Issues an access token of the operator, for the registry, which accepts Google's credentials only.
 
     {"access_token": "ya29.…", "expires_in": 300, "token_type": "Bearer"}
     """
@@ -154,71 +154,71 @@ def _is_duration(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**37
 
 
-async def get_configuration(_services: Services, request: Request) -> Response:
-    """Describe the emulator's own issuer."""
-    return JSONResponse(issuer.format_configuration(_find_issuer(request)))
+async def get_configuration(_dependencies: ControlServices, request: Request) -> Response:
+    """Shows the discovery document of the emulator's own issuer."""
+    return JSONResponse(subject_tokens.format_configuration(_find_issuer(request)))
 
 
-async def get_jwks(services: Services, _request: Request) -> Response:
-    """Show the issuer's public key."""
+async def get_jwks(services: ControlServices, _request: Request) -> Response:
+    """Shows the issuer's public key."""
     return JSONResponse(services.issuer.format_jwks())
 
 
-async def post_token(services: Services, request: Request) -> Response:
-    """Mint a subject token, with whatever claims are wanted."""
-    return _mint(services, request, await load(request))
+async def post_token(services: ControlServices, request: Request) -> Response:
+    """Issues a subject token with any claims."""
+    return _issue(services, request, await load(request))
 
 
-async def get_token(services: Services, request: Request) -> Response:
-    """Mint the subject token that the query describes, for clients that can only ask a URL for one."""
-    return _mint(services, request, issuer.parse_query(request.query_params))
+async def get_token(services: ControlServices, request: Request) -> Response:
+    """Issues the subject token that the query describes, for clients that can only GET a URL."""
+    return _issue(services, request, subject_tokens.parse_query(request.query_params))
 
 
-def _mint(services: Services, request: Request, document: object) -> Response:
+def _issue(services: ControlServices, request: Request, document: object) -> Response:
     now = services.state.clock.now()
-    claims = issuer.parse_claims(document, issuer=_find_issuer(request), now=now)
+    claims = subject_tokens.parse_claims(document, issuer=_find_issuer(request), now=now)
     return JSONResponse({"token": services.issuer.sign(claims)}, headers={"Cache-Control": "no-store"})
 
 
-async def post_aws_key(services: Services, request: Request) -> Response:
-    """Register an access key of AWS, and whose it is."""
-    key = issuer.parse_aws_key(await load(request))
-    await services.keep_aws_key(key)
+async def post_aws_key(services: ControlServices, request: Request) -> Response:
+    """Registers an AWS access key and its owner."""
+    key = subject_tokens.parse_aws_key(await load(request))
+    await services.save_aws_key(key)
     return JSONResponse(key.identity)
 
 
 def _find_issuer(request: Request) -> str:
-    """The issuer's URL, as the client has reached it."""
-    return f"{request.scope['scheme']}://{request.headers.get('host', '')}{issuer.ISSUER_PATH}"
+    """Returns the issuer's URL at the host that the client used."""
+    return f"{request.scope['scheme']}://{request.headers.get('host', '')}{subject_tokens.ISSUER_PATH}"
 
 
-# Who may ask is checked for all but PUBLIC.
+# For the operator only.
 ROUTES: list[Row] = [
     ("GET", "/_emulator/journal", get_journal),
     ("PUT", "/_emulator/faults", put_faults),
     ("DELETE", "/_emulator/faults", delete_faults),
     ("PUT", "/_emulator/clock", put_clock),
-    ("GET", "/_emulator/metadata", get_machine),
-    ("PUT", "/_emulator/metadata", put_machine),
-    ("DELETE", "/_emulator/metadata", delete_machine),
+    ("GET", "/_emulator/metadata", get_instance),
+    ("PUT", "/_emulator/metadata", put_instance),
+    ("DELETE", "/_emulator/metadata", delete_instance),
     ("POST", "/_emulator/reset", post_reset),
     ("POST", "/_emulator/gc", post_gc),
-    ("POST", f"{issuer.ISSUER_PATH}/tokens", post_token),
-    ("GET", f"{issuer.ISSUER_PATH}/tokens", get_token),
-    ("POST", f"{issuer.ISSUER_PATH}/awsKeys", post_aws_key),
+    ("POST", f"{subject_tokens.ISSUER_PATH}/tokens", post_token),
+    ("GET", f"{subject_tokens.ISSUER_PATH}/tokens", get_token),
+    ("POST", f"{subject_tokens.ISSUER_PATH}/awsKeys", post_aws_key),
     ("POST", "/_emulator/users", post_user),
     ("POST", "/_emulator/refreshTokens", post_refresh_token),
     ("POST", "/_emulator/accessTokens", post_access_token),
 ]
 PUBLIC: list[Row] = [
     ("GET", "/_emulator/health", get_health),
-    ("GET", f"{issuer.ISSUER_PATH}/.well-known/openid-configuration", get_configuration),
-    ("GET", f"{issuer.ISSUER_PATH}/jwks", get_jwks),
+    ("GET", f"{subject_tokens.ISSUER_PATH}/.well-known/openid-configuration", get_configuration),
+    ("GET", f"{subject_tokens.ISSUER_PATH}/jwks", get_jwks),
 ]
 
 
-def routes(services: Services) -> list[Route]:
-    """The routes, each behind the rim that checks who asks and turns errors into statuses."""
+def build_routes(services: ControlServices) -> list[Route]:
+    """Returns the routes; each checks the caller, and turns errors into responses."""
 
     async def check(request: Request) -> None:
         def work(connection: Connection) -> None:
@@ -231,13 +231,13 @@ def routes(services: Services) -> list[Route]:
 
         await services.database.read(work)
 
-    async def admit(_request: Request) -> None:
+    async def accept(_request: Request) -> None:
         """Accepts every request."""
 
     def make(rows: list[Row], check: Check) -> list[Route]:
         return [
-            Route(path, answer_errors(check, functools.partial(endpoint, services)), methods=[method])
+            Route(path, handle_errors(check, functools.partial(endpoint, services)), methods=[method])
             for method, path, endpoint in rows
         ]
 
-    return [*make(PUBLIC, admit), *make(ROUTES, check)]
+    return [*make(PUBLIC, accept), *make(ROUTES, check)]

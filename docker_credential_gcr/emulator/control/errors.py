@@ -1,4 +1,4 @@
-"""The errors of /_emulator/: {"error": MESSAGE}, with a status from one table."""
+"""Errors of /_emulator/: {"error": MESSAGE}, with a status from one table."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,9 +15,9 @@ from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, Databa
 
 from .faults import InvalidFaults
 from .request_body import InvalidBody
-from .subject_tokens import InvalidMint
+from .subject_tokens import InvalidTokenRequest
 
-Answer = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 # Raises an error to refuse a request.
 Check = Callable[[Request], Awaitable[None]]
 
@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 class NotTheOperator(Exception):
-    """A good credential of another principal than the operator."""
+    """A valid credential, but not the operator's."""
 
     def __init__(self) -> None:
         super().__init__("only the operator may do this")
@@ -35,7 +35,7 @@ TABLE: dict[type[Exception], int] = {
     InvalidBody: 400,
     InvalidFaults: 400,
     InvalidInstance: 400,
-    InvalidMint: 400,
+    InvalidTokenRequest: 400,
     NotAnAdministrator: 401,
     NotTheOperator: 403,
     CollectionBusy: 409,
@@ -47,7 +47,7 @@ TABLE: dict[type[Exception], int] = {
 def check_operator(
     request: Request, *, operator_token: str, strict: bool, verify: Callable[[str], Principal]
 ) -> None:
-    """Refuses a request that is not the operator's. Raises NotAnAdministrator, NotTheOperator."""
+    """Raises NotAnAdministrator or NotTheOperator for a request that is not the operator's."""
     principal = find_administrator(
         request.headers,
         request.client.host if request.client else "",
@@ -60,14 +60,14 @@ def check_operator(
         raise NotTheOperator
 
 
-def answer_errors(check: Check, endpoint: Answer) -> Answer:
-    """Wraps the endpoint behind the check, and answers any error that either raises."""
+def handle_errors(check: Check, endpoint: Handler) -> Handler:
+    """Returns the endpoint behind the check; an error of either becomes a response."""
 
     async def answer(request: Request) -> Response:
         try:
             await check(request)
             return await endpoint(request)
-        # The rim: whatever happens, nothing but JSON leaves it.
+        # Any error, so that every response is JSON.
         except Exception as error:  # noqa: BLE001
             return _refuse(translate_error(error))
 

@@ -1,4 +1,4 @@
-"""Faults: requests that are answered otherwise than they should be, because a test wants to see that.
+"""Fault injection: requests that a test lets fail or delay.
 
 {"faults": [{"method": "GET", "path": "/v2/*/manifests/*", "status": 503, "body": "…", "times": 1}]}
 """
@@ -13,8 +13,8 @@ from typing import Any
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 
 _DELAY_LIMIT_S = 60.0
-# A request that is held up looks so often whether the fault was lifted.
-_LOOK_S = 0.05
+# How often a delayed request checks whether its fault was lifted.
+_CHECK_INTERVAL_S = 0.05
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.5
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
@@ -26,9 +26,9 @@ class InvalidFaults(ValueError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: which requests it meets, and what becomes of them.
+    """A fault: the requests that it applies to, and their response.
 
-    `status` None delays alone; `times` None is for ever. A delay ends early when the fault is lifted.
+    `status` None only delays; `times` None is without limit. A delay ends early when the fault is lifted.
     """
 
     method: str
@@ -39,33 +39,33 @@ class Fault:
     delay_s: float
     times: int | None
 
-    def is_for(self, method: str, path: str) -> bool:
-        """Whether this request is one of those that the fault is meant for."""
+    def applies_to(self, method: str, path: str) -> bool:
+        """Returns whether the fault is for this request."""
         return self.method in ("*", method) and fnmatchcase(path, self.path)
 
 
-# Counts a request that met a fault which is not for ever: which set of faults, which of them. False where
-# the fault is used up, or is no longer in force.
-Take = Callable[[str, int], Awaitable[bool]]
+# Counts a request that met a fault with `times`: the name of the set, and the index of the fault. Returns
+# False if the fault is used up, or no longer in force.
+Count = Callable[[str, int], Awaitable[bool]]
 Refresh = Callable[[], Awaitable[None]]
 
 
 class Faults:
-    """The faults in force, in order; a request meets the first that is meant for it and not used up.
+    """The faults in force; a request meets the first that applies to it and is not used up.
 
-    `take` counts for all workers. `refresh` brings what another worker has set.
+    `count` counts for all workers. `refresh` applies what another worker has set.
     """
 
-    def __init__(self, take: Take, refresh: Refresh) -> None:
-        self._take = take
+    def __init__(self, count: Count, refresh: Refresh) -> None:
+        self._count = count
         self._refresh = refresh
         self._name = ""
         self._faults: list[Fault] = []
-        # How many requests each has met, as far as this worker knows.
+        # The number of requests that each has met, as far as this worker knows.
         self._met: list[int] = []
 
     def replace(self, name: str, faults: list[Fault], met: list[int]) -> None:
-        """Put these in force instead of all others; each set has a name of its own."""
+        """Replaces all faults; each set has its own name."""
         self._name, self._faults, self._met = name, faults, met
 
     def wrap(self, app: App) -> App:
@@ -77,7 +77,7 @@ class Faults:
             if fault is None:
                 await app(scope, receive, send)
                 return
-            await self._hold(name, fault.delay_s)
+            await self._delay(name, fault.delay_s)
             if fault.status is None:
                 await app(scope, receive, send)
             else:
@@ -85,24 +85,24 @@ class Faults:
 
         return meet
 
-    async def _hold(self, name: str, delay_s: float) -> None:
-        """Wait, until the set of that name is lifted at the latest."""
+    async def _delay(self, name: str, delay_s: float) -> None:
+        """Waits, and no longer than until the set of that name is lifted."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + delay_s
-        while name == self._name and (left_s := ends_at - loop.time()) > 0:
-            await asyncio.sleep(min(left_s, _LOOK_S))
+        while name == self._name and (remaining_s := ends_at - loop.time()) > 0:
+            await asyncio.sleep(min(remaining_s, _CHECK_INTERVAL_S))
             await self._refresh()
 
     async def _find(self, name: str, scope: Message) -> Fault | None:
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
-        # Control stays reachable, so that a fault for everything can be lifted again.
+        # /_emulator/ stays reachable: a fault for every path can be lifted.
         if path.startswith("/_emulator/"):
             return None
-        # What is used up stays so, and is not counted again.
+        # A fault that is used up is not counted again.
         for index, (fault, met) in enumerate(zip(self._faults, self._met, strict=True)):
-            if not fault.is_for(method, path):
+            if not fault.applies_to(method, path):
                 continue
-            if fault.times is None or (met < fault.times and await self._take(name, index)):
+            if fault.times is None or (met < fault.times and await self._count(name, index)):
                 return fault
         return None
 
@@ -114,7 +114,7 @@ async def _answer(fault: Fault, status: int, send: Send) -> None:
     await send({"type": "http.response.body", "body": fault.body})
 
 
-# name -> (the type of its value, what it is when left out)
+# name -> (the type of its value, its default)
 _FIELDS: dict[str, tuple[type | tuple[type, ...], Any]] = {
     "method": (str, "*"),
     "path": (str, "*"),
@@ -127,7 +127,7 @@ _FIELDS: dict[str, tuple[type | tuple[type, ...], Any]] = {
 
 
 def parse_faults(document: object) -> list[Fault]:
-    """The faults of a decoded JSON document; raises InvalidFaults."""
+    """Parses the faults of a decoded JSON document. Raises InvalidFaults."""
     listed = document.get("faults") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise InvalidFaults('expected {"faults": [...]}')
@@ -153,6 +153,6 @@ def _parse_fault(item: object, where: str) -> Fault:
         raise InvalidFaults(f"{where}.delay_s is not between 0 and {_DELAY_LIMIT_S:g}")
     headers = {str(name): str(value) for name, value in values["headers"].items()}
     if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
-        raise InvalidFaults(f"{where}.headers holds what no header of HTTP can be")
+        raise InvalidFaults(f"{where}.headers is not a map of HTTP header names to values")
     body = values["body"].encode()
     return Fault(values["method"], values["path"], status, body, headers, float(delay_s), times)

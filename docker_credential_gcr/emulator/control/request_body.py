@@ -1,4 +1,4 @@
-"""Reads the bodies of requests to /_emulator/."""
+"""Request bodies of /_emulator/: JSON, at most 1 MiB."""
 
 import time
 from collections.abc import Callable
@@ -13,11 +13,11 @@ _LAST_INSTANT = 2**37
 
 
 class InvalidBody(ValueError):
-    """The request's body is not what this resource takes."""
+    """The request's body is not valid for this resource."""
 
 
 async def load(request: Request, default: bytes = b"") -> object:
-    """The body's JSON; that of `default` where there is no body. Raises InvalidBody."""
+    """Reads the JSON of the body; that of `default` for an empty body. Raises InvalidBody."""
     body = b""
     try:
         async for chunk in request.stream():
@@ -25,7 +25,7 @@ async def load(request: Request, default: bytes = b"") -> object:
             if len(body) > _LIMIT:
                 raise InvalidBody(f"the body is larger than {_LIMIT} bytes")
     except ClientDisconnect as error:
-        raise InvalidBody("the body did not arrive whole") from error
+        raise InvalidBody("the client closed the connection before the end of the body") from error
     try:
         return strict_json.decode(body or default)
     except strict_json.InvalidJson as error:
@@ -33,14 +33,14 @@ async def load(request: Request, default: bytes = b"") -> object:
 
 
 def parse_clock(document: object, machine: Callable[[], float] = time.time) -> tuple[float | None, float]:
-    """Returns when the clock stands still (None if it runs), and how far ahead it is. Raises InvalidBody."""
+    """Returns the instant at which the clock is stopped, or None, and its offset. Raises InvalidBody."""
     if not isinstance(document, dict) or len(document) != 1:
         raise InvalidBody(_CLOCK_FORM)
     ((name, value),) = document.items()
     if name not in ("now", "offset_s") or isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidBody(_CLOCK_FORM)
     now = value if name == "now" else machine() + value
-    # Dates and tokens of other instants cannot be written.
+    # Dates and tokens cannot represent other instants.
     if not 0 <= now < _LAST_INSTANT:
-        raise InvalidBody(f"{name} leads to no instant between the years 1970 and 6325")
+        raise InvalidBody(f"{name} is not in the years 1970 to 6325")
     return (value, 0.0) if name == "now" else (None, value)

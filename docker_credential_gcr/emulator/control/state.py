@@ -1,15 +1,15 @@
-"""What a test sets and asks of a server, the same whichever worker answers.
+"""Control state: what a test sets on a server, the same for all workers.
 
-The clock's setting, the faults and the machine of the metadata server are rows of the database, as JSON:
+The clock, the faults and the metadata server's instance are rows of the database, as JSON:
 
-    clock    [null, 60.0]: the instant at which it stands still, if it does, and how far ahead it runs
-    faults   {"name": "5f0c…", "faults": […], "met": [0, 2]}: each set has a name of its own, and of each
-             fault the number of requests that have met it
-    machine  {"account": …}, or null without a metadata server; without a row it is that of the settings
-    reset    "5f0c…": another name after each reset
+    clock     [null, 60.0]: the instant at which it is stopped, or null, and how far ahead it runs
+    faults    {"name": "5f0c…", "faults": […], "met": [0, 2]}: each set has its own name, and for
+              each fault the number of requests that met it
+    instance  {"account": …}, or null without a metadata server; without a row it is that of the settings
+    reset     "5f0c…": a new name after each reset
 
-Each request looks whether one of them has changed, which costs a number's comparison. So a change is known
-to all workers, with their next requests, once it is committed. The server empties the table when it starts.
+Each request compares a version number to see whether a row has changed. So every worker knows a committed
+change at its next request. The server empties the table when it starts.
 """
 
 import json
@@ -24,111 +24,110 @@ from docker_credential_gcr.emulator.gce_instance import CurrentInstance, format_
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.clock import Clock
 
-from .attempt import attempt
 from .faults import Faults, parse_faults
-from .journal import Entry, Journal
+from .journal import Entry, Journal, write_if_possible
 
 
-class State:
-    """The state that control shows and changes; `reset` forgets all else, `forget` what only saves work."""
+class ControlState:
+    """State of /_emulator/; `reset` deletes everything else, `clear_caches` what is cached."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         instance: CurrentInstance,
-        requests: Journal,
+        journal: Journal,
         *,
         reset: Callable[[], Awaitable[None]],
-        forget: Callable[[], None],
+        clear_caches: Callable[[], None],
     ) -> None:
         self.clock = clock
         self._database = database
         self._instance = instance
-        # The one that the server began with.
+        # The one of the settings.
         self._first_instance = instance.instance
-        self._journal = requests
-        self._faults = Faults(self._take, self.refresh)
+        self._journal = journal
+        self._faults = Faults(self._count_fault, self.refresh)
         self._has_faults = False
-        self._reset_records = reset
-        self._forget_own = forget
-        self._seen = -1
-        self._known: dict[str, str] = {}
-        # A reset comes first: what it forgets must not be what is set below.
+        self._reset_database = reset
+        self._clear_caches = clear_caches
+        self._version = -1
+        self._rows: dict[str, str] = {}
+        # Reset first: it must not clear what the others set.
         self._appliers: dict[str, Callable[[str | None], None]] = {
-            "reset": self._forget,
+            "reset": self._apply_reset,
             "clock": self._apply_clock,
             "faults": self._apply_faults,
-            "machine": self._apply_machine,
+            "instance": self._apply_instance,
         }
 
     def wrap(self, app: App) -> App:
-        """Returns `app` behind the journal and the faults, as they are when the request comes."""
-        whole, faulty = self._journal.wrap(app), self._journal.wrap(self._faults.wrap(app))
+        """Returns `app` behind the journal and the faults that are in force when the request arrives."""
+        plain, faulty = self._journal.wrap(app), self._journal.wrap(self._faults.wrap(app))
 
-        # No coroutine of its own where nothing has changed: every request would pay for it.
+        # Not a coroutine if nothing has changed, because every request would pay for it.
         def current(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-            if self._database.control_version() != self._seen:
+            if self._database.control_version() != self._version:
                 return refreshed(scope, receive, send)
-            return (faulty if self._has_faults else whole)(scope, receive, send)
+            return (faulty if self._has_faults else plain)(scope, receive, send)
 
         async def refreshed(scope: Message, receive: Receive, send: Send) -> None:
             await self.refresh()
-            await (faulty if self._has_faults else whole)(scope, receive, send)
+            await (faulty if self._has_faults else plain)(scope, receive, send)
 
         return current
 
     async def refresh(self) -> None:
-        """Takes over what any worker has set."""
+        """Applies what any worker has set."""
         version = self._database.control_version()
-        if version == self._seen:
+        if version == self._version:
             return
-        known = await self._database.read(control.load)
-        if version <= self._seen:  # another request has taken over this, or more, meanwhile
+        rows = await self._database.read(control.load)
+        if version <= self._version:  # another request has applied this version or a newer one
             return
-        before, self._known, self._seen = self._known, known, version
+        before, self._rows, self._version = self._rows, rows, version
         for name, apply in self._appliers.items():
-            if known.get(name) != before.get(name):
-                apply(known.get(name))
+            if rows.get(name) != before.get(name):
+                apply(rows.get(name))
 
     def find_now(self) -> float:
-        """Returns the present instant by the clock that is set, for a thread that no request refreshes."""
+        """Returns the current time of the clock that is set, for a thread that no request refreshes."""
         clock = Clock()
         _set_clock(clock, self._database.read_now(lambda connection: control.find(connection, "clock")))
         return clock.now()
 
     async def set_clock(self, fixed: float | None, offset_s: float) -> None:
-        """Let the clock stand still at `fixed`, or else run ahead of the machine's."""
+        """Stops the clock at `fixed`, or lets it run ahead of the machine's."""
         await self._save(clock=(fixed, offset_s))
 
     async def replace_faults(self, document: object) -> None:
-        """Put the document's faults in force instead of all others; raises InvalidFaults."""
+        """Replaces all faults with those of the document. Raises InvalidFaults."""
         faults = parse_faults(document)
-        assert isinstance(document, dict)  # noqa: S101 - or it could not have been parsed
+        assert isinstance(document, dict)  # noqa: S101 - parse_faults accepts nothing else
         name = secrets.token_hex(8)
         await self._save(faults={"name": name, "faults": document["faults"], "met": [0] * len(faults)})
 
-    def find_machine(self) -> dict[str, object] | None:
-        """The machine that the metadata server speaks for, as JSON; None where there is none."""
-        machine = self._instance.instance
-        return None if machine is None else format_instance(machine)
+    def find_instance(self) -> dict[str, object] | None:
+        """Returns the metadata server's instance, as JSON; None without a metadata server."""
+        instance = self._instance.instance
+        return None if instance is None else format_instance(instance)
 
-    async def replace_machine(self, document: object) -> None:
-        """Let the metadata server speak for the document's machine; raises InvalidInstance."""
+    async def replace_instance(self, document: object) -> None:
+        """Replaces the metadata server's instance with that of the document. Raises InvalidInstance."""
         parse_instance(document)
-        await self._save(machine=document)
+        await self._save(instance=document)
 
-    async def remove_machine(self) -> None:
-        """Take the metadata server away."""
-        await self._save(machine=None)
+    async def remove_instance(self) -> None:
+        """Removes the metadata server."""
+        await self._save(instance=None)
 
     async def list_requests(self) -> list[Entry]:
-        """The last requests, oldest first."""
+        """Returns the last requests, oldest first."""
         return await self._journal.list_entries()
 
     async def reset(self) -> None:
-        """Bring the server to the state in which it began."""
-        await self._reset_records()
+        """Resets the server to the state at its start."""
+        await self._reset_database()
         name = json.dumps(secrets.token_hex(8))
 
         def work(connection: Connection) -> None:
@@ -140,12 +139,12 @@ class State:
 
     async def _save(self, **documents: object) -> None:
         texts = {name: json.dumps(document) for name, document in documents.items()}
-        # What a server's end forgets need not reach the disk.
+        # Not durable: the table is emptied at the next start.
         await self._database.write(lambda connection: control.save(connection, texts), durable=False)
         await self.refresh()
 
-    async def _take(self, name: str, index: int) -> bool:
-        """Count a request that meets a fault, in a transaction that no other worker's overlaps."""
+    async def _count_fault(self, name: str, index: int) -> bool:
+        """Counts a request that meets a fault, in a write transaction; returns whether the fault applies."""
 
         def work(connection: Connection) -> bool:
             document = json.loads(control.find(connection, "faults") or "{}")
@@ -155,8 +154,8 @@ class State:
             control.save(connection, {"faults": json.dumps(document)})
             return True
 
-        # One that cannot be counted meets no request.
-        return bool(await attempt(self._database, work))
+        # A fault that cannot be counted does not apply.
+        return bool(await write_if_possible(self._database, work))
 
     def _apply_clock(self, text: str | None) -> None:
         _set_clock(self.clock, text)
@@ -166,16 +165,16 @@ class State:
         self._has_faults = bool(document["faults"])
         self._faults.replace(document["name"], parse_faults({"faults": document["faults"]}), document["met"])
 
-    def _apply_machine(self, text: str | None) -> None:
+    def _apply_instance(self, text: str | None) -> None:
         if text is None:
             self._instance.instance = self._first_instance
             return
         document = json.loads(text)
         self._instance.instance = None if document is None else parse_instance(document)
 
-    def _forget(self, _: str | None) -> None:
+    def _apply_reset(self, _: str | None) -> None:
         self._journal.clear()
-        self._forget_own()
+        self._clear_caches()
 
 
 def _set_clock(clock: Clock, text: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The emulator's own OpenID Connect issuer, under /_emulator/issuer: it mints subject tokens for federation.
+"""OpenID Connect issuer under /_emulator/issuer: it signs subject tokens for workload identity federation.
 
 POST tokens   {"subject": "repo:octo-org/octo-repo:ref:refs/heads/main", "audience": "https://…",
                "claims": {"iss": "https://token.actions.githubusercontent.com"}, "lifetime_s": 300}
@@ -19,16 +19,16 @@ ISSUER_PATH = "/_emulator/issuer"
 _LIFETIME_S = 3600
 _FIELDS = {"subject", "audience", "claims", "lifetime_s"}
 _ARN = re.compile(r"arn:aws:(?:iam|sts)::([0-9]{12}):[!-~]{1,1000}", re.ASCII)
-# What PyJWT could not read back, or what no reader takes.
+# PyJWT and other readers refuse larger ones.
 _MAX_SIZE = 8 * 1024
 
 
-class InvalidMint(ValueError):
-    """The document describes no token, or no key of AWS."""
+class InvalidTokenRequest(ValueError):
+    """The document does not describe a token, or an AWS access key."""
 
 
 def format_configuration(issuer: str) -> dict[str, object]:
-    """OpenID Connect's discovery document. https://openid.net/specs/openid-connect-discovery-1_0.html"""
+    """Returns OpenID Connect's discovery document. https://openid.net/specs/openid-connect-discovery-1_0.html"""
     return {
         "issuer": issuer,
         "jwks_uri": f"{issuer}/jwks",
@@ -39,20 +39,20 @@ def format_configuration(issuer: str) -> dict[str, object]:
 
 
 def parse_claims(document: object, *, issuer: str, now: float) -> dict[str, Any]:
-    """The claims of the token that the document describes; a claim of null is left out.
+    """Returns the claims of the token that the document describes, without those of null.
 
-    Raises InvalidMint.
+    Raises InvalidTokenRequest.
     """
     if not isinstance(document, dict):
-        raise InvalidMint("the body is not a JSON object")
+        raise InvalidTokenRequest("the body is not a JSON object")
     if not set(document) <= _FIELDS:
-        raise InvalidMint(f"an unknown field: known are {', '.join(sorted(_FIELDS))}")
+        raise InvalidTokenRequest(f"unknown field: known are {', '.join(sorted(_FIELDS))}")
     lifetime_s, claims = document.get("lifetime_s", _LIFETIME_S), document.get("claims", {})
     if not isinstance(lifetime_s, int) or isinstance(lifetime_s, bool) or not 0 < lifetime_s < 2**31:
-        raise InvalidMint("lifetime_s is not a whole number of seconds")
+        raise InvalidTokenRequest("lifetime_s is not a whole number of seconds")
     if not isinstance(claims, dict):
-        raise InvalidMint("claims is not a JSON object")
-    # No jti: a token in a file is for more than one exchange.
+        raise InvalidTokenRequest("claims is not a JSON object")
+    # No jti: a token in a file may be exchanged more than once.
     defaults = {
         "iss": issuer,
         "sub": document.get("subject"),
@@ -60,37 +60,37 @@ def parse_claims(document: object, *, issuer: str, now: float) -> dict[str, Any]
         "iat": int(now),
         "exp": int(now) + lifetime_s,
     }
-    made = {name: value for name, value in {**defaults, **claims}.items() if value is not None}
-    if len(str(made)) > _MAX_SIZE:
-        raise InvalidMint(f"the claims are longer than {_MAX_SIZE} characters")
-    return made
+    found = {name: value for name, value in {**defaults, **claims}.items() if value is not None}
+    if len(str(found)) > _MAX_SIZE:
+        raise InvalidTokenRequest(f"the claims are longer than {_MAX_SIZE} characters")
+    return found
 
 
 def parse_query(query: Mapping[str, str]) -> dict[str, Any]:
-    """The document that a query stands for: ?subject=ada&audience=x&claims={"ref":"main"}&lifetime_s=60
+    """Returns the document of a query: ?subject=ada&audience=x&claims={"ref":"main"}&lifetime_s=60
 
-    Raises InvalidMint.
+    Raises InvalidTokenRequest.
     """
     document: dict[str, Any] = dict(query)
     for name in {"claims", "lifetime_s"} & set(document):
         try:
             document[name] = strict_json.decode(document[name])
         except strict_json.InvalidJson as error:
-            raise InvalidMint(f"{name} is not JSON: {error}") from error
+            raise InvalidTokenRequest(f"{name} is not JSON: {error}") from error
     return document
 
 
 def parse_aws_key(document: object) -> AccessKey:
-    """The key that the document describes. Raises InvalidMint."""
+    """Parses an AWS access key. Raises InvalidTokenRequest."""
     if not isinstance(document, dict):
-        raise InvalidMint("the body is not a JSON object")
+        raise InvalidTokenRequest("the body is not a JSON object")
     names = ("access_key_id", "secret_access_key", "arn", "user_id")
     texts = [document.get(name) for name in names]
     session_token = document.get("session_token", "")
     if not all(isinstance(text, str) and text for text in texts) or not isinstance(session_token, str):
-        raise InvalidMint(f"expected the strings {', '.join(names)}, and perhaps session_token")
+        raise InvalidTokenRequest(f"expected the strings {', '.join(names)}, and perhaps session_token")
     key_id, secret, arn, user_id = map(str, texts)
     match = _ARN.fullmatch(arn)
     if match is None:
-        raise InvalidMint("arn is not of the form arn:aws:iam::ACCOUNT:user/NAME")
+        raise InvalidTokenRequest("arn is not of the form arn:aws:iam::ACCOUNT:user/NAME")
     return AccessKey(key_id, secret, session_token, {"account": match[1], "arn": arn, "userid": user_id})

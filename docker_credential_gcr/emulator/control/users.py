@@ -1,4 +1,4 @@
-"""People, and logins of theirs, for tests that need no browser.
+"""Users and their logins, for tests without a browser.
 
 POST /_emulator/users          {"email": "ada@example.com", "name": "Ada Lovelace"}
 200                            {"email": "ada@example.com", "name": "Ada Lovelace", "sub": "1…"}
@@ -20,22 +20,22 @@ from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM
 from docker_credential_gcr.emulator.identity.resource_names import is_user_email
 
 from .request_body import InvalidBody, load
-from .state import State
+from .state import ControlState
 
-# What gcloud asks for when it writes such a file.
+# The scopes of `gcloud auth application-default login`.
 _DEFAULT_SCOPES = ["openid", "https://www.googleapis.com/auth/userinfo.email", CLOUD_PLATFORM]
 _MAX_NAME_SIZE = 100
 
 
-class People:
-    """The endpoints over the records."""
+class UserEndpoints:
+    """Endpoints that create users and logins."""
 
-    def __init__(self, database: Database, state: State) -> None:
+    def __init__(self, database: Database, state: ControlState) -> None:
         self._database = database
         self._state = state
 
     async def put_user(self, request: Request) -> JSONResponse:
-        """Make the person with that address, or give them another name."""
+        """Creates the user with that address, or changes the name."""
         document = _parse(await load(request), {"email", "name"})
         email, name = _get_email(document), document.get("name", "")
         if not isinstance(name, str) or len(name) > _MAX_NAME_SIZE or not name.isprintable():
@@ -44,8 +44,8 @@ class People:
         user = await self._database.write(lambda connection: users.put(connection, email, name=name, now=now))
         return JSONResponse({"email": user.email, "name": user.name, "sub": user.unique_id})
 
-    async def begin_login(self, request: Request) -> JSONResponse:
-        """A login of a known person, as a file of Application Default Credentials keeps it."""
+    async def create_login(self, request: Request) -> JSONResponse:
+        """Creates a login of a known user, as a file of Application Default Credentials."""
         document = _parse(await load(request), {"email", "scopes"})
         email, scopes = _get_email(document), _get_scopes(document)
         now, client = self._state.clock.now(), APPLICATION_DEFAULT
@@ -58,7 +58,7 @@ class People:
 
         refresh_token = await self._database.write(work)
         if refresh_token is None:
-            text = f"nobody has the address {email}: make them at /_emulator/users, or name them in a policy"
+            text = f"unknown user {email}: create it at /_emulator/users, or name it in a policy"
             return JSONResponse({"error": text}, 404)
         return JSONResponse(
             {
@@ -91,5 +91,5 @@ def _get_scopes(document: dict[str, object]) -> frozenset[str]:
     if not isinstance(scopes, list) or not scopes or not all(isinstance(scope, str) for scope in scopes):
         raise InvalidBody("scopes is not a list of strings")
     if any(not scope or " " in scope for scope in scopes) or not is_scope(" ".join(scopes)):
-        raise InvalidBody("scopes holds what is not an OAuth scope of Google")
+        raise InvalidBody("scopes holds a string that is not one of Google's OAuth scopes")
     return frozenset(scopes)

@@ -7,7 +7,7 @@ HTML without scripts, links to other hosts or anything that is secret: a web pag
 from html import escape
 
 from docker_credential_gcr import __version__
-from docker_credential_gcr.emulator.next_steps import Start, list_next_steps
+from docker_credential_gcr.emulator.next_steps import ServerAccess, list_next_steps
 from docker_credential_gcr.emulator.runtime.asgi import Message, Send
 
 _HEADERS = [
@@ -48,7 +48,7 @@ def is_asked_for(scope: Message) -> bool:
 
 async def send_page(scope: Message, send: Send, host: str, *, is_open: bool) -> None:
     """Answer with the page; `host` is the Host header, checked."""
-    commands = "\n".join(list_next_steps(Start(f"{scope['scheme']}://{host}", is_open=is_open)))
+    commands = "\n".join(list_next_steps(ServerAccess(f"{scope['scheme']}://{host}", is_open=is_open)))
     page = _PAGE.format(version=__version__, registry=escape(host), commands=escape(commands)).encode()
     headers = [*_HEADERS, (b"content-length", str(len(page)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -1,1 +1,1 @@
-"""Sandbox of `gcr-emulator run`: namespaces and processes."""
+"""Sandbox of `gcr-emulator run`: namespaces, processes and credentials."""

@@ -1,7 +1,7 @@
-"""Hands the terminal to a command and takes it back, as a shell does for a job.
+"""Foreground process group of the terminal: given to a command and taken back, as a shell does for a job.
 
-A command in a PID namespace sees the number 0 for a process group whose leader is outside, and a shell cannot
-hand the terminal back to that one. So it leads a process group of its own, to which ^C and ^Z go.
+In a PID namespace a process group whose leader is outside has the number 0, and a shell cannot give the
+terminal back to that group. So the command leads a process group of its own, which gets ^C and ^Z.
 https://www.gnu.org/software/libc/manual/html_node/Implementing-a-Shell.html
 """
 
@@ -13,21 +13,21 @@ _TERMINAL = 0
 
 
 def owns_terminal() -> bool:
-    """Tells whether this process is in the foreground of its terminal, and no part of a pipeline."""
+    """Returns whether this process is in the foreground of its terminal, and not part of a pipeline."""
     return os.isatty(1) and _is_in_foreground()
 
 
 def take() -> None:
-    """Has this process lead a process group of its own, and be in the foreground."""
+    """Makes this process the leader of a new process group in the foreground."""
     os.setpgid(0, 0)
     _set_foreground(os.getpid())
 
 
 def suspend(group: int) -> None:
-    """Stops this process with a command that was stopped, and continues it when this one is continued.
+    """Stops this process after its command was stopped, and continues the command with this process.
 
-    The shell that started this process sees it stopped. Without such a shell the kernel ignores SIGTSTP, and
-    the command is continued at once; also where it asked for a terminal that was this process's.
+    The shell that started this process sees it stopped. The command continues at once without such a shell,
+    because the kernel then ignores SIGTSTP, and if it was stopped for using this process's terminal.
     """
     if not _is_in_foreground():
         os.killpg(os.getpgrp(), signal.SIGTSTP)
@@ -38,7 +38,7 @@ def suspend(group: int) -> None:
 
 
 def take_back() -> None:
-    """Puts this process into the foreground if the process group there has ended."""
+    """Moves this process to the foreground if the process group there has ended."""
     with suppress(OSError):
         try:
             os.killpg(os.tcgetpgrp(_TERMINAL), 0)
@@ -54,7 +54,7 @@ def _is_in_foreground() -> bool:
 
 
 def _set_foreground(group: int) -> None:
-    # A process in the background is stopped by SIGTTOU for this, unless it blocks that.
+    # SIGTTOU would stop a process in the background that does this.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
     with suppress(OSError):  # the terminal was closed
         os.tcsetpgrp(_TERMINAL, group)

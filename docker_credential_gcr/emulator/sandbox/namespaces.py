@@ -1,4 +1,4 @@
-"""A mount, a network and a PID namespace for a command: what is not in them cannot be reached.
+"""Mount, network and PID namespaces for a command: it reaches only what is in them.
 
 https://man7.org/linux/man-pages/man7/namespaces.7.html
 """
@@ -25,52 +25,51 @@ _ADDRESS = struct.Struct("16sHH4s16x")
 
 
 class NoNamespaces(Exception):
-    """This machine does not let the process have namespaces of its own; the message says why."""
+    """The kernel does not let this process create namespaces; the message says why."""
 
 
 def enter() -> None:
-    """Moves this process, which must have no other thread, into a mount and a network namespace.
+    """Moves this process, which must have one thread only, into new mount and network namespaces.
 
-    A user who is not root gets them within a user namespace, and keeps the same number there.
-    Raises NoNamespaces.
+    A user who is not root gets them in a user namespace, with the same user ID. Raises NoNamespaces.
     """
     if sys.platform != "linux":
         raise NoNamespaces(f"{sys.platform} has no network namespaces")
     user, group = os.geteuid(), os.getegid()
-    with _refusals():
+    with _translate_refusals():
         try:
             _unshare(_NEW_MOUNTS | _NEW_NETWORK)
         except PermissionError:
             _unshare(_NEW_USERS | _NEW_MOUNTS | _NEW_NETWORK)
-            # Without this the kernel takes no map of groups from who is not root.
+            # Without this the kernel accepts a group map from root only.
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
             Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-        # What is mounted from now on, no other namespace sees.
+        # No other namespace sees what is mounted from here on.
         _mount("none", "/", _MS_RECURSIVE | _MS_PRIVATE)
 
 
-def enter_processes() -> None:
-    """Has the children of this process, which stays outside, be in a PID namespace. Raises NoNamespaces.
+def enter_pid_namespace() -> None:
+    """Puts the children of this process, which stays outside, into a new PID namespace. Raises NoNamespaces.
 
-    The first child is PID 1. This process cannot start a thread any more.
+    The first child is PID 1. After this, this process cannot start a thread.
     """
-    with _refusals():
+    with _translate_refusals():
         _unshare(_NEW_PIDS | _NEW_MOUNTS)
 
 
-def mount_processes() -> None:
-    """Has /proc show the PID namespace that this process is in, where the kernel lets it.
+def mount_proc() -> None:
+    """Mounts the /proc of this process's PID namespace, if the kernel allows it.
 
-    In a container that masks files of /proc the kernel lets no user namespace mount another: /proc stays the
-    container's, where processes have their numbers outside. mount_namespaces(7), "Restrictions"
+    In a container that masks files of /proc, a user namespace cannot mount another: /proc stays the
+    container's, with the PIDs of the outer namespace. mount_namespaces(7), "Restrictions"
     """
     with suppress(OSError):
         _mount("proc", "/proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, "proc")
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _translate_refusals() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -78,21 +77,21 @@ def _refusals() -> Iterator[None]:
 
 
 def bring_up_loopback(*addresses: str) -> None:
-    """Have the loopback interface work, under those addresses too."""
+    """Brings up the loopback interface, and adds addresses to it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         _, flags = _FLAGS.unpack(fcntl.ioctl(control, _GET_FLAGS, _FLAGS.pack(b"lo", 0)))
         fcntl.ioctl(control, _SET_FLAGS, _FLAGS.pack(b"lo", flags | _IFF_UP))
         for number, address in enumerate(addresses):
-            # One machine's address, no network's: it is all that is to be found there.
+            # /32: the address of one host, without a network.
             for request, value in ((_SET_ADDRESS, address), (_SET_MASK, "255.255.255.255")):
                 packed = _ADDRESS.pack(b"lo:%d" % number, socket.AF_INET, 0, socket.inet_aton(value))
                 fcntl.ioctl(control, request, packed)
 
 
 def cover(path: Path, behind: Path, text: str) -> None:
-    """Shows that text, which goes into the file `behind`, in place of `path`. Raises NoNamespaces.
+    """Replaces `path` with the text, which is written to the file `behind`. Raises NoNamespaces.
 
-    `behind` stays: no container tool could mount over a file without a name. mount(2), ENOENT.
+    `behind` must stay: container tools cannot mount over a deleted file. mount(2), ENOENT.
     """
     behind.write_text(text, encoding="utf-8")
     behind.chmod(0o644)
@@ -100,7 +99,7 @@ def cover(path: Path, behind: Path, text: str) -> None:
 
 
 def hide(path: Path, behind: Path = Path(os.devnull)) -> None:
-    """Show the one file in place of the other. Raises NoNamespaces."""
+    """Bind-mounts `behind` over `path`. Raises NoNamespaces."""
     try:
         _mount(str(behind), str(path), _MS_BIND)
     except OSError as error:

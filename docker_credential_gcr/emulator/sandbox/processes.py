@@ -1,12 +1,12 @@
-"""Runs a command in a PID namespace, next to a server: no process of either outlives this one.
+"""Processes of `gcr-emulator run`: a command in a PID namespace, and a server; none outlives this one.
 
-    run             waits for the others, passes signals on
-    ├── server      outside the PID namespace: it ends in order, and removes a temporary directory
-    ├── init        PID 1 of the namespace: at its end the kernel kills all that is left there
+    run             waits for the others, forwards signals
+    ├── server      outside the PID namespace: SIGTERM ends it, and it removes a temporary directory
+    ├── init        PID 1 of the namespace: when it ends, the kernel kills all other processes in it
     └── command     PID 2
 
-When run is killed, the kernel sends SIGTERM to the server and SIGKILL to init.
-run waits for signals only, and blocks them while it works: none comes between two steps.
+When run is killed, the kernel sends SIGTERM to the server and SIGKILL to init (prctl PR_SET_PDEATHSIG).
+run blocks signals, and gets them from sigwaitinfo only: none interrupts a step.
 https://man7.org/linux/man-pages/man7/pid_namespaces.7.html
 """
 
@@ -27,7 +27,7 @@ from . import foreground, namespaces
 # https://man7.org/linux/man-pages/man2/sigaction.2.html
 _SI_KERNEL = 128
 
-_PASSED_ON = frozenset(
+_FORWARDED = frozenset(
     {
         signal.SIGHUP,
         signal.SIGINT,
@@ -38,17 +38,17 @@ _PASSED_ON = frozenset(
         signal.SIGWINCH,
     }
 )
-_WATCHED = _PASSED_ON | {signal.SIGCHLD}
+_WATCHED = _FORWARDED | {signal.SIGCHLD}
 
-# Ends as env(1) and every shell end: https://www.gnu.org/software/coreutils/manual/html_node/env-invocation.html
+# Exit statuses of env(1) and shells: https://www.gnu.org/software/coreutils/manual/html_node/env-invocation.html
 NOT_EXECUTABLE, NOT_FOUND, BY_SIGNAL = 126, 127, 128
 
-# How long the server may take to end, before it is killed.
-_END_S = 2.5
+# Time for the server to end before SIGKILL.
+_GRACE_S = 2.5
 
 
 class CannotRun(Exception):
-    """The command cannot be run; `status` is what a shell would exit with."""
+    """The command cannot be run; `status` is the exit status of a shell in that case."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -59,29 +59,29 @@ class ServerEnded(Exception):
     """The server ended before the command did."""
 
 
-class Guard:
-    """Starts processes that end with this one, and blocks signals meanwhile: `with Guard() as guard`."""
+class ChildProcesses:
+    """Starts processes that end with this one, and blocks signals: `with ChildProcesses() as children`."""
 
-    def __enter__(self) -> "Guard":
+    def __enter__(self) -> "ChildProcesses":
         self._before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         self._running: set[int] = set()
         self._ended: dict[int, int] = {}
-        # The kernel closes the writing end with this process, and the children hold the reading end only.
-        self._life, self._held = os.pipe()
+        # The children have the reading end only: it reaches EOF when this process ends.
+        self._alive_reader, self._alive_writer = os.pipe()
         return self
 
     def __exit__(self, *_: object) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             self._end(number)
-        os.close(self._life)
-        os.close(self._held)
-        # A ^C that the command ignored is dropped: it would interrupt this process now.
+        os.close(self._alive_reader)
+        os.close(self._alive_writer)
+        # Discards pending signals, such as a ^C that the command ignored: they would interrupt this process.
         while signal.sigtimedwait(_WATCHED, 0) is not None:
             pass
         self.unblock()
 
     def unblock(self) -> None:
-        """Takes signals as before `with`; also for a child, which inherits the blocked ones."""
+        """Restores the signal mask from before `with`; also for a child, which inherits the mask."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
     def fork(self, work: Callable[[], int], death: signal.Signals) -> int:
@@ -96,19 +96,19 @@ class Guard:
             return pid
         status = 1
         try:
-            os.close(self._held)
+            os.close(self._alive_writer)
             end_with_parent(death)
             # The parent may have ended before the line above.
-            if not select.select([self._life], [], [], 0)[0]:
+            if not select.select([self._alive_reader], [], [], 0)[0]:
                 status = work()
-        except BaseException:  # noqa: BLE001 - the rim of the process
+        except BaseException:  # noqa: BLE001 - top of the process
             traceback.print_exc()
         finally:
             os._exit(status)
 
     def run(self, command: Sequence[str], environ: Mapping[str, str], server: int) -> int:
         """Returns the exit status of the command. Raises CannotRun, NoNamespaces, ServerEnded."""
-        namespaces.enter_processes()
+        namespaces.enter_pid_namespace()
         init = self._start_init()
         leads = foreground.owns_terminal()
         try:
@@ -129,7 +129,7 @@ class Guard:
         reading, writing = os.pipe()
         init = self.fork(lambda: _run_init(writing), signal.SIGKILL)
         os.close(writing)
-        os.read(reading, 1)  # nothing, when init has closed the other end
+        os.read(reading, 1)  # EOF when init has closed the other end
         os.close(reading)
         return init
 
@@ -139,17 +139,17 @@ class Guard:
         self.unblock()
 
     def _wait(self, command: int, server: int, *, leads: bool) -> None:
-        """Passes signals on to the command until it or the server has ended."""
+        """Forwards signals to the command until it or the server has ended."""
         while not self._ended.keys() & {command, server}:
             found = signal.sigwaitinfo(_WATCHED)
             if found.si_signo == signal.SIGCHLD:
                 self._reap_all(command if leads else None)
             elif leads or found.si_code != _SI_KERNEL:
-                # What a terminal sends has reached a command of the same process group already.
+                # The kernel has sent a terminal's signal to the whole process group, with the command in it.
                 os.kill(command, found.si_signo)
 
     def _reap_all(self, job: int | None = None) -> None:
-        """Notes the children that have ended; suspends this process with the job that was stopped."""
+        """Records the children that have ended; if the job was stopped, stops this process too."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG | (os.WUNTRACED if job is not None else 0))
@@ -168,10 +168,10 @@ class Guard:
         self._ended[pid] = os.waitstatus_to_exitcode(status)
 
     def _end(self, number: signal.Signals) -> None:
-        """Sends the signal to all children, and waits for their end, but not for ever."""
+        """Sends the signal to all children, and waits for their end for a limited time."""
         for pid in self._running:
             os.kill(pid, number)
-        deadline = time.monotonic() + _END_S
+        deadline = time.monotonic() + _GRACE_S
         while self._running and (rest_s := deadline - time.monotonic()) > 0:
             signal.sigtimedwait({signal.SIGCHLD}, rest_s)
             self._reap_all()
@@ -180,7 +180,7 @@ class Guard:
 def start(
     command: Sequence[str], environ: Mapping[str, str], prepare: Callable[[], None]
 ) -> "subprocess.Popen[bytes]":
-    """Starts the command, in which `prepare` is called first. Raises CannotRun."""
+    """Starts the command; its process calls `prepare` before exec. Raises CannotRun."""
     named = find_secret_form(command[0]) or command[0]
     try:
         return subprocess.Popen(command, env=environ, close_fds=False, preexec_fn=prepare)
@@ -191,11 +191,11 @@ def start(
 
 
 def _run_init(ready: int) -> int:
-    # Out of the reach of the terminal.
+    # A new session: the terminal's signals do not reach init.
     os.setsid()
-    # The kernel reaps the orphans itself: wait(2), SIGCHLD
+    # With SIGCHLD ignored the kernel reaps orphans itself. wait(2)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    namespaces.mount_processes()
+    namespaces.mount_proc()
     os.close(ready)
     while True:
         signal.pause()

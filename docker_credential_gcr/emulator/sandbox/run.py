@@ -1,4 +1,4 @@
-"""Runs a command next to an emulator in namespaces that hold nothing else: Google's names lead to it."""
+"""`gcr-emulator run`: a command and an emulator in namespaces where Google's hosts are that emulator."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from docker_credential_gcr.emulator.ca_variables import CA_VARIABLES
+from docker_credential_gcr.emulator.client.environment import CA_VARIABLES
 from docker_credential_gcr.emulator.runtime.files import find_status
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.sites.hosts import (
@@ -24,13 +24,13 @@ from docker_credential_gcr.emulator.sites.hosts import (
 from docker_credential_gcr.emulator.sites.locations import LOCATIONS
 
 from . import namespaces
-from .credentials import make_credentials
-from .processes import CannotRun, Guard, ServerEnded
+from .credentials import create_client_configuration
+from .processes import CannotRun, ChildProcesses, ServerEnded
 
-__all__ = ["CannotRun", "ServerEnded", "make_environment", "run_privately"]
+__all__ = ["CannotRun", "ServerEnded", "build_environment", "run_in_namespaces"]
 
-# What would lead them elsewhere: to another emulator, a proxy, an engine that is not in the namespace.
-_ASTRAY = (
+# Variables that would lead clients to another emulator, a proxy, or an engine outside the namespace.
+_REMOVED = (
     "ALL_PROXY",
     "CLOUDSDK_AUTH_TOKEN_HOST",
     "CLOUDSDK_PROXY_ADDRESS",
@@ -50,10 +50,10 @@ _ASTRAY = (
     "NO_PROXY",
     "STORAGE_EMULATOR_HOST",
 )
-_ASTRAY_BEGINNINGS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_",)
+_REMOVED_PREFIXES = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_",)
 
-# A socket in the file system is reached from any network namespace, and what listens there is in another.
-_ENGINES = (
+# A Unix socket is reachable from any network namespace, and these engines are in another one.
+_ENGINE_SOCKETS = (
     "/run/docker.sock",
     "/run/containerd/containerd.sock",
     "/run/crio/crio.sock",
@@ -61,72 +61,76 @@ _ENGINES = (
     "{XDG_RUNTIME_DIR}/docker.sock",
     "{XDG_RUNTIME_DIR}/podman/podman.sock",
 )
-# Names come from the hosts file and from nowhere else. nsswitch.conf(5)
+# Host names are resolved by the hosts file only. nsswitch.conf(5)
 _NAME_SERVICES = Path("/etc/nsswitch.conf")
 _HOSTS = Path("/etc/hosts")
 
 
-def run_privately(settings: Settings, command: Sequence[str], *, keeps_credentials: bool = False) -> int:
-    """Returns the command's exit status; 1 when the emulator does not start, which stderr explains.
+def run_in_namespaces(
+    settings: Settings, command: Sequence[str], *, keeps_configuration: bool = False
+) -> int:
+    """Runs the command; returns its exit status, or 1 if the emulator does not start, which stderr explains.
 
-    The command has credentials of its own unless it keeps the user's. Raises NoNamespaces, CannotRun,
-    ServerEnded. Afterwards this process has no network.
+    The command gets an empty client configuration unless it keeps the user's. Raises NoNamespaces, CannotRun,
+    ServerEnded. This process has no network afterwards.
     """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(_temporary_directory()))
         _enter(settings.host, os.environ, directory)
-        variables = {} if keeps_credentials else make_credentials(directory, os.environ)
-        # The last to be entered: its processes have ended before the directory goes.
-        guard = stack.enter_context(Guard())
-        started = _start_server(settings, guard, directory)
+        variables = {} if keeps_configuration else create_client_configuration(directory, os.environ)
+        # Entered last: its processes have ended before the directory is deleted.
+        children = stack.enter_context(ChildProcesses())
+        started = _start_server(settings, children, directory)
         if started is None:
             return 1
         server, ready = started
-        return guard.run(command, make_environment({**os.environ, **variables}, ready["ca"]), server)
+        return children.run(command, build_environment({**os.environ, **variables}, ready["ca"]), server)
 
 
-def _start_server(settings: Settings, guard: Guard, owned: Path) -> tuple[int, dict[str, Any]] | None:
-    """Starts a server in a child process, which has this process's namespaces and rights.
+def _start_server(
+    settings: Settings, children: ChildProcesses, owned: Path
+) -> tuple[int, dict[str, Any]] | None:
+    """Starts a server in a child process, in this process's namespaces and with its capabilities.
 
-    Returns its PID and its ready document, or None when it failed, which stderr explains.
-    The server removes the directory `owned` when it ends, also where this process was killed.
+    Returns its PID and its ready document, or None if it failed, which stderr explains. The server removes
+    the directory `owned` when it ends, also if this process was killed.
 
-    It is forked, not executed: exec would take the right to the ports below 1024 from a user who is not root.
+    There is no exec: it would drop the capability to bind ports below 1024 of a user who is not root.
     """
     reading, writing = os.pipe()
-    pid = guard.fork(lambda: _serve(settings, guard, writing, owned), signal.SIGTERM)
+    pid = children.fork(lambda: _serve(settings, children, writing, owned), signal.SIGTERM)
     os.close(writing)
-    with os.fdopen(reading, encoding="utf-8") as said:
-        line = said.readline()
+    with os.fdopen(reading, encoding="utf-8") as ready:
+        line = ready.readline()
     return (pid, json.loads(line)) if line else None
 
 
-def _serve(settings: Settings, guard: Guard, ready: int, owned: Path) -> int:
+def _serve(settings: Settings, children: ChildProcesses, ready: int, owned: Path) -> int:
     try:
-        # A ^C in the terminal is for the command.
+        # A new session: ^C in the terminal is for the command.
         os.setsid()
-        guard.unblock()
+        children.unblock()
         # stdin and stdout are the command's; the ready document goes into the pipe.
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(ready, 1)
         os.close(ready)
-        from docker_credential_gcr.emulator.server.lifecycle import serve  # 150 ms, in the child alone
+        from docker_credential_gcr.emulator.server.lifecycle import serve  # 150 ms, in the child only
 
         return serve(settings)
     finally:
         shutil.rmtree(owned, ignore_errors=True)
 
 
-def make_environment(environ: Mapping[str, str], ca: str) -> dict[str, str]:
-    """The environment of a command that is to find the emulator at Google's names, and nothing else."""
-    kept = {
+def build_environment(environ: Mapping[str, str], ca: str) -> dict[str, str]:
+    """Returns the environment in which a command finds the emulator at Google's hosts."""
+    inherited = {
         name: value
         for name, value in environ.items()
-        if name.upper() not in _ASTRAY and not name.startswith(_ASTRAY_BEGINNINGS)
+        if name.upper() not in _REMOVED and not name.startswith(_REMOVED_PREFIXES)
     }
-    return kept | {
+    return inherited | {
         **dict.fromkeys(CA_VARIABLES, ca),
-        # The administrative APIs take who comes by this name for the operator.
+        # With this host the caller of the administrative APIs is the operator.
         "GCR_EMULATOR_URL": "https://localhost",
         "GCR_EMULATOR_REGISTRY": "gcr.io",
         "GCE_METADATA_HOST": METADATA_HOST,
@@ -140,9 +144,9 @@ def _temporary_directory() -> "TemporaryDirectory[str]":
 
 
 def _enter(address: str, environ: Mapping[str, str], directory: Path) -> None:
-    """Moves this process where only loopback is, and Google's names lead there. Raises NoNamespaces.
+    """Moves this process into namespaces with loopback only, where Google's hosts have `address`.
 
-    The files of the directory are the namespace's own.
+    Writes the files that the namespace sees in /etc to the directory. Raises NoNamespaces.
     """
     namespaces.enter()
     namespaces.bring_up_loopback(METADATA_ADDRESS)
@@ -150,14 +154,14 @@ def _enter(address: str, environ: Mapping[str, str], directory: Path) -> None:
     services = load_name_services(_NAME_SERVICES)
     if services is not None:
         namespaces.cover(_NAME_SERVICES, directory / _NAME_SERVICES.name, services)
-    for engine in find_engines(environ):
+    for engine in find_engine_sockets(environ):
         namespaces.hide(engine)
 
 
-def find_engines(environ: Mapping[str, str]) -> list[Path]:
-    """The sockets of the machine's engines that this user can reach: the command reaches no others."""
+def find_engine_sockets(environ: Mapping[str, str]) -> list[Path]:
+    """Returns the sockets of container engines that this user, and so the command, can reach."""
     runtime = environ.get("XDG_RUNTIME_DIR", "/run")
-    paths = [Path(template.format(XDG_RUNTIME_DIR=runtime)) for template in _ENGINES]
+    paths = [Path(template.format(XDG_RUNTIME_DIR=runtime)) for template in _ENGINE_SOCKETS]
     return [path for path in paths if _is_reachable_socket(path)]
 
 
@@ -171,20 +175,20 @@ def _is_reachable_socket(path: Path) -> bool:
 
 def _format_hosts(address: str) -> str:
     served = list_served_names(LOCATIONS)
-    # gcloud speaks plain HTTP to gcr.io.localhost, as to all that is below localhost.
+    # gcloud speaks plain HTTP to names below localhost, such as gcr.io.localhost.
     below = [f"{name}.localhost" for name in served]
     names = ["localhost", socket.gethostname(), *served, *below]
     return format_hosts(dict.fromkeys(names, address) | {METADATA_HOST: METADATA_ADDRESS})
 
 
 def load_name_services(path: Path) -> str | None:
-    """The name services of the file, with `files` as the only one for hosts; None without the file."""
+    """Returns the text of nsswitch.conf with `hosts: files`; None if there is no such file."""
     try:
         text = path.read_text("utf-8", errors="replace")
     except FileNotFoundError:
         return None
     except PermissionError:
-        # The command cannot read it either, and would ask DNS, as without a line for hosts.
+        # The command cannot read it either: without a line for hosts it would ask DNS.
         text = ""
     lines = [line for line in text.splitlines() if not line.strip().startswith("hosts:")]
     return "\n".join([*lines, "hosts: files", ""])

@@ -1,4 +1,4 @@
-"""A certificate authority that vouches for a server's names and no others, and its certificates."""
+"""Certificate authority with name constraints: it can sign for a server's names and no others."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -17,17 +17,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 _AUTHORITY_LIFETIME = timedelta(days=3652)
-# Clients refuse a certificate that is good for longer than 398 days. https://support.apple.com/102028
+# Clients refuse a certificate that is valid for more than 398 days. https://support.apple.com/102028
 _LIFETIME = timedelta(days=397)
-# A server reads its certificate when it starts, and may then run for so long.
-_SPARE = timedelta(days=90)
+# A server reads its certificate at its start, and may run this long.
+_REMAINING = timedelta(days=90)
 # The clock of a client may be behind.
 _SKEW = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """Whom a certificate is for: DNS names, of which some are wildcards, and IP addresses."""
+    """Subjects of a certificate: DNS names, some with a wildcard, and IP addresses."""
 
     names: tuple[str, ...]
     addresses: tuple[Address, ...]
@@ -41,11 +41,11 @@ class Pair:
     key: ec.EllipticCurvePrivateKey
 
     def certificate_pem(self) -> bytes:
-        """The certificate as PEM."""
+        """Returns the certificate as PEM."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def key_pem(self) -> bytes:
-        """The key as PEM, not encrypted."""
+        """Returns the key as PEM, not encrypted."""
         return self.key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -54,7 +54,7 @@ class Pair:
 
 
 def parse_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
-    """The pair of an authority or of a server; raises ValueError when the two are none."""
+    """Parses the certificate and key of an authority or a server. Raises ValueError if they do not match."""
     certificate = x509.load_pem_x509_certificate(certificate_pem)
     key = serialization.load_pem_private_key(key_pem, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.public_key() != key.public_key():
@@ -63,7 +63,7 @@ def parse_pair(certificate_pem: bytes, key_pem: bytes) -> Pair:
 
 
 def create_authority(domains: Iterable[str], networks: Iterable[Network], now: float) -> Pair:
-    """A new authority, whose certificates clients believe for those domains and networks alone."""
+    """Creates an authority whose certificates clients accept for those domains and networks only."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("gcr-emulator certificate authority")
     permitted: list[x509.GeneralName] = [x509.DNSName(domain) for domain in domains]
@@ -78,7 +78,7 @@ def create_authority(domains: Iterable[str], networks: Iterable[Network], now: f
 
 
 def issue(authority: Pair, subjects: Subjects, now: float) -> Pair:
-    """A server's certificate for the subjects, and its key."""
+    """Issues a server's certificate for the subjects, with a new key."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = authority.certificate
     subject_key = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
@@ -95,7 +95,7 @@ def issue(authority: Pair, subjects: Subjects, now: float) -> Pair:
 
 
 def is_current(certificate: x509.Certificate, authority: Pair, subjects: Subjects, now: float) -> bool:
-    """Whether a server that starts now can use it: the authority's, for those subjects, far from its end."""
+    """Returns whether a server can use it: issued by the authority, for those subjects, 90 days valid."""
     try:
         certificate.verify_directly_issued_by(authority.certificate)
     except (ValueError, TypeError, InvalidSignature):
@@ -104,17 +104,17 @@ def is_current(certificate: x509.Certificate, authority: Pair, subjects: Subject
     return (
         set(_general_names(subjects)) == set(held)
         and certificate.not_valid_before_utc <= _instant(now)
-        and certificate.not_valid_after_utc - _instant(now) > _SPARE
+        and certificate.not_valid_after_utc - _instant(now) > _REMAINING
     )
 
 
 def can_issue(authority: Pair, now: float) -> bool:
-    """Whether a certificate of the authority would outlive a server that starts now."""
-    return authority.certificate.not_valid_after_utc - _instant(now) > _SPARE
+    """Returns whether the authority is valid for 90 more days."""
+    return authority.certificate.not_valid_after_utc - _instant(now) > _REMAINING
 
 
 def find_unpermitted(authority: Pair, subjects: Subjects) -> list[str]:
-    """Those of the subjects that the authority must not vouch for."""
+    """Returns those of the subjects that the authority does not permit."""
     constraints = authority.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
     permitted = constraints.permitted_subtrees or []
     domains = [item.value for item in permitted if isinstance(item, x509.DNSName)]
@@ -152,7 +152,7 @@ def _begin(
     )
 
 
-def _usage(**said: bool) -> x509.KeyUsage:
+def _usage(**allowed: bool) -> x509.KeyUsage:
     uses = (
         "digital_signature",
         "content_commitment",
@@ -164,7 +164,7 @@ def _usage(**said: bool) -> x509.KeyUsage:
         "encipher_only",
         "decipher_only",
     )
-    return x509.KeyUsage(**{use: said.get(use, False) for use in uses})
+    return x509.KeyUsage(**{use: allowed.get(use, False) for use in uses})
 
 
 def _general_names(subjects: Subjects) -> list[x509.GeneralName]:

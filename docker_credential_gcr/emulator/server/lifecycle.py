@@ -1,4 +1,4 @@
-"""Serves: settings -> data directory -> emulator -> listener, until it is told to stop."""
+"""Server lifecycle: settings -> sockets -> data directory -> emulator -> listener, until it is stopped."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from docker_credential_gcr.emulator.app import Emulator
+from docker_credential_gcr.emulator.app import DATABASE_FAILURES, Emulator, explain_failure
 from docker_credential_gcr.emulator.data_directory import DataDirectory, DataDirectoryError
-from docker_credential_gcr.emulator.database.engine.errors import (
-    DATABASE_ERRORS,
-    UnusableDatabase,
-    describe_error,
-    translate_error,
-)
 from docker_credential_gcr.emulator.runtime.files import format_os_error, private_umask
 from docker_credential_gcr.emulator.runtime.process_limits import (
     count_connections,
@@ -30,19 +24,18 @@ from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts
 
-from .greeting import format_greeting
-from .listener import AddressInUse, CannotListen, Door, Listener, bind, is_loopback
-from .ready import Ready, announce, describe, find_name
-from .supervisor import FIRST, Order, Supervisor, WorkerFailed
-from .tls_files import CertificateError, Identity
+from .banner import format_banner
+from .listener import AddressInUse, CannotListen, Listener, ListeningSocket, TlsIdentity, bind, is_loopback
+from .ready_document import ReadyDocument, announce, describe, find_host_name
+from .supervisor import FIRST, Supervisor, WorkerConfiguration, WorkerFailed
 
-OnReady = Callable[[Ready], None]
+OnReady = Callable[[ReadyDocument], None]
 # Gets the ready document and the IDs of the projects.
-Greet = Callable[[Ready, list[str]], None]
+ShowBanner = Callable[[ReadyDocument, list[str]], None]
 
 
 class _Bound(NamedTuple):
-    """A listening socket, the host that it is for (None for all of them), and whether TLS is meant for it."""
+    """A listening socket, the only host that it serves (None: every host), and whether it may speak TLS."""
 
     listening: socket.socket
     site: str | None
@@ -50,19 +43,20 @@ class _Bound(NamedTuple):
 
 
 async def run(
-    settings: Settings, *, stop: asyncio.Event, on_ready: OnReady, greet: Greet | None = None
+    settings: Settings, *, stop: asyncio.Event, on_ready: OnReady, show_banner: ShowBanner | None = None
 ) -> None:
-    """Serve until `stop` is set.
+    """Serves until `stop` is set.
 
-    Raises CannotListen, CertificateError, DataDirectoryError, UnusableDatabase, WorkerFailed; OSError
-    from a disk that is full.
+    Raises CannotListen, DataDirectoryError, WorkerFailed, one of DATABASE_FAILURES, and OSError.
     """
-    _check_openness(settings)
+    _check_exposure(settings)
     connections = count_connections(settings.limits.connections)
     settings = replace(settings, limits=replace(settings.limits, connections=connections))
-    with _bind_all(settings) as sockets, _directory(settings) as directory:
+    with _bind_all(settings) as bound, _open_data_directory(settings) as directory:
         identity = _find_identity(settings, directory)
-        doors = [Door(each.listening, identity if each.tls else None, each.site) for each in sockets]
+        sockets = [
+            ListeningSocket(each.listening, identity if each.tls else None, each.site) for each in bound
+        ]
         with (
             _make_counts(settings, directory) as counts,
             contextlib.closing(
@@ -70,16 +64,16 @@ async def run(
             ) as emulator,
         ):
             emulator.prepare()
-            listener = Listener(emulator.app, doors, settings.limits)
-            told = tuple((door.listening.fileno(), door.identity, door.site) for door in doors)
-            async with Supervisor(Order(settings, directory.path, told), stop=stop):
-                if stop.is_set():  # told so while the workers started
+            listener = Listener(emulator.app, sockets, settings.limits)
+            inherited = tuple((each.listening.fileno(), each.identity, each.site) for each in sockets)
+            async with Supervisor(WorkerConfiguration(settings, directory.path, inherited), stop=stop):
+                if stop.is_set():  # a signal came while the workers started
                     return
-                ready = describe(settings, doors, directory)
+                ready = describe(settings, sockets, directory)
                 on_ready(ready)
-                if greet is not None:
-                    greet(ready, emulator.list_projects())
-                # Requests that come at once are served meanwhile, and the first of Google's APIs as soon.
+                if show_banner is not None:
+                    show_banner(ready, emulator.list_projects())
+                # In a thread: requests are served while the modules of Google's APIs load.
                 asyncio.get_running_loop().run_in_executor(None, emulator.load)
                 async with _maintain(emulator, settings.gc_interval_s):
                     await listener.run(stop)
@@ -87,8 +81,8 @@ async def run(
 
 @contextlib.contextmanager
 def _make_counts(settings: Settings, directory: DataDirectory) -> Iterator[Counts]:
-    """The counts of the only worker, or of the first one of several, whose files go when the server stops."""
-    # A server that was killed leaves them.
+    """Yields the counts of the only worker, or of the first of several; deletes their files at the end."""
+    # Files of a server that was killed.
     shutil.rmtree(directory.run_path, ignore_errors=True)
     if settings.workers == 1:
         yield ProcessCounts()
@@ -101,7 +95,7 @@ def _make_counts(settings: Settings, directory: DataDirectory) -> Iterator[Count
 
 @contextlib.asynccontextmanager
 async def _maintain(emulator: Emulator, interval_s: float) -> AsyncIterator[None]:
-    """Upkeep at intervals beside what the block does; none for 0."""
+    """Runs maintenance at intervals while the block runs; never for an interval of 0."""
     if not interval_s:
         yield
         return
@@ -113,7 +107,7 @@ async def _maintain(emulator: Emulator, interval_s: float) -> AsyncIterator[None
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The fastest event loop there is on this platform."""
+    """Returns an event loop of uvloop, or of asyncio if uvloop is not installed."""
     try:
         import uvloop
     except ImportError:
@@ -121,25 +115,17 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def serve(settings: Settings, *, greets: bool = False) -> int:
-    """Serve until a signal ends it, with a greeting on stderr if wanted; the exit status."""
-    if (complaint := raise_open_files_limit()) is not None:
-        _say(complaint)
+def serve(settings: Settings, *, shows_banner: bool = False) -> int:
+    """Serves until a signal ends it, with a banner on stderr if wanted; returns the exit status."""
+    if (warning := raise_open_files_limit()) is not None:
+        _say(warning)
     try:
         with private_umask():
-            _run_until_signal(settings, greets=greets)
-    except (
-        CannotListen,
-        CertificateError,
-        DataDirectoryError,
-        UnusableDatabase,
-        WorkerFailed,
-    ) as error:
-        message = str(translate_error(error))
+            _run_until_signal(settings, shows_banner=shows_banner)
+    except (CannotListen, DataDirectoryError, WorkerFailed, *DATABASE_FAILURES) as error:
+        message = explain_failure(error)
     except OSError as error:
         message = format_os_error(error)
-    except DATABASE_ERRORS as error:
-        message = describe_error(error, "the database cannot be used")
     else:
         return 0
     _say(message)
@@ -147,25 +133,25 @@ def serve(settings: Settings, *, greets: bool = False) -> int:
 
 
 def _say(text: str) -> None:
-    print(f"gcr-emulator: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the program's rim
+    print(f"gcr-emulator: {text}", file=sys.stderr, flush=True)  # noqa: T201 - the program's stderr
 
 
-def _run_until_signal(settings: Settings, *, greets: bool) -> None:
+def _run_until_signal(settings: Settings, *, shows_banner: bool) -> None:
     async def main() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-        def on_ready(ready: Ready) -> None:
+        def on_ready(ready: ReadyDocument) -> None:
             if settings.open or settings.open_remote:
-                _say(f"open: {ready.url}/v2/ asks nobody for a credential, to pull, to push or to delete")
+                _say(f"open: {ready.url}/v2/ requires no credential to pull, push or delete")
             announce(ready, settings.ready_file)
             relax_garbage_collector()
 
-        def greet(ready: Ready, projects: list[str]) -> None:
-            print(format_greeting(ready, settings, projects), file=sys.stderr, flush=True)  # noqa: T201
+        def show_banner(ready: ReadyDocument, projects: list[str]) -> None:
+            print(format_banner(ready, settings, projects), file=sys.stderr, flush=True)  # noqa: T201
 
-        await run(settings, stop=stop, on_ready=on_ready, greet=greet if greets else None)
+        await run(settings, stop=stop, on_ready=on_ready, show_banner=show_banner if shows_banner else None)
 
     loop = new_event_loop()
     try:
@@ -176,18 +162,18 @@ def _run_until_signal(settings: Settings, *, greets: bool) -> None:
 
 @contextlib.contextmanager
 def _bind_all(settings: Settings) -> Iterator[list[_Bound]]:
-    """A listening socket for each address, the server's own first."""
-    own = [(settings.host, port, site, True) for site, port in ((None, settings.port), *settings.sites)]
+    """Yields a listening socket for each address, the server's main one first."""
+    main = [(settings.host, port, site, True) for site, port in ((None, settings.port), *settings.sites)]
     plain = [(host, port, None, False) for host, port in settings.plain]
     with contextlib.ExitStack() as opened:
         yield [
             _Bound(opened.enter_context(contextlib.closing(_bind(host, port, site))), site, tls)
-            for host, port, site, tls in (*own, *plain)
+            for host, port, site, tls in (*main, *plain)
         ]
 
 
 def _bind(host: str, port: int, site: str | None) -> socket.socket:
-    """A socket that listens; raises CannotListen, which names the option for another port."""
+    """Returns a listening socket. Raises CannotListen, which names the option for another port."""
     try:
         return bind(host, port)
     except AddressInUse as error:
@@ -198,8 +184,8 @@ def _bind(host: str, port: int, site: str | None) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _directory(settings: Settings) -> Iterator[DataDirectory]:
-    """The data directory of the settings, or one that goes when the server stops."""
+def _open_data_directory(settings: Settings) -> Iterator[DataDirectory]:
+    """Yields the data directory of the settings, or a temporary one that is deleted at the end."""
     temporary = None if settings.data else tempfile.mkdtemp(prefix="gcr-emulator-")
     try:
         with contextlib.closing(DataDirectory(settings.data or Path(temporary or ""))) as directory:
@@ -211,25 +197,25 @@ def _directory(settings: Settings) -> Iterator[DataDirectory]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _find_identity(settings: Settings, directory: DataDirectory) -> Identity | None:
-    """What the server shows under TLS; None without."""
+def _find_identity(settings: Settings, directory: DataDirectory) -> TlsIdentity | None:
+    """Returns the certificate that the server shows; None without TLS."""
     if not (settings.tls or settings.tls_cert):
         return None
-    # It takes a tenth of the time that a server without TLS needs to start.
+    # A tenth of the start of a server without TLS.
     from .tls import check_identity, load_identity
 
     if settings.tls_cert is not None and settings.tls_key is not None:
         return check_identity(settings.tls_cert, settings.tls_key)
-    return load_identity(directory.keys_path, settings.tls_names, machine=find_name(settings.host))
+    return load_identity(directory.keys_path, settings.tls_names, machine=find_host_name(settings.host))
 
 
-def _check_openness(settings: Settings) -> None:
-    """Refuse to serve more than was asked for in so many words."""
+def _check_exposure(settings: Settings) -> None:
+    """Raises CannotListen for a server that other machines reach, unless the user has allowed that."""
     if settings.allow_remote and settings.open and not settings.open_remote:
         raise CannotListen(
-            "--open and --allow-remote let other machines push and delete: say --open-remote if you mean it"
+            "--open and --allow-remote let other machines push and delete: add --open-remote to allow that"
         )
     if not settings.allow_remote and not is_loopback(settings.host):
         raise CannotListen(
-            f"{settings.host} can be reached from other machines: say --allow-remote if you mean it"
+            f"{settings.host} can be reached from other machines: add --allow-remote to allow that"
         )

@@ -1,7 +1,7 @@
-"""Our sockets, and the ASGI servers behind them: the one file that knows Granian (2.8.7).
+"""Listening sockets, and the ASGI servers on them: the only module that uses Granian (2.8.7).
 
-Granian binds with SO_REUSEPORT, never reports port 0, and forks workers that outlive it; so a
-socket is bound and listening before Granian sees it, and its embedded server runs in this process.
+Granian binds with SO_REUSEPORT, does not report the port that 0 became, and forks workers that outlive it. So
+this module binds the sockets, and runs Granian's embedded server in this process.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from granian._granian import SocketHolder
@@ -23,34 +24,45 @@ from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, S
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 
-from .tls_files import Identity
-
 _BACKLOG = 1024
-# Granian's own is 16 MiB a request. HTTP/1's headers end between 417,792 bytes, the size of its buffer, and
-# twice that. The buffer holds pieces of uploads, too: one of 64 KiB made them slower by half.
+# Granian's default is 16 MiB a request. For HTTP/1 the limit is its buffer, 417,792 bytes, or up to twice
+# that. The buffer also holds chunks of uploads: with one of 64 KiB they took half as long again.
 _HTTP2_HEADERS_SIZE = 256 * 1024
-# The kernel takes no more of an answer that it cannot send yet; it would take megabytes.
+# Bytes of a response that the kernel buffers for a slow client; its default is megabytes.
 _UNSENT_SIZE = 128 * 1024
-# HTTP/2 keeps so much of each stream's answer for a client that does not read it.
+# Bytes of a response that Granian buffers for each HTTP/2 stream of a client that does not read.
 _HTTP2_UNSENT_SIZE = 16 * 1024
 _HTTP2_STREAMS = 100
-# A silent HTTP/2 connection is asked whether it lives, and closed when it does not say so.
+# A silent HTTP/2 connection gets a PING, and is closed without an acknowledgement.
 _PING_MS = 30_000
 _PING_TIMEOUT_S = 20
-# What is in flight when the server stops gets so long to end.
+# Time for requests in progress when the server stops.
 _GRACE_S = 1.0
 
 
 class CannotListen(Exception):
-    """The address cannot be listened on."""
+    """The server cannot listen on the address, or cannot use the certificate."""
 
 
 class AddressInUse(CannotListen):
     """Another program listens on the address."""
 
 
+class CertificateError(CannotListen):
+    """The certificate or its key cannot be used for TLS."""
+
+
+@dataclass(frozen=True)
+class TlsIdentity:
+    """Files of the server's certificate and key, and of the authority if it is the emulator's own."""
+
+    certificate: Path
+    key: Path
+    ca: Path | None = None
+
+
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens on the address; port 0 picks a free one. Raises CannotListen."""
+    """Returns a socket that listens on the address; port 0 picks a free one. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -64,41 +76,41 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address. Raises CannotListen where the name has none."""
+    """Returns whether only this machine reaches the host. Raises CannotListen if it has no address."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:  # idna refuses a label over 63 letters
+    except (OSError, UnicodeError) as error:  # IDNA refuses a label over 63 letters
         raise CannotListen(f"cannot listen on {host}: {getattr(error, 'strerror', error)}") from error
     return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 def format_address(host: str, port: int) -> str:
-    """host:port, with brackets where the host holds colons."""
+    """Returns host:port, with brackets around a host with colons."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True)
-class Door:
-    """One listening socket; under TLS where it has an identity to show, for one host where it has a site."""
+class ListeningSocket:
+    """A listening socket: with an identity it speaks TLS, with a site it serves that host only."""
 
     listening: socket.socket
-    identity: Identity | None = None
+    identity: TlsIdentity | None = None
     site: str | None = None
 
 
 class Listener:
-    """Serves an application at every door, in the event loop that calls it."""
+    """Serves an application on every socket, in the event loop that calls it."""
 
-    def __init__(self, app: App, doors: Sequence[Door], limits: Limits) -> None:
-        # Each holds its own count of them.
-        connections = max(1, limits.connections // len(doors))
+    def __init__(self, app: App, sockets: Sequence[ListeningSocket], limits: Limits) -> None:
+        # Each server counts its own connections.
+        connections = max(1, limits.connections // len(sockets))
         self._servers = [
-            _EmbeddedServer(_lead_to(door.site, app) if door.site else app, door, limits, connections)
-            for door in doors
+            _EmbeddedServer(_set_site(each.site, app) if each.site else app, each, limits, connections)
+            for each in sockets
         ]
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set; requests in flight get a second to end."""
+        """Serves until `stop` is set; requests in progress get a second to end."""
         serving = {asyncio.ensure_future(server.serve()) for server in self._servers}
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -108,13 +120,13 @@ class Listener:
         done, hanging = await asyncio.wait(serving, timeout=_GRACE_S)
         for task in hanging:
             task.cancel()
-        # A server that ended by itself says why.
+        # Raises the error of a server that ended by itself.
         for task in done:
             task.result()
 
 
-def _bound_unread(listening: socket.socket, limits: Limits) -> None:
-    """Bounds what the kernel holds for clients that do not read, and for how long; connections inherit it."""
+def _limit_unread(listening: socket.socket, limits: Limits) -> None:
+    """Limits the kernel's buffer for clients that do not read, and its time; connections inherit both."""
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_SIZE)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -123,14 +135,14 @@ def _bound_unread(listening: socket.socket, limits: Limits) -> None:
 
 
 class _EmbeddedServer(Server):
-    """Granian's embedded server on a socket that it is given.
+    """Granian's embedded server on a socket of ours.
 
-    HTTP/1.1 alone without TLS, for only then does Granian close a silent connection; with TLS the client
-    chooses between that and HTTP/2 (ALPN).
+    Without TLS it speaks HTTP/1.1 only, because only then Granian closes a silent connection; with TLS the
+    client chooses HTTP/1.1 or HTTP/2 (ALPN).
     """
 
-    def __init__(self, app: App, door: Door, limits: Limits, connections: int) -> None:
-        identity = door.identity
+    def __init__(self, app: App, listening_socket: ListeningSocket, limits: Limits, connections: int) -> None:
+        identity = listening_socket.identity
         super().__init__(
             app,
             interface=Interfaces.ASGINL,
@@ -144,8 +156,8 @@ class _EmbeddedServer(Server):
                 keep_alive_timeout=_PING_TIMEOUT_S,
             ),
             backlog=_BACKLOG,
-            # Idle connections count. At the bound new ones wait in the kernel's queue until one ends,
-            # as a silent one does after the limits' silence.
+            # Includes idle connections. At the limit new ones wait in the kernel's queue until one ends,
+            # as a silent one does after header_silence_s.
             backpressure=connections,
             websockets=False,
             log_enabled=False,
@@ -153,21 +165,21 @@ class _EmbeddedServer(Server):
             ssl_key=identity.key if identity else None,
             ssl_protocol_min=SSLProtocols.tls12,
         )
-        self._listening = door.listening
-        _bound_unread(door.listening, limits)
+        self._listening = listening_socket.listening
+        _limit_unread(listening_socket.listening, limits)
 
     def _init_shared_socket(self) -> None:
-        # Granian closes what it holds, so it gets a descriptor of its own.
+        # Granian closes its descriptor, so it gets a duplicate.
         descriptor = os.dup(self._listening.fileno())
         make_holder: Any = SocketHolder
         vars(self).update(_ssp=None, _shd=make_holder(descriptor, False, _BACKLOG), _sfd=descriptor)
 
 
-def _lead_to(host: str, app: App) -> App:
-    """Returns `app`, told that each request is for the host."""
+def _set_site(host: str, app: App) -> App:
+    """Returns `app` with every request marked as one for the host."""
 
-    def led(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+    def marked(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         scope[PORT_SITE] = host
         return app(scope, receive, send)
 
-    return led
+    return marked

@@ -1,9 +1,9 @@
-"""What the server shows of itself under TLS: a certificate of its own authority, or the user's.
+"""TLS certificate of the server: issued by its own authority, or the user's.
 
 DATA/keys/
-  ca.pem         the authority, which clients are told to trust; made at the first start with TLS
+  ca.pem         the authority, for clients to trust; created at the first start with TLS
   ca-key.pem     its key, 0600
-  server.pem     the server's certificate and key, made anew when it is near its end or lacks a name
+  server.pem     the server's certificate and key, issued again near its expiry or if it lacks a name
 """
 
 import ipaddress
@@ -21,19 +21,19 @@ from docker_credential_gcr.files import replace_file
 
 from . import certificate_authority as certificates
 from .certificate_authority import LOOPBACK, Pair, Subjects
-from .tls_files import CertificateError, Identity
+from .listener import CertificateError, TlsIdentity
 
-# What the server's TLS can sign with; it takes no smaller RSA key.
+# Keys that Granian's TLS accepts; no smaller RSA key.
 _RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
 
 
 def parse_subjects(names: tuple[str, ...]) -> Subjects:
-    """Returns every name of the server: the table's, and these, which are names or addresses.
+    """Returns the names of the server: those of sites/hosts.py, and `names`, which may be addresses.
 
-    No address is there unless it was asked for, not even 127.0.0.1: BoringSSL (gRPC) refuses a certificate
-    with an address below an authority that constrains addresses, for every name in it. Granian shows one
-    certificate to all clients, so the names cannot have another than the addresses.
+    No address is added, not even 127.0.0.1: if the authority constrains addresses, BoringSSL (gRPC) refuses
+    a certificate with an address, for every name in it. Granian has one certificate for all clients, so names
+    and addresses cannot have two.
     https://boringssl.googlesource.com/boringssl/+/refs/heads/main/crypto/x509/v3_ncons.cc
     """
     found: list[str] = []
@@ -48,11 +48,11 @@ def parse_subjects(names: tuple[str, ...]) -> Subjects:
 
 def load_identity(
     keys: Path, names: tuple[str, ...] = (), *, machine: str = "localhost", now: float | None = None
-) -> Identity:
-    """The server's identity in that directory, made or renewed; `names` are more than the table's.
+) -> TlsIdentity:
+    """Returns the server's identity in that directory; creates or renews it. `names` are additional names.
 
-    `machine` is left out where the authority was made under another: a container is called otherwise
-    at each start. Raises CertificateError where the authority may not vouch for a name, or has ended.
+    `machine` is left out if the authority does not permit it: a container has a new host name at each start.
+    Raises CertificateError if the authority does not permit another name, or has expired.
     """
     now = time.time() if now is None else now
     subjects = parse_subjects((*names, machine))
@@ -61,17 +61,17 @@ def load_identity(
     if foreign == [machine]:
         subjects = parse_subjects(names)
     elif foreign:
-        raise CertificateError(f"{keys / 'ca.pem'} may not vouch for {', '.join(foreign)}: {_advise(keys)}")
+        raise CertificateError(f"{keys / 'ca.pem'} does not permit {', '.join(foreign)}: {_advise(keys)}")
     path = keys / "server.pem"
     if not _is_current(path, authority, subjects, now):
         pair = certificates.issue(authority, subjects, now)
-        # One file, so that no crash leaves a certificate beside another's key.
+        # One file, so that a crash cannot leave a certificate with another's key.
         replace_file(path, pair.key_pem() + pair.certificate_pem())
-    return Identity(path, path, keys / "ca.pem")
+    return TlsIdentity(path, path, keys / "ca.pem")
 
 
-def check_identity(certificate: Path, key: Path, now: float | None = None) -> Identity:
-    """The user's own certificate, a chain that begins with it, and key. Raises CertificateError."""
+def check_identity(certificate: Path, key: Path, now: float | None = None) -> TlsIdentity:
+    """Checks the user's certificate, or chain that begins with it, and key. Raises CertificateError."""
     found = _load_certificate(certificate)
     private = _load_key(key)
     if found.public_key() != private.public_key():
@@ -81,7 +81,7 @@ def check_identity(certificate: Path, key: Path, now: float | None = None) -> Id
         raise CertificateError(f"{certificate} expired on {found.not_valid_after_utc:%Y-%m-%d}: renew it")
     if present < found.not_valid_before_utc:
         raise CertificateError(f"{certificate} is not valid before {found.not_valid_before_utc:%Y-%m-%d}")
-    return Identity(certificate, key)
+    return TlsIdentity(certificate, key)
 
 
 def _load_authority(keys: Path, subjects: Subjects, now: float) -> Pair:
@@ -93,7 +93,7 @@ def _load_authority(keys: Path, subjects: Subjects, now: float) -> Pair:
         networks = [*LOOPBACK, *map(ipaddress.ip_network, others)]
         pair = certificates.create_authority(domains, networks, now)
         replace_file(key_path, pair.key_pem())
-        # Last: with this file the authority is there, and clients can be told to trust it.
+        # Last: the authority exists when this file does.
         replace_file(path, pair.certificate_pem())
         return pair
     try:
@@ -102,15 +102,17 @@ def _load_authority(keys: Path, subjects: Subjects, now: float) -> Pair:
     except OSError as error:
         raise CertificateError(f"{error.filename}: {error.strerror}: {_advise(keys)}") from error
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
-        raise CertificateError(f"{path} and {key_path.name} are no authority: {_advise(keys)}") from error
+        raise CertificateError(
+            f"{path} and {key_path.name} are not a certificate authority: {_advise(keys)}"
+        ) from error
     if not certificates.can_issue(authority, now):
         end = authority.certificate.not_valid_after_utc
-        raise CertificateError(f"{path} ends on {end:%Y-%m-%d}: {_advise(keys)}")
+        raise CertificateError(f"{path} expires on {end:%Y-%m-%d}: {_advise(keys)}")
     return authority
 
 
 def _advise(keys: Path) -> str:
-    return f"delete {keys / 'ca.pem'} to make a new authority, which clients must then be told to trust"
+    return f"delete {keys / 'ca.pem'} to create a new authority, which clients must then trust"
 
 
 def _is_certified(name: str) -> bool:
@@ -146,7 +148,7 @@ def _load_key(path: Path) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed
         return key
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key
-    raise CertificateError(f"{path} is of no kind to serve with: RSA of 2048 bits, P-256, P-384 or Ed25519")
+    raise CertificateError(f"{path} cannot be used for TLS: use RSA of 2048 bits, P-256, P-384 or Ed25519")
 
 
 def _read(path: Path) -> bytes:

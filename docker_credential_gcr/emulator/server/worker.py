@@ -1,6 +1,7 @@
-"""A worker of a server with several: python -m docker_credential_gcr.emulator.server.worker
+"""Worker process of a server with several: python -m docker_credential_gcr.emulator.server.worker
 
-The supervisor (supervisor.py) writes the order to its standard input, and closes that when it is to stop.
+The supervisor (supervisor.py) writes the configuration to its standard input, and closes it to stop the
+worker.
 """
 
 import asyncio
@@ -17,41 +18,41 @@ from docker_credential_gcr.emulator.runtime.process_limits import relax_garbage_
 from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts
 
 from .lifecycle import new_event_loop
-from .listener import Door, Listener
-from .supervisor import SERVING, Order, receive_order
+from .listener import Listener, ListeningSocket
+from .supervisor import SERVING, WorkerConfiguration, receive_configuration
 
 
 def main() -> int:
-    """Serve until the supervisor says so, or is gone; the exit status."""
-    # A ^C and a `kill` of the whole group are for the supervisor, which then ends this process.
+    """Serves until the supervisor stops it or ends; returns the exit status."""
+    # Signals to the process group, such as ^C, are for the supervisor, which then ends this process.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    # The end of standard input says so too, but only to a worker that listens.
+    # If the supervisor is killed, the end of standard input ends only a worker whose event loop runs.
     end_with_parent(signal.SIGKILL)
     try:
-        order = receive_order(sys.stdin.buffer)
+        configuration = receive_configuration(sys.stdin.buffer)
     except EOFError:
         return 0
     loop = new_event_loop()
     try:
-        loop.run_until_complete(_serve(order))
+        loop.run_until_complete(_serve(configuration))
     finally:
         loop.close()
     return 0
 
 
-async def _serve(order: Order) -> None:
+async def _serve(configuration: WorkerConfiguration) -> None:
     stop = asyncio.Event()
     watching = await _watch_input(stop)
-    directory = DataDirectory(order.data, shared=True)
-    counts = WorkerCounts(directory.run_path, order.number)
-    emulator = Emulator(order.settings, directory, is_stopping=stop.is_set, counts=counts)
+    directory = DataDirectory(configuration.data, shared=True)
+    counts = WorkerCounts(directory.run_path, configuration.number)
+    emulator = Emulator(configuration.settings, directory, is_stopping=stop.is_set, counts=counts)
     with closing(watching), closing(emulator):
-        doors = [
-            Door(socket.socket(fileno=descriptor), identity, site)
-            for descriptor, identity, site in order.doors
+        sockets = [
+            ListeningSocket(socket.socket(fileno=descriptor), identity, site)
+            for descriptor, identity, site in configuration.sockets
         ]
-        listener = Listener(emulator.app, doors, order.settings.limits)
+        listener = Listener(emulator.app, sockets, configuration.settings.limits)
         relax_garbage_collector()
         os.write(sys.stdout.fileno(), SERVING)
         asyncio.get_running_loop().run_in_executor(None, emulator.load)
@@ -59,7 +60,7 @@ async def _serve(order: Order) -> None:
 
 
 async def _watch_input(stop: asyncio.Event) -> asyncio.ReadTransport:
-    """Sets `stop` when standard input ends, which nothing follows the order in."""
+    """Sets `stop` at the end of standard input, which holds nothing after the configuration."""
 
     class Input(asyncio.Protocol):
         def connection_lost(self, _: Exception | None) -> None:

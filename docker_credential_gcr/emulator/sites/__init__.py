@@ -1,1 +1,1 @@
-"""Sites: which host, port and location belongs to which of Google's services."""
+"""Sites: the host, port and location of each of Google's services."""

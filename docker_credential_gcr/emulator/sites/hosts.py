@@ -1,4 +1,4 @@
-"""Which host is which site: a table."""
+"""Hosts of Google's services as tables, and the registry or API that a Host header names."""
 
 import ipaddress
 import re
@@ -14,9 +14,9 @@ from docker_credential_gcr.locations import REGIONS
 
 @dataclass(frozen=True)
 class Site:
-    """A registry host of Google's: where its images are, and how the names of its buckets begin.
+    """A registry host of Google: its location, and the prefix of its buckets' names.
 
-    Artifact Registry's hosts have repositories in place of buckets.
+    Artifact Registry's hosts have repositories instead of buckets.
     """
 
     host: str
@@ -35,7 +35,7 @@ REGISTRIES = {
     )
 }
 
-# Google's registries that everybody reads and only Google pushes to.
+# Google's public registries, to which only Google pushes.
 # https://cloud.google.com/artifact-registry/docs/pull-cached-dockerhub-images
 PUBLIC_REGISTRIES = frozenset(
     {
@@ -51,13 +51,13 @@ PUBLIC_REGISTRIES = frozenset(
     }
 )
 
-# A name of 253 letters and a port of five digits: no Host header is longer than this many bytes.
+# The maximum of a Host header: a name of 253 letters and a port of five digits.
 HOST_SIZE = 259
 
-# What the paths of a registry begin with: its API, and where it leads for the bytes of a blob.
+# Path prefixes of a registry: its API, and the target of its redirects to blobs.
 REGISTRY_PATHS = (b"/v2/", b"/artifacts-downloads/")
 
-# Hosts of Google's APIs: they never serve a registry, so that no token leads to the wrong door.
+# Hosts of Google's APIs. They never serve a registry: a client must not get a registry's response there.
 GOOGLE_APIS = frozenset(
     {
         "oauth2.googleapis.com",
@@ -74,26 +74,25 @@ GOOGLE_APIS = frozenset(
     }
 )
 
-# Where a machine at Google asks who it is, by this name and at this address.
+# The metadata server of a Compute Engine instance.
 # https://cloud.google.com/compute/docs/metadata/overview
 METADATA_HOST = "metadata.google.internal"
 METADATA_ADDRESS = "169.254.169.254"
-# As clients call it; kubelet's plugin with a dot behind.
+# The hosts that clients use; kubelet's plugin adds a dot.
 # https://cloud.google.com/compute/docs/metadata/querying-metadata
 METADATA_HOSTS = frozenset(
     {METADATA_HOST, f"{METADATA_HOST}.", "metadata", METADATA_ADDRESS, "[fd20:ce::254]"}
 )
 
-# us-central1-docker.pkg.dev, and the same under its regional name, docker.us-central1.rep.pkg.dev.
+# us-central1-docker.pkg.dev, and its regional name, docker.us-central1.rep.pkg.dev.
 _ARTIFACT_HOST = re.compile(
     r"([a-z][a-z0-9-]{0,40})-docker\.pkg\.dev|docker\.([a-z][a-z0-9-]{0,40})\.rep\.pkg\.dev"
 )
 
-# Any other host, loopback above all, serves everything by path, and this registry at /v2/.
+# Any other host, such as localhost, serves everything by path, and this registry at /v2/.
 DEFAULT_SITE = REGISTRIES["gcr.io"]
 
-
-# The domains that a client may be led here for: the certificate authority vouches for nothing else.
+# The domains that clients may resolve to the emulator: the certificate authority permits no others.
 CERTIFIED_DOMAINS = (
     "gcr.io",
     "pkg.dev",
@@ -104,13 +103,12 @@ CERTIFIED_DOMAINS = (
     "localhost",
 )
 
-
-# Hosts that people and programs of the machine go to; what they serve is found by path.
+# Other hosts, whose service is found by path.
 _OTHER_HOSTS = (METADATA_HOST, "console.cloud.google.com")
 
 
 def list_served_names(locations: Iterable[str]) -> list[str]:
-    """Google's hosts that the emulator stands in for; Artifact Registry's in those locations alone."""
+    """Returns Google's hosts that the emulator serves; of Artifact Registry those in the locations."""
     artifact = [f"{location}-docker.pkg.dev" for location in locations]
     regional = [f"docker.{location}.rep.pkg.dev" for location in locations if location in REGIONS]
     others = sorted({*GOOGLE_APIS, *_OTHER_HOSTS})
@@ -118,30 +116,30 @@ def list_served_names(locations: Iterable[str]) -> list[str]:
 
 
 def format_hosts(addresses: Mapping[str, str]) -> str:
-    """The text of a hosts file, a line for each name after its address. hosts(5)."""
+    """Returns the text of a hosts file: a line with address and name for each name. hosts(5)"""
     return "".join(f"{address} {name}\n" for name, address in addresses.items())
 
 
 def list_certified_names() -> list[str]:
-    """The names in the server's certificate, as clients match them.
+    """Returns the names in the server's certificate, as clients match them.
 
-    A wildcard is one whole label, and none that stands right before the last one: LOCATION-docker.pkg.dev
-    is a *.pkg.dev, a *.localhost is nothing. https://www.rfc-editor.org/rfc/rfc9525#section-6.3
+    A wildcard is one whole label, and clients refuse it before the last label: LOCATION-docker.pkg.dev
+    matches *.pkg.dev, and *.localhost matches nothing. https://www.rfc-editor.org/rfc/rfc9525#section-6.3
     """
-    own = [name for name in CERTIFIED_DOMAINS if name != "localhost"]
-    below = [f"*.{domain}" for domain in ("gcr.io", "pkg.dev", "googleapis.com")]
+    domains = [name for name in CERTIFIED_DOMAINS if name != "localhost"]
+    wildcards = [f"*.{domain}" for domain in ("gcr.io", "pkg.dev", "googleapis.com")]
     regional = [f"docker.{region}.rep.pkg.dev" for region in REGIONS]
-    names = [*own, *below, *regional]
+    names = [*domains, *wildcards, *regional]
     return ["localhost", *names, *(f"{name}.localhost" for name in names)]
 
 
 @dataclass(frozen=True)
 class Target:
-    """A repository as a client names it, and where it is.
+    """A repository as a client names it, and its place.
 
-    `name` is the client's: it is what a scope and a Location speak of. `path` is what the site
-    calls it: PROJECT/IMAGE, or with Artifact Registry PROJECT/REPOSITORY/IMAGE, whose `repository_id`
-    is None elsewhere. A folder has no image, and may be all of the place.
+    `name` is the client's, as in scopes and Locations. `path` is the name at the site: PROJECT/IMAGE, or for
+    Artifact Registry PROJECT/REPOSITORY/IMAGE, with a `repository_id`. A folder has no image, and may be the
+    whole project or repository.
     """
 
     site: Site
@@ -149,16 +147,15 @@ class Target:
     path: str
     project_id: str
     repository_id: str | None = None
-    # The path is the place itself, in which all images lie.
+    # The path is the whole project, or the whole repository of Artifact Registry.
     is_place: bool = False
 
     @cached_property
     def bucket(self) -> str:
-        """The bucket of the project at this host.
+        """Returns the bucket of the project at this host, or its equivalent for Artifact Registry.
 
         artifacts.my-project.appspot.com, eu.artifacts.my-project.appspot.com, and for a project
-        in a domain artifacts.my-project.example.com.a.appspot.com; for Artifact Registry what the
-        repository has in its stead.
+        in a domain artifacts.my-project.example.com.a.appspot.com
         """
         if self.repository_id is not None:
             return format_repository_bucket(self.project_id, self.site.location, self.repository_id)
@@ -167,12 +164,12 @@ class Target:
 
 @lru_cache(1024)
 def find_site(host: str) -> Site | None:
-    """The registry that a Host header names: gcr.io, gcr.io:5000, gcr.io.localhost:5000."""
+    """Returns the registry that a Host header names: gcr.io, gcr.io:5000, gcr.io.localhost:5000."""
     return _find_registry(_strip_port(host).removesuffix(".localhost"))
 
 
 def is_google_api(host: str) -> bool:
-    """True for a host that serves Google's APIs and nothing else."""
+    """Returns whether the host serves Google's APIs only."""
     return host.lower().partition(":")[0].removesuffix(".localhost") in GOOGLE_APIS
 
 
@@ -183,7 +180,7 @@ def find_public_registry(host: str) -> str | None:
 
 
 def find_canonical_host(host: str) -> str | None:
-    """The name by which the emulator knows what a host serves; None for one that serves all of it."""
+    """Returns Google's name of a host; None for a host that serves everything by path."""
     site = find_site(host)
     if site is not None:
         return site.host
@@ -195,14 +192,14 @@ def find_canonical_host(host: str) -> str | None:
 
 
 def is_metadata_server(host: str) -> bool:
-    """True for a host that is the metadata server and nothing else."""
+    """Returns whether the host is the metadata server only."""
     return _strip_port(host).removesuffix(".localhost") in METADATA_HOSTS
 
 
 def is_safe_from_rebinding(host: str) -> bool:
-    """True for a host at which no web page can be: one of the metadata server's, an address, or loopback.
+    """Returns whether DNS rebinding is impossible: for the metadata server's hosts, addresses and loopback.
 
-    Any other name can be led here by whoever owns it, and his page then has the host for its own.
+    The owner of any other name can resolve it to this server, and a web page of that name can then read it.
     """
     name = _strip_port(host)
     if is_metadata_server(host) or name == "localhost" or name.endswith(".localhost"):
@@ -214,12 +211,12 @@ def is_safe_from_rebinding(host: str) -> bool:
     return True
 
 
-# Each request names one; what is refused is not remembered.
+# Cached, because each request locates a repository; errors are not cached.
 @lru_cache(4096)
 def locate(host: str, name: str) -> Target:
-    """The repository that `name` means at a host; raises InvalidName.
+    """Returns the repository that `name` means at a host. Raises InvalidName.
 
-    On a host that is no registry's the first segment may be one: eu.gcr.io/my-project/app,
+    At a host that is not a registry's, the first segment may be a registry: eu.gcr.io/my-project/app,
     us-docker.pkg.dev/my-project/images/app.
     """
     return _locate(host, name, ("IMAGE",))
@@ -227,21 +224,21 @@ def locate(host: str, name: str) -> Target:
 
 @lru_cache(1024)
 def locate_folder(host: str, name: str) -> Target:
-    """As `locate`, for what is listed: also that in which the images lie, my-project, my-project/images."""
+    """Returns the same as `locate`, for listings: also a whole project or repository, my-project/images."""
     return _locate(host, name, ())
 
 
-def _locate(host: str, name: str, within: tuple[str, ...]) -> Target:
+def _locate(host: str, name: str, image_segments: tuple[str, ...]) -> Target:
     parse_name(name)
     site, path = find_site(host), name
     if site is None:
         first, _, rest = name.partition("/")
-        named = _find_registry(first)
-        site, path = (named, rest) if named else (DEFAULT_SITE, name)
+        registry = _find_registry(first)
+        site, path = (registry, rest) if registry else (DEFAULT_SITE, name)
     segments = path.split("/")
     in_domain = "." in segments[0]
     place = ("PROJECT", "REPOSITORY") if site.has_repositories else ("PROJECT",)
-    expected = (*place, *within)
+    expected = (*place, *image_segments)
     if len(segments) < len(expected) + in_domain:
         raise InvalidName(f"invalid repository name {name!r}: expected {'/'.join(expected)}")
     project_id = ":".join(segments[:2]) if in_domain else segments[0]

@@ -1,4 +1,4 @@
-"""Which location a mistyped one was meant to be."""
+"""Locations of Artifact Registry, and suggestions for a mistyped one."""
 
 import difflib
 
@@ -8,7 +8,7 @@ LOCATIONS = MULTI_REGIONS + REGIONS
 
 
 def explain_location(text: str) -> str | None:
-    """Returns that there is no such location, with the nearest ones; None for one that there is."""
+    """Returns an error message with the nearest locations; None if the location exists."""
     if text in LOCATIONS:
         return None
     close = difflib.get_close_matches(text, LOCATIONS) or ["us", "europe", "asia"]

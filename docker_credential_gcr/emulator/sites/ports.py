@@ -1,30 +1,30 @@
-"""Ports that are one site each: whatever comes in there is for that host, as if the Host header named it.
+"""Site ports: each is for one host, as if every request's Host header named it.
 
     gcr-emulator serve --site eu.gcr.io=5001
 
-So a client that can be given an address but no name reaches each registry under an address of its own.
-The Host header stays what it is: a challenge's realm and service carry it, as the client can reach no other.
+So a client that can use an address, but not Google's name, reaches each registry at its own address. The Host
+header stays as received: the challenge's realm and service contain it, because the client can reach it.
 """
 
 from .hosts import find_canonical_host
 
 SitePort = tuple[str, int]
 
-# In the scope of each request at such a port: the host that it is for.
+# The key, in the ASGI scope of a request at such a port, of the host that it is for.
 PORT_SITE = "gcr_emulator.site"
 _LAST_PORT = 65_535
 
 
 class InvalidSite(ValueError):
-    """Not a host of the emulator's and a port; the message says why."""
+    """Text that is not a host of the emulator and a port; the message says why."""
 
 
 def parse_site_port(text: str) -> SitePort:
-    """The host and the port of HOST=PORT, 0 for any that is free. Raises InvalidSite."""
+    """Parses HOST=PORT; port 0 is any free one. Raises InvalidSite."""
     name, _, port = text.partition("=")
     host = find_canonical_host(name)
     if host is None or ":" in name:
-        raise InvalidSite(f"{name[:100]!r} is no host that the emulator serves, such as eu.gcr.io")
+        raise InvalidSite(f"{name[:100]!r} is not a host that the emulator serves, such as eu.gcr.io")
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= _LAST_PORT):
         raise InvalidSite(f"{text[:100]!r} has no port: expected {host}=PORT")
     return host, int(port)

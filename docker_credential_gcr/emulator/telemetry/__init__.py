@@ -1,1 +1,1 @@
-"""What the server tells its operator: metrics, a log of requests, and whether it is ready."""
+"""Telemetry for the operator: metrics, a log of requests, health and readiness."""

@@ -1,11 +1,11 @@
-"""The log: one line for each request, and for each internal error, on stderr, in JSON or for a person.
+"""Access log on stderr: a line for each request and each internal error, in JSON or as text.
 
     {"time": "2026-01-02T03:04:05.678Z", "level": "info", "request_id": "5f0c…", "peer": "127.0.0.1",
      "method": "GET", "site": "local", "route": "/v2/token", "path": "/v2/token",
      "query": {"scope": ["repository:p/app:pull"]}, "status": 200, "size": 613, "duration_ms": 1.25,
      "member": "serviceAccount:ci@p.iam.gserviceaccount.com", "reason": null, "user_agent": "docker/28.0.0"}
 
-These fields and no others: no other header, and nothing of a body.
+Only these fields: no other header, and nothing from a body.
 """
 
 import json
@@ -21,11 +21,11 @@ from docker_credential_gcr.emulator.request_context import find_request_id
 
 from .log_text import format_text
 
-# A reader that is slower than this many lines, or characters, loses some, and nobody waits for it.
-_WAITING_LINES = 10_000
-_WAITING_SIZE = 8 * 1024 * 1024
+# If more lines or characters wait for a slow reader, new lines are dropped: no request waits.
+_MAX_LINES = 10_000
+_MAX_SIZE = 8 * 1024 * 1024
 _BATCH = 256
-# As long as the stream gets at the end to take what waits.
+# Time to write the waiting lines at the end.
 _GRACE_S = 0.5
 _LOGGER = "docker_credential_gcr.emulator"
 
@@ -35,38 +35,38 @@ def _format_json(now: datetime, level: str, fields: Mapping[str, object]) -> str
     return json.dumps({"time": time, "level": level, **fields}) + "\n"
 
 
-# name -> a line of an instant, a level and fields
+# name -> the function that formats a line from a time, a level and fields
 FORMATS = {"text": format_text, "json": _format_json}
 
 
 class AccessLog:
-    """Writes lines to a stream from a thread of its own, so that a pipe nobody reads stops no request."""
+    """Writes lines to a stream in a separate thread: a pipe without a reader blocks no request."""
 
     def __init__(self, form: str, stream: TextIO | None = None) -> None:
         self.dropped = 0
         self._format = FORMATS[form]
         self._stream = stream or sys.stderr
-        self._lines: Queue[str | None] = Queue(_WAITING_LINES)
-        # In characters: written under the lock, because errors come from other threads too; and taken.
+        self._lines: Queue[str | None] = Queue(_MAX_LINES)
+        # Characters; the lock is for _queued, because errors come from any thread.
         self._lock = threading.Lock()
-        self._put = self._taken = 0
+        self._queued = self._taken = 0
         self._writer = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._writer.start()
         self._handler = _ErrorHandler(self)
         logging.getLogger(_LOGGER).addHandler(self._handler)
 
     def write(self, level: str, fields: Mapping[str, object]) -> None:
-        """Write a line with these fields, or drop it if too many wait."""
+        """Writes a line with these fields; drops it if too many wait."""
         line = self._format(datetime.now(timezone.utc), level, fields)
         with self._lock:
-            if self._lines.full() or self._put - self._taken + len(line) > _WAITING_SIZE:
+            if self._lines.full() or self._queued - self._taken + len(line) > _MAX_SIZE:
                 self.dropped += 1
                 return
-            self._put += len(line)
+            self._queued += len(line)
             self._lines.put_nowait(line)
 
     def close(self) -> None:
-        """Write what waits, if the stream takes it soon."""
+        """Writes the waiting lines, if the stream accepts them in time."""
         logging.getLogger(_LOGGER).removeHandler(self._handler)
         try:
             self._lines.put(None, timeout=_GRACE_S)
@@ -91,12 +91,12 @@ class AccessLog:
                 self._stream.write("".join(lines))
                 self._stream.flush()
             except (OSError, ValueError):
-                # Nobody reads any more, or the disk behind the stream is full: requests go on.
+                # The reader has closed the stream, or its disk is full: requests continue.
                 self.dropped += len(lines)
 
 
 class _ErrorHandler(logging.Handler):
-    """Makes a line of what the server's modules log."""
+    """Writes the records of the server's loggers as lines."""
 
     def __init__(self, log: AccessLog) -> None:
         super().__init__()

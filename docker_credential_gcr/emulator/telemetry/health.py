@@ -1,11 +1,11 @@
-"""/healthz, /readyz and /metrics, for orchestrators and Prometheus; open to everybody, as theirs are.
+"""Health endpoints /healthz, /readyz and /metrics, for orchestrators and Prometheus; without a credential.
 
     GET /healthz   200 {"status": "ok"}: the process answers
     GET /readyz    200 {"status": "ok", "storage": "ok"}, 503 {"status": "stopping" | "unavailable", …}
     GET /metrics   200 in Prometheus' text format
 
-A full disk leaves the server ready: it pulls as before, and whoever takes it out of service for that
-makes "cannot push" into "cannot pull". `storage` says so, and gcr_emulator_storage_free_bytes.
+With a full disk the server is still ready, because it can serve pulls; taking it out of service would stop
+them too. `storage` and the metric gcr_emulator_storage_free_bytes report it.
 """
 
 import asyncio
@@ -16,17 +16,18 @@ from dataclasses import dataclass
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.errors import StorageFull
 
-Answer = tuple[int, str, bytes]
+# Status, media type, body.
+ProbeResponse = tuple[int, str, bytes]
 
 _JSON = "application/json"
 _DATABASE_DEADLINE_S = 5.0
-# With less than that a transaction may not find the room it needs.
-_LITTLE_SPACE = 1024 * 1024
+# A transaction may need that much.
+_MIN_FREE_SIZE = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Probes:
-    """The application of the probes, and what they ask.
+    """ASGI application of the probes.
 
     `touch_database` reads and writes; it raises StorageFull if the disk is full, and any other error if the
     database cannot be used. `find_free_space` is in bytes, and raises where the disk is gone.
@@ -48,17 +49,17 @@ class Probes:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    async def live(self) -> Answer:
-        """Tells that the process answers."""
+    async def live(self) -> ProbeResponse:
+        """Answers that the process runs."""
         return 200, _JSON, b'{"status": "ok"}'
 
-    async def ready(self) -> Answer:
-        """Tells whether the database answers, and whether the disk has room."""
+    async def ready(self) -> ProbeResponse:
+        """Answers whether the database works, and whether the disk has space."""
         if self.is_stopping():
             return 503, _JSON, b'{"status": "stopping"}'
         try:
             await asyncio.wait_for(self.touch_database(), _DATABASE_DEADLINE_S)
-            is_full = self.find_free_space() < _LITTLE_SPACE
+            is_full = self.find_free_space() < _MIN_FREE_SIZE
         except StorageFull:
             is_full = True
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
@@ -66,13 +67,13 @@ class Probes:
             return 503, _JSON, json.dumps(reason).encode()
         return 200, _JSON, json.dumps({"status": "ok", "storage": "full" if is_full else "ok"}).encode()
 
-    async def metrics(self) -> Answer:
-        """Gives the page for Prometheus."""
+    async def metrics(self) -> ProbeResponse:
+        """Answers with the metrics."""
         content_type, page = await self.describe_metrics()
         return 200, content_type, page
 
 
-PATHS: dict[bytes, Callable[[Probes], Awaitable[Answer]]] = {
+PATHS: dict[bytes, Callable[[Probes], Awaitable[ProbeResponse]]] = {
     b"/healthz": Probes.live,
     b"/readyz": Probes.ready,
     b"/metrics": Probes.metrics,

@@ -1,12 +1,12 @@
-"""What kind of request it is: labels from a bounded set, whatever a client writes."""
+"""Metric labels of a request, site, method and route: from a bounded set, whatever a client sends."""
 
 from functools import lru_cache
 
 from docker_credential_gcr.emulator.sites.hosts import HOST_SIZE, find_canonical_host
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-# The last but one segment of a registry's path -> its route.
-_REGISTRY = {
+# The second last segment of a path in the registry -> its route.
+_REGISTRY_ROUTES = {
     b"blobs": "/v2/{name}/blobs/{digest}",
     b"manifests": "/v2/{name}/manifests/{reference}",
     b"referrers": "/v2/{name}/referrers/{digest}",
@@ -14,8 +14,8 @@ _REGISTRY = {
     b"uploads": "/v2/{name}/blobs/uploads/",
 }
 _DOWNLOADS = "/artifacts-downloads/"
-_REGISTRY_ITSELF = {b"/v2/": "/v2/", b"/v2/_catalog": "/v2/_catalog", b"/v2/token": "/v2/token"}
-# What other sites' paths begin with.
+_WHOLE_PATHS = {b"/v2/": "/v2/", b"/v2/_catalog": "/v2/_catalog", b"/v2/token": "/v2/token"}
+# First segments of other paths.
 _FIRST_SEGMENTS = frozenset(
     {
         "_emulator",
@@ -48,22 +48,22 @@ Kind = tuple[str, str, str]
 
 
 def classify(host: bytes, method: str, path: bytes) -> Kind:
-    """Site, method and route of a request."""
+    """Returns the site, method and route of a request."""
     site = _name_site(host) if len(host) <= HOST_SIZE else LOCAL
     return site, method if method in _METHODS else OTHER, _name_route(path)
 
 
-# Hosts come again and again; a path often has a name in it that never will.
+# Hosts repeat, so their labels are cached; a path often contains a name that never repeats.
 @lru_cache(maxsize=1024)
 def _name_site(host: bytes) -> str:
-    """Which of Google's hosts it is; LOCAL is what serves all by path."""
+    """Returns the name of Google's host; LOCAL for one that serves all of them by path."""
     return find_canonical_host(host.decode("latin-1")) or LOCAL
 
 
 def _name_route(path: bytes) -> str:
-    """The route of a path: its shape in the registry, its first segment elsewhere."""
+    """Returns the route of a path: its form in the registry, its first segment elsewhere."""
     if path.startswith(b"/v2/"):
-        return _REGISTRY_ITSELF.get(path) or _REGISTRY.get(path.rsplit(b"/", 2)[-2], OTHER)
+        return _WHOLE_PATHS.get(path) or _REGISTRY_ROUTES.get(path.rsplit(b"/", 2)[-2], OTHER)
     return _name_first_segment(path.decode("latin-1"))
 
 

@@ -1,4 +1,4 @@
-"""The log's line for a person at a terminal: digests, uploads and accounts are cut short.
+"""Text lines of the access log, for a terminal: digests, upload IDs and accounts are shortened.
 
 12:34:56  HEAD   404     1 ms  /v2/my-project/app/blobs/sha256:c51ab101518a  ci@my-project
 12:34:56  GET    403     2 ms  /v2/token?scope=repository:hello:push,pull  -
@@ -13,40 +13,41 @@ from typing import Any
 _REFUSED = 400
 _OPERATOR_HOST = "@gcr-emulator.invalid"
 _ACCOUNT_HOST = ".iam.gserviceaccount.com"
-# As docker shortens an image's ID: enough to tell one digest, or one upload, from another.
+# As docker shortens an image's ID.
 _LONG = re.compile(r"(sha256:[0-9a-f]{12}|/blobs/uploads/[0-9a-f]{12})[0-9a-f-]+")
-# Parameters of a token request that say again who asks whom.
+# Parameters of a token request that repeat the member and the host.
 _REPEATED = ("account", "service")
 _INDENT = " " * len("12:34:56  ")
 
 
 def format_text(now: datetime, level: str, fields: Mapping[str, Any]) -> str:
-    """The line of a request, with the reason of a refusal below it; or the message of an error."""
+    """Returns the line of a request, with the reason of a refusal below it; or the message of an error."""
     time = now.astimezone().strftime("%H:%M:%S")
     if "status" not in fields:
         first, *rest = str(fields["message"]).splitlines() or [""]
-        return "".join(f"{line}\n" for line in (f"{time}  {level}: {_show(first)}", *map(_show, rest)))
-    status, took = fields["status"], _format_duration(fields["duration_ms"])
+        return "".join(f"{line}\n" for line in (f"{time}  {level}: {_escape(first)}", *map(_escape, rest)))
+    status, duration = fields["status"], _format_duration(fields["duration_ms"])
     target = _LONG.sub(r"\1", fields["path"] + _format_query(fields["query"]))
-    line = f"{time}  {fields['method']:<6} {status} {took}  {_show(target)}  {_name(fields['member'])}\n"
-    if status >= _REFUSED and fields["reason"] and not _is_question(fields):
-        line += f"{_INDENT}{_show(fields['reason'])}\n"
+    member = _format_member(fields["member"])
+    line = f"{time}  {fields['method']:<6} {status} {duration}  {_escape(target)}  {member}\n"
+    if status >= _REFUSED and fields["reason"] and not _is_probe(fields):
+        line += f"{_INDENT}{_escape(fields['reason'])}\n"
     return line
 
 
-def _is_question(fields: Mapping[str, Any]) -> bool:
-    """Whether a client only asked: where tokens come from, or whether something is there."""
+def _is_probe(fields: Mapping[str, Any]) -> bool:
+    """Returns whether the refusal is normal: a client asked for a challenge, or whether a blob exists."""
     return (fields["path"], fields["status"]) == ("/v2/", 401) or (
         (fields["method"], fields["status"]) == ("HEAD", 404)
     )
 
 
-def _name(member: str | None) -> str:
-    """A service account as NAME@PROJECT, a user's address; any other member in IAM's words."""
+def _format_member(member: str | None) -> str:
+    """Returns NAME@PROJECT of a service account, a user's address, or any other member as IAM names it."""
     kind, _, address = (member or "-").partition(":")
     if kind == "serviceAccount":
-        return _show(address.removesuffix(_ACCOUNT_HOST))
-    return _show(address.removesuffix(_OPERATOR_HOST) if kind == "user" else member or "-")
+        return _escape(address.removesuffix(_ACCOUNT_HOST))
+    return _escape(address.removesuffix(_OPERATOR_HOST) if kind == "user" else member or "-")
 
 
 def _format_duration(ms: float) -> str:
@@ -58,6 +59,6 @@ def _format_query(query: Mapping[str, list[str]]) -> str:
     return "?" + "&".join(pairs) if pairs else ""
 
 
-def _show(text: str) -> str:
-    """The text without what a terminal could take for a command."""
+def _escape(text: str) -> str:
+    """Returns the text with control characters escaped, which a terminal could execute."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

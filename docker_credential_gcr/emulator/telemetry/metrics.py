@@ -1,4 +1,4 @@
-"""What one process has counted, as plain numbers: adding to them takes 0.2 µs, prometheus_client 1.2 µs."""
+"""Metrics of one process, as plain numbers: adding to them takes 0.2 µs, with prometheus_client 1.2 µs."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-# Seconds; the last bucket, which takes all, is not written down here.
+# Upper bounds in seconds; the last bucket, +Inf, is not in the list.
 LATENCIES = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
 # name -> help
@@ -17,16 +17,16 @@ HELP = {
     "gcr_emulator_requests": "Requests answered.",
     "gcr_emulator_request_bytes": "Bytes of bodies received.",
     "gcr_emulator_response_bytes": "Bytes of bodies sent.",
-    "gcr_emulator_request_duration_seconds": "From a request's headers to its answer's end.",
+    "gcr_emulator_request_duration_seconds": "From a request's headers to the end of its response.",
     "gcr_emulator_requests_in_flight": "Requests being answered.",
     "gcr_emulator_commit_duration_seconds": "Transactions of the database.",
-    "gcr_emulator_writes": "Writes in these transactions, which hold what had queued.",
+    "gcr_emulator_writes": "Writes in these transactions, each of which takes all that are queued.",
 }
 LABELS = ("site", "method", "route")
 
 
 class Histogram:
-    """How many values fell into each bucket, and their sum; the buckets are not cumulative."""
+    """The number of values in each bucket, and their sum; the buckets are not cumulative."""
 
     __slots__ = ("buckets", "total")
 
@@ -35,23 +35,23 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count one value."""
+        """Counts one value."""
         self.buckets[bisect_left(LATENCIES, seconds)] += 1
         self.total += seconds
 
     def add(self, other: "Histogram") -> None:
-        """Count all of another's values."""
+        """Adds all values of another histogram."""
         self.buckets = [mine + theirs for mine, theirs in zip(self.buckets, other.buckets, strict=True)]
         self.total += other.total
 
     @property
     def count(self) -> int:
-        """How many values there were."""
+        """Returns the number of values."""
         return sum(self.buckets)
 
 
 class Series:
-    """The requests of one kind: how long they took, and how many bytes came and went."""
+    """The requests of one kind: their durations, and the bytes received and sent."""
 
     __slots__ = ("durations", "received", "sent")
 
@@ -61,7 +61,7 @@ class Series:
         self.sent = 0
 
     def add(self, other: "Series") -> None:
-        """Count all of another's requests."""
+        """Adds all requests of another series."""
         self.durations.add(other.durations)
         self.received += other.received
         self.sent += other.sent
@@ -72,23 +72,23 @@ Kind = tuple[tuple[str, str, str], int]
 
 
 class Counts(Protocol):
-    """Counts, and tells what it has counted."""
+    """Counters that can describe themselves as metrics."""
 
     in_flight: int
 
     def count_request(self, kind: Kind, seconds: float, received: int, sent: int) -> None:
-        """Count a request that was answered."""
+        """Counts a request that was answered."""
 
     def count_commit(self, writes: int, seconds: float) -> None:
-        """Count a transaction that took so many callers' writes."""
+        """Counts a transaction with that number of writes."""
 
     def describe(self) -> "Iterator[Metric]":
-        """Yields each of HELP."""
+        """Yields each metric of HELP."""
 
 
 @dataclass
 class ProcessCounts:
-    """What this process has counted since it began."""
+    """Counters of this process since its start."""
 
     requests: dict[Kind, Series] = field(default_factory=dict)
     in_flight: int = 0
@@ -96,7 +96,7 @@ class ProcessCounts:
     writes: int = 0
 
     def count_request(self, kind: Kind, seconds: float, received: int, sent: int) -> None:
-        """Count a request that was answered."""
+        """Counts a request that was answered."""
         series = self.requests.get(kind)
         if series is None:
             series = self.requests[kind] = Series()
@@ -105,13 +105,13 @@ class ProcessCounts:
         series.sent += sent
 
     def count_commit(self, writes: int, seconds: float) -> None:
-        """Count a transaction that took so many callers' writes."""
+        """Counts a transaction with that number of writes."""
         self.commits.observe(seconds)
         self.writes += writes
 
     def describe(self) -> "Iterator[Metric]":
-        """Yields each of HELP."""
-        # 30 ms, when a client asks for the first time.
+        """Yields each metric of HELP."""
+        # 30 ms at the first request for metrics.
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         answered, received, sent = (
@@ -147,11 +147,11 @@ class ProcessCounts:
 
 
 def format_bound(bound: float) -> str:
-    """Returns a bucket's bound as the label `le` has it."""
+    """Returns a bucket's bound as in the label `le`."""
     return "+Inf" if bound == float("inf") else f"{bound:g}"
 
 
 def _format_buckets(histogram: Histogram) -> list[tuple[str, float]]:
-    """Cumulative, as Prometheus wants them."""
+    """Returns the buckets with cumulative counts, as Prometheus needs them."""
     bounds = map(format_bound, (*LATENCIES, float("inf")))
     return list(zip(bounds, map(float, accumulate(histogram.buckets)), strict=True))

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-# name -> help; gauges that are looked up when they are asked for
+# name -> help; their values are read at each request for metrics
 GAUGES = {
-    "gcr_emulator_uploads_open": "Uploads that were begun and not finished.",
+    "gcr_emulator_uploads_open": "Uploads in progress.",
     "gcr_emulator_blobs": "Blobs, once for each bucket that holds them.",
     "gcr_emulator_blob_bytes": "Bytes of these blobs.",
-    "gcr_emulator_storage_free_bytes": "Bytes that the data directory's disk has left for this user.",
-    "gcr_emulator_log_lines_dropped": "Lines of the log that nobody took in time.",
+    "gcr_emulator_storage_free_bytes": "Free bytes for this user on the data directory's disk.",
+    "gcr_emulator_log_lines_dropped": "Lines of the log that were dropped because the reader was too slow.",
 }
 
 
 def format_metrics(counted: "Iterable[Metric]", gauges: Mapping[str, float], version: str) -> bytes:
     """Returns the page that Prometheus reads; `gauges` has a value for each of GAUGES."""
-    # 30 ms, when a client asks for the first time.
+    # 30 ms at the first request for metrics.
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.process_collector import ProcessCollector
 
@@ -34,7 +34,7 @@ def format_metrics(counted: "Iterable[Metric]", gauges: Mapping[str, float], ver
 
 
 class _Collector:
-    """Hands out what it was given."""
+    """A collector of metrics that exist already."""
 
     def __init__(self, metrics: "Iterable[Metric]") -> None:
         self._metrics = metrics
@@ -48,6 +48,6 @@ def _describe_gauges(gauges: Mapping[str, float], version: str) -> "Iterator[Met
 
     for name, text in GAUGES.items():
         yield GaugeMetricFamily(name, text, value=gauges[name])
-    build = GaugeMetricFamily("gcr_emulator_build_info", "What is running.", labels=["version"])
+    build = GaugeMetricFamily("gcr_emulator_build_info", "The version that is running.", labels=["version"])
     build.add_metric([version], 1)
     yield build

@@ -1,4 +1,4 @@
-"""Gives each request an ID, counts it, and writes it down."""
+"""Request observer: gives each request an ID, counts it, and writes it to the log."""
 
 import re
 import secrets
@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from itertools import count
 
-from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, show_query
+from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, filter_query
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 
@@ -16,26 +16,26 @@ from .metrics import Counts
 
 Headers = Mapping[bytes, bytes]
 
-# What a client may name its request: nothing that could be taken for more than a name.
-_SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
-# Of what a client writes, the log shows so much.
-_SHOWN = 1024
-# What Granian says where the application said nothing.
+# A request ID from a client that is safe in a log.
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+# Bytes of a client's text in the log.
+_MAX_TEXT_SIZE = 1024
+# Granian's status if the application sends none.
 _INTERNAL_ERROR = 500
 
 
 class RequestObserver:
-    """Sees every request from outside of all else; about 5 µs each."""
+    """Outermost middleware of every request; about 5 µs each."""
 
     def __init__(self, counts: Counts, log: AccessLog | None) -> None:
         self._counts = counts
         self._log = log
-        # Unique among processes by the first part, in this one by the second.
+        # Unique among processes by the prefix, in this process by the serial number.
         self._prefix = secrets.token_hex(6)
         self._serial = count(1)
 
     def wrap(self, app: App) -> App:
-        """`app`, whose answers name the request's ID."""
+        """Returns `app` with the request's ID in every response."""
 
         async def observed(scope: Message, receive: Receive, send: Send) -> None:
             headers = dict(scope["headers"])
@@ -46,12 +46,12 @@ class RequestObserver:
             self._counts.in_flight += 1
             began = time.perf_counter()
 
-            # No coroutine of its own: every request would pay for it.
-            def send_and_note(message: Message) -> Awaitable[None]:
+            # Not a coroutine, because every request would pay for it.
+            def send_and_record(message: Message) -> Awaitable[None]:
                 if message["type"] == "http.response.start":
                     answer.status = message["status"]
                     added = [(b"x-request-id", request.id.encode())]
-                    # HTTP/2 has no such header.
+                    # HTTP/2 forbids this header.
                     if request.ends_connection and is_http1:
                         added.append((b"connection", b"close"))
                     message["headers"] = [*message["headers"], *added]
@@ -60,20 +60,20 @@ class RequestObserver:
                 return send(message)
 
             try:
-                await app(scope, receive, send_and_note)
+                await app(scope, receive, send_and_record)
             finally:
                 self._counts.in_flight -= 1
-                self._write_down(scope, headers, request, time.perf_counter() - began)
+                self._record(scope, headers, request, time.perf_counter() - began)
 
         return observed
 
     def _choose_id(self, headers: Headers) -> str:
-        given = headers.get(b"x-request-id")
-        if given is not None and _SANE_ID.fullmatch(given):
-            return given.decode()
+        chosen = headers.get(b"x-request-id")
+        if chosen is not None and _SAFE_ID.fullmatch(chosen):
+            return chosen.decode()
         return f"{self._prefix}{next(self._serial):08x}"
 
-    def _write_down(self, scope: Message, headers: Headers, request: CurrentRequest, seconds: float) -> None:
+    def _record(self, scope: Message, headers: Headers, request: CurrentRequest, seconds: float) -> None:
         host = scope[PORT_SITE].encode() if PORT_SITE in scope else headers.get(b"host", b"")
         kind = classify(host, scope["method"], scope["raw_path"])
         answer = request.answer
@@ -88,13 +88,13 @@ class RequestObserver:
             "method": method,
             "site": site,
             "route": route,
-            "path": scope["raw_path"][:_SHOWN].decode("latin-1"),
-            "query": show_query(scope["query_string"][: 4 * _SHOWN]),
+            "path": scope["raw_path"][:_MAX_TEXT_SIZE].decode("latin-1"),
+            "query": filter_query(scope["query_string"][: 4 * _MAX_TEXT_SIZE]),
             "status": status,
             "size": answer.sent,
             "duration_ms": round(seconds * 1000, 3),
             "member": request.member,
-            "reason": request.reason and request.reason[:_SHOWN],
-            "user_agent": headers.get(b"user-agent", b"").decode("latin-1")[:_SHOWN],
+            "reason": request.reason and request.reason[:_MAX_TEXT_SIZE],
+            "user_agent": headers.get(b"user-agent", b"").decode("latin-1")[:_MAX_TEXT_SIZE],
         }
         self._log.write("info", fields)

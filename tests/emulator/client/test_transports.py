@@ -10,11 +10,11 @@ from support.tls_registry import TlsRegistry
 
 from docker_credential_gcr.emulator.client import direct_request, proxied_request
 from docker_credential_gcr.emulator.client import rest as client
-from docker_credential_gcr.emulator.client.answer import Answer
+from docker_credential_gcr.emulator.client.response import Response
 from docker_credential_gcr.emulator.client.rest import EmulatorError, Server
 
 Run = Callable[..., tuple[int, str, str]]
-Request = Callable[..., Answer]
+Request = Callable[..., Response]
 TRANSPORTS = {"direct": direct_request.request, "requests": proxied_request.request}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: plain\r\n\r\n{}"
 
@@ -46,7 +46,7 @@ def serve() -> Iterator[Callable[[bytes], OneAnswer]]:
 def request_(request: pytest.FixtureRequest) -> Request:
     """Send a request with one of the transports."""
 
-    def send(method: str, url: str, path: str = "/", **options: Any) -> Answer:
+    def send(method: str, url: str, path: str = "/", **options: Any) -> Response:
         given = {"headers": {}, "body": None, "ca": None, "connect_s": LIMIT_S, "patience_s": LIMIT_S}
         transport: Request = TRANSPORTS[request.param]
         return transport(method, url, path, **{**given, **options})

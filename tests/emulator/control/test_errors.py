@@ -13,7 +13,7 @@ from starlette.responses import Response
 from docker_credential_gcr.emulator.control.errors import TABLE, NotTheOperator, answer_errors
 from docker_credential_gcr.emulator.control.faults import InvalidFaults
 from docker_credential_gcr.emulator.control.request_body import InvalidBody
-from docker_credential_gcr.emulator.control.subject_tokens import InvalidMint
+from docker_credential_gcr.emulator.control.subject_tokens import InvalidTokenRequest
 from docker_credential_gcr.emulator.gce_instance import InvalidInstance
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator
 from docker_credential_gcr.emulator.runtime.errors import CollectionBusy, DatabaseLocked, StorageFull
@@ -23,7 +23,7 @@ SAMPLES: dict[type[Exception], tuple[Exception, int, str]] = {
     InvalidBody: (InvalidBody("x is wrong"), 400, "x is wrong"),
     InvalidFaults: (InvalidFaults("x is wrong"), 400, "x is wrong"),
     InvalidInstance: (InvalidInstance("x is wrong"), 400, "x is wrong"),
-    InvalidMint: (InvalidMint("x is wrong"), 400, "x is wrong"),
+    InvalidTokenRequest: (InvalidTokenRequest("x is wrong"), 400, "x is wrong"),
     NotAnAdministrator: (NotAnAdministrator("no token"), 401, "no token"),
     NotTheOperator: (NotTheOperator(), 403, "only the operator may do this"),
     CollectionBusy: (CollectionBusy(), 409, str(CollectionBusy())),

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from docker_credential_gcr.emulator.control.journal import OwnJournal
-from docker_credential_gcr.emulator.control.state import State
+from docker_credential_gcr.emulator.control.journal import ProcessJournal
+from docker_credential_gcr.emulator.control.state import ControlState
 from docker_credential_gcr.emulator.gce_instance import CurrentInstance
 from docker_credential_gcr.emulator.runtime.clock import Clock
 
@@ -29,7 +29,9 @@ class Database:
 def test_a_read_that_a_later_one_overtook_changes_nothing():
     async def overtake():
         database, clock = Database(), Clock()
-        state = State(database, clock, CurrentInstance(None), OwnJournal(clock), reset=None, forget=None)
+        state = ControlState(
+            database, clock, CurrentInstance(None), ProcessJournal(clock), reset=None, forget=None
+        )
         refreshes = []
         for version in (1, 2):
             database.version = version

@@ -9,7 +9,7 @@ import pytest
 from support.sqlite_files import ask, find_piece
 from support.terminals import remove_escapes, run_at_terminal
 
-from docker_credential_gcr.emulator.cli.sizes import format_size
+from docker_credential_gcr.emulator.cli.listing import format_size
 from docker_credential_gcr.emulator.maintenance.fsck import check
 from docker_credential_gcr.emulator.maintenance.rebuild import rebuild
 

@@ -130,7 +130,7 @@ PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "middleware.host_router._HOST": ("fullmatch", ("", "a:", "[")),
     "storage.pieces._KEY": ("fullmatch", ("", "pieces/00/")),
     "telemetry.log_text._LONG": ("sub", ("", "sha256:0123456789ab", "/blobs/uploads/0123456789ab")),
-    "telemetry.request_observer._SANE_ID": ("fullmatch", ("",)),
+    "telemetry.request_observer._SAFE_ID": ("fullmatch", ("",)),
     "database.engine.sqlite_file._HEADER": ("match", ("", "*** in database ")),
     "maintenance.stored_files._OLDER_KEY": (
         "fullmatch",
@@ -298,7 +298,7 @@ PARSERS: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] = 
     "a range": (ranges.parse_chunk_range, lambda n: "bytes " + "1" * n, 8000),
     "a path that is not served": (find_absent, lambda n: REPOSITORY + "prewarm" * (n // 7) + "!", 16_000),
     "a path of many parts": (find_absent, lambda n: "/v1/projects/" + "a/" * (n // 2), 16_000),
-    "a query in the journal": (current_request.show_query, lambda n: b"a=b&" * (n // 4), 16_000),
+    "a query in the journal": (current_request.filter_query, lambda n: b"a=b&" * (n // 4), 16_000),
     "a path at a fault": (lambda path: fnmatchcase(path, "*a*a*a*a*a*b"), lambda n: "a" * n, 8000),
 }
 

@@ -15,7 +15,7 @@ import pytest
 
 from docker_credential_gcr.emulator.cli.main import cli
 from docker_credential_gcr.emulator.runtime.files import find_status, format_os_error
-from docker_credential_gcr.emulator.sandbox.run import find_engines, load_name_services
+from docker_credential_gcr.emulator.sandbox.run import find_engine_sockets, load_name_services
 from docker_credential_gcr.emulator.server.certificate_authority import LOOPBACK, create_authority
 
 Run = Callable[..., tuple[int, str, str]]
@@ -143,9 +143,9 @@ def test_d25_engine_that_this_user_cannot_reach_is_not_hidden(folder: Path) -> N
         docker.bind(f"{folder}/docker.sock")
         podman.bind(f"{folder}/podman/podman.sock")
         environ = {"XDG_RUNTIME_DIR": str(folder)}
-        reachable = find_engines(environ)
+        reachable = find_engine_sockets(environ)
         with closed(folder / "podman"):
-            reached = find_engines(environ)
+            reached = find_engine_sockets(environ)
 
     own = [[path for path in found if folder in path.parents] for found in (reachable, reached)]
     assert own == [[folder / "docker.sock", folder / "podman/podman.sock"], [folder / "docker.sock"]]

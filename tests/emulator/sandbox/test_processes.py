@@ -1,4 +1,4 @@
-"""A guard runs a command as if it were the command, at a terminal too, and leaves no process behind."""
+"""A children runs a command as if it were the command, at a terminal too, and leaves no process behind."""
 
 import os
 import pty
@@ -14,21 +14,21 @@ import pytest
 from support.child_processes import end as kill
 from support.child_processes import list_children
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its ways to guard are Linux's")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="its ways to children are Linux's")
 
 LIMIT_S = 60
 # No process has the number 0: the command's end is the only one.
 SCRIPT = """
 import os, sys
 from docker_credential_gcr.emulator.sandbox.namespaces import NoNamespaces, enter
-from docker_credential_gcr.emulator.sandbox.processes import CannotRun, Guard
+from docker_credential_gcr.emulator.sandbox.processes import CannotRun, ChildProcesses
 try:
     enter()
 except NoNamespaces as error:
     sys.exit(f"{error}")
-with Guard() as guard:
+with ChildProcesses() as children:
     try:
-        status = guard.run(sys.argv[1:], {**os.environ, "GUARDED": "yes"}, 0)
+        status = children.run(sys.argv[1:], {**os.environ, "GUARDED": "yes"}, 0)
     except CannotRun as error:
         print(error)
         status = error.status

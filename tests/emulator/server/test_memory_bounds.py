@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from docker_credential_gcr.emulator.app import Emulator
-from docker_credential_gcr.emulator.control.journal import OwnJournal, SharedJournal
+from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
 from docker_credential_gcr.emulator.data_directory import DataDirectory
 from docker_credential_gcr.emulator.database.control import empty
 from docker_credential_gcr.emulator.database.engine.database import Database
@@ -120,11 +120,11 @@ def test_z04_method_or_host_that_is_too_long_is_refused_and_not_written_down(
 def journal(request, tmp_path):
     """A journal of 100,000 bytes, and what forgets it."""
     if request.param == "one process":
-        own = OwnJournal(Clock(), 100_000)
+        own = ProcessJournal(Clock(), 100_000)
         yield own, own.clear
         return
     with closing(Database(tmp_path / "emulator.db")) as database:
-        yield SharedJournal(Clock(), database, 100_000), lambda: database.write_now(empty)
+        yield DatabaseJournal(Clock(), database, 100_000), lambda: database.write_now(empty)
 
 
 def test_z04_the_journal_ends_at_a_number_of_bytes(journal):

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from docker_credential_gcr.emulator.server.listener import CertificateError, TlsIdentity
 from docker_credential_gcr.emulator.server.tls import check_identity, load_identity
-from docker_credential_gcr.emulator.server.tls_files import CertificateError, Identity
 
 NOW = 1_800_000_000.0
 DAY = 86400
@@ -28,7 +28,9 @@ def test_files_are_kept_at_the_next_start(tmp_path):
     first = load_identity(tmp_path, now=NOW)
     content = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     again = load_identity(tmp_path, now=NOW + 300 * DAY)
-    assert again == first == Identity(tmp_path / "server.pem", tmp_path / "server.pem", tmp_path / "ca.pem")
+    assert (
+        again == first == TlsIdentity(tmp_path / "server.pem", tmp_path / "server.pem", tmp_path / "ca.pem")
+    )
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == content
     assert set(content) == {"ca.pem", "ca-key.pem", "server.pem"}
     assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [0o600] * 3
@@ -183,7 +185,7 @@ def write_own(folder, key, *, begin=NOW - DAY, end=NOW + DAY, password=None):
 @pytest.mark.parametrize("make", KEYS.values(), ids=KEYS)
 def test_own_certificate_is_taken_with_each_kind_of_key(tmp_path, make):
     certificate, key = write_own(tmp_path, make())
-    assert check_identity(certificate, key, NOW) == Identity(certificate, key, None)
+    assert check_identity(certificate, key, NOW) == TlsIdentity(certificate, key, None)
 
 
 def leave(_):

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
 from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
-from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts, drop_gauges, make_files
+from docker_credential_gcr.emulator.telemetry.worker_counts import WorkerCounts, create_files, drop_gauges
 
 GET = ("gcr.io", "GET", "/v2/{name}/manifests/{reference}")
 LABELS = {"site": "gcr.io", "method": "GET", "route": "/v2/{name}/manifests/{reference}"}
@@ -118,7 +118,7 @@ def test_worker_in_the_place_of_a_dead_one_counts_on_and_does_nothing_yet(make_w
     sys.platform != "linux", reason="needs Linux, which tells the blocks of a file on tmpfs too"
 )
 def test_files_have_no_holes_that_a_full_disk_could_not_fill(tmp_path):
-    make_files(tmp_path, 2)
+    create_files(tmp_path, 2)
     files = {path.name: path.stat() for path in tmp_path.iterdir()}
     assert set(files) == {"counter_2.db", "gauge_livesum_2.db", "histogram_2.db"}
     assert [name for name, status in files.items() if status.st_blocks * 512 < status.st_size] == []

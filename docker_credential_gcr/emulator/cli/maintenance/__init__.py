@@ -1,1 +1,1 @@
-"""Commands that work on a data directory."""
+"""Commands that work on a data directory: gc, fsck, rebuild."""

@@ -1,4 +1,4 @@
-"""What the commands on a data directory share: the option that names it, and its lock."""
+"""Option --data of the commands on a data directory, and the lock of that directory."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from docker_credential_gcr.emulator.runtime.files import find_status, private_um
 if TYPE_CHECKING:
     from docker_credential_gcr.emulator.data_directory import DataDirectory
 
-folder = click.Path(file_okay=False, path_type=Path)
+directory_type = click.Path(file_okay=False, path_type=Path)
 data_option = click.option(
     "--data",
-    type=folder,
+    type=directory_type,
     required=True,
     envvar="GCR_EMULATOR_DATA",
     show_envvar=True,
@@ -25,8 +25,8 @@ data_option = click.option(
 
 
 @contextlib.contextmanager
-def hold_directory(path: Path) -> Iterator["DataDirectory"]:
-    """The data directory, which no server has meanwhile. Raises EmulatorError."""
+def lock_data_directory(path: Path) -> Iterator["DataDirectory"]:
+    """Yields the data directory, locked so that no server can use it. Raises EmulatorError."""
     from docker_credential_gcr.emulator.data_directory import (
         DataDirectory,
         DataDirectoryError,
@@ -41,13 +41,13 @@ def hold_directory(path: Path) -> Iterator["DataDirectory"]:
         raise EmulatorError(f"{path} is in use by a server: stop it first") from error
     except DataDirectoryError as error:
         raise EmulatorError(str(error)) from error
-    with contextlib.closing(directory), private_umask(), _explaining(directory.database_path):
+    with contextlib.closing(directory), private_umask(), _report_database_errors(directory.database_path):
         yield directory
 
 
 @contextlib.contextmanager
-def _explaining(database: Path) -> Iterator[None]:
-    """Raises EmulatorError, in one line, for whatever SQLite says of the database, and for a full disk."""
+def _report_database_errors(database: Path) -> Iterator[None]:
+    """Raises EmulatorError, in one line, for any error of SQLite, and for a full disk."""
     from docker_credential_gcr.emulator.database.engine.errors import (
         DATABASE_ERRORS,
         UnusableDatabase,

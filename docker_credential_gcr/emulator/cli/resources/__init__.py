@@ -1,1 +1,1 @@
-"""Commands that are thin clients of the REST APIs of a running server."""
+"""Commands for the resources of a running server: clients of its REST APIs."""

@@ -1,4 +1,4 @@
-"""gcr-emulator account: makes, lists and deletes service accounts."""
+"""gcr-emulator account: creates, lists and deletes service accounts."""
 
 import click
 
@@ -16,7 +16,7 @@ from .targets import find_account, find_project
 
 @click.group(cls=Group)
 def account() -> None:
-    """Make, list and delete service accounts."""
+    """Create, list and delete service accounts."""
 
 
 _name = click.argument("name", metavar="NAME", type=options.parse_account)
@@ -28,13 +28,13 @@ _name = click.argument("name", metavar="NAME", type=options.parse_account)
 @click.option("--display-name", type=TEXT, default="", help="A name for people.")
 @with_server
 def create(server: Server, name: str, project_id: str | None, display_name: str) -> None:
-    """Make the service account NAME: a name such as ci, or a whole address."""
+    """Create the service account NAME: a name such as ci, or a whole address."""
     name, project_id = find_account(server, name, project_id)
     email = format_email(name, project_id)
     document = {"accountId": name, "serviceAccount": {"displayName": display_name}}
-    with expecting("ALREADY_EXISTS", f"account {email} exists already"):
+    with expecting("ALREADY_EXISTS", f"account {email} already exists"):
         server.call("POST", f"{format_path(project_id)}/serviceAccounts", document)
-    say(f"made account {email}; for a key: gcr-emulator key create --account {email} --output FILE")
+    say(f"created account {email}; for a key: gcr-emulator key create --account {email} --output FILE")
 
 
 @account.command("list")
@@ -42,7 +42,7 @@ def create(server: Server, name: str, project_id: str | None, display_name: str)
 @json_option
 @with_server
 def list_accounts(server: Server, project_id: str | None, as_json: bool) -> None:
-    """Print the project's service accounts."""
+    """List the service accounts of a project."""
     project_id = find_project(server, project_id)
     found = server.list_all(f"{format_path(project_id)}/serviceAccounts", "accounts")
     empty = f"{project_id} has no service account: gcr-emulator account create NAME --project {project_id}"
@@ -59,7 +59,7 @@ def _format_row(found: Document) -> tuple[str, ...]:
 @targets.project
 @with_server
 def delete(server: Server, name: str, project_id: str | None) -> None:
-    """Delete the service account NAME with its keys and whatever roles it has."""
+    """Delete the service account NAME with its keys and roles."""
     name, project_id = find_account(server, name, project_id)
     email = format_email(name, project_id)
     server.call("DELETE", format_path(project_id, email))

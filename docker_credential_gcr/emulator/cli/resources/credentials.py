@@ -1,4 +1,4 @@
-"""gcr-emulator credentials: makes credentials of every kind that Google's clients take."""
+"""gcr-emulator credentials: creates credentials of every kind that Google's clients read."""
 
 import json
 import os
@@ -10,66 +10,67 @@ import click
 from docker_credential_gcr.emulator.cli import options
 from docker_credential_gcr.emulator.cli.group import Group
 from docker_credential_gcr.emulator.cli.options import say, with_server
-from docker_credential_gcr.emulator.cli.server.env import format_environment
+from docker_credential_gcr.emulator.client import credential_files as documents
+from docker_credential_gcr.emulator.client.credential_files import GOOGLE_ENDPOINTS, Document, find_endpoints
+from docker_credential_gcr.emulator.client.environment import format_environment, format_metadata_environment
 from docker_credential_gcr.emulator.client.rest import EmulatorError, Server
 from docker_credential_gcr.emulator.identity.suggestions import is_account_email
 
-from . import credential_files as documents
 from . import targets
-from .credential_files import GOOGLES, Document, find_endpoints
-from .key import STDOUT, check_output, save, write
+from .output_file import STDOUT, check_output, save, write
 from .provision import (
-    Wanted,
-    make_federation,
-    make_impersonation,
-    make_key,
-    make_login,
-    note_node,
-    prepare_account,
+    CredentialRequest,
+    create_account,
+    create_federation,
+    create_impersonation,
+    create_key,
+    create_login,
+    warn_node,
 )
 from .targets import find_account, find_project
 
-_GCLOUD, _PERSONS = "gcloud", "authorized_user"
-# Files whose token endpoint Node's library has built in.
-_NODES = ("service_account", _PERSONS, "impersonated_service_account")
+_GCLOUD, _LOGIN = "gcloud", "authorized_user"
+# Types for which Node's library uses a fixed token endpoint.
+_FIXED_IN_NODE = ("service_account", _LOGIN, "impersonated_service_account")
 
 
-def _write_document(make: Callable[[Wanted], Document]) -> Callable[[Wanted], None]:
-    return lambda wanted: write(wanted.output, json.dumps(make(wanted), indent=2) + "\n")
+def _write_document(make: Callable[[CredentialRequest], Document]) -> Callable[[CredentialRequest], None]:
+    return lambda request: write(request.output, json.dumps(make(request), indent=2) + "\n")
 
 
-def _write_gcloud(wanted: Wanted) -> None:
-    """A directory of gcloud's with one configuration: CLOUDSDK_CONFIG."""
-    folder = wanted.output.absolute()
+def _write_gcloud(request: CredentialRequest) -> None:
+    """Writes a gcloud directory with one configuration, for CLOUDSDK_CONFIG."""
+    folder = request.output.absolute()
     key = folder / "key.json"
     try:
         for directory in (folder, folder / "configurations"):
             directory.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise EmulatorError(f"{folder} cannot be made: {error.strerror}") from error
-    environment = format_environment(wanted.server.url, wanted.server.ca)
-    text = documents.format_gcloud_configuration(wanted.project_id, wanted.email, str(key), environment)
-    save(key, json.dumps(make_key(wanted), indent=2) + "\n")
+        raise EmulatorError(f"{folder} cannot be created: {error.strerror}") from error
+    environment = format_environment(request.server.url, request.server.ca)
+    text = documents.format_gcloud_configuration(request.project_id, request.email, str(key), environment)
+    save(key, json.dumps(create_key(request), indent=2) + "\n")
     save(folder / "configurations" / "config_default", text)
     save(folder / "active_config", "default")
-    say(f"wrote {wanted.output}: export CLOUDSDK_CONFIG={folder}")
+    say(f"wrote {request.output}: export CLOUDSDK_CONFIG={folder}")
 
 
-def _write_metadata(wanted: Wanted) -> None:
-    """The server's machine, and the variables that lead to it."""
-    if wanted.server.url.startswith("https:"):
-        raise EmulatorError("metadata is asked for without TLS by every client: start a server without --tls")
-    prepare_account(wanted)
-    wanted.server.call("PUT", "/_emulator/metadata", {"account": wanted.email, "project": wanted.project_id})
-    text = documents.format_metadata_environment(wanted.server.url)
-    write(wanted.output, text, f": set -a; . {wanted.output.absolute()}; set +a")
+def _write_metadata(request: CredentialRequest) -> None:
+    """Sets the instance of the metadata server, and writes the variables that lead to it."""
+    if request.server.url.startswith("https:"):
+        raise EmulatorError("no client speaks TLS to a metadata server: start a server without --tls")
+    create_account(request)
+    instance = {"account": request.email, "project": request.project_id}
+    request.server.call("PUT", "/_emulator/metadata", instance)
+    text = format_metadata_environment(request.server.url)
+    write(request.output, text, f": set -a; . {request.output.absolute()}; set +a")
 
 
-_WRITERS: dict[str, Callable[[Wanted], None]] = {
-    "service_account": _write_document(make_key),
-    _PERSONS: _write_document(make_login),
-    "external_account": _write_document(make_federation),
-    "impersonated_service_account": _write_document(make_impersonation),
+_WRITERS: dict[str, Callable[[CredentialRequest], None]] = {
+    "service_account": _write_document(create_key),
+    _LOGIN: _write_document(create_login),
+    "external_account": _write_document(create_federation),
+    "impersonated_service_account": _write_document(create_impersonation),
     _GCLOUD: _write_gcloud,
     "metadata": _write_metadata,
 }
@@ -77,7 +78,7 @@ _WRITERS: dict[str, Callable[[Wanted], None]] = {
 
 @click.group(cls=Group)
 def credentials() -> None:
-    """Make credentials of every kind that Google's clients take."""
+    """Create credentials of every kind that Google's clients read."""
 
 
 @credentials.command()
@@ -88,7 +89,7 @@ def credentials() -> None:
     required=True,
     metavar="TYPE",
     help="service_account, authorized_user, external_account or impersonated_service_account: a file of that "
-    "type; gcloud: its directory; metadata: the variables that lead to the metadata server.",
+    "type; gcloud: a directory for it; metadata: the variables that lead to the metadata server.",
 )
 @targets.project
 @click.option(
@@ -97,23 +98,23 @@ def credentials() -> None:
     metavar="NAME",
     default="ci",
     show_default=True,
-    help="The service account, by name or address, made if it is absent; for authorized_user a person.",
+    help="The service account, by name or address, created if it is absent; for authorized_user a person.",
 )
 @options.project_roles
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file, or gcloud's directory, for you alone; - is stdout.",
+    help="The file, or the directory for gcloud, for you alone; - is stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @click.option(
     "--subject-token-file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="For external_account: keep the subject token here, for a day, and not at a URL.",
+    help="For external_account: write the subject token here, good for a day, instead of naming a URL.",
 )
-@options.token_uri("Whose endpoints it names; Google's are for gcr-emulator run.")
+@options.token_uri("The endpoints that it names; Google's are for gcr-emulator run.")
 @with_server
 def create(
     server: Server,
@@ -126,34 +127,34 @@ def create(
     subject_token_file: Path | None,
     token_uri: str,
 ) -> None:
-    """Make a credential, and whatever it needs.
+    """Create a credential, and the account and roles that it needs.
 
     \b
     gcr-emulator credentials create --type external_account \\
       --role roles/editor --output adc.json
     """
     is_person = "@" in account and not is_account_email(account)
-    if is_person and kind != _PERSONS:
+    if is_person and kind != _LOGIN:
         raise click.BadParameter(f"{account!r} is a person: {kind} needs a service account")
-    if is_account_email(account) and kind == _PERSONS:
+    if is_account_email(account) and kind == _LOGIN:
         raise click.BadParameter(f"{account!r} is a service account: {kind} needs a person")
     if subject_token_file is not None and kind != "external_account":
         raise click.UsageError("--subject-token-file is for external_account")
-    _check_place(kind, output, force)
+    _check_output(kind, output, force)
     if subject_token_file is not None:
         check_output(subject_token_file, force)
-    endpoints = GOOGLES if token_uri == "google" else find_endpoints(server.url)
+    endpoints = GOOGLE_ENDPOINTS if token_uri == "google" else find_endpoints(server.url)
     if is_person:
         project_id = find_project(server, project_id)
     else:
         account, project_id = find_account(server, account, project_id)
-    wanted = Wanted(server, project_id, account, roles, output, subject_token_file, endpoints)
-    _WRITERS[kind](wanted)
-    if kind in _NODES:
-        note_node(wanted)
+    request = CredentialRequest(server, project_id, account, roles, output, subject_token_file, endpoints)
+    _WRITERS[kind](request)
+    if kind in _FIXED_IN_NODE:
+        warn_node(request)
 
 
-def _check_place(kind: str, output: Path, force: bool) -> None:
+def _check_output(kind: str, output: Path, force: bool) -> None:
     if kind != _GCLOUD:
         check_output(output, force)
     elif output == STDOUT:

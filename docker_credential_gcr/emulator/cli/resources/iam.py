@@ -22,7 +22,7 @@ _project = click.option(
     type=options.parse_project_id,
     metavar="ID",
     required=True,
-    help="The project whose policy it is.",
+    help="The project.",
 )
 
 
@@ -32,7 +32,7 @@ def _binding(command: F) -> F:
         type=options.parse_member,
         metavar="MEMBER",
         required=True,
-        help="Who: serviceAccount:EMAIL, user:EMAIL, allUsers, allAuthenticatedUsers.",
+        help="The member: serviceAccount:EMAIL, user:EMAIL, allUsers, allAuthenticatedUsers.",
     )
     role = click.option(
         "--role",
@@ -53,7 +53,7 @@ def iam() -> None:
 @_binding
 @with_server
 def grant(server: Server, project_id: str, member: str, role: str) -> None:
-    """Give a member a role on a project."""
+    """Grant a member a role on a project."""
     changed = server.grant(project_id, member, (role,))
     say(f"{member} {'now has' if changed else 'already had'} {role} on {project_id}")
 
@@ -62,7 +62,7 @@ def grant(server: Server, project_id: str, member: str, role: str) -> None:
 @_binding
 @with_server
 def revoke(server: Server, project_id: str, member: str, role: str) -> None:
-    """Take a role on a project from a member."""
+    """Revoke a member's role on a project."""
     changed = server.change_policy(project_id, functools.partial(policies.revoke, role=role, member=member))
     say(f"{member} {'no longer has' if changed else 'did not have'} {role} on {project_id}")
 
@@ -72,7 +72,7 @@ def revoke(server: Server, project_id: str, member: str, role: str) -> None:
 @json_option
 @with_server
 def list_bindings(server: Server, project_id: str, as_json: bool) -> None:
-    """Print a line for each member and role of a project."""
+    """List the members of a project with their roles."""
     bindings: Any = policies.format_policy(server.get_policy(project_id)).get("bindings", [])
     found = [
         {"member": member, **{name: value for name, value in binding.items() if name != "members"}}

@@ -8,9 +8,14 @@ from typing import Any, TypeVar
 import click
 
 from docker_credential_gcr.emulator.cli.group import Group
-from docker_credential_gcr.emulator.cli.listing import Document, json_option, print_document, print_list
+from docker_credential_gcr.emulator.cli.listing import (
+    Document,
+    format_size,
+    json_option,
+    print_document,
+    print_list,
+)
 from docker_credential_gcr.emulator.cli.options import say, with_server
-from docker_credential_gcr.emulator.cli.sizes import format_size
 from docker_credential_gcr.emulator.client.registry import (
     Image,
     InvalidImage,
@@ -42,7 +47,7 @@ _image = click.argument("text", metavar="IMAGE")
 @json_option
 @with_server
 def list_images(server: Server, text: str | None, as_json: bool) -> None:
-    """Print the images of a repository, of all below a name, or all there are.
+    """List the images of a repository, of all repositories below a name, or of the whole emulator.
 
     \b
     gcr-emulator image list
@@ -50,19 +55,19 @@ def list_images(server: Server, text: str | None, as_json: bool) -> None:
     gcr-emulator image list localhost:5000/us-docker.pkg.dev/my-project/images/app
     """
     registry = Registry(server)
-    names = _list_places(server) if text is None else [_parse(server, text).name]
+    names = _list_names(server) if text is None else [_parse(server, text).name]
     found = [
         _describe(server, *listed)
         for name in names
         for listed in sorted(registry.list_images(name), key=lambda listed: listed[0])
     ]
     header = ("IMAGE", "TAGS", "DIGEST", "SIZE", "PUSHED")
-    empty = f"no image is there: docker push {format_image('PROJECT/IMAGE:TAG', server.url)}"
+    empty = f"there is no image: docker push {format_image('PROJECT/IMAGE:TAG', server.url)}"
     print_list("images", found, header, _format_row, as_json=as_json, empty=empty)
 
 
-def _list_places(server: Server) -> Iterator[str]:
-    """The names below which all images are: of each project at each host, and of each repository."""
+def _list_names(server: Server) -> Iterator[str]:
+    """Yields the names below which all images are: each project at each host, and each repository."""
     for project in server.list_projects():
         if project["lifecycleState"] == "ACTIVE":
             path = project["projectId"].replace(":", "/")
@@ -73,7 +78,7 @@ def _list_places(server: Server) -> Iterator[str]:
 
 
 def _describe(server: Server, name: str, digest: str, entry: Document) -> dict[str, Any]:
-    """What a list says of a manifest, in the words of Artifact Registry's API."""
+    """Returns the entry of a manifest in a list, with the members of Artifact Registry's API."""
     pushed = datetime.fromtimestamp(int(entry["timeUploadedMs"]) / 1000, timezone.utc)
     return {
         "uri": f"{format_image(name, server.url)}@{digest}",
@@ -95,7 +100,7 @@ def _format_row(found: Document) -> tuple[str, ...]:
 @json_option
 @with_server
 def describe(server: Server, text: str, as_json: bool) -> None:
-    """Print what is known of IMAGE: its digest, tags, size, and what it is made of."""
+    """Describe IMAGE: its digest, tags and size, and its parts."""
     registry, wanted = Registry(server), _parse(server, text, "latest")
     data, _, digest = registry.get_manifest(wanted)
     manifest = json.loads(data)
@@ -126,7 +131,7 @@ def manifest(server: Server, text: str) -> None:
 @click.argument("tags", metavar="TAG...", nargs=-1, required=True)
 @with_server
 def tag(server: Server, text: str, tags: tuple[str, ...]) -> None:
-    """Give IMAGE one more TAG, or more.
+    """Add tags to IMAGE.
 
     \b
     gcr-emulator image tag localhost:5000/my-project/app:v1 latest
@@ -142,7 +147,7 @@ def tag(server: Server, text: str, tags: tuple[str, ...]) -> None:
 @_image
 @with_server
 def untag(server: Server, text: str) -> None:
-    """Remove the tag of IMAGE, NAME:TAG; the image stays."""
+    """Remove the tag of IMAGE, NAME:TAG, and keep the image."""
     wanted = _parse(server, text)
     if wanted.reference is None or ":" in wanted.reference:
         raise click.BadParameter(f"{text!r} names no tag: write NAME:TAG", param_hint="'IMAGE'")
@@ -152,12 +157,12 @@ def untag(server: Server, text: str) -> None:
 
 @image.command()
 @_image
-@click.option("--force", is_flag=True, help="Delete all tags of it too.")
+@click.option("--force", is_flag=True, help="Also delete its other tags.")
 @with_server
 def delete(server: Server, text: str, force: bool) -> None:
     """Delete IMAGE, NAME:TAG or NAME@DIGEST, with that tag.
 
-    An image with other tags stays, unless --force says so.
+    An image with other tags is deleted only with --force.
     """
     registry, wanted = Registry(server), _parse(server, text)
     if wanted.reference is None:
@@ -179,7 +184,7 @@ def delete(server: Server, text: str, force: bool) -> None:
     try:
         registry.delete_manifest(Image(wanted.name, found))
     except EmulatorError:
-        # An index or a referrer still names it: all is as it was before.
+        # An index or a referrer still names it: restore its tags.
         for name in tags:
             registry.put_manifest(Image(wanted.name, name), data, media_type)
         raise

@@ -1,10 +1,7 @@
-"""gcr-emulator key: makes, lists, disables and deletes service account keys."""
+"""gcr-emulator key: creates, lists, disables and deletes service account keys."""
 
 import base64
 import json
-import math
-import os
-import stat
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,24 +11,22 @@ from docker_credential_gcr.emulator.cli import options
 from docker_credential_gcr.emulator.cli.group import Group
 from docker_credential_gcr.emulator.cli.listing import Document, json_option, print_list
 from docker_credential_gcr.emulator.cli.options import say, with_server
-from docker_credential_gcr.emulator.client.rest import EmulatorError, Server, format_path
-from docker_credential_gcr.emulator.client.server_url import format_registry
+from docker_credential_gcr.emulator.client.credential_files import MARK
+from docker_credential_gcr.emulator.client.rest import Server, format_path
+from docker_credential_gcr.emulator.client.server_url import format_token_url
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.resource_names import format_email
-from docker_credential_gcr.emulator.runtime.files import find_status
-from docker_credential_gcr.files import is_stream, write_file
 
 from . import targets
-from .credential_files import MARK
+from .output_file import check_output, write
 from .targets import find_account
 
-STDOUT = Path("-")
 _key_id = click.argument("key_id", metavar="KEY")
 
 
 @click.group(cls=Group)
 def key() -> None:
-    """Make, list, disable and delete service account keys."""
+    """Create, list, disable and delete service account keys."""
 
 
 @key.command()
@@ -41,17 +36,17 @@ def key() -> None:
     type=options.parse_account,
     metavar="NAME",
     required=True,
-    help="The service account, by name or address; made if it is absent.",
+    help="The service account, by name or address; created if it is absent.",
 )
 @options.project_roles
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file to write, readable by you alone; - is stdout.",
+    help="The file to write, for you alone; - is stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace the file if there is one.")
-@options.token_uri("Whose token endpoint the key names.")
+@options.token_uri("The token endpoint that the key names; Google's is for gcr-emulator run.")
 @with_server
 def create(
     server: Server,
@@ -62,7 +57,7 @@ def create(
     force: bool,
     token_uri: str,
 ) -> None:
-    """Make a JSON key for a service account.
+    """Create a JSON key for a service account.
 
     \b
     gcr-emulator key create --account ci --role roles/editor --output key.json
@@ -87,11 +82,11 @@ def create(
 @json_option
 @with_server
 def list_keys(server: Server, account: str, project_id: str | None, as_json: bool) -> None:
-    """Print the keys of a service account that users hold."""
+    """List the user-managed keys of a service account."""
     path, email = _find_path(server, account, project_id)
     found = server.call("GET", f"{path}/keys?keyTypes=USER_MANAGED").get("keys", [])
     empty = f"{email} has no key: gcr-emulator key create --account {email} --output FILE"
-    print_list("keys", found, ("KEY", "STATE", "ENDS"), _format_row, as_json=as_json, empty=empty)
+    print_list("keys", found, ("KEY", "STATE", "EXPIRES"), _format_row, as_json=as_json, empty=empty)
 
 
 def _format_row(found: Document) -> tuple[str, ...]:
@@ -105,7 +100,7 @@ def _format_row(found: Document) -> tuple[str, ...]:
 @targets.project
 @with_server
 def delete(server: Server, key_id: str, account: str, project_id: str | None) -> None:
-    """Delete a key: nothing that it signed is taken any more."""
+    """Delete a key: the server refuses what it signed."""
     path, email = _find_path(server, account, project_id)
     server.call("DELETE", f"{path}/keys/{quote(key_id, safe='')}")
     say(f"deleted key {key_id} of {email}")
@@ -117,7 +112,7 @@ def delete(server: Server, key_id: str, account: str, project_id: str | None) ->
 @targets.project
 @with_server
 def disable(server: Server, key_id: str, account: str, project_id: str | None) -> None:
-    """Let a key open nothing until it is enabled."""
+    """Disable a key: the server refuses what it signs until the key is enabled."""
     path, email = _find_path(server, account, project_id)
     server.call("POST", f"{path}/keys/{quote(key_id, safe='')}:disable", {})
     say(f"disabled key {key_id} of {email}")
@@ -129,7 +124,7 @@ def disable(server: Server, key_id: str, account: str, project_id: str | None) -
 @targets.project
 @with_server
 def enable(server: Server, key_id: str, account: str, project_id: str | None) -> None:
-    """Let a disabled key open what it did."""
+    """Enable a key that was disabled."""
     path, email = _find_path(server, account, project_id)
     server.call("POST", f"{path}/keys/{quote(key_id, safe='')}:enable", {})
     say(f"enabled key {key_id} of {email}")
@@ -139,38 +134,3 @@ def _find_path(server: Server, account: str, project_id: str | None) -> tuple[st
     name, project_id = find_account(server, account, project_id)
     email = format_email(name, project_id)
     return format_path(project_id, email), email
-
-
-def format_token_url(url: str) -> str:
-    """The token endpoint of the server, which a key names for Google's clients."""
-    return f"{url.partition('://')[0]}://{format_registry(url)}/token"
-
-
-def check_output(output: Path, force: bool) -> None:
-    """Raises EmulatorError where a credential could not be kept, before one is made."""
-    if output == STDOUT or is_stream(output):
-        return
-    found, folder = find_status(output), find_status(output.parent)
-    if (found and stat.S_ISDIR(found.st_mode)) or not (folder and stat.S_ISDIR(folder.st_mode)):
-        raise EmulatorError(
-            f"{output} cannot be written: it needs the name of a file in a directory that is there"
-        )
-    if not force and os.path.lexists(output):
-        raise EmulatorError(f"{output} exists: name another file, or replace it with --force")
-
-
-def write(output: Path, text: str, told: str = "") -> None:
-    """Prints a credential, or writes it into a file and says so, with what is told of it."""
-    if output == STDOUT:
-        click.echo(text, nl=False)
-    else:
-        save(output, text)
-        say(f"wrote {output}{told}")
-
-
-def save(path: Path, text: str) -> None:
-    """Writes a file for its owner alone. Raises EmulatorError."""
-    try:
-        write_file(path, text.encode("ascii"), reader_s=math.inf)
-    except OSError as error:
-        raise EmulatorError(f"{path} cannot be written: {error.strerror}") from error

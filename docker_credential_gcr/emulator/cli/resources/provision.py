@@ -1,4 +1,4 @@
-"""Makes at a running emulator what a credential needs, and the credential's document."""
+"""Provisions credentials at a running emulator: accounts, keys, logins, workload identity providers."""
 
 import base64
 import json
@@ -9,26 +9,27 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from docker_credential_gcr.emulator.cli.options import say
+from docker_credential_gcr.emulator.client import credential_files as documents
+from docker_credential_gcr.emulator.client.credential_files import Document, Endpoints
 from docker_credential_gcr.emulator.client.rest import Server, expecting
+from docker_credential_gcr.emulator.client.server_url import format_root
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.identity.resource_names import format_email
 
-from . import credential_files as documents
-from .credential_files import Document, Endpoints
-from .key import save
+from .output_file import save
 
 _POOL = "gcr-emulator"
-_REFRESHES = "refuses to renew it once the token in it has expired: make it anew"
-_IMPERSONATES = "impersonates at https://iamcredentials.{}, which needs --tls and a name that resolves"
-_ASKS_GOOGLE = "asks oauth2.googleapis.com, whatever the file says"
-_LOOKS_UP = (
-    "looks for the project at https://cloudresourcemanager.{} when it is loaded with scopes: add them later"
+_REFRESH = "refuses to renew it once the token in it has expired: create it again"
+_IMPERSONATION = "impersonates at https://iamcredentials.{}, which needs --tls and a name that resolves"
+_FIXED_ENDPOINT = "sends its requests to oauth2.googleapis.com, whatever the file says"
+_PROJECT_LOOKUP = (
+    "looks up the project at https://cloudresourcemanager.{} when it is loaded with scopes: add them later"
 )
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the credential is to be: whose, for what, and where it goes."""
+class CredentialRequest:
+    """The credential that the user asked for: its account, roles and output file."""
 
     server: Server
     project_id: str
@@ -40,69 +41,69 @@ class Wanted:
 
     @property
     def email(self) -> str:
-        """The service account's address."""
+        """Returns the service account's address."""
         return format_email(self.account, self.project_id)
 
     @property
     def person(self) -> str:
-        """The person's address, for credentials that are a person's."""
+        """Returns the address of the person, for a credential of a person."""
         return self.account if "@" in self.account else f"{self.account}@example.com"
 
 
-def make_key(wanted: Wanted) -> Document:
-    """A key of the service account, which is made if it is absent."""
-    prepare_account(wanted)
-    key = json.loads(base64.b64decode(wanted.server.create_key(wanted.project_id, wanted.email)))
-    return documents.format_key(key, wanted.endpoints)
+def create_key(request: CredentialRequest) -> Document:
+    """Creates a key of the service account, and the account if it is absent."""
+    create_account(request)
+    key = json.loads(base64.b64decode(request.server.create_key(request.project_id, request.email)))
+    return documents.format_key(key, request.endpoints)
 
 
-def make_login(wanted: Wanted) -> Document:
-    """A login of a person, who is made if they are absent."""
-    server, person = wanted.server, wanted.person
+def create_login(request: CredentialRequest) -> Document:
+    """Creates a login of a person, and the person if absent."""
+    server, person = request.server, request.person
     server.call("POST", "/_emulator/users", {"email": person})
-    _grant(wanted, f"user:{person}")
+    _grant(request, f"user:{person}")
     login = server.call("POST", "/_emulator/refreshTokens", {"email": person})
     now = time.time()
     form = {"grant_type": "refresh_token"} | {
         name: login[name] for name in ("client_id", "client_secret", "refresh_token")
     }
     token = server.call("POST", "/token", form=form)
-    _note(wanted, _REFRESHES)
-    return documents.format_login(login, token, now, wanted.endpoints)
+    _warn_python(request, _REFRESH)
+    return documents.format_login(login, token, now, request.endpoints)
 
 
-def make_impersonation(wanted: Wanted) -> Document:
-    """A person's login that acts as the service account."""
-    prepare_account(wanted)
-    source = make_login(replace(wanted, roles=()))
-    _let(wanted, "roles/iam.serviceAccountTokenCreator", f"user:{wanted.person}")
-    _note(wanted, _IMPERSONATES.format(wanted.endpoints.universe))
-    return documents.format_impersonation(wanted.email, source, wanted.endpoints)
+def create_impersonation(request: CredentialRequest) -> Document:
+    """Creates a person's login that may impersonate the service account."""
+    create_account(request)
+    source = create_login(replace(request, roles=()))
+    _grant_on_account(request, "roles/iam.serviceAccountTokenCreator", f"user:{request.person}")
+    _warn_python(request, _IMPERSONATION.format(request.endpoints.universe))
+    return documents.format_impersonation(request.email, source, request.endpoints)
 
 
-def note_node(wanted: Wanted) -> None:
-    """Say that Node's library takes no notice of where a file leads."""
-    if wanted.endpoints.universe is not None:
+def warn_node(request: CredentialRequest) -> None:
+    """Warns that Node's library ignores the endpoints of a file."""
+    if request.endpoints.universe is not None:
         say(
-            f"note: google-auth-library for Node.js {_ASKS_GOOGLE}: "
+            f"note: google-auth-library for Node.js {_FIXED_ENDPOINT}: "
             "use --token-uri google in gcr-emulator run"
         )
 
 
-def _note(wanted: Wanted, text: str) -> None:
-    """Say what Python's library makes of a file that leads here."""
-    if wanted.endpoints.universe is not None:
+def _warn_python(request: CredentialRequest, text: str) -> None:
+    """Warns about a limit of Python's library with a file that names this server."""
+    if request.endpoints.universe is not None:
         say(f"note: google-auth for Python {text}, or use --token-uri google in gcr-emulator run")
 
 
-def make_federation(wanted: Wanted) -> Document:
-    """An identity of the emulator's own issuer that acts as the service account."""
-    prepare_account(wanted)
-    server, project = wanted.server, f"/v1/projects/{wanted.project_id}"
-    root = documents.format_root(server.url)
+def create_federation(request: CredentialRequest) -> Document:
+    """Creates an identity of the emulator's own issuer that may impersonate the service account."""
+    create_account(request)
+    server, project = request.server, f"/v1/projects/{request.project_id}"
+    root = format_root(server.url)
     number = server.call("GET", project)["projectNumber"]
     pools = f"{project}/locations/global/workloadIdentityPools"
-    _make_once(server, f"{pools}?workloadIdentityPoolId={_POOL}", {"displayName": "gcr-emulator"})
+    _create_if_absent(server, f"{pools}?workloadIdentityPoolId={_POOL}", {"displayName": "gcr-emulator"})
     provider = {
         "oidc": {"issuerUri": f"{root}/_emulator/issuer"},
         "attributeMapping": {"google.subject": "assertion.sub"},
@@ -110,50 +111,51 @@ def make_federation(wanted: Wanted) -> Document:
     # The same server at another URL is another issuer.
     scheme, port = urlsplit(root).scheme, urlsplit(root).port
     provider_id = f"{_POOL}-{scheme}-{port}" if port else f"{_POOL}-{scheme}"
-    _make_once(server, f"{pools}/{_POOL}/providers?workloadIdentityPoolProviderId={provider_id}", provider)
+    query = f"workloadIdentityPoolProviderId={provider_id}"
+    _create_if_absent(server, f"{pools}/{_POOL}/providers?{query}", provider)
     name = documents.format_provider(number, _POOL, provider_id)
-    member = documents.format_subject(number, _POOL, wanted.account)
-    _let(wanted, "roles/iam.workloadIdentityUser", member)
-    _note(wanted, _LOOKS_UP.format(wanted.endpoints.universe))
+    member = documents.format_subject(number, _POOL, request.account)
+    _grant_on_account(request, "roles/iam.workloadIdentityUser", member)
+    _warn_python(request, _PROJECT_LOOKUP.format(request.endpoints.universe))
     return documents.format_federation(
-        wanted.email, name, _find_subject_token(wanted, root, name), wanted.endpoints
+        request.email, name, _find_subject_token(request, root, name), request.endpoints
     )
 
 
-def _find_subject_token(wanted: Wanted, root: str, provider: str) -> Mapping[str, str]:
-    """Where the credential reads the subject token: of a URL that makes a new one each time, or of a file."""
-    if wanted.subject_token_file is None:
-        return {"url": documents.format_subject_token_url(root, wanted.account, provider)}
+def _find_subject_token(request: CredentialRequest, root: str, provider: str) -> Mapping[str, str]:
+    """Returns the source of the subject token: a URL that signs a new one for each request, or a file."""
+    if request.subject_token_file is None:
+        return {"url": documents.format_subject_token_url(root, request.account, provider)}
     document = {
-        "subject": wanted.account,
+        "subject": request.account,
         "audience": f"https:{provider}",
         "lifetime_s": 24 * 3600,
-        # Without a jti it may be exchanged as often as the file is read.
+        # Without a jti the token may be exchanged more than once.
         "claims": {"iss": f"{root}/_emulator/issuer", "jti": None},
     }
-    token = wanted.server.call("POST", "/_emulator/issuer/tokens", document)
-    path = wanted.subject_token_file.absolute()
+    token = request.server.call("POST", "/_emulator/issuer/tokens", document)
+    path = request.subject_token_file.absolute()
     save(path, json.dumps(token) + "\n")
-    say(f"wrote {path}: it ends in 24 hours, run the command with --force to renew it")
+    say(f"wrote {path}: it expires in 24 hours, run the command with --force to renew it")
     return {"file": str(path)}
 
 
-def prepare_account(wanted: Wanted) -> None:
-    """Make the service account, unless it is there, and give it the roles."""
-    wanted.server.create_account(wanted.project_id, wanted.account)
-    _grant(wanted, format_service_account(wanted.email))
+def create_account(request: CredentialRequest) -> None:
+    """Creates the service account if it is absent, and grants it the roles."""
+    request.server.create_account(request.project_id, request.account)
+    _grant(request, format_service_account(request.email))
 
 
-def _grant(wanted: Wanted, member: str) -> None:
-    if wanted.roles:
-        wanted.server.grant(wanted.project_id, member, wanted.roles)
+def _grant(request: CredentialRequest, member: str) -> None:
+    if request.roles:
+        request.server.grant(request.project_id, member, request.roles)
 
 
-def _let(wanted: Wanted, role: str, member: str) -> None:
-    """Gives a member a role on the service account."""
-    wanted.server.grant(wanted.project_id, member, (role,), email=wanted.email)
+def _grant_on_account(request: CredentialRequest, role: str, member: str) -> None:
+    """Grants a member a role on the service account."""
+    request.server.grant(request.project_id, member, (role,), email=request.email)
 
 
-def _make_once(server: Server, path: str, document: Document) -> None:
+def _create_if_absent(server: Server, path: str, document: Document) -> None:
     with expecting("ALREADY_EXISTS"):
         server.call("POST", path, document)

@@ -1,4 +1,4 @@
-"""gcr-emulator repository: makes, lists and deletes repositories of Artifact Registry."""
+"""gcr-emulator repository: creates, lists and deletes repositories of Artifact Registry."""
 
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from .targets import find_project
 
 @click.group(cls=Group)
 def repository() -> None:
-    """Make, list and delete repositories of Artifact Registry."""
+    """Create, list and delete repositories of Artifact Registry."""
 
 
 _repository_id = click.argument("repository_id", metavar="NAME")
@@ -29,7 +29,7 @@ _location = click.option(
     metavar="LOCATION",
     default="us",
     show_default=True,
-    help="Where it is, such as us, europe or us-central1: the images are at LOCATION-docker.pkg.dev.",
+    help="The location, such as us, europe or us-central1: the images are at LOCATION-docker.pkg.dev.",
 )
 
 
@@ -38,7 +38,7 @@ _location = click.option(
 @_location
 @targets.project
 @click.option("--description", type=TEXT, default="", help="What it is for.")
-@click.option("--immutable-tags", is_flag=True, help="Let no tag be moved or deleted.")
+@click.option("--immutable-tags", is_flag=True, help="Refuse to move or delete a tag.")
 @with_server
 def create(
     server: Server,
@@ -48,7 +48,7 @@ def create(
     description: str,
     immutable_tags: bool,
 ) -> None:
-    """Make the repository NAME for images.
+    """Create the repository NAME for images.
 
     \b
     gcr-emulator repository create images --location us
@@ -60,10 +60,10 @@ def create(
         "description": description,
         "dockerConfig": {"immutableTags": immutable_tags},
     }
-    with expecting("ALREADY_EXISTS", f"repository {repository_id} exists already in {location}"):
-        made = server.call("POST", f"{path}?repositoryId={quote(repository_id, safe='')}", document)
-    uri = made["response"]["registryUri"]
-    say(f"made {uri}; its images are {format_image(uri, server.url)}/IMAGE:TAG")
+    with expecting("ALREADY_EXISTS", f"repository {repository_id} already exists in {location}"):
+        created = server.call("POST", f"{path}?repositoryId={quote(repository_id, safe='')}", document)
+    uri = created["response"]["registryUri"]
+    say(f"created {uri}; its images are {format_image(uri, server.url)}/IMAGE:TAG")
 
 
 @repository.command("list")
@@ -71,13 +71,13 @@ def create(
     "--location",
     type=options.parse_location,
     metavar="LOCATION",
-    help="Those of one location alone.",
+    help="List one location only.",
 )
 @targets.project
 @json_option
 @with_server
 def list_repositories(server: Server, location: str | None, project_id: str | None, as_json: bool) -> None:
-    """Print the project's repositories."""
+    """List the repositories of a project."""
     project_id = find_project(server, project_id)
     found = find_repositories(server, project_id, LOCATIONS if location is None else (location,))
     empty = f"{project_id} has no repository there: gcr-emulator repository create NAME --location LOCATION"
@@ -86,7 +86,7 @@ def list_repositories(server: Server, location: str | None, project_id: str | No
 
 
 def find_repositories(server: Server, project_id: str, locations: tuple[str, ...]) -> list[Document]:
-    """The project's repositories in those locations."""
+    """Returns the project's repositories in those locations."""
     return [
         found
         for location in locations
@@ -108,7 +108,7 @@ def _format_row(found: Document) -> tuple[str, ...]:
 def describe(
     server: Server, repository_id: str, location: str, project_id: str | None, as_json: bool
 ) -> None:
-    """Print what is known of the repository NAME, and the size of its images."""
+    """Describe the repository NAME, with the size of its images."""
     project_id = find_project(server, project_id)
     print_document(_call(server, "GET", project_id, location, repository_id), as_json=as_json)
 
@@ -119,7 +119,7 @@ def describe(
 @targets.project
 @with_server
 def delete(server: Server, repository_id: str, location: str, project_id: str | None) -> None:
-    """Delete the repository NAME with all images in it."""
+    """Delete the repository NAME and all images in it."""
     project_id = find_project(server, project_id)
     _call(server, "DELETE", project_id, location, repository_id)
     say(f"deleted repository {repository_id} of {project_id} in {location}, and all images in it")

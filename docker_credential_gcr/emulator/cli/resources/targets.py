@@ -1,4 +1,4 @@
-"""The options for the project and the service account that a command is about, and what they mean."""
+"""Options --project and --account of the resource commands, and how their values are resolved."""
 
 import click
 
@@ -11,12 +11,12 @@ project = click.option(
     "project_id",
     type=options.parse_project_id,
     metavar="ID",
-    help="The project; the only one there is, unless said.",
+    help="The project; not needed if there is only one.",
 )
 
 
 def find_project(server: Server, project_id: str | None) -> str:
-    """The project that was named, or the only one that is not deleted. Raises EmulatorError."""
+    """Returns the named project, or the only one that is not deleted. Raises EmulatorError."""
     if project_id is not None:
         return project_id
     listed = server.list_projects()
@@ -36,9 +36,9 @@ account = click.option(
 
 
 def find_account(server: Server, account: str, project_id: str | None) -> tuple[str, str]:
-    """The account's name and its project, which an address names too. Raises EmulatorError."""
+    """Returns the account's name and its project, which an address contains. Raises EmulatorError."""
     name, at, _ = account.partition("@")
     named = find_project_id(account) if at else None
     if named and project_id and named != project_id:
-        raise EmulatorError(f"{account} is of project {named}, not of {project_id}: leave out --project")
+        raise EmulatorError(f"{account} belongs to project {named}, not to {project_id}: leave out --project")
     return name, named or find_project(server, project_id)

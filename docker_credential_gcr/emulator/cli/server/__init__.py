@@ -1,1 +1,1 @@
-"""Commands that run a server or tell other programs how to reach it."""
+"""Commands that run a server, and that lead other programs to it."""

@@ -24,7 +24,7 @@ def _parse_address(text: str) -> str:
     metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,
-    help="Where the emulator listens.",
+    help="The address at which the emulator listens.",
 )
 @click.option(
     "--location",
@@ -41,7 +41,7 @@ def _parse_address(text: str) -> str:
     "suffix",
     flag_value=".localhost",
     default="",
-    help="The same names below localhost, gcr.io.localhost: Google's own stay Google's.",
+    help="Print the names below localhost, such as gcr.io.localhost: Google's names still lead to Google.",
 )
 def hosts(address: str, locations: tuple[str, ...], suffix: str) -> None:
     """Print the lines of a hosts file that lead Google's names to the emulator.
@@ -49,7 +49,7 @@ def hosts(address: str, locations: tuple[str, ...], suffix: str) -> None:
     \b
     gcr-emulator hosts --location us-central1 | sudo tee -a /etc/hosts
 
-    Without a port in a name programs try 443, TLS, and 80: serve --tls --port 443 is for them.
+    Programs use port 443, with TLS, for a name without a port: start the emulator with --tls --port 443.
     """
     names = [f"{name}{suffix}" for name in list_served_names(locations)]
     click.echo(format_hosts(dict.fromkeys(names, address)), nl=False)

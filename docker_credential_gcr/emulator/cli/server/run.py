@@ -1,4 +1,4 @@
-"""gcr-emulator run: runs a command in a world in which Google is the emulator."""
+"""gcr-emulator run: runs a command in namespaces where Google's hosts are an emulator."""
 
 import sys
 from typing import Any
@@ -11,9 +11,9 @@ from docker_credential_gcr.emulator.sites.hosts import METADATA_ADDRESS
 from .serve import make_settings, serve
 
 _ADDRESS, _TLS_PORT, _PLAIN_PORT = "127.0.0.1", 443, 80
-# Where it answers, and how, is what this command is about.
+# Options of serve that this command decides itself.
 _DECIDED = {"host", "port", "sites", "ready_file", "allow_remote", "tls", "tls_names", "tls_cert", "tls_key"}
-_INSTEAD = "start gcr-emulator serve --tls, and use what gcr-emulator env, hosts and trust print"
+_ALTERNATIVE = "start gcr-emulator serve --tls, and use what gcr-emulator env, hosts and trust print"
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -23,13 +23,13 @@ _INSTEAD = "start gcr-emulator serve --tls, and use what gcr-emulator env, hosts
     is_flag=True,
     envvar="GCR_EMULATOR_KEEP_CREDENTIALS",
     show_envvar=True,
-    help="Leave COMMAND the user's own configuration of docker, podman, gcloud and the helper.",
+    help="Let COMMAND use your configuration of docker, podman, gcloud and the helper.",
 )
 @click.pass_context
 def run(
-    context: click.Context, /, command: tuple[str, ...], *, keep_credentials: bool, **chosen: Any
+    context: click.Context, /, command: tuple[str, ...], *, keep_credentials: bool, **options: Any
 ) -> None:
-    """Run COMMAND where all of Google's names lead to an emulator, and no other network is there.
+    """Run COMMAND where all of Google's hosts are an emulator, without any other network.
 
     \b
     gcr-emulator run --project my-project -- sh -euc '
@@ -41,32 +41,33 @@ def run(
       skopeo copy oci:image \\
         docker://us-docker.pkg.dev/my-project/images/app:v1'
 
-    Exits as COMMAND does. The emulator, all that COMMAND started and all that it logged in with end with it;
-    without --data nothing is left of the emulator. Linux only, with no need to be root.
+    The exit code is that of COMMAND. The emulator, all processes that COMMAND started and all credentials
+    that it created end with it; without --data nothing is left of the emulator. Linux only, also without
+    root.
     """
     settings = make_settings(
         context,
-        **chosen,
+        **options,
         host=_ADDRESS,
         port=_TLS_PORT,
         plain=((_ADDRESS, _PLAIN_PORT), (METADATA_ADDRESS, _PLAIN_PORT)),
         tls=True,
     )
     if sys.platform != "linux":
-        raise EmulatorError(f"{sys.platform} has no namespaces of the network: {_INSTEAD}")
+        raise EmulatorError(f"{sys.platform} has no network namespaces: {_ALTERNATIVE}")
     from docker_credential_gcr.emulator.sandbox.namespaces import NoNamespaces
-    from docker_credential_gcr.emulator.sandbox.run import CannotRun, ServerEnded, run_privately
+    from docker_credential_gcr.emulator.sandbox.run import CannotRun, ServerEnded, run_in_namespaces
 
     try:
-        context.exit(run_privately(settings, command, keeps_credentials=keep_credentials))
+        context.exit(run_in_namespaces(settings, command, keeps_configuration=keep_credentials))
     except NoNamespaces as error:
-        raise EmulatorError(f"{error}: {_INSTEAD}") from error
+        raise EmulatorError(f"{error}: {_ALTERNATIVE}") from error
     except ServerEnded as error:
-        raise EmulatorError("the emulator ended before the command, which is stopped") from error
+        raise EmulatorError("the emulator ended before the command, which was stopped") from error
     except CannotRun as error:
         click.echo(f"gcr-emulator: {error}", err=True)
         context.exit(error.status)
 
 
-# Every option of `serve`, but for those of the address.
+# Every option of `serve` except those that are decided here.
 run.params += [option for option in serve.params if option.name not in _DECIDED]

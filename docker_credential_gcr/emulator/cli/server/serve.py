@@ -17,23 +17,23 @@ from .serve_options import serve_options
 @click.command()
 @serve_options
 @click.pass_context
-def serve(context: click.Context, /, **chosen: Any) -> None:
+def serve(context: click.Context, /, **options: Any) -> None:
     """Run the emulator until it is stopped.
 
-    Stdout gets one line of JSON once the server answers:
+    Prints one line of JSON on stdout when the server is ready:
     url, registry, pid, data, ca, operator_token_file.
-    A terminal at stderr gets a greeting and a line for each request.
+    If stderr is a terminal, it gets a banner and a line for each request.
     """
-    _check_tls(chosen["tls"], chosen["tls_names"], chosen["tls_cert"], chosen["tls_key"])
-    settings = make_settings(context, **chosen)
-    greets = sys.stderr.isatty()
-    if greets and settings.log_format is None:
+    _check_tls(options["tls"], options["tls_names"], options["tls_cert"], options["tls_key"])
+    settings = make_settings(context, **options)
+    shows_banner = sys.stderr.isatty()
+    if shows_banner and settings.log_format is None:
         settings = replace(settings, log_format="text")
     pause_garbage_collector()
-    # The server's libraries come with the extra, and take 150 ms to load.
+    # The server's libraries take 150 ms to load, and need the emulator extra.
     from docker_credential_gcr.emulator.server.lifecycle import serve as run
 
-    context.exit(run(settings, greets=greets))
+    context.exit(run(settings, shows_banner=shows_banner))
 
 
 def make_settings(
@@ -43,25 +43,25 @@ def make_settings(
     gc_delay: float | None,
     access_log: bool,
     log_format: str | None,
-    **chosen: Any,
+    **options: Any,
 ) -> Settings:
-    """The settings that the options mean; every other option is called as its setting is."""
+    """Returns the settings that the options mean; all other options have the names of their settings."""
     if access_log and log_format == "text":
-        raise click.UsageError("--access-log means --log-format json: give one of them")
-    hosts = [host for host, _ in chosen.get("sites", ())]
+        raise click.UsageError("--access-log is --log-format json: give one of them")
+    hosts = [host for host, _ in options.get("sites", ())]
     if len(set(hosts)) < len(hosts):
         raise click.UsageError("--site gives a host two ports: give it one")
-    if chosen["workers"] > 1 and sys.platform == "win32":
-        raise click.UsageError("--workers needs a system on which processes share a listening socket")
+    if options["workers"] > 1 and sys.platform == "win32":
+        raise click.UsageError("--workers needs a system where processes can share a listening socket")
     try:
         bounds = Limits.parse(limits)
     except InvalidLimit as error:
         raise click.BadParameter(str(error), context, param_hint="--limit") from error
     if gc_delay is not None:
         bounds = replace(bounds, unused_lifetime_s=gc_delay)
-    instance = _build_instance(chosen.pop("metadata_account"), chosen.pop("metadata_scopes"))
+    instance = _build_instance(options.pop("metadata_account"), options.pop("metadata_scopes"))
     log_format = "json" if access_log else log_format
-    return Settings(limits=bounds, instance=instance, log_format=log_format, **chosen)
+    return Settings(limits=bounds, instance=instance, log_format=log_format, **options)
 
 
 def _build_instance(account: str | None, scopes: tuple[str, ...]) -> Instance | None:
@@ -71,10 +71,10 @@ def _build_instance(account: str | None, scopes: tuple[str, ...]) -> Instance | 
 
 
 def _check_tls(tls: bool, names: tuple[str, ...], certificate: Path | None, key: Path | None) -> None:
-    """Refuse what would be passed over in silence."""
+    """Raises UsageError for options of TLS that would have no effect."""
     if (certificate is None) != (key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
     if tls and certificate is not None:
-        raise click.UsageError("--tls makes a certificate, --tls-cert brings one: give one of them")
+        raise click.UsageError("--tls creates a certificate, --tls-cert names one: give one of them")
     if names and not tls:
         raise click.UsageError("--tls-name needs --tls")

@@ -1,4 +1,4 @@
-"""The options of gcr-emulator serve and run; each can be given by a variable of its name."""
+"""Options of gcr-emulator serve and run; each can also be set by a variable of its name."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,12 +32,12 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=click.IntRange(0, 65535),
         default=5000,
         show_default=True,
-        help="0 takes a free one.",
+        help="The port to listen on; 0 takes a free one.",
     ),
     _option(
         "data",
         type=_file,
-        help="The directory that holds everything. Without it, all is gone when the server stops.",
+        help="The data directory. Without it, a temporary one is used, and deleted when the server stops.",
     ),
     _option(
         "project",
@@ -45,7 +45,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=options.parse_project_id,
         metavar="ID",
         multiple=True,
-        help="A project to make if it is absent; may be repeated.",
+        help="A project to create if it is absent; may be repeated.",
     ),
     _option(
         "site",
@@ -53,37 +53,37 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=options.parse_site,
         metavar="HOST=PORT",
         multiple=True,
-        help="One more port, which is for that host alone, such as eu.gcr.io=5001; may be repeated.",
+        help="Another port, for that host only, such as eu.gcr.io=5001; may be repeated.",
     ),
     _option(
         "ready-file",
         type=_file,
-        help="Where to write what stdout says once the server answers.",
+        help="A file for the line that stdout gets when the server is ready.",
     ),
     _option(
         "allow-remote",
         is_flag=True,
-        help="Listen on other addresses than loopback; the administrative APIs then demand a token.",
+        help="Allow addresses other than loopback; the administrative APIs then require a token.",
     ),
     _option(
         "strict-admin",
         is_flag=True,
-        help="Demand a token for the administrative APIs from local programs too.",
+        help="Require a token for the administrative APIs from local programs too.",
     ),
     _option(
         "open",
         is_flag=True,
-        help="Ask nobody for a credential at the registry: programs of this machine may do everything there.",
+        help="Require no credential at the registry: programs of this machine may pull, push and delete.",
     ),
     _option(
         "open-remote",
         is_flag=True,
-        help="As --open, for other machines and web pages too; with --allow-remote, --open alone is refused.",
+        help="Like --open, also for other machines and web pages; --allow-remote refuses --open alone.",
     ),
     _option(
         "tls",
         is_flag=True,
-        help="Speak TLS, with a certificate authority that is made at the first start: DATA/keys/ca.pem.",
+        help="Speak TLS, with a certificate authority that is created at the first start: DATA/keys/ca.pem.",
     ),
     _option(
         "tls-name",
@@ -91,7 +91,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=options.parse_name,
         metavar="NAME",
         multiple=True,
-        help="One more name or address that the certificate is for; may be repeated.",
+        help="Another name or address for the certificate; may be repeated.",
     ),
     _option(
         "tls-cert",
@@ -108,7 +108,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=click.IntRange(1, 64),
         default=1,
         show_default=True,
-        help="Processes that serve.",
+        help="The number of processes that serve.",
     ),
     _option(
         "journal",
@@ -118,7 +118,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _option(
         "sparse-manifests",
         is_flag=True,
-        help="Take manifests and indexes of which something is missing, which Container Registry refuses.",
+        help="Accept manifests and indexes that name what is missing; Container Registry refuses them.",
     ),
     _option(
         "redirect-blobs",
@@ -133,14 +133,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="DURATION",
         default="1h",
         show_default=True,
-        help="How often to collect garbage and save a snapshot of the database, "
-        "such as 90s or 30m; 0 is never.",
+        help="The time between two collections of garbage and snapshots of the database, "
+        "such as 90s or 30m; 0 disables both.",
     ),
     _option(
         "gc-delay",
         type=options.parse_duration,
         metavar="DURATION",
-        help="How long to keep what no manifest needs, such as 30m or 7d: 24h unless said.",
+        help="How long to keep what no manifest needs, such as 30m or 7d; the default is 24h.",
     ),
     _option(
         "access-log",
@@ -150,25 +150,25 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _option(
         "log-format",
         type=click.Choice(["text", "json"]),
-        help="Write a line to stderr for each request; text unless said where stderr is a terminal.",
+        help="Write a line to stderr for each request; at a terminal, text is the default.",
     ),
     _option(
         "limit",
         "limits",
         metavar="NAME=NUMBER",
         multiple=True,
-        help="Another limit than the default, such as uploads=100; may be repeated.",
+        help="A limit other than the default, such as uploads=100; may be repeated.",
     ),
     _option(
         "create-on-push",
         is_flag=True,
-        help="Make a repository of Artifact Registry by the first push to it.",
+        help="Create a repository of Artifact Registry on the first push to it.",
     ),
     _option(
         "metadata-account",
         type=options.parse_account_email,
         metavar="EMAIL",
-        help="Be the metadata server of a machine with this service account, which is made if it is absent.",
+        help="Run the metadata server of an instance with this service account, which is created if absent.",
     ),
     _option(
         "metadata-scope",
@@ -176,8 +176,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=options.parse_scope,
         metavar="SCOPE",
         multiple=True,
-        help="An access scope of that machine, such as devstorage.read_only; may be repeated. "
-        "cloud-platform unless said.",
+        help="An access scope of that instance, such as devstorage.read_only; may be repeated. "
+        "The default is cloud-platform.",
     ),
 )
 

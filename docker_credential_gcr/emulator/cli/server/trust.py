@@ -1,4 +1,4 @@
-"""gcr-emulator trust: has the programs of this machine believe the emulator's authority."""
+"""gcr-emulator trust: makes programs of this machine trust the emulator's certificate authority."""
 
 import shlex
 import subprocess
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from docker_credential_gcr.emulator.ca_variables import CA_VARIABLES
 from docker_credential_gcr.emulator.cli.options import say, with_ca
+from docker_credential_gcr.emulator.client.environment import CA_VARIABLES
 from docker_credential_gcr.emulator.client.rest import EmulatorError
 from docker_credential_gcr.emulator.client.server_url import format_registry, is_host, strip_brackets
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from .trust_files import TrustFile
 
 _CLIENTS = ("docker", "containers", "containerd", "system")
-# Programs of all the machine believe what the system does: that, a person must ask for.
+# Without `system`: all programs of the machine trust what the system trusts, so the user must ask for it.
 _DEFAULT = ("docker", "containers", "containerd")
-# What is set in another way: by gcloud config; by --ca, which this command has been given.
-_SET = ("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "GCR_EMULATOR_CA")
+# Set in another way: by gcloud config, and by the --ca that this command was given.
+_SET_OTHERWISE = ("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", "GCR_EMULATOR_CA")
 
 
 def _parse_host(text: str) -> str:
-    # An IPv6 address has colons of its own, and stands in brackets here.
+    # An IPv6 address contains colons: here it is in brackets.
     address, bracket, rest = text.partition("]")
     name, colon, port = (f"{address}]", rest[:1], rest[1:]) if bracket else text.partition(":")
     is_port = colon in ("", ":") and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
@@ -41,7 +41,7 @@ def _parse_host(text: str) -> str:
     multiple=True,
     default=_DEFAULT,
     show_default=True,
-    help="Who is to believe it; containers is podman, buildah and skopeo. May be repeated.",
+    help="A program that is to trust it; containers is podman, buildah and skopeo. May be repeated.",
 )
 @click.option(
     "--host",
@@ -49,46 +49,51 @@ def _parse_host(text: str) -> str:
     type=_parse_host,
     metavar="HOST",
     multiple=True,
-    help="A registry for which it is believed: that of --server unless said. May be repeated.",
+    help="A registry for which it is trusted; the default is that of --server. May be repeated.",
 )
-@click.option("--apply", "deed", flag_value="apply", help="Write the files.")
-@click.option("--remove", "deed", flag_value="remove", help="Remove the files.")
+@click.option("--apply", "action", flag_value="apply", help="Write the files.")
+@click.option("--remove", "action", flag_value="remove", help="Remove the files.")
 @click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=Path("/"),
     show_default=True,
-    help="The directory in which etc is.",
+    help="The root of the file system, which contains etc.",
 )
 @with_ca
 def trust(
-    url: str, ca: Path | None, clients: tuple[str, ...], hosts: tuple[str, ...], deed: str | None, root: Path
+    url: str,
+    ca: Path | None,
+    clients: tuple[str, ...],
+    hosts: tuple[str, ...],
+    action: str | None,
+    root: Path,
 ) -> None:
-    """Have the programs of this machine believe the emulator's authority.
+    """Make programs of this machine trust the emulator's certificate authority.
 
     \b
     gcr-emulator trust --server https://localhost:5000 \\
       --ca DATA/keys/ca.pem | sudo sh
     sudo gcr-emulator trust --host gcr.io --ca DATA/keys/ca.pem --apply
 
-    Without --apply and --remove nothing is changed: the commands that would do it are printed, and what
-    gcloud and other clients need.
+    Without --apply and --remove nothing is changed: the commands that would do it are printed, with the
+    settings that gcloud and other clients need.
     """
-    # The library takes a while to load, and the other commands do without it.
+    # 30 ms for cryptography, which no other command needs.
     from . import trust_files as files
 
     if ca is None:
-        raise EmulatorError("no authority is named: say --ca DATA/keys/ca.pem")
+        raise EmulatorError("no certificate authority is given: name it with --ca DATA/keys/ca.pem")
     try:
         certificate = files.load_certificate(ca)
         planned = files.plan(clients, hosts or (format_registry(url),), certificate, root)
         update = files.find_store(root).update if "system" in clients else None
-        if deed is None:
+        if action is None:
             click.echo(
                 "".join(f"{line}\n" for line in _format_script(planned, ca.absolute(), update)), nl=False
             )
             return
-        _DEEDS[deed](planned)
+        _ACTIONS[action](planned)
     except files.CannotTrust as error:
         raise EmulatorError(str(error)) from error
     if update is not None:
@@ -96,7 +101,7 @@ def trust(
 
 
 def _format_script(planned: "Sequence[TrustFile]", ca: Path, update: tuple[str, ...] | None) -> list[str]:
-    """What does the same in a shell, and in comments what is a person's own."""
+    """Returns shell commands that write the files, and as comments the settings of the user's programs."""
     lines = []
     for file in planned:
         path = shlex.quote(str(file.path))
@@ -108,7 +113,7 @@ def _format_script(planned: "Sequence[TrustFile]", ca: Path, update: tuple[str, 
         lines.append(shlex.join(update))
     named = shlex.quote(str(ca))
     lines.append(f"# gcloud: gcloud config set core/custom_ca_certs_file {named}")
-    read = {name: client for name, client in CA_VARIABLES.items() if name not in _SET}
+    read = {name: client for name, client in CA_VARIABLES.items() if name not in _SET_OTHERWISE}
     lines += [f"# {client}: export {name}={named}" for name, client in read.items()]
     return lines
 
@@ -118,7 +123,7 @@ def _apply(planned: "Sequence[TrustFile]") -> None:
 
     for file in planned:
         if file.is_foreign():
-            raise CannotTrust(f"{file.path} is somebody else's: add to it\n{file.text}".rstrip())
+            raise CannotTrust(f"{file.path} was not written by gcr-emulator: add to it\n{file.text}".rstrip())
     for file in planned:
         write(file)
         say(f"wrote {file.path}")
@@ -134,13 +139,13 @@ def _remove(planned: "Sequence[TrustFile]") -> None:
         say("nothing to remove")
 
 
-_DEEDS = {"apply": _apply, "remove": _remove}
+_ACTIONS = {"apply": _apply, "remove": _remove}
 
 
 def _update(command: tuple[str, ...], root: Path) -> None:
-    """Have the system take its authorities in; of another root's system, say what does."""
+    """Runs the system's update of its authorities; prints the command instead for another root."""
     if root != Path("/"):
-        say(f"to be run there: {shlex.join(command)}")
+        say(f"run there: {shlex.join(command)}")
         return
     try:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

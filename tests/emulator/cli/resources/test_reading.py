@@ -12,7 +12,7 @@ import pytest
 import requests
 from support.files_read import as_device, as_fifo, as_sparse
 
-from docker_credential_gcr.emulator.client import answer, direct_request
+from docker_credential_gcr.emulator.client import direct_request, response
 from docker_credential_gcr.emulator.client.rest import EmulatorError, Server
 from docker_credential_gcr.emulator.runtime.files import read_file
 
@@ -146,7 +146,7 @@ def test_z71_an_answer_that_does_not_end_in_time_is_left() -> None:
         url = f"http://127.0.0.1:{hole.getsockname()[1]}"
 
         with pytest.raises(EmulatorError, match=f"^{url} did not answer in 0 s: check what listens there$"):
-            answer.fetch(lambda: direct_request.request("GET", url, "/", **ALONE), url, 0.2)
+            response.fetch(lambda: direct_request.request("GET", url, "/", **ALONE), url, 0.2)
 
 
 def test_z71_what_is_compressed_is_not_an_emulators(run: Run) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from docker_credential_gcr.emulator.sandbox.run import make_environment
+from docker_credential_gcr.emulator.sandbox.run import build_environment
 from docker_credential_gcr.emulator.server.in_thread import InThread
-from docker_credential_gcr.emulator.server.ready import Ready
+from docker_credential_gcr.emulator.server.ready_document import ReadyDocument
 from docker_credential_gcr.emulator.settings import Settings
 
 Run = Callable[..., tuple[int, str, str]]
@@ -27,7 +27,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield ready
 
 
-def name_variables(ready: Ready) -> dict[str, str]:
+def name_variables(ready: ReadyDocument) -> dict[str, str]:
     """Each variable that leads to the token, and its value."""
     token_file = Path(ready.operator_token_file)
     return {
@@ -102,7 +102,7 @@ def test_d28_data_directory_without_a_token_leads_to_none(
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_d28_token_of_another_server_does_not_reach_the_command_of_run(variable: str) -> None:
-    environment = make_environment({variable: "another server's", "HOME": "/home/me"}, "/ca.pem")
+    environment = build_environment({variable: "another server's", "HOME": "/home/me"}, "/ca.pem")
 
     assert variable not in environment
     assert environment["HOME"] == "/home/me"

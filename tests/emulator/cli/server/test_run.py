@@ -16,7 +16,7 @@ import pytest
 from support.child_processes import await_end, list_children
 from support.child_processes import end as kill_by_number
 
-from docker_credential_gcr.emulator.sandbox.run import make_environment
+from docker_credential_gcr.emulator.sandbox.run import build_environment
 
 GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 LIMIT_S = 60
@@ -361,7 +361,7 @@ def test_h_z53_environment_leads_nowhere_else_and_each_client_to_the_authority()
         "SSL_CERT_FILE": "/etc/other.pem",
     }
 
-    assert make_environment(given, "/data/keys/ca.pem") == {
+    assert build_environment(given, "/data/keys/ca.pem") == {
         "PATH": "/bin",
         "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": "/data/keys/ca.pem",
         "CURL_CA_BUNDLE": "/data/keys/ca.pem",

@@ -12,7 +12,12 @@ import pytest
 import requests
 from support.child_processes import await_end
 
-from docker_credential_gcr.emulator.server.supervisor import Order, Pauses, Supervisor, WorkerFailed
+from docker_credential_gcr.emulator.server.supervisor import (
+    RestartBackoff,
+    Supervisor,
+    WorkerConfiguration,
+    WorkerFailed,
+)
 from docker_credential_gcr.emulator.settings import Settings
 
 PYTHON = (sys.executable, "-c")
@@ -56,8 +61,8 @@ def test_d26_worker_that_does_not_begin_to_serve_fails_the_start_with_the_reason
     tmp_path, command, start_s, fault
 ):
     async def start():
-        order, stop = Order(Settings(workers=3), tmp_path, ()), asyncio.Event()
-        supervisor = Supervisor(order, stop=stop, command=command, start_s=start_s)
+        configuration, stop = WorkerConfiguration(Settings(workers=3), tmp_path, ()), asyncio.Event()
+        supervisor = Supervisor(configuration, stop=stop, command=command, start_s=start_s)
         with pytest.raises(WorkerFailed) as failed:
             await supervisor.__aenter__()
         return str(failed.value), len(asyncio.all_tasks())
@@ -118,12 +123,12 @@ def test_d26_worker_that_cannot_be_started_again_is_tried_again(workers, emulato
 
 def test_worker_that_dies_again_and_again_is_started_after_ever_longer_pauses():
     now = 1000.0
-    pauses = Pauses(lambda: now)
+    backoff = RestartBackoff(lambda: now)
     chosen = []
     for _ in range(8):
-        chosen.append(pauses.choose())
+        chosen.append(backoff.find_pause())
         now += chosen[-1] + 1
     assert chosen == [0, 1, 2, 4, 8, 16, 30, 30]
     # It was sound for a minute.
     now += 60
-    assert [pauses.choose(), pauses.choose()] == [0, 1]
+    assert [backoff.find_pause(), backoff.find_pause()] == [0, 1]

@@ -1,4 +1,4 @@
-"""What only a test wants to see is written where it can be, and refuses nothing else."""
+"""Journal: its rows are written if possible, and no request fails without them."""
 
 import asyncio
 from contextlib import closing
@@ -7,7 +7,7 @@ import pytest
 from support.database_reads import reading
 from support.sqlite_files import opened
 
-from docker_credential_gcr.emulator.control.attempt import attempt
+from docker_credential_gcr.emulator.control.journal import write_if_possible
 from docker_credential_gcr.emulator.database import control
 from docker_credential_gcr.emulator.database.engine.database import Database
 
@@ -23,23 +23,23 @@ def save(connection):
     return True
 
 
-def test_attempt_returns_what_was_done(database):
-    assert asyncio.run(attempt(database, save)) is True
+def test_write_if_possible_returns_what_was_done(database):
+    assert asyncio.run(write_if_possible(database, save)) is True
     with reading(database) as connection:
         assert control.load(connection) == {"clock": "[5, 0.0]"}
 
 
-def test_attempt_gives_up_where_another_program_holds_the_lock(database, tmp_path):
+def test_write_if_possible_gives_up_where_another_program_holds_the_lock(database, tmp_path):
     with opened(tmp_path / "emulator.db") as other:
         other.execute("BEGIN IMMEDIATE")
-        assert asyncio.run(attempt(database, save)) is None
+        assert asyncio.run(write_if_possible(database, save)) is None
     with reading(database) as connection:
         assert control.load(connection) == {}
 
 
-def test_attempt_raises_what_the_work_raises(database):
+def test_write_if_possible_raises_what_the_work_raises(database):
     def fail(_):
         raise LookupError("no such row")
 
     with pytest.raises(LookupError, match="no such row"):
-        asyncio.run(attempt(database, fail))
+        asyncio.run(write_if_possible(database, fail))

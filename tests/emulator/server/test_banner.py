@@ -13,15 +13,15 @@ import requests
 from support.checkout import DOCS
 
 from docker_credential_gcr import __version__
-from docker_credential_gcr.emulator.server.greeting import format_greeting
+from docker_credential_gcr.emulator.server.banner import format_banner
 from docker_credential_gcr.emulator.server.in_thread import InThread
-from docker_credential_gcr.emulator.server.ready import Ready
+from docker_credential_gcr.emulator.server.ready_document import ReadyDocument
 from docker_credential_gcr.emulator.settings import Settings
 
-READY = Ready(
+READY = ReadyDocument(
     "http://localhost:5000", "localhost:5000", 1, "/srv/data", None, "/srv/data/keys/operator-token"
 )
-ELSEWHERE = Ready(
+ELSEWHERE = ReadyDocument(
     "https://localhost:5443",
     "localhost:5443",
     1,
@@ -99,15 +99,15 @@ Requests:
     ids=["kept", "temporary-and-open", "tls-and-strict"],
 )
 def test_d12_the_greeting(ready, settings, projects, text):
-    assert format_greeting(ready, settings, projects) == text
+    assert format_banner(ready, settings, projects) == text
 
 
 def test_d12_the_page_shows_the_greeting():
     page = (DOCS / "emulator.md").read_text("utf-8")
     data = "/srv/registry-data"
-    ready = Ready(READY.url, READY.registry, 4711, data, None, f"{data}/keys/operator-token")
+    ready = ReadyDocument(READY.url, READY.registry, 4711, data, None, f"{data}/keys/operator-token")
 
-    assert f"\n{format_greeting(ready, Settings(data=data), ['my-project'])}\n" in page
+    assert f"\n{format_banner(ready, Settings(data=data), ['my-project'])}\n" in page
 
 
 SERVE = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "serve", "--port", "0"]
@@ -160,7 +160,7 @@ def test_d12_a_terminal_gets_a_greeting_and_a_line_a_request(at_terminal, tmp_pa
 
     rest, shown = stop()
 
-    greeting = format_greeting(Ready(**ready), Settings(data=tmp_path), ["my-project"])
+    greeting = format_banner(ReadyDocument(**ready), Settings(data=tmp_path), ["my-project"])
     example = f"{ready['registry']}/my-project/hello:1"
     time, took, line = re.fullmatch(
         re.escape(greeting) + r"\n(..:..:..)  GET    403 +(\d+) ms  (.*)", shown, re.DOTALL

@@ -1,9 +1,9 @@
-"""The ready document: where a server answers, and where its things are.
+"""Ready document: the URL of a running server, and the paths of its files.
 
 {"url": "http://localhost:5000", "registry": "localhost:5000", "pid": 1234, "data": "/data",
  "ca": null, "operator_token_file": "/data/keys/operator-token"}
 
-With ports that are one site each (serve --site) also where these are:
+With ports that are for one host each (serve --site) it also has their addresses:
 
  "sites": {"eu.gcr.io": "localhost:5001"}
 """
@@ -24,12 +24,12 @@ from docker_credential_gcr.emulator.data_directory import DataDirectory
 from docker_credential_gcr.emulator.settings import Settings
 from docker_credential_gcr.files import is_stream, write_file
 
-from .listener import Door, format_address, is_loopback
+from .listener import ListeningSocket, format_address, is_loopback
 
 
 @dataclass(frozen=True)
-class Ready:
-    """Where a server answers, and where its things are; `ca` is None without TLS, `sites` are by host."""
+class ReadyDocument:
+    """URL and files of a server; `ca` is None without TLS, `sites` maps hosts to addresses."""
 
     url: str
     registry: str
@@ -40,35 +40,37 @@ class Ready:
     sites: Mapping[str, str] = field(default_factory=dict)
 
 
-def describe(settings: Settings, doors: Sequence[Door], directory: DataDirectory) -> Ready:
-    """What is ready, of a server that listens there; the first door is for everything."""
-    name = find_name(settings.host)
-    authorities = [format_address(name, door.listening.getsockname()[1]) for door in doors]
-    identity = doors[0].identity
+def describe(
+    settings: Settings, sockets: Sequence[ListeningSocket], directory: DataDirectory
+) -> ReadyDocument:
+    """Returns the document of a server with those sockets; the first of them serves every host."""
+    name = find_host_name(settings.host)
+    addresses = [format_address(name, each.listening.getsockname()[1]) for each in sockets]
+    identity = sockets[0].identity
     ca = identity and identity.ca
-    return Ready(
-        url=f"{'https' if identity else 'http'}://{authorities[0]}",
-        registry=authorities[0],
+    return ReadyDocument(
+        url=f"{'https' if identity else 'http'}://{addresses[0]}",
+        registry=addresses[0],
         pid=os.getpid(),
         data=str(directory.path),
         ca=None if ca is None else str(ca),
         operator_token_file=str(directory.operator_token_path),
-        sites={door.site: authority for door, authority in zip(doors, authorities, strict=True) if door.site},
+        sites={each.site: address for each, address in zip(sockets, addresses, strict=True) if each.site},
     )
 
 
-def find_name(host: str) -> str:
-    """Returns what clients call the host: localhost or another of its names, an address, or this machine."""
+def find_host_name(host: str) -> str:
+    """Returns the name by which clients reach a host: localhost, this machine's name, or the host itself."""
     if is_loopback(host):
         return find_loopback_name(host)
     return socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - it is only compared
 
 
-def announce(ready: Ready, ready_file: Path | None) -> None:
-    """Print the ready document, one line, and leave it in the file."""
+def announce(ready: ReadyDocument, ready_file: Path | None) -> None:
+    """Prints the document, one line, and writes it to the file."""
     line = json.dumps({name: value for name, value in vars(ready).items() if value != {}}) + "\n"
     if ready_file is not None and is_stream(ready_file):
-        # A FIFO waits for its reader, and the server does not.
+        # In a thread: opening a FIFO blocks until it has a reader.
         writing = functools.partial(write_file, ready_file, line.encode(), reader_s=math.inf)
         threading.Thread(target=writing, daemon=True).start()
     elif ready_file is not None:

@@ -1,4 +1,4 @@
-"""Shows the progress of upkeep on a terminal: what, how much of how much, how long."""
+"""Progress of gc, fsck and rebuild on a terminal: the step, how much of it is done, the time."""
 
 import contextlib
 import sys
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from docker_credential_gcr.emulator.cli.listing import format_size
 from docker_credential_gcr.emulator.maintenance.progress import BYTES, Progress
-
-from .sizes import format_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -18,7 +17,7 @@ _BAR_WIDTH = 16
 
 
 class TerminalProgress(Progress):
-    """One line at the bottom of the terminal, which is gone in the end."""
+    """A line at the bottom of the terminal, which disappears at the end."""
 
     def __init__(self, bar: "Bar") -> None:
         self._bar = bar
@@ -28,7 +27,7 @@ class TerminalProgress(Progress):
         self._task = bar.add_task("", amount="", total=None, visible=False)
 
     def begin(self, what: str, total: int | None = None, unit: str = "") -> None:
-        """Shows a step from its beginning."""
+        """Shows the beginning of a step."""
         self._unit, self._total, self._done = unit, total, 0
         self._bar.reset(self._task, total=total, description=what, amount=self._format(), visible=True)
         self._bar.refresh()
@@ -40,7 +39,7 @@ class TerminalProgress(Progress):
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Let something else be written to the terminal meanwhile."""
+        """Hides the line while the block writes to the terminal."""
         self._bar.stop()
         yield
         self._bar.start()
@@ -55,21 +54,21 @@ class TerminalProgress(Progress):
 
 
 class NoTerminal(Progress):
-    """Shows nothing where stderr is not a terminal."""
+    """Shows nothing, because stderr is not a terminal."""
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Nothing is to be hidden."""
+        """Does nothing."""
         yield
 
 
 @contextlib.contextmanager
 def show_progress() -> Iterator[TerminalProgress | NoTerminal]:
-    """What upkeep tells its progress to."""
+    """Yields what shows the progress: a terminal's line, or nothing."""
     if not sys.stderr.isatty():
         yield NoTerminal()
         return
-    # 60 ms, which only a person at a terminal pays.
+    # 60 ms, only at a terminal.
     from rich import progress
     from rich.console import Console
 
@@ -79,7 +78,7 @@ def show_progress() -> Iterator[TerminalProgress | NoTerminal]:
         progress.TextColumn("{task.fields[amount]}"),
         progress.TimeElapsedColumn(),
     )
-    # Results go to stdout as they are, and not through the terminal of stderr.
+    # Without redirection, results go to stdout unchanged, and not to the terminal of stderr.
     with progress.Progress(
         *columns,
         console=Console(stderr=True),
@@ -91,6 +90,6 @@ def show_progress() -> Iterator[TerminalProgress | NoTerminal]:
 
 
 def echo_above(progress: TerminalProgress | NoTerminal, text: str) -> None:
-    """Print a line of results on stdout, above the progress if that is on the same terminal."""
+    """Prints a line of results on stdout, above the progress if both are on one terminal."""
     with progress.hidden() if sys.stdout.isatty() else contextlib.nullcontext():
         click.echo(text)

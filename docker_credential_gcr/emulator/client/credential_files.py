@@ -1,4 +1,4 @@
-"""Credentials as Google's clients read them, in which every URL leads to the emulator.
+"""Credential files for Google's clients, in which every URL leads to the emulator.
 
 authorized_user  {"type", "client_id", "client_secret", "refresh_token", "token_uri", "token", "expiry", …}
 external_account {"type", "audience", "subject_token_type", "token_url", "credential_source": {…}, …}
@@ -11,15 +11,12 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from docker_credential_gcr.emulator.client.server_url import (
-    format_metadata_address,
-    format_registry,
-    is_loopback,
-)
+from .server_url import format_registry, format_root, format_token_url, is_loopback
 
 Document = dict[str, Any]
 
-# Marks what names Google's endpoints for gcr-emulator run: docker-credential-gcr uses it nowhere else.
+# Marks a file with Google's endpoints that works in `gcr-emulator run` only: elsewhere docker-credential-gcr
+# does not use it.
 MARK = {"gcr_emulator": True}
 _POOLS = "locations/global/workloadIdentityPools"
 SUBJECT_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:jwt"
@@ -27,7 +24,7 @@ SUBJECT_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where a file's credentials are traded. `universe` None is Google's own, googleapis.com."""
+    """URLs at which clients exchange a credential. `universe` None is Google's own, googleapis.com."""
 
     auth: str
     token: str
@@ -38,7 +35,7 @@ class Endpoints:
     universe: str | None
 
 
-GOOGLES = Endpoints(
+GOOGLE_ENDPOINTS = Endpoints(
     "https://accounts.google.com/o/oauth2/auth",
     "https://oauth2.googleapis.com/token",
     "https://www.googleapis.com",
@@ -49,22 +46,17 @@ GOOGLES = Endpoints(
 )
 
 
-def format_root(url: str) -> str:
-    """The server's root as files name it: http://localhost:5000."""
-    return f"{urlsplit(url).scheme}://{format_registry(url)}"
-
-
 def find_endpoints(url: str) -> Endpoints:
-    """Those of the server.
+    """Returns the endpoints of the server.
 
-    google-auth for Python trades refresh tokens, impersonates, and looks up a federated identity's project
+    google-auth for Python exchanges refresh tokens, impersonates, and looks up a federated identity's project
     at Google's endpoints, whatever the file says. In another universe it does not: it refuses the first,
-    and asks the others of a host that is never Google's. https://googleapis.dev/python/google-auth/latest/
+    and sends the others to a host that is never Google's. https://googleapis.dev/python/google-auth/latest/
     """
     root = format_root(url)
     return Endpoints(
         f"{root}/o/oauth2/auth",
-        f"{root}/token",
+        format_token_url(url),
         root,
         f"{root}/v1/token",
         f"{root}/v1/introspect",
@@ -80,7 +72,7 @@ def _mark(endpoints: Endpoints) -> Document:
 
 
 def format_key(key: Document, endpoints: Endpoints) -> Document:
-    """A service account's key."""
+    """Returns a service account's key."""
     account = key["client_email"].replace("@", "%40")
     return {
         **key,
@@ -93,7 +85,7 @@ def format_key(key: Document, endpoints: Endpoints) -> Document:
 
 
 def format_login(login: Document, token: Document, now: float, endpoints: Endpoints) -> Document:
-    """A person's login; `token` is the answer of the token endpoint, which serves until it expires."""
+    """Returns a person's login; `token` is the token endpoint's response, usable until it expires."""
     document = {**login, "token_uri": endpoints.token}
     if endpoints.universe is None:
         return {**document, **_mark(endpoints)}
@@ -107,7 +99,7 @@ def format_login(login: Document, token: Document, now: float, endpoints: Endpoi
 
 
 def format_impersonation(email: str, source: Document, endpoints: Endpoints) -> Document:
-    """Somebody who acts as a service account."""
+    """Returns a credential that impersonates a service account."""
     return {
         "type": "impersonated_service_account",
         "service_account_impersonation_url": _format_impersonation_url(email, endpoints),
@@ -118,23 +110,23 @@ def format_impersonation(email: str, source: Document, endpoints: Endpoints) -> 
 
 
 def format_provider(project_number: str, pool: str, provider: str) -> str:
-    """The full name of a workload identity provider."""
+    """Returns the full name of a workload identity provider."""
     return f"//iam.googleapis.com/projects/{project_number}/{_POOLS}/{pool}/providers/{provider}"
 
 
 def format_subject(project_number: str, pool: str, subject: str) -> str:
-    """The member that stands for one identity of a pool."""
+    """Returns the member that stands for one identity of a pool."""
     return f"principal://iam.googleapis.com/projects/{project_number}/{_POOLS}/{pool}/subject/{subject}"
 
 
 def format_subject_token_url(root: str, subject: str, provider: str) -> str:
-    """Where the emulator's issuer makes a new subject token for whoever asks."""
+    """Returns the URL at which the emulator's issuer signs a new subject token for each request."""
     query = urlencode({"subject": subject, "audience": f"https:{provider}"})
     return f"{root}/_emulator/issuer/tokens?{query}"
 
 
 def format_federation(email: str, provider: str, source: Mapping[str, str], endpoints: Endpoints) -> Document:
-    """An identity of elsewhere that acts as a service account; `source` is {"file"} or {"url"}."""
+    """Returns a federated identity that impersonates a service account; `source` is {"file"} or {"url"}."""
     return {
         "type": "external_account",
         "audience": provider,
@@ -148,24 +140,10 @@ def format_federation(email: str, provider: str, source: Mapping[str, str], endp
     }
 
 
-def format_metadata_environment(url: str) -> str:
-    """The variables that lead a client to the metadata server, as `docker run --env-file` reads them."""
-    registry = format_registry(url)
-    variables = {
-        "GCE_METADATA_HOST": registry,
-        # google-auth asks this one whether there is a server, gcloud knows none but the last.
-        "GCE_METADATA_IP": format_metadata_address(url),
-        "GCE_METADATA_ROOT": registry,
-        "METADATA_SERVER_DETECTION": "assume-present",
-        "NO_GCE_CHECK": "false",
-    }
-    return "".join(f"{name}={value}\n" for name, value in variables.items())
-
-
 def format_gcloud_configuration(
     project_id: str, email: str, key: str, environment: Mapping[str, str | None]
 ) -> str:
-    """A configuration of gcloud's; in `environment`, CLOUDSDK_SECTION_PROPERTY lead it here."""
+    """Returns a gcloud configuration with the properties of `environment`: CLOUDSDK_SECTION_PROPERTY."""
     sections: dict[str, dict[str, str]] = {
         "core": {"account": email, "project": project_id, "disable_usage_reporting": "true"},
         "auth": {"credential_file_override": key},
@@ -176,7 +154,7 @@ def format_gcloud_configuration(
         for name, value in environment.items():
             if name.startswith(prefix) and value is not None:
                 sections.setdefault(section, {})[name.removeprefix(prefix).lower()] = value
-    # Python's configparser takes a % for the beginning of a name.
+    # Python's configparser reads a % as the beginning of a name.
     return "\n".join(
         "".join(
             [f"[{section}]\n", *(f"{name} = {value.replace('%', '%%')}\n" for name, value in values.items())]

@@ -1,0 +1,55 @@
+"""Start banner: what a user at a terminal reads when the server is ready."""
+
+from collections.abc import Sequence
+
+from docker_credential_gcr import __version__
+from docker_credential_gcr.emulator.next_steps import ServerAccess, list_next_steps
+from docker_credential_gcr.emulator.settings import Settings
+
+from .ready_document import ReadyDocument
+
+_MAX_PROJECTS = 5
+_TEMPORARY = "temporary, deleted when the server stops: --data DIRECTORY keeps it"
+
+
+def format_banner(ready: ReadyDocument, settings: Settings, projects: Sequence[str]) -> str:
+    """Returns the server's address, its projects and data, how to stop it, and the next commands."""
+    scheme = "https" if ready.ca else "http"
+    facts = {
+        "projects": _format_projects(projects),
+        "data": ready.data if settings.data else _TEMPORARY,
+        **{host: f"{scheme}://{address}" for host, address in ready.sites.items()},
+        "stop": "Ctrl-C",
+    }
+    width = max(map(len, facts))
+    steps = list_next_steps(_find_access(ready, settings, projects))
+    return "\n".join(
+        [
+            f"gcr-emulator {__version__} at {ready.url}",
+            "",
+            *(f"  {name:<{width}}  {text}" for name, text in facts.items()),
+            "",
+            "Next, in another terminal:",
+            "",
+            *(f"  {line}" for step in steps for line in step.split("\n")),
+            "",
+            "Requests:",
+            "",
+        ]
+    )
+
+
+def _find_access(ready: ReadyDocument, settings: Settings, projects: Sequence[str]) -> ServerAccess:
+    requires_token = settings.strict_admin or settings.allow_remote
+    return ServerAccess(
+        ready.url,
+        is_open=settings.open or settings.open_remote,
+        ca=ready.ca,
+        token_file=ready.operator_token_file if requires_token else None,
+        project=projects[0] if projects else None,
+    )
+
+
+def _format_projects(projects: Sequence[str]) -> str:
+    more = len(projects) - _MAX_PROJECTS
+    return (", ".join(projects[:_MAX_PROJECTS]) or "none") + (f" and {more} more" if more > 0 else "")
