@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.child_processes import OF_THE_SESSION, end, list_children
-from support.rsa_keys import format_private
+from support.keys import format_private
 from support.serve_arguments import SERVE_ARGUMENTS, serving
 
 from docker_credential_gcr.emulator.extra import MODULES, explain_missing

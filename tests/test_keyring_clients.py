@@ -8,27 +8,23 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 PROGRAMS = sysconfig.get_path("scripts")
 WHEEL = "hello_from_loopback-1.0-py3-none-any.whl"
 
 
-class Index(ThreadingHTTPServer):
+class Index(LoopbackServer):
     """A Python index with one wheel, closed to whoever has not the emulator's newest token."""
 
-    daemon_threads = True
-
     def __init__(self, wheel: bytes, cache: Path) -> None:
-        super().__init__(("127.0.0.1", 0), IndexHandler)
-        self.host = f"localhost:{self.server_port}"
+        super().__init__(IndexHandler)
         self.cache = cache
         digest = hashlib.sha256(wheel).hexdigest()
         page = f'<!DOCTYPE html><a href="/files/{WHEEL}#sha256={digest}">{WHEEL}</a>'
@@ -42,7 +38,7 @@ class Index(ThreadingHTTPServer):
         return authorization in [f"Basic {base64.b64encode(given).decode()}" for given in credentials]
 
 
-class IndexHandler(BaseHTTPRequestHandler):
+class IndexHandler(LoopbackHandler):
     server: Index
 
     def do_GET(self) -> None:
@@ -50,15 +46,8 @@ class IndexHandler(BaseHTTPRequestHandler):
         body = self.server.pages.get(self.path, b"") if is_admitted else b""
         status = (200 if body else 404) if is_admitted else 401
         self.server.statuses.append(status)
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/zip")
-        self.send_header("WWW-Authenticate", 'Basic realm="index"')
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        content_type = "text/html" if self.path.endswith("/") else "application/zip"
+        self.end(status, body, Content_Type=content_type, WWW_Authenticate='Basic realm="index"')
 
 
 @pytest.fixture
@@ -70,13 +59,8 @@ def index(tmp_path: Path) -> Iterator[Index]:
         wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: hello-from-loopback\nVersion: 1.0\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
-    server = Index(path.read_bytes(), tmp_path / "cache")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Index(path.read_bytes(), tmp_path / "cache")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from helper.google_auth.endpoint_server import EndpointServer, Handler, make_certificate
+from support.endpoint_server import EndpointServer, Handler
+from support.keys import save_certificate
 
 import docker_credential_gcr
 from docker_credential_gcr.helper import lookup
@@ -237,7 +238,7 @@ PERSON = {"type": "authorized_user", "client_id": "i", "client_secret": "s", "re
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_certificate(tmp_path_factory.mktemp("certificate"), "localhost")
+    return save_certificate(tmp_path_factory.mktemp("certificate"), "localhost")
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from support.child_processes import LIMIT_S, running
+from support.keys import make_key_file
+from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 from docker_credential_gcr.__main__ import main
 
@@ -171,14 +171,11 @@ def on_terminal(cli: Cli) -> Callable[..., str]:
     return run
 
 
-class AuthorizationServer(ThreadingHTTPServer):
+class AuthorizationServer(LoopbackServer):
     """Google's side of a login on loopback: consent at once, codes for one use, PKCE, refresh, revocation."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), AuthorizationHandler)
-        self.url = f"http://localhost:{self.server_port}"
+        super().__init__(AuthorizationHandler)
         self.environ = {
             "CLOUDSDK_AUTH_AUTH_HOST": f"{self.url}/o/oauth2/auth",
             "CLOUDSDK_AUTH_TOKEN_HOST": f"{self.url}/token",
@@ -213,17 +210,15 @@ class AuthorizationServer(ThreadingHTTPServer):
         return 200, {"access_token": "ya29.refreshed", "expires_in": 3599}
 
 
-class AuthorizationHandler(BaseHTTPRequestHandler):
+class AuthorizationHandler(LoopbackHandler):
     server: AuthorizationServer
 
     def do_GET(self) -> None:
         query = dict(parse_qsl(urlsplit(self.path).query))
-        self.send_response(302)
-        self.send_header("Location", self.server.redirect(query))
-        self.end_headers()
+        self.end(302, Location=self.server.redirect(query))
 
     def do_POST(self) -> None:
-        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        form = dict(parse_qsl(self.read_body().decode()))
         status, document = 200, dict[str, object]()
         if self.path == "/revoke":
             known = form["token"] in self.server.logins
@@ -231,24 +226,13 @@ class AuthorizationHandler(BaseHTTPRequestHandler):
             status, document = (200, {}) if known else (400, {"error": "invalid_token"})
         else:
             status, document = self.server.exchange(form)
-        body = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+        self.end(status, json.dumps(document).encode())
 
 
 @pytest.fixture
 def authorization_server() -> Iterator[AuthorizationServer]:
-    with AuthorizationServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(AuthorizationServer()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -256,15 +240,8 @@ def make_key(tmp_path: Path, private_key: str) -> Callable[..., Path]:
     """Write a service account key; an emulator's unless another `token_uri` is given."""
 
     def make(**fields: Any) -> Path:
-        content = {
-            "type": "service_account",
-            "private_key_id": "0" * 40,
-            "private_key": private_key,
-            "client_email": "ci@my-project.iam.gserviceaccount.com",
-            "token_uri": EMULATOR_URI,
-        }
         path = tmp_path / "key.json"
-        path.write_text(json.dumps(content | fields))
+        path.write_text(json.dumps(make_key_file(private_key, **{"token_uri": EMULATOR_URI, **fields})))
         return path
 
     return make

@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from support.child_processes import running
+from support.keys import make_key_file
+from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 SCRIPT = Path(sysconfig.get_path("scripts"), "docker-credential-gcr")
 PROGRAM = (
@@ -33,15 +34,13 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class TokenServer(ThreadingHTTPServer):
+class TokenServer(LoopbackServer):
     """A token endpoint on loopback: says what it is told to, else hands out a new token each time."""
 
-    daemon_threads = True
     request_queue_size = 64
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), TokenHandler)
-        self.host = f"localhost:{self.server_port}"
+        super().__init__(TokenHandler)
         self.url = f"http://{self.host}/token"
         self.answers: list[Answer] = []
         self.requests: list[dict[str, str]] = []
@@ -60,24 +59,16 @@ class TokenServer(ThreadingHTTPServer):
         return Answer(200, json.dumps(token).encode(), {"Content-Type": "application/json"})
 
 
-class TokenHandler(BaseHTTPRequestHandler):
+class TokenHandler(LoopbackHandler):
     server: TokenServer
 
     def do_POST(self) -> None:
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        form = parse_qs(self.read_body().decode())
         answer = self.server.take_answer({name: values[0] for name, values in form.items()})
         if self.server.is_silent:
             self.server.released.wait(30)
             return
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        self.end(answer.status, answer.body, **answer.headers)
 
 
 @dataclass(frozen=True)
@@ -173,15 +164,9 @@ def helper(tmp_path: Path) -> Helper:
 
 @pytest.fixture
 def token_server() -> Iterator[TokenServer]:
-    server = TokenServer()
-    # A short poll: shutdown waits for one.
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.released.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(TokenServer()) as server:
+        yield server
+        server.released.set()
 
 
 @pytest.fixture
@@ -194,18 +179,8 @@ def make_key(tmp_path: Path, private_key: str, token_server: TokenServer) -> Cal
     """Write a service account key for the token server; a field that is None is left out."""
 
     def make(name: str = "key.json", **fields: Any) -> Path:
-        content = {
-            "type": "service_account",
-            "project_id": "my-project",
-            "private_key_id": "0" * 40,
-            "private_key": private_key,
-            "client_email": "ci@my-project.iam.gserviceaccount.com",
-            "client_id": "1",
-            "token_uri": token_server.url,
-            "universe_domain": "googleapis.com",
-        } | fields
         path = tmp_path / name
-        path.write_text(json.dumps({name: value for name, value in content.items() if value is not None}))
+        path.write_text(json.dumps(make_key_file(private_key, **{"token_uri": token_server.url, **fields})))
         path.chmod(0o600)
         return path
 

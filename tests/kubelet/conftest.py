@@ -6,15 +6,14 @@ import os
 import re
 import subprocess
 import sysconfig
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 PROGRAM = Path(sysconfig.get_path("scripts"), "gcr-credential-provider")
 V1 = "credentialprovider.kubelet.k8s.io/v1"
@@ -79,14 +78,12 @@ class Plugin:
         self.configure(TokenSources=[f"token-file:{self.directory / 'token'}"])
 
 
-class SecurityTokenService(ThreadingHTTPServer):
+class SecurityTokenService(LoopbackServer):
     """Google's STS, and the API of impersonation: keeps what is asked, and answers as it is told."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), StsHandler)
-        self.url = f"http://localhost:{self.server_port}/"
+        super().__init__(StsHandler)
+        self.url += "/"
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.status = 200
         self.answers: dict[str, dict[str, object]] = {
@@ -99,22 +96,15 @@ class SecurityTokenService(ThreadingHTTPServer):
         }
 
 
-class StsHandler(BaseHTTPRequestHandler):
+class StsHandler(LoopbackHandler):
     server: SecurityTokenService
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        body = self.read_body().decode()
         is_form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
         self.server.requests.append((self.path, dict(parse_qsl(body)) if is_form else json.loads(body)))
         answer = json.dumps(self.server.answers[self.path]).encode()
-        self.send_response(self.server.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
+        self.end(self.server.status, answer, Content_Type="application/json")
 
 
 @pytest.fixture
@@ -124,13 +114,8 @@ def plugin(tmp_path: Path) -> Plugin:
 
 @pytest.fixture
 def sts() -> Iterator[SecurityTokenService]:
-    server = SecurityTokenService()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(SecurityTokenService()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Connection
 from starlette.applications import Starlette
 from support.images import OCI_MANIFEST, digest_of
-from support.rsa_keys import format_private, format_public, make_certificate
+from support.keys import format_private, format_public, make_certificate
 
 from docker_credential_gcr.emulator.database.accounts import authorization_codes, users
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator

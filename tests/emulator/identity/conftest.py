@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from support.rsa_keys import format_private, format_public
+from support.keys import format_private, format_public
 
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import NEVER, ServiceAccountKey

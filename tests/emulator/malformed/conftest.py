@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.images import OCI_CONFIG, OCI_MANIFEST, digest_of
-from support.rsa_keys import make_certificate
+from support.keys import make_certificate
 
 from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.data_directory import DataDirectory

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from support.rsa_keys import format_private
+from support.keys import format_private
 
 from .examples import ACCOUNT, CLOUD_PLATFORM
 from .values import list_mutations

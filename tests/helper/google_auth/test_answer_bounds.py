@@ -7,10 +7,10 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from support.child_processes import LIMIT_S
+from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
 from docker_credential_gcr.helper.doctor import registry_client as registry_probe
@@ -30,33 +30,28 @@ ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 MOST = 16 * 1024 * 1024  # what a connection holds in its buffers is far less
 
 
-class Server(ThreadingHTTPServer):
+class Server(LoopbackServer):
     """Answers /sts with a token, and any other path with more than anybody asked for."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://localhost:{self.server_port}"
-        self.host = f"localhost:{self.server_port}"
+        super().__init__(Handler)
         self.bomb: bytes | None = None
         self.sent = 0
         self.is_left = threading.Event()
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(LoopbackHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.send_response(200)
-        self.send_header("Metadata-Flavor", "Google")
+        self.read_body()
         if self.path == "/sts":
-            self._end(json.dumps(STS).encode())
+            self.end(200, json.dumps(STS).encode(), Metadata_Flavor="Google")
         elif self.server.bomb is not None:
-            self.send_header("Content-Encoding", "gzip")
-            self._end(self.server.bomb)
+            self.end(200, self.server.bomb, Metadata_Flavor="Google", Content_Encoding="gzip")
         else:
+            self.send_response(200)
+            self.send_header("Metadata-Flavor", "Google")
             self.end_headers()
             with suppress(OSError):
                 while self.server.sent < MOST:
@@ -66,23 +61,11 @@ class Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET
 
-    def _end(self, body: bytes) -> None:
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(Server()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def federate(url: str, source: object, **fields: object) -> None:

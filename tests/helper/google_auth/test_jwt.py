@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from google.auth import crypt
 from google.auth.crypt import RSASigner
-from support.rsa_keys import format_private, format_public, make_certificate
+from support.keys import format_private, format_public, make_certificate
 
 from docker_credential_gcr.helper.google_auth import jwt
 

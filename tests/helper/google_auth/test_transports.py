@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from helper.google_auth.endpoint_server import EndpointServer, Handler, make_certificate
 from support.child_processes import LIMIT_S
+from support.endpoint_server import EndpointServer, Handler
+from support.keys import save_certificate
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
 from docker_credential_gcr.helper.google_auth import connection_faults, http, oauth
@@ -60,7 +61,7 @@ def surrounding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_certificate(tmp_path_factory.mktemp("certificate"), NAME, "localhost")
+    return save_certificate(tmp_path_factory.mktemp("certificate"), NAME, "localhost")
 
 
 @pytest.fixture
@@ -278,7 +279,7 @@ def test_a_file_of_authorities_is_trusted(
 def test_a_file_of_our_own_is_trusted_beside_a_bundle(
     ask: Ask, safe_url: str, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_certificate(tmp_path, "other.example")
+    save_certificate(tmp_path, "other.example")
     authorities = [str(certificate.with_name("CA.pem")), str(tmp_path / "CA.pem")]
 
     for ours, theirs in (authorities, authorities[::-1]):

@@ -2,15 +2,14 @@
 
 import json
 import shlex
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 
 @dataclass
@@ -36,15 +35,11 @@ class Request:
         return {name: values[0] for name, values in parse_qs(self.body.decode()).items()}
 
 
-class Services(ThreadingHTTPServer):
+class Services(LoopbackServer):
     """Any number of paths on one port of loopback; what is not told is 404."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.host = f"localhost:{self.server_port}"
-        self.url = f"http://{self.host}"
+        super().__init__(Handler)
         self.replies: dict[str, list[Reply]] = {}
         self.requests: list[Request] = []
 
@@ -59,35 +54,21 @@ class Services(ThreadingHTTPServer):
         return replies.pop(0) if len(replies) > 1 else replies[0]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(LoopbackHandler):
     server: Services
 
     def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = Request(self.command, self.path, {**self.headers}, body)
+        request = Request(self.command, self.path, {**self.headers}, self.read_body())
         reply = self.server.take_reply(request)
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        self.wfile.write(reply.body)
+        self.end(reply.status, reply.body, **reply.headers)
 
     do_POST = do_GET
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
 
 
 @pytest.fixture
 def services() -> Iterator[Services]:
-    server = Services()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Services()) as server:
+        yield server
 
 
 class StandIn:

@@ -7,15 +7,14 @@ import base64
 import io
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
 
 import pytest
+from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 from docker_credential_gcr.helper import config, paths, protocol, registries
 from docker_credential_gcr.helper.google_auth import external_account as google_credentials
@@ -27,23 +26,20 @@ GOOGLES, EMULATORS, PRIVATE = "gcr.io", "localhost:5000", "registry.example"
 Files = dict[str, str]
 
 
-class Purchases(ThreadingHTTPServer):
+class Purchases(LoopbackServer):
     """Any token endpoint, also as a proxy; its access tokens spell what they were bought with."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Seller)
-        self.url = f"http://localhost:{self.server_port}"
+        super().__init__(Seller)
         self.count = 0
         self.before_answer: Callable[[], object] = lambda: None
 
 
-class Seller(BaseHTTPRequestHandler):
+class Seller(LoopbackHandler):
     server: Purchases
 
     def do_GET(self) -> None:
-        text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        text = self.read_body().decode()
         form = {name: values[0] for name, values in parse_qs(text).items()}
         said = [self.path, self.headers["Authorization"], form or text]
         if assertion := form.get("assertion"):
@@ -59,17 +55,9 @@ class Seller(BaseHTTPRequestHandler):
             "issued_token_type": "x",
         }
         content |= {"accessToken": token, "expireTime": "2999-01-01T00:00:00Z"}
-        body = json.dumps(content).encode()
-        self.send_response(200)
-        for name, value in {"Content-Length": str(len(body)), "Metadata-Flavor": "Google"}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        self.end(200, json.dumps(content).encode(), Metadata_Flavor="Google")
 
     do_POST = do_GET
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
 
 
 def read_claims(token: str) -> dict[str, Any]:
@@ -79,13 +67,8 @@ def read_claims(token: str) -> dict[str, Any]:
 
 @pytest.fixture
 def seller() -> Iterator[Purchases]:
-    server = Purchases()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Purchases()) as server:
+        yield server
 
 
 class User:

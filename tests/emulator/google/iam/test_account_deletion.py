@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.rsa_keys import make_certificate
+from support.keys import make_certificate
 
 Apis = Any
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from support.rsa_keys import format_private, make_certificate
+from support.keys import format_private, make_certificate
 
 Apis = Any
 EMAIL = "ci@my-project.iam.gserviceaccount.com"

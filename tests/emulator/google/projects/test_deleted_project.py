@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from support.rsa_keys import make_certificate
+from support.keys import make_certificate
 
 from docker_credential_gcr.emulator.google.app import ROUTES
 

@@ -126,7 +126,7 @@ class TestT19NobodyIsTold:
 
 
 class TestT19Attempts:
-    def test_are_bounded_by_the_rate_where_there_is_one(self, registry):
+    def test_are_bounded_by_the_rate_where_there_is_one(self):
         limits = Limits(request_rate=0.001, request_burst=5)
         with InThread(Settings(port=0, limits=limits)) as ready:
             limited = RegistryClient(ready.url, host="gcr.io")
