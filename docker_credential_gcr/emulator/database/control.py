@@ -1,4 +1,4 @@
-"""What a test has set, by name, as JSON: rows that every worker reads, and that end with the server."""
+"""Control state that tests set, by name, as JSON: every worker reads it, and it ends with the server."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ def find(connection: Connection, name: str) -> str | None:
 
 
 def save(connection: Connection, documents: Mapping[str, str]) -> None:
-    """Keeps each document under its name, in place of the one before."""
+    """Saves each document under its name, in place of the earlier one."""
     for name, document in documents.items():
         _DELETE.run(connection, {"wanted": name})
         _INSERT.run(connection, {"name": name, "document": document})
@@ -34,7 +34,7 @@ def save(connection: Connection, documents: Mapping[str, str]) -> None:
 def clear(connection: Connection) -> None:
     """Deletes every document, and the journal of all workers.
 
-    Where there is nothing to delete the disk may be full: SQLite would write a page.
+    An empty table is not deleted from: SQLite would write a page, and the disk may be full.
     """
     for table in (control, journal):
         if connection.execute(select(table).limit(1)).first() is not None:

@@ -1,4 +1,4 @@
-"""The journal of all workers: a row for each request, as JSON, in the order of their arrival."""
+"""Journal of all workers: a row for each request, as JSON, in the order of arrival."""
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 
@@ -25,7 +25,7 @@ def add(connection: Connection, document: str, *, arrived_at: int, size: int) ->
 
 
 def prune(connection: Connection, *, entries: int, size: int) -> None:
-    """Deletes the oldest entries, until there are so many at most and their sizes add up to no more."""
+    """Deletes the oldest entries until at most `entries` are left, of at most `size` together."""
     _PRUNE.run(connection, {"entries": entries, "bytes": size})
 
 

@@ -1,4 +1,4 @@
-"""ASGI's types, in one place. https://asgi.readthedocs.io/en/latest/specs/www.html"""
+"""ASGI types: message, receive, send and application. https://asgi.readthedocs.io/en/latest/specs/www.html"""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any

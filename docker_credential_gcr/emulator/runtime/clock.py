@@ -1,30 +1,30 @@
-"""The emulator's clock, which a test can set, so that no test sleeps."""
+"""Clock of the emulator: a test can set it, so that no test sleeps."""
 
 import time
 from collections.abc import Callable
 
 
 class Clock:
-    """Seconds since the epoch, UTC; follows the machine's clock until it is set or shifted."""
+    """Seconds since the epoch, UTC; follows the system clock until it is set or shifted."""
 
-    def __init__(self, machine: Callable[[], float] = time.time) -> None:
-        self._machine = machine
+    def __init__(self, system_clock: Callable[[], float] = time.time) -> None:
+        self._system_clock = system_clock
         self._fixed: float | None = None
         self._offset_s = 0.0
 
     def now(self) -> float:
-        """The present instant."""
-        return (self._machine() if self._fixed is None else self._fixed) + self._offset_s
+        """Returns the present instant."""
+        return (self._system_clock() if self._fixed is None else self._fixed) + self._offset_s
 
     def set(self, now: float) -> None:
-        """Stand still at `now`."""
+        """Stops the clock at `now`."""
         self._fixed, self._offset_s = now, 0.0
 
     def shift(self, offset_s: float) -> None:
-        """Run `offset_s` seconds ahead of the machine's clock (behind it when negative)."""
+        """Lets the clock run `offset_s` seconds ahead of the system clock; a negative number lets it lag."""
         self._fixed, self._offset_s = None, offset_s
 
     @property
     def setting(self) -> tuple[float | None, float]:
-        """The instant at which it stands still, if it does, and how far ahead it runs."""
+        """Returns the instant at which the clock is stopped, or None, and how many seconds it runs ahead."""
         return self._fixed, self._offset_s

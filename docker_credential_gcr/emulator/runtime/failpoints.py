@@ -1,41 +1,41 @@
-"""Named points between one write and the next, at which a test lets the process die as of a power cut.
+"""Failpoints: named points between two writes, at which a test kills the process.
 
     GCR_EMULATOR_CRASH_AT=piece-written gcr-emulator serve --data DIR
 
-The variable is read once, at the start; without it a point costs a comparison.
+The variable is read once, at the start; without it a failpoint costs a comparison.
 """
 
 import os
 import signal
 
-# The name of each point, and what was done when it is reached.
+# name -> the state when the process reaches it
 POINTS = {
-    "piece-doomed": "the key of a piece is entered in doomed, nothing is written under it",
-    "piece-written": "the bytes of the piece are on the disk, no row names it",
+    "piece-doomed": "the key of a piece is in doomed, no byte is written",
+    "piece-written": "the bytes of the piece are on the disk, no row names the key",
     "upload-written": "the bytes of a chunk have arrived, the upload's row does not count them",
-    "upload-moved": "the upload's row counts them and names the piece, the client was not told",
-    "pieces-condemned": "keys that no row names can no longer be named, their bytes are still there",
+    "upload-moved": "the upload's row counts the bytes and names the piece, the client has no response",
+    "pieces-condemned": "keys that no row names are condemned, their bytes are still there",
     "pieces-deleted": "the bytes are deleted, their keys are still in doomed",
-    "blob-committed": "the blob's row is committed, the client was not told",
-    "blob-mounted": "a link to a blob is committed, the client was not told",
-    "blob-unlinked": "a link is gone, the client was not told",
+    "blob-committed": "the blob's row is committed, the client has no response",
+    "blob-mounted": "a link to a blob is committed, the client has no response",
+    "blob-unlinked": "a link is deleted, the client has no response",
     "manifest-written": "a manifest's rows are written, not committed",
-    "manifest-committed": "they are committed, the client was not told",
-    "manifest-removed": "a manifest or a tag is gone, the client was not told",
-    "gc-links-removed": "the collection removed links that no manifest needs",
-    "gc-rows-removed": "it removed the rows of blobs, and their pieces are doomed",
-    "snapshot-written": "a snapshot of the database is written, not yet in the place of the last one",
-    "migration-saved": "a copy of the older database is beside it, nothing is migrated",
-    "migration-step": "the migration is half done, nothing of it is committed",
+    "manifest-committed": "a manifest's rows are committed, the client has no response",
+    "manifest-removed": "a manifest or a tag is deleted, the client has no response",
+    "gc-links-removed": "the collection has deleted links that no manifest needs",
+    "gc-rows-removed": "the collection has deleted the rows of blobs, their pieces are doomed",
+    "snapshot-written": "a snapshot of the database is written, the last one not yet replaced",
+    "migration-saved": "a copy of the older database is saved next to it, nothing is migrated",
+    "migration-step": "a step of the migration is done, nothing is committed",
     "migration-committed": "the migration is committed",
-    "rebuild-written": "the new database is made, not yet in its place",
-    "rebuild-placed": "the new database is in its place",
+    "rebuild-written": "the new database is written, the old one not yet replaced",
+    "rebuild-placed": "the new database has replaced the old one",
 }
 
 _armed = os.environ.get("GCR_EMULATOR_CRASH_AT")
 
 
 def reach(name: str) -> None:
-    """Die here if this point is armed."""
+    """Kills the process if this failpoint is armed."""
     if name == _armed:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A cache that is bounded in bytes: what a function of a text gave, for the texts of the last calls."""
+"""Memoization of a function of a text, bounded by the length of the texts together."""
 
 import threading
 from collections import OrderedDict
@@ -9,33 +9,33 @@ T = TypeVar("T")
 
 
 def memoize(size: int) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
-    """Decorates a function of one text, whose results are remembered while the texts hold `size` characters.
+    """Decorates a function of one text: caches its results, LRU, for texts of `size` characters together.
 
-    functools.lru_cache counts entries, and a client chooses how long each is. The least recently used go
-    first, and a text that is longer than all of it is not remembered at all; nor is an exception.
+    functools.lru_cache counts entries, and a client chooses how long each is. A text of more than `size`
+    characters is not cached, nor is an exception.
     """
 
     def decorate(function: Callable[[str], T]) -> Callable[[str], T]:
-        known: OrderedDict[str, T] = OrderedDict()
-        # The writer of the database calls from a thread of its own.
+        results: OrderedDict[str, T] = OrderedDict()
+        # Scans and maintenance call from threads.
         lock = threading.Lock()
         left = size
 
-        def recall(text: str) -> T:
+        def cached(text: str) -> T:
             nonlocal left
             with lock:
-                if text in known:
-                    known.move_to_end(text)
-                    return known[text]
+                if text in results:
+                    results.move_to_end(text)
+                    return results[text]
             value = function(text)
             with lock:
-                if text not in known and len(text) <= size:
-                    known[text] = value
+                if text not in results and len(text) <= size:
+                    results[text] = value
                     left -= len(text)
                 while left < 0:
-                    left += len(known.popitem(last=False)[0])
+                    left += len(results.popitem(last=False)[0])
             return value
 
-        return recall
+        return cached
 
     return decorate

@@ -1,10 +1,10 @@
-"""Decodes JSON from clients: the one rule for what is refused, whichever API, form or token it came in.
+"""Strict JSON decoder: the one rule for the JSON of clients, in every API, form and token.
 
-Beyond what is not JSON at all, these are refused: a database, a JSON encoder or a clock fails on them later.
+These are refused as well, because a database, a JSON encoder or a clock fails on them later:
 
-    "\\ud800"              a lone surrogate, which no Unicode text has
+    "\\ud800"              a lone surrogate, which is not Unicode
     "\\u0000"              NUL
-    NaN, Infinity, 1e400   a number that no double holds
+    NaN, Infinity, 1e400   a number that is not a finite double
     [[[…]]]                more than 100 levels, which is also Google's limit
 
 An integer of more than 64 bits is read as a double, as Google's APIs read it: where a whole number is
@@ -16,17 +16,17 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 MAX_DEPTH = 100
-# No double has more; int() takes quadratic time for many.
+# No double has more digits; int() takes quadratic time.
 _DIGITS = 310
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 
 
 class InvalidJson(ValueError):
-    """The text is not JSON, or not JSON that can be kept and read back."""
+    """The text is not JSON, or JSON that cannot be stored and read back."""
 
 
 def is_text(text: str) -> bool:
-    """Tells whether the text is valid Unicode without NUL."""
+    """Returns whether the text is valid Unicode without NUL."""
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:
@@ -34,7 +34,7 @@ def is_text(text: str) -> bool:
 
 
 def is_escaped_text(data: bytes) -> bool:
-    """Tells whether a path, a query or a form, with its percent escapes, is valid UTF-8 without NUL."""
+    """Returns whether a path, a query or a form, with its percent escapes, is valid UTF-8 without NUL."""
     if b"%" not in data and data.isascii():
         return b"\0" not in data
     try:
@@ -49,17 +49,18 @@ def decode(data: bytes | str) -> Any:
 
 
 def decode_unique(data: bytes | str) -> Any:
-    """Decodes a JSON text, and refuses an object that has a key twice: two parsers may pick different ones.
+    """Decodes a JSON text; refuses an object that has a key twice: parsers differ in which one counts.
 
-    For a document that is kept as its bytes: its numbers are left as they are, looking at each takes longest.
+    For a document that is stored as its bytes: its numbers are not checked, which would take longest.
+    Raises InvalidJson.
     """
     return _decode(data, _UNIQUE)
 
 
 def decode_stored(text: str) -> Any:
-    """Decodes a JSON text that was stored, with U+FFFD for lone surrogates, null for NaN and Infinity.
+    """Decodes a stored JSON text, with U+FFFD for lone surrogates and null for NaN and Infinity.
 
-    An earlier version stored them, and a list that holds one could not be answered.
+    An earlier version stored them, and no response could hold such a document.
     """
     value = json.loads(text, parse_constant=lambda _constant: None)
     if "\\ud" not in text:
@@ -79,7 +80,7 @@ def _decode(data: bytes | str, decoder: json.JSONDecoder) -> Any:
         raise InvalidJson(_TOO_DEEP) from error
     except ValueError as error:
         raise InvalidJson(str(error)) from error
-    # Most texts can hold neither that many levels nor what is escaped.
+    # Most texts are short of that many brackets and have no escape: nothing to check.
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(value)
     if "\\u" in text:
@@ -140,6 +141,6 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _INFINITE = float("inf")
-# json.loads would make one for each text.
+# Created once: json.loads would create a decoder for each text.
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_read_float, parse_int=_read_integer)
 _UNIQUE = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant)

@@ -1,1 +1,1 @@
-"""SQLite, and what is its own."""
+"""SQLite engine: connections, group commit, write-ahead log, snapshots; no other folder knows SQLite."""

@@ -1,4 +1,4 @@
-"""The database: reads on a connection of the caller's thread, writes in order through one writer."""
+"""Database over SQLite: reads on a connection of the caller's thread, writes in order through one writer."""
 
 import asyncio
 import threading
@@ -13,19 +13,17 @@ from sqlalchemy import (
     NullPool,
     create_engine,
     event,
-    insert,
     select,
     text,
 )
 from sqlalchemy.exc import DatabaseError
 
 from docker_credential_gcr.emulator.database import schema
-from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.runtime.files import create_private_file
 
-from . import snapshot
-from .errors import DamagedDatabase, IncompatibleDatabase, is_damage
+from .errors import DamagedDatabase, is_damage
 from .group_commit import Observe, Writer
+from .prepare import prepare
 from .statement import Statement
 from .wal import LogFile
 from .write_lock import WriteLock
@@ -34,40 +32,40 @@ T = TypeVar("T")
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
-    # The writer flushes the log itself, before it acknowledges.
+    # The writer itself flushes the log before it acknowledges.
     "PRAGMA synchronous=NORMAL",
     "PRAGMA wal_autocheckpoint=0",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
-# The writer's, which waits on the event loop, where it delays all requests: for what a checkpoint holds.
+# For the writer, which waits on the event loop and so delays all requests: enough for a checkpoint.
 _WRITER_BUSY = "PRAGMA busy_timeout=10"
 _VERSION = Statement(text("PRAGMA data_version"))
 _REVISIONS = Statement(select(schema.revisions.c.subject, schema.revisions.c.number))
 
 
 class Database:
-    """SQLite in WAL mode; one writer, which commits what has queued meanwhile in one transaction.
+    """SQLite in WAL mode; one writer commits all queued writes in one transaction.
 
-    A write is acknowledged only after the transaction that holds it was committed, and, unless the
-    caller can do with less, flushed to the disk. `shared` says that other processes write to it too.
+    A write is acknowledged after its transaction is committed, and flushed to the disk unless the caller
+    passes `durable=False`. `shared`: other processes write to the database, too.
     """
 
     def __init__(
         self, path: Path, *, shared: bool = False, observe: Observe | None = None, lock_wait_s: float = 5.0
     ) -> None:
-        """`observe` is told how many writes each transaction had, and how many seconds it took.
+        """Opens the database; creates or migrates it first if needed. Raises UnusableDatabase.
 
-        A write waits `lock_wait_s` for a lock that another program holds.
+        `observe` is called after each transaction. A write waits `lock_wait_s` for another program's lock.
         """
         self._shared = shared
-        # The event loop's, which does nearly all of the reading.
+        # The thread of the event loop, which runs nearly all reads.
         self._home = threading.get_ident()
-        # SQLite gives its log and its index the mode of the database.
+        # SQLite gives the mode of the database to its log and index.
         create_private_file(path)
         self._engine = _connect(path)
         try:
-            _prepare(self._engine, path)
+            prepare(self._engine, path)
         except DatabaseError as error:
             if not is_damage(error.orig):
                 raise
@@ -75,7 +73,7 @@ class Database:
         self._read_connections: list[Connection] = []
         self._reader = _Reader(self._engine, self._read_connections)
         self._scanning = asyncio.Lock()
-        # The revisions, as they were at a version.
+        # The revisions, read at the version `_revised_at`.
         self._revised_at = self._access = self._control = -1
         self._writing = self._engine.connect()
         self._writing.exec_driver_sql(_WRITER_BUSY)
@@ -87,13 +85,13 @@ class Database:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Returns what `work` reads; it sees every committed write.
 
-        It is a plain function that changes nothing, runs on the event loop, and so must be short; what it
-        reads it fetches before it returns. Within a write it sees nothing of that write, which may be undone.
+        `work` is a plain function that changes nothing and fetches all rows before it returns. It runs on the
+        event loop, so it must be short. Within a write it does not see that write, which may be rolled back.
         """
         return self.read_now(work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
-        """As `read`, for callers without an event loop, in any thread."""
+        """Does as `read`, for callers without an event loop, in any thread."""
         with self._reading() as connection:
             return work(connection)
 
@@ -105,39 +103,35 @@ class Database:
         return nullcontext(self._reader.connection)
 
     async def scan(self, work: Callable[[Connection], T]) -> T:
-        """Returns what `work` reads of many rows, without keeping other requests waiting.
-
-        It runs in a thread, and one such read runs at a time.
-        """
-
+        """Returns what `work` reads of many rows: in a thread, where no request waits, one scan at a time."""
         async with self._scanning:
             return await asyncio.to_thread(self.read_now, work)
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Runs `work` on the writer's connection and returns its result once it is committed.
 
-        It runs on the event loop, and so must be short; it may run twice, and so must change nothing
-        but the database. What it raises undoes this call's changes alone, and is raised here. What is
-        not durable outlives this process, however it ends, and not the machine's loss of power.
+        `work` runs on the event loop, so it must be short; it may run twice, so it must change nothing but
+        the database. An error of `work` rolls back the changes of this call alone, and is raised here. A
+        write that is not durable survives the end of this process, even SIGKILL, but not a loss of power.
         """
         return await self._writer.write(work, durable=durable)
 
     async def add(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
-        """Runs `work` as `write` does, where it takes nothing away that other work may rely on.
+        """Runs `work` as `write` does; `work` only adds, and removes nothing that other work relies on.
 
-        Two additions may run at the same time, and each must then leave what it would have left alone: they
-        insert what may be there already, and find out by the insertion. On SQLite an addition is a write.
+        Two additions may run at the same time, and the result must be as if they ran one after the other: a
+        row may exist already, and the INSERT itself finds out. On SQLite an addition is a write.
         """
         return await self._writer.write(work, durable=durable)
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work` as `write` does, for callers without an event loop."""
+        """Does as `write`, for callers without an event loop: blocks."""
         return self._writer.write_now(work)
 
     def version(self) -> int:
         """Returns a number that changes with every commit, before the write is acknowledged.
 
-        Where the database is shared by processes each thread has numbers of its own.
+        If processes share the database, each thread has separate numbers.
         https://www.sqlite.org/pragma.html#pragma_data_version
         """
         if not self._shared:
@@ -146,18 +140,18 @@ class Database:
         return int(row[0]) if row else -1
 
     def access_version(self) -> int:
-        """Returns a number as `version`, of what decides about access: projects, policies, accounts, keys."""
+        """Returns a number that changes with each change of access: of projects, policies, accounts, keys."""
         self._load_revisions()
         return self._access
 
     def control_version(self) -> int:
-        """Returns a number as `version`, of what a test has set: the clock, the faults, the machine."""
+        """Returns a number that changes with the control state: the clock, the faults, the machine."""
         self._load_revisions()
         return self._control
 
     def _load_revisions(self) -> None:
-        """Reads the revisions where they may have changed."""
-        # Before the rows: a commit meanwhile has them read again.
+        """Reads the revisions if they may have changed."""
+        # The version first: after a commit in between, the next call reads them again.
         version = self.version() if self._shared else self._writer.revised
         if version == self._revised_at:
             return
@@ -167,7 +161,7 @@ class Database:
         self._control = revisions.get(schema.CONTROL, -1)
 
     def close(self) -> None:
-        """Finish what is queued, then close the connections."""
+        """Runs the queued writes, then closes the connections."""
         self._writer.close()
         self._log.close()
         self._writing.close()
@@ -179,7 +173,7 @@ class Database:
 
 
 class _Held:
-    """A connection for as long as a block lasts."""
+    """A connection that is held for a block."""
 
     __slots__ = ("_connection", "_release")
 
@@ -188,11 +182,11 @@ class _Held:
         self._release = release
 
     def __enter__(self) -> Connection:
-        """The connection."""
+        """Returns the connection."""
         return self._connection
 
     def __exit__(self, *_: object) -> None:
-        """Give it back."""
+        """Releases the connection."""
         self._release()
 
 
@@ -200,13 +194,13 @@ class _Reader(threading.local):
     """A connection for each thread that reads: opening one for each read costs more than most reads."""
 
     def __init__(self, engine: Engine, opened: list[Connection]) -> None:
-        """Runs once in each thread that asks for the connection."""
+        """Connects; runs once in each thread that asks for the connection."""
         self.connection = engine.connect()
         opened.append(self.connection)
 
 
 def _connect(path: Path) -> Engine:
-    # AUTOCOMMIT: the writer says BEGIN and COMMIT itself, and a read never holds an old snapshot.
+    # AUTOCOMMIT: the writer itself sends BEGIN and COMMIT, and a read never holds an old snapshot.
     engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
@@ -217,44 +211,5 @@ def _connect(path: Path) -> Engine:
     return engine
 
 
-def _prepare(engine: Engine, path: Path) -> None:
-    with engine.connect() as connection:
-        tables = set(
-            connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
-        )
-        if not tables:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            schema.metadata.create_all(connection)
-            connection.execute(insert(schema.alembic_version).values(version_num=schema.REVISION))
-            connection.exec_driver_sql("COMMIT")
-        elif schema.alembic_version.name in tables and (old := _find_revision(connection)) != schema.REVISION:
-            _migrate(connection, path, old)
-        elif lacking := sorted(set(schema.metadata.tables) - tables):
-            raise DamagedDatabase(path, f"it has no table {lacking[0]}")
-
-
 def _list_revisions(connection: Connection) -> dict[str, int]:
     return dict(_REVISIONS.all(connection, {}))
-
-
-def _find_revision(connection: Connection) -> str:
-    return str(connection.execute(select(schema.alembic_version.c.version_num)).scalar_one_or_none())
-
-
-def _migrate(connection: Connection, path: Path, revision: str) -> None:
-    """Bring an older database to the present schema, all of it or nothing; a copy stays beside it."""
-    # 93 ms, which a database of this revision need not pay.
-    from docker_credential_gcr.emulator.database import migrations
-
-    if not migrations.is_known(revision):
-        raise IncompatibleDatabase(path, revision)
-    snapshot.save(connection, path.with_name(f"{path.name}.{revision}"))
-    reach("migration-saved")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    try:
-        migrations.migrate(connection)
-    except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
-        raise
-    connection.exec_driver_sql("COMMIT")
-    reach("migration-committed")

@@ -1,4 +1,4 @@
-"""SQLite's dialect of SQL: what SQLAlchemy Core does not say for all databases alike."""
+"""SQLite's dialect of SQL: the expressions that SQLAlchemy Core does not have for all databases."""
 
 import json
 from collections.abc import Iterable
@@ -7,15 +7,15 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as insert
 
-# With it a statement is compiled for the driver.
+# Compiles a statement for the driver.
 DIALECT = sqlite.dialect(paramstyle="named")
-# The LIMIT of a statement that is to return every row.
+# As LIMIT: every row.
 ALL_ROWS = -1
 
 
 def select_listed(name: str) -> Select[tuple[str]]:
-    """Returns the values of a parameter made by `format_list`, for a statement's `IN`."""
-    # As a document, so that the statement stays the same and takes any number.
+    """Returns the values of a parameter of `format_list`, for a statement's `IN`."""
+    # The list is one JSON parameter: the statement stays the same for any number of values.
     return select(func.json_each(bindparam(name)).table_valued("value").c.value)
 
 
@@ -25,5 +25,5 @@ def format_list(values: Iterable[str]) -> str:
 
 
 def contains(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """Returns the condition that the column holds the text of a parameter."""
+    """Returns the condition that the column contains the text of a parameter."""
     return func.instr(column, bindparam(name)) > 0

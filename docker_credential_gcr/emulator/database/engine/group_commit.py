@@ -1,8 +1,8 @@
-"""The one writer: what has queued is done in one transaction, and acknowledged once that is on the disk.
+"""Group commit: one writer runs all queued jobs in one transaction, and acknowledges them after one flush.
 
-Statements and commits run on the event loop, for some microseconds each; a thread of their own would
-cost more in handing Python's lock to and fro. Only what waits for the disk leaves the loop: one flush
-of SQLite's log at a time, for all that was committed before it began.
+Statements and commits run on the event loop, for some microseconds each: a separate thread would cost more
+in changes of Python's lock. Only the flushes of SQLite's log run in a thread, one at a time, each for all
+transactions that were committed before it began.
 """
 
 import asyncio
@@ -21,34 +21,33 @@ from .errors import is_locked
 from .wal import LogFile
 
 T = TypeVar("T")
-# Told how many writes a transaction had, and how many seconds it took.
+# Called with the number of writes in a transaction and the seconds it took.
 Observe = Callable[[int, float], None]
 AcquireLock = Callable[[], AbstractContextManager[None]]
 
-# More than this in one transaction delays the first caller, and the event loop, for no gain.
+# More jobs in one transaction delay the first caller, and the event loop, without a gain.
 _BATCH = 256
-# Jobs of a busy server come one by one: a transaction begins when so many turns of the event loop brought
-# no more of them, but after so many turns at the latest. A turn in which nothing happens takes 5 µs.
-_QUIET_TURNS = 16
-_TURNS = 32
-# A job that waits for no flush shares nothing but a commit, which costs less than waiting for others.
-_FEW_TURNS = 1
+# Jobs of a busy server arrive one by one: a transaction begins after _QUIET iterations of the event loop
+# without a new job, or after _MOST iterations. An idle iteration takes 5 µs.
+_QUIET = 16
+_MOST = 32
+# A job that waits for no flush shares only a commit, which costs less than waiting for other jobs.
+_QUIET_UNFLUSHED = 1
 # https://www.sqlite.org/lang_createtrigger.html#temp_triggers_on_non_temp_tables
 _NOTE_REVISIONS = (
     f"CREATE TEMP TRIGGER revisions_noted AFTER UPDATE ON main.{schema.revisions.name} "
     "BEGIN SELECT note_revision(); END"
 )
-# Another program's lock is waited for between attempts, in which requests that only read are answered.
+# Seconds between two attempts while another program holds the lock; reads are served meanwhile.
 _RETRY_S = 0.1
 
 
 class Writer:
-    """A connection that writes; jobs are done in the order in which they were put.
+    """The connection that writes; it runs jobs in the order of their arrival.
 
-    Where a job fails, or keeps a transaction from being committed, all are done again, each in a transaction
-    of its own: so none is undone with another, and a job changes nothing but the database. `commits` counts
-    the batches, each of which is one turn of this process; `revised` those after which the database's
-    revisions are others.
+    If a job or the COMMIT fails, all jobs of the batch run again, each in a separate transaction: no job is
+    rolled back for another one's error, so a job may run twice and must change nothing but the database.
+    `commits` counts the batches, `revised` those that changed the database's revisions.
     """
 
     def __init__(
@@ -66,29 +65,29 @@ class Writer:
         self._acquire = acquire
         self._observe = observe
         self._connection = connection
-        # SQLAlchemy's own way to say BEGIN costs more than a job does.
+        # BEGIN by SQLAlchemy costs more than a job.
         self._driver: Any = connection.connection.dbapi_connection
         self._watch_revisions(self._driver)
         self._log = log
-        # Of one thread at a time, which may begin a transaction while it reads.
+        # Reentrant: a thread that reads may begin a transaction.
         self._held = threading.RLock()
         self._queue: deque[Job] = deque()
         self._scheduled = False
         self._committed: list[Job] = []
         self._flushing: list[Job] = []
         self._lock_wait_s = lock_wait_s
-        # Until when the lock is waited for; None while there is none.
-        self._patient_until: float | None = None
+        # When to stop waiting for another program's lock; None while no program holds it.
+        self._wait_until: float | None = None
 
     async def write(self, work: Callable[[Connection], T], *, durable: bool) -> T:
-        """What `work` returns, once it is committed, and flushed if it is to be durable."""
+        """Returns what `work` returns, once it is committed, and flushed if it is durable."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         self._put(Job(work, result, durable=durable), loop)
         return await result
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
-        """As `write`, for a caller without an event loop: it waits."""
+        """Does as `write`, for a caller without an event loop: blocks."""
         job = Job(work, None, durable=True)
         until = time.monotonic() + self._lock_wait_s
         while not self._commit([job]) and time.monotonic() < until:
@@ -103,22 +102,22 @@ class Writer:
     def hold(self) -> Connection | None:
         """Returns the connection, to read from until `release`; None while it has a transaction.
 
-        Only its own pages stay in SQLite's cache when it commits: any other connection drops all of its.
+        A commit leaves this connection's page cache valid; every other connection drops its cache.
         """
         if not self._held.acquire(blocking=False):
             return None
-        # This thread's own transaction: a reader must not remember what may be undone.
+        # A transaction of this thread: a reader could cache rows that are rolled back.
         if self._driver.in_transaction:
             self._held.release()
             return None
         return self._connection
 
     def release(self) -> None:
-        """Let other threads write again."""
+        """Lets other threads write again."""
         self._held.release()
 
     def close(self) -> None:
-        """Finish what is queued."""
+        """Runs and flushes the queued jobs."""
         self._log.end_flushes()
         rest = [*self._flushing, *self._committed]
         while self._queue:
@@ -130,7 +129,7 @@ class Writer:
         _acknowledge(rest)
 
     def _watch_revisions(self, driver: Any) -> None:
-        """Has SQLite tell of each change of a revision: to read them after every commit takes 5 µs."""
+        """Makes SQLite report each change of a revision: to read them after every commit takes 5 µs."""
 
         def note_revision() -> None:
             self._is_revised = True
@@ -143,13 +142,13 @@ class Writer:
         self._queue.append(job)
         if not self._scheduled:
             self._scheduled = True
-            loop.call_soon(self._gather, loop, 0, _QUIET_TURNS if job.durable else _FEW_TURNS, _TURNS)
+            loop.call_soon(self._gather, loop, 0, _QUIET if job.durable else _QUIET_UNFLUSHED, _MOST)
 
     def _gather(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int, left: int) -> None:
-        """Begin a transaction, or wait for another turn of the loop, which may bring more jobs."""
+        """Begins a transaction, or waits for another iteration of the loop, which may bring more jobs."""
         count = len(self._queue)
-        # The first job has come already.
-        quiet = quiet - 1 if seen in (0, count) else _QUIET_TURNS
+        # In the first iteration the first job is there already.
+        quiet = quiet - 1 if seen in (0, count) else _QUIET
         if quiet and left and count < _BATCH:
             loop.call_soon(self._gather, loop, count, quiet, left - 1)
         else:
@@ -160,7 +159,7 @@ class Writer:
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         batch = self._take()
-        if not batch:  # it was closed meanwhile
+        if not batch:  # `close` ran the jobs meanwhile
             return
         if not self._commit(batch) and self._waits():
             self._queue.extendleft(reversed(batch))
@@ -174,11 +173,11 @@ class Writer:
             loop.call_soon(self._run, loop)
 
     def _waits(self) -> bool:
-        """Tells whether to wait for the lock; after a wait without success each write is refused at once."""
+        """Returns whether to wait for the lock; after one wait in vain, every write is refused at once."""
         now = time.monotonic()
-        if self._patient_until is None:
-            self._patient_until = now + self._lock_wait_s
-        return now < self._patient_until
+        if self._wait_until is None:
+            self._wait_until = now + self._lock_wait_s
+        return now < self._wait_until
 
     def _start_flush(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._committed and not self._flushing:
@@ -193,17 +192,17 @@ class Writer:
         self._start_flush(asyncio.get_running_loop())
 
     def _commit(self, batch: "list[Job]") -> bool:
-        """Does the jobs in one transaction; returns False if another program holds the lock."""
+        """Runs the jobs in one transaction; returns False if another program holds the lock."""
         began = time.perf_counter()
         with self._held, self._acquire():
             failure = self._attempt(batch)
             if failure is not None and is_locked(failure):
                 return False
             if failure is not None and len(batch) > 1:
-                # Each tells alone whether it fails: another may not need the space that one lacks.
+                # Separately: one job may lack disk space that another does not need.
                 for job in batch:
                     self._attempt([job])
-            self._patient_until = None
+            self._wait_until = None
             self.commits += 1
             self.revised += self._is_revised
             self._is_revised = False
@@ -212,14 +211,14 @@ class Writer:
         return True
 
     def _attempt(self, batch: "list[Job]") -> Exception | None:
-        """Does the jobs in one transaction, or none of them; returns what one of them, or COMMIT, raised."""
+        """Runs the jobs in one transaction, all or none; returns the error of a job or of COMMIT."""
         try:
             self._driver.execute("BEGIN IMMEDIATE")
             for job in batch:
                 job.outcome = (job.work(self._connection), None)
             self._driver.execute("COMMIT")
-        except Exception as failure:  # noqa: BLE001 - it belongs to the caller of the job, who gets it
-            # On a full disk SQLite has rolled back by itself.
+        except Exception as failure:  # noqa: BLE001 - the caller of the job gets it
+            # On a full disk SQLite itself has rolled back.
             if self._driver.in_transaction:
                 self._driver.execute("ROLLBACK")
             for job in batch:
@@ -235,7 +234,7 @@ class Writer:
 
 
 class Job:
-    """One caller's work, and what became of it."""
+    """One caller's work, and its result or error."""
 
     __slots__ = ("durable", "outcome", "result", "work")
 
@@ -257,7 +256,7 @@ def _fail(batch: list[Job], failure: OSError) -> None:
 def _acknowledge(batch: list[Job]) -> None:
     for job in batch:
         value, error = job.outcome
-        # Nobody waits any more for what was cancelled.
+        # A cancelled caller does not wait for the result.
         if job.result is None or job.result.done():
             continue
         if error is None:

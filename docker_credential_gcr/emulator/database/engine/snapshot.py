@@ -1,4 +1,4 @@
-"""A copy of the database in a file of its own, made while others write."""
+"""Snapshots: copies of the database in a separate file, made while other connections write."""
 
 import contextlib
 import os
@@ -13,16 +13,16 @@ from docker_credential_gcr.emulator.runtime.files import create_private_file, fs
 
 
 def save(connection: Connection, path: Path) -> None:
-    """Copy the database into the file, whole or not at all; blocks on the disk, and nobody's writes.
+    """Copies the database into the file, whole or not at all; blocks on the disk, but blocks no writer.
 
-    Every page that is in use is read, so that a damaged database never takes the place of a good copy.
+    Reads every page that is in use: a damaged database never replaces a good copy.
     """
     temporary = path.with_name(f".{path.name}.part")
-    # One that a crash has left.
+    # A crash may have left one.
     temporary.unlink(missing_ok=True)
     try:
         create_private_file(temporary)
-        # https://www.sqlite.org/lang_vacuum.html#vacuum_with_an_into_clause: an empty file is taken
+        # https://www.sqlite.org/lang_vacuum.html#vacuum_with_an_into_clause: the file may exist if empty
         connection.exec_driver_sql("VACUUM INTO ?", (str(temporary),))
         fsync(temporary)
         reach("snapshot-written")
@@ -33,9 +33,9 @@ def save(connection: Connection, path: Path) -> None:
 
 
 def save_outline(source: Path, target: Path) -> None:
-    """Copy every row of one database into another, empty one, but no bytes of blobs and manifests.
+    """Copies every row of a database into another, empty one, without the bytes of blobs and manifests.
 
-    All rows are of one moment; nobody's writes wait.
+    All rows are of one moment; no writer waits.
     """
     with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as connection:
         connection.execute("ATTACH ? AS source", (str(source),))

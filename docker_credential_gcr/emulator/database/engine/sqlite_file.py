@@ -1,4 +1,4 @@
-"""The SQLite file by itself, as checks and repairs read it: damaged or not, and never migrated."""
+"""SQLite file, opened without schema or migration: fsck and rebuild read it, also where it is damaged."""
 
 import contextlib
 import re
@@ -8,14 +8,14 @@ from pathlib import Path
 from sqlite3 import Connection as Connection
 from sqlite3 import Row as Row
 
-# A page that makes no sense. Its subclasses tell of other things, such as a table that is missing.
+# A damaged page. Its subclasses report other faults, such as a missing table.
 Unreadable = sqlite3.DatabaseError
-# What SQLite writes above the faults of one file.
+# The header above the faults of one file.
 _HEADER = re.compile(r"\*\*\* in database .* \*\*\*|")
 
 
 def open_database(path: Path) -> contextlib.closing[Connection]:
-    """Opens the database for a block, without creating it; rows are read by the names of their columns.
+    """Opens an existing database for a block; rows can be read by the names of their columns.
 
     Raises Unreadable.
     """
@@ -25,13 +25,13 @@ def open_database(path: Path) -> contextlib.closing[Connection]:
 
 
 def checkpoint(path: Path) -> None:
-    """Writes the write-ahead log into the database, where SQLite can still read both."""
+    """Moves the write-ahead log into the database, if SQLite can still read both."""
     with contextlib.suppress(Unreadable), open_database(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def list_faults(connection: Connection, *, quick: bool) -> Iterator[str]:
-    """Gives what SQLite finds wrong in the file; a quick look compares no index with its table."""
+    """Yields the faults that SQLite finds in the file; a quick check compares no index with its table."""
     for (text,) in connection.execute(f"PRAGMA {'quick_check' if quick else 'integrity_check'}"):
         # One row may hold many faults, a line for each below a header.
         for line in text.split("\n"):
@@ -40,22 +40,22 @@ def list_faults(connection: Connection, *, quick: bool) -> Iterator[str]:
 
 
 def list_dangling(connection: Connection) -> Iterator[tuple[str, int | None, str]]:
-    """Gives each row that points at one that is not there: its table, its number, the other table.
+    """Yields each row that refers to a missing one: its table, its number, the other table.
 
-    A table without row numbers has none to tell.
+    The number is None in a table without row numbers.
     """
     for table, row_id, parent, _ in connection.execute("PRAGMA foreign_key_check"):
         yield table, row_id, parent
 
 
 def interrupt(connection: Connection) -> None:
-    """Ends the statement that another thread runs, if the connection is still open."""
+    """Interrupts the statement that another thread runs, if the connection is still open."""
     with contextlib.suppress(sqlite3.ProgrammingError):
         connection.interrupt()
 
 
 def insert(connection: Connection, table: str, values: Mapping[str, object]) -> None:
-    """Inserts a row, unless the table has one that it would contradict."""
+    """Inserts a row, unless that violates a constraint of the table."""
     names, marks = ", ".join(values), ", ".join("?" * len(values))
     statement = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names of the schema
     connection.execute(statement, tuple(values.values()))

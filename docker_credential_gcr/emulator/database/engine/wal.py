@@ -1,6 +1,6 @@
-"""SQLite's write-ahead log: flushed, and moved into the database, when we say so.
+"""Write-ahead log (WAL) of SQLite: flushed, and checkpointed into the database, by this module.
 
-SQLite would do both within COMMIT, where the event loop would wait for them.
+SQLite would do both within COMMIT, and the event loop would wait.
 https://www.sqlite.org/wal.html#ckpt
 """
 
@@ -15,12 +15,12 @@ from queue import SimpleQueue
 
 from docker_credential_gcr.emulator.runtime.files import fsync
 
-# The log is moved into the database after so many flushes.
+# Flushes between two checkpoints.
 _CHECKPOINT_EVERY = 256
-# Pages of 4 KiB. While others write, a checkpoint never reaches the log's end, and it grows.
+# Pages of 4 KiB. While other connections write, a checkpoint never reaches the log's end, and the log grows.
 _LONG = 4096
 
-# Told of a fsync's end: what went wrong, if anything did.
+# Called when a flush has ended, with its error.
 Done = Callable[[OSError | None], None]
 
 _sync_data = getattr(os, "fdatasync", os.fsync)  # not on macOS
@@ -29,31 +29,31 @@ _sync_data = getattr(os, "fdatasync", os.fsync)  # not on macOS
 class LogFile:
     """The log of a database that this process has open.
 
-    `flush` blocks. A thread makes the flushes that are begun, one after the other: `concurrent.futures` would
-    take longer to hand one over than the disk.
+    `flush` blocks. One thread runs the flushes of `begin_flush`, in order: `concurrent.futures` would take
+    longer to pass one to a thread than the disk takes.
     """
 
     def __init__(self, database: Path) -> None:
-        """The log must be there: it is from the first write until the last connection is closed."""
+        """Opens the log, which exists from the first write until the last connection is closed."""
         self._descriptor = os.open(f"{database}-wal", os.O_RDWR)
-        # As SQLite would at its own first fsync: without its name the log is lost with the power.
+        # As SQLite does at its first flush: a loss of power may lose a file whose directory is not flushed.
         fsync(database.parent)
         self._connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         self._flushes = 0
         self._begun: SimpleQueue[tuple[asyncio.AbstractEventLoop, Done] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._flush_begun, name="database-fsync", daemon=True)
+        self._thread = threading.Thread(target=self._flush_begun, name="database-flush", daemon=True)
         self._thread.start()
 
     def flush(self) -> None:
-        """Flushes every commit so far to the disk. Raises OSError."""
+        """Flushes all commits so far to the disk. Raises OSError."""
         _sync_data(self._descriptor)
 
     def begin_flush(self, loop: asyncio.AbstractEventLoop, done: Done) -> None:
-        """Flushes every commit so far in the thread, and then has the loop call `done`."""
+        """Flushes all commits so far, in the thread; then the loop calls `done`."""
         self._begun.put((loop, done))
 
     def end_flushes(self) -> None:
-        """Waits for the flushes that were begun; no other begins."""
+        """Waits for the flushes that were begun, and ends the thread."""
         self._begun.put(None)
         self._thread.join()
 
@@ -65,20 +65,20 @@ class LogFile:
                 self.flush()
             except OSError as error:
                 failure = error
-            # A loop that has ended waits for nothing.
+            # RuntimeError: the loop has ended, and nothing waits for the flush.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(done, failure)
                 self._flushes += 1
                 if self._flushes % _CHECKPOINT_EVERY == 0 and self._checkpoint() > _LONG:
-                    # On the loop no write runs: SQLite moves the little that was committed since, and begins
-                    # the log at its start.
+                    # On the loop, because no write runs meanwhile: SQLite checkpoints the few commits since,
+                    # and restarts the log.
                     loop.call_soon_threadsafe(self._checkpoint)
 
     def _checkpoint(self) -> int:
-        """Returns the pages in the log, of which it moves what it can into the database.
+        """Moves what it can of the log into the database; returns the number of pages in the log.
 
-        What a reader or a full disk holds back is moved next time. Damage, which no next time mends, shows
-        itself to those who read what is damaged.
+        The next checkpoint moves what a reader or a full disk holds back. Damage is ignored here: reads of
+        the damaged pages report it.
         """
         try:
             row = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -87,6 +87,6 @@ class LogFile:
         return int(row[1])
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the log and its connection."""
         self._connection.close()
         os.close(self._descriptor)

@@ -1,7 +1,7 @@
-"""Brings a database of an earlier revision to the present schema; loaded only when there is need of it.
+"""Migrations of the database to the present schema, by Alembic; loaded only when one is needed.
 
-A revision is a file in versions/. It is never changed once it was released, and imports nothing of the
-emulator, which may change. https://alembic.sqlalchemy.org/en/latest/cookbook.html
+A revision is a file in versions/. It does not change after its release, and imports nothing of the emulator,
+which may change. https://alembic.sqlalchemy.org/en/latest/cookbook.html
 """
 
 from pathlib import Path
@@ -13,13 +13,13 @@ from sqlalchemy import Connection
 
 
 def is_known(revision: str) -> bool:
-    """Whether a database of that revision can be migrated."""
+    """Returns whether a database of that revision can be migrated."""
     script = ScriptDirectory.from_config(_configure())
     return any(revision == known.revision for known in script.walk_revisions())
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the database to the newest revision, in the caller's transaction."""
+    """Migrates the database to the newest revision, in the caller's transaction."""
     configuration = _configure()
     configuration.attributes["connection"] = connection
     command.upgrade(configuration, "head")
@@ -27,6 +27,6 @@ def migrate(connection: Connection) -> None:
 
 def _configure() -> Config:
     configuration = Config()
-    # Alembic reads a % as the beginning of a variable.
+    # Alembic expands % as a variable.
     configuration.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return configuration

@@ -1,10 +1,10 @@
-"""What Alembic runs to migrate: every revision in the transaction of the connection that it is handed."""
+"""Alembic's environment script: runs the revisions in the transaction of the connection that it gets."""
 
 from alembic import context
 
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 
-# SQLite's DDL is transactional, Alembic's idea of it is not: the caller begins and commits.
+# SQLite's DDL is transactional, although Alembic assumes it is not: the caller begins and commits.
 context.configure(
     connection=context.config.attributes["connection"],
     transactional_ddl=False,

@@ -1,20 +1,14 @@
-"""The tables of the emulator's database, and the revision that a new one is stamped with."""
-
-import secrets
+"""Schema of the database: its tables, and the revision that a new database is stamped with."""
 
 from sqlalchemy import (
     Column,
-    Connection,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
-    event,
-    insert,
 )
 
 from .accounts import deleted_accounts as deleted_accounts
@@ -33,7 +27,7 @@ from .users import logins
 
 REVISION = "0008"
 
-# Alembic's own table: migrations/ brings a database of an earlier revision to this schema.
+# Alembic's table: migrations/ brings a database of an earlier revision to this schema.
 alembic_version = Table(
     "alembic_version", metadata, Column("version_num", String(32), primary_key=True, nullable=False)
 )
@@ -49,7 +43,7 @@ projects = Table(
     Column("created_at", Integer, nullable=False),
     # An object of strings.
     Column("labels", Json, nullable=False, server_default="{}"),
-    # When its deletion was asked for; null for one that lives.
+    # When its deletion was requested; null for an active project.
     Column("deleted_at", Integer, nullable=True),
     # folders/ID or organizations/ID, or nothing.
     Column("parent", String, nullable=False, server_default=""),
@@ -63,7 +57,7 @@ policies = Table(
     Column("document", String, nullable=False),
 )
 
-# The APIs of a project that were switched on or off; one without a row is on.
+# APIs of a project that were switched on or off; an API without a row is on.
 services = Table(
     "services",
     metadata,
@@ -73,7 +67,7 @@ services = Table(
     sqlite_with_rowid=False,
 )
 
-# What Google's APIs have done, for clients that ask how it went; `document` is the answer.
+# Long-running operations of Google's APIs, for clients that poll them; `document` is the response.
 operations = Table(
     "operations",
     metadata,
@@ -83,8 +77,8 @@ operations = Table(
     Column("created_at", Integer, nullable=False, index=True),
 )
 
-# Where images are: the bucket of a registry host, or what a repository of Artifact Registry has in
-# its stead, whose name (us~my-project~images) no bucket can have.
+# Holders of images: buckets of registry hosts, and for each repository of Artifact Registry a row whose
+# name (us~my-project~images) no bucket can have.
 buckets = Table(
     "buckets",
     metadata,
@@ -93,13 +87,13 @@ buckets = Table(
     Column("name", String, nullable=False, unique=True),
     Column("location", String, nullable=False),
     Column("created_at", Integer, nullable=False),
-    # What Cloud Storage's API keeps of it: an object, of which no other part knows a word.
+    # An object that Cloud Storage's API alone reads.
     Column("settings", Json, nullable=False, server_default="{}"),
     Column("metageneration", Integer, nullable=False, server_default="1"),
     Column("updated_at", Integer, nullable=True),
 )
 
-# The repositories of Artifact Registry; what is in one lies in its `bucket`. `labels` is an object.
+# Repositories of Artifact Registry; the content is in `bucket`. `labels` is an object.
 artifact_repositories = Table(
     "artifact_repositories",
     metadata,
@@ -110,7 +104,7 @@ artifact_repositories = Table(
     Column("immutable_tags", Flag, nullable=False),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
-    # An object of what is kept and shown as it came: cleanupPolicies and the like.
+    # An object of settings that are only stored and shown: cleanupPolicies and the like.
     Column("settings", Json, nullable=False, server_default="{}"),
 )
 
@@ -138,8 +132,8 @@ manifests = Table(
     UniqueConstraint("repository", "digest"),
 )
 
-# What a manifest with a subject tells of itself in the list of that subject's referrers; the subject
-# need not be there. `descriptor` is the JSON of that list's entry.
+# Manifests with a subject, which need not exist; `descriptor` is the JSON of the entry in the list of the
+# subject's referrers.
 referrers = Table(
     "referrers",
     metadata,
@@ -152,7 +146,7 @@ referrers = Table(
     Index("referrers_subject", "repository", "subject", "digest"),
 )
 
-# The children of an index, by digest: a child may have been deleted and pushed anew.
+# The children of an index, by digest: a child may have been deleted and pushed again.
 manifest_children = Table(
     "manifest_children",
     metadata,
@@ -162,8 +156,8 @@ manifest_children = Table(
     sqlite_with_rowid=False,
 )
 
-# What a manifest refers to and keeps, by digest: config, layers, and the entries of an index, which may be
-# manifests or blobs. Foreign layers, and all of a sparse manifest, need not be there.
+# References of a manifest that garbage collection keeps, by digest: config, layers, and the entries of an
+# index, manifests or blobs. Foreign layers, and all references of a sparse manifest, need not exist.
 manifest_blobs = Table(
     "manifest_blobs",
     metadata,
@@ -183,20 +177,21 @@ tags = Table(
     sqlite_with_rowid=False,
 )
 
-# Numbers that grow with every change of what others remember, so that a decision can be remembered while
-# clients push. The database counts: no writer can forget to.
+# Numbers that grow with every change of cached content, so that decisions stay cached while clients push.
+# Triggers count: no writer can forget to.
 revisions = Table(
     "revisions",
     metadata,
     Column("subject", String, primary_key=True),
     Column("number", Integer, nullable=False),
 )
-# What decides who may do what; what a test has set.
+# The content that decides about access; the control state that tests set.
 ACCESS, CONTROL = "access", "control"
-# Tells a database and its copies from all others; it never changes.
+# Identifies a database and its copies; it never changes.
 IDENTITY = "identity"
 
-_COUNTED = {
+# table -> the number that counts its changes
+COUNTED = {
     projects: ACCESS,
     policies: ACCESS,
     service_accounts: ACCESS,
@@ -207,15 +202,3 @@ _COUNTED = {
     logins: ACCESS,
     control: CONTROL,
 }
-
-
-@event.listens_for(metadata, "after_create")
-def _count_changes(_metadata: MetaData, connection: Connection, **_: object) -> None:
-    for subject in (ACCESS, CONTROL):
-        connection.execute(insert(revisions).values(subject=subject, number=0))
-    connection.execute(insert(revisions).values(subject=IDENTITY, number=secrets.randbits(62)))
-    for table, subject in _COUNTED.items():
-        for change in ("INSERT", "UPDATE", "DELETE"):
-            when = f"CREATE TRIGGER {table.name}_{change.lower()}_counts AFTER {change} ON {table.name}"
-            count = f"UPDATE revisions SET number = number + 1 WHERE subject = '{subject}'"  # noqa: S608
-            connection.exec_driver_sql(f"{when} BEGIN {count}; END")

@@ -1,4 +1,4 @@
-"""The tables of service accounts and their keys; schema.py is the whole schema."""
+"""Tables of service accounts and their keys; the whole schema is in __init__.py."""
 
 from sqlalchemy import Column, Integer, String, Table
 
@@ -28,14 +28,14 @@ service_account_keys = Table(
     Column("created_at", Integer, nullable=False),
     Column("expires_at", Integer, nullable=False),
     Column("disabled", Flag, nullable=False, server_default="0"),
-    # Whether the user made the key, and only its public half was ever here.
+    # Whether the user created the key, and uploaded only its public half.
     Column("uploaded", Flag, nullable=False, server_default="0"),
-    # The private half, a PEM, of the one key of an account that Google keeps for it; null for its users'.
+    # The private half, a PEM, of the account's system-managed key; null for a user-managed one.
     Column("private_key", String, nullable=True),
 )
 
 
-# Service accounts whose deletion can be taken back; `document` holds all that goes with one, keys too.
+# Deleted service accounts that can be undeleted; `document` holds each one's rows, also its keys.
 deleted_accounts = Table(
     "deleted_accounts",
     metadata,

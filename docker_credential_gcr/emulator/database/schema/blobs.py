@@ -1,16 +1,13 @@
-"""The tables of blobs and uploads, and of the bytes that neither names."""
+"""Tables of blobs and uploads, and of the keys that no row names; the whole schema is in __init__.py."""
 
 from sqlalchemy import (
     Column,
-    Connection,
     ForeignKey,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
-    event,
 )
 
 from .columns import metadata, new_id, new_reference
@@ -29,7 +26,7 @@ blobs = Table(
     UniqueConstraint("bucket", "digest"),
 )
 
-# What Cloud Storage shows next to the digest, in base64; a blob has no row until a client asks for them.
+# Hashes that Cloud Storage shows, in base64; a blob has no row until a client asks for them.
 blob_hashes = Table(
     "blob_hashes",
     metadata,
@@ -38,8 +35,8 @@ blob_hashes = Table(
     Column("md5", String, nullable=False),
 )
 
-# A repository sees only the blobs that were linked to it. `used_at` is when a client last relied on
-# the link: pushed, mounted or asked for the blob, or deleted a manifest that named it.
+# A repository has only the blobs that are linked to it. `used_at` is when a client last relied on the link:
+# it pushed, mounted or requested the blob, or deleted a manifest that named it.
 blob_links = Table(
     "blob_links",
     metadata,
@@ -49,11 +46,11 @@ blob_links = Table(
     sqlite_with_rowid=False,
 )
 
-# An upload from its first bytes on. `sequence` counts the requests that brought some, and the next one's URL
-# holds it. `owner` is the member that began. The bytes are in `data` while they are few, else in `pieces`, as
-# a blob's; `sha256` is their digest so far, in hex, null where it is not known. There are few uploads, and
-# each lives for moments: more indexes than the key cost more than they save. With row numbers a row of 1 KiB
-# fits into one page; without, it takes two.
+# An upload has a row from its first bytes on. `sequence` counts the requests with bytes, and is a part of the
+# next request's URL. `owner` is the member that started the upload. Few bytes are in `data`, more in
+# `pieces`, as a blob's; `sha256` is their digest so far, in hex, null where it is not known. Only the key is
+# indexed: there are few uploads, and each is short. With row numbers a row of 1 KiB fits into one page;
+# without, it takes two.
 uploads = Table(
     "uploads",
     metadata,
@@ -69,7 +66,7 @@ uploads = Table(
     Column("pieces", String, nullable=True),
 )
 
-# The keys of the blob store that no row names: doomed.py.
+# Keys of the blob store that no row names: images/doomed.py.
 doomed = Table(
     "doomed",
     metadata,
@@ -77,14 +74,3 @@ doomed = Table(
     Column("due_at", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
-
-
-@event.listens_for(metadata, "after_create")
-def _doom_pieces(_metadata: MetaData, connection: Connection, **_: object) -> None:
-    """Has SQLite enter the pieces of each row that goes, whatever deletes it: no writer can forget to."""
-    for table in (blobs, uploads):
-        connection.exec_driver_sql(
-            f"CREATE TRIGGER {table.name}_dooms AFTER DELETE ON {table.name} WHEN json_valid(old.pieces) "  # noqa: S608
-            "BEGIN INSERT OR REPLACE INTO doomed (key, due_at) "
-            "SELECT json_extract(value, '$[0]'), 1 FROM json_each(old.pieces); END"
-        )

@@ -1,4 +1,4 @@
-"""What the modules of the schema have in common: the tables' collection, and their kinds of columns."""
+"""Column types of the schema, and the metadata that collects its tables."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ metadata = MetaData()
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON document, which is kept as its text."""
+    """A JSON document, stored as its text."""
 
     impl = String
     cache_ok = True
@@ -26,7 +26,7 @@ class Json(TypeDecorator[Any]):
 
 
 class Flag(TypeDecorator[bool]):
-    """A bool, which is kept as 0 or 1; an outer join may find None."""
+    """A bool, stored as 0 or 1; an outer join may find None."""
 
     impl = Integer
     cache_ok = True
@@ -41,10 +41,10 @@ class Flag(TypeDecorator[bool]):
 
 
 def new_id() -> Column[int]:
-    """The row's number."""
+    """Returns the column of the row's number."""
     return Column("id", Integer, primary_key=True)
 
 
 def new_reference(name: str, target: str, *, index: bool = False) -> Column[int]:
-    """The row of another table that this one ends with."""
+    """Returns a column that refers to another table's row, and is deleted with it."""
     return Column(name, Integer, ForeignKey(target, ondelete="CASCADE"), nullable=False, index=index)

@@ -1,10 +1,10 @@
-"""The tables of what a test sets and asks of a server; schema.py is the whole schema."""
+"""Tables of the control state and the journal; the whole schema is in __init__.py."""
 
 from sqlalchemy import Column, Integer, String, Table
 
 from .columns import metadata, new_id
 
-# The clock, the faults, the metadata server's machine, by name, as JSON. None outlives the server.
+# The clock, the faults, the metadata server's machine, by name, as JSON: deleted when a server starts.
 control = Table(
     "control",
     metadata,
@@ -13,8 +13,8 @@ control = Table(
     sqlite_with_rowid=False,
 )
 
-# The requests of all workers, where the server keeps them together. `arrived_at` is in nanoseconds,
-# `size` is the number of bytes that the entry counts as.
+# The requests of all workers, with `serve --journal`. `arrived_at` is in nanoseconds, `size` is the number of
+# bytes that the entry counts as.
 journal = Table(
     "journal",
     metadata,

@@ -1,11 +1,11 @@
-"""The tables of workload identity federation; schema.py is the whole schema."""
+"""Tables of workload identity federation; the whole schema is in __init__.py."""
 
 from sqlalchemy import Column, Integer, String, Table, UniqueConstraint
 
 from .columns import Json, metadata, new_id, new_reference
 
-# Where identities of elsewhere are known; `settings` is a JSON object of what was said of the pool, or of
-# the provider, and `deleted_at` is when its deletion was asked for.
+# Pools of external identities; `settings` is the JSON object of the pool or provider as it was sent,
+# `deleted_at` is when its deletion was requested.
 workload_identity_pools = Table(
     "workload_identity_pools",
     metadata,
@@ -28,7 +28,7 @@ workload_identity_providers = Table(
     UniqueConstraint("pool", "provider_id"),
 )
 
-# The subject tokens that were exchanged and may not be again, each by a digest, until they expire.
+# Digests of subject tokens that were exchanged, until they expire: none is exchanged twice.
 spent_tokens = Table(
     "spent_tokens",
     metadata,
@@ -37,8 +37,8 @@ spent_tokens = Table(
     sqlite_with_rowid=False,
 )
 
-# The access keys of AWS with which a request to STS may be signed; `identity` is what AWS would answer
-# to GetCallerIdentity, an object.
+# Access keys of AWS that sign requests to STS; `identity` is the object with which AWS would answer
+# GetCallerIdentity.
 aws_access_keys = Table(
     "aws_access_keys",
     metadata,

@@ -1,4 +1,4 @@
-"""The tables of people and their logins; schema.py is the whole schema."""
+"""Tables of users and their logins; the whole schema is in __init__.py."""
 
 from sqlalchemy import Column, Integer, String, Table
 
@@ -14,8 +14,8 @@ users = Table(
     Column("created_at", Integer, nullable=False),
 )
 
-# What a user has allowed a client, until it is revoked. The refresh token itself is kept nowhere:
-# `digest` is all of it. `scope` is a list between blanks; `id` names the login in access tokens.
+# A login: the scopes that a user granted a client, until it is revoked. Of the refresh token only `digest` is
+# stored. `scope` is separated by blanks; `id` names the login in access tokens.
 logins = Table(
     "logins",
     metadata,
@@ -27,8 +27,8 @@ logins = Table(
     Column("created_at", Integer, nullable=False),
 )
 
-# The codes on their way from a browser to a client, by a digest; `login` is what one was traded for:
-# whoever comes with it again ends that login. It has no row of its own any more once it is revoked.
+# Authorization codes, by a digest; `login` is the login that a code was exchanged for: a client that sends
+# the code again ends it. The login's row is deleted when it is revoked.
 authorization_codes = Table(
     "authorization_codes",
     metadata,

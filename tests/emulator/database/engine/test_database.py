@@ -72,7 +72,7 @@ def test_z24_a_write_waits_for_another_programs_lock_while_reads_go_on(database,
         async def write_and_read():
             writing = asyncio.ensure_future(database.write(add("b")))
             # Until the writer has met the lock.
-            while not database._writer._patient_until:
+            while not database._writer._wait_until:
                 await asyncio.sleep(0)
             seen = names(database)
             holder.execute("COMMIT")
@@ -81,7 +81,7 @@ def test_z24_a_write_waits_for_another_programs_lock_while_reads_go_on(database,
 
         assert asyncio.run(write_and_read()) == ["a"]
     assert names(database) == ["a", "b"]
-    assert database._writer._patient_until is None
+    assert database._writer._wait_until is None
 
 
 def test_z24_a_write_is_refused_once_the_lock_was_waited_for_in_vain(tmp_path):

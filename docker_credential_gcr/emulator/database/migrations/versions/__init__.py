@@ -1,1 +1,1 @@
-"""The revisions, oldest first by number."""
+"""Revisions of the database, numbered from the oldest."""

@@ -1,7 +1,7 @@
-"""The first schema.
+"""Revision 1: the first schema.
 
-A new database is made from schema.py and stamped; one of this revision exists already, so there is
-nothing to do here. Its tables stand in tests/data/database-0001.sql.
+A new database is created from the schema and stamped, so this revision has no migration. Its tables are in
+tests/data/database-0001.sql.
 """
 
 revision = "0001"
@@ -9,4 +9,4 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Nothing: see above."""
+    """Does nothing: see above."""

@@ -1,8 +1,7 @@
-"""Garbage collection: which blobs a manifest names, and when a client last relied on a link.
+"""Revision 2, for garbage collection: the blobs that a manifest names, and when a link was last used.
 
-What Google's APIs know of projects, accounts, keys, buckets and repositories. A number that grows with
-every change of what decides about access. And uploads of another form: those in progress end, and their
-clients begin anew.
+Adds what Google's APIs store of projects, accounts, keys, buckets and repositories, and a number that grows
+with every change of access. Uploads get another form: those in progress end, and clients start them again.
 """
 
 import json
@@ -40,16 +39,16 @@ def _reference(name: str, target: str) -> "sa.Column[int]":
 
 
 def upgrade() -> None:
-    """Add the column and the tables, and fill them from what is there."""
+    """Adds the column and the tables, and fills them from the rows that exist."""
     _add_used_at()
     _add_manifest_blobs()
-    _add_what_google_knows()
+    _add_google_tables()
     _add_revisions()
-    _make_uploads_anew()
+    _replace_uploads()
 
 
 def _add_used_at() -> None:
-    # SQLite adds no column without a default, and schema.py has none.
+    # SQLite adds no column without a default, and the schema has none.
     op.create_table(
         "blob_links_0002",
         sa.Column(
@@ -59,7 +58,7 @@ def _add_used_at() -> None:
         sa.Column("used_at", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
     )
-    # As if all were used just now: nothing is collected sooner than a delay after the migration.
+    # Counted as used now: nothing is collected until the delay after the migration has passed.
     op.execute(
         "INSERT INTO blob_links_0002 (repository, blob, used_at) "
         "SELECT repository, blob, CAST(strftime('%s', 'now') AS INTEGER) FROM blob_links"
@@ -94,7 +93,7 @@ def _add_manifest_blobs() -> None:
         last = page[-1].id
 
 
-# table -> the columns that Google's APIs keep more of it
+# table -> the columns that Google's APIs add
 _COLUMNS: dict[str, tuple["sa.Column[Any]", ...]] = {
     "projects": (_text("labels", "{}"), sa.Column("deleted_at", sa.Integer, nullable=True)),
     "service_accounts": (_text("description", ""), _number("disabled", 0)),
@@ -107,7 +106,7 @@ _COLUMNS: dict[str, tuple["sa.Column[Any]", ...]] = {
 }
 
 
-def _add_what_google_knows() -> None:
+def _add_google_tables() -> None:
     for table, columns in _COLUMNS.items():
         for column in columns:
             op.add_column(table, column)
@@ -149,7 +148,7 @@ def _add_revisions() -> None:
             op.execute(f"{when} BEGIN {_COUNT}; END")
 
 
-def _make_uploads_anew() -> None:
+def _replace_uploads() -> None:
     op.drop_table("uploads")
     op.create_table(
         "uploads",
@@ -167,7 +166,7 @@ def _make_uploads_anew() -> None:
 
 
 def _find_blobs(data: bytes) -> set[str]:
-    """The digests of the config and the layers that the document names; none for an index."""
+    """Returns the digests of the config and the layers that the document names; none for an index."""
     document = json.loads(data)
     config = [document["config"]] if "config" in document else []
     layers = [layer for layer in document.get("layers", []) if layer["mediaType"] not in _FOREIGN]

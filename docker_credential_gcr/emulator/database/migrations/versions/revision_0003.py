@@ -1,4 +1,4 @@
-"""People, their logins, and the codes on the way to one."""
+"""Revision 3: users, their logins, and authorization codes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,7 +20,7 @@ def _user() -> "sa.Column[int]":
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Adds the tables."""
     op.create_table(
         "users",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -1,6 +1,6 @@
-"""Federation: pools and providers, subject tokens that are spent, access keys of AWS.
+"""Revision 4, for federation: pools, providers, spent subject tokens and access keys of AWS.
 
-And the keys that Google keeps for service accounts.
+Adds the private halves of system-managed service account keys, too.
 """
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ _COUNT = "UPDATE revisions SET number = number + 1 WHERE subject = 'access'"
 
 
 def upgrade() -> None:
-    """Add the column and the tables."""
+    """Adds the column and the tables."""
     op.add_column("service_account_keys", sa.Column("private_key", sa.String, nullable=True))
     _add_pools()
     for change in ("INSERT", "UPDATE", "DELETE"):

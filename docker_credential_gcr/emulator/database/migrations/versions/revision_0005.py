@@ -1,7 +1,7 @@
-"""References: what manifests name that was not entered, so that no collection takes it for garbage.
+"""Revision 5: references of manifests that had no row yet, so that they are not collected as garbage.
 
-Foreign layers, whose bytes a client may have pushed all the same, and what an index lists, which may be the
-layers of a build cache. And the identity of the database.
+They are foreign layers, which a client may have pushed nevertheless, and entries of an index, which may be
+layers of a build cache. Adds the identity of the database, too.
 """
 
 import json
@@ -25,7 +25,7 @@ _INSERT = (
 
 
 def upgrade() -> None:
-    """Enter them from the documents, and the identity."""
+    """Adds the references from the documents, and the identity."""
     connection, last = op.get_bind(), 0
     values = {"number": secrets.randbits(62)}
     connection.execute(sa.text("INSERT INTO revisions VALUES ('identity', :number)"), values)
@@ -41,7 +41,7 @@ def upgrade() -> None:
 
 
 def _find_named(data: bytes) -> set[str]:
-    """The digests in the document; none where it cannot be read, which fsck reports."""
+    """Returns the digests in the document; none where it cannot be read, which fsck reports."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

@@ -1,7 +1,4 @@
-"""Repositories keep their cleanup policies and what else nothing acts by, projects what they lie below.
-
-Blobs get room for two hashes, deleted service accounts for what would be undeleted.
-"""
+"""Revision 6: settings of repositories, parents of projects, hashes of blobs, deleted service accounts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the columns and the tables; no row is rewritten, no blob is read."""
+    """Adds the columns and the tables; rewrites no row and reads no blob."""
     op.add_column(
         "artifact_repositories", sa.Column("settings", sa.String, nullable=False, server_default="{}")
     )

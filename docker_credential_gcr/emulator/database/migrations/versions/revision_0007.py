@@ -1,4 +1,4 @@
-"""What a test sets and asks of a server: the clock, the faults, the machine, the journal."""
+"""Revision 7: the control state (clock, faults, machine) and the journal."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ _COUNT = "UPDATE revisions SET number = number + 1 WHERE subject = 'control'"
 
 
 def upgrade() -> None:
-    """Create the tables, and count the changes of the first."""
+    """Creates the tables, and triggers that count changes of the control state."""
     op.create_table(
         "control",
         sa.Column("name", sa.String, primary_key=True),

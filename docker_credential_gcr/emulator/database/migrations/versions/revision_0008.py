@@ -1,6 +1,6 @@
-"""Blobs and uploads consist of pieces, and what no row names is doomed.
+"""Revision 8: blobs and uploads consist of pieces, and keys that no row names are doomed.
 
-A blob that is a file keeps its place: the path is its one piece. Uploads in progress end.
+The file of an older blob keeps its path, which is its one piece. Uploads in progress end.
 """
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ _PIECES = (
 
 
 def upgrade() -> None:
-    """Add the column, the table and the triggers; no blob is read."""
+    """Adds the column, the table and the triggers; reads no blob."""
     op.add_column("blobs", sa.Column("pieces", sa.String, nullable=True))
     op.execute(_PIECES)
     op.drop_table("uploads")
