@@ -25,7 +25,7 @@ from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.read_cache import Memory
 from docker_credential_gcr.emulator.database.schema import federation as schema_federation
 from docker_credential_gcr.emulator.database.schema import users as schema_people
-from docker_credential_gcr.emulator.google.dependencies import Services as GoogleServices
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.grpc import refuse_grpc
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
 from docker_credential_gcr.emulator.identity.keys import jws

@@ -13,14 +13,14 @@ from docker_credential_gcr.emulator.google.rest.errors import (
     format_internal_error,
 )
 from docker_credential_gcr.emulator.google.rest.partial_response import select
-from docker_credential_gcr.emulator.google.rest.routing import CatchAll, Row, Table
+from docker_credential_gcr.emulator.google.rest.routing import CatchAll, RouteTable, Row
 from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 
 from . import resource_policies
 from .absent_methods import describe_missing
 from .artifact_registry import docker_images, locations, packages, repositories, tags
-from .dependencies import Services
+from .dependencies import GoogleServices
 from .iam import (
     account_deletion,
     iamcredentials,
@@ -71,9 +71,9 @@ ROUTES: list[Row] = [
     ("GET", "/v1/userinfo", userinfo.show),
     ("POST", "/v1/userinfo", userinfo.show),
     # accounts.google.com
-    ("GET", "/o/oauth2/v2/auth", authorization_endpoint.begin),
-    ("GET", "/o/oauth2/auth", authorization_endpoint.begin),
-    ("GET", "/signin/oauth/consent", authorization_endpoint.ask),
+    ("GET", "/o/oauth2/v2/auth", authorization_endpoint.authorize),
+    ("GET", "/o/oauth2/auth", authorization_endpoint.authorize),
+    ("GET", "/signin/oauth/consent", authorization_endpoint.ask_consent),
     ("POST", "/signin/oauth/consent", authorization_endpoint.decide),
     ("GET", "/.well-known/openid-configuration", discovery.discover),
     ("POST", "/o/oauth2/token", token_endpoint.issue_token),
@@ -84,9 +84,9 @@ ROUTES: list[Row] = [
     ("POST", f"{_V1}:getIamPolicy", resource_policies.PROJECTS.get_policy),
     ("POST", f"{_V1}:setIamPolicy", resource_policies.PROJECTS.set_policy),
     ("POST", f"{_V1}:testIamPermissions", resource_policies.PROJECTS.test_permissions),
-    ("POST", f"{_V1}:getAncestry", parents.get_ancestry),
+    ("POST", f"{_V1}:getAncestry", parents.show_ancestry),
     ("POST", f"{_V1}:undelete", resource_manager.undelete_project_v1),
-    ("GET", _V1, resource_manager.get_project_v1),
+    ("GET", _V1, resource_manager.show_project_v1),
     ("PUT", _V1, resource_manager.update_project_v1),
     ("DELETE", _V1, resource_manager.delete_project_v1),
     ("POST", "/v3/projects", resource_manager.create_project_v3),
@@ -97,18 +97,18 @@ ROUTES: list[Row] = [
     ("POST", f"{_V3}:testIamPermissions", resource_policies.PROJECTS.test_permissions),
     ("POST", f"{_V3}:move", parents.move_project),
     ("POST", f"{_V3}:undelete", resource_manager.undelete_project_v3),
-    ("GET", _V3, resource_manager.get_project_v3),
+    ("GET", _V3, resource_manager.show_project_v3),
     ("PATCH", _V3, resource_manager.update_project_v3),
     ("DELETE", _V3, resource_manager.delete_project_v3),
-    ("GET", "/v1/operations/{operation}", long_running.get_operation),
-    ("GET", "/v3/operations/{operation}", long_running.get_operation),
+    ("GET", "/v1/operations/{operation}", long_running.show_operation),
+    ("GET", "/v3/operations/{operation}", long_running.show_operation),
     # serviceusage.googleapis.com
     ("GET", f"{_V1}/services", service_usage.list_services),
-    ("GET", f"{_V1}/services:batchGet", service_usage.get_services),
+    ("GET", f"{_V1}/services:batchGet", service_usage.show_services),
     ("POST", f"{_V1}/services:batchEnable", service_usage.enable_services),
     ("POST", f"{_V1}/services/{{service}}:enable", service_usage.enable_service),
     ("POST", f"{_V1}/services/{{service}}:disable", service_usage.disable_service),
-    ("GET", f"{_V1}/services/{{service}}", service_usage.get_service),
+    ("GET", f"{_V1}/services/{{service}}", service_usage.show_service),
     # iam.googleapis.com
     ("POST", f"{_V1}/serviceAccounts", service_accounts.create_account),
     ("GET", f"{_V1}/serviceAccounts", service_accounts.list_accounts),
@@ -118,7 +118,7 @@ ROUTES: list[Row] = [
     ("POST", f"{_ACCOUNT}:undelete", account_deletion.undelete_account),
     ("POST", f"{_ACCOUNT}:disable", service_accounts.disable_account),
     ("POST", f"{_ACCOUNT}:enable", service_accounts.enable_account),
-    ("GET", _ACCOUNT, service_accounts.get_account),
+    ("GET", _ACCOUNT, service_accounts.show_account),
     ("PATCH", _ACCOUNT, service_accounts.patch_account),
     ("PUT", _ACCOUNT, service_accounts.update_account),
     ("DELETE", _ACCOUNT, account_deletion.delete_account),
@@ -127,7 +127,7 @@ ROUTES: list[Row] = [
     ("GET", f"{_ACCOUNT}/keys", service_account_keys.list_keys),
     ("POST", f"{_KEY}:disable", service_account_keys.disable_key),
     ("POST", f"{_KEY}:enable", service_account_keys.enable_key),
-    ("GET", _KEY, service_account_keys.get_key),
+    ("GET", _KEY, service_account_keys.show_key),
     ("DELETE", _KEY, service_account_keys.delete_key),
     ("POST", _POOLS, workload_identity.POOLS.create),
     ("GET", _POOLS, workload_identity.POOLS.list),
@@ -141,8 +141,8 @@ ROUTES: list[Row] = [
     ("GET", _PROVIDER, workload_identity.PROVIDERS.show),
     ("PATCH", _PROVIDER, workload_identity.PROVIDERS.patch),
     ("DELETE", _PROVIDER, workload_identity.PROVIDERS.delete),
-    ("GET", f"{_POOL}/operations/{{operation}}", long_running.get_operation),
-    ("GET", f"{_PROVIDER}/operations/{{operation}}", long_running.get_operation),
+    ("GET", f"{_POOL}/operations/{{operation}}", long_running.show_operation),
+    ("GET", f"{_PROVIDER}/operations/{{operation}}", long_running.show_operation),
     # iamcredentials.googleapis.com
     ("POST", f"{_ACCOUNT}:generateAccessToken", iamcredentials.generate_access_token),
     ("POST", f"{_ACCOUNT}:generateIdToken", iamcredentials.generate_id_token),
@@ -171,15 +171,15 @@ ROUTES: list[Row] = [
     ("PUT", f"{_BUCKET}/iam", resource_policies.BUCKETS.set_policy),
     ("GET", f"{_BUCKET}/iam/testPermissions", resource_policies.BUCKETS.test_permissions),
     ("GET", f"{_BUCKET}/o", objects.list_objects),
-    ("GET", f"{_BUCKET}/o/{{object}}", objects.get_object),
+    ("GET", f"{_BUCKET}/o/{{object}}", objects.show_object),
     ("GET", f"/download{_BUCKET}/o/{{object}}", objects.download_object),
     ("DELETE", f"{_BUCKET}/o/{{object}}", objects.delete_object),
     # artifactregistry.googleapis.com
     ("GET", f"{_V1}/locations", locations.list_locations),
     # gcloud lists the locations, and with them all repositories, in an older version than the rest.
     ("GET", "/v1beta2/projects/{project}/locations", locations.list_locations),
-    ("GET", _LOCATION, locations.get_location),
-    ("GET", f"{_LOCATION}/operations/{{operation}}", long_running.get_operation),
+    ("GET", _LOCATION, locations.show_location),
+    ("GET", f"{_LOCATION}/operations/{{operation}}", long_running.show_operation),
     ("POST", f"{_LOCATION}/repositories", repositories.create_repository),
     ("GET", f"{_LOCATION}/repositories", repositories.list_repositories),
     ("GET", f"{_REPOSITORY}:getIamPolicy", resource_policies.REPOSITORIES.get_policy),
@@ -189,7 +189,7 @@ ROUTES: list[Row] = [
     ("PATCH", _REPOSITORY, repositories.patch_repository),
     ("DELETE", _REPOSITORY, repositories.delete_repository),
     ("GET", f"{_REPOSITORY}/dockerImages", docker_images.list_images),
-    ("GET", f"{_REPOSITORY}/dockerImages/{{image}}", docker_images.get_image),
+    ("GET", f"{_REPOSITORY}/dockerImages/{{image}}", docker_images.show_image),
     ("GET", f"{_REPOSITORY}/packages", packages.list_packages),
     ("GET", _PACKAGE, packages.show_package),
     ("DELETE", _PACKAGE, packages.delete_package),
@@ -199,14 +199,14 @@ ROUTES: list[Row] = [
     ("DELETE", f"{_PACKAGE}/versions/{{version}}", packages.delete_version),
     ("GET", f"{_PACKAGE}/tags", tags.list_tags),
     ("POST", f"{_PACKAGE}/tags", tags.create_tag),
-    ("GET", f"{_PACKAGE}/tags/{{tag}}", tags.get_tag),
+    ("GET", f"{_PACKAGE}/tags/{{tag}}", tags.show_tag),
     ("PATCH", f"{_PACKAGE}/tags/{{tag}}", tags.patch_tag),
     ("DELETE", f"{_PACKAGE}/tags/{{tag}}", tags.delete_tag),
 ]
-_TABLE = Table(ROUTES)
+_TABLE = RouteTable(ROUTES)
 
 
-def routes(services: Services) -> list[Route]:
+def routes(services: GoogleServices) -> list[Route]:
     """Starlette's route for the whole table, which also refuses every other path: put it last."""
 
     async def answer(request: Request) -> Response:
@@ -224,7 +224,7 @@ def routes(services: Services) -> list[Route]:
     return [CatchAll("/{path:path}", answer)]
 
 
-async def _answer(request: Request, services: Services) -> Response:
+async def _answer(request: Request, services: GoogleServices) -> Response:
     if not all(is_escaped_text(request.scope[part]) for part in ("raw_path", "query_string")):
         raise InvalidArgument("The URL holds bytes that are not valid UTF-8, or NUL.")
     found = _TABLE.find(request)

@@ -19,7 +19,7 @@ _FOR_DELETED = frozenset(
 )
 
 
-def check(
+def check_permission(
     connection: Connection,
     caller: Principal,
     permission: str,
@@ -34,16 +34,16 @@ def check(
     decision = decide(caller, policies_in_force, permission, resource)
     if not decision.allowed:
         raise PermissionDenied(decision, message)
-    check_active(connection, permission, resource)
+    check_project_active(connection, permission, resource)
 
 
-def check_active(connection: Connection, permission: str, resource: Resource | None) -> None:
+def check_project_active(connection: Connection, permission: str, resource: Resource | None) -> None:
     """Raises ProjectDeleted for a permission that does not count while the resource's project is deleted."""
     if resource is not None and permission not in _FOR_DELETED and _is_deleted(connection, resource):
         raise ProjectDeleted(resource.project_id)
 
 
-def list_allowed(
+def list_allowed_permissions(
     connection: Connection,
     caller: Principal,
     permissions: list[str],
@@ -78,10 +78,10 @@ def get_project(connection: Connection, call: Call, permission: str, message: st
     name, caller = call.path["project"], call.caller
     project = find_project(connection, name)
     if project is None:
-        check(connection, caller, permission, [], message=message)
+        check_permission(connection, caller, permission, [], message=message)
         raise NotFound(f"Project not found: {name}")
     in_force = [find_project_policy(connection, project.project_id)]
-    check(connection, caller, permission, in_force, resources.project(project.project_id), message)
+    check_permission(connection, caller, permission, in_force, resources.project(project.project_id), message)
     return project
 
 

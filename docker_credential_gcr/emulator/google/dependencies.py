@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.storage.base import BlobStore
 
 
 @dataclass(frozen=True)
-class Services:
+class GoogleServices:
     """The records, the clock, the signing keys, how strictly administrators are told apart, and the bytes."""
 
     database: Database

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.google.authorization import (
     find_project,
     find_project_policy,
     get_project,
-    list_allowed,
+    list_allowed_permissions,
 )
 from docker_credential_gcr.emulator.google.iam import authorization as account_access
 from docker_credential_gcr.emulator.google.storage import authorization as storage_access
@@ -33,7 +33,7 @@ from .policy_requests import (
     parse_requested_version,
     parse_update,
 )
-from .rest.calls import Call, find_caller_or_anonymous
+from .rest.calls import Call, get_caller_or_anonymous
 from .rest.errors import ConditionNotMet
 from .rest.message_schema import VALUE, List, Message
 from .rest.methods import Answer, method, reads
@@ -55,7 +55,7 @@ _PERMISSIONS: Message = {"permissions": List(VALUE)}
 
 
 @dataclass(eq=False)
-class ResourcePolicies:
+class PolicyMethods:
     """The three methods of one kind of resource.
 
     `authorize` raises unless the caller has the permission on the resource of the call, `find` returns it.
@@ -101,7 +101,7 @@ class ResourcePolicies:
         )
         found = self.find(connection, call)
         allowed = (
-            list_allowed(connection, call.caller, permissions, found.in_force, found.resource)
+            list_allowed_permissions(connection, call.caller, permissions, found.in_force, found.resource)
             if found
             else []
         )
@@ -130,13 +130,13 @@ class ResourcePolicies:
         return {"permissions": allowed} if allowed else {}
 
 
-class _BucketPolicies(ResourcePolicies):
+class _BucketPolicyMethods(PolicyMethods):
     """As Cloud Storage has them: anyone may ask, and documents have a kind."""
 
     def __post_init__(self) -> None:
-        self.get_policy = reads(body=None, identify=find_caller_or_anonymous)(self._get_policy)
+        self.get_policy = reads(body=None, identify=get_caller_or_anonymous)(self._get_policy)
         self.set_policy = method(body=None)(self._set_policy)
-        self.test_permissions = reads(body=None, identify=find_caller_or_anonymous)(self._test_permissions)
+        self.test_permissions = reads(body=None, identify=get_caller_or_anonymous)(self._test_permissions)
 
     def find_version(self, query: QueryParams) -> str | None:
         return query.get("optionsRequestedPolicyVersion")
@@ -186,11 +186,11 @@ def _find_bucket(connection: Connection, call: Call) -> Found:
     return Found(resource, f"buckets/{bucket.name}", storage_access.find_policies(connection, bucket))
 
 
-PROJECTS = ResourcePolicies(roles.PROJECT, "resourcemanager.projects", get_project, _find_project, ())
-ACCOUNTS = ResourcePolicies(
-    roles.SERVICE_ACCOUNT, "iam.serviceAccounts", account_access.find_account, _find_account
+PROJECTS = PolicyMethods(roles.PROJECT, "resourcemanager.projects", get_project, _find_project, ())
+ACCOUNTS = PolicyMethods(
+    roles.SERVICE_ACCOUNT, "iam.serviceAccounts", account_access.get_account, _find_account
 )
-REPOSITORIES = ResourcePolicies(
+REPOSITORIES = PolicyMethods(
     roles.REPOSITORY, "artifactregistry.repositories", artifact_access.get_repository, _find_repository
 )
-BUCKETS = _BucketPolicies(roles.BUCKET, "storage.buckets", storage_access.get_bucket, _find_bucket)
+BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", storage_access.get_bucket, _find_bucket)

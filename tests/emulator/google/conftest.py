@@ -24,7 +24,7 @@ from docker_credential_gcr.emulator.database.images import blobs, manifests, rep
 from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.manifests import Summary
 from docker_credential_gcr.emulator.google.app import routes
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.identity.federation.issuer import Issuer
 from docker_credential_gcr.emulator.identity.id_tokens import IdTokenSigner
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import (
@@ -51,7 +51,7 @@ POOLS = "/v1/projects/my-project/locations/global/workloadIdentityPools"
 class Apis:
     """A client on this machine, without a token unless one is given."""
 
-    services: Services
+    services: GoogleServices
     clock: Clock
     call_app: Callable[..., Any]
     rsa_key: rsa.RSAPrivateKey
@@ -259,7 +259,7 @@ def apis(
     clock = Clock()
     clock.set(NOW)
     database = Database(tmp_path / "emulator.db")
-    services = Services(
+    services = GoogleServices(
         database,
         clock,
         signer,

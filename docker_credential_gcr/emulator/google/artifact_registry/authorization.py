@@ -12,7 +12,11 @@ from docker_credential_gcr.emulator.database.projects.artifact_repositories impo
 from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google import authorization as access
-from docker_credential_gcr.emulator.google.authorization import check, find_project, find_project_policy
+from docker_credential_gcr.emulator.google.authorization import (
+    check_permission,
+    find_project,
+    find_project_policy,
+)
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound, ServiceDisabled
 from docker_credential_gcr.emulator.identity import resource as resources
@@ -42,7 +46,9 @@ def get_repository(connection: Connection, call: Call, permission: str) -> Artif
     project_id = project.project_id if project else name
     resource = resources.repository(project_id, location, repository_id)
     in_force = find_policies(connection, project_id, resource.name)
-    check(connection, call.caller, permission, in_force, resource, _refuse(permission, resource.name))
+    check_permission(
+        connection, call.caller, permission, in_force, resource, _refuse(permission, resource.name)
+    )
     repository = artifact_repositories.find(connection, project_id, location, repository_id)
     if project is not None:
         _check_service(connection, project)

@@ -44,10 +44,10 @@ def list_images(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def get_image(connection: Connection, call: Call) -> Answer:
+def show_image(connection: Connection, call: Call) -> Answer:
     """Returns one image, NAME@DIGEST."""
     repository = get_repository(connection, call, "artifactregistry.dockerimages.get")
-    return _format(connection, repository, _find(connection, repository, call.path["image"]))
+    return _format(connection, repository, _get(connection, repository, call.path["image"]))
 
 
 def describe_contents(image: Image) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def describe_contents(image: Image) -> dict[str, Any]:
     return document
 
 
-def _find(connection: Connection, repository: ArtifactRepository, name: str) -> Image:
+def _get(connection: Connection, repository: ArtifactRepository, name: str) -> Image:
     match = _NAME.fullmatch(name)
     image = None
     if match is not None:

@@ -25,7 +25,7 @@ def list_locations(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def get_location(connection: Connection, call: Call) -> Answer:
+def show_location(connection: Connection, call: Call) -> Answer:
     """Returns one location."""
     name = check_location(call)
     return _format(get_project(connection, call, "artifactregistry.locations.get"), name)

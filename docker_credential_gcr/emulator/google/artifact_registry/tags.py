@@ -44,7 +44,7 @@ def list_tags(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def get_tag(connection: Connection, call: Call) -> Answer:
+def show_tag(connection: Connection, call: Call) -> Answer:
     """Returns one tag, and the version that it names."""
     tag = call.path["tag"]
     repository, package = get_package(connection, call, "artifactregistry.tags.get")

@@ -20,13 +20,13 @@ from docker_credential_gcr.emulator.identity.policy import (
 )
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 
-from .authorization import find_account, format_account, format_name
+from .authorization import format_account, format_name, get_account
 
 
 @writes()
 def delete_account(connection: Connection, call: Call) -> Answer:
     """Deletes a service account with its keys, and whatever roles it has."""
-    account = find_account(connection, call, "iam.serviceAccounts.delete")
+    account = get_account(connection, call, "iam.serviceAccounts.delete")
     member = format_service_account(account.email)
     _rename(connection, member, format_deleted(member, account.unique_id))
     own = format_policy(policies.find(connection, format_name(account)))
@@ -47,7 +47,7 @@ def undelete_account(connection: Connection, call: Call) -> Answer:
         raise Conflict(f"{error}: delete it first.") from error
     if restored is None:
         raise NotFound(f"No deleted service account has the unique ID {unique_id}.")
-    account = find_account(connection, call, "iam.serviceAccounts.undelete")
+    account = get_account(connection, call, "iam.serviceAccounts.undelete")
     policies.save(connection, format_name(account), parse_policy({**restored.policy, "version": 3}))
     member = format_service_account(account.email)
     _rename(connection, format_deleted(member, unique_id), member)

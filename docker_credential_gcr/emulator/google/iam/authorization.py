@@ -8,7 +8,7 @@ from docker_credential_gcr.emulator.database.accounts import service_accounts
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
 from docker_credential_gcr.emulator.database.projects import policies
 from docker_credential_gcr.emulator.google.authorization import (
-    check,
+    check_permission,
     find_project,
     find_project_policy,
     get_project,
@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.identity.policy import Policy
 from docker_credential_gcr.emulator.identity.principal import Principal
 
 
-def find_account(connection: Connection, call: Call, permission: str) -> ServiceAccount:
+def get_account(connection: Connection, call: Call, permission: str) -> ServiceAccount:
     """Returns the account that the path names, if the caller has the permission on it or on its project.
 
     The project `-` is that of the account. Raises PermissionDenied, for unknown accounts too, and NotFound
@@ -32,7 +32,7 @@ def find_account(connection: Connection, call: Call, permission: str) -> Service
         return account
     project_name, name = call.path["project"], call.path["account"]
     if project_name == "-":
-        check(connection, call.caller, permission, [])
+        check_permission(connection, call.caller, permission, [])
     else:
         get_project(connection, call, permission)
     raise NotFound(f"Unknown service account: projects/{project_name}/serviceAccounts/{name}")
@@ -57,7 +57,7 @@ def check_account(
     connection: Connection, account: ServiceAccount, caller: Principal, permission: str
 ) -> None:
     """Raises PermissionDenied unless the policy of the account or of its project gives the permission."""
-    check(connection, caller, permission, find_policies(connection, account), describe(account))
+    check_permission(connection, caller, permission, find_policies(connection, account), describe(account))
 
 
 def find_policies(connection: Connection, account: ServiceAccount) -> list[Policy]:

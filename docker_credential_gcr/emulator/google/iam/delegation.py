@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.accounts import service_accounts
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
-from docker_credential_gcr.emulator.google.authorization import check
+from docker_credential_gcr.emulator.google.authorization import check_permission
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
 from docker_credential_gcr.emulator.identity.principal import (
@@ -29,7 +29,7 @@ _MAX_DELEGATES = 32
 _DELEGATION = "iam.serviceAccounts.implicitDelegation"
 
 
-async def find_account_to_act_as(call: Call, permission: str) -> ServiceAccount:
+async def get_account_to_act_as(call: Call, permission: str) -> ServiceAccount:
     """Returns the account of the path, if its caller has the permission on it by way of the delegates.
 
     Raises PermissionDenied, and NotFound for those who may see all.
@@ -53,7 +53,7 @@ def _get_account(
 ) -> ServiceAccount:
     account = service_accounts.find(connection, name)
     if account is None or project_id not in ("-", account.project_id):
-        check(connection, caller, permission, [])
+        check_permission(connection, caller, permission, [])
         raise NotFound(f"Gaia id not found for email {name}")
     check_account(connection, account, caller, permission)
     if account.disabled:

@@ -26,8 +26,8 @@ from docker_credential_gcr.emulator.identity.principal import format_service_acc
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.runtime import strict_json
 
-from .delegation import find_account_to_act_as
-from .system_managed_keys import get_key
+from .delegation import get_account_to_act_as
+from .system_managed_keys import get_or_create_key
 
 _ACT_AS: Message = {"delegates": List(VALUE)}
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -40,9 +40,9 @@ _DURATION = re.compile(r"(\d{1,9})(?:\.\d{1,9})?s", re.ASCII)
 @method(body={**_ACT_AS, "scope": VALUE, "lifetime": VALUE})
 async def generate_access_token(call: Call) -> Answer:
     """Returns an access token of the account, with the scopes and for the time that the caller asks for."""
-    account = await find_account_to_act_as(call, "iam.serviceAccounts.getAccessToken")
+    account = await get_account_to_act_as(call, "iam.serviceAccounts.getAccessToken")
     scopes, lifetime_s = _parse_scopes(call.body.get("scope")), _parse_lifetime(call.body.get("lifetime"))
-    key = await get_key(call.services, account)
+    key = await get_or_create_key(call.services, account)
     now = call.now
     expires_at = int(now) + lifetime_s
     # The key stands behind the token, so that both end when the account is disabled or deleted.
@@ -59,7 +59,7 @@ async def generate_access_token(call: Call) -> Answer:
 @method(body={**_ACT_AS, "audience": VALUE, "includeEmail": VALUE, "organizationNumberIncluded": MISSING})
 async def generate_id_token(call: Call) -> Answer:
     """Returns an ID token of the account for the audience, good for an hour."""
-    account = await find_account_to_act_as(call, "iam.serviceAccounts.getOpenIdToken")
+    account = await get_account_to_act_as(call, "iam.serviceAccounts.getOpenIdToken")
     audience = call.body.get("audience")
     if not isinstance(audience, str) or not audience:
         raise InvalidArgument("Audience required.")
@@ -74,9 +74,9 @@ async def generate_id_token(call: Call) -> Answer:
 @method(body={**_ACT_AS, "payload": VALUE})
 async def sign_account_jwt(call: Call) -> Answer:
     """Returns a JWT of the caller's claims, signed with the account's key that Google keeps."""
-    account = await find_account_to_act_as(call, "iam.serviceAccounts.signJwt")
+    account = await get_account_to_act_as(call, "iam.serviceAccounts.signJwt")
     claims = _parse_claims(call.body.get("payload"), call.now)
-    key = await get_key(call.services, account)
+    key = await get_or_create_key(call.services, account)
     signed = sign_jwt(claims, key.key_id, key.private_key)
     return JSONResponse({"keyId": key.key_id, "signedJwt": signed}, headers=_NO_STORE)
 
@@ -84,11 +84,11 @@ async def sign_account_jwt(call: Call) -> Answer:
 @method(body={**_ACT_AS, "payload": VALUE, "bytesToSign": VALUE})
 async def sign_account_blob(call: Call) -> Answer:
     """Returns a signature of the caller's bytes with the account's key that Google keeps."""
-    account = await find_account_to_act_as(call, "iam.serviceAccounts.signBlob")
+    account = await get_account_to_act_as(call, "iam.serviceAccounts.signBlob")
     # IAM's older method of the same path has other names.
     is_older = "bytesToSign" in call.body and "payload" not in call.body
     blob = _parse_blob(call.body.get("bytesToSign" if is_older else "payload"))
-    key = await get_key(call.services, account)
+    key = await get_or_create_key(call.services, account)
     signature = base64.b64encode(sign_blob(blob, key.private_key)).decode()
     answer = {"keyId": key.key_id, "signature" if is_older else "signedBlob": signature}
     return JSONResponse(answer, headers=_NO_STORE)

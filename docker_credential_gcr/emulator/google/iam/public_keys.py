@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.keys.encoding import format_jwk, load_public_rsa
@@ -19,19 +19,19 @@ from docker_credential_gcr.emulator.identity.keys.encoding import format_jwk, lo
 from .authorization import find_active
 
 
-async def list_certificates(request: Request, services: Services) -> JSONResponse:
+async def list_certificates(request: Request, services: GoogleServices) -> JSONResponse:
     """The account's keys in certificates; for everybody."""
     found = await _list_keys(request, services)
     return JSONResponse({key.key_id: services.issuer.format_certificate(key) for key in found})
 
 
-async def list_jwks(request: Request, services: Services) -> JSONResponse:
+async def list_jwks(request: Request, services: GoogleServices) -> JSONResponse:
     """The account's keys as a set of JSON Web Keys; for everybody."""
     found = await _list_keys(request, services)
     return JSONResponse({"keys": [format_jwk(load_public_rsa(key.public_key), key.key_id) for key in found]})
 
 
-async def _list_keys(request: Request, services: Services) -> list[RegisteredKey]:
+async def _list_keys(request: Request, services: GoogleServices) -> list[RegisteredKey]:
     """Returns the keys that count now."""
     email, now = request.path_params["account"], services.clock.now()
 

@@ -21,7 +21,7 @@ from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.keys import service_account_keys
 from docker_credential_gcr.emulator.identity.keys.certificates import InvalidCertificate, parse_certificate
 
-from .authorization import find_account
+from .authorization import get_account
 
 _FILE_TYPE = "TYPE_GOOGLE_CREDENTIALS_FILE"
 _TYPE = "USER_MANAGED"
@@ -41,12 +41,12 @@ async def create_key(call: Call) -> Answer:
         if call.body.get(field, known[0]) not in known:
             raise InvalidArgument(f"gcr-emulator makes no other {field} than {known[0]}.")
     database, permission = call.services.database, "iam.serviceAccountKeys.create"
-    await database.read(lambda connection: find_account(connection, call, permission))
+    await database.read(lambda connection: get_account(connection, call, permission))
     key = await asyncio.to_thread(service_account_keys.generate)
 
     def work(connection: Connection) -> tuple[ServiceAccount, StoredKey]:
         # Once more, for either may have changed meanwhile.
-        account = find_account(connection, call, permission)
+        account = get_account(connection, call, permission)
         return account, keys.add(connection, account, key.key_id, key.public_key, now=call.now)
 
     account, registered = await database.write(work)
@@ -72,7 +72,7 @@ async def upload_key(call: Call) -> Answer:
         raise InvalidArgument(f"Invalid public key: {error}.") from error
 
     def work(connection: Connection) -> StoredKey:
-        account = find_account(connection, call, "iam.serviceAccountKeys.create")
+        account = get_account(connection, call, "iam.serviceAccountKeys.create")
         return keys.add(
             connection,
             account,
@@ -90,15 +90,15 @@ async def upload_key(call: Call) -> Answer:
 def list_keys(connection: Connection, call: Call) -> Answer:
     """Returns the account's keys, oldest first, in one page; Google's with keyTypes=SYSTEM_MANAGED too."""
     types = call.query.getlist("keyTypes")
-    kept = keys.list_of(connection, find_account(connection, call, "iam.serviceAccountKeys.list"))
+    kept = keys.list_of(connection, get_account(connection, call, "iam.serviceAccountKeys.list"))
     shown = [key for key in map(_format, kept) if not types or key["keyType"] in types]
     return {"keys": shown} if shown else {}
 
 
 @reads("publicKeyType")
-def get_key(connection: Connection, call: Call) -> Answer:
+def show_key(connection: Connection, call: Call) -> Answer:
     """Returns what is known of one key; the public half is base64 of its PEM."""
-    key = _find(connection, call, "iam.serviceAccountKeys.get")
+    key = _get(connection, call, "iam.serviceAccountKeys.get")
     document = _format(key)
     if call.query.get("publicKeyType") == "TYPE_RAW_PUBLIC_KEY":
         document["publicKeyData"] = base64.b64encode(key.key.public_key.encode()).decode()
@@ -108,7 +108,7 @@ def get_key(connection: Connection, call: Call) -> Answer:
 @writes()
 def delete_key(connection: Connection, call: Call) -> Answer:
     """Deletes a key: whatever it has signed is refused from now on."""
-    key = _find_own(connection, call, "iam.serviceAccountKeys.delete")
+    key = _get_user_managed(connection, call, "iam.serviceAccountKeys.delete")
     keys.remove(connection, key.key.key_id)
     return {}
 
@@ -126,22 +126,22 @@ def enable_key(connection: Connection, call: Call) -> Answer:
 
 
 def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
-    key = _find_own(connection, call, f"iam.serviceAccountKeys.{verb}")
+    key = _get_user_managed(connection, call, f"iam.serviceAccountKeys.{verb}")
     keys.set_disabled(connection, key.key.key_id, disabled=verb == "disable")
     return {}
 
 
-def _find(connection: Connection, call: Call, permission: str) -> StoredKey:
-    account = find_account(connection, call, permission)
+def _get(connection: Connection, call: Call, permission: str) -> StoredKey:
+    account = get_account(connection, call, permission)
     kept = keys.find_stored(connection, call.path["key"])
     if kept is None or kept.key.email != account.email:
         raise NotFound("Service account key not found.")
     return kept
 
 
-def _find_own(connection: Connection, call: Call, permission: str) -> StoredKey:
-    """Returns the key as `_find`, for a change that only the user's own keys take."""
-    kept = _find(connection, call, permission)
+def _get_user_managed(connection: Connection, call: Call, permission: str) -> StoredKey:
+    """Returns the key as `_get`, for a change that only the user's own keys take."""
+    kept = _get(connection, call, permission)
     if kept.is_system_managed:
         raise FailedPrecondition("The key is managed by Google, and changed by nobody else.")
     return kept

@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_pag
 from docker_credential_gcr.emulator.google.rest.request_messages import ACCOUNT
 from docker_credential_gcr.emulator.identity.resource_names import ACCOUNT_RULE, is_account
 
-from .authorization import find_account, format_account
+from .authorization import format_account, get_account
 
 
 @method(body={"accountId": VALUE, "serviceAccount": ACCOUNT})
@@ -55,9 +55,9 @@ def list_accounts(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def get_account(connection: Connection, call: Call) -> Answer:
+def show_account(connection: Connection, call: Call) -> Answer:
     """Returns one service account, by its address or its unique ID."""
-    return format_account(find_account(connection, call, "iam.serviceAccounts.get"))
+    return format_account(get_account(connection, call, "iam.serviceAccounts.get"))
 
 
 @method(body={"serviceAccount": ACCOUNT, "updateMask": VALUE})
@@ -94,20 +94,20 @@ def enable_account(connection: Connection, call: Call) -> Answer:
 
 async def _update(call: Call, display_name: str | None, description: str | None) -> Answer:
     def work(connection: Connection) -> ServiceAccount:
-        account = find_account(connection, call, "iam.serviceAccounts.update")
+        account = get_account(connection, call, "iam.serviceAccounts.update")
         service_accounts.update_texts(
             connection,
             account.email,
             display_name=account.display_name if display_name is None else display_name,
             description=account.description if description is None else description,
         )
-        return find_account(connection, call, "iam.serviceAccounts.update")
+        return get_account(connection, call, "iam.serviceAccounts.update")
 
     return format_account(await call.services.database.write(work))
 
 
 def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
-    account = find_account(connection, call, f"iam.serviceAccounts.{verb}")
+    account = get_account(connection, call, f"iam.serviceAccounts.{verb}")
     service_accounts.set_disabled(connection, account.email, disabled=verb == "disable")
     return {}
 

@@ -8,12 +8,12 @@ from docker_credential_gcr.emulator.database.accounts import service_account_key
 from docker_credential_gcr.emulator.database.accounts import service_accounts
 from docker_credential_gcr.emulator.database.accounts.service_account_keys import SystemKey
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
 from docker_credential_gcr.emulator.identity.keys import service_account_keys
 
 
-async def get_key(services: Services, account: ServiceAccount) -> SystemKey:
+async def get_or_create_key(services: GoogleServices, account: ServiceAccount) -> SystemKey:
     """Returns the account's key. Raises NotFound where the account has gone meanwhile."""
     found = await services.database.read(lambda connection: keys.find_system(connection, account))
     if found is not None:

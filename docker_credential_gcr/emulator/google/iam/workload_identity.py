@@ -35,7 +35,7 @@ Item = TypeVar("Item", Pool, Provider)
 
 
 @dataclass(eq=False)
-class Collection(Generic[Parent, Item]):
+class CollectionMethods(Generic[Parent, Item]):
     """The methods of the pools of a project, or of the providers of a pool.
 
     `find_parent` returns the project or the pool of the call if the caller has the permission.
@@ -186,7 +186,7 @@ def _add_provider(
     return workload_identity.create_provider(connection, _demand_living(pool), provider_id, settings, now=now)
 
 
-POOLS = Collection[Project, Pool](
+POOLS = CollectionMethods[Project, Pool](
     "WorkloadIdentityPool",
     POOL,
     parse_texts,
@@ -195,7 +195,7 @@ POOLS = Collection[Project, Pool](
     _find_pool,
     workload_identity.list_in,
 )
-PROVIDERS = Collection[Pool, Provider](
+PROVIDERS = CollectionMethods[Pool, Provider](
     "WorkloadIdentityPoolProvider",
     PROVIDER,
     parse_provider,

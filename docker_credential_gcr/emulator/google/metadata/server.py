@@ -19,17 +19,17 @@ from starlette.responses import Response
 
 from docker_credential_gcr.emulator.gce_instance import CurrentInstance, Instance
 from docker_credential_gcr.emulator.google.authorization import find_project
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.identity.administrators import find_forwarding_header
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member
 from docker_credential_gcr.emulator.sites.hosts import is_safe_from_rebinding
 
 from .http import IDENTITY, JSON, TEXT, Options, Refused, format_page, parse_options, redirect, reply
-from .tokens import AccessTokens, find_account, make_identity, narrow_scopes
+from .tokens import AccessTokenCache, create_id_token, find_account, narrow_scopes
 from .tree import (
-    Credential,
     Directory,
+    TokenKind,
     Value,
     build_tree,
     find_node,
@@ -60,7 +60,7 @@ class MetadataServer:
 
     def __init__(
         self,
-        services: Services,
+        services: GoogleServices,
         current: CurrentInstance,
         others: Any,
         *,
@@ -72,7 +72,7 @@ class MetadataServer:
         self._refresh = refresh
         self._others = others
         self._takes_any_host = takes_any_host
-        self._tokens = AccessTokens(services)
+        self._tokens = AccessTokenCache(services)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -102,7 +102,7 @@ class MetadataServer:
         self._check(request, path)
         names = [unquote(name) for name in path.split("/")[1:]]
         node = await self._find(names, path)
-        if isinstance(node, Credential):
+        if isinstance(node, TokenKind):
             return await self._hand_out(node, request, names[-2])
         if isinstance(node, Directory) and names[-1]:
             return redirect(request, f"{path}/")
@@ -138,7 +138,7 @@ class MetadataServer:
         ):
             raise Refused(403, f"{denied} from this server. Missing Metadata-Flavor:Google header.")
 
-    async def _find(self, names: list[str], path: str) -> Directory | Value | Credential:
+    async def _find(self, names: list[str], path: str) -> Directory | Value | TokenKind:
         machine = self._machine()
         read = self._services.database.read
         project = await read(lambda connection: find_project(connection, machine.project))
@@ -154,7 +154,7 @@ class MetadataServer:
 
     async def _render(self, names: list[str], path: str, options: Options) -> tuple[str, str]:
         node = await self._find(names, path)
-        assert not isinstance(node, Credential)  # noqa: S101 - no name of a value or directory is one's too
+        assert not isinstance(node, TokenKind)  # noqa: S101 - no name of a value or directory is one's too
         if options.alt != "json":
             return format_text(node, recursive=options.recursive), TEXT
         if isinstance(node, Directory) and not options.recursive:
@@ -186,14 +186,14 @@ class MetadataServer:
                 return
             await self._refresh()
 
-    async def _hand_out(self, kind: Credential, request: Request, name: str) -> Response:
+    async def _hand_out(self, kind: TokenKind, request: Request, name: str) -> Response:
         machine = self._machine()
         account = await find_account(self._services, machine)
         if account is None:
             raise Refused(404, f"The service account <code>{html.escape(name)}</code> was not found.")
         note_member(format_service_account(account.email))
         query = request.query_params
-        if kind is Credential.TOKEN:
+        if kind is TokenKind.TOKEN:
             scopes = narrow_scopes(machine, query.get("scopes"))
             if not scopes:
                 raise Refused(404, "The machine's service account has no access scopes.")
@@ -203,7 +203,7 @@ class MetadataServer:
             raise Refused(400, "non-empty audience parameter required")
         if form not in ("standard", "full"):
             raise Refused(400, "the format parameter is standard or full")
-        token = await make_identity(self._services, machine, account, audience, full=form == "full")
+        token = await create_id_token(self._services, machine, account, audience, full=form == "full")
         return reply(token, IDENTITY)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
 from docker_credential_gcr.emulator.gce_instance import Instance
 from docker_credential_gcr.emulator.google.authorization import find_project
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.iam.authorization import find_active
-from docker_credential_gcr.emulator.google.iam.system_managed_keys import get_key
+from docker_credential_gcr.emulator.google.iam.system_managed_keys import get_or_create_key
 from docker_credential_gcr.emulator.identity.oauth.scopes import KNOWN
 from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM, format_service_account
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
@@ -23,10 +23,10 @@ RENEWED_S = 300
 _KEPT = 64
 
 
-class AccessTokens:
+class AccessTokenCache:
     """Access tokens of machines' accounts, each handed out again while it is fresh."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: GoogleServices) -> None:
         self._services = services
         self._kept: dict[tuple[int, frozenset[str]], tuple[AccessGrant, str]] = {}
 
@@ -38,7 +38,7 @@ class AccessTokens:
         kept = self._kept.get(key)
         if kept is None or not kept[0].issued_at <= now < kept[0].expires_at - RENEWED_S:
             # The key stands behind the token, so that both end when the account is disabled or deleted.
-            signing_key = await get_key(self._services, account)
+            signing_key = await get_or_create_key(self._services, account)
             kept = self._sign(account, signing_key.key_id, scopes, now)
             self._kept.pop(key, None)
             while len(self._kept) >= _KEPT:
@@ -61,7 +61,7 @@ class AccessTokens:
         return grant, self._services.signer.sign_access(grant, now)
 
 
-async def find_account(services: Services, machine: Instance) -> ServiceAccount | None:
+async def find_account(services: GoogleServices, machine: Instance) -> ServiceAccount | None:
     """Returns the machine's account, if it is there and its tokens count."""
     email = machine.account or ""
     return await services.database.read(lambda connection: find_active(connection, email))
@@ -78,8 +78,8 @@ def narrow_scopes(machine: Instance, asked: str | None) -> frozenset[str]:
     return frozenset(granted or machine.scopes)
 
 
-async def make_identity(
-    services: Services, machine: Instance, account: ServiceAccount, audience: str, *, full: bool
+async def create_id_token(
+    services: GoogleServices, machine: Instance, account: ServiceAccount, audience: str, *, full: bool
 ) -> str:
     """An ID token of the account for the audience; `full` says more of the machine.
 
@@ -96,7 +96,9 @@ async def make_identity(
     return await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())
 
 
-async def _describe(services: Services, machine: Instance, account: ServiceAccount) -> dict[str, object]:
+async def _describe(
+    services: GoogleServices, machine: Instance, account: ServiceAccount
+) -> dict[str, object]:
     project = await services.database.read(lambda connection: find_project(connection, machine.project))
     return {
         "instance_creation_timestamp": account.created_at,

@@ -38,7 +38,7 @@ class Items(Directory):
     """A directory of numbered entries, which is a list in JSON."""
 
 
-class Credential(enum.Enum):
+class TokenKind(enum.Enum):
     """What is made when it is asked for, and shown by no listing but that of its name."""
 
     TOKEN = "token"
@@ -46,7 +46,7 @@ class Credential(enum.Enum):
 
 
 Value: TypeAlias = str | int | list[str]
-Node: TypeAlias = Directory | Value | Credential
+Node: TypeAlias = Directory | Value | TokenKind
 
 _IMAGE = _MACHINE_TYPE
 _SERVER = "169.254.169.254"
@@ -78,9 +78,9 @@ def build_tree(machine: Instance, project_number: int | None) -> Directory:
         name: Directory(
             aliases=["default"],
             email=machine.account,
-            identity=Credential.IDENTITY,
+            identity=TokenKind.IDENTITY,
             scopes=list(machine.scopes),
-            token=Credential.TOKEN,
+            token=TokenKind.TOKEN,
         )
         for name in ("default", machine.account)
         if machine.account is not None and name is not None
@@ -191,7 +191,7 @@ def _convert(node: Node) -> object:
         return node
     if isinstance(node, Items):
         return [_convert(child) for child in node.values()]
-    shown = {name: child for name, child in node.items() if not isinstance(child, Credential)}
+    shown = {name: child for name, child in node.items() if not isinstance(child, TokenKind)}
     return {name if node.is_named else _camel(name): _convert(child) for name, child in sorted(shown.items())}
 
 
@@ -202,7 +202,7 @@ def _camel(name: str) -> str:
 
 
 def _walk(node: Node, path: str = "") -> Iterator[tuple[str, Value]]:
-    if isinstance(node, Credential):
+    if isinstance(node, TokenKind):
         return
     if isinstance(node, (Directory, list)):
         children = sorted(node.items()) if isinstance(node, Directory) else enumerate(node)

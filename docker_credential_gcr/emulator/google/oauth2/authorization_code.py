@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.database.accounts import authorization_codes
 from docker_credential_gcr.emulator.database.accounts import refresh_tokens as logins
 from docker_credential_gcr.emulator.database.accounts.authorization_codes import Code
 from docker_credential_gcr.emulator.database.accounts.refresh_tokens import Login
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import get_field
 from docker_credential_gcr.emulator.identity.oauth import pkce
@@ -30,7 +30,9 @@ BAD_REQUEST = "Bad Request"
 ENDED = "Token has been expired or revoked."
 
 
-async def trade_code(request: Request, services: Services, form: dict[str, str]) -> dict[str, object]:
+async def exchange_code(
+    request: Request, services: GoogleServices, form: dict[str, str]
+) -> dict[str, object]:
     """The first tokens of a login, for a code. Raises GrantRefused.
 
     A code that comes a second time has been stolen, or the first was: what the first gave ends.
@@ -62,7 +64,9 @@ async def trade_code(request: Request, services: Services, form: dict[str, str])
     return {**tokens, "refresh_token": refresh_token}
 
 
-async def refresh(request: Request, services: Services, form: dict[str, str]) -> dict[str, object]:
+async def exchange_refresh_token(
+    request: Request, services: GoogleServices, form: dict[str, str]
+) -> dict[str, object]:
     """New tokens of a login, for its scopes or some of them. Raises GrantRefused."""
     client = authenticate_client(request, form)
     refresh_token = get_field(form, "refresh_token")
@@ -96,7 +100,7 @@ def _find_refusal(code: Code | None, client: Client, form: dict[str, str]) -> Gr
 
 
 async def _format(
-    services: Services, login: Login, oauth_scopes: frozenset[str], *, nonce: str = ""
+    services: GoogleServices, login: Login, oauth_scopes: frozenset[str], *, nonce: str = ""
 ) -> dict[str, object]:
     user = login.user
     subject = Subject(format_user(user.email), user.unique_id, login.id, login.client_id, user.name)

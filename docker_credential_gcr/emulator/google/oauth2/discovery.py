@@ -9,7 +9,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.identity.id_tokens import ALGORITHM, ISSUER
 from docker_credential_gcr.emulator.identity.oauth.pkce import METHODS
 
@@ -39,17 +39,17 @@ _ABILITIES = {
 }
 
 
-async def show_certificates(_request: Request, services: Services) -> JSONResponse:
+async def show_certificates(_request: Request, services: GoogleServices) -> JSONResponse:
     """The keys of ID tokens as certificates."""
     return JSONResponse(await asyncio.to_thread(services.id_tokens.format_certificates), headers=_CACHED)
 
 
-async def show_keys(_request: Request, services: Services) -> JSONResponse:
+async def show_keys(_request: Request, services: GoogleServices) -> JSONResponse:
     """The keys of ID tokens as JSON Web Keys."""
     return JSONResponse(await asyncio.to_thread(services.id_tokens.format_jwks), headers=_CACHED)
 
 
-async def discover(request: Request, _services: Services) -> JSONResponse:
+async def discover(request: Request, _services: GoogleServices) -> JSONResponse:
     """OpenID discovery: on Google's own host its names, elsewhere those of this server.
 
     https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig

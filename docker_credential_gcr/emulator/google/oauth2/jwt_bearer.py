@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.iam.authorization import find_active
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import get_field
@@ -31,7 +31,9 @@ _AUDIENCES = (
 )
 
 
-async def trade(request: Request, services: Services, form: dict[str, str]) -> dict[str, object]:
+async def exchange_assertion(
+    request: Request, services: GoogleServices, form: dict[str, str]
+) -> dict[str, object]:
     """The tokens for an assertion. Raises GrantRefused."""
     # Clients of Go's library name the URL that they post to.
     own_url = f"{request.scope['scheme']}://{request.headers.get('host', '')}{request.scope['path']}"

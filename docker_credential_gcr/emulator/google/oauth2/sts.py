@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 from docker_credential_gcr.emulator.database.accounts import aws_access_keys, workload_identity
 from docker_credential_gcr.emulator.database.accounts.workload_identity import Provider
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused, InvalidArgument
 from docker_credential_gcr.emulator.google.rest.message_schema import to_snake
 from docker_credential_gcr.emulator.google.rest.request_bodies import find_content_type, read_form, read_json
@@ -40,7 +40,7 @@ from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidT
 from docker_credential_gcr.emulator.request_context import note_member
 from docker_credential_gcr.emulator.runtime import strict_json
 
-from .tokeninfo import find_grant
+from .tokeninfo import get_grant
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -66,7 +66,7 @@ SPENT = "The ID Token has been exchanged before: gcr-emulator takes one with a j
 Claims = dict[str, Any]
 
 
-async def exchange_token(request: Request, services: Services) -> JSONResponse:
+async def exchange_token(request: Request, services: GoogleServices) -> JSONResponse:
     """Trade a subject token for an access token of the identity that it proves."""
     fields = await _read_fields(request)
     scopes = _check_fields(fields)
@@ -137,7 +137,7 @@ def _check_options(text: str) -> None:
         raise GrantRefused("invalid_request", 'Invalid value for "options": gcr-emulator has no boundaries.')
 
 
-async def _get_provider(services: Services, audience: str) -> Provider:
+async def _get_provider(services: GoogleServices, audience: str) -> Provider:
     """Returns the provider that the audience names, if its tokens are taken. Raises GrantRefused."""
     match = _AUDIENCE.fullmatch(audience)
     if match is None:
@@ -155,7 +155,7 @@ async def _get_provider(services: Services, audience: str) -> Provider:
 
 
 def _verify_jwt(
-    _connection: Connection, services: Services, provider: Provider, token: str
+    _connection: Connection, services: GoogleServices, provider: Provider, token: str
 ) -> tuple[Claims, int]:
     """Returns the claims of a JWT, and when it ends."""
     claims = verify_id_token(
@@ -169,7 +169,7 @@ def _verify_jwt(
 
 
 def _verify_aws(
-    connection: Connection, services: Services, provider: Provider, token: str
+    connection: Connection, services: GoogleServices, provider: Provider, token: str
 ) -> tuple[Claims, int]:
     """Returns the identity that signed a request to AWS, and when an access token for it ends."""
     identity = verify_request(
@@ -186,7 +186,7 @@ def _verify_aws(
     return dict(identity), int(services.clock.now()) + _LIFETIME_S
 
 
-Verify = Callable[[Connection, Services, Provider, str], tuple[Claims, int]]
+Verify = Callable[[Connection, GoogleServices, Provider, str], tuple[Claims, int]]
 # subject_token_type -> (the kind of provider that it is for, what checks it)
 SUBJECT_TOKEN_TYPES: dict[str, tuple[str, Verify]] = {
     "urn:ietf:params:oauth:token-type:jwt": ("oidc", _verify_jwt),
@@ -205,7 +205,7 @@ def _get_verifier(fields: Mapping[str, str], provider: Provider) -> Verify:
     return verify
 
 
-async def _spend(services: Services, provider: Provider, claims: Claims) -> None:
+async def _spend(services: GoogleServices, provider: Provider, claims: Claims) -> None:
     token_id = claims.get("jti")
     if "oidc" not in provider.settings or not isinstance(token_id, str) or "kubernetes.io" in claims:
         return
@@ -227,7 +227,7 @@ def _get(fields: Mapping[str, str], field: str) -> str:
     return value
 
 
-async def introspect_token(request: Request, services: Services) -> JSONResponse:
+async def introspect_token(request: Request, services: GoogleServices) -> JSONResponse:
     """Returns what an access token says: gcloud names accounts by it. A client's secret is not looked at.
 
     POST /v1/introspect  token=ya29.…&token_type_hint=urn:ietf:params:oauth:token-type:access_token
@@ -238,9 +238,9 @@ async def introspect_token(request: Request, services: Services) -> JSONResponse
     return JSONResponse(await _describe(services, token), headers={"Cache-Control": "no-store"})
 
 
-async def _describe(services: Services, token: str) -> dict[str, object]:
+async def _describe(services: GoogleServices, token: str) -> dict[str, object]:
     try:
-        grant = await find_grant(services, token)
+        grant = await get_grant(services, token)
     except InvalidToken:
         return {"active": False}
     return {

@@ -12,28 +12,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.database.accounts import refresh_tokens as logins
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import get_field, read_form
 from docker_credential_gcr.emulator.identity.credentials import LOGIN_PREFIX
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 
-from . import authorization_code as oauth2_logins
-from . import jwt_bearer as oauth2_assertions
+from . import authorization_code, jwt_bearer
 from .tokeninfo import read_tokens
 
-Grant = Callable[[Request, Services, dict[str, str]], Awaitable[dict[str, object]]]
+Grant = Callable[[Request, GoogleServices, dict[str, str]], Awaitable[dict[str, object]]]
 
 # grant_type -> what trades it for tokens
 GRANTS: dict[str, Grant] = {
-    "urn:ietf:params:oauth:grant-type:jwt-bearer": oauth2_assertions.trade,
-    "authorization_code": oauth2_logins.trade_code,
-    "refresh_token": oauth2_logins.refresh,
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": jwt_bearer.exchange_assertion,
+    "authorization_code": authorization_code.exchange_code,
+    "refresh_token": authorization_code.exchange_refresh_token,
 }
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-async def issue_token(request: Request, services: Services) -> JSONResponse:
+async def issue_token(request: Request, services: GoogleServices) -> JSONResponse:
     """Trade an assertion, a code or a refresh token for tokens."""
     form = await read_form(request)
     grant_type = get_field(form, "grant_type")
@@ -42,7 +41,7 @@ async def issue_token(request: Request, services: Services) -> JSONResponse:
     return JSONResponse(await GRANTS[grant_type](request, services, form), headers=_NO_STORE)
 
 
-async def revoke(request: Request, services: Services) -> JSONResponse:
+async def revoke(request: Request, services: GoogleServices) -> JSONResponse:
     """End the login behind a refresh token, or behind an access token of it.
 
     https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke
@@ -57,7 +56,7 @@ async def revoke(request: Request, services: Services) -> JSONResponse:
     return JSONResponse({}, headers=_NO_STORE)
 
 
-async def _find_login(services: Services, token: str) -> str | None:
+async def _find_login(services: GoogleServices, token: str) -> str | None:
     if token.startswith(logins.REFRESH_TOKEN_PREFIX):
         login = await services.database.read(lambda connection: logins.find(connection, token))
         return None if login is None else login.id

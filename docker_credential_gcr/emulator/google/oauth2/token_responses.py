@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.identity.id_tokens import hash_access_token
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 
@@ -31,7 +31,7 @@ class Subject:
 
 
 async def format_access(
-    services: Services, subject: Subject, oauth_scopes: frozenset[str], *, nonce: str = ""
+    services: GoogleServices, subject: Subject, oauth_scopes: frozenset[str], *, nonce: str = ""
 ) -> dict[str, object]:
     """An access token for the scopes; with `openid` among them an ID token too, for the client."""
     now = services.clock.now()
@@ -56,7 +56,7 @@ async def format_access(
     return {**answer, "id_token": await _sign(services, claims)}
 
 
-async def format_id_token(services: Services, subject: Subject, audience: str) -> str:
+async def format_id_token(services: GoogleServices, subject: Subject, audience: str) -> str:
     """An ID token of a service account for the audience."""
     claims: dict[str, object] = {
         "aud": audience,
@@ -80,6 +80,6 @@ def describe(subject: Subject, oauth_scopes: frozenset[str]) -> dict[str, object
     return facts
 
 
-async def _sign(services: Services, claims: dict[str, object]) -> str:
+async def _sign(services: GoogleServices, claims: dict[str, object]) -> str:
     # On a thread: the first ID token of a data directory waits for its key to be made.
     return await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 
 from docker_credential_gcr.emulator.database.accounts import refresh_tokens as logins
 from docker_credential_gcr.emulator.database.accounts import service_accounts
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import has_form, read_form
 from docker_credential_gcr.emulator.identity.id_tokens import ALGORITHM
@@ -44,19 +44,19 @@ _FIRST_NAMES = {
 _ADDRESS: tuple[str, ...] = ("email", "email_verified")
 
 
-async def show(request: Request, services: Services) -> JSONResponse:
+async def show(request: Request, services: GoogleServices) -> JSONResponse:
     """What the token says, all of it texts."""
     facts = await _find_facts(request, services)
     return JSONResponse({name: _format(value) for name, value in facts.items()})
 
 
-async def show_v1(request: Request, services: Services) -> JSONResponse:
+async def show_v1(request: Request, services: GoogleServices) -> JSONResponse:
     """The same under the names of the first version, which knows numbers."""
     facts = await _find_facts(request, services)
     return JSONResponse({name: facts[third] for name, third in _FIRST_NAMES.items() if third in facts})
 
 
-async def _find_facts(request: Request, services: Services) -> dict[str, Any]:
+async def _find_facts(request: Request, services: GoogleServices) -> dict[str, Any]:
     given = await read_tokens(request)
     try:
         if token := given.get("id_token"):
@@ -71,9 +71,9 @@ async def _find_facts(request: Request, services: Services) -> dict[str, Any]:
     raise GrantRefused("invalid_request", "Either access_token or id_token required")
 
 
-async def _describe_access(services: Services, token: str) -> dict[str, Any]:
-    grant = await find_grant(services, token)
-    subject = await services.database.read(lambda connection: find_subject(connection, grant))
+async def _describe_access(services: GoogleServices, token: str) -> dict[str, Any]:
+    grant = await get_grant(services, token)
+    subject = await services.database.read(lambda connection: get_subject(connection, grant))
     facts = describe(subject, grant.oauth_scopes)
     return {
         "azp": subject.client_id,
@@ -92,7 +92,7 @@ def _format(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-async def find_grant(services: Services, token: str) -> AccessGrant:
+async def get_grant(services: GoogleServices, token: str) -> AccessGrant:
     """Returns the grant in an access token. Raises InvalidToken, also where its key or login was deleted."""
     grant = services.signer.verify_access(token, services.clock.now())
     is_active = services.authenticator.is_active
@@ -113,7 +113,7 @@ async def read_tokens(request: Request) -> dict[str, str]:
     return {**header, **query, **form}
 
 
-def find_subject(connection: Connection, grant: AccessGrant) -> Subject:
+def get_subject(connection: Connection, grant: AccessGrant) -> Subject:
     """Returns the user or the service account of the token. Raises InvalidToken for any other member."""
     kind, _, email = grant.member.partition(":")
     if kind == "user" and grant.key_id is not None:

@@ -25,7 +25,7 @@ _TYPES = ("folder", "organization")
 
 
 @reads()
-def get_ancestry(connection: Connection, call: Call) -> Answer:
+def show_ancestry(connection: Connection, call: Call) -> Answer:
     """Returns the project and what it lies below, from the bottom to the top."""
     project = get_project(connection, call, "resourcemanager.projects.get")
     above = [format_parent_v1(project)] if project.parent else []

@@ -11,7 +11,11 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.projects import policies, projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
-from docker_credential_gcr.emulator.google.authorization import check, find_project_policy, get_project
+from docker_credential_gcr.emulator.google.authorization import (
+    check_permission,
+    find_project_policy,
+    get_project,
+)
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition
 from docker_credential_gcr.emulator.google.rest.field_masks import merge
@@ -71,13 +75,13 @@ async def list_projects_v3(call: Call) -> Answer:
 
 
 @reads()
-def get_project_v1(connection: Connection, call: Call) -> Answer:
+def show_project_v1(connection: Connection, call: Call) -> Answer:
     """Returns one project, in the form of v1."""
     return format_v1(get_project(connection, call, "resourcemanager.projects.get"))
 
 
 @reads()
-def get_project_v3(connection: Connection, call: Call) -> Answer:
+def show_project_v3(connection: Connection, call: Call) -> Answer:
     """Returns one project, in the form of v3."""
     return format_v3(get_project(connection, call, "resourcemanager.projects.get"))
 
@@ -144,7 +148,7 @@ async def _create(
     def work(connection: Connection) -> dict[str, Any]:
         # No organization stands above the projects here, so the role counts in the policy of any of them.
         granted = policies.list_of_projects(connection)
-        check(connection, call.caller, "resourcemanager.projects.create", granted)
+        check_permission(connection, call.caller, "resourcemanager.projects.create", granted)
         project = projects.create(
             connection, project_id, name=name, labels=labels, parent=parent, now=call.now
         )

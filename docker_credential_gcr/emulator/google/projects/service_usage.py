@@ -44,7 +44,7 @@ def list_services(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def get_service(connection: Connection, call: Call) -> Answer:
+def show_service(connection: Connection, call: Call) -> Answer:
     """Returns one service, and whether it is on."""
     name = call.path["service"]
     project = _get_project(connection, call, "get", f"get service [{name}]")
@@ -90,7 +90,7 @@ async def enable_services(call: Call) -> Answer:
 
 
 @reads("names")
-def get_services(connection: Connection, call: Call) -> Answer:
+def show_services(connection: Connection, call: Call) -> Answer:
     """Returns several services by their names, ?names=projects/P/services/S&names=…"""
     names = [name.rpartition("/")[2] for name in call.query.getlist("names")]
     project = _get_project(connection, call, "get", "get services")

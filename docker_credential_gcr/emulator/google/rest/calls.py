@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.identity import audiences
 from docker_credential_gcr.emulator.identity.administrators import NotAnAdministrator, find_administrator
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, Principal
@@ -19,7 +19,7 @@ class Call:
     """One call of a method; the body of a GET or DELETE is empty."""
 
     request: Request
-    services: Services
+    services: GoogleServices
     caller: Principal
     body: dict[str, Any]
 
@@ -40,7 +40,7 @@ class Call:
         return self.services.clock.now()
 
 
-async def find_caller(request: Request, services: Services) -> Principal:
+async def get_caller(request: Request, services: GoogleServices) -> Principal:
     """Returns the principal of the request. Raises NotAnAdministrator."""
 
     def work(connection: Connection) -> Principal:
@@ -58,13 +58,13 @@ async def find_caller(request: Request, services: Services) -> Principal:
     return principal
 
 
-async def find_caller_or_anonymous(request: Request, services: Services) -> Principal:
+async def get_caller_or_anonymous(request: Request, services: GoogleServices) -> Principal:
     """Returns the principal, or the anonymous one where the request has no credential.
 
     Raises NotAnAdministrator for a bad credential.
     """
     try:
-        return await find_caller(request, services)
+        return await get_caller(request, services)
     except NotAnAdministrator:
         if "authorization" in request.headers:
             raise

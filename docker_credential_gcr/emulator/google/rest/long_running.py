@@ -21,7 +21,7 @@ EMPTY_TYPE = "type.googleapis.com/google.protobuf.Empty"
 
 
 @reads()
-def get_operation(connection: Connection, call: Call) -> Answer:
+def show_operation(connection: Connection, call: Call) -> Answer:
     """Returns an operation to its caller, by its name, which stands behind the version in the path."""
     name = call.request.scope["path"].split("/", 2)[2]
     document = operations.find(connection, name, member=call.caller.member or "")

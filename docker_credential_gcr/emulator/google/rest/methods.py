@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from docker_credential_gcr.emulator.database.engine.database import Database
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.identity.principal import Principal
 
-from .calls import Call, find_caller
+from .calls import Call, get_caller
 from .message_schema import Message
 from .query_parameters import unify
 from .request_bodies import read_json
@@ -25,7 +25,7 @@ from .request_bodies import read_json
 Answer = Response | Mapping[str, Any] | None
 Work = Callable[[Call], Awaitable[Answer]]
 DatabaseWork = Callable[[Connection, Call], Answer]
-Identify = Callable[[Request, Services], Awaitable[Principal]]
+Identify = Callable[[Request, GoogleServices], Awaitable[Principal]]
 
 # The parameters of a listing. https://google.aip.dev/158
 PAGE = ("pageSize", "pageToken")
@@ -49,7 +49,7 @@ class Method:
         self.body = body
         update_wrapper(self, work)
 
-    async def __call__(self, request: Request, services: Services) -> Response:
+    async def __call__(self, request: Request, services: GoogleServices) -> Response:
         """Returns the response. Raises the errors of the API's table."""
         if self.body is not None:
             request = unify(request, self.parameters)
@@ -62,7 +62,7 @@ class Method:
 
 
 def method(
-    *parameters: str, body: Message | None = NO_BODY, identify: Identify = find_caller
+    *parameters: str, body: Message | None = NO_BODY, identify: Identify = get_caller
 ) -> Callable[[Work], Method]:
     """Returns the decorator of a function that answers a call."""
     return lambda work: Method(work, parameters, body, identify)
@@ -72,7 +72,7 @@ def _on_connection(
     run: Callable[[Database, Callable[[Connection], Answer]], Awaitable[Answer]],
     *parameters: str,
     body: Message | None = NO_BODY,
-    identify: Identify = find_caller,
+    identify: Identify = get_caller,
 ) -> Callable[[DatabaseWork], Method]:
     """Returns the decorator of a plain function that answers a call on the connection that `run` gives it."""
 

@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 
-Endpoint = Callable[[Request, Services], Awaitable[Response]]
+Endpoint = Callable[[Request, GoogleServices], Awaitable[Response]]
 Row = tuple[str, str, Endpoint]
 
 
-class Table:
+class RouteTable:
     """The rows, compiled; of two that fit, the first counts."""
 
     def __init__(self, rows: Iterable[Row]) -> None:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from docker_credential_gcr.emulator.database.accounts import authorization_codes, users
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import read_form
 from docker_credential_gcr.emulator.identity.principal import format_user
@@ -24,17 +24,17 @@ from docker_credential_gcr.emulator.request_context import note_member
 
 from .authorization_request import NONE, SELECT_ACCOUNT, AuthorizationRequest, RequestRefused, parse_request
 from .csrf import (
-    check_click,
+    check_csrf,
     check_origin,
+    create_csrf_token,
+    create_secret,
     find_secret,
     format_cookie,
     knows_operator_token,
-    make_proof,
-    make_secret,
 )
 from .pages import describe_scope, redirect, render
 
-Endpoint = Callable[[Request, Services], Awaitable[Response]]
+Endpoint = Callable[[Request, GoogleServices], Awaitable[Response]]
 
 # People to choose from on one page; any other address can be typed.
 _SHOWN = 100
@@ -43,7 +43,7 @@ _SHOWN = 100
 def _with_pages(endpoint: Endpoint) -> Endpoint:
     """The endpoint, whose refusals become a page: what is wrong with a request is never sent anywhere."""
 
-    async def answer(request: Request, services: Services) -> Response:
+    async def answer(request: Request, services: GoogleServices) -> Response:
         try:
             check_origin(request, services)
             return await endpoint(request, services)
@@ -55,7 +55,7 @@ def _with_pages(endpoint: Endpoint) -> Endpoint:
 
 
 @_with_pages
-async def begin(request: Request, services: Services) -> Response:
+async def authorize(request: Request, services: GoogleServices) -> Response:
     """Let the person choose an account; with a hint at one, go on to the consent."""
     asked = parse_request(request.query_params.multi_items())
     if NONE in asked.prompts:
@@ -68,7 +68,7 @@ async def begin(request: Request, services: Services) -> Response:
 
 
 @_with_pages
-async def ask(request: Request, services: Services) -> Response:
+async def ask_consent(request: Request, services: GoogleServices) -> Response:
     """Ask for consent in the name of the account that was chosen."""
     asked = parse_request(request.query_params.multi_items())
     account = await _find_account(services, request.query_params.get("account", ""))
@@ -79,11 +79,11 @@ async def ask(request: Request, services: Services) -> Response:
 
 
 @_with_pages
-async def decide(request: Request, services: Services) -> Response:
+async def decide(request: Request, services: GoogleServices) -> Response:
     """Send the person's decision to the client."""
     form = await read_form(request)
     asked, account = parse_request(form.items()), form.get("account", "")
-    check_click(request, services, asked, form)
+    check_csrf(request, services, asked, form)
     if form.get("decision") != "allow":
         return _refuse(asked, "access_denied", "You have denied access.")
     if not knows_operator_token(services, form):
@@ -108,7 +108,7 @@ def _refuse(asked: AuthorizationRequest, error: str, description: str) -> Respon
     return redirect(asked.format_redirect(error=error))
 
 
-async def _find_account(services: Services, text: str) -> str | None:
+async def _find_account(services: GoogleServices, text: str) -> str | None:
     """The address that the person means: one that is known as it is, a new one in lower case."""
     email = text.strip()
     if not is_user_email(email):
@@ -119,7 +119,9 @@ async def _find_account(services: Services, text: str) -> str | None:
     return email if is_known else email.lower()
 
 
-async def _show_accounts(services: Services, asked: AuthorizationRequest, complaint: str = "") -> Response:
+async def _show_accounts(
+    services: GoogleServices, asked: AuthorizationRequest, complaint: str = ""
+) -> Response:
     known: list[tuple[str, str]] = []
     if not services.strict_admin:  # else anybody could read who there is
         known = await services.database.scan(lambda connection: users.list_known(connection, count=_SHOWN))
@@ -134,9 +136,9 @@ async def _show_accounts(services: Services, asked: AuthorizationRequest, compla
 
 
 def _show_consent(
-    request: Request, services: Services, asked: AuthorizationRequest, account: str, complaint: str = ""
+    request: Request, services: GoogleServices, asked: AuthorizationRequest, account: str, complaint: str = ""
 ) -> Response:
-    secret = find_secret(request) or make_secret()
+    secret = find_secret(request) or create_secret()
     page = render(
         "consent.html",
         403 if complaint else 200,
@@ -146,7 +148,7 @@ def _show_consent(
         account=account,
         scopes=[(scope, describe_scope(scope)) for scope in sorted(asked.grant.oauth_scopes)],
         fields=asked.fields,
-        proof=make_proof(services, secret, asked, account),
+        proof=create_csrf_token(services, secret, asked, account),
         needs_token=services.strict_admin,
         complaint=complaint,
     )

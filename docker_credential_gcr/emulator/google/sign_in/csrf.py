@@ -11,7 +11,7 @@ import secrets
 
 from starlette.requests import Request
 
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.identity.administrators import (
     find_forwarding_header,
     is_from_loopback,
@@ -27,7 +27,7 @@ _COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 _DENIED = "access_denied"
 
 
-def check_origin(request: Request, services: Services) -> None:
+def check_origin(request: Request, services: GoogleServices) -> None:
     """Raise RequestRefused unless the request may come from a person at these pages.
 
     A name that a stranger lets lead to this machine is none of its names.
@@ -41,20 +41,20 @@ def check_origin(request: Request, services: Services) -> None:
         raise RequestRefused(_DENIED, "Signing in is for browsers on the machine of the emulator.", 403)
 
 
-def check_click(
-    request: Request, services: Services, asked: AuthorizationRequest, form: dict[str, str]
+def check_csrf(
+    request: Request, services: GoogleServices, asked: AuthorizationRequest, form: dict[str, str]
 ) -> None:
     """Raise RequestRefused unless the form was filled in on a page that was shown to this browser."""
     own = f"{request.scope['scheme']}://{request.headers['host']}"
     of_this_site = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
     if request.headers.get("origin", own) != own or not of_this_site:
         raise RequestRefused(_DENIED, "The form was sent by another site.", 403)
-    expected = make_proof(services, find_secret(request), asked, form.get("account", ""))
+    expected = create_csrf_token(services, find_secret(request), asked, form.get("account", ""))
     if not is_secret(form.get("proof", ""), expected):
         raise RequestRefused(_DENIED, "The form is not one that this browser was shown. Begin again.", 403)
 
 
-def knows_operator_token(services: Services, form: dict[str, str]) -> bool:
+def knows_operator_token(services: GoogleServices, form: dict[str, str]) -> bool:
     """Whether the form holds the operator's token, or none is needed."""
     given = form.get("operator_token", "").strip()
     return not services.strict_admin or is_secret(given, services.operator_token)
@@ -66,7 +66,7 @@ def find_secret(request: Request) -> str:
     return value if _COOKIE_VALUE.fullmatch(value) else ""
 
 
-def make_secret() -> str:
+def create_secret() -> str:
     """A new secret for a browser: 43 characters of 32 random bytes."""
     return secrets.token_urlsafe(32)
 
@@ -77,7 +77,9 @@ def format_cookie(request: Request, secret: str) -> str:
     return f"{_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict{secure}"
 
 
-def make_proof(services: Services, secret: str, asked: AuthorizationRequest, account: str) -> str:
+def create_csrf_token(
+    services: GoogleServices, secret: str, asked: AuthorizationRequest, account: str
+) -> str:
     """What a form carries to show that it was made for this browser, this request and this account."""
     if not secret:
         return secrets.token_hex(32)  # which nobody can send back

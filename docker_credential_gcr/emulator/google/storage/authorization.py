@@ -8,7 +8,7 @@ from docker_credential_gcr.emulator.database.projects import bucket_policies, st
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.google.authorization import (
-    check_active,
+    check_project_active,
     find_project,
     find_project_policy,
 )
@@ -112,7 +112,7 @@ def _check(
 ) -> None:
     decision = decide(caller, in_force, permission, resource)
     if decision.allowed:
-        check_active(connection, permission, resource)
+        check_project_active(connection, permission, resource)
         return
     kind = _KINDS[resource.type.rpartition("/")[2]]
     where = f"Google Cloud {'' if kind == 'project' else 'Storage '}{kind}"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.errors import AlreadyExists
 from docker_credential_gcr.emulator.database.projects import bucket_policies, storage_buckets
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
-from docker_credential_gcr.emulator.google.rest.calls import Call, find_caller_or_anonymous
+from docker_credential_gcr.emulator.google.rest.calls import Call, get_caller_or_anonymous
 from docker_credential_gcr.emulator.google.rest.errors import Conflict
 from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
@@ -66,7 +66,7 @@ async def create_bucket(call: Call) -> Answer:
     return format_bucket(await call.services.database.write(work))
 
 
-@reads(body=None, identify=find_caller_or_anonymous)
+@reads(body=None, identify=get_caller_or_anonymous)
 def show_bucket(connection: Connection, call: Call) -> Answer:
     """Returns one bucket."""
     bucket = get_bucket(connection, call, "storage.buckets.get")
@@ -74,7 +74,7 @@ def show_bucket(connection: Connection, call: Call) -> Answer:
     return format_bucket(bucket)
 
 
-@reads(body=None, identify=find_caller_or_anonymous)
+@reads(body=None, identify=get_caller_or_anonymous)
 def show_layout(connection: Connection, call: Call) -> Answer:
     """Returns a bucket's layout, without folders of its own: gcloud asks before it removes a bucket."""
     described = format_bucket(get_bucket(connection, call, "storage.objects.list", ""))
@@ -87,7 +87,7 @@ def show_layout(connection: Connection, call: Call) -> Answer:
     }
 
 
-@reads(body=None, identify=find_caller_or_anonymous)
+@reads(body=None, identify=get_caller_or_anonymous)
 def list_folders(connection: Connection, call: Call) -> Answer:
     """Returns the managed folders of a bucket, none: gcloud asks before it removes a bucket."""
     get_bucket(connection, call, "storage.managedFolders.list")

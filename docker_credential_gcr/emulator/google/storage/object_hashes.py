@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.database.images import blob_hashes, storage_
 from docker_credential_gcr.emulator.database.images.blob_hashes import Hashes
 from docker_credential_gcr.emulator.database.images.storage_objects import StoredObject
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
-from docker_credential_gcr.emulator.google.dependencies import Services
+from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
@@ -25,7 +25,11 @@ MAX_LISTED = 64 * 1024 * 1024
 
 
 async def find_hashes(
-    services: Services, bucket: StorageBucket, found: Iterable[StoredObject], *, limit: int | None = None
+    services: GoogleServices,
+    bucket: StorageBucket,
+    found: Iterable[StoredObject],
+    *,
+    limit: int | None = None,
 ) -> Mapping[str, Hashes]:
     """Returns the hashes by digest; with a limit, no more than so many bytes are read for them."""
     wanted = {item.digest: item.size for item in found}
@@ -58,11 +62,11 @@ def format_header(hashes: Hashes | None) -> dict[str, str]:
     return {} if hashes is None else {"X-Goog-Hash": f"crc32c={hashes.crc32c},md5={hashes.md5}"}
 
 
-async def _find(services: Services, bucket: StorageBucket, digests: Iterable[str]) -> dict[str, Hashes]:
+async def _find(services: GoogleServices, bucket: StorageBucket, digests: Iterable[str]) -> dict[str, Hashes]:
     return await services.database.read(lambda connection: blob_hashes.find(connection, bucket.id, digests))
 
 
-async def _compute(services: Services, bucket: StorageBucket, digest: str) -> Hashes | None:
+async def _compute(services: GoogleServices, bucket: StorageBucket, digest: str) -> Hashes | None:
     """Returns the hashes, which are kept; None where the bytes are gone."""
 
     def work(connection: Connection) -> tuple[int, bytes | None, str | None] | None:

@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.database.images import storage_objects
 from docker_credential_gcr.emulator.database.images.blob_hashes import Hashes
 from docker_credential_gcr.emulator.database.images.storage_objects import StoredObject
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
-from docker_credential_gcr.emulator.google.rest.calls import Call, find_caller_or_anonymous
+from docker_credential_gcr.emulator.google.rest.calls import Call, get_caller_or_anonymous
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.methods import Answer, method, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
@@ -34,7 +34,7 @@ from .object_hashes import MAX_LISTED, find_hashes, format_hashes, format_header
 _TYPE = "application/octet-stream"
 
 
-@method(body=None, identify=find_caller_or_anonymous)
+@method(body=None, identify=get_caller_or_anonymous)
 async def list_objects(call: Call) -> Answer:
     """Returns the objects of a bucket, by name: ?prefix=, and ?delimiter=/ for one folder's."""
     page = parse_page(call.query, default=1000, size_name="maxResults")
@@ -67,18 +67,18 @@ async def list_objects(call: Call) -> Answer:
     return {"kind": "storage#objects", **listed}
 
 
-@method(body=None, identify=find_caller_or_anonymous)
-async def get_object(call: Call) -> Answer:
+@method(body=None, identify=get_caller_or_anonymous)
+async def show_object(call: Call) -> Answer:
     """Returns what is known of an object; with ?alt=media its bytes."""
     if call.query.get("alt") == "media":
         return await _download(call)
     read = call.services.database.read
-    bucket, found = await read(lambda connection: _find(connection, call, "storage.objects.get"))
+    bucket, found = await read(lambda connection: _get(connection, call, "storage.objects.get"))
     hashes = await find_hashes(call.services, bucket, [found])
     return _format(call.request, bucket, found, hashes.get(found.digest))
 
 
-@method(body=None, identify=find_caller_or_anonymous)
+@method(body=None, identify=get_caller_or_anonymous)
 async def download_object(call: Call) -> Answer:
     """Returns the bytes of an object, whole or a range."""
     return await _download(call)
@@ -86,7 +86,7 @@ async def download_object(call: Call) -> Answer:
 
 async def _download(call: Call) -> Response:
     def work(connection: Connection) -> tuple[StorageBucket, StoredObject, bytes | None, str | None]:
-        bucket, found = _find(connection, call, "storage.objects.get")
+        bucket, found = _get(connection, call, "storage.objects.get")
         return bucket, found, *storage_objects.find_content(connection, bucket.id, found.digest)
 
     bucket, found, data, pieces = await call.services.database.read(work)
@@ -133,12 +133,12 @@ class _StoredResponse(Response):
 @writes(body=None)
 def delete_object(connection: Connection, call: Call) -> Answer:
     """Deletes an object, and so breaks the images that need it, as with the real registry."""
-    bucket, found = _find(connection, call, "storage.objects.delete")
+    bucket, found = _get(connection, call, "storage.objects.delete")
     storage_objects.remove(connection, bucket.id, found.digest)
     return None
 
 
-def _find(connection: Connection, call: Call, permission: str) -> tuple[StorageBucket, StoredObject]:
+def _get(connection: Connection, call: Call, permission: str) -> tuple[StorageBucket, StoredObject]:
     bucket_name, name = call.path["bucket"], call.path["object"]
     bucket = get_bucket(connection, call, permission, name)
     found = None
