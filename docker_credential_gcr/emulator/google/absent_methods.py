@@ -1,6 +1,6 @@
-"""What Google's APIs have and the emulator does not, by name: clients ask for it, and a bare 404 misleads.
+"""Methods of Google's APIs that gcr-emulator does not have, by name: a bare 404 would mislead a client.
 
-The answer is 404 nevertheless: Google's Go libraries repeat a request that was answered 501.
+The status is 404 nevertheless: Google's Go libraries repeat a request that was answered 501.
 """
 
 import re
@@ -10,7 +10,7 @@ from starlette.requests import Request
 _PROJECT = r"/v\w+/projects/[^/]+"
 _REPOSITORY = rf"{_PROJECT}/locations/[^/]+/repositories/[^/]+"
 _BUCKET = r"/storage/v1/b/[^/]+"
-# A path's beginning, or all of it: the name, which docs/emulator.md has too. The first that fits counts.
+# path pattern -> name of the feature, as in docs/emulator.md. The first pattern that matches counts.
 ABSENT: dict[str, str] = {
     rf"(?:/upload|/resumable/upload){_BUCKET}/o": "uploads to Cloud Storage (objects.insert)",
     rf"{_BUCKET}/o": "uploads to Cloud Storage (objects.insert)",
@@ -42,7 +42,7 @@ XML = "the XML API of Cloud Storage"
 
 
 def describe_missing(request: Request) -> str:
-    """Returns what to tell a client whose request no row of the table answers."""
+    """Returns the error message for a request that no route answers."""
     path = request.scope["path"]
     raw = request.scope["raw_path"].decode("latin-1")
     name = next((name for pattern, name in _PATTERNS if pattern.fullmatch(raw)), None)

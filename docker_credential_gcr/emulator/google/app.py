@@ -1,4 +1,4 @@
-"""Google's APIs on one screen, and the one place where their errors become answers."""
+"""Routes of Google's APIs, on one screen, and the only place where their errors become responses."""
 
 import logging
 
@@ -6,14 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from docker_credential_gcr.emulator.google.rest.errors import (
-    InvalidArgument,
-    NotFound,
-    find_response,
-    format_internal_error,
-)
-from docker_credential_gcr.emulator.google.rest.partial_response import select
-from docker_credential_gcr.emulator.google.rest.routing import CatchAll, RouteTable, Row
 from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 
@@ -32,6 +24,14 @@ from .iam import (
 from .oauth2 import discovery, sts, token_endpoint, tokeninfo, userinfo
 from .projects import parents, resource_manager, service_usage
 from .rest import long_running
+from .rest.errors import (
+    InvalidArgument,
+    NotFound,
+    find_response,
+    format_internal_error,
+)
+from .rest.partial_response import select
+from .rest.routing import CatchAll, RouteTable, Row
 from .sign_in import authorization_endpoint
 from .storage import buckets, objects
 
@@ -51,12 +51,12 @@ _REPOSITORY = f"{_LOCATION}/repositories/{{repository}}"
 _PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
 
 ROUTES: list[Row] = [
-    # oauth2.googleapis.com
+    # oauth2.googleapis.com: oauth2/
     ("POST", "/token", token_endpoint.issue_token),
     ("POST", "/revoke", token_endpoint.revoke),
     ("GET", "/tokeninfo", tokeninfo.show),
     ("POST", "/tokeninfo", tokeninfo.show),
-    # www.googleapis.com
+    # www.googleapis.com: oauth2/
     ("POST", "/oauth2/v4/token", token_endpoint.issue_token),
     ("GET", "/oauth2/v1/certs", discovery.show_certificates),
     ("GET", "/oauth2/v3/certs", discovery.show_keys),
@@ -67,10 +67,10 @@ ROUTES: list[Row] = [
     ("GET", "/oauth2/v1/userinfo", userinfo.show_old),
     ("GET", "/oauth2/v2/userinfo", userinfo.show_old),
     ("GET", "/oauth2/v3/userinfo", userinfo.show),
-    # openidconnect.googleapis.com
+    # openidconnect.googleapis.com: oauth2/
     ("GET", "/v1/userinfo", userinfo.show),
     ("POST", "/v1/userinfo", userinfo.show),
-    # accounts.google.com
+    # accounts.google.com: sign_in/ and oauth2/
     ("GET", "/o/oauth2/v2/auth", authorization_endpoint.authorize),
     ("GET", "/o/oauth2/auth", authorization_endpoint.authorize),
     ("GET", "/signin/oauth/consent", authorization_endpoint.ask_consent),
@@ -78,7 +78,7 @@ ROUTES: list[Row] = [
     ("GET", "/.well-known/openid-configuration", discovery.discover),
     ("POST", "/o/oauth2/token", token_endpoint.issue_token),
     ("POST", "/o/oauth2/revoke", token_endpoint.revoke),
-    # cloudresourcemanager.googleapis.com
+    # cloudresourcemanager.googleapis.com: projects/
     ("POST", "/v1/projects", resource_manager.create_project_v1),
     ("GET", "/v1/projects", resource_manager.list_projects_v1),
     ("POST", f"{_V1}:getIamPolicy", resource_policies.PROJECTS.get_policy),
@@ -102,14 +102,14 @@ ROUTES: list[Row] = [
     ("DELETE", _V3, resource_manager.delete_project_v3),
     ("GET", "/v1/operations/{operation}", long_running.show_operation),
     ("GET", "/v3/operations/{operation}", long_running.show_operation),
-    # serviceusage.googleapis.com
+    # serviceusage.googleapis.com: projects/
     ("GET", f"{_V1}/services", service_usage.list_services),
     ("GET", f"{_V1}/services:batchGet", service_usage.show_services),
     ("POST", f"{_V1}/services:batchEnable", service_usage.enable_services),
     ("POST", f"{_V1}/services/{{service}}:enable", service_usage.enable_service),
     ("POST", f"{_V1}/services/{{service}}:disable", service_usage.disable_service),
     ("GET", f"{_V1}/services/{{service}}", service_usage.show_service),
-    # iam.googleapis.com
+    # iam.googleapis.com: iam/
     ("POST", f"{_V1}/serviceAccounts", service_accounts.create_account),
     ("GET", f"{_V1}/serviceAccounts", service_accounts.list_accounts),
     ("POST", f"{_ACCOUNT}:getIamPolicy", resource_policies.ACCOUNTS.get_policy),
@@ -143,22 +143,22 @@ ROUTES: list[Row] = [
     ("DELETE", _PROVIDER, workload_identity.PROVIDERS.delete),
     ("GET", f"{_POOL}/operations/{{operation}}", long_running.show_operation),
     ("GET", f"{_PROVIDER}/operations/{{operation}}", long_running.show_operation),
-    # iamcredentials.googleapis.com
+    # iamcredentials.googleapis.com: iam/
     ("POST", f"{_ACCOUNT}:generateAccessToken", iamcredentials.generate_access_token),
     ("POST", f"{_ACCOUNT}:generateIdToken", iamcredentials.generate_id_token),
     ("POST", f"{_ACCOUNT}:signJwt", iamcredentials.sign_account_jwt),
     ("POST", f"{_ACCOUNT}:signBlob", iamcredentials.sign_account_blob),
     ("GET", f"{_ACCOUNT}/allowedLocations", iamcredentials.list_allowed_locations),
     ("GET", f"{_POOL}/allowedLocations", iamcredentials.list_allowed_locations),
-    # sts.googleapis.com
+    # sts.googleapis.com: oauth2/
     ("POST", "/v1/token", sts.exchange_token),
     ("POST", "/v1/introspect", sts.introspect_token),
-    # www.googleapis.com
+    # www.googleapis.com: iam/
     ("GET", "/service_accounts/v1/jwk/{account}", public_keys.list_jwks),
     ("GET", "/service_accounts/v1/metadata/x509/{account}", public_keys.list_certificates),
     ("GET", "/robot/v1/metadata/jwk/{account}", public_keys.list_jwks),
     ("GET", "/robot/v1/metadata/x509/{account}", public_keys.list_certificates),
-    # storage.googleapis.com
+    # storage.googleapis.com: storage/
     ("GET", "/storage/v1/b", buckets.list_buckets),
     ("POST", "/storage/v1/b", buckets.create_bucket),
     ("GET", _BUCKET, buckets.show_bucket),
@@ -174,9 +174,9 @@ ROUTES: list[Row] = [
     ("GET", f"{_BUCKET}/o/{{object}}", objects.show_object),
     ("GET", f"/download{_BUCKET}/o/{{object}}", objects.download_object),
     ("DELETE", f"{_BUCKET}/o/{{object}}", objects.delete_object),
-    # artifactregistry.googleapis.com
+    # artifactregistry.googleapis.com: artifact_registry/
     ("GET", f"{_V1}/locations", locations.list_locations),
-    # gcloud lists the locations, and with them all repositories, in an older version than the rest.
+    # gcloud lists locations, and so the repositories of all locations, with this older version.
     ("GET", "/v1beta2/projects/{project}/locations", locations.list_locations),
     ("GET", _LOCATION, locations.show_location),
     ("GET", f"{_LOCATION}/operations/{{operation}}", long_running.show_operation),
@@ -207,12 +207,12 @@ _TABLE = RouteTable(ROUTES)
 
 
 def routes(services: GoogleServices) -> list[Route]:
-    """Starlette's route for the whole table, which also refuses every other path: put it last."""
+    """Returns one Starlette route for the whole table; it also refuses every other path: put it last."""
 
     async def answer(request: Request) -> Response:
         try:
             return await _answer(request, services)
-        # The rim: whatever happens, nothing but JSON in Google's form leaves it.
+        # The last handler of errors: clients get JSON in Google's form for every exception.
         except Exception as error:
             of_storage = request.scope["path"].startswith(_STORAGE)
             response = find_response(error, of_storage=of_storage)

@@ -1,18 +1,19 @@
-"""Access to Google's administrative APIs: whether IAM lets the caller do something."""
+"""Authorization in Google's administrative APIs: checks of the caller's permissions by IAM policies."""
 
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.projects import policies, projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
-from docker_credential_gcr.emulator.google.rest.calls import Call
-from docker_credential_gcr.emulator.google.rest.errors import NotFound, PermissionDenied, ProjectDeleted
 from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource import Resource
 
-# All that is possible with a deleted project: it is seen, and the deletion is taken back.
+from .rest.calls import Call
+from .rest.errors import NotFound, PermissionDenied, ProjectDeleted
+
+# The permissions that still count in a deleted project: to see it, and to undelete it.
 # https://cloud.google.com/resource-manager/reference/rest/v3/projects/delete
 _FOR_DELETED = frozenset(
     f"resourcemanager.projects.{verb}" for verb in ("delete", "get", "getIamPolicy", "list", "undelete")
@@ -27,9 +28,9 @@ def check_permission(
     resource: Resource | None = None,
     message: str = "",
 ) -> None:
-    """Raises PermissionDenied, with that message, unless the policies give the caller the permission.
+    """Raises PermissionDenied, with `message`, unless the policies give the caller the permission.
 
-    Raises ProjectDeleted where the project of the resource is deleted.
+    Raises ProjectDeleted if the resource's project is deleted.
     """
     decision = decide(caller, policies_in_force, permission, resource)
     if not decision.allowed:
@@ -38,7 +39,7 @@ def check_permission(
 
 
 def check_project_active(connection: Connection, permission: str, resource: Resource | None) -> None:
-    """Raises ProjectDeleted for a permission that does not count while the resource's project is deleted."""
+    """Raises ProjectDeleted if the resource's project is deleted and the permission does not count there."""
     if resource is not None and permission not in _FOR_DELETED and _is_deleted(connection, resource):
         raise ProjectDeleted(resource.project_id)
 
@@ -50,7 +51,7 @@ def list_allowed_permissions(
     policies_in_force: list[Policy],
     resource: Resource,
 ) -> list[str]:
-    """Returns those of the permissions that the caller has on the resource, in their order."""
+    """Returns the permissions that the caller has on the resource, in the order of `permissions`."""
     is_deleted = _is_deleted(connection, resource)
     return [
         permission
@@ -66,14 +67,14 @@ def _is_deleted(connection: Connection, resource: Resource) -> bool:
 
 
 def find_project(connection: Connection, name: str) -> Project | None:
-    """Returns the project of that ID or number."""
+    """Returns the project with that ID or number."""
     return projects.find(connection, name) or projects.find_by_number(connection, name)
 
 
 def get_project(connection: Connection, call: Call, permission: str, message: str = "") -> Project:
-    """Returns the project of the path, by ID or number, if the caller has the permission on it.
+    """Returns the project in the path, by ID or number, if the caller has the permission on it.
 
-    Raises PermissionDenied, for unknown projects too, NotFound for those who may see all, ProjectDeleted.
+    Raises PermissionDenied, for an unknown project too; NotFound, to the operator alone; ProjectDeleted.
     """
     name, caller = call.path["project"], call.caller
     project = find_project(connection, name)
@@ -86,5 +87,5 @@ def get_project(connection: Connection, call: Call, permission: str, message: st
 
 
 def find_project_policy(connection: Connection, project_id: str) -> Policy:
-    """Returns the project's policy; an empty one where there is no such project."""
+    """Returns the project's policy, an empty one if the project does not exist."""
     return policies.find(connection, f"projects/{project_id}") if project_id else EMPTY

@@ -1,4 +1,4 @@
-"""What Google's APIs are served from: handed over by the composition root."""
+"""Dependencies of Google's APIs, which the composition root (emulator/app.py) passes in."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.storage.base import BlobStore
 
 @dataclass(frozen=True)
 class GoogleServices:
-    """The records, the clock, the signing keys, how strictly administrators are told apart, and the bytes."""
+    """Database, clock, signing keys, blob store, and how strictly administrators are authenticated."""
 
     database: Database
     clock: Clock
@@ -25,5 +25,5 @@ class GoogleServices:
     store: BlobStore
     issuer: Issuer
     id_tokens: IdTokenSigner
-    # Of requests that need hashes of objects, one reads bytes at a time.
+    # One request at a time reads bytes to compute the hashes of objects.
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))

@@ -1,4 +1,4 @@
-"""Answers gRPC, the default transport of Google's client libraries: it is not served here, and REST is.
+"""gRPC refusal: tells a client library with Google's default transport to use REST.
 
 https://github.com/grpc/grpc/blob/v1.74.0/doc/PROTOCOL-HTTP2.md (Trailers-Only)
 """
@@ -8,12 +8,12 @@ from collections.abc import Awaitable
 from docker_credential_gcr.emulator.request_context import note_reason
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 
-# Not application/grpc-web, which is of browsers.
+# Not application/grpc-web, which browsers send.
 _CONTENT_TYPES = ("application/grpc", "application/grpc+proto", "application/grpc+json")
 _UNIMPLEMENTED = b"12"
-# ASCII without a percent sign: all else would have to be escaped.
+# ASCII without a percent sign: grpc-message is percent-encoded.
 _MESSAGE = (
-    "gcr-emulator does not serve gRPC: make the client with its REST transport, "
+    "gcr-emulator does not serve gRPC: create the client with its REST transport, "
     'transport="rest" in Python, fallback: true in Node, NewRESTClient in Go'
 )
 _HEADERS = [
@@ -24,9 +24,9 @@ _HEADERS = [
 
 
 def refuse_grpc(app: App) -> App:
-    """Returns `app` behind an answer to all requests of gRPC clients, in the form that they read."""
+    """Returns an app that refuses gRPC requests, in gRPC's form, and passes all others to `app`."""
 
-    # No coroutine of its own: every request would pay for it.
+    # A plain function: a coroutine would cost every request time.
     def refusing(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and scope["method"] == "POST" and _is_grpc(scope):
             return _refuse(send)

@@ -1,4 +1,4 @@
-"""What setting, reading and testing a policy has in common, whatever it is the policy of.
+"""IAM policy requests: parses and checks the bodies of setIamPolicy, getIamPolicy, testIamPermissions.
 
 https://cloud.google.com/iam/docs/reference/rest/v1/Policy
 """
@@ -29,7 +29,7 @@ _VERSIONS = ("0", "1", "3")
 
 
 def parse_update(document: object) -> tuple[Policy, str | None]:
-    """The policy of a request to set it, and the etag of the one that it replaces.
+    """Returns the policy in a setIamPolicy request, and the etag of the policy that it replaces.
 
     Raises InvalidPolicy, InvalidArgument.
     """
@@ -41,7 +41,7 @@ def parse_update(document: object) -> tuple[Policy, str | None]:
 
 
 def parse_requested_version(value: object) -> int:
-    """The newest form of a policy that the caller understands; 1 where nothing is said."""
+    """Returns the newest policy version that the caller understands; 1 by default. Raises InvalidArgument."""
     text = "1" if value is None else str(value)
     if text not in _VERSIONS:
         raise InvalidArgument("requestedPolicyVersion must be 0, 1 or 3")
@@ -49,7 +49,7 @@ def parse_requested_version(value: object) -> int:
 
 
 def parse_options(body: dict[str, Any]) -> int:
-    """The requested version in the body of getIamPolicy."""
+    """Returns the requested policy version in the body of getIamPolicy. Raises InvalidArgument."""
     options = body.get("options", {})
     if not isinstance(options, dict):
         raise InvalidArgument("options must be an object")
@@ -57,7 +57,7 @@ def parse_options(body: dict[str, Any]) -> int:
 
 
 def parse_permissions(values: object) -> list[str]:
-    """The permissions that a caller asks about."""
+    """Returns the permissions that testIamPermissions asks about. Raises InvalidArgument."""
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InvalidArgument("permissions must be a list of strings")
     if not values or len(values) > _MAX_PERMISSIONS:
@@ -69,10 +69,10 @@ def parse_permissions(values: object) -> list[str]:
 
 
 def check_bindings(connection: Connection, policy: Policy, kind: str, resource: str) -> None:
-    """Refuse roles that a resource of that kind does not take, and members that are a slip of the pen.
+    """Raises InvalidArgument for a role that cannot be granted on that kind of resource, or a wrong member.
 
-    Members that the resource's policy has already are taken, also when their pool is gone meanwhile: a client
-    changes one binding of what it read, and sends all of it.
+    A member that the resource's policy already has is accepted, even if its pool was deleted since: a client
+    reads a policy, changes one binding, and sends all of them.
     """
     present = {
         member for binding in policies.find(connection, resource).bindings for member in binding.members
@@ -93,7 +93,10 @@ def check_bindings(connection: Connection, policy: Policy, kind: str, resource: 
 
 
 def _check_member(connection: Connection, member: str) -> None:
-    """Refuse a member of a pool, or an account, that is not there; Google's own accounts always are."""
+    """Raises InvalidArgument for an account, or a member of a pool, that does not exist.
+
+    Google's own service agents always exist.
+    """
     pool = _find_missing_pool(connection, member)
     if pool is not None:
         raise InvalidArgument(
@@ -109,9 +112,9 @@ def _check_member(connection: Connection, member: str) -> None:
 
 
 def _find_missing_pool(connection: Connection, member: str) -> str | None:
-    """Returns the pool that a member comes from, if there is no such pool.
+    """Returns the pool of a member if that pool does not exist.
 
-    A project has GKE's pool from its beginning: which clusters it has is not known here.
+    Every project has GKE's pool: which clusters it has is not known here.
     """
     project_id, pool = find_kubernetes_project(member), find_pool(member)
     if project_id is not None:

@@ -1,4 +1,4 @@
-"""getIamPolicy, setIamPolicy and testIamPermissions of projects, service accounts, repositories and buckets.
+"""IAM policies of resources: getIamPolicy, setIamPolicy, testIamPermissions.
 
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/setIamPolicy
 https://cloud.google.com/storage/docs/json_api/v1/buckets/setIamPolicy
@@ -13,19 +13,18 @@ from starlette.datastructures import QueryParams
 
 from docker_credential_gcr.emulator.database.errors import Changed
 from docker_credential_gcr.emulator.database.projects import policies
-from docker_credential_gcr.emulator.google.artifact_registry import authorization as artifact_access
-from docker_credential_gcr.emulator.google.authorization import (
+from docker_credential_gcr.emulator.identity import resource as resources
+from docker_credential_gcr.emulator.identity import roles
+from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
+
+from .artifact_registry import authorization as repository_authorization
+from .authorization import (
     find_project,
     find_project_policy,
     get_project,
     list_allowed_permissions,
 )
-from docker_credential_gcr.emulator.google.iam import authorization as account_access
-from docker_credential_gcr.emulator.google.storage import authorization as storage_access
-from docker_credential_gcr.emulator.identity import resource as resources
-from docker_credential_gcr.emulator.identity import roles
-from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
-
+from .iam import authorization as account_authorization
 from .policy_requests import (
     check_bindings,
     parse_options,
@@ -38,10 +37,11 @@ from .rest.errors import ConditionNotMet
 from .rest.message_schema import VALUE, List, Message
 from .rest.methods import Answer, method, reads
 from .rest.request_messages import GET_POLICY, SET_POLICY
+from .storage import authorization as bucket_authorization
 
 
-class Found(NamedTuple):
-    """A resource, the name that its policy is filed under, and the policies in force: its own is the last."""
+class PolicyTarget(NamedTuple):
+    """A resource, the key of its policy in the database, and the policies in force: its own is the last."""
 
     resource: resources.Resource
     name: str
@@ -49,17 +49,17 @@ class Found(NamedTuple):
 
 
 Authorize = Callable[[Connection, Call, str], object]
-Find = Callable[[Connection, Call], Found | None]
+Find = Callable[[Connection, Call], PolicyTarget | None]
 _VERSION = "options.requestedPolicyVersion"
 _PERMISSIONS: Message = {"permissions": List(VALUE)}
 
 
 @dataclass(eq=False)
 class PolicyMethods:
-    """The three methods of one kind of resource.
+    """The three policy methods of one kind of resource.
 
-    `authorize` raises unless the caller has the permission on the resource of the call, `find` returns it.
-    `parameters` are those of get_policy's query.
+    `authorize` raises unless the caller has the permission on the call's resource; `find` returns the
+    resource. `parameters` are the query parameters of get_policy.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class PolicyMethods:
     parameters: tuple[str, ...] = (_VERSION,)
 
     def __post_init__(self) -> None:
-        """Makes the endpoints."""
+        """Creates the endpoints."""
         self.get_policy = reads(*self.parameters, body=GET_POLICY)(self._get_policy)
         self.set_policy = method(body=SET_POLICY)(self._set_policy)
         self.test_permissions = reads(body=_PERMISSIONS)(self._test_permissions)
@@ -94,7 +94,7 @@ class PolicyMethods:
         return await call.services.database.write(work)
 
     def _test_permissions(self, connection: Connection, call: Call) -> Answer:
-        """Returns those of the permissions that the caller has; none on a resource that does not exist."""
+        """Returns which permissions the caller has; none on a resource that does not exist."""
         is_post = call.request.method == "POST"
         permissions = parse_permissions(
             call.body.get("permissions") if is_post else call.query.getlist("permissions")
@@ -107,31 +107,31 @@ class PolicyMethods:
         )
         return self.format_permissions(allowed)
 
-    def _get(self, connection: Connection, call: Call, verb: str) -> Found:
+    def _get(self, connection: Connection, call: Call, verb: str) -> PolicyTarget:
         self.authorize(connection, call, f"{self.permissions}.{verb}")
         found = self.find(connection, call)
-        assert found is not None  # noqa: S101 - nobody has a permission on what is not there
+        assert found is not None  # noqa: S101 - `authorize` raises if the resource does not exist
         return found
 
     def find_version(self, query: QueryParams) -> str | None:
-        """Returns the requested version of the policy in the query."""
+        """Returns the policy version that the query asks for."""
         return query.get("options.requestedPolicyVersion")
 
-    def save(self, connection: Connection, found: Found, policy: Policy, etag: str | None) -> None:
-        """Sets the policy of the resource. Raises Changed for the etag of another than its own."""
+    def save(self, connection: Connection, found: PolicyTarget, policy: Policy, etag: str | None) -> None:
+        """Replaces the resource's policy. Raises Changed if `etag` is not that of the present policy."""
         policies.save(connection, found.name, policy, etag=etag, default=found.in_force[-1])
 
-    def format(self, _found: Found, policy: Policy, version: int) -> dict[str, Any]:
-        """Returns the document of the policy."""
+    def format(self, _found: PolicyTarget, policy: Policy, version: int) -> dict[str, Any]:
+        """Returns the policy as JSON."""
         return format_policy(policy, version)
 
     def format_permissions(self, allowed: list[str]) -> dict[str, Any]:
-        """Returns the document of the permissions."""
+        """Returns the permissions as JSON."""
         return {"permissions": allowed} if allowed else {}
 
 
 class _BucketPolicyMethods(PolicyMethods):
-    """As Cloud Storage has them: anyone may ask, and documents have a kind."""
+    """Cloud Storage's policy methods: anonymous callers may call two of them, and the JSON has a `kind`."""
 
     def __post_init__(self) -> None:
         self.get_policy = reads(body=None, identify=get_caller_or_anonymous)(self._get_policy)
@@ -141,56 +141,63 @@ class _BucketPolicyMethods(PolicyMethods):
     def find_version(self, query: QueryParams) -> str | None:
         return query.get("optionsRequestedPolicyVersion")
 
-    def save(self, connection: Connection, found: Found, policy: Policy, etag: str | None) -> None:
+    def save(self, connection: Connection, found: PolicyTarget, policy: Policy, etag: str | None) -> None:
         try:
             super().save(connection, found, policy, etag)
         except Changed as error:
             raise ConditionNotMet from error
 
-    def format(self, found: Found, policy: Policy, version: int) -> dict[str, Any]:
+    def format(self, found: PolicyTarget, policy: Policy, version: int) -> dict[str, Any]:
         document = {"kind": "storage#policy", "resourceId": found.resource.name}
-        # Google's own samples push to a list that must be there.
+        # Google's samples append to `bindings`, so it is present even when it is empty.
         return {**document, "bindings": [], **super().format(found, policy, version)}
 
     def format_permissions(self, allowed: list[str]) -> dict[str, Any]:
         return {"kind": "storage#testIamPermissionsResponse", **super().format_permissions(allowed)}
 
 
-def _find_project(connection: Connection, call: Call) -> Found | None:
+def _find_project(connection: Connection, call: Call) -> PolicyTarget | None:
     project = find_project(connection, call.path["project"])
     if project is None:
         return None
     name, in_force = project.project_id, [find_project_policy(connection, project.project_id)]
-    return Found(resources.project(name), f"projects/{name}", in_force)
+    return PolicyTarget(resources.project(name), f"projects/{name}", in_force)
 
 
-def _find_account(connection: Connection, call: Call) -> Found | None:
-    account = account_access.find_in_path(connection, call)
+def _find_account(connection: Connection, call: Call) -> PolicyTarget | None:
+    account = account_authorization.find_in_path(connection, call)
     if account is None:
         return None
-    in_force = account_access.find_policies(connection, account)
-    return Found(account_access.describe(account), account_access.format_name(account), in_force)
+    in_force = account_authorization.find_policies(connection, account)
+    return PolicyTarget(
+        account_authorization.describe(account), account_authorization.format_name(account), in_force
+    )
 
 
-def _find_repository(connection: Connection, call: Call) -> Found:
+def _find_repository(connection: Connection, call: Call) -> PolicyTarget:
     name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
     project = find_project(connection, name)
     resource = resources.repository(project.project_id if project else name, location, repository_id)
-    in_force = artifact_access.find_policies(connection, resource.project_id, resource.name)
-    return Found(resource, resource.name, in_force)
+    in_force = repository_authorization.find_policies(connection, resource.project_id, resource.name)
+    return PolicyTarget(resource, resource.name, in_force)
 
 
-def _find_bucket(connection: Connection, call: Call) -> Found:
-    bucket = storage_access.get_any_bucket(connection, call.path["bucket"])
+def _find_bucket(connection: Connection, call: Call) -> PolicyTarget:
+    bucket = bucket_authorization.get_any_bucket(connection, call.path["bucket"])
     resource = resources.bucket(bucket.name, bucket.project_id)
-    return Found(resource, f"buckets/{bucket.name}", storage_access.find_policies(connection, bucket))
+    return PolicyTarget(
+        resource, f"buckets/{bucket.name}", bucket_authorization.find_policies(connection, bucket)
+    )
 
 
 PROJECTS = PolicyMethods(roles.PROJECT, "resourcemanager.projects", get_project, _find_project, ())
 ACCOUNTS = PolicyMethods(
-    roles.SERVICE_ACCOUNT, "iam.serviceAccounts", account_access.get_account, _find_account
+    roles.SERVICE_ACCOUNT, "iam.serviceAccounts", account_authorization.get_account, _find_account
 )
 REPOSITORIES = PolicyMethods(
-    roles.REPOSITORY, "artifactregistry.repositories", artifact_access.get_repository, _find_repository
+    roles.REPOSITORY,
+    "artifactregistry.repositories",
+    repository_authorization.get_repository,
+    _find_repository,
 )
-BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", storage_access.get_bucket, _find_bucket)
+BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", bucket_authorization.get_bucket, _find_bucket)

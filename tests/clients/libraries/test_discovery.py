@@ -91,7 +91,7 @@ def test_h_z54_default_transport_says_that_rest_is_served(inside: tuple[Inside, 
     done = at.call({}, sys.executable, "-c", GRPC, key)
 
     message = (
-        "gcr-emulator does not serve gRPC: make the client with its REST transport, "
+        "gcr-emulator does not serve gRPC: create the client with its REST transport, "
         'transport="rest" in Python, fallback: true in Node, NewRESTClient in Go'
     )
     assert (done.status, done.stdout, done.stderr) == (0, f"{message}\n" * 2, "")

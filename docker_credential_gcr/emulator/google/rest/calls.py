@@ -1,4 +1,4 @@
-"""Calls of Google's administrative APIs: the request, its caller, and what the body says."""
+"""Calls of Google's administrative APIs: a request, its caller, and its body."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.request_context import note_member
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a method; the body of a GET or DELETE is empty."""
+    """Call of a method; `body` is empty for GET and DELETE."""
 
     request: Request
     services: GoogleServices
@@ -25,23 +25,23 @@ class Call:
 
     @property
     def path(self) -> dict[str, str]:
-        """Returns the names in the path."""
+        """Returns the path parameters, by the names in the route."""
         names: dict[str, str] = self.request.path_params
         return names
 
     @property
     def query(self) -> QueryParams:
-        """Returns the parameters of the query."""
+        """Returns the query parameters."""
         return self.request.query_params
 
     @property
     def now(self) -> float:
-        """Returns the present instant by the emulator's clock."""
+        """Returns the current time of the emulator's clock, in seconds since the epoch."""
         return self.services.clock.now()
 
 
 async def get_caller(request: Request, services: GoogleServices) -> Principal:
-    """Returns the principal of the request. Raises NotAnAdministrator."""
+    """Returns the principal that sends the request. Raises NotAnAdministrator."""
 
     def work(connection: Connection) -> Principal:
         authenticate = services.authenticator.authenticate
@@ -59,7 +59,7 @@ async def get_caller(request: Request, services: GoogleServices) -> Principal:
 
 
 async def get_caller_or_anonymous(request: Request, services: GoogleServices) -> Principal:
-    """Returns the principal, or the anonymous one where the request has no credential.
+    """Returns the principal that sends the request; ANONYMOUS for a request without a credential.
 
     Raises NotAnAdministrator for a bad credential.
     """

@@ -1,11 +1,11 @@
-"""The errors of Google's APIs: what went wrong, and in one table how HTTP says it.
+"""Errors of Google's APIs, and one table of their HTTP status and Google's status.
 
     {"error": {"code": 404, "message": "Project not found: x", "status": "NOT_FOUND"}}
     {"error": {"code": 404, "message": "…", "errors": [{"message": "…", "domain": "global",
                                                         "reason": "notFound"}]}}
     {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
 
-The second is Cloud Storage's, the third the token endpoint's. https://google.aip.dev/193,
+The second form is Cloud Storage's, the third the token endpoint's. https://google.aip.dev/193,
 https://cloud.google.com/storage/docs/json_api/v1/status-codes, https://www.rfc-editor.org/rfc/rfc6749#section-5.2
 """
 
@@ -23,11 +23,11 @@ from docker_credential_gcr.emulator.runtime.errors import DatabaseLocked, Storag
 
 
 class InvalidArgument(Exception):
-    """The request does not say what the API understands; the message says what is wrong."""
+    """The request is malformed, or has a value that the API does not accept."""
 
 
 class FailedPrecondition(Exception):
-    """The resource is not in the state for this."""
+    """The resource is in a state in which the method cannot be called."""
 
 
 class ProjectDeleted(Exception):
@@ -38,15 +38,15 @@ class ProjectDeleted(Exception):
 
 
 class NotFound(Exception):
-    """There is no such resource, or no such path."""
+    """The resource or the path does not exist."""
 
 
 class Conflict(Exception):
-    """The name is taken, or in use, in the API's own words."""
+    """The name is already used; the message is the API's own."""
 
 
 class ConditionNotMet(Exception):
-    """The resource is not what the caller has read, in Cloud Storage's words."""
+    """The resource has changed since the caller read it (Cloud Storage's preconditions)."""
 
     def __init__(self) -> None:
         super().__init__("At least one of the pre-conditions you specified did not hold.")
@@ -64,7 +64,7 @@ class BodyTooSlow(Exception):
 
 
 class PermissionDenied(Exception):
-    """The caller may not do this. Google does not tell it apart from what does not exist."""
+    """The caller has no permission, or the resource does not exist: Google does not distinguish the two."""
 
     def __init__(self, decision: Decision, message: str = "") -> None:
         super().__init__(
@@ -74,18 +74,18 @@ class PermissionDenied(Exception):
 
 
 class SignInRequired(PermissionDenied):
-    """The anonymous may not do this, and somebody might."""
+    """An anonymous caller has no permission; with a credential it might have it."""
 
 
 class InsufficientScopes(Exception):
-    """The access token was given for other things than this."""
+    """The access token has none of the scopes that the method needs."""
 
     def __init__(self) -> None:
         super().__init__("Request had insufficient authentication scopes.")
 
 
 class ServiceDisabled(Exception):
-    """The project has switched off the API, whose title and name the message holds."""
+    """The API is disabled in the project; the message holds the API's title and name."""
 
     def __init__(self, title: str, service: str, project_number: str) -> None:
         super().__init__(
@@ -98,7 +98,7 @@ class ServiceDisabled(Exception):
 
 
 class GrantRefused(Exception):
-    """No token is given; `error` is the word of RFC 6749 §5.2, `scheme` how a client has named itself."""
+    """The token request is refused: `error` is RFC 6749 §5.2's code, `scheme` that of the client's credential."""
 
     def __init__(self, error: str, description: str, scheme: str = "") -> None:
         super().__init__(description)
@@ -116,7 +116,7 @@ CONCURRENT = (
     "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff."
 )
 
-# class -> (HTTP status, Google's status, Google's text where the error itself has none)
+# class -> (HTTP status, Google's status, Google's message if the error itself has none)
 TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     InvalidArgument: (400, "INVALID_ARGUMENT", None),
     InvalidPolicy: (400, "INVALID_ARGUMENT", None),
@@ -136,13 +136,13 @@ TABLE: dict[type[Exception], tuple[int, str, str | None]] = {
     ConditionNotMet: (412, "FAILED_PRECONDITION", None),
     BodyTooLarge: (413, "INVALID_ARGUMENT", None),
     TooManyRequests: (429, "RESOURCE_EXHAUSTED", None),
-    # Google has no word for a disk; its libraries try again after this one.
+    # Google has no status for a full disk; its libraries retry after this one.
     StorageFull: (503, "UNAVAILABLE", None),
     DatabaseLocked: (503, "UNAVAILABLE", None),
 }
 _INTERNAL = (500, "INTERNAL", "Internal error encountered.")
 
-# HTTP status -> Cloud Storage's reason.
+# HTTP status -> Cloud Storage's reason
 _STORAGE_REASONS = {
     400: "invalid",
     401: "required",
@@ -156,14 +156,14 @@ _STORAGE_REASONS = {
     500: "backendError",
     503: "backendError",
 }
-# class -> (HTTP status, Cloud Storage's reason), where they are not those of the tables above
+# class -> (HTTP status, Cloud Storage's reason), if they differ from the tables above
 _STORAGE_TABLE: dict[type[Exception], tuple[int, str]] = {ProjectDeleted: (403, "accountDisabled")}
 
 _UNAUTHORIZED_GRANTS = ("invalid_client", "unauthorized_client")
 
 
 def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse | None:
-    """Returns the response to an error; None where it is in no table."""
+    """Returns the response to an error; None if no table has it."""
     if isinstance(error, GrantRefused):
         note_reason(f"{error.error}: {error}")
         body = {"error": error.error, "error_description": str(error)}
@@ -184,14 +184,14 @@ def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse
 
 
 def format_internal_error(*, of_storage: bool = False) -> JSONResponse:
-    """Returns the answer for an error that is in no table."""
+    """Returns the response to an error that no table has."""
     code, word, message = _INTERNAL
     return _format(code, message, [], word=None if of_storage else word, reason=_STORAGE_REASONS[code])
 
 
 def _details(error: Exception) -> list[Mapping[str, object]]:
     if isinstance(error, PermissionDenied | Forwarded):
-        # Google keeps the reason to itself; who tests against an emulator wants to know it.
+        # Google does not tell the reason; a user who tests against an emulator wants to know it.
         reason = error.reason if isinstance(error, PermissionDenied) else str(error)
         return [{"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": reason}]
     if isinstance(error, ServiceDisabled):
@@ -209,7 +209,7 @@ def _details(error: Exception) -> list[Mapping[str, object]]:
 def _format(
     code: int, message: str, details: list[Mapping[str, object]], *, word: str | None, reason: str
 ) -> JSONResponse:
-    """Returns an error in Google's form; one without a `word` is Cloud Storage's, which has the reason."""
+    """Returns an error in Google's form; without a `word` in Cloud Storage's form, which has a reason."""
     body: dict[str, object] = {"code": code, "message": message}
     if word is None:
         body["errors"] = [{"message": message, "domain": "global", "reason": reason}]

@@ -1,4 +1,4 @@
-"""Changes of some fields of a resource: ?updateMask=displayName,oidc.allowedAudiences
+"""Field masks, which name the fields to change: ?updateMask=displayName,oidc.allowedAudiences
 
 https://google.aip.dev/134
 """
@@ -12,9 +12,9 @@ from .message_schema import MISSING, OUTPUT, Field, Fixed, Map, Message, to_came
 
 
 def merge(call: Call, current: Mapping[str, Any], message: Message) -> dict[str, Any]:
-    """Returns what `current` becomes when the fields that ?updateMask names are those of the body.
+    """Returns `current` with the fields that ?updateMask names taken from the body.
 
-    Without a mask, and with `*`, see `list_paths`. Raises InvalidArgument.
+    Without a mask, and with `*`: see `list_paths`. Raises InvalidArgument.
     """
     merged = dict(current)
     for path in list_paths(call.query.get("updateMask", ""), call.body, message):
@@ -26,9 +26,9 @@ def merge(call: Call, current: Mapping[str, Any], message: Message) -> dict[str,
 
 
 def list_paths(mask: str, body: Mapping[str, Any], message: Message) -> list[list[str]]:
-    """Returns the paths that a mask names; `*` stands for all fields, no mask for those that `body` has.
+    """Returns the paths that a mask names; `*` stands for all fields, no mask for the fields of `body`.
 
-    Clients name what only the server changes too: it is left out. Raises InvalidArgument.
+    Leaves out the fields that only the server sets: clients name them too. Raises InvalidArgument.
     """
     if not mask:
         return [[name] for name in body if _is_settable(message[name])]
@@ -48,13 +48,13 @@ def _is_settable(field: Field) -> bool:
 
 
 def _parse(text: str, message: Message) -> list[str]:
-    """Returns the names of a path, none for one of the server's. Raises InvalidArgument."""
+    """Returns the names in a path; none if only the server sets the field. Raises InvalidArgument."""
     field: Field = message
     path: list[str] = []
     left = text
     while left:
         if isinstance(field, Map):
-            # A key may hold dots; one that holds other signs stands in backticks.
+            # A key may hold dots; a key with other special characters is quoted with backticks.
             path.append(left.strip("`"))
             return path
         name, _, left = left.partition(".")
@@ -69,7 +69,7 @@ def _parse(text: str, message: Message) -> list[str]:
 
 
 def _set(merged: dict[str, Any], body: Mapping[str, Any], path: list[str]) -> None:
-    """Gives `merged` what `body` has at the path, or nothing there."""
+    """Sets the path in `merged` to the value in `body`, or removes it if `body` has none."""
     name, *inner = path
     new = body.get(name)
     if inner:

@@ -12,7 +12,7 @@ _MAX_LABELS = 64
 
 
 def parse_labels(value: object) -> dict[str, str]:
-    """Labels, of a project or anything else. Raises InvalidArgument."""
+    """Returns the labels of a resource. Raises InvalidArgument."""
     if not isinstance(value, Mapping) or len(value) > _MAX_LABELS:
         raise InvalidArgument(f"labels must be an object of at most {_MAX_LABELS} strings")
     for key, text in value.items():

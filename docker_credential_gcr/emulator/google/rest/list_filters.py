@@ -1,6 +1,6 @@
-"""Filters of Artifact Registry's listings: version="projects/…/versions/sha256:…" OR name="*/tags/v*"
+"""Filters of Artifact Registry's lists: version="projects/…/versions/sha256:…" OR name="*/tags/v*"
 
-A * at either end of a value stands for anything, case does not count, and OR binds closer than AND.
+A * at either end of a value matches any text, case is ignored, and OR binds more tightly than AND.
 https://google.aip.dev/160
 """
 
@@ -19,12 +19,12 @@ _TOKEN = re.compile(r'\s*(?:(?P<field>\w+)\s*=\s*(?:"(?P<text>[^"]*)"|(?P<word>[
 
 
 def parse_filter(query: Mapping[str, str], fields: Collection[str]) -> Test | None:
-    """Returns the test of an item that ?filter= is; None without one. Raises InvalidArgument.
+    """Returns the test of an item that ?filter= states; None without a filter. Raises InvalidArgument.
 
-    ?orderBy= may name the order that every listing has: gcloud sorts by itself where another is refused.
+    ?orderBy= may only be the order that every list has: gcloud sorts the items itself if another is refused.
     """
     if query.get("orderBy", "name").lower() not in ("name", "name asc"):
-        raise InvalidArgument("gcr-emulator has no other order than by name: leave orderBy out.")
+        raise InvalidArgument("gcr-emulator can order by name only: leave orderBy out.")
     text = query.get("filter", "").strip()
     if not text:
         return None
@@ -59,7 +59,7 @@ def format_matches(
     describe: Callable[[T], dict[str, Any]],
     key: Callable[[T], str],
 ) -> dict[str, Any]:
-    """Returns the page of what passes the test, of what `fetch` finds by `last` (a key) and `count`."""
+    """Returns the page of the items that pass the test; `fetch` reads `count` items after the key `last`."""
 
     def search() -> Iterator[T]:
         last = page.last

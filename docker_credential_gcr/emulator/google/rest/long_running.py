@@ -1,4 +1,4 @@
-"""Long-running operations, each of which is done when it is answered.
+"""Long-running operations: here each is done when its method returns.
 
     {"name": "operations/cp.123", "done": true, "response": {"@type": "…", …}}
 
@@ -22,7 +22,7 @@ EMPTY_TYPE = "type.googleapis.com/google.protobuf.Empty"
 
 @reads()
 def show_operation(connection: Connection, call: Call) -> Answer:
-    """Returns an operation to its caller, by its name, which stands behind the version in the path."""
+    """Returns an operation to the caller that started it; its name is the path after the API's version."""
     name = call.request.scope["path"].split("/", 2)[2]
     document = operations.find(connection, name, member=call.caller.member or "")
     if document is None:
@@ -31,12 +31,12 @@ def show_operation(connection: Connection, call: Call) -> Answer:
 
 
 def new_id() -> str:
-    """Returns an operation's own part of its name, as Artifact Registry has it."""
+    """Returns the last part of a new operation's name, in Artifact Registry's form."""
     return str(uuid.uuid4())
 
 
 def new_number() -> str:
-    """Returns an operation's own part of its name, as Resource Manager has it."""
+    """Returns the last part of a new operation's name, in Resource Manager's form."""
     return str(10**18 + secrets.randbelow(9 * 10**18))
 
 
@@ -47,7 +47,7 @@ def finish(
     response: dict[str, Any],
     metadata: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Returns the operation that has done its work, kept for its caller; `response` has its @type."""
+    """Returns a finished operation, and stores it for its caller; `response` has its @type."""
     document: dict[str, Any] = {"name": name, "done": True, "response": response}
     if metadata is not None:
         document["metadata"] = metadata

@@ -1,9 +1,9 @@
-"""Messages of Google's protobuf APIs: which members a JSON body may have, and how each is read.
+"""Schemas of the messages of Google's protobuf APIs: which members a JSON body may have, and their types.
 
     {"displayName": VALUE, "labels": Map(VALUE), "oidc": {"issuerUri": VALUE}, "createTime": OUTPUT}
 
 A member may be spelled displayName or display_name, null means that it is absent, and an unknown member is
-refused. https://protobuf.dev/programming-guides/json/
+an error. https://protobuf.dev/programming-guides/json/
 """
 
 import re
@@ -20,35 +20,35 @@ _DURATION = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?s", re.ASCII)
 
 @dataclass(frozen=True)
 class Scalar:
-    """A value of a kind; the function that uses a VALUE checks it itself."""
+    """A value of one kind; the function that uses a VALUE checks its type."""
 
     kind: str
 
 
 @dataclass(frozen=True)
 class Enum:
-    """One of the names, each of which a client may also give as its number."""
+    """One of several names; a client may send the number instead."""
 
     numbers: Mapping[int, str]
 
 
 @dataclass(frozen=True)
 class Map:
-    """An object of the client's own keys, which are kept as they are spelled."""
+    """An object with keys that the client chooses; their spelling is not changed."""
 
     values: "Field"
 
 
 @dataclass(frozen=True)
 class List:
-    """A list of such values."""
+    """A list of values of one type."""
 
     items: "Field"
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """A member that is given when the resource is made, and cannot be changed later."""
+    """A member that is set when the resource is created, and cannot be changed later."""
 
     field: "Field"
 
@@ -57,24 +57,24 @@ Message = dict[str, "Field"]
 Field = Union[Scalar, Enum, Map, List, Fixed, Message]  # noqa: UP007 - it names itself
 
 VALUE, TEXT, FLAG, COUNT, DURATION = map(Scalar, ("value", "string", "boolean", "count", "duration"))
-# What the server tells: clients send it back as they have read it, and it is ignored.
+# Set by the server alone: clients send it back as they read it, and it is ignored.
 OUTPUT = Scalar("output")
-# What Google's API has and gcr-emulator does not: it is refused unless it is empty.
+# Google's API has it and gcr-emulator does not: it is an error unless it is empty.
 MISSING = Scalar("missing")
 
 
 def to_camel(name: str) -> str:
-    """Returns a name as JSON has it: displayName for display_name."""
+    """Returns a name in JSON's spelling: displayName for display_name."""
     return _SNAKE.sub(lambda match: match[1].upper(), name)
 
 
 def to_snake(name: str) -> str:
-    """Returns a name as the API's definition has it: display_name for displayName."""
+    """Returns a name in protobuf's spelling: display_name for displayName."""
     return _CAPITAL.sub(lambda match: f"_{match[0].lower()}", name)
 
 
 def read_message(document: Mapping[str, Any], message: Message, at: str = "") -> dict[str, Any]:
-    """Returns what the document says, by the names that JSON has. Raises InvalidArgument."""
+    """Returns the document's members, by their names in JSON's spelling. Raises InvalidArgument."""
     read: dict[str, Any] = {}
     for spelled, value in document.items():
         name = to_camel(spelled) if spelled not in message else spelled
@@ -107,7 +107,6 @@ def _read(value: Any, field: Field, path: str) -> Any:
         return _read_scalar(value, field, path)
     if isinstance(field, Enum):
         return _read_enum(value, field, path)
-    # What is of another type is left to the function that uses it, which says what it must be.
     if isinstance(field, List):
         return _read_list(value, field, path)
     if not isinstance(value, dict):

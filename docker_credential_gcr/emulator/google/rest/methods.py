@@ -1,4 +1,4 @@
-"""Methods of Google's administrative APIs: endpoints that state what a request holds, and answer its call.
+"""Methods of Google's administrative APIs: decorators that state what a request may hold.
 
 @writes("tagId", body=TAG)
 def create_tag(connection: Connection, call: Call) -> Answer:
@@ -21,7 +21,7 @@ from .message_schema import Message
 from .query_parameters import unify
 from .request_bodies import read_json
 
-# JSON, or a response of another form; None is a response without content.
+# JSON, or a response in another form; None is a response without content.
 Answer = Response | Mapping[str, Any] | None
 Work = Callable[[Call], Awaitable[Answer]]
 DatabaseWork = Callable[[Connection, Call], Answer]
@@ -34,10 +34,10 @@ _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 class Method:
-    """An endpoint that finds the caller, reads the body, and formats what `work` answers.
+    """An endpoint that authenticates the caller, reads the body, and formats what `work` returns.
 
-    A request holds the parameters and the members of the body that are named here, in either spelling, and no
-    others. An API without such messages has None as the body, and ignores what it does not know.
+    A request may hold the parameters and the members of `body` that are named here, in either spelling; all
+    others are errors. An API without protobuf messages has the body None: it ignores unknown names.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Method:
         update_wrapper(self, work)
 
     async def __call__(self, request: Request, services: GoogleServices) -> Response:
-        """Returns the response. Raises the errors of the API's table."""
+        """Returns the response. Raises the errors in errors.TABLE."""
         if self.body is not None:
             request = unify(request, self.parameters)
         caller = await self._identify(request, services)
@@ -64,7 +64,7 @@ class Method:
 def method(
     *parameters: str, body: Message | None = NO_BODY, identify: Identify = get_caller
 ) -> Callable[[Work], Method]:
-    """Returns the decorator of a function that answers a call."""
+    """Returns the decorator of a coroutine function that answers a call."""
     return lambda work: Method(work, parameters, body, identify)
 
 
@@ -74,7 +74,7 @@ def _on_connection(
     body: Message | None = NO_BODY,
     identify: Identify = get_caller,
 ) -> Callable[[DatabaseWork], Method]:
-    """Returns the decorator of a plain function that answers a call on the connection that `run` gives it."""
+    """Returns the decorator of a plain function that answers a call on a connection from `run`."""
 
     def decorate(work: DatabaseWork) -> Method:
         async def answer(call: Call) -> Answer:
@@ -86,5 +86,5 @@ def _on_connection(
 
 
 reads = partial(_on_connection, Database.read)
-# What refuses a request without a look at the database is better refused before: by `method`.
+# A method that can refuse a request without the database uses `method`, to refuse it before it waits.
 writes = partial(_on_connection, Database.write)

@@ -1,4 +1,4 @@
-"""Listings page by page: pageSize (Cloud Storage: maxResults) and pageToken.
+"""Pagination of lists: pageSize (Cloud Storage: maxResults) and pageToken.
 
 https://google.aip.dev/158
 """
@@ -19,22 +19,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page:
-    """What is asked for: at most `size` entries after the key `last`."""
+    """The requested page: at most `size` entries after the key `last`."""
 
     size: int
     last: str
 
     @property
     def count(self) -> int:
-        """One more than is shown, which tells whether there is a next page."""
+        """Returns `size` + 1: the entry after the page tells whether there is a next page."""
         return self.size + 1
 
     def format(
         self, name: str, found: Iterable[T], describe: Callable[[T], Any], key: Callable[[T], str]
     ) -> dict[str, Any]:
-        """The answer under `name`, without it where there is nothing.
+        """Returns {name: [item, …], "nextPageToken": …}, without `name` if there is no item.
 
-        No more of `found` is asked for than the page shows, and one that tells whether a page follows; it
+        Takes from `found` the items of the page, and one more, which tells whether a page follows. A page
         ends before 4 MiB, unless a single item is larger.
         """
         shown: list[Any] = []
@@ -55,7 +55,7 @@ class Page:
 def parse_page(
     query: Mapping[str, str], *, default: int = 100, maximum: int = 1000, size_name: str = "pageSize"
 ) -> Page:
-    """Returns the page that the query asks for; sizes over `maximum` become that. Raises InvalidArgument."""
+    """Returns the page that the query asks for, of at most `maximum` entries. Raises InvalidArgument."""
     text = query.get(size_name, "0")
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise InvalidArgument(f"Invalid value for {size_name}: {text[:50]!r} is not a number of entries.")
@@ -63,10 +63,12 @@ def parse_page(
     try:
         last = base64.b64decode(token, altchars="-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
-        raise InvalidArgument("Invalid value for pageToken: it is of another listing.") from error
+        raise InvalidArgument(
+            "Invalid value for pageToken: send the nextPageToken of the previous page."
+        ) from error
     return Page(min(int(text) or default, maximum), last)
 
 
 def cut(found: Iterable[T], page: Page, key: Callable[[T], str]) -> Iterator[T]:
-    """Gives what comes after the page's beginning in a whole listing that is in the order of its keys."""
+    """Yields the items after the page's `last` key; `found` is the whole list, in the order of its keys."""
     return (item for item in found if not page.last or key(item) > page.last)

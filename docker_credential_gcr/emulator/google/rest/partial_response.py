@@ -1,4 +1,4 @@
-"""Partial answers: ?fields=items(name,iam/etag),nextPageToken
+"""Partial responses: ?fields=items(name,iam/etag),nextPageToken
 
 https://cloud.google.com/storage/docs/json_api#partial-response
 """
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from .errors import InvalidArgument
 
-# What is under a name that is asked for; an empty one asks for all of it.
+# Requested name -> mask of the members below it; an empty mask requests all of them.
 Mask = dict[str, "Mask"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9_@*-]+|[,/()]")
@@ -21,7 +21,7 @@ _MAX_DEPTH = 16
 
 
 def select(request: Request, response: Response) -> Response:
-    """The answer with what the query's `fields` name alone. Raises InvalidArgument."""
+    """Returns the response, reduced to the members that the query's `fields` name. Raises InvalidArgument."""
     text = request.query_params.get("fields") or request.query_params.get("$fields")
     if not text or not isinstance(response, JSONResponse):
         return response
@@ -31,7 +31,7 @@ def select(request: Request, response: Response) -> Response:
 
 
 def parse_mask(text: str) -> Mask:
-    """The mask that the text is. Raises InvalidArgument."""
+    """Parses the text of `fields`. Raises InvalidArgument."""
     tokens = _TOKEN.findall(text)
     if len(text) > _MAX_SIZE or "".join(tokens) != text:
         raise InvalidArgument(f"Invalid field selection {text[:100]}")
@@ -43,7 +43,7 @@ def parse_mask(text: str) -> Mask:
 
 
 def apply(mask: Mask, document: Any) -> Any:
-    """What the mask leaves of a JSON document; a list is looked through."""
+    """Returns the parts of a JSON document that the mask names; a list is reduced item by item."""
     if not mask or ("*" in mask and not mask["*"]):
         return document
     if isinstance(document, list):
@@ -59,7 +59,7 @@ def apply(mask: Mask, document: Any) -> Any:
 
 
 def _read_list(tokens: list[str], position: int, depth: int) -> tuple[Mask, int]:
-    """a,b/c,d(e,f)"""
+    """Parses a,b/c,d(e,f) from `position` on. Returns the mask, and the position after it."""
     mask: Mask = {}
     while True:
         position = _read_path(tokens, position, depth, mask)

@@ -1,4 +1,4 @@
-"""Query parameters of Google's protobuf APIs: unknown names are refused, either spelling is understood."""
+"""Query parameters of Google's protobuf APIs: unknown names are errors, both spellings are accepted."""
 
 from collections.abc import Collection
 from urllib.parse import parse_qsl, urlencode
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from .errors import InvalidArgument
 from .message_schema import to_camel
 
-# Of every method: https://cloud.google.com/apis/docs/system-parameters. Those that begin with $ too.
+# Every method has these, and any that begins with $. https://cloud.google.com/apis/docs/system-parameters
 _SYSTEM = frozenset(
     [
         "access_token",
@@ -29,7 +29,7 @@ _SYSTEM = frozenset(
 
 
 def unify(request: Request, known: Collection[str]) -> Request:
-    """Returns the request with its parameters' names as the API has them. Raises InvalidArgument."""
+    """Returns the request with its parameters' names in JSON's spelling. Raises InvalidArgument."""
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     unified = [(_unify_name(name, known), value) for name, value in pairs]
     if unified == pairs:

@@ -1,4 +1,4 @@
-"""Reads the bodies of requests: bounded in size, in time, and in what they may say."""
+"""Request bodies, JSON and forms: reads them with limits of size and time."""
 
 import asyncio
 from typing import Any
@@ -19,9 +19,9 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 async def read_json(request: Request, message: Message | None = None) -> dict[str, Any]:
-    """Returns the JSON object in the body, in the names of the message, where there is one.
+    """Returns the JSON object in the body; with a message, by the message's names.
 
-    An empty body is an empty object. Raises InvalidArgument.
+    An empty body is an empty object. Raises InvalidArgument, BodyTooLarge, BodyTooSlow.
     """
     body = await _read(request, MAX_JSON_SIZE)
     try:
@@ -35,7 +35,7 @@ async def read_json(request: Request, message: Message | None = None) -> dict[st
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, each of which may come once. Raises GrantRefused.
+    """Returns the fields of a form. Raises GrantRefused, also if a field comes twice.
 
     https://www.rfc-editor.org/rfc/rfc6749#section-3.2
     """
@@ -55,17 +55,17 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def has_form(request: Request) -> bool:
-    """Returns whether the request says that it carries a form."""
+    """Returns whether the request's Content-Type is that of a form."""
     return find_content_type(request) == _FORM
 
 
 def find_content_type(request: Request) -> str:
-    """Returns the media type of the body, without parameters; empty where none is said."""
+    """Returns the media type of the body, without parameters; empty if the request names none."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def get_field(form: dict[str, str], name: str) -> str:
-    """The field of a form. Raises GrantRefused where there is none, or nothing in it."""
+    """Returns a field of a form. Raises GrantRefused if it is absent or empty."""
     value = form.get(name)
     if not value:
         raise GrantRefused("invalid_request", f"Required parameter is missing: {name}")
@@ -75,7 +75,7 @@ def get_field(form: dict[str, str], name: str) -> str:
 async def _read(request: Request, limit: int) -> bytes:
     try:
         return await asyncio.wait_for(_collect(request, limit), _DEADLINE_S)
-    # Also of a client that was taken for gone.
+    # middleware/body_limits reports a client that is too slow as disconnected.
     except (asyncio.TimeoutError, ClientDisconnect) as error:
         raise BodyTooSlow("The request body did not arrive in time.") from error
 

@@ -1,4 +1,4 @@
-"""The messages of Google's APIs that requests hold: every member that Google's references name.
+"""Request messages of Google's APIs, with every member that Google's references name.
 
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts
@@ -55,7 +55,7 @@ POLICY: Message = {
     "bindings": List({"role": VALUE, "members": VALUE, "condition": _CONDITION, "bindingId": MISSING}),
     "auditConfigs": MISSING,
     "rules": MISSING,
-    # Cloud Storage's own, which gcloud sends wherever it has read a policy.
+    # Cloud Storage's members: gcloud sends them with any policy that it has read.
     **_tell("kind resourceId"),
 }
 GET_POLICY: Message = {"options": {"requestedPolicyVersion": VALUE}}

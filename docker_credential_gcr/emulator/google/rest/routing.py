@@ -1,6 +1,6 @@
-"""Which function answers which method and path: a table, matched on the path as it was sent.
+"""Routing table of method and path to a function, matched on the path as the client sent it.
 
-A segment's name in braces stands for one segment, in which a client may have written a slash as %2F.
+A name in braces stands for one segment, in which a client may write a slash as %2F.
 """
 
 import re
@@ -19,13 +19,13 @@ Row = tuple[str, str, Endpoint]
 
 
 class RouteTable:
-    """The rows, compiled; of two that fit, the first counts."""
+    """Compiled routes; if two match, the first counts."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = [(method, _compile(path), endpoint) for method, path, endpoint in rows]
 
     def find(self, request: Request) -> tuple[Endpoint, dict[str, str]] | None:
-        """The function for a request, and what its path names."""
+        """Returns the function that answers a request, and the path's parameters."""
         path = request.scope["raw_path"].decode("latin-1")
         for method, pattern, endpoint in self._rows:
             if method == request.method and (match := pattern.fullmatch(path)):
@@ -34,14 +34,14 @@ class RouteTable:
 
 
 class CatchAll(Route):
-    """A route for every request; Starlette's own matches no line break and answers some methods in text."""
+    """A route for every request. Starlette's matches no line break, and answers some methods with text."""
 
     def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         super().__init__(path, endpoint)
         self.methods = None
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:  # noqa: ARG002
-        """Returns that the request is for the endpoint."""
+        """Returns a full match, for any request."""
         return Match.FULL, {"endpoint": self.endpoint}
 
 
@@ -49,6 +49,6 @@ def _compile(path: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+)\}", path)
     literals, names = parts[::2], parts[1::2]
     groups = [rf"(?P<{name}>[^/]+)" for name in names]
-    # A verb's colon may come as %3A, as some clients quote whatever they can.
+    # Some clients quote the colon of a custom method as %3A.
     quoted = [re.escape(literal).replace(":", "(?::|%3A)") for literal in literals]
     return re.compile("".join(a + b for a, b in zip(quoted, [*groups, ""], strict=True)))

@@ -1,19 +1,19 @@
-"""Instants as Google's APIs write them."""
+"""Timestamps in the form of Google's APIs."""
 
 from datetime import datetime, timezone
 
 
 def format_instant(instant: int, fraction: str = "") -> str:
-    """Seconds since the epoch as 2026-01-01T00:00:00Z, or with that fraction.
+    """Formats seconds since the epoch as 2026-01-01T00:00:00Z, with `fraction` before the Z.
 
     https://www.rfc-editor.org/rfc/rfc3339
     """
-    # strftime writes the year 800 with three digits.
+    # Not strftime, which writes the year 800 with three digits.
     written = datetime.fromtimestamp(instant, timezone.utc).replace(tzinfo=None).isoformat()
     return f"{written}{fraction}Z"
 
 
 def format_milliseconds(instant_ms: int) -> str:
-    """Milliseconds since the epoch as 2026-01-01T00:00:00.123000Z."""
+    """Formats milliseconds since the epoch as 2026-01-01T00:00:00.123000Z."""
     seconds, rest = divmod(instant_ms, 1000)
     return format_instant(seconds, f".{rest:03d}000")

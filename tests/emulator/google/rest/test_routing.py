@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.google.rest.routing import Table
+from docker_credential_gcr.emulator.google.rest.routing import RouteTable
 
 
 async def show(request: Any, services: Any) -> Any:
@@ -16,7 +16,7 @@ async def run(request: Any, services: Any) -> Any:
     raise NotImplementedError(request, services)
 
 
-TABLE = Table([("POST", "/v1/things/{thing}:run", run), ("GET", "/v1/things/{thing}/{part}", show)])
+TABLE = RouteTable([("POST", "/v1/things/{thing}:run", run), ("GET", "/v1/things/{thing}/{part}", show)])
 
 
 @pytest.mark.parametrize(

@@ -352,7 +352,7 @@ BAD: dict[str, tuple[str, str, object, int, str, str]] = {
         None,
         400,
         "invalid",
-        "Invalid value for pageToken: it is of another listing.",
+        "Invalid value for pageToken: send the nextPageToken of the previous page.",
     ),
     "unknown method": (
         "POST",

@@ -7,7 +7,7 @@ from docker_credential_gcr.emulator.sites.hosts import GOOGLE_APIS
 
 METHOD = "/google.devtools.artifactregistry.v1.ArtifactRegistry/ListRepositories"
 MESSAGE = (
-    "gcr-emulator does not serve gRPC: make the client with its REST transport, "
+    "gcr-emulator does not serve gRPC: create the client with its REST transport, "
     'transport="rest" in Python, fallback: true in Node, NewRESTClient in Go'
 )
 
