@@ -4,11 +4,10 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.projects import policies, projects
 from docker_credential_gcr.emulator.database.projects.projects import Project
-from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, Policy
 from docker_credential_gcr.emulator.identity.principal import Principal
-from docker_credential_gcr.emulator.identity.resource import Resource
+from docker_credential_gcr.emulator.identity.resource import Resource, describe_project
 
 from .rest.calls import Call
 from .rest.errors import NotFound, PermissionDenied, ProjectDeleted
@@ -82,7 +81,7 @@ def get_project(connection: Connection, call: Call, permission: str, message: st
         check_permission(connection, caller, permission, [], message=message)
         raise NotFound(f"Project not found: {name}")
     in_force = [find_project_policy(connection, project.project_id)]
-    check_permission(connection, caller, permission, in_force, resources.project(project.project_id), message)
+    check_permission(connection, caller, permission, in_force, describe_project(project.project_id), message)
     return project
 
 

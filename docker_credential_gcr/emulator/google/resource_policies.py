@@ -13,9 +13,14 @@ from starlette.datastructures import QueryParams
 
 from docker_credential_gcr.emulator.database.errors import Changed
 from docker_credential_gcr.emulator.database.projects import policies
-from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity import roles
 from docker_credential_gcr.emulator.identity.policy import Policy, format_policy
+from docker_credential_gcr.emulator.identity.resource import (
+    Resource,
+    describe_bucket,
+    describe_project,
+    describe_repository,
+)
 
 from .artifact_registry import authorization as repository_authorization
 from .authorization import (
@@ -43,7 +48,7 @@ from .storage import authorization as bucket_authorization
 class PolicyTarget(NamedTuple):
     """A resource, the key of its policy in the database, and the policies in force: its own is the last."""
 
-    resource: resources.Resource
+    resource: Resource
     name: str
     in_force: list[Policy]
 
@@ -161,7 +166,7 @@ def _find_project(connection: Connection, call: Call) -> PolicyTarget | None:
     if project is None:
         return None
     name, in_force = project.project_id, [find_project_policy(connection, project.project_id)]
-    return PolicyTarget(resources.project(name), f"projects/{name}", in_force)
+    return PolicyTarget(describe_project(name), f"projects/{name}", in_force)
 
 
 def _find_account(connection: Connection, call: Call) -> PolicyTarget | None:
@@ -177,14 +182,14 @@ def _find_account(connection: Connection, call: Call) -> PolicyTarget | None:
 def _find_repository(connection: Connection, call: Call) -> PolicyTarget:
     name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
     project = find_project(connection, name)
-    resource = resources.repository(project.project_id if project else name, location, repository_id)
+    resource = describe_repository(project.project_id if project else name, location, repository_id)
     in_force = repository_authorization.find_policies(connection, resource.project_id, resource.name)
     return PolicyTarget(resource, resource.name, in_force)
 
 
 def _find_bucket(connection: Connection, call: Call) -> PolicyTarget:
     bucket = bucket_authorization.get_any_bucket(connection, call.path["bucket"])
-    resource = resources.bucket(bucket.name, bucket.project_id)
+    resource = describe_bucket(bucket.name, bucket.project_id)
     return PolicyTarget(
         resource, f"buckets/{bucket.name}", bucket_authorization.find_policies(connection, bucket)
     )

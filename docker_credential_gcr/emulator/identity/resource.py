@@ -20,13 +20,13 @@ class Resource:
     project_id: str
 
 
-def project(project_id: str) -> Resource:
+def describe_project(project_id: str) -> Resource:
     """The project itself."""
     service = "cloudresourcemanager.googleapis.com"
     return Resource(f"projects/{project_id}", f"{service}/Project", service, project_id)
 
 
-def service_account(project_id: str, unique_id: str) -> Resource:
+def describe_service_account(project_id: str, unique_id: str) -> Resource:
     """The service account itself."""
     service = "iam.googleapis.com"
     return Resource(
@@ -34,13 +34,13 @@ def service_account(project_id: str, unique_id: str) -> Resource:
     )
 
 
-def bucket(name: str, project_id: str) -> Resource:
+def describe_bucket(name: str, project_id: str) -> Resource:
     """The bucket itself."""
     service = "storage.googleapis.com"
     return Resource(f"projects/_/buckets/{name}", f"{service}/Bucket", service, project_id)
 
 
-def stored_object(bucket_name: str, name: str, project_id: str) -> Resource:
+def describe_object(bucket_name: str, name: str, project_id: str) -> Resource:
     """An object of the bucket, or a folder of objects."""
     service = "storage.googleapis.com"
     return Resource(
@@ -48,7 +48,7 @@ def stored_object(bucket_name: str, name: str, project_id: str) -> Resource:
     )
 
 
-def repository(project_id: str, location: str, repository_id: str) -> Resource:
+def describe_repository(project_id: str, location: str, repository_id: str) -> Resource:
     """A repository of Artifact Registry."""
     service = "artifactregistry.googleapis.com"
     name = format_repository(project_id, location, repository_id)
@@ -74,5 +74,5 @@ def format_repository_bucket(project_id: str, location: str, repository_id: str)
 def get_bucket_resource(permission: str, bucket_name: str, project_id: str) -> Resource:
     """What a permission of storage is asked for where the registry's content as a whole is meant."""
     if permission.startswith("storage.objects."):
-        return stored_object(bucket_name, IMAGES, project_id)
-    return bucket(bucket_name, project_id)
+        return describe_object(bucket_name, IMAGES, project_id)
+    return describe_bucket(bucket_name, project_id)

@@ -16,8 +16,7 @@ from docker_credential_gcr.emulator.identity.administrators import (
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.credentials import InvalidCredential, KeyOfDeletedProject
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
-from docker_credential_gcr.emulator.identity.resource import get_bucket_resource
-from docker_credential_gcr.emulator.identity.resource import repository as artifact_repository
+from docker_credential_gcr.emulator.identity.resource import describe_repository, get_bucket_resource
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken, RegistryGrant
 from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL, PUSH, format_challenge, format_scope
 from docker_credential_gcr.emulator.request_context import note_member
@@ -166,7 +165,7 @@ def describe_refusal(principal: Principal, target: Target, permission: str) -> D
     """Returns the error for a principal that lacks the permission on the target."""
     if target.repository_id is None:
         return Denied()
-    resource = artifact_repository(target.project_id, target.site.location, target.repository_id)
+    resource = describe_repository(target.project_id, target.site.location, target.repository_id)
     return ArtifactDenied(principal.member, permission, resource.name)
 
 
@@ -189,7 +188,7 @@ def is_open_to(services: Services, request: Request) -> bool:
 def _find_artifact_refusal(
     connection: Connection, principal: Principal, target: Target, permission: str
 ) -> str | None:
-    resource = artifact_repository(target.project_id, target.site.location, target.repository_id or "")
+    resource = describe_repository(target.project_id, target.site.location, target.repository_id or "")
     found = [
         policies.find(connection, f"projects/{target.project_id}"),
         policies.find(connection, resource.name),

@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.database.projects.artifact_repositories impo
 from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.principal import Principal
-from docker_credential_gcr.emulator.identity.resource import project
+from docker_credential_gcr.emulator.identity.resource import describe_project
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
 from docker_credential_gcr.emulator.sites.hosts import Target
 
@@ -46,7 +46,7 @@ def create_for(services: Services, connection: Connection, target: Target, princ
     if not services.creates_repositories or owner is None:
         return
     in_force = [policies.find(connection, f"projects/{target.project_id}")]
-    if decide(principal, in_force, _CREATE_ON_PUSH, project(target.project_id)).allowed:
+    if decide(principal, in_force, _CREATE_ON_PUSH, describe_project(target.project_id)).allowed:
         now, location = services.clock.now(), target.site.location
         artifact_repositories.create(connection, owner, location, target.repository_id, now=now)
 

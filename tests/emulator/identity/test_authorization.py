@@ -5,7 +5,7 @@ import pytest
 from docker_credential_gcr.emulator.identity.authorization import Decision, decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant, parse_policy
 from docker_credential_gcr.emulator.identity.principal import ANONYMOUS, OPERATOR, Principal
-from docker_credential_gcr.emulator.identity.resource import Resource, bucket, get_bucket_resource
+from docker_credential_gcr.emulator.identity.resource import Resource, describe_bucket, get_bucket_resource
 
 MEMBER = "serviceAccount:ci@my-project.iam.gserviceaccount.com"
 AUTH = "https://www.googleapis.com/auth/"
@@ -196,7 +196,7 @@ def test_a_bucket_names_members_by_what_they_are_in_the_project(
     role: str, member: str, project: str, expected: bool
 ) -> None:
     of_project, of_bucket = grant(EMPTY, role, MEMBER), grant(EMPTY, "roles/storage.admin", member)
-    who, resource = principal("cloud-platform"), bucket("a", project)
+    who, resource = principal("cloud-platform"), describe_bucket("a", project)
 
     decision = decide(who, [of_project, of_bucket], "storage.buckets.setIamPolicy", resource)
 

@@ -19,9 +19,9 @@ from docker_credential_gcr.emulator.google.authorization import (
 )
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound, ServiceDisabled
-from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.google_services import ARTIFACT_REGISTRY, SERVICES
 from docker_credential_gcr.emulator.identity.policy import Policy
+from docker_credential_gcr.emulator.identity.resource import describe_repository
 
 
 def get_project(connection: Connection, call: Call, permission: str) -> Project:
@@ -44,7 +44,7 @@ def get_repository(connection: Connection, call: Call, permission: str) -> Artif
     name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
     project = find_project(connection, name)
     project_id = project.project_id if project else name
-    resource = resources.repository(project_id, location, repository_id)
+    resource = describe_repository(project_id, location, repository_id)
     in_force = find_policies(connection, project_id, resource.name)
     check_permission(
         connection, call.caller, permission, in_force, resource, _refuse(permission, resource.name)

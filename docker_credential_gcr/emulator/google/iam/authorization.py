@@ -15,9 +15,9 @@ from docker_credential_gcr.emulator.google.authorization import (
 )
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
-from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.policy import Policy
 from docker_credential_gcr.emulator.identity.principal import Principal
+from docker_credential_gcr.emulator.identity.resource import Resource, describe_service_account
 
 
 def get_account(connection: Connection, call: Call, permission: str) -> ServiceAccount:
@@ -68,9 +68,9 @@ def find_policies(connection: Connection, account: ServiceAccount) -> list[Polic
     ]
 
 
-def describe(account: ServiceAccount) -> resources.Resource:
+def describe(account: ServiceAccount) -> Resource:
     """Returns the account as IAM's conditions see it."""
-    return resources.service_account(account.project_id, account.unique_id)
+    return describe_service_account(account.project_id, account.unique_id)
 
 
 def format_name(account: ServiceAccount) -> str:

@@ -24,10 +24,10 @@ from docker_credential_gcr.emulator.google.rest.long_running import finish, new_
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import PROJECT_V1, PROJECT_V3
-from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principal
+from docker_credential_gcr.emulator.identity.resource import describe_project
 
 from .parents import check_parent, parse_parent, parse_parent_v1
 from .project_filters import Test, parse_filter
@@ -164,7 +164,7 @@ async def _list(call: Call, matches: Test, describe: Callable[[Project], dict[st
 
     def is_visible(connection: Connection, project: Project) -> bool:
         policy = find_project_policy(connection, project.project_id)
-        resource = resources.project(project.project_id)
+        resource = describe_project(project.project_id)
         return decide(call.caller, [policy], "resourcemanager.projects.get", resource).allowed
 
     def work(connection: Connection) -> dict[str, Any]:

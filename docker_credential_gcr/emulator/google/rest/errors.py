@@ -98,7 +98,7 @@ class ServiceDisabled(Exception):
 
 
 class GrantRefused(Exception):
-    """The token request is refused: `error` is RFC 6749 §5.2's code, `scheme` that of the client's credential."""
+    """The token request is refused: `error` is RFC 6749 §5.2's code, `scheme` the client's, or empty."""
 
     def __init__(self, error: str, description: str, scheme: str = "") -> None:
         super().__init__(description)

@@ -20,11 +20,15 @@ from docker_credential_gcr.emulator.google.rest.errors import (
     PermissionDenied,
     SignInRequired,
 )
-from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.policy import Policy
 from docker_credential_gcr.emulator.identity.principal import Principal
-from docker_credential_gcr.emulator.identity.resource import Resource
+from docker_credential_gcr.emulator.identity.resource import (
+    Resource,
+    describe_bucket,
+    describe_object,
+    describe_project,
+)
 
 # What a resource is called in a refusal.
 _KINDS = {"Project": "project", "Bucket": "bucket", "Object": "object"}
@@ -40,11 +44,11 @@ def get_bucket(
     """
     name, caller = call.path["bucket"], call.caller
     if caller.member is None and storage_buckets.find(connection, name) is None:
-        _check(connection, caller, permission, [], resources.bucket(name, ""))
+        _check(connection, caller, permission, [], describe_bucket(name, ""))
     bucket = get_any_bucket(connection, name)
-    resource = resources.bucket(name, bucket.project_id)
+    resource = describe_bucket(name, bucket.project_id)
     if object_name is not None:
-        resource = resources.stored_object(name, object_name, bucket.project_id)
+        resource = describe_object(name, object_name, bucket.project_id)
     _check(connection, caller, permission, find_policies(connection, bucket), resource)
     return bucket
 
@@ -68,7 +72,7 @@ def get_project(connection: Connection, call: Call, permission: str) -> Project:
     project = find_project(connection, name)
     project_id = project.project_id if project else ""
     in_force = [find_project_policy(connection, project_id)]
-    _check(connection, call.caller, permission, in_force, resources.project(project_id))
+    _check(connection, call.caller, permission, in_force, describe_project(project_id))
     if project is None:
         raise InvalidArgument(f"Unknown project id: {name}")
     return project

@@ -4,17 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docker_credential_gcr.emulator.identity import resource as resources
 from docker_credential_gcr.emulator.identity.cel.conditions import (
     DIALECT,
     InvalidCondition,
     compile_condition,
 )
 from docker_credential_gcr.emulator.identity.cel.values import extract
+from docker_credential_gcr.emulator.identity.resource import (
+    Resource,
+    describe_bucket,
+    describe_object,
+    describe_repository,
+)
 
-BUCKET = resources.bucket("artifacts.my-project.appspot.com", "my-project")
-BLOB = resources.stored_object("artifacts.my-project.appspot.com", "containers/images/", "my-project")
-REPOSITORY = resources.repository("my-project", "us", "images")
+BUCKET = describe_bucket("artifacts.my-project.appspot.com", "my-project")
+BLOB = describe_object("artifacts.my-project.appspot.com", "containers/images/", "my-project")
+REPOSITORY = describe_repository("my-project", "us", "images")
 EVERY = (BUCKET, BLOB, REPOSITORY)
 
 NAME = "projects/_/buckets/artifacts.my-project.appspot.com"
@@ -48,7 +53,7 @@ NAME = "projects/_/buckets/artifacts.my-project.appspot.com"
         (r'resource.name == "a\"b\\c"', ()),
     ],
 )
-def test_a_condition_is_met_by(expression: str, met: tuple[resources.Resource, ...]) -> None:
+def test_a_condition_is_met_by(expression: str, met: tuple[Resource, ...]) -> None:
     test = compile_condition(expression)
 
     assert tuple(resource for resource in EVERY if test(resource)) == met
