@@ -22,14 +22,20 @@ from docker_credential_gcr.emulator.identity.resource import (
     describe_repository,
 )
 
-from .artifact_registry import authorization as repository_authorization
+from .artifact_registry.authorization import find_repository_policies, get_repository
 from .authorization import (
     find_project,
     find_project_policy,
     get_project,
     list_allowed_permissions,
 )
-from .iam import authorization as account_authorization
+from .iam.authorization import (
+    describe_account,
+    find_account_in_path,
+    find_account_policies,
+    format_account_name,
+    get_account,
+)
 from .policy_requests import (
     check_bindings,
     parse_options,
@@ -42,7 +48,7 @@ from .rest.errors import ConditionNotMet
 from .rest.message_schema import VALUE, List, Message
 from .rest.methods import Answer, method, reads
 from .rest.request_messages import GET_POLICY, SET_POLICY
-from .storage import authorization as bucket_authorization
+from .storage.authorization import find_bucket_policies, get_bucket, get_existing_bucket
 
 
 class PolicyTarget(NamedTuple):
@@ -170,39 +176,33 @@ def _find_project(connection: Connection, call: Call) -> PolicyTarget | None:
 
 
 def _find_account(connection: Connection, call: Call) -> PolicyTarget | None:
-    account = account_authorization.find_in_path(connection, call)
+    account = find_account_in_path(connection, call)
     if account is None:
         return None
-    in_force = account_authorization.find_policies(connection, account)
-    return PolicyTarget(
-        account_authorization.describe(account), account_authorization.format_name(account), in_force
-    )
+    in_force = find_account_policies(connection, account)
+    return PolicyTarget(describe_account(account), format_account_name(account), in_force)
 
 
 def _find_repository(connection: Connection, call: Call) -> PolicyTarget:
     name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
     project = find_project(connection, name)
     resource = describe_repository(project.project_id if project else name, location, repository_id)
-    in_force = repository_authorization.find_policies(connection, resource.project_id, resource.name)
+    in_force = find_repository_policies(connection, resource.project_id, resource.name)
     return PolicyTarget(resource, resource.name, in_force)
 
 
 def _find_bucket(connection: Connection, call: Call) -> PolicyTarget:
-    bucket = bucket_authorization.get_any_bucket(connection, call.path["bucket"])
+    bucket = get_existing_bucket(connection, call.path["bucket"])
     resource = describe_bucket(bucket.name, bucket.project_id)
-    return PolicyTarget(
-        resource, f"buckets/{bucket.name}", bucket_authorization.find_policies(connection, bucket)
-    )
+    return PolicyTarget(resource, f"buckets/{bucket.name}", find_bucket_policies(connection, bucket))
 
 
 PROJECTS = PolicyMethods(roles.PROJECT, "resourcemanager.projects", get_project, _find_project, ())
-ACCOUNTS = PolicyMethods(
-    roles.SERVICE_ACCOUNT, "iam.serviceAccounts", account_authorization.get_account, _find_account
-)
+ACCOUNTS = PolicyMethods(roles.SERVICE_ACCOUNT, "iam.serviceAccounts", get_account, _find_account)
 REPOSITORIES = PolicyMethods(
     roles.REPOSITORY,
     "artifactregistry.repositories",
-    repository_authorization.get_repository,
+    get_repository,
     _find_repository,
 )
-BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", bucket_authorization.get_bucket, _find_bucket)
+BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", get_bucket, _find_bucket)

@@ -6,17 +6,11 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.images import artifact_images
 from docker_credential_gcr.emulator.database.images.artifact_images import Package
-from docker_credential_gcr.emulator.database.projects import artifact_repositories, policies
-from docker_credential_gcr.emulator.database.projects import enabled_apis as switches
+from docker_credential_gcr.emulator.database.projects import artifact_repositories, enabled_apis, policies
 from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
 from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
 from docker_credential_gcr.emulator.database.projects.projects import Project
-from docker_credential_gcr.emulator.google import authorization as access
-from docker_credential_gcr.emulator.google.authorization import (
-    check_permission,
-    find_project,
-    find_project_policy,
-)
+from docker_credential_gcr.emulator.google import authorization
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound, ServiceDisabled
 from docker_credential_gcr.emulator.identity.google_services import ARTIFACT_REGISTRY, SERVICES
@@ -31,7 +25,7 @@ def get_project(connection: Connection, call: Call, permission: str) -> Project:
     """
     location = call.path.get("location")
     place = f"projects/{call.path['project']}" + (f"/locations/{location}" if location else "")
-    project = access.get_project(connection, call, permission, _refuse(permission, place))
+    project = authorization.get_project(connection, call, permission, _refuse(permission, place))
     _check_service(connection, project)
     return project
 
@@ -42,11 +36,11 @@ def get_repository(connection: Connection, call: Call, permission: str) -> Artif
     Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
     name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
-    project = find_project(connection, name)
+    project = authorization.find_project(connection, name)
     project_id = project.project_id if project else name
     resource = describe_repository(project_id, location, repository_id)
-    in_force = find_policies(connection, project_id, resource.name)
-    check_permission(
+    in_force = find_repository_policies(connection, project_id, resource.name)
+    authorization.check_permission(
         connection, call.caller, permission, in_force, resource, _refuse(permission, resource.name)
     )
     repository = artifact_repositories.find(connection, project_id, location, repository_id)
@@ -67,9 +61,9 @@ def get_package(connection: Connection, call: Call, permission: str) -> tuple[Ar
     return repository, package
 
 
-def find_policies(connection: Connection, project_id: str, repository: str) -> list[Policy]:
+def find_repository_policies(connection: Connection, project_id: str, repository: str) -> list[Policy]:
     """Returns the policies that count for a repository: its project's, and its own."""
-    return [find_project_policy(connection, project_id), policies.find(connection, repository)]
+    return [authorization.find_project_policy(connection, project_id), policies.find(connection, repository)]
 
 
 def parse_package_name(name: str) -> str:
@@ -88,5 +82,5 @@ def _refuse(permission: str, name: str) -> str:
 
 
 def _check_service(connection: Connection, project: Project) -> None:
-    if switches.find_obstacle(connection, project.project_id, ARTIFACT_REGISTRY) is Obstacle.DISABLED:
+    if enabled_apis.find_obstacle(connection, project.project_id, ARTIFACT_REGISTRY) is Obstacle.DISABLED:
         raise ServiceDisabled(SERVICES[ARTIFACT_REGISTRY], ARTIFACT_REGISTRY, project.number)

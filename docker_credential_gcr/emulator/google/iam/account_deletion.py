@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.identity.policy import (
 )
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 
-from .authorization import format_account, format_name, get_account
+from .authorization import format_account, format_account_name, get_account
 
 
 @writes()
@@ -29,8 +29,8 @@ def delete_account(connection: Connection, call: Call) -> Answer:
     account = get_account(connection, call, "iam.serviceAccounts.delete")
     member = format_service_account(account.email)
     _rename(connection, member, format_deleted(member, account.unique_id))
-    own = format_policy(policies.find(connection, format_name(account)))
-    policies.remove(connection, format_name(account))
+    own = format_policy(policies.find(connection, format_account_name(account)))
+    policies.remove(connection, format_account_name(account))
     deleted_accounts.save(connection, account, own, now=call.now)
     service_accounts.remove(connection, account.email)
     return {}
@@ -48,7 +48,7 @@ def undelete_account(connection: Connection, call: Call) -> Answer:
     if restored is None:
         raise NotFound(f"No deleted service account has the unique ID {unique_id}.")
     account = get_account(connection, call, "iam.serviceAccounts.undelete")
-    policies.save(connection, format_name(account), parse_policy({**restored.policy, "version": 3}))
+    policies.save(connection, format_account_name(account), parse_policy({**restored.policy, "version": 3}))
     member = format_service_account(account.email)
     _rename(connection, format_deleted(member, unique_id), member)
     return {"restoredAccount": format_account(account)}

@@ -26,7 +26,7 @@ def get_account(connection: Connection, call: Call, permission: str) -> ServiceA
     The project `-` is that of the account. Raises PermissionDenied, for unknown accounts too, and NotFound
     for those who may see all.
     """
-    account = find_in_path(connection, call)
+    account = find_account_in_path(connection, call)
     if account is not None:
         check_account(connection, account, call.caller, permission)
         return account
@@ -38,7 +38,7 @@ def get_account(connection: Connection, call: Call, permission: str) -> ServiceA
     raise NotFound(f"Unknown service account: projects/{project_name}/serviceAccounts/{name}")
 
 
-def find_in_path(connection: Connection, call: Call) -> ServiceAccount | None:
+def find_account_in_path(connection: Connection, call: Call) -> ServiceAccount | None:
     """Returns the account that the path names, without a look at the caller."""
     account, project_name = service_accounts.find(connection, call.path["account"]), call.path["project"]
     if account is None or project_name == "-":
@@ -47,7 +47,7 @@ def find_in_path(connection: Connection, call: Call) -> ServiceAccount | None:
     return account if project is not None and project.project_id == account.project_id else None
 
 
-def find_active(connection: Connection, name: str) -> ServiceAccount | None:
+def find_active_account(connection: Connection, name: str) -> ServiceAccount | None:
     """Returns the account of that address or unique ID, if its tokens count."""
     account = service_accounts.find(connection, name)
     return account if account is not None and account.is_active else None
@@ -57,23 +57,25 @@ def check_account(
     connection: Connection, account: ServiceAccount, caller: Principal, permission: str
 ) -> None:
     """Raises PermissionDenied unless the policy of the account or of its project gives the permission."""
-    check_permission(connection, caller, permission, find_policies(connection, account), describe(account))
+    check_permission(
+        connection, caller, permission, find_account_policies(connection, account), describe_account(account)
+    )
 
 
-def find_policies(connection: Connection, account: ServiceAccount) -> list[Policy]:
+def find_account_policies(connection: Connection, account: ServiceAccount) -> list[Policy]:
     """Returns the policies in force for the account."""
     return [
         find_project_policy(connection, account.project_id),
-        policies.find(connection, format_name(account)),
+        policies.find(connection, format_account_name(account)),
     ]
 
 
-def describe(account: ServiceAccount) -> Resource:
+def describe_account(account: ServiceAccount) -> Resource:
     """Returns the account as IAM's conditions see it."""
     return describe_service_account(account.project_id, account.unique_id)
 
 
-def format_name(account: ServiceAccount) -> str:
+def format_account_name(account: ServiceAccount) -> str:
     """Returns projects/my-project/serviceAccounts/EMAIL, also the name of the account's policy."""
     return f"projects/{account.project_id}/serviceAccounts/{account.email}"
 
@@ -81,7 +83,7 @@ def format_name(account: ServiceAccount) -> str:
 def format_account(account: ServiceAccount) -> dict[str, Any]:
     """Returns the account as IAM's API writes it."""
     document: dict[str, Any] = {
-        "name": format_name(account),
+        "name": format_account_name(account),
         "projectId": account.project_id,
         "uniqueId": account.unique_id,
         "email": account.email,

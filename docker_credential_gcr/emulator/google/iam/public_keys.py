@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
+from docker_credential_gcr.emulator.database.accounts import service_account_keys
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
 from docker_credential_gcr.emulator.identity.assertions import RegisteredKey
 from docker_credential_gcr.emulator.identity.keys.encoding import format_jwk, load_public_rsa
 
-from .authorization import find_active
+from .authorization import find_active_account
 
 
 async def list_certificates(request: Request, services: GoogleServices) -> JSONResponse:
@@ -36,10 +36,10 @@ async def _list_keys(request: Request, services: GoogleServices) -> list[Registe
     email, now = request.path_params["account"], services.clock.now()
 
     def work(connection: Connection) -> list[RegisteredKey]:
-        account = find_active(connection, email)
+        account = find_active_account(connection, email)
         if account is None:
             raise NotFound(f"Service account {email} not found.")
-        kept = keys.list_of(connection, account)
+        kept = service_account_keys.list_of(connection, account)
         return [each.key for each in kept if not each.disabled and now < each.key.expires_at]
 
     return await services.database.read(work)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
+from docker_credential_gcr.emulator.database.accounts import service_account_keys
 from docker_credential_gcr.emulator.database.accounts.service_account_keys import StoredKey
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
 from docker_credential_gcr.emulator.google.rest.calls import Call
@@ -18,8 +18,8 @@ from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition
 from docker_credential_gcr.emulator.google.rest.message_schema import MISSING, VALUE
 from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
-from docker_credential_gcr.emulator.identity.keys import service_account_keys
 from docker_credential_gcr.emulator.identity.keys.certificates import InvalidCertificate, parse_certificate
+from docker_credential_gcr.emulator.identity.keys.service_account_keys import format_key_file, generate
 
 from .authorization import get_account
 
@@ -42,15 +42,17 @@ async def create_key(call: Call) -> Answer:
             raise InvalidArgument(f"gcr-emulator makes no other {field} than {known[0]}.")
     database, permission = call.services.database, "iam.serviceAccountKeys.create"
     await database.read(lambda connection: get_account(connection, call, permission))
-    key = await asyncio.to_thread(service_account_keys.generate)
+    key = await asyncio.to_thread(generate)
 
     def work(connection: Connection) -> tuple[ServiceAccount, StoredKey]:
         # Once more, for either may have changed meanwhile.
         account = get_account(connection, call, permission)
-        return account, keys.add(connection, account, key.key_id, key.public_key, now=call.now)
+        return account, service_account_keys.add(
+            connection, account, key.key_id, key.public_key, now=call.now
+        )
 
     account, registered = await database.write(work)
-    file = service_account_keys.format_key_file(
+    file = format_key_file(
         key, project_id=account.project_id, email=account.email, unique_id=account.unique_id
     )
     return JSONResponse(
@@ -73,7 +75,7 @@ async def upload_key(call: Call) -> Answer:
 
     def work(connection: Connection) -> StoredKey:
         account = get_account(connection, call, "iam.serviceAccountKeys.create")
-        return keys.add(
+        return service_account_keys.add(
             connection,
             account,
             key.key_id,
@@ -90,7 +92,9 @@ async def upload_key(call: Call) -> Answer:
 def list_keys(connection: Connection, call: Call) -> Answer:
     """Returns the account's keys, oldest first, in one page; Google's with keyTypes=SYSTEM_MANAGED too."""
     types = call.query.getlist("keyTypes")
-    kept = keys.list_of(connection, get_account(connection, call, "iam.serviceAccountKeys.list"))
+    kept = service_account_keys.list_of(
+        connection, get_account(connection, call, "iam.serviceAccountKeys.list")
+    )
     shown = [key for key in map(_format, kept) if not types or key["keyType"] in types]
     return {"keys": shown} if shown else {}
 
@@ -109,7 +113,7 @@ def show_key(connection: Connection, call: Call) -> Answer:
 def delete_key(connection: Connection, call: Call) -> Answer:
     """Deletes a key: whatever it has signed is refused from now on."""
     key = _get_user_managed(connection, call, "iam.serviceAccountKeys.delete")
-    keys.remove(connection, key.key.key_id)
+    service_account_keys.remove(connection, key.key.key_id)
     return {}
 
 
@@ -127,13 +131,13 @@ def enable_key(connection: Connection, call: Call) -> Answer:
 
 def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
     key = _get_user_managed(connection, call, f"iam.serviceAccountKeys.{verb}")
-    keys.set_disabled(connection, key.key.key_id, disabled=verb == "disable")
+    service_account_keys.set_disabled(connection, key.key.key_id, disabled=verb == "disable")
     return {}
 
 
 def _get(connection: Connection, call: Call, permission: str) -> StoredKey:
     account = get_account(connection, call, permission)
-    kept = keys.find_stored(connection, call.path["key"])
+    kept = service_account_keys.find_stored(connection, call.path["key"])
     if kept is None or kept.key.email != account.email:
         raise NotFound("Service account key not found.")
     return kept

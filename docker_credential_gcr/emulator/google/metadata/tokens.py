@@ -7,7 +7,7 @@ from docker_credential_gcr.emulator.database.accounts.service_accounts import Se
 from docker_credential_gcr.emulator.gce_instance import Instance
 from docker_credential_gcr.emulator.google.authorization import find_project
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
-from docker_credential_gcr.emulator.google.iam.authorization import find_active
+from docker_credential_gcr.emulator.google.iam.authorization import find_active_account
 from docker_credential_gcr.emulator.google.iam.system_managed_keys import get_or_create_key
 from docker_credential_gcr.emulator.identity.oauth.scopes import KNOWN
 from docker_credential_gcr.emulator.identity.principal import CLOUD_PLATFORM, format_service_account
@@ -64,7 +64,7 @@ class AccessTokenCache:
 async def find_account(services: GoogleServices, machine: Instance) -> ServiceAccount | None:
     """Returns the machine's account, if it is there and its tokens count."""
     email = machine.account or ""
-    return await services.database.read(lambda connection: find_active(connection, email))
+    return await services.database.read(lambda connection: find_active_account(connection, email))
 
 
 def narrow_scopes(machine: Instance, asked: str | None) -> frozenset[str]:

@@ -9,8 +9,7 @@ https://developers.google.com/identity/protocols/oauth2/native-app
 from sqlalchemy import Connection
 from starlette.requests import Request
 
-from docker_credential_gcr.emulator.database.accounts import authorization_codes
-from docker_credential_gcr.emulator.database.accounts import refresh_tokens as logins
+from docker_credential_gcr.emulator.database.accounts import authorization_codes, refresh_tokens
 from docker_credential_gcr.emulator.database.accounts.authorization_codes import Code
 from docker_credential_gcr.emulator.database.accounts.refresh_tokens import Login
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
@@ -48,9 +47,9 @@ async def exchange_code(
             # Not raised here: what was written would be taken back.
             return refusal or GrantRefused("invalid_grant", MALFORMED_CODE)
         if code.login_id is not None:
-            logins.end(connection, code.login_id)
+            refresh_tokens.end(connection, code.login_id)
             return GrantRefused("invalid_grant", BAD_REQUEST)
-        login, refresh_token = logins.begin(
+        login, refresh_token = refresh_tokens.begin(
             connection, code.user, client.client_id, code.grant.oauth_scopes, now=now
         )
         authorization_codes.spend(connection, code, login.id)
@@ -70,7 +69,7 @@ async def exchange_refresh_token(
     """New tokens of a login, for its scopes or some of them. Raises GrantRefused."""
     client = authenticate_client(request, form)
     refresh_token = get_field(form, "refresh_token")
-    login = await services.database.read(lambda connection: logins.find(connection, refresh_token))
+    login = await services.database.read(lambda connection: refresh_tokens.find(connection, refresh_token))
     if login is None:
         raise GrantRefused("invalid_grant", ENDED)
     if login.client_id != client.client_id:

@@ -12,10 +12,10 @@ from functools import partial
 from sqlalchemy import Connection
 from starlette.requests import Request
 
-from docker_credential_gcr.emulator.database.accounts import service_account_keys as keys
+from docker_credential_gcr.emulator.database.accounts import service_account_keys
 from docker_credential_gcr.emulator.database.accounts.service_accounts import ServiceAccount
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
-from docker_credential_gcr.emulator.google.iam.authorization import find_active
+from docker_credential_gcr.emulator.google.iam.authorization import find_active_account
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import get_field
 from docker_credential_gcr.emulator.identity.assertions import Assertion, InvalidAssertion, verify_assertion
@@ -41,12 +41,12 @@ async def exchange_assertion(
     def work(connection: Connection) -> tuple[Assertion, ServiceAccount | None]:
         said = verify_assertion(
             get_field(form, "assertion"),
-            find_keys=partial(keys.find_candidates, connection),
-            has_account=lambda email: find_active(connection, email) is not None,
+            find_keys=partial(service_account_keys.find_candidates, connection),
+            has_account=lambda email: find_active_account(connection, email) is not None,
             audiences=(*_AUDIENCES, own_url),
             now=services.clock.now(),
         )
-        return said, find_active(connection, said.email)
+        return said, find_active_account(connection, said.email)
 
     try:
         said, account = await services.database.read(work)

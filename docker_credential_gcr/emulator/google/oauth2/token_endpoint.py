@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.database.accounts import refresh_tokens as logins
+from docker_credential_gcr.emulator.database.accounts import refresh_tokens
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import get_field, read_form
@@ -52,13 +52,13 @@ async def revoke(request: Request, services: GoogleServices) -> JSONResponse:
     login_id = await _find_login(services, token)
     if login_id is None:
         raise GrantRefused("invalid_token", "Token expired or revoked")
-    await services.database.write(lambda connection: logins.end(connection, login_id))
+    await services.database.write(lambda connection: refresh_tokens.end(connection, login_id))
     return JSONResponse({}, headers=_NO_STORE)
 
 
 async def _find_login(services: GoogleServices, token: str) -> str | None:
-    if token.startswith(logins.REFRESH_TOKEN_PREFIX):
-        login = await services.database.read(lambda connection: logins.find(connection, token))
+    if token.startswith(refresh_tokens.REFRESH_TOKEN_PREFIX):
+        login = await services.database.read(lambda connection: refresh_tokens.find(connection, token))
         return None if login is None else login.id
     try:
         login_id = services.signer.verify_access(token, services.clock.now()).key_id or ""
@@ -67,5 +67,7 @@ async def _find_login(services: GoogleServices, token: str) -> str | None:
     if not login_id.startswith(LOGIN_PREFIX):
         # A service account's ends with its key, or by itself. https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1
         raise GrantRefused("unsupported_token_type", "Only tokens of users can be revoked")
-    is_active = await services.database.read(lambda connection: logins.is_active(connection, login_id))
+    is_active = await services.database.read(
+        lambda connection: refresh_tokens.is_active(connection, login_id)
+    )
     return login_id if is_active else None

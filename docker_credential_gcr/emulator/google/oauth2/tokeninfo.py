@@ -14,8 +14,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from docker_credential_gcr.emulator.database.accounts import refresh_tokens as logins
-from docker_credential_gcr.emulator.database.accounts import service_accounts
+from docker_credential_gcr.emulator.database.accounts import refresh_tokens, service_accounts
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import has_form, read_form
@@ -117,7 +116,7 @@ def get_subject(connection: Connection, grant: AccessGrant) -> Subject:
     """Returns the user or the service account of the token. Raises InvalidToken for any other member."""
     kind, _, email = grant.member.partition(":")
     if kind == "user" and grant.key_id is not None:
-        login = logins.find_by_id(connection, grant.key_id)
+        login = refresh_tokens.find_by_id(connection, grant.key_id)
         if login is not None:
             user = login.user
             return Subject(format_user(email), user.unique_id, login.id, login.client_id, user.name)

@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from docker_credential_gcr.emulator.database.projects import enabled_apis as switches
-from docker_credential_gcr.emulator.database.projects import policies
+from docker_credential_gcr.emulator.database.projects import enabled_apis, policies
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
@@ -36,7 +35,7 @@ def list_services(connection: Connection, call: Call) -> Answer:
     if wanted not in _FILTERS:
         raise InvalidArgument(f"Invalid filter: known are {' and '.join(filter(None, _FILTERS))}.")
     project = _get_project(connection, call, "list", "list services")
-    switched, state = switches.list_switched(connection, project), _FILTERS[wanted]
+    switched, state = enabled_apis.list_switched(connection, project), _FILTERS[wanted]
     names = sorted({*SERVICES, *switched})
     names = [name for name in names if state is None or _is_on(name, switched) == state]
     found = cut(names, page, str)
@@ -48,7 +47,7 @@ def show_service(connection: Connection, call: Call) -> Answer:
     """Returns one service, and whether it is on."""
     name = call.path["service"]
     project = _get_project(connection, call, "get", f"get service [{name}]")
-    return _format(project, _check_name(name), switches.list_switched(connection, project))
+    return _format(project, _check_name(name), enabled_apis.list_switched(connection, project))
 
 
 @writes()
@@ -67,7 +66,7 @@ def disable_service(connection: Connection, call: Call) -> Answer:
     """Switches a service off: it does nothing for the project from now on. The agent stays."""
     name = call.path["service"]
     project = _get_project(connection, call, "disable", f"disable service [{name}]")
-    switches.switch(connection, project, _check_name(name), on=False)
+    enabled_apis.switch(connection, project, _check_name(name), on=False)
     state = {"service": _format(project, name, {name: False})}
     return _finish(connection, call, project, "DisableServiceResponse", state)
 
@@ -94,7 +93,7 @@ def show_services(connection: Connection, call: Call) -> Answer:
     """Returns several services by their names, ?names=projects/P/services/S&names=…"""
     names = [name.rpartition("/")[2] for name in call.query.getlist("names")]
     project = _get_project(connection, call, "get", "get services")
-    switched = switches.list_switched(connection, project)
+    switched = enabled_apis.list_switched(connection, project)
     return {"services": [_format(project, _check_name(name), switched) for name in names]}
 
 
@@ -110,7 +109,7 @@ def _check_name(name: object) -> str:
 
 def _enable(connection: Connection, project: Project, names: list[str]) -> None:
     for name in names:
-        switches.switch(connection, project, name, on=True)
+        enabled_apis.switch(connection, project, name, on=True)
         if name in AGENTS:
             agent, resource = AGENTS[name], f"projects/{project.project_id}"
             policy = policies.find(connection, resource)

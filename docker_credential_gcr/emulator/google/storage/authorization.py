@@ -45,15 +45,15 @@ def get_bucket(
     name, caller = call.path["bucket"], call.caller
     if caller.member is None and storage_buckets.find(connection, name) is None:
         _check(connection, caller, permission, [], describe_bucket(name, ""))
-    bucket = get_any_bucket(connection, name)
+    bucket = get_existing_bucket(connection, name)
     resource = describe_bucket(name, bucket.project_id)
     if object_name is not None:
         resource = describe_object(name, object_name, bucket.project_id)
-    _check(connection, caller, permission, find_policies(connection, bucket), resource)
+    _check(connection, caller, permission, find_bucket_policies(connection, bucket), resource)
     return bucket
 
 
-def get_any_bucket(connection: Connection, name: str) -> StorageBucket:
+def get_existing_bucket(connection: Connection, name: str) -> StorageBucket:
     """Returns the bucket without a look at the caller. Raises NotFound."""
     bucket = storage_buckets.find(connection, name)
     if bucket is None:
@@ -78,7 +78,7 @@ def get_project(connection: Connection, call: Call, permission: str) -> Project:
     return project
 
 
-def find_policies(connection: Connection, bucket: StorageBucket) -> list[Policy]:
+def find_bucket_policies(connection: Connection, bucket: StorageBucket) -> list[Policy]:
     """Returns the policies that count for the bucket: its project's, and its own."""
     return [
         find_project_policy(connection, bucket.project_id),
