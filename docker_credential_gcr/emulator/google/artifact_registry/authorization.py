@@ -1,4 +1,4 @@
-"""Repositories of Artifact Registry for who may see them, and its words for who may not."""
+"""Authorization in Artifact Registry's API: resources that the caller may use, and refusals."""
 
 from urllib.parse import unquote
 
@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.identity.resource import describe_repository
 
 
 def get_project(connection: Connection, call: Call, permission: str) -> Project:
-    """Returns the project of the path, if the caller has the permission on it.
+    """Returns the project in the path, if the caller has the permission on it and the API is enabled.
 
     Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
@@ -31,7 +31,7 @@ def get_project(connection: Connection, call: Call, permission: str) -> Project:
 
 
 def get_repository(connection: Connection, call: Call, permission: str) -> ArtifactRepository:
-    """Returns the repository of the path, if the caller has the permission on it.
+    """Returns the repository in the path, if the caller has the permission on it and the API is enabled.
 
     Raises PermissionDenied, ProjectDeleted, NotFound, ServiceDisabled.
     """
@@ -52,7 +52,7 @@ def get_repository(connection: Connection, call: Call, permission: str) -> Artif
 
 
 def get_package(connection: Connection, call: Call, permission: str) -> tuple[ArtifactRepository, Package]:
-    """Returns the package of the path and its repository. Raises as `get_repository`."""
+    """Returns the repository and the package in the path. Raises the errors of `get_repository`."""
     repository = get_repository(connection, call, permission)
     name = prefix_packages(repository) + parse_package_name(call.path["package"])
     package = artifact_images.find_package(connection, repository.bucket.id, name)
@@ -62,17 +62,17 @@ def get_package(connection: Connection, call: Call, permission: str) -> tuple[Ar
 
 
 def find_repository_policies(connection: Connection, project_id: str, repository: str) -> list[Policy]:
-    """Returns the policies that count for a repository: its project's, and its own."""
+    """Returns the policies in force for a repository: the project's, and its own."""
     return [authorization.find_project_policy(connection, project_id), policies.find(connection, repository)]
 
 
 def parse_package_name(name: str) -> str:
-    """Returns the image's name; its slashes are %2F here, which Google's libraries quote once more."""
+    """Returns the image's name. A slash in it is %2F in this API, and Google's libraries quote that again."""
     return unquote(name)
 
 
 def prefix_packages(repository: ArtifactRepository) -> str:
-    """Returns what the registry puts before a package's name: my-project/images/"""
+    """Returns the prefix of a package's name in the registry: my-project/images/"""
     return f"{repository.project_id.replace(':', '/')}/{repository.repository_id}/"
 
 

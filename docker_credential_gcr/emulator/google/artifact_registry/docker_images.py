@@ -1,4 +1,4 @@
-"""artifactregistry.googleapis.com: the images of a repository.
+"""dockerImages of a repository (artifactregistry.googleapis.com).
 
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories.dockerImages
 """
@@ -22,13 +22,13 @@ from docker_credential_gcr.emulator.oci.image_config import is_known
 
 from .authorization import get_repository, parse_package_name, prefix_packages
 
-# A package's name and a digest: app@sha256:…
+# Package name and digest: app@sha256:…
 _NAME = re.compile(r"([^@]+)@([a-z0-9]+:[0-9a-f]+)", re.ASCII)
 
 
 @reads("orderBy", *PAGE)
 def list_images(connection: Connection, call: Call) -> Answer:
-    """Returns the images of all packages, by name and digest."""
+    """Returns the images of all packages, in the order of name and digest."""
     page = parse_page(call.query)
     parse_filter(call.query, ("name",))
     name, _, digest = page.last.partition("@")
@@ -51,7 +51,7 @@ def show_image(connection: Connection, call: Call) -> Answer:
 
 
 def describe_contents(image: Image) -> dict[str, Any]:
-    """Returns what is known of an image's contents: buildTime, imageSizeBytes, mediaType."""
+    """Returns an image's buildTime, imageSizeBytes and mediaType."""
     document: dict[str, Any] = {"imageSizeBytes": str(image.image_size), "mediaType": image.media_type}
     if is_known(image.created_ms):
         document["buildTime"] = format_milliseconds(image.created_ms)

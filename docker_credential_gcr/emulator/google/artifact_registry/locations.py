@@ -1,4 +1,4 @@
-"""artifactregistry.googleapis.com: where repositories can be.
+"""Locations of Artifact Registry's repositories (artifactregistry.googleapis.com).
 
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations
 """

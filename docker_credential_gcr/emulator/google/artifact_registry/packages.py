@@ -1,4 +1,4 @@
-"""artifactregistry.googleapis.com: packages, an image's names, and their versions, its manifests.
+"""Packages and versions (artifactregistry.googleapis.com): names of images, and their manifests.
 
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories.packages
 """
@@ -28,14 +28,14 @@ from .docker_images import describe_contents
 from .repositories import finish_in
 
 _IMMUTABLE = "The repository has immutable tags: what a tag names cannot be deleted."
-# A client that names no view gets the tags too, as before views were known here.
+# Without ?view= the answer has the tags too: earlier versions of gcr-emulator did so for all views.
 _VIEW_NAMES = ("VERSION_VIEW_UNSPECIFIED", "BASIC", "FULL")
 _VIEWS = {**{name: name for name in _VIEW_NAMES}, **dict(zip("012", _VIEW_NAMES, strict=True))}
 
 
 @reads("filter", "orderBy", *PAGE)
 def list_packages(connection: Connection, call: Call) -> Answer:
-    """Returns the packages of a repository, by name."""
+    """Returns the packages of a repository, in the order of their names."""
     page, test = parse_page(call.query), parse_filter(call.query, ("name",))
     repository = get_repository(connection, call, "artifactregistry.packages.list")
     prefix = prefix_packages(repository)
@@ -68,7 +68,7 @@ def delete_package(connection: Connection, call: Call) -> Answer:
 
 @reads("filter", "orderBy", "view", *PAGE)
 def list_versions(connection: Connection, call: Call) -> Answer:
-    """Returns the versions of a package, by digest."""
+    """Returns the versions of a package, in the order of their digests."""
     page, test, view = parse_page(call.query), parse_filter(call.query, ("name",)), _parse_view(call)
     repository, package = get_package(connection, call, "artifactregistry.versions.list")
     fetch = partial(artifact_images.list_versions, connection, package)
@@ -87,7 +87,7 @@ def show_version(connection: Connection, call: Call) -> Answer:
 
 @writes("force")
 def delete_version(connection: Connection, call: Call) -> Answer:
-    """Deletes a version that no tag names; with ?force=true, its tags too."""
+    """Deletes a version without tags; with ?force=true a version and its tags."""
     force = call.query.get("force", "false") == "true"
     repository, package = get_package(connection, call, "artifactregistry.versions.delete")
     _delete(connection, repository, package, call.path["version"], force=force)
@@ -96,7 +96,7 @@ def delete_version(connection: Connection, call: Call) -> Answer:
 
 @method(body={"names": List(VALUE), "validateOnly": VALUE})
 async def delete_versions(call: Call) -> Answer:
-    """Deletes several versions and their tags; all of them, or none."""
+    """Deletes several versions and their tags: all of them, or none."""
     names, checks_only = call.body.get("names"), call.body.get("validateOnly", False)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidArgument("names must be a list of versions' names")
@@ -115,7 +115,7 @@ async def delete_versions(call: Call) -> Answer:
 
 
 def get_version(connection: Connection, package: Package, digest: str) -> Image:
-    """Returns the version of the package. Raises NotFound."""
+    """Returns a version of the package. Raises NotFound."""
     image = artifact_images.find_version(connection, package, digest)
     if image is None:
         raise NotFound("Requested entity was not found.")
@@ -123,12 +123,12 @@ def get_version(connection: Connection, package: Package, digest: str) -> Image:
 
 
 def format_package_name(repository: ArtifactRepository, name: str) -> str:
-    """Returns projects/…/packages/NAME, in which a slash of the image's name is %2F."""
+    """Returns projects/…/packages/NAME; a slash in the image's name is %2F."""
     return f"{repository.name}/packages/{quote(name.removeprefix(prefix_packages(repository)), safe='')}"
 
 
 def as_registry_sees(repository: ArtifactRepository, package: Package) -> Repository:
-    """Returns the package as the registry's own records know it."""
+    """Returns the package as the registry's own repository."""
     return Repository(package.id, package.name, repository.bucket)
 
 

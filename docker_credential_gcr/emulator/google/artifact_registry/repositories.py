@@ -1,4 +1,4 @@
-"""artifactregistry.googleapis.com: repositories for images at LOCATION-docker.pkg.dev.
+"""Repositories of Artifact Registry (artifactregistry.googleapis.com), at LOCATION-docker.pkg.dev.
 
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories
 """
@@ -38,7 +38,7 @@ _MAX_POLICIES = 10
 
 @method("repositoryId", body=REPOSITORY)
 async def create_repository(call: Call) -> Answer:
-    """Creates the repository ?repositoryId=, for images."""
+    """Creates the repository ?repositoryId= of format DOCKER."""
     location, body, repository_id = check_location(call), call.body, call.query.get("repositoryId", "")
     if not _ID.fullmatch(repository_id):
         raise InvalidArgument(
@@ -46,28 +46,28 @@ async def create_repository(call: Call) -> Answer:
             "or hyphens, beginning with a letter, not ending in a hyphen"
         )
     if body.get("format") != "DOCKER":
-        raise InvalidArgument("gcr-emulator makes no other repositories than of format DOCKER.")
+        raise InvalidArgument("gcr-emulator can only create repositories of format DOCKER.")
     if body.get("mode", "MODE_UNSPECIFIED") not in _STANDARD:
-        raise InvalidArgument("gcr-emulator makes no other repositories than of mode STANDARD_REPOSITORY.")
+        raise InvalidArgument("gcr-emulator can only create repositories of mode STANDARD_REPOSITORY.")
     settings = _parse(body)
 
     def work(connection: Connection) -> dict[str, Any]:
         project = get_project(connection, call, "artifactregistry.repositories.create")
         try:
-            made = artifact_repositories.create(
+            created = artifact_repositories.create(
                 connection, project, location, repository_id, **settings, now=call.now
             )
         except AlreadyExists as error:
             raise Conflict("the repository already exists") from error
-        response = {"@type": f"{_TYPE}Repository", **format_repository(made)}
-        return finish_in(connection, call, made, response)
+        response = {"@type": f"{_TYPE}Repository", **format_repository(created)}
+        return finish_in(connection, call, created, response)
 
     return await call.services.database.write(work)
 
 
 @reads("filter", "orderBy", *PAGE)
 def list_repositories(connection: Connection, call: Call) -> Answer:
-    """Returns the project's repositories at one location, by ID."""
+    """Returns the project's repositories at one location, in the order of their IDs."""
     page, location = parse_page(call.query), check_location(call)
     test = parse_filter(call.query, ("name",))
     project = get_project(connection, call, "artifactregistry.repositories.list")
@@ -78,7 +78,7 @@ def list_repositories(connection: Connection, call: Call) -> Answer:
 
 @reads()
 def show_repository(connection: Connection, call: Call) -> Answer:
-    """Returns one repository, with the size of what is in it."""
+    """Returns one repository, with the size of its contents."""
     found = get_repository(connection, call, "artifactregistry.repositories.get")
     size = artifact_repositories.measure(connection, found)
     return {**format_repository(found), "sizeBytes": str(size)}
@@ -86,8 +86,8 @@ def show_repository(connection: Connection, call: Call) -> Answer:
 
 @method("updateMask", body=REPOSITORY)
 async def patch_repository(call: Call) -> Answer:
-    """Changes what ?updateMask= names."""
-    # A wrong mask or value is refused also where the repository is unknown.
+    """Changes the fields that ?updateMask= names."""
+    # Checked first: a wrong mask or value is an error for an unknown repository too.
     _parse(call.body)
     list_paths(call.query.get("updateMask", ""), call.body, REPOSITORY)
 
@@ -110,7 +110,7 @@ def delete_repository(connection: Connection, call: Call) -> Answer:
 def finish_in(
     connection: Connection, call: Call, repository: ArtifactRepository, response: dict[str, Any]
 ) -> dict[str, Any]:
-    """Returns the operation that has changed a repository, or something in it."""
+    """Returns the finished operation that changed a repository or its contents."""
     place = f"projects/{repository.project_id}/locations/{repository.location}"
     metadata = {"@type": f"{_TYPE}OperationMetadata"}
     return finish(connection, call, f"{place}/operations/{new_id()}", response, metadata)
@@ -137,7 +137,7 @@ def format_repository(repository: ArtifactRepository) -> dict[str, Any]:
 
 
 def _parse(body: dict[str, Any]) -> dict[str, Any]:
-    """Returns what is kept of a repository, by the names of the columns. Raises InvalidArgument."""
+    """Returns a repository's values, by the names of the columns. Raises InvalidArgument."""
     description, docker = body.get("description", ""), body.get("dockerConfig", {})
     if not isinstance(description, str) or len(description) > 1024:
         raise InvalidArgument("description must be a string of at most 1024 characters")
@@ -155,7 +155,7 @@ def _parse(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_cleanup_policies(policies: dict[str, Any]) -> None:
-    """Raises InvalidArgument for cleanup policies that Artifact Registry does not take.
+    """Raises InvalidArgument for cleanup policies that Artifact Registry does not accept.
 
     https://cloud.google.com/artifact-registry/docs/repositories/cleanup-policy
     """

@@ -1,4 +1,4 @@
-"""artifactregistry.googleapis.com: the tags of a package.
+"""Tags of a package (artifactregistry.googleapis.com).
 
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories.packages.tags
 """
@@ -32,7 +32,7 @@ IMMUTABLE = "The repository has immutable tags: a tag can neither be moved nor d
 
 @reads("filter", *PAGE)
 def list_tags(connection: Connection, call: Call) -> Answer:
-    """Returns the tags of a package, by name."""
+    """Returns the tags of a package, in the order of their names."""
     page, test = parse_page(call.query), parse_filter(call.query, ("name", "version"))
     repository, package = get_package(connection, call, "artifactregistry.tags.list")
     fetch = partial(artifact_images.list_tags, connection, package)
@@ -70,7 +70,7 @@ async def create_tag(call: Call) -> Answer:
 
 @method("updateMask", body=TAG)
 async def patch_tag(call: Call) -> Answer:
-    """Lets a tag name another version."""
+    """Moves a tag to another version."""
     digest = _parse_version(call.body.get("version"))
     tag = _parse(call.path["tag"])
 
@@ -87,7 +87,7 @@ async def patch_tag(call: Call) -> Answer:
 
 @writes()
 def delete_tag(connection: Connection, call: Call) -> Answer:
-    """Deletes a tag, not what it names."""
+    """Deletes a tag, not the version that it names."""
     tag = call.path["tag"]
     repository, package = get_package(connection, call, "artifactregistry.tags.delete")
     _get_digest(connection, package, tag)

@@ -1,4 +1,4 @@
-"""iam.googleapis.com: the deletion of a service account, which can be taken back for thirty days.
+"""Deletion of service accounts (iam.googleapis.com), which can be undone for 30 days.
 
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/undelete
 """
@@ -25,7 +25,7 @@ from .authorization import format_account, format_account_name, get_account
 
 @writes()
 def delete_account(connection: Connection, call: Call) -> Answer:
-    """Deletes a service account with its keys, and whatever roles it has."""
+    """Deletes a service account with its keys and roles."""
     account = get_account(connection, call, "iam.serviceAccounts.delete")
     member = format_service_account(account.email)
     _rename(connection, member, format_deleted(member, account.unique_id))

@@ -1,4 +1,4 @@
-"""The service account that a request is about, and whether the caller may do that with it."""
+"""Authorization in IAM's API: the service account of a request, and checks of the caller's permission."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ from docker_credential_gcr.emulator.identity.resource import Resource, describe_
 
 
 def get_account(connection: Connection, call: Call, permission: str) -> ServiceAccount:
-    """Returns the account that the path names, if the caller has the permission on it or on its project.
+    """Returns the account in the path, if the caller has the permission on it or on its project.
 
-    The project `-` is that of the account. Raises PermissionDenied, for unknown accounts too, and NotFound
-    for those who may see all.
+    The project `-` is that of the account. Raises PermissionDenied, for an unknown account too; NotFound if
+    the caller has the permission on the project, or is the operator.
     """
     account = find_account_in_path(connection, call)
     if account is not None:
@@ -39,7 +39,7 @@ def get_account(connection: Connection, call: Call, permission: str) -> ServiceA
 
 
 def find_account_in_path(connection: Connection, call: Call) -> ServiceAccount | None:
-    """Returns the account that the path names, without a look at the caller."""
+    """Returns the account in the path; checks no permission."""
     account, project_name = service_accounts.find(connection, call.path["account"]), call.path["project"]
     if account is None or project_name == "-":
         return account
@@ -48,7 +48,7 @@ def find_account_in_path(connection: Connection, call: Call) -> ServiceAccount |
 
 
 def find_active_account(connection: Connection, name: str) -> ServiceAccount | None:
-    """Returns the account of that address or unique ID, if its tokens count."""
+    """Returns the account with that address or unique ID, if it is active: its tokens count."""
     account = service_accounts.find(connection, name)
     return account if account is not None and account.is_active else None
 
@@ -71,23 +71,23 @@ def find_account_policies(connection: Connection, account: ServiceAccount) -> li
 
 
 def describe_account(account: ServiceAccount) -> Resource:
-    """Returns the account as IAM's conditions see it."""
+    """Returns the account as the resource of IAM's conditions."""
     return describe_service_account(account.project_id, account.unique_id)
 
 
 def format_account_name(account: ServiceAccount) -> str:
-    """Returns projects/my-project/serviceAccounts/EMAIL, also the name of the account's policy."""
+    """Returns projects/my-project/serviceAccounts/EMAIL, also the key of the account's policy."""
     return f"projects/{account.project_id}/serviceAccounts/{account.email}"
 
 
 def format_account(account: ServiceAccount) -> dict[str, Any]:
-    """Returns the account as IAM's API writes it."""
+    """Returns the account in the form of IAM's API."""
     document: dict[str, Any] = {
         "name": format_account_name(account),
         "projectId": account.project_id,
         "uniqueId": account.unique_id,
         "email": account.email,
-        # What Google says of every account: it keeps no versions of them.
+        # Google sends this constant for every account: accounts have no versions.
         "etag": "MDEwMjE5MjA=",
         "displayName": account.display_name,
         "oauth2ClientId": account.unique_id,

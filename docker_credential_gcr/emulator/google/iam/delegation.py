@@ -1,8 +1,8 @@
-"""Who may act as a service account, directly or through a chain of others.
+"""Delegation chains: checks that a caller may act as a service account, directly or through others.
 
     {"delegates": ["projects/-/serviceAccounts/FIRST", "projects/-/serviceAccounts/SECOND"]}
 
-The caller must be let by the first, the first by the second, and the last by the account itself.
+The first delegate must permit the caller, the second the first, and the account the last delegate.
 https://cloud.google.com/iam/docs/create-short-lived-credentials-delegated
 """
 
@@ -30,9 +30,10 @@ _DELEGATION = "iam.serviceAccounts.implicitDelegation"
 
 
 async def get_account_to_act_as(call: Call, permission: str) -> ServiceAccount:
-    """Returns the account of the path, if its caller has the permission on it by way of the delegates.
+    """Returns the account in the path, if the caller has the permission on it through the delegates.
 
-    Raises PermissionDenied, and NotFound for those who may see all.
+    Raises PermissionDenied, for an unknown account too; NotFound, to the operator alone; FailedPrecondition
+    for a disabled account; InvalidArgument.
     """
     delegates = _parse_delegates(call.body)
 

@@ -1,4 +1,4 @@
-"""iamcredentials.googleapis.com: short-lived credentials of service accounts, for who may act as them.
+"""iamcredentials.googleapis.com: short-lived credentials of service accounts, for impersonation.
 
 POST /v1/projects/-/serviceAccounts/EMAIL:generateAccessToken
      {"scope": ["https://www.googleapis.com/auth/cloud-platform"], "lifetime": "3600s", "delegates": []}
@@ -39,13 +39,13 @@ _DURATION = re.compile(r"(\d{1,9})(?:\.\d{1,9})?s", re.ASCII)
 
 @method(body={**_ACT_AS, "scope": VALUE, "lifetime": VALUE})
 async def generate_access_token(call: Call) -> Answer:
-    """Returns an access token of the account, with the scopes and for the time that the caller asks for."""
+    """Returns an access token of the account, with the scopes and the lifetime that the caller asks for."""
     account = await get_account_to_act_as(call, "iam.serviceAccounts.getAccessToken")
     scopes, lifetime_s = _parse_scopes(call.body.get("scope")), _parse_lifetime(call.body.get("lifetime"))
     key = await get_or_create_key(call.services, account)
     now = call.now
     expires_at = int(now) + lifetime_s
-    # The key stands behind the token, so that both end when the account is disabled or deleted.
+    # The token names the key: it ends with the key, when the account is disabled or deleted.
     grant = AccessGrant(format_service_account(account.email), key.key_id, scopes, expires_at, int(now))
     return JSONResponse(
         {
@@ -58,7 +58,7 @@ async def generate_access_token(call: Call) -> Answer:
 
 @method(body={**_ACT_AS, "audience": VALUE, "includeEmail": VALUE, "organizationNumberIncluded": MISSING})
 async def generate_id_token(call: Call) -> Answer:
-    """Returns an ID token of the account for the audience, good for an hour."""
+    """Returns an ID token of the account for the audience, valid for one hour."""
     account = await get_account_to_act_as(call, "iam.serviceAccounts.getOpenIdToken")
     audience = call.body.get("audience")
     if not isinstance(audience, str) or not audience:
@@ -66,14 +66,14 @@ async def generate_id_token(call: Call) -> Answer:
     claims: dict[str, object] = {"aud": audience, "azp": account.unique_id, "sub": account.unique_id}
     if call.body.get("includeEmail") is True:
         claims |= {"email": account.email, "email_verified": True}
-    # The first one makes the key, which takes a while.
+    # On a thread: the first call creates the key, which takes time.
     token = await asyncio.to_thread(call.services.id_tokens.sign, claims, call.now)
     return JSONResponse({"token": token}, headers=_NO_STORE)
 
 
 @method(body={**_ACT_AS, "payload": VALUE})
 async def sign_account_jwt(call: Call) -> Answer:
-    """Returns a JWT of the caller's claims, signed with the account's key that Google keeps."""
+    """Returns a JWT with the caller's claims, signed with the account's system-managed key."""
     account = await get_account_to_act_as(call, "iam.serviceAccounts.signJwt")
     claims = _parse_claims(call.body.get("payload"), call.now)
     key = await get_or_create_key(call.services, account)
@@ -83,9 +83,9 @@ async def sign_account_jwt(call: Call) -> Answer:
 
 @method(body={**_ACT_AS, "payload": VALUE, "bytesToSign": VALUE})
 async def sign_account_blob(call: Call) -> Answer:
-    """Returns a signature of the caller's bytes with the account's key that Google keeps."""
+    """Returns a signature of the caller's bytes by the account's system-managed key."""
     account = await get_account_to_act_as(call, "iam.serviceAccounts.signBlob")
-    # IAM's older method of the same path has other names.
+    # IAM's older API has the same method with other names.
     is_older = "bytesToSign" in call.body and "payload" not in call.body
     blob = _parse_blob(call.body.get("bytesToSign" if is_older else "payload"))
     key = await get_or_create_key(call.services, account)
@@ -96,7 +96,7 @@ async def sign_account_blob(call: Call) -> Answer:
 
 @method()
 async def list_allowed_locations(_call: Call) -> Answer:
-    """Returns where the identity may be used from, anywhere: google-auth asks when it gets a token."""
+    """Returns that the identity may be used anywhere: google-auth asks when it gets a token."""
     return {"locations": [], "encodedLocations": "0x0"}
 
 

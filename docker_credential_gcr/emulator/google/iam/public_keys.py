@@ -1,4 +1,4 @@
-"""www.googleapis.com: the public keys of service accounts, for who checks what they have signed.
+"""Public keys of service accounts (www.googleapis.com), which verify their signatures.
 
 GET /service_accounts/v1/metadata/x509/EMAIL   {KEY ID: "-----BEGIN CERTIFICATE-----\\n…"}
 GET /service_accounts/v1/jwk/EMAIL             {"keys": [{"kid": KEY ID, "kty": "RSA", …}]}
@@ -20,19 +20,18 @@ from .authorization import find_active_account
 
 
 async def list_certificates(request: Request, services: GoogleServices) -> JSONResponse:
-    """The account's keys in certificates; for everybody."""
+    """Returns the account's keys as certificates; needs no credential."""
     found = await _list_keys(request, services)
     return JSONResponse({key.key_id: services.issuer.format_certificate(key) for key in found})
 
 
 async def list_jwks(request: Request, services: GoogleServices) -> JSONResponse:
-    """The account's keys as a set of JSON Web Keys; for everybody."""
-    found = await _list_keys(request, services)
-    return JSONResponse({"keys": [format_jwk(load_public_rsa(key.public_key), key.key_id) for key in found]})
+    """Returns the account's keys as JSON Web Keys; needs no credential."""
+    return JSONResponse({"keys": [format_jwk(key) for key in await _list_keys(request, services)]})
 
 
 async def _list_keys(request: Request, services: GoogleServices) -> list[RegisteredKey]:
-    """Returns the keys that count now."""
+    """Returns the keys that are enabled and not expired. Raises NotFound."""
     email, now = request.path_params["account"], services.clock.now()
 
     def work(connection: Connection) -> list[RegisteredKey]:

@@ -1,4 +1,4 @@
-"""iam.googleapis.com: the keys of service accounts.
+"""Keys of service accounts (iam.googleapis.com).
 
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.keys
 """
@@ -27,7 +27,7 @@ _FILE_TYPE = "TYPE_GOOGLE_CREDENTIALS_FILE"
 _TYPE = "USER_MANAGED"
 _SYSTEM_TYPE = "SYSTEM_MANAGED"
 _ALGORITHM = "KEY_ALG_RSA_2048"
-# What a request may say; Google's own default is the key file.
+# field -> values that a request may have; the first is the default, as Google's.
 _KINDS = {
     "privateKeyType": (_FILE_TYPE, "TYPE_UNSPECIFIED"),
     "keyAlgorithm": (_ALGORITHM, "KEY_ALG_UNSPECIFIED"),
@@ -36,16 +36,16 @@ _KINDS = {
 
 @method(body={"privateKeyType": VALUE, "keyAlgorithm": VALUE})
 async def create_key(call: Call) -> Answer:
-    """Creates a key. This answer is the only place where its private half is ever seen."""
+    """Creates a key, and returns its private half, which the emulator does not store."""
     for field, known in _KINDS.items():
         if call.body.get(field, known[0]) not in known:
-            raise InvalidArgument(f"gcr-emulator makes no other {field} than {known[0]}.")
+            raise InvalidArgument(f"gcr-emulator can only create keys with the {field} {known[0]}.")
     database, permission = call.services.database, "iam.serviceAccountKeys.create"
     await database.read(lambda connection: get_account(connection, call, permission))
     key = await asyncio.to_thread(generate)
 
     def work(connection: Connection) -> tuple[ServiceAccount, StoredKey]:
-        # Once more, for either may have changed meanwhile.
+        # Checked again: the account or the policy may have changed while the key was generated.
         account = get_account(connection, call, permission)
         return account, service_account_keys.add(
             connection, account, key.key_id, key.public_key, now=call.now
@@ -67,7 +67,7 @@ async def create_key(call: Call) -> Answer:
 
 @method(body={"publicKeyData": VALUE})
 async def upload_key(call: Call) -> Answer:
-    """Registers a key whose private half the user has made, by its certificate."""
+    """Registers a key that the user generated, by its certificate."""
     try:
         key = parse_certificate(call.body.get("publicKeyData"))
     except InvalidCertificate as error:
@@ -90,7 +90,7 @@ async def upload_key(call: Call) -> Answer:
 
 @reads("keyTypes")
 def list_keys(connection: Connection, call: Call) -> Answer:
-    """Returns the account's keys, oldest first, in one page; Google's with keyTypes=SYSTEM_MANAGED too."""
+    """Returns the account's keys of the types in ?keyTypes=, or all; oldest first, in one page."""
     types = call.query.getlist("keyTypes")
     kept = service_account_keys.list_of(
         connection, get_account(connection, call, "iam.serviceAccountKeys.list")
@@ -101,7 +101,7 @@ def list_keys(connection: Connection, call: Call) -> Answer:
 
 @reads("publicKeyType")
 def show_key(connection: Connection, call: Call) -> Answer:
-    """Returns what is known of one key; the public half is base64 of its PEM."""
+    """Returns one key; ?publicKeyType= adds the public half, its PEM in base64."""
     key = _get(connection, call, "iam.serviceAccountKeys.get")
     document = _format(key)
     if call.query.get("publicKeyType") == "TYPE_RAW_PUBLIC_KEY":
@@ -111,7 +111,7 @@ def show_key(connection: Connection, call: Call) -> Answer:
 
 @writes()
 def delete_key(connection: Connection, call: Call) -> Answer:
-    """Deletes a key: whatever it has signed is refused from now on."""
+    """Deletes a key: what it has signed is refused from now on."""
     key = _get_user_managed(connection, call, "iam.serviceAccountKeys.delete")
     service_account_keys.remove(connection, key.key.key_id)
     return {}
@@ -119,13 +119,13 @@ def delete_key(connection: Connection, call: Call) -> Answer:
 
 @writes(body={"serviceAccountKeyDisableReason": MISSING, "extendedStatusMessage": MISSING})
 def disable_key(connection: Connection, call: Call) -> Answer:
-    """Lets the key open nothing, until it is enabled."""
+    """Disables the key: what it has signed is refused until it is enabled."""
     return _set_disabled(connection, call, "disable")
 
 
 @writes()
 def enable_key(connection: Connection, call: Call) -> Answer:
-    """Lets the key open what it did."""
+    """Enables the key again."""
     return _set_disabled(connection, call, "enable")
 
 
@@ -144,10 +144,10 @@ def _get(connection: Connection, call: Call, permission: str) -> StoredKey:
 
 
 def _get_user_managed(connection: Connection, call: Call, permission: str) -> StoredKey:
-    """Returns the key as `_get`, for a change that only the user's own keys take."""
+    """Returns the key in the path, to change it. Raises FailedPrecondition for a system-managed key."""
     kept = _get(connection, call, permission)
     if kept.is_system_managed:
-        raise FailedPrecondition("The key is managed by Google, and changed by nobody else.")
+        raise FailedPrecondition("The key is managed by Google: only user-managed keys can be changed.")
     return kept
 
 

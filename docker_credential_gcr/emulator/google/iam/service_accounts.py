@@ -1,4 +1,4 @@
-"""iam.googleapis.com: service accounts. Their keys are in keys.py, their deletion in account_deletion.py.
+"""Service accounts (iam.googleapis.com). Keys: service_account_keys.py; deletion: account_deletion.py.
 
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts
 """
@@ -46,7 +46,7 @@ async def create_account(call: Call) -> Answer:
 
 @reads(*PAGE)
 def list_accounts(connection: Connection, call: Call) -> Answer:
-    """Returns the project's service accounts, by address."""
+    """Returns the project's service accounts, in the order of their addresses."""
     page = parse_page(call.query, maximum=100)
     project = get_project(connection, call, "iam.serviceAccounts.list")
     key = attrgetter("email")
@@ -56,19 +56,19 @@ def list_accounts(connection: Connection, call: Call) -> Answer:
 
 @reads()
 def show_account(connection: Connection, call: Call) -> Answer:
-    """Returns one service account, by its address or its unique ID."""
+    """Returns one service account, by its address or unique ID."""
     return format_account(get_account(connection, call, "iam.serviceAccounts.get"))
 
 
 @method(body={"serviceAccount": ACCOUNT, "updateMask": VALUE})
 async def patch_account(call: Call) -> Answer:
-    """Changes those of an account's displayName and description that updateMask names."""
+    """Changes an account's displayName and description, if updateMask names them."""
     display_name, description = _parse_texts(call.body.get("serviceAccount", {}))
     mask = call.body.get("updateMask")
     named = list_paths(mask, call.body, ACCOUNT) if isinstance(mask, str) and mask else []
     if not named:
         raise InvalidArgument("The update mask must name displayName or description, or both.")
-    # What is named and not given is emptied.
+    # A field that is named and absent becomes empty.
     display_name = (display_name or "") if ["displayName"] in named else None
     description = (description or "") if ["description"] in named else None
     return await _update(call, display_name, description)
@@ -76,19 +76,19 @@ async def patch_account(call: Call) -> Answer:
 
 @method(body=ACCOUNT)
 async def update_account(call: Call) -> Answer:
-    """Changes an account's displayName and description, where they are given."""
+    """Changes an account's displayName and description, if the body has them."""
     return await _update(call, *_parse_texts(call.body))
 
 
 @writes()
 def disable_account(connection: Connection, call: Call) -> Answer:
-    """Lets no key of the account open anything, until it is enabled."""
+    """Disables an account: its keys and tokens are refused until it is enabled."""
     return _set_disabled(connection, call, "disable")
 
 
 @writes()
 def enable_account(connection: Connection, call: Call) -> Answer:
-    """Lets the account's keys open what they did."""
+    """Enables an account again."""
     return _set_disabled(connection, call, "enable")
 
 
@@ -112,11 +112,11 @@ def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
     return {}
 
 
-def _parse_texts(described: object) -> tuple[str | None, str | None]:
-    """Returns the display name and the description, None where it is not given."""
-    if not isinstance(described, dict):
+def _parse_texts(document: object) -> tuple[str | None, str | None]:
+    """Returns the display name and the description, None if absent. Raises InvalidArgument."""
+    if not isinstance(document, dict):
         raise InvalidArgument("The display name must be a string of at most 100 characters.")
-    name, description = described.get("displayName"), described.get("description")
+    name, description = document.get("displayName"), document.get("description")
     if name is not None and (not isinstance(name, str) or len(name) > 100):
         raise InvalidArgument("The display name must be a string of at most 100 characters.")
     if description is not None and (not isinstance(description, str) or len(description) > 256):

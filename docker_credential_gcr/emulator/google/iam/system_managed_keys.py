@@ -1,4 +1,4 @@
-"""The keys with which Google signs for service accounts: each is made when it is first needed."""
+"""System-managed keys, with which Google signs for service accounts: created on first use."""
 
 import asyncio
 
@@ -13,30 +13,30 @@ from docker_credential_gcr.emulator.identity.keys.service_account_keys import ge
 
 
 async def get_or_create_key(services: GoogleServices, account: ServiceAccount) -> SystemKey:
-    """Returns the account's key. Raises NotFound where the account has gone meanwhile."""
+    """Returns the account's key. Raises NotFound if the account was deleted since it was read."""
     found = await services.database.read(
         lambda connection: service_account_keys.find_system(connection, account)
     )
     if found is not None:
         return found
-    made = await asyncio.to_thread(generate)
+    created = await asyncio.to_thread(generate)
 
     def work(connection: Connection) -> SystemKey:
-        # Once more, for another request may have come first.
+        # Read again: another request may have created the key.
         present = service_accounts.find(connection, account.email)
         if present is None or present.unique_id != account.unique_id:
             raise NotFound(f"Gaia id not found for email {account.email}")
-        kept = service_account_keys.find_system(connection, account)
-        if kept is not None:
-            return kept
+        stored = service_account_keys.find_system(connection, account)
+        if stored is not None:
+            return stored
         service_account_keys.add(
             connection,
             account,
-            made.key_id,
-            made.public_key,
+            created.key_id,
+            created.public_key,
             now=services.clock.now(),
-            private_key=made.private_key,
+            private_key=created.private_key,
         )
-        return SystemKey(made.key_id, made.private_key)
+        return SystemKey(created.key_id, created.private_key)
 
     return await services.database.write(work)

@@ -1,4 +1,4 @@
-"""iam.googleapis.com: workload identity pools, and the providers of a pool.
+"""Workload identity pools, and the providers of a pool (iam.googleapis.com).
 
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools.providers
@@ -36,21 +36,21 @@ Item = TypeVar("Item", Pool, Provider)
 
 @dataclass(eq=False)
 class CollectionMethods(Generic[Parent, Item]):
-    """The methods of the pools of a project, or of the providers of a pool.
+    """Methods of the pools of a project, or of the providers of a pool.
 
-    `find_parent` returns the project or the pool of the call if the caller has the permission.
+    `get_parent` returns the project or the pool in the path; it raises unless the caller has the permission.
     """
 
     type: str
     message: Message
     parse: Callable[[Any], dict[str, Any]]
-    find_parent: Callable[[Connection, Call, str], Parent]
+    get_parent: Callable[[Connection, Call, str], Parent]
     add: Callable[..., Item]
     find: Callable[[Connection, Parent, Call], Item | None]
     list_in: Callable[..., Iterator[Item]]
 
     def __post_init__(self) -> None:
-        """Makes the endpoints."""
+        """Creates the endpoints."""
         self.create = method(f"{self.name[:-1]}Id", body=self.message)(self._create)
         self.list = reads("showDeleted", *PAGE)(self._list)
         self.show = reads()(self._show)
@@ -60,11 +60,11 @@ class CollectionMethods(Generic[Parent, Item]):
 
     @property
     def name(self) -> str:
-        """The collection's name in permissions and listings: workloadIdentityPools"""
+        """Returns the collection's name in permissions and lists: workloadIdentityPools"""
         return f"{self.type[0].lower()}{self.type[1:]}s"
 
     async def _create(self, call: Call) -> Answer:
-        """Creates an item with the ID in ?workloadIdentityPoolId or ?workloadIdentityPoolProviderId."""
+        """Creates an item with the ID in ?workloadIdentityPoolId= or ?workloadIdentityPoolProviderId=."""
         parameter = f"{self.name[:-1]}Id"
         item_id = call.query.get(parameter, "")
         if not is_pool_id(item_id):
@@ -72,7 +72,7 @@ class CollectionMethods(Generic[Parent, Item]):
         settings = self._parse(call.body)
 
         def work(connection: Connection) -> dict[str, Any]:
-            parent = self.find_parent(connection, call, self._permit("create"))
+            parent = self.get_parent(connection, call, self._permit("create"))
             return self._finish(
                 connection, call, self.add(connection, parent, item_id, settings, now=call.now)
             )
@@ -80,14 +80,14 @@ class CollectionMethods(Generic[Parent, Item]):
         return await call.services.database.write(work)
 
     def _list(self, connection: Connection, call: Call) -> Answer:
-        """Returns the items by ID; with ?showDeleted those too whose deletion can be undone."""
+        """Returns the items in the order of their IDs; ?showDeleted=true adds those that can be undeleted."""
         page = parse_page(call.query, default=50)
         shows_deleted = call.query.get("showDeleted") == "true"
 
         def is_shown(item: Item) -> bool:
             return item.deleted_at is None or (shows_deleted and not _is_gone(item, call))
 
-        parent = self.find_parent(connection, call, self._permit("list"))
+        parent = self.get_parent(connection, call, self._permit("list"))
         shown = filter(is_shown, self.list_in(connection, parent, last=page.last))
         return page.format(self.name, shown, _format, _get_id)
 
@@ -96,24 +96,24 @@ class CollectionMethods(Generic[Parent, Item]):
         return _format(self.get(connection, call, self._permit("get")))
 
     def _patch(self, connection: Connection, call: Call) -> Answer:
-        """Changes the fields of the item that ?updateMask names."""
+        """Changes the fields of the item that ?updateMask= names."""
 
         def change(item: Item) -> Item:
             settings = self._parse(merge(call, item.settings, self.message))
-            return replace(_demand_living(item), settings=settings)
+            return replace(_check_living(item), settings=settings)
 
         return self._change(connection, call, "update", change)
 
     def _delete(self, connection: Connection, call: Call) -> Answer:
-        """Deletes the item: its identities and tokens are refused. For thirty days that can be undone."""
+        """Deletes the item: its identities and tokens are refused. Can be undone for 30 days."""
 
         def change(item: Item) -> Item:
-            return replace(_demand_living(item), deleted_at=int(call.now))
+            return replace(_check_living(item), deleted_at=int(call.now))
 
         return self._change(connection, call, "delete", change)
 
     def _undelete(self, connection: Connection, call: Call) -> Answer:
-        """Undoes the deletion."""
+        """Undeletes the item."""
 
         def change(item: Item) -> Item:
             if item.deleted_at is None:
@@ -123,8 +123,11 @@ class CollectionMethods(Generic[Parent, Item]):
         return self._change(connection, call, "undelete", change)
 
     def get(self, connection: Connection, call: Call, permission: str) -> Item:
-        """Returns the item of the path, if the caller has the permission on its project; see get_project."""
-        item = self.find(connection, self.find_parent(connection, call, permission), call)
+        """Returns the item in the path, if the caller has the permission on its project.
+
+        Raises NotFound, and the errors of `get_project`.
+        """
+        item = self.find(connection, self.get_parent(connection, call, permission), call)
         if item is None or _is_gone(item, call):
             raise NotFound("Requested entity was not found.")
         return item
@@ -159,7 +162,7 @@ def _is_gone(item: Pool | Provider, call: Call) -> bool:
     return item.deleted_at is not None and call.now >= item.deleted_at + RETENTION_S
 
 
-def _demand_living(item: Item) -> Item:
+def _check_living(item: Item) -> Item:
     if item.deleted_at is not None:
         raise FailedPrecondition(f"{item.name} is deleted: undelete it first.")
     return item
@@ -183,7 +186,7 @@ def _find_provider(connection: Connection, pool: Pool, call: Call) -> Provider |
 def _add_provider(
     connection: Connection, pool: Pool, provider_id: str, settings: dict[str, Any], *, now: float
 ) -> Provider:
-    return workload_identity.create_provider(connection, _demand_living(pool), provider_id, settings, now=now)
+    return workload_identity.create_provider(connection, _check_living(pool), provider_id, settings, now=now)
 
 
 POOLS = CollectionMethods[Project, Pool](

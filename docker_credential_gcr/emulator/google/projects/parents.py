@@ -1,4 +1,4 @@
-"""cloudresourcemanager.googleapis.com: what a project lies below. Folders and organizations are names here.
+"""Parents of projects (cloudresourcemanager.googleapis.com): folders and organizations, only names here.
 
 https://cloud.google.com/resource-manager/reference/rest/v1/projects/getAncestry
 """
@@ -26,20 +26,20 @@ _TYPES = ("folder", "organization")
 
 @reads()
 def show_ancestry(connection: Connection, call: Call) -> Answer:
-    """Returns the project and what it lies below, from the bottom to the top."""
+    """Returns the project and its ancestors, from the bottom to the top."""
     project = get_project(connection, call, "resourcemanager.projects.get")
-    above = [format_parent_v1(project)] if project.parent else []
-    resources = [{"type": "project", "id": project.project_id}, *above]
+    ancestors = [format_parent_v1(project)] if project.parent else []
+    resources = [{"type": "project", "id": project.project_id}, *ancestors]
     return {"ancestor": [{"resourceId": resource} for resource in resources]}
 
 
 @method(body={"destinationParent": VALUE})
 async def move_project(call: Call) -> Answer:
-    """Puts a project below another folder or organization."""
+    """Moves a project to another folder or organization."""
     parent = parse_parent(call.body.get("destinationParent"), "destination_parent")
 
     def work(connection: Connection) -> dict[str, Any]:
-        # Folders have no policies here, in which Google looks for resourcemanager.projects.move.
+        # Not Google's resourcemanager.projects.move, a permission on the folders: they have no policies here.
         permission = "resourcemanager.projects.update"
         projects.set_parent(connection, get_project(connection, call, permission), parent)
         response = {"@type": V3_TYPE, **format_v3(get_project(connection, call, permission))}
@@ -56,7 +56,7 @@ def parse_parent(value: object, field: str = "parent") -> str:
 
 
 def parse_parent_v1(parent: dict[str, Any] | None) -> str:
-    """Returns folders/1 for {"type": "folder", "id": "1"}, "" where it is absent. Raises InvalidArgument."""
+    """Returns folders/1 for {"type": "folder", "id": "1"}, "" if it is absent. Raises InvalidArgument."""
     if not parent:
         return ""
     if parent.get("type") not in _TYPES:
@@ -65,6 +65,6 @@ def parse_parent_v1(parent: dict[str, Any] | None) -> str:
 
 
 def check_parent(project: Project, parent: str) -> None:
-    """Raises InvalidArgument where an update would move the project."""
+    """Raises InvalidArgument if an update would move the project."""
     if parent and parent != project.parent:
         raise InvalidArgument("field [parent] has issue [an update does not move a project: use v3's :move]")

@@ -1,4 +1,4 @@
-"""Filters of projects: terms such as `lifecycleState:ACTIVE labels.env=prod AND id:my-*`, all of which hold.
+"""Filters of projects: terms such as `lifecycleState:ACTIVE labels.env=prod AND id:my-*`, joined by AND.
 
 https://cloud.google.com/resource-manager/reference/rest/v3/projects/search
 """
@@ -13,18 +13,18 @@ from docker_credential_gcr.emulator.identity.cel.tokenizer import TokenReader
 from .project_resource import format_state
 
 MAX_SIZE = 2048
-# Each is asked of every project.
+# Bounded: each term is tested on every project.
 MAX_TERMS = 32
-# Every character of a filter is in one group only, so that the time to split it is linear in its length.
+# No character can be in two groups: the time to tokenize a filter is linear in its length.
 _TOKEN = re.compile(r'\s*(?:(?P<text>"[^"]*")|(?P<word>[^\s":=]+)|(?P<sign>[:=]))', re.ASCII)
 
 Test = Callable[[Project], bool]
 
 
 def parse_filter(text: str) -> Test:
-    """Returns the test of a project that the filter is; an empty filter holds for all.
+    """Returns the test of a project that the filter states; every project passes an empty filter.
 
-    Raises InvalidArgument for what it does not know.
+    Raises InvalidArgument for a syntax error, or an unknown field.
     """
     if len(text) > MAX_SIZE:
         raise InvalidArgument(f"the filter is longer than {MAX_SIZE} characters")
@@ -46,7 +46,7 @@ class _InvalidFilter(Exception):
 def _read_terms(reader: TokenReader) -> Iterator[Test]:
     while reader.peek()[0] != "end":
         yield _read_term(reader)
-        # AND is what stands between terms anyway.
+        # AND is optional: terms are always joined by it.
         if reader.peek() == ("word", "AND"):
             reader.skip()
 

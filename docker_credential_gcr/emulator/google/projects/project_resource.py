@@ -1,4 +1,4 @@
-"""Projects as Resource Manager's two versions write them, and what a request may say of one."""
+"""Project resource: its JSON in v1 and v3 of Resource Manager, and checks of the fields of a request."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ V3_TYPE = "type.googleapis.com/google.cloud.resourcemanager.v3.Project"
 
 
 def parse_project_id(value: object) -> str:
-    """The ID of a project to be. Raises InvalidArgument."""
+    """Returns the ID of a new project. Raises InvalidArgument."""
     if not isinstance(value, str) or not is_project_id(value):
         raise InvalidArgument(
             f"field [project_id] has issue [project_id contains invalid characters or has "
@@ -22,14 +22,14 @@ def parse_project_id(value: object) -> str:
 
 
 def parse_name(value: object, field: str = "name") -> str:
-    """The name that people read. Raises InvalidArgument."""
+    """Returns the display name of a project. Raises InvalidArgument."""
     if not isinstance(value, str) or len(value) > 100:
         raise InvalidArgument(f"field [{field}] has issue [it must be a string of at most 100 characters]")
     return value
 
 
 def format_v1(project: Project) -> dict[str, Any]:
-    """{"projectId", "projectNumber", "lifecycleState", "name", "createTime", "labels"}"""
+    """Returns {"projectId", "projectNumber", "lifecycleState", "name", "createTime", "labels"}"""
     document: dict[str, Any] = {
         "projectNumber": project.number,
         "projectId": project.project_id,
@@ -49,7 +49,7 @@ def format_parent_v1(project: Project) -> dict[str, str]:
 
 
 def format_v3(project: Project) -> dict[str, Any]:
-    """{"name": "projects/NUMBER", "projectId", "state", "displayName", "createTime", "etag", …}"""
+    """Returns {"name": "projects/NUMBER", "projectId", "state", "displayName", "createTime", …}"""
     document: dict[str, Any] = {
         "name": f"projects/{project.number}",
         "projectId": project.project_id,

@@ -1,4 +1,4 @@
-"""cloudresourcemanager.googleapis.com: projects, in the forms of v1 and v3.
+"""Projects (cloudresourcemanager.googleapis.com), in v1 and v3 of Resource Manager.
 
 https://cloud.google.com/resource-manager/reference/rest
 """
@@ -38,7 +38,7 @@ _METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3."
 
 @method(body=PROJECT_V1)
 async def create_project_v1(call: Call) -> Answer:
-    """Creates a project that its maker owns; the operation is done at once."""
+    """Creates a project, and makes the caller its owner; the operation is done at once."""
     parent = parse_parent_v1(call.body.get("parent"))
     return await _create(call, parent, "name", lambda project: {"@type": V1_TYPE, **format_v1(project)})
 
@@ -47,7 +47,7 @@ async def create_project_v1(call: Call) -> Answer:
 async def create_project_v3(call: Call) -> Answer:
     """Creates a project, in the form of v3."""
     parent = call.body.get("parent")
-    return await _create(call, parent, "displayName", _answer_v3, "CreateProjectMetadata")
+    return await _create(call, parent, "displayName", _describe_v3, "CreateProjectMetadata")
 
 
 @method("filter", *PAGE)
@@ -64,7 +64,7 @@ async def search_projects_v3(call: Call) -> Answer:
 
 @method("parent", "showDeleted", *PAGE)
 async def list_projects_v3(call: Call) -> Answer:
-    """Returns the projects right below a folder or an organization."""
+    """Returns the projects whose parent is a folder or an organization; not those in its subfolders."""
     parent = parse_parent(call.query.get("parent"))
     with_deleted = call.query.get("showDeleted") == "true"
     return await _list(
@@ -102,14 +102,14 @@ async def update_project_v1(call: Call) -> Answer:
 
 @writes("updateMask", body=PROJECT_V3)
 def update_project_v3(connection: Connection, call: Call) -> Answer:
-    """Changes those of a project's displayName and labels that updateMask names."""
+    """Changes a project's displayName and labels, if updateMask names them."""
     _, operation = _update(connection, call, lambda project: merge(call, format_v3(project), PROJECT_V3))
     return operation
 
 
 @writes()
 def delete_project_v1(connection: Connection, call: Call) -> Answer:
-    """Requests the deletion of a project: from now on nothing in it can be used."""
+    """Requests the deletion of a project: nothing in it can be used until it is undeleted."""
     _set_deleted(connection, call, "delete")
     return {}
 
@@ -122,39 +122,39 @@ def delete_project_v3(connection: Connection, call: Call) -> Answer:
 
 @writes()
 def undelete_project_v1(connection: Connection, call: Call) -> Answer:
-    """Takes the deletion of a project back."""
+    """Undeletes a project."""
     _set_deleted(connection, call, "undelete")
     return {}
 
 
 @writes()
 def undelete_project_v3(connection: Connection, call: Call) -> Answer:
-    """Takes the deletion of a project back, in the form of v3."""
+    """Undeletes a project, in the form of v3."""
     return _set_deleted(connection, call, "undelete")
 
 
 async def _create(
     call: Call,
-    below: str | None,
+    parent_name: str | None,
     name_field: str,
-    answer: Callable[[Project], dict[str, Any]],
-    metadata: str | None = None,
+    describe: Callable[[Project], dict[str, Any]],
+    metadata_type: str | None = None,
 ) -> Answer:
     project_id = parse_project_id(call.body.get("projectId"))
     name = parse_name(call.body.get(name_field, ""), name_field) or project_id
     labels = parse_labels(call.body.get("labels", {}))
-    parent = parse_parent(below) if below else ""
+    parent = parse_parent(parent_name) if parent_name else ""
 
     def work(connection: Connection) -> dict[str, Any]:
-        # No organization stands above the projects here, so the role counts in the policy of any of them.
+        # Google looks in the organization's policy; without one here, a role in any project's policy counts.
         granted = policies.list_of_projects(connection)
         check_permission(connection, call.caller, "resourcemanager.projects.create", granted)
         project = projects.create(
             connection, project_id, name=name, labels=labels, parent=parent, now=call.now
         )
         _make_owner(connection, call.caller, project_id)
-        said = None if metadata is None else {"@type": f"{_METADATA}{metadata}", "ready": True}
-        return finish(connection, call, f"operations/cp.{project.number}", answer(project), said)
+        metadata = None if metadata_type is None else {"@type": f"{_METADATA}{metadata_type}", "ready": True}
+        return finish(connection, call, f"operations/cp.{project.number}", describe(project), metadata)
 
     return await call.services.database.write(work)
 
@@ -197,9 +197,11 @@ def _set_deleted(connection: Connection, call: Call, verb: str) -> dict[str, Any
     return _finish(connection, call, changed, f"{verb[0]}p", f"{verb.capitalize()}ProjectMetadata")
 
 
-def _finish(connection: Connection, call: Call, project: Project, kind: str, metadata: str) -> dict[str, Any]:
-    said = {"@type": f"{_METADATA}{metadata}"}
-    return finish(connection, call, f"operations/{kind}.{new_number()}", _answer_v3(project), said)
+def _finish(
+    connection: Connection, call: Call, project: Project, kind: str, metadata_type: str
+) -> dict[str, Any]:
+    metadata = {"@type": f"{_METADATA}{metadata_type}"}
+    return finish(connection, call, f"operations/{kind}.{new_number()}", _describe_v3(project), metadata)
 
 
 def _make_owner(connection: Connection, caller: Principal, project_id: str) -> None:
@@ -207,5 +209,5 @@ def _make_owner(connection: Connection, caller: Principal, project_id: str) -> N
         policies.save(connection, f"projects/{project_id}", grant(EMPTY, "roles/owner", caller.member))
 
 
-def _answer_v3(project: Project) -> dict[str, Any]:
+def _describe_v3(project: Project) -> dict[str, Any]:
     return {"@type": V3_TYPE, **format_v3(project)}

@@ -1,7 +1,7 @@
-"""serviceusage.googleapis.com: which APIs a project has switched on.
+"""Service Usage (serviceusage.googleapis.com): the APIs that are enabled in a project.
 
-In a new project all that the emulator serves are on, so that a first push needs no preparation. An
-agent is made when its service is enabled by name, also when that was on already.
+In a new project all APIs of the emulator are enabled: a first push needs no preparation. A service agent is
+created when its service is enabled by name, even if the service was enabled before.
 https://cloud.google.com/service-usage/docs/reference/rest
 """
 
@@ -29,7 +29,7 @@ _MAX_BATCH = 20
 
 @reads("filter", *PAGE)
 def list_services(connection: Connection, call: Call) -> Answer:
-    """Returns the services that a project may use, of one state with ?filter=state:ENABLED."""
+    """Returns a project's services; with ?filter=state:ENABLED, those in that state."""
     page = parse_page(call.query, default=50, maximum=200)
     wanted = call.query.get("filter", "")
     if wanted not in _FILTERS:
@@ -44,7 +44,7 @@ def list_services(connection: Connection, call: Call) -> Answer:
 
 @reads()
 def show_service(connection: Connection, call: Call) -> Answer:
-    """Returns one service, and whether it is on."""
+    """Returns one service and its state."""
     name = call.path["service"]
     project = _get_project(connection, call, "get", f"get service [{name}]")
     return _format(project, _check_name(name), enabled_apis.list_switched(connection, project))
@@ -52,7 +52,7 @@ def show_service(connection: Connection, call: Call) -> Answer:
 
 @writes()
 def enable_service(connection: Connection, call: Call) -> Answer:
-    """Switches a service on, and creates the agent that acts for it."""
+    """Enables a service, and creates its service agent."""
     name = call.path["service"]
     project = _get_project(connection, call, "enable", f"enable service [{name}]")
     _enable(connection, project, [_check_name(name)])
@@ -60,10 +60,10 @@ def enable_service(connection: Connection, call: Call) -> Answer:
     return _finish(connection, call, project, "EnableServiceResponse", state)
 
 
-# No service here depends on another, and none counts how often it is used.
+# The body's members are ignored: no service here depends on another, and usage is not counted.
 @writes(body={"disableDependentServices": VALUE, "checkIfServiceHasUsage": VALUE})
 def disable_service(connection: Connection, call: Call) -> Answer:
-    """Switches a service off: it does nothing for the project from now on. The agent stays."""
+    """Disables a service in the project. The service agent stays."""
     name = call.path["service"]
     project = _get_project(connection, call, "disable", f"disable service [{name}]")
     enabled_apis.switch(connection, project, _check_name(name), on=False)
@@ -73,7 +73,7 @@ def disable_service(connection: Connection, call: Call) -> Answer:
 
 @method(body={"serviceIds": List(VALUE)})
 async def enable_services(call: Call) -> Answer:
-    """Switches several services on; all of them, or none."""
+    """Enables several services: all of them, or none."""
     names = call.body.get("serviceIds")
     if not isinstance(names, list) or not 0 < len(names) <= _MAX_BATCH:
         raise InvalidArgument(f"serviceIds must be a list of 1 to {_MAX_BATCH} names")

@@ -1,4 +1,4 @@
-"""Buckets for who may see them, and Cloud Storage's words for who may not."""
+"""Authorization in Cloud Storage: buckets that the caller may use, refusals, and preconditions."""
 
 from collections.abc import Mapping
 
@@ -30,17 +30,17 @@ from docker_credential_gcr.emulator.identity.resource import (
     describe_project,
 )
 
-# What a resource is called in a refusal.
+# Type of resource -> its name in a refusal.
 _KINDS = {"Project": "project", "Bucket": "bucket", "Object": "object"}
 
 
 def get_bucket(
     connection: Connection, call: Call, permission: str, object_name: str | None = None
 ) -> StorageBucket:
-    """Returns the bucket of the path, if the caller has the permission on it, or on that object of it.
+    """Returns the bucket in the path, if the caller has the permission on it, or on the object in it.
 
     Raises NotFound, PermissionDenied, ProjectDeleted, SignInRequired: unlike Google's other APIs, Cloud
-    Storage says to anybody with an account which buckets there are.
+    Storage tells every caller with an account whether a bucket exists.
     """
     name, caller = call.path["bucket"], call.caller
     if caller.member is None and storage_buckets.find(connection, name) is None:
@@ -54,7 +54,7 @@ def get_bucket(
 
 
 def get_existing_bucket(connection: Connection, name: str) -> StorageBucket:
-    """Returns the bucket without a look at the caller. Raises NotFound."""
+    """Returns a bucket; checks no permission. Raises NotFound."""
     bucket = storage_buckets.find(connection, name)
     if bucket is None:
         raise NotFound("The specified bucket does not exist.")
@@ -79,7 +79,7 @@ def get_project(connection: Connection, call: Call, permission: str) -> Project:
 
 
 def find_bucket_policies(connection: Connection, bucket: StorageBucket) -> list[Policy]:
-    """Returns the policies that count for the bucket: its project's, and its own."""
+    """Returns the policies in force for the bucket: the project's, and its own."""
     return [
         find_project_policy(connection, bucket.project_id),
         bucket_policies.find(connection, bucket.name, bucket.project_id),
@@ -87,7 +87,7 @@ def find_bucket_policies(connection: Connection, bucket: StorageBucket) -> list[
 
 
 def check_metageneration(query: Mapping[str, str], bucket: StorageBucket) -> None:
-    """Raises ConditionNotMet for a bucket that has changed since the caller read it."""
+    """Raises ConditionNotMet if the bucket has changed since the caller read it."""
     current = str(bucket.metageneration)
     if query.get("ifMetagenerationMatch", current) != current:
         raise ConditionNotMet
@@ -96,14 +96,14 @@ def check_metageneration(query: Mapping[str, str], bucket: StorageBucket) -> Non
 
 
 def refuse_parameters(query: Mapping[str, str], *names: str) -> None:
-    """Raises InvalidArgument for parameters whose meaning gcr-emulator does not have; false means nothing."""
+    """Raises InvalidArgument for parameters that gcr-emulator does not have, unless they are false."""
     for name in names:
         if query.get(name, "false").lower() not in ("", "false"):
             raise InvalidArgument(f"gcr-emulator has no {name}: leave it out.")
 
 
 def check_generation(query: Mapping[str, str], generation: str, name: str) -> None:
-    """Raises NotFound or ConditionNotMet for another generation of an object than its only one."""
+    """Raises NotFound or ConditionNotMet if the query demands another generation than the object's."""
     if query.get("generation", generation) != generation:
         raise NotFound(f"No such object: {name}#{query['generation'][:20]}")
     for prefix, current in (("ifGeneration", generation), ("ifMetageneration", "1")):

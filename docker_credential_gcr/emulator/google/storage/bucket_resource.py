@@ -1,4 +1,4 @@
-"""Buckets as Cloud Storage writes them, and what a request may say of one.
+"""Bucket resource: its JSON, and checks of the fields of a request.
 
 https://cloud.google.com/storage/docs/json_api/v1/buckets#resource-representations
 """
@@ -19,8 +19,8 @@ _LOCATION = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,40}", re.ASCII)
 _MULTI_REGIONS = ("US", "EU", "ASIA")
 _LOCKED_AFTER_S = 90 * 24 * 3600
 
-# What is kept as it was sent, and its type; nothing here acts by it.
-_KEPT: dict[str, type] = {
+# Setting -> its type. Stored as it was sent; it has no effect here.
+_STORED: dict[str, type] = {
     "autoclass": dict,
     "billing": dict,
     "cors": list,
@@ -36,20 +36,20 @@ _KEPT: dict[str, type] = {
     "versioning": dict,
     "website": dict,
 }
-# What the server tells, and clients send back as they have read it.
-_TOLD = frozenset(
+# Set by the server alone; clients send it back as they read it.
+_OUTPUT = frozenset(
     {"kind", "id", "selfLink", "projectNumber", "locationType", "metageneration", "etag", "timeCreated"}
     | {"updated", "generation", "owner", "satisfiesPZS", "satisfiesPZI"}
 )
-_KNOWN = _TOLD | _KEPT.keys() | {"name", "location", "labels", "iamConfiguration"}
+_KNOWN = _OUTPUT | _STORED.keys() | {"name", "location", "labels", "iamConfiguration"}
 
 
 def parse_bucket_name(value: object, project_id: str) -> str:
-    """The name of a bucket to be made in the project. Raises InvalidArgument."""
+    """Returns the name of a new bucket in the project. Raises InvalidArgument."""
     if not isinstance(value, str) or not _NAME.fullmatch(value) or ".." in value:
         raise InvalidArgument(f"Invalid bucket name: '{str(value)[:222]}'")
     own = [Target(site, "", "", project_id).bucket for site in REGISTRIES.values()]
-    # Or a stranger could make the bucket that the first push to another project's host would find.
+    # Else one project could create the bucket that a first push to another project's registry would use.
     if value.endswith(".appspot.com") and value not in own:
         raise InvalidArgument(
             f"The bucket you tried to create is a domain name owned by another user: {value}"
@@ -58,22 +58,22 @@ def parse_bucket_name(value: object, project_id: str) -> str:
 
 
 def parse_location(value: object) -> str:
-    """Where a bucket is to be: US, EUROPE-WEST1. Raises InvalidArgument."""
+    """Returns the location of a new bucket, such as US or EUROPE-WEST1. Raises InvalidArgument."""
     if not isinstance(value, str) or not _LOCATION.fullmatch(value):
         raise InvalidArgument("The specified location constraint is not valid.")
     return value.upper()
 
 
 def parse_settings(body: dict[str, Any], *, now: float) -> dict[str, Any]:
-    """What is to be kept of a bucket. Raises InvalidArgument; a null is as good as nothing."""
+    """Returns the settings of a bucket; null means absent. Raises InvalidArgument."""
     given = {name: value for name, value in body.items() if value is not None}
     for name in given.keys() - _KNOWN:
         if given[name] not in ([], {}, {"enabled": False}):
             raise InvalidArgument(f"gcr-emulator's buckets have no {name[:100]}: leave it out.")
-    for name, kind in _KEPT.items():
+    for name, kind in _STORED.items():
         if name in given and not isinstance(given[name], kind):
             raise InvalidArgument(f"Invalid value for: {name}")
-    settings = {name: given[name] for name in _KEPT if name in given}
+    settings = {name: given[name] for name in _STORED if name in given}
     if given.get("labels"):
         labels = given["labels"]
         if not isinstance(labels, dict):
@@ -83,7 +83,7 @@ def parse_settings(body: dict[str, Any], *, now: float) -> dict[str, Any]:
 
 
 def check_fixed(bucket: StorageBucket, body: dict[str, Any]) -> None:
-    """Raises InvalidArgument for a change of what a bucket keeps for as long as it exists."""
+    """Raises InvalidArgument for a change of a bucket's name or location."""
     for name, current in (("name", bucket.name), ("location", bucket.location)):
         value = body.get(name)
         if value is not None and str(value).upper() != current.upper():
@@ -91,7 +91,7 @@ def check_fixed(bucket: StorageBucket, body: dict[str, Any]) -> None:
 
 
 def merge(settings: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """The settings with a patch over them: null takes away, labels are taken one by one."""
+    """Returns the settings changed by a patch: null removes a setting, labels are changed one by one."""
     patch = dict(body)
     if isinstance(patch.get("labels"), dict):
         patch["labels"] = {**settings.get("labels", {}), **patch["labels"]}
@@ -101,7 +101,7 @@ def merge(settings: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 
 
 def format_bucket(bucket: StorageBucket) -> dict[str, Any]:
-    """A bucket, with the defaults of what was never set."""
+    """Returns a bucket's JSON, with defaults for settings that were never set."""
     return {
         "kind": "storage#bucket",
         "id": bucket.name,
@@ -135,11 +135,11 @@ def _parse_access(configuration: object, now: float) -> dict[str, Any]:
 
 
 def _format_access(locked: str | None) -> dict[str, Any]:
-    """How access is controlled; `locked` is when uniform access can no longer be taken back."""
+    """Returns iamConfiguration; `locked` is the time after which uniform access cannot be disabled."""
     uniform: dict[str, Any] = {"enabled": locked is not None}
     if locked is not None:
         uniform["lockedTime"] = locked
-    # bucketPolicyOnly is the same under its first name, which older clients read.
+    # bucketPolicyOnly is its older name, which older clients read.
     return {
         "bucketPolicyOnly": uniform,
         "uniformBucketLevelAccess": uniform,

@@ -1,4 +1,4 @@
-"""storage.googleapis.com: the buckets of registries, and any others.
+"""Buckets of Cloud Storage (storage.googleapis.com), those of registries among them.
 
 https://cloud.google.com/storage/docs/json_api/v1/buckets
 """
@@ -37,7 +37,7 @@ Settings = dict[str, Any]
 
 @reads(body=None)
 def list_buckets(connection: Connection, call: Call) -> Answer:
-    """Returns the buckets of ?project=, by name."""
+    """Returns the buckets of ?project=, in the order of their names."""
     page = parse_page(call.query, default=1000, size_name="maxResults")
     prefix = call.query.get("prefix", "")
     refuse_parameters(call.query, "softDeleted")
@@ -48,7 +48,7 @@ def list_buckets(connection: Connection, call: Call) -> Answer:
 
 @method(body=None)
 async def create_bucket(call: Call) -> Answer:
-    """Creates a bucket in ?project=; the bucket of a registry is otherwise created by the first push."""
+    """Creates a bucket in ?project=; a first push creates the bucket of its registry too."""
     refuse_parameters(call.query, *_ACCESS_LISTS)
     now, body = call.now, call.body
     location, settings = parse_location(body.get("location", "US")), parse_settings(body, now=now)
@@ -76,7 +76,7 @@ def show_bucket(connection: Connection, call: Call) -> Answer:
 
 @reads(body=None, identify=get_caller_or_anonymous)
 def show_layout(connection: Connection, call: Call) -> Answer:
-    """Returns a bucket's layout, without folders of its own: gcloud asks before it removes a bucket."""
+    """Returns a bucket's layout, without hierarchical folders: gcloud asks before it deletes a bucket."""
     described = format_bucket(get_bucket(connection, call, "storage.objects.list", ""))
     return {
         "kind": "storage#storageLayout",
@@ -89,14 +89,14 @@ def show_layout(connection: Connection, call: Call) -> Answer:
 
 @reads(body=None, identify=get_caller_or_anonymous)
 def list_folders(connection: Connection, call: Call) -> Answer:
-    """Returns the managed folders of a bucket, none: gcloud asks before it removes a bucket."""
+    """Returns no managed folders: gcloud asks before it deletes a bucket."""
     get_bucket(connection, call, "storage.managedFolders.list")
     return {"kind": "storage#managedFolders"}
 
 
 @method(body=None)
 async def patch_bucket(call: Call) -> Answer:
-    """Changes those of a bucket's settings that are given."""
+    """Changes the settings of a bucket that the body names."""
     return await _change(call, merge)
 
 
@@ -108,13 +108,13 @@ async def update_bucket(call: Call) -> Answer:
 
 @writes(body=None)
 def delete_bucket(connection: Connection, call: Call) -> Answer:
-    """Deletes an empty bucket, and with it the tags and manifests of its images."""
+    """Deletes a bucket without objects, and the tags and manifests of its images."""
     bucket = get_bucket(connection, call, "storage.buckets.delete")
     check_metageneration(call.query, bucket)
     if not storage_buckets.is_empty(connection, bucket):
         raise Conflict(NOT_EMPTY)
     storage_buckets.remove(connection, bucket.id)
-    # A bucket that is made later under the same name begins without rights.
+    # A later bucket with the same name must not inherit the policy.
     bucket_policies.remove(connection, bucket.name)
     return None
 

@@ -1,8 +1,8 @@
-"""The hashes of objects: computed when they are first asked for, so that no push waits for them.
+"""Hashes of objects, computed on the first request for them: no push waits for that.
 
     {"crc32c": "AAAAAA==", "md5Hash": "1B2M2Y8AsgTpgAmY7PhCfg=="}      x-goog-hash: crc32c=…,md5=…
 
-Off the event loop, one object after the other, however many ask. https://cloud.google.com/storage/docs/hashes-etags
+Computed on a thread, for one request at a time. https://cloud.google.com/storage/docs/hashes-etags
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.oci.ranges import Span
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
-# What a listing reads of objects without hashes; it shows the rest without, and a later one with them.
+# Bytes that one list request hashes; it shows other objects without hashes, which a later request adds.
 MAX_LISTED = 64 * 1024 * 1024
 
 
@@ -31,13 +31,13 @@ async def find_hashes(
     *,
     limit: int | None = None,
 ) -> Mapping[str, Hashes]:
-    """Returns the hashes by digest; with a limit, no more than so many bytes are read for them."""
+    """Returns the hashes by digest; reads at most `limit` bytes to compute them."""
     wanted = {item.digest: item.size for item in found}
     known = await _find(services, bucket, wanted)
     if len(known) == len(wanted):
         return known
     async with services.hashing:
-        # Another request may have computed them meanwhile.
+        # Read again: another request may have computed them.
         known = await _find(services, bucket, wanted)
         for digest, size in wanted.items():
             if digest in known:
@@ -53,12 +53,12 @@ async def find_hashes(
 
 
 def format_hashes(hashes: Hashes | None) -> dict[str, str]:
-    """Returns the members of the object's resource."""
+    """Returns the members of the object's JSON."""
     return {} if hashes is None else {"crc32c": hashes.crc32c, "md5Hash": hashes.md5}
 
 
 def format_header(hashes: Hashes | None) -> dict[str, str]:
-    """Returns the header of a download, without a blank: clients split it at the comma."""
+    """Returns the header of a download; no space after the comma, at which clients split it."""
     return {} if hashes is None else {"X-Goog-Hash": f"crc32c={hashes.crc32c},md5={hashes.md5}"}
 
 
@@ -67,7 +67,7 @@ async def _find(services: GoogleServices, bucket: StorageBucket, digests: Iterab
 
 
 async def _compute(services: GoogleServices, bucket: StorageBucket, digest: str) -> Hashes | None:
-    """Returns the hashes, which are kept; None where the bytes are gone."""
+    """Computes and stores an object's hashes; returns None if its bytes were deleted."""
 
     def work(connection: Connection) -> tuple[int, bytes | None, str | None] | None:
         found = storage_objects.find(connection, bucket.id, digest)
@@ -81,7 +81,7 @@ async def _compute(services: GoogleServices, bucket: StorageBucket, digest: str)
     size, data, pieces = content
     try:
         if data is not None:
-            hashes = await _hash(_give(data))
+            hashes = await _hash(_yield(data))
         else:
             hashes = await _hash(read_pieces(services.store, parse_pieces(pieces), Span(0, size)))
     except FileNotFoundError:
@@ -90,12 +90,12 @@ async def _compute(services: GoogleServices, bucket: StorageBucket, digest: str)
     return hashes
 
 
-async def _give(data: bytes) -> AsyncIterator[bytes]:
+async def _yield(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
 async def _hash(blocks: AsyncIterator[bytes]) -> Hashes:
-    # Only who asks for hashes pays for the import.
+    # Imported here: only requests for hashes need it.
     import google_crc32c
 
     crc32c, md5 = 0, hashlib.md5(usedforsecurity=False)

@@ -1,4 +1,4 @@
-"""storage.googleapis.com: a registry's blobs as objects, containers/images/sha256:<hex>.
+"""Objects of Cloud Storage (storage.googleapis.com): a registry's blobs, containers/images/sha256:<hex>.
 
 https://cloud.google.com/storage/docs/json_api/v1/objects
 """
@@ -36,12 +36,12 @@ _TYPE = "application/octet-stream"
 
 @method(body=None, identify=get_caller_or_anonymous)
 async def list_objects(call: Call) -> Answer:
-    """Returns the objects of a bucket, by name: ?prefix=, and ?delimiter=/ for one folder's."""
+    """Returns the objects of a bucket, in the order of their names; takes ?prefix= and ?delimiter=/."""
     page = parse_page(call.query, default=1000, size_name="maxResults")
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
     refuse_parameters(call.query, "startOffset", "endOffset", "matchGlob", "softDeleted")
     if delimiter not in ("", "/"):
-        raise InvalidArgument("gcr-emulator knows no other delimiter than /.")
+        raise InvalidArgument("gcr-emulator has the delimiter / only.")
     wanted = _find_digest_prefix(prefix)
 
     def work(connection: Connection) -> tuple[StorageBucket, list[StoredObject]]:
@@ -53,7 +53,7 @@ async def list_objects(call: Call) -> Answer:
         )
 
     bucket, found = await call.services.database.read(work)
-    # All objects lie in one folder, so its parents hold one folder each.
+    # All objects are in one folder: each of its parents holds one folder.
     if found and delimiter and len(prefix) < len(IMAGES):
         folder = prefix + IMAGES[len(prefix) :].partition("/")[0] + "/"
         return {"kind": "storage#objects", "prefixes": [folder]}
@@ -69,7 +69,7 @@ async def list_objects(call: Call) -> Answer:
 
 @method(body=None, identify=get_caller_or_anonymous)
 async def show_object(call: Call) -> Answer:
-    """Returns what is known of an object; with ?alt=media its bytes."""
+    """Returns an object's metadata; with ?alt=media its bytes."""
     if call.query.get("alt") == "media":
         return await _download(call)
     read = call.services.database.read
@@ -80,7 +80,7 @@ async def show_object(call: Call) -> Answer:
 
 @method(body=None, identify=get_caller_or_anonymous)
 async def download_object(call: Call) -> Answer:
-    """Returns the bytes of an object, whole or a range."""
+    """Returns the bytes of an object, all or a range."""
     return await _download(call)
 
 
@@ -115,7 +115,7 @@ async def _download(call: Call) -> Response:
 
 
 class _StoredResponse(Response):
-    """Those bytes of the pieces."""
+    """Response that streams a span of a blob's pieces."""
 
     def __init__(
         self, store: BlobStore, pieces: Sequence[Piece], span: Span, status: int, headers: dict[str, str]
@@ -125,14 +125,14 @@ class _StoredResponse(Response):
         self._blocks = read_pieces(store, pieces, span)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send them."""
+        """Sends the response."""
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         await send_blocks(start, self._blocks, receive, send)
 
 
 @writes(body=None)
 def delete_object(connection: Connection, call: Call) -> Answer:
-    """Deletes an object, and so breaks the images that need it, as with the real registry."""
+    """Deletes an object; images that need it break, as in the real registry."""
     bucket, found = _get(connection, call, "storage.objects.delete")
     storage_objects.remove(connection, bucket.id, found.digest)
     return None
@@ -151,14 +151,14 @@ def _get(connection: Connection, call: Call, permission: str) -> tuple[StorageBu
 
 
 def _find_digest_prefix(prefix: str) -> str | None:
-    """How the digests begin of objects whose names begin with `prefix`; None where no object's does."""
+    """Returns the digest prefix in a prefix of objects' names; None if no object can match."""
     if IMAGES.startswith(prefix):
         return ""
     return prefix.removeprefix(IMAGES) if prefix.startswith(IMAGES) else None
 
 
 def _generation(found: StoredObject) -> str:
-    """Returns it as Google's, microseconds since the epoch; bytes under a digest have one only."""
+    """Returns the object's only generation, in microseconds since the epoch, as Google's."""
     return str(found.created_at * 10**6)
 
 
@@ -167,7 +167,7 @@ def _format(
 ) -> dict[str, Any]:
     name, instant = f"{IMAGES}{found.digest}", format_instant(found.created_at, ".000")
     path = f"storage/v1/b/{bucket.name}/o/{quote(name, safe='')}"
-    # Clients download from mediaLink, and must be led back to where they came from.
+    # Clients download from mediaLink: it must lead to the host and scheme that they used.
     root = f"{request.scope['scheme']}://{request.headers['host']}"
     return {
         "kind": "storage#object",

@@ -175,7 +175,7 @@ def test_another_delimiter_is_refused(apis: Apis, blobs: list[bytes]) -> None:
     assert blobs
     assert (reply.status, reply.body["error"]["message"]) == (
         400,
-        "gcr-emulator knows no other delimiter than /.",
+        "gcr-emulator has the delimiter / only.",
     )
 
 
