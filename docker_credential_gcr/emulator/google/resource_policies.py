@@ -87,8 +87,8 @@ class PolicyMethods:
 
     def _get_policy(self, connection: Connection, call: Call) -> Answer:
         """Returns the resource's IAM policy."""
-        asked = self.find_version(call.query)
-        version = parse_options(call.body) if asked is None else parse_requested_version(asked)
+        requested = self.find_version(call.query)
+        version = parse_options(call.body) if requested is None else parse_requested_version(requested)
         found = self._get(connection, call, "getIamPolicy")
         return self.format(found, found.in_force[-1], version)
 

@@ -109,7 +109,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         prompt="consent",
         login_hint="ada@example.com",
         account="ada@example.com",
-        proof="p",
+        csrf_token="p",
         decision="allow",
         operator_token="t",
     ),

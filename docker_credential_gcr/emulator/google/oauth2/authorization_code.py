@@ -1,4 +1,4 @@
-"""Tokens for people: against a code from the browser, and later against the refresh token that it gave.
+"""Authorization code grant: tokens for a user's code from the browser, and for a refresh token.
 
     {"access_token": "ya29.…", "expires_in": 3599, "refresh_token": "1//…", "scope": "…",
      "token_type": "Bearer"}
@@ -23,7 +23,7 @@ from docker_credential_gcr.emulator.identity.principal import format_user
 from .client_authentication import authenticate_client
 from .token_responses import Subject, format_access
 
-# Google's texts.
+# Google's messages.
 MALFORMED_CODE = "Malformed auth code."
 BAD_REQUEST = "Bad Request"
 ENDED = "Token has been expired or revoked."
@@ -32,9 +32,9 @@ ENDED = "Token has been expired or revoked."
 async def exchange_code(
     request: Request, services: GoogleServices, form: dict[str, str]
 ) -> dict[str, object]:
-    """The first tokens of a login, for a code. Raises GrantRefused.
+    """Exchanges a code for the first tokens of a login. Raises GrantRefused.
 
-    A code that comes a second time has been stolen, or the first was: what the first gave ends.
+    A code that comes a second time may be stolen: the login that it began is ended.
     https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
     """
     client = authenticate_client(request, form)
@@ -44,7 +44,7 @@ async def exchange_code(
         code = authorization_codes.find(connection, text, now=now)
         refusal = _find_refusal(code, client, form)
         if code is None or refusal is not None:
-            # Not raised here: what was written would be taken back.
+            # Returned, not raised: an exception would roll back the transaction.
             return refusal or GrantRefused("invalid_grant", MALFORMED_CODE)
         if code.login_id is not None:
             refresh_tokens.end(connection, code.login_id)
@@ -66,7 +66,7 @@ async def exchange_code(
 async def exchange_refresh_token(
     request: Request, services: GoogleServices, form: dict[str, str]
 ) -> dict[str, object]:
-    """New tokens of a login, for its scopes or some of them. Raises GrantRefused."""
+    """Exchanges a refresh token for new tokens, with its scopes or fewer. Raises GrantRefused."""
     client = authenticate_client(request, form)
     refresh_token = get_field(form, "refresh_token")
     login = await services.database.read(lambda connection: refresh_tokens.find(connection, refresh_token))
@@ -74,14 +74,14 @@ async def exchange_refresh_token(
         raise GrantRefused("invalid_grant", ENDED)
     if login.client_id != client.client_id:
         raise GrantRefused("unauthorized_client", "Unauthorized")
-    asked = split_scope(form.get("scope", ""))
-    if not asked <= login.oauth_scopes:
+    requested = split_scope(form.get("scope", ""))
+    if not requested <= login.oauth_scopes:
         raise GrantRefused("invalid_scope", BAD_REQUEST)
-    return await _format(services, login, asked or login.oauth_scopes)
+    return await _format(services, login, requested or login.oauth_scopes)
 
 
 def _find_refusal(code: Code | None, client: Client, form: dict[str, str]) -> GrantRefused | None:
-    """What of the request does not belong to the code."""
+    """Returns the error if the request does not match the code."""
     if code is None:
         return GrantRefused("invalid_grant", MALFORMED_CODE)
     grant, verifier = code.grant, form.get("code_verifier", "")
@@ -91,7 +91,7 @@ def _find_refusal(code: Code | None, client: Client, form: dict[str, str]) -> Gr
         return GrantRefused("redirect_uri_mismatch", BAD_REQUEST)
     if grant.challenge and not verifier:
         return GrantRefused("invalid_grant", "Missing code verifier.")
-    # Also a verifier where there was no challenge: somebody has taken it off the client's request.
+    # A verifier without a challenge is refused too: an attacker may have removed the challenge.
     # https://www.rfc-editor.org/rfc/rfc9700#section-4.8.2
     if verifier and not (grant.challenge and pkce.matches(verifier, grant.challenge, grant.challenge_method)):
         return GrantRefused("invalid_grant", "Invalid code verifier.")

@@ -1,4 +1,4 @@
-"""Which of the known clients sends a request to the token endpoint: in the form, or by HTTP Basic."""
+"""Client authentication at the token endpoint: by client_id and client_secret, or by HTTP Basic."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS, Client
 
-# Google's texts.
+# Google's messages.
 NO_CLIENT = "Could not determine client ID from request."
 UNKNOWN_CLIENT = "The OAuth client was not found."
 WRONG_SECRET = "The provided client secret is invalid."
@@ -17,7 +17,7 @@ _BASIC = "Basic"
 
 
 def authenticate_client(request: Request, form: dict[str, str]) -> Client:
-    """The client, by its ID and secret. Raises GrantRefused.
+    """Returns the client that sends the request, by its ID and secret. Raises GrantRefused.
 
     https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
     """
@@ -26,7 +26,9 @@ def authenticate_client(request: Request, form: dict[str, str]) -> Client:
     if authorization is not None:
         basic_id, basic_secret = _parse_basic(authorization)
         if secret or client_id not in ("", basic_id):
-            raise GrantRefused("invalid_request", "A client names itself once")
+            raise GrantRefused(
+                "invalid_request", "The client is named twice: use either HTTP Basic or the form"
+            )
         client_id, secret, scheme = basic_id, basic_secret, _BASIC
     if not client_id:
         raise GrantRefused("invalid_request", NO_CLIENT)
@@ -43,7 +45,7 @@ def authenticate_client(request: Request, form: dict[str, str]) -> Client:
 def _parse_basic(authorization: str) -> tuple[str, str]:
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() != "basic":
-        raise GrantRefused("invalid_client", "A client signs in with HTTP Basic", _BASIC)
+        raise GrantRefused("invalid_client", "The Authorization header must be HTTP Basic", _BASIC)
     try:
         text = base64.b64decode(rest.strip().encode("ascii"), validate=True).decode()
     except (binascii.Error, ValueError) as error:

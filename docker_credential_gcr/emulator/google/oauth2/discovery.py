@@ -1,4 +1,4 @@
-"""What checks ID tokens, and where a client finds everything else.
+"""OpenID discovery: the keys that verify ID tokens, and the URLs of the endpoints.
 
 GET /oauth2/v1/certs  {"1a2b…": "-----BEGIN CERTIFICATE-----…"}
 GET /oauth2/v3/certs  {"keys": [{"kty": "RSA", "kid": "1a2b…", "n": …, "e": "AQAB", "alg": "RS256", …}]}
@@ -15,10 +15,10 @@ from docker_credential_gcr.emulator.identity.oauth.pkce import METHODS
 
 from .token_endpoint import GRANTS
 
-# How long a client may keep the keys: Google's answers say a few hours.
+# A client may cache the keys for six hours; Google's responses say a few hours too.
 _CACHED = {"Cache-Control": "public, max-age=21600, must-revalidate, no-transform"}
 _ACCOUNTS = "accounts.google.com"
-# Where Google has each, and the path of it here.
+# name -> (Google's base URL, path there and here)
 _ENDPOINTS = {
     "authorization_endpoint": ("https://accounts.google.com", "/o/oauth2/v2/auth"),
     "token_endpoint": ("https://oauth2.googleapis.com", "/token"),
@@ -40,17 +40,17 @@ _ABILITIES = {
 
 
 async def show_certificates(_request: Request, services: GoogleServices) -> JSONResponse:
-    """The keys of ID tokens as certificates."""
+    """Returns the keys of ID tokens as certificates."""
     return JSONResponse(await asyncio.to_thread(services.id_tokens.format_certificates), headers=_CACHED)
 
 
 async def show_keys(_request: Request, services: GoogleServices) -> JSONResponse:
-    """The keys of ID tokens as JSON Web Keys."""
+    """Returns the keys of ID tokens as JSON Web Keys."""
     return JSONResponse(await asyncio.to_thread(services.id_tokens.format_jwks), headers=_CACHED)
 
 
 async def discover(request: Request, _services: GoogleServices) -> JSONResponse:
-    """OpenID discovery: on Google's own host its names, elsewhere those of this server.
+    """Returns OpenID's discovery document: on Google's host with Google's URLs, else with this server's.
 
     https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig
     """

@@ -1,4 +1,4 @@
-"""sts.googleapis.com: a token of elsewhere for one of Google's.
+"""Token exchange (sts.googleapis.com): an external identity provider's token for an access token.
 
 POST /v1/token  grant_type=urn:ietf:params:oauth:grant-type:token-exchange&audience=//iam.googleapis.com/…
                 &requested_token_type=urn:ietf:params:oauth:token-type:access_token&scope=…
@@ -6,9 +6,9 @@ POST /v1/token  grant_type=urn:ietf:params:oauth:grant-type:token-exchange&audie
 200             {"access_token": "ya29.…", "token_type": "Bearer", "expires_in": 3599,
                  "issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}
 
-The fields may also come as JSON: {"grantType": …, "subjectToken": …}. Google takes a token until it expires;
-the emulator takes one with a jti once (RFC 7523 §3), but for those of Kubernetes, which are read from a
-file as often as they are needed.
+The fields may also be JSON: {"grantType": …, "subjectToken": …}. Google accepts a token until it expires; the
+emulator accepts one with a jti once (RFC 7523 §3), except Kubernetes' tokens, which clients read from a file
+again and again.
 https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token, https://www.rfc-editor.org/rfc/rfc8693
 """
 
@@ -51,7 +51,7 @@ _AUDIENCE = re.compile(
     re.ASCII,
 )
 _DOCUMENTATION = "https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token"
-# Texts that people search for, as Google writes them.
+# Google's messages, word for word: users search for them.
 WRONG_AUDIENCE = (
     'Invalid value for "audience". This value should be the full resource name of the Identity Provider. '
     f"See {_DOCUMENTATION} for the list of possible formats."
@@ -60,14 +60,14 @@ NO_PROVIDER = (
     'The target service indicated by the "audience" parameters is invalid. This might either be because the '
     "pool or provider is disabled or deleted or because it doesn't exist."
 )
-# Google has no text for this.
+# Google has no message for this.
 SPENT = "The ID Token has been exchanged before: gcr-emulator takes one with a jti once."
 
 Claims = dict[str, Any]
 
 
 async def exchange_token(request: Request, services: GoogleServices) -> JSONResponse:
-    """Trade a subject token for an access token of the identity that it proves."""
+    """Exchanges a subject token for an access token of the identity that it proves."""
     fields = await _read_fields(request)
     scopes = _check_fields(fields)
     audience = _get(fields, "audience")
@@ -75,7 +75,7 @@ async def exchange_token(request: Request, services: GoogleServices) -> JSONResp
     now = services.clock.now()
     verify = _get_verifier(fields, provider)
     try:
-        # A file that `echo` has written ends with a newline.
+        # Stripped: a file written by `echo` ends with a newline.
         token = _get(fields, "subject_token").strip()
         claims, ends_at = await services.database.read(
             lambda connection: verify(connection, services, provider, token)
@@ -92,14 +92,14 @@ async def exchange_token(request: Request, services: GoogleServices) -> JSONResp
         "access_token": services.signer.sign_access(grant, now),
         "issued_token_type": _ACCESS_TOKEN,
         "token_type": "Bearer",
-        # A second less than it is good for, as at the other token endpoint.
+        # One second less than the lifetime, as the other token endpoint says.
         "expires_in": expires_at - int(now) - 1,
     }
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
 
 async def _read_fields(request: Request) -> dict[str, str]:
-    """The request's fields by their names in a form."""
+    """Returns the request's fields, by their names in a form. Raises GrantRefused."""
     if find_content_type(request) != "application/json":
         return await read_form(request)
     try:
@@ -113,7 +113,7 @@ async def _read_fields(request: Request) -> dict[str, str]:
 
 
 def _check_fields(fields: Mapping[str, str]) -> frozenset[str]:
-    """The scopes of a request whose other fields ask for nothing that there is not."""
+    """Returns the requested scopes. Raises GrantRefused for other fields that are wrong or not supported."""
     if _get(fields, "grant_type") != _GRANT:
         raise GrantRefused("unsupported_grant_type", f'Invalid value for "grant_type". It must be {_GRANT}.')
     if _get(fields, "requested_token_type") != _ACCESS_TOKEN:
@@ -128,7 +128,7 @@ def _check_fields(fields: Mapping[str, str]) -> frozenset[str]:
 
 
 def _check_options(text: str) -> None:
-    """userProject says who is billed, and nobody is; a boundary would have to be kept."""
+    """Raises GrantRefused for an accessBoundary; ignores userProject, the project that Google bills."""
     try:
         options = strict_json.decode(text)
     except strict_json.InvalidJson as error:
@@ -138,7 +138,7 @@ def _check_options(text: str) -> None:
 
 
 async def _get_provider(services: GoogleServices, audience: str) -> Provider:
-    """Returns the provider that the audience names, if its tokens are taken. Raises GrantRefused."""
+    """Returns the provider that the audience names, if it is active. Raises GrantRefused."""
     match = _AUDIENCE.fullmatch(audience)
     if match is None:
         raise GrantRefused("invalid_request", WRONG_AUDIENCE)
@@ -157,7 +157,7 @@ async def _get_provider(services: GoogleServices, audience: str) -> Provider:
 def _verify_jwt(
     _connection: Connection, services: GoogleServices, provider: Provider, token: str
 ) -> tuple[Claims, int]:
-    """Returns the claims of a JWT, and when it ends."""
+    """Returns the claims of a JWT, and when it expires. Raises ExchangeRefused."""
     claims = verify_id_token(
         token,
         oidc=provider.settings["oidc"],
@@ -171,7 +171,10 @@ def _verify_jwt(
 def _verify_aws(
     connection: Connection, services: GoogleServices, provider: Provider, token: str
 ) -> tuple[Claims, int]:
-    """Returns the identity that signed a request to AWS, and when an access token for it ends."""
+    """Returns the AWS identity that signed a request, and when its access token expires.
+
+    Raises ExchangeRefused.
+    """
     identity = verify_request(
         token,
         audience=f"//iam.googleapis.com/{provider.name}",
@@ -187,7 +190,7 @@ def _verify_aws(
 
 
 Verify = Callable[[Connection, GoogleServices, Provider, str], tuple[Claims, int]]
-# subject_token_type -> (the kind of provider that it is for, what checks it)
+# subject_token_type -> (kind of provider, function that verifies the token)
 SUBJECT_TOKEN_TYPES: dict[str, tuple[str, Verify]] = {
     "urn:ietf:params:oauth:token-type:jwt": ("oidc", _verify_jwt),
     "urn:ietf:params:oauth:token-type:id_token": ("oidc", _verify_jwt),
@@ -228,7 +231,9 @@ def _get(fields: Mapping[str, str], field: str) -> str:
 
 
 async def introspect_token(request: Request, services: GoogleServices) -> JSONResponse:
-    """Returns what an access token says: gcloud names accounts by it. A client's secret is not looked at.
+    """Returns the contents of an access token, from which gcloud takes the account's name.
+
+    The client is not authenticated.
 
     POST /v1/introspect  token=ya29.…&token_type_hint=urn:ietf:params:oauth:token-type:access_token
     {"active": true, "username": "principal://iam.googleapis.com/…", "scope": …, "exp": …}

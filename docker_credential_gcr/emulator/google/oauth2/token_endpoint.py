@@ -1,4 +1,4 @@
-"""oauth2.googleapis.com: access tokens and ID tokens, for what proves who asks; and their end.
+"""Token endpoint (oauth2.googleapis.com): issues access tokens and ID tokens, and revokes logins.
 
 POST /token   grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=JWT
 200           {"access_token": "ya29.…", "expires_in": 3599, "token_type": "Bearer"}
@@ -23,7 +23,7 @@ from .tokeninfo import read_tokens
 
 Grant = Callable[[Request, GoogleServices, dict[str, str]], Awaitable[dict[str, object]]]
 
-# grant_type -> what trades it for tokens
+# grant_type -> function that exchanges the grant for tokens
 GRANTS: dict[str, Grant] = {
     "urn:ietf:params:oauth:grant-type:jwt-bearer": jwt_bearer.exchange_assertion,
     "authorization_code": authorization_code.exchange_code,
@@ -33,7 +33,7 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 async def issue_token(request: Request, services: GoogleServices) -> JSONResponse:
-    """Trade an assertion, a code or a refresh token for tokens."""
+    """Exchanges an assertion, a code or a refresh token for tokens. Raises GrantRefused."""
     form = await read_form(request)
     grant_type = get_field(form, "grant_type")
     if grant_type not in GRANTS:
@@ -42,7 +42,7 @@ async def issue_token(request: Request, services: GoogleServices) -> JSONRespons
 
 
 async def revoke(request: Request, services: GoogleServices) -> JSONResponse:
-    """End the login behind a refresh token, or behind an access token of it.
+    """Ends the login of a refresh token or a user's access token. Raises GrantRefused.
 
     https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke
     """
@@ -65,7 +65,7 @@ async def _find_login(services: GoogleServices, token: str) -> str | None:
     except InvalidToken:
         return None
     if not login_id.startswith(LOGIN_PREFIX):
-        # A service account's ends with its key, or by itself. https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1
+        # A service account's token ends with its key, or expires. https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1
         raise GrantRefused("unsupported_token_type", "Only tokens of users can be revoked")
     is_active = await services.database.read(
         lambda connection: refresh_tokens.is_active(connection, login_id)

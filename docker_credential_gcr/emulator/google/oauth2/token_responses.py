@@ -1,4 +1,4 @@
-"""What a token endpoint answers for somebody: an access token, and where it was asked for an ID token."""
+"""Token responses: an access token for a user or a service account, and an ID token if requested."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from docker_credential_gcr.emulator.identity.id_tokens import hash_access_token
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 
 LIFETIME_S = 3600
-# Each scope that lets a client know more of a person, and what: https://developers.google.com/identity/scopes
+# Scopes that let a client read facts about a user: https://developers.google.com/identity/scopes
 OPENID = "openid"
 EMAIL_SCOPES = frozenset({"email", "https://www.googleapis.com/auth/userinfo.email"})
 PROFILE_SCOPES = frozenset({"profile", "https://www.googleapis.com/auth/userinfo.profile"})
@@ -16,7 +16,7 @@ PROFILE_SCOPES = frozenset({"profile", "https://www.googleapis.com/auth/userinfo
 
 @dataclass(frozen=True)
 class Subject:
-    """Whom tokens are for: the member, the number behind `sub`, the key or login, the client, the name."""
+    """Principal that a token is for: `unique_id` is the claim `sub`, `key_id` a key or a login."""
 
     member: str
     unique_id: str
@@ -26,18 +26,18 @@ class Subject:
 
     @property
     def email(self) -> str:
-        """The address in the member."""
+        """Returns the e-mail address in the member."""
         return self.member.partition(":")[2]
 
 
 async def format_access(
     services: GoogleServices, subject: Subject, oauth_scopes: frozenset[str], *, nonce: str = ""
 ) -> dict[str, object]:
-    """An access token for the scopes; with `openid` among them an ID token too, for the client."""
+    """Returns the response with an access token, and with an ID token if `openid` is in the scopes."""
     now = services.clock.now()
     grant = AccessGrant(subject.member, subject.key_id, oauth_scopes, int(now) + LIFETIME_S, int(now))
     token = services.signer.sign_access(grant, now)
-    # A second less than it is good for, as Google says it.
+    # One second less than the lifetime, as Google says.
     answer: dict[str, object] = {
         "access_token": token,
         "expires_in": LIFETIME_S - 1,
@@ -57,7 +57,7 @@ async def format_access(
 
 
 async def format_id_token(services: GoogleServices, subject: Subject, audience: str) -> str:
-    """An ID token of a service account for the audience."""
+    """Returns an ID token of a service account for the audience."""
     claims: dict[str, object] = {
         "aud": audience,
         "azp": subject.email,
@@ -69,7 +69,7 @@ async def format_id_token(services: GoogleServices, subject: Subject, audience: 
 
 
 def describe(subject: Subject, oauth_scopes: frozenset[str]) -> dict[str, object]:
-    """What the scopes let a client know of somebody beside the number."""
+    """Returns the e-mail and profile claims that the scopes give access to."""
     facts: dict[str, object] = {}
     if oauth_scopes & EMAIL_SCOPES:
         facts |= {"email": subject.email, "email_verified": True}
@@ -81,5 +81,5 @@ def describe(subject: Subject, oauth_scopes: frozenset[str]) -> dict[str, object
 
 
 async def _sign(services: GoogleServices, claims: dict[str, object]) -> str:
-    # On a thread: the first ID token of a data directory waits for its key to be made.
+    # On a thread: the first ID token of a data directory creates the key, which takes time.
     return await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())

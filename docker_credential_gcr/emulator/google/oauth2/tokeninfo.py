@@ -1,4 +1,4 @@
-"""What a token says, for who holds it.
+"""tokeninfo: the contents of an access token or an ID token.
 
 GET /tokeninfo?access_token=ya29.…  {"azp": …, "aud": …, "sub": …, "scope": "…", "exp": "1700003600",
                                      "expires_in": "3599", "email": …, "email_verified": "true",
@@ -24,8 +24,8 @@ from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidT
 
 from .token_responses import Subject, describe
 
-# name in the first version: name in the third; what is not here has no name there
-_FIRST_NAMES = {
+# v1's name -> v3's name; v1 has no other members.
+_V1_NAMES = {
     "issued_to": "azp",
     "audience": "aud",
     "user_id": "sub",
@@ -38,21 +38,19 @@ _FIRST_NAMES = {
     "issued_at": "iat",
     "nonce": "nonce",
 }
-
-
 _ADDRESS: tuple[str, ...] = ("email", "email_verified")
 
 
 async def show(request: Request, services: GoogleServices) -> JSONResponse:
-    """What the token says, all of it texts."""
+    """Returns the token's contents, every value as a string."""
     facts = await _find_facts(request, services)
     return JSONResponse({name: _format(value) for name, value in facts.items()})
 
 
 async def show_v1(request: Request, services: GoogleServices) -> JSONResponse:
-    """The same under the names of the first version, which knows numbers."""
+    """Returns the token's contents by v1's names; numbers and booleans are not strings."""
     facts = await _find_facts(request, services)
-    return JSONResponse({name: facts[third] for name, third in _FIRST_NAMES.items() if third in facts})
+    return JSONResponse({name: facts[third] for name, third in _V1_NAMES.items() if third in facts})
 
 
 async def _find_facts(request: Request, services: GoogleServices) -> dict[str, Any]:
@@ -82,7 +80,7 @@ async def _describe_access(services: GoogleServices, token: str) -> dict[str, An
         "exp": grant.expires_at,
         "expires_in": int(grant.expires_at - services.clock.now()),
         **{name: facts[name] for name in _ADDRESS if name in facts},
-        # Whoever logs in here gets a refresh token, for every client is an installed program.
+        # Every user's login has a refresh token here: all clients are installed programs.
         "access_type": "offline" if grant.member.startswith("user:") else "online",
     }
 
@@ -92,7 +90,7 @@ def _format(value: object) -> str:
 
 
 async def get_grant(services: GoogleServices, token: str) -> AccessGrant:
-    """Returns the grant in an access token. Raises InvalidToken, also where its key or login was deleted."""
+    """Returns the grant in an access token. Raises InvalidToken, also if its key or login was deleted."""
     grant = services.signer.verify_access(token, services.clock.now())
     is_active = services.authenticator.is_active
     if not await services.database.read(lambda connection: is_active(connection, grant)):
@@ -101,7 +99,7 @@ async def get_grant(services: GoogleServices, token: str) -> AccessGrant:
 
 
 async def read_tokens(request: Request) -> dict[str, str]:
-    """Returns what the Authorization header, the query and the form say, the header as `access_token`.
+    """Returns the tokens in the Authorization header (as `access_token`), the query and the form.
 
     https://www.rfc-editor.org/rfc/rfc6750#section-2
     """

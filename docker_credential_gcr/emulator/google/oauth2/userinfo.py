@@ -1,4 +1,4 @@
-"""openidconnect.googleapis.com and its elders: who an access token is for.
+"""userinfo (openidconnect.googleapis.com and older URLs): the user or account of an access token.
 
 GET /v1/userinfo         {"sub": "1…", "name": …, "given_name": …, "email": …, "email_verified": true}
 GET /oauth2/v2/userinfo  {"id": "1…", "name": …, "given_name": …, "email": …, "verified_email": true}
@@ -19,17 +19,17 @@ from .token_responses import EMAIL_SCOPES, OPENID, PROFILE_SCOPES, describe
 from .tokeninfo import get_grant, get_subject, read_tokens
 
 _SCOPES = EMAIL_SCOPES | PROFILE_SCOPES | {OPENID}
-# name of version 3: name of the versions before
+# v3's name -> the name in v1 and v2
 _OLD_NAMES = {"sub": "id", "email_verified": "verified_email"}
 
 
 async def show(request: Request, services: GoogleServices) -> JSONResponse:
-    """As OpenID Connect says it."""
+    """Returns the user's claims by OpenID Connect's names."""
     return JSONResponse(await _find_facts(request, services))
 
 
 async def show_old(request: Request, services: GoogleServices) -> JSONResponse:
-    """In the words before OpenID Connect."""
+    """Returns the user's claims by the names of v1 and v2."""
     facts = await _find_facts(request, services)
     return JSONResponse({_OLD_NAMES.get(name, name): value for name, value in facts.items()})
 

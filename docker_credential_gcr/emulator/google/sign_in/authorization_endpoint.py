@@ -1,11 +1,11 @@
-"""accounts.google.com: a person chooses who they are, and allows a client what it asks for, or does not.
+"""Authorization endpoint (accounts.google.com): the user chooses an account, and allows or denies access.
 
-GET  /o/oauth2/v2/auth      the accounts to choose from; with a login_hint straight to the next
-GET  /signin/oauth/consent  the client, and what it asks for
-POST /signin/oauth/consent  to the client, with a code or with error=access_denied
+GET  /o/oauth2/v2/auth      page to choose an account; with a login_hint the next page
+GET  /signin/oauth/consent  page with the client and the scopes that it asks for
+POST /signin/oauth/consent  redirect to the client, with a code or with error=access_denied
 
-The request travels through the pages in their forms and is read anew each time: the server keeps nothing
-before somebody allows it.
+The pages' forms carry the request, which is parsed and checked each time: the server stores nothing before
+the user allows access.
 """
 
 from collections.abc import Awaitable, Callable
@@ -36,12 +36,12 @@ from .pages import describe_scope, redirect, render
 
 Endpoint = Callable[[Request, GoogleServices], Awaitable[Response]]
 
-# People to choose from on one page; any other address can be typed.
+# Accounts on one page; the user can type any other address.
 _SHOWN = 100
 
 
 def _with_pages(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, whose refusals become a page: what is wrong with a request is never sent anywhere."""
+    """Returns the endpoint with its refusals as a page, never as a redirect."""
 
     async def answer(request: Request, services: GoogleServices) -> Response:
         try:
@@ -56,60 +56,68 @@ def _with_pages(endpoint: Endpoint) -> Endpoint:
 
 @_with_pages
 async def authorize(request: Request, services: GoogleServices) -> Response:
-    """Let the person choose an account; with a hint at one, go on to the consent."""
-    asked = parse_request(request.query_params.multi_items())
-    if NONE in asked.prompts:
-        # Nobody is signed in here beforehand. https://openid.net/specs/openid-connect-core-1_0.html#AuthError
-        return _refuse(asked, "login_required", "Nobody is signed in.")
-    account = None if SELECT_ACCOUNT in asked.prompts else await _find_account(services, asked.login_hint)
+    """Returns the page to choose an account; with a login_hint, the consent page."""
+    auth_request = parse_request(request.query_params.multi_items())
+    if NONE in auth_request.prompts:
+        # No session is kept: a user is never signed in already. https://openid.net/specs/openid-connect-core-1_0.html#AuthError
+        return _refuse(auth_request, "login_required", "No user is signed in.")
+    account = (
+        None
+        if SELECT_ACCOUNT in auth_request.prompts
+        else await _find_account(services, auth_request.login_hint)
+    )
     if account is None:
-        return await _show_accounts(services, asked)
-    return _show_consent(request, services, asked, account)
+        return await _show_accounts(services, auth_request)
+    return _show_consent(request, services, auth_request, account)
 
 
 @_with_pages
 async def ask_consent(request: Request, services: GoogleServices) -> Response:
-    """Ask for consent in the name of the account that was chosen."""
-    asked = parse_request(request.query_params.multi_items())
+    """Returns the consent page for the chosen account."""
+    auth_request = parse_request(request.query_params.multi_items())
     account = await _find_account(services, request.query_params.get("account", ""))
     if account is None:
-        complaint = "Enter an e-mail address, such as ada@example.com."
-        return await _show_accounts(services, asked, complaint)
-    return _show_consent(request, services, asked, account)
+        error_message = "Enter an e-mail address, such as ada@example.com."
+        return await _show_accounts(services, auth_request, error_message)
+    return _show_consent(request, services, auth_request, account)
 
 
 @_with_pages
 async def decide(request: Request, services: GoogleServices) -> Response:
-    """Send the person's decision to the client."""
+    """Redirects to the client with the user's decision."""
     form = await read_form(request)
-    asked, account = parse_request(form.items()), form.get("account", "")
-    check_csrf(request, services, asked, form)
+    auth_request, account = parse_request(form.items()), form.get("account", "")
+    check_csrf(request, services, auth_request, form)
     if form.get("decision") != "allow":
-        return _refuse(asked, "access_denied", "You have denied access.")
+        return _refuse(auth_request, "access_denied", "You have denied access.")
     if not knows_operator_token(services, form):
-        return _show_consent(request, services, asked, account, complaint="That is not the operator token.")
+        return _show_consent(
+            request, services, auth_request, account, error_message="That is not the operator token."
+        )
     note_member(format_user(account))
     now = services.clock.now()
 
     def work(connection: Connection) -> str:
         user = users.put(connection, account, now=now)
-        return authorization_codes.add(connection, user, asked.grant, now=now)
+        return authorization_codes.add(connection, user, auth_request.grant, now=now)
 
     code = await services.database.write(work)
-    if asked.is_for_page:
-        return render("code.html", client=asked.client.name, code=code)
-    return redirect(asked.format_redirect(code=code, scope=" ".join(sorted(asked.grant.oauth_scopes))))
+    if auth_request.shows_code:
+        return render("code.html", client=auth_request.client.name, code=code)
+    return redirect(
+        auth_request.format_redirect(code=code, scope=" ".join(sorted(auth_request.grant.oauth_scopes)))
+    )
 
 
-def _refuse(asked: AuthorizationRequest, error: str, description: str) -> Response:
-    """Tell the client why it gets no code; where a person would have taken it there, tell them."""
-    if asked.is_for_page:
+def _refuse(auth_request: AuthorizationRequest, error: str, description: str) -> Response:
+    """Redirects to the client with the error. Raises RequestRefused if the user would copy a code instead."""
+    if auth_request.shows_code:
         raise RequestRefused(error, description)
-    return redirect(asked.format_redirect(error=error))
+    return redirect(auth_request.format_redirect(error=error))
 
 
 async def _find_account(services: GoogleServices, text: str) -> str | None:
-    """The address that the person means: one that is known as it is, a new one in lower case."""
+    """Returns the address that the user typed: a known one as it is, a new one in lower case."""
     email = text.strip()
     if not is_user_email(email):
         return None
@@ -120,37 +128,42 @@ async def _find_account(services: GoogleServices, text: str) -> str | None:
 
 
 async def _show_accounts(
-    services: GoogleServices, asked: AuthorizationRequest, complaint: str = ""
+    services: GoogleServices, auth_request: AuthorizationRequest, error_message: str = ""
 ) -> Response:
     known: list[tuple[str, str]] = []
-    if not services.strict_admin:  # else anybody could read who there is
+    # With --strict-admin no accounts are shown: the browser has not sent the operator token yet.
+    if not services.strict_admin:
         known = await services.database.scan(lambda connection: users.list_known(connection, count=_SHOWN))
     return render(
         "accounts.html",
-        400 if complaint else 200,
-        client=asked.client.name,
-        fields=asked.fields,
+        400 if error_message else 200,
+        client=auth_request.client.name,
+        fields=auth_request.fields,
         accounts=known,
-        complaint=complaint,
+        error_message=error_message,
     )
 
 
 def _show_consent(
-    request: Request, services: GoogleServices, asked: AuthorizationRequest, account: str, complaint: str = ""
+    request: Request,
+    services: GoogleServices,
+    auth_request: AuthorizationRequest,
+    account: str,
+    error_message: str = "",
 ) -> Response:
     secret = find_secret(request) or create_secret()
     page = render(
         "consent.html",
-        403 if complaint else 200,
-        redirect_uri="" if asked.is_for_page else asked.grant.redirect_uri,
-        client=asked.client.name,
-        target="" if asked.is_for_page else asked.grant.redirect_uri,
+        403 if error_message else 200,
+        redirect_uri="" if auth_request.shows_code else auth_request.grant.redirect_uri,
+        client=auth_request.client.name,
+        target="" if auth_request.shows_code else auth_request.grant.redirect_uri,
         account=account,
-        scopes=[(scope, describe_scope(scope)) for scope in sorted(asked.grant.oauth_scopes)],
-        fields=asked.fields,
-        proof=create_csrf_token(services, secret, asked, account),
+        scopes=[(scope, describe_scope(scope)) for scope in sorted(auth_request.grant.oauth_scopes)],
+        fields=auth_request.fields,
+        csrf_token=create_csrf_token(services, secret, auth_request, account),
         needs_token=services.strict_admin,
-        complaint=complaint,
+        error_message=error_message,
     )
     page.headers["Set-Cookie"] = format_cookie(request, secret)
     return page

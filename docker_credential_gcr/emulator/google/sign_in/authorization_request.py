@@ -1,4 +1,4 @@
-"""What a client asks a person for: the query of /o/oauth2/v2/auth, read once and never trusted.
+"""Authorization request, in which a client asks a user for access: parses /o/oauth2/v2/auth's query.
 
     client_id=…&redirect_uri=http://127.0.0.1:8085/&response_type=code&scope=A%20B&state=…
     &code_challenge=…&code_challenge_method=S256&access_type=offline&prompt=consent&login_hint=ada@example.com
@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS, Clien
 from docker_credential_gcr.emulator.identity.oauth.scopes import is_scope, split_scope
 
 NONE, CONSENT, SELECT_ACCOUNT = "none", "consent", "select_account"
-# What a request may say; whatever else it says is not carried along.
+# Parameters of a request; all others are dropped.
 KNOWN = (
     *("client_id", "redirect_uri", "response_type", "scope", "state", "nonce"),
     *("access_type", "prompt", "login_hint", "code_challenge", "code_challenge_method"),
@@ -30,10 +30,10 @@ _MAX_SIZE = 8 * 1024
 
 
 class RequestRefused(Exception):
-    """The request is shown to the person and sent nowhere; `error` is Google's word for it.
+    """The request is refused on a page; `error` is Google's code.
 
-    An error that is sent to a `redirect_uri` makes an open redirector of a server. Google shows all of
-    these too. https://www.rfc-editor.org/rfc/rfc9700#section-4.11
+    An error that is sent to a `redirect_uri` would make the server an open redirector. Google shows these
+    errors too. https://www.rfc-editor.org/rfc/rfc9700#section-4.11
     """
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
@@ -44,7 +44,7 @@ class RequestRefused(Exception):
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """What is asked: `fields` are the parameters as they came, for the pages to carry along."""
+    """Authorization request; `fields` are its parameters, which the pages' forms send back."""
 
     client: Client
     grant: Grant
@@ -54,19 +54,19 @@ class AuthorizationRequest:
     fields: dict[str, str]
 
     @property
-    def is_for_page(self) -> bool:
-        """Whether a person takes the code to the client, for which Google has a page elsewhere."""
+    def shows_code(self) -> bool:
+        """Returns whether the user copies the code from a page to the client."""
         return self.grant.redirect_uri in self.client.pages
 
     def format_redirect(self, **answer: str) -> str:
-        """The address that takes an answer to the client. https://www.rfc-editor.org/rfc/rfc9207"""
+        """Returns the redirect URI with the response to the client. https://www.rfc-editor.org/rfc/rfc9207"""
         uri = self.grant.redirect_uri
         state = {"state": self.state} if self.state else {}
         return f"{uri}{'&' if '?' in uri else '?'}{urlencode({**state, **answer, 'iss': ISSUER})}"
 
 
 def parse_request(pairs: Iterable[tuple[str, str]]) -> AuthorizationRequest:
-    """The request that a query's or a form's parameters make. Raises RequestRefused."""
+    """Parses the parameters of a query or a form. Raises RequestRefused."""
     known = [(name, value) for name, value in pairs if name in KNOWN and value]
     fields = dict(known)
     if len(fields) != len(known):

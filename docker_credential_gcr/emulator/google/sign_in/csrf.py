@@ -1,7 +1,7 @@
-"""Who may sign people in, and that it is their own click: what stands before the pages.
+"""CSRF protection of the sign-in pages, and the check that the browser may use them.
 
-Whoever reaches these pages may become anybody. So they are for this machine's own browser; where the server
-demands tokens of administrators, also for whoever knows the operator's.
+A browser that reaches these pages can sign in as any user. So only a browser on this machine may use them;
+with --strict-admin or --allow-remote, any browser whose user knows the operator token.
 """
 
 import hmac
@@ -28,9 +28,9 @@ _DENIED = "access_denied"
 
 
 def check_origin(request: Request, services: GoogleServices) -> None:
-    """Raise RequestRefused unless the request may come from a person at these pages.
+    """Raises RequestRefused unless the request comes from a browser on this machine.
 
-    A name that a stranger lets lead to this machine is none of its names.
+    A Host that is neither loopback's nor Google's is refused: it may be DNS rebinding.
     """
     host = request.headers["host"]
     if services.strict_admin:
@@ -42,47 +42,48 @@ def check_origin(request: Request, services: GoogleServices) -> None:
 
 
 def check_csrf(
-    request: Request, services: GoogleServices, asked: AuthorizationRequest, form: dict[str, str]
+    request: Request, services: GoogleServices, auth_request: AuthorizationRequest, form: dict[str, str]
 ) -> None:
-    """Raise RequestRefused unless the form was filled in on a page that was shown to this browser."""
+    """Raises RequestRefused unless the form comes from a page that was shown to this browser."""
     own = f"{request.scope['scheme']}://{request.headers['host']}"
     of_this_site = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
     if request.headers.get("origin", own) != own or not of_this_site:
         raise RequestRefused(_DENIED, "The form was sent by another site.", 403)
-    expected = create_csrf_token(services, find_secret(request), asked, form.get("account", ""))
-    if not is_secret(form.get("proof", ""), expected):
-        raise RequestRefused(_DENIED, "The form is not one that this browser was shown. Begin again.", 403)
+    expected = create_csrf_token(services, find_secret(request), auth_request, form.get("account", ""))
+    if not is_secret(form.get("csrf_token", ""), expected):
+        raise RequestRefused(_DENIED, "The form was not shown to this browser. Start the sign-in again.", 403)
 
 
 def knows_operator_token(services: GoogleServices, form: dict[str, str]) -> bool:
-    """Whether the form holds the operator's token, or none is needed."""
+    """Returns whether the form has the operator token, or needs none."""
     given = form.get("operator_token", "").strip()
     return not services.strict_admin or is_secret(given, services.operator_token)
 
 
 def find_secret(request: Request) -> str:
-    """The secret that the browser's cookie holds; empty where there is none."""
+    """Returns the secret in the browser's cookie, empty if there is none."""
     value = request.cookies.get(_COOKIE, "")
     return value if _COOKIE_VALUE.fullmatch(value) else ""
 
 
 def create_secret() -> str:
-    """A new secret for a browser: 43 characters of 32 random bytes."""
+    """Creates a secret for a browser: 43 characters, from 32 random bytes."""
     return secrets.token_urlsafe(32)
 
 
 def format_cookie(request: Request, secret: str) -> str:
-    """The Set-Cookie header's value. No other site's form brings it along."""
+    """Returns the Set-Cookie header's value; SameSite=Strict: other sites' forms do not send it."""
     secure = "; Secure" if request.scope["scheme"] == "https" else ""
     return f"{_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict{secure}"
 
 
 def create_csrf_token(
-    services: GoogleServices, secret: str, asked: AuthorizationRequest, account: str
+    services: GoogleServices, secret: str, auth_request: AuthorizationRequest, account: str
 ) -> str:
-    """What a form carries to show that it was made for this browser, this request and this account."""
+    """Returns the token that binds a form to the browser, the request and the account."""
     if not secret:
-        return secrets.token_hex(32)  # which nobody can send back
-    # As JSON, in which no part can look like two.
-    said = json.dumps(["consent", secret, account, sorted(asked.fields.items())])
-    return hmac.new(services.operator_token.encode(), said.encode(), "sha256").hexdigest()
+        # A random token, which never matches.
+        return secrets.token_hex(32)
+    # JSON: unlike joined strings, it is unambiguous.
+    signed = json.dumps(["consent", secret, account, sorted(auth_request.fields.items())])
+    return hmac.new(services.operator_token.encode(), signed.encode(), "sha256").hexdigest()

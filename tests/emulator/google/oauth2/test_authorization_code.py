@@ -193,7 +193,7 @@ def test_an_abuse_of_a_code_is_refused_and_costs_the_client_nothing(ada: Apis, a
 
 CHALLENGE_OF_CLIENTS = 'Basic realm="https://accounts.google.com/"'
 BASIC: dict[str, tuple[str, dict[str, str], tuple[int, str], str]] = {
-    "a bearer": ("Bearer x", {}, (401, "invalid_client"), "A client signs in with HTTP Basic"),
+    "a bearer": ("Bearer x", {}, (401, "invalid_client"), "The Authorization header must be HTTP Basic"),
     "garbage": ("Basic !", {}, (401, "invalid_client"), "Malformed HTTP Basic"),
     "an unknown one": (
         "Basic " + base64.b64encode(b"a:b").decode(),
@@ -211,13 +211,13 @@ BASIC: dict[str, tuple[str, dict[str, str], tuple[int, str], str]] = {
         "Basic " + base64.b64encode(b"a:b").decode(),
         {"client_secret": "b"},
         (400, "invalid_request"),
-        "A client names itself once",
+        "The client is named twice: use either HTTP Basic or the form",
     ),
     "two clients": (
         "Basic " + base64.b64encode(b"a:b").decode(),
         {"client_id": "c"},
         (400, "invalid_request"),
-        "A client names itself once",
+        "The client is named twice: use either HTTP Basic or the form",
     ),
 }
 

@@ -129,15 +129,15 @@ def test_a_parameter_that_comes_twice_is_refused(make_browser: Callable[[], Any]
     assert (reply.status, page.words[6]) == (400, "A parameter is given more than once")
 
 
-NOT_SHOWN = "The form is not one that this browser was shown. Begin again."
+NOT_SHOWN = "The form was not shown to this browser. Start the sign-in again."
 OTHER_SITE = "The form was sent by another site."
 # The cookie, the headers, the fields that a stranger's page makes the browser send, and what it is told.
 FORGERIES: dict[str, tuple[str | None, dict[str, str], dict[str, str], str]] = {
     "no cookie": ("", {}, {}, NOT_SHOWN),
     "an empty cookie": ("gcr_emulator_sign_in=", {}, {}, NOT_SHOWN),
     "a cookie that was planted": (f"gcr_emulator_sign_in={'A' * 43}", {}, {}, NOT_SHOWN),
-    "no proof": (None, {}, {"proof": ""}, NOT_SHOWN),
-    "a guessed proof": (None, {}, {"proof": "é"}, NOT_SHOWN),
+    "no CSRF token": (None, {}, {"csrf_token": ""}, NOT_SHOWN),
+    "a guessed CSRF token": (None, {}, {"csrf_token": "é"}, NOT_SHOWN),
     "another account": (None, {}, {"account": "boss@example.com"}, NOT_SHOWN),
     "another state": (None, {}, {"state": "another"}, NOT_SHOWN),
     "another scope": (None, {}, {"scope": "openid email"}, NOT_SHOWN),
@@ -170,7 +170,7 @@ def test_t18_csrf_a_consent_that_nobody_clicked_is_refused(
     assert [form.buttons for form in page.forms] == [[]]
 
 
-def test_the_proof_of_one_browser_is_worth_nothing_in_another(make_browser: Callable[[], Any]) -> None:
+def test_the_csrf_token_of_one_browser_is_refused_in_another(make_browser: Callable[[], Any]) -> None:
     thief, victim = make_browser(), make_browser()
     _, page = thief.open(format_path())
     victim.open(format_path())

@@ -118,7 +118,7 @@ def test_the_pages_say_who_asks_for_what_in_whose_name(apis: Apis, make_browser:
         "A",
         "ada@example.com",
         "It will be able to",
-        "See, change and delete whatever your roles let you",
+        "See, change and delete everything that your roles allow",
         PLATFORM,
         "Know that it is you who comes back",
         "openid",
