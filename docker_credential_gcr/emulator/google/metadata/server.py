@@ -1,4 +1,4 @@
-"""metadata.google.internal: what a machine on Google Cloud learns of itself, tokens of its account above all.
+"""Metadata server (metadata.google.internal): an instance's metadata, and tokens of its service account.
 
 GET /computeMetadata/v1/instance/service-accounts/default/token   Metadata-Flavor: Google
 200 {"access_token": "ya29.…", "expires_in": 3599, "token_type": "Bearer"}
@@ -25,7 +25,8 @@ from docker_credential_gcr.emulator.identity.principal import format_service_acc
 from docker_credential_gcr.emulator.request_context import find_request_id, note_member
 from docker_credential_gcr.emulator.sites.hosts import is_safe_from_rebinding
 
-from .http import IDENTITY, JSON, TEXT, Options, Refused, format_page, parse_options, redirect, reply
+from .query_options import Options, parse_options
+from .responses import IDENTITY, JSON, TEXT, Refused, format_page, redirect, reply
 from .tokens import AccessTokenCache, create_id_token, find_account, narrow_scopes
 from .tree import (
     Directory,
@@ -41,28 +42,28 @@ from .tree import (
 
 _logger = logging.getLogger(__name__)
 
-# A request that waits for a change looks so often whether there is one.
-_LOOK_S = 0.05
-# The older spelling is still good. https://cloud.google.com/compute/docs/metadata/querying-metadata#required_headers
+# Seconds between two checks of a request that waits for a change.
+_POLL_INTERVAL_S = 0.05
+# The second is the older header, still accepted. https://cloud.google.com/compute/docs/metadata/querying-metadata#required_headers
 _FLAVORS = {"metadata-flavor": "google", "x-google-metadata-request": "true"}
 
 
-class _Absent(Exception):
-    """There is no metadata server."""
+class _NoInstance(Exception):
+    """No instance is set: there is no metadata server."""
 
 
 class MetadataServer:
-    """The ASGI application; while there is no machine, all goes to `others`, which know no such path.
+    """ASGI application of the metadata server; without an instance, `fallback` answers with its own 404.
 
-    `takes_any_host` lets a client call this server by a name that is neither loopback's nor Google's.
-    `refresh` brings the machine that another worker has set.
+    `takes_any_host` lets a client use a Host that is neither loopback's nor Google's. `refresh` reads the
+    instance that another worker has set.
     """
 
     def __init__(
         self,
         services: GoogleServices,
         current: CurrentInstance,
-        others: Any,
+        fallback: Any,
         *,
         refresh: Callable[[], Awaitable[None]],
         takes_any_host: bool,
@@ -70,40 +71,40 @@ class MetadataServer:
         self._services = services
         self._current = current
         self._refresh = refresh
-        self._others = others
+        self._fallback = fallback
         self._takes_any_host = takes_any_host
         self._tokens = AccessTokenCache(services)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
+        """Answers one request."""
         request = Request(scope, receive)
         try:
             response = await self._answer(request)
-        except _Absent:
-            await self._others(scope, receive, send)
+        except _NoInstance:
+            await self._fallback(scope, receive, send)
             return
         except Refused as refusal:
             response = format_page(refusal.status, str(refusal))
-        # The rim: whatever happens, it is the metadata server that answers.
+        # The last handler of errors: every exception becomes the metadata server's page.
         except Exception:
             _logger.exception("internal error in request %s", find_request_id())
             response = format_page(500, "The server encountered an error.")
         await response(scope, receive, send)
 
     def forget(self) -> None:
-        """Make every token anew."""
+        """Clears the token cache: the next requests get new tokens."""
         self._tokens.clear()
 
     async def _answer(self, request: Request) -> Response:
-        machine = self._machine()
-        if machine.delay_s:
-            await asyncio.sleep(machine.delay_s)
+        instance = self._get_instance()
+        if instance.delay_s:
+            await asyncio.sleep(instance.delay_s)
         path = request.scope["raw_path"].decode("latin-1")
         self._check(request, path)
         names = [unquote(name) for name in path.split("/")[1:]]
-        node = await self._find(names, path)
+        node = await self._get_node(names, path)
         if isinstance(node, TokenKind):
-            return await self._hand_out(node, request, names[-2])
+            return await self._issue_token(node, request, names[-2])
         if isinstance(node, Directory) and names[-1]:
             return redirect(request, f"{path}/")
         options = parse_options(request)
@@ -113,17 +114,17 @@ class MetadataServer:
             content, media_type = await self._render(names, path, options)
         return reply(content, media_type)
 
-    def _machine(self) -> Instance:
+    def _get_instance(self) -> Instance:
         if self._current.instance is None:
-            raise _Absent
+            raise _NoInstance
         return self._current.instance
 
     def _check(self, request: Request, path: str) -> None:
-        """Refuse what Google's server refuses, and a web page under a name that was led here."""
+        """Raises Refused for a request that Google's server refuses, and for DNS rebinding by a web page."""
         denied = f"Your client does not have permission to get URL <code>{html.escape(path)}</code>"
         host = request.headers.get("host", "")
         if not (self._takes_any_host or is_safe_from_rebinding(host)):
-            raise Refused(403, f"{denied} from a server of that name.")
+            raise Refused(403, f"{denied} from a server with that name.")
         forwarding = find_forwarding_header(request.headers)
         if forwarding is not None:
             name = html.escape(forwarding.title())
@@ -132,18 +133,18 @@ class MetadataServer:
             raise Refused(
                 405, f"The request method <code>{html.escape(request.method)}</code> is inappropriate."
             )
-        # Go's library looks for a server without it. https://pkg.go.dev/cloud.google.com/go/compute/metadata#OnGCE
+        # Google's Go library requests / without the header. https://pkg.go.dev/cloud.google.com/go/compute/metadata#OnGCE
         if path != "/" and not any(
             request.headers.get(name, "").lower() == value for name, value in _FLAVORS.items()
         ):
             raise Refused(403, f"{denied} from this server. Missing Metadata-Flavor:Google header.")
 
-    async def _find(self, names: list[str], path: str) -> Directory | Value | TokenKind:
-        machine = self._machine()
+    async def _get_node(self, names: list[str], path: str) -> Directory | Value | TokenKind:
+        instance = self._get_instance()
         read = self._services.database.read
-        project = await read(lambda connection: find_project(connection, machine.project))
-        tree = build_tree(machine, None if project is None else int(project.number))
-        # An empty name at the end is the slash behind a directory.
+        project = await read(lambda connection: find_project(connection, instance.project))
+        tree = build_tree(instance, None if project is None else int(project.number))
+        # The last name is empty if the path ends with a slash.
         is_directory = names[-1] == ""
         node = find_node(tree, names[:-1] if is_directory else names)
         if node is None or (is_directory and not isinstance(node, Directory)):
@@ -153,8 +154,8 @@ class MetadataServer:
         return node
 
     async def _render(self, names: list[str], path: str, options: Options) -> tuple[str, str]:
-        node = await self._find(names, path)
-        assert not isinstance(node, TokenKind)  # noqa: S101 - no name of a value or directory is one's too
+        node = await self._get_node(names, path)
+        assert not isinstance(node, TokenKind)  # noqa: S101 - `_answer` has answered those
         if options.alt != "json":
             return format_text(node, recursive=options.recursive), TEXT
         if isinstance(node, Directory) and not options.recursive:
@@ -162,7 +163,7 @@ class MetadataServer:
         return format_json(node), JSON
 
     async def _wait(self, request: Request, names: list[str], path: str, options: Options) -> None:
-        """Until the content is another than the one that the client knows, its patience ends, or it goes."""
+        """Waits until the content changes, the client's timeout ends, or the client disconnects."""
 
         async def find_etag() -> str:
             return format_etag((await self._render(names, path, options))[0])
@@ -170,44 +171,44 @@ class MetadataServer:
         known = options.last_etag or await find_etag()
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + options.timeout_s
-        leaving = asyncio.ensure_future(_await_departure(request))
+        disconnected = asyncio.ensure_future(_wait_for_disconnect(request))
         try:
-            while await find_etag() == known and not leaving.done() and ends_at > loop.time():
-                await self._await_change(leaving, ends_at)
+            while await find_etag() == known and not disconnected.done() and ends_at > loop.time():
+                await self._wait_for_instance(disconnected, ends_at)
         finally:
-            leaving.cancel()
+            disconnected.cancel()
 
-    async def _await_change(self, leaving: "asyncio.Future[None]", ends_at: float) -> None:
-        """Until the machine is another, the client has left, or that instant of the loop's has come."""
-        loop, machine = asyncio.get_running_loop(), self._current.instance
-        while self._current.instance is machine and (left_s := ends_at - loop.time()) > 0:
-            await asyncio.wait({leaving}, timeout=min(left_s, _LOOK_S))
-            if leaving.done():
+    async def _wait_for_instance(self, disconnected: "asyncio.Future[None]", ends_at: float) -> None:
+        """Waits until the instance changes, the client disconnects, or the loop's time is `ends_at`."""
+        loop, instance = asyncio.get_running_loop(), self._current.instance
+        while self._current.instance is instance and (left_s := ends_at - loop.time()) > 0:
+            await asyncio.wait({disconnected}, timeout=min(left_s, _POLL_INTERVAL_S))
+            if disconnected.done():
                 return
             await self._refresh()
 
-    async def _hand_out(self, kind: TokenKind, request: Request, name: str) -> Response:
-        machine = self._machine()
-        account = await find_account(self._services, machine)
+    async def _issue_token(self, kind: TokenKind, request: Request, name: str) -> Response:
+        instance = self._get_instance()
+        account = await find_account(self._services, instance)
         if account is None:
             raise Refused(404, f"The service account <code>{html.escape(name)}</code> was not found.")
         note_member(format_service_account(account.email))
         query = request.query_params
         if kind is TokenKind.TOKEN:
-            scopes = narrow_scopes(machine, query.get("scopes"))
+            scopes = narrow_scopes(instance, query.get("scopes"))
             if not scopes:
-                raise Refused(404, "The machine's service account has no access scopes.")
+                raise Refused(404, "The instance's service account has no access scopes.")
             return reply(json.dumps(await self._tokens.issue(account, scopes)), JSON)
         audience, form = query.get("audience"), query.get("format", "standard")
         if not audience:
             raise Refused(400, "non-empty audience parameter required")
         if form not in ("standard", "full"):
-            raise Refused(400, "the format parameter is standard or full")
-        token = await create_id_token(self._services, machine, account, audience, full=form == "full")
+            raise Refused(400, "the format parameter must be standard or full")
+        token = await create_id_token(self._services, instance, account, audience, full=form == "full")
         return reply(token, IDENTITY)
 
 
-async def _await_departure(request: Request) -> None:
-    # After the body, of which a GET has none, comes nothing but the end of the connection.
+async def _wait_for_disconnect(request: Request) -> None:
+    # The first message is the empty body of a GET, the second is the disconnect.
     await request.receive()
     await request.receive()

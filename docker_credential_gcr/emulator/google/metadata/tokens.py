@@ -1,4 +1,4 @@
-"""What the metadata server hands out: access tokens and ID tokens of the machine's service account."""
+"""Tokens of the metadata server: access tokens and ID tokens of the instance's service account."""
 
 import asyncio
 from typing import Any
@@ -16,42 +16,42 @@ from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from .tree import find_instance_id
 
 LIFETIME_S = 3600
-# A token is handed out again until so little of it is left; Google's server does the same.
+# Seconds before its expiry at which a cached token is replaced; Google's server does the same.
 # https://cloud.google.com/compute/docs/access/authenticate-workloads#applications
-RENEWED_S = 300
-# Of as many accounts and scopes; the oldest makes room.
-_KEPT = 64
+RENEWAL_S = 300
+# Tokens in the cache; the oldest is dropped first.
+_CACHE_SIZE = 64
 
 
 class AccessTokenCache:
-    """Access tokens of machines' accounts, each handed out again while it is fresh."""
+    """Cache of access tokens, by account and scopes: a token is reused while it is fresh."""
 
     def __init__(self, services: GoogleServices) -> None:
         self._services = services
-        self._kept: dict[tuple[int, frozenset[str]], tuple[AccessGrant, str]] = {}
+        self._cached: dict[tuple[int, frozenset[str]], tuple[AccessGrant, str]] = {}
 
     async def issue(self, account: ServiceAccount, scopes: frozenset[str]) -> dict[str, object]:
-        """The token's JSON: {"access_token", "expires_in": seconds, "token_type"}"""
+        """Returns {"access_token", "expires_in": seconds, "token_type"}; the token is cached while fresh."""
         now = self._services.clock.now()
-        # By row, for an account of the same address may have been made anew.
+        # Keyed by row: a deleted account's address may belong to a new account.
         key = (account.id, scopes)
-        kept = self._kept.get(key)
-        if kept is None or not kept[0].issued_at <= now < kept[0].expires_at - RENEWED_S:
-            # The key stands behind the token, so that both end when the account is disabled or deleted.
+        cached = self._cached.get(key)
+        if cached is None or not cached[0].issued_at <= now < cached[0].expires_at - RENEWAL_S:
+            # The token names the key: it ends with the key, when the account is disabled or deleted.
             signing_key = await get_or_create_key(self._services, account)
-            kept = self._sign(account, signing_key.key_id, scopes, now)
-            self._kept.pop(key, None)
-            while len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = kept
-        grant, token = kept
-        # A second less than it is good for, as Google says it.
+            cached = self._sign(account, signing_key.key_id, scopes, now)
+            self._cached.pop(key, None)
+            while len(self._cached) >= _CACHE_SIZE:
+                del self._cached[next(iter(self._cached))]
+            self._cached[key] = cached
+        grant, token = cached
+        # One second less than the lifetime, as Google says.
         left_s = grant.expires_at - int(now) - 1
         return {"access_token": token, "expires_in": left_s, "token_type": "Bearer"}
 
     def clear(self) -> None:
-        """Forget them; who has one keeps it."""
-        self._kept.clear()
+        """Drops the cached tokens; they stay valid for the clients that have them."""
+        self._cached.clear()
 
     def _sign(
         self, account: ServiceAccount, key_id: str, scopes: frozenset[str], now: float
@@ -61,27 +61,27 @@ class AccessTokenCache:
         return grant, self._services.signer.sign_access(grant, now)
 
 
-async def find_account(services: GoogleServices, machine: Instance) -> ServiceAccount | None:
-    """Returns the machine's account, if it is there and its tokens count."""
-    email = machine.account or ""
+async def find_account(services: GoogleServices, instance: Instance) -> ServiceAccount | None:
+    """Returns the instance's service account, if it exists and is active."""
+    email = instance.account or ""
     return await services.database.read(lambda connection: find_active_account(connection, email))
 
 
-def narrow_scopes(machine: Instance, asked: str | None) -> frozenset[str]:
-    """The scopes of a token for which `scopes=A,B` was asked.
+def narrow_scopes(instance: Instance, requested: str | None) -> frozenset[str]:
+    """Returns the scopes of a token that is requested with `?scopes=A,B`.
 
-    Those of them that the machine has; all that it has where that is none, as on a virtual machine,
-    whose scopes a caller cannot choose. A machine with cloud-platform has every scope.
+    These are the requested scopes that the instance has; if it has none of them, all of the instance's
+    scopes, as on a virtual instance, where a caller cannot choose. cloud-platform includes every scope.
     """
-    wanted = KNOWN & set((asked or "").split(","))
-    granted = wanted if CLOUD_PLATFORM in machine.scopes else wanted & set(machine.scopes)
-    return frozenset(granted or machine.scopes)
+    wanted = KNOWN & set((requested or "").split(","))
+    granted = wanted if CLOUD_PLATFORM in instance.scopes else wanted & set(instance.scopes)
+    return frozenset(granted or instance.scopes)
 
 
 async def create_id_token(
-    services: GoogleServices, machine: Instance, account: ServiceAccount, audience: str, *, full: bool
+    services: GoogleServices, instance: Instance, account: ServiceAccount, audience: str, *, full: bool
 ) -> str:
-    """An ID token of the account for the audience; `full` says more of the machine.
+    """Returns an ID token of the account for the audience; `full` adds claims about the instance.
 
     https://cloud.google.com/compute/docs/instances/verifying-instance-identity#payload
     """
@@ -90,21 +90,21 @@ async def create_id_token(
         claims |= {
             "email": account.email,
             "email_verified": True,
-            "google": {"compute_engine": await _describe(services, machine, account)},
+            "google": {"compute_engine": await _describe(services, instance, account)},
         }
-    # The first one makes the key, which takes a while.
+    # On a thread: the first call creates the key, which takes time.
     return await asyncio.to_thread(services.id_tokens.sign, claims, services.clock.now())
 
 
 async def _describe(
-    services: GoogleServices, machine: Instance, account: ServiceAccount
+    services: GoogleServices, instance: Instance, account: ServiceAccount
 ) -> dict[str, object]:
-    project = await services.database.read(lambda connection: find_project(connection, machine.project))
+    project = await services.database.read(lambda connection: find_project(connection, instance.project))
     return {
         "instance_creation_timestamp": account.created_at,
-        "instance_id": str(find_instance_id(machine)),
-        "instance_name": machine.name,
-        "project_id": machine.project,
+        "instance_id": str(find_instance_id(instance)),
+        "instance_name": instance.name,
+        "project_id": instance.project,
         "project_number": None if project is None else int(project.number),
-        "zone": machine.zone,
+        "zone": instance.zone,
     }

@@ -1,8 +1,8 @@
-"""The metadata of a machine as a tree, and a place in it as Google writes it: as text or as JSON.
+"""Metadata tree of an instance, and its nodes in Google's forms: text and JSON.
 
 computeMetadata/v1/
   instance/    attributes/  hostname  id  machine-type  name  service-accounts/  tags  zone
-               and what the instance is like: cpu-platform  disks/  image  network-interfaces/  scheduling/  …
+               cpu-platform  disks/  image  network-interfaces/  scheduling/  …
   project/     attributes/  numeric-project-id  project-id
   universe/    universe-domain
 
@@ -18,18 +18,18 @@ from typing import TypeAlias
 from docker_credential_gcr.emulator.gce_instance import Instance
 
 UNIVERSE_DOMAIN = "googleapis.com"
-# As ours, so that nobody mistakes it for a machine that is there.
+# Not a type of Google's, so that it is not mistaken for a real virtual machine.
 _MACHINE_TYPE = "gcr-emulator"
 
 
 class Directory(dict[str, "Node"]):
-    """Names and what is there; JSON leaves the names alone where `is_named`: users chose them."""
+    """Names and nodes; JSON does not change the names if `is_named`: users have chosen them."""
 
     is_named = False
 
 
 class NamedDirectory(Directory):
-    """One whose names users have chosen."""
+    """A directory whose names users have chosen."""
 
     is_named = True
 
@@ -39,7 +39,7 @@ class Items(Directory):
 
 
 class TokenKind(enum.Enum):
-    """What is made when it is asked for, and shown by no listing but that of its name."""
+    """A token, created on request: the listing of its directory names it, and recursive output omits it."""
 
     TOKEN = "token"
     IDENTITY = "identity"
@@ -71,41 +71,41 @@ _SCHEDULING: Mapping[str, Node] = {
 }
 
 
-def build_tree(machine: Instance, project_number: int | None) -> Directory:
-    """The whole tree; a project that is not there has no number, and what is named with it is left out."""
-    numbered = {} if project_number is None else _name_by_number(machine, project_number)
+def build_tree(instance: Instance, project_number: int | None) -> Directory:
+    """Builds the tree. Without a project number (unknown project), values with the number are left out."""
+    numbered = {} if project_number is None else _name_by_number(instance, project_number)
     service_accounts = {
         name: Directory(
             aliases=["default"],
-            email=machine.account,
+            email=instance.account,
             identity=TokenKind.IDENTITY,
-            scopes=list(machine.scopes),
+            scopes=list(instance.scopes),
             token=TokenKind.TOKEN,
         )
-        for name in ("default", machine.account)
-        if machine.account is not None and name is not None
+        for name in ("default", instance.account)
+        if instance.account is not None and name is not None
     }
-    instance = Directory(
-        attributes=NamedDirectory(machine.attributes),
-        hostname=_format_hostname(machine),
-        id=find_instance_id(machine),
-        name=machine.name,
+    directory = Directory(
+        attributes=NamedDirectory(instance.attributes),
+        hostname=_format_hostname(instance),
+        id=find_instance_id(instance),
+        name=instance.name,
         tags=[],
         **numbered,
-        **_describe_instance(machine, project_number),
+        **_describe_instance(instance, project_number),
     )
-    instance["service-accounts"] = NamedDirectory(service_accounts)
-    project = Directory(attributes=NamedDirectory(machine.project_attributes))
-    project["project-id"] = machine.project
+    directory["service-accounts"] = NamedDirectory(service_accounts)
+    project = Directory(attributes=NamedDirectory(instance.project_attributes))
+    project["project-id"] = instance.project
     if project_number is not None:
         project["numeric-project-id"] = project_number
     universe = Directory({"universe-domain": UNIVERSE_DOMAIN})
-    metadata = Directory(instance=instance, project=project, universe=universe)
+    metadata = Directory(instance=directory, project=project, universe=universe)
     return Directory(computeMetadata=Directory(v1=metadata))
 
 
 def find_node(tree: Directory, names: list[str]) -> Node | None:
-    """What the names lead to."""
+    """Returns the node at a path of names."""
     node: Node = tree
     for name in names:
         if not isinstance(node, Directory) or name not in node:
@@ -115,17 +115,17 @@ def find_node(tree: Directory, names: list[str]) -> Node | None:
 
 
 def format_json(node: Directory | Value) -> str:
-    """A place and all below it: {"instance": {"serviceAccounts": {"default": {"email": …}}}}"""
+    """Formats a node and all nodes below it: {"instance": {"serviceAccounts": {"default": {"email": …}}}}"""
     return json.dumps(_convert(node), separators=(",", ":"))
 
 
 def format_listing(directory: Directory) -> list[str]:
-    """The names in a directory, with a slash behind those of directories."""
+    """Returns the names in a directory; names of directories end with a slash."""
     return sorted(f"{name}/" if isinstance(node, Directory) else name for name, node in directory.items())
 
 
 def format_text(node: Directory | Value, *, recursive: bool) -> str:
-    """A value, one line for each of a list; a directory's listing, or every value below it, by path."""
+    """Formats a value, a list with one item a line, or a directory: its names, or all values by path."""
     if isinstance(node, Directory):
         lines = [f"{path} {value}" for path, value in _walk(node)] if recursive else format_listing(node)
         return "".join(f"{line}\n" for line in lines)
@@ -133,32 +133,32 @@ def format_text(node: Directory | Value, *, recursive: bool) -> str:
 
 
 def format_etag(content: str) -> str:
-    """The ETag of an answer, which a client gives back to wait for another one."""
+    """Returns the ETag of a response, which a client sends as last_etag to wait for a change."""
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def find_instance_id(machine: Instance) -> int:
-    """The machine's number, the same for the same name, zone and project."""
-    text = f"{machine.project}/{machine.zone}/{machine.name}"
-    # Nineteen digits, as Google's.
+def find_instance_id(instance: Instance) -> int:
+    """Returns the instance's number, the same for the same name, zone and project."""
+    text = f"{instance.project}/{instance.zone}/{instance.name}"
+    # 19 digits, as Google's.
     return 10**18 + int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % (8 * 10**18)
 
 
-def _name_by_number(machine: Instance, number: int) -> Mapping[str, Node]:
+def _name_by_number(instance: Instance, number: int) -> Mapping[str, Node]:
     return {
         "machine-type": f"projects/{number}/machineTypes/{_MACHINE_TYPE}",
-        "zone": f"projects/{number}/zones/{machine.zone}",
+        "zone": f"projects/{number}/zones/{instance.zone}",
     }
 
 
-def _describe_instance(machine: Instance, number: int | None) -> Mapping[str, Node]:
-    """The values that programs look up for their logs: those of a small instance in the default network."""
+def _describe_instance(instance: Instance, number: int | None) -> Mapping[str, Node]:
+    """Returns values that programs read for their logs: those of a small instance in the default network."""
     return {
         "cpu-platform": "Unknown CPU Platform",
         "description": "",
-        "disks": Items({"0": _make_directory(_DISK, {"device-name": machine.name})}),
+        "disks": Items({"0": _make_directory(_DISK, {"device-name": instance.name})}),
         "guest-attributes": NamedDirectory(),
-        "image": f"projects/{machine.project}/global/images/{_IMAGE}",
+        "image": f"projects/{instance.project}/global/images/{_IMAGE}",
         "licenses": Items(),
         "maintenance-event": "NONE",
         "network-interfaces": Items({"0": _describe_network(number)}),
@@ -179,11 +179,11 @@ def _make_directory(*parts: Mapping[str, Node]) -> Directory:
     return Directory({name: node for part in parts for name, node in part.items()})
 
 
-def _format_hostname(machine: Instance) -> str:
-    """NAME.ZONE.c.PROJECT.internal; of a project in a domain, the domain goes last."""
-    domain, _, name = machine.project.rpartition(":")
+def _format_hostname(instance: Instance) -> str:
+    """Returns NAME.ZONE.c.PROJECT.internal; for a project in a domain, PROJECT.DOMAIN."""
+    domain, _, name = instance.project.rpartition(":")
     project = f"{name}.{domain}" if domain else name
-    return f"{machine.name}.{machine.zone}.c.{project}.internal"
+    return f"{instance.name}.{instance.zone}.c.{project}.internal"
 
 
 def _convert(node: Node) -> object:
@@ -196,7 +196,7 @@ def _convert(node: Node) -> object:
 
 
 def _camel(name: str) -> str:
-    """service-accounts, as JSON calls it: serviceAccounts."""
+    """Returns a name in JSON's spelling: serviceAccounts for service-accounts."""
     first, *others = name.split("-")
     return first + "".join(other.capitalize() for other in others)
 

@@ -215,7 +215,7 @@ DENIED = "Your client does not have permission to get URL <code>/computeMetadata
             f"{ROOT}/",
             {**FLAVOR, "Host": "rebound.example.com"},
             403,
-            f"{DENIED} from a server of that name.",
+            f"{DENIED} from a server with that name.",
         ),
         ("POST", f"{ROOT}/", FLAVOR, 405, "The request method <code>POST</code> is inappropriate."),
         (
@@ -227,9 +227,15 @@ DENIED = "Your client does not have permission to get URL <code>/computeMetadata
         ),
         ("GET", f"{ROOT}/project/project-id/", FLAVOR, 404, "was not found on this server."),
         ("GET", f"{ROOT}/instance/service-accounts/other@x.iam/token", FLAVOR, 404, "was not found"),
-        ("GET", f"{ROOT}/?recursive=yes", FLAVOR, 400, "the recursive parameter is true or false"),
-        ("GET", f"{ROOT}/?alt=xml", FLAVOR, 400, "the alt parameter is json or text"),
-        ("GET", f"{ROOT}/?timeout_sec=-1", FLAVOR, 400, "the timeout_sec parameter is a number of seconds"),
+        ("GET", f"{ROOT}/?recursive=yes", FLAVOR, 400, "the recursive parameter must be true or false"),
+        ("GET", f"{ROOT}/?alt=xml", FLAVOR, 400, "the alt parameter must be json or text"),
+        (
+            "GET",
+            f"{ROOT}/?timeout_sec=-1",
+            FLAVOR,
+            400,
+            "the timeout_sec parameter must be a number of seconds",
+        ),
         (
             "GET",
             f"{ROOT}/instance/service-accounts/default/identity",
@@ -242,7 +248,7 @@ DENIED = "Your client does not have permission to get URL <code>/computeMetadata
             f"{ROOT}/instance/service-accounts/default/identity?audience=a&format=long",
             FLAVOR,
             400,
-            "the format parameter is standard or full",
+            "the format parameter must be standard or full",
         ),
     ],
 )
