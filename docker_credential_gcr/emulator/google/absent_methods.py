@@ -1,4 +1,4 @@
-"""Methods of Google's APIs that gcr-emulator does not have, by name: a bare 404 would mislead a client.
+"""Absent methods: what Google's APIs have and gcr-emulator does not, by name, as a bare 404 misleads.
 
 The status is 404 nevertheless: Google's Go libraries repeat a request that was answered 501.
 """

@@ -1,4 +1,4 @@
-"""Routes of Google's APIs, on one screen, and the only place where their errors become responses."""
+"""Google's APIs: routes on one screen, and the only place where errors become responses."""
 
 import logging
 

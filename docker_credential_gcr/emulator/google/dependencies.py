@@ -1,4 +1,4 @@
-"""Dependencies of Google's APIs, which the composition root (emulator/app.py) passes in."""
+"""Dependencies that Google's APIs share, which the composition root (emulator/app.py) passes in."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from docker_credential_gcr.emulator.gce_instance import Instance
 
 UNIVERSE_DOMAIN = "googleapis.com"
-# Not a type of Google's, so that it is not mistaken for a real virtual machine.
+# Google has no such type: it cannot be mistaken for a real virtual machine.
 _MACHINE_TYPE = "gcr-emulator"
 
 

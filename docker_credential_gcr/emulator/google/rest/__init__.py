@@ -1,1 +1,1 @@
-"""Common forms of Google's REST APIs: routes, bodies, pages, field masks, policies, errors."""
+"""Google's REST APIs, common forms: routes, bodies, pages, field masks, errors."""

@@ -1,4 +1,4 @@
-"""Calls of Google's administrative APIs: a request, its caller, and its body."""
+"""Call of an administrative API: a request, its caller, and its body."""
 
 from dataclasses import dataclass
 from typing import Any

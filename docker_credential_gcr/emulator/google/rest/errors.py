@@ -1,4 +1,4 @@
-"""Errors of Google's APIs, and one table of their HTTP status and Google's status.
+"""Errors in Google's form, and one table of their HTTP status and Google's status.
 
     {"error": {"code": 404, "message": "Project not found: x", "status": "NOT_FOUND"}}
     {"error": {"code": 404, "message": "…", "errors": [{"message": "…", "domain": "global",

@@ -1,4 +1,4 @@
-"""Schemas of the messages of Google's protobuf APIs: which members a JSON body may have, and their types.
+"""Schemas of protobuf messages: which members a JSON body may have, and their types.
 
     {"displayName": VALUE, "labels": Map(VALUE), "oidc": {"issuerUri": VALUE}, "createTime": OUTPUT}
 

@@ -1,4 +1,4 @@
-"""Methods of Google's administrative APIs: decorators that state what a request may hold.
+"""API methods: decorators that state what a request may hold, and format the answer.
 
 @writes("tagId", body=TAG)
 def create_tag(connection: Connection, call: Call) -> Answer:

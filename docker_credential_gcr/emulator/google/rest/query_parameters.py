@@ -1,4 +1,4 @@
-"""Query parameters of Google's protobuf APIs: unknown names are errors, both spellings are accepted."""
+"""Query parameters: unknown names are errors, both spellings (pageSize, page_size) are accepted."""
 
 from collections.abc import Collection
 from urllib.parse import parse_qsl, urlencode

@@ -1,4 +1,4 @@
-"""Request messages of Google's APIs, with every member that Google's references name.
+"""Request messages, with every member that Google's references name.
 
 https://cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories
 https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts

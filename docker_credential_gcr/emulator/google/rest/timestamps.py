@@ -1,4 +1,4 @@
-"""Timestamps in the form of Google's APIs."""
+"""Timestamps in RFC 3339's form, as Google's APIs write them."""
 
 from datetime import datetime, timezone
 
