@@ -21,7 +21,7 @@ from .iam import (
     service_accounts,
     workload_identity,
 )
-from .oauth2 import discovery, sts, token_endpoint, tokeninfo, userinfo
+from .oauth2 import discovery, introspection, sts, token_endpoint, tokeninfo, userinfo
 from .projects import parents, resource_manager, service_usage
 from .rest import long_running
 from .rest.errors import (
@@ -152,7 +152,7 @@ ROUTES: list[Row] = [
     ("GET", f"{_POOL}/allowedLocations", iamcredentials.list_allowed_locations),
     # sts.googleapis.com: oauth2/
     ("POST", "/v1/token", sts.exchange_token),
-    ("POST", "/v1/introspect", sts.introspect_token),
+    ("POST", "/v1/introspect", introspection.introspect_token),
     # www.googleapis.com: iam/
     ("GET", "/service_accounts/v1/jwk/{account}", public_keys.list_jwks),
     ("GET", "/service_accounts/v1/metadata/x509/{account}", public_keys.list_certificates),

@@ -36,7 +36,7 @@ def parse_update(document: object) -> tuple[Policy, str | None]:
     policy = parse_policy(document)
     etag = document.get("etag") if isinstance(document, dict) else None
     if etag is not None and not isinstance(etag, str):
-        raise InvalidArgument("the etag of a policy is a string")
+        raise InvalidArgument("the etag of a policy must be a string")
     return policy, etag or None
 
 
@@ -61,7 +61,7 @@ def parse_permissions(values: object) -> list[str]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InvalidArgument("permissions must be a list of strings")
     if not values or len(values) > _MAX_PERMISSIONS:
-        raise InvalidArgument(f"permissions must be 1 to {_MAX_PERMISSIONS}")
+        raise InvalidArgument(f"permissions must hold 1 to {_MAX_PERMISSIONS} names")
     for value in values:
         if not _PERMISSION.fullmatch(value):
             raise InvalidArgument(f"Permission {value[:100]} is not valid for this resource.")
@@ -80,14 +80,14 @@ def check_bindings(connection: Connection, policy: Policy, kind: str, resource: 
     for binding in policy.bindings:
         if "_withcond_" in binding.role:
             raise InvalidArgument(
-                f"Role {binding.role} stands for one with a condition: read the policy with a "
+                f"Role {binding.role} is a placeholder for a conditional role: read the policy with a "
                 "requestedPolicyVersion of 3 before you change it."
             )
         if not is_grantable(binding.role, kind):
             raise InvalidArgument(f"Role {binding.role} is not supported for this resource.")
         for member in binding.members:
             if not is_nameable(member):
-                raise InvalidArgument(f"member {member!r} holds a control character.")
+                raise InvalidArgument(f"member {member!r} must not hold control characters.")
             if member not in present:
                 _check_member(connection, member)
 

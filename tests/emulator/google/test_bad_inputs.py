@@ -54,7 +54,7 @@ BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
         f"{PROJECTS}/my-project:setIamPolicy",
         {"policy": {"bindings": [{"role": "roles/viewer", "members": [f"{SUBJECT}a\x85b"]}]}},
         INVALID,
-        f"member {SUBJECT + 'a' + chr(0x85) + 'b'!r} holds a control character.",
+        f"member {SUBJECT + 'a' + chr(0x85) + 'b'!r} must not hold control characters.",
     ),
     "E-Z23-a lone surrogate": (
         "POST",
@@ -100,8 +100,8 @@ BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
         f"{PROJECTS}?filter=owner.id:1",
         None,
         INVALID,
-        "the filter's field 'owner.id' is unknown; known are lifecycleState, state, id, projectId, "
-        "projectNumber, name, displayName, parent, parent.type, parent.id and labels.KEY",
+        "unknown field 'owner.id' in the filter: use lifecycleState, state, id, projectId, "
+        "projectNumber, name, displayName, parent, parent.type, parent.id or labels.KEY",
     ),
     "unknown project": ("GET", f"{PROJECTS}/no-project", None, MISSING, "Project not found: no-project"),
     "unknown verb": (
@@ -209,7 +209,7 @@ BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
         POLICY,
         {"policy": {"etag": 1}},
         INVALID,
-        "the etag of a policy is a string",
+        "the etag of a policy must be a string",
     ),
     "old etag": (
         "POST",

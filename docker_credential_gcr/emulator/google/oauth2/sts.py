@@ -36,11 +36,9 @@ from docker_credential_gcr.emulator.identity.federation.subject_tokens import (
     verify_id_token,
 )
 from docker_credential_gcr.emulator.identity.oauth.scopes import is_scope, split_scope
-from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidToken
+from docker_credential_gcr.emulator.identity.tokens import AccessGrant
 from docker_credential_gcr.emulator.request_context import note_member
 from docker_credential_gcr.emulator.runtime import strict_json
-
-from .tokeninfo import get_grant
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
@@ -61,7 +59,7 @@ NO_PROVIDER = (
     "pool or provider is disabled or deleted or because it doesn't exist."
 )
 # Google has no message for this.
-SPENT = "The ID Token has been exchanged before: gcr-emulator takes one with a jti once."
+SPENT = "The ID Token has been exchanged before: get a new one, gcr-emulator accepts a jti once."
 
 Claims = dict[str, Any]
 
@@ -123,7 +121,7 @@ def _check_fields(fields: Mapping[str, str]) -> frozenset[str]:
     _check_options(fields.get("options") or "{}")
     scope = fields.get("scope", "")
     if not is_scope(scope) or not split_scope(scope):
-        raise GrantRefused("invalid_scope", 'Invalid value for "scope". It must hold OAuth scopes of Google.')
+        raise GrantRefused("invalid_scope", 'Invalid value for "scope". It must hold Google OAuth scopes.')
     return split_scope(scope)
 
 
@@ -134,7 +132,9 @@ def _check_options(text: str) -> None:
     except strict_json.InvalidJson as error:
         raise GrantRefused("invalid_request", 'Invalid value for "options": it must be JSON.') from error
     if not isinstance(options, dict) or "accessBoundary" in options:
-        raise GrantRefused("invalid_request", 'Invalid value for "options": gcr-emulator has no boundaries.')
+        raise GrantRefused(
+            "invalid_request", 'Invalid value for "options": gcr-emulator has no accessBoundary.'
+        )
 
 
 async def _get_provider(services: GoogleServices, audience: str) -> Provider:
@@ -203,7 +203,7 @@ def _get_verifier(fields: Mapping[str, str], provider: Provider) -> Verify:
     if verify is None or kind not in provider.settings:
         raise GrantRefused(
             "invalid_request",
-            'Invalid value for "subject_token_type". It is of a kind that the provider does not take.',
+            'Invalid value for "subject_token_type". The provider does not accept this type.',
         )
     return verify
 
@@ -228,34 +228,3 @@ def _get(fields: Mapping[str, str], field: str) -> str:
     if not value:
         raise GrantRefused("invalid_request", f'Invalid value for "{field}". It is required.')
     return value
-
-
-async def introspect_token(request: Request, services: GoogleServices) -> JSONResponse:
-    """Returns the contents of an access token, from which gcloud takes the account's name.
-
-    The client is not authenticated.
-
-    POST /v1/introspect  token=ya29.…&token_type_hint=urn:ietf:params:oauth:token-type:access_token
-    {"active": true, "username": "principal://iam.googleapis.com/…", "scope": …, "exp": …}
-    https://www.rfc-editor.org/rfc/rfc7662
-    """
-    token = _get(await read_form(request), "token")
-    return JSONResponse(await _describe(services, token), headers={"Cache-Control": "no-store"})
-
-
-async def _describe(services: GoogleServices, token: str) -> dict[str, object]:
-    try:
-        grant = await get_grant(services, token)
-    except InvalidToken:
-        return {"active": False}
-    return {
-        "active": True,
-        "client_id": "",
-        "username": grant.member,
-        "sub": grant.member,
-        "scope": " ".join(sorted(grant.oauth_scopes)),
-        "token_type": "Bearer",
-        "iat": grant.issued_at,
-        "exp": grant.expires_at,
-        "iss": "https://sts.googleapis.com/",
-    }

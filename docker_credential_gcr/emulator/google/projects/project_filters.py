@@ -32,7 +32,7 @@ def parse_filter(text: str) -> Test:
         tests = list(_read_terms(TokenReader(text, _TOKEN, _InvalidFilter)))
     except _InvalidFilter as error:
         raise InvalidArgument(
-            f"the filter {text[:200]!r} is not of terms such as lifecycleState:ACTIVE: {error}"
+            f"invalid filter {text[:200]!r}: {error}; use terms such as lifecycleState:ACTIVE"
         ) from error
     if len(tests) > MAX_TERMS:
         raise InvalidArgument(f"the filter has more than {MAX_TERMS} terms")
@@ -56,7 +56,7 @@ def _read_term(reader: TokenReader) -> Test:
     field = reader.read("word")
     if field not in _FIELDS and not field.startswith("labels."):
         raise InvalidArgument(
-            f"the filter's field {field[:100]!r} is unknown; known are {', '.join(_FIELDS)} and labels.KEY"
+            f"unknown field {field[:100]!r} in the filter: use {', '.join(_FIELDS)} or labels.KEY"
         )
     if not reader.take(":"):
         reader.demand("=")

@@ -33,7 +33,7 @@ def list_services(connection: Connection, call: Call) -> Answer:
     page = parse_page(call.query, default=50, maximum=200)
     wanted = call.query.get("filter", "")
     if wanted not in _FILTERS:
-        raise InvalidArgument(f"Invalid filter: known are {' and '.join(filter(None, _FILTERS))}.")
+        raise InvalidArgument(f"Invalid filter: use {' or '.join(filter(None, _FILTERS))}.")
     project = _get_project(connection, call, "list", "list services")
     switched, state = enabled_apis.list_switched(connection, project), _FILTERS[wanted]
     names = sorted({*SERVICES, *switched})

@@ -18,7 +18,7 @@ def parse_labels(value: object) -> dict[str, str]:
     for key, text in value.items():
         if not _LABEL_KEY.fullmatch(key) or not isinstance(text, str) or not _LABEL_VALUE.fullmatch(text):
             raise InvalidArgument(
-                f"label {key[:63]!r} must be of lower-case letters, digits, hyphens and underscores, "
-                "begin with a letter, and have such a value"
+                f"label {key[:63]!r} must have a key of lower-case letters, digits, hyphens and underscores "
+                "that begins with a letter, and a value of the same characters"
             )
     return dict(value)

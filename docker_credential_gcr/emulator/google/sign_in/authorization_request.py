@@ -78,7 +78,7 @@ def parse_request(pairs: Iterable[tuple[str, str]]) -> AuthorizationRequest:
         raise RequestRefused("invalid_client", "The OAuth client was not found.", 401)
     redirect_uri = _get(fields, "redirect_uri")
     if not client.takes(redirect_uri):
-        raise RequestRefused("redirect_uri_mismatch", "The client may not be answered at its redirect_uri.")
+        raise RequestRefused("redirect_uri_mismatch", "The redirect_uri is not one of the client's.")
     if _get(fields, "response_type") != "code":
         raise RequestRefused("unsupported_response_type", "response_type must be code")
     if fields.get("access_type", "online") not in ("online", "offline"):

@@ -38,7 +38,9 @@ def check_origin(request: Request, services: GoogleServices) -> None:
     peer = request.client.host if request.client else ""
     is_forwarded = find_forwarding_header(request.headers) is not None
     if is_forwarded or not is_from_loopback(peer) or not (is_loopback_host(host) or is_google_api(host)):
-        raise RequestRefused(_DENIED, "Signing in is for browsers on the machine of the emulator.", 403)
+        raise RequestRefused(
+            _DENIED, "Only a browser on the emulator's machine can use the sign-in pages.", 403
+        )
 
 
 def check_csrf(

@@ -308,8 +308,8 @@ FULL_NAME = (
     'Invalid value for "audience". This value should be the full resource name of the Identity Provider. See '
     "https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible formats."
 )
-NO_SCOPE = 'Invalid value for "scope". It must hold OAuth scopes of Google.'
-NO_KIND = 'Invalid value for "subject_token_type". It is of a kind that the provider does not take.'
+NO_SCOPE = 'Invalid value for "scope". It must hold Google OAuth scopes.'
+NO_KIND = 'Invalid value for "subject_token_type". The provider does not accept this type.'
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ NO_KIND = 'Invalid value for "subject_token_type". It is of a kind that the prov
         (
             {"options": '{"accessBoundary": {}}'},
             "invalid_request",
-            'Invalid value for "options": gcr-emulator has no boundaries.',
+            'Invalid value for "options": gcr-emulator has no accessBoundary.',
         ),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_token_with_a_jti_is_taken_once_at_each_provider(apis: Apis, federatio
     assert federation.exchange(token).status == 200
 
     reply = federation.exchange(token)
-    description = "The ID Token has been exchanged before: gcr-emulator takes one with a jti once."
+    description = "The ID Token has been exchanged before: get a new one, gcr-emulator accepts a jti once."
     assert (reply.status, reply.body) == federation.refused("invalid_grant", description)
     assert federation.exchange(federation.mint(jti="2")).status == 200
     # Kept no longer than the token counts.

@@ -238,25 +238,25 @@ def test_a_search_finds_what_its_terms_say(apis: Apis, wanted: str, found: list[
     [
         pytest.param(
             "a" * 2048,
-            f"the filter's field {'a' * 100!r} is unknown; known are lifecycleState, state, id, projectId, "
-            "projectNumber, name, displayName, parent, parent.type, parent.id and labels.KEY",
+            f"unknown field {'a' * 100!r} in the filter: use lifecycleState, state, id, projectId, "
+            "projectNumber, name, displayName, parent, parent.type, parent.id or labels.KEY",
             id="K-Z68-letters alone",
         ),
         pytest.param("a" * 2049, "the filter is longer than 2048 characters", id="K-Z68-too long"),
         pytest.param("id:* " * 33, "the filter has more than 32 terms", id="K-Z68-too many terms"),
         pytest.param(
             'id:"a',
-            "the filter 'id:\"a' is not of terms such as lifecycleState:ACTIVE: '\"a' is not understood",
+            "invalid filter 'id:\"a': '\"a' is not understood; use terms such as lifecycleState:ACTIVE",
             id="K-Z68-a quote that does not end",
         ),
         pytest.param(
             "id:a=b",
-            "the filter 'id:a=b' is not of terms such as lifecycleState:ACTIVE: '=' is not expected there",
+            "invalid filter 'id:a=b': '=' is not expected there; use terms such as lifecycleState:ACTIVE",
             id="K-Z68-two values",
         ),
         pytest.param(
             "id:",
-            "the filter 'id:' is not of terms such as lifecycleState:ACTIVE: it ends too early",
+            "invalid filter 'id:': it ends too early; use terms such as lifecycleState:ACTIVE",
             id="K-Z68-no value",
         ),
     ],

@@ -142,7 +142,7 @@ def test_artifact_registry_answers_nothing_while_it_is_off(apis: Apis) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "code", "message"),
     [
-        ("GET", "?filter=name:x", None, 400, "Invalid filter: known are state:ENABLED and state:DISABLED."),
+        ("GET", "?filter=name:x", None, 400, "Invalid filter: use state:ENABLED or state:DISABLED."),
         ("GET", "/x.example.com", None, 404, "Not found or permission denied for service(s): x.example.com."),
         ("POST", ":batchEnable", {}, 400, "serviceIds must be a list of 1 to 20 names"),
         (

@@ -27,7 +27,7 @@ REQUEST = {
 }
 NOT_FOUND = (401, "invalid_client", "The OAuth client was not found.")
 INVALID_SCOPE = (400, "invalid_scope", "Some requested scopes were invalid.")
-MISMATCH = (400, "redirect_uri_mismatch", "The client may not be answered at its redirect_uri.")
+MISMATCH = (400, "redirect_uri_mismatch", "The redirect_uri is not one of the client's.")
 EVIL = "<script>alert(1)</script>\"'&"
 
 

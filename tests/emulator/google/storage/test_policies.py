@@ -59,8 +59,8 @@ def test_a_condition_is_shown_to_who_asks_for_version_3(apis: Apis) -> None:
     reply = apis.call("PUT", IAM, hidden)
     assert (reply.status, reply.body["error"]["message"]) == (
         400,
-        f"Role {hidden['bindings'][0]['role']} stands for one with a condition: read the policy with a "
-        "requestedPolicyVersion of 3 before you change it.",
+        f"Role {hidden['bindings'][0]['role']} is a placeholder for a conditional role: "
+        "read the policy with a requestedPolicyVersion of 3 before you change it.",
     )
 
 
@@ -92,7 +92,7 @@ def test_a_caller_learns_what_it_may_do(apis: Apis) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("", "permissions must be 1 to 100"),
+        ("", "permissions must hold 1 to 100 names"),
         ("?permissions=x", "Permission x is not valid for this resource."),
         ("?permissions=storage.*", "Permission storage.* is not valid for this resource."),
     ],
