@@ -27,7 +27,8 @@ async def list_certificates(request: Request, services: GoogleServices) -> JSONR
 
 async def list_jwks(request: Request, services: GoogleServices) -> JSONResponse:
     """Returns the account's keys as JSON Web Keys; needs no credential."""
-    return JSONResponse({"keys": [format_jwk(key) for key in await _list_keys(request, services)]})
+    found = await _list_keys(request, services)
+    return JSONResponse({"keys": [format_jwk(load_public_rsa(key.public_key), key.key_id) for key in found]})
 
 
 async def _list_keys(request: Request, services: GoogleServices) -> list[RegisteredKey]:
