@@ -212,14 +212,14 @@ def routes(services: GoogleServices) -> list[Route]:
     async def answer(request: Request) -> Response:
         try:
             return await _answer(request, services)
-        # The last handler of errors: clients get JSON in Google's form for every exception.
+        # Every exception becomes JSON in Google's form: clients parse it.
         except Exception as error:
-            of_storage = request.scope["path"].startswith(_STORAGE)
-            response = find_response(error, of_storage=of_storage)
+            is_storage = request.scope["path"].startswith(_STORAGE)
+            response = find_response(error, is_storage=is_storage)
             if response is not None:
                 return response
             _logger.exception("internal error in request %s", find_request_id())
-            return format_internal_error(of_storage=of_storage)
+            return format_internal_error(is_storage=is_storage)
 
     return [CatchAll("/{path:path}", answer)]
 

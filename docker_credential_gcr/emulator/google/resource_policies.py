@@ -23,12 +23,7 @@ from docker_credential_gcr.emulator.identity.resource import (
 )
 
 from .artifact_registry.authorization import find_repository_policies, get_repository
-from .authorization import (
-    find_project,
-    find_project_policy,
-    get_project,
-    list_allowed_permissions,
-)
+from .authorization import find_project, find_project_policy, get_project, list_allowed_permissions
 from .iam.authorization import (
     describe_account,
     find_account_in_path,
@@ -126,7 +121,7 @@ class PolicyMethods:
 
     def find_version(self, query: QueryParams) -> str | None:
         """Returns the policy version that the query asks for."""
-        return query.get("options.requestedPolicyVersion")
+        return query.get(_VERSION)
 
     def save(self, connection: Connection, found: PolicyTarget, policy: Policy, etag: str | None) -> None:
         """Replaces the resource's policy. Raises Changed if `etag` is not that of the present policy."""
@@ -167,7 +162,7 @@ class _BucketPolicyMethods(PolicyMethods):
         return {"kind": "storage#testIamPermissionsResponse", **super().format_permissions(allowed)}
 
 
-def _find_project(connection: Connection, call: Call) -> PolicyTarget | None:
+def _find_project_target(connection: Connection, call: Call) -> PolicyTarget | None:
     project = find_project(connection, call.path["project"])
     if project is None:
         return None
@@ -175,7 +170,7 @@ def _find_project(connection: Connection, call: Call) -> PolicyTarget | None:
     return PolicyTarget(describe_project(name), f"projects/{name}", in_force)
 
 
-def _find_account(connection: Connection, call: Call) -> PolicyTarget | None:
+def _find_account_target(connection: Connection, call: Call) -> PolicyTarget | None:
     account = find_account_in_path(connection, call)
     if account is None:
         return None
@@ -183,7 +178,7 @@ def _find_account(connection: Connection, call: Call) -> PolicyTarget | None:
     return PolicyTarget(describe_account(account), format_account_name(account), in_force)
 
 
-def _find_repository(connection: Connection, call: Call) -> PolicyTarget:
+def _find_repository_target(connection: Connection, call: Call) -> PolicyTarget:
     name, location, repository_id = (call.path[part] for part in ("project", "location", "repository"))
     project = find_project(connection, name)
     resource = describe_repository(project.project_id if project else name, location, repository_id)
@@ -191,18 +186,15 @@ def _find_repository(connection: Connection, call: Call) -> PolicyTarget:
     return PolicyTarget(resource, resource.name, in_force)
 
 
-def _find_bucket(connection: Connection, call: Call) -> PolicyTarget:
+def _find_bucket_target(connection: Connection, call: Call) -> PolicyTarget:
     bucket = get_existing_bucket(connection, call.path["bucket"])
     resource = describe_bucket(bucket.name, bucket.project_id)
     return PolicyTarget(resource, f"buckets/{bucket.name}", find_bucket_policies(connection, bucket))
 
 
-PROJECTS = PolicyMethods(roles.PROJECT, "resourcemanager.projects", get_project, _find_project, ())
-ACCOUNTS = PolicyMethods(roles.SERVICE_ACCOUNT, "iam.serviceAccounts", get_account, _find_account)
+PROJECTS = PolicyMethods(roles.PROJECT, "resourcemanager.projects", get_project, _find_project_target, ())
+ACCOUNTS = PolicyMethods(roles.SERVICE_ACCOUNT, "iam.serviceAccounts", get_account, _find_account_target)
 REPOSITORIES = PolicyMethods(
-    roles.REPOSITORY,
-    "artifactregistry.repositories",
-    get_repository,
-    _find_repository,
+    roles.REPOSITORY, "artifactregistry.repositories", get_repository, _find_repository_target
 )
-BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", get_bucket, _find_bucket)
+BUCKETS = _BucketPolicyMethods(roles.BUCKET, "storage.buckets", get_bucket, _find_bucket_target)

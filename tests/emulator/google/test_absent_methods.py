@@ -1,4 +1,4 @@
-"""What Google's APIs have and the emulator does not is refused by its name, as documented."""
+"""Absent methods are refused with their name, as documented."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ DOCS = DOCS / "emulator.md"
 BUCKET = "/storage/v1/b/my-bucket"
 PROJECT = "/v1/projects/my-project"
 REPOSITORY = f"{PROJECT}/locations/us/repositories/images"
-# A request, and what it asks for.
+# request -> feature that it needs
 CALLS = {
     f"POST /upload{BUCKET}/o": "uploads to Cloud Storage (objects.insert)",
     f"POST {BUCKET}/o": "uploads to Cloud Storage (objects.insert)",

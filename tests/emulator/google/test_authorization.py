@@ -1,4 +1,4 @@
-"""The APIs ask IAM before they do anything, and tell a stranger nothing of what exists."""
+"""Authorization: every method checks IAM first; a caller without permission does not learn what exists."""
 
 import re
 from dataclasses import replace
@@ -36,7 +36,7 @@ PROVIDER = {
     "attributeMapping": {"google.subject": "assertion.sub"},
 }
 
-# Each call, and the permission that it needs.
+# call -> permission that it needs
 CALLS = [
     ("POST", "/v1/projects", {"projectId": "new-project"}, f"{PROJECTS}.create"),
     ("POST", "/v3/projects", {"projectId": "new-project"}, f"{PROJECTS}.create"),
@@ -152,9 +152,9 @@ CALLS = [
     ("PATCH", f"{PACKAGE}/tags/v1", {"version": "x/versions/y"}, "artifactregistry.tags.update"),
     ("DELETE", f"{PACKAGE}/tags/v1", None, "artifactregistry.tags.delete"),
 ]
-# These ask for no permission: they answer for whoever asks, with what there is for them.
+# These need no permission: the response depends on the caller.
 OPEN = {
-    # A token, a code or a key speaks for who asks.
+    # A token, a code or a key identifies the caller.
     "/token",
     "/oauth2/v4/token",
     "/o/oauth2/token",
@@ -167,15 +167,15 @@ OPEN = {
     "/oauth2/v1/userinfo",
     "/oauth2/v2/userinfo",
     "/oauth2/v3/userinfo",
-    # A person at the pages speaks for themselves.
+    # The user signs in on the pages.
     "/o/oauth2/v2/auth",
     "/o/oauth2/auth",
     "/signin/oauth/consent",
-    # What is public.
+    # Public.
     "/oauth2/v1/certs",
     "/oauth2/v3/certs",
     "/.well-known/openid-configuration",
-    # What lists or finds nothing that the caller may not see.
+    # Lists and searches, which omit what the caller may not see.
     "/v1/projects/{project}:testIamPermissions",
     "/v3/projects/{project}:testIamPermissions",
     "/v1/projects/{project}/locations/{location}/repositories/{repository}:testIamPermissions",
@@ -198,13 +198,13 @@ OPEN = {
     "/v3/projects:search",
 }
 OPEN_LISTS = {("GET", "/v1/projects"), ("GET", "/v3/projects")}
-# A certificate is read before anybody is asked.
+# The certificate is parsed before the permission is checked.
 UPLOAD = ("POST", "/v1/projects/{project}/serviceAccounts/{account}/keys:upload")
 STRANGER = "serviceAccount:stranger@other-project.iam.gserviceaccount.com"
 
 
 def find_row(method: str, path: str) -> tuple[str, str]:
-    """The row of the routes' table that answers."""
+    """Returns the route that answers."""
     for row_method, row_path, _ in ROUTES:
         pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(row_path))
         if row_method == method and re.fullmatch(pattern, path.partition("?")[0]):
@@ -220,7 +220,7 @@ def test_every_route_is_among_the_calls_or_open_to_all() -> None:
 
 
 def prepare(apis: Apis) -> None:
-    """The account, the bucket and the repository that the calls are about."""
+    """Creates the account, the bucket and the repository of the calls."""
     apis.make_account()
     assert apis.call("POST", "/storage/v1/b?project=my-project", {"name": "my-bucket"}).status == 200
     path = f"{LOCATION}/repositories?repositoryId=images"
@@ -228,7 +228,7 @@ def prepare(apis: Apis) -> None:
 
 
 def format_refusal(path: str, permission: str) -> tuple[str, str | None]:
-    """What a stranger is told, and the status word, which Cloud Storage has none of."""
+    """Returns the message of a refusal and its status, which Cloud Storage does not have."""
     if path.startswith(("/storage", "/download")):
         where = "Google Cloud Storage bucket"
         if "/b?" in path:

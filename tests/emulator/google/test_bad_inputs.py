@@ -1,4 +1,4 @@
-"""Ways to ask the APIs wrongly, each with its whole answer; the token endpoint's are in test_bad_grants."""
+"""Wrong requests to the APIs, each with its whole response; for the token endpoint: test_bad_grants.py."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ NO_POOL = (
 NO_JSON = "Invalid JSON payload received."
 EXPECTS_NAME = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
 
-# Method, path, body (bytes, or what becomes JSON), status, text.
+# method, path, body (bytes, or a value to encode as JSON), status, message
 BAD_CALLS: dict[str, tuple[str, str, object, tuple[int, str], str]] = {
     "no JSON": ("POST", PROJECTS, b"{", INVALID, f"{NO_JSON} {EXPECTS_NAME}"),
     "not UTF-8": ("POST", PROJECTS, b"\xff", INVALID, f"{NO_JSON} It is not UTF-8"),

@@ -1,4 +1,4 @@
-"""The requests of Google's Go libraries, its Go helper, gcloud and kubelet's plugin, one after the other.
+"""Requests of Google's Go libraries, Go helper, gcloud and the kubelet plugin, replayed in order.
 
 None of the programs can be installed here; their requests are those of golang.org/x/oauth2, of
 cloud.google.com/go/compute/metadata, of docker-credential-gcr 2.1.22 and of cloud-provider-gcp.
@@ -25,12 +25,12 @@ GO = {"User-Agent": "Go-http-client/1.1", "Accept-Encoding": "gzip"}
 GO_METADATA = {"Metadata-Flavor": "Google", "User-Agent": "gcloud-golang/0.1", "Accept-Encoding": "gzip"}
 GCLOUD = {"Metadata-Flavor": "Google", "User-Agent": "Python-urllib/3.11"}
 KUBELET = {"Metadata-Flavor": "Google", "Host": "metadata.google.internal."}
-# What stands for the number of the project, and for a token.
+# Placeholders for the project's number and for a token.
 NUMBER, TOKEN = "NUMBER", "TOKEN"
 
-# Program: what it asks for, with which headers, and what it must be told.
+# program -> (headers, [(path, expected response)])
 SEQUENCES: dict[str, tuple[dict[str, str], list[tuple[str, str]]]] = {
-    # Without GCE_METADATA_HOST it looks for a server first, and sends no Metadata-Flavor then.
+    # Without GCE_METADATA_HOST it probes for a server first, without Metadata-Flavor.
     "metadata.OnGCE": (
         {"Host": "169.254.169.254", "User-Agent": "gcloud-golang/0.1"},
         [("/", "computeMetadata/\n")],
@@ -78,7 +78,7 @@ SEQUENCES: dict[str, tuple[dict[str, str], list[tuple[str, str]]]] = {
 
 
 def ask_registry(gcr_emulator: Emulator, token: str, actions: str, user: str) -> int:
-    """As docker asks with what a credential helper has said."""
+    """Requests the registry as docker does with a helper's credential."""
     scope = f"repository:my-project/app:{actions}"
     answer = requests.get(
         f"{gcr_emulator.url}/v2/token",
@@ -145,7 +145,7 @@ def key(gcr_emulator: Emulator) -> dict[str, Any]:
 
 
 def trade_at_token_uri(key: dict[str, Any]) -> str:
-    """golang.org/x/oauth2/jwt: the audience is the token_uri."""
+    """Exchanges an assertion as golang.org/x/oauth2/jwt does: the audience is the token_uri."""
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "assertion": sign(key, scope=READ_WRITE, aud=key["token_uri"]),
@@ -159,7 +159,7 @@ def trade_at_token_uri(key: dict[str, Any]) -> str:
 
 
 def sign_itself(key: dict[str, Any]) -> str:
-    """DetectDefault{UseSelfSignedJWT: true}: no request at all."""
+    """Signs a JWT as DetectDefault{UseSelfSignedJWT: true} does, without a request."""
     return sign(key, sub=key["client_email"], scope=READ_WRITE, aud="")
 
 
@@ -190,7 +190,7 @@ def test_the_go_helpers_login_is_renewed(gcr_emulator: Emulator) -> None:
         json={"email": "ada@example.com", "scopes": [READ_WRITE]},
         timeout=30,
     ).json()
-    # google.Endpoint names itself in the form, and asks for no scopes.
+    # google.Endpoint sends client_id and client_secret in the form, and no scope.
     form = {"grant_type": "refresh_token", **{name: login[name] for name in login if name != "type"}}
 
     answer = requests.post(f"{gcr_emulator.url}/token", data=form, headers=GO, timeout=30)

@@ -85,7 +85,7 @@ class MetadataServer:
             return
         except Refused as refusal:
             response = format_page(refusal.status, str(refusal))
-        # The last handler of errors: every exception becomes the metadata server's page.
+        # Every other exception becomes the metadata server's page too: clients look for its header.
         except Exception:
             _logger.exception("internal error in request %s", find_request_id())
             response = format_page(500, "The server encountered an error.")

@@ -71,7 +71,7 @@ def narrow_scopes(instance: Instance, requested: str | None) -> frozenset[str]:
     """Returns the scopes of a token that is requested with `?scopes=A,B`.
 
     These are the requested scopes that the instance has; if it has none of them, all of the instance's
-    scopes, as on a virtual instance, where a caller cannot choose. cloud-platform includes every scope.
+    scopes, as on a virtual machine, where a caller cannot choose. cloud-platform includes every scope.
     """
     wanted = KNOWN & set((requested or "").split(","))
     granted = wanted if CLOUD_PLATFORM in instance.scopes else wanted & set(instance.scopes)

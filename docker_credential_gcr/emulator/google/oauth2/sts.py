@@ -75,14 +75,14 @@ async def exchange_token(request: Request, services: GoogleServices) -> JSONResp
     try:
         # Stripped: a file written by `echo` ends with a newline.
         token = _get(fields, "subject_token").strip()
-        claims, ends_at = await services.database.read(
+        claims, token_expires_at = await services.database.read(
             lambda connection: verify(connection, services, provider, token)
         )
         identity = map_attributes(provider.settings, claims)
     except ExchangeRefused as error:
         raise GrantRefused(error.error, str(error)) from error
     await _spend(services, provider, claims)
-    expires_at = min(int(now) + _LIFETIME_S, ends_at)
+    expires_at = min(int(now) + _LIFETIME_S, token_expires_at)
     member = format_member(provider.pool, identity)
     note_member(member)
     grant = AccessGrant(member, None, scopes, expires_at, int(now), list_sets(identity))

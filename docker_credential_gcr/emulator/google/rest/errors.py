@@ -162,7 +162,7 @@ _STORAGE_TABLE: dict[type[Exception], tuple[int, str]] = {ProjectDeleted: (403, 
 _UNAUTHORIZED_GRANTS = ("invalid_client", "unauthorized_client")
 
 
-def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse | None:
+def find_response(error: Exception, *, is_storage: bool = False) -> JSONResponse | None:
     """Returns the response to an error; None if no table has it."""
     if isinstance(error, GrantRefused):
         note_reason(f"{error.error}: {error}")
@@ -176,17 +176,17 @@ def find_response(error: Exception, *, of_storage: bool = False) -> JSONResponse
     message = text or str(error)
     note_reason(message)
     reason = _STORAGE_REASONS[code]
-    if of_storage:
+    if is_storage:
         code, reason = _STORAGE_TABLE.get(type(error), (code, reason))
-    response = _format(code, message, _details(error), word=None if of_storage else word, reason=reason)
+    response = _format(code, message, _details(error), word=None if is_storage else word, reason=reason)
     response.headers.update(getattr(error, "headers", {}))
     return response
 
 
-def format_internal_error(*, of_storage: bool = False) -> JSONResponse:
+def format_internal_error(*, is_storage: bool = False) -> JSONResponse:
     """Returns the response to an error that no table has."""
     code, word, message = _INTERNAL
-    return _format(code, message, [], word=None if of_storage else word, reason=_STORAGE_REASONS[code])
+    return _format(code, message, [], word=None if is_storage else word, reason=_STORAGE_REASONS[code])
 
 
 def _details(error: Exception) -> list[Mapping[str, object]]:

@@ -48,8 +48,8 @@ def check_csrf(
 ) -> None:
     """Raises RequestRefused unless the form comes from a page that was shown to this browser."""
     own = f"{request.scope['scheme']}://{request.headers['host']}"
-    of_this_site = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
-    if request.headers.get("origin", own) != own or not of_this_site:
+    is_same_origin = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    if request.headers.get("origin", own) != own or not is_same_origin:
         raise RequestRefused(_DENIED, "The form was sent by another site.", 403)
     expected = create_csrf_token(services, find_secret(request), auth_request, form.get("account", ""))
     if not is_secret(form.get("csrf_token", ""), expected):
@@ -58,8 +58,8 @@ def check_csrf(
 
 def knows_operator_token(services: GoogleServices, form: dict[str, str]) -> bool:
     """Returns whether the form has the operator token, or needs none."""
-    given = form.get("operator_token", "").strip()
-    return not services.strict_admin or is_secret(given, services.operator_token)
+    operator_token = form.get("operator_token", "").strip()
+    return not services.strict_admin or is_secret(operator_token, services.operator_token)
 
 
 def find_secret(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""What is pushed to a repository are packages, versions, tags and images of Artifact Registry's API."""
+"""Images that are pushed to a repository: packages, versions, tags and dockerImages of the API."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ def test_images_of_all_packages_are_listed_page_by_page(apis: Apis) -> None:
 def test_an_image_is_shown_by_its_name_and_digest(apis: Apis) -> None:
     digest = push(apis, "dir/app", b"333")
 
-    # Google's libraries quote the %2F of a name once more.
+    # Google's libraries quote the %2F in a name again.
     for name in (f"dir%2Fapp@{digest}", f"dir%252Fapp%40{digest}"):
         assert apis.call("GET", f"{REPOSITORY}/dockerImages/{name}").body == describe_image(
             "dir/app", digest, 3, "v1"

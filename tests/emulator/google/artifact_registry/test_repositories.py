@@ -1,4 +1,4 @@
-"""Repositories of Artifact Registry are made, changed, shared and deleted."""
+"""Repositories of Artifact Registry: create, change, share, delete."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A deleted service account comes back with its number, its keys and its roles, within thirty days."""
+"""Undelete restores a service account with its unique ID, keys and roles, for 30 days."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ POLICY = "/v1/projects/my-project:getIamPolicy"
 
 @pytest.fixture
 def key(apis: Apis) -> dict[str, Any]:
-    """The key file of an account that has roles, one of them on a condition, and lets a user act as it."""
+    """Returns the key file of an account with roles, one of them conditional, that a user may act as."""
     made: dict[str, Any] = apis.make_key(role="roles/viewer")
     condition = {"title": "t", "expression": 'resource.name == "x"'}
     bindings = [
@@ -45,7 +45,7 @@ def test_g_z43_an_account_is_undeleted_with_all_that_it_had(apis: Apis, key: dic
         read_policies(apis),
     )
     apis.call("DELETE", path)
-    # A new account of that address does not inherit the roles.
+    # A new account with the same address does not inherit the roles.
     deleted = f"deleted:{MEMBER}?uid={account['uniqueId']}"
     roles = {(role, tuple(m.replace(MEMBER, deleted) for m in held), c) for role, held, c in policies[0]}
     assert read_policies(apis) == (roles, None)

@@ -1,6 +1,6 @@
-"""Each setIamPolicy takes the roles that have a permission on such a resource, and refuses all others.
+"""Grantable roles: each setIamPolicy accepts roles with a permission on such a resource, and no others.
 
-What each kind takes is written down here, not derived from the emulator's own table.
+The expected roles are written here, not derived from the emulator's table.
 https://cloud.google.com/iam/docs/viewing-grantable-roles
 """
 
@@ -45,7 +45,7 @@ TAKEN = {
     REPOSITORY: OF_REPOSITORIES | BASIC | {"roles/artifactregistry.new"} | CUSTOM,
     SERVICE_ACCOUNT: OF_ACCOUNTS | BASIC | {"roles/iam.serviceAccountNew"} | CUSTOM,
 }
-# route: (path, a role that fits, those that do not)
+# route: (path, a role that is accepted, roles that are refused)
 ENDPOINTS = {
     "POST /v1/projects/{project}:setIamPolicy": (
         f"{PROJECTS}:setIamPolicy",
@@ -77,7 +77,7 @@ ENDPOINTS = {
 
 @pytest.fixture
 def settled(apis: Apis) -> Apis:
-    """my-project with an account, a bucket and a repository."""
+    """Creates my-project with an account, a bucket and a repository."""
     apis.make_account("one")
     apis.call("POST", "/storage/v1/b?project=my-project", {"name": "bucket-of-mine"})
     apis.call("POST", f"{PROJECTS}/locations/us/repositories?repositoryId=images", {"format": "DOCKER"})

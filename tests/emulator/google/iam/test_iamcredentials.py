@@ -1,4 +1,4 @@
-"""Who may act as a service account gets its tokens and signatures, and nobody else does."""
+"""iamcredentials: only a caller that may act as a service account gets its tokens and signatures."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def invalid(message: str) -> tuple[int, dict[str, Any]]:
 
 @pytest.fixture
 def ada(apis: Apis) -> str:
-    """The access token of somebody who may act as the puller."""
+    """Returns the access token of a user who may act as the puller."""
     apis.make_account("puller", role="roles/viewer")
     apis.allow(CREATOR, ADA, PULLER)
     return apis.sign_in(ADA)
@@ -177,7 +177,7 @@ CHAIN = [f"projects/-/serviceAccounts/{name}@{HOST}" for name in ("first", "seco
 
 
 def make_chain(apis: Apis) -> list[tuple[str, str]]:
-    """The links of a chain from Ada to the puller: who may act as whom."""
+    """Creates a delegation chain from Ada to the puller."""
     emails = [apis.make_account(name) for name in ("first", "second", "puller")]
     members = [ADA, *(f"serviceAccount:{email}" for email in emails[:2])]
     return list(zip(members, emails, strict=True))
@@ -200,7 +200,7 @@ def test_a_chain_of_delegates_leads_to_the_account(apis: Apis) -> None:
 def test_a_chain_of_delegates_that_is_broken_leads_nowhere(apis: Apis, broken: int) -> None:
     links = make_chain(apis)
     for number, (member, email) in enumerate(links):
-        # workloadIdentityUser is enough for the last link, and for no other.
+        # workloadIdentityUser is enough for the last link of a chain only.
         role = "roles/iam.workloadIdentityUser" if number == broken < 2 else CREATOR
         if number != 2 or broken != 2:
             apis.allow(role, member, email)
@@ -217,7 +217,7 @@ def test_a_chain_of_delegates_that_is_broken_leads_nowhere(apis: Apis, broken: i
 
 
 def find_public_key(apis: Apis, key_id: str) -> rsa.RSAPublicKey:
-    """The key that Google publishes for the account, the same in both forms."""
+    """Returns the account's published key, and checks that both forms have the same."""
     (jwk,) = apis.call("GET", f"/service_accounts/v1/jwk/{PULLER}").body["keys"]
     certificates = apis.call("GET", f"/service_accounts/v1/metadata/x509/{PULLER}").body
     assert apis.call("GET", f"/robot/v1/metadata/x509/{PULLER}").body.keys() == {key_id}
@@ -275,7 +275,7 @@ def test_a_signed_jwt_is_an_assertion_of_the_account(apis: Apis, ada: str) -> No
     assert jwt.decode(signed, find_public_key(apis, key_id), ["RS256"], options) == claims
     grant_type = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     assert apis.post_form("/token", {"grant_type": grant_type, "assertion": signed}).status == 200
-    # And it is an access token by itself.
+    # APIs accept a self-signed JWT as an access token, but not an assertion for the token endpoint.
     assert apis.call("GET", "/v1/projects/my-project", token=signed).status == 401
     self_signed = {**claims, "aud": "", "sub": PULLER}
     token = apis.call("POST", f"{ACCOUNT}:signJwt", {"payload": json.dumps(self_signed)}, ada).body[

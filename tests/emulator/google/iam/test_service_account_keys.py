@@ -1,4 +1,4 @@
-"""Keys are made once, never shown again, and end when they are deleted."""
+"""Service account keys: shown once at creation, refused after deletion."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ def make_account(apis: Apis) -> None:
 
 
 def generate(apis: Apis) -> str:
-    """The ID of a key that the emulator itself has made."""
+    """Creates a key on the emulator, and returns its ID."""
     reply = apis.call("POST", f"{ACCOUNT}/keys", {})
     return str(json.loads(base64.b64decode(reply.body["privateKeyData"]))["private_key_id"])
 

@@ -1,4 +1,4 @@
-"""A service account has a policy of its own, which goes with it."""
+"""A service account's policy: set, checked, and deleted with the account."""
 
 from typing import Any
 

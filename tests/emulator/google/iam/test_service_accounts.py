@@ -1,4 +1,4 @@
-"""Service accounts are made, listed and deleted as IAM does."""
+"""Service accounts: create, list, change, delete, as IAM does."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def test_f_z30_a_deleted_account_leaves_its_roles_to_no_other(apis: Apis) -> Non
         {"role": "roles/owner", "members": [member]},
         {"role": "roles/viewer", "members": ["allUsers"]},
     ]
-    # What was read is taken back: a client changes another binding of it.
+    # A policy that was read is accepted again: a client changes another binding.
     assert apis.call("POST", "/v1/projects/my-project:setIamPolicy", {"policy": policy}).status == 200
 
 
@@ -156,7 +156,7 @@ def test_a_disabled_account_opens_nothing_until_it_is_enabled(apis: Apis) -> Non
     assert apis.call("GET", ACCOUNTS, token=token).status == 200
 
 
-# The forms of IAM's reference of Binding.members.
+# Forms of a member, from the reference of Binding.members.
 MEMBERS = [
     "deleted:group:g@example.com?uid=1",
     "deleted:principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/ada",

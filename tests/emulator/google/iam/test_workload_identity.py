@@ -1,4 +1,4 @@
-"""Pools and their providers are made, shown, changed, deleted and taken back as Google's are."""
+"""Workload identity pools and providers: create, get, change, delete, undelete."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ OIDC = {
 
 @pytest.fixture
 def number(apis: Apis) -> str:
-    """The number of the project in which the pools are made."""
+    """Creates the project of the pools, and returns its number."""
     made = apis.call("POST", "/v1/projects", {"projectId": "my-project"})
     assert made.status == 200
     shown: str = apis.call("GET", "/v1/projects/my-project").body["projectNumber"]

@@ -1,4 +1,4 @@
-"""The metadata server: the tree, how it is asked, what it refuses, and when it answers."""
+"""Metadata server: the tree, the query, refusals, and waiting for a change."""
 
 import threading
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Ask = Callable[..., requests.Response]
 
 @pytest.fixture
 def ask(gcr_emulator: Emulator) -> Ask:
-    """Ask the metadata server, which speaks for a machine with an account."""
+    """Returns a function that requests metadata of an instance with an account."""
     accounts = f"{gcr_emulator.url}/v1/projects/{gcr_emulator.project()}/serviceAccounts"
     requests.post(accounts, json={"accountId": "ci"}, timeout=30).raise_for_status()
     gcr_emulator.metadata.set(account=ACCOUNT, attributes={"cluster-name": "blue", "aTest": "x"})
@@ -45,7 +45,7 @@ DEFAULT = {"aliases": ["default"], "email": ACCOUNT, "scopes": [PLATFORM]}
 
 
 def instance(number: int | None, project: str = "my-project") -> dict[str, Any]:
-    """What is told of the instance itself."""
+    """Returns the values of the instance."""
     network = {
         "accessConfigs": [{"externalIp": "", "type": "ONE_TO_ONE_NAT"}],
         "dnsServers": ["169.254.169.254"],
@@ -104,7 +104,7 @@ def test_f_z37_the_whole_tree_is_one_document(ask: Ask, number: int) -> None:
 
 
 INTERFACE = f"{ROOT}/instance/network-interfaces/0"
-# Each of Compute Engine's table of predefined keys that programs were seen to ask for.
+# Compute Engine's predefined keys that programs are known to request.
 Z37 = [
     (f"{ROOT}/instance/network-interfaces/", "text", "0/\n"),
     (f"{INTERFACE}/ip", "text", "10.128.0.2"),
@@ -312,7 +312,7 @@ NAME = f"{ROOT}/instance/attributes/?recursive=true&wait_for_change=true"
 
 
 def await_waiter(gcr_emulator: Emulator) -> None:
-    """Until the server has a question for its metadata that it does not answer yet."""
+    """Waits until the server holds a request for metadata that it has not answered."""
     for _ in range(1000):
         if any(
             entry["status"] is None and entry["path"].startswith(ROOT) for entry in gcr_emulator.journal()
@@ -325,9 +325,9 @@ def test_a_change_is_waited_for(gcr_emulator: Emulator, ask: Ask) -> None:
     etag = ask(f"{ROOT}/instance/attributes/?recursive=true").headers["ETag"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ask, NAME, last_etag=etag)
-        # It came before anything changes: the journal has it.
+        # The request is in the journal: it came before the change.
         await_waiter(gcr_emulator)
-        # Another machine with the same attributes is no change of them.
+        # Another instance with the same attributes does not change them.
         gcr_emulator.metadata.set(
             account=ACCOUNT, attributes={"cluster-name": "blue", "aTest": "x"}, name="b"
         )

@@ -1,4 +1,4 @@
-"""What the metadata server hands out, and what it is good for."""
+"""Tokens of the metadata server, and the APIs that accept them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ Fetch = Callable[..., requests.Response]
 
 @pytest.fixture
 def fetch(gcr_emulator: Emulator) -> Fetch:
-    """Ask for a credential of an editor's."""
+    """Returns a function that requests a token of an editor's account."""
     gcr_emulator.key("roles/editor")
     gcr_emulator.metadata.set(account=ACCOUNT)
 

@@ -1,4 +1,4 @@
-"""A code for tokens, a refresh token for new ones, and their end: what works, and each abuse refused."""
+"""Authorization code and refresh token: exchange, revocation, and each abuse refused."""
 
 import base64
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def name(client: Client) -> dict[str, str]:
 
 
 def trade(apis: Apis, code: str, **changes: str | None) -> Any:
-    """What the helper sends, with some fields changed; None takes one away."""
+    """Sends the helper's request with some fields changed; None removes one."""
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -47,13 +47,13 @@ def refresh(apis: Apis, refresh_token: str, client: Client = HELPER, **fields: s
 
 
 def opens(apis: Apis, access_token: str) -> bool:
-    """Whether the access token opens one of the APIs."""
+    """Returns whether an API accepts the access token."""
     return bool(apis.call("GET", "/v1/projects/my-project", token=access_token).status == 200)
 
 
 @pytest.fixture
 def ada(apis: Apis) -> Apis:
-    """Ada may see the project."""
+    """Creates a project that Ada may see."""
     apis.call("POST", "/v1/projects", {"projectId": "my-project"})
     apis.grant("roles/viewer", "user:ada@example.com")
     return apis
@@ -121,7 +121,7 @@ def test_a_client_may_name_itself_by_http_basic(ada: Apis) -> None:
 
 
 INVALID_GRANT = (400, "invalid_grant")
-# What a thief or a fool sends in place of what the helper sends, and the answer.
+# Fields that an attacker or a faulty client sends, and the response.
 ABUSES: dict[str, tuple[Grant, dict[str, str | None], tuple[int, str], str]] = {
     "no code": (S256, {"code": None}, (400, "invalid_request"), "Required parameter is missing: code"),
     "a guessed code": (S256, {"code": "4/guessed"}, INVALID_GRANT, "Malformed auth code."),

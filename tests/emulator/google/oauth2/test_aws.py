@@ -1,4 +1,4 @@
-"""Requests that Google's own library signs for AWS are exchanged, and no others; none is ever sent."""
+"""AWS requests that Google's library has signed are exchanged, and no others; none is sent to AWS."""
 
 import json
 from collections.abc import Callable
@@ -31,9 +31,9 @@ SECRETS = {"AKIAUSER": "user secret", "ASIAROLE": "role/secret+", "AKIASTRANGER"
 
 @pytest.fixture
 def amazon(apis: Apis, federation: Federation) -> Federation:
-    """The federation with a provider of AWS, and the keys that the operator has registered."""
+    """Returns a federation with an AWS provider, and registers the operator's keys."""
     federation.set_provider(aws={"accountId": ACCOUNT})
-    # The library signs at the machine's time.
+    # The library signs with the system's time.
     apis.clock.shift(0)
 
     def work(connection: Connection) -> None:
@@ -49,9 +49,9 @@ def amazon(apis: Apis, federation: Federation) -> Federation:
 
 
 def sign(federation: Federation, key_id: str = "AKIAUSER", **changes: Any) -> str:
-    """The subject token that Google's library makes of AWS's credentials, with the target signed too.
+    """Returns the subject token that Google's library creates from AWS credentials, with the target signed.
 
-    The library for Python leaves the target unsigned; so does test_federation.py.
+    The Python library leaves the target unsigned; so does test_federation.py.
     """
     asked = {"url": URL, "secret": SECRETS.get(key_id, "?"), "session_token": None, **changes}
     credentials = aws.AwsSecurityCredentials(key_id, asked["secret"], asked["session_token"])
@@ -99,7 +99,7 @@ def test_the_target_may_be_a_url(amazon: Federation) -> None:
 
 
 def replace_header(name: str, value: str | None) -> Callable[[str], str]:
-    """A change of a signed request; None takes the header away."""
+    """Returns a change of a signed request's header; None removes it."""
 
     def change(token: str) -> str:
         document = json.loads(unquote(token))

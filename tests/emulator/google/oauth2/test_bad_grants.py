@@ -1,4 +1,4 @@
-"""Ways to ask the token endpoint wrongly, each with its whole answer."""
+"""Wrong requests to the token endpoint, each with its whole response."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ def assertion(text: str) -> Callable[[Apis, Key], bytes]:
     return form(grant_type=JWT_BEARER, assertion=text)
 
 
-# What the token endpoint is sent, the word and the text that it answers with 400.
+# Form, and the error and description of the response, whose status is 400.
 BAD_GRANTS: dict[str, tuple[Callable[[Apis, Key], bytes], str, str]] = {
     "nothing": (form(), "invalid_request", "Required parameter is missing: grant_type"),
     "no assertion": (

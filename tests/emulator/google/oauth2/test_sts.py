@@ -1,4 +1,4 @@
-"""A token of elsewhere is exchanged for one of Google's; what is asked wrongly has Google's code."""
+"""Token exchange: an external token for an access token; wrong requests have Google's errors."""
 
 import json
 from typing import Any
@@ -158,7 +158,7 @@ def test_an_exchange_whose_expressions_compute_too_much_is_refused(
     assert federation.exchange(federation.mint()).status == 200
 
 
-# What issuers put into their tokens, and what their users make of it.
+# Claims of well-known issuers, and attribute mappings of their users.
 SHAPES: dict[str, tuple[str, dict[str, Any], dict[str, Any], list[str]]] = {
     "GitHub": (
         GITHUB,
@@ -300,7 +300,7 @@ def test_nothing_is_exchanged_at_what_is_disabled_or_deleted(
         'The target service indicated by the "audience" parameters is invalid. This might either be because '
         "the pool or provider is disabled or deleted or because it doesn't exist.",
     )
-    # What a pool has let in before ends with it; what a provider has, does not.
+    # A deleted pool ends the tokens that it gave; a deleted provider does not.
     assert apis.call("GET", PROJECT, token=token).status == (401 if where == "pool" else 200)
 
 

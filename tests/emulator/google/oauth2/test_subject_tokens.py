@@ -1,4 +1,4 @@
-"""A subject token with anything wrong about it, or that was not signed by its issuer, is refused."""
+"""Subject tokens with any fault, or without their issuer's signature, are refused."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ ISSUER = "https://issuer.example"
 
 
 def format_jwks(*keys: Any) -> str:
-    """The public keys, each of which is called k and its number."""
+    """Returns the public keys as a set; the key IDs are k0, k1, …"""
     documents = []
     for number, key in enumerate(keys):
         algorithm = jwt.get_algorithm_by_name("RS256" if isinstance(key, rsa.RSAPublicKey) else "ES256")
@@ -105,7 +105,7 @@ def test_a_token_with_a_jti_is_taken_once_at_each_provider(apis: Apis, federatio
     description = "The ID Token has been exchanged before: get a new one, gcr-emulator accepts a jti once."
     assert (reply.status, reply.body) == federation.refused("invalid_grant", description)
     assert federation.exchange(federation.mint(jti="2")).status == 200
-    # Kept no longer than the token counts.
+    # The jti is stored until the token expires.
     apis.clock.set(NOW + 3600)
     assert federation.exchange(federation.mint(jti="1", iat=NOW + 3600, exp=NOW + 7200)).status == 200
 
@@ -211,7 +211,7 @@ def test_a_providers_own_keys_verify_its_tokens_alone(
     signed = jwt.encode(claims, keys[number], algorithm, {"kid": f"k{number}"})
 
     assert federation.exchange(signed).status == 200
-    # The emulator's issuer, another key of the set, and no key at all.
+    # The emulator's issuer, another key of the set, and no key.
     wrong = [
         federation.mint(),
         jwt.encode(claims, keys[number], algorithm, {"kid": f"k{1 - number}"}),
@@ -222,7 +222,7 @@ def test_a_providers_own_keys_verify_its_tokens_alone(
         assert (reply.status, reply.body) == federation.refused("invalid_grant", UNSIGNED)
 
 
-# Keys of a set that cannot be used here.
+# Keys that cannot be used to verify.
 OTHER_KEYS: dict[str, Any] = {
     "oct": {"kty": "oct", "kid": "x", "k": "c2VjcmV0"},
     "OKP": {"kty": "OKP", "crv": "Ed25519", "kid": "x", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
@@ -259,7 +259,7 @@ def test_a_key_that_cannot_be_used_does_not_spoil_the_set(
 
 
 def forge(claims: dict[str, Any], header: dict[str, Any], secret: bytes = b"") -> str:
-    """A JWT as an attacker makes it; signed with HMAC where there is a secret."""
+    """Returns an attacker's JWT, signed with HMAC if there is a secret."""
     parts = [
         base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
     ]

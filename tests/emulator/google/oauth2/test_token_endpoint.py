@@ -1,4 +1,4 @@
-"""POST /token trades a service account's assertion for an access token, or an ID token."""
+"""POST /token exchanges a service account's assertion for an access token or an ID token."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SCOPES = {CLOUD_PLATFORM, "https://www.googleapis.com/auth/devstorage.read_only"
 
 
 def decode(apis: Apis, token: str, audience: str) -> dict[str, Any]:
-    """The claims of an ID token, which the published keys check."""
+    """Returns the claims of an ID token, verified with the published keys."""
     keys = jwt.PyJWKSet.from_dict(apis.call("GET", "/oauth2/v3/certs").body)
     key = keys[jwt.get_unverified_header(token)["kid"]]
     options: Any = {"verify_exp": False, "verify_iat": False}

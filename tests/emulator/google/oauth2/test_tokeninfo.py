@@ -1,4 +1,4 @@
-"""What is told of tokens: tokeninfo, userinfo, the keys, discovery."""
+"""tokeninfo, userinfo, the published keys, and OpenID discovery."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def log_in(apis: Apis, *scopes: str) -> dict[str, str]:
-    """Ada's tokens."""
+    """Returns Ada's tokens."""
     reply = apis.post_form(
         "/token",
         {
@@ -48,7 +48,7 @@ def test_f_z33_tokeninfo_says_of_an_access_token_whom_and_what_it_is_for(apis: A
     replies = [
         apis.call("GET", f"{path}?access_token={token}"),
         apis.post_form(path, {"access_token": token}),
-        # As Node's library sends it: in a header, with an empty form.
+        # Google's Node library sends the token in a header, with an empty form.
         apis.send("POST", path, b"", {**FORM, "authorization": f"Bearer {token}"}),
         apis.call("GET", path, token=token),
     ]
@@ -148,7 +148,7 @@ def test_tokeninfo_refuses_what_no_longer_counts(apis: Apis, path: str, kind: st
 
     reply = apis.call("GET", f"{path}?{kind}={token}")
 
-    if (fault, kind) == ("revoked", "id_token"):  # it says who somebody was, and opens nothing
+    if (fault, kind) == ("revoked", "id_token"):  # an ID token stays valid: it gives no access
         assert reply.status == 200
     else:
         assert (reply.status, reply.body) == (
@@ -209,7 +209,7 @@ def test_userinfo_refuses_no_token_a_dead_one_and_one_for_other_things(apis: Api
     statuses = [(reply.status, reply.body["error"]["status"]) for reply in (narrow, dead)]
 
     assert statuses == [(403, "PERMISSION_DENIED"), (401, "UNAUTHENTICATED")]
-    # On this machine too: who somebody is, only a token says.
+    # A request from loopback without a token is refused too.
     assert apis.call("GET", "/v1/userinfo").status == 401
 
 

@@ -1,4 +1,4 @@
-"""Nothing in a deleted project can be used until it is undeleted: a walk over all routes that name one.
+"""Deleted projects: no route that names one can be used until it is undeleted.
 
 https://cloud.google.com/resource-manager/reference/rest/v3/projects/delete
 """
@@ -18,7 +18,7 @@ EMAIL = "ci@my-project.iam.gserviceaccount.com"
 BUCKET, MEMBER = "artifacts.my-project.appspot.com", "user:ada@example.com"
 CREDENTIALS = "Request had invalid authentication credentials."
 DELETED = "Project my-project is deleted: undelete it first."
-# What a route's path says, beside the image's digest and the key's ID.
+# Path parameters, in addition to the image's digest and the key's ID.
 NAMES = {
     "project": "my-project",
     "account": EMAIL,
@@ -37,7 +37,7 @@ ACCOUNT = "/v1/projects/{project}/serviceAccounts/{account}"
 POOLS = "/v1/projects/{project}/locations/global/workloadIdentityPools"
 IMAGES = "/v1/projects/{project}/locations/{location}/repositories/{repository}"
 VERSION = "projects/my-project/locations/us/repositories/images/packages/app/versions/{digest}"
-# route: (query, body), where it needs any
+# route: (query, body), if it needs any
 REQUESTS: dict[str, tuple[str, Any]] = {
     "POST /v1/projects/{project}:setIamPolicy": ("", POLICY),
     "POST /v3/projects/{project}:setIamPolicy": ("", POLICY),
@@ -74,8 +74,8 @@ REQUESTS: dict[str, tuple[str, Any]] = {
 }
 ASKED = {"permissions": ["resourcemanager.projects.get", "resourcemanager.projects.update"]}
 SEEN = {"permissions": ["resourcemanager.projects.get"]}
-# route: (query, body, status, the answer where it is the same each time). A deleted project is seen, its
-# deletion is taken back; and questions about permissions are answered: there are none.
+# route: (query, body, status, the response if it is constant). A deleted project can be read and undeleted;
+# testIamPermissions returns no permissions.
 ANSWERED: dict[str, tuple[str, Any, int, Any]] = {
     "GET /v1/projects/{project}": ("", None, 200, None),
     "GET /v3/projects/{project}": ("", None, 200, None),
@@ -104,16 +104,16 @@ ANSWERED: dict[str, tuple[str, Any, int, Any]] = {
         200,
         {"kind": "storage#testIamPermissionsResponse"},
     ),
-    # These say the same of any name.
+    # These do not depend on the project.
     f"GET {ACCOUNT}/allowedLocations": ("", None, 200, {"locations": [], "encodedLocations": "0x0"}),
     f"GET {POOLS}/{{pool}}/allowedLocations": ("", None, 200, {"locations": [], "encodedLocations": "0x0"}),
-    # Of an operation its caller sees the result; this one is not there.
+    # A caller can read its own operations; this one does not exist.
     f"GET {POOLS}/{{pool}}/operations/{{operation}}": ("", None, 404, None),
     f"GET {POOLS}/{{pool}}/providers/{{provider}}/operations/{{operation}}": ("", None, 404, None),
     "GET /v1/projects/{project}/locations/{location}/operations/{operation}": ("", None, 404, None),
     "GET /v1/operations/{operation}": ("", None, 404, None),
     "GET /v3/operations/{operation}": ("", None, 404, None),
-    # Public, and without an account.
+    # Public, but the account does not exist.
     "GET /service_accounts/v1/jwk/{account}": ("", None, 404, None),
     "GET /service_accounts/v1/metadata/x509/{account}": ("", None, 404, None),
     "GET /robot/v1/metadata/jwk/{account}": ("", None, 404, None),
@@ -126,7 +126,7 @@ NAMING = {
 
 
 class Walk:
-    """A project with one of everything, and the requests to its routes."""
+    """A project with one resource of each kind, and the requests to its routes."""
 
     def __init__(self, apis: Apis, federation: Federation) -> None:
         federation.set_provider()
@@ -148,7 +148,7 @@ class Walk:
         self._texts = {"{digest}": digest, "{certificate}": make_certificate(apis.rsa_key)}
 
     def ask(self, route: str, query: str = "", body: Any = None, token: str | None = None) -> Any:
-        """The answer to one route's request."""
+        """Returns the response to the request of one route."""
         method, _, template = route.partition(" ")
         path = template.format(**self._names) + (f"?{query}" if query else "")
         if body is None and method in ("POST", "PUT", "PATCH"):

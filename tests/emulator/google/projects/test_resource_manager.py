@@ -1,4 +1,4 @@
-"""Projects are made, found and listed, and their policies read and replaced, as Resource Manager does."""
+"""Projects and their policies: create, find, list, change, as Resource Manager does."""
 
 from typing import Any
 from urllib.parse import quote

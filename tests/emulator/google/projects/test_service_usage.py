@@ -1,4 +1,4 @@
-"""A project switches Google's APIs on and off; Container Registry's brings its agent along."""
+"""Service Usage: APIs are enabled and disabled; Container Registry's service agent is created."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ ARTIFACTS = "artifactregistry.googleapis.com"
 
 @pytest.fixture
 def number(apis: Apis) -> str:
-    """The number of my-project, which is made."""
+    """Creates my-project, and returns its number."""
     apis.call("POST", "/v1/projects", {"projectId": "my-project"})
     return str(apis.call("GET", "/v1/projects/my-project").body["projectNumber"])
 

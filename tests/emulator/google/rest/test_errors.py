@@ -1,4 +1,4 @@
-"""Every error of the table has its answer, and one that nobody foresaw has one too."""
+"""Every error in the table has its response, and an unexpected exception has one too."""
 
 import json
 import logging
@@ -106,7 +106,7 @@ REASONS = {
 }
 
 
-# What Cloud Storage says otherwise than by its status.
+# Errors for which Cloud Storage has another status or reason.
 OF_STORAGE = {errors.ProjectDeleted: (403, "accountDisabled")}
 
 
@@ -135,7 +135,7 @@ def test_each_error_is_said_in_cloud_storages_form(
 ) -> None:
     del status
     code, word = OF_STORAGE.get(type(error), (code, REASONS[code]))
-    response = errors.find_response(error, of_storage=True)
+    response = errors.find_response(error, is_storage=True)
 
     assert response is not None
     body = json.loads(bytes(response.body))["error"]

@@ -1,4 +1,4 @@
-"""An operation is kept for a day, for the one who asked for it."""
+"""Operations are stored for one day, for the caller that started them."""
 
 from typing import Any
 

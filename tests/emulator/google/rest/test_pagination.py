@@ -1,4 +1,4 @@
-"""A page ends by entries or by bytes, and reads no further than that."""
+"""Pages end by entries or by bytes, and read no further."""
 
 import json
 import tracemalloc
@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 
 class Reader:
-    """A listing that counts how many of its entries were read."""
+    """List that counts how many of its entries were read."""
 
     def __init__(self, sizes):
         self.read = 0
@@ -61,7 +61,7 @@ COUNT = 12
 
 @pytest.fixture
 def database(tmp_path):
-    """A database with a project that has buckets and providers of a MiB each."""
+    """Creates a database with a project whose buckets and providers have 1 MiB each."""
 
     def work(connection):
         project = projects.create(connection, "my-project", name="", now=1.0)

@@ -1,4 +1,4 @@
-"""An answer is cut to the fields that its caller names."""
+"""Partial responses have only the fields that the caller names."""
 
 from typing import Any
 

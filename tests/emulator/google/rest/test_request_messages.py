@@ -1,4 +1,4 @@
-"""What is answered 200 is kept and can be read back, or it is refused: a walk over all requests."""
+"""Request messages: each member is stored and can be read, or it is refused, for all requests."""
 
 import copy
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ OIDC: dict[str, Any] = {
     "oidc": {"issuerUri": "https://issuer.example", "allowedAudiences": ["here"]},
 }
 NEW = "/v1/projects/new-project"
-# What is made: (its message, where, with which body, the path that tells of it, members that are not shown).
+# resource: (message, path, body, path to read it, members that are not shown)
 MADE: dict[str, tuple[Message, str, dict[str, Any], str]] = {
     "project of v1": (
         PROJECT_V1,
@@ -109,7 +109,7 @@ MADE: dict[str, tuple[Message, str, dict[str, Any], str]] = {
     ),
     "repository": (REPOSITORY, f"{REPOSITORIES}?repositoryId=images", IMAGES, f"{REPOSITORIES}/images"),
 }
-# Members that the bodies above leave out, and why.
+# Members that the bodies above do not have, and why.
 ELSEWHERE = {
     "provider": {"aws.accountId", "oidc.jwksJson", "saml", "x509"},  # of other kinds of providers
 }
@@ -122,7 +122,7 @@ def _made(apis: Apis) -> None:
 
 
 def walk(field: Field, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
-    """Gives the path and the field of each member that holds no others."""
+    """Yields the path and the field of each member without members of its own."""
     if isinstance(field, Fixed):
         yield from walk(field.field, path)
     elif isinstance(field, Map):
@@ -137,7 +137,7 @@ def walk(field: Field, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, 
 
 
 def list_members(field: Field, value: Any, path: tuple[str, ...] = ()) -> set[str]:
-    """Returns the members that a body has, as `walk` names them."""
+    """Returns the members of a body, with the names that `walk` yields."""
     if isinstance(field, Fixed):
         return list_members(field.field, value, path)
     if isinstance(field, Map):
@@ -150,7 +150,7 @@ def list_members(field: Field, value: Any, path: tuple[str, ...] = ()) -> set[st
 
 
 def snake(field: Field, value: Any) -> Any:
-    """Returns the body as proto names spell it; the keys of maps are the client's own."""
+    """Returns the body with protobuf's names; the keys of maps are not changed."""
     if isinstance(field, Fixed):
         return snake(field.field, value)
     if isinstance(field, Map):
@@ -195,7 +195,7 @@ CHANGED: dict[str, Any] = {
     "cleanupPolicyDryRun": True,
     "vulnerabilityScanningConfig": {"enablementConfig": "INHERITED"},
 }
-# Mask: the members of CHANGED that it changes.
+# mask -> members of CHANGED that it changes
 MASKS = {
     **{name: {name} for name in CHANGED},
     "*": set(CHANGED),
@@ -265,7 +265,7 @@ def fill(path: str) -> str:
 def test_a_member_that_is_unknown_or_not_kept_is_refused(
     apis: Apis, method: str, path: str, message: Message
 ) -> None:
-    # Each message, and each of those in it.
+    # Each message, and each message in it.
     for names, field in [(("nothing",), None), *walk(message)]:
         if field is None or field == MISSING:
             body: Any = {"some": "thing"}
@@ -279,7 +279,7 @@ def test_a_member_that_is_unknown_or_not_kept_is_refused(
             assert text in reply.body["error"]["message"], names
 
 
-# The APIs that protobuf defines; Cloud Storage and OAuth ignore what they do not know.
+# APIs defined by protobuf; Cloud Storage and OAuth ignore unknown members.
 PROTOBUF = ("/v1/projects", "/v1/operations/", "/v1beta2/", "/v3/")
 PARAMETERS = [(method, path) for method, path, _ in ROUTES if path.startswith(PROTOBUF)]
 
@@ -388,7 +388,7 @@ FILTERS = [
 
 @pytest.fixture
 def tags(apis: Apis) -> dict[str, str]:
-    """The tags v1 and v2 of one version, w1 of another."""
+    """Creates the tags v1 and v2 of one version, and w1 of another."""
     apis.call("POST", f"{REPOSITORIES}?repositoryId=images", {"format": "DOCKER"})
     name = "projects/my-project/locations/us/repositories/images/packages/app"
     place = ("us~my-project~images", "my-project/images/app")

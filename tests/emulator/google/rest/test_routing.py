@@ -1,4 +1,4 @@
-"""A path is matched as it was sent: a segment may hold a quoted slash, and a verb's colon may be quoted."""
+"""Routes match the path as it was sent: a slash in a segment and a verb's colon may be quoted."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a person does with a page, which is its forms and its words: fills in one and follows it."""
+"""A browser for the sign-in pages: parses forms, fills them in and submits them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ SAME_ORIGIN = {"origin": "http://localhost:5000", "sec-fetch-site": "same-origin
 
 @dataclass
 class Form:
-    """`buttons` are the pairs that pressing one sends."""
+    """Form of a page; `buttons` are the pairs that a button sends."""
 
     method: str
     action: str
@@ -22,7 +22,7 @@ class Form:
 
 
 class Page(HTMLParser):
-    """The forms of a page, and all that it says."""
+    """Forms of a page, and its text."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 
 class Browser:
-    """One browser at the emulator, with its cookie; `headers` are what it sends with a form."""
+    """Browser at the emulator, with its cookie; `headers` are sent with each form."""
 
     def __init__(self, apis: Any) -> None:
         self.apis = apis
@@ -56,11 +56,11 @@ class Browser:
         self.headers = dict(SAME_ORIGIN)
 
     def open(self, path: str) -> tuple[Any, Page]:
-        """A page, by its address."""
+        """Returns the page at a URL."""
         return self._send("GET", path)
 
     def submit(self, form: Form, **fields: str) -> tuple[Any, Page]:
-        """What a form leads to, with some fields filled in."""
+        """Fills in some fields of a form, submits it, and returns the response."""
         content = urlencode({**form.fields, **fields})
         if form.method == "get":
             return self._send("GET", f"{form.action}?{content}")
@@ -79,5 +79,5 @@ class Browser:
 
 @pytest.fixture
 def make_browser(apis: Any) -> Callable[[], Browser]:
-    """Makes a browser at the emulator, with cookies of its own."""
+    """Returns a function that creates a browser with its own cookies."""
     return lambda: Browser(apis)

@@ -1,4 +1,4 @@
-"""Abuses of the sign-in pages, each refused on a page and sent nowhere: row T18 of the threats, and OAuth's.
+"""Abuses of the sign-in pages, each refused on a page and never redirected to a client.
 
 https://www.rfc-editor.org/rfc/rfc9700, https://www.rfc-editor.org/rfc/rfc8252
 """
@@ -40,7 +40,7 @@ def invalid(text: str) -> tuple[int, str, str]:
     return 400, "invalid_request", text
 
 
-# What is changed of a request, and what the page says.
+# Changes of a request, and the error on the page.
 REFUSED: dict[str, tuple[dict[str, str | None], tuple[int, str, str]]] = {
     "no client": ({"client_id": None}, invalid("Missing required parameter: client_id")),
     "an unknown client": ({"client_id": "1.apps.example"}, NOT_FOUND),
@@ -131,7 +131,7 @@ def test_a_parameter_that_comes_twice_is_refused(make_browser: Callable[[], Any]
 
 NOT_SHOWN = "The form was not shown to this browser. Start the sign-in again."
 OTHER_SITE = "The form was sent by another site."
-# The cookie, the headers, the fields that a stranger's page makes the browser send, and what it is told.
+# Cookie, headers and fields that another site makes the browser send, and the error on the page.
 FORGERIES: dict[str, tuple[str | None, dict[str, str], dict[str, str], str]] = {
     "no cookie": ("", {}, {}, NOT_SHOWN),
     "an empty cookie": ("gcr_emulator_sign_in=", {}, {}, NOT_SHOWN),
@@ -165,7 +165,7 @@ def test_t18_csrf_a_consent_that_nobody_clicked_is_refused(
 
     assert (reply.status, refusal.words[5:7]) == (403, ["Error 403: access_denied", text])
     assert "location" not in reply.headers
-    # Nobody was made by it.
+    # It has created no user.
     _, page = make_browser().open(format_path(login_hint=None))
     assert [form.buttons for form in page.forms] == [[]]
 
@@ -213,7 +213,7 @@ def test_under_tls_the_cookie_never_goes_another_way() -> None:
         ("::1", "[::1]:5000", 200),
         ("127.0.0.1", "accounts.google.com", 200),
         ("127.0.0.1", "accounts.google.com.localhost:5000", 200),
-        # DNS rebinding: a stranger's name that leads here.
+        # DNS rebinding: another site's name that resolves to this machine.
         ("127.0.0.1", "evil.example:5000", 403),
         ("127.0.0.1", "accounts.google.com.evil.example", 403),
         ("203.0.113.7", "localhost:5000", 403),

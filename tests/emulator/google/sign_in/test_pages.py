@@ -1,4 +1,4 @@
-"""The pages at accounts.google.com, as a person goes through them."""
+"""Sign-in pages, as a user goes through them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -31,13 +31,13 @@ CODE_PAGE = "https://sdk.cloud.google.com/authcode.html"
 
 
 def format_path(path: str = "/o/oauth2/v2/auth", **changes: str | None) -> str:
-    """The address that a client opens; None takes a parameter away."""
+    """Returns the URL that a client opens; None removes a parameter."""
     fields = {name: value for name, value in {**REQUEST, **changes}.items() if value is not None}
     return f"{path}?{urlencode(fields)}"
 
 
 def read_answer(reply: Any) -> tuple[str, dict[str, str]]:
-    """Where a redirect leads, and what it brings there."""
+    """Returns a redirect's URL, and its parameters."""
     assert reply.status == 303, reply
     parts = urlsplit(reply.headers["location"])
     answer = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -58,7 +58,7 @@ def trade(apis: Apis, code: str, redirect_uri: str = REQUEST["redirect_uri"]) ->
 
 @pytest.fixture
 def strict(apis: Apis) -> Apis:
-    """A server that demands tokens of administrators."""
+    """Starts a server with --strict-admin."""
     apis.services = dataclasses.replace(apis.services, strict_admin=True)
     return apis
 

@@ -1,4 +1,4 @@
-"""Buckets are made, listed, changed and deleted, in the words of Cloud Storage."""
+"""Buckets: create, list, change, delete, with Cloud Storage's messages."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ UNIFORM_ACCESS = {
 
 @pytest.fixture
 def number(apis: Apis) -> str:
-    """The number of my-project, which is made."""
+    """Creates my-project, and returns its number."""
     apis.call("POST", "/v1/projects", {"projectId": "my-project"})
     return str(apis.call("GET", "/v1/projects/my-project").body["projectNumber"])
 
@@ -176,7 +176,7 @@ def test_buckets_are_listed_page_by_page(apis: Apis) -> None:
     assert first == ["aaa", "b_a"]
     second, last = names(f"&maxResults=4&pageToken={token}")
     assert (second, last) == (["bbb", "bxa", "ccc"], None)
-    # An underscore is one, not any character.
+    # An underscore matches itself only, unlike in SQL's LIKE.
     assert names("&prefix=b_") == (["b_a"], None)
     assert names("&prefix=z") == ([], None)
 

@@ -1,4 +1,4 @@
-"""A registry's blobs are the objects of its bucket."""
+"""Objects of a bucket are the registry's blobs."""
 
 import base64
 import hashlib
@@ -58,7 +58,7 @@ def hash_header(data: bytes) -> str:
 
 @pytest.fixture
 def blobs(apis: Apis) -> list[bytes]:
-    """Three blobs of two images, in the order of their names."""
+    """Pushes two images with three blobs, and returns the blobs in the order of their names."""
     apis.call("POST", "/v1/projects", {"projectId": "my-project"})
     apis.call("POST", "/storage/v1/b?project=my-project", {"name": BUCKET})
     apis.push(BUCKET, "my-project/app", b"one", b"two")
@@ -180,7 +180,7 @@ def test_another_delimiter_is_refused(apis: Apis, blobs: list[bytes]) -> None:
 
 
 def store_file(apis: Apis, data: bytes) -> Path:
-    """Makes a blob's bytes a file, as the registry keeps large ones; its path."""
+    """Moves a blob's bytes to a file, as the registry stores large ones; returns its path."""
     path = apis.services.store.path("pieces/ab/one")
     assert path is not None
     path.parent.mkdir(parents=True)

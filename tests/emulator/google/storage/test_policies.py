@@ -1,4 +1,4 @@
-"""Buckets have policies of their own, with the roles of storage and with conditions."""
+"""Policies of buckets, with roles of Cloud Storage and conditions."""
 
 from typing import Any
 
