@@ -18,8 +18,8 @@ import _registry_rates as registry_rates
 from _emulator_process import read_cpu_s
 from _environment import isolated_environ, run
 from _registry_growth import Memory, measure_memory
-from _registry_peers import Peer, ours
 from _registry_rates import CLIENTS, KIB, MIB, Take, take_gets, take_large_gets, take_pushes
+from _registry_servers import RegistryServer, run_emulator
 
 PAIRS, QUICK_PAIRS, MEMORY_PAIRS = 14, 4, 3
 SECONDS, QUICK_SECONDS = 2.0, 1.0  # whole ones: h2load takes no others
@@ -29,10 +29,10 @@ MEMORY = "memory"
 
 @dataclass(frozen=True)
 class Row:
-    """A measurement; with the size of an act, its rate is printed in bytes.
+    """A measurement; with the size of an operation, its rate is printed in bytes.
 
-    With `apart` the server has a processor of its own, and its clients have the others: an act costs them as
-    much as it, and the rate would be theirs.
+    With `apart` the server has one processor and the clients have the others: an operation costs the clients
+    as much as the server, so the rate would be that of the clients.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Cost:
-    """Acts per second, and the seconds of processors that the server took for one."""
+    """Operations per second, and the seconds of processors that the server took for one."""
 
     rate: float
     cpu_s: float
 
 
 @dataclass(frozen=True)
-class Side:
+class InstalledRevision:
     """A revision that is installed: its name, the folder of its programs, and further options of `serve`."""
 
     name: str
@@ -58,16 +58,16 @@ class Side:
     options: tuple[str, ...] = ()
 
     @contextmanager
-    def serve(self, work: Path, project: str) -> Iterator[Peer]:
+    def serve(self, work: Path, project: str) -> Iterator[RegistryServer]:
         """Starts its server on a new data directory, with what is pulled from it."""
         place = work / self.name
         environ = isolated_environ(place / "home", self.programs)
         serve = (str(self.programs / "gcr-emulator"), "serve", "--port", "0", "--project", project)
-        with ours(serve, environ, place, project, *self.options) as peer:
-            registry_rates.seed(peer)
-            yield replace(peer, name=self.name)
+        with run_emulator(serve, environ, place, project, *self.options) as server:
+            registry_rates.seed(server)
+            yield replace(server, name=self.name)
 
-    def with_workers(self, count: int) -> "Side":
+    def with_workers(self, count: int) -> "InstalledRevision":
         """Returns it with so many processes that serve; with one where its `serve` has no --workers."""
         if "--workers" not in run([str(self.programs / "gcr-emulator"), "serve", "--help"]):
             return self
@@ -122,28 +122,35 @@ def find_names(words: str) -> list[str]:
 
 
 def measure(
-    sides: Sequence[Side], work: Path, project: str, *, only: Sequence[str] | None, quick: bool
+    revisions: Sequence[InstalledRevision],
+    work: Path,
+    project: str,
+    *,
+    only: Sequence[str] | None,
+    quick: bool,
 ) -> Iterator[str]:
     """Gives the lines to print of two revisions, the earlier one first."""
     work.mkdir()
     pairs, seconds = (QUICK_PAIRS, QUICK_SECONDS) if quick else (PAIRS, SECONDS)
     names = only or [name for name in NAMES if not quick or name != MEMORY]
-    yield format_header([side.name for side in sides], pairs)
+    yield format_header([revision.name for revision in revisions], pairs)
     for row in ROWS:
         if row.name in names:
-            costs = _measure_row(row, sides, work / "row", project, seconds=seconds, pairs=pairs)
+            costs = _measure_row(row, revisions, work / "row", project, seconds=seconds, pairs=pairs)
             yield format_row(row, costs)
     if MEMORY in names:
-        yield from _measure_memory(sides, work / "row", project)
+        yield from _measure_memory(revisions, work / "row", project)
 
 
-def measure_pairs(take: Callable[[Peer], Cost], peers: Sequence[Peer], *, pairs: int) -> list[list[Cost]]:
-    """Returns the costs of both peers in each pair, of which the second begins with the other peer."""
+def measure_pairs(
+    take: Callable[[RegistryServer], Cost], servers: Sequence[RegistryServer], *, pairs: int
+) -> list[list[Cost]]:
+    """Returns the costs of both servers in each pair, of which the second begins with the other server."""
     found = []
     for number in range(pairs + 1):
-        taken = {peer.name: take(peer) for peer in (peers if number % 2 else reversed(peers))}
+        taken = {server.name: take(server) for server in (servers if number % 2 else reversed(servers))}
         if number:  # the first pair warms the caches
-            found.append([taken[peer.name] for peer in peers])
+            found.append([taken[server.name] for server in servers])
     return found
 
 
@@ -166,18 +173,18 @@ def format_row(row: Row, costs: Sequence[Sequence[Cost]]) -> str:
 
 
 def _measure_row(
-    row: Row, sides: Sequence[Side], work: Path, project: str, *, seconds: float, pairs: int
+    row: Row, revisions: Sequence[InstalledRevision], work: Path, project: str, *, seconds: float, pairs: int
 ) -> list[list[Cost]]:
-    def take(peer: Peer) -> Cost:
-        began_s = read_cpu_s(peer.pid)
-        acts = row.take(peer, seconds)
-        return Cost(acts.rate, (read_cpu_s(peer.pid) - began_s) / acts.count)
+    def take(server: RegistryServer) -> Cost:
+        began_s = read_cpu_s(server.pid)
+        acts = row.take(server, seconds)
+        return Cost(acts.rate, (read_cpu_s(server.pid) - began_s) / acts.count)
 
     with _place(work), ExitStack() as stack:
-        peers = [stack.enter_context(side.serve(work, project)) for side in sides]
-        if row.apart and not any(side.options for side in sides):
-            stack.enter_context(_apart([peer.pid for peer in peers]))
-        return measure_pairs(take, peers, pairs=pairs)
+        servers = [stack.enter_context(revision.serve(work, project)) for revision in revisions]
+        if row.apart and not any(revision.options for revision in revisions):
+            stack.enter_context(_apart([server.pid for server in servers]))
+        return measure_pairs(take, servers, pairs=pairs)
 
 
 @contextmanager
@@ -194,8 +201,8 @@ def _apart(servers: Sequence[int]) -> Iterator[None]:
         os.sched_setaffinity(0, mine)
 
 
-def _measure_memory(sides: Sequence[Side], work: Path, project: str) -> Iterator[str]:
-    taken = [[_take_memory(side, work, project) for side in sides] for _ in range(MEMORY_PAIRS)]
+def _measure_memory(revisions: Sequence[InstalledRevision], work: Path, project: str) -> Iterator[str]:
+    taken = [[_take_memory(revision, work, project) for revision in revisions] for _ in range(MEMORY_PAIRS)]
     held = {
         f"{MEMORY} at rest": [[memory.at_rest / MIB for memory in pair] for pair in taken],
         f"{MEMORY}, {CLIENTS} pushes of 1 GiB": [[memory.most / MIB for memory in pair] for pair in taken],
@@ -206,9 +213,9 @@ def _measure_memory(sides: Sequence[Side], work: Path, project: str) -> Iterator
         yield f"{name:32}{cells}  PSS, medians of {len(pairs)} pairs"
 
 
-def _take_memory(side: Side, work: Path, project: str) -> Memory:
-    with _place(work), side.serve(work, project) as peer:
-        return measure_memory(peer)
+def _take_memory(revision: InstalledRevision, work: Path, project: str) -> Memory:
+    with _place(work), revision.serve(work, project) as server:
+        return measure_memory(server)
 
 
 @contextmanager

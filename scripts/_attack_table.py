@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from _image import MANIFEST, digest_of, format_json
-from _load import Door, Line
+from _load import Connection, Endpoint
 
 _HOLD_S = 5.0
 # A slow reader reads so often, and at most so many bytes.
@@ -28,44 +28,48 @@ _SUBJECT = digest_of(b"subject")
 class Target:
     """The server that is attacked; the attacker has an editor's token, and the operator's."""
 
-    door: Door
+    endpoint: Endpoint
     project: str
     operator_token: str
 
-    def open(self) -> Line:
+    def open(self) -> Connection:
         """A connection."""
-        return Line(self.door)
+        return Connection(self.endpoint)
 
     def call(self, path: str, body: Mapping[str, object] | None = None) -> Any:
         """The JSON that the operator is answered; to a GET without a body."""
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.operator_token}"}
         request = Request(
-            f"http://localhost:{self.door.port}{path}", None if body is None else format_json(body), headers
+            f"http://localhost:{self.endpoint.port}{path}",
+            None if body is None else format_json(body),
+            headers,
         )
         with urlopen(request, timeout=60) as answer:  # noqa: S310 - our own
             return json.load(answer)
 
 
-def push_blob(line: Line, repository: str, data: bytes) -> dict[str, object]:
+def push_blob(connection: Connection, repository: str, data: bytes) -> dict[str, object]:
     """Pushes a blob in one request; returns its descriptor."""
     path = f"/v2/{repository}/blobs/uploads/?digest={digest_of(data)}"
-    line.ask("POST", path, data, expected=201, headers=_BYTES)
+    connection.ask("POST", path, data, expected=201, headers=_BYTES)
     return {"mediaType": "application/vnd.oci.empty.v1+json", "digest": digest_of(data), "size": len(data)}
 
 
-def push_image(line: Line, repository: str, members: Mapping[str, object], tag: str = "latest") -> None:
+def push_image(
+    connection: Connection, repository: str, members: Mapping[str, object], tag: str = "latest"
+) -> None:
     """Pushes a manifest with these members."""
-    config = push_blob(line, repository, b"{}")
+    config = push_blob(connection, repository, b"{}")
     document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [], **members}
     data = format_json(document)
-    line.ask("PUT", f"/v2/{repository}/manifests/{tag}", data, expected=201, headers=_KIND)
+    connection.ask("PUT", f"/v2/{repository}/manifests/{tag}", data, expected=201, headers=_KIND)
 
 
 def _send_head(target: Target, head: bytes, count: int) -> None:
     """One request after the other, on a new connection whenever the server has closed the last one."""
     connection = None
     for number in range(count):
-        connection = connection or socket.create_connection(("127.0.0.1", target.door.port), timeout=60)
+        connection = connection or socket.create_connection(("127.0.0.1", target.endpoint.port), timeout=60)
         try:
             connection.sendall(head % number)
             is_open = b"\r\nconnection: close" not in connection.recv(65_536)
@@ -82,7 +86,7 @@ def _ask(target: Target, count: int, head: str) -> list[socket.socket]:
     for _ in range(count):
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.connect(("127.0.0.1", target.door.port))
+        connection.connect(("127.0.0.1", target.endpoint.port))
         connection.sendall(head.format(target=target).encode())
         asked.append(connection)
     return asked
@@ -122,40 +126,40 @@ def set_policies(target: Target) -> None:
 
 def list_referrers(target: Target) -> None:
     """Pushes referrers with large annotations, and lists them on several connections."""
-    line, repository = target.open(), target.door.repository
+    connection, repository = target.open(), target.endpoint.repository
     subject = {"mediaType": MANIFEST, "digest": _SUBJECT, "size": 7}
     for number in range(50):
         annotations = {"text": str(number) + "z" * _LARGE}
-        push_image(line, repository, {"subject": subject, "annotations": annotations}, f"v{number}")
+        push_image(connection, repository, {"subject": subject, "annotations": annotations}, f"v{number}")
     for _ in range(4):
-        line.ask("GET", f"/v2/{repository}/referrers/{_SUBJECT}", expected=200)
+        connection.ask("GET", f"/v2/{repository}/referrers/{_SUBJECT}", expected=200)
     _hold(target, 100, _format_get(f"referrers/{_SUBJECT}"))
 
 
 def read_nothing(target: Target) -> None:
     """Asks for a large manifest on many connections, and reads nothing."""
-    push_image(target.open(), target.door.repository, {"annotations": {"text": "z" * _LARGE}})
+    push_image(target.open(), target.endpoint.repository, {"annotations": {"text": "z" * _LARGE}})
     _hold(target, 1000, _format_get("manifests/latest"))
 
 
 def read_no_ranges(target: Target) -> None:
     """Asks for a range of a blob on many connections, and reads nothing."""
     data = os.urandom(8_000_000)
-    push_blob(target.open(), target.door.repository, data)
+    push_blob(target.open(), target.endpoint.repository, data)
     _hold(target, 1000, _format_get(f"blobs/{digest_of(data)}", "Range: bytes=1-7999998\r\n"))
 
 
 def read_no_blob(target: Target) -> None:
     """Asks for a blob on many connections, and reads nothing."""
     data = os.urandom(8_000_000)
-    push_blob(target.open(), target.door.repository, data)
+    push_blob(target.open(), target.endpoint.repository, data)
     _hold(target, 1000, _format_get(f"blobs/{digest_of(data)}"))
 
 
 def read_slowly(target: Target) -> None:
     """Asks for a blob of 100 MiB on many connections, and reads a little of each now and then."""
     data = os.urandom(100 * 1024 * 1024)
-    push_blob(target.open(), target.door.repository, data)
+    push_blob(target.open(), target.endpoint.repository, data)
     asked = _ask(target, 1000, _format_get(f"blobs/{digest_of(data)}"))
     for number in range(_READS):
         for connection in asked:
@@ -214,8 +218,8 @@ def evaluate(target: Target) -> None:
 
 def _format_get(path: str, headers: str = "") -> str:
     """A request for something of the attacked repository; `_hold` fills in what the target knows."""
-    line = f"GET /v2/{{target.door.repository}}/{path} HTTP/1.1\r\nHost: localhost\r\n"
-    return f"{line}Authorization: {{target.door.authorization}}\r\n{headers}\r\n"
+    line = f"GET /v2/{{target.endpoint.repository}}/{path} HTTP/1.1\r\nHost: localhost\r\n"
+    return f"{line}Authorization: {{target.endpoint.authorization}}\r\n{headers}\r\n"
 
 
 ATTACKS: dict[str, Callable[[Target], None]] = {

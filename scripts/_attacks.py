@@ -10,8 +10,8 @@ from pathlib import Path
 
 from _attack_table import ATTACKS, Target, push_blob, push_image
 from _environment import Failed
-from _load import FORK, Door, Line
-from _registry_peers import ours
+from _load import FORK, Connection, Endpoint
+from _registry_servers import run_emulator
 
 LIMIT = 300 * 1024 * 1024
 # Where the groups of version 1 and 2 are, and what bounds one.
@@ -25,12 +25,12 @@ def measure(
     work.mkdir()
     for number, (name, attack) in enumerate(ATTACKS.items()):
         place = work / str(number)
-        with ours(serve, environ, place, project) as peer, _bounded(peer.pid):
+        with run_emulator(serve, environ, place, project) as server, _bounded(server.pid):
             token = (place / "data" / "keys" / "operator-token").read_text().strip()
-            target = Target(peer.open("attacked"), project, token)
+            target = Target(server.open("attacked"), project, token)
             try:
-                slowest, count = _attend(peer.open("bystander"), attack, target)
-                peak = _read_peak(peer.pid)
+                slowest, count = _attend(server.open("bystander"), attack, target)
+                peak = _read_peak(server.pid)
             except (Failed, OSError) as error:
                 yield f"{name}: {error}", False
                 continue
@@ -38,21 +38,21 @@ def measure(
         yield f"{name}: {said} {slowest * 1000:.0f} ms", peak < LIMIT
 
 
-def _attend(door: Door, attack: Callable[[Target], None], target: Target) -> tuple[float, int]:
+def _attend(endpoint: Endpoint, attack: Callable[[Target], None], target: Target) -> tuple[float, int]:
     """Pulls and pushes while the attack lasts; the slowest answer, in seconds, and how many there were.
 
     Raises Failed where an answer is wrong, or the attack met with what it does not expect.
     """
-    line, (slowest, count) = Line(door), (0.0, 0)
-    push_image(line, door.repository, {})
+    connection, (slowest, count) = Connection(endpoint), (0.0, 0)
+    push_image(connection, endpoint.repository, {})
     attacker = FORK.Process(target=attack, args=(target,), daemon=True)
     attacker.start()
     try:
         while attacker.is_alive():
             began = time.perf_counter()
-            line.ask("GET", f"/v2/{door.repository}/manifests/latest", expected=200)
+            connection.ask("GET", f"/v2/{endpoint.repository}/manifests/latest", expected=200)
             pulled = time.perf_counter()
-            push_blob(line, door.repository, b"blob %d" % count)
+            push_blob(connection, endpoint.repository, b"blob %d" % count)
             slowest, count = max(slowest, pulled - began, time.perf_counter() - pulled), count + 2
             time.sleep(0.01)
     finally:

@@ -39,7 +39,7 @@ def make_environment(path: Path, python: str, *requirements: str) -> Path:
 
 
 @contextmanager
-def workplace(*, keep: bool = False) -> Iterator[Path]:
+def temporary_directory(*, keep: bool = False) -> Iterator[Path]:
     """Makes a temporary directory, which is removed in the end, also after a signal."""
     directory = Path(tempfile.mkdtemp(prefix="gcr-", dir=_find_temporary_directory()))
     try:

@@ -30,8 +30,8 @@ _DROP = getattr(socket, "MSG_TRUNC", 0)
 
 
 @dataclass(frozen=True)
-class Door:
-    """Where a registry answers, and what each request shows."""
+class Endpoint:
+    """A registry's port, a repository, and the Authorization header of each request."""
 
     port: int
     repository: str
@@ -39,26 +39,26 @@ class Door:
 
 
 @dataclass(frozen=True)
-class Acts:
-    """How many acts were done, and in how many seconds."""
+class Throughput:
+    """How many operations were done, and in how many seconds."""
 
     count: int
     elapsed_s: float
 
     @property
     def rate(self) -> float:
-        """Acts per second."""
+        """Returns the operations per second."""
         return self.count / self.elapsed_s
 
 
-class Line:
-    """One connection."""
+class Connection:
+    """One connection to a registry."""
 
-    def __init__(self, door: Door) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", door.port), timeout=120)
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", endpoint.port), timeout=120)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        shown = f"Authorization: {door.authorization}\r\n" if door.authorization else ""
-        self._common = f"Host: localhost:{door.port}\r\n{shown}"
+        shown = f"Authorization: {endpoint.authorization}\r\n" if endpoint.authorization else ""
+        self._common = f"Host: localhost:{endpoint.port}\r\n{shown}"
         self._buffer = bytearray(_READ)
 
     def ask(
@@ -104,26 +104,26 @@ class Line:
         return received[:end]
 
 
-# Does one act on a connection: with what was prepared for the client, the act's number.
-Act = Callable[[Line, Any, int], None]
-# When the first act began and the last one ended, and how many there were; or what went wrong.
+# One operation on a connection; takes what was prepared for the client, and the number of the operation.
+Operation = Callable[[Connection, Any, int], None]
+# When the first operation began, when the last one ended, and their number; or the error.
 Result = tuple[float, float, int] | str
 
 
-def measure_acts(
-    door: Door,
+def measure_operations(
+    endpoint: Endpoint,
     clients: int,
     prepare: Callable[[int], Any],
-    act: Act,
+    act: Operation,
     *,
     seconds: float,
     at_most: int,
-) -> Acts:
-    """Returns the acts of that many clients at once, each with what `prepare` gave it before the start."""
+) -> Throughput:
+    """Returns the throughput of clients in parallel; `prepare` runs once for each, before the start."""
     barrier, ends = FORK.Barrier(clients + 1), FORK.SimpleQueue()
 
     def work(number: int) -> None:
-        ends.put(_act_for(door, barrier, prepare(number), act, seconds, at_most))
+        ends.put(_run_operations(endpoint, barrier, prepare(number), act, seconds, at_most))
 
     workers = [FORK.Process(target=work, args=(number,), daemon=True) for number in range(clients)]
     for worker in workers:
@@ -136,20 +136,22 @@ def measure_acts(
     if failed:
         raise Failed(failed[0])
     began, ended = min(start for start, _, _ in results), max(end for _, end, _ in results)
-    return Acts(sum(acts for _, _, acts in results), ended - began)
+    return Throughput(sum(acts for _, _, acts in results), ended - began)
 
 
-def measure_gets(url: str, door: Door, *headers: str, clients: int, seconds: float, http2: bool) -> Acts:
+def measure_gets(
+    url: str, endpoint: Endpoint, *headers: str, clients: int, seconds: float, http2: bool
+) -> Throughput:
     """Returns the GETs that h2load does of the one URL, all of them answered alike."""
     command = ["h2load", "-c", str(clients), "-t", "1", "-D", f"{seconds:g}", *([] if http2 else ["--h1"])]
-    shown = [f"authorization: {door.authorization}"] if door.authorization else []
+    shown = [f"authorization: {endpoint.authorization}"] if endpoint.authorization else []
     for header in (*shown, *headers):
         command += ["-H", header]
     said = run([*command, url])
     rate, statuses = _RATE.search(said), _STATUSES.search(said)
     if rate is None or statuses is None or 0 not in map(int, statuses.groups()[:2]) or statuses[3] != "0":
         raise Failed(f"h2load {url}: {said[-500:]}")
-    return Acts(round(float(rate[1]) * seconds), seconds)
+    return Throughput(round(float(rate[1]) * seconds), seconds)
 
 
 def find_missing_tools() -> list[str]:
@@ -176,14 +178,16 @@ def make_blobs(content: memoryview, count: int) -> list[tuple[str, bytes, memory
     return made
 
 
-def _act_for(door: Door, barrier: Barrier, prepared: Any, act: Act, seconds: float, at_most: int) -> Result:
+def _run_operations(
+    endpoint: Endpoint, barrier: Barrier, prepared: Any, act: Operation, seconds: float, at_most: int
+) -> Result:
     try:
-        line = Line(door)
+        connection = Connection(endpoint)
         barrier.wait(300)
         began = time.perf_counter()
         acts = 0
         while acts < at_most and time.perf_counter() < began + seconds:
-            act(line, prepared, acts)
+            act(connection, prepared, acts)
             acts += 1
         return began, time.perf_counter(), acts
     except Exception as error:  # noqa: BLE001 - it is the parent that says what went wrong

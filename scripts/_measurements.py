@@ -13,9 +13,9 @@ import _attacks as attacks
 import _helper_bench as helper_bench
 import _startup_bench as startup
 import _trace as trace
-from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, workplace
+from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, temporary_directory
 from _registry_bench import measure as measure_registry
-from _registry_peers import ours
+from _registry_servers import run_emulator
 from _revision import build_wheel, find_commit
 
 AGAINST = "against"
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     """Measures and prints; 1 when asked to assert the limit and it is not kept."""
     options = parse(arguments)
     try:
-        with workplace() as work:
+        with temporary_directory() as work:
             if AGAINST in options.part:
                 _measure_against(_Bench(work), options)
                 return 0
@@ -79,8 +79,8 @@ def _measure_helper(bench: _Bench, quick: bool) -> bool:
     environs = {name: isolated_environ(bench.work / f"{name}-home", each) for name, each in installed.items()}
     rounds = helper_bench.QUICK_ROUNDS if quick else helper_bench.ROUNDS
     place = bench.work / "helper"
-    with ours(bench.serve, bench.environ, place, PROJECT) as peer:
-        registry, key = f"localhost:{peer.port}", place / "key.json"
+    with run_emulator(bench.serve, bench.environ, place, PROJECT) as server:
+        registry, key = f"localhost:{server.port}", place / "key.json"
         for name, programs in installed.items():
             helper = programs / "docker-credential-gcr"
             source = ["--registries", registry, "--token-source", f"file:{key}"]
@@ -145,15 +145,17 @@ def _measure_against(bench: _Bench, options: argparse.Namespace) -> None:
     commit = find_commit(options.revision)
     wheels = {"before": str(build_wheel(commit, bench.work / "revision", sys.executable)), "now": bench.wheel}
     print(f"before is {commit}", flush=True)
-    sides = []
+    revisions = []
     for name, wheel in wheels.items():
         programs = make_environment(bench.work / name, _find_python(), f"{wheel}[emulator]")
-        side = against.Side(name, programs)
+        revision = against.InstalledRevision(name, programs)
         if options.workers is not None:
-            side = side.with_workers(options.workers)
-            print(f"{name}: {' '.join(side.options) or 'serve has no --workers'}", flush=True)
-        sides.append(side)
-    for line in against.measure(sides, bench.work / AGAINST, PROJECT, only=options.only, quick=options.quick):
+            revision = revision.with_workers(options.workers)
+            print(f"{name}: {' '.join(revision.options) or 'serve has no --workers'}", flush=True)
+        revisions.append(revision)
+    for line in against.measure(
+        revisions, bench.work / AGAINST, PROJECT, only=options.only, quick=options.quick
+    ):
         print(line, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The registry's measurements, one after the other: rates beside a peer, growth, memory, TLS."""
+"""Registry measurements, in order: rates next to docker-registry, growth, memory, TLS."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,8 @@ from _emulator_process import emulator
 from _image import digest_of
 from _load import find_missing_tools, measure_gets
 from _registry_growth import measure_growth, measure_memory
-from _registry_peers import Peer, debians, ours
 from _registry_rates import ACCEPT, CLIENTS, REPOSITORY, SMALL_BLOB, TAG, compare, seed
+from _registry_servers import RegistryServer, run_docker_registry, run_emulator
 
 STARTS = 5
 
@@ -27,17 +27,17 @@ def measure(
         yield f"the registry is not measured: apt-get install {' '.join(missing)}"
         return
     with ExitStack() as stack:
-        peers = [
-            stack.enter_context(ours(serve, environ, work / "ours", project)),
-            stack.enter_context(debians(environ, work / "theirs")),
+        servers = [
+            stack.enter_context(run_emulator(serve, environ, work / "emulator", project)),
+            stack.enter_context(run_docker_registry(environ, work / "docker-registry")),
         ]
-        for peer in peers:
-            seed(peer)
-        yield from compare(peers, seconds=seconds, rounds=rounds)
-        yield from measure_memory(peers[0]).format()
-        small = stack.enter_context(ours(serve, environ, work / "small", project))
-        yield from measure_growth(small, peers[0], seconds=seconds, rounds=rounds)
-    with ours(serve, environ, work / "ours", project, "--tls") as secure:
+        for server in servers:
+            seed(server)
+        yield from compare(servers, seconds=seconds, rounds=rounds)
+        yield from measure_memory(servers[0]).format()
+        small = stack.enter_context(run_emulator(serve, environ, work / "small", project))
+        yield from measure_growth(small, servers[0], seconds=seconds, rounds=rounds)
+    with run_emulator(serve, environ, work / "emulator", project, "--tls") as secure:
         yield from _measure_tls(secure, seconds=seconds)
 
 
@@ -47,14 +47,14 @@ def _start_s(serve: Sequence[str], environ: Mapping[str, str], work: Path) -> fl
         return time.perf_counter() - started
 
 
-def _measure_tls(peer: Peer, *, seconds: float) -> Iterator[str]:
+def _measure_tls(server: RegistryServer, *, seconds: float) -> Iterator[str]:
     resources = {
         "manifest GET by tag": (f"manifests/{TAG}", [ACCEPT]),
         "GET of 1 KiB": (f"blobs/{digest_of(SMALL_BLOB)}", []),
     }
     for protocol, http2 in (("HTTP/1.1", False), ("HTTP/2", True)):
         for name, (path, headers) in resources.items():
-            door = peer.open(REPOSITORY)
-            url = f"https://localhost:{door.port}/v2/{door.repository}/{path}"
-            gets = measure_gets(url, door, *headers, clients=CLIENTS, seconds=seconds, http2=http2)
+            endpoint = server.open(REPOSITORY)
+            url = f"https://localhost:{endpoint.port}/v2/{endpoint.repository}/{path}"
+            gets = measure_gets(url, endpoint, *headers, clients=CLIENTS, seconds=seconds, http2=http2)
             yield f"{name} over TLS, {protocol}: {gets.rate:.0f} /s with {CLIENTS} connections"

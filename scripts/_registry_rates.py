@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from _image import CONFIG, LAYER, MANIFEST, digest_of, format_json
-from _load import Acts, Door, Line, make_blobs, make_bytes, measure_acts, measure_gets
-from _registry_peers import Peer
+from _load import Connection, Endpoint, Throughput, make_blobs, make_bytes, measure_gets, measure_operations
+from _registry_servers import RegistryServer
 
 KIB, MIB = 1 << 10, 1 << 20
 CLIENTS = 8
@@ -30,8 +30,8 @@ _LAYER_DATA = b"layer" * 16
 MANIFESTS_NAME = (_CONFIG_DATA, _LAYER_DATA)
 
 
-# Acts on a peer for so many seconds.
-Take = Callable[[Peer, float], Acts]
+# Measures a server for a number of seconds.
+Take = Callable[[RegistryServer, float], Throughput]
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,22 @@ class Rate:
     goal: float
 
 
-def compare(peers: Sequence[Peer], *, seconds: float, rounds: int) -> Iterator[str]:
+def compare(servers: Sequence[RegistryServer], *, seconds: float, rounds: int) -> Iterator[str]:
     """A line for each rate, of two registries that `seed` has filled."""
     yield f"a second, medians of {rounds:2}       ours  docker-registry    ratio   goal"
     for rate in RATES:
-        taken = [[rate.take(peer, seconds).rate for peer in peers] for _ in range(rounds)]
+        taken = [[rate.take(server, seconds).rate for server in servers] for _ in range(rounds)]
         mine, theirs = (statistics.median(values) for values in zip(*taken, strict=True))
         yield f"{rate.name:28} {mine:10.1f} {theirs:16.1f} {mine / theirs:8.2f} {rate.goal:6.2f}"
 
 
-def seed(peer: Peer, repository: str = REPOSITORY) -> None:
+def seed(server: RegistryServer, repository: str = REPOSITORY) -> None:
     """Push what is pulled later, and what manifests name."""
-    door = peer.open(repository)
-    line = Line(door)
+    endpoint = server.open(repository)
+    connection = Connection(endpoint)
     for blob in (*MANIFESTS_NAME, SMALL_BLOB, _make_large_blob()):
-        line.push_blob(door.repository, digest_of(blob), blob)
-    push_manifest(line, door.repository, TAG, "seed")
+        connection.push_blob(endpoint.repository, digest_of(blob), blob)
+    push_manifest(connection, endpoint.repository, TAG, "seed")
 
 
 @functools.cache
@@ -67,15 +67,15 @@ def _make_large_blob() -> memoryview:
     return make_bytes(100 * MIB)
 
 
-def push_manifest(line: Line, repository: str, tag: str, note: str) -> None:
+def push_manifest(connection: Connection, repository: str, tag: str, note: str) -> None:
     """Push a manifest that is like no other."""
-    put_manifest(line, repository, tag, make_manifest(note))
+    put_manifest(connection, repository, tag, make_manifest(note))
 
 
-def put_manifest(line: Line, repository: str, tag: str, manifest: bytes) -> None:
+def put_manifest(connection: Connection, repository: str, tag: str, manifest: bytes) -> None:
     """Push a manifest that was made before the clock started."""
     path = f"/v2/{repository}/manifests/{tag}"
-    line.ask("PUT", path, manifest, expected=201, headers=f"Content-Type: {MANIFEST}\r\n")
+    connection.ask("PUT", path, manifest, expected=201, headers=f"Content-Type: {MANIFEST}\r\n")
 
 
 def make_manifest(note: str) -> bytes:
@@ -94,10 +94,10 @@ def make_manifest(note: str) -> bytes:
 def take_gets(path: str, *headers: str, clients: int, shows: bool = True) -> Take:
     """Returns what GETs something small below /v2/, with the credential or without."""
 
-    def take(peer: Peer, seconds: float) -> Acts:
-        door = peer.open(REPOSITORY)
-        url = f"http://localhost:{door.port}/v2/{path.format(repository=door.repository)}"
-        shown = door if shows else Door(door.port, door.repository, None)
+    def take(server: RegistryServer, seconds: float) -> Throughput:
+        endpoint = server.open(REPOSITORY)
+        url = f"http://localhost:{endpoint.port}/v2/{path.format(repository=endpoint.repository)}"
+        shown = endpoint if shows else Endpoint(endpoint.port, endpoint.repository, None)
         return measure_gets(url, shown, *headers, clients=clients, seconds=seconds, http2=False)
 
     return take
@@ -107,47 +107,47 @@ def take_large_gets(clients: int, *, start: int = 0) -> Take:
     """Returns what GETs the blob of 100 MiB, from its first byte or a later one."""
     headers, expected = (f"Range: bytes={start}-\r\n", 206) if start else ("", 200)
 
-    def take(peer: Peer, seconds: float) -> Acts:
-        door = peer.open(REPOSITORY)
-        path = f"/v2/{door.repository}/blobs/{digest_of(_make_large_blob())}"
+    def take(server: RegistryServer, seconds: float) -> Throughput:
+        endpoint = server.open(REPOSITORY)
+        path = f"/v2/{endpoint.repository}/blobs/{digest_of(_make_large_blob())}"
 
-        def act(line: Line, _prepared: object, _number: int) -> None:
-            line.ask("GET", path, expected=expected, headers=headers)
+        def act(connection: Connection, _prepared: object, _number: int) -> None:
+            connection.ask("GET", path, expected=expected, headers=headers)
 
-        return measure_acts(door, clients, lambda _: None, act, seconds=seconds, at_most=10**9)
+        return measure_operations(endpoint, clients, lambda _: None, act, seconds=seconds, at_most=10**9)
 
     return take
 
 
-def put_manifests(peer: Peer, seconds: float) -> Acts:
+def put_manifests(server: RegistryServer, seconds: float) -> Throughput:
     """Puts manifests, each client under a tag of its own."""
-    door = peer.open(REPOSITORY)
+    endpoint = server.open(REPOSITORY)
     at_most = int(_MOST_PUTS * seconds)
 
     def prepare(_client: int) -> tuple[str, list[bytes]]:
         tag = f"put-{os.urandom(4).hex()}"
         return tag, [make_manifest(f"{tag} {number}") for number in range(at_most)]
 
-    def act(line: Line, prepared: tuple[str, list[bytes]], number: int) -> None:
+    def act(connection: Connection, prepared: tuple[str, list[bytes]], number: int) -> None:
         tag, manifests = prepared
-        put_manifest(line, door.repository, tag, manifests[number])
+        put_manifest(connection, endpoint.repository, tag, manifests[number])
 
-    return measure_acts(door, CLIENTS, prepare, act, seconds=seconds, at_most=at_most)
+    return measure_operations(endpoint, CLIENTS, prepare, act, seconds=seconds, at_most=at_most)
 
 
 def take_pushes(size: int, clients: int, at_most: int) -> Take:
     """Returns what pushes blobs of that size, each client at most so many."""
 
-    def take(peer: Peer, seconds: float) -> Acts:
-        door, content = peer.open(REPOSITORY), _make_large_blob()[:size]
+    def take(server: RegistryServer, seconds: float) -> Throughput:
+        endpoint, content = server.open(REPOSITORY), _make_large_blob()[:size]
 
-        def act(line: Line, blobs: Any, number: int) -> None:
-            line.push_blob(door.repository, *blobs[number])
+        def act(connection: Connection, blobs: Any, number: int) -> None:
+            connection.push_blob(endpoint.repository, *blobs[number])
 
         def prepare(_client: int) -> Any:
             return make_blobs(content, at_most)
 
-        return measure_acts(door, clients, prepare, act, seconds=seconds, at_most=at_most)
+        return measure_operations(endpoint, clients, prepare, act, seconds=seconds, at_most=at_most)
 
     return take
 

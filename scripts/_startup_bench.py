@@ -11,7 +11,7 @@ from pathlib import Path
 from _emulator_process import emulator
 from _environment import isolated_environ, run
 from _helper_bench import BEST, Pairs, fetch_credential, time_spawn
-from _registry_peers import Peer, ours
+from _registry_servers import RegistryServer, run_emulator
 
 ROUNDS, QUICK_ROUNDS = 30, 14
 HELPER, EMULATOR = "docker-credential-gcr", "gcr-emulator"
@@ -73,8 +73,8 @@ def measure(programs: Path, work: Path, project: str, *, rounds: int) -> Iterato
     environ = isolated_environ(work / "home", programs)
     serve = (str(programs / EMULATOR), "serve", "--port", "0", "--project", project)
     with ExitStack() as stack:
-        plain = stack.enter_context(ours(serve, environ, work / "plain", project))
-        secure = stack.enter_context(ours(serve, environ, work / "tls", project, "--tls"))
+        plain = stack.enter_context(run_emulator(serve, environ, work / "plain", project))
+        secure = stack.enter_context(run_emulator(serve, environ, work / "tls", project, "--tls"))
         starts = [
             *_start_helper(programs, work, plain, secure),
             *_start_emulator(Programs(programs, environ), serve, work, plain),
@@ -90,8 +90,8 @@ def measure_pairs(starts: Sequence[Start], *, rounds: int) -> list[Pairs]:
     found = [Pairs([], []) for _ in starts]
     for number in range(rounds + 1):
         for start, pairs in zip(starts, found, strict=True):
-            sides = [(pairs.bare, start.bare), (pairs.command, start.time)]
-            for values, time_ in sides if number % 2 else reversed(sides):
+            both = [(pairs.bare, start.bare), (pairs.command, start.time)]
+            for values, time_ in both if number % 2 else reversed(both):
                 elapsed_ms = time_() * 1000
                 if number:  # the first round warms the caches of files and of byte code
                     values.append(elapsed_ms)
@@ -107,7 +107,9 @@ def format_row(start: Start, pairs: Pairs) -> str:
     return f"{row}  {start.limit:g}, {'kept' if pairs.ratio <= start.limit else 'not kept'}"
 
 
-def _start_helper(programs: Path, work: Path, plain: Peer, secure: Peer) -> Iterator[Start]:
+def _start_helper(
+    programs: Path, work: Path, plain: RegistryServer, secure: RegistryServer
+) -> Iterator[Start]:
     trusting = {"DOCKER_CREDENTIAL_GCR_CA_FILE": str(work / "tls" / "data" / "keys" / "ca.pem")}
     cached = _configure(programs, work / "cached-home", plain, work / "plain")
     yield cached.start("get, cached", HELPER, "get", limit=1.2)
@@ -121,7 +123,9 @@ def _start_helper(programs: Path, work: Path, plain: Peer, secure: Peer) -> Iter
     yield cached.start(f"{HELPER} --help", HELPER, "--help")
 
 
-def _start_emulator(programs: Programs, serve: Sequence[str], work: Path, plain: Peer) -> Iterator[Start]:
+def _start_emulator(
+    programs: Programs, serve: Sequence[str], work: Path, plain: RegistryServer
+) -> Iterator[Start]:
     token = work / "plain" / "data" / "keys" / "operator-token"
     server = ("--server", f"http://localhost:{plain.port}", "--token-file", str(token))
     yield programs.start("gcr-emulator project list", EMULATOR, "project", "list", *server, limit=12)
@@ -132,11 +136,11 @@ def _start_emulator(programs: Programs, serve: Sequence[str], work: Path, plain:
 
 
 def _configure(
-    programs: Path, home: Path, peer: Peer, place: Path, more: Mapping[str, str] | None = None
+    programs: Path, home: Path, server: RegistryServer, place: Path, more: Mapping[str, str] | None = None
 ) -> Programs:
     """Configures a key of the emulator in a new home, and asks once."""
     environ = {**isolated_environ(home, programs), **(more or {})}
-    registry, key = f"localhost:{peer.port}", place / "key.json"
+    registry, key = f"localhost:{server.port}", place / "key.json"
     source = ("--registries", registry, "--token-source", f"file:{key}")
     run([str(programs / HELPER), "configure-docker", *source], environ=environ)
     fetch_credential(programs / HELPER, environ, registry)

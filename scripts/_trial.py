@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from _clients import CLIENTS, Client, choose, find_digest
-from _environment import CHECKOUT, WHEEL_VARIABLE, Failed, isolated_environ, workplace
+from _environment import CHECKOUT, WHEEL_VARIABLE, Failed, isolated_environ, temporary_directory
 from _start import NO_INDEX
 
 PROJECT = "demo-project"
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     """Runs the trial; 0 done, 1 a step failed, 2 a wrong command line."""
     options = _parse(arguments)
     try:
-        with workplace(keep=options.keep) as work:
+        with temporary_directory(keep=options.keep) as work:
             environ = isolated_environ(work / "home")
             environ |= {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
             client = choose(options.client, environ | {"WORK": str(work)})

@@ -15,7 +15,7 @@ import nox
 sys.path.append(str(Path(__file__).parent))
 
 from _distributions import build_distributions, build_release, extra, find_lock, helper_requirements
-from _environment import CHECKOUT, WHEEL_VARIABLE, Failed, isolated_environ, run, workplace
+from _environment import CHECKOUT, WHEEL_VARIABLE, Failed, isolated_environ, run, temporary_directory
 from _index_clients import PYTHON_CLIENTS, install_clients, lock_npm
 from _index_clients import VARIABLE as CLIENTS_VARIABLE
 from _start import NO_INDEX, NOX, say
@@ -116,7 +116,7 @@ def bench(session: nox.Session) -> None:
 def build(session: nox.Session) -> None:
     """A release: sdist, wheel, requirements, bill of materials and checksums; nothing when a step fails."""
     _install(session, "sbom")
-    with _stop_at_a_failure(session), workplace() as work:
+    with _stop_at_a_failure(session), temporary_directory() as work:
         print(build_release(Path(session.bin), _build(), work, Path(session.posargs[0])), end="")
 
 
@@ -194,7 +194,7 @@ def _build() -> tuple[Path, Path]:
     """Builds the sdist and the wheel, once for all sessions; .nox/dist keeps them."""
     place = Path(NOX, "dist")
     shutil.rmtree(place, ignore_errors=True)
-    with workplace() as work:
+    with temporary_directory() as work:
         files = build_distributions(sys.executable, work)
         place.mkdir(parents=True)
         sdist, wheel = (Path(shutil.copy(file, place)) for file in files)
@@ -213,7 +213,7 @@ def _stop_at_a_failure(session: nox.Session) -> Iterator[None]:
 def _isolated(session: nox.Session) -> Iterator[dict[str, str]]:
     """Gives an environment with a home of its own, which is removed afterwards."""
     session.chdir(CHECKOUT)
-    with workplace() as home:
+    with temporary_directory() as home:
         yield isolated_environ(home, Path(session.bin)) | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 

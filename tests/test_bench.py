@@ -10,9 +10,9 @@ from _against import format_row as format_costs
 from _against import measure_pairs as measure_costs
 from _environment import Failed
 from _helper_bench import Pairs
-from _load import Acts
+from _load import Throughput
 from _measurements import parse
-from _registry_peers import Peer
+from _registry_servers import RegistryServer
 from _revision import find_commit
 from _startup_bench import Start, format_row, measure_pairs
 
@@ -57,19 +57,19 @@ def test_a_row_says_what_a_start_costs_and_whether_its_limit_is_kept(
     assert row.removeprefix("list").lstrip() == f"30.0     28.0    3.00       2.80{verdict}"
 
 
-def _never(*_arguments: object) -> Acts:
+def _never(*_arguments: object) -> Throughput:
     raise AssertionError("nothing is measured here")
 
 
 def test_two_revisions_are_measured_in_pairs_that_alternate_after_one_that_does_not_count() -> None:
-    peers = [Peer(name, 0, 0, _never) for name in ("before", "now")]
+    servers = [RegistryServer(name, 0, 0, _never) for name in ("before", "now")]
     order: list[str] = []
 
-    def take(peer: Peer) -> Cost:
-        order.append(peer.name)
+    def take(server: RegistryServer) -> Cost:
+        order.append(server.name)
         return Cost(len(order), 0.0)
 
-    measured = measure_costs(take, peers, pairs=3)
+    measured = measure_costs(take, servers, pairs=3)
 
     assert order == ["now", "before", "before", "now", "now", "before", "before", "now"]
     assert [[cost.rate for cost in pair] for pair in measured] == [[3, 4], [6, 5], [7, 8]]

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _environment import workplace
+from _environment import temporary_directory
 from support.checkout import SCRIPTS
 
 LIMIT_S = 300
@@ -85,7 +85,7 @@ def test_d17_a_script_works_where_the_programs_of_an_environment_can_be_started(
     directory.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(directory))
 
-    with workplace() as work:
+    with temporary_directory() as work:
         assert work.parent == (directory if is_taken else Path("/var/tmp"))
     assert not work.exists()
     directory.rmdir()

@@ -15,25 +15,25 @@ from urllib.request import Request, urlopen
 
 from _emulator_process import emulator
 from _environment import Failed, run
-from _load import Door
+from _load import Endpoint
 
 START_S = 30
 
 
 @dataclass(frozen=True)
-class Peer:
+class RegistryServer:
     """A registry that runs; `open` gives the way to a repository, with a fresh token if it wants one."""
 
     name: str
     pid: int
     port: int
-    open: Callable[[str], Door]
+    open: Callable[[str], Endpoint]
 
 
 @contextmanager
-def ours(
+def run_emulator(
     serve: Sequence[str], environ: Mapping[str, str], work: Path, project: str, *options: str
-) -> Iterator[Peer]:
+) -> Iterator[RegistryServer]:
     """The emulator, with what it promises: every request decided, every push on the disk."""
     work.mkdir(exist_ok=True)
     command = [*serve, "--data", str(work / "data"), *options]
@@ -47,15 +47,15 @@ def ours(
         )
         port = int(ready["registry"].rpartition(":")[2])
 
-        def open_(repository: str) -> Door:
+        def open_(repository: str) -> Endpoint:
             named = f"{project}/{repository}"
-            return Door(port, named, f"Bearer {_fetch_token(ready, key, named)}")
+            return Endpoint(port, named, f"Bearer {_fetch_token(ready, key, named)}")
 
-        yield Peer("ours", ready["pid"], port, open_)
+        yield RegistryServer("emulator", ready["pid"], port, open_)
 
 
 @contextmanager
-def debians(environ: Mapping[str, str], work: Path) -> Iterator[Peer]:
+def run_docker_registry(environ: Mapping[str, str], work: Path) -> Iterator[RegistryServer]:
     """Debian's docker-registry on files, without authentication and without a log."""
     work.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -73,7 +73,9 @@ def debians(environ: Mapping[str, str], work: Path) -> Iterator[Peer]:
         )
         try:
             _await(port)
-            yield Peer("docker-registry", process.pid, port, lambda repository: Door(port, repository, None))
+            yield RegistryServer(
+                "docker-registry", process.pid, port, lambda repository: Endpoint(port, repository, None)
+            )
         finally:
             process.terminate()
             process.wait()
