@@ -1,4 +1,4 @@
-"""What the pages name is there: files, commands, options, and a section of the changelog for the version."""
+"""The pages name existing files, commands and options, and the changelog has a section for the version."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from support.checkout import README, ROOT, SCRIPTS, TESTS
+from support.checkout import DOCS, README, ROOT, SCRIPTS, TESTS
 from support.pages import PAGES, name_page, read_commands
 
 from docker_credential_gcr import __version__
@@ -23,9 +23,9 @@ SEPARATORS = set(";&|()<>\n")
 
 CHANGELOG = ROOT / "CHANGELOG.md"
 TOP_LEVEL = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
-# All that people read, and what prints to them.
+# All texts for people, and the code that prints to them.
 SPOKEN = (*TOP_LEVEL, "docs", "examples", "scripts", "docker_credential_gcr", ".ci")
-# An index would be asked for this name, which is not ours there; not so for a path, which has a / before it.
+# pip would ask an index for this name, which is not ours there. A path, with a / before the name, is fine.
 BARE_NAME = re.compile(
     r"\b(pip|pipx|uvx?)\b[^.\n/]*\binstall\b[^.\n/]*(\bdocker-credential-gcr\b|\{PROGRAM\})"
 )
@@ -49,7 +49,7 @@ def test_d01_no_text_installs_the_bare_name_from_an_index(name: str) -> None:
 
 
 def find_bare_names(path: Path) -> Iterator[str]:
-    """The lines of the file, or of all files below the directory, which do."""
+    """Yields the lines, in the file or in all files below the directory, that install the bare name."""
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file() and "__pycache__" not in file.parts:
             lines = enumerate(file.read_text("utf-8").splitlines(), 1)
@@ -77,9 +77,36 @@ def test_the_search_for_the_bare_name_tells_it_from_a_path(line: str, is_bare: b
 
 @pytest.mark.parametrize("page", [*PAGES, CHANGELOG], ids=name_page)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)", page.read_text("utf-8"))
+    links = re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8"))
 
-    assert [link for link in links if ":" not in link and not (page.parent / link).exists()] == []
+    assert [link for link in links if ":" not in link and not leads_somewhere(page, link)] == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Returns whether the file of a link exists, and has the heading that the link names."""
+    path, _, anchor = link.partition("#")
+    target = page.parent / path if path else page
+    return target.exists() and (not anchor or anchor in find_anchors(target.read_text("utf-8")))
+
+
+def find_anchors(text: str) -> set[str]:
+    """Returns the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_check_of_links_sees_a_file_and_a_heading_that_are_not_there() -> None:
+    assert leads_somewhere(README, "docs/serve.md#who-may-administer")
+    assert leads_somewhere(README, "#install")
+    assert not leads_somewhere(README, "docs/serve.md#who-may-not")
+    assert not leads_somewhere(README, "docs/no-page.md")
+
+
+def test_the_contents_name_every_page() -> None:
+    contents = (DOCS / "README.md").read_text("utf-8")
+    named = {(DOCS / link).resolve() for link in re.findall(r"\]\(([^)]+)\)", contents)}
+
+    assert [name_page(page) for page in PAGES if page not in named] == ["README.md", "docs/README.md"]
 
 
 def test_the_map_names_what_is_there_and_every_directory() -> None:
@@ -137,7 +164,7 @@ def test_the_walk_over_commands_sees_what_is_not_there() -> None:
 
 
 def find_calls(command: str) -> Iterator[list[str]]:
-    """The words of each call of a program of ours, also in a quoted script or a substitution."""
+    """Yields the words of each call of our programs, also in a quoted script or a substitution."""
     tokens = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars="".join(SEPARATORS))
     tokens.whitespace, tokens.whitespace_split = " \t", True
     call: list[str] = []
@@ -153,7 +180,7 @@ def find_calls(command: str) -> Iterator[list[str]]:
 
 
 def find_unknown(call: list[str]) -> list[str]:
-    """The subcommand or the options of the call that its --help does not list."""
+    """Returns the subcommand or the options of the call that its --help does not list."""
     path, rest = call[:1], call[1:]
     while "\nCommands:\n" in read_help(*path) and rest and not rest[0].startswith("-"):
         if not re.search(rf"^ +{re.escape(rest[0])} ", read_help(*path), re.MULTILINE):
@@ -175,7 +202,7 @@ def read_help(*command: str) -> str:
     return done.stdout
 
 
-# Sentences that once were not true: where each stands, and the test that would tell.
+# Sentences that were once untrue: the page of each, and the test that fails if it is untrue again.
 PROMISES = {
     "J-Z67-dry-run": (
         "docs/helper.md",
@@ -203,7 +230,7 @@ PROMISES = {
         "test_b_z26_full_disk_leaves_the_server_ready_while_others_push",
     ),
     "J-Z67-deleted-project": (
-        "docs/emulator.md",
+        "docs/google-apis.md",
         "nothing in it can be used from now on",
         "test_d_z20_what_a_deleted_project_holds_is_refused_to_the_operator_too",
     ),

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from support.checkout import README, TESTS
+from support.ci_runner import make_programs
 from support.google_sandbox import run_in_sandbox
 from support.pages import PAGES, name_page, read_blocks
 from support.readme_session import mask, read_session, record
@@ -52,9 +53,9 @@ def pages_with(language: str, chosen: Callable[[str], bool] = bool) -> list[Any]
 
 @pytest.fixture
 def environ(gcr_emulator: Any, tmp_path: Path) -> dict[str, str]:
-    """A home without any configuration, the installed programs first on PATH."""
+    """Returns a home without any configuration; PATH has a docker that really pushes, and our programs."""
     return {
-        "PATH": f"{PROGRAMS}:/usr/bin:/bin",
+        "PATH": f"{make_programs(tmp_path / 'programs')}:{PROGRAMS}:/usr/bin:/bin",
         "HOME": str(tmp_path),
         "GCR_EMULATOR_URL": gcr_emulator.url,
     }
@@ -65,6 +66,10 @@ def test_the_sh_blocks_of_a_page_run_in_their_order(
     page: Path, gcr_emulator: Any, environ: dict[str, str], tmp_path: Path
 ) -> None:
     script = "\n".join(read_blocks(page, "sh")).replace("localhost:5000", gcr_emulator.registry)
+    # `sh -e` passes over a failed `!`.
+    script = re.sub(
+        r"^! (.+)$", r"if \1; then echo 'it did not fail' >&2; exit 1; fi", script, flags=re.MULTILINE
+    )
 
     done = run(["sh", "-eux", "-c", script], environ, tmp_path)
 

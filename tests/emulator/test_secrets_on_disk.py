@@ -1,4 +1,4 @@
-"""What docs/emulator.md says of the secrets in the data directory, held to the bytes that a server writes."""
+"""What docs/serve.md says of the secrets in the data directory, held to the bytes that a server writes."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from support.checkout import DOCS
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
-PAGE = (DOCS / "emulator.md").read_text("utf-8")
+PAGE = (DOCS / "serve.md").read_text("utf-8")
 SECTION = PAGE.partition("**Secrets on disk**")[2].partition("\n\n")[0].replace("\n", " ")
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 AWS_SECRET, SMALL_BLOB = "an-aws-secret-of-forty-letters-0123456789", b"the bytes of a small blob"
@@ -64,5 +64,5 @@ def test_z66_the_page_says_which_secrets_are_in_the_database_and_which_are_nowhe
     assert kept == anywhere == {name for name in secrets if name in held}
     assert set(secrets) - kept == {"refresh tokens", "`key create` makes"}
     assert "digests alone" in digests
-    assert "`key create` makes is kept nowhere" in digests
+    assert "`key create` makes is not stored" in digests
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}

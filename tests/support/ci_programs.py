@@ -1,4 +1,4 @@
-"""Programs of a CI image, as far as the examples use them: docker, which really pushes, and apk.
+"""Fake programs of a CI image, as far as examples and pages use them: docker, which really pushes, and apk.
 
 Docker asks the credential helper that config.json names. Each call is a line of JSON in $HOME/calls.jsonl.
 """
@@ -21,7 +21,7 @@ HOME = Path(os.environ["HOME"])
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the program does, after its call is recorded."""
+    """Does what the program does, after its call is recorded."""
     call: dict[str, object] = {"call": arguments}
     if arguments[:2] == ["docker", "push"]:
         call |= {"user": _find_user(arguments[2]), "mode": _find_mode()}
@@ -54,9 +54,10 @@ def _find_user(image: str) -> str | None:
     return credential and credential[0]
 
 
-def _find_mode() -> str:
-    """The mode of the job's credentials file."""
-    return oct(stat.S_IMODE(os.stat(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]).st_mode))
+def _find_mode() -> str | None:
+    """Returns the mode of the job's credentials file, if it has one."""
+    path = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    return path and oct(stat.S_IMODE(os.stat(path).st_mode))
 
 
 def _find_layout(image: str) -> Path:

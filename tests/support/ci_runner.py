@@ -87,7 +87,7 @@ def main(example: str, role: str) -> int:
     """Run all jobs of the example."""
     document = yaml.safe_load(Path(example).read_text("utf-8"))
     home = Path(os.environ["HOME"])
-    environ = {**os.environ, "PATH": f"{_make_programs(home / 'bin')}:/usr/bin:/bin", "CI": "true"}
+    environ = {**os.environ, "PATH": f"{make_programs(home / 'bin')}:/usr/bin:/bin", "CI": "true"}
     read = read_github if "jobs" in document else read_gitlab
     ends = [job.run() for job in read(document, environ, home, role)]
     return 0 if all(ends) else 1
@@ -153,7 +153,7 @@ def _take_lines(path: str | None) -> list[str]:
     return lines
 
 
-def _make_programs(directory: Path) -> Path:
+def make_programs(directory: Path) -> Path:
     directory.mkdir()
     for name, command in IMAGE_PROGRAMS.items():
         program = directory / name

@@ -1,4 +1,4 @@
-"""The pages that tell how the project is used, and the blocks of code in them."""
+"""README, docs/ and the other pages for users: their text, blocks of code and tables."""
 
 import re
 import shlex
@@ -16,21 +16,32 @@ PAGES = [
 
 
 def name_page(page: Path) -> str:
-    """The page's path in the checkout, for names of tests."""
+    """Returns the page's path in the checkout, for names of tests."""
     return str(page.relative_to(ROOT))
 
 
 def read_blocks(page: Path, language: str) -> list[str]:
-    """The page's blocks in that language, in order."""
-    text = page.read_text("utf-8")
+    """Returns the page's blocks in that language, in order."""
+    return find_blocks(page.read_text("utf-8"), language)
+
+
+def find_blocks(text: str, language: str) -> list[str]:
+    """Returns the blocks of a text in that language, in order."""
     return [
         re.sub(rf"^{found[1]}", "", found[2], flags=re.MULTILINE)
         for found in re.finditer(rf"^( *)```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
     ]
 
 
+def read_table(text: str, heading: str) -> list[list[str]]:
+    """Returns the cells of the table whose first column has that heading; code without its backticks."""
+    table = text.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table]
+    return [[re.sub(r"^`([^`]*)`$", r"\1", cell) for cell in row] for row in rows]
+
+
 def read_commands(page: Path) -> list[str]:
-    """The commands of the `console` blocks: a line after `$ `, and those that its quotes or a \\ add."""
+    """Returns the commands of the `console` blocks: a line after `$ `, with the lines that continue it."""
     commands: list[str] = []
     for block in read_blocks(page, "console"):
         command = ""
@@ -44,7 +55,7 @@ def read_commands(page: Path) -> list[str]:
 
 
 def is_whole(command: str) -> bool:
-    """Whether the command ends where the text does."""
+    """Returns whether the command ends where the text does."""
     try:
         shlex.split(command, comments=True)
     except ValueError:  # a quote is open, or a backslash is last

@@ -10,7 +10,7 @@ from starlette.requests import Request
 _PROJECT = r"/v\w+/projects/[^/]+"
 _REPOSITORY = rf"{_PROJECT}/locations/[^/]+/repositories/[^/]+"
 _BUCKET = r"/storage/v1/b/[^/]+"
-# path pattern -> name of the feature, as in docs/emulator.md. The first pattern that matches counts.
+# path pattern -> name of the feature, as in docs/google-apis.md. The first pattern that matches counts.
 ABSENT: dict[str, str] = {
     rf"(?:/upload|/resumable/upload){_BUCKET}/o": "uploads to Cloud Storage (objects.insert)",
     rf"{_BUCKET}/o": "uploads to Cloud Storage (objects.insert)",
@@ -52,5 +52,5 @@ def describe_missing(request: Request) -> str:
         return f"The requested URL {path} was not found on this server."
     return (
         f"gcr-emulator does not have {name}, which {request.method} {path} asks for: "
-        "docs/emulator.md lists what it has."
+        "docs/google-apis.md lists what it has."
     )

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import click
 from support.checkout import DOCS
+from support.pages import read_table
 
 from docker_credential_gcr.emulator.cli.resources.credentials import create
 from docker_credential_gcr.emulator.gce_instance import Instance
@@ -11,11 +12,10 @@ from docker_credential_gcr.emulator.gce_instance import Instance
 PAGE = (DOCS / "credentials.md").read_text("utf-8")
 
 
-def list_names(after: str, heading: str) -> list[str]:
-    """What the first column of the first table with that heading names, in a section."""
-    section = PAGE.partition(f"\n## {after}\n")[2].partition("\n## ")[0]
-    table = section.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
-    return [line.split("|")[1].strip().strip("`") for line in table]
+def list_names(section: str, heading: str) -> list[str]:
+    """Returns the first column of the first table with that heading, in a section."""
+    text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return [row[0] for row in read_table(text, heading)]
 
 
 def test_every_field_of_a_machine_is_listed() -> None:

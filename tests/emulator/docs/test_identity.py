@@ -6,26 +6,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from support.checkout import DOCS
-from support.doc_scripts import find_scripts, needs_of
+from support.pages import find_blocks, read_table
 
 from docker_credential_gcr.emulator.google.oauth2.token_endpoint import GRANTS
 from docker_credential_gcr.emulator.google.sign_in.authorization_request import KNOWN
 from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS
 
 PAGE = (DOCS / "identity.md").read_text("utf-8")
-# The other commands are federation's: see test_federation_docs.py.
-SCRIPT, _ = find_scripts(PAGE)
+# The other block is run by test_federation.py.
+SCRIPT, _ = find_blocks(PAGE, "sh")
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the table whose first column has that heading."""
-    table = PAGE.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
-    return [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table]
-
-
-@needs_of(SCRIPT)
+@pytest.mark.needs("curl")
 def test_the_commands_make_a_login_that_works(gcr_emulator: Any, tmp_path: Path) -> None:
     environ = {"PATH": "/usr/bin:/bin", "GCR_EMULATOR_URL": gcr_emulator.url, "HOME": str(tmp_path)}
 
@@ -38,16 +33,16 @@ def test_the_commands_make_a_login_that_works(gcr_emulator: Any, tmp_path: Path)
 
 
 def test_every_grant_is_listed() -> None:
-    assert [cells[0].strip("`") for cells in rows("`grant_type`")] == list(GRANTS)
+    assert [row[0] for row in read_table(PAGE, "`grant_type`")] == list(GRANTS)
 
 
 def test_every_client_is_listed_with_its_page() -> None:
-    listed = [tuple(cell.strip("`") for cell in cells) for cells in rows("client")]
+    listed = [tuple(row) for row in read_table(PAGE, "client")]
 
     assert listed == [(client.client_id, client.name, ", ".join(client.pages)) for client in CLIENTS.values()]
 
 
 def test_every_parameter_of_a_request_is_listed() -> None:
-    listed = {name for cells in rows("parameter") for name in re.findall(r"`(\w+)`", cells[0])}
+    listed = {name for row in read_table(PAGE, "parameter") for name in re.findall(r"\w+", row[0])}
 
     assert listed == set(KNOWN)

@@ -5,6 +5,7 @@ import re
 from dataclasses import fields
 
 from support.checkout import DOCS
+from support.pages import read_table
 
 from docker_credential_gcr.emulator import request_context as redaction
 from docker_credential_gcr.emulator.settings import Limits
@@ -14,14 +15,8 @@ from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_m
 PAGE = (DOCS / "operations.md").read_text("utf-8")
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of the table whose first column has that heading."""
-    table = PAGE.partition(f"\n| {heading} |")[2].partition("\n\n")[0].splitlines()[2:]
-    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in table]
-
-
 def test_every_limit_is_listed_with_its_default() -> None:
-    listed = {name: float(default) for name, default, _ in rows("limit")}
+    listed = {name: float(default) for name, default, _ in read_table(PAGE, "limit")}
 
     assert listed == {field.name: float(field.default) for field in fields(Limits)}  # type: ignore[arg-type]
 
@@ -36,7 +31,7 @@ def test_every_metric_is_listed_with_its_labels() -> None:
     ):
         found[name] = set(re.findall(r'(\w+)="', labels)) - {"le"}
 
-    assert {name: set(re.findall(r"\w+", labels)) for name, labels, _ in rows("metric")} == found
+    assert {name: set(re.findall(r"\w+", labels)) for name, labels, _ in read_table(PAGE, "metric")} == found
 
 
 def test_every_field_of_the_log_and_every_parameter_that_it_shows_is_listed() -> None:

@@ -9,7 +9,7 @@ from docker_credential_gcr.emulator.google.absent_methods import ABSENT, XML
 
 Apis = Any
 
-DOCS = DOCS / "emulator.md"
+PAGE = DOCS / "google-apis.md"
 BUCKET = "/storage/v1/b/my-bucket"
 PROJECT = "/v1/projects/my-project"
 REPOSITORY = f"{PROJECT}/locations/us/repositories/images"
@@ -63,7 +63,7 @@ def test_an_absent_method_is_named(apis: Apis, call: str) -> None:
     path = path.partition("?")[0].replace("%2F", "/")
     text = (
         f"gcr-emulator does not have {CALLS[call]}, which {method} {path} asks for: "
-        "docs/emulator.md lists what it has."
+        "docs/google-apis.md lists what it has."
     )
     assert (reply.status, reply.body["error"]["message"]) == (404, text)
 
@@ -80,6 +80,6 @@ def test_g_z51_the_xml_api_is_named_on_its_hosts(apis: Apis) -> None:
 
 def test_g_z51_the_documentation_lists_what_is_absent() -> None:
     assert set(CALLS.values()) == set(ABSENT.values())
-    text = " ".join(DOCS.read_text().split())
+    text = " ".join(PAGE.read_text("utf-8").split())
     for name in (*ABSENT.values(), XML):
         assert name in text, name

@@ -103,7 +103,7 @@ def test_d12_the_greeting(ready, settings, projects, text):
 
 
 def test_d12_the_page_shows_the_greeting():
-    page = (DOCS / "emulator.md").read_text("utf-8")
+    page = (DOCS / "serve.md").read_text("utf-8")
     data = "/srv/registry-data"
     ready = ReadyDocument(READY.url, READY.registry, 4711, data, None, f"{data}/keys/operator-token")
 
