@@ -236,7 +236,7 @@ PROMISES = {
     ),
     "J-Z67-page-of-referrers": (
         "docs/operations.md",
-        "A page of referrers, and of every listing of Google's APIs, ends before 4 MiB",
+        "A page of referrers, and of every listing in Google's APIs, ends before 4 MiB",
         "test_z06_a_page_of_referrers_ends_before_4_mib",
     ),
     "J-Z67-only-json": (
