@@ -9,28 +9,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from support.child_processes import LIMIT_S, running
+from support.child_processes import LIMIT_S, Outcome, running
 from support.keys import make_key_file
 from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 from docker_credential_gcr.__main__ import main
 
 EMULATOR_URI = "http://localhost:5000/token"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run left."""
-
-    status: int
-    stdout: str
-    stderr: str
 
 
 class Cli:

@@ -5,8 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from support.child_processes import Outcome
 
 LIMIT_S = 240
 
@@ -28,20 +29,6 @@ def nameable_directory() -> Iterator[Path]:
 
 class CannotStart(Exception):
     """A server that the tests need does not start; the message holds what it said."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-    @property
-    def lines(self) -> list[str]:
-        """What it said to a person, without blank lines."""
-        return [line for line in self.stderr.splitlines() if line.strip()]
 
 
 class Client:

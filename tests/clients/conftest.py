@@ -75,6 +75,13 @@ def layer(place: Path) -> Path:
 
 
 @pytest.fixture
+def layout(place: Path) -> str:
+    """An image as an OCI layout."""
+    _image.make_layout(place / "layout", place.name.encode())
+    return f"oci:{place / 'layout'}"
+
+
+@pytest.fixture
 def revoke(gcr_emulator: GcrEmulator) -> Callable[[Path], None]:
     """Delete a key of a service account, as `gcloud iam service-accounts keys delete` does."""
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.command import Client, Outcome
-from support.child_processes import list_children
+from clients.command import Client
+from support.child_processes import Outcome, list_children
 from support.serve_arguments import SERVE_ARGUMENTS
 
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")

@@ -29,13 +29,6 @@ def repository(gcr_emulator: GcrEmulator) -> str:
 
 
 @pytest.fixture
-def layout(place: Path, image_maker) -> str:
-    """An image as an OCI layout."""
-    image_maker.make_layout(place / "layout", place.name.encode())
-    return f"oci:{place / 'layout'}"
-
-
-@pytest.fixture
 def nothing(place: Path) -> str:
     """A configuration of Docker's in which there is no helper."""
     (place / "nothing").mkdir()

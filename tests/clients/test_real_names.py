@@ -14,9 +14,11 @@ from string import Template
 from types import ModuleType
 
 import pytest
-from clients.command import Outcome, nameable_directory
+from clients.command import nameable_directory
 from clients.emulator_run import GCR_EMULATOR, Inside, waiting_run
+from clients.refusals import MAY_NOT_PUSH, NOT_AUTHORIZED
 from support.checkout import TESTS
+from support.child_processes import Outcome
 
 # Other locations of Artifact Registry work alike; its images are in repositories.
 REPOSITORIES = {
@@ -39,16 +41,6 @@ with engine(Path(sys.argv[1])) as address:
 """
 
 # What the registries say, on Container Registry's hosts and on Artifact Registry's.
-NOT_AUTHORIZED = (
-    "unauthorized: You don't have the needed permissions to perform this operation, and you may have "
-    "invalid credentials. To authenticate your request, follow the steps in: "
-    "https://cloud.google.com/container-registry/docs/advanced-authentication"
-)
-MAY_NOT_PUSH = (
-    "denied: Token exchange failed for project 'my-project'. Caller does not have permission "
-    "'storage.buckets.get'. To configure permissions, follow instructions at: "
-    "https://cloud.google.com/container-registry/docs/access-control"
-)
 IN_ARTIFACT_REGISTRY = (
     'permission "artifactregistry.repositories.{}" {}on resource '
     '"projects/my-project/locations/us/repositories/images" (or it may not exist)'

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from support.child_processes import running
+from support.child_processes import Outcome, running
 from support.keys import make_key_file
 from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
@@ -69,15 +69,6 @@ class TokenHandler(LoopbackHandler):
             self.server.released.wait(30)
             return
         self.end(answer.status, answer.body, **answer.headers)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run of the helper left."""
-
-    status: int
-    stdout: str
-    stderr: str
 
 
 # What a secret looks like in this suite; every token, login and key in it has one of these shapes.

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from support.child_processes import Outcome
 from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 PROGRAM = Path(sysconfig.get_path("scripts"), "gcr-credential-provider")
@@ -22,12 +23,8 @@ DURATION = re.compile(r"[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+)")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run left."""
-
-    status: int
-    stdout: str
-    stderr: str
+class PluginOutcome(Outcome):
+    """What a run of the plugin left."""
 
     @property
     def response(self) -> Any:
@@ -51,7 +48,7 @@ class Plugin:
             "NO_GCE_CHECK": "true",
         }
 
-    def __call__(self, stdin: bytes, *arguments: str, **environ: str) -> Outcome:
+    def __call__(self, stdin: bytes, *arguments: str, **environ: str) -> PluginOutcome:
         done = subprocess.run(
             [PROGRAM, *arguments],
             input=stdin,
@@ -60,9 +57,9 @@ class Plugin:
             cwd=self.directory,
             timeout=60,
         )
-        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return PluginOutcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def ask(self, image: str, *arguments: str, version: str = "v1", **fields: object) -> Outcome:
+    def ask(self, image: str, *arguments: str, version: str = "v1", **fields: object) -> PluginOutcome:
         """Ask for an image's credential, as the kubelet does."""
         api_version = V1.removesuffix("v1") + version
         request = {"kind": "CredentialProviderRequest", "apiVersion": api_version, "image": image} | fields

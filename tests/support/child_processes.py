@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,20 @@ from typing import Any
 LIMIT_S = 60
 # Those that a fixture of the session has started: they outlive the test that was the first to ask for it.
 OF_THE_SESSION: set[int] = set()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The exit status of a command, and what it wrote."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of its stderr that are not blank."""
+        return [line for line in self.stderr.splitlines() if line.strip()]
 
 
 @contextmanager

@@ -4,14 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from clients.refusals import NOT_AUTHORIZED
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
-NOT_AUTHORIZED = (
-    "unable to retrieve auth token: invalid username/password: unauthorized: You don't have the needed "
-    "permissions to perform this operation, and you may have invalid credentials. To authenticate your "
-    "request, follow the steps in: https://cloud.google.com/container-registry/docs/advanced-authentication"
-)
+NOT_SIGNED_IN = f"unable to retrieve auth token: invalid username/password: {NOT_AUTHORIZED}"
 # They do not show the registry's own text for a 403.
 MAY_NOT = "Requesting bearer token: invalid status code from registry 403 (Forbidden)"
 
@@ -63,8 +60,8 @@ def test_without_a_key_there_is_no_image(pull_and_push) -> None:
     pull, push = pull_and_push
     anonymous = {"DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE": "none"}
 
-    assert find_reason(pull(**anonymous)).endswith(NOT_AUTHORIZED)
-    assert find_reason(push(**anonymous)).endswith(NOT_AUTHORIZED)
+    assert find_reason(pull(**anonymous)).endswith(NOT_SIGNED_IN)
+    assert find_reason(push(**anonymous)).endswith(NOT_SIGNED_IN)
 
 
 def test_without_a_key_a_public_image_is_pulled(pull_and_push, gcr_emulator: GcrEmulator) -> None:
@@ -84,8 +81,8 @@ def test_a_revoked_key_stops_while_its_token_is_in_the_cache(
 
     revoke(key)
 
-    assert find_reason(pull()).endswith(NOT_AUTHORIZED)
-    assert find_reason(push()).endswith(NOT_AUTHORIZED)
+    assert find_reason(pull()).endswith(NOT_SIGNED_IN)
+    assert find_reason(push()).endswith(NOT_SIGNED_IN)
 
 
 def test_a_helper_that_fails_stops_them_and_is_heard(pull_and_push, gcr_emulator: GcrEmulator) -> None:

@@ -18,13 +18,6 @@ def repository(gcr_emulator: GcrEmulator) -> str:
 
 
 @pytest.fixture
-def layout(place: Path, image_maker) -> str:
-    """An image as an OCI layout."""
-    image_maker.make_layout(place / "layout", place.name.encode())
-    return f"oci:{place / 'layout'}"
-
-
-@pytest.fixture
 def digest(skopeo, layout: str, repository: str) -> str:
     """The digest of the image, which is tagged v1 in the repository."""
     skopeo.succeed("copy", TO_PLAIN_HTTP, layout, f"{repository}:v1")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clients.command import Outcome
 from clients.emulator_run import GCR_EMULATOR, Inside
+from support.child_processes import Outcome
 
 PROJECT = "my-project"
 # https://cloud.google.com/container-registry/docs/overview#domain-scoped_projects

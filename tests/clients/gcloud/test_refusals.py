@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from clients.command import Client, Outcome
+from clients.command import Client
+from support.child_processes import Outcome
 
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from clients.command import Outcome
 from clients.emulator_run import GCR_EMULATOR, Inside, waiting_run
+from support.child_processes import Outcome
 
 LIMIT_S = 60
 Call = Callable[..., Outcome]

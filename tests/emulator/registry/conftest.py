@@ -92,6 +92,19 @@ def account(make_account):
 
 
 @pytest.fixture
+def call_api(gcr_emulator):
+    """Calls Google's APIs as the operator, where my-project exists."""
+
+    def call(method, path, body=None):
+        answer = requests.request(method, f"{gcr_emulator.url}{path}", json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    gcr_emulator.project()
+    return call
+
+
+@pytest.fixture
 def find_bucket(gcr_emulator):
     """Whether there is a bucket of that name."""
     return lambda name: requests.get(f"{gcr_emulator.url}/storage/v1/b/{name}", timeout=30).status_code == 200

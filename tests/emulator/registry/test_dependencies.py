@@ -23,23 +23,16 @@ CASES = [
 
 
 @pytest.fixture
-def call(gcr_emulator):
-    """Calls Google's APIs as the operator."""
-
-    def make(method, path, body=None):
-        answer = requests.request(method, f"{gcr_emulator.url}{path}", json=body, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    gcr_emulator.project()
+def call_api(call_api):
+    """Calls Google's APIs as the operator, where my-project has a repository."""
     path = "/v1/projects/my-project/locations/us/repositories?repositoryId=images"
-    make("POST", path, {"format": "DOCKER"})
-    return make
+    call_api("POST", path, {"format": "DOCKER"})
+    return call_api
 
 
 @pytest.mark.parametrize(("service", "repository", "other"), CASES)
 def test_check_18_while_an_api_is_off_its_registry_serves_nobody(
-    gcr_emulator, editor, call, service, repository, other
+    gcr_emulator, editor, call_api, service, repository, other
 ):
     editor.push_image(repository, "v1", b"layer")
     token = editor.token(f"repository:{repository}:pull")
@@ -48,7 +41,7 @@ def test_check_18_while_an_api_is_off_its_registry_serves_nobody(
     tags = f"/v2/{repository}/tags/list"
     assert editor.call("GET", tags, token=token).status_code == 200
 
-    call("POST", f"{SERVICES}/{service}:disable", {})
+    call_api("POST", f"{SERVICES}/{service}:disable", {})
 
     for scope in (f"repository:{repository}:pull", f"repository:{repository}:pull,push"):
         answer = editor.ask_token(scope)
@@ -60,16 +53,16 @@ def test_check_18_while_an_api_is_off_its_registry_serves_nobody(
         assert (answer.status_code, answer.json()) == (403, refusal)
     assert editor.ask_token(f"repository:{other}:pull,push").status_code == 200
 
-    call("POST", f"{SERVICES}/{service}:enable", {})
+    call_api("POST", f"{SERVICES}/{service}:enable", {})
     assert editor.get(tags, repository=repository).status_code == 200
 
 
 @pytest.mark.parametrize(("service", "repository", "other"), CASES)
-def test_a_stranger_does_not_learn_that_an_api_is_off(editor, stranger, call, service, repository, other):
+def test_a_stranger_does_not_learn_that_an_api_is_off(editor, stranger, call_api, service, repository, other):
     editor.push_image(repository, "v1", b"layer")
     before = stranger.ask_token(f"repository:{repository}:pull")
 
-    call("POST", f"{SERVICES}/{service}:disable", {})
+    call_api("POST", f"{SERVICES}/{service}:disable", {})
 
     after = stranger.ask_token(f"repository:{repository}:pull")
     assert (after.status_code, after.content) == (before.status_code, before.content)
@@ -77,9 +70,9 @@ def test_a_stranger_does_not_learn_that_an_api_is_off(editor, stranger, call, se
 
 
 @pytest.mark.parametrize("repository", [GCR, ARTIFACT])
-def test_a_deleted_project_has_no_registry_until_it_is_taken_back(editor, call, repository):
+def test_a_deleted_project_has_no_registry_until_it_is_taken_back(editor, call_api, repository):
     editor.push_image(repository, "v1", b"layer")
-    call("DELETE", "/v1/projects/my-project")
+    call_api("DELETE", "/v1/projects/my-project")
 
     answer = editor.ask_token(f"repository:{repository}:pull")
     command = f"gcr-emulator project undelete --server {editor.url} my-project"
@@ -89,21 +82,21 @@ def test_a_deleted_project_has_no_registry_until_it_is_taken_back(editor, call, 
         {"errors": [{"code": "NAME_UNKNOWN", "message": message}]},
     )
 
-    call("POST", "/v1/projects/my-project:undelete", {})
+    call_api("POST", "/v1/projects/my-project:undelete", {})
     assert editor.get(f"/v2/{repository}/tags/list", repository=repository).status_code == 200
 
 
-def test_d_z20_an_account_of_a_deleted_project_opens_no_other_one(connect, call):
+def test_d_z20_an_account_of_a_deleted_project_opens_no_other_one(connect, call_api):
     editor = connect(project="other-project", account="other")
     editor.push_image("other-project/app", "v1", b"layer")
     member = "serviceAccount:other@other-project.iam.gserviceaccount.com"
     bindings = [{"role": "roles/storage.admin", "members": [member]}]
-    call("POST", "/v1/projects/my-project:setIamPolicy", {"policy": {"bindings": bindings}})
+    call_api("POST", "/v1/projects/my-project:setIamPolicy", {"policy": {"bindings": bindings}})
     token = editor.token(f"repository:{GCR}:pull,push")
     uploads = f"/v2/{GCR}/blobs/uploads/"
     assert editor.call("POST", uploads, token=token).status_code == 202
 
-    call("DELETE", "/v1/projects/other-project")
+    call_api("DELETE", "/v1/projects/other-project")
 
     refused = editor.ask_token(f"repository:{GCR}:pull,push")
     answers = [editor.call("POST", uploads, token=token), refused]
@@ -115,7 +108,7 @@ def test_d_z20_an_account_of_a_deleted_project_opens_no_other_one(connect, call)
 
 @pytest.mark.parametrize(("service", "repository", "other"), CASES)
 def test_d_z20_the_catalog_leaves_out_what_a_project_does_not_serve(
-    editor, connect, call, service, repository, other
+    editor, connect, call_api, service, repository, other
 ):
     editor.push_image(repository, "v1", b"layer")
     reader = connect("roles/owner", project="other-project", account="reader")
@@ -124,7 +117,7 @@ def test_d_z20_the_catalog_leaves_out_what_a_project_does_not_serve(
         {"role": f"roles/{role}", "members": [member]}
         for role in ("storage.objectViewer", "artifactregistry.reader")
     ]
-    call("POST", "/v1/projects/my-project:setIamPolicy", {"policy": {"bindings": bindings}})
+    call_api("POST", "/v1/projects/my-project:setIamPolicy", {"policy": {"bindings": bindings}})
     host = repository.split("/")[0] if "pkg.dev" in repository else "gcr.io"
 
     def list_catalog():
@@ -137,7 +130,7 @@ def test_d_z20_the_catalog_leaves_out_what_a_project_does_not_serve(
         ("POST", f"{SERVICES}/{service}:enable"),
         ("DELETE", "/v1/projects/my-project"),
     ):
-        call(method, path, {})
+        call_api(method, path, {})
         listed.append(list_catalog())
 
     name = repository.removeprefix("us-docker.pkg.dev/")
@@ -145,11 +138,11 @@ def test_d_z20_the_catalog_leaves_out_what_a_project_does_not_serve(
     assert other
 
 
-def test_the_catalog_needs_resource_manager(editor, call):
+def test_the_catalog_needs_resource_manager(editor, call_api):
     editor.push_image(GCR, "v1", b"layer")
     token = editor.token()
     assert editor.call("GET", "/v2/_catalog", token=token).json() == {"repositories": [GCR]}
-    call("POST", f"{SERVICES}/cloudresourcemanager.googleapis.com:disable", {})
+    call_api("POST", f"{SERVICES}/cloudresourcemanager.googleapis.com:disable", {})
 
     answer = editor.call("GET", "/v2/_catalog", token=token)
 

@@ -1,8 +1,5 @@
 """Keys are registered by their public half, and disabled or forgotten at once."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from support.database_reads import reading
 
@@ -18,13 +15,6 @@ from docker_credential_gcr.emulator.identity.keys.service_account_keys import NE
 
 EMAIL = "ci@my-project.iam.gserviceaccount.com"
 ONE, TWO = "f" * 40, "0" * 40
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "emulator.db")
-    yield database
-    database.close()
 
 
 def make_account(database: Database) -> ServiceAccount:

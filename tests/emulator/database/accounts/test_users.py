@@ -10,20 +10,12 @@ from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.database.accounts import authorization_codes, users
 from docker_credential_gcr.emulator.database.accounts import refresh_tokens as logins
 from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
-from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.projects import policies
 from docker_credential_gcr.emulator.database.schema import users as schema_people
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 
 NOW = 1_700_000_000
 GRANT = Grant("client", "http://localhost/", frozenset({"a", "b"}), "challenge", "S256", "nonce")
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = Database(tmp_path / "emulator.db")
-    yield database
-    database.close()
 
 
 @pytest.fixture

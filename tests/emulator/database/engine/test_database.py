@@ -19,13 +19,6 @@ from docker_credential_gcr.emulator.database.read_cache import Memory
 from docker_credential_gcr.emulator.database.schema import REVISION, buckets, policies, projects, repositories
 
 
-@pytest.fixture
-def database(tmp_path):
-    opened = Database(tmp_path / "emulator.db")
-    yield opened
-    opened.close()
-
-
 def add(name):
     return lambda connection: connection.execute(insert(policies).values(resource=name, document="{}"))
 

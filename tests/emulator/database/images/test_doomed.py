@@ -1,24 +1,16 @@
 """Keys that no row names: entered before their bytes, named or condemned, and never both."""
 
-import contextlib
 from pathlib import Path
 
 import pytest
 from support.database_reads import reading
 
-from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.images import doomed
 from docker_credential_gcr.emulator.maintenance.sweeper import sweep
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 NOW = 1000
 KEYS = [f"pieces/ab/{number}" for number in range(3)]
-
-
-@pytest.fixture
-def database(tmp_path):
-    with contextlib.closing(Database(tmp_path / "emulator.db")) as database:
-        yield database
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Buckets and Artifact Registry's repositories lie in one table, and are never taken for each other."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from support.database_reads import reading
 
@@ -12,25 +9,12 @@ from docker_credential_gcr.emulator.database.images import buckets, repositories
 from docker_credential_gcr.emulator.database.projects import (
     artifact_repositories,
     policies,
-    projects,
     storage_buckets,
 )
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 
 BUCKET = "artifacts.my-project.appspot.com"
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "emulator.db")
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def project(database: Database) -> Project:
-    return database.write_now(lambda c: projects.create(c, "my-project", name="", now=1))
 
 
 def test_a_bucket_that_a_push_made_has_the_settings_of_a_new_one(

@@ -1,9 +1,5 @@
 """A service is on until it is switched off."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from support.database_reads import reading
 
 from docker_credential_gcr.emulator.database.engine.database import Database
@@ -12,18 +8,6 @@ from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.identity.google_services import CONTAINER_REGISTRY
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(tmp_path / "emulator.db")
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def project(database: Database) -> Project:
-    return database.write_now(lambda c: projects.create(c, "my-project", name="", now=1))
 
 
 def switch(database: Database, project: Project, on: bool) -> None:

@@ -22,23 +22,10 @@ EMPTY = {
 
 
 @pytest.fixture
-def call(gcr_emulator):
-    """Calls Google's APIs as the operator."""
-
-    def make(method, path, body=None):
-        answer = requests.request(method, f"{gcr_emulator.url}{path}", json=body, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    gcr_emulator.project()
-    return make
-
-
-@pytest.fixture
-def images(call):
-    """A repository, for which `call` is returned."""
-    call("POST", f"{REPOSITORIES}?repositoryId=images", {"format": "DOCKER"})
-    return call
+def images(call_api):
+    """A repository, for which `call_api` is returned."""
+    call_api("POST", f"{REPOSITORIES}?repositoryId=images", {"format": "DOCKER"})
+    return call_api
 
 
 def permission(verb, name=NAME):
@@ -189,7 +176,7 @@ def test_only_an_administrator_of_the_repository_deletes(connect):
     assert admin.delete(f"/v2/{APP}/manifests/{digest}", repository=APP).status_code == 202
 
 
-@pytest.mark.usefixtures("call")
+@pytest.mark.usefixtures("call_api")
 def test_a_repository_is_not_made_by_a_push(connect):
     editor = connect("roles/editor")
 
@@ -245,8 +232,10 @@ def test_immutable_tags_are_neither_moved_nor_deleted(connect, images):
 
 
 @pytest.mark.usefixtures("images")
-def test_the_catalog_has_the_repositories_of_this_location(connect, call):
-    call("POST", "/v1/projects/my-project/locations/europe/repositories?repositoryId=images", {"format": 1})
+def test_the_catalog_has_the_repositories_of_this_location(connect, call_api):
+    call_api(
+        "POST", "/v1/projects/my-project/locations/europe/repositories?repositoryId=images", {"format": 1}
+    )
     editor = connect("roles/editor")
     editor.push_image(APP, "v1", b"layer")
     editor.push_image("europe-docker.pkg.dev/my-project/images/far", "v1", b"layer")
