@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.database.engine.errors import (
 )
 from docker_credential_gcr.emulator.database.images import doomed, uploads
 from docker_credential_gcr.emulator.database.projects import projects
-from docker_credential_gcr.emulator.database.read_cache import Memory
+from docker_credential_gcr.emulator.database.read_cache import ReadCache
 from docker_credential_gcr.emulator.database.schema import federation as schema_federation
 from docker_credential_gcr.emulator.database.schema import users as schema_people
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
@@ -33,9 +33,9 @@ from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.maintenance.database_identity import check_own_database, record_identity
 from docker_credential_gcr.emulator.maintenance.scheduler import CollectionRequest, MaintenanceScheduler
 from docker_credential_gcr.emulator.maintenance.sweeper import sweep
-from docker_credential_gcr.emulator.middleware.host_router import Sites
-from docker_credential_gcr.emulator.middleware.late_app import LateApp
-from docker_credential_gcr.emulator.middleware.stack import Operations
+from docker_credential_gcr.emulator.middleware.host_router import HostRouter
+from docker_credential_gcr.emulator.middleware.lazy_app import LazyApp
+from docker_credential_gcr.emulator.middleware.stack import MiddlewareStack
 from docker_credential_gcr.emulator.registry.app import RegistryApp
 from docker_credential_gcr.emulator.registry.dependencies import Services as RegistryServices
 from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
@@ -96,7 +96,7 @@ class Emulator:
         check_late()
         self._settings = settings
         counts = counts or ProcessCounts()
-        self._operations = Operations(settings, counts, is_stopping)
+        self._middleware = MiddlewareStack(settings, counts, is_stopping)
         self.clock = Clock()
         self._instance = CurrentInstance(settings.instance)
         self._signer = directory.load_signer()
@@ -120,10 +120,10 @@ class Emulator:
             limits=settings.limits,
             now=self.state.find_now,
         )
-        self._others = LateApp(self._make_others)
-        self._metadata = LateApp(self._make_metadata)
+        self._others = LazyApp(self._make_others)
+        self._metadata = LazyApp(self._make_metadata)
         sites = self.state.wrap(
-            Sites(
+            HostRouter(
                 RegistryApp(self._registry),
                 PublicRegistry(),
                 refuse_grpc(self._others),
@@ -131,7 +131,7 @@ class Emulator:
                 is_open=self._registry.is_open,
             )
         )
-        self.app = self._operations.wrap(sites, self._database, directory.path)
+        self.app = self._middleware.wrap(sites, self._database, directory.path)
 
     @property
     def _is_shared(self) -> bool:
@@ -162,8 +162,8 @@ class Emulator:
             self._authenticator,
             self.clock,
             settings.limits,
-            Memory(self._database.read, self._database.version),
-            Memory(self._database.read, self._database.access_version),
+            ReadCache(self._database.read, self._database.version),
+            ReadCache(self._database.read, self._database.access_version),
             takes_sparse_manifests=settings.sparse_manifests,
             creates_repositories=settings.create_on_push,
             is_open=settings.open or settings.open_remote,
@@ -206,7 +206,7 @@ class Emulator:
         """Finish what is queued."""
         self.scheduler.close()
         self._database.close()
-        self._operations.close()
+        self._middleware.close()
 
     def _prepare(self, connection: Connection) -> None:
         now = self.clock.now()

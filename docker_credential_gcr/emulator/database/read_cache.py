@@ -13,7 +13,7 @@ Read = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 _SIZE = 32 * 1024 * 1024
 
 
-class Memory:
+class ReadCache:
     """Answers by key, all forgotten when `version` changes, or when they are too many or too large."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Memory:
         """
         return self._answers.get(key) if self._version() == self._seen else None
 
-    async def recall(
+    async def read(
         self, key: Hashable, work: Callable[[Connection], T], *, measure: Callable[[T], int | None]
     ) -> T:
         """Returns what `work` reads for the key, read where it is not remembered.

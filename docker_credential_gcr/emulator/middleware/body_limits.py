@@ -33,7 +33,7 @@ _RETRY_AFTER_S = 1
 _UNKNOWN = CurrentRequest()
 
 
-class Share:
+class BodyQuota:
     """At most `count` bodies at once, of which `size` bytes are kept.
 
     With `gives_up_silent`, a full share gives up the body of the client that has been silent the longest.
@@ -83,7 +83,7 @@ class Share:
         longest.give_up()
 
 
-class Bodies:
+class BodyLimits:
     """The requests whose bodies are being read.
 
     Pushes have a share of their own: a request to the registry, by a client that has shown a valid
@@ -94,8 +94,8 @@ class Bodies:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.deadlines = Deadlines()
-        self._pushes = Share(limits.bodies, limits.bodies_size)
-        self._others = Share(limits.other_bodies, limits.bodies_size, gives_up_silent=True)
+        self._pushes = BodyQuota(limits.bodies, limits.bodies_size)
+        self._others = BodyQuota(limits.other_bodies, limits.bodies_size, gives_up_silent=True)
 
     def wrap(self, app: App) -> App:
         """Returns `app` behind the bounds: its `receive` raises TooManyRequests where there are too many."""
@@ -129,7 +129,7 @@ class Bodies:
 
         return bounded
 
-    def choose_share(self, path: bytes, member: str | None) -> Share:
+    def choose_quota(self, path: bytes, member: str | None) -> BodyQuota:
         """Returns the share of a request to that path; None is a client without a valid credential."""
         return self._pushes if path.startswith(REGISTRY_PATHS) and member is not None else self._others
 
@@ -142,18 +142,26 @@ class _Body:
     """
 
     __slots__ = (
-        "_bodies", "_is_whole", "_left", "_path", "_receive", "_request", "_share", "_size", "_task",
+        "_bodies",
+        "_is_whole",
+        "_left",
+        "_path",
+        "_quota",
+        "_receive",
+        "_request",
+        "_size",
+        "_task",
         "_waited_s",
     )  # fmt: skip
 
-    def __init__(self, bodies: Bodies, receive: Receive, path: bytes, left: int | None) -> None:
+    def __init__(self, bodies: BodyLimits, receive: Receive, path: bytes, left: int | None) -> None:
         self._bodies = bodies
         self._receive = receive
         self._path = path
         # Of the size that was announced.
         self._left = left
         self._request = _UNKNOWN
-        self._share: Share | None = None
+        self._quota: BodyQuota | None = None
         self._task: asyncio.Task[object] | None = None
         self._waited_s = 0.0
         self._size = 0
@@ -176,12 +184,12 @@ class _Body:
         if self._is_whole:
             # Who asks on wants to know when the client goes, which may be never.
             return await self._receive()
-        share = self._share or self._enter()
+        quota = self._quota or self._enter()
         loop = asyncio.get_running_loop()
         began = loop.time()
         self._task = asyncio.current_task(loop)
         self._bodies.deadlines.begin(self, began + self._patience_s())
-        share.begin_wait(self)
+        quota.begin_wait(self)
         try:
             size = len((message := await self._next()).get("body", b""))
         except asyncio.CancelledError:
@@ -190,11 +198,11 @@ class _Body:
             await asyncio.sleep(_LETTING_GO_S)
             return _GONE
         finally:
-            share.end_wait(self)
+            quota.end_wait(self)
             self._bodies.deadlines.end(self)
         self._waited_s += loop.time() - began
         self._request.answer.received += size
-        self._take(share, size)
+        self._take(quota, size)
         return message
 
     async def read_rest(self) -> None:
@@ -211,8 +219,8 @@ class _Body:
 
     def end(self) -> None:
         """Gives the place back."""
-        if self._share is not None:
-            self._share.leave(self)
+        if self._quota is not None:
+            self._quota.leave(self)
 
     async def _next(self) -> Message:
         message = await self._receive()
@@ -221,21 +229,21 @@ class _Body:
             self._left -= len(message.get("body", b""))
         return message
 
-    def _enter(self) -> Share:
+    def _enter(self) -> BodyQuota:
         self._request = CURRENT.get() or CurrentRequest()
-        share = self._bodies.choose_share(self._path, self._request.member)
+        quota = self._bodies.choose_quota(self._path, self._request.member)
         # A body that is refused is read no further.
         self._request.ends_connection = True
-        share.enter(self)
+        quota.enter(self)
         self._request.ends_connection = False
-        self._share = share
-        return share
+        self._quota = quota
+        return quota
 
-    def _take(self, share: Share, size: int) -> None:
+    def _take(self, quota: BodyQuota, size: int) -> None:
         self._size += size
         if _UPLOADS not in self._path:
             self._request.ends_connection = True
-            share.keep(self, size)
+            quota.keep(self, size)
             self._request.ends_connection = False
 
     def _patience_s(self) -> float:

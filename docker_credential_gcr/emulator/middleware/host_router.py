@@ -32,7 +32,7 @@ _REGISTRY, _PUBLIC, _GOOGLE, _METADATA, _EVERYTHING = (
 )  # fmt: skip
 
 
-class Sites:
+class HostRouter:
     """The ASGI application on the port: the registry, the metadata server, or everything else."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Sites:
         return self._others(scope, receive, send)
 
 
-def check_head(app: App, *, probes: Mapping[bytes, App]) -> App:
+def check_request_head(app: App, *, probes: Mapping[bytes, App]) -> App:
     """Returns `app` behind a check of method, Host and Transfer-Encoding, which each request passes first.
 
     The journal and the caches remember what passes, and all that reads Host reads the one that it leaves.

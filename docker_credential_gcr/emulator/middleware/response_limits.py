@@ -34,7 +34,7 @@ class _Done:
 _DONE = _Done()
 
 
-class Answers:
+class ResponseLimits:
     """The large answers that clients are being sent."""
 
     def __init__(self, limits: Limits, refuse: Refuse) -> None:

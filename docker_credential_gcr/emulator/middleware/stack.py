@@ -23,15 +23,15 @@ from docker_credential_gcr.emulator.telemetry.metrics import Counts
 from docker_credential_gcr.emulator.telemetry.prometheus import CONTENT_TYPE, format_metrics
 from docker_credential_gcr.emulator.telemetry.request_observer import RequestObserver
 
-from .body_limits import Bodies
-from .host_router import check_head
+from .body_limits import BodyLimits
+from .host_router import check_request_head
 from .rate_limit import RateLimiter
-from .response_limits import Answers
+from .response_limits import ResponseLimits
 
 _ALL = 2**31
 
 
-class Operations:
+class MiddlewareStack:
     """One worker's counts, log and limits."""
 
     def __init__(self, settings: Settings, counts: Counts, is_stopping: Callable[[], bool]) -> None:
@@ -43,7 +43,7 @@ class Operations:
     def wrap(self, app: App, database: Database, data: Path) -> App:
         """Returns `app` behind the limits, and all of that under the operator's eyes."""
         limits = self._limits
-        answers = Answers(limits, _refuse)
+        answers = ResponseLimits(limits, _refuse)
         limited = RateLimiter(limits.request_rate, limits.request_burst).wrap(app)
         probes = Probes(
             is_stopping=self._is_stopping,
@@ -51,8 +51,10 @@ class Operations:
             find_free_space=lambda: shutil.disk_usage(data).free,
             describe_metrics=lambda: self._describe(database, data),
         )
-        checked = check_head(answers.wrap(limited), probes={path: answers.wrap(probes) for path in PATHS})
-        return Bodies(limits).wrap(RequestObserver(self._counts, self._log).wrap(checked))
+        checked = check_request_head(
+            answers.wrap(limited), probes={path: answers.wrap(probes) for path in PATHS}
+        )
+        return BodyLimits(limits).wrap(RequestObserver(self._counts, self._log).wrap(checked))
 
     def close(self) -> None:
         """Write what waits in the log."""

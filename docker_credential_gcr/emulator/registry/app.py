@@ -15,12 +15,13 @@ from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
 from docker_credential_gcr.emulator.sites.hosts import find_site, locate, locate_folder
 
-from . import blobs, catalog, manifests, referrers, tags, token
+from . import blobs, manifests, token
 from .authorization import authorize_site, is_open_to
 from .dependencies import Services
 from .errors import InvalidRepository, Unsupported, find_response, format_error
 from .http import Request, Response, send_response
-from .uploads import resources as uploads
+from .listings import catalog, referrers, tags
+from .uploads import endpoints as uploads
 
 Handler = Callable[..., Awaitable[Response]]
 # And what the path names.

@@ -72,10 +72,10 @@ async def authorize(
         raise Unauthorized(_challenge(request, _format_needed(target, action)))
     # The host and the name say which repository it is, and cost less to hash.
     key = (shown, request.scheme, request.site_host, target.name, action, scopes)
-    found: Found = services.decisions.find(key)
+    found: Found = services.decision_cache.find(key)
     if found is None:
         work = _judge(services, request, target, action, scopes or (action,))
-        found = await services.decisions.recall(key, work, measure=partial(_measure, shown))
+        found = await services.decision_cache.read(key, work, measure=partial(_measure, shown))
     elif found[1] is not None and services.clock.now() >= found[1]:
         found = await services.database.read(_judge(services, request, target, action, scopes or (action,)))
     note_member(found[0].member)
@@ -127,7 +127,7 @@ def _judge(
     def work(connection: Connection) -> Found:
         scope = _format_needed(target, action)
         principal, grant = _identify(services, connection, request, scope, is_good)
-        permission = find_refusal(connection, principal, target, action)
+        permission = find_missing_permission(connection, principal, target, action)
         if permission is not None:
             raise describe_refusal(principal, target, permission)
         check_service(connection, target)
@@ -141,7 +141,9 @@ def _measure(shown: str | None, found: Found) -> int | None:
     return None if shown is not None and found[1] is None else len(shown or "")
 
 
-def find_refusal(connection: Connection, principal: Principal, target: Target, action: str) -> str | None:
+def find_missing_permission(
+    connection: Connection, principal: Principal, target: Target, action: str
+) -> str | None:
     """Returns the first permission that the principal lacks for `action` on the repository, if any."""
     if target.repository_id is not None:
         return _find_artifact_refusal(connection, principal, target, _ARTIFACT_PERMISSIONS[action])

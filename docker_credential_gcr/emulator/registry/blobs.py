@@ -11,13 +11,12 @@ from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import check_pieces, parse_pieces
 
-from . import repositories as places
 from .authorization import authorize
 from .blob_redirects import check_link, redirect
 from .dependencies import Services
 from .errors import BlobUnknown, RangeInvalid
 from .http import Request, Response, StoredBody
-from .repositories import check_service
+from .repositories import check_service, find_repository
 
 _RENEWED_EVERY_S = 60.0
 
@@ -37,7 +36,7 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
     """The bytes of a blob for whoever was led to them; a credential is neither needed nor looked at."""
     check_link(services, request, target, digest)
     # What was looked up is remembered until the next change of the database.
-    await services.decisions.recall(
+    await services.decision_cache.read(
         ("link", target), lambda connection: check_service(connection, target), measure=lambda _: 0
     )
     return _serve(services, request, await _get_known(services, target, digest))
@@ -47,9 +46,9 @@ async def _get_known(services: Services, target: Target, digest: str) -> Blob:
     """Returns the blob of that digest, if the repository sees it. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
     key = (target.bucket, target.path, digest, "blob")
-    known: Blob | None = services.memory.find(key)
+    known: Blob | None = services.content_cache.find(key)
     if known is None:
-        known = await services.memory.recall(
+        known = await services.content_cache.read(
             key, lambda connection: find_blob(connection, target, digest), measure=_measure
         )
     if known is None:
@@ -89,7 +88,7 @@ async def delete(services: Services, request: Request, target: Target, digest: s
     parse_digest(digest)
 
     def work(connection: Connection) -> None:
-        repository = places.find(connection, target)
+        repository = find_repository(connection, target)
         if repository is None or not blobs.unlink(connection, repository, digest):
             raise BlobUnknown(digest)
 
@@ -106,7 +105,7 @@ async def _rely(services: Services, target: Target, blob: Blob) -> None:
         return
 
     def work(connection: Connection) -> bool:
-        repository = places.find(connection, target)
+        repository = find_repository(connection, target)
         return repository is not None and blobs.renew(connection, repository, blob.digest, now=now)
 
     if not await services.database.write(work):
@@ -120,8 +119,8 @@ def _matches(header: str | None, etag: str) -> bool:
 
 
 def find_blob(connection: Connection, target: Target, digest: str) -> Blob | None:
-    """Returns the blob, if the repository sees it. Raises NameUnknown as `places.find`."""
-    repository = places.find(connection, target)
+    """Returns the blob, if the repository sees it. Raises NameUnknown as `find_repository`."""
+    repository = find_repository(connection, target)
     return None if repository is None else blobs.find(connection, repository, digest)
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.engine.database import Database
-from docker_credential_gcr.emulator.database.read_cache import Memory
+from docker_credential_gcr.emulator.database.read_cache import ReadCache
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.identity.tokens import Signer
 from docker_credential_gcr.emulator.oci.digest import Hasher
@@ -18,7 +18,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def keep_last(memory: dict[K, V], key: K, value: V, count: int) -> None:
+def put_bounded(memory: dict[K, V], key: K, value: V, count: int) -> None:
     """Put the value into a memory of the last `count`."""
     memory.pop(key, None)
     while len(memory) >= count:
@@ -41,8 +41,8 @@ class Services:
     authenticator: Authenticator
     clock: Clock
     limits: Limits
-    memory: Memory
-    decisions: Memory
+    content_cache: ReadCache
+    decision_cache: ReadCache
     takes_sparse_manifests: bool = False
     creates_repositories: bool = False
     is_open: bool = False

@@ -167,11 +167,11 @@ class ManifestBlobUnknown(RegistryError):
 
 
 class Dangling(RegistryError):
-    """A manifest that something keeps cannot be deleted; `keeper` is a tag or digest that must go first."""
+    """A manifest that is in use cannot be deleted; `blocked_by` is a tag or digest that must go first."""
 
-    def __init__(self, message: str, keeper: str) -> None:
+    def __init__(self, message: str, blocked_by: str) -> None:
         super().__init__(message)
-        self.keeper = keeper
+        self.blocked_by = blocked_by
 
 
 class DanglingTag(Dangling):

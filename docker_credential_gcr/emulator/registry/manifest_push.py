@@ -24,10 +24,10 @@ from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
 from .blobs import find_blob
-from .dependencies import Services, keep_last
+from .dependencies import Services, put_bounded
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
-from .repositories import check_tag, open_repository
+from .repositories import check_tag, ensure_repository
 
 _REMEMBERED_CONFIGS = 4096
 
@@ -67,7 +67,7 @@ async def receive(services: Services, request: Request, target: Target, referenc
 
 def store(services: Services, connection: Connection, target: Target, push: Push) -> None:
     """Store a manifest, tag it, and enter it in its subject's list. Raises ManifestBlobUnknown."""
-    repository = open_repository(services, connection, target)
+    repository = ensure_repository(services, connection, target)
     manifest = push.manifest
     references = manifest.list_references()
     if not services.takes_sparse_manifests:
@@ -129,7 +129,7 @@ async def _find_created_ms(services: Services, target: Target, config: Descripto
         if data is None:
             return UNKNOWN_CREATED_MS
         created_ms = parse_created_ms(data)
-        keep_last(services.created_ms, key, created_ms, _REMEMBERED_CONFIGS)
+        put_bounded(services.created_ms, key, created_ms, _REMEMBERED_CONFIGS)
     return created_ms
 
 

@@ -18,12 +18,11 @@ from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
 
 from . import manifest_push
-from . import repositories as places
 from .authorization import authorize
 from .dependencies import Services
 from .errors import DanglingParent, DanglingSubject, DanglingTag, ManifestUnknown
 from .http import Request, Response
-from .repositories import check_tag
+from .repositories import check_tag, find_repository
 
 # Container Registry's form of a body that has nothing to say.
 _NOTHING = b'{"errors":[]}'
@@ -33,7 +32,7 @@ async def get(services: Services, request: Request, target: Target, reference: s
     """Returns a manifest by tag or digest."""
     await authorize(services, request, target, PULL)
     parse_reference(reference)
-    stored = services.memory.find(_name(target, reference)) or await _recall(services, target, reference)
+    stored = services.content_cache.find(_name(target, reference)) or await _read(services, target, reference)
     if stored is None:
         text = find_dialect(target).unknown_manifest
         raise ManifestUnknown(text.format(reference=reference, path=request.path))
@@ -69,7 +68,7 @@ async def delete(services: Services, request: Request, target: Target, reference
     dialect = find_dialect(target)
 
     def work(connection: Connection) -> None:
-        repository = places.find(connection, target)
+        repository = find_repository(connection, target)
         known = None if repository is None else _find(connection, repository, reference)
         if repository is None or known is None:
             error, text = dialect.unknown_to_delete
@@ -87,14 +86,14 @@ async def delete(services: Services, request: Request, target: Target, reference
     return Response(202, {"Content-Type": "application/json"}, _NOTHING)
 
 
-async def _recall(services: Services, target: Target, reference: str) -> StoredManifest | None:
+async def _read(services: Services, target: Target, reference: str) -> StoredManifest | None:
     """Returns the manifest of that tag or digest, remembered until the next commit if there is one."""
 
     def work(connection: Connection) -> StoredManifest | None:
-        repository = places.find(connection, target)
+        repository = find_repository(connection, target)
         return None if repository is None else _find(connection, repository, reference)
 
-    return await services.memory.recall(
+    return await services.content_cache.read(
         _name(target, reference), work, measure=lambda stored: None if stored is None else len(stored.data)
     )
 
@@ -114,7 +113,7 @@ async def _substitute(
 ) -> StoredManifest:
     """Returns what stands for a manifest of a type that the client rejects. Raises ManifestUnknown."""
     digest = find_substitute(accept, reference, stored)
-    child = digest and await _recall(services, target, digest)
+    child = digest and await _read(services, target, digest)
     if not child or child.media_type != DOCKER_MANIFEST:
         raise describe_unaccepted(find_dialect(target), accept, reference, stored.media_type)
     return child

@@ -21,9 +21,9 @@ from .errors import NameUnknown, ProjectUnknown, RepositoryUnknown, ServiceDisab
 _CREATE_ON_PUSH = "artifactregistry.repositories.createOnPush"
 
 
-def open_repository(services: Services, connection: Connection, target: Target) -> Repository:
+def ensure_repository(services: Services, connection: Connection, target: Target) -> Repository:
     """Returns the repository, created on the first push to it, with its bucket. Raises NameUnknown."""
-    repository = find(connection, target)
+    repository = find_repository(connection, target)
     if repository is None:
         if target.repository_id is None:
             _create_bucket(services, connection, target)
@@ -33,7 +33,7 @@ def open_repository(services: Services, connection: Connection, target: Target) 
     return repository
 
 
-def create_for(services: Services, connection: Connection, target: Target, principal: Principal) -> None:
+def create_for_push(services: Services, connection: Connection, target: Target, principal: Principal) -> None:
     """Creates the target's place unless it is there, at the exchange of a credential for a push token.
 
     A repository of Artifact Registry is created where the server's settings say so, for a principal that may
@@ -63,7 +63,7 @@ def _describe_missing(target: Target) -> NameUnknown:
     return ProjectUnknown(target.project_id)
 
 
-def find(connection: Connection, target: Target) -> Repository | None:
+def find_repository(connection: Connection, target: Target) -> Repository | None:
     """Returns the target's repository; None for an image of which nothing was pushed.
 
     Raises NameUnknown where the project, or the repository of Artifact Registry, is not there itself.

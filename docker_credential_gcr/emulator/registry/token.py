@@ -29,7 +29,7 @@ from docker_credential_gcr.emulator.registry.dialects.advice import suggest_imag
 from docker_credential_gcr.emulator.request_context import note_member
 from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
 
-from .authorization import describe_refusal, find_refusal, identify, is_open_to
+from .authorization import describe_refusal, find_missing_permission, identify, is_open_to
 from .dependencies import Services
 from .errors import (
     NEEDED_PERMISSIONS,
@@ -40,7 +40,7 @@ from .errors import (
     Unauthorized,
 )
 from .http import Request, Response
-from .repositories import check_service, create_for
+from .repositories import check_service, create_for_push
 
 # Container Registry's own, for private repositories and for the anonymous.
 _LIFETIME_S = 300
@@ -176,10 +176,10 @@ def _grant(
     refused = {
         action: permission
         for action in actions & {PULL, PUSH, DELETE}
-        if (permission := find_refusal(connection, principal, target, action)) is not None
+        if (permission := find_missing_permission(connection, principal, target, action)) is not None
     }
     granted = (actions & {PULL, PUSH, DELETE}) - set(refused)
-    if ALL in actions and find_refusal(connection, principal, target, PUSH) is None:
+    if ALL in actions and find_missing_permission(connection, principal, target, PUSH) is None:
         granted |= {PUSH}
     if PUSH in refused or (refused and not granted):
         if target.repository_id is not None:
@@ -205,7 +205,7 @@ async def _create_places(services: Services, granted: Wanted, principal: Princip
 
     def work(connection: Connection) -> None:
         for name in missing:
-            create_for(services, connection, pushed[name], principal)
+            create_for_push(services, connection, pushed[name], principal)
 
     if missing:
         await services.database.write(work)

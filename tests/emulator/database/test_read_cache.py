@@ -1,10 +1,10 @@
-"""The memory: it answers from what it knows until the next commit, and not a moment longer."""
+"""The cache: it answers from what it knows until the next commit, and not a moment longer."""
 
 import asyncio
 
 import pytest
 
-from docker_credential_gcr.emulator.database.read_cache import Memory
+from docker_credential_gcr.emulator.database.read_cache import ReadCache
 
 
 class Database:
@@ -42,54 +42,52 @@ def database():
 
 
 @pytest.fixture
-def memory(database):
-    return Memory(database.read, database.version, limit=3, size=3)
+def cache(database):
+    return ReadCache(database.read, database.version, limit=3, size=3)
 
 
-def ask(memory, database, *answers, key="a", measure=small):
+def ask(cache, database, *answers, key="a", measure=small):
     database.answers = list(answers)
-    return asyncio.run(memory.recall(key, database.find, measure=measure))
+    return asyncio.run(cache.read(key, database.find, measure=measure))
 
 
-def test_what_is_known_is_not_looked_up_again_until_a_commit(memory, database):
-    assert [ask(memory, database, "first"), ask(memory, database)] == ["first", "first"]
+def test_what_is_known_is_not_looked_up_again_until_a_commit(cache, database):
+    assert [ask(cache, database, "first"), ask(cache, database)] == ["first", "first"]
     database.now += 1
-    assert ask(memory, database, "second") == "second"
+    assert ask(cache, database, "second") == "second"
 
 
-def test_what_a_commit_overtook_is_looked_up_again(memory, database):
+def test_what_a_commit_overtook_is_looked_up_again(cache, database):
     def find(_connection):
         database.now += 1
         return "old"
 
-    assert asyncio.run(memory.recall("a", find, measure=small)) == "old"
-    assert ask(memory, database, "new") == "new"
+    assert asyncio.run(cache.read("a", find, measure=small)) == "old"
+    assert ask(cache, database, "new") == "new"
 
 
-def test_what_a_commit_overtook_is_not_remembered_though_another_call_was_told_of_the_commit(
-    memory, database
-):
+def test_what_a_commit_overtook_is_not_remembered_though_another_call_was_told_of_the_commit(cache, database):
     async def overtake():
         database.may_read = asyncio.Event()
         database.answers = ["old", "other"]
-        overtaken = asyncio.create_task(memory.recall("a", database.find, measure=small))
+        overtaken = asyncio.create_task(cache.read("a", database.find, measure=small))
         await asyncio.sleep(0)
         database.now += 1
-        told = asyncio.create_task(memory.recall("b", database.find, measure=small))
+        told = asyncio.create_task(cache.read("b", database.find, measure=small))
         await asyncio.sleep(0)
         database.may_read.set()
         return await overtaken, await told
 
     assert asyncio.run(overtake()) == ("old", "other")
     database.may_read = None
-    assert [ask(memory, database, "new"), ask(memory, database, key="b")] == ["new", "other"]
+    assert [ask(cache, database, "new"), ask(cache, database, key="b")] == ["new", "other"]
 
 
-def test_what_two_calls_read_at_once_counts_once(memory, database):
+def test_what_two_calls_read_at_once_counts_once(cache, database):
     async def read_at_once():
         database.may_read = asyncio.Event()
         database.answers = ["same", "same"]
-        reads = [asyncio.create_task(memory.recall("a", database.find, measure=small)) for _ in range(2)]
+        reads = [asyncio.create_task(cache.read("a", database.find, measure=small)) for _ in range(2)]
         await asyncio.sleep(0)
         database.may_read.set()
         return await asyncio.gather(*reads)
@@ -97,29 +95,29 @@ def test_what_two_calls_read_at_once_counts_once(memory, database):
     assert asyncio.run(read_at_once()) == ["same", "same"]
     database.may_read = None
     # Another two fit beside it.
-    assert [ask(memory, database, key, key=key) for key in "bc"] == ["b", "c"]
-    assert [ask(memory, database, key=key) for key in "abc"] == ["same", "b", "c"]
+    assert [ask(cache, database, key, key=key) for key in "bc"] == ["b", "c"]
+    assert [ask(cache, database, key=key) for key in "abc"] == ["same", "b", "c"]
 
 
-def test_what_may_not_be_kept_is_not(memory, database):
-    assert ask(memory, database, "first", measure=never) == "first"
-    assert ask(memory, database, "second") == "second"
+def test_what_may_not_be_kept_is_not(cache, database):
+    assert ask(cache, database, "first", measure=never) == "first"
+    assert ask(cache, database, "second") == "second"
 
 
-def test_what_is_larger_than_all_of_it_is_not_kept(memory, database):
-    assert ask(memory, database, "first", measure=lambda _: 4) == "first"
-    assert ask(memory, database, "second") == "second"
+def test_what_is_larger_than_all_of_it_is_not_kept(cache, database):
+    assert ask(cache, database, "first", measure=lambda _: 4) == "first"
+    assert ask(cache, database, "second") == "second"
 
 
 @pytest.mark.parametrize(("size", "most"), [(0, 3), (2, 1)], ids=["number", "size"])
-def test_it_never_holds_more_than_its_limit(memory, database, size, most):
+def test_it_never_holds_more_than_its_limit(cache, database, size, most):
     for number in range(10):
-        ask(memory, database, "x", key=number, measure=lambda _: size)
-        assert len(memory._answers) <= most
+        ask(cache, database, "x", key=number, measure=lambda _: size)
+        assert len(cache._answers) <= most
 
 
-def test_error_is_not_remembered(memory, database):
+def test_error_is_not_remembered(cache, database):
     with pytest.raises(IndexError):
-        ask(memory, database)
-    assert ask(memory, database, "found") == "found"
-    assert ask(memory, database, "other") == "found"
+        ask(cache, database)
+    assert ask(cache, database, "found") == "found"
+    assert ask(cache, database, "other") == "found"

@@ -1,4 +1,4 @@
-"""Malformed paths and queries are refused in the API's form, whatever the route."""
+"""Malformed paths and queries: refused in the API's form, whatever the route."""
 
 import re
 import sys
@@ -10,6 +10,7 @@ import pytest
 
 from docker_credential_gcr.emulator.control import app as control
 from docker_credential_gcr.emulator.google import app as google
+from docker_credential_gcr.emulator.google.projects import resource_manager
 from docker_credential_gcr.emulator.registry import app as registry
 
 from .values import ESCAPED_VALUES
@@ -21,7 +22,7 @@ ROUTES = [(method, path) for method, path, _ in ENDPOINTS]
 
 @cache
 def list_parameters(module: str) -> set[str]:
-    """What the module's source reads of queries, so that a new parameter is walked too."""
+    """Returns the query parameters that the module's source reads, so that a new one is walked too."""
     source = Path(sys.modules[module].__file__ or "").read_text()
     return set(
         re.findall(r'(?:query_params|query|request)\.(?:get|getlist|parameter)\(\s*"([\w.$]+)"', source)
@@ -44,12 +45,7 @@ SHARED = {
 
 def test_the_parameters_of_the_sources_are_found() -> None:
     assert {"fields", "pageToken", "ifMetagenerationMatch"} <= SHARED
-    assert list_parameters(google.__name__.replace("app", "resource_manager")) == {
-        "filter",
-        "parent",
-        "query",
-        "showDeleted",
-    }
+    assert list_parameters(resource_manager.__name__) == {"filter", "parent", "query", "showDeleted"}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +83,7 @@ def test_z23_no_malformed_parameter_is_an_internal_error(server: Server) -> None
 
 
 def is_refusal(reply: Any) -> bool:
-    """Whether it is an error of Google's, the registry's or the emulator's own, or a page for a person."""
+    """Returns whether it is Google's, the registry's or the emulator's own error, or an HTML page."""
     if reply.headers["content-type"].startswith("text/html"):
         return True
     return bool(reply.body.keys() & {"error", "errors"})

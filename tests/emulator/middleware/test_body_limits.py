@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from support.virtual_time import run
 
-from docker_credential_gcr.emulator.middleware.body_limits import Bodies
+from docker_credential_gcr.emulator.middleware.body_limits import BodyLimits
 from docker_credential_gcr.emulator.request_context import CURRENT, CurrentRequest, note_member
 from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 from docker_credential_gcr.emulator.settings import Limits
@@ -31,7 +31,7 @@ class Exchange:
     def run(self, method="PUT", version="1.1"):
         scope = {"method": method, "http_version": version, "headers": [], "raw_path": PUSH}
         observed = RequestObserver(ProcessCounts(), None).wrap(self._read)
-        run(Bodies(self._limits).wrap(observed)(scope, self._receive, self._send))
+        run(BodyLimits(self._limits).wrap(observed)(scope, self._receive, self._send))
         return self
 
     async def _read(self, _scope, receive, send):
@@ -96,7 +96,7 @@ def test_t14_each_body_has_a_deadline_of_its_own():
                 messages.append(await receive())
             seen[scope["name"]] = messages
 
-        wrapped = Bodies(Limits(body_silence_s=0.3, body_rate=1)).wrap(app)
+        wrapped = BodyLimits(Limits(body_silence_s=0.3, body_rate=1)).wrap(app)
         clients = {
             "silent": client(b"abc", then_silent=True),
             "late": client(*[b"x"] * 10, every_s=0.05),
@@ -129,7 +129,7 @@ def test_after_its_body_a_client_may_be_silent_as_long_as_it_likes():
             asked_on.cancel()
 
         scope = {"method": "POST", "http_version": "1.1", "headers": [], "raw_path": PUSH}
-        await Bodies(Limits(body_silence_s=0.01)).wrap(app)(scope, client(b"abc"), None)
+        await BodyLimits(Limits(body_silence_s=0.01)).wrap(app)(scope, client(b"abc"), None)
 
     run(main())
 
@@ -138,7 +138,7 @@ class Crowd:
     """Requests at once, each an application that reads a body to its end; `silent` ones never come to it."""
 
     def __init__(self, **limits):
-        self._wrapped = Bodies(Limits(**limits)).wrap(self._read)
+        self._wrapped = BodyLimits(Limits(**limits)).wrap(self._read)
 
     def start(self, path, *chunks, member=None, silent=False):
         """Begin a request of a member (None: without a valid credential); its outcome, once it has one."""
@@ -261,7 +261,7 @@ def test_requests_without_a_body_are_not_counted():
             return receive
 
         scope = {"method": "GET", "headers": [], "raw_path": TOKEN}
-        wrapped = Bodies(Limits(bodies=1)).wrap(app)
+        wrapped = BodyLimits(Limits(bodies=1)).wrap(app)
         assert await wrapped(scope, "as it is", None) == "as it is"
         empty = {**scope, "method": "PUT", "headers": [(b"content-length", b"0")]}
         assert await wrapped(empty, "as it is", None) == "as it is"
@@ -287,7 +287,7 @@ async def read_and_answer(app_reads, bodies, *, method="PUT", headers=()):
             await receive()
         await send("answer")
 
-    await Bodies(Limits()).wrap(app)(
+    await BodyLimits(Limits()).wrap(app)(
         {"method": method, "headers": [*headers], "raw_path": PUSH}, receive, send
     )
     return left, sent
@@ -337,5 +337,7 @@ def test_client_that_is_gone_is_not_waited_for():
     async def app(*_):
         pass
 
-    asyncio.run(Bodies(Limits()).wrap(app)({"method": "PUT", "headers": [], "raw_path": PUSH}, receive, None))
+    asyncio.run(
+        BodyLimits(Limits()).wrap(app)({"method": "PUT", "headers": [], "raw_path": PUSH}, receive, None)
+    )
     assert len(asked) == 1

@@ -15,7 +15,7 @@ import requests
 from support.images import OCI_EMPTY, OCI_MANIFEST
 from support.virtual_time import run
 
-from docker_credential_gcr.emulator.middleware.response_limits import Answers
+from docker_credential_gcr.emulator.middleware.response_limits import ResponseLimits
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Limits, Settings
 
@@ -74,7 +74,7 @@ class Receiver:
 def test_small_answer_goes_as_it_is():
     async def main():
         client = Receiver()
-        await Answers(Limits(), refuse).wrap(answer_with(SMALL))(SCOPE, None, client.send)
+        await ResponseLimits(Limits(), refuse).wrap(answer_with(SMALL))(SCOPE, None, client.send)
         assert [message["type"] for message in client.messages] == [
             "http.response.start",
             "http.response.body",
@@ -87,7 +87,7 @@ def test_small_answer_goes_as_it_is():
 def test_z07_large_answer_goes_in_blocks_none_of_which_is_large():
     async def main():
         client = Receiver()
-        await Answers(Limits(), refuse).wrap(answer_with(LARGE))(SCOPE, None, client.send)
+        await ResponseLimits(Limits(), refuse).wrap(answer_with(LARGE))(SCOPE, None, client.send)
         assert client.body == LARGE
         assert client.messages[0]["headers"][-1] == (b"content-length", b"100000")
         assert max(len(message["body"]) for message in client.messages[1:]) == 8192
@@ -106,7 +106,7 @@ def test_z07_large_answer_goes_in_blocks_none_of_which_is_large():
 def test_answer_that_is_not_held_whole_is_not_counted(app):
     async def main():
         client, direct = Receiver(), Receiver()
-        await Answers(Limits(answers_size=1), refuse).wrap(app)(SCOPE, None, client.send)
+        await ResponseLimits(Limits(answers_size=1), refuse).wrap(app)(SCOPE, None, client.send)
         await app(SCOPE, None, direct.send)
         assert client.messages == direct.messages
 
@@ -115,7 +115,7 @@ def test_answer_that_is_not_held_whole_is_not_counted(app):
 
 def test_z07_answers_that_clients_do_not_read_are_bounded_in_bytes_together():
     async def main():
-        wrapped = Answers(Limits(answers_size=250_000), refuse).wrap(answer_with(LARGE))
+        wrapped = ResponseLimits(Limits(answers_size=250_000), refuse).wrap(answer_with(LARGE))
         slow = [Receiver(takes=1) for _ in range(2)]
         tasks = [asyncio.ensure_future(wrapped(SCOPE, None, client.send)) for client in slow]
         await asyncio.sleep(0)
@@ -125,7 +125,7 @@ def test_z07_answers_that_clients_do_not_read_are_bounded_in_bytes_together():
         assert third.messages == [MESSAGE]
         third.messages.clear()
         small = Receiver()
-        await Answers(Limits(), refuse).wrap(answer_with(SMALL))(SCOPE, None, small.send)
+        await ResponseLimits(Limits(), refuse).wrap(answer_with(SMALL))(SCOPE, None, small.send)
         slow[0].reads.set()
         await tasks[0]
         await wrapped(SCOPE, None, third.send)
@@ -137,7 +137,7 @@ def test_z07_answers_that_clients_do_not_read_are_bounded_in_bytes_together():
 
 def test_z07_one_answer_that_is_larger_than_the_bound_goes_alone():
     async def main():
-        wrapped = Answers(Limits(answers_size=1000), refuse).wrap(answer_with(LARGE))
+        wrapped = ResponseLimits(Limits(answers_size=1000), refuse).wrap(answer_with(LARGE))
         for _ in range(2):
             client = Receiver()
             await wrapped(SCOPE, None, client.send)

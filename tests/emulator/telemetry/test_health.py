@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from docker_credential_gcr.emulator.middleware.host_router import check_head
+from docker_credential_gcr.emulator.middleware.host_router import check_request_head
 from docker_credential_gcr.emulator.runtime.errors import StorageFull
 from docker_credential_gcr.emulator.telemetry.health import PATHS, Probes
 
@@ -63,7 +63,7 @@ def ask(
         describe_metrics=describe,
     )
     scope = {"raw_path": path, "method": method, "headers": [(b"host", host)]}
-    asyncio.run(check_head(app, probes=dict.fromkeys(PATHS, probes))(scope, None, send))
+    asyncio.run(check_request_head(app, probes=dict.fromkeys(PATHS, probes))(scope, None, send))
     start, body = sent
     return start["status"], json.loads(body["body"] or b"null")
 

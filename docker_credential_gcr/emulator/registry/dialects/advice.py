@@ -68,8 +68,8 @@ def find_advice(error: Exception, request: Request) -> str:
             f" Create it with: gcr-emulator repository create{option} {error.repository_id} "
             f"--location {error.location} --project {error.project_id}"
         )
-    if isinstance(error, Dangling) and not str(error).endswith(error.keeper):
-        return f": delete {error.keeper} first"
+    if isinstance(error, Dangling) and not str(error).endswith(error.blocked_by):
+        return f": delete {error.blocked_by} first"
     if request.path == "/v2/token" and type(error) in (Denied, Unauthorized):
         return _explain_places(request)
     return ""

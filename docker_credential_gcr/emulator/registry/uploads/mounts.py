@@ -9,7 +9,7 @@ from docker_credential_gcr.emulator.registry.authorization import authorize
 from docker_credential_gcr.emulator.registry.dependencies import Services
 from docker_credential_gcr.emulator.registry.errors import Denied, Unauthorized
 from docker_credential_gcr.emulator.registry.http import Request
-from docker_credential_gcr.emulator.registry.repositories import open_repository
+from docker_credential_gcr.emulator.registry.repositories import ensure_repository
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target, locate
 
@@ -23,7 +23,7 @@ async def mount(services: Services, request: Request, target: Target, digest: st
     def work(connection: Connection) -> bool:
         if not blobs.is_linked(connection, target.bucket, source.path, digest):
             return False
-        repository = open_repository(services, connection, target)
+        repository = ensure_repository(services, connection, target)
         blobs.link(connection, repository, digest, now=services.clock.now())
         return True
 

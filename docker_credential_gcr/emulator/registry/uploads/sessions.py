@@ -24,15 +24,15 @@ from docker_credential_gcr.emulator.database.images import blobs, doomed, upload
 from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.uploads import Upload
 from docker_credential_gcr.emulator.oci.digest import split_digest
-from docker_credential_gcr.emulator.registry import repositories as places
 from docker_credential_gcr.emulator.registry.dependencies import Services
 from docker_credential_gcr.emulator.registry.errors import DigestInvalid, UploadUnknown
+from docker_credential_gcr.emulator.registry.repositories import ensure_repository, find_repository
 from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import is_whole, list_keys
 
-from .received_bytes import discard, find_digest, list_new_keys, receive
+from .chunks import discard, find_digest, list_new_keys, receive
 
 _LOCATION = re.compile(r"([0-9a-f]{32})-(?:0-([0-9a-f]{32})|([1-9][0-9]{0,15}))")
 # Uploads end any time; there is no telling when.
@@ -123,8 +123,8 @@ async def append(services: Services, session: Session, chunks: AsyncIterator[byt
             _check_room(services, connection, upload)
             place = {"bucket_name": target.bucket, "repository_name": target.path}
             is_moved = uploads.start(connection, moved, **place)
-            if not is_moved and places.find(connection, target) is None:
-                places.open_repository(services, connection, target)
+            if not is_moved and find_repository(connection, target) is None:
+                ensure_repository(services, connection, target)
                 is_moved = uploads.start(connection, moved, **place)
         if not is_moved or (new and not doomed.name(connection, new)):
             raise UploadUnknown
@@ -199,7 +199,7 @@ def _make_blob(
     target, upload = session
     if not uploads.end(connection, upload):
         raise UploadUnknown
-    repository = places.open_repository(services, connection, target)
+    repository = ensure_repository(services, connection, target)
     blob = Blob(digest, whole.size, whole.data, pieces=whole.pieces)
     is_new = blobs.add(connection, repository, blob, now=services.clock.now())
     if is_new or whole.pieces is None:

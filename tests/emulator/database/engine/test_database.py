@@ -15,7 +15,7 @@ from support.database_reads import reading
 from docker_credential_gcr.emulator.database.engine import wal as log_file
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.errors import IncompatibleDatabase
-from docker_credential_gcr.emulator.database.read_cache import Memory
+from docker_credential_gcr.emulator.database.read_cache import ReadCache
 from docker_credential_gcr.emulator.database.schema import REVISION, buckets, policies, projects, repositories
 
 
@@ -304,27 +304,27 @@ def test_memory_never_keeps_what_a_write_saw_and_did_not_commit(
     tmp_path, shared, subject, together, undo, looks
 ):
     database = Database(tmp_path / "emulator.db", shared=shared)
-    memory = Memory(database.read, getattr(database, subject))
+    cache = ReadCache(database.read, getattr(database, subject))
 
-    def recall():
+    def read():
         # To its end without an event loop, as a write's function has none: SQLite's reads never wait.
         with pytest.raises(StopIteration) as ended:
-            memory.recall("names", list_names, measure=lambda _: 0).send(None)
+            cache.read("names", list_names, measure=lambda _: 0).send(None)
         return ended.value.value
 
     def change_and_undo(connection):
         add("undone")(connection)
-        seen.append(recall())
+        seen.append(read())
         undo(connection)
 
     async def write_all():
         works = [change_and_undo, add("other")][:together]
         await asyncio.gather(*map(database.write, works), return_exceptions=True)
         if looks:
-            seen.append(recall())
+            seen.append(read())
         # As many changes as were undone.
         await database.write(add("a"))
-        return recall()
+        return read()
 
     seen = []
     others = ["other"][: together - 1]

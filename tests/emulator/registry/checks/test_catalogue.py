@@ -1,4 +1,4 @@
-"""Every check of Container Registry's conduct that concerns its registry has a test that bears its number."""
+"""Checks of Container Registry's conduct: each has a test that bears its number."""
 
 import re
 
@@ -9,7 +9,7 @@ CHECKS = set(range(1, 53))
 
 
 def find_numbers(names):
-    """The numbers of the checks in names of tests."""
+    """Returns the numbers of the checks in names of tests."""
     return {int(number) for name in names for number in re.findall(r"^test_check_(\d+)_", name)}
 
 

@@ -9,7 +9,7 @@ from docker_credential_gcr.emulator.database.images import doomed
 from docker_credential_gcr.emulator.database.images.uploads import Upload
 from docker_credential_gcr.emulator.oci.digest import Hasher, digest_bytes, format_digest, new_hasher
 from docker_credential_gcr.emulator.oci.ranges import Span
-from docker_credential_gcr.emulator.registry.dependencies import Services, keep_last
+from docker_credential_gcr.emulator.registry.dependencies import Services, put_bounded
 from docker_credential_gcr.emulator.registry.http import BodyTooLarge
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.storage.pieces import (
@@ -108,7 +108,7 @@ async def _write_piece(
     reach("piece-written")
     whole = size + sum(size for _, size in pieces)
     if is_known:
-        keep_last(services.hashers, upload.id, (whole, hasher), _REMEMBERED_HASHERS)
+        put_bounded(services.hashers, upload.id, (whole, hasher), _REMEMBERED_HASHERS)
     return upload._replace(
         sequence=upload.sequence + 1,
         size=whole,

@@ -15,14 +15,14 @@ from docker_credential_gcr.emulator.identity.google_services import RESOURCE_MAN
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource_names import find_project_id
 from docker_credential_gcr.emulator.oci.token_auth import CATALOG, PULL
+from docker_credential_gcr.emulator.registry.authorization import authorize_site, find_missing_permission
+from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.errors import ServiceDisabled, Unauthorized
+from docker_credential_gcr.emulator.registry.http import Request, Response
+from docker_credential_gcr.emulator.registry.repositories import find_obstacle
 from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Site, Target, find_site
 
-from .authorization import authorize_site, find_refusal
-from .dependencies import Services
-from .errors import ServiceDisabled, Unauthorized
-from .http import Request, Response
 from .pagination import parse_page
-from .repositories import find_obstacle
 
 
 async def list_(services: Services, request: Request) -> Response:
@@ -46,7 +46,7 @@ async def list_(services: Services, request: Request) -> Response:
 
 
 def _is_readable(connection: Connection, principal: Principal, target: Target) -> bool:
-    refusal = find_refusal(connection, principal, target, PULL)
+    refusal = find_missing_permission(connection, principal, target, PULL)
     return refusal is None and find_obstacle(connection, target) is None
 
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 A = TypeVar("A", bound=Callable[..., Any])
 
 
-class LateApp(Generic[A]):
+class LazyApp(Generic[A]):
     """The application that `make` returns; `made` is None until it was asked for.
 
     A server says that it is ready without what its first requests may never need: `make` holds the imports.

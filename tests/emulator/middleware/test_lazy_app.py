@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.middleware.late_app import LateApp
+from docker_credential_gcr.emulator.middleware.lazy_app import LazyApp
 
 
 class Answers:
@@ -27,7 +27,7 @@ def test_the_application_is_made_at_the_first_request_and_gets_all_of_them() -> 
         return made[-1]
 
     async def ask() -> tuple[object, list[list[object]]]:
-        app = LateApp(make)
+        app = LazyApp(make)
         before = app.made
         await asyncio.gather(*(app(number, None, None) for number in range(20)))
         await app(20, None, None)
@@ -44,7 +44,7 @@ def test_other_requests_are_served_while_it_is_made() -> None:
         return Answers()
 
     async def ask() -> list[object]:
-        app = LateApp(make)
+        app = LazyApp(make)
         first = asyncio.ensure_future(app("first", None, None))
         await asyncio.sleep(0)
         others_are_served.set()
@@ -59,7 +59,7 @@ def test_where_it_cannot_be_made_each_request_is_told_so() -> None:
         raise ImportError("starlette")
 
     async def ask() -> None:
-        app = LateApp(make)
+        app = LazyApp(make)
         for _ in range(2):
             with pytest.raises(ImportError, match=r"^starlette$"):
                 await app("scope", None, None)

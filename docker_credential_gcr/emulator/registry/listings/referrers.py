@@ -9,13 +9,13 @@ from docker_credential_gcr.emulator.database.images import referrers
 from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.media_types import OCI_INDEX
 from docker_credential_gcr.emulator.oci.token_auth import PULL
+from docker_credential_gcr.emulator.registry.authorization import authorize
+from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.http import Request, Response
+from docker_credential_gcr.emulator.registry.repositories import find_repository
 from docker_credential_gcr.emulator.settings import MAX_PAGE_BYTES
 from docker_credential_gcr.emulator.sites.hosts import Target
 
-from . import repositories as places
-from .authorization import authorize
-from .dependencies import Services
-from .http import Request, Response
 from .pagination import Page, parse_page
 
 _AT_ONCE = 1000
@@ -34,7 +34,7 @@ async def list_(services: Services, request: Request, target: Target, digest: st
     wanted = request.parameter("artifactType")
 
     def work(connection: Connection) -> tuple[list[tuple[str, bytes]], bool]:
-        repository = places.find(connection, target)
+        repository = find_repository(connection, target)
         if repository is None:
             return [], True
         return referrers.list_page(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from .errors import PageSizeInvalid
-from .http import Request
+from docker_credential_gcr.emulator.registry.errors import PageSizeInvalid
+from docker_credential_gcr.emulator.registry.http import Request
 
 # Everything in one reply, as Container Registry answers, ends here all the same: an entry has a few hundred
 # bytes at most.

@@ -1,4 +1,4 @@
-"""The resources of uploads: begun, appended to, asked after, finished, cancelled; see upload_sessions.py.
+"""The resources of uploads: begun, appended to, asked after, finished, cancelled; see sessions.py.
 
 A blob is visible once its bytes are flushed and its row is committed, in that order. Each answer names a new
 Location; the one before is good for nothing.
@@ -13,14 +13,14 @@ from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.oci.ranges import parse_chunk_range
 from docker_credential_gcr.emulator.oci.token_auth import PUSH
-from docker_credential_gcr.emulator.registry import repositories as places
 from docker_credential_gcr.emulator.registry.authorization import authorize
 from docker_credential_gcr.emulator.registry.dependencies import Services
 from docker_credential_gcr.emulator.registry.errors import RangeInvalid, UploadInvalid, UploadUnknown
 from docker_credential_gcr.emulator.registry.http import Request, Response
+from docker_credential_gcr.emulator.registry.repositories import ensure_repository, find_repository
 from docker_credential_gcr.emulator.sites.hosts import Target
 
-from . import sessions as upload_sessions
+from . import sessions
 from .mounts import mount
 from .sessions import Session
 
@@ -37,10 +37,10 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     if digest is not None:
         parse_digest(digest)
     await _make_repository(services, target)
-    session = upload_sessions.begin(services, target, principal.member or "")
+    session = sessions.begin(services, target, principal.member or "")
     if digest is None:
         return _accepted(services, session)
-    await upload_sessions.finish(services, session, request.chunks(), digest)
+    await sessions.finish(services, session, request.chunks(), digest)
     return _created(target, digest)
 
 
@@ -52,7 +52,7 @@ def explained(handler: Handler) -> Handler:
         try:
             return await handler(services, request, target, location)
         except UploadUnknown:
-            await services.database.read(lambda connection: places.find(connection, target))
+            await services.database.read(lambda connection: find_repository(connection, target))
             raise
 
     return explain
@@ -62,7 +62,7 @@ def explained(handler: Handler) -> Handler:
 async def status(services: Services, request: Request, target: Target, location: str) -> Response:
     """Tells how much of an upload was acknowledged."""
     session = await _find(services, request, target, location)
-    await upload_sessions.check(services, session)
+    await sessions.check(services, session)
     return Response(204, _accepted(services, session).headers)
 
 
@@ -71,7 +71,7 @@ async def append(services: Services, request: Request, target: Target, location:
     """Takes a chunk, or all the bytes."""
     session = await _find(services, request, target, location)
     _check_chunk(services, request, session)
-    return _accepted(services, await upload_sessions.append(services, session, request.chunks()))
+    return _accepted(services, await sessions.append(services, session, request.chunks()))
 
 
 @explained
@@ -83,20 +83,20 @@ async def finish(services: Services, request: Request, target: Target, location:
         raise InvalidDigest("the upload cannot be finished without ?digest=")
     parse_digest(digest)
     _check_chunk(services, request, session)
-    await upload_sessions.finish(services, session, request.chunks(), digest)
+    await sessions.finish(services, session, request.chunks(), digest)
     return _created(target, digest)
 
 
 @explained
 async def cancel(services: Services, request: Request, target: Target, location: str) -> Response:
     """Forgets an upload and its bytes."""
-    await upload_sessions.cancel(services, await _find(services, request, target, location))
+    await sessions.cancel(services, await _find(services, request, target, location))
     return Response(204)
 
 
 async def _find(services: Services, request: Request, target: Target, location: str) -> Session:
     principal = await authorize(services, request, target, PUSH)
-    return await upload_sessions.find(services, target, location, principal.member or "")
+    return await sessions.find(services, target, location, principal.member or "")
 
 
 async def _make_repository(services: Services, target: Target) -> None:
@@ -105,14 +105,14 @@ async def _make_repository(services: Services, target: Target) -> None:
     One that is there is remembered; the transaction that keeps the upload finds out when it went since.
     """
     key = ("repository", target.bucket, target.path)
-    if services.decisions.find(key):
+    if services.decision_cache.find(key):
         return
 
     def find(connection: Connection) -> bool:
-        return places.find(connection, target) is not None
+        return find_repository(connection, target) is not None
 
-    if not await services.decisions.recall(key, find, measure=lambda is_there: 0 if is_there else None):
-        opening = functools.partial(places.open_repository, services, target=target)
+    if not await services.decision_cache.read(key, find, measure=lambda is_there: 0 if is_there else None):
+        opening = functools.partial(ensure_repository, services, target=target)
         # Survives a crash, not power loss: the client can restart an upload.
         await services.database.write(opening, durable=False)
 
@@ -135,7 +135,7 @@ def _check_chunk(services: Services, request: Request, session: Session) -> None
 
 
 def _accepted(services: Services, session: Session) -> Response:
-    location = upload_sessions.format_location(services, session)
+    location = sessions.format_location(services, session)
     headers = {
         "Location": f"/v2/{session.target.name}/blobs/uploads/{location}",
         "Range": f"0-{max(0, session.upload.size - 1)}",

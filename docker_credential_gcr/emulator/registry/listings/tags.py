@@ -14,14 +14,14 @@ from docker_credential_gcr.emulator.database.images import manifests, repositori
 from docker_credential_gcr.emulator.database.images.repositories import Repository
 from docker_credential_gcr.emulator.oci.image_config import list_created_ms
 from docker_credential_gcr.emulator.oci.token_auth import PULL
+from docker_credential_gcr.emulator.registry.authorization import authorize
+from docker_credential_gcr.emulator.registry.dependencies import Services
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
+from docker_credential_gcr.emulator.registry.errors import NameUnknown
+from docker_credential_gcr.emulator.registry.http import Request, Response
+from docker_credential_gcr.emulator.registry.repositories import find_repository
 from docker_credential_gcr.emulator.sites.hosts import Target
 
-from . import repositories as places
-from .authorization import authorize
-from .dependencies import Services
-from .errors import NameUnknown
-from .http import Request, Response
 from .pagination import EVERYTHING, parse_page
 
 Listed = dict[str, dict[str, object]]
@@ -38,7 +38,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     page = parse_page(request, services.limits.page_size)
 
     def work(connection: Connection) -> tuple[Repository | None, list[str], list[str], Listed]:
-        repository = places.find(connection, target)
+        repository = find_repository(connection, target)
         below = repositories.list_below(connection, target.bucket, target.path, count=page.size)
         if repository is None:
             return None, below, [], {}

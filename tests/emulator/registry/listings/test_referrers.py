@@ -5,7 +5,7 @@ import json
 import pytest
 from support.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, digest_of
 
-from docker_credential_gcr.emulator.registry.pagination import Page
+from docker_credential_gcr.emulator.registry.listings.pagination import Page
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 

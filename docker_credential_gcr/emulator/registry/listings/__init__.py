@@ -1,0 +1,1 @@
+"""Listings of the registry: tags, catalog and referrers, in pages."""
