@@ -1,4 +1,4 @@
-"""An ASGI application that is made, with what it imports, when the first request for it comes."""
+"""Lazy ASGI application: created, with its imports, when the first request for it arrives."""
 
 import asyncio
 import threading
@@ -9,24 +9,24 @@ A = TypeVar("A", bound=Callable[..., Any])
 
 
 class LazyApp(Generic[A]):
-    """The application that `make` returns; `made` is None until it was asked for.
+    """The application that `create` returns; `app` is None until then.
 
-    A server says that it is ready without what its first requests may never need: `make` holds the imports.
+    `create` holds the imports, so that a server is ready without those that its first requests may not need.
     """
 
-    def __init__(self, make: Callable[[], A]) -> None:
-        self.made: A | None = None
-        self._make = make
+    def __init__(self, create: Callable[[], A]) -> None:
+        self.app: A | None = None
+        self._create = create
         self._lock = threading.Lock()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Hand one request on."""
-        # In a thread: imports would keep other requests waiting.
-        app = await asyncio.to_thread(self.load) if self.made is None else self.made
+        """Passes one request to the application."""
+        # In a thread: imports would block other requests.
+        app = await asyncio.to_thread(self.load) if self.app is None else self.app
         await app(scope, receive, send)
 
     def load(self) -> A:
-        """Returns the application, after others that make it."""
+        """Returns the application; creates it once, also when several threads call."""
         with self._lock:
-            made = self.made = self._make() if self.made is None else self.made
-        return made
+            app = self.app = self._create() if self.app is None else self.app
+        return app

@@ -117,6 +117,14 @@ class RegistryApp:
         return InvalidRepository(error, suggest_image(request, "/".join(request.path.split("/")[2:-3])))
 
 
+async def send_error(error: Exception, receive: Receive, send: Send, *, headers_only: bool) -> None:
+    """Answers a request that no handler has seen: a limit of the server refused it."""
+    response = find_response(error)
+    if response is None:
+        raise error
+    await send_response(response, receive, send, headers_only=headers_only)
+
+
 def _find_route(request: Request) -> Route:
     # Most requests pull what others have pulled before; of a client's longer paths none is remembered.
     find = _route if len(request.path) <= _REMEMBERED_LENGTH else _route.__wrapped__
