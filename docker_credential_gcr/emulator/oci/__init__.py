@@ -1,1 +1,1 @@
-"""The words of the field as values: pure functions over bytes and strings, with no I/O."""
+"""OCI terms as values: pure functions over bytes and strings, without I/O."""

@@ -1,4 +1,4 @@
-"""What can be wrong with a name, a digest or a document; it knows no HTTP."""
+"""Errors of names, digests, scopes and manifests, without HTTP."""
 
 
 class InvalidValue(ValueError):
@@ -14,7 +14,7 @@ class InvalidValue(ValueError):
 
 
 class InvalidName(InvalidValue):
-    """A repository's name does not follow the grammar."""
+    """Not a repository's name by the grammar."""
 
 
 class InvalidReference(InvalidValue):

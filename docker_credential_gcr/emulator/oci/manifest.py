@@ -1,4 +1,4 @@
-"""Manifests and indexes: what a pushed document names, checked before it is stored.
+"""Manifests and indexes: parsed and checked before they are stored.
 
 https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
 https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
@@ -16,13 +16,11 @@ from .digest import parse_digest
 from .errors import InvalidDigest, InvalidManifest
 
 _MEDIA_TYPES = media_types.MANIFESTS | media_types.INDEXES
-
-
 SIZE_LIMIT = 2**63
 
 
 class Descriptor(NamedTuple):
-    """A document or blob by media type, digest and size in bytes.
+    """Media type, digest and size in bytes of a manifest or blob.
 
     https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md
     """
@@ -33,7 +31,7 @@ class Descriptor(NamedTuple):
 
 
 def parse_descriptor(value: object, where: str) -> Descriptor:
-    """The descriptor in a decoded JSON value; `where` names it in InvalidManifest's text."""
+    """Returns the descriptor in a decoded JSON value; `where` names it in InvalidManifest's message."""
     if not isinstance(value, dict):
         raise InvalidManifest(f"{where} is not a descriptor")
     media_type, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
@@ -50,11 +48,12 @@ def parse_descriptor(value: object, where: str) -> Descriptor:
 
 
 class References(NamedTuple):
-    """Every digest that a manifest refers to, whatever its kind and the field.
+    """Every digest that a manifest refers to, of any kind and in any field.
 
-    `blobs` keep blobs: the config, every layer (foreign ones too, which may be there), and what an index
-    lists, which may be the layers of a build cache. `children` are what an index lists. `required` are the
-    blobs, and with `children` all, without which a push is refused. `subject` has one digest or none.
+    `blobs` are the config, every layer (foreign layers too, if the client pushed them), and the entries of an
+    index, which can be layers of a build cache: garbage collection keeps them. `children` are the entries of
+    an index. `required` are the blobs that must exist before a push, as all `children` must. `subject` has
+    one digest or none.
     """
 
     blobs: frozenset[str]
@@ -66,8 +65,8 @@ class References(NamedTuple):
 class Manifest(NamedTuple):
     """A manifest or an index.
 
-    `config` is None in an index; `layers` are all of a manifest's, `children` what an index lists, `subject`
-    the manifest that it is about.
+    `config` is None in an index; `children` are the entries of an index; `subject` is the manifest that this
+    one refers to.
     """
 
     media_type: str
@@ -80,19 +79,19 @@ class Manifest(NamedTuple):
 
     @property
     def image_size(self) -> int:
-        """The bytes that a pull of it transfers, config and layers, without the document itself."""
+        """Returns how many bytes a pull transfers: config and layers, without the manifest itself."""
         return sum(blob.size for blob in self._required)
 
     @property
     def _required(self) -> list[Descriptor]:
-        """The config and the layers that a registry must hold."""
+        """Returns the config and the layers that a registry must have."""
         layers = [
             layer for layer in self.layers if layer.media_type.lower() not in media_types.FOREIGN_LAYERS
         ]
         return layers if self.config is None else [self.config, *layers]
 
     def list_references(self) -> References:
-        """Lists what the manifest refers to: the one rule for pushes, collection, checks and rebuild."""
+        """Returns what the manifest refers to: pushes, gc, fsck and rebuild all use this rule."""
         children = _list_digests(self.children)
         required = _list_digests(self._required)
         subject = frozenset() if self.subject is None else _list_digests([self.subject])
@@ -100,20 +99,20 @@ class Manifest(NamedTuple):
 
 
 def parse_manifest(data: bytes, content_type: str) -> Manifest:
-    """What the document `data`, pushed as `content_type`, names; raises InvalidManifest.
+    """Parses the document `data`, pushed as `content_type`. Raises InvalidManifest.
 
-    A document that could be read both as a manifest and as an index is refused (CVE-2021-41190).
+    Refuses a document that could be read both as a manifest and as an index (CVE-2021-41190).
     """
-    # Without a byte order mark, which other parsers refuse.
-    return _read(_decode(strict_json.decode_unique, data), content_type)
+    # decode_unique refuses a byte order mark, as other parsers do.
+    return _parse(_decode(strict_json.decode_unique, data), content_type)
 
 
 def parse_stored_manifest(data: bytes, media_type: str) -> Manifest:
-    """Parses a document that was stored, perhaps by a version that took more than `parse_manifest` does."""
-    return _read(_decode(strict_json.decode_stored, data), media_type)
+    """Parses a stored document; an older version may have accepted what `parse_manifest` refuses."""
+    return _parse(_decode(strict_json.decode_stored, data), media_type)
 
 
-def _read(document: Mapping[str, Any], content_type: str) -> Manifest:
+def _parse(document: Mapping[str, Any], content_type: str) -> Manifest:
     media_type = _media_type(document, content_type)
     if document.get("schemaVersion") != 2:
         raise InvalidManifest("schemaVersion is not 2")
@@ -130,7 +129,7 @@ def _read(document: Mapping[str, Any], content_type: str) -> Manifest:
     config = parse_descriptor(document.get("config"), "config")
     layers = _descriptors(document.get("layers"), "layers")
     if sum(blob.size for blob in (config, *layers)) >= SIZE_LIMIT:
-        raise InvalidManifest("the sizes of the config and the layers are more than 64 bits hold")
+        raise InvalidManifest("the sizes of the config and the layers exceed 64 bits")
     # https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
     artifact_type = artifact_type or config.media_type
     return Manifest(media_type, config, layers, (), subject, artifact_type, annotations)
@@ -141,7 +140,7 @@ def _list_digests(descriptors: Iterable[Descriptor]) -> frozenset[str]:
 
 
 def find_child(data: bytes, os: str, architecture: str) -> str | None:
-    """The digest of the first manifest for the platform that an index, which was parsed before, names."""
+    """Returns the digest of the first entry for the platform; `data` is a stored index."""
     for entry in json.loads(data)["manifests"]:
         platform = entry.get("platform")
         named = platform if isinstance(platform, Mapping) else {}
@@ -151,7 +150,7 @@ def find_child(data: bytes, os: str, architecture: str) -> str | None:
 
 
 def format_referrer(manifest: Manifest, digest: str, size: int) -> str:
-    """What the list of its subject's referrers says of a manifest with that digest and of `size` bytes: JSON.
+    """Returns the manifest's entry in its subject's list of referrers, as JSON.
 
     https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
     """
@@ -160,7 +159,7 @@ def format_referrer(manifest: Manifest, digest: str, size: int) -> str:
         entry["artifactType"] = manifest.artifact_type
     if manifest.annotations:
         entry["annotations"] = dict(manifest.annotations)
-    # No larger than the manifest's own text: its annotations can have nearly all of its size.
+    # Compact and not escaped, so that no entry is larger than its manifest: annotations can be most of it.
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,4 +1,4 @@
-"""The media types of manifests and indexes, and what each kind holds."""
+"""Media types of manifests, indexes and foreign layers."""
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_MANIFEST_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -8,7 +8,7 @@ OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFESTS = frozenset({DOCKER_MANIFEST, OCI_MANIFEST})
 INDEXES = frozenset({DOCKER_MANIFEST_LIST, OCI_INDEX})
 
-# Layers that a client fetches from elsewhere: a registry need not hold them.
+# Foreign layers: clients fetch them from elsewhere, so a registry need not have them.
 # https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#non-distributable-layers
 FOREIGN_LAYERS = frozenset(
     {

@@ -20,7 +20,7 @@ class Span:
 
     @property
     def size(self) -> int:
-        """How many bytes it holds."""
+        """Returns the number of bytes."""
         return self.stop - self.start
 
 
@@ -29,10 +29,10 @@ class UnsatisfiableRange(ValueError):
 
 
 def find_span(header: str | None, size: int) -> Span | None:
-    """The part of `size` bytes that a Range header asks for.
+    """Returns the part of `size` bytes that a Range header asks for; None for all of them.
 
-    None asks for everything: no header, several ranges, or another unit. Raises UnsatisfiableRange,
-    also for a range that ends before it begins: the specification's own suite asks for that.
+    All are meant without a header, by several ranges and by another unit. Raises UnsatisfiableRange, also for
+    a range that ends before it begins: the conformance suite of the specification expects that.
     """
     match = _SINGLE.fullmatch(header.strip()) if header else None
     if match is None or not any(match.groups()):
@@ -48,7 +48,7 @@ def find_span(header: str | None, size: int) -> Span | None:
 
 
 def parse_chunk_range(header: str) -> Span | None:
-    """The bytes that a chunk's Content-Range announces; None where it is malformed."""
+    """Returns the bytes that a chunk's Content-Range announces; None if it is malformed."""
     match = _CHUNK.fullmatch(header.strip())
     if match is None or int(match[2]) < int(match[1]):
         return None

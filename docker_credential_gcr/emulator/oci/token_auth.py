@@ -1,4 +1,4 @@
-"""Scopes, as a client asks for them at a token endpoint, and the challenge that names one.
+"""Token scopes, and the WWW-Authenticate challenge that names one.
 
     repository:my-project/app:pull,push
 
@@ -18,7 +18,7 @@ _TYPES = frozenset({"repository", "registry"})
 
 @dataclass(frozen=True)
 class Scope:
-    """One resource and what is to be done with it; `type` is repository or registry."""
+    """Actions on one resource; `type` is repository or registry."""
 
     type: str
     name: str
@@ -26,9 +26,9 @@ class Scope:
 
 
 def parse_scope(text: str) -> Scope:
-    """The scope `text`; raises InvalidScope.
+    """Parses a scope. Raises InvalidScope.
 
-    Unknown actions are dropped, as the specification asks; the name is not checked.
+    Unknown actions are dropped, as the specification demands; the name is not checked.
     """
     parts = text.split(":")
     if len(parts) != 3 or parts[0].partition("(")[0] not in _TYPES:
@@ -37,22 +37,22 @@ def parse_scope(text: str) -> Scope:
     return Scope(kind, name, frozenset(actions) & _ACTIONS)
 
 
-def is_of_catalog(scope: Scope) -> bool:
+def is_catalog_scope(scope: Scope) -> bool:
     """Returns whether the scope is CATALOG, which lists the repositories of a registry."""
     return (scope.type, scope.name) == ("registry", "catalog") and ALL in scope.actions
 
 
 def format_scope(name: str, *actions: str) -> str:
-    """The scope of a repository and actions, in the given order."""
+    """Returns the scope of a repository and actions, in the order of the arguments."""
     return f"repository:{name}:{','.join(actions)}"
 
 
-# A registry says few of them, and says them to every client first.
+# Cached: few different challenges exist, and each client's first request is answered with one.
 @lru_cache(1024)
 def format_challenge(realm: str, service: str, scope: str | None = None) -> str:
-    """Returns a registry's `WWW-Authenticate`: `Bearer realm="…",service="…"[,scope="…"]`.
+    """Returns the value of WWW-Authenticate: `Bearer realm="…",service="…"[,scope="…"]`.
 
-    No blank after a comma: gcloud splits at the first blank and then at commas, without trimming.
+    No space after a comma: gcloud splits at the first space and then at commas, without trimming.
     https://distribution.github.io/distribution/spec/auth/token/
     """
     fields = [("realm", realm), ("service", service)]

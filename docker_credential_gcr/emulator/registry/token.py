@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.oci.token_auth import (
     PULL,
     PUSH,
     Scope,
-    is_of_catalog,
+    is_catalog_scope,
     parse_scope,
 )
 from docker_credential_gcr.emulator.registry.dialects.advice import suggest_image
@@ -78,7 +78,7 @@ async def issue(services: Services, request: Request) -> Response:
         issued_at=int(now),
         sets=principal.sets,
         # `podman search` asks for no scope.
-        lists_catalog=not scopes or any(map(is_of_catalog, scopes)),
+        lists_catalog=not scopes or any(map(is_catalog_scope, scopes)),
     )
     return _format(services.signer.sign_registry(grant, now), lifetime_s, now)
 

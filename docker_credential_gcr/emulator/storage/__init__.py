@@ -1,1 +1,1 @@
-"""The bytes of uploads and blobs over 64 KiB, wherever they are kept."""
+"""Blob storage: the bytes of uploads and blobs over 64 KiB."""

@@ -1,7 +1,7 @@
-"""The interface of a blob store: bytes that are written once, under a key of their own, and deleted.
+"""Blob store interface: bytes are written once, each time under a new key, and deleted.
 
-A key is never written twice, and nothing is renamed, appended to or truncated: a disk and an object store
-can both do that. Which bytes make a blob is the database's to say.
+A key is never written twice, and nothing is renamed, appended to or truncated, because an object store cannot
+do that. The database lists the keys of each blob.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
@@ -12,28 +12,28 @@ from docker_credential_gcr.emulator.oci.digest import Hasher
 
 
 class BlobStore(Protocol):
-    """A place for immutable bytes by key, such as pieces/ab/….
+    """Immutable bytes by key, such as pieces/ab/….
 
-    tests/emulator/storage/ holds what each implementation has to do.
+    Each implementation passes tests/emulator/storage/test_conformance.py.
     """
 
     async def write(self, key: str, chunks: AsyncIterator[bytes], hasher: Hasher) -> int:
-        """Keeps the bytes, feeds them to the hasher, and returns their size once they are durable.
+        """Writes the bytes, adds them to the hasher, and returns their size once they are durable.
 
-        Raises OSError. After any failure nothing is left under the key, and the hasher is of no use.
+        Raises OSError. After any failure nothing is left under the key, and the hasher must not be used.
         """
 
     def read(self, key: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """Gives the bytes from `start` to `stop`. Raises OSError where they are not all there."""
+        """Yields the bytes from `start` to `stop`. Raises OSError if some are missing."""
 
     def path(self, key: str) -> Path | None:
-        """Returns the local file of the key, which need not exist; None where the store has no files."""
+        """Returns the local file of the key, which may not exist; None if the store has no files."""
 
     def link(self, key: str, lifetime_s: int) -> str | None:
-        """Returns a URL that opens the bytes for that many seconds; None where the store serves none."""
+        """Returns a URL that serves the bytes for that many seconds; None if the store has no URLs."""
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Deletes the bytes of each key that has some; blocks. Raises OSError."""
+        """Deletes the bytes of the keys; a key without bytes is no error. Blocks. Raises OSError."""
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Gives the keys in the folder `prefix`, which ends with /, and in those below it; blocks."""
+        """Yields the keys below the folder `prefix`, which ends with /. Blocks."""

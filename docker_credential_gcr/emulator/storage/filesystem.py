@@ -1,7 +1,7 @@
-"""The blob store on the local disk: a file for each key, below the data directory.
+"""Filesystem blob store: one file for each key, below the data directory.
 
-A file is flushed before `write` returns, and so is the folder that names it. What a deletion removed may come
-back when the machine loses its power before the disk has heard of it: fsck finds such a file, gc removes it.
+`write` calls fsync for the file and its folder before it returns. Deletions are not flushed: after a loss of
+power a deleted file may be there again; fsck finds it, gc removes it.
 """
 
 import asyncio
@@ -13,41 +13,41 @@ from pathlib import Path
 from docker_credential_gcr.emulator.oci.digest import Hasher
 from docker_credential_gcr.emulator.runtime.files import create_private_directory, fsync, open_private
 
-# Hashing and writing leave the event loop in blocks that are worth a thread's hand-over.
+# Hashing and writing run in a thread, in blocks large enough to be worth the switch.
 _BLOCK = 512 * 1024
 _SMALL_BLOCK = 64 * 1024
-# Of all writes together; while more waits to be written, each leaves in smaller blocks.
+# All writes together: while more bytes wait, each write uses the smaller blocks.
 _WAITING_SIZE = 32 * 1024 * 1024
-# A slow client holds up to sixteen blocks in memory: the more files are being read, the smaller they are.
+# A slow client keeps up to sixteen blocks in memory, so blocks get smaller as more files are read.
 _LARGEST_READ = 256 * 1024
 _SMALLEST_READ = 4 * 1024
 _READ_TOGETHER = 1024 * 1024
-# Linux reads without waiting for the disk what it has in memory.
+# preadv with RWF_NOWAIT (Linux) reads from the page cache only, and never waits for the disk.
 _NOWAIT = getattr(os, "RWF_NOWAIT", None)
 
 
 class FileStore:
-    """The files below a directory; a key is a relative path."""
+    """Files below the directory `root`; a key is a relative path."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        # The bytes that are in memory until they are written.
-        self.waiting = 0
+        # Bytes in memory that are not yet written.
+        self.waiting_size = 0
         self._reading = 0
 
     async def write(self, key: str, chunks: AsyncIterator[bytes], hasher: Hasher) -> int:
-        """Writes a file; it is hashed and written while the next bytes arrive."""
-        writing = _Writing(self, self._root / key, hasher)
+        """Writes a file; hashes and writes each block while the next one arrives."""
+        writer = _FileWriter(self, self._root / key, hasher)
         try:
             async for chunk in chunks:
-                await writing.append(chunk)
-            return await writing.finish()
+                await writer.append(chunk)
+            return await writer.finish()
         except BaseException:
-            await writing.abort()
+            await writer.abort()
             raise
 
     async def read(self, key: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """Reads a file: in place what is in the page cache, in a thread what is not."""
+        """Yields the file's blocks; reads those that are not in the page cache in a thread."""
         path = self._root / key
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._reading += 1
@@ -56,7 +56,7 @@ class FileStore:
                 raise OSError(f"{path} is shorter than its piece")
             while start < stop:
                 size = min(_LARGEST_READ, max(_SMALLEST_READ, _READ_TOGETHER // self._reading), stop - start)
-                if _is_in_memory(descriptor, start + size - 1):
+                if _is_cached(descriptor, start + size - 1):
                     block = os.pread(descriptor, size, start)
                 else:
                     block = await asyncio.to_thread(os.pread, descriptor, size, start)
@@ -69,26 +69,26 @@ class FileStore:
             os.close(descriptor)
 
     def path(self, key: str) -> Path:
-        """Returns the file of the key, which need not exist."""
+        """Returns the file of the key, which may not exist."""
         return self._root / key
 
     def link(self, key: str, lifetime_s: int) -> None:
-        """Returns None: no URL leads to a file."""
+        """Returns None: files have no URLs."""
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Removes the files; one that is not there is no error."""
+        """Deletes the files; a missing one is no error."""
         for key in keys:
             (self._root / key).unlink(missing_ok=True)
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Walks the folder, in order."""
+        """Yields the keys below the folder, in order."""
         for folder, folders, names in os.walk(self._root / prefix):
             folders.sort()
             for name in sorted(names):
                 yield (Path(folder) / name).relative_to(self._root).as_posix()
 
 
-class _Writing:
+class _FileWriter:
     """One file that is being written, by one thread at a time."""
 
     def __init__(self, store: FileStore, path: Path, hasher: Hasher) -> None:
@@ -107,13 +107,13 @@ class _Writing:
         self._pending_size += len(chunk)
         self._size += len(chunk)
         self._count(len(chunk))
-        if self._pending_size >= (_BLOCK if self._store.waiting <= _WAITING_SIZE else _SMALL_BLOCK):
+        if self._pending_size >= (_BLOCK if self._store.waiting_size <= _WAITING_SIZE else _SMALL_BLOCK):
             await self._finish_draining()
             self._count(self._pending_size - self._counted)
             self._start_draining(is_last=False)
 
     async def finish(self) -> int:
-        """Has every byte on the disk; returns how many there are."""
+        """Writes and flushes the rest; returns the size of the file."""
         await self._finish_draining()
         self._start_draining(is_last=True)
         await self._finish_draining()
@@ -121,7 +121,7 @@ class _Writing:
         return self._size
 
     async def abort(self) -> None:
-        """Removes the file, once no thread is writing to it: such a thread cannot be called back."""
+        """Deletes the file, after the thread that writes to it has ended: a thread cannot be cancelled."""
         self._count(-self._counted)
         draining = self._draining
         if draining is None or draining.done():
@@ -132,7 +132,7 @@ class _Writing:
 
     def _count(self, size: int) -> None:
         self._counted += size
-        self._store.waiting += size
+        self._store.waiting_size += size
 
     def _start_draining(self, *, is_last: bool) -> None:
         chunks, self._pending, self._pending_size = self._pending, [], 0
@@ -157,7 +157,8 @@ class _Writing:
 
     def _remove(self, draining: "asyncio.Future[None] | None" = None) -> None:
         if draining is not None and not draining.cancelled():
-            draining.exception()  # what went wrong after the request had failed
+            # asyncio logs an exception that is not retrieved; the request has failed already.
+            draining.exception()
         if self._file is not None:
             self._file.close()
             self._path.unlink(missing_ok=True)
@@ -165,13 +166,13 @@ class _Writing:
 
 def _create(path: Path) -> FileIO:
     if not path.parent.exists():
-        _make_folders(path.parent.parent)
+        _create_folders(path.parent.parent)
         create_private_directory(path.parent)
     return FileIO(path, "xb", opener=open_private)
 
 
-def _make_folders(parent: Path) -> None:
-    """Makes the folders of all keys at once: each name costs a fsync of the folder that holds it."""
+def _create_folders(parent: Path) -> None:
+    """Creates the folders of all keys at once, because each new folder costs an fsync of its parent."""
     for number in range(256):
         create_private_directory(parent / f"{number:02x}")
     fsync(parent)
@@ -184,11 +185,11 @@ def _write(file: FileIO, block: bytes) -> None:
         rest = rest[file.write(rest) :]
 
 
-def _is_in_memory(descriptor: int, offset: int) -> bool:
-    """Tells whether the byte at the offset, and so most likely those before it, is in the page cache."""
+def _is_cached(descriptor: int, offset: int) -> bool:
+    """Returns whether the byte at the offset, and so probably those before it, is in the page cache."""
     if _NOWAIT is None:
         return False
     try:
         return os.preadv(descriptor, [bytearray(1)], offset, _NOWAIT) == 1
-    except OSError:  # EAGAIN, or a file system that cannot tell
+    except OSError:  # EAGAIN, or a file system without RWF_NOWAIT
         return False

@@ -1,9 +1,9 @@
-"""Pieces: what an upload or a blob over 64 KiB consists of, in their order.
+"""Pieces: the keys and sizes, in order, of the bytes of an upload or blob over 64 KiB.
 
     [["pieces/3f/3f0c…-1-9a41…", 5242880], ["pieces/3f/3f0c…-2-c07d…", 1048576]]
 
-Each is the body of one request, under pieces/AB/UPLOAD-SEQUENCE-NONCE. The nonce makes every name new, also
-where two requests arrive at one Location. A blob of an older data directory is one piece, in its old place.
+A piece is the body of one request, under pieces/AB/UPLOAD-SEQUENCE-NONCE. The nonce makes every key unique,
+also if two requests use one Location. A blob of an older data directory is one piece, under its old path.
 """
 
 import json
@@ -24,23 +24,23 @@ _KEY = re.compile(r"pieces/([0-9a-f]{2})/(\1[0-9a-f]{30})-(0|[1-9][0-9]{0,15})-[
 
 
 def make_key(upload_id: str, sequence: int) -> str:
-    """Returns a new name for the bytes of one request."""
+    """Returns a new key for the bytes of one request."""
     return f"{FOLDER}{upload_id[:2]}/{upload_id}-{sequence}-{secrets.token_hex(8)}"
 
 
 def parse_key(key: str) -> tuple[str, int] | None:
-    """Returns upload and sequence of a piece's name; None for any other."""
+    """Returns upload ID and sequence of a piece's key; None for any other key."""
     match = _KEY.fullmatch(key)
     return None if match is None else (match[2], int(match[3]))
 
 
 def format_pieces(pieces: Sequence[Piece]) -> str:
-    """Returns the pieces as a row keeps them."""
+    """Returns the pieces as the text of a database column."""
     return json.dumps(pieces, separators=(",", ":"))
 
 
 def parse_pieces(text: str | None) -> tuple[Piece, ...]:
-    """Returns the pieces that a row keeps. Raises ValueError for what is not a list of them."""
+    """Parses the text of a database column. Raises ValueError if it is not a list of pieces."""
     if text is None:
         return ()
     pieces = json.loads(text)
@@ -54,7 +54,7 @@ def parse_pieces(text: str | None) -> tuple[Piece, ...]:
 
 
 def list_keys(text: str | None) -> list[str]:
-    """Returns the keys of the pieces that a row keeps; none where it keeps no list of them."""
+    """Returns the keys in the text of a database column; none if it is not a list of pieces."""
     try:
         return [key for key, _ in parse_pieces(text)]
     except ValueError:
@@ -62,7 +62,7 @@ def list_keys(text: str | None) -> list[str]:
 
 
 async def read_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> AsyncGenerator[bytes, None]:
-    """Gives those of the bytes in blocks. Raises OSError where they are not all there."""
+    """Yields the bytes of the span in blocks. Raises OSError if some are missing."""
     for (key, _), part in _find_parts(pieces, span):
         async with aclosing(store.read(key, part.start, part.stop)) as blocks:
             async for block in blocks:
@@ -70,19 +70,19 @@ async def read_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> 
 
 
 def check_pieces(store: BlobStore, pieces: Sequence[Piece], span: Span) -> None:
-    """Raises OSError where the first of the pieces of the span is a file that is not as long as it was.
+    """Raises OSError if the first piece of the span is a file whose size has changed.
 
-    An answer that has begun cannot become an error, so it is looked at before.
+    Called before a response starts, because a started response cannot become an error.
     """
     for (key, size), _ in _find_parts(pieces, span):
         path = store.path(key)
         if path is not None and path.stat().st_size != size:
-            raise OSError(f"{path} is not as long as it was")
+            raise OSError(f"the size of {path} has changed")
         return
 
 
 def are_whole(store: BlobStore, pieces: Sequence[Piece]) -> bool:
-    """Returns whether those of the pieces that are local files are as long as they were."""
+    """Returns whether each piece that is a local file exists with its size."""
     for key, size in pieces:
         path = store.path(key)
         if path is not None and (not path.is_file() or path.stat().st_size != size):
@@ -91,7 +91,7 @@ def are_whole(store: BlobStore, pieces: Sequence[Piece]) -> bool:
 
 
 def is_whole(store: BlobStore, text: str | None) -> bool:
-    """Returns whether the row's text is a list of pieces, which are as long as they were."""
+    """Returns whether the text of a database column is a list of pieces, and `are_whole` is true of them."""
     try:
         return are_whole(store, parse_pieces(text))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The parsers of the field's words: what they take, what they refuse, and that nothing else leaves them."""
+"""OCI parsers: accepted and refused input, and no other outcome."""
 
 import json
 

@@ -202,7 +202,7 @@ MANIFESTS = {
     "E-Z24-sizes of more than 64 bits together": (
         manifest(layers=[descriptor(size=2**62), descriptor(size=2**62)]),
         OCI_MANIFEST,
-        "the sizes of the config and the layers are more than 64 bits hold",
+        "the sizes of the config and the layers exceed 64 bits",
     ),
     "E-Z24-size of 400 digits": (
         manifest(layers=[descriptor(size=10**400)]),

@@ -1,4 +1,4 @@
-"""A blob store in memory, for tests."""
+"""In-memory blob store for tests."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 
@@ -8,7 +8,7 @@ _BLOCK = 1000
 
 
 class MemoryStore:
-    """Keeps bytes by key until the process ends."""
+    """Stores bytes by key in memory."""
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
@@ -25,15 +25,15 @@ class MemoryStore:
 
     async def read(self, key: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         if len(self._objects.get(key, b"")) < stop:
-            raise OSError(f"{key} is not there, or shorter than its piece")
+            raise OSError(f"{key} is missing, or shorter than its piece")
         for offset in range(start, stop, _BLOCK):
             yield self._objects[key][offset : min(offset + _BLOCK, stop)]
 
     def path(self, key: str) -> None:
-        """No file."""
+        """Returns None: there are no files."""
 
     def link(self, key: str, lifetime_s: int) -> None:
-        """No URL."""
+        """Returns None: there are no URLs."""
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

@@ -1,4 +1,4 @@
-"""What every blob store does: the suite for each implementation of storage/base.py."""
+"""Conformance suite of blob stores: each implementation of storage/base.py passes it."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from .fakes import MemoryStore
 
 KEY, OTHER = "pieces/ab/one", "pieces/cd/two"
-# Several times what leaves the event loop, and what is read, at once.
+# Several blocks of a write and of a read.
 DATA = os.urandom(1_300_003)
 
 

@@ -1,4 +1,4 @@
-"""The local blob store: its files, and what of them is in memory."""
+"""Filesystem blob store: its files, and how many of their bytes are in memory."""
 
 import asyncio
 import errno
@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.storage.filesystem import FileStore
 KEY = "pieces/ab/one"
 SIZE = 1_000_003
 MIB = 1024 * 1024
-# As many unsent blocks as the HTTP server keeps of a connection.
+# The number of unsent blocks that the HTTP server keeps for one connection.
 UNSENT = 16
 
 
@@ -50,7 +50,7 @@ def test_files_and_folders_are_their_owners_alone(store, tmp_path):
 
 def test_t14_a_write_that_fails_in_the_middle_leaves_no_part_of_it(store):
     class Failing:
-        """Fails as a full disk does, when the first block is on it."""
+        """Fails as a full disk does, after the first block."""
 
         def __init__(self):
             self._size = 0
@@ -63,7 +63,7 @@ def test_t14_a_write_that_fails_in_the_middle_leaves_no_part_of_it(store):
     with pytest.raises(OSError, match="No space left"):
         asyncio.run(store.write(KEY, give(bytes(MIB), bytes(MIB), bytes(MIB)), Failing()))
     assert list(store.list("pieces/")) == []
-    assert store.waiting == 0
+    assert store.waiting_size == 0
 
 
 def test_one_reader_alone_gets_large_blocks(store):
@@ -107,7 +107,7 @@ def test_a_reader_that_is_closed_counts_no_more(store):
 
 
 def test_z08_writes_hold_a_bounded_number_of_bytes_together(store):
-    """A hundred clients that stop in mid-body: what waits for a full block does not grow with them."""
+    """Stops a hundred clients in mid-body: the bytes that wait for a full block do not grow with them."""
     paused = asyncio.Event()
 
     async def stop_after(size):
@@ -123,10 +123,10 @@ def test_z08_writes_hold_a_bounded_number_of_bytes_together(store):
         ]
         for _ in range(2000):
             await asyncio.sleep(0)
-        held = store.waiting
+        held = store.waiting_size
         paused.set()
         await asyncio.gather(*tasks)
         return held
 
     assert asyncio.run(main()) <= 40 * MIB
-    assert store.waiting == 0
+    assert store.waiting_size == 0

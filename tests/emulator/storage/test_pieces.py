@@ -1,4 +1,4 @@
-"""Pieces: names that are never used twice, the list that a row keeps, and spans over several of them."""
+"""Pieces: unique keys, the list in a database column, and spans over several pieces."""
 
 import asyncio
 import hashlib
@@ -97,5 +97,5 @@ def test_a_file_that_is_not_as_long_as_it_was_is_seen_before_an_answer_begins(tm
         path.write_bytes(CONTENTS[1][:-1] if damage == "short" else CONTENTS[1] + b"!")
     assert not are_whole(store, pieces)
     check_pieces(store, pieces, Span(0, 1))
-    with pytest.raises(OSError, match="No such file" if damage == "gone" else "not as long as it was"):
+    with pytest.raises(OSError, match="No such file" if damage == "gone" else "has changed"):
         check_pieces(store, pieces, Span(len(CONTENTS[0]), len(WHOLE)))

@@ -11,8 +11,9 @@ import json
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.images import manifests, repositories, tags
+from docker_credential_gcr.emulator.database.images.manifests import Summary
 from docker_credential_gcr.emulator.database.images.repositories import Repository
-from docker_credential_gcr.emulator.oci.image_config import list_created_ms
+from docker_credential_gcr.emulator.oci.media_types import INDEXES
 from docker_credential_gcr.emulator.oci.token_auth import PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize
 from docker_credential_gcr.emulator.registry.dependencies import Services
@@ -77,8 +78,13 @@ def _manifests(connection: Connection, repository: Repository, count: int) -> Li
             "layerId": "",
             "mediaType": summary.media_type,
             "tag": names.get(summary.id, []),
-            "timeCreatedMs": str(list_created_ms(summary.media_type, summary.created_ms)),
+            "timeCreatedMs": str(_find_created_ms(summary)),
             "timeUploadedMs": str(summary.uploaded_ms),
         }
         for summary in manifests.list_summaries(connection, repository, count=count)
     }
+
+
+def _find_created_ms(summary: Summary) -> int:
+    # An index has no config. Observed for Docker's manifest lists, assumed for OCI indexes.
+    return 0 if summary.media_type in INDEXES else summary.created_ms
