@@ -1,1 +1,1 @@
-"""Middleware: what surrounds every request, whatever the site."""
+"""Middleware: the layers around every request, of any site."""

@@ -1,9 +1,9 @@
-"""Bodies of requests: how many arrive at once, how much of them is kept, and how long each may take.
+"""Request body limits: how many arrive at once, how many bytes are in memory, and how long each may take.
 
-The rest of a body that the application has not read is read after the answer. Otherwise Granian resets the
-HTTP/2 stream, or closes the HTTP/1.1 connection, and the kernel resets that because of the unread bytes. A
-reset can arrive before the answer: the client of a refused push then sees a protocol error or a broken pipe
-instead of a status. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+After the response the rest of an unread body is read and discarded. Otherwise Granian resets the HTTP/2
+stream, or closes the HTTP/1.1 connection, which the kernel then resets because of the unread bytes. A reset
+can arrive before the response: the client of a refused push sees a protocol error or a broken pipe instead of
+a status. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 """
 
 import asyncio
@@ -18,65 +18,65 @@ from docker_credential_gcr.emulator.sites.hosts import REGISTRY_PATHS
 
 from .deadlines import Deadlines, Wait
 
-# Requests that have a body only where a header says so.
+# Methods whose requests have a body only if a header announces one.
 _WITHOUT_BODY = frozenset({"DELETE", "GET", "HEAD"})
-# What is sent there goes to a file while it arrives.
+# Bodies of this path are written to the blob store while they arrive, so they do not count as memory.
 _UPLOADS = b"/blobs/uploads/"
 _GONE = {"type": "http.disconnect"}
-# Granian's threads let go of a body that nobody waits for any more within so long. Answered before
-# that, three connections in ten were never closed, on a busy machine; after it none.
-_LETTING_GO_S = 0.1
-# After the answer the rest of a body is read for no longer: the client has had time to read the answer.
+# Granian's threads release a body within this time after its reader was cancelled. With responses sent
+# earlier, three connections in ten were never closed on a busy machine; with later ones none.
+_RELEASE_S = 0.1
+# The rest of a body is read for at most this time after the response: enough for the client to read that.
 _LINGER_S = 5.0
 _RETRY_AFTER_S = 1
-# Until the application reads: the observer, which begins the request, is an inner layer.
+# Stands until the application reads: an inner layer, the observer, creates the current request.
 _UNKNOWN = CurrentRequest()
 
 
 class BodyQuota:
-    """At most `count` bodies at once, of which `size` bytes are kept.
+    """At most `count` bodies at once, with at most `size` bytes in memory.
 
-    With `gives_up_silent`, a full share gives up the body of the client that has been silent the longest.
+    With `drops_silent`, a full quota drops the body of the client that has been silent for the longest time.
     """
 
-    def __init__(self, count: int, size: int, *, gives_up_silent: bool = False) -> None:
+    def __init__(self, count: int, size: int, *, drops_silent: bool = False) -> None:
         self._count = count
         self._left = size
-        self._gives_up_silent = gives_up_silent
-        # body -> the bytes of it that are kept
-        self._kept: dict[Wait, int] = {}
-        # The bodies whose clients the server waits for, the longest wait first.
+        self._drops_silent = drops_silent
+        # body -> its bytes in memory
+        self._sizes: dict[Wait, int] = {}
+        # The bodies whose clients the server waits for, in the order in which the waits began.
         self._waiting: dict[Wait, None] = {}
 
     def enter(self, body: Wait) -> None:
-        """Gives the body a place. Raises TooManyRequests."""
-        while len(self._kept) >= self._count:
-            self._make_room()
-        self._kept[body] = 0
+        """Counts the body. Raises TooManyRequests."""
+        while len(self._sizes) >= self._count:
+            self._drop_silent_client()
+        self._sizes[body] = 0
 
     def leave(self, body: Wait) -> None:
-        """Takes the body's place back, and the bytes that are kept of it."""
-        self._left += self._kept.pop(body, 0)
+        """Counts the body and its bytes no longer."""
+        self._left += self._sizes.pop(body, 0)
 
-    def keep(self, body: Wait, size: int) -> None:
-        """Counts that many more bytes of the body as kept, until it leaves. Raises TooManyRequests."""
-        if body not in self._kept:  # it was given up
+    def add(self, body: Wait, size: int) -> None:
+        """Counts so many more bytes of the body as memory, until it leaves. Raises TooManyRequests."""
+        if body not in self._sizes:  # it was dropped
             return
         while self._left < size:
-            self._make_room()
+            self._drop_silent_client()
         self._left -= size
-        self._kept[body] += size
+        self._sizes[body] += size
 
     def begin_wait(self, body: Wait) -> None:
-        """Notes that the server waits for the body's client."""
+        """Records that the server waits for the body's client."""
         self._waiting[body] = None
 
     def end_wait(self, body: Wait) -> None:
-        """Notes that the server waits for the body's client no longer."""
+        """Records that the wait has ended."""
         self._waiting.pop(body, None)
 
-    def _make_room(self) -> None:
-        if not self._gives_up_silent or not self._waiting:
+    def _drop_silent_client(self) -> None:
+        if not self._drops_silent or not self._waiting:
             raise TooManyRequests("too many requests with bodies at once", _RETRY_AFTER_S)
         longest = next(iter(self._waiting))
         del self._waiting[longest]
@@ -84,23 +84,23 @@ class BodyQuota:
 
 
 class BodyLimits:
-    """The requests whose bodies are being read.
+    """Limits of the request bodies that are being read.
 
-    Pushes have a share of their own: a request to the registry, by a client that has shown a valid
-    credential. All other bodies are small, and no credential precedes many of them: where their share is
-    full, the client that has been silent for longest is treated as one that has hung up.
+    Pushes, which are requests to the registry with a valid credential, have a separate quota. All other
+    bodies are small, and many come without a credential: if their quota is full, the client that has been
+    silent for the longest time is treated as disconnected.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.deadlines = Deadlines()
         self._pushes = BodyQuota(limits.bodies, limits.bodies_size)
-        self._others = BodyQuota(limits.other_bodies, limits.bodies_size, gives_up_silent=True)
+        self._others = BodyQuota(limits.other_bodies, limits.bodies_size, drops_silent=True)
 
     def wrap(self, app: App) -> App:
-        """Returns `app` behind the bounds: its `receive` raises TooManyRequests where there are too many."""
+        """Returns `app` behind the limits: its `receive` raises TooManyRequests."""
 
-        # No coroutine of its own for what has no body: every request would pay for it.
+        # A plain function: without a body no coroutine is needed, and each would cost every request.
         def bounded(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
             left: int | None = 0 if scope["method"] in _WITHOUT_BODY else None
             is_awaited = False
@@ -121,7 +121,7 @@ class BodyLimits:
                 await app(scope, body.receive, send)
             finally:
                 body.end()
-            # A client that expects 100 sends no body before it is told to, and none after a refusal.
+            # A client that sends Expect: 100-continue sends no body before a 100, and none after a refusal.
             # https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
             if not is_awaited and not body.is_read:
                 with suppress(asyncio.TimeoutError):
@@ -130,15 +130,15 @@ class BodyLimits:
         return bounded
 
     def choose_quota(self, path: bytes, member: str | None) -> BodyQuota:
-        """Returns the share of a request to that path; None is a client without a valid credential."""
+        """Returns the quota of a request to that path; `member` is None without a valid credential."""
         return self._pushes if path.startswith(REGISTRY_PATHS) and member is not None else self._others
 
 
 class _Body:
-    """One body that has to come at a pace; only the time spent waiting for the client counts.
+    """One body with a minimum rate; only the time that the server waits for the client counts.
 
-    A client that falls silent, or sends less than the limits' rate, is treated as one that has
-    hung up: `receive` gives http.disconnect.
+    A client that is silent for too long, or slower than the rate, is treated as disconnected: `receive`
+    returns http.disconnect.
     """
 
     __slots__ = (
@@ -158,7 +158,7 @@ class _Body:
         self._bodies = bodies
         self._receive = receive
         self._path = path
-        # Of the size that was announced.
+        # Bytes of the announced size that have not arrived; None if no size was announced.
         self._left = left
         self._request = _UNKNOWN
         self._quota: BodyQuota | None = None
@@ -173,16 +173,16 @@ class _Body:
 
     @property
     def is_read(self) -> bool:
-        """Whether nothing of it is left to read."""
-        # Granian tells of the body's end in a message of its own, for which a thread must be waited.
+        """Returns whether nothing is left to read."""
+        # Granian sends the end of a body as a separate message, from a thread: not worth the wait.
         return self._is_gone or self._is_whole or self._left == 0
 
     async def receive(self) -> Message:
-        """Returns the next message; http.disconnect once the client is too slow. Raises TooManyRequests."""
+        """Returns the next message; http.disconnect for a client that is too slow. Raises TooManyRequests."""
         if self._is_gone:
             return _GONE
         if self._is_whole:
-            # Who asks on wants to know when the client goes, which may be never.
+            # The application waits for the client's disconnection, which may never come: no deadline.
             return await self._receive()
         quota = self._quota or self._enter()
         loop = asyncio.get_running_loop()
@@ -195,7 +195,7 @@ class _Body:
         except asyncio.CancelledError:
             if not self._is_gone:
                 raise
-            await asyncio.sleep(_LETTING_GO_S)
+            await asyncio.sleep(_RELEASE_S)
             return _GONE
         finally:
             quota.end_wait(self)
@@ -206,19 +206,19 @@ class _Body:
         return message
 
     async def read_rest(self) -> None:
-        """Reads what the application left, and throws it away."""
+        """Reads and discards what the application has not read."""
         while not self.is_read:
             await self._next()
 
     def give_up(self) -> None:
-        """Treats the client as one that has hung up."""
+        """Treats the client as disconnected."""
         self.end()
         self._request.ends_connection = True
         if self._task is not None:
             self._task.cancel()
 
     def end(self) -> None:
-        """Gives the place back."""
+        """Frees the body's part of the quota."""
         if self._quota is not None:
             self._quota.leave(self)
 
@@ -232,7 +232,7 @@ class _Body:
     def _enter(self) -> BodyQuota:
         self._request = CURRENT.get() or CurrentRequest()
         quota = self._bodies.choose_quota(self._path, self._request.member)
-        # A body that is refused is read no further.
+        # If the quota refuses the body, it is read no further, so the connection cannot be used again.
         self._request.ends_connection = True
         quota.enter(self)
         self._request.ends_connection = False
@@ -243,7 +243,7 @@ class _Body:
         self._size += size
         if _UPLOADS not in self._path:
             self._request.ends_connection = True
-            quota.keep(self, size)
+            quota.add(self, size)
             self._request.ends_connection = False
 
     def _patience_s(self) -> float:

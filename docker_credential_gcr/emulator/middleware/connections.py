@@ -1,4 +1,4 @@
-"""Connections of clients, which the HTTP server below keeps to itself: found by the client's address."""
+"""Client connections, which Granian does not expose: found by the client's address."""
 
 import os
 import socket
@@ -7,14 +7,14 @@ _DESCRIPTORS = "/dev/fd"
 
 
 def end_connection(client: tuple[str, object]) -> None:
-    """Ends the connection of the client at that address and port, if this process has it.
+    """Shuts down this process's connection to the client's address and port, if there is one.
 
-    Granian names a port by its digits.
+    Granian passes the port as a string.
     """
     address, port = client
     for name in os.listdir(_DESCRIPTORS):
         try:
-            # Of a duplicate, which nothing else closes, so that no other connection takes its number.
+            # A duplicate descriptor: no other thread closes it, so its number cannot be reused meanwhile.
             connection = socket.socket(fileno=os.dup(int(name)))
         except OSError:  # closed meanwhile, or not a socket
             continue

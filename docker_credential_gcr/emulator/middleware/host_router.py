@@ -1,4 +1,4 @@
-"""Leads each request to its site: by its port or the Host header, and on any other host by path."""
+"""Host router: routes each request to its site by port or Host header, and on other hosts by path."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 
 from . import landing_page
 
-# A host's name or address with a port: nothing that could break out of the quotes of a challenge.
+# A host name or address, with or without a port; no character that could end a quoted string in a challenge.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 _NO_HOST = "a request needs one Host header that names a host"
@@ -33,7 +33,7 @@ _REGISTRY, _PUBLIC, _GOOGLE, _METADATA, _EVERYTHING = (
 
 
 class HostRouter:
-    """The ASGI application on the port: the registry, the metadata server, or everything else."""
+    """ASGI application of the port: calls the registry's, the metadata server's or the other APIs'."""
 
     def __init__(
         self, registry: App, public: App, others: App, metadata: App, *, is_open: bool = False
@@ -44,9 +44,9 @@ class HostRouter:
         self._others = others
         self._metadata = metadata
 
-    # No coroutine of its own: every request would pay for it.
+    # A plain function that returns the site's coroutine: one more would cost every request.
     def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
-        """Hand one request on."""
+        """Passes one request to its site."""
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         port_site = scope.get(PORT_SITE)
         kind = _classify(hosts[0], port_site) if len(hosts) == 1 else None
@@ -68,14 +68,14 @@ class HostRouter:
 
 
 def check_request_head(app: App, *, probes: Mapping[bytes, App]) -> App:
-    """Returns `app` behind a check of method, Host and Transfer-Encoding, which each request passes first.
+    """Returns `app` behind checks of method, Host and Transfer-Encoding, which every request passes first.
 
-    The journal and the caches remember what passes, and all that reads Host reads the one that it leaves.
-    The `probes` are the applications of those paths on hosts that serve all by path: what is Google's stays
-    Google's, and no limit refuses an orchestrator.
+    They bound what journal and caches store, and complete Host for all later readers. `probes` are the
+    applications of their paths, on hosts that are not Google's only; they come before the rate limit, so that
+    no orchestrator is refused.
     """
 
-    # No coroutine of its own, as above.
+    # A plain function, as above.
     def checked(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         if len(scope["method"]) > _METHOD_SIZE:
             return _refuse(send, 501, f"no method has more than {_METHOD_SIZE} letters")
@@ -86,7 +86,7 @@ def check_request_head(app: App, *, probes: Mapping[bytes, App]) -> App:
                 if value[-1:] in (b"", b":"):
                     scope = _complete_host(scope, value)
             elif name == b"transfer-encoding" and value.lower() != b"chunked":
-                # Granian undoes chunked alone. https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+                # Granian decodes chunked only. https://www.rfc-editor.org/rfc/rfc9112#section-6.1
                 return _refuse(send, 501, "the only Transfer-Encoding is chunked: send the body as it is")
         probe = probes.get(scope["raw_path"])
         if probe is not None and scope["method"] in ("GET", "HEAD") and _is_local(scope):
@@ -97,19 +97,19 @@ def check_request_head(app: App, *, probes: Mapping[bytes, App]) -> App:
 
 
 def _is_local(scope: Message) -> bool:
-    """Tells whether the request is for none of Google's hosts."""
+    """Returns whether the request's host is not one of Google's."""
     host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     return PORT_SITE not in scope and find_canonical_host(host) is None
 
 
 def _complete_host(scope: Message, host: bytes) -> Message:
-    """Returns the request without an empty port in Host; one of HTTP/1.0 without Host is for our address.
+    """Removes an empty port from Host; gives a request of HTTP/1.0 without Host the server's address.
 
     https://www.rfc-editor.org/rfc/rfc3986#section-3.2.3
     https://www.rfc-editor.org/rfc/rfc9112#section-3.2
     """
     host = host.removesuffix(b":")
-    # Granian's name of HTTP/1.0, whose missing Host it makes an empty one.
+    # "1" is HTTP/1.0 for Granian, which replaces a missing Host by an empty one.
     if not host and scope["http_version"] == "1":
         address, port = scope["server"]
         host = (f"[{address}]:{port}" if ":" in address else f"{address}:{port}").encode()
@@ -121,7 +121,7 @@ def _complete_host(scope: Message, host: bytes) -> Message:
 
 @lru_cache(1024)
 def _classify(header: bytes, port_site: str | None) -> str | None:
-    """What a host serves, that of the port if it has one; None for a header that names none."""
+    """Returns what the host, or the port's site if there is one, serves; None for an invalid header."""
     host = header.decode("latin-1")
     if not _HOST.fullmatch(host):
         return None
@@ -136,7 +136,7 @@ def _classify(header: bytes, port_site: str | None) -> str | None:
 
 
 def _is_metadata(scope: Message) -> bool:
-    """Whether it is meant for the metadata server, by its path; at the root a client says so in a header."""
+    """Returns whether the path, or at the root the header Metadata-Flavor, asks for the metadata server."""
     path: bytes = scope["raw_path"]
     if path == b"/":
         return any(name == b"metadata-flavor" for name, _ in scope["headers"])

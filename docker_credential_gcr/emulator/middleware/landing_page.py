@@ -1,7 +1,7 @@
-"""The page for a browser at the server's root: what answers here, and the commands that come next.
+"""Landing page for a browser at the server's root: what the server is, and which commands come next.
 
-HTML without scripts, links to other hosts or anything that is secret: a web page whose name leads here
-(DNS rebinding) reads it too.
+HTML without scripts, links to other hosts or secrets, because a web page whose host name resolves to this
+server (DNS rebinding) can read it.
 """
 
 from html import escape
@@ -40,14 +40,14 @@ The documentation is in <code>docs/</code> of the repository.
 
 
 def is_asked_for(scope: Message) -> bool:
-    """Whether a browser asks for the root."""
+    """Returns whether a browser asks for the root."""
     if scope["raw_path"] != b"/" or scope["method"] not in ("GET", "HEAD"):
         return False
     return any(name == b"accept" and b"text/html" in value.lower() for name, value in scope["headers"])
 
 
 async def send_page(scope: Message, send: Send, host: str, *, is_open: bool) -> None:
-    """Answer with the page; `host` is the Host header, checked."""
+    """Sends the page; `host` is the Host header, checked."""
     commands = "\n".join(list_next_steps(ServerAccess(f"{scope['scheme']}://{host}", is_open=is_open)))
     page = _PAGE.format(version=__version__, registry=escape(host), commands=escape(commands)).encode()
     headers = [*_HEADERS, (b"content-length", str(len(page)).encode())]

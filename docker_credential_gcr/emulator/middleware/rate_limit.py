@@ -1,4 +1,4 @@
-"""How many requests a client may make: a bucket of tokens for each address."""
+"""Rate limit of requests: a token bucket for each client address."""
 
 import ipaddress
 import math
@@ -9,12 +9,12 @@ from functools import lru_cache
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 
-# As many clients are told apart; then the one that was seen first is forgotten, which is in its favour.
+# So many clients have a bucket; beyond that the oldest bucket is dropped, which its client gains from.
 _CLIENTS = 65_536
 
 
 class RateLimiter:
-    """Lets each client make `burst` requests at once, and `rate` a second in the long run."""
+    """Allows each client `burst` requests at once, and `rate` requests per second on average."""
 
     def __init__(self, rate: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -24,7 +24,7 @@ class RateLimiter:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, address: str) -> None:
-        """Take a token of the client at the address; raises TooManyRequests where there is none."""
+        """Takes a token from the client's bucket. Raises TooManyRequests if it is empty."""
         client, now = _find_client(address), self._now()
         tokens, at = self._buckets.get(client, (float(self._burst), now))
         tokens = min(self._burst, tokens + (now - at) * self._rate)
@@ -36,12 +36,12 @@ class RateLimiter:
         self._buckets[client] = (tokens - 1, now)
 
     def wrap(self, app: App) -> App:
-        """`app` behind the bound; itself where there is none."""
+        """Returns `app` behind the limit; `app` itself for a rate of 0."""
         if not self._rate:
             return app
 
         async def limited(scope: Message, receive: Receive, send: Send) -> None:
-            # The peer alone: a client writes into X-Forwarded-For what it likes.
+            # The address of the connection, not X-Forwarded-For, which a client can set to any value.
             self.take(scope["client"][0])
             await app(scope, receive, send)
 
@@ -50,7 +50,10 @@ class RateLimiter:
 
 @lru_cache(maxsize=1024)
 def _find_client(address: str) -> str:
-    """The address; of IPv6 the network that one customer gets. https://www.rfc-editor.org/rfc/rfc6177"""
+    """Returns an IPv4 address, or the /64 of an IPv6 address, the least that one customer gets.
+
+    https://www.rfc-editor.org/rfc/rfc6177
+    """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

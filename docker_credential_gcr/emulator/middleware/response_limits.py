@@ -1,7 +1,7 @@
-"""Answers that are made whole in memory: how many bytes of them wait for clients, and for how long.
+"""Response limits: how many bytes of responses in memory wait for clients, and for how long.
 
-The HTTP server below takes a whole answer at once, however slowly the client reads; of an answer in blocks
-it takes no more than it has sent. So a large answer goes in blocks, and counts until the last one is taken.
+Granian takes a whole response at once, however slowly the client reads; of one in blocks it buffers only a
+few. So a large response is sent in blocks, and counts until Granian has taken the last one.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.settings import Limits
 from .connections import end_connection
 from .deadlines import Deadlines
 
-# A shorter answer goes whole.
+# A response up to this size is sent whole.
 _LARGE = 16 * 1024
 # hyper keeps at most sixteen unsent blocks of a connection: 128 KiB.
 _BLOCK = 8 * 1024
@@ -24,7 +24,7 @@ Refuse = Callable[[TooManyRequests, Message, Receive, Send], Awaitable[None]]
 
 
 class _Done:
-    """An awaitable that has ended: cheaper than a coroutine."""
+    """An awaitable that is done: cheaper than a coroutine."""
 
     def __await__(self) -> Generator[None, None, None]:
         return
@@ -35,19 +35,19 @@ _DONE = _Done()
 
 
 class ResponseLimits:
-    """The large answers that clients are being sent."""
+    """Limits of the large responses that are being sent."""
 
     def __init__(self, limits: Limits, refuse: Refuse) -> None:
-        """`refuse` answers a request that there is no room for, in the words of its site."""
+        """`refuse` answers a request that exceeds a limit, in the form of its site's errors."""
         self._limits = limits
         self._refuse = refuse
         self._left = limits.answers_size
         self._deadlines = Deadlines()
 
     def wrap(self, app: App) -> App:
-        """Returns `app` behind the bound: its `send` raises TooManyRequests where too many bytes wait.
+        """Returns `app` behind the limit: its `send` raises TooManyRequests if too many bytes wait.
 
-        Where `app` lets one through, it is answered here.
+        If `app` does not catch it, the request is refused here.
         """
 
         async def bounded(scope: Message, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class ResponseLimits:
                 if message["type"] == "http.response.start":
                     if not _is_large(message):
                         return send(message)
-                    # Held back, because the answer may have to become a refusal.
+                    # Not sent yet, because the response may have to become a refusal.
                     start = message
                     return _DONE
                 if start is None:
@@ -75,24 +75,25 @@ class ResponseLimits:
 
     async def _send_large(self, scope: Message, start: Message, message: Message, send: Send) -> None:
         body = message.get("body", b"")
-        # HEAD, a file, or an answer that comes in blocks already.
+        # HEAD, a file, or a response that is in blocks already.
         if len(body) <= _LARGE or message.get("more_body", False):
             await send(start)
             await send(message)
             return
-        # One that is larger than all of the room is alone.
+        # A response larger than the limit is sent while no other one waits.
         if self._left < min(len(body), self._limits.answers_size):
             raise TooManyRequests("too many bytes wait for clients that do not read them", _RETRY_AFTER_S)
         self._left -= len(body)
         try:
             await send(start)
-            await _Sending(self._deadlines, self._limits.answer_silence_s, scope["client"]).send(body, send)
+            response = _LargeResponse(self._deadlines, self._limits.answer_silence_s, scope["client"])
+            await response.send(body, send)
         finally:
             self._left += len(body)
 
 
-class _Sending:
-    """One large answer; a client that takes nothing of it for too long loses its connection."""
+class _LargeResponse:
+    """One large response; a client that takes no block for too long is disconnected."""
 
     def __init__(self, deadlines: Deadlines, silence_s: float, client: tuple[str, object]) -> None:
         self._deadlines = deadlines
@@ -102,7 +103,7 @@ class _Sending:
         self._is_gone = False
 
     async def send(self, body: bytes, send: Send) -> None:
-        """Sends the whole body, unless the client is given up."""
+        """Sends the body, unless the client is too slow."""
         loop = asyncio.get_running_loop()
         self._task = asyncio.current_task(loop)
         try:
@@ -119,14 +120,14 @@ class _Sending:
             self._deadlines.end(self)
 
     def give_up(self) -> None:
-        """Treats the client as one that has hung up."""
+        """Treats the client as disconnected."""
         self._is_gone = True
         if self._task is not None:
             self._task.cancel()
 
 
 def _is_large(start: Message) -> bool:
-    """Tells whether the answer's Content-Length, in most answers the last header, is large."""
+    """Returns whether Content-Length, in most responses the last header, is large."""
     for name, value in reversed(start["headers"]):
         if name == b"content-length":
             return len(value) >= 5 and int(value) > _LARGE

@@ -1,4 +1,4 @@
-"""Bodies, with clients that are functions, and time that passes when nothing is left to do."""
+"""Body limits, with functions as clients, in virtual time."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ TOKEN = b"/token"
 
 
 class Exchange:
-    """A request with a body, and an application that reads it until it ends; `closes` is what it answered."""
+    """A request and an application that reads its body; `closes`: the response ends the connection."""
 
     def __init__(self, receive, limits, pause_s=0.0):
         self.messages = []
@@ -50,7 +50,7 @@ class Exchange:
 
 
 def client(*chunks, every_s=0.0, then_silent=False):
-    """A client's `receive`."""
+    """Returns a client's `receive`."""
     remaining = list(chunks)
 
     async def receive():
@@ -85,7 +85,7 @@ def test_t14_client_that_trickles_has_hung_up_in_the_end():
 
 
 def test_t14_each_body_has_a_deadline_of_its_own():
-    """They share one timer, which the one that is silent from the start sets off."""
+    """Runs two bodies with one timer, which the silent one fires."""
 
     async def main():
         seen = {}
@@ -135,13 +135,13 @@ def test_after_its_body_a_client_may_be_silent_as_long_as_it_likes():
 
 
 class Crowd:
-    """Requests at once, each an application that reads a body to its end; `silent` ones never come to it."""
+    """Concurrent requests, each to an application that reads the whole body; `silent` ones never end."""
 
     def __init__(self, **limits):
         self._wrapped = BodyLimits(Limits(**limits)).wrap(self._read)
 
     def start(self, path, *chunks, member=None, silent=False):
-        """Begin a request of a member (None: without a valid credential); its outcome, once it has one."""
+        """Starts a request of a member (None: without a valid credential); returns its outcome's future."""
 
         async def main():
             CURRENT.set(CurrentRequest("id"))
@@ -167,7 +167,7 @@ class Crowd:
                 message = await receive()
                 more = message.get("more_body", False)
         except TooManyRequests:
-            # What reads on, to let the answer reach the client, reads no further.
+            # The read of the rest, after the response, stops here too.
             assert await receive() == GONE
             raise
 
@@ -176,7 +176,7 @@ TOO_MANY = "too many requests with bodies at once"
 
 
 async def settle():
-    """Let every request come as far as it can without waiting."""
+    """Lets every request run until it waits."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -249,7 +249,7 @@ def test_z08_bodies_that_are_kept_whole_are_bounded_in_bytes_together(path, memb
         for task in silent:
             task.cancel()
         await settle()
-        # What they held is free again, down to the last byte.
+        # All bytes that they counted are free again.
         assert await crowd.start(path, b"a" * 10, member=member) is None
 
     run(main())
@@ -270,11 +270,11 @@ def test_requests_without_a_body_are_not_counted():
 
 
 async def read_and_answer(app_reads, bodies, *, method="PUT", headers=()):
-    """What was still not received when the application was done, and what it sent."""
+    """Returns the messages that were not received, and those that the application sent."""
     left, sent = list(bodies), []
 
     async def receive():
-        # Before the answer nothing is read that the application does not ask for.
+        # Before the response nothing is read but what the application reads.
         assert len(bodies) - len(left) < app_reads or sent
         more = len(left) > 1
         return {"type": "http.request", "body": left.pop(0), "more_body": more}

@@ -1,4 +1,4 @@
-"""A bucket of tokens for each address, by a clock that the test sets."""
+"""Rate limit: a token bucket for each address, by a clock that the test sets."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def limiter(clock: Clock) -> RateLimiter:
 
 
 def take_all(limiter: RateLimiter, address: str) -> tuple[int, str]:
-    """How many requests the address may make now, and the Retry-After that ends them."""
+    """Returns how many requests the address may make now, and the Retry-After of the next one."""
     for taken in range(100):
         try:
             limiter.take(address)
@@ -64,6 +64,6 @@ def test_clients_are_told_apart_by_address_or_network(
 def test_clients_without_number_take_bounded_room(limiter: RateLimiter) -> None:
     for number in range(70_000):
         limiter.take(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
-    # The first was forgotten, the last was not.
+    # The first bucket was dropped, the last was not.
     assert take_all(limiter, "10.0.0.0")[0] == 3
     assert take_all(limiter, "10.1.17.111")[0] == 2

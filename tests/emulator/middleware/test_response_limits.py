@@ -1,4 +1,4 @@
-"""Large answers: bounded in bytes together, and in the time that a client may leave them unread."""
+"""Response limits: bytes of all large responses, and the time that a client may leave one unread."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ LARGE = b"a" * 100_000
 MESSAGE = "too many bytes wait for clients that do not read them"
 SCOPE = {"client": ("127.0.0.1", 1)}
 WAIT_S = 60
-# More than the kernel holds of an answer for a client that does not read it.
+# More than the kernel buffers for a client that does not read.
 SIZE = 4_100_000
 ASKED = [
     (":method", "GET"),
@@ -36,7 +36,7 @@ PATH = "/v2/my-project/app/manifests/large"
 
 
 def answer_with(body, *, size=None, more=()):
-    """An application that answers so."""
+    """Returns an application that answers with the body."""
 
     async def app(_scope, _receive, send):
         headers = [(b"content-type", b"x"), (b"content-length", str(size or len(body)).encode())]
@@ -54,7 +54,7 @@ async def refuse(error, _scope, _receive, send):
 
 
 class Receiver:
-    """Takes so many messages, and then none until it reads on."""
+    """Takes so many messages, and then no more until it reads again."""
 
     def __init__(self, takes=1_000_000):
         self.messages = []
@@ -121,7 +121,7 @@ def test_z07_answers_that_clients_do_not_read_are_bounded_in_bytes_together():
         await asyncio.sleep(0)
         third = Receiver()
         await wrapped(SCOPE, None, third.send)
-        # Nothing of it was sent before the refusal.
+        # No part of the response was sent before the refusal.
         assert third.messages == [MESSAGE]
         third.messages.clear()
         small = Receiver()
@@ -148,7 +148,7 @@ def test_z07_one_answer_that_is_larger_than_the_bound_goes_alone():
 
 @pytest.fixture
 def serve():
-    """Starts an open server with these limits, which has a manifest of that size; its ready document."""
+    """Yields a function that starts a server with limits and a manifest; it returns the ready document."""
     with ExitStack() as stack:
 
         def start(*, tls=False, size=SIZE, **limits):
@@ -175,19 +175,19 @@ def serve():
 
 
 def ask_and_read_nothing(ready):
-    """A connection on which the manifest was asked for."""
+    """Returns a connection on which the manifest was requested."""
     connection = socket.socket()
     connection.settimeout(WAIT_S)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", urlsplit(ready.url).port))
     connection.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    # The answer has begun.
+    # The response has started.
     assert connection.recv(12) == b"HTTP/1.1 200"
     return connection
 
 
 def read_to_the_end(connection):
-    """How many bytes came until the server ended the connection."""
+    """Returns how many bytes arrived before the server ended the connection."""
     size = 0
     while True:
         try:
@@ -225,7 +225,7 @@ def test_z07_a_large_answer_of_other_apis_is_refused_in_their_words(serve):
         refused = requests.get(journal, timeout=WAIT_S)
     error = {"code": 429, "message": MESSAGE, "status": "RESOURCE_EXHAUSTED"}
     assert (refused.status_code, refused.json()) == (429, {"error": error})
-    # Once the server has seen that they have gone.
+    # After the server has noticed the disconnections.
     while (answer := requests.get(journal, timeout=WAIT_S)).status_code == 429:
         pass
     assert len(answer.json()["requests"]) > 30
@@ -234,7 +234,7 @@ def test_z07_a_large_answer_of_other_apis_is_refused_in_their_words(serve):
 def test_z07_client_that_reads_nothing_loses_its_connection(serve):
     ready = serve(answers_size=5_000_000, answer_silence_s=0.3)
     with closing(ask_and_read_nothing(ready)) as connection:
-        # Its place is free once it has lost it.
+        # Its bytes are free after the server has dropped it.
         while requests.get(f"{ready.url}{PATH}", timeout=WAIT_S).status_code == 429:
             pass
         assert read_to_the_end(connection) < SIZE
@@ -252,7 +252,7 @@ def test_z07_client_that_opens_no_window_of_http2_loses_its_connection(serve):
 
 
 def test_z07_streams_of_http2_that_are_not_read_are_bounded_in_bytes_together(serve):
-    """Each is smaller than what an HTTP server usually keeps of a stream, and its window is open."""
+    """Sends responses smaller than the usual buffer of a stream, with an open window."""
     ready = serve(tls=True, size=60_000, answers_size=1_000_000)
 
     def list_statuses():
@@ -262,7 +262,7 @@ def test_z07_streams_of_http2_that_are_not_read_are_bounded_in_bytes_together(se
 
     connection, conversation = ask_by_http2(ready, window=2**31 - 1)
     with connection:
-        # One after the other: what HTTP/2 takes of an answer it has taken before the next one.
+        # One after the other, so that HTTP/2 has taken its part of a response before the next one.
         for number in range(1, 40):
             while len(list_statuses()) < number or list_statuses()[-1] is None:
                 pass
@@ -276,7 +276,7 @@ def test_z07_streams_of_http2_that_are_not_read_are_bounded_in_bytes_together(se
 
 
 def ask_by_http2(ready, *, window):
-    """A connection on which the manifest was asked for, by a stream with that window."""
+    """Returns a connection on which the manifest was requested, by a stream with that window."""
     context = ssl.create_default_context(cafile=ready.ca)
     context.set_alpn_protocols(["h2"])
     conversation = h2.connection.H2Connection()
@@ -296,5 +296,5 @@ def ask_by_http2(ready, *, window):
 def _receive(connection):
     try:
         return connection.recv(65536)
-    except OSError:  # ended without TLS's farewell
+    except OSError:  # ended without close_notify
         return b""

@@ -1,4 +1,4 @@
-"""What an operator sees of a server: probes, metrics, request IDs and the log, without a secret in it."""
+"""Middleware stack: probes, metrics, request IDs and the access log, which holds no secret."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ SHOWN = {
 
 
 def sample(url, name, **labels):
-    """The value of one metric; None where there is none."""
+    """Returns the value of one metric, or None."""
     page = requests.get(f"{url}/metrics", timeout=30)
     assert page.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     for family in text_string_to_metric_families(page.text):
@@ -110,7 +110,7 @@ def test_every_answer_names_its_request(gcr_emulator, path):
 
 @pytest.fixture
 def logged(tmp_path, editor_of):
-    """A server that logs, and a function that stops it and returns what it said on stderr."""
+    """Yields a server that logs, and a function that stops it and returns its stderr."""
     command = [Path(sys.executable).parent / "gcr-emulator", "serve", "--port", "0", "--access-log"]
     log = tmp_path / "log"
     with log.open("wb") as stderr:
