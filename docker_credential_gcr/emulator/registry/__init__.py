@@ -1,1 +1,1 @@
-"""The registry, /v2/: plain ASGI, a route table, and a function for each method and resource."""
+"""Registry API, /v2/: plain ASGI, a route table, and a function for each method and resource."""

@@ -1,4 +1,4 @@
-"""The registry's API on one screen; ids are the rows of the specification's table of endpoints.
+"""Registry routes and ASGI application; IDs are the rows of the specification's table of endpoints.
 
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
 """
@@ -24,19 +24,19 @@ from .listings import catalog, referrers, tags
 from .uploads import endpoints as uploads
 
 Handler = Callable[..., Awaitable[Response]]
-# And what the path names.
+# The handler and the arguments from the path.
 Route = tuple[Handler, tuple[Any, ...]]
 
 _logger = logging.getLogger(__name__)
 
 
 async def ping(services: Services, request: Request) -> Response:
-    """Says that this is a registry, to a client that has a credential for it."""
+    """Confirms to a client with a valid credential that this is a registry."""
     await authorize_site(services, request, find_site(request.site_host))
     return Response(200, {"Content-Type": "application/json"}, b"{}")
 
 
-# HEAD is GET without the body, everywhere.
+# Every GET answers HEAD too, without the body.
 ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/v2/", ping),  # end-1
     ("GET", "/v2/token", token.issue),
@@ -52,11 +52,11 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("DELETE", "/v2/{name}/manifests/{reference}", manifests.delete),  # end-9
     ("GET", "/v2/{name}/tags/list", tags.list_),  # end-8a, 8b
     ("GET", "/v2/{name}/referrers/{digest}", referrers.list_),  # end-12a, 12b
-    ("GET", "/v2/_catalog", catalog.list_),  # of Docker's API, not in the specification
-    ("GET", "/artifacts-downloads/{name}/blobs/{digest}", blobs.get_by_link),  # where end-2 may lead
+    ("GET", "/v2/_catalog", catalog.list_),  # Docker's API, not in the specification
+    ("GET", "/artifacts-downloads/{name}/blobs/{digest}", blobs.get_by_link),  # where end-2 may redirect to
 ]
 
-# On every answer of Container Registry's.
+# Container Registry sends these with every response.
 _HEADERS = [
     (b"docker-distribution-api-version", b"registry/2.0"),
     (b"server", b"Docker Registry"),
@@ -65,31 +65,32 @@ _HEADERS = [
 ]
 
 
-# How a path begins and ends -> its resource: by its first segment, by what stands before the last one,
-# then by that one, where it is a word of the API. A name may hold slashes, so it is read from the end;
-# the longest ending counts.
-_FIXED: dict[str, dict[str, Handler]] = {}
+# Path -> resource. A path with a name is looked up by its first segment, then by the segments between name
+# and last segment, then by the last segment if it is fixed (else None). A name may have slashes, so the path
+# is matched from its end; the longest ending wins.
+_FIXED_PATHS: dict[str, dict[str, Handler]] = {}
 _ENDINGS: dict[str, dict[tuple[str, ...], dict[str | None, dict[str, Handler]]]] = {}
 for _method, _path, _handler in ROUTES:
     _beginning, _, _ending = _path.partition("{name}/")
     if not _ending:
-        _FIXED.setdefault(_path, {})[_method] = _handler
+        _FIXED_PATHS.setdefault(_path, {})[_method] = _handler
         continue
     *_before, _last = _ending.split("/")
     _resource = _ENDINGS.setdefault(_beginning.strip("/"), {}).setdefault(tuple(_before), {})
     _resource.setdefault(None if _last.startswith("{") else _last, {})[_method] = _handler
-_REMEMBERED_LENGTH = 512
+# Longer paths are not cached, so that clients cannot fill the memory.
+_CACHED_LENGTH = 512
 _DEPTHS = sorted({len(ending) for endings in _ENDINGS.values() for ending in endings}, reverse=True)
 
 
 class RegistryApp:
-    """The ASGI application for the paths of a registry."""
+    """ASGI application for the paths of a registry."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answers one request."""
         request = Request(scope, receive)
         response = await self._respond(request)
         await send_response(response, receive, send, _HEADERS, headers_only=request.method == "HEAD")
@@ -107,9 +108,9 @@ class RegistryApp:
             return response
 
     def _replace_invalid_name(self, request: Request, error: Exception) -> Exception:
-        """The error to answer with: an open registry's refusal of an upload is the token endpoint's.
+        """Returns the token endpoint's error for an invalid name in the first request of a push.
 
-        Where clients need no token, the start of an upload (the one POST) is the first request of a push.
+        At an open registry, where clients need no token, that is the start of an upload (the only POST).
         """
         is_first = request.method == "POST" and isinstance(error, InvalidName)
         if not is_first or not is_open_to(self._services, request):
@@ -118,7 +119,7 @@ class RegistryApp:
 
 
 async def send_error(error: Exception, receive: Receive, send: Send, *, headers_only: bool) -> None:
-    """Answers a request that no handler has seen: a limit of the server refused it."""
+    """Answers a request that a limit of the server refused before it reached a handler."""
     response = find_response(error)
     if response is None:
         raise error
@@ -126,16 +127,16 @@ async def send_error(error: Exception, receive: Receive, send: Send, *, headers_
 
 
 def _find_route(request: Request) -> Route:
-    # Most requests pull what others have pulled before; of a client's longer paths none is remembered.
-    find = _route if len(request.path) <= _REMEMBERED_LENGTH else _route.__wrapped__
+    # Cached, because most requests pull what others have pulled before.
+    find = _route if len(request.path) <= _CACHED_LENGTH else _route.__wrapped__
     return find(request.method, request.path, request.site_host)
 
 
 @lru_cache(1024)
 def _route(method: str, path: str, host: str) -> Route:
-    """Returns the function for a request and what its path names. Raises Unsupported, InvalidName."""
-    asked = "GET" if method == "HEAD" else method
-    handler = _FIXED.get(path, {}).get(asked)
+    """Returns the handler of a path and its arguments. Raises Unsupported, InvalidName."""
+    route_method = "GET" if method == "HEAD" else method
+    handler = _FIXED_PATHS.get(path, {}).get(route_method)
     if handler is not None:
         return handler, ()
     segments = path.split("/")
@@ -146,11 +147,11 @@ def _route(method: str, path: str, host: str) -> Route:
         if resources is None or not name:
             continue
         last = segments[-1]
-        handler = resources.get(last, {}).get(asked)
+        handler = resources.get(last, {}).get(route_method)
         if handler is not None:
             find = locate_folder if handler is tags.list_ else locate
             return handler, (find(host, name),)
-        handler = resources.get(None, {}).get(asked)
+        handler = resources.get(None, {}).get(route_method)
         if handler is not None and last:
             return handler, (locate(host, name), unquote(last))
-    raise Unsupported(f"this registry has no {asked} {path[:300]}")
+    raise Unsupported(f"this registry has no {route_method} {path[:300]}")

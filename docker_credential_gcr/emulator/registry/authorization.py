@@ -1,4 +1,4 @@
-"""Authorization at the registry: the credential, the token's scope, and IAM, as they are at each request."""
+"""Registry authorization: credential, token scope and IAM, checked for each request."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,14 +27,14 @@ from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
 from .repositories import check_service
 
-IsGood = Callable[[RegistryGrant], bool]
-# The principal, and when its registry token ends, if it is one.
-Found = tuple[Principal, int | None]
+AcceptsGrant = Callable[[RegistryGrant], bool]
+# The principal, and the instant at which its registry token expires; None for other credentials.
+Authorized = tuple[Principal, int | None]
 
 # https://cloud.google.com/container-registry/docs/access-control
 _PERMISSIONS = {
     PULL: ("storage.objects.get", "storage.objects.list"),
-    # A push may move a tag, and so needs all that a change of what is there needs.
+    # A push may move a tag, so it needs the permissions to replace objects too.
     PUSH: (
         "storage.buckets.get",
         "storage.objects.create",
@@ -44,7 +44,7 @@ _PERMISSIONS = {
     ),
     DELETE: ("storage.objects.delete",),
 }
-# The first push to a host makes the project's bucket there.
+# The first push to a host creates the project's bucket there.
 _CREATE_BUCKET = "storage.buckets.create"
 
 # https://cloud.google.com/artifact-registry/docs/access-control#permissions
@@ -54,58 +54,59 @@ _ARTIFACT_PERMISSIONS = {
     DELETE: "artifactregistry.repositories.deleteArtifacts",
 }
 
-# The actions that a challenge asks a client to get a token for.
+# Action -> the actions of the scope in the challenge.
 _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 
 
 async def authorize(
     services: Services, request: Request, target: Target, action: str, *, scopes: Sequence[str] = ()
 ) -> Principal:
-    """Returns the principal, which may do `action` on the repository. Raises Unauthorized, Denied.
+    """Returns the principal if it may do `action` on the repository. Raises Unauthorized, Denied.
 
-    A registry token is for one of the `scopes`, or without them for the action.
+    A registry token must be for one of the actions `scopes`, by default for `action`.
     """
     is_open = services.is_open and is_open_to(services, request)
-    shown = None if is_open else request.headers.get("authorization")
-    # For that the database need not be asked.
-    if shown is None and not is_open:
-        raise Unauthorized(_challenge(request, _format_needed(target, action)))
-    # The host and the name say which repository it is, and cost less to hash.
-    key = (shown, request.scheme, request.site_host, target.name, action, scopes)
-    found: Found = services.decision_cache.find(key)
-    if found is None:
-        work = _judge(services, request, target, action, scopes or (action,))
-        found = await services.decision_cache.read(key, work, measure=partial(_measure, shown))
-    elif found[1] is not None and services.clock.now() >= found[1]:
-        found = await services.database.read(_judge(services, request, target, action, scopes or (action,)))
-    note_member(found[0].member)
-    return found[0]
+    authorization = None if is_open else request.headers.get("authorization")
+    # Answered without a read of the database.
+    if authorization is None and not is_open:
+        raise Unauthorized(_challenge(request, _format_scope(target, action)))
+    # Host and name identify the target, and are faster to hash.
+    key = (authorization, request.scheme, request.site_host, target.name, action, scopes)
+    authorized: Authorized = services.decision_cache.find(key)
+    if authorized is None:
+        work = _authorize_work(services, request, target, action, scopes or (action,))
+        authorized = await services.decision_cache.read(key, work, measure=partial(_measure, authorization))
+    elif authorized[1] is not None and services.clock.now() >= authorized[1]:
+        work = _authorize_work(services, request, target, action, scopes or (action,))
+        authorized = await services.database.read(work)
+    note_member(authorized[0].member)
+    return authorized[0]
 
 
 async def authorize_site(
     services: Services, request: Request, site: Site | None, scope: str | None = None
 ) -> Principal:
-    """Returns the principal of a credential of any kind for the site, or with CATALOG for its catalog.
+    """Returns the principal of any valid credential for the site; with CATALOG for its catalog.
 
     Raises Unauthorized.
     """
     if "authorization" not in request.headers and not is_open_to(services, request):
         raise Unauthorized(_challenge(request, scope))
 
-    def is_good(grant: RegistryGrant) -> bool:
+    def accepts(grant: RegistryGrant) -> bool:
         return (site is None or grant.site == site.host) and (scope is None or grant.lists_catalog)
 
     principal, _ = await services.database.read(
-        lambda connection: _identify(services, connection, request, scope, is_good)
+        lambda connection: _authenticate_request(services, connection, request, scope, accepts)
     )
     note_member(principal.member)
     return principal
 
 
-def identify(services: Services, connection: Connection, authorization: str | None) -> Principal:
-    """Returns the principal of one of Google's credentials, not of a registry token.
+def authenticate(services: Services, connection: Connection, authorization: str | None) -> Principal:
+    """Returns the principal of a Google credential, not of a registry token.
 
-    Raises InvalidCredential, and ProjectUnknown for a good key whose project is deleted.
+    Raises InvalidCredential, and ProjectUnknown for a valid key of a deleted project.
     """
     try:
         return services.authenticator.authenticate(connection, authorization, audiences.REGISTRIES)
@@ -113,20 +114,17 @@ def identify(services: Services, connection: Connection, authorization: str | No
         raise ProjectUnknown(error.project_id, is_deleted=True) from error
 
 
-def _judge(
+def _authorize_work(
     services: Services, request: Request, target: Target, action: str, scopes: Sequence[str]
-) -> Callable[[Connection], Found]:
-    """Returns the work that finds the principal, and when its registry token ends, if it is one.
+) -> Callable[[Connection], Authorized]:
+    """Returns the database work of `authorize`. The work raises Unauthorized, Denied."""
 
-    It raises Unauthorized, Denied.
-    """
-
-    def is_good(grant: RegistryGrant) -> bool:
+    def accepts(grant: RegistryGrant) -> bool:
         return not grant.find_actions(target.site.host, target.path).isdisjoint(scopes)
 
-    def work(connection: Connection) -> Found:
-        scope = _format_needed(target, action)
-        principal, grant = _identify(services, connection, request, scope, is_good)
+    def work(connection: Connection) -> Authorized:
+        scope = _format_scope(target, action)
+        principal, grant = _authenticate_request(services, connection, request, scope, accepts)
         permission = find_missing_permission(connection, principal, target, action)
         if permission is not None:
             raise describe_refusal(principal, target, permission)
@@ -136,21 +134,21 @@ def _judge(
     return work
 
 
-def _measure(shown: str | None, found: Found) -> int | None:
-    # Only a registry token says here when it ends; any other credential is read each time.
-    return None if shown is not None and found[1] is None else len(shown or "")
+def _measure(authorization: str | None, authorized: Authorized) -> int | None:
+    # Only for registry tokens is the expiry known here; other credentials are not cached.
+    return None if authorization is not None and authorized[1] is None else len(authorization or "")
 
 
 def find_missing_permission(
     connection: Connection, principal: Principal, target: Target, action: str
 ) -> str | None:
-    """Returns the first permission that the principal lacks for `action` on the repository, if any."""
+    """Returns the first permission that the principal lacks for `action` on the repository, or None."""
     if target.repository_id is not None:
         return _find_artifact_refusal(connection, principal, target, _ARTIFACT_PERMISSIONS[action])
     found = [
         policies.find(connection, f"projects/{target.project_id}"),
-        # Not the policy that a bucket begins with: all that it adds is storage.buckets.get for viewers, and a
-        # viewer's refused push must name that permission, as Container Registry's refusals do.
+        # Without a new bucket's default policy: it only gives viewers storage.buckets.get, and the error of a
+        # viewer's push must name that permission, as Container Registry's does.
         policies.find(connection, f"buckets/{target.bucket}"),
     ]
     needed = _PERMISSIONS[action]
@@ -172,11 +170,11 @@ def describe_refusal(principal: Principal, target: Target, permission: str) -> D
 
 
 def is_open_to(services: Services, request: Request) -> bool:
-    """Returns whether the request needs no credential, whatever it brings: at a server of `serve --open`.
+    """Returns whether the request needs no credential, and none is checked: with `serve --open`.
 
-    Opened for this machine alone, the registry is not open to web pages: a browser here reaches loopback for
-    every site that it shows, which its requests tell, or under a name that such a site chose (DNS
-    rebinding). https://www.w3.org/TR/fetch-metadata/ Nor is it open to what a proxy forwards for others.
+    Without --open-remote, requests of web pages and of proxies need one. A page of any site can send requests
+    to loopback, which fetch metadata headers show, or to its own host name that resolves to loopback (DNS
+    rebinding). https://www.w3.org/TR/fetch-metadata/
     """
     if not services.is_open:
         return False
@@ -198,18 +196,17 @@ def _find_artifact_refusal(
     return None if decide(principal, found, permission, resource).allowed else permission
 
 
-def _format_needed(target: Target, action: str) -> str:
-    """Returns the scope that a client is to ask a token for."""
+def _format_scope(target: Target, action: str) -> str:
+    """Returns the scope for the challenge."""
     return format_scope(target.name, *_CHALLENGES[action])
 
 
-def _identify(
-    services: Services, connection: Connection, request: Request, scope: str | None, is_good: IsGood
+def _authenticate_request(
+    services: Services, connection: Connection, request: Request, scope: str | None, accepts: AcceptsGrant
 ) -> tuple[Principal, RegistryGrant | None]:
-    """Returns the principal of the credential, and its grant if that is a registry token.
+    """Returns the principal of the request's credential, and the grant of a registry token.
 
-    Raises Unauthorized, also for a registry token that is not good for this; `scope` is what a client is to
-    ask a token for.
+    Raises Unauthorized, with a challenge for `scope`, also if `accepts` is false of the grant.
     """
     if is_open_to(services, request):
         return OPERATOR, None
@@ -217,10 +214,10 @@ def _identify(
     grant = _find_grant(services, connection, authorization)
     try:
         if grant is None:
-            return identify(services, connection, authorization), None
+            return authenticate(services, connection, authorization), None
     except InvalidCredential as error:
         raise Unauthorized(_challenge(request, scope)) from error
-    if not is_good(grant):
+    if not accepts(grant):
         raise Unauthorized(_challenge(request, scope))
     return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets), grant
 

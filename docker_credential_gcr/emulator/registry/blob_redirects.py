@@ -1,10 +1,10 @@
-"""Redirects of blobs, serve --redirect-blobs: to links that need no credential, as Google's registries do.
+"""Blob redirects (serve --redirect-blobs) to signed links that need no credential, as Google's registries do.
 
     302 Location: /artifacts-downloads/my-project/app/blobs/sha256:…?expires=1800000300&signature=…
 
-Container Registry leads to Cloud Storage, Artifact Registry to such a path of its own, which needs no
-name and no certificate that a client does not know already. What opens the bytes is in the query, of which
-logs and the journal show nothing.
+Container Registry redirects to Cloud Storage, Artifact Registry to such a path on its own host, for which a
+client needs no other host name and certificate. Expiry and signature are in the query, which logs and journal
+do not show.
 """
 
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
@@ -14,16 +14,16 @@ from .dependencies import Services
 from .errors import LinkInvalid, Unsupported
 from .http import Request, Response
 
-# As long as a registry token is good for; a client that comes back later asks for the blob anew.
+# The lifetime of a registry token; a client that needs longer requests the blob again.
 _LIFETIME_S = 300
-# Digits of an instant, enough for any clock.
-_LONGEST = 12
-# Container Registry's form of a body that has nothing to say.
-_NOTHING = b'{"errors":[]}'
+# The most digits of an instant.
+_MOST_DIGITS = 12
+# Container Registry's empty body.
+_EMPTY = b'{"errors":[]}'
 
 
 def redirect(links: UrlSigner, target: Target, digest: str, *, now: float) -> Response:
-    """Lead to the bytes of a blob of the repository."""
+    """Returns a redirect to the bytes of a blob of the repository."""
     expires_at = int(now) + _LIFETIME_S
     signature = links.sign(*_describe(target, digest), expires_at=expires_at)
     path = f"/artifacts-downloads/{target.name}/blobs/{digest}"
@@ -33,16 +33,16 @@ def redirect(links: UrlSigner, target: Target, digest: str, *, now: float) -> Re
         "Cache-Control": "private",
         "Accept-Ranges": "none",
     }
-    return Response(302, headers, _NOTHING)
+    return Response(302, headers, _EMPTY)
 
 
 def check_link(services: Services, request: Request, target: Target, digest: str) -> None:
-    """Raise LinkInvalid unless the request came by a link to just this, whatever credential it brings."""
+    """Raises LinkInvalid unless the request has a valid link to the blob; ignores its credential."""
     if services.links is None:
-        raise Unsupported("this registry redirects nobody")
+        raise Unsupported("this registry does not redirect: request the blob under /v2/")
     expires_at = request.parameter("expires") or ""
     signature = request.parameter("signature") or ""
-    if not (expires_at.isascii() and expires_at.isdigit() and len(expires_at) <= _LONGEST):
+    if not (expires_at.isascii() and expires_at.isdigit() and len(expires_at) <= _MOST_DIGITS):
         raise LinkInvalid
     if not services.links.is_valid(
         signature, *_describe(target, digest), expires_at=int(expires_at), now=services.clock.now()
@@ -51,5 +51,5 @@ def check_link(services: Services, request: Request, target: Target, digest: str
 
 
 def _describe(target: Target, digest: str) -> tuple[str, str, str]:
-    """What a link opens; the bucket says at which site."""
+    """Returns the signed fields of a link; the bucket stands for the site."""
     return target.bucket, target.path, digest

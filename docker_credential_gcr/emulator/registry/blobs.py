@@ -1,4 +1,4 @@
-"""Blobs: download, whole or a range, and removal from a repository."""
+"""Blobs: download, as a whole or a range, and removal from a repository."""
 
 from sqlalchemy import Connection
 
@@ -22,20 +22,19 @@ _RENEWED_EVERY_S = 60.0
 
 
 async def get(services: Services, request: Request, target: Target, digest: str) -> Response:
-    """The bytes of a blob, whole or a range; or the way to them, where the server is told to redirect."""
+    """Serves a blob or a range of it; with --redirect-blobs, redirects to it."""
     await authorize(services, request, target, PULL)
     blob = await _get_known(services, target, digest)
     if request.method == "HEAD":
-        await _rely(services, target, blob)
+        await _renew(services, target, blob)
     elif services.links is not None:
         return redirect(services.links, target, digest, now=services.clock.now())
     return _serve(services, request, blob)
 
 
 async def get_by_link(services: Services, request: Request, target: Target, digest: str) -> Response:
-    """The bytes of a blob for whoever was led to them; a credential is neither needed nor looked at."""
+    """Serves a blob to a client with a signed link; ignores any credential."""
     check_link(services, request, target, digest)
-    # What was looked up is remembered until the next change of the database.
     await services.decision_cache.read(
         ("link", target), lambda connection: check_service(connection, target), measure=lambda _: 0
     )
@@ -43,7 +42,7 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
 
 
 async def _get_known(services: Services, target: Target, digest: str) -> Blob:
-    """Returns the blob of that digest, if the repository sees it. Raises InvalidDigest, BlobUnknown."""
+    """Returns the repository's blob of that digest. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
     key = (target.bucket, target.path, digest, "blob")
     known: Blob | None = services.content_cache.find(key)
@@ -57,7 +56,7 @@ async def _get_known(services: Services, target: Target, digest: str) -> Blob:
 
 
 def _serve(services: Services, request: Request, blob: Blob) -> Response:
-    """A blob, or the range of it that the request wants. Raises RangeInvalid."""
+    """Returns a response with the blob, or the requested range of it. Raises RangeInvalid."""
     headers = {
         "Content-Type": "application/octet-stream",
         "Docker-Content-Digest": blob.digest,
@@ -83,7 +82,7 @@ def _serve(services: Services, request: Request, blob: Blob) -> Response:
 
 
 async def delete(services: Services, request: Request, target: Target, digest: str) -> Response:
-    """Hide a blob from the repository; others that hold it keep it."""
+    """Removes a blob from the repository; other repositories keep it."""
     await authorize(services, request, target, DELETE)
     parse_digest(digest)
 
@@ -97,10 +96,10 @@ async def delete(services: Services, request: Request, target: Target, digest: s
     return Response(202)
 
 
-async def _rely(services: Services, target: Target, blob: Blob) -> None:
-    """Put off the blob's collection: who asks whether it is there leaves out its upload if so."""
+async def _renew(services: Services, target: Target, blob: Blob) -> None:
+    """Postpones the blob's garbage collection, because a client that finds a blob does not upload it."""
     now = services.clock.now()
-    # An hour of pushes writes once a minute at most; what is younger is in no collection's reach.
+    # At most one write per minute and blob; gc does not delete a blob that was used more recently than this.
     if now - blob.used_at <= min(_RENEWED_EVERY_S, services.limits.unused_lifetime_s / 2):
         return
 
@@ -113,13 +112,13 @@ async def _rely(services: Services, target: Target, blob: Blob) -> None:
 
 
 def _matches(header: str | None, etag: str) -> bool:
-    """Whether a header of RFC 9110 §13.1 names the entity tag. Bytes under a digest never change."""
+    """Returns whether a header of RFC 9110 §13.1 names the entity tag, which is the digest."""
     names = {part.strip().removeprefix("W/") for part in (header or "").split(",")}
     return bool(names & {etag, "*"})
 
 
 def find_blob(connection: Connection, target: Target, digest: str) -> Blob | None:
-    """Returns the blob, if the repository sees it. Raises NameUnknown as `find_repository`."""
+    """Returns the repository's blob of that digest, or None. Raises NameUnknown as `find_repository` does."""
     repository = find_repository(connection, target)
     return None if repository is None else blobs.find(connection, repository, digest)
 

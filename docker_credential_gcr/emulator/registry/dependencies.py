@@ -1,4 +1,4 @@
-"""What the registry's functions are handed."""
+"""Dependencies of the registry's handlers: stores, settings and caches."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,21 +18,21 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def put_bounded(memory: dict[K, V], key: K, value: V, count: int) -> None:
-    """Put the value into a memory of the last `count`."""
-    memory.pop(key, None)
-    while len(memory) >= count:
-        memory.pop(next(iter(memory)))
-    memory[key] = value
+def put_bounded(cache: dict[K, V], key: K, value: V, limit: int) -> None:
+    """Puts the value into a cache that holds the newest `limit` entries."""
+    cache.pop(key, None)
+    while len(cache) >= limit:
+        cache.pop(next(iter(cache)))
+    cache[key] = value
 
 
 @dataclass(frozen=True)
 class Services:
-    """The registry's parts, how it is set, and its caches: of contents and of decisions.
+    """Stores, settings and caches of one registry.
 
-    `hashers` are those of the uploads that were appended to last, each with the number of bytes that it was
-    fed: without one, an upload's pieces are read once at its end. `created_ms` is what a bucket's configs say
-    of when their images were made, by bucket and digest. With `links` blobs are answered with redirects.
+    `hashers` are those of the latest uploads, each with its number of bytes; an upload without one has its
+    pieces read once when it is finished. `created_ms` is the `created` of image configs, by bucket and
+    digest. With `links`, blobs are answered with redirects.
     """
 
     database: Database
@@ -53,5 +53,5 @@ class Services:
 
     @cached_property
     def upload_key(self) -> bytes:
-        """What signs the Locations of uploads."""
+        """Returns the key that signs the Locations of uploads."""
         return self.signer.derive_key("upload locations")

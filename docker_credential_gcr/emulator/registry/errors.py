@@ -1,8 +1,8 @@
-"""The registry's errors: what went wrong, and in one table how HTTP says it.
+"""Registry errors, and one table of their HTTP status and code.
 
-The body is the specification's, `{"errors":[{"code":…,"message":…}]}`.
+The body is the specification's, `{"errors":[{"code":…,"message":…}]}`, with Google's codes and texts where
+Container Registry has its own.
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
-Google's own codes and texts stand where Container Registry has some.
 """
 
 import json
@@ -29,19 +29,18 @@ NEEDED_PERMISSIONS = (
     "https://cloud.google.com/container-registry/docs/advanced-authentication"
 )
 
-
-# A message may quote what a client wrote; a longer one is not remembered.
-_REMEMBERED_LENGTH = 1024
+# Longer messages are not cached: they may quote a client's input.
+_CACHED_LENGTH = 1024
 
 
 class RegistryError(Exception):
-    """The request cannot be served; the message is for the client's user."""
+    """A refused request; the message is for the client's user."""
 
     headers: Mapping[str, str] = {}
 
 
 class Unauthorized(RegistryError):
-    """No credential, or none that is known here; `challenge` says where to get a token."""
+    """No credential, or an invalid one; `challenge` says where to get a token."""
 
     def __init__(self, challenge: str | None, message: str = "Unauthorized access.") -> None:
         super().__init__(message)
@@ -50,16 +49,16 @@ class Unauthorized(RegistryError):
 
 
 class Denied(RegistryError):
-    """A good credential that may not do this."""
+    """A valid credential without the permission."""
 
     def __init__(self, message: str = "Access denied.") -> None:
         super().__init__(message)
 
 
 class InvalidRepository(Denied):
-    """A name that cannot be a repository, in the first request of a push that names it.
+    """An invalid repository name in the first request of a push.
 
-    The code is DENIED because docker repeats a push after NAME_INVALID, for fifty seconds.
+    The code is DENIED, because after NAME_INVALID docker repeats a push for 50 seconds.
     https://github.com/moby/moby/blob/v28.2.2/distribution/errors.go (retryOnError)
     """
 
@@ -68,7 +67,7 @@ class InvalidRepository(Denied):
 
 
 class TokenExchangeFailed(Denied):
-    """A good credential that lacks a permission which it would need to push."""
+    """A valid credential without a permission that a push needs."""
 
     def __init__(self, project_id: str, permission: str, *, is_of_member: bool = False) -> None:
         super().__init__(
@@ -77,12 +76,12 @@ class TokenExchangeFailed(Denied):
             "https://cloud.google.com/container-registry/docs/access-control"
         )
         self.project_id = project_id
-        # The project whose service account the caller is: such a project exists.
+        # The caller is a service account of the project, so the project exists.
         self.is_of_member = is_of_member
 
 
 class ArtifactDenied(Denied):
-    """A permission that is missing on a repository of Artifact Registry; `member` None is nobody's."""
+    """A missing permission on a repository of Artifact Registry; `member` is None without a credential."""
 
     def __init__(self, member: str | None, permission: str, repository: str) -> None:
         place = f'resource "{repository}" (or it may not exist)'
@@ -94,7 +93,7 @@ class ArtifactDenied(Denied):
         )
 
 
-# What is said while an API is switched off; {0} is the project.
+# Messages for a disabled API; {0} is the project.
 _TOKEN_EXCHANGE = (
     "Token exchange failed for project '{0}'. Please enable or contact project owners to enable the Google "
     "Container Registry API in Cloud Console at https://console.cloud.google.com/apis/api/"
@@ -108,7 +107,7 @@ _NOT_USED = (
 
 
 class ServiceDisabled(Denied):
-    """The project has switched off the registry's API, or one that it needs."""
+    """The registry's API, or one that it needs, is disabled in the project."""
 
     def __init__(self, project_id: str, service: str) -> None:
         text = _TOKEN_EXCHANGE if service == CONTAINER_REGISTRY else _NOT_USED
@@ -116,54 +115,54 @@ class ServiceDisabled(Denied):
 
 
 class LinkInvalid(Denied):
-    """A link to a blob's bytes that was not signed here for them, or has ended."""
+    """A link to a blob with a wrong signature, or an expired one."""
 
     def __init__(self) -> None:
-        super().__init__("this link does not open the blob, or no longer does: ask the registry for it anew")
+        super().__init__("invalid or expired link to a blob: request the blob from the registry again")
 
 
 class TagImmutable(RegistryError):
-    """The repository's tags stay where they are."""
+    """The repository's tags are immutable."""
 
     def __init__(self, tag: str, verb: str) -> None:
         super().__init__(f"cannot {verb} tag {tag}. The repository has enabled tag immutability")
 
 
 class BlobUnknown(RegistryError):
-    """The repository does not see such a blob."""
+    """The repository has no such blob."""
 
     def __init__(self, digest: str) -> None:
         super().__init__(f"blob unknown to this repository: {digest}")
 
 
 class UploadUnknown(RegistryError):
-    """Unknown upload: it ended, or a request has moved it on to another Location."""
+    """No such upload: it has ended, or another request has moved it to a new Location."""
 
     def __init__(self) -> None:
         super().__init__("unknown upload: use the Location of the last response, or start a new upload")
 
 
 class UploadInvalid(RegistryError):
-    """A chunk that is not what its headers announce."""
+    """A chunk that does not match its headers."""
 
 
 class RangeInvalid(RegistryError):
-    """A chunk that does not begin where the bytes so far end, or a range that lies outside."""
+    """A chunk that does not begin at the end of the upload, or a range outside of the blob."""
 
 
 class DigestInvalid(RegistryError):
-    """The bytes are not those of the digest."""
+    """The bytes have another digest."""
 
     def __init__(self, expected: str, actual: str) -> None:
         super().__init__(f"digest {expected} was announced, the bytes are {actual}")
 
 
 class ManifestUnknown(RegistryError):
-    """The repository holds no such manifest, or none that the client accepts."""
+    """The repository has no such manifest, or the client accepts other types only."""
 
 
 class ManifestBlobUnknown(RegistryError):
-    """A manifest names what is not in its repository."""
+    """A manifest refers to something that its repository lacks."""
 
 
 class Dangling(RegistryError):
@@ -191,7 +190,7 @@ class NameUnknown(RegistryError):
 
 
 class ProjectUnknown(NameUnknown):
-    """No such project, or one that is deleted."""
+    """No such project, or a deleted one."""
 
     def __init__(self, project_id: str, *, is_deleted: bool = False) -> None:
         super().__init__(f"Project 'project:{project_id}' not found or deleted.")
@@ -214,7 +213,7 @@ class Unsupported(RegistryError):
 
 
 class PageSizeInvalid(RegistryError):
-    """`n` is not a number of entries."""
+    """The parameter `n` is not a number of entries."""
 
 
 # class -> (status, code)
@@ -241,14 +240,14 @@ _TABLE: dict[type[Exception], tuple[int, str]] = {
     InvalidReference: (404, "MANIFEST_UNKNOWN"),
     InvalidScope: (400, "UNSUPPORTED"),
     TooManyRequests: (429, "TOOMANYREQUESTS"),
-    # 507, where others say 500 or 503: of a 5xx Docker, Podman and Skopeo show the status line alone,
-    # so it is the status that has to say what is wrong: "507 Insufficient Storage".
+    # 507, not 500 or 503 as elsewhere: of a 5xx Docker, Podman and Skopeo show the status line only, so the
+    # status has to say what is wrong: "507 Insufficient Storage".
     # https://github.com/goharbor/harbor/issues/14616
-    # The code is Docker's own, the specification has none for it.
+    # UNAVAILABLE is Docker's code; the specification has none.
     StorageFull: (507, "UNAVAILABLE"),
     DatabaseLocked: (503, "UNAVAILABLE"),
 }
-# The errors that have no text of their own. 413 has no code of its own in the specification.
+# Errors without a message. The specification has no code for 413.
 _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
     BodyTooLarge: (413, "SIZE_INVALID", "the body is larger than this registry takes"),
     BodyIncomplete: (400, "SIZE_INVALID", "the body did not arrive whole"),
@@ -257,20 +256,20 @@ _TEXTS: dict[type[Exception], tuple[int, str, str]] = {
 
 
 def format_error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The specification's body around one error, whose message is also the log's."""
+    """Returns the response for one error, and records its message for the log."""
     note_reason(message)
-    form = _format_body if len(message) <= _REMEMBERED_LENGTH else _format_body.__wrapped__
+    form = _format_body if len(message) <= _CACHED_LENGTH else _format_body.__wrapped__
     return Response(status, {"Content-Type": "application/json", **(headers or {})}, form(code, message))
 
 
-# The same few are said again and again, the first answer to every client above all.
+# Cached, because a few messages are frequent: each client's first request gets one.
 @lru_cache(256)
 def _format_body(code: str, message: str) -> bytes:
     return json.dumps({"errors": [{"code": code, "message": message}]}, separators=(",", ":")).encode()
 
 
 def find_response(error: Exception, advice: str = "") -> Response | None:
-    """The HTTP response for this error, with the advice behind its message; None for an unforeseen error."""
+    """Returns the response for an error, with the advice after its message; None for an unexpected error."""
     error = translate_error(error)
     if type(error) in _TEXTS:
         return format_error(*_TEXTS[type(error)])

@@ -1,4 +1,4 @@
-"""Requests and responses of the registry as values, over plain ASGI."""
+"""Registry requests and responses as values, over plain ASGI."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from docker_credential_gcr.emulator.sites.ports import PORT_SITE
 from docker_credential_gcr.emulator.storage.base import BlobStore
 from docker_credential_gcr.emulator.storage.pieces import Piece, read_pieces
 
-# A push by digest may come with many tags; no other request has more than a few parameters.
+# A push by digest may have many tags; all other requests have a few parameters.
 _PARAMETERS = 200
 # https://www.rfc-editor.org/rfc/rfc9110#section-8.6
 _WITHOUT_BODY = (204, 304)
 
 
 class BodyIncomplete(Exception):
-    """The client closed the connection, or was taken for one that had, before its body was whole."""
+    """The client disconnected, or was treated as disconnected, before its body was complete."""
 
 
 class QueryTooLong(Exception):
@@ -27,11 +27,11 @@ class QueryTooLong(Exception):
 
 
 class BodyTooLarge(Exception):
-    """The body holds more bytes than this resource takes."""
+    """The body has more bytes than this resource accepts."""
 
 
 class Request:
-    """One HTTP request; header names are in lower case, `path` is as received, not decoded."""
+    """An HTTP request; header names are in lower case, `path` is not decoded."""
 
     def __init__(self, scope: Message, receive: Receive) -> None:
         self.method: str = scope["method"]
@@ -40,7 +40,7 @@ class Request:
         self.scheme: str = scope["scheme"]
         self.headers: Mapping[str, str] = _read_headers(scope["headers"])
         self.host = self.headers.get("host", "")
-        # What is reached is the port's, where it has a site; what is said is the client's own name for it.
+        # Chooses the site: a port with a site overrides Host. Responses name the client's host.
         self.site_host = scope.get(PORT_SITE) or self.host
         self.receive = receive
         self._query: Mapping[str, list[str]] | None = None if self.query_string else {}
@@ -50,18 +50,18 @@ class Request:
 
     @property
     def query(self) -> Mapping[str, list[str]]:
-        """The query's parameters; blank ones are kept. Raises QueryTooLong."""
+        """Returns the query's parameters, blank values included. Raises QueryTooLong."""
         if self._query is None:
             self._query = _parse_query(self.query_string)
         return self._query
 
     def parameter(self, name: str) -> str | None:
-        """The query's last value of that name."""
+        """Returns the last value of the query's parameter, or None."""
         values = self.query.get(name)
         return values[-1] if values else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives, what of it was not read before. Raises BodyIncomplete."""
+        """Yields the unread rest of the body as it arrives. Raises BodyIncomplete."""
         while self._has_more():
             message = await self.receive()
             if message["type"] == "http.disconnect":
@@ -75,11 +75,11 @@ class Request:
                 yield body
 
     def _has_more(self) -> bool:
-        # Granian tells of the body's end in a message of its own, for which a thread must be waited.
+        # Granian sends the end of a body as a separate message, from a thread: not worth the wait.
         return self._more and self._left != 0
 
     async def body(self, limit: int) -> bytes:
-        """The whole body. Raises BodyTooLarge once it is longer than `limit`, BodyIncomplete."""
+        """Returns the whole body. Raises BodyTooLarge for more than `limit` bytes, BodyIncomplete."""
         if int(self.headers.get("content-length", 0)) > limit:
             raise BodyTooLarge
         parts, size = [], 0
@@ -93,7 +93,7 @@ class Request:
 
 @dataclass(frozen=True)
 class StoredBody:
-    """Pieces of the blob store, or a span of them, as a response's body."""
+    """A response's body: a span of pieces in the blob store."""
 
     store: BlobStore
     pieces: Sequence[Piece]
@@ -101,7 +101,7 @@ class StoredBody:
 
 
 class Response:
-    """One HTTP response; a Content-Length is added when it is sent, where there may be one."""
+    """An HTTP response; `send_response` adds Content-Length, except to 204 and 304."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -121,7 +121,7 @@ async def send_response(
     *,
     headers_only: bool,
 ) -> None:
-    """Send a response and the `common` headers; with `headers_only` (HEAD) without the body's bytes."""
+    """Sends a response with the `common` headers; with `headers_only` (HEAD) without the body."""
     body = response.body
     size = len(body) if isinstance(body, bytes) else body.span.size
     headers = [(_encode_name(name), value.encode()) for name, value in response.headers.items()]
@@ -142,7 +142,7 @@ def _encode_name(name: str) -> bytes:
 
 
 def _read_headers(pairs: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """The headers by name; the values of one that came twice are joined."""
+    """Returns the headers by name; repeated ones are joined with commas."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
     if len(headers) != len(pairs):
         for name in headers:

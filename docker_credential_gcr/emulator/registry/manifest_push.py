@@ -1,4 +1,4 @@
-"""A manifest that is being pushed: checked by itself, then stored once all that it names is there."""
+"""Manifest push: the manifest is checked, then stored if everything that it refers to exists."""
 
 from dataclasses import dataclass
 
@@ -29,12 +29,12 @@ from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
 from .repositories import check_tag, ensure_repository
 
-_REMEMBERED_CONFIGS = 4096
+_CACHED_CONFIGS = 4096
 
 
 @dataclass(frozen=True)
 class Push:
-    """A manifest as it arrived; `tags` are to name it, of which `tag_parameters` came in the query."""
+    """A received manifest and all its new `tags`; `tag_parameters` are those from the query."""
 
     manifest: Manifest
     data: bytes
@@ -45,9 +45,9 @@ class Push:
 
 
 async def receive(services: Services, request: Request, target: Target, reference: str) -> Push:
-    """Read a pushed manifest. Raises InvalidManifest, InvalidDigest, InvalidReference, DigestInvalid.
+    """Receives a pushed manifest. Raises InvalidManifest, InvalidDigest, InvalidReference, DigestInvalid.
 
-    Pushed by digest it may be tagged as well: ?tag=a&tag=b.
+    A push by digest can add tags: ?tag=a&tag=b.
     """
     algorithm = "sha256"
     named: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ async def receive(services: Services, request: Request, target: Target, referenc
 
 
 def store(services: Services, connection: Connection, target: Target, push: Push) -> None:
-    """Store a manifest, tag it, and enter it in its subject's list. Raises ManifestBlobUnknown."""
+    """Stores a manifest, its tags, and its entry in its subject's referrers. Raises ManifestBlobUnknown."""
     repository = ensure_repository(services, connection, target)
     manifest = push.manifest
     references = manifest.list_references()
@@ -118,10 +118,10 @@ def _check_children(
 
 
 async def _find_created_ms(services: Services, target: Target, config: Descriptor | None) -> int:
-    """When the image says it was made. A config may be any blob: only one of a config's size is read."""
+    """Returns the config's `created`; reads no config larger than a manifest, because it may be any blob."""
     if config is None or config.size > services.limits.manifest_size:
         return UNKNOWN_CREATED_MS
-    # The same config always says the same; whether the repository has it is looked at in any case.
+    # Cached for good, because a digest's bytes never change. `store` checks that the config exists.
     key = (target.bucket, config.digest)
     created_ms = services.created_ms.get(key)
     if created_ms is None:
@@ -129,7 +129,7 @@ async def _find_created_ms(services: Services, target: Target, config: Descripto
         if data is None:
             return UNKNOWN_CREATED_MS
         created_ms = parse_created_ms(data)
-        put_bounded(services.created_ms, key, created_ms, _REMEMBERED_CONFIGS)
+        put_bounded(services.created_ms, key, created_ms, _CACHED_CONFIGS)
     return created_ms
 
 

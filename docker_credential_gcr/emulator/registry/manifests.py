@@ -1,4 +1,4 @@
-"""Manifests: served byte for byte under the type they were pushed as, deleted where nothing names them."""
+"""Manifests: served with the bytes and media type of the push, deleted if nothing refers to them."""
 
 from sqlalchemy import Connection
 
@@ -24,15 +24,17 @@ from .errors import DanglingParent, DanglingSubject, DanglingTag, ManifestUnknow
 from .http import Request, Response
 from .repositories import check_tag, find_repository
 
-# Container Registry's form of a body that has nothing to say.
-_NOTHING = b'{"errors":[]}'
+# Container Registry's empty body.
+_EMPTY = b'{"errors":[]}'
 
 
 async def get(services: Services, request: Request, target: Target, reference: str) -> Response:
-    """Returns a manifest by tag or digest."""
+    """Serves a manifest by tag or digest."""
     await authorize(services, request, target, PULL)
     parse_reference(reference)
-    stored = services.content_cache.find(_name(target, reference)) or await _read(services, target, reference)
+    stored = services.content_cache.find(_format_key(target, reference))
+    if stored is None:
+        stored = await _read(services, target, reference)
     if stored is None:
         text = find_dialect(target).unknown_manifest
         raise ManifestUnknown(text.format(reference=reference, path=request.path))
@@ -44,7 +46,7 @@ async def get(services: Services, request: Request, target: Target, reference: s
 
 
 async def put(services: Services, request: Request, target: Target, reference: str) -> Response:
-    """Stores a manifest, and lets tags name it."""
+    """Stores a manifest and its tags."""
     await authorize(services, request, target, PUSH)
     push = await manifest_push.receive(services, request, target, reference)
     await services.database.write(lambda connection: manifest_push.store(services, connection, target, push))
@@ -61,8 +63,8 @@ async def put(services: Services, request: Request, target: Target, reference: s
 
 
 async def delete(services: Services, request: Request, target: Target, reference: str) -> Response:
-    """Forgets a tag, or a manifest that nothing keeps: a tag, an index or, by the dialect, a referrer."""
-    # gcloud's `container images untag` and `delete` ask for a token to push and pull.
+    """Deletes a tag, or a manifest without tags, parent indexes and, in some dialects, referrers."""
+    # gcloud's `container images untag` and `delete` request a token for push and pull.
     await authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
     parse_reference(reference)
     dialect = find_dialect(target)
@@ -83,23 +85,25 @@ async def delete(services: Services, request: Request, target: Target, reference
 
     await services.database.write(work)
     reach("manifest-removed")
-    return Response(202, {"Content-Type": "application/json"}, _NOTHING)
+    return Response(202, {"Content-Type": "application/json"}, _EMPTY)
 
 
 async def _read(services: Services, target: Target, reference: str) -> StoredManifest | None:
-    """Returns the manifest of that tag or digest, remembered until the next commit if there is one."""
+    """Returns the manifest of a tag or digest; caches one that exists until the next commit."""
 
     def work(connection: Connection) -> StoredManifest | None:
         repository = find_repository(connection, target)
         return None if repository is None else _find(connection, repository, reference)
 
     return await services.content_cache.read(
-        _name(target, reference), work, measure=lambda stored: None if stored is None else len(stored.data)
+        _format_key(target, reference),
+        work,
+        measure=lambda stored: None if stored is None else len(stored.data),
     )
 
 
-def _name(target: Target, reference: str) -> tuple[str, str, str]:
-    # These names cost less to hash than the target.
+def _format_key(target: Target, reference: str) -> tuple[str, str, str]:
+    # Names are faster to hash than the target.
     return target.bucket, target.path, reference
 
 
@@ -111,7 +115,7 @@ def _find(connection: Connection, repository: Repository, reference: str) -> Sto
 async def _substitute(
     services: Services, target: Target, reference: str, stored: StoredManifest, accept: str | None
 ) -> StoredManifest:
-    """Returns what stands for a manifest of a type that the client rejects. Raises ManifestUnknown."""
+    """Returns the manifest to serve instead of one whose type is not accepted. Raises ManifestUnknown."""
     digest = find_substitute(accept, reference, stored)
     child = digest and await _read(services, target, digest)
     if not child or child.media_type != DOCKER_MANIFEST:

@@ -1,4 +1,4 @@
-"""Where a target's images lie: a bucket, made by the first push, or a repository of Artifact Registry."""
+"""Repositories: in a bucket that the first push creates, or in a repository of Artifact Registry."""
 
 from sqlalchemy import Connection
 
@@ -22,7 +22,7 @@ _CREATE_ON_PUSH = "artifactregistry.repositories.createOnPush"
 
 
 def ensure_repository(services: Services, connection: Connection, target: Target) -> Repository:
-    """Returns the repository, created on the first push to it, with its bucket. Raises NameUnknown."""
+    """Returns the repository; creates it, and its bucket, on first push. Raises NameUnknown."""
     repository = find_repository(connection, target)
     if repository is None:
         if target.repository_id is None:
@@ -34,10 +34,10 @@ def ensure_repository(services: Services, connection: Connection, target: Target
 
 
 def create_for_push(services: Services, connection: Connection, target: Target, principal: Principal) -> None:
-    """Creates the target's place unless it is there, at the exchange of a credential for a push token.
+    """Creates the target's bucket if it is missing, when a client gets a token for a push.
 
-    A repository of Artifact Registry is created where the server's settings say so, for a principal that may
-    create one by a push.
+    With --create-on-push, creates a missing repository of Artifact Registry instead, for a principal with the
+    permission.
     """
     if target.repository_id is None:
         _create_bucket(services, connection, target)
@@ -57,24 +57,24 @@ def _create_bucket(services: Services, connection: Connection, target: Target) -
 
 
 def _describe_missing(target: Target) -> NameUnknown:
-    """Returns the error for a request whose project or repository of Artifact Registry is not there."""
+    """Returns the error for a missing project, or a missing repository of Artifact Registry."""
     if target.repository_id is not None:
         return RepositoryUnknown(target.project_id, target.site.location, target.repository_id)
     return ProjectUnknown(target.project_id)
 
 
 def find_repository(connection: Connection, target: Target) -> Repository | None:
-    """Returns the target's repository; None for an image of which nothing was pushed.
+    """Returns the target's repository, or None before the first push to it.
 
-    Raises NameUnknown where the project, or the repository of Artifact Registry, is not there itself.
+    Raises NameUnknown for a missing project, or a missing repository of Artifact Registry.
     """
     repository = repositories.find(connection, target.bucket, target.path)
-    if repository is None and not _is_there(connection, target):
+    if repository is None and not _has_owner(connection, target):
         raise _describe_missing(target)
     return repository
 
 
-def _is_there(connection: Connection, target: Target) -> bool:
+def _has_owner(connection: Connection, target: Target) -> bool:
     if target.repository_id is None:
         return projects.find(connection, target.project_id) is not None
     return _find_artifact_repository(connection, target) is not None
@@ -86,7 +86,7 @@ def _find_artifact_repository(connection: Connection, target: Target) -> Artifac
 
 
 def check_service(connection: Connection, target: Target) -> None:
-    """Raises ServiceDisabled, or NameUnknown: the project switched the registry off, or is deleted."""
+    """Raises ServiceDisabled if the registry is disabled in the project, NameUnknown if that is deleted."""
     obstacle = find_obstacle(connection, target)
     if obstacle is Obstacle.DISABLED:
         raise ServiceDisabled(target.project_id, find_dialect(target).service)
@@ -95,14 +95,14 @@ def check_service(connection: Connection, target: Target) -> None:
 
 
 def find_obstacle(connection: Connection, target: Target) -> Obstacle | None:
-    """Returns why the target's project serves none of its images; None where it serves them."""
+    """Returns why the target's project serves no images, or None."""
     return switches.find_obstacle(connection, target.project_id, find_dialect(target).service)
 
 
 def check_tag(
     connection: Connection, target: Target, repository: Repository, tag: str, digest: str | None
 ) -> None:
-    """Raises TagImmutable where a tag that is there stays where it is; `digest` None deletes it."""
+    """Raises TagImmutable if an immutable tag would move to `digest`, or, with None, be deleted."""
     if target.repository_id is None:
         return
     found = _find_artifact_repository(connection, target)

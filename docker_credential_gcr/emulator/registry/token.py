@@ -1,4 +1,4 @@
-"""The token endpoint, GET /v2/token: a credential of Google's for a registry token.
+"""Token endpoint, GET /v2/token: exchanges a Google credential for a registry token.
 
     {"token": "…", "access_token": "…", "expires_in": 300, "issued_at": "2026-01-01T00:00:00.000000+00:00"}
 
@@ -29,7 +29,7 @@ from docker_credential_gcr.emulator.registry.dialects.advice import suggest_imag
 from docker_credential_gcr.emulator.request_context import note_member
 from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
 
-from .authorization import describe_refusal, find_missing_permission, identify, is_open_to
+from .authorization import authenticate, describe_refusal, find_missing_permission, is_open_to
 from .dependencies import Services
 from .errors import (
     NEEDED_PERMISSIONS,
@@ -42,7 +42,7 @@ from .errors import (
 from .http import Request, Response
 from .repositories import check_service, create_for_push
 
-# Container Registry's own, for private repositories and for the anonymous.
+# Container Registry's lifetimes, with and without a credential.
 _LIFETIME_S = 300
 _ANONYMOUS_LIFETIME_S = 43200
 
@@ -50,20 +50,20 @@ Wanted = list[tuple[Target, frozenset[str]]]
 
 
 async def issue(services: Services, request: Request) -> Response:
-    """Answers with a token for the scopes. Raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
+    """Issues a token for the scopes. Raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
     scopes = _parse_scopes(services, request)
     wanted, refusals = _locate_all(request, scopes)
-    opened = is_open_to(services, request)
+    is_open = is_open_to(services, request)
 
     def work(connection: Connection) -> tuple[Principal, Wanted]:
-        principal = OPERATOR if opened else _identify(services, connection, request)
+        principal = OPERATOR if is_open else _identify(services, connection, request)
         note_member(principal.member)
         return principal, _grant_all(connection, principal, wanted, [*refusals])
 
     principal, granted = await services.database.read(work)
-    await _create_places(services, granted, principal)
-    if opened:
-        # So that the token is good for nothing once credentials are asked for again.
+    await _create_missing(services, granted, principal)
+    if is_open:
+        # Anonymous, so that the token grants nothing when the server is no longer open.
         principal = ANONYMOUS
     site = wanted[0][0].site if wanted else find_site(request.site_host) or DEFAULT_SITE
     now = services.clock.now()
@@ -85,7 +85,7 @@ async def issue(services: Services, request: Request) -> Response:
 
 def _identify(services: Services, connection: Connection, request: Request) -> Principal:
     try:
-        return identify(services, connection, request.headers.get("authorization"))
+        return authenticate(services, connection, request.headers.get("authorization"))
     except InvalidCredential as error:
         raise Unauthorized(None, NEEDED_PERMISSIONS) from error
 
@@ -98,7 +98,7 @@ def _parse_scopes(services: Services, request: Request) -> list[Scope]:
 
 
 def _locate_all(request: Request, scopes: list[Scope]) -> tuple[Wanted, list[RegistryError]]:
-    """Returns the repositories of the scopes with their actions, and the errors of those that are left out.
+    """Returns the targets of the scopes with their actions, and the errors of the scopes that are left out.
 
     Raises InvalidRepository for a push.
     """
@@ -117,15 +117,15 @@ def _locate_all(request: Request, scopes: list[Scope]) -> tuple[Wanted, list[Reg
 
 
 def _is_elsewhere(request: Request, scope: Scope) -> bool:
-    """Whether the scope, asked for at a registry's own host, is another registry's: the source of a mount."""
+    """Returns whether a scope at a registry's host names another registry: the source of a mount does."""
     return find_site(request.site_host) is not None and find_site(scope.name.partition("/")[0]) is not None
 
 
 def _leave_out(error: RegistryError, actions: frozenset[str], refusals: list[RegistryError]) -> None:
-    """Keep the error of a scope that a token can be without. Raises it for a push.
+    """Collects the error of a scope. Raises it for a push.
 
-    A token for fewer scopes is no error. https://distribution.github.io/distribution/spec/auth/token/
-    A push is: Container Registry fails the exchange, and the text says which permission is missing.
+    A token for fewer scopes is no error: https://distribution.github.io/distribution/spec/auth/token/
+    But for a push Container Registry fails the exchange, with a message that names the missing permission.
     """
     if PUSH in actions:
         raise error
@@ -133,8 +133,8 @@ def _leave_out(error: RegistryError, actions: frozenset[str], refusals: list[Reg
 
 
 def _locate(request: Request, scope: Scope) -> Target:
-    """The repository of a scope. Raises InvalidRepository."""
-    # A project is listed, and holds no image of its own that could be pushed.
+    """Returns the target of a scope. Raises InvalidRepository."""
+    # A project or folder can be listed, with a scope for pull, but not pushed.
     find = locate_folder if scope.actions <= {PULL} else locate
     try:
         return find(request.site_host, scope.name)
@@ -149,7 +149,7 @@ def _spell_out(scope: Scope) -> frozenset[str]:
 def _grant_all(
     connection: Connection, principal: Principal, wanted: Wanted, refusals: list[RegistryError]
 ) -> Wanted:
-    """Returns what of `wanted` is granted; raises the first of the refusals where nothing is."""
+    """Returns the granted part of `wanted`. Raises the first refusal if nothing is granted."""
     granted: Wanted = []
     for target, actions in wanted:
         try:
@@ -162,7 +162,7 @@ def _grant_all(
 
 
 def _name_all(granted: Wanted, host: str) -> tuple[tuple[str, frozenset[str]], ...]:
-    """Returns what is granted, as a token for `host` names it."""
+    """Returns the granted targets by their names in a token for `host`."""
     return tuple(
         (RegistryGrant.format_name(host, target.site.host, target.path), actions)
         for target, actions in granted
@@ -172,7 +172,7 @@ def _name_all(granted: Wanted, host: str) -> tuple[tuple[str, frozenset[str]], .
 def _grant(
     connection: Connection, principal: Principal, target: Target, actions: frozenset[str]
 ) -> frozenset[str]:
-    """The actions that the principal may do; a push, or everything, refused is an error."""
+    """Returns the granted actions. Raises RegistryError if a push, or every action, is refused."""
     refused = {
         action: permission
         for action in actions & {PULL, PUSH, DELETE}
@@ -190,14 +190,14 @@ def _grant(
             raise Denied
         is_of_member = principal.member.endswith(format_email("", target.project_id))
         raise TokenExchangeFailed(target.project_id, refused[PUSH], is_of_member=is_of_member)
-    # Last, for it tells of the project.
+    # After the permissions, because the error reveals the state of the project.
     if granted:
         check_service(connection, target)
     return granted
 
 
-async def _create_places(services: Services, granted: Wanted, principal: Principal) -> None:
-    """Makes the bucket at the handshake for a push: clients check their right to push with it alone."""
+async def _create_missing(services: Services, granted: Wanted, principal: Principal) -> None:
+    """Creates the buckets of pushes now, because clients request a token only to check a permission."""
     pushed = {target.bucket: target for target, actions in granted if PUSH in actions}
     missing = await services.database.read(
         lambda connection: [name for name in pushed if buckets.find(connection, name) is None]

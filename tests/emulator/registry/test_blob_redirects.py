@@ -18,7 +18,7 @@ REFUSED = {
     "errors": [
         {
             "code": "DENIED",
-            "message": "this link does not open the blob, or no longer does: ask the registry for it anew",
+            "message": "invalid or expired link to a blob: request the blob from the registry again",
         }
     ]
 }
@@ -240,7 +240,7 @@ def test_without_the_option_nobody_is_redirected_and_no_link_is_good(gcr_emulato
     answer = editor.get(path_of(LARGE))
     assert (answer.status_code, answer.content) == (200, LARGE)
     refused = requests.get(f"{gcr_emulator.url}{link}", timeout=30)
-    message = "this registry redirects nobody"
+    message = "this registry does not redirect: request the blob under /v2/"
     assert (refused.status_code, refused.json()) == (
         404,
         {"errors": [{"code": "UNSUPPORTED", "message": message}]},

@@ -1,1 +1,1 @@
-"""Registry dialects: the texts, the challenge and the permissions in which two registries differ."""
+"""Registry dialects: how Container Registry, Artifact Registry and public registries answer."""

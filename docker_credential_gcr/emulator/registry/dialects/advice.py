@@ -1,4 +1,4 @@
-"""Advice: what a refusal adds for a person, such as the form of a name or the next command."""
+"""Advice after an error's message, such as the form of a name or the next command."""
 
 import re
 
@@ -22,14 +22,14 @@ from docker_credential_gcr.emulator.sites.hosts import (
 from docker_credential_gcr.emulator.sites.locations import LOCATIONS
 
 _PROJECT, _REPOSITORY, _IMAGE = "my-project", "my-repository", "app"
-# Characters that no segment may hold, with their neighbours; and separators in a row.
+# Characters that are invalid in a segment, with adjacent separators; and repeated separators.
 _OUTSIDE = re.compile(r"[^a-z0-9]*[^a-z0-9._-][^a-z0-9]*|[._-]{2,}")
-# Of each segment, so that the example stays shorter than any limit of a name.
+# Characters of each segment, so that the example is shorter than any limit of a name.
 _SHOWN = 40
 
 
 def suggest_image(request: Request, name: str) -> str:
-    """An image close to a name that cannot be a repository: localhost:5000/my-project/hello:1."""
+    """Returns a valid image close to an invalid name: localhost:5000/my-project/hello:1."""
     site, leading, segments = find_site(request.site_host), [request.host], name.split("/")
     if site is None:
         named = find_site(segments[0])
@@ -44,9 +44,9 @@ def suggest_image(request: Request, name: str) -> str:
 
 
 def find_advice(error: Exception, request: Request) -> str:
-    """What to do about the error, to be put behind its message; empty where there is nothing to say.
+    """Returns what to do about the error, to be added to its message; empty if there is no advice.
 
-    Under Google's own names every text is Google's: clients compare them.
+    On Google's host names every text is Google's, because clients compare texts.
     """
     if find_canonical_host(request.host) is not None:
         return ""
@@ -56,7 +56,7 @@ def find_advice(error: Exception, request: Request) -> str:
         lead, verb = (" Undelete it", "undelete") if error.is_deleted else (" Create it", "create")
         return f"{lead} with: gcr-emulator project {verb}{option} {error.project_id}"
     if isinstance(error, TokenExchangeFailed) and not error.is_of_member:
-        # Like Google, it does not tell whether there is such a project.
+        # Like Google, the text does not reveal whether the project exists.
         return (
             f" If there is no such project, create it with: "
             f"gcr-emulator project create{option} {error.project_id}"
@@ -71,12 +71,12 @@ def find_advice(error: Exception, request: Request) -> str:
     if isinstance(error, Dangling) and not str(error).endswith(error.blocked_by):
         return f": delete {error.blocked_by} first"
     if request.path == "/v2/token" and type(error) in (Denied, Unauthorized):
-        return _explain_places(request)
+        return _suggest_full_name(request)
     return ""
 
 
-def _explain_places(request: Request) -> str:
-    """The form of an image, where a token was asked for to pull a project or repository as a whole."""
+def _suggest_full_name(request: Request) -> str:
+    """Returns an image's form if a scope names a project or repository without an image."""
     for text in " ".join(request.query.get("scope", [])).split():
         scope = parse_scope(text)
         if scope.type == "repository" and locate_folder(request.site_host, scope.name).is_place:
@@ -85,5 +85,5 @@ def _explain_places(request: Request) -> str:
 
 
 def _clean(segment: str) -> str:
-    """The segment in the grammar of names: My!Image becomes my-image."""
+    """Returns the segment in the grammar of names: My!Image becomes my-image."""
     return _OUTSIDE.sub("-", segment.lower()[:_SHOWN]).strip("._-")

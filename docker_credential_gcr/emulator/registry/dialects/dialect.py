@@ -1,7 +1,7 @@
-"""The two dialects of /v2/: what Container Registry and Artifact Registry say and do differently, as values.
+"""Dialects of /v2/ as values: the differences between Container Registry and Artifact Registry.
 
-A handler asks the dialect of its target instead of which host it is for. What stands in braces in a text is
-filled in by the handler.
+A handler uses the dialect of its target and does not compare hosts. It fills in the fields of the
+texts, which are in braces.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from docker_credential_gcr.emulator.sites.hosts import Target
 
 @dataclass(frozen=True)
 class Dialect:
-    """One dialect.
+    """Texts and features of one dialect.
 
-    `service` is the API that a project can switch off; `unknown_to_delete` is the error for a manifest or tag
-    that cannot be deleted because it is not there, with its text.
+    `service` is the API that a project can disable; `unknown_to_delete` is the error, with its text, for the
+    deletion of a missing manifest or tag.
     """
 
     service: str
@@ -28,10 +28,10 @@ class Dialect:
     # None: a manifest that has referrers can be deleted.
     dangling_subject: str | None
     unknown_to_delete: tuple[type[RegistryError], str]
-    # An index may name blobs, as BuildKit's build cache does. https://github.com/moby/buildkit/issues/1143
+    # An index may refer to blobs, as BuildKit's build cache does. https://github.com/moby/buildkit/issues/1143
     has_indexes_of_blobs: bool
     has_layer_ids: bool
-    # None: tags/list of an image that was never pushed is 200, with lists that have no entries.
+    # None: tags/list of an image that was never pushed is 200, with empty lists.
     unknown_image: str | None
 
 
@@ -54,7 +54,7 @@ CONTAINER_REGISTRY = Dialect(
     unknown_image="repository name not known to registry: {name}",
 )
 
-# Where no published answer shows the text, Container Registry's stands.
+# Texts that no published response shows are Container Registry's.
 ARTIFACT_REGISTRY = Dialect(
     service=services.ARTIFACT_REGISTRY,
     unknown_manifest='Failed to fetch "{reference}"',
@@ -69,11 +69,11 @@ ARTIFACT_REGISTRY = Dialect(
     unknown_to_delete=(ManifestUnknown, 'Failed to fetch "{reference}"'),
     has_indexes_of_blobs=True,
     has_layer_ids=False,
-    # As registry.k8s.io does, which Artifact Registry serves; not known for images that never existed.
+    # As registry.k8s.io, on Artifact Registry, does; not observed for images that never existed.
     unknown_image=None,
 )
 
 
 def find_dialect(target: Target) -> Dialect:
-    """Returns the dialect of a target: the one place where it is chosen."""
+    """Returns the dialect of a target; no other place chooses one."""
     return CONTAINER_REGISTRY if target.repository_id is None else ARTIFACT_REGISTRY

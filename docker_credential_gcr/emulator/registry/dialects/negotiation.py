@@ -1,8 +1,8 @@
-"""Which types a client accepts, as Container Registry reads it, and what it gets in place of a list.
+"""Content negotiation: the Accept header as Container Registry reads it, and substitutes for manifest lists.
 
-A manifest of another type is not found: gcloud goes on to its next guess then. Docker's lists alone are
-rewritten, to their image for linux/amd64, and by tag alone: a digest names the bytes that it is of. OCI's
-manifests and indexes never are. https://github.com/opencontainers/distribution-spec/issues/212
+A manifest of another type is not found: gcloud then tries its next type. Only Docker's manifest lists have a
+substitute, their image for linux/amd64, and only by tag, because a digest stands for its bytes. OCI manifests
+and indexes have none. https://github.com/opencontainers/distribution-spec/issues/212
 """
 
 import json
@@ -16,27 +16,27 @@ from docker_credential_gcr.emulator.registry.errors import ManifestUnknown
 
 from .dialect import Dialect
 
-# A client sends the same header each time; one longer than any client's is not remembered.
-_REMEMBERED_LENGTH = 1024
+# Cached, because a client sends the same header each time; not if it is longer than any client's.
+_CACHED_LENGTH = 1024
 # Container Registry's "default" image of a list.
 _OS, _ARCHITECTURE = "linux", "amd64"
 
 
 def is_accepted(accept: str | None, media_type: str) -> bool:
-    """Whether an Accept header, None for a request without one, names the type.
+    """Returns whether an Accept header, or None without one, accepts the type.
 
-    It is split at commas and nothing else, so a type with a `;q=` never matches.
+    The header is split at commas only, so a type with `;q=` never matches.
     """
     if accept is None or accept == "*/*":
         return True
-    find = _is_named if len(accept) <= _REMEMBERED_LENGTH else _is_named.__wrapped__
+    find = _is_named if len(accept) <= _CACHED_LENGTH else _is_named.__wrapped__
     return find(accept, media_type)
 
 
 def find_substitute(accept: str | None, reference: str, stored: StoredManifest) -> str | None:
-    """The digest of the image that stands for a list its client does not know; None where none may.
+    """Returns the digest of the image to serve instead of a list that is not accepted, or None.
 
-    It may be missing, or of another type than the list says.
+    The image may be missing, or have another type than the list says.
     """
     if stored.media_type != DOCKER_MANIFEST_LIST or is_digest(reference):
         return None
@@ -46,8 +46,8 @@ def find_substitute(accept: str | None, reference: str, stored: StoredManifest) 
 def describe_unaccepted(
     dialect: Dialect, accept: str | None, reference: str, media_type: str
 ) -> ManifestUnknown:
-    """Returns the error for a client whose Accept header names other types."""
-    shown = (accept or "*/*")[:_REMEMBERED_LENGTH]
+    """Returns the error for an Accept header with other types."""
+    shown = (accept or "*/*")[:_CACHED_LENGTH]
     text = dialect.unaccepted_type.format(
         kind="digest" if is_digest(reference) else "tag",
         reference=reference,

@@ -1,6 +1,6 @@
-"""Google's public registries, such as mirror.gcr.io: anonymous pulls, no push; here they hold no image.
+"""Public registries, such as mirror.gcr.io: anonymous pulls, no push; in the emulator they have no images.
 
-A client that has mirror.gcr.io for a mirror of Docker Hub goes on to Docker Hub after the 404.
+A client with mirror.gcr.io as its mirror of Docker Hub continues with Docker Hub after the 404.
 """
 
 import json
@@ -23,15 +23,15 @@ from .dialect import CONTAINER_REGISTRY
 
 _JSON = {"Content-Type": "application/json"}
 _READING = ("GET", "HEAD")
-# It opens `/v2/` here, as any credential does, and nothing elsewhere.
+# Accepted at `/v2/` of public registries, as any credential is, and nowhere else.
 _TOKEN = {"token": "anonymous", "access_token": "anonymous", "expires_in": 43200}
 
 
 class PublicRegistry:
-    """The ASGI application of those hosts."""
+    """ASGI application of the public registries' hosts."""
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answers one request."""
         request = Request(scope, receive)
         try:
             response = _answer(request)
@@ -44,7 +44,7 @@ class PublicRegistry:
 
 
 def _answer(request: Request) -> Response:
-    """Returns the answer to `/v2/` and to a request for a token. Raises RegistryError for all others."""
+    """Returns the response of `/v2/` and of the token endpoint. Raises RegistryError for all others."""
     if request.method not in _READING:
         raise Denied(f"{request.site_host} is read-only: push to a repository of a project")
     if request.path == "/v2/token":
@@ -58,7 +58,7 @@ def _answer(request: Request) -> Response:
 
 
 def _find_absence(request: Request) -> RegistryError:
-    """Returns the error that says what of the path is not there."""
+    """Returns the error for the missing resource of the path."""
     name, _, resource = request.path.removeprefix("/v2/").rpartition("/")
     name, _, kind = name.rpartition("/")
     if name and resource and kind == "manifests":

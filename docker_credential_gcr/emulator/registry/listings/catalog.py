@@ -1,4 +1,4 @@
-"""The catalog: the repositories of every project that the caller may read.
+"""Catalog: the repositories of all projects that the caller may pull from.
 
 https://distribution.github.io/distribution/spec/api/#catalog
 """
@@ -36,7 +36,7 @@ async def list_(services: Services, request: Request) -> Response:
 
     def work(connection: Connection) -> list[str]:
         _check_resource_manager(connection, member)
-        targets = _list_places(connection, site)
+        targets = _list_roots(connection, site)
         readable = [target.bucket for target in targets if _is_readable(connection, principal, target)]
         return repositories.list_page(connection, readable, last=page.last, count=page.limit)
 
@@ -51,7 +51,7 @@ def _is_readable(connection: Connection, principal: Principal, target: Target) -
 
 
 def _check_resource_manager(connection: Connection, member: str) -> None:
-    """Refuse a service account whose own project cannot ask for the projects: that API is switched off."""
+    """Raises ServiceDisabled if Resource Manager, which lists projects, is off in an account's project."""
     project_id = find_project_id(member.partition(":")[2])
     if project_id is None:
         return
@@ -59,8 +59,8 @@ def _check_resource_manager(connection: Connection, member: str) -> None:
         raise ServiceDisabled(project_id, RESOURCE_MANAGER)
 
 
-def _list_places(connection: Connection, site: Site) -> list[Target]:
-    """Every place of images at the site, as a target without an image."""
+def _list_roots(connection: Connection, site: Site) -> list[Target]:
+    """Returns a target without an image for each project, or repository of Artifact Registry, at the site."""
     if site.has_repositories:
         return [
             Target(site, "", "", repository.project_id, repository.repository_id)

@@ -1,4 +1,4 @@
-"""Referrers: an index of the manifests that are about another one; empty where there are none.
+"""Referrers: an index of the manifests whose subject is another one; empty if there are none.
 
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
 """
@@ -18,19 +18,19 @@ from docker_credential_gcr.emulator.sites.hosts import Target
 
 from .pagination import Page, parse_page
 
-_AT_ONCE = 1000
+_MOST_ENTRIES = 1000
 
 
 async def list_(services: Services, request: Request, target: Target, digest: str) -> Response:
-    """Lists the referrers of a manifest, which need not be there; ?artifactType= filters them.
+    """Lists the referrers of a manifest, which may be missing; ?artifactType= filters them.
 
     A page ends before 4 MiB, because an entry holds the annotations of its manifest.
     """
     await authorize(services, request, target, PULL)
     parse_digest(digest)
-    page = parse_page(request, _AT_ONCE)
+    page = parse_page(request, _MOST_ENTRIES)
     if page.count is None:
-        page = Page(_AT_ONCE, page.last)
+        page = Page(_MOST_ENTRIES, page.last)
     wanted = request.parameter("artifactType")
 
     def work(connection: Connection) -> tuple[list[tuple[str, bytes]], bool]:
@@ -48,9 +48,6 @@ async def list_(services: Services, request: Request, target: Target, digest: st
         )
 
     found, is_end = await services.database.read(work)
-    # The entries are JSON already.
-    begin = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":['.encode()
-    body = b"".join((begin, b",".join(entry for _, entry in found), b"]}"))
     headers = {"Content-Type": OCI_INDEX}
     filters = {}
     if wanted is not None:
@@ -58,4 +55,10 @@ async def list_(services: Services, request: Request, target: Target, digest: st
         headers["OCI-Filters-Applied"] = "artifactType"
     if found and not is_end:
         headers.update(page.link_after(f"/v2/{target.name}/referrers/{digest}", found[-1][0], **filters))
-    return Response(200, headers, body)
+    return Response(200, headers, _format_index([entry for _, entry in found]))
+
+
+def _format_index(entries: list[bytes]) -> bytes:
+    # The entries are stored as JSON.
+    begin = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":['.encode()
+    return b"".join((begin, b",".join(entries), b"]}"))

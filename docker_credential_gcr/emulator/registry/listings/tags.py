@@ -3,7 +3,7 @@
     {"child": [], "manifest": {"sha256:…": {"imageSizeBytes": "7", "layerId": "", "mediaType": "…",
      "tag": ["v1"], "timeCreatedMs": "0", "timeUploadedMs": "0"}}, "name": "my-project/app", "tags": ["v1"]}
 
-All numbers are decimal strings: Google's own Go client reads nothing else.
+All numbers are decimal strings: Google's Go client parses nothing else.
 """
 
 import json
@@ -28,8 +28,8 @@ from .pagination import EVERYTHING, parse_page
 Listed = dict[str, dict[str, object]]
 
 _JSON = {"Content-Type": "application/json"}
-# What `gcloud container images list-gcr-usage` asks for with ?check_usage_only=true; it knows REDIRECTED too,
-# which is for hosts that Artifact Registry has taken over.
+# The answer to `gcloud container images list-gcr-usage`, which sends ?check_usage_only=true. Its other value,
+# REDIRECTED, is for hosts that Artifact Registry serves.
 _ACTIVE = b'{"usage": "ACTIVE"}'
 
 
@@ -44,7 +44,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
         if repository is None:
             return None, below, [], {}
         found = tags.list_page(connection, repository, last=page.last, count=page.limit)
-        # A page is for a client that wants tags; the rest comes with the whole list.
+        # A page has tags only; manifests come with the whole list.
         listed = {} if page.count is not None else _manifests(connection, repository, page.size)
         return repository, below, [tag for tag, _ in found], listed
 

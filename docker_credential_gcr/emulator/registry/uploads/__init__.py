@@ -1,1 +1,1 @@
-"""Blob uploads: sessions, their bytes, and mounts."""
+"""Blob uploads: endpoints, sessions, chunks and mounts."""

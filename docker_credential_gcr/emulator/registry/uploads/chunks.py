@@ -1,4 +1,4 @@
-"""The bytes of an upload: received into memory or a piece of the blob store, hashed, and discarded."""
+"""Chunks of an upload: received into memory or a piece of the blob store, hashed, and discarded."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -20,42 +20,42 @@ from docker_credential_gcr.emulator.storage.pieces import (
     read_pieces,
 )
 
-# Creating a file costs more than a row of this size.
-_SMALL = 64 * 1024
-# A row lists them all, and each is a file.
+# Up to this size bytes are in the upload's row, which costs less than a file.
+_ROW_SIZE = 64 * 1024
+# One row lists all of them, and each is a file.
 _MOST_PIECES = 10_000
-# A client that never comes back must not hold one for ever.
-_REMEMBERED_HASHERS = 1024
+# Bounded, because a client may never finish its upload.
+_CACHED_HASHERS = 1024
 
 Check = Callable[[Connection], None]
 
 
 def list_new_keys(before: Upload, after: Upload) -> list[str]:
-    """Returns the key that one request has added, if any."""
+    """Returns the key of the piece that a request has added, if any."""
     return list_keys(after.pieces)[-1:] if after.pieces != before.pieces else []
 
 
 async def receive(
     services: Services, upload: Upload, chunks: AsyncIterator[bytes], *, check: Check | None = None
 ) -> Upload:
-    """Returns the upload with the bytes of a request; no row names a new piece yet.
+    """Returns the upload with the bytes of a request; no row refers to a new piece yet.
 
-    What `check` raises is raised before many bytes are taken. Raises BodyTooLarge, BodyIncomplete, OSError.
+    `check` is called before a piece is written. Raises what it raises, BodyTooLarge, BodyIncomplete, OSError.
     """
-    few = [] if upload.data is None else [upload.data]
-    size = sum(map(len, few))
+    received = [] if upload.data is None else [upload.data]
+    size = sum(map(len, received))
     async for chunk in chunks:
-        few.append(chunk)
+        received.append(chunk)
         size += len(chunk)
-        if size > _SMALL or upload.data is None:
-            return await _write_piece(services, upload, _chain(few, chunks), check)
+        if size > _ROW_SIZE or upload.data is None:
+            return await _write_piece(services, upload, _chain(received, chunks), check)
     if upload.data is None:
         return upload._replace(sequence=upload.sequence + 1)
-    return upload._replace(sequence=upload.sequence + 1, size=size, data=b"".join(few))
+    return upload._replace(sequence=upload.sequence + 1, size=size, data=b"".join(received))
 
 
 async def find_digest(services: Services, upload: Upload, algorithm: str) -> str:
-    """Returns the digest of every byte; pieces are read where their digest is not known."""
+    """Returns the digest of the whole upload; reads the pieces if it is not known."""
     if upload.data is not None:
         return digest_bytes(upload.data, algorithm)
     if algorithm == "sha256" and upload.sha256 is not None:
@@ -67,10 +67,9 @@ async def find_digest(services: Services, upload: Upload, algorithm: str) -> str
 
 
 async def discard(services: Services, keys: list[str]) -> None:
-    """Deletes the bytes of those of the keys that no row names; where this fails, the sweeper does it later.
+    """Deletes the bytes of the keys that no row refers to; if this fails, the sweeper does it later.
 
-    Whether one does is asked of the database: a transaction that named them may have been committed, though
-    its request has failed.
+    Only the database knows which: the transaction of a failed request may have been committed.
     """
     if not keys:
         return
@@ -108,7 +107,7 @@ async def _write_piece(
     reach("piece-written")
     whole = size + sum(size for _, size in pieces)
     if is_known:
-        put_bounded(services.hashers, upload.id, (whole, hasher), _REMEMBERED_HASHERS)
+        put_bounded(services.hashers, upload.id, (whole, hasher), _CACHED_HASHERS)
     return upload._replace(
         sequence=upload.sequence + 1,
         size=whole,
@@ -119,11 +118,11 @@ async def _write_piece(
 
 
 def _find_hasher(services: Services, upload: Upload) -> tuple[bool, Hasher]:
-    """Returns a hasher for the next piece, and whether it was fed all bytes before that."""
-    if upload.data is not None:  # the piece begins with them
+    """Returns a hasher for the next piece, and whether it has all bytes before that."""
+    if upload.data is not None:  # the new piece begins with these bytes
         return True, new_hasher("sha256")
     size, hasher = services.hashers.get(upload.id, (-1, new_hasher("sha256")))
-    # A copy: this request may fail.
+    # A copy, because this request may fail.
     return size == upload.size, hasher.copy()
 
 

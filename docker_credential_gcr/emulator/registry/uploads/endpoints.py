@@ -1,7 +1,7 @@
-"""The resources of uploads: begun, appended to, asked after, finished, cancelled; see sessions.py.
+"""Upload endpoints: start, status, append, finish and cancel; sessions.py says what an upload is.
 
-A blob is visible once its bytes are flushed and its row is committed, in that order. Each answer names a new
-Location; the one before is good for nothing.
+A blob is visible after its bytes are flushed and then its row is committed. Each response has a new Location;
+the one before is no longer valid.
 """
 
 import functools
@@ -28,7 +28,7 @@ Handler = Callable[[Services, Request, Target, str], Awaitable[Response]]
 
 
 async def start(services: Services, request: Request, target: Target) -> Response:
-    """Begins an upload, or finishes at once: a mount, or the whole blob in this request."""
+    """Starts an upload, or finishes it at once: as a mount, or with the whole blob in this request."""
     principal = await authorize(services, request, target, PUSH)
     mounted = request.parameter("mount")
     if mounted is not None and await mount(services, request, target, parse_digest(mounted)):
@@ -36,7 +36,7 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     digest = request.parameter("digest")
     if digest is not None:
         parse_digest(digest)
-    await _make_repository(services, target)
+    await _ensure_repository(services, target)
     session = sessions.begin(services, target, principal.member or "")
     if digest is None:
         return _accepted(services, session)
@@ -44,52 +44,52 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     return _created(target, digest)
 
 
-def explained(handler: Handler) -> Handler:
-    """Returns the handler, which says of an unknown upload that its project is gone, where it is."""
+def raises_name_unknown(handler: Handler) -> Handler:
+    """Returns the handler, which raises NameUnknown for an unknown upload if its project is missing."""
 
     @functools.wraps(handler)
-    async def explain(services: Services, request: Request, target: Target, location: str) -> Response:
+    async def handle(services: Services, request: Request, target: Target, location: str) -> Response:
         try:
             return await handler(services, request, target, location)
         except UploadUnknown:
             await services.database.read(lambda connection: find_repository(connection, target))
             raise
 
-    return explain
+    return handle
 
 
-@explained
+@raises_name_unknown
 async def status(services: Services, request: Request, target: Target, location: str) -> Response:
-    """Tells how much of an upload was acknowledged."""
+    """Returns how many bytes of an upload are acknowledged."""
     session = await _find(services, request, target, location)
     await sessions.check(services, session)
     return Response(204, _accepted(services, session).headers)
 
 
-@explained
+@raises_name_unknown
 async def append(services: Services, request: Request, target: Target, location: str) -> Response:
-    """Takes a chunk, or all the bytes."""
+    """Receives a chunk, or all bytes at once."""
     session = await _find(services, request, target, location)
     _check_chunk(services, request, session)
     return _accepted(services, await sessions.append(services, session, request.chunks()))
 
 
-@explained
+@raises_name_unknown
 async def finish(services: Services, request: Request, target: Target, location: str) -> Response:
-    """Takes the last bytes, if any, and makes the blob visible if they have its digest."""
+    """Receives the last bytes, if any, and publishes the blob if its digest is right."""
     session = await _find(services, request, target, location)
     digest = request.parameter("digest")
     if digest is None:
-        raise InvalidDigest("the upload cannot be finished without ?digest=")
+        raise InvalidDigest("the upload cannot be finished without a digest: add ?digest=")
     parse_digest(digest)
     _check_chunk(services, request, session)
     await sessions.finish(services, session, request.chunks(), digest)
     return _created(target, digest)
 
 
-@explained
+@raises_name_unknown
 async def cancel(services: Services, request: Request, target: Target, location: str) -> Response:
-    """Forgets an upload and its bytes."""
+    """Deletes an upload and its bytes."""
     await sessions.cancel(services, await _find(services, request, target, location))
     return Response(204)
 
@@ -99,10 +99,10 @@ async def _find(services: Services, request: Request, target: Target, location: 
     return await sessions.find(services, target, location, principal.member or "")
 
 
-async def _make_repository(services: Services, target: Target) -> None:
+async def _ensure_repository(services: Services, target: Target) -> None:
     """Creates the repository with the first upload to it.
 
-    One that is there is remembered; the transaction that keeps the upload finds out when it went since.
+    An existing one is cached; the transaction that saves the upload creates it again if it was deleted since.
     """
     key = ("repository", target.bucket, target.path)
     if services.decision_cache.find(key):
@@ -112,13 +112,13 @@ async def _make_repository(services: Services, target: Target) -> None:
         return find_repository(connection, target) is not None
 
     if not await services.decision_cache.read(key, find, measure=lambda is_there: 0 if is_there else None):
-        opening = functools.partial(ensure_repository, services, target=target)
+        create = functools.partial(ensure_repository, services, target=target)
         # Survives a crash, not power loss: the client can restart an upload.
-        await services.database.write(opening, durable=False)
+        await services.database.write(create, durable=False)
 
 
 def _check_chunk(services: Services, request: Request, session: Session) -> None:
-    """Refuses a chunk that does not begin where the bytes so far end, or is not as long as it says."""
+    """Raises RangeInvalid, UploadInvalid for a chunk that does not match the upload, or its own length."""
     header = request.headers.get("content-range")
     if header is None:
         return

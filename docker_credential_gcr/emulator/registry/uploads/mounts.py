@@ -1,4 +1,4 @@
-"""Mounts: a blob of one repository becomes visible in another without its bytes being sent."""
+"""Blob mounts: a repository gets a blob of another one without an upload."""
 
 from sqlalchemy import Connection
 
@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.sites.hosts import Target, locate
 
 
 async def mount(services: Services, request: Request, target: Target, digest: str) -> bool:
-    """Links a blob of the source to the target; returns False where the credential cannot pull it."""
+    """Links a blob of the source to the target; returns False if the source lacks it or may not be pulled."""
     source = await _find_source(services, request, target)
     if source is None:
         return False
@@ -34,9 +34,9 @@ async def mount(services: Services, request: Request, target: Target, digest: st
 
 
 async def _find_source(services: Services, request: Request, target: Target) -> Target | None:
-    """Returns the repository of the same bucket that `from` names, or without it the target itself.
+    """Returns the source of a mount in the same bucket: the repository `from`, by default the target.
 
-    None where the credential may not pull from it: clients ask for a token with the scopes of both.
+    Returns None if the credential may not pull from it: clients request a token with the scopes of both.
     https://distribution.github.io/distribution/spec/auth/scope/
     """
     name = request.parameter("from")

@@ -1,13 +1,13 @@
-"""Upload sessions: the Location of the next request, what is kept between two requests, and the end.
+"""Upload sessions: the Location of the next request, the state between two requests, and the end.
 
-    POST    Location = ID-0-MAC: its name says all of it, signed; nothing is written
-    PATCH   up to 64 KiB so far: a row with the bytes; more: a piece in the blob store, which a row lists
-    PUT     the rest as a PATCH; then one transaction replaces the row by the blob, which has the same pieces
+    POST    Location = ID-0-MAC: the signed Location is the whole state; nothing is written
+    PATCH   up to 64 KiB in total: a row with the bytes; more: a piece in the blob store, which a row lists
+    PUT     the rest as in a PATCH; then one transaction replaces the row by the blob, with the same pieces
 
-Each request that brings bytes moves the upload on by one `sequence`, which the next Location names: ID-1, and
-so on. Of two requests at one Location the database lets one through; for the other the upload is unknown, as
-it is for another account, at an earlier Location, and when it has expired. Acknowledged bytes survive
-SIGKILL. Nothing is renamed, truncated or locked.
+Each request with bytes increases `sequence` by one, and the next Location has it: ID-1, and so on. Of two
+requests at one Location the database accepts one; for the other the upload is unknown, as it is for another
+account, at an earlier Location, and after it has expired. Acknowledged bytes survive SIGKILL. Nothing is
+renamed, truncated or locked.
 """
 
 import hmac
@@ -35,19 +35,19 @@ from docker_credential_gcr.emulator.storage.pieces import is_whole, list_keys
 from .chunks import discard, find_digest, list_new_keys, receive
 
 _LOCATION = re.compile(r"([0-9a-f]{32})-(?:0-([0-9a-f]{32})|([1-9][0-9]{0,15}))")
-# Uploads end any time; there is no telling when.
+# A guess: other uploads may end at any time.
 _RETRY_AFTER_S = 30
 
 
 class Session(NamedTuple):
-    """An upload to a repository, as it was after the last request that was acknowledged."""
+    """An upload to a repository, as of the last acknowledged request."""
 
     target: Target
     upload: Upload
 
 
 def begin(services: Services, target: Target, owner: str) -> Session:
-    """Returns a new upload of the member's, of which nothing is kept yet."""
+    """Returns a new upload of the member `owner`; writes nothing."""
     upload_id = uploads.format_id(secrets.token_hex(11), services.clock.now())
     return Session(target, Upload(upload_id, owner))
 
@@ -61,10 +61,10 @@ def format_location(services: Services, session: Session) -> str:
 
 
 async def find(services: Services, target: Target, location: str, owner: str) -> Session:
-    """Returns the member's upload at that Location. Raises UploadUnknown.
+    """Returns the upload at a Location of the member `owner`. Raises UploadUnknown.
 
-    An upload without a row is not looked up: `check`, or the transaction that begins its row, refuses it
-    where it was cancelled or has a row by now.
+    Does not read the database for an upload without a row: `check`, or the transaction that creates its row,
+    refuses one that was cancelled or has a row by now.
     """
     match = _LOCATION.fullmatch(location)
     if match is None:
@@ -76,15 +76,15 @@ async def find(services: Services, target: Target, location: str, owner: str) ->
         raise UploadUnknown
     if upload.sequence == 0:
         return Session(target, upload)
-    place = {"bucket_name": target.bucket, "repository_name": target.path}
-    found = await services.database.read(lambda connection: uploads.find(connection, upload, **place))
+    names = {"bucket_name": target.bucket, "repository_name": target.path}
+    found = await services.database.read(lambda connection: uploads.find(connection, upload, **names))
     if found is None:
         raise UploadUnknown
     return Session(target, found)
 
 
 async def check(services: Services, session: Session) -> None:
-    """Raises UploadUnknown where the upload has moved on, or was cancelled."""
+    """Raises UploadUnknown if an upload without a row has one by now, or was cancelled."""
     upload = session.upload
     if upload.sequence:
         return
@@ -94,39 +94,31 @@ async def check(services: Services, session: Session) -> None:
 
 def sign(key: bytes, target: Target, upload: Upload) -> str:
     """Returns the MAC of an upload that has no row."""
-    # As JSON, in which no field can look like two.
-    said = json.dumps((upload.id, target.bucket, target.path, upload.owner))
-    return blake2b(said.encode(), key=key, digest_size=16).hexdigest()
+    # JSON, so that no two different lists of fields have the same text.
+    fields = json.dumps((upload.id, target.bucket, target.path, upload.owner))
+    return blake2b(fields.encode(), key=key, digest_size=16).hexdigest()
 
 
 async def append(services: Services, session: Session, chunks: AsyncIterator[bytes]) -> Session:
-    """Takes the bytes of a request; returns the upload as it is then.
+    """Appends the bytes of a request; returns the new state.
 
     Raises UploadUnknown, TooManyRequests, BodyTooLarge, BodyIncomplete, OSError.
     """
-    target, upload = session
+    upload = session.upload
 
-    def check_beginning(connection: Connection) -> None:
+    def check_start(connection: Connection) -> None:
         if upload.sequence == 0:
-            _check_room(services, connection, upload)
+            _check_limits(services, connection, upload)
             if not uploads.can_begin(connection, upload):
                 raise UploadUnknown
 
-    moved = await receive(services, upload, chunks, check=check_beginning)
+    moved = await receive(services, upload, chunks, check=check_start)
     new = [] if moved.pieces is None else list_new_keys(upload, moved)
     reach("upload-written")
 
     def work(connection: Connection) -> None:
-        if upload.sequence:
-            is_moved = uploads.move(connection, moved)
-        else:
-            _check_room(services, connection, upload)
-            place = {"bucket_name": target.bucket, "repository_name": target.path}
-            is_moved = uploads.start(connection, moved, **place)
-            if not is_moved and find_repository(connection, target) is None:
-                ensure_repository(services, connection, target)
-                is_moved = uploads.start(connection, moved, **place)
-        if not is_moved or (new and not doomed.name(connection, new)):
+        is_saved = _save(services, connection, session, moved)
+        if not is_saved or (new and not doomed.name(connection, new)):
             raise UploadUnknown
 
     try:
@@ -139,9 +131,9 @@ async def append(services: Services, session: Session, chunks: AsyncIterator[byt
 
 
 async def finish(services: Services, session: Session, chunks: AsyncIterator[bytes], digest: str) -> None:
-    """Takes the last bytes, and makes the blob visible if they have its digest.
+    """Appends the last bytes, and publishes the blob if its digest is right.
 
-    Raises as `append`, and DigestInvalid, with which the upload ends too.
+    Raises as `append`, and DigestInvalid, which also ends the upload.
     """
     whole = await receive(services, session.upload, chunks)
     try:
@@ -160,14 +152,14 @@ async def finish(services: Services, session: Session, chunks: AsyncIterator[byt
 
 
 async def cancel(services: Services, session: Session) -> None:
-    """Forgets the upload and its bytes. Raises UploadUnknown."""
+    """Deletes the upload and its bytes. Raises UploadUnknown."""
     upload = session.upload
 
     def work(connection: Connection) -> None:
         if not uploads.end(connection, upload):
             raise UploadUnknown
         if upload.sequence == 0:
-            # Its first Location could be used again.
+            # Without this the signed Location could be used again.
             due_at = services.clock.now() + services.limits.upload_lifetime_s
             doomed.enter(connection, upload.id, due_at=due_at)
 
@@ -176,12 +168,12 @@ async def cancel(services: Services, session: Session) -> None:
 
 
 def _find_oldest(services: Services) -> float:
-    """Returns the instant before which an upload that began has expired."""
+    """Returns the earliest start of an upload that has not expired."""
     return services.clock.now() - services.limits.upload_lifetime_s
 
 
-def _check_room(services: Services, connection: Connection, upload: Upload) -> None:
-    """Raises TooManyRequests where one more upload would be too many, of the account or of all."""
+def _check_limits(services: Services, connection: Connection, upload: Upload) -> None:
+    """Raises TooManyRequests if the account, or the server, has too many uploads for one more."""
     limits, since = services.limits, _find_oldest(services)
     count = uploads.count(connection, since=since, most=limits.uploads)
     if count >= limits.uploads:
@@ -192,10 +184,25 @@ def _check_room(services: Services, connection: Connection, upload: Upload) -> N
         raise TooManyRequests(f"{message}: finish or cancel some", _RETRY_AFTER_S)
 
 
+def _save(services: Services, connection: Connection, session: Session, moved: Upload) -> bool:
+    """Saves the new state in the upload's row; returns False for an unknown upload."""
+    target, upload = session
+    if upload.sequence:
+        return uploads.move(connection, moved)
+    _check_limits(services, connection, upload)
+    names = {"bucket_name": target.bucket, "repository_name": target.path}
+    if uploads.start(connection, moved, **names):
+        return True
+    if find_repository(connection, target) is not None:
+        return False
+    ensure_repository(services, connection, target)
+    return uploads.start(connection, moved, **names)
+
+
 def _make_blob(
     services: Services, connection: Connection, session: Session, whole: Upload, digest: str
 ) -> list[str]:
-    """Replaces the upload by the blob; returns the keys of bytes that the blob does not need."""
+    """Replaces the upload by the blob; returns the keys of pieces that the blob does not need."""
     target, upload = session
     if not uploads.end(connection, upload):
         raise UploadUnknown
@@ -208,7 +215,7 @@ def _make_blob(
         old = blobs.find_pieces(connection, repository, digest)
         if is_whole(services.store, old):
             return list_keys(whole.pieces)
-        # The bytes of the blob were lost, and are here again.
+        # The old pieces of the blob are damaged: the new ones replace them.
         unused = list_keys(old)
         for key in unused:
             doomed.enter(connection, key, due_at=1)
