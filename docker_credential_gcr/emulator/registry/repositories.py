@@ -4,8 +4,12 @@ from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.images import artifact_images, buckets, repositories
 from docker_credential_gcr.emulator.database.images.repositories import Repository
-from docker_credential_gcr.emulator.database.projects import artifact_repositories, policies, projects
-from docker_credential_gcr.emulator.database.projects import enabled_apis as switches
+from docker_credential_gcr.emulator.database.projects import (
+    artifact_repositories,
+    enabled_apis,
+    policies,
+    projects,
+)
 from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
 from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
 from docker_credential_gcr.emulator.identity.authorization import decide
@@ -96,7 +100,7 @@ def check_service(connection: Connection, target: Target) -> None:
 
 def find_obstacle(connection: Connection, target: Target) -> Obstacle | None:
     """Returns why the target's project serves no images, or None."""
-    return switches.find_obstacle(connection, target.project_id, find_dialect(target).service)
+    return enabled_apis.find_obstacle(connection, target.project_id, find_dialect(target).service)
 
 
 def check_tag(

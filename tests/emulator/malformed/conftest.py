@@ -1,4 +1,4 @@
-"""A whole emulator in this process, called without a socket, with one of everything in it."""
+"""Emulator in this process, called without a socket, with one resource of each kind."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ REPOSITORIES = "/v1/projects/my-project/locations/us/repositories"
 
 
 class Server:
-    """The emulator; its data directory outlives `restart`."""
+    """An emulator; its data directory survives `restart`."""
 
     def __init__(self, data: Path, call_app: Callable[..., Any], *, is_open: bool) -> None:
         self.data = data
@@ -33,7 +33,7 @@ class Server:
         settings = Settings(projects=("my-project",), instance=build_instance(ACCOUNT, ()), open=is_open)
         self.emulator = Emulator(settings, self._directory, is_stopping=lambda: False)
         self.emulator.prepare()
-        # What the path of each route names.
+        # Path parameter -> the name of its resource.
         self.places = {
             "project": "my-project",
             "account": ACCOUNT,
@@ -52,24 +52,24 @@ class Server:
     def send(
         self, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None, **options: str
     ) -> Any:
-        """One request and its answer."""
+        """Sends one request; returns the response."""
         run = self._loop.run_until_complete
         return self._call_app(self.emulator.app, method, url, body, headers, run=run, **options)
 
     def call(self, method: str, url: str, document: object = None) -> Any:
-        """The JSON of an answer to a request that must succeed."""
+        """Sends a request that must succeed; returns the response's JSON."""
         reply = self.send(method, url, b"" if document is None else json.dumps(document).encode())
         assert reply.status < 300, (method, url, reply)
         return reply.body
 
     def fill(self, path: str) -> str:
-        """A route's path with what it names."""
+        """Returns a route's path, filled with the resources' names."""
         for name, value in self.places.items():
             path = path.replace(f"{{{name}}}", value)
         return path
 
     def add_one_of_everything(self, rsa_key: rsa.RSAPrivateKey) -> None:
-        """A bucket, a repository with an image, a key, a pool and its provider."""
+        """Creates a bucket, a repository with an image, a key, a pool and its provider."""
         certificate = make_certificate(rsa_key)
         key = self.call(
             "POST", f"/v1/projects/-/serviceAccounts/{ACCOUNT}/keys:upload", {"publicKeyData": certificate}
@@ -109,7 +109,7 @@ class Server:
 
 
 def make_manifest(config: bytes) -> dict[str, Any]:
-    """An image without layers, about itself."""
+    """Returns a manifest whose layer and subject are its config."""
     descriptor = {
         "mediaType": OCI_CONFIG,
         "digest": digest_of(config),
@@ -128,7 +128,7 @@ def make_manifest(config: bytes) -> dict[str, Any]:
 
 @pytest.fixture
 def make_emulator(tmp_path: Path, call_app: Callable[..., Any]) -> Callable[..., Server]:
-    """Makes an emulator on the test's data directory, open to programs of this machine or not."""
+    """Returns a function that creates an emulator on the test's data directory, open or not."""
 
     def make(*, is_open: bool) -> Server:
         return Server(tmp_path / "data", call_app, is_open=is_open)
@@ -138,7 +138,7 @@ def make_emulator(tmp_path: Path, call_app: Callable[..., Any]) -> Callable[...,
 
 @pytest.fixture
 def server(make_emulator: Callable[..., Server], rsa_key: rsa.RSAPrivateKey) -> Iterator[Server]:
-    """An open emulator with one of everything."""
+    """Returns an open emulator with one resource of each kind."""
     with closing(make_emulator(is_open=True)) as made:
         made.add_one_of_everything(rsa_key)
         yield made

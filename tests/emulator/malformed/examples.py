@@ -1,4 +1,4 @@
-"""A valid example of what each route takes: the walks put malformed values into its members."""
+"""Valid examples of each route's body: the walks put malformed values into their members."""
 
 import json
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _VERSION = f"{_PACKAGE}/versions/{{version}}".removeprefix("/v1/")
 
 @dataclass(frozen=True)
 class Example:
-    """A body, JSON or the fields of a form, and the query that comes with it."""
+    """A body, as JSON or form fields, and its query."""
 
     body: dict[str, Any] = field(default_factory=dict)
     query: str = ""
@@ -195,7 +195,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         {"permissions": ["artifactregistry.repositories.get"]}
     ),
     ("POST", f"{_PACKAGE}/versions:batchDelete"): Example(
-        # Of a version that is not there, because some values in the place of validateOnly delete it.
+        # A missing version, because with some values of validateOnly the request would delete it.
         {"names": [_VERSION.replace("{version}", f"sha256:{'0' * 64}")], "validateOnly": True}
     ),
     ("POST", f"{_PACKAGE}/tags"): Example({"version": _VERSION}, "tagId=v2"),
@@ -244,7 +244,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("POST", "/_emulator/users"): Example({"email": "ada@example.com", "name": "Ada"}),
     ("POST", "/_emulator/refreshTokens"): Example({"email": "ada@example.com", "scopes": ["openid"]}),
 }
-# What takes no body, and what a walk cannot call again and again.
+# Routes without a body, and those that a walk cannot call repeatedly.
 WITHOUT_BODY = {
     ("POST", f"{ACCOUNT_PATH}/keys"): "makes an RSA key each time, and reads two words of a fixed list",
     ("POST", "/_emulator/reset"): "takes none, and forgets everything",

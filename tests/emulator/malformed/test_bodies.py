@@ -1,4 +1,4 @@
-"""Malformed values in every member of every body lead to a refusal, and spoil nothing for anybody else."""
+"""Malformed bodies: a wrong value in any member is refused, and harms no other request."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ from .values import ESCAPED_VALUES, list_mutations
 Server = Any
 WITH_BODY = ("PATCH", "POST", "PUT")
 ROWS = [(method, path) for method, path, _ in [*google.ROUTES, *control.ROUTES, *control.PUBLIC]]
-# Registries name what a path is about in other words.
+# The registry's routes have other parameter names.
 REGISTRY_PLACES = {
     "{name}": "my-project/app",
     "{reference}": "v1",
@@ -31,7 +31,7 @@ METADATA = ["", "project/", "instance/?recursive=true", "instance/service-accoun
 
 
 def list_gets(server: Server) -> list[str]:
-    """The URL of everything that can be read or listed."""
+    """Returns the URL of each resource that can be read or listed."""
     urls = [path for method, path in ROWS if method == "GET"]
     for method, path, _ in registry.ROUTES:
         if method == "GET":
@@ -42,7 +42,7 @@ def list_gets(server: Server) -> list[str]:
 
 
 def look(server: Server) -> dict[str, int]:
-    """The status of everything that can be read or listed."""
+    """Returns the status of each resource that can be read or listed."""
     found = {url: server.send("GET", url).status for url in list_gets(server)}
     for name in METADATA:
         url = f"/computeMetadata/v1/{name}"
@@ -62,7 +62,7 @@ def send_form(server: Server, method: str, path: str, text: str) -> Any:
 
 
 def list_requests(server: Server, method: str, path: str) -> list[tuple[str, Any]]:
-    """(what is wrong, the answer) for every malformed body of a route."""
+    """Yields (what is wrong, response) for every malformed body of a route."""
     example = EXAMPLES[method, path]
     if not example.is_form:
         document = json.loads(server.fill(json.dumps(example.body)))
@@ -105,7 +105,7 @@ def is_in_form(path: str, reply: Any) -> bool:
 
 
 def restore(server: Server) -> None:
-    """Mend what a value that was taken has changed, by the routes themselves."""
+    """Restores, through the routes, what an accepted value has changed."""
     for path in ("/_emulator/clock", "/_emulator/faults", "/_emulator/metadata"):
         assert send_json(server, "PUT", path, Example(), json.dumps(EXAMPLES["PUT", path].body)).status < 300
     for method, path in list(EXAMPLES):
@@ -116,7 +116,7 @@ def restore(server: Server) -> None:
             assert reply.status < 300, (method, path, reply)
 
 
-# (route, member, the document that is written in it as a string)
+# (route, member, the document that the member holds as a string)
 WRITTEN: list[tuple[str, str, str, Any]] = [
     ("PATCH", f"{PROVIDERS}/{{provider}}", "oidc.jwksJson", KEYS),
     ("POST", f"{ACCOUNT}:signJwt", "payload", {"exp": 1, "a": "b"}),

@@ -1,4 +1,4 @@
-"""Malformed members of tokens and key files are refused as credentials, wherever a credential is taken."""
+"""Malformed credentials: wrong members of tokens and key files are refused wherever they are accepted."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ TIMES = {"iat": NOW, "exp": NOW + 3600, "nbf": NOW}
 
 @pytest.fixture
 def closed(make_emulator: Callable[..., Server], rsa_key: rsa.RSAPrivateKey) -> Iterator[Server]:
-    """An emulator that asks for credentials, with one of everything, whose clock stands still."""
+    """Returns an emulator with a fixed clock that needs credentials, with one resource of each kind."""
     with closing(make_emulator(is_open=True)) as made:
         made.add_one_of_everything(rsa_key)
         places = made.places
@@ -41,7 +41,7 @@ def encode(data: bytes | str) -> str:
 
 
 def sign(key: Any, header: str, claims: str) -> str:
-    """A JWT of that JSON, whatever it is."""
+    """Returns a JWT of any JSON."""
     signed = f"{encode(header)}.{encode(claims)}"
     if isinstance(key, rsa.RSAPrivateKey):
         signature = key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
@@ -52,7 +52,7 @@ def sign(key: Any, header: str, claims: str) -> str:
 
 
 def list_tokens(key: Any, header: dict[str, Any], claims: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(what is wrong, the token) for each malformed member of either part; each is signed as it should be."""
+    """Yields (what is wrong, token) for each malformed member of either part, validly signed."""
     for wrong, text in list_mutations(claims):
         yield f"claims: {wrong}", sign(key, json.dumps(header), text)
     for wrong, text in list_mutations(header):
@@ -82,7 +82,7 @@ def test_z23_z24_a_malformed_assertion_is_an_invalid_grant(
 
 
 def is_answer_to_grant(reply: Any) -> bool:
-    """Whether it is tokens, or a refusal in the form of RFC 6749 section 5.2, or a body that is too large."""
+    """Returns whether it is tokens, an error of RFC 6749 section 5.2, or a body that is too large."""
     if reply.status in (200, 413):
         return True
     return reply.status in (400, 401) and reply.body.keys() == {"error", "error_description"}
@@ -150,7 +150,7 @@ def test_z23_z24_a_malformed_subject_token_is_refused(closed: Server) -> None:
         reply = closed.send("POST", "/v1/token", body, {"content-type": "application/json"})
         assert is_answer_to_grant(reply), (wrong, reply)
         statuses.add(reply.status)
-    # A subject that is no string is a mapped attribute that is none: 401, as Google has it.
+    # A subject that is not a string counts as a missing mapped attribute: 401, as Google answers.
     assert statuses == {200, 400, 401}
 
 

@@ -1,4 +1,4 @@
-"""No regular expression and no parser takes more than linear time for what a client sends."""
+"""Linear time: no regular expression or parser takes longer for what a client sends."""
 
 import ast
 import gc
@@ -29,17 +29,17 @@ from docker_credential_gcr.emulator.oci import image_config, manifest, ranges, r
 from docker_credential_gcr.emulator.oci import token_auth as scope
 from docker_credential_gcr.emulator.runtime import strict_json
 
-# Four times as much of a text may take six times as long: twice would be sixteen times, for quadratic time.
+# Four times the text may take six times as long; in quadratic time it would take sixteen times as long.
 RATIO = 6
 SIZES = (1000, 4000)
-# Less cannot be told from the clock's grain; quadratic time for the longer text takes a hundred times that.
+# Below this the clock is too coarse; in quadratic time the longer text takes a hundred times that.
 GRAIN_S = 0.0002
-# A text that takes this long is not tried again.
+# A text that takes longer is not tried again.
 LONG_S = 0.5
 
 POOL = "projects/1/locations/global/workloadIdentityPools/outside"
 SIGV4 = "AWS4-HMAC-SHA256 Credential="
-# How a pattern is used, and how texts begin that get far into it. One that is new has no row: give it one.
+# Pattern -> its method, and beginnings of texts that match far into it. A new pattern needs a row.
 PATTERNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "control.faults._NAME": ("fullmatch", ("",)),
     "control.faults._VALUE": ("fullmatch", ("",)),
@@ -143,7 +143,7 @@ UNITS = [*CHARACTERS, *map("".join, itertools.permutations('a0.-_ /":@', 2)), "s
 
 def list_modules() -> Iterator[Any]:
     for found in pkgutil.walk_packages(emulator.__path__, f"{emulator.__name__}."):
-        # What migrations read is ours; Alembic alone may import env.
+        # Migrations read no client's text, and only Alembic may import env.
         if ".migrations." not in found.name:
             yield importlib.import_module(found.name)
 
@@ -164,7 +164,7 @@ def use(pattern: re.Pattern[Any], method: str) -> Callable[[str], object]:
 
 
 def measure(function: Callable[[Any], object], value: Any) -> float:
-    """Seconds of this thread, the best of three, without the collector: it looks at all that tests hold."""
+    """Returns the thread's seconds, the best of three, without Python's garbage collector."""
     best = float("inf")
     gc.disable()
     try:
@@ -179,7 +179,7 @@ def measure(function: Callable[[Any], object], value: Any) -> float:
 
 
 def is_linear(function: Callable[[Any], object], make: Callable[[int], Any], sizes: tuple[int, int]) -> bool:
-    """Whether four times the text takes less than RATIO times as long, in the best of five rounds."""
+    """Returns whether four times the text takes less than RATIO times as long, in the best of five rounds."""
     short, long = map(make, sizes)
     for _ in range(5):
         first = measure(function, short)
@@ -206,7 +206,7 @@ def test_z68_every_pattern_that_meets_a_clients_text_is_compiled_where_it_is_fou
         if isinstance(node, ast.Attribute) and node.attr in used
         if isinstance(node.value, ast.Name) and node.value.id == "re"
     }
-    # Of the command line, of our own table.
+    # Texts of the command line and of our tables.
     assert elsewhere == {"cli/options.py", "google/rest/routing.py"}
 
 
@@ -250,7 +250,7 @@ def find_absent(path: str) -> object:
 REPOSITORY = "/v1/projects/p/locations/l/repositories/r:"
 DESCRIPTOR = {"mediaType": "a", "digest": f"sha256:{'0' * 64}", "size": 1}
 BINDING = {"role": "roles/viewer", "members": ["user:a@example.com"]}
-# What parses a client's text, the texts by their size, and the longest that is taken.
+# Parser of a client's text, a function from size to text, and the largest accepted size.
 PARSERS: dict[str, tuple[Callable[[Any], object], Callable[[int], Any], int]] = {
     "a filter of letters": (project_filters.parse_filter, lambda n: "a" * n, 2048),
     "a filter of blanks": (project_filters.parse_filter, lambda n: " " * n + "\0", 2048),

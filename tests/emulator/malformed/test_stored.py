@@ -1,4 +1,4 @@
-"""What an earlier version stored, and this one would refuse, can be read, listed and mended."""
+"""Stored values that this version refuses, from an earlier one, can be read, listed and replaced."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ PROVIDER = f"{POOL}/providers/issuer"
 MAPPING = {"google.subject": "assertion.sub"}
 CONDITION = {"title": "a\ud800", "expression": "true"}
 BINDING = {"role": "roles/storage.objectViewer", "members": ["user:ada@example.com"], "condition": CONDITION}
-# id: (table, column, what is stored, what reads it, what mends it, where it is then)
+# id: (table, column, stored value, request that reads it, request that replaces it)
 STORED: dict[str, tuple[Table, str, Any, tuple[str, str], tuple[str, str, Any]]] = {
     "a bucket's cors": (
         schema.buckets,
@@ -56,7 +56,7 @@ def test_what_an_earlier_version_stored_is_readable_and_can_be_mended(server: Se
         "/v1/projects/my-project:setIamPolicy",
         {"policy": {"bindings": [BINDING | {"condition": None}]}},
     )
-    # As its text, whatever the column's type makes of a value.
+    # Written as text, not converted by the column's type.
     stored = update(table).values({column: literal(json.dumps(value), String)})
     server.emulator._database.write_now(lambda connection: connection.execute(stored))
     options = {"options": {"requestedPolicyVersion": 3}} if method == "POST" else None

@@ -63,7 +63,7 @@ def test_z23_no_malformed_name_in_a_path_is_an_internal_error(server: Server, me
     for _, path in [row for row in ROUTES if row[0] == method]:
         for name in re.findall(r"{\w+}", path):
             before, _, after = path.partition(name)
-            # The others are named as they should be, or as nothing is.
+            # The other parameters are valid, or name no resource.
             before, after = (re.sub(r"{\w+}", "x", server.fill(part)) for part in (before, after))
             for wrong, value in ESCAPED_VALUES.items():
                 url = f"{before}{value}{after}"

@@ -1,4 +1,4 @@
-"""What no member of a body, of a form or of a token should be, as raw text of each, and where it is put."""
+"""Malformed values of bodies, forms and tokens as raw text, and where they are put."""
 
 import copy
 import json
@@ -35,7 +35,7 @@ JSON_VALUES = {
     "deep objects": '{"a":' * DEPTH + "1" + "}" * DEPTH,
     "lists that Python's parser takes": "[" * 600 + "]" * 600,
 }
-# The same of forms and queries.
+# The same for forms and queries.
 ESCAPED_VALUES = {
     "a lone surrogate": "%ed%a0%80",
     "not UTF-8": "%ff",
@@ -53,7 +53,7 @@ ESCAPED_VALUES = {
 
 
 def list_mutations(document: Any) -> Iterator[tuple[str, str]]:
-    """(what is wrong, the JSON) for each value in the place of each member, of one more, and of all."""
+    """Yields (what is wrong, JSON) for each value as each member, as a new one, and as the document."""
     for name, raw in JSON_VALUES.items():
         yield f"all is {name}", raw
         for path in _list_paths(document):

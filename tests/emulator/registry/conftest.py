@@ -1,4 +1,4 @@
-"""Service accounts with all that they can show of themselves, and requests to any of the sites."""
+"""Fixtures: service accounts with every kind of credential, and requests to any site."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ class Account:
         self.basic = ("_json_key", self.key_file)
 
     def sign(self, *, key: str | None = None, kid: str | None = None, **changes: object) -> str:
-        """A JWT that stands for an access token, as Google's clients sign it; None takes a claim away."""
+        """Returns a self-signed JWT, which Google's clients send as an access token; None removes a claim."""
         now = int(time.time())
         email = self.document["client_email"]
         claims = {"iss": email, "sub": email, "iat": now, "exp": now + 3600, "scope": READ_WRITE, **changes}
@@ -40,7 +40,7 @@ class Account:
         return jwt.encode(claims, key or self.document["private_key"], algorithm="RS256", headers=header)
 
     def access_token(self, scope: str = READ_WRITE) -> str:
-        """An access token with that OAuth scope."""
+        """Returns an access token with that OAuth scope."""
         assertion = self.sign(scope=scope, aud="https://oauth2.googleapis.com/token")
         form = {"grant_type": JWT_BEARER, "assertion": assertion}
         answer = requests.post(f"{self.url}/token", data=form, timeout=30)
@@ -50,7 +50,7 @@ class Account:
 
 @dataclass
 class Settled:
-    """A registry in which my-project/app:v1 lies, an editor of the project, and the data directory."""
+    """Yields a registry with my-project/app:v1, an editor of the project, and the data directory."""
 
     registry: RegistryClient
     account: Account
@@ -59,7 +59,7 @@ class Settled:
 
 @pytest.fixture(scope="module")
 def settled(editor_of: Callable[[str], Any]) -> Iterator[Settled]:
-    """For tests that change nothing: to make accounts and images takes longer than most of them."""
+    """Yields the state for tests that change nothing: creating it takes longer than most of them."""
     with InThread(Settings(port=0)) as ready:
         editor = editor_of(ready.url)
         editor.push_image("my-project/app", "v1", b"layer")
@@ -70,13 +70,13 @@ def settled(editor_of: Callable[[str], Any]) -> Iterator[Settled]:
 
 @pytest.fixture
 def registry(gcr_emulator):
-    """The registry gcr.io."""
+    """Returns the registry gcr.io."""
     return RegistryClient(gcr_emulator.url, host="gcr.io")
 
 
 @pytest.fixture
 def make_account(gcr_emulator):
-    """Makes a service account of my-project with a role (None: without any)."""
+    """Returns a function that creates a service account of my-project with a role, or with None."""
 
     def make(role="roles/editor", *, account="ci", project="my-project"):
         key = gcr_emulator.key(role, project=project, account=account)
@@ -87,7 +87,7 @@ def make_account(gcr_emulator):
 
 @pytest.fixture
 def account(make_account):
-    """An editor of my-project."""
+    """Returns an editor of my-project."""
     return make_account()
 
 
@@ -106,13 +106,13 @@ def call_api(gcr_emulator):
 
 @pytest.fixture
 def find_bucket(gcr_emulator):
-    """Whether there is a bucket of that name."""
+    """Returns a function that tells whether a bucket exists."""
     return lambda name: requests.get(f"{gcr_emulator.url}/storage/v1/b/{name}", timeout=30).status_code == 200
 
 
 @pytest.fixture
 def share_bucket(gcr_emulator):
-    """Grants a role on a bucket."""
+    """Returns a function that grants a role on a bucket."""
 
     def share(bucket, role, member):
         url = f"{gcr_emulator.url}/storage/v1/b/{bucket}/iam"

@@ -1,4 +1,4 @@
-"""Whatever bytes a client sends, the registry answers in its own form and never with 500; HEAD is GET."""
+"""Any input: the registry answers any bytes in its own form and never with 500; HEAD is GET."""
 
 import http.client
 import json
@@ -52,13 +52,13 @@ methods = st.sampled_from(["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPT
 
 @pytest.fixture
 def send(gcr_emulator, editor):
-    """One request as an editor: status, headers, body."""
+    """Sends one request as an editor; returns status, headers and body."""
     token = editor.token(f"repository:{REPOSITORY}:pull,push,delete")
     editor.push_image(REPOSITORY, "v1", b"layer")
     host, _, port = gcr_emulator.registry.partition(":")
 
     def make(method, url, body=b"", headers=None):
-        # A connection each: where a body was not read, the server ends it.
+        # One connection each, because the server ends it if a body was not read.
         with closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection:
             connection.request(method, url, body, {"Authorization": f"Bearer {token}", **(headers or {})})
             answer = connection.getresponse()
@@ -100,13 +100,13 @@ def paths_of_every_get(editor):
 
 
 def test_head_is_get_without_the_body_on_every_route(gcr_emulator, editor):
-    # So that an instant in a body is the same twice.
+    # A fixed clock, so that two bodies have the same instant.
     gcr_emulator.clock.set(1_800_000_000)
     for path in paths_of_every_get(editor):
         answers = []
         for method in ("GET", "HEAD"):
             answer = editor.session.request(method, f"{editor.url}{path}", auth=editor.auth)
-            # A token's signature differs each time, and so may its length.
+            # The signature of a token, and its length, can differ each time.
             left_out = {"date", "x-request-id", "content-length" if path.startswith("/v2/token") else "date"}
             shown = {name: value for name, value in answer.headers.items() if name not in left_out}
             answers.append((answer.status_code, shown))

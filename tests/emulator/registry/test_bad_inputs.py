@@ -1,4 +1,4 @@
-"""What the registry answers to input that no client should send: the whole status and body, row by row."""
+"""Bad inputs: the status and the whole body of the response, row by row."""
 
 import base64
 import json

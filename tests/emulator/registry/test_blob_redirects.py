@@ -1,4 +1,4 @@
-"""serve --redirect-blobs: a blob's GET leads to a link that opens just that blob, for a while, to anybody."""
+"""Blob redirects (serve --redirect-blobs): GET leads to a signed link to one blob, which expires."""
 
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -46,7 +46,7 @@ def editor(server, editor_of):
 
 @pytest.fixture(autouse=True)
 def clock(server):
-    """Stands still at NOW until it is set otherwise."""
+    """Stands still at NOW until a test sets it."""
 
     def set_to(now):
         requests.put(f"{server.url}/_emulator/clock", json={"now": now}, timeout=30).raise_for_status()
@@ -57,13 +57,13 @@ def clock(server):
 
 @pytest.fixture
 def link(editor):
-    """The link to the large blob."""
+    """Returns the link to the large blob."""
     return editor.get(path_of(LARGE)).headers["Location"]
 
 
 @pytest.fixture
 def follow(server):
-    """Follows a link as another client, without any credential."""
+    """Follows a link without a credential."""
 
     def ask(link, method="GET", **options):
         return requests.request(method, f"{server.url}{link}", timeout=30, **options)
@@ -112,7 +112,7 @@ def test_check_39_head_is_no_redirect_and_an_unknown_blob_is_none(editor):
 
 
 def change(link, **changes):
-    """The link with other values in its query, None without one."""
+    """Returns the link with other values in its query; None removes one."""
     parts = urlsplit(link)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()} | changes
     kept = {name: value for name, value in query.items() if value is not None}
@@ -145,7 +145,7 @@ TAMPERED = {
 def test_check_40_a_link_that_was_changed_opens_nothing(editor, follow, link, tamper):
     assert follow(link).status_code == 200
     bearer = {"Authorization": f"Bearer {editor.token(f'repository:{REPOSITORY}:pull')}"}
-    # Nor does a credential help that would open the blob where it belongs.
+    # A valid credential for the blob does not help either.
     for options in ({}, {"headers": bearer}, {"auth": editor.auth}):
         answer = follow(tamper(link), **options)
         assert (answer.status_code, answer.json()) == (403, REFUSED)

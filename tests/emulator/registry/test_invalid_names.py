@@ -1,4 +1,4 @@
-"""A name that cannot be a repository is refused once, with the form that it should have."""
+"""Invalid repository names: refused at the first request, with the expected form."""
 
 import json
 

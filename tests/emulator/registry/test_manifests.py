@@ -1,4 +1,4 @@
-"""Manifests and tags: stored as pushed, served as asked for, deleted only where nothing names them."""
+"""Manifests and tags: stored as pushed, served on request, deleted only if nothing refers to them."""
 
 import json
 

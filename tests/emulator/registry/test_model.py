@@ -1,4 +1,4 @@
-"""A repository beside a plain dictionary: whatever is done in whatever order, both say the same."""
+"""Model test: a repository and a plain dictionary give the same results for any operations."""
 
 import json
 import tempfile
@@ -19,7 +19,7 @@ TAGS = st.sampled_from(["a", "b", "c"])
 
 
 class Repository(RuleBasedStateMachine):
-    """Blobs, manifests, tags and referrers, pushed and deleted in any order."""
+    """Pushes and deletes blobs, manifests, tags and referrers in any order."""
 
     blobs = Bundle("blobs")
     manifests = Bundle("manifests")

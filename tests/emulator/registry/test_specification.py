@@ -1,4 +1,4 @@
-"""The distribution specification's demands on a registry, one by one, by its sections and endpoints.
+"""Distribution specification: each demand on a registry, by sections and endpoints.
 
 https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 """
@@ -18,7 +18,7 @@ DEMANDS = []
 
 
 def demand(section, claim):
-    """Enter a function in the table; it is called with a registry in which an editor may do everything."""
+    """Adds a function to the table; it is called with a registry and an editor of all of it."""
 
     def enter(function):
         DEMANDS.append(pytest.param(function, id=f"{section}: {claim}"))
@@ -28,7 +28,7 @@ def demand(section, claim):
 
 
 class FilledRepository:
-    """Calls on one repository, and the image that is in it from the start."""
+    """Requests to one repository, and its first image."""
 
     def __init__(self, editor):
         self.editor = editor

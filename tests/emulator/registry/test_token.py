@@ -1,4 +1,4 @@
-"""The token endpoint and what its tokens open: who may, who may not, and what each is told."""
+"""Token endpoint: which credentials get a token, what the token allows, and the refusals."""
 
 from datetime import datetime, timezone
 

@@ -1,4 +1,4 @@
-"""Tokens for several scopes: of one registry or two, and what of them is left out."""
+"""Tokens for several scopes, of one registry or two, and the scopes that are left out."""
 
 import pytest
 import requests
@@ -12,7 +12,7 @@ ELSEWHERE = f"repository:{AR_APP}:pull"
 
 @pytest.fixture
 def ask(gcr_emulator, editor):
-    """Asks for a token at a host; what it opens: pull of the image, push to it, and push to pkg.dev."""
+    """Requests a token at a host; returns whether it allows pull, push, and push to pkg.dev."""
     url = f"{gcr_emulator.url}/v1/projects/my-project/locations/us/repositories?repositoryId=images"
     requests.post(url, json={"format": "DOCKER"}, timeout=30).raise_for_status()
     editor.push_image(APP, "v1", b"layer")
@@ -65,7 +65,7 @@ def test_g_z41_a_registrys_own_host_grants_its_own_part(ask):
     assert ask(ELSEWHERE, PULL, host="gcr.io") == {"pull"}
 
 
-# What cannot be granted beside a pull that can.
+# Scopes that are not granted, next to a pull that is.
 LEFT_OUT = {
     "no such project": "repository:no-project/app:pull",
     "no such repository": "repository:us-docker.pkg.dev/no-project/images/app:pull",

@@ -37,10 +37,10 @@ def suggest_image(request: Request, name: str) -> str:
         segments = segments[1:] if named else segments
         site = named or DEFAULT_SITE
     cleaned = list(filter(None, map(_clean, segments)))
-    places, image = cleaned[:-1], (cleaned or [_IMAGE])[-1]
-    domain = places[:1] if places and "." in places[0] else []
+    parents, image = cleaned[:-1], (cleaned or [_IMAGE])[-1]
+    domain = parents[:1] if parents and "." in parents[0] else []
     needed = [*domain, _PROJECT, *([_REPOSITORY] if site.has_repositories else [])]
-    return "/".join([*leading, *places, *needed[len(places) :], image]) + ":1"
+    return "/".join([*leading, *parents, *needed[len(parents) :], image]) + ":1"
 
 
 def find_advice(error: Exception, request: Request) -> str:

@@ -6,7 +6,7 @@ texts, which are in braces.
 
 from dataclasses import dataclass
 
-from docker_credential_gcr.emulator.identity import google_services as services
+from docker_credential_gcr.emulator.identity import google_services
 from docker_credential_gcr.emulator.registry.errors import ManifestUnknown, NameUnknown, RegistryError
 from docker_credential_gcr.emulator.sites.hosts import Target
 
@@ -36,7 +36,7 @@ class Dialect:
 
 
 CONTAINER_REGISTRY = Dialect(
-    service=services.CONTAINER_REGISTRY,
+    service=google_services.CONTAINER_REGISTRY,
     unknown_manifest='Failed to fetch "{reference}" from request "{path}".',
     unaccepted_type=(
         "Manifest with {kind} '{reference}' has media type '{media_type}', but client accepts '{accept}'."
@@ -56,7 +56,7 @@ CONTAINER_REGISTRY = Dialect(
 
 # Texts that no published response shows are Container Registry's.
 ARTIFACT_REGISTRY = Dialect(
-    service=services.ARTIFACT_REGISTRY,
+    service=google_services.ARTIFACT_REGISTRY,
     unknown_manifest='Failed to fetch "{reference}"',
     # https://github.com/GoogleCloudPlatform/gcr-cleaner/issues/113
     unaccepted_type='Manifest has media type "{media_type}" but client accepts {accepted}',

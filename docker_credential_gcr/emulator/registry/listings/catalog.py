@@ -8,8 +8,7 @@ import json
 from sqlalchemy import Connection
 
 from docker_credential_gcr.emulator.database.images import repositories
-from docker_credential_gcr.emulator.database.projects import artifact_repositories, projects
-from docker_credential_gcr.emulator.database.projects import enabled_apis as switches
+from docker_credential_gcr.emulator.database.projects import artifact_repositories, enabled_apis, projects
 from docker_credential_gcr.emulator.database.projects.enabled_apis import Obstacle
 from docker_credential_gcr.emulator.identity.google_services import RESOURCE_MANAGER
 from docker_credential_gcr.emulator.identity.principal import Principal
@@ -55,7 +54,7 @@ def _check_resource_manager(connection: Connection, member: str) -> None:
     project_id = find_project_id(member.partition(":")[2])
     if project_id is None:
         return
-    if switches.find_obstacle(connection, project_id, RESOURCE_MANAGER) is Obstacle.DISABLED:
+    if enabled_apis.find_obstacle(connection, project_id, RESOURCE_MANAGER) is Obstacle.DISABLED:
         raise ServiceDisabled(project_id, RESOURCE_MANAGER)
 
 

@@ -1,6 +1,6 @@
-"""Container Registry's conduct, checks 1 to 11 and 19 to 22: challenges, and what opens the token endpoint.
+"""Checks 1 to 11 and 19 to 22 of Container Registry: challenges, and credentials at the token endpoint.
 
-Check 18 is in test_services.py.
+Check 18 is in test_disabled_api.py.
 """
 
 import base64
@@ -183,7 +183,7 @@ def test_check_20_an_expired_token_is_challenged_anew(gcr_emulator, registry, ed
     answer = registry.call("GET", path, token=token)
     challenge = f'Bearer realm="http://gcr.io/v2/token",service="gcr.io",scope="{PULL}"'
     assert (*told(answer), answer.headers["WWW-Authenticate"]) == (401, UNAUTHORIZED, challenge)
-    # gcloud refreshes once and goes on.
+    # gcloud refreshes once and continues.
     assert registry.call("GET", path, token=registry.token(PULL, auth=account.basic)).status_code == 200
 
 

@@ -1,30 +1,30 @@
-"""Container Registry's conduct, checks 47 to 52: what may be deleted, in which order, and by whom."""
+"""Checks 47 to 52 of Container Registry: deletion, its order, and its permissions."""
 
 import pytest
 from support.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 
 APP = "my-project/app"
 MANIFESTS = f"/v2/{APP}/manifests"
-# gcloud's guesses, in its order.
+# The Accept headers that gcloud tries, in its order.
 GUESSES = (f"{OCI_INDEX},{DOCKER_LIST}", f"{OCI_MANIFEST},{DOCKER_MANIFEST}")
 
 
 @pytest.fixture
 def digest(editor):
-    """The digest of an image that v1 names."""
+    """Pushes an image as v1; returns its digest."""
     return editor.push_image(APP, "v1", b"layer")
 
 
 @pytest.fixture
 def call(registry, account):
-    """A request as gcloud makes it: with a token for push and pull, and for deletion if it asks for that."""
+    """Sends a request as gcloud does: with a token for push and pull, and for deletion with that scope."""
     token = registry.token(f"repository:{APP}:push,pull,delete", auth=account.basic)
     return lambda method, path, **options: registry.call(method, path, token=token, **options)
 
 
 @pytest.fixture
 def tags(call):
-    """Digest by tag, and every digest; None where the repository is unknown."""
+    """Returns the digests by tag, and all digests; None for an unknown repository."""
 
     def ask():
         answer = call("GET", f"/v2/{APP}/tags/list")
@@ -86,7 +86,7 @@ def test_check_50_a_child_of_an_index_is_not_deleted_before_it(call, editor, dig
     document = {"schemaVersion": 2, "mediaType": media_type, "manifests": [child]}
     index = editor.put_manifest(APP, "all", document, media_type).headers["Docker-Content-Digest"]
     assert call("DELETE", f"{MANIFESTS}/v1").status_code == 202
-    # A cleaner takes the parent from the end of the message.
+    # gcr-cleaner parses the parent at the end of the message.
     message = f"Manifest {digest} is referenced by image {index}"
     refused = (400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", message)
     assert refusal(call("DELETE", f"{MANIFESTS}/{digest}")) == refused
@@ -95,7 +95,7 @@ def test_check_50_a_child_of_an_index_is_not_deleted_before_it(call, editor, dig
 
 
 def resolve(call, reference):
-    """The digest of what a tag names, as gcloud finds it: guess by guess, and from the bytes."""
+    """Returns the digest of a tag as gcloud computes it: type by type, from the bytes."""
     answers = [call("GET", f"{MANIFESTS}/{reference}", headers={"Accept": accept}) for accept in GUESSES]
     assert [answer.status_code for answer in answers] == [404, 200]
     return answers[1].headers["Docker-Content-Digest"]
@@ -103,7 +103,7 @@ def resolve(call, reference):
 
 @pytest.fixture
 def gcloud(editor):
-    """Calls as gcloud does, which asks for a token to push and pull, whatever it is about to do."""
+    """Returns a function that sends requests as gcloud does: always with a token for push and pull."""
     token = editor.token(f"repository:{APP}:push,pull")
     return lambda method, path, **options: editor.call(method, path, token=token, **options)
 
@@ -111,7 +111,7 @@ def gcloud(editor):
 def test_check_51_gcloud_deletes_every_tag_and_then_the_digest(gcloud, editor, digest, tags):
     editor.push_image(APP, "v2", b"layer")
     assert resolve(gcloud, "v1") == digest
-    # With another tag than the named one gcloud itself refuses, unless --force-delete-tags.
+    # With other tags gcloud itself refuses, unless --force-delete-tags.
     named, _ = tags()
     assert named == {"v1": digest, "v2": digest}
     deleted = [gcloud("DELETE", f"{MANIFESTS}/{reference}").status_code for reference in (*named, digest)]
@@ -126,7 +126,7 @@ def test_check_51_gcloud_untags_with_one_request(gcloud, editor, digest, tags):
 
 
 def test_check_51_skopeo_deletes_by_digest_and_is_refused(registry, account, digest, tags):
-    # skopeo asks for everything, and resolves the tag first.
+    # skopeo requests all actions, and resolves the tag first.
     token = registry.token(f"repository:{APP}:*", auth=account.basic)
     head = registry.call("HEAD", f"{MANIFESTS}/v1", token=token)
     assert head.headers["Docker-Content-Digest"] == digest

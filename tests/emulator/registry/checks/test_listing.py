@@ -1,4 +1,4 @@
-"""Container Registry's conduct, checks 23 to 30: tags, folders, manifests and the catalog, listed."""
+"""Checks 23 to 30 of Container Registry: lists of tags, folders, manifests and repositories."""
 
 import json
 
@@ -13,7 +13,7 @@ NOW, NOW_MS = 1_800_000_000.25, "1800000000250"
 
 @pytest.fixture
 def lists(registry, account):
-    """Lists the tags of a name, as a client does that has a token for it."""
+    """Lists the tags of a name, with a token for it."""
 
     def ask(name, query=""):
         token = registry.token(f"repository:{name}:pull", auth=account.basic)
@@ -24,7 +24,7 @@ def lists(registry, account):
 
 @pytest.fixture
 def images(gcr_emulator, editor):
-    """Digest by tag: b and a are one image, c another; what b named at first has no tag any more."""
+    """Pushes images; returns digests by tag: b and a are one image, c another; the first b has no tag."""
     gcr_emulator.clock.set(NOW)
     untagged = editor.push_image(APP, "b", b"first", created=CREATED)
     one = [editor.push_image(APP, tag, b"second one", created=CREATED) for tag in ("b", "a")]
@@ -163,7 +163,7 @@ def test_check_29_the_catalog_has_the_caller_s_projects_and_pages_on_the_same_ho
     assert (nobody.status_code, nobody.headers["WWW-Authenticate"]) == (401, challenge)
 
 
-# What each client asks for a list: gcrane ls -r, crane ls, skopeo list-tags, podman search --list-tags.
+# The requests of each client: gcrane ls -r, crane ls, skopeo list-tags, podman search --list-tags.
 QUERIES = {"gcrane": "?n=10000", "crane": "?n=1000", "skopeo": "", "podman": ""}
 
 
@@ -172,7 +172,7 @@ def test_check_30_every_client_is_listed_the_same_tags(lists, images, editor):
     listed = {client: told(lists(APP, query)) for client, query in QUERIES.items()}
     assert images
     assert {answer[1]["tags"] == ["a", "b", "c"] for answer in listed.values()} == {True}
-    # gcrane ls -r walks on through the children.
+    # gcrane ls -r continues with the children.
     assert listed["gcrane"][1]["child"] == ["deep"]
     assert lists(f"{APP}/deep", QUERIES["gcrane"]).json()["tags"] == ["v1"]
 
@@ -180,7 +180,7 @@ def test_check_30_every_client_is_listed_the_same_tags(lists, images, editor):
 @pytest.mark.parametrize("host", ["gcr.io", "localhost:5000"])
 @pytest.mark.parametrize("path", ["/v1/search?n=25&q=app", "/v1/_ping"])
 def test_check_30_docker_s_older_search_is_not_found(registry, account, host, path):
-    # As podman search and docker search ask, with and without what they log in with.
+    # As podman search and docker search do, with and without a login.
     for options in ({}, {"auth": account.basic}):
         assert registry.at(host).call("GET", path, **options).status_code == 404
 

@@ -1,4 +1,4 @@
-"""Container Registry's conduct, checks 31 to 38 and 46: manifests, stored as pushed and given as accepted."""
+"""Checks 31 to 38 and 46 of Container Registry: manifests, stored as pushed and served as accepted."""
 
 import json
 
@@ -8,9 +8,9 @@ from support.images import DOCKER_CONFIG, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDE
 APP = "my-project/app"
 PULL, PUSH = f"repository:{APP}:pull", f"repository:{APP}:push,pull"
 MANIFESTS = f"/v2/{APP}/manifests"
-# The first of gcloud's guesses when it describes an image.
+# The first Accept header that gcloud tries when it describes an image.
 LISTS = f"{OCI_INDEX},{DOCKER_LIST}"
-# With the three that say what it is, all that a manifest comes with.
+# With type, length and digest, all headers of a manifest.
 COMMON = {
     "docker-distribution-api-version": "registry/2.0",
     "server": "Docker Registry",
@@ -31,13 +31,13 @@ def unaccepted(kind, reference, media_type, accept):
 
 @pytest.fixture
 def config(editor):
-    """The descriptor of a config that is in the repository."""
+    """Pushes a config; returns its descriptor."""
     return editor.push_blob(APP, b"{}", DOCKER_CONFIG)
 
 
 @pytest.fixture
 def call(registry, account):
-    """A request with a token for the repository."""
+    """Sends a request with a token for the repository."""
     token = registry.token(PUSH, auth=account.basic)
 
     def make(method, reference, *, accept=None, **options):
@@ -50,7 +50,7 @@ def call(registry, account):
 
 @pytest.fixture
 def push(call, config):
-    """Pushes an image's manifest of a type under v1; its bytes."""
+    """Pushes an image's manifest of a type as v1; returns its bytes."""
 
     def make(media_type, reference="v1", **fields):
         document = {"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [], **fields}
@@ -105,7 +105,7 @@ def test_check_34_an_image_is_not_found_by_who_accepts_lists_alone(call, push):
     assert refusal(call("GET", "v1", accept=LISTS)) == unaccepted("tag", "v1", DOCKER_MANIFEST, LISTS)
     by_digest = refusal(call("GET", digest_of(data), accept=LISTS))
     assert by_digest == unaccepted("digest", digest_of(data), DOCKER_MANIFEST, LISTS)
-    # gcloud goes on with its next guess.
+    # gcloud tries its next type.
     described = call("GET", "v1", accept=f"{OCI_MANIFEST},{DOCKER_MANIFEST}")
     assert (described.status_code, described.content) == (200, data)
 
@@ -193,7 +193,7 @@ def test_check_46_an_artifact_of_any_kind_is_taken_and_found_by_its_subject(
         "subject": subject,
     }
     data = json.dumps(artifact).encode()
-    # By the tag that clients fall back on, which goes on to work.
+    # By the referrers tag, the fallback of clients, which works too.
     tag = image.replace(":", "-")
     pushed = call("PUT", tag, data=data, headers={"Content-Type": OCI_MANIFEST})
     assert (pushed.status_code, pushed.headers["OCI-Subject"]) == (201, image)

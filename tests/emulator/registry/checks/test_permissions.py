@@ -1,4 +1,4 @@
-"""Container Registry's conduct, checks 12 to 17: which rights a registry token is given, and for what."""
+"""Checks 12 to 17 of Container Registry: the permissions behind a registry token."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_check_13_two_scopes_make_one_token_for_both(registry, editor, account):
     token = registry.token(PUSH, f"repository:{OTHER}:pull", auth=account.basic)
     assert registry.call("GET", f"/v2/{OTHER}/manifests/v1", token=token).status_code == 200
     assert registry.call("POST", f"/v2/{APP}/blobs/uploads/", token=token).status_code == 202
-    # Each of them with its own actions.
+    # Each scope with its actions.
     assert registry.call("POST", f"/v2/{OTHER}/blobs/uploads/", token=token).status_code == 401
 
 
@@ -71,7 +71,7 @@ def test_check_14_star_and_delete_grant_what_the_caller_may(
 def test_check_15_an_access_token_for_reading_pushes_nothing(registry, editor, account):
     editor.push_image(APP, "v1", b"layer")
     token = account.access_token(READ_ONLY)
-    # The scope covers storage.buckets.get, so that it is the first change that is refused.
+    # The scope includes storage.buckets.get, so the first write permission is missing.
     answer = registry.ask_token(PUSH, token=token)
     assert told(answer) == exchange_failed("storage.objects.create")
     assert registry.ask_token(PULL, token=token).status_code == 200
@@ -97,7 +97,7 @@ def test_check_17_a_push_needs_the_bucket_and_the_first_makes_it(
     writer = make_account("roles/storage.bucketViewer", account="writer")
     gcr_emulator.grant("roles/storage.objectAdmin", writer.member)
     assert told(registry.ask_token(PUSH, auth=objects.basic)) == exchange_failed("storage.buckets.get")
-    # Nobody has pushed yet, and who cannot make the bucket cannot be the first.
+    # Before the first push a member without the permission to create the bucket cannot push.
     assert told(registry.ask_token(PUSH, auth=writer.basic)) == exchange_failed("storage.buckets.create")
     assert find_bucket(BUCKET) is False
 
@@ -109,6 +109,6 @@ def test_check_17_a_push_needs_the_bucket_and_the_first_makes_it(
     share_bucket(BUCKET, "roles/storage.legacyBucketWriter", legacy.member)
     token = registry.token(PUSH, auth=legacy.basic)
     assert registry.call("POST", f"/v2/{APP}/blobs/uploads/", token=token).status_code == 202
-    # Of one host's bucket, and so of no other host.
+    # A role on one host's bucket is none on another host's.
     answer = registry.at("us.gcr.io").ask_token(PUSH, auth=legacy.basic)
     assert told(answer) == exchange_failed("storage.buckets.get")

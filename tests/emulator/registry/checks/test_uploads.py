@@ -1,6 +1,6 @@
-"""Container Registry's conduct, checks 39 and 41 to 45: blobs, as clients upload, mount and read them.
+"""Checks 39 and 41 to 45 of Container Registry: blobs, as clients upload, mount and download them.
 
-With redirects, checks 39 and 40 are in test_redirects.py.
+Checks 39 and 40 with redirects are in test_blob_redirects.py.
 """
 
 import json
@@ -31,7 +31,7 @@ GONE = (
 
 @pytest.fixture
 def call(registry, account):
-    """A request with a token for two repositories."""
+    """Sends a request with a token for two repositories."""
     token = registry.token(PUSH, f"repository:{SOURCE}:push,pull", auth=account.basic)
     return lambda method, path, **options: registry.call(method, path, token=token, **options)
 
@@ -77,7 +77,7 @@ def test_check_41_a_wrong_digest_is_refused_and_nothing_is_there(call):
 
 
 def chunked(data):
-    """As dockerd sends a body: in chunks, without a length."""
+    """Yields a body as dockerd does: in chunks, without a length."""
     cuts = random.Random(1)
     while data:
         size = cuts.randint(1, 30_000)
@@ -85,7 +85,7 @@ def chunked(data):
         data = data[size:]
 
 
-# How each client begins and sends an upload; all end with PUT ?digest= without a body.
+# How each client starts and sends an upload; all end with PUT ?digest= without a body.
 CLIENTS = {
     "dockerd": ({}, lambda: {"data": chunked(DATA)}),
     "podman": ({}, lambda: {"data": chunked(DATA), "headers": OCTETS}),
@@ -101,14 +101,14 @@ CLIENTS = {
 @pytest.mark.parametrize("client", CLIENTS)
 def test_check_42_every_client_s_push_succeeds(call, client):
     begin, send = CLIENTS[client]
-    # crane looks whether somebody has mounted the blob meanwhile.
+    # crane checks whether the blob was mounted meanwhile.
     query = f"?mount={digest_of(DATA)}" if client == "crane" else ""
     for path in (BLOB, f"/v2/{APP}/manifests/v1"):
         assert call("HEAD", path).status_code == 404
     location = call("POST", f"{UPLOADS}{query}", **begin).headers["Location"]
     sent = call("PATCH", location, **send())
     assert (sent.status_code, sent.headers["Range"]) == (202, f"0-{len(DATA) - 1}")
-    # gcloud takes the query apart and puts it together again; there is none that it could lose.
+    # gcloud parses and formats the query again; there is none that it could lose.
     assert "?" not in sent.headers["Location"]
     assert call("PUT", f"{sent.headers['Location']}?digest={digest_of(DATA)}").status_code == 201
     assert (call("HEAD", BLOB).status_code, call("GET", BLOB).content) == (200, DATA)
@@ -130,7 +130,7 @@ def test_check_42_gcloud_add_tag_copies_to_another_repository(call, editor):
     assert call("GET", f"{source}/v1", headers={"Accept": lists}).status_code == 404
     found = call("GET", f"{source}/v1", headers={"Accept": images})
     assert (found.status_code, digest_of(found.content)) == (200, image)
-    # What it asks of the new repository before it pushes.
+    # Its requests to the new repository before it pushes.
     for reference in (image, "v2"):
         assert call("GET", f"{to}/{reference}", headers={"Accept": images}).status_code == 404
     document = found.json()

@@ -1,4 +1,4 @@
-"""Artifact Registry's hosts: repositories that were made before, rights and texts of their own."""
+"""Artifact Registry's hosts: repositories that must exist, separate permissions and texts."""
 
 import json
 
@@ -23,7 +23,7 @@ EMPTY = {
 
 @pytest.fixture
 def images(call_api):
-    """A repository, for which `call_api` is returned."""
+    """Creates a repository; returns `call_api`."""
     call_api("POST", f"{REPOSITORIES}?repositoryId=images", {"format": "DOCKER"})
     return call_api
 
@@ -39,7 +39,7 @@ def refusal(code, message):
 
 
 def push_config(client, repository, tag, config):
-    """Push an image that is a config alone; the answer."""
+    """Pushes an image with a config only; returns the response."""
     blob = client.push_blob(
         repository, json.dumps(config).encode(), "application/vnd.oci.image.config.v1+json"
     )

@@ -1,4 +1,4 @@
-"""The two dialects of /v2/: what Container Registry and Artifact Registry answer differently."""
+"""Dialects of /v2/: the differences between Container Registry and Artifact Registry."""
 
 import json
 
@@ -31,14 +31,14 @@ def api(gcr_emulator):
 
 @pytest.fixture
 def images(api):
-    """A repository of Artifact Registry; its path in the API."""
+    """Creates a repository of Artifact Registry; returns its path in the API."""
     assert api("POST", f"{REPOSITORIES}?repositoryId=images", {"format": "DOCKER"}).status_code == 200
     return f"{REPOSITORIES}/images"
 
 
 @pytest.fixture
 def call(editor, images):
-    """A request for an image with a token for all of it; status and, of a refusal, code and message."""
+    """Sends a request with a token for the image; returns its status and, of a refusal, code and message."""
 
     def ask(method, name, path, **options):
         token = editor.token(f"repository:{name}:pull,push,delete")
@@ -104,7 +104,7 @@ class TestIndexesOfBlobs:
         assert answer == (400, "MANIFEST_BLOB_UNKNOWN", text)
 
 
-# What is asked for -> what each dialect says, of an image with a tag v1 and one without.
+# Request -> response of each dialect, for an image with the tag v1 and one without.
 TEXTS = {
     "tag": {
         GCR: f'Failed to fetch "nope" from request "/v2/{GCR}/manifests/nope".',
@@ -174,7 +174,7 @@ class TestTexts:
 
 
 def push_referrer(editor, name, subject):
-    """Push an artifact about a manifest; its digest."""
+    """Pushes an artifact whose subject is a manifest; returns its digest."""
     config = editor.push_blob(name, b"{}")
     about = {"mediaType": OCI_MANIFEST, "digest": subject, "size": 1}
     document = {
@@ -269,7 +269,7 @@ RESOURCES = [
     ("POST", f"blobs/uploads/?mount={ABSENT}&from=my-project/app"),
     ("DELETE", f"manifests/{ABSENT}"),
 ]
-# host -> a name in a place that is not there, and what is said of it.
+# host -> a name in a missing project or repository, and the message.
 PLACES = {
     "gcr.io": ("no-project/app", "Project 'project:no-project' not found or deleted."),
     "us-docker.pkg.dev": ("my-project/never/app", 'Repository "never" not found'),
@@ -278,7 +278,7 @@ PLACES = {
 
 @pytest.fixture(scope="module")
 def opened():
-    """Requests at a host to a registry that needs no credential, with my-project and its images."""
+    """Yields a function that sends requests to an open registry with my-project and its images."""
     with (
         InThread(Settings(port=0, open=True, projects=("my-project",))) as ready,
         requests.Session() as session,

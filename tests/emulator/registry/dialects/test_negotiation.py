@@ -1,4 +1,4 @@
-"""What a client is given for what it accepts: the stored manifest, a list's default image, or nothing."""
+"""Content negotiation: the stored manifest, a list's default image, or an error."""
 
 import json
 
@@ -15,7 +15,7 @@ PATH = f"/v2/{REPOSITORY}"
 
 
 def told(answer):
-    """Status, type, digest and bytes of an answer; in place of an error's bytes its code and message."""
+    """Returns status, type, digest and bytes of a response; of an error code and message instead of bytes."""
     if answer.status_code != 200:
         (error,) = answer.json()["errors"]
         return answer.status_code, error["code"], error["message"]
@@ -30,7 +30,7 @@ def unaccepted(media_type, accept, kind="tag", reference="v1"):
 
 @pytest.fixture
 def push_list(editor):
-    """Pushes an image for each platform, and under v1 a list of them: the list's bytes, the images'."""
+    """Pushes an image for each platform, and a list of them as v1; returns the bytes of list and images."""
 
     def push(*platforms, media_type=DOCKER_LIST, child_type=DOCKER_MANIFEST):
         images, entries = [], []
@@ -52,7 +52,7 @@ def push_list(editor):
 
 @pytest.fixture
 def get(editor):
-    """Asks for a manifest with an Accept header."""
+    """Requests a manifest with an Accept header."""
 
     def ask(accept, reference="v1"):
         return told(editor.get(f"{PATH}/manifests/{reference}", headers={"Accept": accept}))
@@ -66,7 +66,7 @@ def test_a_list_is_its_linux_image_for_who_knows_no_lists_and_itself_for_who_doe
     as_image = (200, DOCKER_MANIFEST, digest_of(images[4]), images[4])
     for accept in (DOCKER_MANIFEST, f"{OCI_MANIFEST}, {DOCKER_MANIFEST}", f"{OCI_INDEX},{DOCKER_MANIFEST}"):
         assert get(accept) == as_image
-        # Once more, for the second answer is a remembered one.
+        # Again, because the second response comes from the cache.
         assert get(accept) == as_image
     as_list = (200, DOCKER_LIST, digest_of(data), data)
     for accept in (DOCKER_LIST, f"{DOCKER_MANIFEST},{DOCKER_LIST}", "*/*"):

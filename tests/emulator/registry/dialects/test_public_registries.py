@@ -1,4 +1,4 @@
-"""Google's public registries, such as mirror.gcr.io: nothing is there, everybody may ask, nobody may push."""
+"""Public registries, such as mirror.gcr.io: no images, anonymous pulls, no pushes."""
 
 import pytest
 

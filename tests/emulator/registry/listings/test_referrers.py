@@ -15,7 +15,7 @@ PATH = f"/v2/{REPOSITORY}"
 
 @pytest.fixture
 def artifact(editor):
-    """Pushes an artifact about a subject; its entry in a list of referrers."""
+    """Pushes an artifact with a subject; returns its entry in the list of referrers."""
 
     def push(subject, artifact_type, *, annotations=None, repository=REPOSITORY):
         config = {**editor.push_blob(repository, b"{}"), "mediaType": OCI_EMPTY}
@@ -199,7 +199,7 @@ def test_catalog_is_closed_to_the_anonymous_and_empty_for_a_stranger(editor, str
 @pytest.mark.parametrize(
     ("host", "scopes", "statuses"),
     [
-        ("localhost", [], (200, 401)),  # as `podman search` asks
+        ("localhost", [], (200, 401)),  # as `podman search` does
         ("localhost", ["registry:catalog:*"], (200, 401)),
         ("localhost", [f"repository:{REPOSITORY}:pull", "registry:catalog:*"], (200, 401)),
         ("localhost", [f"repository:{REPOSITORY}:pull,push"], (401, 401)),

@@ -1,4 +1,4 @@
-"""What broke in other registries, by the rows of the list of threats: T07, scopes that ask for too much."""
+"""Threat T07, scopes that request too much: faults of other registries."""
 
 import pytest
 
@@ -23,9 +23,9 @@ def account(settled):
 
 @pytest.fixture
 def opened(registry, account):
-    """What a token for scopes opens of the image: a set of pull, push, delete.
+    """Returns a function from scopes to what their token allows: a set of pull, push, delete.
 
-    Delete is told by a blob: a manifest may be deleted with a token to push, as gcloud does it.
+    Deletes a blob, because a token for push can delete a manifest, as gcloud does.
     """
     requests = {
         "pull": ("GET", MANIFEST),
@@ -71,7 +71,7 @@ class TestT07ScopesOfTokens:
             ([f"registry:{APP}:*"], set()),
             ([], set()),
         ],
-        # A set has no order of its own, and other processes must find the tests under the same names.
+        # A set has no order, but other processes must find the tests under the same names.
         ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
     )
     def test_a_token_opens_what_was_asked_for_in_known_words_and_no_more(self, opened, scopes, actions):

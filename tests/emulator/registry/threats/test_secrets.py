@@ -1,4 +1,4 @@
-"""What broke in other registries, by the rows of the list of threats: T19, secrets that can be guessed."""
+"""Threat T19, secrets that can be guessed: faults of other registries."""
 
 import ast
 import json
@@ -13,21 +13,21 @@ from docker_credential_gcr.emulator.settings import Limits, Settings
 
 PULL = "repository:my-project/app:pull"
 PACKAGE = Path(docker_credential_gcr.emulator.__file__).parent
-# How names end of what must not be guessed byte by byte.
+# Suffixes of the names of values that must not be guessed byte by byte.
 SECRETS = ("mac", "password", "secret", "signature", "token", "verifier")
 
 
 def is_secret(node):
-    """Whether an operand is a secret by its name, or its encoding."""
+    """Returns whether an operand is a secret by its name, or its encoding."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "encode":
         node = node.func.value
     name = getattr(node, "id", "") or getattr(node, "attr", "")
-    # A constant is in the source, for everybody to read.
+    # A constant is in the source, and no secret.
     return not name.isupper() and name.lower().rpartition("_")[2] in SECRETS
 
 
 def find_plain_comparisons(source):
-    """Lines in which a secret is compared so that the time that it takes tells how far both agree."""
+    """Returns the lines that compare a secret in a time that depends on the common prefix."""
     return [
         node.lineno
         for node in ast.walk(ast.parse(source))
@@ -61,7 +61,7 @@ class TestT19TimeTellsNothing:
 
 
 def shown(answer):
-    """Everything of an answer that does not differ for its own sake."""
+    """Returns the parts of a response that are the same each time."""
     own = {"date", "x-request-id"}
     headers = {name.lower(): value for name, value in answer.headers.items() if name.lower() not in own}
     return answer.status_code, answer.content, tuple(sorted(headers.items()))
@@ -142,7 +142,7 @@ class TestT19Attempts:
         assert registry.ask_token("repository:my-project/app:push", auth=account.basic).status_code == 200
 
     def test_cost_no_more_than_a_key_of_the_registered_size(self, registry, account):
-        # To check a private key of 8192 bits takes five seconds, in which nobody is served.
+        # The check of a private key of 8192 bits would block the server for five seconds.
         long = "-----BEGIN PRIVATE KEY-----\n" + "A" * 6000
         for text in (long, "x" * 30_000):
             forged = json.dumps({**account.document, "private_key": text})

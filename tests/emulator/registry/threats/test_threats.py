@@ -1,4 +1,4 @@
-"""What broke in other registries, by the rows of the list of threats: T08 to T13."""
+"""Threats T08 to T13: faults of other registries."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ def outcome(answer):
 
 @pytest.fixture
 def secret(connect):
-    """A blob of a project that the editor has no role in; its digest."""
+    """Pushes a blob to a project in which the editor has no role; returns its digest."""
     return connect(project="other-project", account="other").push_blob("other-project/app", SECRET)["digest"]
 
 
@@ -209,7 +209,7 @@ class TestT13Names:
             ("POST", "blobs/uploads/"),
             ("GET", f"blobs/{digest_of(b'')}"),
         ):
-            # As it is: requests would tidy the dots away.
+            # Sent as it is: requests would remove the dots.
             prepared = requests.Request(method, editor.url, auth=editor.auth).prepare()
             prepared.url = f"{editor.url}/v2/{name}/{tail}"
             assert outcome(editor.session.send(prepared))[0] in (400, 404)

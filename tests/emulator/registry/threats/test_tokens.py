@@ -1,4 +1,4 @@
-"""What broke in other registries, by the rows of the list of threats: T07, tokens that were forged."""
+"""Threat T07, forged tokens: faults of other registries."""
 
 import base64
 import hashlib
@@ -37,7 +37,7 @@ def to_pem(key):
 
 
 class Forge:
-    """Makes registry tokens out of one that is good, with the keys that there are."""
+    """Forges registry tokens from a valid one, with the available keys."""
 
     def __init__(self, token, signing_key):
         self.jws = base64.b64decode(token).decode()
@@ -51,7 +51,7 @@ class Forge:
         return base64.b64encode(jws.encode()).decode()
 
     def sign(self, key=None, *, header=None, algorithm="ES256", **claims):
-        """A token over changed claims; by the server's own key unless said."""
+        """Returns a token with changed claims, by default signed with the server's key."""
         changed = self.header | (header or {})
         signed = jwt.PyJWS().encode(
             json.dumps(self.claims | claims).encode(), key or self.signing_key, algorithm, headers=changed
@@ -62,13 +62,13 @@ class Forge:
         return self.wrap(f"{as_json(self.header | {'alg': algorithm})}.{as_json(self.claims)}.")
 
     def with_mac(self):
-        """Signed with the public key as the secret of an HMAC, which the library refuses to do."""
+        """Returns a token signed by HMAC with the public key as secret, which the library refuses to do."""
         text = f"{as_json(self.header | {'alg': 'HS256'})}.{as_json(self.claims)}"
         secret = to_pem(self.signing_key.public_key())
         return self.wrap(f"{text}.{encode(hmac.new(secret, text.encode(), hashlib.sha256).digest())}")
 
     def with_claims(self, **claims):
-        """The good signature over other claims."""
+        """Returns a token with other claims and the valid signature."""
         header, _, signature = self.jws.split(".")
         return self.wrap(f"{header}.{as_json(self.claims | claims)}.{signature}")
 
@@ -140,7 +140,7 @@ class TestT07ForgedTokens:
         assert answer.status_code == 401
 
 
-# Claims of a self-signed JWT that are wrong; instants are those of now and so many seconds.
+# Wrong claims of a self-signed JWT; instants are relative to now, in seconds.
 WRONG_CLAIMS = {
     "another service": lambda _: {"aud": "https://evil.example/"},
     "the token endpoint": lambda _: {"aud": "https://oauth2.googleapis.com/token"},

@@ -1,4 +1,4 @@
-"""Uploads: how bytes arrive, go on after an interruption, and become visible."""
+"""Uploads: bytes arrive, continue after an interruption, and become visible."""
 
 import socket
 
@@ -6,7 +6,7 @@ import pytest
 from support.images import digest_of
 
 SMALL = b"few bytes"
-# Larger than a row holds, and than a block that is hashed at once.
+# Larger than a row may be, and than one block of a write.
 LARGE = bytes(range(256)) * 4096 + b"end"
 REPOSITORY = "my-project/app"
 UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
@@ -218,7 +218,7 @@ def test_mount_links_a_blob_that_the_client_may_pull(editor, algorithm):
     ],
 )
 def test_d_z21_a_token_mounts_what_it_pulls_and_anything_else_is_an_upload(editor, source, scopes, status):
-    """Without `from`, the source is the repository itself."""
+    """Mounts without `from`: the source is the repository itself."""
     blob = editor.push_blob(SOURCE, SMALL)["digest"]
     token = editor.token(*scopes)
     asked = f"{UPLOADS}?mount={blob}" + (f"&from={source}" if source else "")

@@ -1,4 +1,4 @@
-"""How many uploads may go on, and for how long: by the emulator's clock, while the server runs."""
+"""Limits of uploads in number and time, by the emulator's clock, while the server runs."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.settings import Limits, Settings
 
 REPOSITORY = "my-project/app"
 UPLOADS = f"/v2/{REPOSITORY}/blobs/uploads/"
-# Shorter than a token lives.
+# Shorter than the lifetime of a token.
 LIFETIME_S = 200
 
 
@@ -38,7 +38,7 @@ def clock(url):
 
 @pytest.fixture
 def connect(url, editor_of):
-    """Makes a function that calls the registry as an account of that name."""
+    """Returns a function that sends requests as an account of that name."""
 
     def make(account):
         editor = editor_of(url, account)
@@ -49,7 +49,7 @@ def connect(url, editor_of):
 
 
 def begin(call, data=b"x"):
-    """Begin an upload and send its first bytes: only then does it take room."""
+    """Starts an upload and sends its first bytes: only then it counts."""
     return call("PATCH", call("POST", UPLOADS).headers["Location"], data=data)
 
 

@@ -1,4 +1,4 @@
-"""What is kept of an upload between two requests, and what becomes of its bytes."""
+"""Upload sessions: the state between two requests, and the upload's bytes."""
 
 import contextlib
 import hashlib
@@ -24,7 +24,7 @@ A, B = locate("gcr.io", "project/a"), locate("gcr.io", "project/b")
 
 
 class Server:
-    """A server on a data directory, which may be started again, and an editor of it."""
+    """A server on a data directory, which can be restarted, and an editor of it."""
 
     def __init__(self, data, editor_of):
         self.data = data
@@ -48,7 +48,7 @@ class Server:
         return self._editor.call(method, path, token=self._token, **options)
 
     def send(self, *chunks):
-        """The Location after some chunks."""
+        """Returns the Location after some chunks."""
         location = self.call("POST", UPLOADS).headers["Location"]
         for chunk in chunks:
             answer = self.call("PATCH", location, data=chunk)
@@ -57,7 +57,7 @@ class Server:
         return location
 
     def rows(self):
-        """Of each upload: sequence, size, digest so far, bytes in the row, and the sizes of its pieces."""
+        """Returns each upload's sequence, size, digest so far, bytes in the row, and sizes of its pieces."""
         columns = "sequence, size, sha256, length(data), pieces"
         found = ask(self.data / "emulator.db", f"SELECT {columns} FROM uploads")  # noqa: S608
         return [(*row, [size for _, size in json.loads(pieces or "[]")]) for *row, pieces in found]
@@ -104,7 +104,7 @@ def test_an_upload_without_bytes_is_kept_nowhere(server):
 def test_few_bytes_are_in_the_row_and_more_are_pieces(server):
     location = server.send(SMALL, SMALL)
     assert server.rows() == [(2, 18, None, 18, [])]
-    # The first piece begins with what was in the row.
+    # The first piece begins with the bytes of the row.
     location = server.call("PATCH", location, data=LARGE).headers["Location"]
     sofar = SMALL + SMALL + LARGE
     assert server.rows() == [(3, 100_018, hashlib.sha256(sofar).hexdigest(), None, [100_018])]

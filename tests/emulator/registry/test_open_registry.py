@@ -1,4 +1,4 @@
-"""serve --open: a registry that asks nobody for a credential, and what it keeps closed all the same."""
+"""Open registry (serve --open): it needs no credential, except from web pages and proxies."""
 
 import dataclasses
 import json
@@ -41,7 +41,7 @@ def opened():
 
 @pytest.fixture
 def image_parts():
-    """The digest of a config of two bytes, and a manifest of it: digest and bytes."""
+    """Pushes a config of two bytes; returns its digest, and digest and bytes of a manifest of it."""
     config = digest_of(b"{}")
     entry = {"mediaType": OCI_CONFIG, "digest": config, "size": 2}
     document = json.dumps({"schemaVersion": 2, "config": entry, "layers": []}).encode()
@@ -137,7 +137,7 @@ def test_the_program_says_that_it_is_open(make_server, tmp_path):
     server.start()
     url = server.ready["url"]
     server.terminate()
-    message = f"gcr-emulator: open: {url}/v2/ asks nobody for a credential, to pull, to push or to delete\n"
+    message = f"gcr-emulator: open: {url}/v2/ requires no credential to pull, push or delete\n"
     assert server.await_end() == (0, message)
 
 
@@ -148,6 +148,6 @@ def test_open_and_allow_remote_together_are_refused():
     )
     message = (
         "gcr-emulator: --open and --allow-remote let other machines push and delete: "
-        "say --open-remote if you mean it\n"
+        "add --open-remote to allow that\n"
     )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message)

@@ -1,4 +1,4 @@
-"""A registry whose API is switched off, or whose project is deleted, serves nobody, and says so."""
+"""Disabled API or deleted project: the registry refuses every request, with the reason."""
 
 import pytest
 import requests
@@ -46,7 +46,7 @@ def test_check_18_while_an_api_is_off_its_registry_serves_nobody(
     for scope in (f"repository:{repository}:pull", f"repository:{repository}:pull,push"):
         answer = editor.ask_token(scope)
         assert (answer.status_code, answer.json()) == (403, refusal)
-    # Nor does a token from before, or a credential without any exchange, open it.
+    # An older token, or a credential that was not exchanged, is refused too.
     with_token = editor.call("GET", tags, token=token)
     with_key = requests.get(f"{gcr_emulator.url}{tags}", auth=("_json_key", key), timeout=30)
     for answer in (with_token, with_key):
