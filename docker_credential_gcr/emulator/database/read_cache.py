@@ -1,4 +1,4 @@
-"""What reads of the database gave, remembered until the next commit: disposable, and never stale."""
+"""Read cache: the results of database reads until the next commit; disposable, and never stale."""
 
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
@@ -9,61 +9,61 @@ T = TypeVar("T")
 
 Read = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
-# All that is remembered together.
+# Bytes of all cached results.
 _SIZE = 32 * 1024 * 1024
 
 
 class ReadCache:
-    """Answers by key, all forgotten when `version` changes, or when they are too many or too large."""
+    """Results by key; all are dropped when `version` changes, or when they are too many or too large."""
 
     def __init__(
         self, read: Read, version: Callable[[], int], *, limit: int = 4096, size: int = _SIZE
     ) -> None:
-        """`read` is `Database.read`, `version` the number that tells of what it may give otherwise."""
+        """`read` is `Database.read`; `version` is a number that changes with each commit that matters."""
         self._read = read
         self._version = version
         self._limit = limit
         self._size = size
         self._left = size
         self._seen = -1
-        self._answers: dict[Hashable, Any] = {}
+        self._results: dict[Hashable, Any] = {}
 
     def find(self, key: Hashable) -> Any:
-        """Returns the answer that is remembered for the key; None without one.
+        """Returns the cached result of the key, or None.
 
-        Most requests end here, and a coroutine would cost as much again.
+        Not a coroutine: that would double the cost of the most frequent case.
         """
-        return self._answers.get(key) if self._version() == self._seen else None
+        return self._results.get(key) if self._version() == self._seen else None
 
     async def read(
         self, key: Hashable, work: Callable[[Connection], T], *, measure: Callable[[T], int | None]
     ) -> T:
-        """Returns what `work` reads for the key, read where it is not remembered.
+        """Returns the cached result of the key, or else that of `work`, which is then cached.
 
-        `measure` gives the bytes that an answer holds, or None for one that may not be remembered.
+        `measure` returns the bytes of a result, or None for one that must not be cached.
 
-        The version is asked before the answer is read: one that a commit overtakes is not remembered, or is
-        forgotten at the next call, though it may be right.
+        The version is read before the result: if a commit happens in between, the result is not cached, or is
+        dropped at the next call, although it may be current.
         """
         version = self._version()
         if version != self._seen:
             self._clear()
             self._seen = version
-        elif key in self._answers:
-            known: T = self._answers[key]
-            return known
-        answer: T = await self._read(work)
-        # Another call may have been told of a commit since, or have read the same.
-        if version != self._seen or key in self._answers:
-            return answer
-        size = measure(answer)
+        elif key in self._results:
+            cached: T = self._results[key]
+            return cached
+        result: T = await self._read(work)
+        # Meanwhile another call may have seen a commit, or cached the same key.
+        if version != self._seen or key in self._results:
+            return result
+        size = measure(result)
         if size is not None and size <= self._size:
-            if size > self._left or len(self._answers) >= self._limit:
+            if size > self._left or len(self._results) >= self._limit:
                 self._clear()
-            self._answers[key] = answer
+            self._results[key] = result
             self._left -= size
-        return answer
+        return result
 
     def _clear(self) -> None:
-        self._answers.clear()
+        self._results.clear()
         self._left = self._size

@@ -29,7 +29,7 @@ _RELEASE_S = 0.1
 # The rest of a body is read for at most this time after the response: enough for the client to read that.
 _LINGER_S = 5.0
 _RETRY_AFTER_S = 1
-# Stands until the application reads: an inner layer, the observer, creates the current request.
+# Used until the application reads: an inner layer, the observer, creates the current request.
 _UNKNOWN = CurrentRequest()
 
 

@@ -25,7 +25,7 @@ class Span:
 
 
 class UnsatisfiableRange(ValueError):
-    """No byte of the content lies in the range."""
+    """No byte of the content is in the range."""
 
 
 def find_span(header: str | None, size: int) -> Span | None:

@@ -1,4 +1,4 @@
-"""The cache: it answers from what it knows until the next commit, and not a moment longer."""
+"""Read cache: it answers from the last results until the next commit, and not longer."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from docker_credential_gcr.emulator.database.read_cache import ReadCache
 
 
 class Database:
-    """Reads that wait for `may_read`, if that is set, as those of another thread do."""
+    """A database whose reads wait for `may_read`, if it is set, as reads in a thread do."""
 
     def __init__(self):
         self.now = 0
@@ -113,7 +113,7 @@ def test_what_is_larger_than_all_of_it_is_not_kept(cache, database):
 def test_it_never_holds_more_than_its_limit(cache, database, size, most):
     for number in range(10):
         ask(cache, database, "x", key=number, measure=lambda _: size)
-        assert len(cache._answers) <= most
+        assert len(cache._results) <= most
 
 
 def test_error_is_not_remembered(cache, database):
