@@ -5,13 +5,14 @@ few. So a large response is sent in blocks, and counts until Granian has taken t
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable, Generator
 
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
 from docker_credential_gcr.emulator.settings import Limits
 
-from .connections import end_connection
 from .deadlines import Deadlines
 
 # A response up to this size is sent whole.
@@ -19,6 +20,8 @@ _LARGE = 16 * 1024
 # hyper keeps at most sixteen unsent blocks of a connection: 128 KiB.
 _BLOCK = 8 * 1024
 _RETRY_AFTER_S = 1
+# A folder with the numbers of the process's file descriptors.
+_DESCRIPTORS = "/dev/fd"
 
 Refuse = Callable[[TooManyRequests, Message, Receive, Send], Awaitable[None]]
 
@@ -115,7 +118,7 @@ class _LargeResponse:
         except asyncio.CancelledError:
             if not self._is_gone:
                 raise
-            await asyncio.to_thread(end_connection, self._client)
+            await asyncio.to_thread(_end_connection, self._client)
         finally:
             self._deadlines.end(self)
 
@@ -132,3 +135,25 @@ def _is_large(start: Message) -> bool:
         if name == b"content-length":
             return len(value) >= 5 and int(value) > _LARGE
     return False
+
+
+def _end_connection(client: tuple[str, object]) -> None:
+    """Shuts down this process's connection to the client's address and port, which Granian does not expose.
+
+    Granian passes the port as a string.
+    """
+    address, port = client
+    for name in os.listdir(_DESCRIPTORS):
+        try:
+            # A duplicate descriptor: no other thread closes it, so its number cannot be reused meanwhile.
+            connection = socket.socket(fileno=os.dup(int(name)))
+        except OSError:  # closed meanwhile, or not a socket
+            continue
+        with connection:
+            try:
+                found = connection.getpeername()
+                if found and found[:2] == (address, int(str(port))):
+                    connection.shutdown(socket.SHUT_RDWR)
+                    return
+            except OSError:  # not connected
+                continue
