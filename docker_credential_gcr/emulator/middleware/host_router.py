@@ -71,11 +71,11 @@ def check_request_head(app: App, *, probes: Mapping[bytes, App]) -> App:
     """Returns `app` behind checks of method, Host and Transfer-Encoding, which every request passes first.
 
     They bound what journal and caches store, and complete Host for all later readers. `probes` are the
-    applications of their paths, on hosts that are not Google's only; they come before the rate limit, so that
-    no orchestrator is refused.
+    applications of their paths, on hosts other than Google's, before the rate limit, so that no orchestrator
+    is refused.
     """
 
-    # A plain function, as above.
+    # A plain function, as HostRouter.__call__ is.
     def checked(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         if len(scope["method"]) > _METHOD_SIZE:
             return _refuse(send, 501, f"no method has more than {_METHOD_SIZE} letters")
@@ -89,14 +89,14 @@ def check_request_head(app: App, *, probes: Mapping[bytes, App]) -> App:
                 # Granian decodes chunked only. https://www.rfc-editor.org/rfc/rfc9112#section-6.1
                 return _refuse(send, 501, "the only Transfer-Encoding is chunked: send the body as it is")
         probe = probes.get(scope["raw_path"])
-        if probe is not None and scope["method"] in ("GET", "HEAD") and _is_local(scope):
+        if probe is not None and scope["method"] in ("GET", "HEAD") and _is_own_host(scope):
             return probe(scope, receive, send)
         return app(scope, receive, send)
 
     return checked
 
 
-def _is_local(scope: Message) -> bool:
+def _is_own_host(scope: Message) -> bool:
     """Returns whether the request's host is not one of Google's."""
     host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     return PORT_SITE not in scope and find_canonical_host(host) is None

@@ -113,21 +113,21 @@ def parse_stored_manifest(data: bytes, media_type: str) -> Manifest:
 
 
 def _parse(document: Mapping[str, Any], content_type: str) -> Manifest:
-    media_type = _media_type(document, content_type)
+    media_type = _get_media_type(document, content_type)
     if document.get("schemaVersion") != 2:
         raise InvalidManifest("schemaVersion is not 2")
     if "manifests" in document and ("layers" in document or "config" in document):
         raise InvalidManifest("the document is both a manifest and an index")
     subject = None if document.get("subject") is None else parse_descriptor(document["subject"], "subject")
-    artifact_type = _text(document, "artifactType")
-    annotations = _annotations(document)
+    artifact_type = _get_text(document, "artifactType")
+    annotations = _get_annotations(document)
     if media_type in media_types.INDEXES:
-        children = _descriptors(document.get("manifests"), "manifests")
+        children = _parse_descriptors(document.get("manifests"), "manifests")
         return Manifest(media_type, None, (), children, subject, artifact_type, annotations)
     if "manifests" in document:
         raise InvalidManifest(f"an index was pushed as {media_type!r}")
     config = parse_descriptor(document.get("config"), "config")
-    layers = _descriptors(document.get("layers"), "layers")
+    layers = _parse_descriptors(document.get("layers"), "layers")
     if sum(blob.size for blob in (config, *layers)) >= SIZE_LIMIT:
         raise InvalidManifest("the sizes of the config and the layers exceed 64 bits")
     # https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
@@ -163,21 +163,21 @@ def format_referrer(manifest: Manifest, digest: str, size: int) -> str:
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 
-def _text(document: Mapping[str, Any], name: str) -> str:
+def _get_text(document: Mapping[str, Any], name: str) -> str:
     value = document.get(name, "")
     if not isinstance(value, str):
         raise InvalidManifest(f"{name} is not a string")
     return value
 
 
-def _annotations(document: Mapping[str, Any]) -> Mapping[str, str]:
+def _get_annotations(document: Mapping[str, Any]) -> Mapping[str, str]:
     value = document.get("annotations") or {}
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise InvalidManifest("annotations is not an object of strings")
     return value
 
 
-def _media_type(document: Mapping[str, Any], content_type: str) -> str:
+def _get_media_type(document: Mapping[str, Any], content_type: str) -> str:
     # https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
     media_type = content_type.partition(";")[0].strip().lower()
     written = document.get("mediaType", media_type)
@@ -191,7 +191,7 @@ def _media_type(document: Mapping[str, Any], content_type: str) -> str:
     return media_type
 
 
-def _descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
+def _parse_descriptors(value: object, where: str) -> tuple[Descriptor, ...]:
     if not isinstance(value, list):
         raise InvalidManifest(f"{where} is not a list")
     return tuple(parse_descriptor(item, f"{where}[{index}]") for index, item in enumerate(value))

@@ -74,7 +74,7 @@ def _serve(services: Services, request: Request, blob: Blob) -> Response:
         refusal = RangeInvalid(f"the blob has {blob.size} bytes")
         refusal.headers = {"Content-Range": f"bytes */{blob.size}"}
         raise refusal from error
-    body = _body(services, blob, span)
+    body = _make_body(services, blob, span)
     if span is None:
         return Response(200, headers, body)
     headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{blob.size}"
@@ -127,7 +127,7 @@ def _measure(blob: Blob | None) -> int | None:
     return None if blob is None else len(blob.data or blob.pieces or b"")
 
 
-def _body(services: Services, blob: Blob, span: Span | None) -> bytes | StoredBody:
+def _make_body(services: Services, blob: Blob, span: Span | None) -> bytes | StoredBody:
     wanted = span or Span(0, blob.size)
     if blob.data is not None:
         return blob.data[wanted.start : wanted.stop]

@@ -73,14 +73,14 @@ async def issue(services: Services, request: Request) -> Response:
         key_id=principal.key_id,
         oauth_scopes=principal.oauth_scopes,
         site=site.host,
-        repositories=_name_all(granted, site.host),
+        repositories=_format_names(granted, site.host),
         expires_at=int(now) + lifetime_s,
         issued_at=int(now),
         sets=principal.sets,
         # `podman search` asks for no scope.
         lists_catalog=not scopes or any(map(is_catalog_scope, scopes)),
     )
-    return _format(services.signer.sign_registry(grant, now), lifetime_s, now)
+    return _make_response(services.signer.sign_registry(grant, now), lifetime_s, now)
 
 
 def _identify(services: Services, connection: Connection, request: Request) -> Principal:
@@ -104,24 +104,24 @@ def _locate_all(request: Request, scopes: list[Scope]) -> tuple[Wanted, list[Reg
     """
     wanted: dict[Target, frozenset[str]] = {}
     refusals: list[RegistryError] = []
-    for scope in [scope for scope in scopes if not _is_elsewhere(request, scope)] or scopes:
+    for scope in [scope for scope in scopes if not _is_other_registry(request, scope)] or scopes:
         if scope.type != "repository":
             continue
         try:
             target = _locate(request, scope)
         except InvalidRepository as error:
-            _leave_out(error, scope.actions, refusals)
+            _collect_refusal(error, scope.actions, refusals)
         else:
-            wanted[target] = wanted.get(target, frozenset()) | _spell_out(scope)
+            wanted[target] = wanted.get(target, frozenset()) | _expand_actions(scope)
     return list(wanted.items()), refusals
 
 
-def _is_elsewhere(request: Request, scope: Scope) -> bool:
+def _is_other_registry(request: Request, scope: Scope) -> bool:
     """Returns whether a scope at a registry's host names another registry: the source of a mount does."""
     return find_site(request.site_host) is not None and find_site(scope.name.partition("/")[0]) is not None
 
 
-def _leave_out(error: RegistryError, actions: frozenset[str], refusals: list[RegistryError]) -> None:
+def _collect_refusal(error: RegistryError, actions: frozenset[str], refusals: list[RegistryError]) -> None:
     """Collects the error of a scope. Raises it for a push.
 
     A token for fewer scopes is no error: https://distribution.github.io/distribution/spec/auth/token/
@@ -142,7 +142,7 @@ def _locate(request: Request, scope: Scope) -> Target:
         raise InvalidRepository(error, suggest_image(request, scope.name)) from error
 
 
-def _spell_out(scope: Scope) -> frozenset[str]:
+def _expand_actions(scope: Scope) -> frozenset[str]:
     return scope.actions | {PULL, DELETE} if ALL in scope.actions else scope.actions
 
 
@@ -155,13 +155,13 @@ def _grant_all(
         try:
             granted.append((target, _grant(connection, principal, target, actions)))
         except RegistryError as error:
-            _leave_out(error, actions, refusals)
+            _collect_refusal(error, actions, refusals)
     if refusals and not any(actions for _, actions in granted):
         raise refusals[0]
     return granted
 
 
-def _name_all(granted: Wanted, host: str) -> tuple[tuple[str, frozenset[str]], ...]:
+def _format_names(granted: Wanted, host: str) -> tuple[tuple[str, frozenset[str]], ...]:
     """Returns the granted targets by their names in a token for `host`."""
     return tuple(
         (RegistryGrant.format_name(host, target.site.host, target.path), actions)
@@ -211,7 +211,7 @@ async def _create_missing(services: Services, granted: Wanted, principal: Princi
         await services.database.write(work)
 
 
-def _format(token: str, lifetime_s: int, now: float) -> Response:
+def _make_response(token: str, lifetime_s: int, now: float) -> Response:
     issued_at = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="microseconds")
     document = {"token": token, "access_token": token, "expires_in": lifetime_s, "issued_at": issued_at}
     return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())

@@ -45,7 +45,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
             return None, below, [], {}
         found = tags.list_page(connection, repository, last=page.last, count=page.limit)
         # A page has tags only; manifests come with the whole list.
-        listed = {} if page.count is not None else _manifests(connection, repository, page.size)
+        listed = {} if page.count is not None else _list_manifests(connection, repository, page.size)
         return repository, below, [tag for tag, _ in found], listed
 
     repository, below, names, listed = await services.database.read(work)
@@ -68,7 +68,7 @@ async def list_(services: Services, request: Request, target: Target) -> Respons
     return Response(200, headers, json.dumps(document).encode())
 
 
-def _manifests(connection: Connection, repository: Repository, count: int) -> Listed:
+def _list_manifests(connection: Connection, repository: Repository, count: int) -> Listed:
     names: dict[int, list[str]] = {}
     for tag, manifest_id in tags.list_page(connection, repository, count=count):
         names.setdefault(manifest_id, []).append(tag)

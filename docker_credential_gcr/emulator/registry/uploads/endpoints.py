@@ -32,16 +32,16 @@ async def start(services: Services, request: Request, target: Target) -> Respons
     principal = await authorize(services, request, target, PUSH)
     mounted = request.parameter("mount")
     if mounted is not None and await mount(services, request, target, parse_digest(mounted)):
-        return _created(target, mounted)
+        return _make_created(target, mounted)
     digest = request.parameter("digest")
     if digest is not None:
         parse_digest(digest)
     await _ensure_repository(services, target)
     session = sessions.begin(services, target, principal.member or "")
     if digest is None:
-        return _accepted(services, session)
+        return _make_accepted(services, session)
     await sessions.finish(services, session, request.chunks(), digest)
-    return _created(target, digest)
+    return _make_created(target, digest)
 
 
 def raises_name_unknown(handler: Handler) -> Handler:
@@ -63,7 +63,7 @@ async def status(services: Services, request: Request, target: Target, location:
     """Returns how many bytes of an upload are acknowledged."""
     session = await _find(services, request, target, location)
     await sessions.check(services, session)
-    return Response(204, _accepted(services, session).headers)
+    return Response(204, _make_accepted(services, session).headers)
 
 
 @raises_name_unknown
@@ -71,7 +71,7 @@ async def append(services: Services, request: Request, target: Target, location:
     """Receives a chunk, or all bytes at once."""
     session = await _find(services, request, target, location)
     _check_chunk(services, request, session)
-    return _accepted(services, await sessions.append(services, session, request.chunks()))
+    return _make_accepted(services, await sessions.append(services, session, request.chunks()))
 
 
 @raises_name_unknown
@@ -84,7 +84,7 @@ async def finish(services: Services, request: Request, target: Target, location:
     parse_digest(digest)
     _check_chunk(services, request, session)
     await sessions.finish(services, session, request.chunks(), digest)
-    return _created(target, digest)
+    return _make_created(target, digest)
 
 
 @raises_name_unknown
@@ -127,14 +127,14 @@ def _check_chunk(services: Services, request: Request, session: Session) -> None
         raise UploadInvalid(f"malformed Content-Range {header[:100]!r}")
     if span.start != size:
         refusal = RangeInvalid(f"the chunk begins at {span.start}, the upload has {size} bytes")
-        refusal.headers = _accepted(services, session).headers
+        refusal.headers = _make_accepted(services, session).headers
         raise refusal
     announced = request.headers.get("content-length")
     if announced is not None and int(announced) != span.size:
         raise UploadInvalid(f"Content-Range {header[:100]!r} is not as long as Content-Length {announced}")
 
 
-def _accepted(services: Services, session: Session) -> Response:
+def _make_accepted(services: Services, session: Session) -> Response:
     location = sessions.format_location(services, session)
     headers = {
         "Location": f"/v2/{session.target.name}/blobs/uploads/{location}",
@@ -144,6 +144,6 @@ def _accepted(services: Services, session: Session) -> Response:
     return Response(202, headers)
 
 
-def _created(target: Target, digest: str) -> Response:
+def _make_created(target: Target, digest: str) -> Response:
     headers = {"Location": f"/v2/{target.name}/blobs/{digest}", "Docker-Content-Digest": digest}
     return Response(201, headers)
