@@ -1,4 +1,4 @@
-"""Google's APIs in this process, called as an ASGI server would call them."""
+"""Google's APIs in this process, called as an ASGI server calls them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ POOLS = "/v1/projects/my-project/locations/global/workloadIdentityPools"
 
 @dataclass
 class Apis:
-    """A client on this machine, without a token unless one is given."""
+    """Client on loopback; it sends no token unless one is given."""
 
     services: GoogleServices
     clock: Clock
@@ -59,12 +59,12 @@ class Apis:
     host: str = "localhost:5000"
 
     def send(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Any:
-        """One request, its answer parsed as JSON."""
+        """Sends a request, and returns the response, its body parsed as JSON."""
         app = Starlette(routes=routes(self.services))
         return self.call_app(app, method, path, body, headers, host=self.host, peer=self.peer)
 
     def call(self, method: str, path: str, document: object = None, token: str | None = None) -> Any:
-        """A request with a JSON body."""
+        """Sends a request with a JSON body."""
         body = b"" if document is None else json.dumps(document).encode()
         return self.send(method, path, body, {"authorization": f"Bearer {token}"} if token else None)
 
@@ -73,7 +73,7 @@ class Apis:
         return self.send("POST", path, urlencode(fields).encode(), headers)
 
     def make_account(self, account: str = "ci", project: str = "my-project", role: str | None = None) -> str:
-        """The address of an account that is made for it, with its project and its role."""
+        """Creates an account with a project and a role, and returns its address."""
         email = f"{account}@{project}.iam.gserviceaccount.com"
         self.call("POST", "/v1/projects", {"projectId": project})
         self.call("POST", f"/v1/projects/{project}/serviceAccounts", {"accountId": account})
@@ -84,7 +84,7 @@ class Apis:
     def make_key(
         self, account: str = "ci", project: str = "my-project", role: str | None = None
     ) -> dict[str, Any]:
-        """A key file of such an account, whose private half is the session's."""
+        """Creates an account, and returns a key file for it, with the session's private key."""
         email = self.make_account(account, project, role)
         path = f"/v1/projects/{project}/serviceAccounts/{email}"
         unique_id = self.call("GET", path).body["uniqueId"]
@@ -103,7 +103,7 @@ class Apis:
         assert reply.status == 200, reply
 
     def allow(self, role: str, member: str, account: str) -> None:
-        """Let the member have the role on the account itself."""
+        """Grants the member the role on the account."""
         path = f"/v1/projects/-/serviceAccounts/{account}"
         policy = self.call("POST", f"{path}:getIamPolicy").body
         policy.setdefault("bindings", []).append({"role": role, "members": [member]})
@@ -111,7 +111,7 @@ class Apis:
         assert reply.status == 200, reply
 
     def sign(self, key: dict[str, Any], **changes: object) -> str:
-        """The assertion that a client makes of a key file; None takes a claim away."""
+        """Returns the assertion that a client signs with a key file; None removes a claim."""
         claims = {
             "iss": key["client_email"],
             "aud": "https://oauth2.googleapis.com/token",
@@ -124,20 +124,20 @@ class Apis:
         return jwt.encode(claims, key["private_key"], "RS256", {"kid": key["private_key_id"]})
 
     def make_user(self, email: str = "ada@example.com", name: str = "Ada Lovelace") -> User:
-        """Somebody who can log in."""
+        """Creates a user who can log in."""
         return self.services.database.write_now(
             lambda connection: users.put(connection, email, name=name, now=self.clock.now())
         )
 
     def make_code(self, grant: Grant, email: str = "ada@example.com") -> str:
-        """A code as the consent page gives it."""
+        """Creates a code, as the consent page does."""
         user = self.make_user(email)
         return self.services.database.write_now(
             lambda connection: authorization_codes.add(connection, user, grant, now=self.clock.now())
         )
 
     def sign_in(self, member: str, *scopes: str) -> str:
-        """An access token of the member, with all scopes where none is named."""
+        """Returns an access token of the member, with cloud-platform by default."""
         granted = frozenset(
             f"https://www.googleapis.com/auth/{name}" for name in scopes or ("cloud-platform",)
         )
@@ -145,7 +145,7 @@ class Apis:
         return self.services.signer.sign_access(grant, NOW)
 
     def push(self, bucket: str, repository: str, *layers: bytes, tag: str | None = "v1") -> str:
-        """An image, put into the records as a push does; its digest."""
+        """Adds an image to the database, as a push does, and returns its digest."""
         data = json.dumps([layer.hex() for layer in layers]).encode()
         digest = digest_of(data)
         instant_ms, size = NOW * 1000, sum(map(len, layers))
@@ -183,7 +183,7 @@ class Federation:
         assert apis.call("POST", f"{POOLS}?workloadIdentityPoolId=outside", {}).status == 200
 
     def set_provider(self, **settings: Any) -> None:
-        """Make the provider, or make it anew; one of OIDC unless the settings say otherwise."""
+        """Creates or replaces the provider, of OIDC by default."""
         of_oidc = {"oidc": {"issuerUri": ISSUER}, "attributeMapping": {"google.subject": "assertion.sub"}}
         body = settings if "aws" in settings else {**of_oidc, **settings}
         path = f"/v1/{self.pool}/providers?workloadIdentityPoolProviderId=issuer"
@@ -193,7 +193,7 @@ class Federation:
         assert reply.status == 200, reply
 
     def mint(self, **changes: Any) -> str:
-        """A subject token of the emulator's issuer; None takes a claim away."""
+        """Returns a subject token of the emulator's issuer; None removes a claim."""
         claims = {
             "iss": ISSUER,
             "sub": "ada",
@@ -202,12 +202,12 @@ class Federation:
             "exp": NOW + 3600,
             **changes,
         }
-        kept = {name: value for name, value in claims.items() if value is not None}
-        token: str = self.apis.services.issuer.sign(kept)
+        present = {name: value for name, value in claims.items() if value is not None}
+        token: str = self.apis.services.issuer.sign(present)
         return token
 
     def exchange(self, token: str, **changes: Any) -> Any:
-        """The answer to an exchange; None takes a field away."""
+        """Exchanges a subject token, and returns the response; None removes a field."""
         fields = {
             "grant_type": TOKEN_EXCHANGE,
             "audience": f"//iam.googleapis.com/{self.provider}",
@@ -220,7 +220,7 @@ class Federation:
         return self.apis.post_form("/v1/token", {k: v for k, v in fields.items() if v is not None})
 
     def fetch_token(self, token: str | None = None) -> str:
-        """The access token that a subject token is good for."""
+        """Returns the access token for a subject token."""
         reply = self.exchange(token or self.mint())
         assert reply.status == 200, reply
         access_token: str = reply.body["access_token"]
@@ -228,7 +228,7 @@ class Federation:
 
     @staticmethod
     def refused(error: str, description: str, status: int = 400) -> tuple[int, dict[str, str]]:
-        """What a refused exchange is answered."""
+        """Returns the status and the body of a refused exchange."""
         return status, {"error": error, "error_description": description}
 
     def member(self, subject: str = "ada") -> str:
