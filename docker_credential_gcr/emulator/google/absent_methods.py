@@ -41,7 +41,7 @@ _STORAGE_HOST = re.compile(r"(?:[a-z0-9._-]+\.)?storage\.googleapis\.com(?::\d+)
 XML = "the XML API of Cloud Storage"
 
 
-def describe_missing(request: Request) -> str:
+def describe_absent(request: Request) -> str:
     """Returns the error message for a request that no route answers."""
     path = request.scope["path"]
     raw = request.scope["raw_path"].decode("latin-1")

@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.request_context import find_request_id
 from docker_credential_gcr.emulator.runtime.strict_json import is_escaped_text
 
 from . import resource_policies
-from .absent_methods import describe_missing
+from .absent_methods import describe_absent
 from .artifact_registry import docker_images, locations, packages, repositories, tags
 from .dependencies import GoogleServices
 from .iam import (
@@ -30,7 +30,7 @@ from .rest.errors import (
     find_response,
     format_internal_error,
 )
-from .rest.partial_response import select
+from .rest.partial_response import select_fields
 from .rest.routing import CatchAll, RouteTable, Row
 from .sign_in import authorization_endpoint
 from .storage import buckets, objects
@@ -229,7 +229,7 @@ async def _answer(request: Request, services: GoogleServices) -> Response:
         raise InvalidArgument("The URL holds bytes that are not valid UTF-8, or NUL.")
     found = _TABLE.find(request)
     if found is None:
-        raise NotFound(describe_missing(request))
+        raise NotFound(describe_absent(request))
     endpoint, parameters = found
     request.scope["path_params"] = parameters
-    return select(request, await endpoint(request, services))
+    return select_fields(request, await endpoint(request, services))

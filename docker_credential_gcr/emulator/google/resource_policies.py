@@ -41,7 +41,7 @@ from .policy_requests import (
 from .rest.calls import Call, get_caller_or_anonymous
 from .rest.errors import ConditionNotMet
 from .rest.message_schema import VALUE, List, Message
-from .rest.methods import Answer, method, reads
+from .rest.methods import Result, method, reads
 from .rest.request_messages import GET_POLICY, SET_POLICY
 from .storage.authorization import find_bucket_policies, get_bucket, get_existing_bucket
 
@@ -80,14 +80,14 @@ class PolicyMethods:
         self.set_policy = method(body=SET_POLICY)(self._set_policy)
         self.test_permissions = reads(body=_PERMISSIONS)(self._test_permissions)
 
-    def _get_policy(self, connection: Connection, call: Call) -> Answer:
+    def _get_policy(self, connection: Connection, call: Call) -> Result:
         """Returns the resource's IAM policy."""
         requested = self.find_version(call.query)
         version = parse_options(call.body) if requested is None else parse_requested_version(requested)
         found = self._get(connection, call, "getIamPolicy")
         return self.format(found, found.in_force[-1], version)
 
-    async def _set_policy(self, call: Call) -> Answer:
+    async def _set_policy(self, call: Call) -> Result:
         """Replaces the resource's IAM policy, unless it has changed since the caller read it."""
         policy, etag = parse_update(call.body.get("policy") if call.request.method == "POST" else call.body)
 
@@ -99,7 +99,7 @@ class PolicyMethods:
 
         return await call.services.database.write(work)
 
-    def _test_permissions(self, connection: Connection, call: Call) -> Answer:
+    def _test_permissions(self, connection: Connection, call: Call) -> Result:
         """Returns which permissions the caller has; none on a resource that does not exist."""
         is_post = call.request.method == "POST"
         permissions = parse_permissions(

@@ -54,7 +54,7 @@ def get_repository(connection: Connection, call: Call, permission: str) -> Artif
 def get_package(connection: Connection, call: Call, permission: str) -> tuple[ArtifactRepository, Package]:
     """Returns the repository and the package in the path. Raises the errors of `get_repository`."""
     repository = get_repository(connection, call, permission)
-    name = prefix_packages(repository) + parse_package_name(call.path["package"])
+    name = format_package_prefix(repository) + parse_package_name(call.path["package"])
     package = artifact_images.find_package(connection, repository.bucket.id, name)
     if package is None:
         raise NotFound("Requested entity was not found.")
@@ -71,7 +71,7 @@ def parse_package_name(name: str) -> str:
     return unquote(name)
 
 
-def prefix_packages(repository: ArtifactRepository) -> str:
+def format_package_prefix(repository: ArtifactRepository) -> str:
     """Returns the prefix of a package's name in the registry: my-project/images/"""
     return f"{repository.project_id.replace(':', '/')}/{repository.repository_id}/"
 

@@ -15,25 +15,25 @@ from docker_credential_gcr.emulator.database.projects.artifact_repositories impo
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
 from docker_credential_gcr.emulator.google.rest.list_filters import parse_filter
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, reads
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, reads
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
 from docker_credential_gcr.emulator.oci.image_config import is_known
 
-from .authorization import get_repository, parse_package_name, prefix_packages
+from .authorization import format_package_prefix, get_repository, parse_package_name
 
 # Package name and digest: app@sha256:…
 _NAME = re.compile(r"([^@]+)@([a-z0-9]+:[0-9a-f]+)", re.ASCII)
 
 
 @reads("orderBy", *PAGE)
-def list_images(connection: Connection, call: Call) -> Answer:
+def list_images(connection: Connection, call: Call) -> Result:
     """Returns the images of all packages, in the order of name and digest."""
     page = parse_page(call.query)
     parse_filter(call.query, ("name",))
     name, _, digest = page.last.partition("@")
     repository = get_repository(connection, call, "artifactregistry.dockerimages.list")
-    prefix = prefix_packages(repository)
+    prefix = format_package_prefix(repository)
     last = (name and prefix + name, digest)
     return page.format(
         "dockerImages",
@@ -44,7 +44,7 @@ def list_images(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def show_image(connection: Connection, call: Call) -> Answer:
+def show_image(connection: Connection, call: Call) -> Result:
     """Returns one image, NAME@DIGEST."""
     repository = get_repository(connection, call, "artifactregistry.dockerimages.get")
     return _format(connection, repository, _get(connection, repository, call.path["image"]))
@@ -62,7 +62,7 @@ def _get(connection: Connection, repository: ArtifactRepository, name: str) -> I
     match = _NAME.fullmatch(name)
     image = None
     if match is not None:
-        prefixed = prefix_packages(repository) + parse_package_name(match[1])
+        prefixed = format_package_prefix(repository) + parse_package_name(match[1])
         package = artifact_images.find_package(connection, repository.bucket.id, prefixed)
         if package is not None:
             image = artifact_images.find_version(connection, package, match[2])
@@ -72,7 +72,7 @@ def _get(connection: Connection, repository: ArtifactRepository, name: str) -> I
 
 
 def _format(connection: Connection, repository: ArtifactRepository, image: Image) -> dict[str, Any]:
-    prefix, host = prefix_packages(repository), f"{repository.location}-docker.pkg.dev"
+    prefix, host = format_package_prefix(repository), f"{repository.location}-docker.pkg.dev"
     package = quote(image.package.removeprefix(prefix), safe="")
     uploaded = format_milliseconds(image.uploaded_ms)
     return {

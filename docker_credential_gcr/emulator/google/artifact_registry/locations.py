@@ -8,24 +8,24 @@ from sqlalchemy import Connection
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import NotFound
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, reads
-from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_page
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, reads
+from docker_credential_gcr.emulator.google.rest.pagination import parse_page, skip_to_page
 from docker_credential_gcr.emulator.sites.locations import LOCATIONS
 
 from .authorization import get_project
 
 
 @reads(*PAGE)
-def list_locations(connection: Connection, call: Call) -> Answer:
+def list_locations(connection: Connection, call: Call) -> Result:
     """Returns every location."""
     page = parse_page(call.query)
     project = get_project(connection, call, "artifactregistry.locations.list")
-    found = cut(sorted(LOCATIONS), page, str)
+    found = skip_to_page(sorted(LOCATIONS), page, str)
     return page.format("locations", found, lambda name: _format(project, name), str)
 
 
 @reads()
-def show_location(connection: Connection, call: Call) -> Answer:
+def show_location(connection: Connection, call: Call) -> Result:
     """Returns one location."""
     name = check_location(call)
     return _format(get_project(connection, call, "artifactregistry.locations.get"), name)

@@ -19,13 +19,13 @@ from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition
 from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
 from docker_credential_gcr.emulator.google.rest.long_running import EMPTY_TYPE
 from docker_credential_gcr.emulator.google.rest.message_schema import VALUE, List
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
 
-from .authorization import get_package, get_repository, prefix_packages
+from .authorization import format_package_prefix, get_package, get_repository
 from .docker_images import describe_contents
-from .repositories import finish_in
+from .repositories import finish_repository_operation
 
 _IMMUTABLE = "The repository has immutable tags: what a tag names cannot be deleted."
 # Without ?view= the answer has the tags too: earlier versions of gcr-emulator did so for all views.
@@ -34,11 +34,11 @@ _VIEWS = {**{name: name for name in _VIEW_NAMES}, **dict(zip("012", _VIEW_NAMES,
 
 
 @reads("filter", "orderBy", *PAGE)
-def list_packages(connection: Connection, call: Call) -> Answer:
+def list_packages(connection: Connection, call: Call) -> Result:
     """Returns the packages of a repository, in the order of their names."""
     page, test = parse_page(call.query), parse_filter(call.query, ("name",))
     repository = get_repository(connection, call, "artifactregistry.packages.list")
-    prefix = prefix_packages(repository)
+    prefix = format_package_prefix(repository)
 
     def fetch(last: str, count: int) -> list[Package]:
         after = last and prefix + last
@@ -51,23 +51,23 @@ def list_packages(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def show_package(connection: Connection, call: Call) -> Answer:
+def show_package(connection: Connection, call: Call) -> Result:
     """Returns one package."""
     return _format_package(*get_package(connection, call, "artifactregistry.packages.get"))
 
 
 @writes()
-def delete_package(connection: Connection, call: Call) -> Answer:
+def delete_package(connection: Connection, call: Call) -> Result:
     """Deletes a package with its versions and tags."""
     repository, package = get_package(connection, call, "artifactregistry.packages.delete")
     if repository.immutable_tags and artifact_images.list_tags(connection, package, last="", count=1):
         raise FailedPrecondition(_IMMUTABLE)
     artifact_images.remove_package(connection, package)
-    return finish_in(connection, call, repository, {"@type": EMPTY_TYPE})
+    return finish_repository_operation(connection, call, repository, {"@type": EMPTY_TYPE})
 
 
 @reads("filter", "orderBy", "view", *PAGE)
-def list_versions(connection: Connection, call: Call) -> Answer:
+def list_versions(connection: Connection, call: Call) -> Result:
     """Returns the versions of a package, in the order of their digests."""
     page, test, view = parse_page(call.query), parse_filter(call.query, ("name",)), _parse_view(call)
     repository, package = get_package(connection, call, "artifactregistry.versions.list")
@@ -77,7 +77,7 @@ def list_versions(connection: Connection, call: Call) -> Answer:
 
 
 @reads("view")
-def show_version(connection: Connection, call: Call) -> Answer:
+def show_version(connection: Connection, call: Call) -> Result:
     """Returns one version."""
     view = _parse_view(call)
     repository, package = get_package(connection, call, "artifactregistry.versions.get")
@@ -86,16 +86,16 @@ def show_version(connection: Connection, call: Call) -> Answer:
 
 
 @writes("force")
-def delete_version(connection: Connection, call: Call) -> Answer:
+def delete_version(connection: Connection, call: Call) -> Result:
     """Deletes a version without tags; with ?force=true a version and its tags."""
     force = call.query.get("force", "false") == "true"
     repository, package = get_package(connection, call, "artifactregistry.versions.delete")
     _delete(connection, repository, package, call.path["version"], force=force)
-    return finish_in(connection, call, repository, {"@type": EMPTY_TYPE})
+    return finish_repository_operation(connection, call, repository, {"@type": EMPTY_TYPE})
 
 
 @method(body={"names": List(VALUE), "validateOnly": VALUE})
-async def delete_versions(call: Call) -> Answer:
+async def delete_versions(call: Call) -> Result:
     """Deletes several versions and their tags: all of them, or none."""
     names, checks_only = call.body.get("names"), call.body.get("validateOnly", False)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -109,7 +109,7 @@ async def delete_versions(call: Call) -> Answer:
                 get_version(connection, package, digest)
             else:
                 _delete(connection, repository, package, digest, force=True)
-        return finish_in(connection, call, repository, {"@type": EMPTY_TYPE})
+        return finish_repository_operation(connection, call, repository, {"@type": EMPTY_TYPE})
 
     return await call.services.database.write(work)
 
@@ -124,10 +124,12 @@ def get_version(connection: Connection, package: Package, digest: str) -> Image:
 
 def format_package_name(repository: ArtifactRepository, name: str) -> str:
     """Returns projects/…/packages/NAME; a slash in the image's name is %2F."""
-    return f"{repository.name}/packages/{quote(name.removeprefix(prefix_packages(repository)), safe='')}"
+    return (
+        f"{repository.name}/packages/{quote(name.removeprefix(format_package_prefix(repository)), safe='')}"
+    )
 
 
-def as_registry_sees(repository: ArtifactRepository, package: Package) -> Repository:
+def build_registry_repository(repository: ArtifactRepository, package: Package) -> Repository:
     """Returns the package as the registry's own repository."""
     return Repository(package.id, package.name, repository.bucket)
 
@@ -136,7 +138,7 @@ def _delete(
     connection: Connection, repository: ArtifactRepository, package: Package, digest: str, *, force: bool
 ) -> None:
     image = get_version(connection, package, digest)
-    seen = as_registry_sees(repository, package)
+    seen = build_registry_repository(repository, package)
     parent = manifests.find_parent(connection, seen, digest)
     if parent is not None:
         raise FailedPrecondition(f"Manifest {digest} is referenced by image {parent}")

@@ -18,8 +18,12 @@ from docker_credential_gcr.emulator.google.rest.errors import Conflict, InvalidA
 from docker_credential_gcr.emulator.google.rest.field_masks import list_paths, merge
 from docker_credential_gcr.emulator.google.rest.labels import parse_labels
 from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
-from docker_credential_gcr.emulator.google.rest.long_running import EMPTY_TYPE, finish, new_id
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.long_running import (
+    EMPTY_TYPE,
+    create_operation_id,
+    finish_operation,
+)
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import REPOSITORY
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
@@ -37,7 +41,7 @@ _MAX_POLICIES = 10
 
 
 @method("repositoryId", body=REPOSITORY)
-async def create_repository(call: Call) -> Answer:
+async def create_repository(call: Call) -> Result:
     """Creates the repository ?repositoryId= of format DOCKER."""
     location, body, repository_id = check_location(call), call.body, call.query.get("repositoryId", "")
     if not _ID.fullmatch(repository_id):
@@ -60,13 +64,13 @@ async def create_repository(call: Call) -> Answer:
         except AlreadyExists as error:
             raise Conflict("the repository already exists") from error
         response = {"@type": f"{_TYPE}Repository", **format_repository(created)}
-        return finish_in(connection, call, created, response)
+        return finish_repository_operation(connection, call, created, response)
 
     return await call.services.database.write(work)
 
 
 @reads("filter", "orderBy", *PAGE)
-def list_repositories(connection: Connection, call: Call) -> Answer:
+def list_repositories(connection: Connection, call: Call) -> Result:
     """Returns the project's repositories at one location, in the order of their IDs."""
     page, location = parse_page(call.query), check_location(call)
     test = parse_filter(call.query, ("name",))
@@ -77,7 +81,7 @@ def list_repositories(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def show_repository(connection: Connection, call: Call) -> Answer:
+def show_repository(connection: Connection, call: Call) -> Result:
     """Returns one repository, with the size of its contents."""
     found = get_repository(connection, call, "artifactregistry.repositories.get")
     size = artifact_repositories.measure(connection, found)
@@ -85,7 +89,7 @@ def show_repository(connection: Connection, call: Call) -> Answer:
 
 
 @method("updateMask", body=REPOSITORY)
-async def patch_repository(call: Call) -> Answer:
+async def patch_repository(call: Call) -> Result:
     """Changes the fields that ?updateMask= names."""
     # Checked first: a wrong mask or value is an error for an unknown repository too.
     _parse(call.body)
@@ -100,20 +104,22 @@ async def patch_repository(call: Call) -> Answer:
 
 
 @writes()
-def delete_repository(connection: Connection, call: Call) -> Answer:
+def delete_repository(connection: Connection, call: Call) -> Result:
     """Deletes a repository with all images in it."""
     found = get_repository(connection, call, "artifactregistry.repositories.delete")
     artifact_repositories.remove(connection, found)
-    return finish_in(connection, call, found, {"@type": EMPTY_TYPE})
+    return finish_repository_operation(connection, call, found, {"@type": EMPTY_TYPE})
 
 
-def finish_in(
+def finish_repository_operation(
     connection: Connection, call: Call, repository: ArtifactRepository, response: dict[str, Any]
 ) -> dict[str, Any]:
     """Returns the finished operation that changed a repository or its contents."""
     place = f"projects/{repository.project_id}/locations/{repository.location}"
     metadata = {"@type": f"{_TYPE}OperationMetadata"}
-    return finish(connection, call, f"{place}/operations/{new_id()}", response, metadata)
+    return finish_operation(
+        connection, call, f"{place}/operations/{create_operation_id()}", response, metadata
+    )
 
 
 def format_repository(repository: ArtifactRepository) -> dict[str, Any]:

@@ -18,20 +18,20 @@ from docker_credential_gcr.emulator.google.rest.errors import (
     NotFound,
 )
 from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import TAG
 from docker_credential_gcr.emulator.oci.errors import InvalidReference
 from docker_credential_gcr.emulator.oci.reference import parse_tag
 
 from .authorization import get_package
-from .packages import as_registry_sees, format_package_name, get_version
+from .packages import build_registry_repository, format_package_name, get_version
 
 IMMUTABLE = "The repository has immutable tags: a tag can neither be moved nor deleted."
 
 
 @reads("filter", *PAGE)
-def list_tags(connection: Connection, call: Call) -> Answer:
+def list_tags(connection: Connection, call: Call) -> Result:
     """Returns the tags of a package, in the order of their names."""
     page, test = parse_page(call.query), parse_filter(call.query, ("name", "version"))
     repository, package = get_package(connection, call, "artifactregistry.tags.list")
@@ -44,7 +44,7 @@ def list_tags(connection: Connection, call: Call) -> Answer:
 
 
 @reads()
-def show_tag(connection: Connection, call: Call) -> Answer:
+def show_tag(connection: Connection, call: Call) -> Result:
     """Returns one tag, and the version that it names."""
     tag = call.path["tag"]
     repository, package = get_package(connection, call, "artifactregistry.tags.get")
@@ -52,7 +52,7 @@ def show_tag(connection: Connection, call: Call) -> Answer:
 
 
 @method("tagId", body=TAG)
-async def create_tag(call: Call) -> Answer:
+async def create_tag(call: Call) -> Result:
     """Creates the tag ?tagId= for a version."""
     digest = _parse_version(call.body.get("version"))
     tag = _parse(call.query.get("tagId", ""))
@@ -62,14 +62,14 @@ async def create_tag(call: Call) -> Answer:
         image = get_version(connection, package, digest)
         if artifact_images.find_tag(connection, package, tag) is not None:
             raise Conflict("Requested entity already exists")
-        tags.put(connection, as_registry_sees(repository, package), tag, image.id)
+        tags.put(connection, build_registry_repository(repository, package), tag, image.id)
         return _format(repository, package, tag, digest)
 
     return await call.services.database.write(work)
 
 
 @method("updateMask", body=TAG)
-async def patch_tag(call: Call) -> Answer:
+async def patch_tag(call: Call) -> Result:
     """Moves a tag to another version."""
     digest = _parse_version(call.body.get("version"))
     tag = _parse(call.path["tag"])
@@ -79,21 +79,21 @@ async def patch_tag(call: Call) -> Answer:
         image = get_version(connection, package, digest)
         if repository.immutable_tags and _get_digest(connection, package, tag) != digest:
             raise FailedPrecondition(IMMUTABLE)
-        tags.put(connection, as_registry_sees(repository, package), tag, image.id)
+        tags.put(connection, build_registry_repository(repository, package), tag, image.id)
         return _format(repository, package, tag, digest)
 
     return await call.services.database.write(work)
 
 
 @writes()
-def delete_tag(connection: Connection, call: Call) -> Answer:
+def delete_tag(connection: Connection, call: Call) -> Result:
     """Deletes a tag, not the version that it names."""
     tag = call.path["tag"]
     repository, package = get_package(connection, call, "artifactregistry.tags.delete")
     _get_digest(connection, package, tag)
     if repository.immutable_tags:
         raise FailedPrecondition(IMMUTABLE)
-    tags.remove(connection, as_registry_sees(repository, package), tag)
+    tags.remove(connection, build_registry_repository(repository, package), tag)
     return {}
 
 

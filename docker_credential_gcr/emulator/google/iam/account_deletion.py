@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.database.projects import policies
 from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import Conflict, NotFound
-from docker_credential_gcr.emulator.google.rest.methods import Answer, writes
+from docker_credential_gcr.emulator.google.rest.methods import Result, writes
 from docker_credential_gcr.emulator.identity.policy import (
     format_deleted,
     format_policy,
@@ -24,7 +24,7 @@ from .authorization import format_account, format_account_name, get_account
 
 
 @writes()
-def delete_account(connection: Connection, call: Call) -> Answer:
+def delete_account(connection: Connection, call: Call) -> Result:
     """Deletes a service account with its keys and roles."""
     account = get_account(connection, call, "iam.serviceAccounts.delete")
     member = format_service_account(account.email)
@@ -37,7 +37,7 @@ def delete_account(connection: Connection, call: Call) -> Answer:
 
 
 @writes()
-def undelete_account(connection: Connection, call: Call) -> Answer:
+def undelete_account(connection: Connection, call: Call) -> Result:
     """Restores a deleted account, found by its unique ID, with its keys and roles."""
     unique_id = call.path["account"]
     project = get_project(connection, call, "iam.serviceAccounts.undelete")

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.message_schema import MISSING, VALUE, List, Message
-from docker_credential_gcr.emulator.google.rest.methods import Answer, method
+from docker_credential_gcr.emulator.google.rest.methods import Result, method
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.keys.base64_text import decode_base64
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import sign_blob, sign_jwt
@@ -38,7 +38,7 @@ _DURATION = re.compile(r"(\d{1,9})(?:\.\d{1,9})?s", re.ASCII)
 
 
 @method(body={**_ACT_AS, "scope": VALUE, "lifetime": VALUE})
-async def generate_access_token(call: Call) -> Answer:
+async def generate_access_token(call: Call) -> Result:
     """Returns an access token of the account, with the scopes and the lifetime that the caller asks for."""
     account = await get_account_to_act_as(call, "iam.serviceAccounts.getAccessToken")
     scopes, lifetime_s = _parse_scopes(call.body.get("scope")), _parse_lifetime(call.body.get("lifetime"))
@@ -57,7 +57,7 @@ async def generate_access_token(call: Call) -> Answer:
 
 
 @method(body={**_ACT_AS, "audience": VALUE, "includeEmail": VALUE, "organizationNumberIncluded": MISSING})
-async def generate_id_token(call: Call) -> Answer:
+async def generate_id_token(call: Call) -> Result:
     """Returns an ID token of the account for the audience, valid for one hour."""
     account = await get_account_to_act_as(call, "iam.serviceAccounts.getOpenIdToken")
     audience = call.body.get("audience")
@@ -72,7 +72,7 @@ async def generate_id_token(call: Call) -> Answer:
 
 
 @method(body={**_ACT_AS, "payload": VALUE})
-async def sign_account_jwt(call: Call) -> Answer:
+async def sign_account_jwt(call: Call) -> Result:
     """Returns a JWT with the caller's claims, signed with the account's system-managed key."""
     account = await get_account_to_act_as(call, "iam.serviceAccounts.signJwt")
     claims = _parse_claims(call.body.get("payload"), call.now)
@@ -82,7 +82,7 @@ async def sign_account_jwt(call: Call) -> Answer:
 
 
 @method(body={**_ACT_AS, "payload": VALUE, "bytesToSign": VALUE})
-async def sign_account_blob(call: Call) -> Answer:
+async def sign_account_blob(call: Call) -> Result:
     """Returns a signature of the caller's bytes by the account's system-managed key."""
     account = await get_account_to_act_as(call, "iam.serviceAccounts.signBlob")
     # IAM's older API has the same method with other names.
@@ -95,7 +95,7 @@ async def sign_account_blob(call: Call) -> Answer:
 
 
 @method()
-async def list_allowed_locations(_call: Call) -> Answer:
+async def list_allowed_locations(_call: Call) -> Result:
     """Returns that the identity may be used anywhere: google-auth asks when it gets a token."""
     return {"locations": [], "encodedLocations": "0x0"}
 

@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.database.accounts.service_accounts import Se
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.message_schema import MISSING, VALUE
-from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.methods import Result, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.keys.certificates import InvalidCertificate, parse_certificate
 from docker_credential_gcr.emulator.identity.keys.service_account_keys import format_key_file, generate
@@ -35,7 +35,7 @@ _KINDS = {
 
 
 @method(body={"privateKeyType": VALUE, "keyAlgorithm": VALUE})
-async def create_key(call: Call) -> Answer:
+async def create_key(call: Call) -> Result:
     """Creates a key, and returns its private half, which the emulator does not store."""
     for field, known in _KINDS.items():
         if call.body.get(field, known[0]) not in known:
@@ -66,7 +66,7 @@ async def create_key(call: Call) -> Answer:
 
 
 @method(body={"publicKeyData": VALUE})
-async def upload_key(call: Call) -> Answer:
+async def upload_key(call: Call) -> Result:
     """Registers a key that the user generated, by its certificate."""
     try:
         key = parse_certificate(call.body.get("publicKeyData"))
@@ -89,7 +89,7 @@ async def upload_key(call: Call) -> Answer:
 
 
 @reads("keyTypes")
-def list_keys(connection: Connection, call: Call) -> Answer:
+def list_keys(connection: Connection, call: Call) -> Result:
     """Returns the account's keys of the types in ?keyTypes=, or all; oldest first, in one page."""
     types = call.query.getlist("keyTypes")
     kept = service_account_keys.list_of(
@@ -100,7 +100,7 @@ def list_keys(connection: Connection, call: Call) -> Answer:
 
 
 @reads("publicKeyType")
-def show_key(connection: Connection, call: Call) -> Answer:
+def show_key(connection: Connection, call: Call) -> Result:
     """Returns one key; ?publicKeyType= adds the public half, its PEM in base64."""
     key = _get(connection, call, "iam.serviceAccountKeys.get")
     document = _format(key)
@@ -110,7 +110,7 @@ def show_key(connection: Connection, call: Call) -> Answer:
 
 
 @writes()
-def delete_key(connection: Connection, call: Call) -> Answer:
+def delete_key(connection: Connection, call: Call) -> Result:
     """Deletes a key: what it has signed is refused from now on."""
     key = _get_user_managed(connection, call, "iam.serviceAccountKeys.delete")
     service_account_keys.remove(connection, key.key.key_id)
@@ -118,18 +118,18 @@ def delete_key(connection: Connection, call: Call) -> Answer:
 
 
 @writes(body={"serviceAccountKeyDisableReason": MISSING, "extendedStatusMessage": MISSING})
-def disable_key(connection: Connection, call: Call) -> Answer:
+def disable_key(connection: Connection, call: Call) -> Result:
     """Disables the key: what it has signed is refused until it is enabled."""
     return _set_disabled(connection, call, "disable")
 
 
 @writes()
-def enable_key(connection: Connection, call: Call) -> Answer:
+def enable_key(connection: Connection, call: Call) -> Result:
     """Enables the key again."""
     return _set_disabled(connection, call, "enable")
 
 
-def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
+def _set_disabled(connection: Connection, call: Call, verb: str) -> Result:
     key = _get_user_managed(connection, call, f"iam.serviceAccountKeys.{verb}")
     service_account_keys.set_disabled(connection, key.key.key_id, disabled=verb == "disable")
     return {}

@@ -14,8 +14,8 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
 from docker_credential_gcr.emulator.google.rest.field_masks import list_paths
 from docker_credential_gcr.emulator.google.rest.message_schema import VALUE
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
-from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_page
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.pagination import parse_page, skip_to_page
 from docker_credential_gcr.emulator.google.rest.request_messages import ACCOUNT
 from docker_credential_gcr.emulator.identity.resource_names import ACCOUNT_RULE, is_account
 
@@ -23,7 +23,7 @@ from .authorization import format_account, get_account
 
 
 @method(body={"accountId": VALUE, "serviceAccount": ACCOUNT})
-async def create_account(call: Call) -> Answer:
+async def create_account(call: Call) -> Result:
     """Creates a service account."""
     account = call.body.get("accountId")
     display_name, description = _parse_texts(call.body.get("serviceAccount", {}))
@@ -45,23 +45,23 @@ async def create_account(call: Call) -> Answer:
 
 
 @reads(*PAGE)
-def list_accounts(connection: Connection, call: Call) -> Answer:
+def list_accounts(connection: Connection, call: Call) -> Result:
     """Returns the project's service accounts, in the order of their addresses."""
     page = parse_page(call.query, maximum=100)
     project = get_project(connection, call, "iam.serviceAccounts.list")
     key = attrgetter("email")
-    found = cut(service_accounts.list_in(connection, project), page, key)
+    found = skip_to_page(service_accounts.list_in(connection, project), page, key)
     return page.format("accounts", found, format_account, key)
 
 
 @reads()
-def show_account(connection: Connection, call: Call) -> Answer:
+def show_account(connection: Connection, call: Call) -> Result:
     """Returns one service account, by its address or unique ID."""
     return format_account(get_account(connection, call, "iam.serviceAccounts.get"))
 
 
 @method(body={"serviceAccount": ACCOUNT, "updateMask": VALUE})
-async def patch_account(call: Call) -> Answer:
+async def patch_account(call: Call) -> Result:
     """Changes an account's displayName and description, if updateMask names them."""
     display_name, description = _parse_texts(call.body.get("serviceAccount", {}))
     mask = call.body.get("updateMask")
@@ -75,24 +75,24 @@ async def patch_account(call: Call) -> Answer:
 
 
 @method(body=ACCOUNT)
-async def update_account(call: Call) -> Answer:
+async def update_account(call: Call) -> Result:
     """Changes an account's displayName and description, if the body has them."""
     return await _update(call, *_parse_texts(call.body))
 
 
 @writes()
-def disable_account(connection: Connection, call: Call) -> Answer:
+def disable_account(connection: Connection, call: Call) -> Result:
     """Disables an account: its keys and tokens are refused until it is enabled."""
     return _set_disabled(connection, call, "disable")
 
 
 @writes()
-def enable_account(connection: Connection, call: Call) -> Answer:
+def enable_account(connection: Connection, call: Call) -> Result:
     """Enables an account again."""
     return _set_disabled(connection, call, "enable")
 
 
-async def _update(call: Call, display_name: str | None, description: str | None) -> Answer:
+async def _update(call: Call, display_name: str | None, description: str | None) -> Result:
     def work(connection: Connection) -> ServiceAccount:
         account = get_account(connection, call, "iam.serviceAccounts.update")
         service_accounts.update_texts(
@@ -106,7 +106,7 @@ async def _update(call: Call, display_name: str | None, description: str | None)
     return format_account(await call.services.database.write(work))
 
 
-def _set_disabled(connection: Connection, call: Call, verb: str) -> Answer:
+def _set_disabled(connection: Connection, call: Call, verb: str) -> Result:
     account = get_account(connection, call, f"iam.serviceAccounts.{verb}")
     service_accounts.set_disabled(connection, account.email, disabled=verb == "disable")
     return {}

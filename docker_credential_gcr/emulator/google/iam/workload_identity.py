@@ -17,9 +17,9 @@ from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
 from docker_credential_gcr.emulator.google.rest.field_masks import merge
-from docker_credential_gcr.emulator.google.rest.long_running import finish, new_id
+from docker_credential_gcr.emulator.google.rest.long_running import create_operation_id, finish_operation
 from docker_credential_gcr.emulator.google.rest.message_schema import Message
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.request_messages import POOL, PROVIDER
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
@@ -63,7 +63,7 @@ class CollectionMethods(Generic[Parent, Item]):
         """Returns the collection's name in permissions and lists: workloadIdentityPools"""
         return f"{self.type[0].lower()}{self.type[1:]}s"
 
-    async def _create(self, call: Call) -> Answer:
+    async def _create(self, call: Call) -> Result:
         """Creates an item with the ID in ?workloadIdentityPoolId= or ?workloadIdentityPoolProviderId=."""
         parameter = f"{self.name[:-1]}Id"
         item_id = call.query.get(parameter, "")
@@ -79,7 +79,7 @@ class CollectionMethods(Generic[Parent, Item]):
 
         return await call.services.database.write(work)
 
-    def _list(self, connection: Connection, call: Call) -> Answer:
+    def _list(self, connection: Connection, call: Call) -> Result:
         """Returns the items in the order of their IDs; ?showDeleted=true adds those that can be undeleted."""
         page = parse_page(call.query, default=50)
         shows_deleted = call.query.get("showDeleted") == "true"
@@ -91,28 +91,28 @@ class CollectionMethods(Generic[Parent, Item]):
         shown = filter(is_shown, self.list_in(connection, parent, last=page.last))
         return page.format(self.name, shown, _format, _get_id)
 
-    def _show(self, connection: Connection, call: Call) -> Answer:
+    def _show(self, connection: Connection, call: Call) -> Result:
         """Returns one item."""
         return _format(self.get(connection, call, self._permit("get")))
 
-    def _patch(self, connection: Connection, call: Call) -> Answer:
+    def _patch(self, connection: Connection, call: Call) -> Result:
         """Changes the fields of the item that ?updateMask= names."""
 
         def change(item: Item) -> Item:
             settings = self._parse(merge(call, item.settings, self.message))
-            return replace(_check_living(item), settings=settings)
+            return replace(_check_not_deleted(item), settings=settings)
 
         return self._change(connection, call, "update", change)
 
-    def _delete(self, connection: Connection, call: Call) -> Answer:
+    def _delete(self, connection: Connection, call: Call) -> Result:
         """Deletes the item: its identities and tokens are refused. Can be undone for 30 days."""
 
         def change(item: Item) -> Item:
-            return replace(_check_living(item), deleted_at=int(call.now))
+            return replace(_check_not_deleted(item), deleted_at=int(call.now))
 
         return self._change(connection, call, "delete", change)
 
-    def _undelete(self, connection: Connection, call: Call) -> Answer:
+    def _undelete(self, connection: Connection, call: Call) -> Result:
         """Undeletes the item."""
 
         def change(item: Item) -> Item:
@@ -150,7 +150,7 @@ class CollectionMethods(Generic[Parent, Item]):
 
     def _finish(self, connection: Connection, call: Call, item: Item) -> dict[str, Any]:
         response = {"@type": f"type.googleapis.com/google.iam.v1.{self.type}", **_format(item)}
-        return finish(connection, call, f"{item.name}/operations/{new_id()}", response)
+        return finish_operation(connection, call, f"{item.name}/operations/{create_operation_id()}", response)
 
 
 def _get_id(item: Pool | Provider) -> str:
@@ -162,7 +162,7 @@ def _is_gone(item: Pool | Provider, call: Call) -> bool:
     return item.deleted_at is not None and call.now >= item.deleted_at + RETENTION_S
 
 
-def _check_living(item: Item) -> Item:
+def _check_not_deleted(item: Item) -> Item:
     if item.deleted_at is not None:
         raise FailedPrecondition(f"{item.name} is deleted: undelete it first.")
     return item
@@ -186,7 +186,9 @@ def _find_provider(connection: Connection, pool: Pool, call: Call) -> Provider |
 def _add_provider(
     connection: Connection, pool: Pool, provider_id: str, settings: dict[str, Any], *, now: float
 ) -> Provider:
-    return workload_identity.create_provider(connection, _check_living(pool), provider_id, settings, now=now)
+    return workload_identity.create_provider(
+        connection, _check_not_deleted(pool), provider_id, settings, now=now
+    )
 
 
 POOLS = CollectionMethods[Project, Pool](

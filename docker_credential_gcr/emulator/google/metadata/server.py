@@ -27,7 +27,7 @@ from docker_credential_gcr.emulator.sites.hosts import is_safe_from_rebinding
 
 from .query_options import Options, parse_options
 from .responses import IDENTITY, JSON, TEXT, Refused, format_page, redirect, reply
-from .tokens import AccessTokenCache, create_id_token, find_account, narrow_scopes
+from .tokens import AccessTokenCache, find_account, issue_id_token, narrow_scopes
 from .tree import (
     Directory,
     TokenKind,
@@ -204,7 +204,7 @@ class MetadataServer:
             raise Refused(400, "non-empty audience parameter required")
         if form not in ("standard", "full"):
             raise Refused(400, "the format parameter must be standard or full")
-        token = await create_id_token(self._services, instance, account, audience, full=form == "full")
+        token = await issue_id_token(self._services, instance, account, audience, full=form == "full")
         return reply(token, IDENTITY)
 
 

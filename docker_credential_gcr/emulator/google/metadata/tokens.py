@@ -78,7 +78,7 @@ def narrow_scopes(instance: Instance, requested: str | None) -> frozenset[str]:
     return frozenset(granted or instance.scopes)
 
 
-async def create_id_token(
+async def issue_id_token(
     services: GoogleServices, instance: Instance, account: ServiceAccount, audience: str, *, full: bool
 ) -> str:
     """Returns an ID token of the account for the audience; `full` adds claims about the instance.

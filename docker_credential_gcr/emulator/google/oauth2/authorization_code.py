@@ -21,7 +21,7 @@ from docker_credential_gcr.emulator.identity.oauth.scopes import split_scope
 from docker_credential_gcr.emulator.identity.principal import format_user
 
 from .client_authentication import authenticate_client
-from .token_responses import Subject, format_access
+from .token_responses import Subject, issue_access_token
 
 # Google's messages.
 MALFORMED_CODE = "Malformed auth code."
@@ -59,7 +59,7 @@ async def exchange_code(
     if isinstance(outcome, GrantRefused):
         raise outcome
     login, refresh_token, nonce = outcome
-    tokens = await _format(services, login, login.oauth_scopes, nonce=nonce)
+    tokens = await _issue_tokens(services, login, login.oauth_scopes, nonce=nonce)
     return {**tokens, "refresh_token": refresh_token}
 
 
@@ -77,7 +77,7 @@ async def exchange_refresh_token(
     requested = split_scope(form.get("scope", ""))
     if not requested <= login.oauth_scopes:
         raise GrantRefused("invalid_scope", BAD_REQUEST)
-    return await _format(services, login, requested or login.oauth_scopes)
+    return await _issue_tokens(services, login, requested or login.oauth_scopes)
 
 
 def _find_refusal(code: Code | None, client: Client, form: dict[str, str]) -> GrantRefused | None:
@@ -98,10 +98,10 @@ def _find_refusal(code: Code | None, client: Client, form: dict[str, str]) -> Gr
     return None
 
 
-async def _format(
+async def _issue_tokens(
     services: GoogleServices, login: Login, oauth_scopes: frozenset[str], *, nonce: str = ""
 ) -> dict[str, object]:
     user = login.user
     subject = Subject(format_user(user.email), user.unique_id, login.id, login.client_id, user.name)
-    tokens = await format_access(services, subject, oauth_scopes, nonce=nonce)
+    tokens = await issue_access_token(services, subject, oauth_scopes, nonce=nonce)
     return {**tokens, "scope": " ".join(sorted(oauth_scopes))}

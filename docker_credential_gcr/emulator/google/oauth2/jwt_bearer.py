@@ -21,7 +21,7 @@ from docker_credential_gcr.emulator.google.rest.request_bodies import get_field
 from docker_credential_gcr.emulator.identity.assertions import Assertion, InvalidAssertion, verify_assertion
 from docker_credential_gcr.emulator.identity.principal import format_service_account
 
-from .token_responses import Subject, format_access, format_id_token
+from .token_responses import Subject, issue_access_token, issue_id_token
 
 # google-auth sends the first whatever the key's token_uri is; older clients send the others.
 _AUDIENCES = (
@@ -59,5 +59,5 @@ async def exchange_assertion(
         format_service_account(assertion.email), account.unique_id, assertion.key_id, account.unique_id
     )
     if assertion.target_audience is not None:
-        return {"id_token": await format_id_token(services, subject, assertion.target_audience)}
-    return await format_access(services, subject, assertion.oauth_scopes)
+        return {"id_token": await issue_id_token(services, subject, assertion.target_audience)}
+    return await issue_access_token(services, subject, assertion.oauth_scopes)

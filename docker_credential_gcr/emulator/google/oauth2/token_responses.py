@@ -30,7 +30,7 @@ class Subject:
         return self.member.partition(":")[2]
 
 
-async def format_access(
+async def issue_access_token(
     services: GoogleServices, subject: Subject, oauth_scopes: frozenset[str], *, nonce: str = ""
 ) -> dict[str, object]:
     """Returns the response with an access token, and with an ID token if `openid` is in the scopes."""
@@ -56,7 +56,7 @@ async def format_access(
     return {**answer, "id_token": await _sign(services, claims)}
 
 
-async def format_id_token(services: GoogleServices, subject: Subject, audience: str) -> str:
+async def issue_id_token(services: GoogleServices, subject: Subject, audience: str) -> str:
     """Returns an ID token of a service account for the audience."""
     claims: dict[str, object] = {
         "aud": audience,

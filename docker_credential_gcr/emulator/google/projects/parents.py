@@ -13,9 +13,9 @@ from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
-from docker_credential_gcr.emulator.google.rest.long_running import finish, new_number
+from docker_credential_gcr.emulator.google.rest.long_running import create_operation_number, finish_operation
 from docker_credential_gcr.emulator.google.rest.message_schema import VALUE
-from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads
+from docker_credential_gcr.emulator.google.rest.methods import Result, method, reads
 
 from .project_resource import V3_TYPE, format_parent_v1, format_v3
 
@@ -25,7 +25,7 @@ _TYPES = ("folder", "organization")
 
 
 @reads()
-def show_ancestry(connection: Connection, call: Call) -> Answer:
+def show_ancestry(connection: Connection, call: Call) -> Result:
     """Returns the project and its ancestors, from the bottom to the top."""
     project = get_project(connection, call, "resourcemanager.projects.get")
     ancestors = [format_parent_v1(project)] if project.parent else []
@@ -34,7 +34,7 @@ def show_ancestry(connection: Connection, call: Call) -> Answer:
 
 
 @method(body={"destinationParent": VALUE})
-async def move_project(call: Call) -> Answer:
+async def move_project(call: Call) -> Result:
     """Moves a project to another folder or organization."""
     parent = parse_parent(call.body.get("destinationParent"), "destination_parent")
 
@@ -43,7 +43,9 @@ async def move_project(call: Call) -> Answer:
         permission = "resourcemanager.projects.update"
         projects.set_parent(connection, get_project(connection, call, permission), parent)
         response = {"@type": V3_TYPE, **format_v3(get_project(connection, call, permission))}
-        return finish(connection, call, f"operations/mp.{new_number()}", response, {"@type": _METADATA})
+        return finish_operation(
+            connection, call, f"operations/mp.{create_operation_number()}", response, {"@type": _METADATA}
+        )
 
     return await call.services.database.write(work)
 

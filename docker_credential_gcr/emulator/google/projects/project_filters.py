@@ -18,10 +18,10 @@ MAX_TERMS = 32
 # No character can be in two groups: the time to tokenize a filter is linear in its length.
 _TOKEN = re.compile(r'\s*(?:(?P<text>"[^"]*")|(?P<word>[^\s":=]+)|(?P<sign>[:=]))', re.ASCII)
 
-Test = Callable[[Project], bool]
+Predicate = Callable[[Project], bool]
 
 
-def parse_filter(text: str) -> Test:
+def parse_filter(text: str) -> Predicate:
     """Returns the test of a project that the filter states; every project passes an empty filter.
 
     Raises InvalidArgument for a syntax error, or an unknown field.
@@ -43,7 +43,7 @@ class _InvalidFilter(Exception):
     """The text is not a list of terms."""
 
 
-def _read_terms(reader: TokenReader) -> Iterator[Test]:
+def _read_terms(reader: TokenReader) -> Iterator[Predicate]:
     while reader.peek()[0] != "end":
         yield _read_term(reader)
         # AND is optional: terms are always joined by it.
@@ -51,7 +51,7 @@ def _read_terms(reader: TokenReader) -> Iterator[Test]:
             reader.skip()
 
 
-def _read_term(reader: TokenReader) -> Test:
+def _read_term(reader: TokenReader) -> Predicate:
     """Reads field:value or field=value."""
     field = reader.read("word")
     if field not in _FIELDS and not field.startswith("labels."):

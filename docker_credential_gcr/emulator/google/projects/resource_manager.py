@@ -20,9 +20,9 @@ from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition
 from docker_credential_gcr.emulator.google.rest.field_masks import merge
 from docker_credential_gcr.emulator.google.rest.labels import parse_labels
-from docker_credential_gcr.emulator.google.rest.long_running import finish, new_number
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
-from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_page
+from docker_credential_gcr.emulator.google.rest.long_running import create_operation_number, finish_operation
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.pagination import parse_page, skip_to_page
 from docker_credential_gcr.emulator.google.rest.request_messages import PROJECT_V1, PROJECT_V3
 from docker_credential_gcr.emulator.identity.authorization import decide
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
@@ -30,40 +30,40 @@ from docker_credential_gcr.emulator.identity.principal import OPERATOR, Principa
 from docker_credential_gcr.emulator.identity.resource import describe_project
 
 from .parents import check_parent, parse_parent, parse_parent_v1
-from .project_filters import Test, parse_filter
+from .project_filters import Predicate, parse_filter
 from .project_resource import V1_TYPE, V3_TYPE, format_v1, format_v3, parse_name, parse_project_id
 
 _METADATA = "type.googleapis.com/google.cloud.resourcemanager.v3."
 
 
 @method(body=PROJECT_V1)
-async def create_project_v1(call: Call) -> Answer:
+async def create_project_v1(call: Call) -> Result:
     """Creates a project, and makes the caller its owner; the operation is done at once."""
     parent = parse_parent_v1(call.body.get("parent"))
     return await _create(call, parent, "name", lambda project: {"@type": V1_TYPE, **format_v1(project)})
 
 
 @method(body=PROJECT_V3)
-async def create_project_v3(call: Call) -> Answer:
+async def create_project_v3(call: Call) -> Result:
     """Creates a project, in the form of v3."""
     parent = call.body.get("parent")
     return await _create(call, parent, "displayName", _describe_v3, "CreateProjectMetadata")
 
 
 @method("filter", *PAGE)
-async def list_projects_v1(call: Call) -> Answer:
+async def list_projects_v1(call: Call) -> Result:
     """Returns the projects that the caller may see."""
     return await _list(call, parse_filter(call.query.get("filter", "")), format_v1)
 
 
 @method("query", *PAGE)
-async def search_projects_v3(call: Call) -> Answer:
+async def search_projects_v3(call: Call) -> Result:
     """Returns the projects that the caller may see, in the form of v3."""
     return await _list(call, parse_filter(call.query.get("query", "")), format_v3)
 
 
 @method("parent", "showDeleted", *PAGE)
-async def list_projects_v3(call: Call) -> Answer:
+async def list_projects_v3(call: Call) -> Result:
     """Returns the projects whose parent is a folder or an organization; not those in its subfolders."""
     parent = parse_parent(call.query.get("parent"))
     with_deleted = call.query.get("showDeleted") == "true"
@@ -75,19 +75,19 @@ async def list_projects_v3(call: Call) -> Answer:
 
 
 @reads()
-def show_project_v1(connection: Connection, call: Call) -> Answer:
+def show_project_v1(connection: Connection, call: Call) -> Result:
     """Returns one project, in the form of v1."""
     return format_v1(get_project(connection, call, "resourcemanager.projects.get"))
 
 
 @reads()
-def show_project_v3(connection: Connection, call: Call) -> Answer:
+def show_project_v3(connection: Connection, call: Call) -> Result:
     """Returns one project, in the form of v3."""
     return format_v3(get_project(connection, call, "resourcemanager.projects.get"))
 
 
 @method(body=PROJECT_V1)
-async def update_project_v1(call: Call) -> Answer:
+async def update_project_v1(call: Call) -> Result:
     """Replaces a project's name and labels."""
     texts = {"displayName": call.body.get("name", ""), "labels": call.body.get("labels", {})}
     parent = parse_parent_v1(call.body.get("parent"))
@@ -101,34 +101,34 @@ async def update_project_v1(call: Call) -> Answer:
 
 
 @writes("updateMask", body=PROJECT_V3)
-def update_project_v3(connection: Connection, call: Call) -> Answer:
+def update_project_v3(connection: Connection, call: Call) -> Result:
     """Changes a project's displayName and labels, if updateMask names them."""
     _, operation = _update(connection, call, lambda project: merge(call, format_v3(project), PROJECT_V3))
     return operation
 
 
 @writes()
-def delete_project_v1(connection: Connection, call: Call) -> Answer:
+def delete_project_v1(connection: Connection, call: Call) -> Result:
     """Requests the deletion of a project: nothing in it can be used until it is undeleted."""
     _set_deleted(connection, call, "delete")
     return {}
 
 
 @writes()
-def delete_project_v3(connection: Connection, call: Call) -> Answer:
+def delete_project_v3(connection: Connection, call: Call) -> Result:
     """Requests the deletion of a project, in the form of v3."""
     return _set_deleted(connection, call, "delete")
 
 
 @writes()
-def undelete_project_v1(connection: Connection, call: Call) -> Answer:
+def undelete_project_v1(connection: Connection, call: Call) -> Result:
     """Undeletes a project."""
     _set_deleted(connection, call, "undelete")
     return {}
 
 
 @writes()
-def undelete_project_v3(connection: Connection, call: Call) -> Answer:
+def undelete_project_v3(connection: Connection, call: Call) -> Result:
     """Undeletes a project, in the form of v3."""
     return _set_deleted(connection, call, "undelete")
 
@@ -139,7 +139,7 @@ async def _create(
     name_field: str,
     describe: Callable[[Project], dict[str, Any]],
     metadata_type: str | None = None,
-) -> Answer:
+) -> Result:
     project_id = parse_project_id(call.body.get("projectId"))
     name = parse_name(call.body.get(name_field, ""), name_field) or project_id
     labels = parse_labels(call.body.get("labels", {}))
@@ -154,12 +154,14 @@ async def _create(
         )
         _make_owner(connection, call.caller, project_id)
         metadata = None if metadata_type is None else {"@type": f"{_METADATA}{metadata_type}", "ready": True}
-        return finish(connection, call, f"operations/cp.{project.number}", describe(project), metadata)
+        return finish_operation(
+            connection, call, f"operations/cp.{project.number}", describe(project), metadata
+        )
 
     return await call.services.database.write(work)
 
 
-async def _list(call: Call, matches: Test, describe: Callable[[Project], dict[str, Any]]) -> Answer:
+async def _list(call: Call, matches: Predicate, describe: Callable[[Project], dict[str, Any]]) -> Result:
     page, key = parse_page(call.query, default=500), attrgetter("project_id")
 
     def is_visible(connection: Connection, project: Project) -> bool:
@@ -169,7 +171,7 @@ async def _list(call: Call, matches: Test, describe: Callable[[Project], dict[st
 
     def work(connection: Connection) -> dict[str, Any]:
         matching = (project for project in projects.list_all(connection) if matches(project))
-        visible = (each for each in cut(matching, page, key) if is_visible(connection, each))
+        visible = (each for each in skip_to_page(matching, page, key) if is_visible(connection, each))
         return page.format("projects", visible, describe, key)
 
     return await call.services.database.scan(work)
@@ -201,7 +203,9 @@ def _finish(
     connection: Connection, call: Call, project: Project, kind: str, metadata_type: str
 ) -> dict[str, Any]:
     metadata = {"@type": f"{_METADATA}{metadata_type}"}
-    return finish(connection, call, f"operations/{kind}.{new_number()}", _describe_v3(project), metadata)
+    return finish_operation(
+        connection, call, f"operations/{kind}.{create_operation_number()}", _describe_v3(project), metadata
+    )
 
 
 def _make_owner(connection: Connection, caller: Principal, project_id: str) -> None:

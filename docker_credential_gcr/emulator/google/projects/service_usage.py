@@ -14,10 +14,10 @@ from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument, NotFound
-from docker_credential_gcr.emulator.google.rest.long_running import finish, new_number
+from docker_credential_gcr.emulator.google.rest.long_running import create_operation_number, finish_operation
 from docker_credential_gcr.emulator.google.rest.message_schema import VALUE, List
-from docker_credential_gcr.emulator.google.rest.methods import PAGE, Answer, method, reads, writes
-from docker_credential_gcr.emulator.google.rest.pagination import cut, parse_page
+from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.pagination import parse_page, skip_to_page
 from docker_credential_gcr.emulator.identity.google_services import AGENTS, SERVICES, is_service
 from docker_credential_gcr.emulator.identity.policy import grant
 
@@ -28,7 +28,7 @@ _MAX_BATCH = 20
 
 
 @reads("filter", *PAGE)
-def list_services(connection: Connection, call: Call) -> Answer:
+def list_services(connection: Connection, call: Call) -> Result:
     """Returns a project's services; with ?filter=state:ENABLED, those in that state."""
     page = parse_page(call.query, default=50, maximum=200)
     wanted = call.query.get("filter", "")
@@ -38,12 +38,12 @@ def list_services(connection: Connection, call: Call) -> Answer:
     switched, state = enabled_apis.list_switched(connection, project), _FILTERS[wanted]
     names = sorted({*SERVICES, *switched})
     names = [name for name in names if state is None or _is_on(name, switched) == state]
-    found = cut(names, page, str)
+    found = skip_to_page(names, page, str)
     return page.format("services", found, lambda name: _format(project, name, switched), str)
 
 
 @reads()
-def show_service(connection: Connection, call: Call) -> Answer:
+def show_service(connection: Connection, call: Call) -> Result:
     """Returns one service and its state."""
     name = call.path["service"]
     project = _get_project(connection, call, "get", f"get service [{name}]")
@@ -51,7 +51,7 @@ def show_service(connection: Connection, call: Call) -> Answer:
 
 
 @writes()
-def enable_service(connection: Connection, call: Call) -> Answer:
+def enable_service(connection: Connection, call: Call) -> Result:
     """Enables a service, and creates its service agent."""
     name = call.path["service"]
     project = _get_project(connection, call, "enable", f"enable service [{name}]")
@@ -62,7 +62,7 @@ def enable_service(connection: Connection, call: Call) -> Answer:
 
 # The body's members are ignored: no service here depends on another, and usage is not counted.
 @writes(body={"disableDependentServices": VALUE, "checkIfServiceHasUsage": VALUE})
-def disable_service(connection: Connection, call: Call) -> Answer:
+def disable_service(connection: Connection, call: Call) -> Result:
     """Disables a service in the project. The service agent stays."""
     name = call.path["service"]
     project = _get_project(connection, call, "disable", f"disable service [{name}]")
@@ -72,7 +72,7 @@ def disable_service(connection: Connection, call: Call) -> Answer:
 
 
 @method(body={"serviceIds": List(VALUE)})
-async def enable_services(call: Call) -> Answer:
+async def enable_services(call: Call) -> Result:
     """Enables several services: all of them, or none."""
     names = call.body.get("serviceIds")
     if not isinstance(names, list) or not 0 < len(names) <= _MAX_BATCH:
@@ -89,7 +89,7 @@ async def enable_services(call: Call) -> Answer:
 
 
 @reads("names")
-def show_services(connection: Connection, call: Call) -> Answer:
+def show_services(connection: Connection, call: Call) -> Result:
     """Returns several services by their names, ?names=projects/P/services/S&names=…"""
     names = [name.rpartition("/")[2] for name in call.query.getlist("names")]
     project = _get_project(connection, call, "get", "get services")
@@ -124,8 +124,8 @@ def _is_on(name: str, switched: dict[str, bool]) -> bool:
 def _finish(
     connection: Connection, call: Call, project: Project, kind: str, response: dict[str, Any]
 ) -> dict[str, Any]:
-    name = f"operations/acf.p2-{project.number}-{new_number()}"
-    return finish(connection, call, name, {"@type": f"{_TYPE}{kind}", **response})
+    name = f"operations/acf.p2-{project.number}-{create_operation_number()}"
+    return finish_operation(connection, call, name, {"@type": f"{_TYPE}{kind}", **response})
 
 
 def _format(project: Project, name: str, switched: dict[str, bool]) -> dict[str, Any]:

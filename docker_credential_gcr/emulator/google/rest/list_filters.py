@@ -12,13 +12,13 @@ from .errors import InvalidArgument
 from .pagination import Page
 
 T = TypeVar("T")
-Test = Callable[[dict[str, Any]], bool]
+Predicate = Callable[[dict[str, Any]], bool]
 
 _MAX_SIZE = 2048
 _TOKEN = re.compile(r'\s*(?:(?P<field>\w+)\s*=\s*(?:"(?P<text>[^"]*)"|(?P<word>[^\s"]+))|(?P<sign>AND|OR)\b)')
 
 
-def parse_filter(query: Mapping[str, str], fields: Collection[str]) -> Test | None:
+def parse_filter(query: Mapping[str, str], fields: Collection[str]) -> Predicate | None:
     """Returns the test of an item that ?filter= states; None without a filter. Raises InvalidArgument.
 
     ?orderBy= may only be the order that every list has: gcloud sorts the items itself if another is refused.
@@ -54,7 +54,7 @@ def parse_filter(query: Mapping[str, str], fields: Collection[str]) -> Test | No
 def format_matches(
     name: str,
     page: Page,
-    test: Test | None,
+    test: Predicate | None,
     fetch: Callable[..., list[T]],
     describe: Callable[[T], dict[str, Any]],
     key: Callable[[T], str],

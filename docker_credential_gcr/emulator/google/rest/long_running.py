@@ -15,13 +15,13 @@ from docker_credential_gcr.emulator.database.projects import operations
 
 from .calls import Call
 from .errors import NotFound
-from .methods import Answer, reads
+from .methods import Result, reads
 
 EMPTY_TYPE = "type.googleapis.com/google.protobuf.Empty"
 
 
 @reads()
-def show_operation(connection: Connection, call: Call) -> Answer:
+def show_operation(connection: Connection, call: Call) -> Result:
     """Returns an operation to the caller that started it; its name is the path after the API's version."""
     name = call.request.scope["path"].split("/", 2)[2]
     document = operations.find(connection, name, member=call.caller.member or "")
@@ -30,17 +30,17 @@ def show_operation(connection: Connection, call: Call) -> Answer:
     return document
 
 
-def new_id() -> str:
+def create_operation_id() -> str:
     """Returns the last part of a new operation's name, in Artifact Registry's form."""
     return str(uuid.uuid4())
 
 
-def new_number() -> str:
+def create_operation_number() -> str:
     """Returns the last part of a new operation's name, in Resource Manager's form."""
     return str(10**18 + secrets.randbelow(9 * 10**18))
 
 
-def finish(
+def finish_operation(
     connection: Connection,
     call: Call,
     name: str,

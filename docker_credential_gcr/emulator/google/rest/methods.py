@@ -1,7 +1,7 @@
 """API methods: decorators that state what a request may hold, and format the answer.
 
 @writes("tagId", body=TAG)
-def create_tag(connection: Connection, call: Call) -> Answer:
+def create_tag(connection: Connection, call: Call) -> Result:
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,13 +18,13 @@ from docker_credential_gcr.emulator.identity.principal import Principal
 
 from .calls import Call, get_caller
 from .message_schema import Message
-from .query_parameters import unify
+from .query_parameters import normalize_names
 from .request_bodies import read_json
 
 # JSON, or a response in another form; None is a response without content.
-Answer = Response | Mapping[str, Any] | None
-Work = Callable[[Call], Awaitable[Answer]]
-DatabaseWork = Callable[[Connection, Call], Answer]
+Result = Response | Mapping[str, Any] | None
+Work = Callable[[Call], Awaitable[Result]]
+DatabaseWork = Callable[[Connection, Call], Result]
 Identify = Callable[[Request, GoogleServices], Awaitable[Principal]]
 
 # The parameters of a listing. https://google.aip.dev/158
@@ -52,7 +52,7 @@ class Method:
     async def __call__(self, request: Request, services: GoogleServices) -> Response:
         """Returns the response. Raises the errors in errors.TABLE."""
         if self.body is not None:
-            request = unify(request, self.parameters)
+            request = normalize_names(request, self.parameters)
         caller = await self._identify(request, services)
         body = await read_json(request, self.body) if request.method in _WITH_BODY else {}
         answer = await self._work(Call(request, services, caller, body))
@@ -69,7 +69,7 @@ def method(
 
 
 def _on_connection(
-    run: Callable[[Database, Callable[[Connection], Answer]], Awaitable[Answer]],
+    run: Callable[[Database, Callable[[Connection], Result]], Awaitable[Result]],
     *parameters: str,
     body: Message | None = NO_BODY,
     identify: Identify = get_caller,
@@ -77,7 +77,7 @@ def _on_connection(
     """Returns the decorator of a plain function that answers a call on a connection from `run`."""
 
     def decorate(work: DatabaseWork) -> Method:
-        async def answer(call: Call) -> Answer:
+        async def answer(call: Call) -> Result:
             return await run(call.services.database, lambda connection: work(connection, call))
 
         return Method(update_wrapper(answer, work), parameters, body, identify)

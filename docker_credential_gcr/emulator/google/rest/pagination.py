@@ -69,6 +69,6 @@ def parse_page(
     return Page(min(int(text) or default, maximum), last)
 
 
-def cut(found: Iterable[T], page: Page, key: Callable[[T], str]) -> Iterator[T]:
+def skip_to_page(found: Iterable[T], page: Page, key: Callable[[T], str]) -> Iterator[T]:
     """Yields the items after the page's `last` key; `found` is the whole list, in the order of its keys."""
     return (item for item in found if not page.last or key(item) > page.last)

@@ -20,14 +20,14 @@ _MAX_SIZE = 2048
 _MAX_DEPTH = 16
 
 
-def select(request: Request, response: Response) -> Response:
+def select_fields(request: Request, response: Response) -> Response:
     """Returns the response, reduced to the members that the query's `fields` name. Raises InvalidArgument."""
     text = request.query_params.get("fields") or request.query_params.get("$fields")
     if not text or not isinstance(response, JSONResponse):
         return response
     mask = parse_mask(text)
     headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    return JSONResponse(apply(mask, json.loads(bytes(response.body))), response.status_code, headers)
+    return JSONResponse(apply_mask(mask, json.loads(bytes(response.body))), response.status_code, headers)
 
 
 def parse_mask(text: str) -> Mask:
@@ -42,17 +42,17 @@ def parse_mask(text: str) -> Mask:
     return mask
 
 
-def apply(mask: Mask, document: Any) -> Any:
+def apply_mask(mask: Mask, document: Any) -> Any:
     """Returns the parts of a JSON document that the mask names; a list is reduced item by item."""
     if not mask or ("*" in mask and not mask["*"]):
         return document
     if isinstance(document, list):
-        return [apply(mask, item) for item in document]
+        return [apply_mask(mask, item) for item in document]
     if not isinstance(document, dict):
         return document
     anything = mask.get("*")
     return {
-        name: apply(mask.get(name, anything or {}), value)
+        name: apply_mask(mask.get(name, anything or {}), value)
         for name, value in document.items()
         if name in mask or anything is not None
     }

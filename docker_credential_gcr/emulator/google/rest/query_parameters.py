@@ -28,22 +28,22 @@ _SYSTEM = frozenset(
 )
 
 
-def unify(request: Request, known: Collection[str]) -> Request:
+def normalize_names(request: Request, known: Collection[str]) -> Request:
     """Returns the request with its parameters' names in JSON's spelling. Raises InvalidArgument."""
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    unified = [(_unify_name(name, known), value) for name, value in pairs]
-    if unified == pairs:
+    normalized = [(_normalize_name(name, known), value) for name, value in pairs]
+    if normalized == pairs:
         return request
-    return Request({**request.scope, "query_string": urlencode(unified).encode()}, request.receive)
+    return Request({**request.scope, "query_string": urlencode(normalized).encode()}, request.receive)
 
 
-def _unify_name(name: str, known: Collection[str]) -> str:
+def _normalize_name(name: str, known: Collection[str]) -> str:
     if name in _SYSTEM or name.startswith("$"):
         return name
-    unified = to_camel(name)
-    if unified not in known:
+    normalized = to_camel(name)
+    if normalized not in known:
         raise InvalidArgument(
             f'Invalid JSON payload received. Unknown name "{name[:100]}": Cannot bind query parameter. '
-            f"Field '{unified[:100]}' could not be found in request message."
+            f"Field '{normalized[:100]}' could not be found in request message."
         )
-    return unified
+    return normalized

@@ -22,25 +22,25 @@ from .message_schema import (
 )
 
 
-def _describe(fields: Message, **others: Field) -> Message:
+def _message(fields: Message, **others: Field) -> Message:
     return {**fields, **others}
 
 
-def _tell(names: str, field: Field = OUTPUT) -> Message:
+def _fields(names: str, field: Field = OUTPUT) -> Message:
     return dict.fromkeys(names.split(), field)
 
 
 # cloudresourcemanager.googleapis.com
-PROJECT_V1 = _describe(
-    _tell("projectNumber lifecycleState createTime configuredCapabilities"),
+PROJECT_V1 = _message(
+    _fields("projectNumber lifecycleState createTime configuredCapabilities"),
     projectId=Fixed(VALUE),
     name=VALUE,
     labels=Map(VALUE),
     parent={"type": VALUE, "id": VALUE},
     tags=MISSING,
 )
-PROJECT_V3 = _describe(
-    _tell("name state createTime updateTime deleteTime configuredCapabilities etag"),
+PROJECT_V3 = _message(
+    _fields("name state createTime updateTime deleteTime configuredCapabilities etag"),
     projectId=Fixed(VALUE),
     displayName=VALUE,
     labels=Map(VALUE),
@@ -48,7 +48,7 @@ PROJECT_V3 = _describe(
     tags=MISSING,
 )
 # https://cloud.google.com/iam/docs/reference/rest/v1/Policy
-_CONDITION = _describe(_tell("expression title description", VALUE), location=MISSING)
+_CONDITION = _message(_fields("expression title description", VALUE), location=MISSING)
 POLICY: Message = {
     "version": VALUE,
     "etag": VALUE,
@@ -56,25 +56,27 @@ POLICY: Message = {
     "auditConfigs": MISSING,
     "rules": MISSING,
     # Cloud Storage's members: gcloud sends them with any policy that it has read.
-    **_tell("kind resourceId"),
+    **_fields("kind resourceId"),
 }
 GET_POLICY: Message = {"options": {"requestedPolicyVersion": VALUE}}
 SET_POLICY: Message = {"policy": POLICY, "updateMask": VALUE}
 
 # iam.googleapis.com
-ACCOUNT = _describe(
-    _tell("name projectId uniqueId email etag oauth2ClientId disabled"), displayName=VALUE, description=VALUE
+ACCOUNT = _message(
+    _fields("name projectId uniqueId email etag oauth2ClientId disabled"),
+    displayName=VALUE,
+    description=VALUE,
 )
-POOL = _describe(
-    _tell("name state expireTime"),
-    **_tell("displayName description disabled", VALUE),
-    **_tell("mode inlineCertificateIssuanceConfig inlineTrustConfig attestationRules", MISSING),
+POOL = _message(
+    _fields("name state expireTime"),
+    **_fields("displayName description disabled", VALUE),
+    **_fields("mode inlineCertificateIssuanceConfig inlineTrustConfig attestationRules", MISSING),
 )
-PROVIDER = _describe(
-    _tell("name state expireTime"),
-    **_tell("displayName description disabled attributeCondition saml x509", VALUE),
+PROVIDER = _message(
+    _fields("name state expireTime"),
+    **_fields("displayName description disabled attributeCondition saml x509", VALUE),
     attributeMapping=Map(VALUE),
-    oidc=_tell("issuerUri allowedAudiences jwksJson", VALUE),
+    oidc=_fields("issuerUri allowedAudiences jwksJson", VALUE),
     aws={"accountId": VALUE, "stsUri": MISSING},
 )
 
@@ -100,28 +102,28 @@ _MODES = (
 )
 
 
-def _number(*names: str) -> Enum:
+def _enum(*names: str) -> Enum:
     return Enum(dict(enumerate(names)))
 
 
 _CLEANUP_POLICY: Message = {
     "id": TEXT,
-    "action": _number("ACTION_UNSPECIFIED", "DELETE", "KEEP"),
+    "action": _enum("ACTION_UNSPECIFIED", "DELETE", "KEEP"),
     "condition": {
-        "tagState": _number("TAG_STATE_UNSPECIFIED", "TAGGED", "UNTAGGED", "ANY"),
-        **_tell("tagPrefixes versionNamePrefixes packageNamePrefixes", _NAMES),
-        **_tell("olderThan newerThan", DURATION),
+        "tagState": _enum("TAG_STATE_UNSPECIFIED", "TAGGED", "UNTAGGED", "ANY"),
+        **_fields("tagPrefixes versionNamePrefixes packageNamePrefixes", _NAMES),
+        **_fields("olderThan newerThan", DURATION),
     },
     "mostRecentVersions": {"packageNamePrefixes": _NAMES, "keepCount": COUNT},
 }
-_SCANNING = _describe(
-    _tell("enablementState enablementStateReason lastEnableTime"),
-    enablementConfig=_number("ENABLEMENT_CONFIG_UNSPECIFIED", "INHERITED", "DISABLED"),
+_SCANNING = _message(
+    _fields("enablementState enablementStateReason lastEnableTime"),
+    enablementConfig=_enum("ENABLEMENT_CONFIG_UNSPECIFIED", "INHERITED", "DISABLED"),
 )
-REPOSITORY = _describe(
-    _tell("name createTime updateTime sizeBytes registryUri satisfiesPzs satisfiesPzi"),
+REPOSITORY = _message(
+    _fields("name createTime updateTime sizeBytes registryUri satisfiesPzs satisfiesPzi"),
     format=Fixed(Enum(_FORMATS)),
-    mode=Fixed(_number(*_MODES)),
+    mode=Fixed(_enum(*_MODES)),
     kmsKeyName=Fixed(TEXT),
     description=VALUE,
     labels=Map(VALUE),
@@ -129,7 +131,7 @@ REPOSITORY = _describe(
     cleanupPolicies=Map(_CLEANUP_POLICY),
     cleanupPolicyDryRun=FLAG,
     vulnerabilityScanningConfig=_SCANNING,
-    **_tell("remoteRepositoryConfig virtualRepositoryConfig mavenConfig aptConfig yumConfig", MISSING),
-    **_tell("platformLogsConfig disallowUnspecifiedMode", MISSING),
+    **_fields("remoteRepositoryConfig virtualRepositoryConfig mavenConfig aptConfig yumConfig", MISSING),
+    **_fields("platformLogsConfig disallowUnspecifiedMode", MISSING),
 )
 TAG: Message = {"name": OUTPUT, "version": VALUE}

@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.database.projects import bucket_policies, st
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.google.rest.calls import Call, get_caller_or_anonymous
 from docker_credential_gcr.emulator.google.rest.errors import Conflict
-from docker_credential_gcr.emulator.google.rest.methods import Answer, method, reads, writes
+from docker_credential_gcr.emulator.google.rest.methods import Result, method, reads, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 
 from .authorization import check_metageneration, get_bucket, get_project, refuse_parameters
@@ -36,7 +36,7 @@ Settings = dict[str, Any]
 
 
 @reads(body=None)
-def list_buckets(connection: Connection, call: Call) -> Answer:
+def list_buckets(connection: Connection, call: Call) -> Result:
     """Returns the buckets of ?project=, in the order of their names."""
     page = parse_page(call.query, default=1000, size_name="maxResults")
     prefix = call.query.get("prefix", "")
@@ -47,7 +47,7 @@ def list_buckets(connection: Connection, call: Call) -> Answer:
 
 
 @method(body=None)
-async def create_bucket(call: Call) -> Answer:
+async def create_bucket(call: Call) -> Result:
     """Creates a bucket in ?project=; a first push creates the bucket of its registry too."""
     refuse_parameters(call.query, *_ACCESS_LISTS)
     now, body = call.now, call.body
@@ -67,7 +67,7 @@ async def create_bucket(call: Call) -> Answer:
 
 
 @reads(body=None, identify=get_caller_or_anonymous)
-def show_bucket(connection: Connection, call: Call) -> Answer:
+def show_bucket(connection: Connection, call: Call) -> Result:
     """Returns one bucket."""
     bucket = get_bucket(connection, call, "storage.buckets.get")
     check_metageneration(call.query, bucket)
@@ -75,7 +75,7 @@ def show_bucket(connection: Connection, call: Call) -> Answer:
 
 
 @reads(body=None, identify=get_caller_or_anonymous)
-def show_layout(connection: Connection, call: Call) -> Answer:
+def show_layout(connection: Connection, call: Call) -> Result:
     """Returns a bucket's layout, without hierarchical folders: gcloud asks before it deletes a bucket."""
     described = format_bucket(get_bucket(connection, call, "storage.objects.list", ""))
     return {
@@ -88,26 +88,26 @@ def show_layout(connection: Connection, call: Call) -> Answer:
 
 
 @reads(body=None, identify=get_caller_or_anonymous)
-def list_folders(connection: Connection, call: Call) -> Answer:
+def list_folders(connection: Connection, call: Call) -> Result:
     """Returns no managed folders: gcloud asks before it deletes a bucket."""
     get_bucket(connection, call, "storage.managedFolders.list")
     return {"kind": "storage#managedFolders"}
 
 
 @method(body=None)
-async def patch_bucket(call: Call) -> Answer:
+async def patch_bucket(call: Call) -> Result:
     """Changes the settings of a bucket that the body names."""
     return await _change(call, merge)
 
 
 @method(body=None)
-async def update_bucket(call: Call) -> Answer:
+async def update_bucket(call: Call) -> Result:
     """Replaces a bucket's settings."""
     return await _change(call, lambda _settings, body: body)
 
 
 @writes(body=None)
-def delete_bucket(connection: Connection, call: Call) -> Answer:
+def delete_bucket(connection: Connection, call: Call) -> Result:
     """Deletes a bucket without objects, and the tags and manifests of its images."""
     bucket = get_bucket(connection, call, "storage.buckets.delete")
     check_metageneration(call.query, bucket)
@@ -119,7 +119,7 @@ def delete_bucket(connection: Connection, call: Call) -> Answer:
     return None
 
 
-async def _change(call: Call, combine: Callable[[Settings, Settings], Settings]) -> Answer:
+async def _change(call: Call, combine: Callable[[Settings, Settings], Settings]) -> Result:
     refuse_parameters(call.query, *_ACCESS_LISTS)
 
     def work(connection: Connection) -> StorageBucket:

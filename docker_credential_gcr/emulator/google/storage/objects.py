@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.database.images.storage_objects import Store
 from docker_credential_gcr.emulator.database.projects.storage_buckets import StorageBucket
 from docker_credential_gcr.emulator.google.rest.calls import Call, get_caller_or_anonymous
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument, NotFound
-from docker_credential_gcr.emulator.google.rest.methods import Answer, method, writes
+from docker_credential_gcr.emulator.google.rest.methods import Result, method, writes
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 from docker_credential_gcr.emulator.identity.resource import IMAGES
@@ -35,7 +35,7 @@ _TYPE = "application/octet-stream"
 
 
 @method(body=None, identify=get_caller_or_anonymous)
-async def list_objects(call: Call) -> Answer:
+async def list_objects(call: Call) -> Result:
     """Returns the objects of a bucket, in the order of their names; takes ?prefix= and ?delimiter=/."""
     page = parse_page(call.query, default=1000, size_name="maxResults")
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter", "")
@@ -68,7 +68,7 @@ async def list_objects(call: Call) -> Answer:
 
 
 @method(body=None, identify=get_caller_or_anonymous)
-async def show_object(call: Call) -> Answer:
+async def show_object(call: Call) -> Result:
     """Returns an object's metadata; with ?alt=media its bytes."""
     if call.query.get("alt") == "media":
         return await _download(call)
@@ -79,7 +79,7 @@ async def show_object(call: Call) -> Answer:
 
 
 @method(body=None, identify=get_caller_or_anonymous)
-async def download_object(call: Call) -> Answer:
+async def download_object(call: Call) -> Result:
     """Returns the bytes of an object, all or a range."""
     return await _download(call)
 
@@ -131,7 +131,7 @@ class _StoredResponse(Response):
 
 
 @writes(body=None)
-def delete_object(connection: Connection, call: Call) -> Answer:
+def delete_object(connection: Connection, call: Call) -> Result:
     """Deletes an object; images that need it break, as in the real registry."""
     bucket, found = _get(connection, call, "storage.objects.delete")
     storage_objects.remove(connection, bucket.id, found.digest)

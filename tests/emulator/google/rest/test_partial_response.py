@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.emulator.google.rest.errors import InvalidArgument
-from docker_credential_gcr.emulator.google.rest.partial_response import apply, parse_mask
+from docker_credential_gcr.emulator.google.rest.partial_response import apply_mask, parse_mask
 
 Apis = Any
 DOCUMENT = {
@@ -31,7 +31,7 @@ DOCUMENT = {
     ],
 )  # fmt: skip
 def test_a_mask_leaves_what_it_names(fields: str, left: object) -> None:
-    assert apply(parse_mask(fields), DOCUMENT) == left
+    assert apply_mask(parse_mask(fields), DOCUMENT) == left
 
 
 @pytest.mark.parametrize("fields", [",", "a,", "a//b", "a(b", "a)b", "a(b))", "(a)", "a b", "a/", "a(" * 40])
