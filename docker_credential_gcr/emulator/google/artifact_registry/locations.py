@@ -27,11 +27,11 @@ def list_locations(connection: Connection, call: Call) -> Result:
 @reads()
 def show_location(connection: Connection, call: Call) -> Result:
     """Returns one location."""
-    name = check_location(call)
+    name = get_location(call)
     return _format(get_project(connection, call, "artifactregistry.locations.get"), name)
 
 
-def check_location(call: Call) -> str:
+def get_location(call: Call) -> str:
     """Returns the location in the path. Raises NotFound."""
     name = call.path["location"]
     if name not in LOCATIONS:

@@ -164,7 +164,7 @@ def _format_package(repository: ArtifactRepository, package: Package) -> dict[st
 
 
 def _parse_view(call: Call) -> str:
-    """Returns which members are asked for. Raises InvalidArgument."""
+    """Returns the view, which selects the members of a version. Raises InvalidArgument."""
     view = call.query.get("view", "0")
     if view not in _VIEWS:
         raise InvalidArgument(f"Invalid value for view: it must be one of {', '.join(_VIEW_NAMES)}.")

@@ -29,7 +29,7 @@ from docker_credential_gcr.emulator.google.rest.request_messages import REPOSITO
 from docker_credential_gcr.emulator.google.rest.timestamps import format_instant
 
 from .authorization import get_project, get_repository
-from .locations import check_location
+from .locations import get_location
 
 _TYPE = "type.googleapis.com/google.devtools.artifactregistry.v1."
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos
@@ -43,7 +43,7 @@ _MAX_POLICIES = 10
 @method("repositoryId", body=REPOSITORY)
 async def create_repository(call: Call) -> Result:
     """Creates the repository ?repositoryId= of format DOCKER."""
-    location, body, repository_id = check_location(call), call.body, call.query.get("repositoryId", "")
+    location, body, repository_id = get_location(call), call.body, call.query.get("repositoryId", "")
     if not _ID.fullmatch(repository_id):
         raise InvalidArgument(
             f"invalid repository id {repository_id[:100]!r}: it must be 1 to 63 lower-case letters, digits "
@@ -72,7 +72,7 @@ async def create_repository(call: Call) -> Result:
 @reads("filter", "orderBy", *PAGE)
 def list_repositories(connection: Connection, call: Call) -> Result:
     """Returns the project's repositories at one location, in the order of their IDs."""
-    page, location = parse_page(call.query), check_location(call)
+    page, location = parse_page(call.query), get_location(call)
     test = parse_filter(call.query, ("name",))
     project = get_project(connection, call, "artifactregistry.repositories.list")
     fetch = partial(artifact_repositories.list_page, connection, project, location)

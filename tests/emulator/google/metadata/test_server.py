@@ -318,7 +318,7 @@ def await_waiter(gcr_emulator: Emulator) -> None:
             entry["status"] is None and entry["path"].startswith(ROOT) for entry in gcr_emulator.journal()
         ):
             return
-    pytest.fail("nobody waits")
+    pytest.fail("no request waits")
 
 
 def test_a_change_is_waited_for(gcr_emulator: Emulator, ask: Ask) -> None:
