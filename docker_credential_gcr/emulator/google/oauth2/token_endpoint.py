@@ -21,10 +21,10 @@ from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 from . import authorization_code, jwt_bearer
 from .tokeninfo import read_tokens
 
-Grant = Callable[[Request, GoogleServices, dict[str, str]], Awaitable[dict[str, object]]]
+Exchange = Callable[[Request, GoogleServices, dict[str, str]], Awaitable[dict[str, object]]]
 
 # grant_type -> function that exchanges the grant for tokens
-GRANTS: dict[str, Grant] = {
+GRANTS: dict[str, Exchange] = {
     "urn:ietf:params:oauth:grant-type:jwt-bearer": jwt_bearer.exchange_assertion,
     "authorization_code": authorization_code.exchange_code,
     "refresh_token": authorization_code.exchange_refresh_token,

@@ -8,8 +8,6 @@ The pages' forms carry the request, which is parsed and checked each time: the s
 the user allows access.
 """
 
-from collections.abc import Awaitable, Callable
-
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +16,7 @@ from docker_credential_gcr.emulator.database.accounts import authorization_codes
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.rest.errors import GrantRefused
 from docker_credential_gcr.emulator.google.rest.request_bodies import read_form
+from docker_credential_gcr.emulator.google.rest.routing import Endpoint
 from docker_credential_gcr.emulator.identity.principal import format_user
 from docker_credential_gcr.emulator.identity.resource_names import is_user_email
 from docker_credential_gcr.emulator.request_context import note_member
@@ -33,8 +32,6 @@ from .csrf import (
     knows_operator_token,
 )
 from .pages import describe_scope, redirect, render
-
-Endpoint = Callable[[Request, GoogleServices], Awaitable[Response]]
 
 # Accounts on one page; the user can type any other address.
 _SHOWN = 100
