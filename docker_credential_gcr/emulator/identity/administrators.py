@@ -1,4 +1,4 @@
-"""Who may use the administrative APIs before there is any account to use them with."""
+"""Administrators: the operator token, local requests, and accounts that IAM lets administer."""
 
 import ipaddress
 from collections.abc import Callable, Collection, Mapping
@@ -7,12 +7,13 @@ from .credentials import InvalidCredential
 from .principal import OPERATOR, Principal
 from .secret import is_secret
 
-# A page of another site reaches a loopback server through the user's own browser, which says so here.
-# "same-site" is not enough: all ports of localhost are one site. https://www.w3.org/TR/fetch-metadata/
+# Values of Sec-Fetch-Site, with which a browser tells whether a page of another site sent the request: such a
+# page can reach a loopback server. "same-site" is refused: all ports of localhost are one site.
+# https://www.w3.org/TR/fetch-metadata/
 _OWN_FETCH_SITES = ("none", "same-origin")
 
 # Headers by which a proxy names itself or its client: Squid, nginx, Apache, HAProxy, Envoy, IIS and the CDNs.
-# All others have x-forwarded in their names. https://www.rfc-editor.org/rfc/rfc7239
+# Others have x-forwarded in their names. https://www.rfc-editor.org/rfc/rfc7239
 # https://www.rfc-editor.org/rfc/rfc9110#section-7.6.3
 _FORWARDED = "x-forwarded"
 FORWARDING_HEADERS = frozenset(
@@ -29,11 +30,11 @@ FORWARDING_HEADERS = frozenset(
 
 
 class NotAnAdministrator(Exception):
-    """The request carries no credential that could administer anything."""
+    """The request has no credential of an administrator."""
 
 
 class Forwarded(NotAnAdministrator):
-    """The request carries no credential, and has a header by which a proxy says that it forwarded it."""
+    """The request has no credential, and a header shows that a proxy forwarded it."""
 
     def __init__(self, header: str) -> None:
         super().__init__(
@@ -49,9 +50,9 @@ def find_administrator(
     strict: bool,
     verify: Callable[[str], Principal],
 ) -> Principal:
-    """The principal of an administrative request; what it may do is IAM's to decide.
+    """Returns the principal of an administrative request; IAM decides what it may do.
 
-    `headers` are lower-case, `peer` is the client's address, `verify` gives the principal of an access
+    `headers` are lower-case, `peer` is the client's address, `verify` returns the principal of an access
     token or raises InvalidCredential. Raises NotAnAdministrator.
     """
     authorization = headers.get("authorization")
@@ -67,7 +68,7 @@ def find_administrator(
 
 
 def is_local(headers: Mapping[str, str], peer: str) -> bool:
-    """Whether a program on this machine sent the request to this machine: no web page, and no proxy."""
+    """Returns whether a program on this machine sent the request, neither a web page nor a proxy."""
     return (
         is_from_loopback(peer)
         and is_loopback_host(headers.get("host", ""))
@@ -77,28 +78,28 @@ def is_local(headers: Mapping[str, str], peer: str) -> bool:
 
 
 def find_forwarding_header(headers: Collection[str]) -> str | None:
-    """Returns the header by which a proxy says that it forwarded the request; None without one.
+    """Returns the name of a header that a forwarding proxy has set; None without one.
 
-    A proxy on this machine connects from loopback for clients anywhere, and may replace the Host header.
+    A proxy on this machine connects from loopback for remote clients, and may replace the Host header.
     """
-    # Without a loop in Python: each request to an open registry asks.
+    # Without a loop in Python: each request to an open registry runs this.
     if FORWARDING_HEADERS.isdisjoint(headers) and _FORWARDED not in " ".join(headers):
         return None
     return next(name[:40] for name in headers if name in FORWARDING_HEADERS or _FORWARDED in name)
 
 
 def comes_from_no_page(headers: Mapping[str, str]) -> bool:
-    """Whether no browser sent the request for a page of another site."""
+    """Returns whether the request was not sent by a browser for a page of another site."""
     return "origin" not in headers and headers.get("sec-fetch-site", "none") in _OWN_FETCH_SITES
 
 
 def is_from_loopback(peer: str) -> bool:
-    """Whether the client's address is one of this machine alone."""
+    """Returns whether the client's address is a loopback address."""
     return _is_loopback(peer)
 
 
 def is_loopback_host(host: str) -> bool:
-    """Whether a Host header names this machine as nobody else can name it."""
+    """Returns whether a Host header is localhost or a loopback address."""
     return _is_loopback(_parse_host(host))
 
 
@@ -115,7 +116,7 @@ def _find_bearer(authorization: str, operator_token: str, verify: Callable[[str]
 
 
 def _parse_host(host: str) -> str:
-    """The host of a Host header, without its port."""
+    """Returns the host of a Host header, without the port."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].lower()

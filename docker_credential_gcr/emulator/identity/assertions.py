@@ -1,4 +1,4 @@
-"""JWTs that a service account signs with its own key: grants at /token, and stand-ins for access tokens.
+"""JWT assertions, signed with a service account's key: grants at /token, and self-signed access tokens.
 
     header  {"alg": "RS256", "kid": PRIVATE_KEY_ID, "typ": "JWT"}    many clients write no kid
     claims  {"iss": EMAIL, "aud": TOKEN_URL, "scope": "A B", "iat": 1700000000, "exp": 1700003600}
@@ -18,12 +18,12 @@ from .principal import CLOUD_PLATFORM
 
 ALGORITHM = "RS256"
 MAX_LIFETIME_S = 3600
-# How far a client's clock may run ahead. One that is slow needs nothing: its assertion, good for an
-# hour, still has most of it left. Five minutes is what Kerberos and most token servers allow.
+# How far a client's clock may run ahead. A slow clock needs no tolerance: the assertion is valid for an hour.
+# Kerberos and most token servers allow five minutes.
 MAX_SKEW_S = 300
 MAX_AUDIENCE_SIZE = 1024
 
-# Texts that people search for, as Google writes them.
+# Google's texts, which users search for.
 MALFORMED = "Invalid JWT: Token must be a signed JSON Web Token that names its issuer."
 WRONG_SIGNATURE = "Invalid JWT Signature."
 WRONG_TIMES = (
@@ -40,7 +40,7 @@ DELEGATION = (
 
 
 class InvalidAssertion(Exception):
-    """The JWT is refused; `error` is the word of RFC 6749 §5.2, the message is Google's."""
+    """The JWT is refused; `error` is the code of RFC 6749 §5.2, the message is Google's."""
 
     def __init__(self, description: str, error: str = "invalid_grant") -> None:
         super().__init__(description)
@@ -49,7 +49,7 @@ class InvalidAssertion(Exception):
 
 @dataclass(frozen=True)
 class RegisteredKey:
-    """The public half of a service account key, and whose it is."""
+    """The public half of a service account key, with its account and project."""
 
     key_id: str
     email: str
@@ -62,7 +62,7 @@ class RegisteredKey:
 
 @dataclass(frozen=True)
 class Assertion:
-    """What a service account said under its signature; `target_audience` is whom an ID token would be for."""
+    """The claims of a verified assertion; `target_audience` is the audience of the requested ID token."""
 
     email: str
     key_id: str
@@ -72,7 +72,7 @@ class Assertion:
     target_audience: str | None = None
 
 
-# The keys of the account of that address: the one of that ID, or, where the ID is empty, each that may be it.
+# (email, key_id) -> the account's key of that ID; for an empty ID every key that may have signed.
 FindKeys = Callable[[str, str], Sequence[RegisteredKey]]
 
 
@@ -84,7 +84,7 @@ def verify_assertion(
     audiences: Collection[str],
     now: float,
 ) -> Assertion:
-    """Check a JWT that asks for an access token, or for an ID token. Raises InvalidAssertion."""
+    """Verifies a JWT that requests an access token or an ID token. Raises InvalidAssertion."""
     claims, key = _verify(assertion, find_keys, has_account, now)
     audience = claims.get("aud")
     if not isinstance(audience, str) or audience not in audiences:
@@ -100,14 +100,14 @@ def verify_assertion(
 def verify_self_signed(
     assertion: str, *, find_keys: FindKeys, audiences: Collection[str], now: float
 ) -> Assertion:
-    """Check a JWT that stands for an access token. Raises InvalidAssertion.
+    """Verifies a JWT that is used as an access token. Raises InvalidAssertion.
 
-    It names its scopes, or the service it is for (https://google.aip.dev/auth/4111); for that service
-    it may do whatever its account may.
+    It names its scopes, or the service that it is for (https://google.aip.dev/auth/4111), which gives it all
+    scopes at that service.
     """
     claims, key = _verify(assertion, find_keys, _any_account, now)
     audience, scopes = claims.get("aud"), _parse_scopes(claims)
-    # RFC 7519 lets it be a list too; Google's libraries sign one.
+    # RFC 7519 allows a list, too; Google's libraries write one string.
     if audience is not None and (not isinstance(audience, str) or audience not in {"", *audiences}):
         raise InvalidAssertion(WRONG_AUDIENCE)
     if not scopes and not audience:
@@ -133,7 +133,7 @@ def _verify(
         raise InvalidAssertion(MALFORMED)
     if not has_account(issuer):
         raise InvalidAssertion(ACCOUNT_NOT_FOUND)
-    # A key, or the URL of one, that comes with the token is never looked at.
+    # A key, or the URL of a key, in the token is ignored.
     keys = (key for key in find_keys(issuer, key_id) if now < key.expires_at)
     key = next((key for key in keys if _has_signed(key, assertion)), None)
     if key is None:
@@ -155,7 +155,7 @@ def _has_signed(key: RegisteredKey, assertion: str) -> bool:
 
 
 def get_optional(document: Mapping[str, Any], name: str, default: object = None) -> Any:
-    """Returns a member that a client may leave out, or leave empty, as some libraries do."""
+    """Returns a member; the default if it is missing or empty, because some libraries send it empty."""
     value = document.get(name)
     return default if value is None or value == "" else value
 
@@ -179,7 +179,7 @@ def _check_times(claims: dict[str, Any], now: float) -> None:
 
 
 def is_instant(value: object) -> TypeGuard[float]:
-    """Tells whether the value is an instant as JWTs have them. https://www.rfc-editor.org/rfc/rfc7519#section-2"""
+    """Returns whether the value is a NumericDate of JWTs. https://www.rfc-editor.org/rfc/rfc7519#section-2"""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

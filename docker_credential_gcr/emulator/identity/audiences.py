@@ -1,10 +1,10 @@
-"""The audiences of Google's APIs: what a self-signed JWT may name in place of scopes.
+"""Audiences of Google APIs, which a self-signed JWT may name in place of scopes.
 
-https://SERVICE/              what Google's libraries write: https://google.aip.dev/auth/4111
-https://SERVICE/INTERFACE     the default audience of a method, which gRPC clients write
+https://SERVICE/              written by Google's libraries: https://google.aip.dev/auth/4111
+https://SERVICE/INTERFACE     the default audience of a method, written by gRPC clients
 """
 
-# service: the interfaces of its gRPC API, each of which is an audience.
+# service -> the interfaces of its gRPC API, each an audience
 # https://github.com/googleapis/googleapis/blob/master/google/api/auth.proto
 _INTERFACES = {
     "artifactregistry": ("google.devtools.artifactregistry.v1.ArtifactRegistry",),
@@ -25,5 +25,5 @@ def _list_audiences(*services: str) -> frozenset[str]:
 
 
 APIS = _list_audiences(*_INTERFACES)
-# The APIs that hold a registry's images. That a registry takes their audiences is believed: no page says so.
+# The APIs that store a registry's images. Assumed, not documented: a registry accepts their audiences.
 REGISTRIES = _list_audiences("artifactregistry", "storage")

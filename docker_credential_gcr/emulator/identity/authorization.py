@@ -1,4 +1,4 @@
-"""May this principal do this? IAM's roles and the access token's OAuth scopes must both say so."""
+"""Authorization decision: IAM's roles and the access token's OAuth scopes must both allow a permission."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ _MAY_USE_SERVICES = frozenset({CLOUD_PLATFORM, f"{_AUTH}service.management"})
 _MAY_READ_SERVICES = _MAY_USE_SERVICES | {_READ_PLATFORM, f"{_AUTH}service.management.readonly"}
 _MAY_READ_ARTIFACTS = frozenset({CLOUD_PLATFORM, _READ_PLATFORM})
 
-# For each permission, the OAuth scopes of which the token needs one; the longest prefix counts.
-# devstorage.read_write is enough for a first push, which makes the bucket.
+# prefix of permissions -> OAuth scopes of which the token needs one; the longest prefix counts.
+# devstorage.read_write is enough for a first push, which creates the bucket.
 # https://cloud.google.com/container-registry/docs/advanced-authentication
 _OAUTH_SCOPES: dict[str, frozenset[str]] = {
     "storage.": _MAY_WRITE_STORAGE,
@@ -48,8 +48,8 @@ _OAUTH_SCOPES: dict[str, frozenset[str]] = {
     "serviceusage.": _MAY_USE_SERVICES,
     "serviceusage.services.get": _MAY_READ_SERVICES,
     "serviceusage.services.list": _MAY_READ_SERVICES,
-    # The scopes of storage open Artifact Registry's images too: they are what machines of Compute
-    # Engine have. https://cloud.google.com/artifact-registry/docs/access-control#compute
+    # The scopes of storage allow Artifact Registry's images, too: machines of Compute Engine have them.
+    # https://cloud.google.com/artifact-registry/docs/access-control#compute
     "artifactregistry.repositories.downloadArtifacts": _MAY_READ_STORAGE,
     "artifactregistry.repositories.uploadArtifacts": _MAY_WRITE_STORAGE,
     "artifactregistry.repositories.deleteArtifacts": _MAY_WRITE_STORAGE,
@@ -60,7 +60,7 @@ _OAUTH_SCOPES: dict[str, frozenset[str]] = {
     },
 }
 
-# Whom a bucket's policy names by what they are in its project.
+# A bucket's policy can name the members of its project's basic roles.
 # https://cloud.google.com/storage/docs/access-control/iam#convenience-values
 _CONVENIENCE = {
     "roles/owner": "projectOwner",
@@ -71,7 +71,7 @@ _CONVENIENCE = {
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer, and in `reason` the words for why not."""
+    """A decision; `reason` says why the permission is denied."""
 
     allowed: bool
     permission: str
@@ -81,11 +81,11 @@ class Decision:
 def decide(
     principal: Principal, policies: Sequence[Policy], permission: str, resource: Resource | None = None
 ) -> Decision:
-    """Whether the policies of a resource and its parents give the principal the permission.
+    """Decides whether the policies of a resource and its parents grant the principal the permission.
 
-    The policy of the project comes first: it alone says who the project's owners, editors and viewers are.
-    What allUsers may do needs no OAuth scope: it would be allowed without a credential too. Without
-    a resource, what is granted on a condition does not count.
+    `policies` begins with the project's: it alone names the project's owners, editors and viewers.
+    Permissions of allUsers need no OAuth scope, because they need no credential. Without a resource,
+    conditional bindings are ignored.
     """
     if principal == OPERATOR or _has_role({ALL_USERS}, policies, permission, resource):
         return Decision(True, permission, "")
@@ -104,9 +104,9 @@ def decide(
 
 
 def _find_members(member: str, sets: Iterable[str]) -> set[str]:
-    """All that a policy may call the member.
+    """Returns all names that a policy may have for the member.
 
-    Who is known elsewhere is none of all authenticated users:
+    A federated identity does not belong to allAuthenticatedUsers:
     https://cloud.google.com/iam/docs/principals-overview#all-authenticated-users
     """
     pool = find_pool(member)

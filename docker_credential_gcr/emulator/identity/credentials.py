@@ -1,4 +1,4 @@
-"""The credentials that Google's registry and APIs take in an Authorization header.
+"""Credentials in an Authorization header, as Google's registries and APIs accept them.
 
 Basic  _json_key:KEY FILE · _json_key_base64:BASE64 OF IT · USER:ACCESS TOKEN · USER:SELF-SIGNED JWT
 Bearer ACCESS TOKEN · SELF-SIGNED JWT
@@ -23,15 +23,15 @@ from .tokens import AccessGrant, InvalidToken, RegistryGrant, Signer
 # A key file is 2.4 KiB; in base64 twice, as _json_key_base64 sends it, 4.3 KiB.
 MAX_SIZE = 32 * 1024
 
-# All that carry a token; the rule is the Go helper's, whose user name holds its version.
+# User names of tokens. Google's Go helper writes its version into the name.
 # https://cloud.google.com/container-registry/docs/advanced-authentication
 _TOKEN_USERS = frozenset({"oauth2accesstoken", "_token", "_dcgcloud_token", "gclouddockertoken"})
 _VERSIONED_TOKEN_USER = re.compile(r"_dcgcr_(?:[0-9]+_)*token", re.ASCII)
 
 
-# A private key's PEM is 3.8 times as long as its public half's, 4.1 at 4096 bits.
+# The PEM of a private key is 3.8 times as long as the public one, 4.1 times at 4096 bits.
 _PRIVATE_TO_PUBLIC = 5
-# Begins the name of a login, which stands in a user's access token where a key's ID is in an account's.
+# Prefix of a login's ID, which a user's access token has in place of a service account key's ID.
 LOGIN_PREFIX = "login-"
 
 
@@ -40,7 +40,7 @@ class InvalidCredential(Exception):
 
 
 class KeyOfDeletedProject(InvalidCredential):
-    """A good key of a service account whose project is deleted."""
+    """A valid key of a service account whose project is deleted."""
 
     def __init__(self, project_id: str) -> None:
         super().__init__(f"the project of the account, {project_id}, is deleted")
@@ -48,7 +48,7 @@ class KeyOfDeletedProject(InvalidCredential):
 
 
 class Lookups(NamedTuple):
-    """What stands behind a credential: the keys of an account, a user's login, a workload identity pool."""
+    """Lookups of what a credential depends on: service account keys, logins and workload identity pools."""
 
     find_keys: FindKeys
     has_login: Callable[[str], bool]
@@ -63,7 +63,7 @@ def authenticate(
     now: float,
     audiences: Collection[str] = (),
 ) -> Principal:
-    """Returns the principal behind an Authorization header; without one, the anonymous.
+    """Returns the principal of an Authorization header; without one, ANONYMOUS.
 
     `audiences` are the services that a self-signed JWT may name in place of scopes. Raises InvalidCredential.
     """
@@ -75,7 +75,7 @@ def authenticate(
     credential = rest.strip(" ")
 
     def verify_token(token: str) -> Principal:
-        # Every JWT begins so: base64 of '{"'.
+        # Every JWT starts with the base64 of '{"'.
         if token.startswith("eyJ"):
             return _verify_self_signed(token, lookups.find_keys, now, audiences)
         grant = _verify_access_token(token, signer, now)
@@ -98,10 +98,10 @@ def authenticate(
 
 
 def is_active(grant: AccessGrant | RegistryGrant, lookups: Lookups, *, now: float) -> bool:
-    """Returns whether the key, the login or the pool behind a token still counts, if it has one.
+    """Returns whether the key, login or pool that a token depends on is active; True if it has none.
 
-    Google lets an access token outlive its key for up to an hour; here both end together, so that a
-    test of a revoked key need not wait.
+    Google's access token is valid for up to an hour after the deletion of its key; here it ends with the key,
+    so that a test of a revoked key need not wait.
     """
     key_id, pool = grant.key_id, find_pool(grant.member)
     if pool is not None and not lookups.has_pool(pool):
@@ -157,7 +157,7 @@ def _verify_key_file(text: str, find_keys: FindKeys, now: float) -> Principal:
     keys = [key for key in find_keys(email, key_id) if now < key.expires_at]
     if not keys:
         raise InvalidCredential("unknown key")
-    # A stranger can know a key's ID.
+    # The ID of a key is no secret: the size is checked before the parser runs.
     if len(private_key) > _PRIVATE_TO_PUBLIC * max(len(key.public_key) for key in keys):
         raise InvalidCredential("a longer private key")
     modulus = _find_modulus(private_key)
@@ -180,11 +180,11 @@ def _parse_object(text: str) -> dict[str, Any]:
 
 
 def _find_modulus(private_key: str) -> int | None:
-    """The product of the private key's two primes; None for a key that has no such primes.
+    """Returns the product of the private key's two primes; None for a key without primes.
 
     A client that knows the primes has the key, and their product is the modulus of the public half. The
-    library's own check proves them to be prime: 36 ms for 2048 bits and 5 s for 8192, in which no other
-    client is served. This takes 20 µs.
+    library's check that they are prime takes 36 ms for 2048 bits and 5 s for 8192, while no other client is
+    served. This takes 20 µs.
     """
     try:
         key = serialization.load_pem_private_key(

@@ -1,4 +1,4 @@
-"""Google's APIs that a project can switch on and off, and the agents that act for them.
+"""Google's services: APIs that a project can enable, and their service agents.
 
 https://cloud.google.com/service-usage/docs/reference/rest
 """
@@ -10,7 +10,7 @@ CONTAINER_REGISTRY = "containerregistry.googleapis.com"
 ARTIFACT_REGISTRY = "artifactregistry.googleapis.com"
 RESOURCE_MANAGER = "cloudresourcemanager.googleapis.com"
 
-# name -> title; these are on in a new project. Any other of Google's can be switched, and does nothing.
+# name -> title; a new project has these enabled. Others can be switched, which has no effect.
 SERVICES = {
     ARTIFACT_REGISTRY: "Artifact Registry API",
     RESOURCE_MANAGER: "Cloud Resource Manager API",
@@ -30,23 +30,23 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{1,62}\.googleapis\.com", re.ASCII)
 
 
 def is_service(text: str) -> bool:
-    """Whether the text names a service of Google's."""
+    """Returns whether the text has the form of a Google service's name."""
     return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
 class Agent:
-    """The service account of Google's own that acts for a service in a project."""
+    """A service agent: Google's service account that acts for a service in a project."""
 
     host: str
     role: str
 
     def format_member(self, project_number: str) -> str:
-        """serviceAccount:service-123456789012@containerregistry.iam.gserviceaccount.com"""
+        """Returns serviceAccount:service-123456789012@containerregistry.iam.gserviceaccount.com."""
         return f"serviceAccount:service-{project_number}@{self.host}.iam.gserviceaccount.com"
 
 
-# Made, with its role on the project, when the service is enabled.
+# An agent gets its role on the project when the service is enabled.
 # https://cloud.google.com/container-registry/docs/service-account
 AGENTS = {
     CONTAINER_REGISTRY: Agent("containerregistry", "roles/containerregistry.ServiceAgent"),

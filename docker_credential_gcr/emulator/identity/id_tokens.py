@@ -1,4 +1,4 @@
-"""ID tokens: who somebody is, signed as Google signs it, and the keys to check that with.
+"""ID tokens: the identity of a user or service account, signed with RS256 as Google's, and their keys.
 
     header  {"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}
     claims  {"iss": "https://accounts.google.com", "aud": …, "azp": …, "sub": …, "email": …,
@@ -28,19 +28,19 @@ LIFETIME_S = 3600
 
 
 class IdTokenSigner:
-    """The RSA key behind ID tokens; `load` gives its PEM when it is first needed: making it takes a while."""
+    """The RSA key that signs ID tokens; `load` returns its PEM when first needed: creating one is slow."""
 
     def __init__(self, load: Callable[[], bytes]) -> None:
         self._load = load
 
     def sign(self, claims: Mapping[str, object], now: float) -> str:
-        """An ID token of the claims, good for an hour from `now`."""
+        """Returns an ID token of the claims, valid for an hour from `now`."""
         times = {"iat": int(now), "exp": int(now) + LIFETIME_S}
         header = {"typ": "JWT", "kid": self.key_id}
         return jws.sign({"iss": ISSUER, **claims, **times}, self._key, ALGORITHM, header)
 
     def verify(self, token: str, now: float) -> dict[str, Any]:
-        """The claims of an ID token that this signer made. Raises InvalidToken."""
+        """Returns the claims of an ID token that this signer signed. Raises InvalidToken."""
         try:
             claims = jws.verify(token, self._public_pem, ALGORITHM)
         except jws.InvalidJws as error:
@@ -50,17 +50,17 @@ class IdTokenSigner:
         return claims
 
     def format_jwks(self) -> dict[str, object]:
-        """Returns the public half as a set of JSON Web Keys. https://www.rfc-editor.org/rfc/rfc7517#section-5"""
+        """Returns the public half as a JSON Web Key Set. https://www.rfc-editor.org/rfc/rfc7517#section-5"""
         return {"keys": [format_jwk(self._key.public_key(), self.key_id)]}
 
     def format_certificates(self) -> dict[str, str]:
-        """The public half in a certificate, a PEM, by its key ID."""
-        from cryptography import x509  # 13 ms, of which a server needs nothing before it is ready
+        """Returns {key ID: certificate with the public half, as PEM}."""
+        from cryptography import x509  # 13 ms, which no server needs before it is ready
 
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gcr-emulator")])
         certificate = (
             x509.CertificateBuilder(name, name, self._key.public_key())
-            # Nothing that differs from one worker to another: all show the same certificate.
+            # Constants, so that all workers show the same certificate.
             .serial_number(1)
             .not_valid_before(datetime(2000, 1, 1, tzinfo=timezone.utc))
             .not_valid_after(datetime(9999, 12, 31, tzinfo=timezone.utc))
@@ -70,7 +70,7 @@ class IdTokenSigner:
 
     @cached_property
     def key_id(self) -> str:
-        """The name of the key, which its tokens bear."""
+        """Returns the ID of the key, which the header of its tokens has."""
         return hashlib.sha256(self._public_pem.encode()).hexdigest()[:40]
 
     @cached_property
@@ -86,7 +86,7 @@ class IdTokenSigner:
 
 
 def hash_access_token(token: str) -> str:
-    """What an ID token says of the access token that it came with.
+    """Returns the `at_hash` of an ID token, for the access token that it comes with.
 
     https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken
     """

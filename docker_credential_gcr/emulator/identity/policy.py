@@ -1,4 +1,4 @@
-"""IAM policies as values: which members hold which roles on one resource, and on what condition.
+"""IAM policies as values: members, their roles on one resource, and conditions.
 
 {"version": 3, "etag": "BwX0…", "bindings": [{"role": "roles/storage.objectViewer",
  "members": ["user:a@example.com"], "condition": {"title": "one host", "expression": "resource.name …"}}]}
@@ -21,7 +21,7 @@ ALL_AUTHENTICATED_USERS = "allAuthenticatedUsers"
 
 # https://cloud.google.com/iam/docs/policies#limits
 MAX_MEMBERS = 1500
-# Google's etag of a policy that was never set.
+# Google's etag of an empty policy.
 _EMPTY_ETAG = "ACAB"
 
 _EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
@@ -34,12 +34,12 @@ _ROLE = re.compile(r"(?:(?:projects|organizations)/[A-Za-z0-9.:-]+/)?roles/[A-Za
 
 
 class InvalidPolicy(Exception):
-    """The document is not a policy that IAM takes."""
+    """The document is not a policy that IAM accepts."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """When a binding counts; the title and the description are for people."""
+    """The condition of a binding; the title and the description are for people."""
 
     expression: str
     title: str
@@ -48,14 +48,14 @@ class Condition:
 
 @dataclass(frozen=True)
 class Binding:
-    """The members that hold a role, always or on a condition."""
+    """The members that have a role, always or on a condition."""
 
     role: str
     members: tuple[str, ...]
     condition: Condition | None = None
 
     def counts_for(self, resource: Resource | None) -> bool:
-        """Whether the condition is met; one on nothing in particular never is."""
+        """Returns whether the condition is met; without a resource no condition is."""
         if self.condition is None:
             return True
         return resource is not None and compile_condition(self.condition.expression)(resource)
@@ -63,18 +63,18 @@ class Binding:
 
 @dataclass(frozen=True)
 class Policy:
-    """The bindings of one resource; each role once with each condition, nothing empty."""
+    """The bindings of one resource: each pair of role and condition once, each with members."""
 
     bindings: tuple[Binding, ...] = ()
 
     @property
     def version(self) -> int:
-        """3 for a policy with a condition. https://cloud.google.com/iam/docs/allow-policies#versions"""
+        """Returns 3 with a condition, else 1. https://cloud.google.com/iam/docs/allow-policies#versions"""
         return 3 if any(binding.condition for binding in self.bindings) else 1
 
     @property
     def etag(self) -> str:
-        """Names the content: an update that carries another policy's etag comes too late."""
+        """Returns the etag of the content: an update with another policy's etag is refused."""
         if not self.bindings:
             return _EMPTY_ETAG
         content = json.dumps(
@@ -83,7 +83,7 @@ class Policy:
                 for binding in self.bindings
             ]
         )
-        # Of hexadecimal digits, whose base64 has neither + nor /: gcloud sends an etag back with - and _.
+        # The base64 of hexadecimal digits has neither + nor /, which gcloud sends back as - and _.
         return base64.b64encode(hashlib.sha256(content.encode()).hexdigest()[:12].encode()).decode()
 
 
@@ -92,14 +92,14 @@ _Key = tuple[str, Condition | None]
 
 
 def is_member(text: str) -> bool:
-    """Whether the text names members as IAM does: user:, serviceAccount:, group:, principal://, allUsers…"""
+    """Returns whether the text is a member of IAM: user:, serviceAccount:, group:, principal://, allUsers…"""
     if FEDERATED_MEMBER.fullmatch(text) is not None:
         return True
     return len(text) <= 320 and _MEMBER.fullmatch(text) is not None
 
 
 def parse_policy(document: object) -> Policy:
-    """The policy in a JSON document; its etag is the caller's to compare. Raises InvalidPolicy."""
+    """Parses a JSON document; the caller compares its etag. Raises InvalidPolicy."""
     if not isinstance(document, dict):
         raise InvalidPolicy("policy must be an object")
     version = document.get("version", 1)
@@ -116,13 +116,13 @@ def parse_policy(document: object) -> Policy:
         members.setdefault(key, []).extend(added)
     if sum(map(len, members.values())) > MAX_MEMBERS:
         raise InvalidPolicy(f"a policy holds at most {MAX_MEMBERS} members")
-    return _make(members)
+    return _build_policy(members)
 
 
 def format_policy(policy: Policy, requested_version: int = 3) -> dict[str, object]:
-    """The document of a policy, as Google's APIs give it to who asks for no more than that version.
+    """Returns the document of a policy, for a client that requests at most that version.
 
-    Who does not know conditions sees none, and their roles under names that grant nothing.
+    Below version 3 it has no conditions, and conditional roles have names that grant nothing.
     https://cloud.google.com/iam/docs/troubleshooting-withcond
     """
     document: dict[str, object] = {"version": min(policy.version, requested_version), "etag": policy.etag}
@@ -132,23 +132,23 @@ def format_policy(policy: Policy, requested_version: int = 3) -> dict[str, objec
 
 
 def grant(policy: Policy, role: str, member: str) -> Policy:
-    """The policy with the role for the member, always."""
+    """Returns the policy with an unconditional grant of the role to the member."""
     members = _members(policy)
     members.setdefault((role, None), []).append(member)
-    return _make(members)
+    return _build_policy(members)
 
 
 def revoke(policy: Policy, role: str, member: str) -> Policy:
-    """The policy without the role for the member, whatever the condition was."""
+    """Returns the policy without the member's role, on any condition."""
     members = {
         key: [other for other in names if other != member] if key[0] == role else names
         for key, names in _members(policy).items()
     }
-    return _make(members)
+    return _build_policy(members)
 
 
 def format_deleted(member: str, unique_id: str) -> str:
-    """Returns the name of a member that was deleted: a new member of the old name does not inherit its roles.
+    """Returns the name of a deleted member: a new member of the old name does not inherit its roles.
 
     https://cloud.google.com/iam/docs/principal-identifiers#deleted
     """
@@ -156,8 +156,8 @@ def format_deleted(member: str, unique_id: str) -> str:
 
 
 def rename_member(policy: Policy, member: str, other: str) -> Policy:
-    """Returns the policy with the other member in each place of the one."""
-    return _make(
+    """Returns the policy with `other` in place of `member`."""
+    return _build_policy(
         {
             key: [other if name == member else name for name in names]
             for key, names in _members(policy).items()
@@ -169,7 +169,7 @@ def _members(policy: Policy) -> dict[_Key, list[str]]:
     return {(binding.role, binding.condition): list(binding.members) for binding in policy.bindings}
 
 
-def _make(members: dict[_Key, list[str]]) -> Policy:
+def _build_policy(members: dict[_Key, list[str]]) -> Policy:
     return Policy(
         tuple(
             Binding(role, tuple(sorted(set(names))), condition)

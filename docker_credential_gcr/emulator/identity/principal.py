@@ -1,4 +1,4 @@
-"""Who is asking, and what their credential allows them to ask for."""
+"""Principal of a request: an IAM member, and the OAuth scopes of its credential."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 class Principal:
     """A member in IAM's form, such as "serviceAccount:ci@my-project.iam.gserviceaccount.com".
 
-    `member` is None for the anonymous; `key_id` names the service account key behind the credential;
-    `sets` are those of its pool that an identity of elsewhere is in, see federation.py.
+    `member` is None for ANONYMOUS; `key_id` is the service account key of the credential; `sets` are the
+    principal sets of a federated identity: federation/principals.py.
     """
 
     member: str | None
@@ -21,16 +21,16 @@ class Principal:
 
 ANONYMOUS = Principal(None, frozenset(), None)
 
-# Owner of everything. The domain can never be registered, so no policy of Google's names this member.
+# Owner of everything. The domain can never be registered, so no policy at Google names this member.
 # https://www.rfc-editor.org/rfc/rfc2606#section-2
 OPERATOR = Principal("user:operator@gcr-emulator.invalid", frozenset({CLOUD_PLATFORM}), None)
 
 
 def format_service_account(email: str) -> str:
-    """The member that stands for the service account."""
+    """Returns the member of a service account."""
     return f"serviceAccount:{email}"
 
 
 def format_user(email: str) -> str:
-    """The member that stands for a person."""
+    """Returns the member of a user."""
     return f"user:{email}"

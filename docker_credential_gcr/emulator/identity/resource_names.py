@@ -1,4 +1,4 @@
-"""The names that users give to projects and service accounts."""
+"""Names of projects, service accounts and users: their rules and forms."""
 
 import re
 
@@ -10,13 +10,13 @@ from .principal import OPERATOR, format_user
 # a project in a domain.
 _DOMAIN = r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+"
 _PROJECT_ID = re.compile(rf"(?:{_DOMAIN}:)?[a-z][a-z0-9-]{{4,28}}[a-z0-9]", re.ASCII)
-# Google's accounts have at least six characters; here also short ones, such as "ci", for tests.
+# Google demands six characters; here short names, such as "ci", are allowed for tests.
 _ACCOUNT = re.compile(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?", re.ASCII)
-# Whoever had such a project could make accounts that are called like Google's own agents.
+# A project of such a name could create accounts named like Google's service agents.
 _RESERVED = frozenset(agent.host for agent in AGENTS.values())
 _ACCOUNT_HOST = ".iam.gserviceaccount.com"
 
-# Service accounts are none of Google's people, and the operator is nobody's to become.
+# Service accounts are no users, and no user may be the operator.
 _RESERVED_DOMAINS = ("gserviceaccount.com", (OPERATOR.member or "").partition("@")[2])
 
 PROJECT_ID_RULE = (
@@ -28,17 +28,17 @@ ACCOUNT_RULE = (
 
 
 def is_project_id(text: str) -> bool:
-    """Whether a project may be called so: my-project, or example.com:my-project in a domain."""
+    """Returns whether the text can be a project's ID: my-project, or example.com:my-project in a domain."""
     return len(text) <= 128 and _PROJECT_ID.fullmatch(text) is not None and text not in _RESERVED
 
 
 def is_account(text: str) -> bool:
-    """Whether a service account may be called so: what stands before the @ of its address."""
+    """Returns whether the text can be a service account's name, the part of its address before the @."""
     return _ACCOUNT.fullmatch(text) is not None
 
 
 def format_email(account: str, project_id: str) -> str:
-    """The address of the account; of a project in a domain, the domain goes last.
+    """Returns the address of the account; the domain of a project in a domain is after its name.
 
     ci@my-project.iam.gserviceaccount.com, ci@my-project.example.com.iam.gserviceaccount.com
     """
@@ -47,7 +47,7 @@ def format_email(account: str, project_id: str) -> str:
 
 
 def find_project_id(email: str) -> str | None:
-    """The project that a service account's address names; None for an address of another form."""
+    """Returns the project in a service account's address; None for an address of another form."""
     host = email.partition("@")[2]
     if not host.endswith(_ACCOUNT_HOST):
         return None
@@ -56,7 +56,7 @@ def find_project_id(email: str) -> str | None:
 
 
 def is_user_email(text: str) -> bool:
-    """Whether a person may have that address."""
+    """Returns whether a user may have that address."""
     domain = text.rpartition("@")[2].lower()
     reserved = any(domain == name or domain.endswith(f".{name}") for name in _RESERVED_DOMAINS)
     return is_member(format_user(text)) and not reserved

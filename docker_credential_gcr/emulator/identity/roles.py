@@ -1,4 +1,4 @@
-"""Google's roles, with the permissions of theirs that something in the emulator checks: one table.
+"""Roles of IAM, with those of their permissions that the emulator checks: one table.
 
 https://cloud.google.com/iam/docs/understanding-roles
 """
@@ -92,8 +92,8 @@ ROLES: dict[str, frozenset[str]] = {
     | _ADMINISTER_POOLS
     | _GIVE_ARTIFACTS,
     "roles/editor": _EDITOR,
-    # Real viewers pull through a legacy binding that every new bucket gets for them; without
-    # storage.buckets.get, so that is what a refused push of theirs names.
+    # Google's viewers pull through a legacy binding of every new bucket. They lack storage.buckets.get, which
+    # the refusal of their push names.
     # https://cloud.google.com/container-registry/docs/access-control
     "roles/viewer": _PULL
     | _FOLDERS
@@ -106,7 +106,7 @@ ROLES: dict[str, frozenset[str]] = {
     | _READ_ARTIFACTS,
     "roles/browser": _READ_POLICY,
     "roles/storage.admin": _ALL_OBJECTS | _BUCKETS | _GIVE_BUCKETS | _PROJECT,
-    # Without storage.buckets.get: a push is refused, as users of Container Registry found out.
+    # Without storage.buckets.get a push is refused, as at Google.
     "roles/storage.objectAdmin": _ALL_OBJECTS | _PROJECT,
     "roles/storage.objectCreator": _permissions("storage.objects", "create") | _PROJECT,
     "roles/storage.objectUser": _OBJECTS | _FOLDERS | _permissions("storage.objects", "update") | _PROJECT,
@@ -115,7 +115,7 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/storage.legacyBucketReader": _permissions("storage.buckets", "get")
     | _permissions("storage.objects", "list")
     | _FOLDERS,
-    # With storage.objects.get, by Container Registry's table of what a push needs.
+    # With storage.objects.get, which Container Registry's documentation demands for a push.
     "roles/storage.legacyBucketWriter": _OBJECTS | _FOLDERS | _permissions("storage.buckets", "get"),
     "roles/storage.legacyBucketOwner": _OBJECTS
     | _FOLDERS
@@ -149,9 +149,9 @@ ROLES: dict[str, frozenset[str]] = {
     "roles/iam.workloadIdentityPoolViewer": _READ_POOLS | _PROJECT,
 }
 
-# These can be granted on buckets alone. https://cloud.google.com/storage/docs/access-control/iam-roles#legacy-roles
+# Granted on buckets only. https://cloud.google.com/storage/docs/access-control/iam-roles#legacy-roles
 BUCKET_ROLES = frozenset(role for role in ROLES if role.startswith("roles/storage.legacy"))
-# These hold for whole projects, and take no condition. https://cloud.google.com/iam/docs/conditions-overview
+# Granted on whole projects, without a condition. https://cloud.google.com/iam/docs/conditions-overview
 BASIC_ROLES = ("roles/owner", "roles/editor", "roles/viewer")
 
 PROJECT, BUCKET, REPOSITORY, SERVICE_ACCOUNT = "project", "bucket", "repository", "service account"
@@ -165,9 +165,9 @@ _GRANTABLE: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def is_grantable(role: str, kind: str) -> bool:
-    """Returns whether a policy of that kind of resource takes the role: it has a permission on such a one.
+    """Returns whether the role can be granted on that kind of resource: it has a permission on one.
 
-    A custom role, or a role of Google that the table above does not have, is judged by its name.
+    The name decides about a custom role, or a role of Google that is not in ROLES.
     https://cloud.google.com/iam/docs/viewing-grantable-roles
     """
     if role in BUCKET_ROLES:
@@ -175,7 +175,7 @@ def is_grantable(role: str, kind: str) -> bool:
     # https://cloud.google.com/storage/docs/access-control/iam-roles#basic-roles
     if role in BASIC_ROLES and kind == BUCKET:
         return False
-    beginnings, names = _GRANTABLE[kind]
+    prefixes, names = _GRANTABLE[kind]
     if role not in ROLES:
         return role.startswith(names) or "/roles/" in role
-    return any(permission.startswith(beginnings) for permission in ROLES[role])
+    return any(permission.startswith(prefixes) for permission in ROLES[role])

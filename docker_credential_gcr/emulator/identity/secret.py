@@ -1,10 +1,10 @@
-"""Comparison of secrets: in constant time, and false where no secret is set."""
+"""Comparison of secrets in constant time, false if no secret is set."""
 
 import hmac
 
 
 def is_secret(given: str, known: str) -> bool:
-    """Whether what was sent is the known secret; an empty one is equal to nothing."""
-    # A lone surrogate, which no encoding takes, is no secret's.
+    """Returns whether the given text is the known secret; never for an empty secret."""
+    # surrogatepass: a lone surrogate cannot be encoded otherwise.
     sent = given.encode("utf-8", "surrogatepass")
     return known != "" and hmac.compare_digest(sent, known.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""Guesses what a mistyped role or member was meant to be, for messages."""
+"""Suggestions in messages about a mistyped role, member or service account."""
 
 import difflib
 
@@ -7,7 +7,7 @@ from .resource_names import ACCOUNT_RULE, find_project_id, is_account, is_projec
 from .roles import BUCKET_ROLES, ROLES
 
 PROJECT_ROLES = tuple(name for name in ROLES if name not in BUCKET_ROLES)
-# As a user writes them: roles/storage.objectViewer, storage.objectViewer, objectViewer.
+# Users write roles/storage.objectViewer, storage.objectViewer or objectViewer.
 _SPELLINGS = {
     spelling: name
     for name in reversed(PROJECT_ROLES)
@@ -18,13 +18,13 @@ _PUBLIC = ("allUsers", "allAuthenticatedUsers")
 
 
 def is_account_email(text: str) -> bool:
-    """Whether the text is the address of a service account of a project."""
+    """Returns whether the text is the address of a service account of a project."""
     project_id = find_project_id(text)
     return project_id is not None and is_account(text.partition("@")[0]) and is_project_id(project_id)
 
 
 def explain_role(text: str) -> str | None:
-    """What is wrong with a role that is to be granted on a project; None for a role that means something."""
+    """Returns what is wrong with a role to be granted on a project; None for a known role."""
     if text in BUCKET_ROLES:
         return f"{text} can be granted on buckets only"
     if text in ROLES:
@@ -37,16 +37,16 @@ def explain_role(text: str) -> str | None:
 
 
 def explain_member(text: str) -> str | None:
-    """What is wrong with a member as IAM names it; None for one."""
+    """Returns what is wrong with the name of an IAM member; None for a valid name."""
     if is_member(text):
         return None
-    guess = _guess_member(text)
-    if guess is None:
+    suggestion = _suggest_member(text)
+    if suggestion is None:
         return f"{text!r} is not a member, such as serviceAccount:EMAIL or allUsers"
-    return f"{text!r} is not a member; did you mean {guess}?"
+    return f"{text!r} is not a member; did you mean {suggestion}?"
 
 
-def _guess_member(text: str) -> str | None:
+def _suggest_member(text: str) -> str | None:
     if is_account_email(text):
         return f"serviceAccount:{text}"
     if is_member(f"user:{text}"):
@@ -54,20 +54,20 @@ def _guess_member(text: str) -> str | None:
     kind, colon, rest = text.partition(":")
     known = {name.lower(): name for name in (_KINDS if colon else _PUBLIC)}
     for close in difflib.get_close_matches(kind.lower(), known):
-        guess = f"{known[close]}{colon}{rest}"
-        if is_member(guess):
-            return guess
+        suggestion = f"{known[close]}{colon}{rest}"
+        if is_member(suggestion):
+            return suggestion
     return None
 
 
 def find_member_name(member: str) -> str:
-    """Returns a member without its kind, also a mistyped one: serviceAccount:NAME@HOST holds no password."""
+    """Returns a member without its kind, mistyped or not: serviceAccount:NAME@HOST has no password."""
     kind, _, name = member.partition(":")
     return name if difflib.get_close_matches(kind.lower(), map(str.lower, _KINDS)) else member
 
 
 def explain_account(text: str) -> str | None:
-    """What is wrong with a service account's name or address; None for one."""
+    """Returns what is wrong with a service account's name or address; None for a valid one."""
     if is_account(text) or is_account_email(text):
         return None
     if "@" in text:

@@ -1,4 +1,4 @@
-"""The tokens that the emulator itself hands out: access tokens, and registry tokens."""
+"""Access tokens and registry tokens of the emulator: signed and verified."""
 
 import base64
 import binascii
@@ -17,23 +17,23 @@ from docker_credential_gcr.emulator.runtime.memoize import memoize
 from .keys import jws
 
 ALGORITHM = "ES256"
-# Google's access tokens begin so, and tools tell them from JWTs by it.
+# The prefix of access tokens at Google, by which tools tell them from JWTs.
 ACCESS_TOKEN_PREFIX = "ya29."
 _ACCESS_HEADER = {"alg": ALGORITHM, "typ": "access+jwt"}
 _REGISTRY_HEADER = {"alg": ALGORITHM, "typ": "registry+jwt"}
 _ACCESS_AUDIENCE = "gcr-emulator/apis"
 _REGISTRY_AUDIENCE = "gcr-emulator/registry"
-# The verified tokens of each kind that are remembered, in characters: some 4,000.
-_REMEMBERED_SIZE = 6 * 1024 * 1024
+# Characters of the verified tokens of each kind that are cached: some 4,000 tokens.
+_CACHE_SIZE = 6 * 1024 * 1024
 
 
 class InvalidToken(Exception):
-    """The token was not signed here, is of another kind, or has expired."""
+    """The token was not signed by this key, is of another kind, or has expired."""
 
 
 @dataclass(frozen=True)
 class AccessGrant:
-    """What an access token says. Instants are whole seconds since the epoch; `sets` are the principal's."""
+    """The content of an access token; instants in seconds since the epoch, `sets` as those of Principal."""
 
     member: str
     key_id: str | None
@@ -45,9 +45,9 @@ class AccessGrant:
 
 @dataclass(frozen=True)
 class RegistryGrant:
-    """What a registry token says: for each repository, by its `format_name`, the actions that were granted.
+    """The content of a registry token: the granted actions of each repository, by its `format_name`.
 
-    `site` is the host that it opens; with `lists_catalog` it also lists the repositories of that.
+    `site` is the host that it is valid for; `lists_catalog` allows the catalog of that host.
     """
 
     member: str | None
@@ -62,48 +62,48 @@ class RegistryGrant:
 
     @staticmethod
     def format_name(site: str, host: str, path: str) -> str:
-        """Returns the name of the repository of `host` in a grant for `site`: elsewhere with its host.
+        """Returns the name of a repository of `host` in a grant for `site`; of another host with the host.
 
-        my-project/app; //us-docker.pkg.dev/my-project/images/app, which no path can be.
+        my-project/app; //us-docker.pkg.dev/my-project/images/app, which is not a valid path.
         """
         return path if host == site else f"//{host}/{path}"
 
     def find_actions(self, host: str, path: str) -> frozenset[str]:
-        """Returns what the token allows on the repository of `host`."""
+        """Returns the actions that the token allows on a repository of `host`."""
         return dict(self.repositories).get(self.format_name(self.site, host, path), frozenset())
 
 
 class Signer(SigningKey):
-    """The emulator's signing key, and a bounded memory of the signatures that it has verified."""
+    """The emulator's signing key, with a bounded cache of verified tokens."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
         super().__init__(key)
         self._public_key = key.public_key()
-        # An error is not remembered, so what a stranger sends takes no room.
-        self._read_access: Callable[[str], AccessGrant] = memoize(_REMEMBERED_SIZE)(self._parse_access)
-        self._read_registry: Callable[[str], RegistryGrant] = memoize(_REMEMBERED_SIZE)(self._parse_registry)
+        # An error is not cached: a token that was not signed here takes no room.
+        self._read_access: Callable[[str], AccessGrant] = memoize(_CACHE_SIZE)(self._parse_access)
+        self._read_registry: Callable[[str], RegistryGrant] = memoize(_CACHE_SIZE)(self._parse_registry)
 
     def derive_key(self, purpose: str) -> bytes:
-        """A secret of 32 bytes for that purpose, as long as this key is used. RFC 5869"""
+        """Returns a secret of 32 bytes for that purpose, derived from the key. RFC 5869"""
         private = self._key.private_numbers().private_value.to_bytes(32, "big")
         return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(private)
 
     def sign_access(self, grant: AccessGrant, now: float) -> str:
-        """An access token for the grant. Raises ValueError when the grant has ended before `now`."""
+        """Returns an access token for the grant. Raises ValueError if the grant has expired."""
         return ACCESS_TOKEN_PREFIX + self._sign(
             {"aud": _ACCESS_AUDIENCE, **_format_claims(grant)}, _ACCESS_HEADER, now
         )
 
     def verify_access(self, token: str, now: float) -> AccessGrant:
-        """The grant of an access token that this signer made. Raises InvalidToken."""
+        """Returns the grant of an access token that this signer signed. Raises InvalidToken."""
         grant = self._read_access(token)
         _check_expiry(grant.expires_at, now)
         return grant
 
     def sign_registry(self, grant: RegistryGrant, now: float) -> str:
-        """A registry token for the grant. Raises ValueError when the grant has ended before `now`.
+        """Returns a registry token for the grant. Raises ValueError if the grant has expired.
 
-        Standard base64 over the JWS, opaque as Google's, so that no reader can take it for another kind.
+        It is the JWS in standard base64, opaque as Google's: clients cannot take it for another kind.
         """
         claims = {
             "aud": _REGISTRY_AUDIENCE,
@@ -115,14 +115,14 @@ class Signer(SigningKey):
         return base64.b64encode(self._sign(claims, _REGISTRY_HEADER, now).encode()).decode()
 
     def verify_registry(self, token: str, now: float) -> RegistryGrant:
-        """The grant of a registry token that this signer made. Raises InvalidToken."""
+        """Returns the grant of a registry token that this signer signed. Raises InvalidToken."""
         grant = self._read_registry(token)
         _check_expiry(grant.expires_at, now)
         return grant
 
     def _sign(self, claims: dict[str, object], header: dict[str, str], now: float) -> str:
         if claims["exp"] <= now:  # type: ignore[operator]
-            raise ValueError("a grant that has ended cannot be signed")
+            raise ValueError("an expired grant cannot be signed")
         return jws.sign(claims, self._key, ALGORITHM, header)
 
     def _parse_access(self, token: str) -> AccessGrant:
@@ -154,7 +154,7 @@ class Signer(SigningKey):
 
     def _verify(self, token: str, header: dict[str, str], audience: str) -> dict[str, Any]:
         try:
-            # Equality: a header with a jwk, a jku, an x5u or any other hint is not one of ours.
+            # Equal, not similar: a header with a jwk, a jku, an x5u or any other member is refused.
             if jws.parse_unverified(token)[0] != header:
                 raise InvalidToken("a token of another kind")
             claims = jws.verify(token, self._public_key, ALGORITHM)

@@ -1,1 +1,1 @@
-"""What keeps a data directory sound and small: garbage collection, checks, and a way back from damage."""
+"""Maintenance of a data directory: garbage collection, snapshots, fsck and rebuild."""

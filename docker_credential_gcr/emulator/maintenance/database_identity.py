@@ -1,10 +1,10 @@
-"""The identity of the database: whether emulator.db is the one of its data directory.
+"""Database identity: checks that emulator.db is the database of its data directory.
 
-A collection removes the bytes that the database does not know, and a snapshot replaces the last one. So serve
-and gc use no database that is missing, empty, older than its snapshot, or of another program or directory.
+A collection removes bytes that the database does not name, and a snapshot replaces the last one. So serve and
+gc refuse a database that is missing, empty, older than its snapshot, or of another program or directory.
 
 DATA/database-id     the identity of the directory's database, a number
-revisions.identity   the same, in the database and in every copy of it
+revisions.identity   the same number, in the database and in every copy of it
 """
 
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ from .stored_files import has_files
 DATABASE = "emulator.db"
 SNAPSHOT = f"{DATABASE}.snapshot"
 _RECORD = "database-id"
-# Without a row in one of them there is no image, no account and no person.
+# A database without a row in these has no image, no account and no user.
 _OWNERS = {"projects", "users", "repositories", "manifests", "blobs"}
 _FOREIGN = "is the database of another program"
 _OLDER = f"is older than {SNAPSHOT}"
-# Otherwise `rebuild` takes what it can read of the database.
+# By default `rebuild` reads the database as far as it can.
 _ADVICE = {_OLDER: " (with --from for the snapshot, without it for the older database)"}
 _IDENTITY = select(schema.revisions.c.number).where(schema.revisions.c.subject == bindparam("wanted"))
 
 
 class WrongDatabase(UnusableDatabase):
-    """The database is not the directory's, and blobs or a snapshot of the directory's are there."""
+    """The database is not the directory's, and the directory has blobs or a snapshot to lose."""
 
     def __init__(self, root: Path, fault: str) -> None:
         super().__init__(
@@ -44,8 +44,8 @@ class WrongDatabase(UnusableDatabase):
 
 
 @dataclass(frozen=True)
-class Described:
-    """What a database says of itself; `identity` is None in one of an older revision.
+class Description:
+    """A description of a database; `identity` is None in one of an older revision.
 
     `access` grows with every change of projects, accounts, policies and buckets.
     """
@@ -57,11 +57,11 @@ class Described:
 
 
 def check_own_database(root: Path) -> None:
-    """Raises WrongDatabase, and DamagedDatabase where SQLite cannot read it."""
+    """Raises WrongDatabase; DamagedDatabase if SQLite cannot read the database."""
     try:
         fault = find_fault(root)
     except Unreadable as error:
-        # The subclasses tell of other things, such as a full disk: opening the database reports them.
+        # The subclasses are other faults, such as a full disk: opening the database reports them.
         if type(error) is not Unreadable:
             return
         raise DamagedDatabase(root / DATABASE, str(error)) from error
@@ -70,7 +70,7 @@ def check_own_database(root: Path) -> None:
 
 
 def find_fault(root: Path) -> str | None:
-    """Returns why the database is not the directory's; None where it is, or where nothing can be lost.
+    """Returns why the database is not the directory's; None if it is, or if nothing can be lost.
 
     Raises Unreadable.
     """
@@ -81,83 +81,83 @@ def find_fault(root: Path) -> str | None:
     return None
 
 
-def describe(path: Path) -> Described:
-    """Describes a database. Raises Unreadable."""
+def describe(path: Path) -> Description:
+    """Returns the description of a database. Raises Unreadable."""
     if not path.exists():
-        return Described("is missing")
+        return Description("is missing")
     with open_database(path) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
         if not tables:
-            return Described("is empty")
+            return Description("is empty")
         if not tables & {table.name for table in schema.metadata.sorted_tables}:
-            return Described(_FOREIGN)
+            return Description(_FOREIGN)
         numbers = dict(_read(connection, "SELECT subject, number FROM revisions"))
         has_rows = any(_read(connection, f"SELECT 1 FROM {table} LIMIT 1") for table in tables & _OWNERS)  # noqa: S608
-        return Described(None, numbers.get(schema.IDENTITY), numbers.get(schema.ACCESS, 0), has_rows)
+        return Description(None, numbers.get(schema.IDENTITY), numbers.get(schema.ACCESS, 0), has_rows)
 
 
 def _read(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
-    """Returns the rows; none where they cannot be read, which every later reader reports."""
+    """Returns the rows; an empty list if they cannot be read, which later reads report."""
     try:
         return [tuple(row) for row in connection.execute(statement)]
     except Unreadable:
         return []
 
 
-def _describe_copy(path: Path) -> Described:
+def _describe_copy(path: Path) -> Description:
     try:
         return describe(path)
     except Unreadable:
-        return Described("cannot be read")
+        return Description("cannot be read")
 
 
 def is_source(root: Path, path: Path, *, is_named: bool) -> bool:
-    """Says whether the directory's database can be made from that one: it is readable, its own and has rows.
+    """Returns whether `rebuild` can use that database: it is readable, the directory's own and has rows.
 
-    A copy that the user named may be of another directory. Rows are not needed where there are no bytes.
+    One that the user named may be another directory's. Without stored bytes it needs no rows.
     """
     described = _describe_copy(path)
-    known = None if is_named else _find_known(root, _describe_copy(root / SNAPSHOT))
+    known = None if is_named else _find_identity(root, _describe_copy(root / SNAPSHOT))
     is_own = known is None or described.identity in (None, known)
     return described.fault is None and is_own and (described.has_rows or not has_bytes(root))
 
 
-def _find_known(root: Path, snapshot: Described) -> int | None:
-    """Returns the identity of the directory's database; None where it was not recorded."""
+def _find_identity(root: Path, snapshot: Description) -> int | None:
+    """Returns the identity of the directory's database; None if it was not recorded."""
     return _read_record(root) or snapshot.identity
 
 
-def _compare(root: Path, described: Described) -> str | None:
+def _compare(root: Path, described: Description) -> str | None:
     snapshot = _describe_copy(root / SNAPSHOT)
-    known = _find_known(root, snapshot)
+    known = _find_identity(root, snapshot)
     if known is not None and described.identity not in (None, known):
         return "is the database of another data directory"
     if known is None and not described.has_rows:
-        return "knows of nothing"
+        return "has no project, account or image"
     if snapshot.fault is None and snapshot.access > described.access:
         return _OLDER
     return None
 
 
 def has_bytes(root: Path) -> bool:
-    """Says whether there is a blob's file or a snapshot, which an empty database would lose."""
+    """Returns whether there is a file of a blob, or a snapshot, which an empty database would lose."""
     return (root / SNAPSHOT).exists() or has_files(root)
 
 
 def record_identity(root: Path, connection: sqlalchemy.Connection) -> None:
-    """Records the identity of the connection's database as the one of the directory's."""
+    """Records the connection's database as the one of the directory."""
     identity = connection.execute(_IDENTITY, {"wanted": schema.IDENTITY}).scalar_one()
     if _read_record(root) != identity:
         replace_file(root / _RECORD, b"%d\n" % identity)
 
 
 def give_identity(root: Path, made: Connection) -> None:
-    """Gives a new database the identity of the directory's, and makes it no older than the snapshot."""
+    """Gives a new database the identity of the directory, and an access number not below the snapshot's."""
     snapshot = _describe_copy(root / SNAPSHOT)
     made.execute(
         "UPDATE revisions SET number = max(number, ?) WHERE subject = ?", (snapshot.access, schema.ACCESS)
     )
-    if (identity := _find_known(root, snapshot)) is not None:
+    if (identity := _find_identity(root, snapshot)) is not None:
         made.execute("UPDATE revisions SET number = ? WHERE subject = ?", (identity, schema.IDENTITY))
 
 

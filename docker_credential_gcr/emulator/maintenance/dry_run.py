@@ -1,4 +1,4 @@
-"""A collection that removes nothing: the same code, on a copy of the rows."""
+"""Dry run of a garbage collection: the same code, on a copy of the rows."""
 
 import contextlib
 import tempfile
@@ -13,14 +13,14 @@ from .garbage_collection import Collected, Collection, Rules
 
 
 class UntouchedStore(FileStore):
-    """The files of a data directory, of which none is ever removed."""
+    """The files of a data directory, which this store never deletes."""
 
     def delete(self, keys: Iterable[str]) -> None:
         """Does nothing."""
 
 
 def simulate_collection(database_path: Path, root: Path, rules: Rules) -> Collected:
-    """What a collection would remove; blocks on the disk. The copy holds no bytes of blobs."""
+    """Returns what a collection would remove; blocks on the disk. The copy has no bytes of blobs."""
     with tempfile.TemporaryDirectory(prefix="gcr-emulator-") as folder:
         path = Path(folder) / "emulator.db"
         Database(path).close()

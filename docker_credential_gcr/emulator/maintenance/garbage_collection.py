@@ -1,6 +1,6 @@
-"""Garbage collection: removes what nothing needs any more, in small steps, while others push.
+"""Garbage collection: deletes manifests, blobs and uploads that nothing needs, while clients push.
 
-Rows go before bytes: with a row its pieces are doomed, and the sweeper deletes them.
+Rows are deleted first, in small transactions: that dooms their pieces, and the sweeper deletes the bytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,13 +22,13 @@ from .sweeper import sweep
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# What is looked at in one query, and deleted in one transaction: a push that arrives waits so long.
+# Rows of one query and of one transaction: a push waits for one at most.
 _BATCH = 100
 
 
 @dataclass
 class Collected:
-    """What a collection removed; `links` are blobs hidden from a repository, `bytes` those of blobs."""
+    """The counts of what a collection removed; `links` are those of repositories to blobs."""
 
     manifests: int = 0
     links: int = 0
@@ -40,24 +40,24 @@ class Collected:
 
 @dataclass(frozen=True)
 class Rules:
-    """What may go: what was used last before `unused_before`, uploads begun before `uploads_before`.
+    """The rules of a collection: it removes what was last used before `unused_before`.
 
-    And the bytes of keys that are due `now`.
+    It removes also uploads that started before `uploads_before`, and the bytes of keys that are due `now`.
     """
 
     unused_before: float
     uploads_before: float
     now: float
     untagged: bool = False
-    # No request is in progress, here or elsewhere: what no row names now, none is about to name.
+    # No request is in progress in any process: none is about to name a file that no row names now.
     is_alone: bool = False
-    # Asked between the steps: true ends the collection early.
+    # Called between steps: true ends the collection early.
     is_over: Callable[[], bool] = bool
     progress: Progress = SILENT
 
 
 class Collection:
-    """One collection over a database and the bytes beside it."""
+    """One collection over a database and its files."""
 
     def __init__(self, database: Database, store: FileStore, rules: Rules) -> None:
         self._database = database
@@ -66,7 +66,7 @@ class Collection:
         self.collected = Collected()
 
     def run(self) -> Collected:
-        """Collects; blocks on the disk."""
+        """Collects garbage; blocks on the disk."""
         self._remove_files()
         self._end_uploads()
         if self._rules.untagged:
@@ -77,7 +77,7 @@ class Collection:
         return self.collected
 
     def _remove_files(self) -> None:
-        """Removes what no row names; before any row goes, so that nothing is counted twice."""
+        """Removes files that no row names; before any row is deleted, so that nothing is counted twice."""
         self._rules.progress.begin("files")
         if self._rules.is_alone:
             self._doom_rowless()
@@ -103,7 +103,7 @@ class Collection:
         self._rules.progress.begin("uploads")
         stale = self._read(uploads.count_stale, before=before)
         lost = self._find_lost(self._read(uploads.list_pieces)) if self._rules.is_alone else []
-        # A commit without a change would be one more to save a snapshot for.
+        # A commit, even without a change, leads to one more snapshot.
         if lost:
             self.collected.uploads += self._write(uploads.end_lost, lost)
         if stale:
@@ -113,7 +113,7 @@ class Collection:
         return [name for name, text in pieces.items() if not is_whole(self._store, text)]
 
     def _remove_untagged(self) -> None:
-        """Again and again: what a manifest needed may be needed by nothing once it is gone."""
+        """Removes untagged manifests until none is left: a deletion can leave others unneeded."""
         self._rules.progress.begin("manifests")
         removed, before = -1, self._rules.unused_before
         while removed and not self._rules.is_over():
@@ -142,7 +142,7 @@ class Collection:
             self._rules.progress.advance(sum(sizes))
 
     def _find_batches(self, find: Callable[..., list[T]], after: T, **options: float) -> Iterator[list[T]]:
-        """Gives what `find` finds behind `after`, until there is no more or the collection is over."""
+        """Yields the batches of `find`, each after the last, until none follows or `is_over`."""
         while not self._rules.is_over():
             batch = self._read(find, after=after, count=_BATCH, **options)
             if not batch:

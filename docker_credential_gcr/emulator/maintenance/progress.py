@@ -1,16 +1,16 @@
-"""Progress of upkeep: what is being done, and how much of it is done."""
+"""Progress of maintenance: the interface that gc, fsck and rebuild report to."""
 
 BYTES = "bytes"
 
 
 class Progress:
-    """Is told of each step as it begins, and of each part of it; this one shows nothing."""
+    """Receives the begin of each step and its parts that are done; this class shows nothing."""
 
     def begin(self, what: str, total: int | None = None, unit: str = "") -> None:
-        """Begins a step of `total` parts, None if that is unknown; `unit` may be BYTES."""
+        """Begins a step of `total` parts, None if unknown; `unit` may be BYTES."""
 
     def advance(self, count: int = 1) -> None:
-        """Counts more parts of the step as done."""
+        """Counts parts of the step as done."""
 
 
 SILENT = Progress()

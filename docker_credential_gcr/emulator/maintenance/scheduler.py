@@ -1,4 +1,4 @@
-"""When upkeep is done: at intervals, and when an administrator asks for it."""
+"""Scheduler of garbage collection and snapshots: at intervals, and on an administrator's request."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ from .progress import SILENT, Progress
 
 @dataclass(frozen=True)
 class CollectionRequest:
-    """What an administrator asks for; `older_than_s` None is the server's own delay."""
+    """An administrator's request for a collection; `older_than_s` None means the server's delay."""
 
     older_than_s: float | None = None
     untagged: bool = False
@@ -39,7 +39,7 @@ class CollectionRequest:
 
 
 class MaintenanceScheduler:
-    """Collects garbage and saves snapshots, on a thread beside the server's work."""
+    """Collects garbage and saves snapshots, in a separate thread."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class MaintenanceScheduler:
         is_alone: bool = False,
         progress: Progress = SILENT,
     ) -> None:
-        """`is_alone` says that no other process and no request uses the data directory."""
+        """Starts no work yet. `is_alone`: no other process and no request uses the data directory."""
         self._database = database
         self._store = store
         self._root = root
@@ -61,18 +61,18 @@ class MaintenanceScheduler:
         self._is_alone = is_alone
         self._progress = progress
         self._over = threading.Event()
-        self._working = threading.Lock()
-        # One thread, for where processes share the database each thread has versions of its own.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
+        self._lock = threading.Lock()
+        # One thread: if processes share the database, each thread has separate versions.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="maintenance")
         self._copying: Connection | None = None
         self._saved_version: int | None = None
 
     def collect(self, request: CollectionRequest) -> Collected:
-        """Collect garbage; blocks on the disk. Raises CollectionBusy while other upkeep goes on."""
+        """Collects garbage; blocks on the disk. Raises CollectionBusy while other maintenance runs."""
         now = self._now()
         delay_s = self._limits.unused_lifetime_s if request.older_than_s is None else request.older_than_s
         rules = Rules(
-            # Rows hold whole seconds: without a delay the present one has passed too.
+            # Rows have whole seconds: without a delay, rows of the present second are unused as well.
             unused_before=now - delay_s + (delay_s == 0),
             uploads_before=now - self._limits.upload_lifetime_s,
             now=now,
@@ -81,17 +81,17 @@ class MaintenanceScheduler:
             is_over=self._over.is_set,
             progress=self._progress,
         )
-        with self._alone():
+        with self._exclusively():
             if request.dry_run:
                 return simulate_collection(self._root / "emulator.db", self._root, rules)
             return Collection(self._database, self._store, rules).run()
 
     def save_snapshot(self) -> None:
-        """Copy the database beside it, if it has changed since the last time. Raises CollectionBusy."""
+        """Saves a copy of the database if it has changed since the last one. Raises CollectionBusy."""
         version = self._database.version()
         if version == self._saved_version:
             return
-        with self._alone():
+        with self._exclusively():
             self._database.read_now(self._copy)
         self._saved_version = version
 
@@ -103,7 +103,7 @@ class MaintenanceScheduler:
             self._copying = None
 
     async def run_every(self, interval_s: float) -> None:
-        """Collect and save again and again, until `stop`."""
+        """Collects garbage and saves a snapshot at intervals, until `close`."""
         loop = asyncio.get_running_loop()
         while not self._over.is_set():
             await asyncio.sleep(interval_s)
@@ -112,38 +112,39 @@ class MaintenanceScheduler:
                 await loop.run_in_executor(self._thread, self.save_snapshot)
             except CollectionBusy:
                 continue
-            except Exception as error:  # noqa: BLE001 - it is tried again, and the server goes on
+            except Exception as error:  # noqa: BLE001 - the next interval tries again
                 if not self._over.is_set():
-                    _tell(error)
+                    _report(error)
 
     def close(self) -> None:
-        """End what is going on at its next step, and wait for that; nothing begins any more."""
+        """Stops the work in progress at its next step and waits for its end; starts no more."""
         self._over.set()
         copying = self._copying
         if copying is not None:
             interrupt(copying)
         self._thread.shutdown()
-        # Whoever asked over HTTP is on another thread.
-        with self._working:
+        # A collection that a request started runs in another thread.
+        with self._lock:
             pass
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._working.acquire(blocking=False):
+    def _exclusively(self) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
             raise CollectionBusy
         try:
             if self._over.is_set():
                 raise CollectionBusy
             yield
         finally:
-            self._working.release()
+            self._lock.release()
 
 
-def _tell(error: Exception) -> None:
-    """One line for what a disk or SQLite says, a traceback for a fault of this program."""
+def _report(error: Exception) -> None:
+    """Prints one line for an error of the disk or SQLite, a traceback for a fault of this program."""
     known = translate_error(error)
     if isinstance(error, (OSError, DBAPIError)) or known is not error:
         reason = format_os_error(error) if isinstance(error, OSError) else getattr(known, "orig", known)
-        print(f"gcr-emulator: upkeep failed, and is tried again: {reason}", file=sys.stderr, flush=True)  # noqa: T201
+        text = f"maintenance failed, the next interval tries again: {reason}"
+        print(f"gcr-emulator: {text}", file=sys.stderr, flush=True)  # noqa: T201
     else:
         traceback.print_exception(error)

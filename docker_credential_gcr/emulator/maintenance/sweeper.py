@@ -1,4 +1,4 @@
-"""The sweeper: deletes the bytes of the keys that no row names, when they are due; see records/doomed.py."""
+"""Sweeper: deletes the bytes of doomed keys when they are due; see database/images/doomed.py."""
 
 import contextlib
 import stat
@@ -9,17 +9,17 @@ from docker_credential_gcr.emulator.database.images import doomed
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.storage.base import BlobStore
 
-# Condemned in one transaction.
+# Keys that one transaction condemns.
 _BATCH = 100
 
 
 def sweep(
     database: Database, store: BlobStore, *, now: float, is_over: Callable[[], bool] = bool
 ) -> list[int]:
-    """Deletes the bytes of what is due; returns the sizes of the files. Blocks on the disk."""
+    """Deletes the bytes of due keys; returns the sizes of the files. Blocks on the disk."""
     sizes: list[int] = []
     while not is_over():
-        # A commit without a change would be one more to save a snapshot for.
+        # A commit, even without a change, leads to one more snapshot.
         if not database.read_now(lambda connection: doomed.find_due(connection, now=now, count=1)):
             break
         keys = database.write_now(lambda connection: doomed.condemn_due(connection, now=now, count=_BATCH))
@@ -38,7 +38,7 @@ def _forget(database: Database, keys: list[str]) -> None:
 def _measure(store: BlobStore, keys: Iterable[str]) -> list[int]:
     sizes = []
     for path in map(store.path, keys):
-        # A request that failed deletes its own piece, perhaps at this moment.
+        # A failed request deletes its own piece, perhaps at this moment.
         with contextlib.suppress(OSError):
             if path is not None and stat.S_ISREG((status := path.stat()).st_mode):
                 sizes.append(status.st_size)

@@ -69,7 +69,7 @@ def test_a_remembered_token_expires_all_the_same(signer: Signer) -> None:
 
 
 def test_a_grant_that_has_ended_is_not_signed(signer: Signer) -> None:
-    with pytest.raises(ValueError, match="a grant that has ended"):
+    with pytest.raises(ValueError, match="an expired grant"):
         signer.sign_access(ACCESS, NOW + 3600)
 
 

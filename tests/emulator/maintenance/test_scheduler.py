@@ -90,7 +90,7 @@ def test_b_z72_upkeep_that_cannot_write_says_so_in_one_line_and_is_tried_again(s
         running.cancel()
         return told.splitlines()[:count]
 
-    line = f"gcr-emulator: upkeep failed, and is tried again: {part}: Is a directory"
+    line = f"gcr-emulator: maintenance failed, the next interval tries again: {part}: Is a directory"
     assert asyncio.run(run_until_told(2)) == [line] * 2
 
 

@@ -1,1 +1,1 @@
-"""Database access for accounts, keys, logins and federation: one module for each table."""
+"""Stores for accounts, keys, logins and federation: one module for each table."""

@@ -1,4 +1,4 @@
-"""Authenticator of the registry and of all of Google's APIs: credentials, checked by the records."""
+"""Authenticator of the registry and Google's APIs: checks a credential against the database."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -16,7 +16,7 @@ from . import workload_identity
 
 
 class Authenticator:
-    """Finds the principal of a credential, as keys, logins and pools are at that moment."""
+    """Finds the principal of a credential, by the keys, logins and pools of that moment."""
 
     def __init__(self, signer: Signer, now: Callable[[], float]) -> None:
         self._signer = signer
@@ -31,7 +31,7 @@ class Authenticator:
         )
 
     def is_active(self, connection: Connection, grant: AccessGrant | RegistryGrant) -> bool:
-        """Returns whether the key, the login or the pool behind a token still counts."""
+        """Returns whether the key, the login or the pool behind a token is still active."""
         return credentials.is_active(grant, _look_up_in(connection), now=self._now())
 
 

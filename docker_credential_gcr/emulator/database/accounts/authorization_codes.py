@@ -1,4 +1,4 @@
-"""The codes that a browser brings to a client, good for one use and ten minutes.
+"""Authorization codes: a browser brings one to a client, valid for one use and ten minutes.
 
 https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2
 """
@@ -15,15 +15,15 @@ from .refresh_tokens import digest_secret
 from .users import User
 
 LIFETIME_S = 600
-# So begin Google's.
+# As Google's codes.
 _PREFIX = "4/"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What a user has allowed: which client, sent back where, with which proof to come.
+    """Access that a user granted: the client, its redirect URI, the scopes and the PKCE challenge.
 
-    `challenge` is empty where the client gave none; `nonce` is for the ID token.
+    `challenge` is empty where the client sent none; `nonce` is for the ID token.
     """
 
     client_id: str
@@ -36,7 +36,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Code:
-    """A code that was given out; `login_id` is what it was traded for."""
+    """An issued code; `login_id` is the login that it was exchanged for."""
 
     digest: str
     user: User
@@ -59,13 +59,13 @@ _FIND = (
 _SPEND = (
     update(authorization_codes)
     .where(_TABLE.digest == bindparam("wanted"))
-    .values(login=bindparam("traded_for"))
+    .values(login=bindparam("exchanged_for"))
 )
 _DELETE_OLD = delete(authorization_codes).where(_TABLE.expires_at <= bindparam("now"))
 
 
 def add(connection: Connection, user: User, grant: Grant, *, now: float) -> str:
-    """A new code, which is kept nowhere; forget those that have expired."""
+    """Returns a new code, of which only a digest is stored; deletes expired codes."""
     connection.execute(_DELETE_OLD, {"now": int(now)})
     code = _PREFIX + secrets.token_urlsafe(48)
     values = {
@@ -84,7 +84,7 @@ def add(connection: Connection, user: User, grant: Grant, *, now: float) -> str:
 
 
 def find(connection: Connection, code: str, *, now: float) -> Code | None:
-    """The code, unless it has expired."""
+    """Returns the code, unless it has expired."""
     digest = digest_secret(code)
     row = connection.execute(_FIND, {"wanted": digest}).one_or_none()
     if row is None or now >= row.expires_at:
@@ -95,5 +95,5 @@ def find(connection: Connection, code: str, *, now: float) -> Code | None:
 
 
 def spend(connection: Connection, code: Code, login_id: str) -> None:
-    """Write down what the code was traded for."""
-    connection.execute(_SPEND, {"wanted": code.digest, "traded_for": login_id})
+    """Records the login that the code was exchanged for."""
+    connection.execute(_SPEND, {"wanted": code.digest, "exchanged_for": login_id})

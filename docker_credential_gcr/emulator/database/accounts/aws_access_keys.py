@@ -1,4 +1,4 @@
-"""The access keys of AWS that the operator has registered, with whom AWS would name as their owner."""
+"""AWS access keys that the operator has registered, each with its owner as AWS names it."""
 
 from dataclasses import asdict, fields
 
@@ -15,7 +15,7 @@ _INSERT = insert(aws_access_keys)
 
 
 def save(connection: Connection, key: AccessKey) -> None:
-    """Keep the key, in place of one of the same ID."""
+    """Saves the key, in place of one with the same ID."""
     connection.execute(_DELETE, {"wanted": key.access_key_id})
     connection.execute(_INSERT, {**asdict(key), "identity": dict(key.identity)})
 

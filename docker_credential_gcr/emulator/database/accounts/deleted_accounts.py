@@ -1,6 +1,6 @@
-"""Service accounts whose deletion can be taken back: each kept as a document, beside the living ones.
+"""Deleted service accounts that can be undeleted, each stored as a document.
 
-{"account": {row}, "keys": [{row}, …], "policy": {the account's own}}
+{"account": {row}, "keys": [{row}, …], "policy": {the IAM policy of the account}}
 """
 
 from collections.abc import Mapping
@@ -36,14 +36,14 @@ _DELETE = delete(deleted_accounts).where(deleted_accounts.c.unique_id == bindpar
 
 @dataclass(frozen=True)
 class Restored:
-    """The address of an account that is there again, and the policy that it had."""
+    """The address of an undeleted account, and the policy that it had."""
 
     email: str
     policy: Mapping[str, Any]
 
 
 def save(connection: Connection, account: ServiceAccount, policy: Mapping[str, Any], *, now: float) -> None:
-    """Keeps an account that is about to be deleted, with its keys and its policy."""
+    """Saves an account that is about to be deleted, with its keys and its policy."""
     (row,) = connection.execute(_ACCOUNT, {"wanted": account.id}).mappings()
     keys = [dict(key) for key in connection.execute(_KEYS, {"wanted": account.id}).mappings()]
     values = {
@@ -57,10 +57,10 @@ def save(connection: Connection, account: ServiceAccount, policy: Mapping[str, A
 
 
 def restore(connection: Connection, project: Project, unique_id: str, *, now: float) -> Restored | None:
-    """Restores the project's account; None where it was not deleted, or more than RETENTION_S ago.
+    """Restores the project's account; None if it was not deleted, or more than RETENTION_S ago.
 
-    Raises AlreadyExists where another account has its address or one of its keys: a certificate is
-    registered once, and can be uploaded again after the deletion.
+    Raises AlreadyExists if another account has its address or one of its keys: a certificate can be uploaded
+    again after the deletion.
     """
     values = {"wanted": unique_id, "of_project": project.id, "before": int(now) - RETENTION_S}
     kept = connection.execute(_FIND, values).scalar_one_or_none()

@@ -1,4 +1,4 @@
-"""What people have allowed clients: each login begins with a refresh token, and ends when that is revoked."""
+"""Refresh tokens: each is a login of a user at a client, and ends when it is revoked."""
 
 import hashlib
 import secrets
@@ -14,13 +14,13 @@ from docker_credential_gcr.emulator.identity.oauth.scopes import split_scope
 
 from .users import User
 
-# So begin Google's.
+# As Google's tokens.
 REFRESH_TOKEN_PREFIX = "1//"
 
 
 @dataclass(frozen=True)
 class Login:
-    """`id` is what access tokens name it by."""
+    """A user's grant to a client; access tokens hold its `id`."""
 
     id: str
     user: User
@@ -33,7 +33,7 @@ _SELECT = select(*logins.c["id", "client_id", "scope"], *users.c["id", "email", 
 )
 _FIND = _SELECT.where(logins.c.digest == bindparam("wanted"))
 _FIND_BY_ID = _SELECT.where(logins.c.id == bindparam("wanted"))
-_IS_LIVING = Statement(select(logins.c.id).where(logins.c.id == bindparam("wanted")))
+_IS_ACTIVE = Statement(select(logins.c.id).where(logins.c.id == bindparam("wanted")))
 _INSERT = insert(logins)
 _DELETE = delete(logins).where(logins.c.id == bindparam("wanted"))
 
@@ -41,7 +41,7 @@ _DELETE = delete(logins).where(logins.c.id == bindparam("wanted"))
 def begin(
     connection: Connection, user: User, client_id: str, oauth_scopes: frozenset[str], *, now: float
 ) -> tuple[Login, str]:
-    """A new login, and its refresh token, which is kept nowhere."""
+    """Returns a new login and its refresh token, of which only a digest is stored."""
     refresh_token = REFRESH_TOKEN_PREFIX + secrets.token_urlsafe(48)
     login = Login(LOGIN_PREFIX + secrets.token_hex(16), user, client_id, oauth_scopes)
     values = {
@@ -57,27 +57,27 @@ def begin(
 
 
 def find(connection: Connection, refresh_token: str) -> Login | None:
-    """The login that goes on with that refresh token."""
+    """Returns the active login of that refresh token."""
     return _find(connection, _FIND, digest_secret(refresh_token))
 
 
 def find_by_id(connection: Connection, login_id: str) -> Login | None:
-    """The login of that name, if it goes on."""
+    """Returns the login of that ID, if it is active."""
     return _find(connection, _FIND_BY_ID, login_id)
 
 
 def is_active(connection: Connection, login_id: str) -> bool:
-    """Whether the login of that name goes on."""
-    return _IS_LIVING.one(connection, {"wanted": login_id}) is not None
+    """Returns whether the login of that ID is active."""
+    return _IS_ACTIVE.one(connection, {"wanted": login_id}) is not None
 
 
 def end(connection: Connection, login_id: str) -> None:
-    """End the login: its refresh token and its access tokens open nothing from now on."""
+    """Ends the login: its refresh token and its access tokens are refused from now on."""
     connection.execute(_DELETE, {"wanted": login_id})
 
 
 def digest_secret(secret: str) -> str:
-    """What is kept of a secret. No salt: it has too many random bits to be guessed."""
+    """Returns the digest of a secret to store. No salt: the secret has too many random bits to be guessed."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

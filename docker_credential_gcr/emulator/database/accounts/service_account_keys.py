@@ -1,4 +1,4 @@
-"""The keys of service accounts: the public halves of those of users, and the one that Google keeps whole."""
+"""Service account keys: the public halves of user-managed ones, and system-managed ones in whole."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ _SELECT: Select[Any] = (
     .join(service_accounts, service_accounts.c.id == service_account_keys.c.account)
     .join(projects, projects.c.id == service_accounts.c.project)
 )
-# Neither a key that is disabled, nor one of an account that is, opens anything.
-_SELECT_OPENING = _SELECT.where(service_account_keys.c.disabled == 0, service_accounts.c.disabled == 0)
-_FIND = Statement(_SELECT_OPENING.where(service_account_keys.c.key_id == bindparam("wanted")))
-# How many keys a signature without the ID of one is checked with, without a credential: twice as many
-# as Google lets an account have. https://cloud.google.com/iam/quotas
+# A key is active if neither it nor its account is disabled.
+_SELECT_ACTIVE = _SELECT.where(service_account_keys.c.disabled == 0, service_accounts.c.disabled == 0)
+_FIND = Statement(_SELECT_ACTIVE.where(service_account_keys.c.key_id == bindparam("wanted")))
+# The most keys that a signature without a key ID is checked with: twice the number that Google lets an
+# account have, because a client needs no credential to ask for the check. https://cloud.google.com/iam/quotas
 _MAX_CANDIDATES = 20
 _FIND_NEWEST = Statement(
-    _SELECT_OPENING.where(service_accounts.c.email == bindparam("wanted"))
+    _SELECT_ACTIVE.where(service_accounts.c.email == bindparam("wanted"))
     .order_by(service_account_keys.c.id.desc())
     .limit(_MAX_CANDIDATES)
 )
-_SELECT_KEPT = _SELECT.add_columns(
+_SELECT_STORED = _SELECT.add_columns(
     *service_account_keys.c["disabled", "uploaded"], service_account_keys.c.private_key.is_not(None)
 )
-_FIND_KEPT = _SELECT_KEPT.where(service_account_keys.c.key_id == bindparam("wanted"))
-_LIST = _SELECT_KEPT.where(service_account_keys.c.account == bindparam("wanted")).order_by(
+_FIND_STORED = _SELECT_STORED.where(service_account_keys.c.key_id == bindparam("wanted"))
+_LIST = _SELECT_STORED.where(service_account_keys.c.account == bindparam("wanted")).order_by(
     service_account_keys.c.id
 )
 _FIND_SYSTEM = select(service_account_keys.c.key_id, service_account_keys.c.private_key).where(
@@ -56,9 +56,9 @@ _DELETE = delete(service_account_keys).where(service_account_keys.c.key_id == bi
 
 @dataclass(frozen=True)
 class StoredKey:
-    """A key as its account's owner sees it: it may be disabled, or have been made by the user.
+    """A key as the owner of its account sees it; `uploaded` if the user created it.
 
-    One that is `is_system_managed` is Google's own for the account.
+    A system-managed key is the one with which Google itself signs for the account.
     """
 
     key: RegisteredKey
@@ -86,7 +86,7 @@ def add(
     uploaded: bool = False,
     private_key: str | None = None,
 ) -> StoredKey:
-    """Register a key of the account: the public half, a PEM, and of Google's own the private one too.
+    """Adds a key of the account: the public half as PEM, and the private half of a system-managed key.
 
     Raises AlreadyExists.
     """
@@ -105,13 +105,13 @@ def add(
 
 
 def find(connection: Connection, key_id: str) -> RegisteredKey | None:
-    """The registered key of that ID, if it opens anything."""
+    """Returns the active key of that ID."""
     row = _FIND.one(connection, {"wanted": key_id})
     return None if row is None else RegisteredKey(*row)
 
 
 def find_candidates(connection: Connection, email: str, key_id: str) -> Sequence[RegisteredKey]:
-    """Returns the account's key of that ID; for an empty ID its newest keys. All of them open something."""
+    """Returns the account's active key of that ID; for an empty ID its newest active keys."""
     if not key_id:
         return [RegisteredKey(*row) for row in _FIND_NEWEST.all(connection, {"wanted": email})]
     key = find(connection, key_id)
@@ -119,29 +119,29 @@ def find_candidates(connection: Connection, email: str, key_id: str) -> Sequence
 
 
 def find_stored(connection: Connection, key_id: str) -> StoredKey | None:
-    """The registered key of that ID, disabled or not."""
-    row = connection.execute(_FIND_KEPT, {"wanted": key_id}).one_or_none()
+    """Returns the key of that ID, active or not."""
+    row = connection.execute(_FIND_STORED, {"wanted": key_id}).one_or_none()
     return None if row is None else _read(row)
 
 
 def find_system(connection: Connection, account: ServiceAccount) -> SystemKey | None:
-    """The key that Google keeps for the account, if it was ever needed."""
+    """Returns the system-managed key of the account, if it was ever needed."""
     row = connection.execute(_FIND_SYSTEM, {"wanted": account.id}).first()
     return None if row is None else SystemKey(*row)
 
 
 def list_of(connection: Connection, account: ServiceAccount) -> list[StoredKey]:
-    """The account's keys, oldest first."""
+    """Returns the account's keys, the oldest first."""
     return [_read(row) for row in connection.execute(_LIST, {"wanted": account.id})]
 
 
 def set_disabled(connection: Connection, key_id: str, *, disabled: bool) -> None:
-    """Let the key open nothing, or let it open what it did."""
+    """Disables or enables the key."""
     connection.execute(_SET_DISABLED, {"wanted": key_id, "disabled_now": disabled})
 
 
 def remove(connection: Connection, key_id: str) -> None:
-    """Forget the key: whatever it has signed is refused from now on."""
+    """Deletes the key: what it has signed is refused from now on."""
     connection.execute(_DELETE, {"wanted": key_id})
 
 

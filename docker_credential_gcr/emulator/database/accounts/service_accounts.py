@@ -1,4 +1,4 @@
-"""The service accounts of the projects."""
+"""Service accounts of the projects."""
 
 import secrets
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.identity.resource_names import format_email
 
 @dataclass(frozen=True)
 class ServiceAccount:
-    """`unique_id` is Google's number for it, which outlives nothing and is never given twice."""
+    """A service account; `unique_id` is its number, which no later account of the same address has."""
 
     id: int
     project_id: str
@@ -28,7 +28,7 @@ class ServiceAccount:
 
     @property
     def is_active(self) -> bool:
-        """Whether the account's keys and tokens count."""
+        """Returns whether the account's keys and tokens are accepted."""
         return not self.disabled and not self.in_deleted_project
 
 
@@ -64,7 +64,7 @@ def create(
     description: str = "",
     now: float,
 ) -> ServiceAccount:
-    """Add an account to the project. Raises AlreadyExists."""
+    """Creates an account in the project. Raises AlreadyExists."""
     email = format_email(account, project.project_id)
     # 21 digits beginning with 1, as Google's.
     unique_id = str(10**20 + secrets.randbelow(10**20))
@@ -88,20 +88,20 @@ def find(connection: Connection, name: str) -> ServiceAccount | None:
 
 
 def list_in(connection: Connection, project: Project) -> list[ServiceAccount]:
-    """Returns the project's accounts, by address."""
+    """Returns the project's accounts, sorted by address."""
     return [ServiceAccount(*row) for row in connection.execute(_LIST, {"wanted": project.id})]
 
 
 def update_texts(connection: Connection, email: str, *, display_name: str, description: str) -> None:
-    """Change what people read of the account."""
+    """Replaces the display name and the description."""
     connection.execute(_UPDATE, {"wanted": email, "new_name": display_name, "new_text": description})
 
 
 def set_disabled(connection: Connection, email: str, *, disabled: bool) -> None:
-    """Let the account's keys open nothing, or let them open what they did."""
+    """Disables or enables the account."""
     connection.execute(_SET_DISABLED, {"wanted": email, "disabled_now": disabled})
 
 
 def remove(connection: Connection, email: str) -> None:
-    """Delete the account, and every key of it."""
+    """Deletes the account and its keys."""
     connection.execute(_DELETE, {"wanted": email})

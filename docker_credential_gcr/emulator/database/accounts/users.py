@@ -1,4 +1,4 @@
-"""The people who log in: those who were made, and those whom a policy names."""
+"""Users who log in: those that were created, and those that a policy names."""
 
 import re
 import secrets
@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.identity.resource_names import is_user_email
 
 @dataclass(frozen=True)
 class User:
-    """`unique_id` is Google's number for a person: the `sub` of ID tokens."""
+    """A user; `unique_id` is the number that Google gives a user, the `sub` of ID tokens."""
 
     id: int
     email: str
@@ -31,13 +31,13 @@ _RENAME = update(users).where(users.c.email == bindparam("wanted")).values(name=
 
 
 def find(connection: Connection, email: str) -> User | None:
-    """The person who was made with that address."""
+    """Returns the user that was created with that address."""
     row = connection.execute(_FIND, {"wanted": email}).one_or_none()
     return None if row is None else User(*row)
 
 
 def put(connection: Connection, email: str, *, name: str = "", now: float) -> User:
-    """The person with that address, made where there is none; a name replaces the one before."""
+    """Returns the user of that address, created if missing; a name replaces the earlier one."""
     # 21 digits beginning with 1, as Google's.
     unique_id = str(10**20 + secrets.randbelow(10**20))
     values = {"email": email, "unique_id": unique_id, "name": "", "created_at": int(now)}
@@ -48,14 +48,14 @@ def put(connection: Connection, email: str, *, name: str = "", now: float) -> Us
 
 
 def is_known(connection: Connection, email: str) -> bool:
-    """Whether somebody was made with that address, or a policy names it."""
+    """Returns whether a user was created with that address, or a policy names it."""
     if find(connection, email) is not None:
         return True
     return is_user_email(email) and bool(policies.list_naming(connection, f"user:{email}"))
 
 
 def list_known(connection: Connection, *, count: int) -> list[tuple[str, str]]:
-    """Returns (address, name) of at most `count` people, by address; whom only policies name has no name."""
+    """Returns (address, name) of at most `count` users, sorted; one that only a policy names has no name."""
     known = {row.email: row.name for row in connection.execute(_LIST, {"count": count})}
     for document in policies.list_documents(connection, "user"):
         if len(known) >= count:

@@ -1,7 +1,7 @@
-"""The workload identity pools of the projects, and the providers of the pools.
+"""Workload identity pools of the projects, and the providers of the pools.
 
-What is deleted is kept for thirty days, in which it can be taken back and its name is not free; nothing
-counts meanwhile. https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers
+For thirty days a deleted pool or provider can be undeleted, and its name is taken; it is not active then.
+https://cloud.google.com/iam/docs/manage-workload-identity-pools-providers
 """
 
 import hashlib
@@ -26,7 +26,7 @@ RETENTION_S = 30 * 24 * 3600
 
 @dataclass(frozen=True)
 class Pool:
-    """`project_number` and `pool_id` name it; `deleted_at` is when its deletion was asked for."""
+    """A pool, named by `project_number` and `pool_id`; `deleted_at` is when its deletion was requested."""
 
     id: int
     project_number: str
@@ -37,12 +37,12 @@ class Pool:
 
     @property
     def is_active(self) -> bool:
-        """Whether identities of the pool count."""
+        """Returns whether identities of the pool are accepted."""
         return _is_on(self) and not self.in_deleted_project
 
     @property
     def name(self) -> str:
-        """projects/NUMBER/locations/global/workloadIdentityPools/POOL"""
+        """Returns projects/NUMBER/locations/global/workloadIdentityPools/POOL."""
         return format_pool(self.project_number, self.pool_id)
 
 
@@ -58,12 +58,12 @@ class Provider:
 
     @property
     def is_active(self) -> bool:
-        """Whether the provider's tokens are taken, if identities of its pool count."""
+        """Returns whether the provider's tokens are accepted, provided that its pool is active."""
         return _is_on(self)
 
     @property
     def name(self) -> str:
-        """projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER"""
+        """Returns projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER."""
         return f"{self.pool}/providers/{self.provider_id}"
 
 
@@ -105,7 +105,7 @@ _PURGES = tuple(delete(table).where(table.c.deleted_at <= bindparam("before")) f
 def create(
     connection: Connection, project: Project, pool_id: str, settings: Mapping[str, Any], *, now: float
 ) -> Pool:
-    """Add a pool to the project. Raises AlreadyExists, also for one that can be taken back."""
+    """Creates a pool in the project. Raises AlreadyExists, also for one that can be undeleted."""
     _purge(connection, now)
     values = {"project": project.id, "pool_id": pool_id, "settings": json.dumps(settings)}
     row_id = insert_new(connection, _INSERT, values, pool_id)
@@ -113,20 +113,20 @@ def create(
 
 
 def find(connection: Connection, project_number: str, pool_id: str) -> Pool | None:
-    """The pool of that name, whether it counts or not."""
+    """Returns the pool of that name, active or not."""
     row = _FIND.one(connection, {"number": project_number, "pool_id": pool_id})
     return None if row is None else _read(row)
 
 
 def is_active(connection: Connection, name: str) -> bool:
-    """Whether the pool of that name is there and its identities count."""
+    """Returns whether the pool of that name exists and is active."""
     parts = name.split("/")
     pool = find(connection, parts[1], parts[-1])
     return pool is not None and pool.is_active
 
 
 def list_in(connection: Connection, project: Project, *, last: str) -> Iterator[Pool]:
-    """Gives the project's pools after the ID `last`, by ID, each read when asked for, also deleted ones."""
+    """Yields the project's pools after the ID `last`, by ID, deleted ones too; reads each when needed."""
     with connection.execute(_LIST, {"number": project.number, "last": last}) as rows:
         yield from map(_read, rows)
 
@@ -144,7 +144,7 @@ def save(connection: Connection, item: Pool | Provider) -> None:
 def create_provider(
     connection: Connection, pool: Pool, provider_id: str, settings: Mapping[str, Any], *, now: float
 ) -> Provider:
-    """Add a provider to the pool. Raises AlreadyExists, also for one that can be taken back."""
+    """Creates a provider in the pool. Raises AlreadyExists, also for one that can be undeleted."""
     _purge(connection, now)
     values = {"pool": pool.id, "provider_id": provider_id, "settings": json.dumps(settings)}
     row_id = insert_new(connection, _INSERT_PROVIDER, values, provider_id)
@@ -152,14 +152,14 @@ def create_provider(
 
 
 def find_provider(connection: Connection, pool: Pool, provider_id: str) -> Provider | None:
-    """The pool's provider of that name, whether it counts or not."""
+    """Returns the pool's provider of that name, active or not."""
     values = {"wanted": pool.id, "provider_id": provider_id}
     row = connection.execute(_FIND_PROVIDER, values).one_or_none()
     return None if row is None else _read_provider(pool, row)
 
 
 def list_providers(connection: Connection, pool: Pool, *, last: str) -> Iterator[Provider]:
-    """Gives the pool's providers after the ID `last`, by ID, each read when asked for, also deleted ones."""
+    """Yields the pool's providers after the ID `last`, by ID, deleted ones too; reads each when needed."""
     with connection.execute(_LIST_PROVIDERS, {"wanted": pool.id, "last": last}) as rows:
         yield from (_read_provider(pool, row) for row in rows)
 
@@ -169,7 +169,7 @@ def _is_on(item: Pool | Provider) -> bool:
 
 
 def _purge(connection: Connection, now: float) -> None:
-    """Forget what can no more be taken back."""
+    """Deletes the pools and providers that can no longer be undeleted."""
     for purge in _PURGES:
         connection.execute(purge, {"before": int(now) - RETENTION_S})
 
@@ -185,11 +185,11 @@ def _read_provider(pool: Pool, row: Sequence[Any]) -> Provider:
 
 
 def spend(connection: Connection, provider: str, token_id: str, *, expires_at: int, now: float) -> None:
-    """Keeps a subject token from being exchanged again, until it expires. Raises AlreadyExists.
+    """Records that a provider's subject token was exchanged. Raises AlreadyExists if it was before.
 
-    The token has that ID, and counts at that provider.
+    The record is deleted when the token has expired.
     """
     connection.execute(_DELETE_SPENT, {"now": int(now)})
-    # The name of a provider holds no NUL: the first one ends it.
+    # NUL ends the name of the provider, which holds none.
     digest = hashlib.sha256(f"{provider}\0{token_id}".encode()).hexdigest()
     insert_new(connection, _SPEND, {"digest": digest, "expires_at": expires_at}, token_id)

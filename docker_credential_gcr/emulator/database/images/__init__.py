@@ -1,1 +1,1 @@
-"""Database access for repositories, manifests, tags, blobs and uploads: one module for each table."""
+"""Stores for repositories, manifests, tags, blobs and uploads: one module for each table."""

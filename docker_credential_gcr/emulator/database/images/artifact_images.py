@@ -1,6 +1,6 @@
-"""What a repository of Artifact Registry holds, page by page: packages, their versions and tags, images.
+"""Images of Artifact Registry's repositories, in pages: packages, versions, tags and docker images.
 
-A package is what the registry calls a repository, an image's name; a version is a manifest.
+A package is a repository of the registry, an image's name; a version is a manifest.
 """
 
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ _TAG = _TAGS.where(tags.c.repository == bindparam("package"), tags.c.tag == bind
 
 @dataclass(frozen=True)
 class Package:
-    """An image's name, whole as the registry has it; instants in milliseconds since the epoch."""
+    """A package, with the full name that the registry has; instants in milliseconds since the epoch."""
 
     id: int
     name: str
@@ -80,47 +80,47 @@ class Image:
 
 
 def list_packages(connection: Connection, bucket_id: int, *, last: str, count: int) -> list[Package]:
-    """At most `count` packages after the name `last`, by name."""
+    """Returns at most `count` packages after the name `last`, by name."""
     values = {"of_bucket": bucket_id, "last": last, "count": count}
     return [Package(*row) for row in connection.execute(_PACKAGE_PAGE, values)]
 
 
 def find_package(connection: Connection, bucket_id: int, name: str) -> Package | None:
-    """The package of that name, if there is an image in it."""
+    """Returns the package of that name, if it has an image."""
     row = connection.execute(_PACKAGE, {"of_bucket": bucket_id, "wanted": name}).one_or_none()
     return None if row is None else Package(*row)
 
 
 def remove_package(connection: Connection, package: Package) -> None:
-    """Forget the package with its versions and tags."""
+    """Deletes the package with its versions and tags."""
     connection.execute(_DELETE_PACKAGE, {"package": package.id})
 
 
 def list_images(connection: Connection, bucket_id: int, *, last: tuple[str, str], count: int) -> list[Image]:
-    """At most `count` images of all packages after the (package, digest) `last`, in that order."""
+    """Returns at most `count` images of all packages after the (package, digest) `last`, in that order."""
     values = {"of_bucket": bucket_id, "last_name": last[0], "last_digest": last[1], "count": count}
     return [Image(*row) for row in connection.execute(_IMAGE_PAGE, values)]
 
 
 def list_versions(connection: Connection, package: Package, *, last: str, count: int) -> list[Image]:
-    """At most `count` images of the package after the digest `last`, by digest."""
+    """Returns at most `count` images of the package after the digest `last`, by digest."""
     values = {"package": package.id, "last": last, "count": count}
     return [Image(*row) for row in connection.execute(_VERSION_PAGE, values)]
 
 
 def find_version(connection: Connection, package: Package, digest: str) -> Image | None:
-    """The image of that digest."""
+    """Returns the image of that digest."""
     row = connection.execute(_VERSION, {"package": package.id, "wanted": digest}).one_or_none()
     return None if row is None else Image(*row)
 
 
 def list_tags(connection: Connection, package: Package, *, last: str, count: int) -> list[tuple[str, str]]:
-    """(tag, digest) of at most `count` tags of the package after the tag `last`, by tag."""
+    """Returns (tag, digest) of at most `count` tags of the package after the tag `last`, by tag."""
     values = {"package": package.id, "last": last, "count": count}
     return [(row.tag, row.digest) for row in connection.execute(_TAG_PAGE, values)]
 
 
 def find_tag(connection: Connection, package: Package, tag: str) -> str | None:
-    """The digest of what the tag names."""
+    """Returns the digest that the tag names."""
     row = connection.execute(_TAG, {"package": package.id, "wanted": tag}).one_or_none()
     return None if row is None else str(row.digest)

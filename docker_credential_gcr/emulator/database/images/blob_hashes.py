@@ -1,4 +1,4 @@
-"""The CRC32C and MD5 of blobs, as Cloud Storage shows them; a row is made when they are first asked for."""
+"""CRC32C and MD5 of blobs, which Cloud Storage shows; computed and stored when first requested."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -26,20 +26,20 @@ _ADD = (
 
 
 class Hashes(NamedTuple):
-    """Both in base64, the CRC32C of its four bytes in network order."""
+    """The hashes of a blob in base64; the CRC32C as its four bytes in network order."""
 
     crc32c: str
     md5: str
 
 
 def find(connection: Connection, bucket_id: int, digests: Iterable[str]) -> dict[str, Hashes]:
-    """Returns the hashes of those of the bucket's blobs that have them, by digest."""
+    """Returns the stored hashes of the bucket's blobs, by digest."""
     values = {"of_bucket": bucket_id, "digests": format_list(digests)}
     return {row.digest: Hashes(row.crc32c, row.md5) for row in connection.execute(_FIND, values)}
 
 
 def add(connection: Connection, bucket_id: int, digest: str, hashes: Hashes) -> None:
-    """Keeps the hashes of a blob for as long as the blob is there."""
+    """Stores the hashes of a blob until the blob is deleted."""
     values = {
         "of_bucket": bucket_id,
         "wanted": digest,

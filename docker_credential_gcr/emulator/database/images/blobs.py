@@ -1,4 +1,4 @@
-"""Blobs: bytes by digest, once in a bucket, seen by the repositories they are linked to."""
+"""Blobs: bytes by digest, stored once in a bucket, and visible in the repositories that link to them."""
 
 from collections.abc import Set
 from typing import NamedTuple
@@ -92,9 +92,9 @@ _UNLINK = Statement(
 
 
 class Blob(NamedTuple):
-    """A blob of `size` bytes, which are `data`, or where that is None the `pieces`, the JSON list of a row.
+    """A blob of `size` bytes, which are in `data`, or if that is None in the `pieces`, a JSON list.
 
-    `used_at` is when a client last relied on the repository's link to it.
+    `used_at` is when a client last relied on the repository's link to the blob.
     """
 
     digest: str
@@ -111,20 +111,20 @@ def find(connection: Connection, repository: Repository, digest: str) -> Blob | 
 
 
 def find_missing(connection: Connection, repository: Repository, digests: Set[str]) -> Set[str]:
-    """Those of `digests` that are not linked to the repository."""
+    """Returns those of `digests` that are not linked to the repository."""
     return digests - find_listed(
         connection, _LINKED, digests, repository=repository.id, bucket=repository.bucket.id
     )
 
 
 def is_linked(connection: Connection, bucket: str, repository: str, digest: str) -> bool:
-    """Whether that repository of the bucket sees the blob."""
+    """Returns whether the blob is linked to that repository of the bucket."""
     values = {"bucket_name": bucket, "repository_name": repository, "digest": digest}
     return connection.execute(_IN_REPOSITORY, values).first() is not None
 
 
 def add(connection: Connection, repository: Repository, blob: Blob, *, now: float) -> bool:
-    """Links the blob to the repository; False where its bucket had it, and keeps the bytes that it has."""
+    """Adds the blob and links it to the repository; returns False if the bucket has it: its bytes stay."""
     values = {
         "bucket": repository.bucket.id,
         "digest": blob.digest,
@@ -139,43 +139,43 @@ def add(connection: Connection, repository: Repository, blob: Blob, *, now: floa
 
 
 def find_pieces(connection: Connection, repository: Repository, digest: str) -> str | None:
-    """Returns the pieces of a blob of the repository's bucket; None where it has none."""
+    """Returns the pieces of a blob of the repository's bucket; None if it has none."""
     row = _FIND_PIECES.one(connection, _name(repository, digest))
     return row[0] if row else None
 
 
 def replace_pieces(connection: Connection, repository: Repository, digest: str, pieces: str) -> None:
-    """Lets the blob consist of other pieces."""
+    """Replaces the pieces of the blob."""
     _REPLACE_PIECES.run(connection, {**_name(repository, digest), "new_pieces": pieces})
 
 
 def link(connection: Connection, repository: Repository, digest: str, *, now: float) -> None:
-    """Lets the repository see a blob of its bucket, from now on if it saw it before."""
+    """Links a blob of the bucket to the repository; renews a link that exists."""
     _LINK.run(connection, {**_name(repository, digest), "now": int(now)})
 
 
 def renew(connection: Connection, repository: Repository, digest: str, *, now: float) -> bool:
-    """Puts off the blob's collection, as a client relies on it; False if the repository sees none."""
+    """Delays the collection of a blob that a client relies on; returns False if it is not linked."""
     return _RENEW.run(connection, {**_name(repository, digest), "now": int(now)}) > 0
 
 
 def renew_named(connection: Connection, repository: Repository, manifest_id: int, *, now: float) -> None:
-    """Puts off the collection of what a manifest names that is about to go."""
+    """Delays the collection of the blobs of a manifest that is about to be deleted."""
     values = {"its_repository": repository.id, "manifest_id": manifest_id, "now": int(now)}
     connection.execute(_RENEW_NAMED, values)
 
 
 def unlink(connection: Connection, repository: Repository, digest: str) -> bool:
-    """Hides the blob from the repository; True if it was seen."""
+    """Deletes the repository's link to the blob; returns whether there was one."""
     return _UNLINK.run(connection, _name(repository, digest)) > 0
 
 
 def measure(connection: Connection) -> tuple[int, int]:
-    """How many blobs there are, once for each bucket, and how many bytes they have."""
+    """Returns the number of blobs, counted once for each bucket, and of their bytes."""
     count, size = connection.execute(_MEASURE).one()
     return count, size
 
 
 def _name(repository: Repository, digest: str) -> dict[str, object]:
-    """Returns the parameters of a statement that is about one blob, as one repository sees it."""
+    """Returns the parameters of a statement about one blob of one repository."""
     return {"its_repository": repository.id, "its_bucket": repository.bucket.id, "its_digest": digest}

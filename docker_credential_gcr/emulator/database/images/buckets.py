@@ -1,4 +1,4 @@
-"""Buckets: one for each registry host of a project, made by the first push."""
+"""Buckets of images: one for each registry host of a project, created by the first push."""
 
 from typing import NamedTuple
 
@@ -32,13 +32,13 @@ class Bucket(NamedTuple):
 
 
 def find(connection: Connection, name: str) -> Bucket | None:
-    """The bucket of that name."""
+    """Returns the bucket of that name."""
     row = _FIND.one(connection, {"name": name})
     return None if row is None else Bucket(*row)
 
 
 def create(connection: Connection, name: str, *, project_id: str, location: str, now: float) -> None:
-    """Make the bucket unless it is there."""
+    """Creates the bucket unless it exists."""
     connection.execute(
         _CREATE, {"name": name, "project_id": project_id, "location": location, "now": int(now)}
     )

@@ -1,17 +1,17 @@
-"""The keys of the blob store that no row names: entered before their first byte, deleted when they are due.
+"""Doomed keys: keys of the blob store that no row names, which the sweeper deletes when they are due.
 
     due_at   meaning                                               may a row still name the key?
-    > 0      the instant from which the sweeper takes it           yes, `name` takes the entry out
+    > 0      the instant from which the sweeper condemns it        yes, `name` deletes the entry
     -1       condemned: the bytes are being deleted, or are gone   no
 
-The ID of an upload that was cancelled before its first byte is such a key too: no row begins under it.
-A key is entered in a transaction of its own before its bytes are written, and leaves in the transaction that
-names it. Where a row goes, a trigger enters the row's keys again, due at once. The sweeper condemns what is
-due, deletes the bytes, and only then the entries, so that what dies in between leaves an entry to find.
+The ID of an upload that was cancelled before its first byte is such a key, too: no row can start under it.
+A key is entered in a separate transaction before its bytes are written; the transaction that names the key
+deletes the entry. When a row is deleted, a trigger enters the row's keys again, due at once. The sweeper
+condemns due keys, deletes the bytes, and then the entries: after a crash in between the entry is still there.
 
-Entering need not wait for the disk. A crash of the process loses nothing that was committed; a loss of power
-may take the entry and leave a file, which fsck reports and `gc --data` removes. A row that names the key is
-committed later in the same log, so it never survives where the entry's removal does not.
+An entry need not be flushed. A crash of the process loses no commit. A loss of power may lose the entry and
+leave a file, which fsck reports and `gc --data` removes. The row that names the key is committed later in the
+same log, so it never survives without the deletion of the entry.
 """
 
 from collections.abc import Sequence
@@ -34,17 +34,17 @@ _END_WRITES = Statement(update(doomed).where(doomed.c.due_at > 0).values(due_at=
 
 
 def enter(connection: Connection, key: str, *, due_at: float) -> None:
-    """Enters a new key; commit it before the first byte is written."""
+    """Enters a new key; commit this before the first byte is written."""
     _ENTER.run(connection, {"key": key, "due_at": int(due_at)})
 
 
 def name(connection: Connection, keys: Sequence[str]) -> bool:
-    """Takes the keys out, because a row of this transaction names them; False where one was condemned."""
+    """Deletes the entries of keys that a row of this transaction names; returns False if one is condemned."""
     return not keys or _NAME.run(connection, {"keys": format_list(keys)}) == len(keys)
 
 
 def condemn(connection: Connection, keys: Sequence[str]) -> list[str]:
-    """Lets no row name the keys from now on; returns those that none named before."""
+    """Condemns keys, so that no row can name them; returns those that had an entry."""
     values = {"keys": format_list(keys)}
     found = [key for (key,) in _FIND.all(connection, values)]
     if found:
@@ -53,7 +53,7 @@ def condemn(connection: Connection, keys: Sequence[str]) -> list[str]:
 
 
 def condemn_due(connection: Connection, *, now: float, count: int) -> list[str]:
-    """Condemns at most `count` keys that are due, or condemned already; returns them."""
+    """Condemns at most `count` keys that are due or condemned; returns them."""
     return condemn(connection, find_due(connection, now=now, count=count))
 
 
@@ -63,10 +63,10 @@ def find_due(connection: Connection, *, now: float, count: int) -> list[str]:
 
 
 def forget(connection: Connection, keys: Sequence[str]) -> None:
-    """Takes out keys when their bytes are deleted."""
+    """Deletes the entries of keys whose bytes are deleted."""
     _FORGET.run(connection, {"keys": format_list(keys)})
 
 
 def end_writes(connection: Connection) -> None:
-    """Makes every key due: only for a process that is the only one, before it serves."""
+    """Makes every key due: only for a process that uses the database alone, before it serves."""
     _END_WRITES.run(connection, {"now": 1})

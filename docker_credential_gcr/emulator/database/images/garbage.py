@@ -1,6 +1,6 @@
-"""What nothing needs any more: found by a reader, and deleted by the writer if that is still so.
+"""Garbage: links and blobs that nothing needs, found by a read and deleted by a write.
 
-Both use one and the same condition, so that what a client began to rely on meanwhile stays.
+Both check the same condition, so that a blob that a client relies on meanwhile stays.
 """
 
 from collections.abc import Sequence
@@ -42,12 +42,12 @@ _MEASURE_UNLINKED = select(blobs.c.id, blobs.c.size).where(
 )
 _REMOVE_BLOBS = delete(blobs).where(blobs.c.id.in_(bindparam("ids", expanding=True)))
 
-# (repository, blob), as the rows number them
+# (repository, blob): the numbers of their rows
 Link = tuple[int, int]
 
 
 def find_links(connection: Connection, *, before: float, after: Link, count: int) -> list[Link]:
-    """Links used last before that instant whose blob no manifest of their repository names."""
+    """Returns links last used before that instant whose blob no manifest of their repository names."""
     values = {
         "before": int(before),
         "after_repository": after[0],
@@ -58,18 +58,18 @@ def find_links(connection: Connection, *, before: float, after: Link, count: int
 
 
 def remove_links(connection: Connection, links: Sequence[Link], *, before: float) -> int:
-    """Remove those of the links that are still needed by nothing; how many."""
+    """Deletes those of the links that nothing needs still; returns their number."""
     values = [{"of_repository": link[0], "of_blob": link[1], "before": int(before)} for link in links]
     return connection.execute(_REMOVE_LINK, values).rowcount
 
 
 def find_unlinked(connection: Connection, *, after: int, count: int) -> list[int]:
-    """Blobs that no repository sees, by id after `after`."""
+    """Returns blobs without a link, by id after `after`."""
     return list(connection.execute(_FIND_UNLINKED, {"after": after, "count": count}).scalars())
 
 
 def remove_unlinked(connection: Connection, ids: Sequence[int]) -> list[int]:
-    """Deletes those of the blobs that still no repository sees; returns their sizes."""
+    """Deletes those of the blobs that have no link still; returns their sizes."""
     rows = connection.execute(_MEASURE_UNLINKED, {"ids": ids}).all()
     if rows:
         connection.execute(_REMOVE_BLOBS, {"ids": [row.id for row in rows]})

@@ -1,4 +1,4 @@
-"""Manifests: documents by digest in a repository, with the children that an index names."""
+"""Manifests: documents by digest in a repository, with the children of an index."""
 
 from collections.abc import Set
 from typing import NamedTuple
@@ -64,7 +64,7 @@ class StoredManifest(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What a listing says of a manifest; sizes in bytes, instants in milliseconds since the epoch."""
+    """A manifest in a listing; sizes in bytes, instants in milliseconds since the epoch."""
 
     id: int
     digest: str
@@ -75,19 +75,19 @@ class Summary(NamedTuple):
 
 
 def find(connection: Connection, repository: Repository, digest: str) -> StoredManifest | None:
-    """The manifest of that digest."""
+    """Returns the manifest of that digest."""
     row = _BY_DIGEST.one(connection, {"repository": repository.id, "digest": digest})
     return None if row is None else StoredManifest(*row)
 
 
 def find_tagged(connection: Connection, repository: Repository, tag: str) -> StoredManifest | None:
-    """The manifest that the tag names."""
+    """Returns the manifest that the tag names."""
     row = _BY_TAG.one(connection, {"repository": repository.id, "tag": tag})
     return None if row is None else StoredManifest(*row)
 
 
 def find_missing(connection: Connection, repository: Repository, digests: Set[str]) -> Set[str]:
-    """Those of `digests` that are no manifests of the repository."""
+    """Returns those of `digests` that are not manifests of the repository."""
     return digests - find_listed(connection, _KNOWN, digests, repository=repository.id)
 
 
@@ -100,7 +100,7 @@ def add(
     children: Set[str],
     blobs: Set[str],
 ) -> int:
-    """Store a manifest and return its id; the same digest again changes only what a push may change.
+    """Adds a manifest and returns its id; for a known digest, replaces the media type and the push's time.
 
     The `id` of `summary` is not read.
     """
@@ -115,18 +115,18 @@ def add(
 
 
 def remove(connection: Connection, manifest_id: int) -> None:
-    """Forget a manifest and the tags that name it."""
+    """Deletes a manifest and the tags that name it."""
     _REMOVE.run(connection, {"manifest": manifest_id})
 
 
 def find_parent(connection: Connection, repository: Repository, digest: str) -> str | None:
-    """The digest of an index of the repository that names the manifest."""
+    """Returns the digest of an index of the repository that names the manifest."""
     values = {"repository": repository.id, "digest": digest}
     row = _PARENT.one(connection, values)
     return None if row is None else str(row[0])
 
 
 def list_summaries(connection: Connection, repository: Repository, *, count: int) -> list[Summary]:
-    """At most `count` manifests of the repository, by digest."""
+    """Returns at most `count` manifests of the repository, by digest."""
     values = {"repository": repository.id, "count": count}
     return [Summary(*row) for row in _SUMMARIES.all(connection, values)]

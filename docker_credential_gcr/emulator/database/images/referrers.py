@@ -1,4 +1,4 @@
-"""Referrers: the manifests that say they are about another one, whether or not that one is there."""
+"""Referrers: manifests with a subject, which may not exist."""
 
 from sqlalchemy import Connection, LargeBinary, bindparam, cast, select
 
@@ -9,7 +9,7 @@ from .repositories import Repository
 
 _ADD = insert(referrers).on_conflict_do_nothing()
 _PAGE = (
-    # As bytes: an entry may have megabytes, and to read them as text takes as long as all else.
+    # As bytes: an entry may have megabytes, and decoding doubles the time.
     select(referrers.c.digest, cast(referrers.c.descriptor, LargeBinary))
     .where(
         referrers.c.repository == bindparam("repository_id"),
@@ -37,7 +37,7 @@ def add(
     digest: str,
     descriptor: str,
 ) -> None:
-    """Enter a manifest in the list of its subject; `descriptor` is the entry's JSON."""
+    """Adds a manifest to the referrers of its subject; `descriptor` is the entry's JSON."""
     values = {
         "manifest": manifest_id,
         "repository": repository.id,
@@ -50,7 +50,7 @@ def add(
 
 
 def find_any(connection: Connection, repository: Repository, subject: str) -> str | None:
-    """Returns the digest of a manifest of the repository that says it is about `subject`."""
+    """Returns the digest of a manifest of the repository with that subject."""
     values = {"repository_id": repository.id, "about": subject}
     return connection.execute(_ANY, values).scalar_one_or_none()
 
@@ -65,9 +65,9 @@ def list_page(
     count: int,
     size: int,
 ) -> tuple[list[tuple[str, bytes]], bool]:
-    """(digest, entry's JSON) of the referrers after the digest `last`, in order, and whether that is the end.
+    """Returns (digest, entry's JSON) of referrers after the digest `last`, in order, and whether none follow.
 
-    They are at most `count`, and their entries have at most `size` bytes, unless the first alone has more.
+    They are at most `count`, of at most `size` bytes together, or one that alone has more.
     """
     values = {"repository_id": repository.id, "about": subject, "last": last, "count": count + 1}
     statement = _PAGE

@@ -1,4 +1,4 @@
-"""Repositories: made by the first upload or manifest, named by the path after /v2/."""
+"""Repositories: created by the first upload or manifest, named by the path after /v2/."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ _CREATE = Statement(
     )
     .on_conflict_do_nothing()
 )
-# `0` is the character after `/`: the names below a folder, from an index.
+# `0` is the character after `/`: this reads the names below a folder from an index.
 _BELOW = Statement(
     select(repositories.c.name)
     .join(buckets, buckets.c.id == repositories.c.bucket)
@@ -74,18 +74,18 @@ def find(connection: Connection, bucket_name: str, name: str) -> Repository | No
 
 
 def create(connection: Connection, bucket_name: str, name: str) -> Repository | None:
-    """The repository of that name, made if it was not there; None where there is no such bucket."""
+    """Returns the repository of that name, created if missing; None if the bucket does not exist."""
     _CREATE.run(connection, {"bucket_name": bucket_name, "name": name})
     return find(connection, bucket_name, name)
 
 
 def list_below(connection: Connection, bucket_name: str, folder: str, *, count: int) -> list[str]:
-    """The names of at most `count` repositories with a manifest below `folder`, in order."""
+    """Returns the names of at most `count` repositories with a manifest below `folder`, in order."""
     values = {"bucket_name": bucket_name, "first": f"{folder}/", "stop": f"{folder}0", "count": count}
     return [name for (name,) in _BELOW.all(connection, values)]
 
 
 def list_page(connection: Connection, bucket_names: list[str], *, last: str, count: int | None) -> list[str]:
-    """The names of at most `count` repositories with a manifest after `last`, in order; all for None."""
+    """Returns the names of at most `count` repositories with a manifest, after `last`; all for None."""
     values = {"bucket_names": bucket_names, "last": last, "count": ALL_ROWS if count is None else count}
     return list(connection.execute(_PAGE, values).scalars())

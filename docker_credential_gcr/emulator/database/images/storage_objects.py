@@ -1,4 +1,4 @@
-"""The blobs of a bucket as the objects that Cloud Storage shows: containers/images/sha256:<hex>."""
+"""Storage objects: the blobs of a bucket, which Cloud Storage shows as containers/images/sha256:<hex>."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ _DELETE = delete(blobs).where(*_ONE)
 
 @dataclass(frozen=True)
 class StoredObject:
-    """A blob, whichever repositories see it; `size` in bytes."""
+    """A blob, linked to a repository or not; `size` in bytes."""
 
     digest: str
     size: int
@@ -35,23 +35,23 @@ class StoredObject:
 def list_page(
     connection: Connection, bucket_id: int, *, prefix: str, last: str, count: int
 ) -> list[StoredObject]:
-    """At most `count` blobs of the bucket after the digest `last`, by digest."""
+    """Returns at most `count` blobs of the bucket after the digest `last`, by digest."""
     values = {"of_bucket": bucket_id, "prefix": prefix, "last": last, "count": count}
     return [StoredObject(*row) for row in connection.execute(_PAGE, values)]
 
 
 def find(connection: Connection, bucket_id: int, digest: str) -> StoredObject | None:
-    """The blob of that digest."""
+    """Returns the blob of that digest."""
     row = connection.execute(_FIND, {"of_bucket": bucket_id, "wanted": digest}).one_or_none()
     return None if row is None else StoredObject(*row)
 
 
 def find_content(connection: Connection, bucket_id: int, digest: str) -> tuple[bytes | None, str | None]:
-    """Returns the bytes of a blob that is there, or the pieces that a row keeps."""
+    """Returns (data, pieces) of an existing blob; one of them is None."""
     data, pieces = connection.execute(_CONTENT, {"of_bucket": bucket_id, "wanted": digest}).one()
     return data, pieces
 
 
 def remove(connection: Connection, bucket_id: int, digest: str) -> None:
-    """Take the blob from every repository of the bucket; images that need it are broken from now on."""
+    """Deletes the blob and its links; images that need it can no longer be pulled."""
     connection.execute(_DELETE, {"of_bucket": bucket_id, "wanted": digest})

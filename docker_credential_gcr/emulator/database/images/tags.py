@@ -1,4 +1,4 @@
-"""Tags: movable names for manifests, paged from an index."""
+"""Tags: movable names for manifests, listed in pages from an index."""
 
 from sqlalchemy import Connection, bindparam, delete, select
 
@@ -29,23 +29,23 @@ _OF_MANIFEST = Statement(
 
 
 def put(connection: Connection, repository: Repository, tag: str, manifest_id: int) -> None:
-    """Let the tag name the manifest from now on."""
+    """Creates the tag, or moves it to the manifest."""
     _PUT.run(connection, {"repository": repository.id, "tag": tag, "manifest": manifest_id})
 
 
 def remove(connection: Connection, repository: Repository, tag: str) -> bool:
-    """Forget the tag, not its manifest; False if there was none."""
+    """Deletes the tag, not its manifest; returns False if it did not exist."""
     return _REMOVE.run(connection, {"repository_id": repository.id, "name": tag}) > 0
 
 
 def list_page(
     connection: Connection, repository: Repository, *, last: str = "", count: int | None = None
 ) -> list[tuple[str, int]]:
-    """(tag, manifest id) of at most `count` tags after `last`, in order; all of them for None."""
+    """Returns (tag, manifest id) of at most `count` tags after `last`, in order; all for None."""
     values = {"repository": repository.id, "last": last, "count": ALL_ROWS if count is None else count}
     return [(tag, manifest) for tag, manifest in _PAGE.all(connection, values)]
 
 
 def list_of(connection: Connection, manifest_id: int) -> list[str]:
-    """The tags that name the manifest, in order."""
+    """Returns the tags that name the manifest, in order."""
     return [tag for (tag,) in _OF_MANIFEST.all(connection, {"manifest": manifest_id})]

@@ -1,7 +1,7 @@
-"""Untagged manifests to which no tag leads: found by a reader, and deleted by the writer if that is still so.
+"""Untagged manifests, which no tag reaches: found by a read, and deleted by a write if still untagged.
 
-A manifest is kept by those that name it, by its subject, by its referrers, and by what keeps those in turn,
-where one of them has a tag or was pushed of late.
+A manifest is kept by an index that names it, by its subject and by its referrers, directly or through others,
+if one of them has a tag or was pushed recently.
 """
 
 import json
@@ -12,11 +12,11 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, select, text
 from docker_credential_gcr.emulator.database.schema import manifest_blobs, manifests, referrers, tags
 
 _subject = manifests.alias("subject_manifest")
-# What can be seen of a manifest by itself; most of those that are kept are left out by it.
+# The conditions that need no recursion: they exclude most manifests that are kept.
 _CANDIDATE = and_(
     manifests.c.uploaded_ms < bindparam("before_ms"),
     ~exists().where(tags.c.manifest == manifests.c.id),
-    # What names it goes first: until then it is whole.
+    # An index is deleted before its children, so that it is complete until then.
     ~exists().where(
         manifest_blobs.c.repository == manifests.c.repository,
         manifest_blobs.c.digest == manifests.c.digest,
@@ -37,7 +37,7 @@ _PAGE = (
 _STILL = select(manifests.c.id).where(manifests.c.id.in_(bindparam("ids", expanding=True)), _CANDIDATE)
 _REMOVE = delete(manifests).where(manifests.c.id.in_(bindparam("ids", expanding=True)))
 
-# (what keeps a manifest, from where), for each that was found
+# (manifest that keeps one of `found`, its FROM clause)
 _KEEPERS = (
     (
         "naming.manifest",
@@ -67,7 +67,7 @@ _EDGES = text(f"{_FOUND} {_PAIRS}")
 
 
 def find_untagged(connection: Connection, *, before: float, after: int, count: int) -> list[int]:
-    """Manifests pushed before that instant to which no tag leads, by id after `after`."""
+    """Returns manifests pushed before that instant that no tag reaches, by id after `after`."""
     before_ms = int(before * 1000)
     while True:
         values = {"before_ms": before_ms, "after": after, "count": count}
@@ -79,7 +79,7 @@ def find_untagged(connection: Connection, *, before: float, after: int, count: i
 
 
 def remove_untagged(connection: Connection, ids: Sequence[int], *, before: float) -> int:
-    """Forget those of the manifests to which still no tag leads; how many."""
+    """Deletes those of the manifests that no tag reaches still; returns their number."""
     before_ms = int(before * 1000)
     still = list(connection.execute(_STILL, {"ids": ids, "before_ms": before_ms}).scalars())
     return connection.execute(_REMOVE, {"ids": _leave_out_kept(connection, still, before_ms)}).rowcount

@@ -1,4 +1,4 @@
-"""Uploads in progress: a row from the first bytes on, and each request moves it to another location."""
+"""Uploads in progress: each has a row from its first bytes on, and a new Location after each request."""
 
 import re
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.database.engine.statement import Statement
 from docker_credential_gcr.emulator.database.schema import buckets, doomed, repositories, uploads
 
 _CONTENT = ("sequence", "size", "sha256", "data", "pieces")
-# An upload without a row that was cancelled is doomed by its ID.
+# A cancelled upload without a row is doomed by its ID.
 _CANCELLED = exists().where(doomed.c.key == bindparam("upload"))
 _PLACE = (
     repositories.c.name == bindparam("repository_name"),
@@ -33,7 +33,7 @@ _START = Statement(
             repositories.c.id, *(bindparam(f"its_{name}", type_=uploads.c[name].type) for name in _COLUMNS)
         )
         .join(buckets, buckets.c.id == repositories.c.bucket)
-        # By name: an id may have been given to another repository meanwhile.
+        # By name: the repository's row number may belong to another one meanwhile.
         .where(*_PLACE, ~_CANCELLED),
     )
     .on_conflict_do_nothing()
@@ -47,16 +47,16 @@ _FIND_STALE = select(func.count()).where(_STALE)
 _END_STALE = delete(uploads).where(_STALE)
 _PIECES = select(uploads.c.id, uploads.c.pieces).where(uploads.c.pieces.is_not(None))
 _END_LOST = delete(uploads).where(uploads.c.id.in_(bindparam("ids", expanding=True)))
-_LIVING = uploads.c.started_at >= bindparam("since")
+_RECENT = uploads.c.started_at >= bindparam("since")
 _COUNT, _COUNT_OF = (
     Statement(
         select(func.count()).select_from(
             select(uploads.c.id).where(*which).limit(bindparam("most")).subquery()
         )
     )
-    for which in ((_LIVING,), (_LIVING, uploads.c.owner == bindparam("its_owner")))
+    for which in ((_RECENT,), (_RECENT, uploads.c.owner == bindparam("its_owner")))
 )
-# An ID is a part of the names of its pieces; it ends with the second in which it began.
+# An ID is a part of the keys of its pieces, and ends with the second in which the upload started.
 _ID = re.compile(r"[0-9a-f]{32}")
 _SECOND_DIGITS = 10
 
@@ -64,8 +64,8 @@ _SECOND_DIGITS = 10
 class Upload(NamedTuple):
     """An upload of which `size` bytes were acknowledged.
 
-    They are `data`, or where that is None the `pieces`, the JSON list of a row. It has no row, and no bytes,
-    until `sequence` is 1. `sha256` is their digest in hex, None where it is not known.
+    The bytes are in `data`, or if that is None in the `pieces`, a JSON list. While `sequence` is 0 there are
+    no bytes and no row. `sha256` is the digest of the bytes in hex, None if it is not known.
     """
 
     id: str
@@ -78,17 +78,17 @@ class Upload(NamedTuple):
 
     @property
     def started_at(self) -> int:
-        """The instant that its ID names; 0 for what is no ID."""
+        """Returns the instant in the ID; 0 for a malformed ID."""
         return int(self.id[-_SECOND_DIGITS:], 16) if _ID.fullmatch(self.id) else 0
 
 
 def format_id(name: str, now: float) -> str:
-    """Returns the ID of an upload that begins now; `name` has 22 random digits."""
+    """Returns the ID of an upload that starts now; `name` has 22 random digits."""
     return f"{name}{int(now):0{_SECOND_DIGITS}x}"
 
 
 def find(connection: Connection, upload: Upload, *, bucket_name: str, repository_name: str) -> Upload | None:
-    """Returns the upload as it is kept in that repository; None unless it has that owner and sequence."""
+    """Returns the stored upload of that repository; None unless it has that owner and sequence."""
     values = {
         "upload": upload.id,
         "its_sequence": upload.sequence,
@@ -101,54 +101,54 @@ def find(connection: Connection, upload: Upload, *, bucket_name: str, repository
 
 
 def start(connection: Connection, upload: Upload, *, bucket_name: str, repository_name: str) -> bool:
-    """Keeps an upload; False where it is kept already, was cancelled, or its repository is gone."""
+    """Stores a new upload; returns False if it is stored or cancelled, or its repository is deleted."""
     values = {"upload": upload.id, "repository_name": repository_name, "bucket_name": bucket_name}
     values |= {f"its_{name}": getattr(upload, name) for name in _COLUMNS}
     return _START.run(connection, values) > 0
 
 
 def can_begin(connection: Connection, upload: Upload) -> bool:
-    """Returns whether the upload has no row, and was not cancelled."""
+    """Returns whether the upload has no row and was not cancelled."""
     row = _IS_KNOWN.one(connection, {"upload": upload.id})
     return row is not None and not row[0]
 
 
 def move(connection: Connection, upload: Upload) -> bool:
-    """Keeps the upload as it is after one more request; False where another request came first."""
+    """Stores the upload after one more request; returns False if another request came first."""
     values = {"upload": upload.id, "its_sequence": upload.sequence - 1}
     values |= {f"new_{name}": getattr(upload, name) for name in _CONTENT}
     return _MOVE.run(connection, values) > 0
 
 
 def end(connection: Connection, upload: Upload) -> bool:
-    """Deletes the row, if there is one, which dooms its pieces; False where another request came first."""
+    """Deletes the row, if any, which dooms its pieces; returns False if another request came first."""
     if upload.sequence == 0:
         return can_begin(connection, upload)
     return _END.run(connection, {"upload": upload.id, "its_sequence": upload.sequence}) > 0
 
 
 def count(connection: Connection, *, since: float, most: int, owner: str | None = None) -> int:
-    """Returns how many uploads began after that instant, of the member or of all, and `most` for more."""
+    """Returns how many uploads started since that instant, of the member or of all; at most `most`."""
     statement = _COUNT if owner is None else _COUNT_OF
     row = statement.one(connection, {"since": int(since), "most": most, "its_owner": owner})
     return int(row[0]) if row else 0
 
 
 def count_stale(connection: Connection, *, before: float) -> int:
-    """Returns how many uploads began before that instant."""
+    """Returns how many uploads started before that instant."""
     return int(connection.execute(_FIND_STALE, {"before": int(before)}).scalar_one())
 
 
 def end_stale(connection: Connection, *, before: float) -> int:
-    """Deletes the rows of uploads that began before that instant, which dooms their pieces; how many."""
+    """Deletes uploads that started before that instant, which dooms their pieces; returns their number."""
     return connection.execute(_END_STALE, {"before": int(before)}).rowcount
 
 
 def list_pieces(connection: Connection) -> dict[str, str]:
-    """Returns the pieces of the uploads that have some, by upload."""
+    """Returns the pieces of the uploads that have any, by upload ID."""
     return {row.id: row.pieces for row in connection.execute(_PIECES)}
 
 
 def end_lost(connection: Connection, upload_ids: list[str]) -> int:
-    """Deletes the rows of those uploads; how many."""
+    """Deletes those uploads; returns their number."""
     return connection.execute(_END_LOST, {"ids": upload_ids}).rowcount

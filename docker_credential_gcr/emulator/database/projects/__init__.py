@@ -1,1 +1,1 @@
-"""Database access for projects, policies and the resources of Google's APIs: one module for each table."""
+"""Stores for projects, policies and the resources of Google APIs: one module for each table."""

@@ -1,4 +1,4 @@
-"""The repositories of Artifact Registry: each a place for images, made through its API."""
+"""Repositories of Artifact Registry: holders of images, created through its API."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.identity.resource import format_repository, 
 
 from .projects import Project
 
-# What is kept of a repository and shown as it was given; nothing here acts by it.
+# Settings that are only stored and shown.
 SETTINGS = ("kmsKeyName", "cleanupPolicies", "cleanupPolicyDryRun", "vulnerabilityScanningConfig")
 _SELECT = (
     select(
@@ -43,7 +43,7 @@ _PAGE = (
     .limit(bindparam("count"))
 )
 _AT = _SELECT.where(buckets.c.location == bindparam("wanted")).order_by(buckets.c.name)
-_INSERT_PLACE = insert(buckets)
+_INSERT_BUCKET = insert(buckets)
 _INSERT = insert(artifact_repositories)
 _UPDATE = (
     update(artifact_repositories)
@@ -56,16 +56,16 @@ _UPDATE = (
         updated_at=bindparam("now"),
     )
 )
-_DELETE_PLACE = delete(buckets).where(buckets.c.id == bindparam("wanted"))
+_DELETE_BUCKET = delete(buckets).where(buckets.c.id == bindparam("wanted"))
 _DELETE_POLICY = delete(policies).where(policies.c.resource == bindparam("wanted"))
 _SIZE = select(func.coalesce(func.sum(blobs.c.size), 0)).where(blobs.c.bucket == bindparam("of_bucket"))
 
 
 @dataclass(frozen=True)
 class ArtifactRepository:
-    """A repository; `bucket` is the place of its images, `immutable_tags` whether a tag stays where it is.
+    """A repository; `bucket` holds its images. If `immutable_tags`, no tag moves to another manifest.
 
-    `settings` are those of SETTINGS that were given.
+    `settings` are those of SETTINGS that a client has set.
     """
 
     bucket: Bucket
@@ -81,29 +81,29 @@ class ArtifactRepository:
 
     @property
     def name(self) -> str:
-        """projects/my-project/locations/us/repositories/images"""
+        """Returns projects/my-project/locations/us/repositories/images."""
         return format_repository(self.project_id, self.location, self.repository_id)
 
 
 def find(
     connection: Connection, project_id: str, location: str, repository_id: str
 ) -> ArtifactRepository | None:
-    """The repository of that ID."""
-    place = format_repository_bucket(project_id, location, repository_id)
-    row = connection.execute(_FIND, {"wanted": place}).one_or_none()
+    """Returns the repository of that ID."""
+    bucket = format_repository_bucket(project_id, location, repository_id)
+    row = connection.execute(_FIND, {"wanted": bucket}).one_or_none()
     return None if row is None else _read(row)
 
 
 def list_page(
     connection: Connection, project: Project, location: str, *, last: str, count: int
 ) -> list[ArtifactRepository]:
-    """At most `count` repositories of the project at the location after the ID `last`, by ID."""
+    """Returns at most `count` repositories of the project at the location after the ID `last`, by ID."""
     values = {"of_project": project.id, "location_wanted": location, "last": last, "count": count}
     return [_read(row) for row in connection.execute(_PAGE, values)]
 
 
 def list_at(connection: Connection, location: str) -> list[ArtifactRepository]:
-    """Every project's repositories at the location."""
+    """Returns the repositories of every project at the location."""
     return [_read(row) for row in connection.execute(_AT, {"wanted": location})]
 
 
@@ -119,14 +119,14 @@ def create(
     settings: Mapping[str, Any] | None = None,
     now: float,
 ) -> ArtifactRepository:
-    """Make a repository. Raises AlreadyExists."""
-    place = {
+    """Creates a repository. Raises AlreadyExists."""
+    bucket = {
         "project": project.id,
         "name": format_repository_bucket(project.project_id, location, repository_id),
         "location": location,
         "created_at": int(now),
     }
-    bucket_id = insert_new(connection, _INSERT_PLACE, place, repository_id)
+    bucket_id = insert_new(connection, _INSERT_BUCKET, bucket, repository_id)
     values = {
         "bucket": bucket_id,
         "repository_id": repository_id,
@@ -151,7 +151,7 @@ def change(
     settings: Mapping[str, Any],
     now: float,
 ) -> ArtifactRepository:
-    """Replace what can be replaced; the repository as it is now."""
+    """Replaces the given columns; returns the changed repository."""
     values = {
         "wanted": repository.bucket.id,
         "new_description": description,
@@ -165,13 +165,13 @@ def change(
 
 
 def remove(connection: Connection, repository: ArtifactRepository) -> None:
-    """Forget the repository, its images and its policy."""
-    connection.execute(_DELETE_PLACE, {"wanted": repository.bucket.id})
+    """Deletes the repository, its images and its policy."""
+    connection.execute(_DELETE_BUCKET, {"wanted": repository.bucket.id})
     connection.execute(_DELETE_POLICY, {"wanted": repository.name})
 
 
 def measure(connection: Connection, repository: ArtifactRepository) -> int:
-    """The bytes of its blobs."""
+    """Returns the bytes of the repository's blobs."""
     return int(connection.execute(_SIZE, {"of_bucket": repository.bucket.id}).scalar_one())
 
 
@@ -182,5 +182,5 @@ def _get(connection: Connection, project_id: str, location: str, repository_id: 
 
 
 def _read(row: Iterable[Any]) -> ArtifactRepository:
-    bucket_id, place, *columns = row
-    return ArtifactRepository(Bucket(bucket_id, place), *columns)
+    bucket_id, bucket_name, *columns = row
+    return ArtifactRepository(Bucket(bucket_id, bucket_name), *columns)

@@ -1,11 +1,11 @@
-"""The IAM policies of buckets, which Cloud Storage makes with each bucket.
+"""IAM policies of buckets: Cloud Storage creates one with each bucket.
 
     {"bindings": [{"role": "roles/storage.legacyBucketOwner",
                    "members": ["projectEditor:my-project", "projectOwner:my-project"]},
                   {"role": "roles/storage.legacyBucketReader", "members": ["projectViewer:my-project"]}]}
 
-A bucket has this one until another is set, so that those of older data directories have it too; that it is
-the one of a registry's bucket is believed. https://cloud.google.com/storage/docs/access-control/iam-roles
+A bucket has this policy until another is set, also a bucket of an older data directory. Assumed: Google gives
+a registry's bucket the same one. https://cloud.google.com/storage/docs/access-control/iam-roles
 """
 
 from functools import lru_cache
@@ -23,7 +23,7 @@ def find(connection: Connection, bucket: str, project_id: str) -> Policy:
 
 
 def remove(connection: Connection, bucket: str) -> None:
-    """Forgets the policy of a bucket that is deleted: one made later under its name has the first again."""
+    """Deletes the policy of a deleted bucket: a new bucket of that name has the default again."""
     policies.remove(connection, f"buckets/{bucket}")
 
 

@@ -1,4 +1,4 @@
-"""Which of Google's APIs a project has switched on, and what stands in the way of one."""
+"""Enabled APIs of a project, and the obstacles to a request to one."""
 
 from enum import Enum
 
@@ -23,16 +23,16 @@ _SET = _INSERT.on_conflict_do_update(
 
 
 class Obstacle(Enum):
-    """Why an API does nothing for a project, whoever asks."""
+    """A reason why an API refuses every request about a project."""
 
     DELETED = "the project is deleted"
     DISABLED = "the API is switched off"
 
 
 def find_obstacle(connection: Connection, project_id: str, service: str) -> Obstacle | None:
-    """What stands in the way of the service, such as containerregistry.googleapis.com, in a project.
+    """Returns the obstacle to a service, such as containerregistry.googleapis.com, in a project.
 
-    None for a project that is not there: who may see that, IAM decides.
+    None for a project that does not exist: IAM decides who may learn that.
     """
     row = connection.execute(_FIND, {"wanted": service, "of_project": project_id}).one_or_none()
     if row is None:
@@ -43,10 +43,10 @@ def find_obstacle(connection: Connection, project_id: str, service: str) -> Obst
 
 
 def list_switched(connection: Connection, project: Project) -> dict[str, bool]:
-    """The services that were ever switched, and whether each is on."""
+    """Returns the services that were ever switched, and whether each is on."""
     return {row.name: row.enabled for row in connection.execute(_LIST, {"of_project": project.id})}
 
 
 def switch(connection: Connection, project: Project, service: str, *, on: bool) -> None:
-    """Switch a service on or off."""
+    """Switches a service on or off."""
     connection.execute(_SET, {"project": project.id, "name": service, "enabled": on})

@@ -1,4 +1,4 @@
-"""Google's long-running operations: all are done at once, and kept a day for clients that ask."""
+"""Long-running operations of Google APIs: each is done at once, and stored a day for clients that poll."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _DELETE = delete(operations).where(operations.c.created_at < bindparam("before")
 
 
 def add(connection: Connection, document: dict[str, Any], *, member: str, now: float) -> None:
-    """Keep an operation, by its `name`, for the member that asked for it; forget those of yesterday."""
+    """Stores an operation, by its `name`, for the member that requested it; deletes expired operations."""
     connection.execute(_DELETE, {"before": int(now) - RETENTION_S})
     values = {
         "name": document["name"],

@@ -1,4 +1,4 @@
-"""The IAM policies, by the full name of their resource: projects/my-project."""
+"""IAM policies, by the full name of their resource: projects/my-project."""
 
 import json
 from collections.abc import Iterator
@@ -19,8 +19,7 @@ _LIST_OF_PROJECTS = (
     .join(projects, policies.c.resource == literal("projects/") + projects.c.project_id)
     .where(projects.c.deleted_at.is_(None))
 )
-# A text stands in a document between quotes, as JSON has it; SQLite finds it a hundred times as fast as
-# the documents are parsed.
+# Searches the documents for a JSON string, quotes included: a hundred times as fast as parsing them.
 _HOLDING = (
     select(policies.c.resource, policies.c.document)
     .where(contains(policies.c.document, "wanted"))
@@ -34,7 +33,7 @@ _SAVE = _INSERT.on_conflict_do_update(
 
 
 def find(connection: Connection, resource: str, *, default: Policy = EMPTY) -> Policy:
-    """Returns the resource's policy; the default where none was set."""
+    """Returns the resource's policy; the default if none was set."""
     row = _FIND.one(connection, {"wanted": resource})
     return default if row is None else _parse(row[0])
 
@@ -47,7 +46,7 @@ def save(
     etag: str | None = None,
     default: Policy = EMPTY,
 ) -> Policy:
-    """Sets the resource's policy. Raises Changed when `etag` is given and another one is in force."""
+    """Sets the resource's policy. Raises Changed if `etag` is not that of the present policy."""
     if etag and etag != find(connection, resource, default=default).etag:
         raise Changed(resource)
     connection.execute(_SAVE, {"resource": resource, "document": json.dumps(format_policy(policy))})
@@ -55,12 +54,12 @@ def save(
 
 
 def remove(connection: Connection, resource: str) -> None:
-    """Forget the policy of a resource that is no more."""
+    """Deletes the policy of a deleted resource."""
     connection.execute(_DELETE, {"wanted": resource})
 
 
 def list_of_projects(connection: Connection) -> list[Policy]:
-    """Returns the policies of all projects that are not deleted, and of nothing in them."""
+    """Returns the policies of all projects that are not deleted, without those of resources in them."""
     return [_parse(document) for (document,) in connection.execute(_LIST_OF_PROJECTS)]
 
 
@@ -71,12 +70,12 @@ def list_naming(connection: Connection, member: str) -> list[tuple[str, Policy]]
 
 
 def list_documents(connection: Connection, kind: str) -> Iterator[str]:
-    """Gives the policies that name a member of the kind, user or group, as JSON, each read when asked for."""
+    """Yields the policies that name a member of the kind, user or group, as JSON; reads each when needed."""
     with connection.execute(_HOLDING, {"wanted": f'"{kind}:'}) as rows:
         yield from (document for _, document in rows)
 
 
-# Every request asks for a policy, and hardly any changes one. A parsed one takes three times its document.
+# Every request reads a policy, few change one. A parsed policy takes three times the memory of its text.
 @memoize(8 * 1024 * 1024)
 def _parse(document: str) -> Policy:
     return parse_policy(decode_stored(document))

@@ -1,4 +1,4 @@
-"""The projects: each a name that users choose and a number that Google gives."""
+"""Projects: each has an ID that users choose and a number that Google assigns."""
 
 import secrets
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from docker_credential_gcr.emulator.database.schema import projects
 
 @dataclass(frozen=True)
 class Project:
-    """`project_id` is what images are named with, `number` is Google's, `id` is the row's.
+    """A project; `project_id` is in the names of images, `number` is Google's, `id` is the row's.
 
-    `deleted_at` is when its deletion was asked for, `parent` what it lies below: folders/ID.
+    `deleted_at` is when its deletion was requested, `parent` is folders/ID or organizations/ID.
     """
 
     id: int
@@ -39,7 +39,9 @@ _UPDATE = (
 _SET_DELETED = (
     update(projects).where(projects.c.id == bindparam("wanted")).values(deleted_at=bindparam("instant"))
 )
-_SET_PARENT = update(projects).where(projects.c.id == bindparam("wanted")).values(parent=bindparam("above"))
+_SET_PARENT = (
+    update(projects).where(projects.c.id == bindparam("wanted")).values(parent=bindparam("new_parent"))
+)
 _LIST = _SELECT.order_by(projects.c.project_id)
 
 
@@ -52,8 +54,8 @@ def create(
     parent: str = "",
     now: float,
 ) -> Project:
-    """Add a project with a number of its own. Raises AlreadyExists."""
-    # Twelve digits, as Google's newer ones.
+    """Creates a project with a new number. Raises AlreadyExists."""
+    # Twelve digits, as newer projects have at Google.
     number = str(10**11 + secrets.randbelow(9 * 10**11))
     values = {
         "project_id": project_id,
@@ -80,21 +82,21 @@ def find_by_number(connection: Connection, number: str) -> Project | None:
 
 
 def list_all(connection: Connection) -> list[Project]:
-    """Returns every project, by ID."""
+    """Returns every project, sorted by ID."""
     return [Project(*row) for row in connection.execute(_LIST)]
 
 
 def update_texts(connection: Connection, project: Project, *, name: str, labels: Mapping[str, str]) -> None:
-    """Change what people read of the project."""
+    """Replaces the name and the labels."""
     values = {"wanted": project.id, "new_name": name, "new_labels": labels}
     connection.execute(_UPDATE, values)
 
 
 def set_parent(connection: Connection, project: Project, parent: str) -> None:
-    """Puts the project below another folder or organization."""
-    connection.execute(_SET_PARENT, {"wanted": project.id, "above": parent})
+    """Moves the project into a folder or organization."""
+    connection.execute(_SET_PARENT, {"wanted": project.id, "new_parent": parent})
 
 
 def set_deleted(connection: Connection, project: Project, *, now: float | None) -> None:
-    """Ask for the deletion of the project and all that is in it, or, with None, take that back."""
+    """Requests the deletion of the project with its content; None undeletes it."""
     connection.execute(_SET_DELETED, {"wanted": project.id, "instant": None if now is None else int(now)})

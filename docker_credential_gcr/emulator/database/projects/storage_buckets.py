@@ -1,4 +1,4 @@
-"""Buckets as Cloud Storage's API sees them: with settings, and without Artifact Registry's places."""
+"""Storage buckets, as Cloud Storage's API lists them: with settings, without Artifact Registry's rows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ _HOLDS = select(blobs.c.id).where(blobs.c.bucket == bindparam("wanted")).limit(1
 
 @dataclass(frozen=True)
 class StorageBucket:
-    """A bucket; `settings` is what was sent of its labels, access settings and the like."""
+    """A bucket; `settings` are labels, access settings and the like, as a client sent them."""
 
     id: int
     name: str
@@ -71,9 +71,9 @@ def find(connection: Connection, name: str) -> StorageBucket | None:
 def list_page(
     connection: Connection, project: Project, *, prefix: str, last: str, count: int
 ) -> Iterator[StorageBucket]:
-    """Gives at most `count` buckets of the project after the name `last`, by name, each read when asked for.
+    """Yields at most `count` buckets of the project after the name `last`, by name; reads each when needed.
 
-    A bucket holds what a client sent, up to a MiB.
+    The settings of one may have a MiB.
     """
     values = {"of_project": project.id, "prefix": prefix, "last": last, "count": count}
     with connection.execute(_PAGE, values) as rows:
@@ -89,7 +89,7 @@ def create(
     settings: Mapping[str, Any],
     now: float,
 ) -> StorageBucket:
-    """Make a bucket. Raises AlreadyExists: names are the world's, not the project's."""
+    """Creates a bucket. Raises AlreadyExists: a name is unique in all projects."""
     values = {
         "project": project.id,
         "name": name,
@@ -106,7 +106,7 @@ def create(
 def change(
     connection: Connection, bucket: StorageBucket, settings: Mapping[str, Any], *, now: float
 ) -> StorageBucket:
-    """Replace the settings; the bucket as it is now."""
+    """Replaces the settings; returns the changed bucket."""
     values = {"wanted": bucket.id, "new_settings": settings, "now": int(now)}
     connection.execute(_UPDATE, values)
     changed = find(connection, bucket.name)
@@ -115,10 +115,10 @@ def change(
 
 
 def is_empty(connection: Connection, bucket: StorageBucket) -> bool:
-    """Whether no object is in the bucket."""
+    """Returns whether the bucket has no object."""
     return connection.execute(_HOLDS, {"wanted": bucket.id}).first() is None
 
 
 def remove(connection: Connection, bucket_id: int) -> None:
-    """Forget the bucket and every image in it."""
+    """Deletes the bucket and every image in it."""
     connection.execute(_DELETE, {"wanted": bucket_id})

@@ -67,7 +67,7 @@ services = Table(
     sqlite_with_rowid=False,
 )
 
-# Long-running operations of Google's APIs, for clients that poll them; `document` is the response.
+# Long-running operations of Google APIs, for clients that poll them; `document` is the response.
 operations = Table(
     "operations",
     metadata,

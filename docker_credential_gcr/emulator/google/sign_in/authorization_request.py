@@ -77,7 +77,7 @@ def parse_request(pairs: Iterable[tuple[str, str]]) -> AuthorizationRequest:
     if client is None:
         raise RequestRefused("invalid_client", "The OAuth client was not found.", 401)
     redirect_uri = _get(fields, "redirect_uri")
-    if not client.takes(redirect_uri):
+    if not client.accepts(redirect_uri):
         raise RequestRefused("redirect_uri_mismatch", "The redirect_uri is not one of the client's.")
     if _get(fields, "response_type") != "code":
         raise RequestRefused("unsupported_response_type", "response_type must be code")

@@ -1,16 +1,16 @@
-"""The cost budget of CEL: how much all expressions of one token exchange may compute together.
+"""Cost budget of CEL: limits what all expressions of one token exchange compute together.
 
-Without it an expression of a few characters makes texts of gigabytes, because `join` multiplies.
+Without it a short expression could create texts of gigabytes, because `join` multiplies.
 https://github.com/google/cel-spec/blob/master/doc/langdef.md#performance
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-# Fifty mappings and a condition over a token of 16 KiB stay far below; all of it takes some 25 ms and 2 MiB.
+# Fifty mappings and a condition over a token of 16 KiB need far less; the whole budget takes 25 ms and 2 MiB.
 MAX_STEPS = 5_000
 MAX_CHARACTERS = 512 * 1024
-# An element takes as long to look at as a short text.
+# An element takes as long as a short text.
 _ELEMENT = 16
 
 
@@ -34,7 +34,7 @@ class Budget:
             raise CostExceeded
 
     def spend(self, value: Any) -> None:
-        """Counts the cost of reading or making all of the value. Raises CostExceeded."""
+        """Counts the cost of reading or creating the whole value. Raises CostExceeded."""
         if isinstance(value, str):
             self._spend_characters(len(value))
         elif isinstance(value, list | Mapping):
@@ -49,6 +49,6 @@ class Budget:
 
 
 def check_size(characters: int) -> None:
-    """Refuses a text before it is made. Raises CostExceeded."""
+    """Refuses a text of that size before it is created. Raises CostExceeded."""
     if characters > MAX_CHARACTERS:
         raise CostExceeded

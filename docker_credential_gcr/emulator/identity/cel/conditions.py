@@ -4,7 +4,7 @@
     !(resource.type == "storage.googleapis.com/Bucket")
 
 https://cloud.google.com/iam/docs/conditions-attribute-reference#resource
-An accepted condition always has a value: its types are checked when the policy is set.
+An accepted condition never fails at evaluation: its types are checked when the policy is set.
 """
 
 from collections.abc import Callable
@@ -44,9 +44,9 @@ DIALECT = Dialect(
 
 @memoize(256 * 1024)
 def compile_condition(expression: str) -> Test:
-    """Returns the test of a resource that the expression is. Raises InvalidCondition.
+    """Compiles an expression to a test of a resource. Raises InvalidCondition.
 
-    A condition that computes more than a Budget allows, such as by a hundred extracts, is not met.
+    A condition that computes more than a Budget allows, such as a hundred extracts, is not met.
     """
     evaluate = parse(expression, DIALECT)
 

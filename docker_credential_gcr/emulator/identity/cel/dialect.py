@@ -1,4 +1,4 @@
-"""Dialects of CEL: the names, functions and bounds that one of Google's APIs documents."""
+"""Dialects of CEL: the names, functions and limits that a Google API documents."""
 
 import math
 import re
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-# The type of a value, as far as it is known before the evaluation.
+# The type of a value, as far as known before the evaluation.
 Kind = Enum("Kind", "ANY BOOL NULL RECORD TEXT")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What an API's expressions may contain.
+    """The syntax that an API's expressions may use.
 
-    `members` are the methods and the declared fields of values of a kind, each with the kind of its result.
-    Where none are of ANY, types are checked before the evaluation, and a method takes one literal.
+    `members` are the methods and declared fields of values of a kind, with the kind of each result. A dialect
+    without members of ANY checks types before the evaluation, and its methods take one literal.
     """
 
     error: type[Exception]

@@ -1,4 +1,4 @@
-"""Evaluator of CEL: functions that compute a value in a scope, composed of smaller ones."""
+"""Evaluator of CEL: an expression is a function of a scope, composed of those of its parts."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,12 +19,12 @@ Expression = Callable[[Scope], Any]
 
 
 def constant(value: Any) -> Expression:
-    """Gives the value in any scope."""
+    """Evaluates to the value in any scope."""
     return lambda _scope: value
 
 
 def look_up(function: Callable[..., Any], *arguments: Expression) -> Expression:
-    """Applies a function that reads only a part of its arguments' values."""
+    """Applies a function that reads only a part of its arguments."""
 
     def evaluate(scope: Scope) -> Any:
         scope.budget.spend_step()
@@ -34,7 +34,7 @@ def look_up(function: Callable[..., Any], *arguments: Expression) -> Expression:
 
 
 def apply(function: Callable[..., Any], *arguments: Expression) -> Expression:
-    """Applies a function that reads all of its arguments' values, or makes a new one."""
+    """Applies a function that reads its arguments wholly, or creates a new value."""
 
     def evaluate(scope: Scope) -> Any:
         scope.budget.spend_step()
@@ -77,7 +77,7 @@ def make_macro(
 
 
 def decide_by(deciding: bool, left: Expression, right: Expression) -> Expression:
-    """Evaluates a || b, which true decides, or a && b, which false does, even if the other side fails."""
+    """Evaluates a || b, which true decides, or a && b, which false decides, even if the other side fails."""
 
     def evaluate(scope: Scope) -> bool:
         try:

@@ -36,9 +36,9 @@ DIALECT = Dialect(
 # A compiled expression can take a hundred times its text.
 @memoize(128 * 1024)
 def compile_expression(text: str) -> Expression:
-    """Returns the function that gives the expression's value in a scope. Raises InvalidExpression.
+    """Compiles an expression to a function of a scope. Raises InvalidExpression.
 
-    The scope holds `assertion`, and for conditions `google` and `attribute`. The function raises
-    EvaluationError where there is no value, and CostExceeded.
+    The scope has `assertion`, and for conditions `google` and `attribute`. The function raises
+    EvaluationError if the expression has no value, and CostExceeded.
     """
     return parse(text, DIALECT)

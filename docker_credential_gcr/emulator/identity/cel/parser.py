@@ -1,7 +1,7 @@
-"""Parser of CEL: from the text of an expression to the function that evaluates it, in the dialect of an API.
+"""Parser of CEL: turns an expression in the dialect of an API into the function that evaluates it.
 
-Of CEL's libraries for Python one is a C++ runtime, and the other asks for six packages. An expression with
-anything else (regular expressions, arithmetic, macros that build lists) is refused when it is set.
+Of CEL's libraries for Python one is a C++ runtime, and the other needs six packages. Other syntax (regular
+expressions, arithmetic, macros that build lists) is refused when the expression is set.
 https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
 """
 
@@ -16,7 +16,7 @@ from .values import METHODS, RELATIONS, add, select
 
 _MAX_DEPTH = 24
 _TEMPLATE = re.compile(r"[^{}]*\{\w+\}[^{}]*", re.ASCII)
-# The lower precedence first; the left side alone decides a || b when true, a && b when false.
+# The lower precedence first; true on the left side decides a || b, false decides a && b.
 _LOGICAL = (("||", True), ("&&", False))
 MACROS: dict[str, Callable[[list[bool]], bool]] = {"all": all, "exists": any}
 
@@ -30,7 +30,7 @@ class _Value(NamedTuple):
 
 
 def parse(text: str, dialect: Dialect) -> Expression:
-    """Returns the function that evaluates the text. Raises the dialect's error."""
+    """Parses an expression to the function that evaluates it. Raises the dialect's error."""
     if len(text) > dialect.max_size:
         raise dialect.error(f"it is longer than {dialect.max_size} characters")
     parser = Parser(text, dialect)
@@ -44,7 +44,7 @@ def parse(text: str, dialect: Dialect) -> Expression:
 
 
 class Parser(TokenReader):
-    """Reads an expression by the grammar of CEL; each method is one level of precedence."""
+    """A parser by the grammar of CEL; each method reads one level of precedence."""
 
     def __init__(self, text: str, dialect: Dialect) -> None:
         super().__init__(text, dialect.tokens, dialect.error)
@@ -53,7 +53,7 @@ class Parser(TokenReader):
         self._element: str | None = None
 
     def read_choice(self, depth: int) -> _Value:
-        """Reads a ? b : c, or what binds tighter."""
+        """Reads a ? b : c, or an expression of higher precedence."""
         test = self._read_logical(depth)
         if not self.take("?"):
             return test
@@ -63,7 +63,7 @@ class Parser(TokenReader):
         return self._make(choose(test.evaluate, then.evaluate, other.evaluate))
 
     def demand_bool(self, value: _Value) -> None:
-        """Refuses the next token after a value that is neither true nor false."""
+        """Refuses the next token if the value before it is not a bool."""
         if value.kind not in (Kind.ANY, Kind.BOOL):
             raise self.complain()
 
@@ -105,7 +105,7 @@ class Parser(TokenReader):
             raise self._error("it is nested too deeply")
         if self.take("!"):
             value = self._read_unary(depth + 1)
-            # CEL has no negation of a text: policies that are stored may say !a == b for !(a == b).
+            # CEL cannot negate a text, but stored policies may have !a == b for !(a == b).
             if value.kind is Kind.TEXT:
                 value = self._relate(value, depth)
             self.demand_bool(value)
@@ -154,7 +154,7 @@ class Parser(TokenReader):
     def _read_macro(self, value: Expression, judge: Callable[[list[bool]], bool], depth: int) -> Expression:
         name = self.read("word")
         self.demand(",")
-        # One inside another would take the time of the lists' product.
+        # A nested macro would take the time of the lists' product.
         if self._element is not None:
             raise self._error("a macro inside a macro is not understood")
         self._element = name

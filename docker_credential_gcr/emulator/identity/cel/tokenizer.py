@@ -1,4 +1,4 @@
-"""Lexer: the tokens of an expression, which a parser reads one after the other.
+"""Tokenizer of CEL: splits an expression into tokens, which a parser reads one by one.
 
 https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
 """
@@ -21,9 +21,9 @@ def make_pattern(signs: str, *, numbers: bool) -> "re.Pattern[str]":
 
 
 class TokenReader:
-    """Reads a text's tokens: each is one of the pattern's groups, by the group's name and what it matched.
+    """A reader of tokens: each is the name of a group of the pattern, and the text that it matched.
 
-    A pattern has the groups `text`, `word` and `sign` at least. What does not fit raises `error`.
+    A pattern has at least the groups `text`, `word` and `sign`. Other text raises `error`.
     """
 
     def __init__(self, text: str, pattern: "re.Pattern[str]", error: type[Exception]) -> None:
@@ -43,7 +43,7 @@ class TokenReader:
         return tokens
 
     def peek(self, ahead: int = 0) -> Token:
-        """Returns the next token, or one after it; after the last token always the end."""
+        """Returns the next token, or one further `ahead`; after the last one, the end."""
         return self.tokens[min(self.position + ahead, len(self.tokens) - 1)]
 
     def skip(self) -> None:
@@ -51,7 +51,7 @@ class TokenReader:
         self.position += 1
 
     def take(self, sign: str) -> bool:
-        """Skips the next token if it is that sign, and returns whether it is."""
+        """Skips the next token if it is that sign; returns whether it is."""
         taken = self.peek() == ("sign", sign)
         self.position += taken
         return taken
@@ -62,7 +62,7 @@ class TokenReader:
             raise self.complain()
 
     def read(self, kind: str) -> str:
-        """Returns what the next token, which must be of that kind, matched."""
+        """Returns the text of the next token, which must be of that kind, and skips it."""
         found, value = self.peek()
         if found != kind:
             raise self.complain()
@@ -70,7 +70,7 @@ class TokenReader:
         return value
 
     def complain(self, position: int | None = None) -> Exception:
-        """Returns the error that names the next token, or the one at the position."""
+        """Returns an error that names the next token, or the one at the position."""
         kind, value = self.peek() if position is None else self.tokens[position]
         return self._error("it ends too early" if kind == "end" else f"{value!r} is not expected there")
 

@@ -1,4 +1,4 @@
-"""Functions and methods of CEL on values: JSON values of Python's types."""
+"""Values of CEL, as Python's JSON types, and the functions and methods on them."""
 
 from collections.abc import Callable, Mapping
 from operator import ge, gt, le, lt
@@ -10,11 +10,11 @@ _MAX_PARTS = 1000
 
 
 class EvaluationError(Exception):
-    """The expression has no value for these claims, such as for a claim that is not there."""
+    """The expression has no value for these claims, such as for a missing claim."""
 
 
 def extract(value: str, template: str) -> str:
-    """Returns the part of `value` where the template has {a name}; "" where the template does not fit.
+    """Returns the part of `value` at the {name} of the template; "" if the template does not match.
 
     https://cloud.google.com/iam/docs/conditions-attribute-reference#extract
     """
@@ -60,12 +60,12 @@ def get_size(value: Any) -> int:
 
 
 def to_text(value: Any) -> str:
-    """Returns a text, a number or a truth value as a text."""
+    """Converts a text, a number or a bool to a text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
         return str(value)
-    raise EvaluationError("only texts, numbers and truth values have a text")
+    raise EvaluationError("only texts, numbers and bools have a text")
 
 
 def _is_equal(left: Any, right: Any) -> bool:
@@ -106,7 +106,7 @@ RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
 def _of_texts(method: Callable[..., Any]) -> Callable[..., Any]:
     def evaluate(*values: Any) -> Any:
         if not all(isinstance(value, str) for value in values):
-            raise EvaluationError("this can be asked of a text alone, and with texts")
+            raise EvaluationError("this method takes texts only")
         return method(*values)
 
     return evaluate
@@ -126,7 +126,7 @@ def _join(values: Any, separator: str = "") -> str:
     return separator.join(values)
 
 
-# method -> (how many arguments it takes, what it does)
+# method -> (allowed numbers of arguments, function)
 METHODS: dict[str, tuple[tuple[int, ...], Callable[..., Any]]] = {
     "contains": ((1,), _of_texts(lambda text, part: part in text)),
     "endsWith": ((1,), _of_texts(str.endswith)),

@@ -1,1 +1,1 @@
-"""Workload identity federation: providers, subject tokens and the principals they become."""
+"""Workload identity federation: providers, subject tokens and the principals of their identities."""

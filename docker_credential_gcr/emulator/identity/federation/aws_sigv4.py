@@ -1,11 +1,11 @@
-"""The subject tokens of AWS: a request for GetCallerIdentity that is signed, and never sent.
+"""AWS subject tokens, Signature Version 4: a signed request for GetCallerIdentity that is never sent.
 
     {"url": "https://sts.us-east-1.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
      "method": "POST", "headers": [{"key": "Authorization", "value": "AWS4-HMAC-SHA256 Credential=…"},
      {"key": "x-goog-cloud-target-resource", "value": "//iam.googleapis.com/projects/…"}, …]}
 
-Google sends it to AWS, which answers who has signed it. Here it goes nowhere: the signature is checked with
-the secret of an access key that the operator has registered.
+Google sends it to AWS, which answers with the identity of the signer. The emulator does not send it, and
+checks the signature with the secret of an access key that the operator has registered.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.runtime import strict_json
 from .subject_tokens import ExchangeRefused
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
-# As AWS has it.
+# The limit of AWS.
 _MAX_AGE_S = 900
 _MAX_SIZE = 32 * 1024
 _TARGET = "x-goog-cloud-target-resource"
@@ -33,7 +33,7 @@ _AUTHORIZATION = re.compile(
     r"SignedHeaders=(?P<names>[a-z0-9;-]+), ?Signature=(?P<signature>[0-9a-f]{64})",
     re.ASCII,
 )
-# Texts of AWS, in which Google wraps nothing of its own.
+# Google's texts about AWS, which users search for.
 MALFORMED = "Invalid format of AWS credentials."
 REFUSED = "Received invalid AWS response of type InvalidClientTokenId."
 WRONG_SIGNATURE = "Received invalid AWS response of type SignatureDoesNotMatch."
@@ -42,7 +42,7 @@ EXPIRED = "Received invalid AWS response of type SignatureDoesNotMatch: Signatur
 
 @dataclass(frozen=True, repr=False)
 class AccessKey:
-    """A key of AWS, and whose it is: {"account": 12 digits, "arn": …, "userid": …}."""
+    """An access key of AWS, with its owner: {"account": 12 digits, "arn": …, "userid": …}."""
 
     access_key_id: str
     secret_access_key: str
@@ -52,7 +52,7 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class _Signed:
-    """A request, and what its Authorization says."""
+    """A signed request, with its parsed Authorization header."""
 
     method: str
     query: str
@@ -67,10 +67,10 @@ def verify_request(
     find_key: Callable[[str], AccessKey | None],
     now: float,
 ) -> dict[str, str]:
-    """Who has signed the request that the token is, for that audience. Raises ExchangeRefused."""
+    """Returns the identity that has signed the request, for that audience. Raises ExchangeRefused."""
     signed = _parse(token)
     names = signed.authorization["names"].split(";")
-    # Google's library for Python leaves it out of what is signed.
+    # The header need not be signed: Google's library for Python does not sign it.
     if signed.headers.get(_TARGET, "").removeprefix("https:") != audience:
         raise ExchangeRefused(f"The AWS request must name the audience of the exchange in {_TARGET}.")
     if "host" not in names:
@@ -99,10 +99,10 @@ def _parse(token: str) -> _Signed:
         headers = {header["key"].lower(): header["value"].strip() for header in document["headers"]}
         authorization = _AUTHORIZATION.fullmatch(headers["authorization"])
         query = dict(parse_qsl(url.query, strict_parsing=True))
-    # Whatever JSON of another form leads to.
+    # JSON of another form raises any of these.
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExchangeRefused(MALFORMED) from error
-    # No header holds one: a signature over lines would then be valid for other headers too.
+    # A line break in a value would make the signature valid for other headers, too.
     if not all(value.isprintable() for value in headers.values()):
         raise ExchangeRefused(MALFORMED)
     if authorization is None or document.get("method") != "POST" or query != _ACTION:
@@ -122,7 +122,7 @@ def _parse_date(signed: _Signed) -> float:
 
 
 def _sign(signed: _Signed, names: list[str], secret: str) -> str:
-    """The signature that the request would have, by Signature Version 4."""
+    """Returns the signature that the request should have."""
     if any(name not in signed.headers for name in names):
         raise ExchangeRefused(MALFORMED)
     pairs = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in parse_qsl(signed.query))

@@ -1,4 +1,4 @@
-"""Providers of workload identity pools: whose tokens are taken, and what is read from them.
+"""Providers of workload identity pools: the tokens that are accepted, and their attribute mapping.
 
     {"oidc": {"issuerUri": "https://token.actions.githubusercontent.com", "allowedAudiences": [],
               "jwksJson": "{\\"keys\\": […]}"},
@@ -24,7 +24,7 @@ AWS_MAPPING = {
         "'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
     ),
 }
-# Everybody has a repository there: without a condition all of them would be let in.
+# Anyone can have a repository there: a provider without a condition would accept everyone's tokens.
 _SHARED_ISSUERS = (
     "https://token.actions.githubusercontent.com",
     "https://gitlab.com",
@@ -39,11 +39,14 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class InvalidSettings(Exception):
-    """The document describes no pool, or no provider."""
+    """The document does not describe a pool or a provider."""
 
 
 def parse_texts(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What pools and providers have in common: displayName, description, disabled. Raises InvalidSettings."""
+    """Parses the settings of both pools and providers: displayName, description, disabled.
+
+    Raises InvalidSettings.
+    """
     settings: dict[str, Any] = {}
     for name, maximum in (("displayName", 32), ("description", 256)):
         text = document.get(name, "")
@@ -57,7 +60,7 @@ def parse_texts(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_provider(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a provider, nothing else among them. Raises InvalidSettings."""
+    """Parses the settings of a provider, without unknown members. Raises InvalidSettings."""
     kinds = [kind for kind in ("oidc", "aws", "saml", "x509") if document.get(kind) is not None]
     if len(kinds) != 1 or kinds[0] not in _KINDS:
         raise InvalidSettings("a provider must have one of oidc and aws; gcr-emulator knows no others")
@@ -96,7 +99,7 @@ def _parse_oidc(document: object) -> dict[str, Any]:
 
 
 def _is_issuer(text: str) -> bool:
-    """Google's rule, and beside it the emulator's own issuer, which may have no TLS."""
+    """Returns whether Google accepts the issuer, or it is on loopback, as the emulator's own without TLS."""
     try:
         url = urlsplit(text)
     except ValueError:

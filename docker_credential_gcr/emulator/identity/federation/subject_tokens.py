@@ -1,4 +1,4 @@
-"""Subject tokens: what an identity of elsewhere proves itself with, and who it is in a pool by that.
+"""Subject tokens: verifies an external identity's token, and maps it to an identity of a pool.
 
 https://cloud.google.com/iam/docs/workload-identity-federation-with-deployment-pipelines
 """
@@ -20,11 +20,11 @@ from .principals import FederatedIdentity, is_nameable
 # https://cloud.google.com/iam/docs/workload-identity-federation-with-other-providers#oidc_1
 MAX_LIFETIME_S = 24 * 3600
 MAX_SUBJECT_SIZE = 127
-# Google's limit is 8 KiB; here all of it goes into access tokens, which travel in a header.
+# Google's limit is 8 KiB; here all attributes are in access tokens, which are sent in a header.
 MAX_ATTRIBUTES_SIZE = 4096
 _MAX_SKEW_S = 60
 
-# Texts that people search for, as Google writes them.
+# Google's texts, which users search for.
 MALFORMED = "Unable to parse the ID Token."
 WRONG_SIGNATURE = "Invalid ID Token signature."
 CONDITION = "The given credential is rejected by the attribute condition."
@@ -36,7 +36,7 @@ TOO_COSTLY = (
 
 
 class ExchangeRefused(Exception):
-    """The subject token is refused; `error` is the word of RFC 6749 §5.2, the message is Google's."""
+    """The subject token is refused; `error` is the code of RFC 6749 §5.2, the message is Google's."""
 
     def __init__(self, description: str, error: str = "invalid_grant") -> None:
         super().__init__(description)
@@ -46,10 +46,10 @@ class ExchangeRefused(Exception):
 def verify_id_token(
     token: str, *, oidc: Mapping[str, Any], audiences: Sequence[str], issuer: Issuer, now: float
 ) -> dict[str, Any]:
-    """The claims of a JWT of the provider whose settings `oidc` are. Raises ExchangeRefused.
+    """Returns the claims of a JWT for a provider with the settings `oidc`. Raises ExchangeRefused.
 
-    The keys are those of its jwksJson, and without one that of `issuer`, which stands in for every
-    other: no key is ever fetched. `audiences` are the provider's own, where the settings allow no others.
+    The keys are those of jwksJson, or without it that of `issuer`, which stands in for all issuers: keys are
+    never fetched. `audiences` are the provider's own, used if the settings have none.
     """
     try:
         header, claims = jws.parse_unverified(token)
@@ -71,17 +71,17 @@ def verify_id_token(
 
 
 def map_attributes(settings: Mapping[str, Any], assertion: Mapping[str, Any]) -> FederatedIdentity:
-    """Who the assertion's identity is, by the mapping and the condition of its provider.
+    """Returns the identity of an assertion, by the mapping and the condition of its provider.
 
-    An attribute whose expression has no value, as of a claim that is not there, is left out. Raises
-    ExchangeRefused, also where all expressions together compute more than an exchange may.
+    An attribute is left out if its expression has no value, such as for a missing claim. Raises
+    ExchangeRefused, also if all expressions together compute more than one exchange may.
     """
     budget = Budget()
     try:
-        identity = _make_identity(_evaluate(settings["attributeMapping"], assertion, budget))
+        identity = _build_identity(_evaluate(settings["attributeMapping"], assertion, budget))
         if not _meets(settings.get("attributeCondition", "true"), assertion, identity, budget):
             raise ExchangeRefused(CONDITION, "unauthorized_client")
-    # RecursionError: a row of a thousand operators is a tree of that depth.
+    # RecursionError: a thousand operators in a row are a tree of that depth.
     except (CostExceeded, RecursionError) as error:
         raise ExchangeRefused(TOO_COSTLY, "invalid_request") from error
     return identity
@@ -99,7 +99,7 @@ def _evaluate(mapping: Mapping[str, str], assertion: Mapping[str, Any], budget: 
     return values
 
 
-def _make_identity(values: Mapping[str, Any]) -> FederatedIdentity:
+def _build_identity(values: Mapping[str, Any]) -> FederatedIdentity:
     identity = FederatedIdentity(
         _check_subject(values.get("google.subject")),
         _check_groups(values.get("google.groups", [])),
@@ -116,10 +116,10 @@ def _make_identity(values: Mapping[str, Any]) -> FederatedIdentity:
 def _find_key(header: Mapping[str, Any], oidc: Mapping[str, Any], issuer: Issuer) -> jws.VerificationKey:
     try:
         keys = jws.parse_keys(oidc["jwksJson"]) if "jwksJson" in oidc else [issuer.public_key]
-    # A set that an earlier version took.
+    # An earlier version accepted the set.
     except jws.InvalidKeys as error:
         raise ExchangeRefused(WRONG_SIGNATURE) from error
-    # By kid alone: a key, or the URL of one, that comes with the token is never looked at.
+    # By kid alone: a key, or the URL of a key, in the token is ignored.
     for key in keys:
         if key.key_id == header.get("kid"):
             return key

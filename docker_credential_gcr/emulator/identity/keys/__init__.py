@@ -1,1 +1,1 @@
-"""Keys and signatures: their forms, certificates and JWS."""
+"""Keys and signatures: PEM, JWK, certificates and JWS."""

@@ -1,4 +1,4 @@
-"""The certificates that users upload for keys of their own: base64 of an X.509 certificate, as PEM.
+"""Certificates that users upload for their own keys: base64 of an X.509 certificate in PEM.
 
 https://cloud.google.com/iam/docs/keys-upload
 """
@@ -16,12 +16,12 @@ from .encoding import format_public
 
 
 class InvalidCertificate(Exception):
-    """Not a certificate around an RSA key."""
+    """The data is not a certificate of an RSA key."""
 
 
 @dataclass(frozen=True)
 class UploadedKey:
-    """The public half as a PEM, and until when it counts, seconds since the epoch."""
+    """The public half of an uploaded key as PEM, with its expiry in seconds since the epoch."""
 
     key_id: str
     public_key: str
@@ -29,7 +29,7 @@ class UploadedKey:
 
 
 def parse_certificate(data: object) -> UploadedKey:
-    """The key in the certificate; the same certificate has the same ID. Raises InvalidCertificate."""
+    """Returns the key of a certificate; the certificate alone decides its ID. Raises InvalidCertificate."""
     if not isinstance(data, str):
         raise InvalidCertificate("publicKeyData must be base64 of a certificate")
     try:

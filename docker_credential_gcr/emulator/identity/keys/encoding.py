@@ -1,4 +1,4 @@
-"""Keys: private and public halves in PEM, public ones as JSON Web Keys, EC on P-256 and RSA."""
+"""Key encoding: private and public keys in PEM, public ones as JSON Web Keys, EC on P-256 and RSA."""
 
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ K = TypeVar("K", bound="SigningKey")
 
 
 class SigningKey:
-    """What signs with an EC key on P-256 of its own; `name` is what an error calls that."""
+    """A signer with an EC key on P-256; error messages call the key `name`."""
 
     name = "the signing key"
 
@@ -22,24 +22,24 @@ class SigningKey:
 
     @classmethod
     def generate(cls: type[K]) -> K:
-        """Returns one with a new key."""
+        """Returns a signer with a new key."""
         return cls(ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
     def from_pem(cls: type[K], pem: bytes) -> K:
-        """Returns the one of `to_pem`. Raises ValueError for anything but a P-256 private key."""
+        """Returns the signer of a `to_pem`. Raises ValueError if it is not a private key on P-256."""
         key = serialization.load_pem_private_key(pem, password=None)
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ValueError(f"{cls.name} is not an EC key on P-256")
         return cls(key)
 
     def to_pem(self) -> bytes:
-        """Returns the private key, PKCS8: a secret."""
+        """Returns the private key in PEM, PKCS8: a secret."""
         return format_private(self._key)
 
 
 def format_private(key: PrivateKey) -> bytes:
-    """Returns a private key in PEM, not encrypted."""
+    """Returns a private key in PEM, PKCS8, not encrypted."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -52,7 +52,7 @@ def format_public(key: PublicKey) -> str:
 
 
 def load_rsa(private_key: str) -> rsa.RSAPrivateKey:
-    """Returns the RSA key in a PEM that the emulator made: checking its numbers again would take 36 ms."""
+    """Returns the RSA key in a PEM that the emulator wrote; the check of its numbers, 36 ms, is skipped."""
     pem = private_key.encode()
     key = serialization.load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, rsa.RSAPrivateKey):
@@ -61,7 +61,7 @@ def load_rsa(private_key: str) -> rsa.RSAPrivateKey:
 
 
 def load_public_rsa(public_key: str) -> rsa.RSAPublicKey:
-    """Returns the public half in a PEM."""
+    """Returns the RSA public key in a PEM."""
     key = serialization.load_pem_public_key(public_key.encode())
     if not isinstance(key, rsa.RSAPublicKey):
         raise TypeError("not an RSA key")

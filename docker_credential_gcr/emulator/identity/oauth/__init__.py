@@ -1,1 +1,1 @@
-"""OAuth's values: clients, scopes, PKCE."""
+"""OAuth: clients, scopes and PKCE."""

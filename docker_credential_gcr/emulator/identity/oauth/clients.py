@@ -1,7 +1,7 @@
-"""The programs that people log in with: a table, and where each may be sent back to.
+"""OAuth clients: the programs with which users log in, and the redirect URIs of each.
 
-All are installed programs, whose secrets are in their sources: what protects a login of theirs is PKCE, and
-that its code goes to a program on the same machine. https://www.rfc-editor.org/rfc/rfc8252#section-7.3
+All are installed programs with public secrets: their logins are protected by PKCE, and because the code goes
+to a program on the same machine. https://www.rfc-editor.org/rfc/rfc8252#section-7.3
 """
 
 import re
@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.identity.secret import is_secret
 
 @dataclass(frozen=True)
 class Client:
-    """`pages` are addresses at which a person reads the code and types it into the program."""
+    """An OAuth client; `pages` are URLs that show a user the code to type into the program."""
 
     client_id: str
     secret: str
@@ -21,15 +21,15 @@ class Client:
     pages: tuple[str, ...] = ()
 
     def has_secret(self, secret: str) -> bool:
-        """Whether that is the client's."""
+        """Returns whether that is the client's secret."""
         return is_secret(secret, self.secret)
 
-    def takes(self, redirect_uri: str) -> bool:
-        """Whether a code may be sent there: to this machine, whatever port, or to one of the pages."""
+    def accepts(self, redirect_uri: str) -> bool:
+        """Returns whether a code may be sent there: to any port of this machine, or to one of the pages."""
         return redirect_uri in self.pages or is_loopback_redirect(redirect_uri)
 
 
-# What `gcloud auth application-default login` writes files for.
+# The client of `gcloud auth application-default login`.
 APPLICATION_DEFAULT = Client(
     "764086051850-6qr4p6gpi6hn506pt8ejuq83di341hur.apps.googleusercontent.com",
     "d-FL95Q19q7MQmFpd7hHD0Ty",
@@ -46,7 +46,7 @@ CLIENTS = {
             ("https://sdk.cloud.google.com/authcode.html",),
         ),
         APPLICATION_DEFAULT,
-        # Google's helper, and ours, which keeps its logins in the same file.
+        # Google's helper, and this project's, which stores its logins in the same file.
         Client(
             "99426463878-o7n0bshgue20tdpm25q4at0vs2mr4utq.apps.googleusercontent.com",
             "HpVi8cnKx8AAkddzaNrSWmS8",
@@ -55,17 +55,17 @@ CLIENTS = {
     )
 }
 
-# localhost by that name alone: what *.localhost leads to, the resolver says.
+# Not *.localhost: a resolver may give it any address.
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _AUTHORITY = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 _END_OF_AUTHORITY = re.compile("[/?]")
-# What RFC 3986 lets a path and a query hold. A browser reads a backslash as a slash, and strips blanks.
+# Characters of a path and a query by RFC 3986. A browser reads a backslash as a slash, and strips blanks.
 _REST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 _MAX_SIZE = 1024
 
 
 def is_loopback_redirect(uri: str) -> bool:
-    """Whether the address is one on this machine, in plain words: http://localhost:8085/, http://[::1]:1/a?b=c"""
+    """Returns whether the URI is one on this machine: http://localhost:8085/, http://[::1]:1/a?b=c"""
     scheme, separator, rest = uri.partition("://")
     if scheme != "http" or not separator or len(uri) > _MAX_SIZE or not rest.isascii():
         return False

@@ -1,4 +1,4 @@
-"""Proof Key for Code Exchange: who trades a code is who asked for it. https://www.rfc-editor.org/rfc/rfc7636"""
+"""PKCE, Proof Key for Code Exchange: a challenge and its verifier. https://www.rfc-editor.org/rfc/rfc7636"""
 
 import hashlib
 import hmac
@@ -18,15 +18,15 @@ def _derive_s256(verifier: str) -> str:
     return encode_base64url(hashlib.sha256(verifier.encode()).digest())
 
 
-# method -> the challenge that belongs to a verifier
+# method -> function from a verifier to its challenge
 METHODS: dict[str, Callable[[str], str]] = {"plain": _derive_plain, "S256": _derive_s256}
 
 
 def is_value(text: str) -> bool:
-    """Whether the text can be a challenge or a verifier."""
+    """Returns whether the text can be a challenge or a verifier."""
     return _VALUE.fullmatch(text) is not None
 
 
 def matches(verifier: str, challenge: str, method: str) -> bool:
-    """Whether the verifier belongs to the challenge."""
+    """Returns whether the verifier has that challenge."""
     return is_value(verifier) and hmac.compare_digest(METHODS[method](verifier), challenge)

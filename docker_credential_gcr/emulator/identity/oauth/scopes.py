@@ -1,6 +1,6 @@
-"""The OAuth scopes of Google's APIs, one table: Google's token endpoint grants no other.
+"""OAuth scopes of Google APIs, one table: Google's token endpoint grants no other.
 
-"cloud-platform" without its URL, a mistyped URL and a registry's "repository:a/b:pull" are none of them.
+"cloud-platform" without its URL, a mistyped URL and a registry's "repository:a/b:pull" are refused.
 https://developers.google.com/identity/protocols/oauth2/scopes
 """
 
@@ -14,7 +14,7 @@ _OTHERS = """
     https://www.google.com/calendar/feeds/ https://www.google.com/m8/feeds https://www.google.com/m8/feeds/
     openid profile
 """
-# Behind the prefix: those that are in use and in no discovery document, as far as they are known.
+# After the prefix: known scopes that are in no discovery document.
 _UNDISCOVERED = """
     accounts.reauth adsdatahub appengine.apis assistant-sdk-prototype bigtable.data cloudfunctions
     cloudplatformprojects cloudplatformprojects.readonly cloudtasks datacatalog devstorage.write_only dfp
@@ -23,7 +23,7 @@ _UNDISCOVERED = """
     plus.circles.read plus.login plus.me plus.profile.emails.read prediction sqlservice sqlservice.login
     taskqueue urlshortener
 """
-# Behind the prefix: those of the discovery documents of all of Google's APIs.
+# After the prefix: the scopes in the discovery documents of all Google APIs.
 # https://developers.google.com/discovery/v1/reference
 _DISCOVERED = """
     adexchange.buyer admin.chrome.printers admin.chrome.printers.readonly admin.datatransfer
@@ -173,10 +173,10 @@ KNOWN = frozenset(_OTHERS.split()) | {f"{PREFIX}{name}" for name in (_UNDISCOVER
 
 
 def split_scope(text: str) -> frozenset[str]:
-    """The OAuth scopes of a list between blanks. https://www.rfc-editor.org/rfc/rfc6749#section-3.3"""
+    """Splits a list of OAuth scopes at blanks. https://www.rfc-editor.org/rfc/rfc6749#section-3.3"""
     return frozenset(text.split(" ")) - {""}
 
 
 def is_scope(text: str) -> bool:
-    """Whether the text is a list of OAuth scopes that Google has."""
+    """Returns whether the text is a list of OAuth scopes that Google knows."""
     return len(text) <= MAX_SCOPE_SIZE and split_scope(text) <= KNOWN

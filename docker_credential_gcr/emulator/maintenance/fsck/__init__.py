@@ -1,6 +1,6 @@
-"""Checks a data directory: the database by itself, the bytes against it, and it against the bytes.
+"""fsck: checks a data directory, the database itself and against the bytes of blobs and uploads.
 
-It reads the file by itself: what is damaged must be readable as far as it goes, and nothing is changed.
+Reads the SQLite file without schema or migration, as far as a damaged one can be read; changes nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ from docker_credential_gcr.emulator.storage.filesystem import FileStore
 
 from .blobs import check_blobs, check_doomed, check_files, check_uploads
 from .context import CheckContext
-from .database import check_database, check_manifests, check_places
+from .database import check_containment, check_database, check_manifests
 from .findings import Finding
 
 _CHECKS: tuple[Callable[[CheckContext], Iterator[Finding]], ...] = (
     check_database,
-    check_places,
+    check_containment,
     check_blobs,
     check_files,
     check_uploads,
@@ -31,16 +31,15 @@ _CHECKS: tuple[Callable[[CheckContext], Iterator[Finding]], ...] = (
 def check(
     root: Path, *, quick: bool = False, sparse: bool = False, progress: Progress = SILENT
 ) -> Iterator[Finding]:
-    """Every fault of the data directory, each once; no other process may use the directory meanwhile.
+    """Yields every fault of the data directory, each once; no other process may use the directory meanwhile.
 
-    `quick` reads no bytes of blobs; `sparse` lets manifests be incomplete; `progress` is told
-    of each check.
+    `quick` reads no bytes of blobs; `sparse` accepts incomplete manifests.
     """
-    # SQLite repeats itself, and each check may meet the same unreadable page.
-    told = set()
+    # SQLite repeats faults, and several checks may find the same unreadable page.
+    seen = set()
     for finding in _check(root, quick=quick, sparse=sparse, progress=progress):
-        if finding not in told:
-            told.add(finding)
+        if finding not in seen:
+            seen.add(finding)
             yield finding
 
 

@@ -1,4 +1,4 @@
-"""The bytes and the rows of blobs and uploads, held against each other."""
+"""Checks of blobs and uploads: compares their rows with the bytes."""
 
 import stat
 from collections.abc import Iterator, Sequence
@@ -26,13 +26,13 @@ _UPLOADS = "SELECT id, size, pieces, CAST(data AS BLOB) AS data FROM uploads"
 
 
 def check_blobs(context: CheckContext) -> Iterator[Finding]:
-    """Each blob's bytes are there, as many as its row says, and have its digest."""
+    """Yields blobs whose bytes are missing, or differ from the row's size or digest."""
     for _, finding in find_wrong_blobs(context):
         yield finding
 
 
 def find_wrong_blobs(context: CheckContext) -> Iterator[tuple[int, Finding]]:
-    """The row's id of each blob whose bytes are not there, or not those of its row, and what is wrong."""
+    """Yields the row's id and the finding of each blob whose bytes are missing or wrong."""
     context.progress.begin("blobs", context.measure("SELECT coalesce(sum(size), 0) FROM blobs"), BYTES)
     for row in context.connection.execute(_BLOBS):
         if (wrong := _check_blob(context, row)) is not None:
@@ -87,7 +87,7 @@ def _check_piece(context: CheckContext, piece: Piece) -> tuple[str, str] | None:
 
 
 def check_files(context: CheckContext) -> Iterator[Finding]:
-    """Each file is one that a row names, or that is doomed."""
+    """Yields files that no row names and that are not doomed."""
     context.progress.begin("files")
     keys = list(list_files(context.store))
     context.progress.begin("files", len(keys))
@@ -103,7 +103,7 @@ def check_files(context: CheckContext) -> Iterator[Finding]:
 
 
 def check_uploads(context: CheckContext) -> Iterator[Finding]:
-    """Each upload has the bytes that were acknowledged."""
+    """Yields uploads without all bytes that were acknowledged."""
     for row in context.rows("uploads", _UPLOADS):
         size = _count_bytes(context, row)
         if size != row["size"]:
@@ -112,7 +112,7 @@ def check_uploads(context: CheckContext) -> Iterator[Finding]:
 
 
 def check_doomed(context: CheckContext) -> Iterator[Finding]:
-    """No row names what the sweeper would delete."""
+    """Yields files that a row names although the sweeper would delete them."""
     for key in sorted(find_named_keys(context.connection) & find_doomed_keys(context.connection)):
         yield Finding("doomed-bytes", key, "a row names the file, and so does doomed")
 

@@ -1,4 +1,4 @@
-"""The database by itself: what SQLite says of it, and whether its rows agree with one another."""
+"""Checks of the database itself: SQLite's own, and whether its rows agree with each other."""
 
 from collections.abc import Iterator, Set
 
@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.oci.manifest import Manifest, parse_stored_m
 from .context import CheckContext
 from .findings import Finding
 
-# What each statement gives is a row that points where it must not: (subject, text).
+# Each statement selects wrong references between rows: (subject, text).
 _ASTRAY = (
     "SELECT 'tag ' || t.tag, 'it names a manifest of another repository' FROM tags t "
     "JOIN manifests m ON m.id = t.manifest WHERE m.repository != t.repository",
@@ -38,25 +38,24 @@ _HAS_MANIFEST = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
 
 
 def check_database(context: CheckContext) -> Iterator[Finding]:
-    """SQLite finds nothing wrong, and each row that one points at is there."""
+    """Yields the faults that SQLite finds, and rows that refer to a missing row."""
     context.progress.begin("database")
     for fault in list_faults(context.connection, quick=context.quick):
         yield Finding("damaged-database", "emulator.db", fault)
     for table, row_id, parent in list_dangling(context.connection):
-        # A table without row numbers has none to tell.
         subject = table if row_id is None else f"{table} {row_id}"
         yield Finding("dangling-row", subject, f"what it points at is not in {parent}")
 
 
-def check_places(context: CheckContext) -> Iterator[Finding]:
-    """What belongs to a repository or bucket is of that one."""
+def check_containment(context: CheckContext) -> Iterator[Finding]:
+    """Yields rows that refer into another repository or bucket than their own."""
     for statement in _ASTRAY:
         for subject, text in context.connection.execute(statement):
             yield Finding("astray-row", subject, text)
 
 
 def check_manifests(context: CheckContext) -> Iterator[Finding]:
-    """Each manifest has its digest, and the rows know what it names, which is there."""
+    """Yields manifests with a wrong digest, wrong rows of references, or missing references."""
     for row in context.rows("manifests", _MANIFESTS):
         subject = f"{row['name']}@{row['digest']}"
         try:

@@ -1,6 +1,6 @@
-"""Makes a new database from what can be read of the old one, or of a copy, and from the bytes.
+"""Rebuild: creates a new database from the readable rows of the old one, or of a copy, and from the bytes.
 
-The old database stays beside the new one, and is in its place until the new one is whole.
+A copy of the old database stays next to the new one, which replaces the old one when it is complete.
 """
 
 import contextlib
@@ -35,19 +35,19 @@ _JOURNALS = ("-wal", "-shm")
 
 
 class NothingToRebuildFrom(Exception):
-    """No database can be read."""
+    """No database can be read that is the directory's and has rows."""
 
     def __init__(self, tried: list[Path]) -> None:
         names = " and ".join(path.name for path in tried)
         super().__init__(
-            f"nothing to rebuild from, {names} cannot be read, know of nothing or belong elsewhere: name a "
-            "copy of the database with --from, or begin again in another data directory"
+            f"nothing to rebuild from, {names} cannot be read, are empty or belong to another directory: "
+            "name a copy of the database with --from, or start again in another data directory"
         )
 
 
 @dataclass
 class Rebuilt:
-    """What a rebuild made: `rows` of each table, from the `sources`, and what is `lost`, one text each."""
+    """Result of a rebuild: the number of `rows` of each table, the `sources`, and a text for each loss."""
 
     sources: list[Path]
     rows: dict[str, int] = field(default_factory=dict)
@@ -55,11 +55,11 @@ class Rebuilt:
 
 
 def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress = SILENT) -> Rebuilt:
-    """Puts a new database into the data directory, which no other process may use meanwhile.
+    """Creates a new database in the data directory, which no other process may use meanwhile.
 
-    It is made from `source`; for None from the old database, and from the last snapshot what cannot be read
-    of that, or all if nothing can, or if it is not this directory's. Raises NothingToRebuildFrom, and
-    IncompatibleDatabase where a newer version made it.
+    Copies from `source`; for None from the old database, and from the last snapshot what cannot be read of
+    that, or everything if the old one is unreadable or another directory's. Raises NothingToRebuildFrom;
+    IncompatibleDatabase if a newer version created the source.
     """
     progress.begin("old database")
     damaged = _set_aside(root)
@@ -91,7 +91,7 @@ def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: 
     progress.begin("rows")
     copy_rows(salvage, lose)
     if not rebuilt.lost:
-        # Every table is whole: the snapshot was not read.
+        # Every table was readable: the snapshot was not read.
         del rebuilt.sources[1:]
     drop_wrong_rows(made, lose)
     enter_references(made, lose)
@@ -108,7 +108,7 @@ def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: 
 
 
 def _set_aside(root: Path) -> Path | None:
-    """Copies the old database as it is, with its journal; returns the copy, None where there is none."""
+    """Copies the old database with its journal; returns the copy, None if there is no old database."""
     if not (root / DATABASE).exists():
         return None
     number = 0
@@ -127,19 +127,19 @@ def _find_newer_revision(path: Path) -> str | None:
         try:
             (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         except (Unreadable, TypeError):
-            # It is lost, and the columns that are there speak for themselves.
+            # The revision is lost: the columns that exist are copied.
             return None
-    # 93 ms, which only a rebuild pays.
+    # 93 ms, which only a rebuild costs.
     from docker_credential_gcr.emulator.database import migrations
 
     return None if migrations.is_known(revision) else str(revision)
 
 
 def _put_in_place(root: Path, new: Path) -> None:
-    """Lets the new database take the old one's place at once.
+    """Replaces the old database by the new one, with one rename.
 
-    The old one's journal goes first: SQLite would apply it to the new one. What it holds is in the
-    copy that was set aside, and in the old database itself, if SQLite can still write there.
+    Deletes the old journal first, because SQLite would apply it to the new database. Its content is in the
+    copy that was set aside, and in the old database itself if SQLite can still write it.
     """
     reach("rebuild-written")
     old = root / DATABASE

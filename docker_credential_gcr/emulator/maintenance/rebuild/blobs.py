@@ -1,4 +1,4 @@
-"""The blobs of a new database, held against the bytes: what is wrong goes, what is named comes back."""
+"""Blobs of a rebuilt database: drops those with wrong bytes, adopts files that manifests name."""
 
 from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, insert
@@ -25,7 +25,7 @@ _LINK = (
 
 
 def drop_wrong_blobs(made: CheckContext, lose: Lose) -> None:
-    """Deletes the rows of blobs whose bytes are not there, or not theirs; reads all bytes."""
+    """Deletes the rows of blobs whose bytes are missing or wrong; reads all bytes."""
     for blob_id, finding in list(find_wrong_blobs(made)):
         lose(f"blob {finding.subject}: {finding.text}")
         made.connection.execute("DELETE FROM blob_links WHERE blob = ?", (blob_id,))
@@ -33,14 +33,14 @@ def drop_wrong_blobs(made: CheckContext, lose: Lose) -> None:
 
 
 def adopt_files(made: CheckContext, *, now: float) -> None:
-    """Enters the blobs that a manifest names and that only files without a row hold."""
+    """Adds the blobs that a manifest names and whose bytes are in files without a row."""
     made.progress.begin("files without a row", None, BYTES)
     wanted = find_wanted(made.connection)
     for keys in list(find_rowless(made.connection, made.store)) if wanted else ():
         digest = find_wanted_digest(made.store, keys, wanted.keys(), made.progress)
         if digest is None:
             continue
-        # Each bucket has files of its own.
+        # A file belongs to one bucket.
         bucket = wanted[digest].pop()
         if not wanted[digest]:
             del wanted[digest]
@@ -52,7 +52,7 @@ def adopt_files(made: CheckContext, *, now: float) -> None:
 
 
 def drop_lost_uploads(made: CheckContext) -> None:
-    """Deletes the uploads that have lost bytes: clients start them again."""
+    """Deletes uploads that have lost bytes: clients start them again."""
     uploads = made.connection.execute("SELECT id, pieces FROM uploads WHERE pieces IS NOT NULL").fetchall()
     for upload_id, text in uploads:
         if not is_whole(made.store, text):
@@ -60,19 +60,19 @@ def drop_lost_uploads(made: CheckContext) -> None:
 
 
 def copy_doomed(salvage: Salvage) -> None:
-    """Copies the keys that were doomed, without those of the rows that were dropped.
+    """Copies the doomed keys of the old database, without those of rows that were dropped.
 
-    Their bytes stay: a copy of the database may know what they are.
+    The bytes of dropped rows stay: a copy of the database may name them.
     """
     salvage.new.execute("DELETE FROM doomed")
     salvage.copy(schema.doomed, complete=False)
 
 
 def drop_named(new: Connection) -> None:
-    """Deletes the entries of keys that a row names."""
+    """Deletes the doomed entries of keys that a row names."""
     new.executemany("DELETE FROM doomed WHERE key = ?", [(key,) for key in find_named_keys(new)])
 
 
 def restore_links(new: Connection, *, now: float) -> None:
-    """Lets each repository see the blobs that its manifests name."""
+    """Links the blobs that manifests name to their repositories."""
     new.execute(_LINK, (int(now),))

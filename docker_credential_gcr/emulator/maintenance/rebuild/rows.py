@@ -1,4 +1,4 @@
-"""The rows of a new database: copied as far as they can be read, then made to agree with one another."""
+"""Rows of a rebuilt database: copied as far as they can be read, then made consistent."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,8 @@ from .salvage import Salvage
 
 Lose = Callable[[str], None]
 
-# The manifests tell what these hold; what a test has set ends with the server; doomed keys come last;
-# the rest a new database has.
+# References are derived from the manifests; control state ends with the server; doomed keys are copied last;
+# a new database has the rest.
 _NOT_COPIED = {
     schema.manifest_blobs,
     schema.manifest_children,
@@ -32,12 +32,12 @@ _OLDER_PLACE = (
     "|| substr(digest, 1, instr(digest, ':') - 1) || '/' || substr(digest, instr(digest, ':') + 1, 2) "
     "|| '/' || substr(digest, instr(digest, ':') + 1), size)) WHERE data IS NULL AND pieces IS NULL"
 )
-# What is lost of these a client starts again. A snapshot's uploads may have ended, their pieces be a blob's.
-_PASSING = {schema.uploads}
-# Owners before what they own.
+# Clients start lost uploads again. Uploads of a snapshot may have ended, and their pieces belong to a blob.
+_TRANSIENT = {schema.uploads}
+# Parents before the rows that refer to them.
 _COPIED = tuple(table for table in schema.metadata.sorted_tables if table not in _NOT_COPIED)
-_ASTRAY = "which lead into another repository or bucket"
-# The rows that lead nowhere, or astray: (table, condition, what is said of them).
+_ASTRAY = "which refer into another repository or bucket"
+# Rows that refer to a missing or a wrong row: (table, condition, text).
 _WRONG = (
     *(
         (table.name, f"{key.parent.name} NOT IN (SELECT id FROM {parent})", f"whose {parent} are lost")  # noqa: S608
@@ -56,16 +56,16 @@ _WRONG = (
 
 
 def copy_rows(salvage: Salvage, lose: Lose) -> None:
-    """Copies each row that can be read, but for the keys that are doomed."""
+    """Copies every row that can be read, except doomed keys."""
     for table in _COPIED:
-        is_passing = table in _PASSING
-        if not salvage.copy(table, complete=not is_passing) and not is_passing:
+        is_transient = table in _TRANSIENT
+        if not salvage.copy(table, complete=not is_transient) and not is_transient:
             lose(f"a part of the table {table.name} cannot be read")
     salvage.new.execute(_OLDER_PLACE)
 
 
 def drop_wrong_rows(new: Connection, lose: Lose) -> None:
-    """Deletes the rows that point at one which is lost, or into another repository or bucket."""
+    """Deletes rows that refer to a lost row, or into another repository or bucket."""
     for table, condition, text in _WRONG:
         count = new.execute(f"DELETE FROM {table} WHERE {condition}").rowcount  # noqa: S608
         if count:
@@ -73,17 +73,17 @@ def drop_wrong_rows(new: Connection, lose: Lose) -> None:
 
 
 def enter_references(new: Connection, lose: Lose) -> None:
-    """Enters what each manifest names; deletes those that are not what was pushed."""
+    """Adds the references of each manifest; deletes manifests that differ from what was pushed."""
     statement = (
         "SELECT id, repository, digest, media_type, CAST(data AS BLOB) AS data FROM manifests WHERE id = ?"
     )
-    # One by one: all of them may be more than memory holds.
+    # One by one: together they may exceed the memory.
     for (manifest_id,) in new.execute("SELECT id FROM manifests").fetchall():
         row = new.execute(statement, (manifest_id,)).fetchone()
         try:
             algorithm, _ = split_digest(parse_digest(row["digest"]))
             if digest_bytes(row["data"], algorithm) != row["digest"]:
-                raise InvalidManifest("its bytes are not those of its digest")
+                raise InvalidManifest("its bytes have another digest")
             _enter(new, row)
         except (InvalidDigest, InvalidManifest) as error:
             lose(f"manifest {row['digest']}: {error}")

@@ -1,7 +1,7 @@
-"""Copies what can be read of a damaged database into a new one, and from the last snapshot what is lost.
+"""Salvage of a damaged database: copies its readable rows into a new one, and lost rows from a snapshot.
 
-Each table is read to the first page that SQLite cannot read. The snapshot has the rows behind that page, as
-they were: those behind the last row that both have, so that a row that was deleted before it stays deleted.
+Each table is read up to the first page that SQLite cannot read. The rows after it come from the snapshot:
+those after the last row that both have, so that a row that was deleted before that one stays deleted.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ class Salvage:
 
     new: Connection
     sources: Sequence[Connection]
-    # Of columns that an older revision does not have; what else it lacks begins as the schema says.
+    # Values of columns that an older revision lacks and that have no default in the schema.
     defaults: dict[str, object]
 
     def copy(self, table: Table, *, complete: bool) -> bool:
-        """Copies the rows of a table; returns whether all of the old database's could be read."""
+        """Copies the rows of a table; returns whether all rows of the old database were readable."""
         old, *snapshots = self.sources
         is_whole = self._insert(table, _read(old, table))
         for snapshot in snapshots if complete and not is_whole else ():
@@ -55,7 +55,7 @@ class Salvage:
                 yield row
 
     def _is_attached(self, table: Table, row: Row, snapshot: Connection) -> bool:
-        """Returns whether the row leads to the same rows in both: a number may have been given again."""
+        """Returns whether the row refers to the same rows in both: a row number may have been reused."""
         for key in table.foreign_keys:
             parent, values = key.column.table, [row[key.parent.name]]
             names = _list_identifying(parent)
@@ -67,7 +67,7 @@ class Salvage:
 
 
 def _read(connection: Connection, table: Table) -> Iterator[Row]:
-    # Not by an index, which may be whole where the table is not, and not sorted: that reads all rows first.
+    # Without an index, which may be readable where the table is not; unsorted: a sort reads all rows first.
     yield from connection.execute(f"SELECT * FROM {table.name} NOT INDEXED")  # noqa: S608
 
 
@@ -81,7 +81,7 @@ def _find(
 
 
 def _list_identifying(table: Table) -> list[str]:
-    """Returns the columns that tell a row from one that had its number before, and those that lead on."""
+    """Returns the columns that identify a row, whatever its number, and those that refer to other rows."""
     unique = {
         column
         for constraint in table.constraints

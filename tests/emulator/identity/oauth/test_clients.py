@@ -70,18 +70,18 @@ REFUSED = [
 
 @pytest.mark.parametrize("uri", TAKEN)
 def test_a_code_may_go_to_any_port_of_this_machine(uri: str) -> None:
-    assert [client.takes(uri) for client in CLIENTS.values()] == [True, True, True]
+    assert [client.accepts(uri) for client in CLIENTS.values()] == [True, True, True]
 
 
 @pytest.mark.parametrize("uri", REFUSED)
 def test_a_code_goes_nowhere_else(uri: str) -> None:
-    assert not CLOUD_SDK.takes(uri)
+    assert not CLOUD_SDK.accepts(uri)
 
 
 def test_a_page_that_shows_the_code_is_its_clients_alone() -> None:
     page = "https://sdk.cloud.google.com/authcode.html"
 
-    assert [client.takes(page) for client in CLIENTS.values()] == [True, False, False]
+    assert [client.accepts(page) for client in CLIENTS.values()] == [True, False, False]
 
 
 def test_the_helpers_own_client_is_known() -> None:

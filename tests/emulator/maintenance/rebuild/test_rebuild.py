@@ -134,7 +134,7 @@ def test_manifest_that_is_not_what_was_pushed_stays_out(stopped, run, digests, p
     change(stopped, "UPDATE manifests SET data = CAST('{}' AS BLOB) WHERE id = 2")
     code, out, err = run("rebuild", "--data", stopped)
     assert (code, count(out)) == (1, {**WHOLE, "manifests": 3, "tags": 3})
-    assert f"lost: manifest {digests['other']}: its bytes are not those of its digest\n" in err
+    assert f"lost: manifest {digests['other']}: its bytes have another digest\n" in err
     assert pulls("manifests/v1") == [200]
 
 
@@ -187,8 +187,8 @@ def test_without_anything_to_read_it_says_so_and_leaves_all_as_it_is(stopped, ru
         1,
         "",
         "gcr-emulator: nothing to rebuild from, emulator.db.damaged and emulator.db.snapshot cannot be read, "
-        "know of nothing or belong elsewhere: name a copy of the database with --from, or begin again in "
-        "another data directory\n",
+        "are empty or belong to another directory: name a copy of the database with --from, or start again "
+        "in another data directory\n",
     )
     assert sorted(path.name for path in stopped.iterdir()) == before
 
