@@ -125,7 +125,8 @@ def test_database_that_is_not_the_directorys_is_refused_and_made_again_from_the_
 
 
 @pytest.mark.parametrize(
-    ("what", "reason"), [("missing", "is missing"), ("empty", "is empty"), ("new", "has no project, account or image")]
+    ("what", "reason"),
+    [("missing", "is missing"), ("empty", "is empty"), ("new", "has no project, account or image")],
 )
 def test_b_z16_directory_of_an_earlier_version_and_without_a_snapshot_keeps_its_bytes(
     stopped, run, check_refusals, what, reason

@@ -10,9 +10,7 @@ from docker_credential_gcr.emulator.identity.credentials import Lookups
 from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, RegistryGrant, Signer
 
-from . import refresh_tokens as logins
-from . import service_account_keys as keys
-from . import workload_identity
+from . import refresh_tokens, service_account_keys, workload_identity
 
 
 class Authenticator:
@@ -37,7 +35,7 @@ class Authenticator:
 
 def _look_up_in(connection: Connection) -> Lookups:
     return Lookups(
-        partial(keys.find_candidates, connection),
-        partial(logins.is_active, connection),
+        partial(service_account_keys.find_candidates, connection),
+        partial(refresh_tokens.is_active, connection),
         partial(workload_identity.is_active, connection),
     )

@@ -63,17 +63,17 @@ def restore(connection: Connection, project: Project, unique_id: str, *, now: fl
     again after the deletion.
     """
     values = {"wanted": unique_id, "of_project": project.id, "before": int(now) - RETENTION_S}
-    kept = connection.execute(_FIND, values).scalar_one_or_none()
-    if kept is None:
+    stored = connection.execute(_FIND, values).scalar_one_or_none()
+    if stored is None:
         return None
-    email: str = kept["account"]["email"]
+    email: str = stored["account"]["email"]
     address = f"Service account {email} exists"
-    account = _insert_row(connection, insert(service_accounts), kept["account"], address)
-    for key in kept["keys"]:
+    account = _insert_row(connection, insert(service_accounts), stored["account"], address)
+    for key in stored["keys"]:
         taken = f"Key {key['key_id']} exists in another service account"
         _insert_row(connection, insert(service_account_keys), {**key, "account": account}, taken)
     connection.execute(_DELETE, {"wanted": unique_id})
-    return Restored(email, kept["policy"])
+    return Restored(email, stored["policy"])
 
 
 def _insert_row(connection: Connection, statement: Any, row: Mapping[str, Any], taken: str) -> int:

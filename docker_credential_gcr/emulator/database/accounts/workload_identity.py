@@ -15,9 +15,11 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from docker_credential_gcr.emulator.database.engine.statement import Statement, insert_new
 from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.database.schema import projects
-from docker_credential_gcr.emulator.database.schema.federation import spent_tokens
-from docker_credential_gcr.emulator.database.schema.federation import workload_identity_pools as pools
-from docker_credential_gcr.emulator.database.schema.federation import workload_identity_providers as providers
+from docker_credential_gcr.emulator.database.schema.federation import (
+    spent_tokens,
+    workload_identity_pools,
+    workload_identity_providers,
+)
 from docker_credential_gcr.emulator.identity.federation.principals import format_pool
 from docker_credential_gcr.emulator.runtime.strict_json import decode_stored
 
@@ -67,32 +69,34 @@ class Provider:
         return f"{self.pool}/providers/{self.provider_id}"
 
 
+_POOLS = workload_identity_pools.c
 _SELECT = select(
-    pools.c.id,
+    _POOLS.id,
     projects.c.number,
-    pools.c.pool_id,
-    pools.c.settings,
-    pools.c.deleted_at,
+    _POOLS.pool_id,
+    _POOLS.settings,
+    _POOLS.deleted_at,
     projects.c.deleted_at.is_not(None),
-).join(projects, projects.c.id == pools.c.project)
+).join(projects, projects.c.id == _POOLS.project)
 _FIND = Statement(
-    _SELECT.where(pools.c.pool_id == bindparam("pool_id"), projects.c.number == bindparam("number"))
+    _SELECT.where(_POOLS.pool_id == bindparam("pool_id"), projects.c.number == bindparam("number"))
 )
-_LIST = _SELECT.where(projects.c.number == bindparam("number"), pools.c.pool_id > bindparam("last")).order_by(
-    pools.c.pool_id
+_LIST = _SELECT.where(projects.c.number == bindparam("number"), _POOLS.pool_id > bindparam("last")).order_by(
+    _POOLS.pool_id
 )
-_INSERT = insert(pools)
+_INSERT = insert(workload_identity_pools)
+_PROVIDERS = workload_identity_providers.c
 _SELECT_PROVIDER = select(
-    providers.c.id, providers.c.provider_id, providers.c.settings, providers.c.deleted_at
-).where(providers.c.pool == bindparam("wanted"))
-_FIND_PROVIDER = _SELECT_PROVIDER.where(providers.c.provider_id == bindparam("provider_id"))
-_LIST_PROVIDERS = _SELECT_PROVIDER.where(providers.c.provider_id > bindparam("last")).order_by(
-    providers.c.provider_id
+    _PROVIDERS.id, _PROVIDERS.provider_id, _PROVIDERS.settings, _PROVIDERS.deleted_at
+).where(_PROVIDERS.pool == bindparam("wanted"))
+_FIND_PROVIDER = _SELECT_PROVIDER.where(_PROVIDERS.provider_id == bindparam("provider_id"))
+_LIST_PROVIDERS = _SELECT_PROVIDER.where(_PROVIDERS.provider_id > bindparam("last")).order_by(
+    _PROVIDERS.provider_id
 )
-_INSERT_PROVIDER = insert(providers)
+_INSERT_PROVIDER = insert(workload_identity_providers)
 _SPEND = insert(spent_tokens)
 _DELETE_SPENT = delete(spent_tokens).where(spent_tokens.c.expires_at <= bindparam("now"))
-_TABLES = {Pool: pools, Provider: providers}
+_TABLES = {Pool: workload_identity_pools, Provider: workload_identity_providers}
 _UPDATES = {
     kind: update(table)
     .where(table.c.id == bindparam("wanted"))

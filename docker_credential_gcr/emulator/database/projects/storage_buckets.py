@@ -98,9 +98,9 @@ def create(
         "settings": settings,
     }
     insert_new(connection, _INSERT, values, name)
-    made = find(connection, name)
-    assert made is not None  # noqa: S101 - it was written in this transaction
-    return made
+    created = find(connection, name)
+    assert created is not None  # noqa: S101 - it was written in this transaction
+    return created
 
 
 def change(

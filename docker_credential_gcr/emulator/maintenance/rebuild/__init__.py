@@ -30,7 +30,7 @@ from .salvage import Salvage
 
 _NEW = f"{DATABASE}.rebuilt"
 _DAMAGED = f"{DATABASE}.damaged"
-# The journals that SQLite keeps beside a database.
+# The journals that SQLite writes next to a database.
 _JOURNALS = ("-wal", "-shm")
 
 
@@ -95,11 +95,11 @@ def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: 
         del rebuilt.sources[1:]
     drop_wrong_rows(made, lose)
     enter_references(made, lose)
-    checked = CheckContext(made, FileStore(root), quick=False, sparse=True, progress=progress)
-    drop_wrong_blobs(checked, lose)
-    drop_lost_uploads(checked)
+    context = CheckContext(made, FileStore(root), quick=False, sparse=True, progress=progress)
+    drop_wrong_blobs(context, lose)
+    drop_lost_uploads(context)
     copy_doomed(salvage)
-    adopt_files(checked, now=now)
+    adopt_files(context, now=now)
     restore_links(made, now=now)
     drop_named(made)
     for table in ("projects", "service_accounts", "repositories", "manifests", "tags", "blobs"):

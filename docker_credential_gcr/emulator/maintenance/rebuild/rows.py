@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.database.engine.sqlite_file import Connection, Row, insert
-from docker_credential_gcr.emulator.database.schema import control_state as schema_control
+from docker_credential_gcr.emulator.database.schema import control_state
 from docker_credential_gcr.emulator.oci.digest import digest_bytes, parse_digest, split_digest
 from docker_credential_gcr.emulator.oci.errors import InvalidDigest, InvalidManifest
 from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_stored_manifest
@@ -19,8 +19,8 @@ _NOT_COPIED = {
     schema.manifest_blobs,
     schema.manifest_children,
     schema.referrers,
-    schema_control.control,
-    schema_control.journal,
+    control_state.control,
+    control_state.journal,
     schema.doomed,
     schema.alembic_version,
     schema.revisions,
