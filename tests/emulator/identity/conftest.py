@@ -1,4 +1,4 @@
-"""A key pair that is registered, one that is not, and everything the identity functions are handed."""
+"""Fixtures of identity: a registered key pair, an unknown one, and the lookups of the functions."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
 @dataclass
 class World:
-    """One service account with one key, a stranger's key, the emulator's signer, and the time."""
+    """One service account with one key, an unknown key, the emulator's signer, and the time."""
 
     key: ServiceAccountKey
     other: ServiceAccountKey
@@ -26,7 +26,7 @@ class World:
     registered: RegisteredKey | None
     now: float = NOW
     email: str = EMAIL
-    # Those of users that go on.
+    # Active logins of users.
     logins: tuple[str, ...] = ()
 
     def find_keys(self, email: str, key_id: str) -> list[RegisteredKey]:
@@ -44,7 +44,7 @@ class World:
         key: object = None,
         algorithm: str = "RS256",
     ) -> str:
-        """A JWT as a client signs it, with some claims changed; None takes a claim away."""
+        """Returns a JWT as a client signs it, with some claims replaced; None removes a claim."""
         claims = {"iss": EMAIL, "iat": NOW, "exp": NOW + 3600, "scope": "email openid", **(changes or {})}
         return jwt.encode(
             {name: value for name, value in claims.items() if value is not None},

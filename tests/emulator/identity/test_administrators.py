@@ -1,4 +1,4 @@
-"""The administrative APIs open for a token, or for a program on this machine; never for a web page."""
+"""Administrative APIs accept a token, or a program on this machine, but never a web page."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def verify(token: str) -> Principal:
 def find(
     headers: dict[str, str], peer: str = "127.0.0.1", *, strict: bool = False, operator_token: str = "op"
 ) -> Principal | str:
-    """The principal, or the words of the refusal."""
+    """Returns the principal, or the text of the refusal."""
     try:
         return find_administrator(headers, peer, operator_token=operator_token, strict=strict, verify=verify)
     except NotAnAdministrator as refusal:

@@ -1,4 +1,4 @@
-"""A service account's JWT counts when its registered key signed it, for us, for an hour at most."""
+"""JWT assertions are accepted if a registered key signed them for this audience, for at most an hour."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""IAM's roles and the token's OAuth scopes must both allow; the reason says which did not."""
+"""IAM's roles and the token's OAuth scopes must both allow; the reason names the one that does not."""
 
 import pytest
 

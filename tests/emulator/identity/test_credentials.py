@@ -1,4 +1,4 @@
-"""Every user name and password that Google's registry takes is taken; nothing else is."""
+"""Credentials: every user name and password that Google's registry accepts is accepted, no other."""
 
 import base64
 import json
@@ -112,7 +112,7 @@ def test_a_self_signed_jwt_may_name_the_service_it_is_for(world: World) -> None:
 
 
 def _public_half_with_anothers_private_numbers(world: World) -> str:
-    """A PEM that says the right modulus, and cannot sign for it: what a thief of public keys could write."""
+    """Returns a PEM with the right modulus that cannot sign: an attacker could write it from a public key."""
     key = serialization.load_pem_private_key(world.key.private_key.encode(), None)
     other = serialization.load_pem_private_key(world.other.private_key.encode(), None)
     numbers, others = key.private_numbers(), other.private_numbers()  # type: ignore[union-attr]
@@ -122,7 +122,7 @@ def _public_half_with_anothers_private_numbers(world: World) -> str:
     for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp"):
         mine, theirs = getattr(numbers, name), getattr(others, name)
         size = (mine.bit_length() + 7) // 8
-        # The first byte stays, so that the length and sign of the number do.
+        # The first byte stays the same, and with it the length and sign of the number.
         forged = mine.to_bytes(size, "big")[:1] + theirs.to_bytes(256, "big")[1 - size :]
         der = der.replace(mine.to_bytes(size, "big"), forged)
     pem = f"-----BEGIN PRIVATE KEY-----\n{base64.encodebytes(der).decode()}-----END PRIVATE KEY-----\n"

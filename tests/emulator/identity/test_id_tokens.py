@@ -1,4 +1,4 @@
-"""ID tokens: signed once, checked with what is published, refused when they are anything else."""
+"""ID tokens: verified with the published keys, and refused if they are any other token."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Policies are values: granting and revoking makes new ones, and their etag names their content."""
+"""Policies are values: a grant or a revocation returns a new one, and the etag depends on the content."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Project IDs, accounts and addresses have Google's forms."""
+"""Project IDs, account names and addresses have the forms of Google."""
 
 import pytest
 
@@ -28,7 +28,7 @@ from docker_credential_gcr.emulator.identity.resource_names import (
         ("example.com:", False),
         ("a.b:c.d:my-project", False),
         ("../etc", False),
-        # Its accounts would be called like Google's own agents.
+        # Its accounts would have the names of Google's service agents.
         ("containerregistry", False),
         ("", False),
     ],

@@ -1,4 +1,4 @@
-"""The role table says what Google's says, and nothing that nobody checks."""
+"""Roles have Google's permissions, and only those that the emulator checks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""No comparison of a secret holds for an empty one (Z19)."""
+"""An empty secret is equal to no text (Z19)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Links open what they were signed for, until they end, and nothing else."""
+"""Signed URLs give access to their resource until they expire, and to nothing else."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A mistyped role, member or account brings what was meant (D13)."""
+"""Messages about a mistyped role, member or account suggest the right one (D13)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tokens are taken from their own signer, as their own kind, until they expire, and in no other case."""
+"""Tokens are accepted from their own signer, as their own kind, until they expire."""
 
 import base64
 import hashlib

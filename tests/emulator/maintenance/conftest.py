@@ -1,4 +1,4 @@
-"""An emulator on a data directory of its own, and what a test sees of it from outside."""
+"""Fixtures of maintenance: an emulator on its own data directory, running or stopped."""
 
 import shutil
 
@@ -17,7 +17,7 @@ LARGE = b"large layer " * 10_000
 
 
 class RunningEmulator:
-    """A running emulator whose clock stands, its data directory, and an editor of it."""
+    """A running emulator with a stopped clock, its data directory, and a client with the role editor."""
 
     def __init__(self, ready, data, editor):
         self.url = ready.url
@@ -47,7 +47,7 @@ class RunningEmulator:
         return self.editor.call("POST", path, token=token).status_code
 
     def files(self):
-        """The digests of the files of blobs and uploads, each of one piece."""
+        """Returns the digests of the files of blobs and uploads, each of one piece."""
         found = (path.read_bytes() for path in self.data.glob("pieces/*/*"))
         return sorted(map(digest_of, found))
 
@@ -58,13 +58,13 @@ class RunningEmulator:
         return self.ask("SELECT used_at FROM blob_links JOIN blobs ON blob = id WHERE digest = ?", digest)
 
     def ask(self, statement, *values):
-        """The only value that the statement gives."""
+        """Returns the only value that the statement selects."""
         ((value,),) = ask(self.data / "emulator.db", statement, *values)
         return value
 
 
 def fill(registry):
-    """Two images in two repositories, an index, a referrer, an upload that goes on; their digests."""
+    """Pushes two images to two repositories, an index, a referrer, a part of an upload; returns digests."""
     editor = registry.editor
     image = editor.push_image(REPOSITORY, "v1", LARGE, b"small layer")
     other = editor.push_image("my-project/other", "v1", b"another layer")
@@ -89,7 +89,7 @@ def fill(registry):
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory, editor_of):
-    """(data directory, digests) of an emulator that holds what `fill` says, and is stopped."""
+    """Returns (data directory, digests) of a stopped emulator with the content of `fill`."""
     data = tmp_path_factory.mktemp("filled") / "data"
     thread = InThread(Settings(port=0, data=data, gc_interval_s=0))
     with thread as ready:
@@ -104,7 +104,7 @@ def digests(filled):
 
 @pytest.fixture
 def stopped(filled, tmp_path):
-    """A copy of that data directory."""
+    """Returns a copy of that data directory."""
     return shutil.copytree(filled[0], tmp_path / "data")
 
 

@@ -1,4 +1,4 @@
-"""No database is taken for the directory's that does not know what lies beside it (Z16)."""
+"""A database that does not know the bytes of its data directory is refused (Z16)."""
 
 import shutil
 import sqlite3
@@ -40,12 +40,12 @@ def make_foreign(path):
 
 
 def take_for_another(data):
-    """The same rows, as a server on another directory would have them."""
+    """Gives the same rows the identity of another directory."""
     with opened(data / "emulator.db") as connection:
         connection.execute("UPDATE revisions SET number = number + 1 WHERE subject = 'identity'")
 
 
-# What stands in the place of the database, and what the line says of it.
+# name -> (what replaces the database, the text of the message)
 DATABASES = {
     "missing": (lambda data: (data / "emulator.db").unlink(), "is missing"),
     "empty": (lambda data: (data / "emulator.db").write_bytes(b""), "is empty"),
@@ -67,14 +67,14 @@ DATABASES = {
 
 
 def list_kept(data):
-    """Everything that no command may take: the bytes, and the snapshot."""
+    """Returns the files that no command may remove: the bytes, and the snapshot."""
     names = [*(data / "pieces").rglob("*"), data / "emulator.db.snapshot"]
     return {path: path.read_bytes() for path in names if path.is_file()}
 
 
 @pytest.fixture
 def check_refusals(run):
-    """Has every command refuse a data directory for a reason, and take nothing."""
+    """Checks that every command refuses a data directory for a reason, and removes nothing."""
 
     def check(data, reason):
         kept = list_kept(data)
@@ -94,7 +94,7 @@ def check_refusals(run):
 
 @pytest.fixture
 def pull(editor_of):
-    """The statuses of an image and its large layer, at a server on the data directory."""
+    """Returns the statuses of an image and its large layer, at a server on the data directory."""
 
     def pull(data, digests):
         with InThread(Settings(port=0, data=data)) as ready:

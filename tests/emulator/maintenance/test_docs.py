@@ -1,4 +1,4 @@
-"""docs/upkeep.md tells the truth: its tables are those of the code."""
+"""The tables of docs/upkeep.md are those of the code."""
 
 import re
 

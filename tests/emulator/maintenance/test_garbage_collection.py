@@ -1,4 +1,4 @@
-"""Garbage collection: what nothing needs goes after the delay, what anybody relies on stays (T20)."""
+"""Garbage collection deletes what nothing needs after the delay, and keeps what a client relies on (T20)."""
 
 import contextlib
 import os
@@ -180,7 +180,7 @@ class TestUntagged:
 
 
 class TestT20RacesOfPushAndCollection:
-    """Each way in which a client comes to rely on a blob puts off its collection."""
+    """Each use of a blob by a client delays its collection."""
 
     @pytest.mark.parametrize(
         "rely",
@@ -217,7 +217,7 @@ class TestT20RacesOfPushAndCollection:
         assert registry.used_at(digest) == NOW + 61
 
     def test_bytes_that_are_pushed_again_have_a_file_of_their_own(self, registry):
-        """A collection that has taken the row of the first may remove its file at any time."""
+        """A collection that deleted the row of the first blob may delete its file at any time."""
         digest = registry.editor.push_blob(REPOSITORY, LARGE)["digest"]
         registry.editor.delete(f"/v2/{REPOSITORY}/blobs/{digest}")
         with opened(registry.data / "emulator.db") as connection:
@@ -228,7 +228,7 @@ class TestT20RacesOfPushAndCollection:
         assert (registry.files(), registry.status("blobs", digest)) == ([digest], 200)
 
     def test_pushes_deletions_and_collections_at_once_lose_no_acknowledged_image(self, registry):
-        """Deduplication against deletion: the same few layers in ever new repositories, which forget them."""
+        """Deduplication against deletion: new repositories push and delete the same few layers."""
         layers = [bytes([number]) * 70_000 for number in range(2)]
         collections, over = [], threading.Event()
 
@@ -253,7 +253,7 @@ class TestT20RacesOfPushAndCollection:
             finally:
                 over.set()
             collecting.result(60)
-        # It was a race: the layers went again and again, not only at the end.
+        # It was a race: the layers were deleted several times, not only at the end.
         assert sum(collected.get("blobs", 0) for collected in collections) > len(layers)
 
 
@@ -279,7 +279,7 @@ class TestTheCollectionItself:
             data = b"%03d" % number
             path = f"/v2/{REPOSITORY}/blobs/uploads/?digest={digest_of(data)}"
             assert registry.editor.call("POST", path, token=token, data=data).status_code == 201
-        # The sweeper is the first that asks.
+        # The sweeper is the first caller.
         asked = iter([False, False, False, True])
         rules = Rules(NOW + 1, NOW, NOW, is_over=lambda: next(asked, True))
         with contextlib.closing(Database(registry.data / "emulator.db")) as database:

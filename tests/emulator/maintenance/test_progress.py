@@ -1,4 +1,4 @@
-"""Upkeep says how far it is: on a terminal what, how much of how much, how long; elsewhere a line (D19)."""
+"""Progress of maintenance: a bar with the step, its parts and the time on a terminal, else a line (D19)."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ COMMANDS = {
     "gc": ("gc", "--older-than", "0"),
     "gc --dry-run": ("gc", "--dry-run"),
 }
-# What each shows first of every step, in their order.
+# The first word of every step, in order.
 STEPS = {
     "fsck": ["database", "blobs", "files", "uploads", "manifests"],
     "rebuild": ["old database", "rows", "blobs", "files without a row"],
@@ -32,7 +32,7 @@ STEPS = {
 
 
 class Told:
-    """Keeps what it is told of: each step, and the sum of its parts."""
+    """Records each step, and the sum of its parts."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[str, int | None, str, int]] = []
@@ -85,7 +85,7 @@ def test_d19_rebuild_counts_every_byte(stopped: Path) -> None:
 
 
 def find_widest(text: str) -> int:
-    """The length of the longest line with a bar."""
+    """Returns the length of the longest line with a bar."""
     return max(len(line) for line in re.split(r"[\r\n]+", remove_escapes(text)) if "━" in line)
 
 

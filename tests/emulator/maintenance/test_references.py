@@ -1,4 +1,4 @@
-"""Whatever a manifest names, by any field and of any kind, is kept; what none names goes (Z15)."""
+"""Every reference of a manifest, in any field and of any kind, is kept; what none names is deleted (Z15)."""
 
 import contextlib
 import hashlib
@@ -23,7 +23,7 @@ FOREIGN = sorted(FOREIGN_LAYERS)
 
 
 class Pusher:
-    """Pushes to one repository; what it pushed is `named` where a tag leads to it, else `unnamed`."""
+    """Pushes to one repository; a pushed digest is `named` if a tag reaches it, else `unnamed`."""
 
     def __init__(self, editor):
         self.editor = editor
@@ -35,7 +35,7 @@ class Pusher:
         return self.editor.call(method, f"/v2/{REPOSITORY}/{path}", token=self.token, **options)
 
     def blob(self, media_type=LAYER, *, data=None, algorithm="sha256", size=100_000, dead=False):
-        """Push a blob, large unless said; its descriptor."""
+        """Pushes a blob, a large one by default; returns its descriptor."""
         self.count += 1
         data = (b"%d " % self.count * size)[:size] if data is None else data
         digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
@@ -44,7 +44,7 @@ class Pusher:
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
     def manifest(self, document, media_type=OCI_MANIFEST, *, tag=None, algorithm="sha256", dead=False):
-        """Push a document by its digest, under a tag if there is one; its descriptor."""
+        """Pushes a document by its digest, and by the tag if there is one; returns its descriptor."""
         data = json.dumps({"schemaVersion": 2, "mediaType": media_type, **document}).encode()
         digest = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
         path = f"manifests/{digest}" + (f"?tag={tag}" if tag else "")
@@ -54,7 +54,7 @@ class Pusher:
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
     def image(self, *layers, dead=False, **options):
-        """Push a manifest with a config of its own, and a layer where none is given."""
+        """Pushes a manifest with a new config, and a new layer unless given."""
         config = self.blob(f"{OCI}.config.v1+json", size=40, dead=dead)
         document = {"config": config, "layers": list(layers) or [self.blob(dead=dead)]}
         document.update(options.pop("more", {}))
@@ -65,13 +65,13 @@ class Pusher:
         return self.manifest(document, media_type, **options)
 
     def find(self, paths):
-        """The status of each, without relying on it."""
+        """Returns the status of each, without a request that delays its collection."""
         return {path: self.call("GET", path).status_code for path in sorted(paths)}
 
 
 @pytest.fixture
 def pusher(serving):
-    """At a server that takes manifests of which something is missing, and so a build cache's index."""
+    """Runs at a server with --sparse-manifests, which accepts the index of a build cache."""
     with serving(gc_interval_s=0, sparse_manifests=True) as registry:
         pusher = Pusher(registry.editor)
         pusher.registry = registry
@@ -79,7 +79,7 @@ def pusher(serving):
 
 
 def push_every_kind(pusher):
-    """Push one manifest of each kind, all of them in reach of a tag."""
+    """Pushes one manifest of each kind, each reached by a tag."""
     absent = {"mediaType": FOREIGN[0], "digest": "sha256:" + "ab" * 32, "size": 7}
     pusher.image(*map(pusher.blob, [*FOREIGN, LAYER]), absent, tag="foreign")
     pusher.image(pusher.blob(FOREIGN[0]), media_type=DOCKER_MANIFEST, tag="docker")
@@ -91,7 +91,7 @@ def push_every_kind(pusher):
     pusher.image(pusher.blob("application/x"), more={"artifactType": "application/x"}, tag="artifact")
     long = pusher.blob(algorithm="sha512")
     pusher.image(long, pusher.blob(algorithm="sha512", size=40), algorithm="sha512", tag="sha512")
-    # A bundle of a document that is a manifest too.
+    # A bundle of a document that is a manifest, too.
     content = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
     bundled = pusher.blob(OCI_INDEX, data=content)
     answer = pusher.call(
@@ -103,14 +103,14 @@ def push_every_kind(pusher):
 
 
 def push_every_referrer(pusher):
-    """Push subjects and referrers, of which a tag is in reach by that alone."""
-    # Of a tagged image, with one of its own and an index about it.
+    """Pushes subjects and referrers that a tag reaches only through that relation."""
+    # Referrers of a tagged image: one with its own referrer, and an index.
     signature = pusher.image(more={"subject": pusher.image(tag="signed")})
     pusher.image(more={"subject": signature})
     pusher.index(pusher.image(), more={"subject": signature})
-    # A subject that only a tagged referrer of its referrer leads to.
+    # A subject that is reached only by a tagged referrer of its referrer.
     pusher.image(more={"subject": pusher.image(more={"subject": pusher.image()})}, tag="attestation")
-    # A subject that only a tagged index leads to, by an entry of it.
+    # A subject that is reached only by an entry of a tagged index.
     pusher.index(pusher.image(more={"subject": pusher.image()}), tag="index-of-referrer")
 
 
@@ -143,7 +143,7 @@ def test_b_z15_collection_without_a_delay_takes_what_nothing_names_and_no_more(p
 
 
 def test_b_z15_manifest_with_many_dead_referrers_goes_with_them_in_few_steps(tmp_path):
-    """Each step looks at what is connected once, however many of it are candidates."""
+    """Counts SQLite's steps: connected manifests are read once, however many are candidates."""
     count = 3000
     with contextlib.closing(Database(tmp_path / "emulator.db")) as database:
         database.write_now(lambda connection: add_referrers(connection, count))
@@ -164,7 +164,7 @@ def test_b_z15_manifest_with_many_dead_referrers_goes_with_them_in_few_steps(tmp
 
 
 def add_referrers(connection, count):
-    """One manifest, and so many that are about it, none of them with a tag."""
+    """Adds one manifest with that many referrers, none of them with a tag."""
     for statement in (
         "INSERT INTO projects (id, project_id, number, name, created_at) VALUES (1, 'p', '1', 'p', 0)",
         "INSERT INTO buckets (id, project, name, location, created_at) VALUES (1, 1, 'b', 'US', 0)",
@@ -196,13 +196,13 @@ NAMING = {
 }
 
 
-# Damage takes rows, and enters nothing in their stead.
+# Damage that deletes rows.
 LOST = ("DELETE FROM blob_links", "DELETE FROM blobs WHERE data IS NULL", "DELETE FROM doomed")
 
 
 @pytest.fixture(params=NAMING, ids=lambda what: f"B-Z15-{what.replace(' ', '-')}")
 def holder(request, tmp_path, editor_of):
-    """(data directory, path of a blob) of a stopped server: a manifest names the blob by that field."""
+    """Returns (data directory, path of a blob) of a stopped server; a manifest names it in that field."""
     data = tmp_path / "data"
     with InThread(Settings(port=0, data=data, gc_interval_s=0, sparse_manifests=True)) as ready:
         pusher = Pusher(editor_of(ready.url))
@@ -220,7 +220,7 @@ def change(data, *statements):
 def test_database_of_main_before_the_change_keeps_what_its_manifests_name(holder, run):
     data, _ = holder
     (named,) = make_older(data)
-    # What revision 0004 entered: neither foreign layers nor entries.
+    # The rows of revision 0004: neither foreign layers nor entries of an index.
     change(
         data,
         "UPDATE alembic_version SET version_num = '0004'",

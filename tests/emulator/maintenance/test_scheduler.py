@@ -1,4 +1,4 @@
-"""The scheduler: a snapshot where something has changed, and an end when the server stops."""
+"""Scheduler: saves a snapshot after a change, and stops with the server."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ def test_snapshot_is_saved_anew_only_where_something_has_changed(database, sched
     database.write_now(add("a"))
     scheduler.save_snapshot()
     (tmp_path / SNAPSHOT).unlink()
-    # A collection that finds nothing changes nothing.
+    # A collection that finds nothing commits nothing.
     scheduler.collect(CollectionRequest())
     scheduler.save_snapshot()
     assert not (tmp_path / SNAPSHOT).exists()
@@ -104,7 +104,7 @@ def test_nothing_begins_once_it_is_closed(scheduler):
 
 def test_two_collections_at_once_are_one_too_many(database, tmp_path):
     class Second:
-        """Asks for another collection while the first one is in progress."""
+        """Requests another collection while the first one is in progress."""
 
         def __init__(self):
             self.refusals = []

@@ -1,4 +1,4 @@
-"""A response's body in blocks: each as it comes, and none for a client that has gone."""
+"""Response bodies in blocks: each is sent as it is read, and none to a disconnected client."""
 
 import asyncio
 
@@ -10,12 +10,12 @@ START = {"type": "http.response.start", "status": 200, "headers": []}
 
 
 async def stay():
-    """The `receive` of a client that does not go."""
+    """Waits for ever, as the `receive` of a connected client."""
     await asyncio.Event().wait()
 
 
 class Receiver:
-    """Takes every message."""
+    """Accepts every message."""
 
     def __init__(self):
         self.messages = []
@@ -25,7 +25,7 @@ class Receiver:
 
 
 class Blocks:
-    """Gives so many blocks, and knows whether it was closed."""
+    """Yields a number of blocks, and records whether it was closed."""
 
     def __init__(self, count):
         self._count = count
@@ -49,7 +49,7 @@ def test_blocks_are_sent_as_they_come_and_an_empty_one_ends_them():
 
 
 def test_z07_nothing_is_sent_to_a_client_that_has_gone():
-    """What is sent to it waits no longer, and so would keep the server busy until the blob's end."""
+    """Sends to it return at once, and would keep the server busy until the end of the blob."""
     client, blocks = Receiver(), Blocks(1000)
 
     async def main():

@@ -1,4 +1,4 @@
-"""A crash at each write point by name: nothing acknowledged is lost, and a repetition succeeds (T20).
+"""Crashes at each failpoint: nothing acknowledged is lost, and a repetition succeeds (T20).
 
 The server is started with one point armed, meets it, and dies by SIGKILL; then it is started anew.
 """
@@ -45,7 +45,7 @@ def unlink(editor, _url):
 
 
 def remove_tag(editor, _url):
-    # The second time it may be gone.
+    # The second time it may be deleted already.
     status = editor.delete(f"/v2/{REPOSITORY}/manifests/spare").status_code
     assert status in (202, 404)
 
@@ -78,7 +78,7 @@ REBUILDS = ["rebuild-written", "rebuild-placed"]
 
 @pytest.fixture
 def find_kinds(run):
-    """The kinds of what fsck finds in a data directory."""
+    """Returns the kinds of fsck's findings in a data directory."""
 
     def find(data):
         code, out, err = run("fsck", "--data", data)
@@ -90,7 +90,7 @@ def find_kinds(run):
 
 @pytest.fixture
 def check_sound(run, find_kinds):
-    """Nothing is found in a data directory, nor after a collection."""
+    """Asserts that fsck finds nothing, before and after a collection."""
 
     def check(data):
         assert find_kinds(data) == set()
@@ -101,14 +101,14 @@ def check_sound(run, find_kinds):
 
 
 def check_base(editor):
-    """What was acknowledged before is there."""
+    """Asserts that the content that was acknowledged before is there."""
     assert editor.get(f"/v2/{REPOSITORY}/manifests/base").status_code == 200
     assert editor.get(f"/v2/{REPOSITORY}/blobs/{digest_of(BASE)}").content == BASE
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory, editor_of):
-    """The data directory of a server that has acknowledged an image under two tags; its editor."""
+    """Returns the data directory of a server with an image under two tags, and an editor's client."""
     from docker_credential_gcr.emulator.server.in_thread import InThread
     from docker_credential_gcr.emulator.settings import Settings
 
@@ -127,7 +127,7 @@ def data(prepared, tmp_path):
 
 @pytest.fixture
 def editor(prepared):
-    """The same editor at any server on a copy of the data directory: `editor(ready)`."""
+    """Returns the same client at any server on a copy of the data directory: `editor(ready)`."""
 
     def at(ready):
         prepared[1].url = ready["url"]
@@ -160,7 +160,7 @@ def test_t20_crash_loses_nothing_and_its_repetition_succeeds(
 
 
 CANCELS = ["pieces-condemned", "pieces-deleted"]
-# At each of these a chunk of an upload is on its way, whose earlier bytes were acknowledged.
+# At each of these a chunk of an upload is being sent, after acknowledged bytes.
 CHUNKS = ["piece-doomed", "piece-written", "upload-written", "upload-moved"]
 
 
@@ -186,7 +186,7 @@ def test_t20_crash_in_a_chunk_keeps_what_was_acknowledged_of_the_upload(
     at = editor(server.ready)
     asked = at.call("GET", location, token=token)
     if point == "upload-moved":
-        # The client was not told where the upload goes on, and begins again.
+        # The client does not know the next Location, and starts again.
         assert asked.status_code == 404
     else:
         assert asked.headers["Range"] == f"0-{len(first) - 1}"
@@ -233,7 +233,7 @@ def test_t20_crash_while_a_snapshot_is_saved_leaves_the_last_one(make_server, da
 
 @pytest.fixture
 def older(tmp_path):
-    """The data directory of a server that wrote revision 0001."""
+    """Returns the data directory of a server that wrote revision 0001."""
     data = tmp_path / "older"
     (data / "keys").mkdir(parents=True)
     with opened(data / "emulator.db") as connection:

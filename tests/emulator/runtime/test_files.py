@@ -1,4 +1,4 @@
-"""Where a user may not look, each command ends in one line, and `run` hides nothing (D25).
+"""Files that a user may not read: each command ends with one line, and `run` hides nothing (D25).
 
 The directory has mode 000. Root may enter such a directory, and becomes another user for the test.
 """
@@ -32,7 +32,7 @@ AUTHORITIES = {
     "GCR_EMULATOR_DATA=FOLDER/closed/data": "closed/data/keys/ca.pem",
     "GCR_EMULATOR_READY_FILE=FOLDER/closed/ready": "closed/ready",
 }
-# (command, variable, the directory that is closed, the file that is named, what to do)
+# (command, variable, the unreadable directory, the file in the message, the remedy)
 CASES = [
     *(
         (command, variable, "closed", file, ": name the server's authority with --ca")
@@ -70,7 +70,7 @@ CASES = [
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A directory that all users may enter, as pytest's own may not be."""
+    """Yields a directory that all users may enter, unlike pytest's."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         path = Path(name)
         path.chmod(0o755)
@@ -82,7 +82,7 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def closed(path: Path) -> Iterator[None]:
-    """Meanwhile this process may not enter the directory."""
+    """Prevents this process from entering the directory, for a block."""
     user = os.geteuid()
     path.chmod(0)
     if user == 0:
@@ -122,7 +122,7 @@ def test_d25_command_that_may_not_look_names_the_file_in_one_line(
 
 
 def test_d25_serve_names_the_directory_that_it_may_not_use(run: Run, folder: Path) -> None:
-    # As above: this loads what the other user perhaps cannot.
+    # As above: the other user may be unable to load this.
     assert run("serve", "--port", "0", "--data", folder / "ca.pem")[0] == 1
 
     with closed(folder / "closed"):
@@ -132,7 +132,7 @@ def test_d25_serve_names_the_directory_that_it_may_not_use(run: Run, folder: Pat
 
 
 def test_d25_every_command_that_looks_at_files_is_walked() -> None:
-    # serve is above, run below and in test_run; the others look at nothing.
+    # serve is above, run below and in test_run; other commands read no file.
     others = {"serve", "run", "hosts", "completion", "version"}
     assert {command[0] for command, *_ in CASES} == set(cli.commands) - others
 

@@ -1,4 +1,4 @@
-"""The data directory and all in it are the owner's alone, whatever umask, parent and earlier mode (Z02)."""
+"""Only the owner can read the data directory, whatever the umask, parent and earlier mode (Z02)."""
 
 import os
 import re
@@ -19,7 +19,7 @@ LARGE = b"large layer " * 10_000
 
 
 def find_wide(root):
-    """Path and mode of everything that is not 0700 or 0600."""
+    """Returns path and mode of each file that is not 0700 or 0600."""
     found = {}
     for path in (root, *root.rglob("*")):
         mode = path.lstat().st_mode
@@ -37,7 +37,7 @@ def umask():
 
 
 def use(editor, url):
-    """A push, an upload that goes on in a file and one in a slot, a private key, a collection."""
+    """Uses a server: a push, two uploads in progress, a private key, a collection."""
     editor.push_image(REPOSITORY, "v1", LARGE, b"small layer")
     token = editor.token(f"repository:{REPOSITORY}:pull,push")
     for data in (LARGE, b"few bytes"):
@@ -51,7 +51,7 @@ def use(editor, url):
     ).raise_for_status()
     sign = f"{url}/v1/projects/-/serviceAccounts/{account}:signJwt"
     requests.post(sign, json={"payload": "{}"}, timeout=30).raise_for_status()
-    # Where it is scheduled too, one may be in progress.
+    # A scheduled one may be in progress.
     collected = requests.post(f"{url}/_emulator/gc", json={"older_than_s": 0}, timeout=30)
     assert collected.status_code in (200, 409)
 
@@ -63,7 +63,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def serve_in_thread(data, editor_of):
-    """Runs a server in this process, uses it, and stops it; what is wide meanwhile and afterwards."""
+    """Runs a server in this process and uses it; returns the files whose modes are too wide."""
 
     def serve():
         with InThread(Settings(port=0, data=data, tls=True, gc_interval_s=0)):
@@ -80,7 +80,7 @@ def test_all_that_a_server_and_upkeep_make_is_the_owners_alone(data, umask, mask
     umask(mask)
     assert serve_in_thread() == {}
     assert stat.S_IMODE(data.parent.stat().st_mode) == 0o700
-    # Upkeep makes copies, journals and a new database.
+    # Maintenance creates copies, journals and a new database.
     for command in (("gc", "--older-than", "0"), ("gc", "--dry-run"), ("fsck",), ("rebuild",)):
         assert (run(*command, "--data", data)[0], find_wide(data)) == (0, {}), command
     assert {path.name for path in data.iterdir()} >= {"emulator.db", "emulator.db.damaged", "pieces"}
@@ -132,7 +132,7 @@ def test_a_z02_workers_and_the_schedule_make_nothing_wide_under_any_umask(
 def test_server_narrows_what_it_finds_and_says_so_in_one_line(data, widen, serve_in_thread, capfd):
     serve_in_thread()
     capfd.readouterr()
-    # As the blobs of an earlier version are.
+    # As the blobs of an earlier version.
     for path in data.glob("pieces/*/*"):
         path.chmod(0o644)
     widen(data)
@@ -160,7 +160,7 @@ def test_a_z02_what_a_link_leads_to_keeps_its_mode(tmp_path):
 
 @pytest.fixture
 def shared(tmp_path):
-    """A directory of the mode of /tmp, and of a file system in memory."""
+    """Returns a directory with the mode of /tmp, in a file system in memory."""
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)

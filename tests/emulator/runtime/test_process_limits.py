@@ -1,4 +1,4 @@
-"""The limit of open files is raised as far as it may, and connections wait where it is low."""
+"""The limit of open files is raised as far as allowed; below a low limit, connections wait."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ COMPLAINT = (
 
 @contextmanager
 def serving(limits):
-    """A server under the limits that the shell's words set; its port, and the process."""
+    """Runs a server under the limits that a shell command sets; yields its port and process."""
     command = ["sh", "-c", f"{limits} && exec {SERVE}"]
     with running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         ready = json.loads(process.stdout.readline())
@@ -49,7 +49,7 @@ def test_low_hard_limit_is_said_once_and_connections_wait():
             stack.enter_context(connection)
         late = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         ask(late)
-        # Those that came first are served all the same.
+        # The first connections are served nevertheless.
         ask(silent[0])
         assert silent[0].recv(100).startswith(b"HTTP/1.1 200")
         for connection in silent:

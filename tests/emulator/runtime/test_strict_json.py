@@ -1,4 +1,4 @@
-"""JSON from clients is decoded by one rule, and what was stored before there was one stays readable."""
+"""JSON from clients is decoded by one rule; documents that were stored before that rule stay readable."""
 
 import json
 import math

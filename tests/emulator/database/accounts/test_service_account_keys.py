@@ -1,4 +1,4 @@
-"""Keys are registered by their public half, and disabled or forgotten at once."""
+"""Service account keys are stored by their public half; disabling or deleting one has effect at once."""
 
 import pytest
 from support.database_reads import reading

@@ -1,4 +1,4 @@
-"""Service accounts belong to a project, and take their keys with them when they go."""
+"""Service accounts belong to a project, and are deleted with their keys."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""People, their logins and the codes on the way: who is known, what ends, what is not kept."""
+"""Users, their logins and authorization codes: who is known, when each ends, no secret is stored."""
 
 import json
 import tracemalloc
@@ -36,7 +36,7 @@ def count(database, table):
 
 
 def test_z13_no_more_policies_are_read_than_a_page_shows_people(database):
-    """Each has a megabyte."""
+    """Each policy has a megabyte."""
     rows = [
         {
             "resource": f"projects/p-{number}",

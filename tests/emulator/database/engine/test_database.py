@@ -1,4 +1,4 @@
-"""The database's one writer: what is acknowledged is committed, and one caller's failure is its own."""
+"""Database with one writer: acknowledged writes are committed, and an error fails one caller only."""
 
 import asyncio
 import errno
@@ -52,7 +52,7 @@ def test_write_and_addition_on_an_event_loop_are_the_same(database, verb, durabl
 
 
 def lock(path):
-    """Another program's connection, which holds the lock of the database."""
+    """Yields the connection of another program that holds the lock of the database."""
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     return holder
@@ -64,7 +64,7 @@ def test_z24_a_write_waits_for_another_programs_lock_while_reads_go_on(database,
 
         async def write_and_read():
             writing = asyncio.ensure_future(database.write(add("b")))
-            # Until the writer has met the lock.
+            # Until the writer waits for the lock.
             while not database._writer._wait_until:
                 await asyncio.sleep(0)
             seen = names(database)
@@ -106,14 +106,14 @@ def test_what_a_work_raises_undoes_it_alone_among_those_of_its_transaction(datab
 
 
 def grow(connection):
-    """Write more than the database may have, as on a full disk: the statement fails."""
+    """Writes more than the database may grow, as on a full disk: the statement fails."""
     ((pages,),) = connection.exec_driver_sql("PRAGMA page_count").all()
     connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     connection.execute(insert(policies).values(resource="much", document="x" * 100_000))
 
 
 def leave_dangling(connection):
-    """Write what is refused with the transaction, as a disk does that is full by then: COMMIT fails."""
+    """Violates a deferred constraint, so that COMMIT fails, as on a disk that is full by then."""
     connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
     connection.execute(insert(repositories).values(bucket=99, name="dangling"))
 
@@ -227,7 +227,7 @@ def test_z13_scans_run_one_by_one_while_the_event_loop_goes_on(database):
             nonlocal running
             running += 1
             together.append(running)
-            # The loop is not held: it does this while the scan waits for it.
+            # The event loop is free: it runs this while the scan waits.
             asyncio.run_coroutine_threadsafe(serve(), loop).result(30)
             running -= 1
             return connection.execute(select(policies.c.resource)).scalars().all()
@@ -307,7 +307,7 @@ def test_memory_never_keeps_what_a_write_saw_and_did_not_commit(
     cache = ReadCache(database.read, getattr(database, subject))
 
     def read():
-        # To its end without an event loop, as a write's function has none: SQLite's reads never wait.
+        # Run without an event loop, as in the function of a write: reads of SQLite never wait.
         with pytest.raises(StopIteration) as ended:
             cache.read("names", list_names, measure=lambda _: 0).send(None)
         return ended.value.value
@@ -322,7 +322,7 @@ def test_memory_never_keeps_what_a_write_saw_and_did_not_commit(
         await asyncio.gather(*map(database.write, works), return_exceptions=True)
         if looks:
             seen.append(read())
-        # As many changes as were undone.
+        # As many changes as were rolled back.
         await database.write(add("a"))
         return read()
 

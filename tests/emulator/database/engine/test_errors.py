@@ -1,4 +1,4 @@
-"""What a full disk raises, wherever it does, is known as one error."""
+"""Errors of a full disk and of a lock are translated, whichever library raises them."""
 
 import errno
 import sqlite3
@@ -51,7 +51,7 @@ def test_z24_a_database_that_another_program_locks_is_known(tmp_path: Path) -> N
 
 
 def test_z24_a_database_over_the_limit_of_files_is_known(tmp_path: Path) -> None:
-    # In a process of its own, whose limit it lowers: SQLite says of EFBIG what it says of a broken disk.
+    # In a separate process, because it lowers its limit: SQLite reports EFBIG as it reports a broken disk.
     program = (
         "import resource, sqlite3, sys\n"
         "from docker_credential_gcr.emulator.database.engine.errors import translate_error\n"
@@ -94,7 +94,7 @@ def test_what_is_known_is_described_in_its_own_words_and_all_else_in_the_drivers
         OSError(errno.EIO, "words"),
         ValueError("database or disk is full"),
         sqlite3.OperationalError("no such table: x"),
-        # Where no limit is set, the disk is broken.
+        # Without a limit, the disk is broken.
         sqlite3.OperationalError("disk I/O error"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Keys that no row names: entered before their bytes, named or condemned, and never both."""
+"""Doomed keys: entered before their bytes are written, then named or condemned, never both."""
 
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def test_what_a_sweeper_left_when_it_died_is_swept_by_the_next(database, store, 
 
 
 class VanishingPath(type(Path())):
-    """A file that is gone once it was looked at, as when a request deletes its own piece meanwhile."""
+    """A file that disappears after its first status: a request deletes its own piece meanwhile."""
 
     def stat(self, **options):
         status = super().stat(**options)
@@ -127,7 +127,7 @@ def test_the_pieces_of_a_row_that_goes_are_doomed_whatever_deletes_it(database, 
 
     database.write_now(fill)
     assert find_all(database) == []
-    # Blob, upload, bucket and repository go with it.
+    # Its blobs, uploads, buckets and repositories are deleted with it.
     database.write_now(lambda connection: connection.exec_driver_sql("DELETE FROM projects"))
     assert find_all(database) == KEYS[:2]
     assert sweep(database, store, now=NOW) == [5, 5]

@@ -1,4 +1,4 @@
-"""Buckets and Artifact Registry's repositories lie in one table, and are never taken for each other."""
+"""Buckets and repositories of Artifact Registry share a table, and are not mistaken for each other."""
 
 import pytest
 from support.database_reads import reading

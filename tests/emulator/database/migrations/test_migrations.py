@@ -1,4 +1,4 @@
-"""A database of any earlier revision becomes one of the present schema, with all that is in it."""
+"""Migrations bring a database of any earlier revision to the present schema, with all of its rows."""
 
 import shutil
 from pathlib import Path
@@ -13,15 +13,15 @@ from docker_credential_gcr.emulator.database.engine.errors import IncompatibleDa
 
 VERSIONS = Path(migrations.__file__).parent / "versions"
 DUMPS = sorted(DATA.glob("database-*.sql"))
-# Tables to which a migration adds rows of its own.
+# Tables to which a migration adds rows.
 GAINING = {"manifest_blobs", "revisions"}
-# What Python's own tables of a database do not say alike.
+# Pragmas that describe a table.
 PRAGMAS = ("table_xinfo", "index_list", "foreign_key_list")
 
 
 @pytest.fixture(params=DUMPS, ids=lambda dump: dump.stem)
 def older(request, tmp_path):
-    """The path of a database of an earlier revision."""
+    """Returns the path of a database of an earlier revision."""
     path = tmp_path / "emulator.db"
     with opened(path) as connection:
         connection.executescript(request.param.read_text())
@@ -30,7 +30,7 @@ def older(request, tmp_path):
 
 @pytest.fixture
 def oldest(tmp_path):
-    """The path of a database of the first revision, of which the second keeps more."""
+    """Returns the path of a database of the first revision, which the second one extends."""
     path = tmp_path / "emulator.db"
     with opened(path) as connection:
         connection.executescript(DUMPS[0].read_text())
@@ -44,14 +44,14 @@ def names(path):
 
 
 def structure(path):
-    """table: what SQLite knows of its columns, keys, indexes and triggers, in whatever order made."""
+    """Returns {table: its columns, keys, indexes and triggers}, whatever the order of their creation."""
     found = {}
     for table in names(path):
         pragmas = [sorted(map(repr, ask(path, f"PRAGMA {name}({table})"))) for name in PRAGMAS]
         indexes = [name for _, name, *_ in ask(path, f"PRAGMA index_list({table})")]
         columns = {name: ask(path, f"PRAGMA index_xinfo({name})") for name in indexes}
         ((made,),) = ask(path, "SELECT sql LIKE '%WITHOUT ROWID%' FROM sqlite_master WHERE name = ?", table)
-        # The first column is the index's number, which is the order of making.
+        # The first column is the index's number, in the order of creation.
         pragmas[1] = sorted(repr(row[1:]) for row in ask(path, f"PRAGMA index_list({table})"))
         triggers = sorted(
             ask(path, "SELECT sql FROM sqlite_master WHERE type='trigger' AND tbl_name = ?", table)
@@ -82,7 +82,7 @@ def test_migration_keeps_every_row(older, tmp_path):
     Database(older).close()
     # Uploads in progress end.
     for table in set(names(tmp_path / "before.db")) - {"alembic_version", "uploads"}:
-        # What a later revision adds comes behind.
+        # A later revision adds columns at the end.
         width = len(ask(tmp_path / "before.db", f"PRAGMA table_info({table})"))
         kept = sorted(repr(row[:width]) for row in rows_of(older, table))
         before = content(tmp_path / "before.db", table)

@@ -1,4 +1,4 @@
-"""A service is on until it is switched off."""
+"""A service is enabled until it is switched off."""
 
 from support.database_reads import reading
 

@@ -1,4 +1,4 @@
-"""Policies are found by their resource, and saved only over what their writer has read."""
+"""Policies are found by their resource, and replaced only if the etag is the one that was read."""
 
 from pathlib import Path
 

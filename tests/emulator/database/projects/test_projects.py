@@ -1,4 +1,4 @@
-"""Projects have a name that is theirs alone, and a number."""
+"""Projects have a unique ID and a unique number."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Conditions are Google's documented CEL for a resource's name, type and service, and nothing else."""
+"""Conditions accept the CEL that Google documents for a resource's name, type and service, no more."""
 
 import pytest
 from hypothesis import given
@@ -42,7 +42,7 @@ NAME = "projects/_/buckets/artifacts.my-project.appspot.com"
         ('resource.name.extract("/buckets/{bucket}/objects/") != ""', (BLOB,)),
         ('resource.name.extract("locations/{l}/repositories/") == "us"', (REPOSITORY,)),
         ('resource.name.extract("projects/{rest}").startsWith("my-")', (REPOSITORY,)),
-        # && binds tighter than ||.
+        # && has a higher precedence than ||.
         (
             'resource.name.endsWith("/images") || resource.service == "storage.googleapis.com" && false',
             (REPOSITORY,),
@@ -59,7 +59,7 @@ def test_a_condition_is_met_by(expression: str, met: tuple[Resource, ...]) -> No
     assert tuple(resource for resource in EVERY if test(resource)) == met
 
 
-# The examples of Google's own page on the function.
+# The examples of Google's page about the function.
 @pytest.mark.parametrize(
     ("template", "extracted"),
     [

@@ -1,4 +1,4 @@
-"""One parser of CEL serves both APIs: what both dialects have means the same in both."""
+"""Both dialects of CEL have one parser: common syntax means the same in both."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ def evaluate_condition(text: str) -> object:
 
 
 def evaluate_expression(text: str) -> object:
-    """The same of an assertion with the resource's fields."""
+    """Evaluates the same text on an assertion with the fields of the resource."""
     evaluate = compile_expression(text.replace("resource", "assertion"))
     return evaluate(Scope({"assertion": ASSERTION}, Budget()))
 

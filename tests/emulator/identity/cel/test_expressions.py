@@ -1,4 +1,4 @@
-"""Expressions of workload identity providers are CEL, and what is not understood is refused beforehand."""
+"""Expressions of workload identity providers are CEL; unknown syntax is refused when they are set."""
 
 import contextlib
 import tracemalloc
@@ -83,7 +83,7 @@ AWS_ROLE = (
         ("assertion.groups.exists(g, g.startsWith('op'))", True),
         ("assertion.groups.all(g, g == 'dev' || g == attribute.repository)", False),
         ("google.subject in ['octo-org']", True),
-        # What decides, decides, whatever the other side lacks; && binds tighter than ||.
+        # The deciding side decides, even if the other one fails; && has a higher precedence than ||.
         ("assertion.no || true", True),
         ("true || assertion.no", True),
         ("assertion.no && false", False),
@@ -164,7 +164,7 @@ def test_any_text_is_refused_or_evaluated(text: str) -> None:
         evaluate(text)
 
 
-# A token of 16 KiB, as long as one may be, of claims that grow best.
+# A token of 16 KiB, the maximum, with the claims that cost most.
 LARGE = {
     "assertion": {
         "a": "a" * 999,

@@ -1,4 +1,4 @@
-"""Base64 is taken in each form in which tools write it, and nothing else is."""
+"""Base64 is decoded in each form that tools write; anything else is refused."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Keys are read back as they were: from PEM, and as JSON Web Keys by another library."""
+"""Keys are the same after encoding: from PEM, and as JSON Web Keys by another library."""
 
 import jwt
 import pytest
@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.identity.tokens import Signer
 
 
 def find_short() -> ec.EllipticCurvePrivateKey:
-    """Returns a key with a coordinate that needs fewer than 32 bytes; it is written with 32 all the same.
+    """Returns a key with a coordinate that needs fewer than 32 bytes; its JWK has 32 nevertheless.
 
     https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.2
     """

@@ -1,4 +1,4 @@
-"""A key file is the one that Google's own clients read."""
+"""Google's clients can read a key file."""
 
 import json
 

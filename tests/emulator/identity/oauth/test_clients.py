@@ -1,4 +1,4 @@
-"""Where a code may be sent: to this machine in plain words, and nowhere else."""
+"""Redirect URIs: a code goes to this machine or to a page of the client, nowhere else."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which verifier belongs to which challenge."""
+"""PKCE: a verifier matches its own challenge only."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A scope is one of Google's, as a whole."""
+"""OAuth scopes are complete names that Google knows."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""fsck: every kind of damage is found, by its name, and a sound directory gives none (T20)."""
+"""fsck finds every kind of damage, by its name, and none in a sound directory (T20)."""
 
 import json
 import os
@@ -17,21 +17,21 @@ ABSENT = "sha256:" + "ab" * 32
 
 
 def change(data, *statements):
-    """Change rows as no emulator would."""
+    """Changes rows as no emulator would."""
     with opened(data / "emulator.db") as connection:
         for statement in statements:
             assert connection.execute(statement).rowcount != 0, statement
 
 
 def large_file(data, table="blobs"):
-    """The one file of the only large blob, or of the upload in progress."""
+    """Returns the only file of the only large blob, or of the upload in progress."""
     ((pieces,),) = ask(data / "emulator.db", f"SELECT pieces FROM {table} WHERE pieces IS NOT NULL")  # noqa: S608
     ((key, _),) = json.loads(pieces)
     return data / key
 
 
 def damage_page(data):
-    """Overwrite an inner page of the table of manifests."""
+    """Overwrites an inner page of the table of manifests."""
     with opened(data / "emulator.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'manifests'")
@@ -42,7 +42,7 @@ def damage_page(data):
 
 
 def add_file(data, place, content=b"x"):
-    """A file that was written at the epoch."""
+    """Adds a file that was written at the epoch."""
     path = data / place
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
@@ -50,13 +50,13 @@ def add_file(data, place, content=b"x"):
 
 
 def format_steps(data, *kinds):
-    """What stderr says after findings of these kinds, of which no two are mended alike."""
+    """Returns stderr after findings of these kinds, each with another remedy."""
     commands = {name: f"gcr-emulator {name} --data {data}" for name in ("gc", "rebuild")}
     return "".join(f"for {kind}: {KINDS[kind][1].format(**commands)}\n" for kind in kinds)
 
 
 def lose_list(data):
-    """Leaves neither the list of a blob's pieces nor the file."""
+    """Deletes the list of a blob's pieces and the file."""
     large_file(data).unlink()
     change(data, "UPDATE blobs SET pieces = 'none' WHERE pieces IS NOT NULL")
 
@@ -200,7 +200,7 @@ def test_t20_damage_is_found_by_its_kind_and_nothing_else_is(stopped, run, kind,
     code, out, err = run("fsck", "--data", stopped)
     lines = out.splitlines()
     assert (code, {line.split()[0] for line in lines}, err) == (1, {kind}, format_steps(stopped, kind))
-    # One finding a line, KIND SUBJECT: WHAT, and none twice.
+    # A line for each finding, KIND SUBJECT: TEXT, and none twice.
     assert [line for line in lines if not re.fullmatch(rf"{kind} \S.*: \S.*", line)] == []
     assert len(set(lines)) == len(lines)
 
@@ -215,7 +215,7 @@ MENDED = [each for each in DAMAGES if "--data" in format_steps("", each[0]) and 
     ids=[f"{kind}: {what}" for kind, what, _ in MENDED],
 )
 def test_d24_command_that_fsck_names_mends_what_it_found(stopped, run, kind, damage):
-    # What rebuild falls back on.
+    # rebuild uses it if the database is lost.
     shutil.copy(stopped / "emulator.db", stopped / "emulator.db.snapshot")
     damage(stopped)
     command = re.search(r"gcr-emulator (gc|rebuild) --data \S+", run("fsck", "--data", stopped)[2])[0]
@@ -228,7 +228,7 @@ def test_every_kind_has_a_damage():
 
 
 def test_d24_each_line_of_sqlite_is_a_finding_once(stopped, run):
-    """On every SQLite: pages without an owner share a row under a header, and rows repeat each other."""
+    """Covers every SQLite version: unused pages share a row below a header, and rows repeat."""
     indexes = "sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
     with opened(stopped / "emulator.db") as connection:
         pages = [page for (page,) in connection.execute(f"SELECT rootpage FROM {indexes}")]  # noqa: S608
@@ -250,7 +250,7 @@ def test_d24_each_line_of_sqlite_is_a_finding_once(stopped, run):
 
 
 def test_d24_unreadable_page_is_reported_once(stopped, run):
-    """Three of the checks meet it."""
+    """Three of the checks read the page."""
     damage_page(stopped)
     lines = run("fsck", "--data", stopped)[1].splitlines()
     assert lines.count("damaged-database emulator.db: database disk image is malformed") == 1
@@ -345,7 +345,7 @@ def test_fsck_changes_nothing(stopped, run):
     before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
     run("fsck", "--data", stopped)
     after = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
-    # SQLite's journals come and go.
+    # SQLite creates and deletes its journals.
     journals = {stopped / "emulator.db-wal", stopped / "emulator.db-shm", stopped / "lock"}
     assert {path: after[path] for path in after.keys() - journals} == {
         path: before[path] for path in before.keys() - journals

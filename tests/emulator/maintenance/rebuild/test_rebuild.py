@@ -1,4 +1,4 @@
-"""rebuild: what can be read of a damaged database, or its snapshot, becomes a new one (T20)."""
+"""rebuild creates a new database from a damaged one, or its snapshot, as far as it can be read (T20)."""
 
 import json
 import shutil
@@ -29,10 +29,10 @@ def change(data, *statements):
 
 
 def content(path):
-    """The rows of every table, but for what an upload in progress and the time leave."""
+    """Returns the rows of every table, without those of uploads in progress and of the time."""
     tables = [name for (name,) in ask(path, "SELECT name FROM sqlite_master WHERE type = 'table'")]
     rows = {table: sorted(map(repr, ask(path, f"SELECT * FROM {table}"))) for table in tables}  # noqa: S608
-    # What the sweeper deletes, and what ends with a server.
+    # Rows that the sweeper deletes, or that end with a server.
     del rows["doomed"], rows["control"], rows["journal"]
     rows["revisions"] = [row for row in rows["revisions"] if "control" not in row]
     return rows
@@ -40,7 +40,7 @@ def content(path):
 
 @pytest.fixture
 def pulls(stopped, editor_of):
-    """Whether a reference pulls from an emulator on the data directory, with all that it names."""
+    """Returns whether an image can be pulled from an emulator on the data directory."""
 
     def pull(*references):
         with InThread(Settings(port=0, data=stopped)) as ready:
@@ -92,10 +92,10 @@ def test_what_is_only_in_the_journal_is_rebuilt_too(stopped, run, tmp_path):
 def test_table_that_the_manifests_tell_anew_may_be_missing(stopped, run, digests, pulls, table):
     change(stopped, f"DROP TABLE {table}")
     code, _, err = run("rebuild", "--data", stopped)
-    # Links to blobs that no manifest names yet are told by nothing else.
+    # Only links show which repository has a blob that no manifest names yet.
     lost = {"blob_links": f"lost: a part of the table blob_links cannot be read\n{LOST}"}.get(table, "")
     assert (code, err) == (1 if lost else 0, f"made from {stopped / 'emulator.db.damaged'}\n{lost}")
-    # The bytes of an upload that was lost are found once they are old.
+    # gc deletes the bytes of a lost upload when they are old.
     assert run("gc", "--data", stopped, *(["--older-than", "0"] if table == "uploads" else []))[0] == 0
     assert run("fsck", "--data", stopped) == (0, "", f"{stopped} is sound\n")
     paths = ["manifests/v1", "manifests/all", f"blobs/{digests['large']}", f"referrers/{digests['image']}"]
@@ -126,7 +126,7 @@ def test_file_that_is_not_what_a_manifest_names_stays_out(stopped, run, digests)
     assert (code, count(out)["blobs"]) == (1, WHOLE["blobs"] - 1)
     assert f"lost: blob artifacts.my-project.appspot.com {digests['large']}: the bytes are sha256:" in err
     kinds = {line.split()[0] for line in run("fsck", "--data", stopped)[1].splitlines()}
-    # The upload was not carried over either: the next start, or gc, removes its bytes.
+    # The upload was not copied either: the next start, or gc, removes its bytes.
     assert kinds == {"incomplete-manifest", "rowless-bytes"}
 
 

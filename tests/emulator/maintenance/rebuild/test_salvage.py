@@ -1,4 +1,4 @@
-"""What a rebuild takes of a damaged table: its rows to the first damaged page, then the snapshot's (T20)."""
+"""Salvage of a damaged table: its rows up to the first damaged page, then the snapshot's (T20)."""
 
 import sqlite3
 from contextlib import closing
@@ -8,7 +8,7 @@ from support.sqlite_files import ask, opened
 
 COUNT = 600
 ROWS = f"WITH RECURSIVE n (x) AS (SELECT 100 UNION ALL SELECT x + 1 FROM n WHERE x < {99 + COUNT})"  # noqa: S608
-# Of each way in which SQLite orders a table's rows, one: (key, value, how rows are added).
+# A table for each order in which SQLite stores rows: (key, value, how rows are added).
 TABLES = {
     "users": (
         "id",
@@ -82,7 +82,7 @@ def table(request):
 
 @pytest.fixture
 def damaged(stopped, table):
-    """The data directory, its table damaged in the middle since the snapshot; and the rows to find there."""
+    """Returns the data directory, its table damaged after the snapshot, and the rows to find there."""
     key, value, add = TABLES[table]
     with opened(stopped / "emulator.db") as connection:
         connection.execute(f"DELETE FROM {table}")  # noqa: S608
@@ -127,7 +127,7 @@ def test_snapshot_that_is_damaged_itself_is_read_to_its_first_damaged_page(damag
     assert read(data / "emulator.db", table) == kept
 
 
-# Snapshots that know nothing of what the directory's database has lost.
+# Snapshots without the rows that the directory's database has lost.
 STRANGE = {
     "of another directory": "UPDATE revisions SET number = number + 1 WHERE subject = 'identity'",
     "of a newer version": "UPDATE alembic_version SET version_num = '9999'",
@@ -169,14 +169,14 @@ def test_table_that_is_lost_comes_from_the_snapshot(stopped, run):
 
 
 def test_upload_of_the_snapshot_is_not_taken_up_again(stopped, run):
-    """It may have ended since, and its pieces be those of a blob."""
+    """Uploads of a snapshot may have ended, and their pieces belong to a blob."""
     save_snapshot(stopped)
     change(stopped, "DROP TABLE uploads")
     assert run("rebuild", "--data", stopped)[0] == 0
     assert ask(stopped / "emulator.db", "SELECT * FROM uploads") == []
 
 
-# Where a number was given again since: what has it now, which table is lost, and what must not come back.
+# A row number was reused after the snapshot: (its new row, the lost table, the row that must stay deleted).
 REUSED = {
     "a tag of another manifest": (
         "UPDATE manifests SET digest = 'sha256:' || printf('%064d', 1) WHERE digest = (SELECT digest FROM "
