@@ -36,7 +36,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    # Lazy: Docker's verbs start without loading what they do not use.
+    # Lazy, because Docker's verbs use none of these and must start fast.
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

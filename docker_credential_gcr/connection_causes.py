@@ -1,4 +1,4 @@
-"""Causes of a failed connection: what stands behind an error, and whether a port speaks TLS."""
+"""Causes of a failed connection: the chain of exceptions, and whether the port speaks TLS."""
 
 import socket
 import ssl
@@ -9,7 +9,7 @@ HANDSHAKE_S = 2.0
 
 
 def list_causes(error: BaseException) -> list[BaseException]:
-    """Returns the error and all that it was made of; urllib3 and requests hide causes in its parts."""
+    """Returns the error and the exceptions that caused it; urllib3 and requests keep them in arguments."""
     found: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:

@@ -1,4 +1,4 @@
-"""Keeps one deadline for whatever a library may wait for."""
+"""Deadline for a call of a library that may wait without a time limit."""
 
 import threading
 import time
@@ -15,9 +15,8 @@ class Late(TimeoutError):
 def call_within(deadline: float, call: Callable[[], Result]) -> Result:
     """Returns the result of the call. Raises Late at an instant of time.monotonic.
 
-    In a thread of its own, because no time limit of a socket covers the look-up of a name, a server that
-    sends a byte a second, or a keyring that waits for a person. The thread is left to itself: the process
-    ends.
+    Runs it in a thread, because no time limit of a socket covers the look-up of a name, a server that sends a
+    byte a second, or a keyring that waits for the user. The thread is not joined: the process ends soon.
     """
     results: list[Result] = []
     faults: list[BaseException] = []
@@ -25,7 +24,7 @@ def call_within(deadline: float, call: Callable[[], Result]) -> Result:
     def work() -> None:
         try:
             results.append(call())
-        except BaseException as error:  # noqa: BLE001 - it is raised again, in the thread that waits
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             faults.append(error)
 
     thread = threading.Thread(target=work, daemon=True)

@@ -1,21 +1,21 @@
-"""What can go wrong in the helper and its commands, and how any message names a value that may be a secret.
+"""Exceptions of the helper and its commands; and the check that keeps secrets out of every message.
 
-The emulator takes the second part alone, for its messages.
+The emulator uses that check alone.
 
-Error                       the root; one line of text, a `hint` for a person, the `command` that mends it
-├── UsageError              the command line asks for what cannot be (exit status 2)
+Error                       the root; one line of text, a `hint` for the user, the `command` that mends it
+├── UsageError              the command line is invalid (exit status 2)
 ├── ProtocolError           Docker's request is malformed; the text is the protocol's own
-├── CredentialsNotFound     no credential for this registry, and that is no fault
+├── CredentialsNotFound     no credential for this registry, which is not a failure
 ├── ConfigError             a configuration file is malformed, or cannot be read or replaced
-├── StoreError              a login cannot be kept, read or forgotten
+├── StoreError              a login cannot be stored, read or deleted
 ├── LoginRequired           no token source has a credential, and only a login will help (exit status 3)
-├── LoginError              a login came to no end: refused, abandoned, or answered by somebody else
-├── NoToken                 a token source has nothing to offer: the next one is asked
+├── LoginError              a login in the browser failed: refused, abandoned, or answered by another program
+├── NoToken                 a token source has no credential: the next one is asked
 └── TokenError              a token source failed
-    ├── KeyFileError        the key file is no usable service account key
-    ├── KeyNotForHost       the key and the registry belong to different worlds
+    ├── KeyFileError        the key file is not a usable service account key
+    ├── KeyNotForHost       the key and the registry belong to different trust domains
     ├── TokenRefused        the token endpoint answered, but not with a token
-    └── NetworkError        no answer came from the token endpoint
+    └── NetworkError        the token endpoint did not answer
 """
 
 # Templates of commands that depend on the registry and the account; helper/doctor/remedies.py fills them in.
@@ -29,11 +29,11 @@ KEYRING_FILE = "export DOCKER_CREDENTIAL_GCR_KEYRING=file"
 
 
 class Error(Exception):
-    """The root of every exception that this package raises on purpose."""
+    """Root of every exception that this package raises on purpose."""
 
     exit_code = 1
-    check = "credential"  # what `doctor` calls the failure
-    command = ""  # what mends it on this machine, or one of the templates below
+    check = "credential"  # the name of the failure in `doctor`
+    command = ""  # the command that mends it on this machine, or one of the templates above
 
     def __init__(self, message: str, hint: str = "", *, check: str = "", command: str = "") -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class Error(Exception):
 
 
 class UsageError(Error):
-    """The command line asks for what cannot be."""
+    """The command line is invalid."""
 
     exit_code = 2
 
@@ -56,7 +56,7 @@ class ProtocolError(Error):
 
 
 class CredentialsNotFound(Error):
-    """No credential for this registry, and that is no fault; a failure may have been waived for it."""
+    """No credential for this registry, which is not a failure; `waived` is a failure that counts as one."""
 
     def __init__(self, server_url: str, waived: "Error | None" = None) -> None:
         super().__init__(f"no credential for {quote(server_url)}")
@@ -68,7 +68,7 @@ class ConfigError(Error):
 
 
 class StoreError(Error):
-    """A login cannot be kept, read or forgotten."""
+    """A login cannot be stored, read or deleted."""
 
     check = "store"
 
@@ -80,11 +80,11 @@ class LoginRequired(Error):
 
 
 class LoginError(Error):
-    """A login came to no end: it was refused, or abandoned, or somebody else answered."""
+    """A login in the browser failed: it was refused or abandoned, or another program answered."""
 
 
 class NoToken(Error):
-    """A token source has nothing to offer: the next one is asked."""
+    """A token source has no credential: the next one is asked."""
 
 
 class TokenError(Error):
@@ -92,14 +92,14 @@ class TokenError(Error):
 
 
 class KeyFileError(TokenError):
-    """The key file is no usable service account key."""
+    """The key file is not a usable service account key."""
 
     check = "key file"
     command = NEW_KEY
 
 
 class KeyNotForHost(TokenError):
-    """The key and the registry belong to different worlds: Google's and an emulator's."""
+    """The key and the registry belong to different trust domains: Google and an emulator."""
 
     check = "key for another registry"
     command = KEY_SOURCE
@@ -110,39 +110,42 @@ class TokenRefused(TokenError):
 
 
 class NetworkError(TokenError):
-    """No answer came from the token endpoint."""
+    """The token endpoint did not answer."""
 
     check = "token endpoint"
 
 
 def format_line(text: str, limit: int = 1000) -> str:
-    """The text on one line: Docker shows a failure in one, and a terminal obeys control characters."""
-    words = text[: 4 * limit].split()  # cut first: the work is for what is shown
+    """Returns a text as one line, which is what Docker shows, without control characters.
+
+    A terminal would execute those.
+    """
+    words = text[: 4 * limit].split()  # the text is cut first: only this much is shown
     line = "".join(char if char.isprintable() else "?" for char in " ".join(words))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-# How tokens begin: Google's, those of git hosts and of Docker Hub.
+# Prefixes of tokens: of Google, of git hosts, of Docker Hub.
 TOKENS = (
     *("ya29.", "1//", "eyJ", "GOCSPX-", "AIza"),
     *("gho_", "ghp_", "ghs_", "ghu_", "github_pat_", "glpat-", "dckr_pat_"),
 )
-TOKEN_SIZE = 16  # a token is at least as long
+TOKEN_SIZE = 16  # the shortest token
 RANDOM_SIZE = 40  # 30 random bytes in base64
-BASE64_SIZE = 200  # no token without dots is as long
+BASE64_SIZE = 200  # longer than any token without dots
 PATH_SIZE, NAME_SIZE = 4096, 255  # of Linux, in bytes: PATH_MAX and NAME_MAX
 FILE_KINDS = ("file", "token-file")  # of a token source, before the colon
 
 
 def quote(value: str) -> str:
-    """Returns a value as a message repeats it: in quotes; one that may be a secret is described instead."""
+    """Returns a value in quotes, for a message; a description instead of a value that may be a secret."""
     return find_secret_form(value) or repr(value)
 
 
 def find_secret_form(value: str) -> str | None:
-    """Returns what a value is that no message may repeat: "JSON", "a PEM key", "text of 3 lines".
+    """Returns the form of a value that no message may repeat: "JSON", "a PEM key", "text of 3 lines".
 
-    None for what may be the path, the name, the host or the URL that was expected.
+    None for a value that may be a path, a name, a host or a URL.
     """
     dense = "".join(value.split())
     if '{"' in dense or '":' in dense:
@@ -194,7 +197,7 @@ def _is_random(word: str) -> bool:
 def _find_text_form(value: str) -> str | None:
     if "\n" in value:
         return f"text of {len(value.splitlines())} lines"
-    # Python reads a byte of the environment that is not UTF-8 as one of these surrogates: a path may have it.
+    # A byte of the environment that is not UTF-8 is one of these surrogates in Python: a path may have it.
     if not all(char.isprintable() or "\udc80" <= char <= "\udcff" for char in value):
         return "text with control characters"
     items = value.replace(",", " ").split() if len(value) > NAME_SIZE // 4 else ()

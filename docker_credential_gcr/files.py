@@ -1,6 +1,6 @@
-"""Writes files: a regular one is replaced, so that readers see the old or the new one; a stream is written.
+"""Writes files and locks them. A regular file is replaced, so a reader sees the old or the new content.
 
-A stream is a device, a FIFO, a socket or a descriptor of this process: /dev/null, /dev/stdout, /dev/fd/3.
+A stream is written: a device, a FIFO, a socket or a descriptor of this process, such as /dev/stdout.
 """
 
 import errno
@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-READER_S = 10.0  # how long a FIFO without a reader is waited for
-# What keeps a file from being replaced, and what mends that; docker, which replaces its file, fails likewise.
+READER_S = 10.0  # the longest wait for a reader of a FIFO
+# Why a file cannot be replaced, and what mends that. docker replaces its file as well, and fails likewise.
 _MOUNT = (
-    "it is a mount of its own, which cannot be replaced",
+    "it is a mount point, which cannot be replaced",
     "mount its directory instead, or change the file that is mounted there",
 )
-_DIRECTORY_HINT = "make its directory writable for this user: a new file takes the place of the old one"
+_DIRECTORY_HINT = "make its directory writable for this user: the old file is replaced by a new one"
 _HINTS = {
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _DIRECTORY_HINT),
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on its file system"),
@@ -30,7 +30,7 @@ _DESCRIPTOR_DIRECTORIES = ("/dev/fd", "/proc/self/fd")
 
 
 def is_stream(path: FilePath) -> bool:
-    """Returns whether another program reads what is written there: it cannot be read again, or replaced."""
+    """Returns whether a path is a stream, whose content cannot be read again or replaced."""
     if _find_descriptor(path) is not None:
         return True
     try:
@@ -46,7 +46,7 @@ def resolve(path: str) -> str:
 
 
 def make_private_directory(path: str) -> None:
-    """Makes a directory that only its owner may enter. Raises OSError, also when it is another user's."""
+    """Creates a directory that only its owner may enter. Raises OSError, also when it is another user's."""
     os.makedirs(path, mode=0o700, exist_ok=True)
     found = os.stat(path)
     if hasattr(os, "geteuid"):
@@ -57,7 +57,7 @@ def make_private_directory(path: str) -> None:
 
 
 def write_file(path: FilePath, data: bytes, *, mode: int | None = None, reader_s: float = READER_S) -> None:
-    """Writes a file that a user has named: to a stream as it is, else by `replace_file`. Raises OSError."""
+    """Writes a file that a user has named: into a stream, else by `replace_file`. Raises OSError."""
     if is_stream(path):
         _write_stream(path, data, reader_s)
     else:
@@ -67,9 +67,9 @@ def write_file(path: FilePath, data: bytes, *, mode: int | None = None, reader_s
 def replace_file(
     path: FilePath, data: bytes, *, like: os.stat_result | None = None, mode: int | None = None
 ) -> None:
-    """Puts data in the place of a file. Raises OSError, and then nothing is left behind.
+    """Replaces a file by a new one, atomically. Raises OSError, and then leaves no temporary file.
 
-    The new file has the owner of `like`, if any, and its mode unless another is given; else it is 0600.
+    The new file has the owner and the mode of `like`, if given, but for a given `mode`; else it is 0600.
     """
     temporary = _name_temporary(path)
     try:
@@ -77,7 +77,7 @@ def replace_file(
         with open(descriptor, "wb") as file:
             file.write(data)
             if like and hasattr(os, "fchown"):
-                with suppress(PermissionError):  # only root gives files away
+                with suppress(PermissionError):  # only root may change the owner of a file
                     os.fchown(file.fileno(), like.st_uid, like.st_gid)
                 mode = like.st_mode & 0o7777 if mode is None else mode
             if mode is not None and hasattr(os, "fchmod"):
@@ -89,12 +89,12 @@ def replace_file(
         with suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            error.filename = os.fspath(path)  # a person knows nothing of the temporary one
+            error.filename = os.fspath(path)  # the user does not know the temporary one
         raise
 
 
 def create_file(path: FilePath, data: bytes, link: Callable[[str, FilePath], None] = os.link) -> None:
-    """Writes a private file unless one is there, also one that another process has made meanwhile."""
+    """Creates a private file, unless it exists; a file that another process creates meanwhile stays."""
     temporary = _name_temporary(path)
     replace_file(temporary, data)
     try:
@@ -102,7 +102,7 @@ def create_file(path: FilePath, data: bytes, link: Callable[[str, FilePath], Non
     except FileExistsError:
         pass
     except OSError:
-        # A file system without hard links, on which two that come at once are told apart by nothing.
+        # Without hard links, the second of two processes at the same time replaces the file of the first.
         if not os.path.exists(path):
             os.replace(temporary, path)
     finally:
@@ -111,7 +111,7 @@ def create_file(path: FilePath, data: bytes, link: Callable[[str, FilePath], Non
 
 
 def explain_write(path: str, error: Exception) -> tuple[str, str]:
-    """Returns what to say of a file that could not be written, and what mends it."""
+    """Returns the text and the hint for a file that could not be written."""
     number = getattr(error, "errno", None)
     reason = getattr(error, "strerror", None) or str(error)
     reason, hint = _MOUNT if number == errno.EBUSY else (reason, _HINTS.get(number or 0, ""))
@@ -124,7 +124,7 @@ def _name_temporary(path: FilePath) -> str:
 
 def _write_stream(path: FilePath, data: bytes, reader_s: float) -> None:
     number = _find_descriptor(path)
-    # A descriptor is duplicated: a socket cannot be opened, and a file would be written from its start.
+    # dup, not open: a socket cannot be opened, and a file would be overwritten from its start.
     descriptor = _open_stream(path, reader_s) if number is None else os.dup(number)
     with open(descriptor, "wb") as file:
         if number is None:
@@ -133,7 +133,7 @@ def _write_stream(path: FilePath, data: bytes, reader_s: float) -> None:
 
 
 def _open_stream(path: FilePath, reader_s: float) -> int:
-    """Returns a descriptor to write to. Raises OSError for a FIFO that gets no reader in time."""
+    """Returns a descriptor to write to. Raises OSError for a FIFO without a reader at the deadline."""
     deadline = time.monotonic() + reader_s
     while True:
         try:
@@ -150,7 +150,7 @@ def _open_stream(path: FilePath, reader_s: float) -> int:
 
 
 def _check_owner(path: FilePath, found: os.stat_result) -> None:
-    """Raises PermissionError for a FIFO of another user, who would read what is written."""
+    """Raises PermissionError for a FIFO of another user, who could read the data."""
     if stat.S_ISFIFO(found.st_mode) and found.st_uid not in (0, os.geteuid()):
         raise PermissionError(errno.EPERM, "it belongs to another user", path)
 
@@ -165,11 +165,11 @@ def _find_descriptor(path: FilePath) -> int | None:
 
 @contextmanager
 def lock_directory(path: str, timeout_s: float = 10) -> Iterator[None]:
-    """Keeps other runs of this program from changing the files of a directory; leaves no file behind.
+    """Locks a directory, so that other processes of this program do not change its files; creates no file.
 
-    Raises TimeoutError. A file system without locks is not waited for.
+    Raises TimeoutError. A file system without locks is used without one.
     """
-    if sys.platform == "win32":  # has no lock on a directory: the replacement is atomic all the same
+    if sys.platform == "win32":  # a directory cannot be locked there; replacing a file is atomic all the same
         yield
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -183,9 +183,9 @@ def lock_directory(path: str, timeout_s: float = 10) -> Iterator[None]:
 
 @contextmanager
 def lock_file(path: str, timeout_s: float) -> Iterator[bool]:
-    """Keeps other runs of this program out of a block. Gives False where it cannot, or not in time.
+    """Locks a file during a block, and yields whether it is locked: False without locks, or when too late.
 
-    The file stays, in a directory that only its owner may enter: another run may wait for it.
+    The file is not deleted, because another process may wait for it. Its directory is private.
     """
     try:
         make_private_directory(os.path.dirname(path))
@@ -218,17 +218,17 @@ def _wait_for_lock(descriptor: int, timeout_s: float) -> None:
         try:
             _lock(descriptor)
             return
-        except (BlockingIOError, PermissionError):  # the latter is Windows' word, and some file systems'
+        except (BlockingIOError, PermissionError):  # the latter on Windows, and on some file systems
             if time.monotonic() >= deadline:
-                raise TimeoutError("another run holds the lock") from None
+                raise TimeoutError("another process holds the lock") from None
             time.sleep(0.02)
         except OSError as error:
             raise _NoLocks from error
 
 
 def _lock(descriptor: int) -> None:
-    """Locks an open file until it is closed. Raises OSError, at once where another process holds it."""
-    # `filelock` does the same, and takes 15 ms to load.
+    """Locks an open file until it is closed. Raises OSError at once when another process has the lock."""
+    # Not `filelock`, which does the same: it takes 15 ms to load.
     if sys.platform == "win32":
         import msvcrt
 

@@ -1,8 +1,8 @@
-"""A `keyring` backend for Google's Python indexes: pip, twine, poetry and uv ask `keyring` for passwords.
+"""Backend of `keyring` for Google's Python indexes: pip, twine, poetry and uv ask `keyring` for passwords.
 
     keyring.get_credential("https://us-python.pkg.dev/my-project/my-repo/simple/", None)
 
-It keeps nothing itself, and leaves every other service to the next backend.
+It stores nothing. For every other service `keyring` asks the next backend.
 """
 
 import os
@@ -20,19 +20,19 @@ from .library import find_host, get_token, is_private, is_python_index
 
 
 class NotKeptError(NoKeyringError, NotImplementedError):
-    """This backend stores no passwords: for a chain of backends the next one is asked, alone it is none."""
+    """This backend stores no passwords: a chain of backends asks the next one."""
 
 
 class PythonIndexKeyring(KeyringBackend):
     """Access tokens of the helper as passwords, for LOCATION-python.pkg.dev and configured hosts."""
 
-    # Before the keyring of the desktop, which would ask a person to unlock it: one that stores starts at 1.
+    # Before the keyring of the desktop, which would ask the user to unlock it: its priority is 1 or more.
     priority = 9
 
     def get_credential(self, service: str, username: str | None) -> SimpleCredential | None:
-        """The credential for the URL or host of an index; None for what is not ours.
+        """Returns the credential for the URL or host of an index; None for any other service.
 
-        Raises KeyringError when there should be one and cannot: pip prints its text and goes on without.
+        Raises KeyringError when the token source failed: pip prints its text and continues without it.
         """
         host = find_host(service)
         if username not in (None, "", USERNAME) or host is None or not _is_ours(service, host):
@@ -46,7 +46,7 @@ class PythonIndexKeyring(KeyringBackend):
         return SimpleCredential(USERNAME, token.value)
 
     def get_password(self, service: str, username: str | None) -> str | None:
-        """The password alone."""
+        """Returns the password of the credential."""
         credential = self.get_credential(service, username)
         return credential.password if credential else None
 
@@ -60,10 +60,10 @@ class PythonIndexKeyring(KeyringBackend):
 
 
 def _is_ours(service: str, host: str) -> bool:
-    if registries.is_google(host):  # Docker asks the helper itself
+    if registries.is_google(host):  # a registry: Docker asks the helper
         return False
     try:
         config = load_config(os.environ)
     except Error:
-        return is_python_index(host)  # whose user is told what is wrong; for others the next backend is asked
+        return is_python_index(host)  # its user reads the error; for other hosts the next backend is asked
     return (is_python_index(host) or host in config.registries) and is_private(service, host, config)

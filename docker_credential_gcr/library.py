@@ -1,4 +1,4 @@
-"""The helper as a library: the access token for a registry or a Python index, from the same cache.
+"""Library: access tokens for a registry or a Python index, from the cache of the helper.
 
 from docker_credential_gcr import get_token
 
@@ -28,14 +28,14 @@ def get_token(
     platform: str = sys.platform,
     now: Callable[[], float] = time.time,
 ) -> AccessToken:
-    """An access token for a host of Google's or a configured one, from the cache or else bought.
+    """Returns an access token for a host of Google or a configured host, from the cache or a token source.
 
     `server` is a host or a URL on it: gcr.io, *.gcr.io, LOCATION-docker.pkg.dev, LOCATION-python.pkg.dev, or
-    a host under `Registries` in the helper's configuration, with its port. The token's `value` is good until
-    `expires_at`, in seconds since the epoch; to ask again costs no request while it is fresh.
+    a host under `Registries` in the helper's configuration, with its port. The token's `value` is valid until
+    `expires_at`, in seconds since the epoch; until shortly before that a further call sends no request.
 
-    Raises CredentialsNotFound for every other host, and where no token source has anything to offer;
-    TokenError when a source failed, and ConfigError for a malformed configuration. All of them are an Error.
+    Raises CredentialsNotFound for every other host, and when no token source has a credential; TokenError
+    when a source failed, and ConfigError for a malformed configuration. All of them are an Error.
     """
     config = load_config(environ, platform)
     host = find_host(server)
@@ -46,24 +46,24 @@ def get_token(
 
 
 def find_host(server: str) -> str | None:
-    """The host of a URL, or the host itself, in lower case; None when there is none to be sure of."""
+    """Returns the host, in lower case, of a URL or a host; None when it is ambiguous or absent."""
     trimmed = registries.find_server_url(server.encode("utf-8", "replace"))
     return registries.find_host(trimmed) if trimmed else None
 
 
 def find_trust_domain(host: str, configured: Container[str]) -> str | None:
-    """The world of a host that may get a token, a registry or a Python index; None for a stranger's."""
+    """Returns the trust domain of a registry or a Python index; None for a host that gets no token."""
     return registries.GOOGLE if is_python_index(host) else registries.find_trust_domain(host, configured)
 
 
 def is_python_index(host: str) -> bool:
-    """Whether the host is one of Google's Python indexes: LOCATION-python.pkg.dev."""
+    """Returns whether a host is one of Google's Python indexes: LOCATION-python.pkg.dev."""
     location = host.removesuffix(PYTHON_INDEX)
     return location not in ("", host) and not location.strip(registries.LABEL)
 
 
 def is_private(url: str, host: str, config: Config) -> bool:
-    """Whether a token may travel to the URL: nobody on the way can read it, or the user does not mind."""
+    """Returns whether a token may be sent to a URL: encrypted, to this machine, or to an insecure host."""
     if not url.lower().startswith("http://"):
         return True
     return (

@@ -1,4 +1,4 @@
-"""Locations of Artifact Registry's repositories, which have a host each.
+"""Locations of Artifact Registry, each with a host for its repositories.
 
 https://cloud.google.com/artifact-registry/docs/repositories/repo-locations
 """

@@ -1,4 +1,4 @@
-"""Authentication for `requests`: a token for the hosts that may have one, and nothing for the others.
+"""Authentication for `requests`: a token for Google's registries, Python indexes and configured hosts.
 
 session = requests.Session()
 session.auth = RegistryAuth()
@@ -21,9 +21,9 @@ from .library import find_host, find_trust_domain, get_token, is_private
 class RegistryAuth(AuthBase):
     """Sends an access token as the password of Google's registries, Python indexes and configured hosts.
 
-    A request to any other host, or in the clear to another machine, goes as it is; so does one for which
-    there is no credential. A token source that failed raises its TokenError. `requests` itself takes the
-    header away when it follows a redirect to another host, and asks for none there.
+    A request to another host, or over plain http to another machine, stays unchanged; so does a request
+    without a credential. A token source that failed raises its TokenError. `requests` itself removes the
+    header when it follows a redirect to another host.
     """
 
     def __init__(self, *, environ: Mapping[str, str] = os.environ) -> None:
@@ -32,11 +32,9 @@ class RegistryAuth(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         url = request.url or ""
         host, config = find_host(url), load_config(self._environ)
-        if (
-            host is None
-            or find_trust_domain(host, config.registries) is None
-            or not is_private(url, host, config)
-        ):
+        if host is None or find_trust_domain(host, config.registries) is None:
+            return request
+        if not is_private(url, host, config):
             return request
         try:
             token = get_token(url, environ=self._environ)

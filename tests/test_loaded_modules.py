@@ -185,7 +185,12 @@ ROWS = {
     "list": Row("list", f"{VERB} {CONFIG} {TOKENS} {DOCKER}"),
     "store-of-a-token": Row("store", LOGIN, question="TOKEN"),
     "store-of-a-strangers-login": Row("store", STORE, FILES, question="QUAY"),
-    "store-of-a-key": Row("store", f"{STORE} {inside('helper.google_auth', 'endpoint jwt service_account')}", SIGNING, question="KEY"),
+    "store-of-a-key": Row(
+        "store",
+        f"{STORE} {inside('helper.google_auth', 'endpoint jwt service_account')}",
+        SIGNING,
+        question="KEY",
+    ),
     "erase": Row(
         "erase",
         f"{LOGIN} {inside('helper.token_sources', 'credential_file env key_file')}",

@@ -1,6 +1,6 @@
-"""The credential helper: Docker's verbs, and what stands behind them."""
+"""Credential helper: Docker's verbs, token sources, Google's authentication and the cache of tokens."""
 
 PROGRAM = "docker-credential-gcr"
-# Not by name from an index: the package is not published on one.
+# From a checkout: no package index has it.
 INSTALL = f"pipx install .  # in a checkout of {PROGRAM}"
-SUFFIX = "gcr"  # what config.json calls the program: Docker runs docker-credential-SUFFIX
+SUFFIX = "gcr"  # the program's name in config.json: Docker runs docker-credential-SUFFIX

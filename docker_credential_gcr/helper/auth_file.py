@@ -1,4 +1,4 @@
-"""Short-lived credentials in files, for clients that read files and run no helper.
+"""Auth files: short-lived credentials for clients that read a file and run no credential helper.
 
 docker, containers  {"auths": {"gcr.io": {"auth": "b2F1dGgyYWNjZXNzdG9rZW46eWEyOS4u"}}}
 kubernetes          {"kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "data": {…}}
@@ -27,30 +27,33 @@ from .keychain import USERNAME
 DOCKER, CONTAINERS, KUBERNETES = FORMATS = ("docker", "containers", "kubernetes")
 TYPES = {DOCKER: docker_types.DOCKER, CONTAINERS: docker_types.CONTAINERS}
 STDOUT = "-"
-RETRY_S = 30  # after a renewal that failed
-MIN_PAUSE_S = 5  # a source may have nothing better than a token that is due already
-MAX_PAUSE_S = 60  # a machine that slept has slept longer than it waited
+RETRY_S = 30  # after a failed renewal
+MIN_PAUSE_S = 5  # a source may have only a token that is already due
+MAX_PAUSE_S = 60  # a suspended machine does not count the time in `sleep`
 
 Tokens = Mapping[str, AccessToken]
 
 
 @dataclass(frozen=True)
 class Secret:
-    """The name of a Kubernetes secret, and its namespace if one is given."""
+    """Name of a Kubernetes secret, with its namespace if one is given."""
 
     name: str
     namespace: str | None = None
 
 
 def find_hosts(environ: Mapping[str, str], platform: str = sys.platform) -> tuple[str, ...]:
-    """The registries that are configured, for docker or here; else the default ones. Raises ConfigError."""
+    """Returns the registries that docker or the helper is configured for, else the default ones.
+
+    Raises ConfigError.
+    """
     asked = (host for host in agreement.load_view(environ).hosts if registries.find_host(host) == host)
     configured = load_config(environ, platform).registries
     return tuple(dict.fromkeys((*asked, *configured))) or registries.DEFAULT_HOSTS
 
 
 def find_path(format_: str, environ: Mapping[str, str], platform: str = sys.platform) -> str:
-    """Where the clients of a format look; STDOUT where there is no such place. Raises ConfigError."""
+    """Returns the path that the clients of a format read; STDOUT without such a path. Raises ConfigError."""
     if format_ == DOCKER:
         return docker_config.get_path(environ, platform)
     if format_ == KUBERNETES:
@@ -71,12 +74,12 @@ def find_path(format_: str, environ: Mapping[str, str], platform: str = sys.plat
 def get_tokens(
     hosts: tuple[str, ...], environ: Mapping[str, str], now: Callable[[], float] = time.time
 ) -> dict[str, AccessToken]:
-    """A token for each host. Raises LoginRequired, TokenError, UsageError, ConfigError."""
+    """Returns a token for each host. Raises LoginRequired, TokenError, UsageError, ConfigError."""
     return {host: lookup.get_token(host, environ=environ, now=now) for host in hosts}
 
 
 def find_due(tokens: Tokens, min_ttl_s: float) -> float:
-    """When the first of the tokens is to be renewed, in seconds since the epoch."""
+    """Returns when the first of the tokens is to be renewed, in seconds since the epoch."""
     return min(
         token.expires_at - min(min_ttl_s, (token.expires_at - token.obtained_at) / 2)
         for token in tokens.values()
@@ -84,9 +87,9 @@ def find_due(tokens: Tokens, min_ttl_s: float) -> float:
 
 
 def write(format_: str, path: str, tokens: Tokens, secret: Secret) -> None:
-    """Put the tokens into a file that only its owner reads. Raises ConfigError.
+    """Writes the tokens into a file that only its owner reads. Raises ConfigError.
 
-    In the files of docker and containers everything else stays as it is.
+    The other members of a file of docker or containers do not change.
     """
     if format_ == KUBERNETES:
         _replace(path, format_document(format_, tokens, secret))
@@ -103,7 +106,7 @@ def write(format_: str, path: str, tokens: Tokens, secret: Secret) -> None:
 
 
 def format_document(format_: str, tokens: Tokens, secret: Secret) -> str:
-    """The whole text of a file that holds nothing else."""
+    """Returns the text of a file that holds the tokens alone."""
     auths = {docker_config.LOGINS_MEMBER: {host: _format_entry(token) for host, token in tokens.items()}}
     if format_ != KUBERNETES:
         return json.dumps(auths, indent=2) + "\n"
@@ -125,9 +128,10 @@ def watch(
     wait: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.time,
 ) -> None:
-    """Renew for ever; `renew` gives the instant at which it is to be called again.
+    """Renews the tokens in an endless loop; `renew` returns the instant of its next call.
 
-    Only the first failure is raised: a network comes back, and until then the tokens may still serve.
+    Only a failure of the first call is raised. A later one is reported and tried again: the network may come
+    back before the tokens expire.
     """
     due_at = renew()
     while True:
@@ -137,7 +141,7 @@ def watch(
         try:
             due_at = renew()
         except Error as error:
-            tell(f"not renewed, tried again in {RETRY_S} s: {error}")
+            tell(f"not renewed, next attempt in {RETRY_S} s: {error}")
             due_at = now() + RETRY_S
 
 

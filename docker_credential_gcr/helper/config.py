@@ -1,4 +1,4 @@
-"""The helper's configuration: environment variables, and the file that Google's helper also reads.
+"""Configuration of the helper: environment variables, and the file that Google's helper also reads.
 
 {"TokenSources": ["store", "env"], "MinTTL": 300, "Timeout": 10, "OnError": "fail", "SelfSignedJWT": false,
  "Registries": {"localhost:43121": {"TokenSources": ["file:/abs/key.json"], "Account": null,
@@ -16,10 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_SOURCES = ("store", "env")  # Google's helper's, in its order
-DEFAULT_SCOPES = (
-    "https://www.googleapis.com/auth/cloud-platform",
-)  # Artifact Registry takes nothing narrower
+DEFAULT_SOURCES = ("store", "env")  # as in Google's helper
+# Artifact Registry accepts no narrower scope.
+DEFAULT_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 DEFAULT_MIN_TTL_S = 300.0
 DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_LIFETIME_S = 3600
@@ -27,12 +26,12 @@ MAX_LIFETIME_S = 43200  # https://cloud.google.com/iam/docs/create-short-lived-c
 PREFIX = "DOCKER_CREDENTIAL_GCR_"
 TOKEN_HOST = "CLOUDSDK_AUTH_TOKEN_HOST"  # gcloud's own variable for another token endpoint
 GOOGLE_TOKEN_URL = "https://oauth2.googleapis.com/token"
-CHECK = "configuration"  # what `doctor` calls a fault of it
+CHECK = "configuration"  # the name of its faults in `doctor`
 SWITCH = {"on": True, "off": False, "true": True, "false": False, "1": True, "0": False}
 
 
 class Settings:
-    """What applies to one registry: its own members, else those of the whole file."""
+    """Settings of a registry: its own members, else those of the whole file."""
 
     __slots__ = (
         "account",
@@ -50,31 +49,31 @@ class Settings:
         at: str,
         *,
         forced: tuple[str, ...] = (),
-        above: "Settings | None" = None,
+        base: "Settings | None" = None,
     ) -> None:
-        own = _sources(_strings(members, "TokenSources", at), at)
-        configured = forced or own or (above.token_sources if above and above.is_configured else ())
+        own = _parse_sources(_parse_strings(members, "TokenSources", at), at)
+        configured = forced or own or (base.token_sources if base and base.is_configured else ())
         self.token_sources: tuple[str, ...] = configured or DEFAULT_SOURCES
-        # Finding nothing in a list that somebody wrote is a failure, unless `none` in it says otherwise.
+        # A configured list without any credential is a failure, unless it contains `none`.
         self.is_explicit: bool = bool(configured) and "none" not in configured
-        self.scopes: tuple[str, ...] = _strings(members, "Scopes", at) or (
-            above.scopes if above else DEFAULT_SCOPES
-        )
-        self.account: str | None = _string(members, "Account", at) or (above.account if above else None)
-        self.impersonate: str | None = _string(members, "Impersonate", at)
-        self.delegates: tuple[str, ...] = _strings(members, "Delegates", at)
-        if above and not self.impersonate:
-            self.impersonate, self.delegates = above.impersonate, self.delegates or above.delegates
-        self.lifetime_s: int = _lifetime(members, at, above.lifetime_s if above else DEFAULT_LIFETIME_S)
+        scopes = _parse_strings(members, "Scopes", at)
+        self.scopes: tuple[str, ...] = scopes or (base.scopes if base else DEFAULT_SCOPES)
+        self.account: str | None = _parse_string(members, "Account", at) or (base.account if base else None)
+        self.impersonate: str | None = _parse_string(members, "Impersonate", at)
+        self.delegates: tuple[str, ...] = _parse_strings(members, "Delegates", at)
+        if base and not self.impersonate:
+            self.impersonate, self.delegates = base.impersonate, self.delegates or base.delegates
+        default_s = base.lifetime_s if base else DEFAULT_LIFETIME_S
+        self.lifetime_s: int = _parse_lifetime(members, at, default_s)
 
     @property
     def is_configured(self) -> bool:
-        """Whether somebody wrote the list of token sources."""
+        """Returns whether the list of token sources is configured, not the default."""
         return self.is_explicit or "none" in self.token_sources
 
 
 class Config:
-    """The whole configuration, checked."""
+    """Configuration of the helper, checked as a whole."""
 
     __slots__ = (
         "insecure_hosts",
@@ -88,27 +87,25 @@ class Config:
 
     def __init__(self, file: "dict[str, object]", path: str, environ: "Mapping[str, str]") -> None:
         at = f"{path!r}: "
-        self.timeout_s = _number(environ, "TIMEOUT", file, "Timeout", at, DEFAULT_TIMEOUT_S)
-        self.min_ttl_s = _number(environ, "MIN_TTL", file, "MinTTL", at, DEFAULT_MIN_TTL_S)
+        self.timeout_s = _parse_duration(environ, "TIMEOUT", file, "Timeout", at, DEFAULT_TIMEOUT_S)
+        self.min_ttl_s = _parse_duration(environ, "MIN_TTL", file, "MinTTL", at, DEFAULT_MIN_TTL_S)
         if file.get("OnError", "fail") not in ("fail", "anonymous"):
             raise ConfigError(f'{at}OnError must be "fail" or "anonymous"')
         self.is_anonymous_on_error = file.get("OnError") == "anonymous"
-        self.is_self_signed = _switch(environ, file, at)
+        self.is_self_signed = _parse_switch(environ, file, at)
         self.insecure_hosts = parse_insecure_hosts(environ)
         variable = PREFIX + "TOKEN_SOURCE"
-        forced = _sources(tuple(environ.get(variable, "").split(",")), variable + ": ")
+        forced = _parse_sources(tuple(environ.get(variable, "").split(",")), variable + ": ")
         self.settings = Settings(file, at, forced=forced)
         self.registries: dict[str, Settings] = {}
-        for host, registry in _object(file.get("Registries"), at + "Registries").items():
+        for host, registry in _parse_object(file.get("Registries"), at + "Registries").items():
             where = f"{at}Registries[{quote(host)}]"
             _check_form(host, where, "a host")
-            members = _object(registry, where)
-            self.registries[host.lower()] = Settings(
-                members, where + ": ", forced=forced, above=self.settings
-            )
+            members = _parse_object(registry, where)
+            self.registries[host.lower()] = Settings(members, where + ": ", forced=forced, base=self.settings)
 
     def get_settings(self, host: str) -> Settings:
-        """What applies to a host: its own settings, else the global ones."""
+        """Returns the settings of a host: its own, else the global ones."""
         return self.registries.get(host) or self.settings
 
 
@@ -125,7 +122,7 @@ def load_config(environ: "Mapping[str, str]", platform: str = sys.platform) -> C
 def _load(path: str | None) -> "dict[str, object]":
     try:
         text = paths.read_file(path or "")[0].decode("utf-8")
-        return _object(wire.loads(text.removeprefix("\ufeff") or "{}"), repr(path))
+        return _parse_object(wire.loads(text.removeprefix("\ufeff") or "{}"), repr(path))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -135,14 +132,14 @@ def _load(path: str | None) -> "dict[str, object]":
 
 
 def parse_insecure_hosts(environ: "Mapping[str, str]") -> tuple[str, ...]:
-    """The hosts whose token endpoints need no TLS, with or without a port."""
+    """Returns the hosts whose token endpoints need no TLS, with or without a port."""
     return tuple(environ.get(PREFIX + "INSECURE_TOKEN_HOSTS", "").lower().replace(",", " ").split())
 
 
-def _number(
+def _parse_duration(
     environ: "Mapping[str, str]", variable: str, file: "dict[str, object]", name: str, at: str, default: float
 ) -> float:
-    """A duration in seconds: the variable's, else the file's, else the default."""
+    """Returns a duration in seconds: from the variable, else the file, else the default."""
     given, value = environ.get(PREFIX + variable), file.get(name)
     where = at + name
     if given:
@@ -159,8 +156,8 @@ def _number(
     return float(value)
 
 
-def _switch(environ: "Mapping[str, str]", file: "dict[str, object]", at: str) -> bool:
-    """Whether keys make their access tokens themselves: the variable, else the file, else not."""
+def _parse_switch(environ: "Mapping[str, str]", file: "dict[str, object]", at: str) -> bool:
+    """Returns whether keys sign access tokens: from the variable, else the file, else False."""
     given, value = environ.get(PREFIX + "SELF_SIGNED_JWT"), file.get("SelfSignedJWT")
     if given:
         if given.lower() not in SWITCH:
@@ -172,8 +169,8 @@ def _switch(environ: "Mapping[str, str]", file: "dict[str, object]", at: str) ->
     return bool(value)
 
 
-def _lifetime(members: "dict[str, object]", where: str, default: int) -> int:
-    """How long an impersonated account's tokens are to live, in seconds."""
+def _parse_lifetime(members: "dict[str, object]", where: str, default: int) -> int:
+    """Returns the lifetime of an impersonated account's tokens, in seconds."""
     value = members.get("Lifetime")
     if value is None:
         return default
@@ -182,7 +179,7 @@ def _lifetime(members: "dict[str, object]", where: str, default: int) -> int:
     return value
 
 
-def _object(value: object, where: str) -> "dict[str, object]":
+def _parse_object(value: object, where: str) -> "dict[str, object]":
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -190,7 +187,7 @@ def _object(value: object, where: str) -> "dict[str, object]":
     return value
 
 
-def _string(members: "dict[str, object]", name: str, where: str) -> str | None:
+def _parse_string(members: "dict[str, object]", name: str, where: str) -> str | None:
     value = members.get(name)
     if value is not None and not (isinstance(value, str) and value.isprintable()):
         raise ConfigError(f"{where}{name} must be a string")
@@ -198,7 +195,7 @@ def _string(members: "dict[str, object]", name: str, where: str) -> str | None:
     return value or None
 
 
-def _strings(members: "dict[str, object]", name: str, where: str) -> tuple[str, ...]:
+def _parse_strings(members: "dict[str, object]", name: str, where: str) -> tuple[str, ...]:
     value = members.get(name)
     if value is None:
         return ()
@@ -210,13 +207,13 @@ def _strings(members: "dict[str, object]", name: str, where: str) -> tuple[str, 
 
 
 def _check_form(value: str, where: str, expected: str) -> None:
-    """Raises ConfigError for what other messages could not repeat: not printable, or like a secret."""
+    """Raises ConfigError for a value that no message may repeat: not printable, or like a secret."""
     form = find_secret_form(value) or ("" if value.isprintable() else "text that is not printable")
     if form:
         raise ConfigError(f"{where} holds {form}, not {expected}", hint="correct the file")
 
 
-def _sources(names: tuple[str, ...], where: str) -> tuple[str, ...]:
+def _parse_sources(names: tuple[str, ...], where: str) -> tuple[str, ...]:
     try:
         return parse_names(names)
     except ConfigError as error:

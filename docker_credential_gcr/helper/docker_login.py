@@ -1,7 +1,7 @@
-"""What `docker login` hands over and `docker logout` takes back.
+"""Logins of `docker login` and `docker logout`: saves and deletes them.
 
-docker hands back each token that `get` gave, and logs out of hosts that are not kept: neither loads what
-reads a key (7 ms) or changes a file (5 ms), so these are imported in the functions that do.
+docker sends back each token that `get` gave, and logs out of hosts without a login. Neither call loads the
+modules that read a key (7 ms) or write a file (5 ms): these are imported in the functions that need them.
 """
 
 import os
@@ -28,10 +28,10 @@ def save(
     environ: "Mapping[str, str]",
     platform: str = sys.platform,
 ) -> str | None:
-    """Keep a login: a stranger's as it is, and for our hosts a service account key; what to tell a person.
+    """Saves a login of another registry, or a service account key for our hosts; returns a notice.
 
-    Anything else for our hosts is a token that `get` gave, which docker hands back: nothing is kept.
-    Raises StoreError when the login cannot be kept, TokenError when the key will never give a token.
+    Any other secret for our hosts is a token that `get` gave, which docker sends back: it is not saved.
+    Raises StoreError when the login cannot be saved, TokenError when the key can never give a token.
     """
     host = registries.find_host(server_url)
     if host is None:
@@ -43,16 +43,16 @@ def save(
     if trust_domain:
         from .google_auth import service_account
 
-        key = service_account.parse_key(f"of {host}", service_account.parse_key_login(host, username, secret))
-        request = TokenRequest(
-            host, trust_domain, scopes=DEFAULT_SCOPES, insecure_hosts=config.insecure_hosts
-        )
+        document = service_account.parse_key_login(host, username, secret)
+        key = service_account.parse_key(f"of {host}", document)
+        insecure_hosts = config.insecure_hosts
+        request = TokenRequest(host, trust_domain, scopes=DEFAULT_SCOPES, insecure_hosts=insecure_hosts)
         service_account.check_use(key, request)
         key.sign((), now=time.time())
         server_url = host
     path = paths.find_logins_file(environ, platform)
     if path is None:
-        raise StoreError("no home directory to keep a login in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
+        raise StoreError("no home directory to store a login in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
     deadline = time.monotonic() + config.timeout_s
     from .credential_store import store
 
@@ -60,7 +60,7 @@ def save(
 
 
 def delete(server_url: str, environ: "Mapping[str, str]", platform: str = sys.platform) -> None:
-    """Forgets a login, and the access tokens of one of our hosts. Nothing to forget is no fault."""
+    """Deletes the login of a registry, and its cached access tokens; without any it does nothing."""
     host = registries.find_host(server_url)
     if host is None:
         return
@@ -69,15 +69,15 @@ def delete(server_url: str, environ: "Mapping[str, str]", platform: str = sys.pl
         config = load_config(environ, platform)
         timeout_s = config.timeout_s
         _delete_tokens(host, config, environ, platform)
-    except Error:  # a malformed configuration must not keep a secret from being forgotten
+    except Error:  # the secret must be deleted even if the configuration is malformed
         pass
     path = paths.find_logins_file(environ, platform)
     if path is None or not os.path.lexists(path):
         return
-    asked = entries.shorten(server_url)
-    kept = entries.load_logins(path)
-    names = {name for name in kept if entries.shorten(name) == asked}
-    if host in kept and kept[host].username in entries.KEY_USERS:  # a key is the host's, whatever the path
+    short_url = entries.shorten(server_url)
+    stored = entries.load_logins(path)
+    names = {name for name in stored if entries.shorten(name) == short_url}
+    if host in stored and stored[host].username in entries.KEY_USERS:  # a key is for all paths
         names.add(host)
     from .credential_store import store
 
@@ -94,5 +94,5 @@ def _delete_tokens(host: str, config: Config, environ: "Mapping[str, str]", plat
             entry = search.find_entry(search.find_source(name))
             if entry:
                 os.unlink(entry)
-        except (Error, OSError):  # no such source, or no token of it
+        except (Error, OSError):  # there is no such source, or no cached token of it
             continue

@@ -1,4 +1,4 @@
-"""Resolves a server string to a credential, asking the token sources in order."""
+"""Keychain: resolves a server string to a credential by asking the token sources in order."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .tokens.access_token import AccessToken
     from .tokens.request import TokenSource
 
-CA_FILES = (  # which token endpoints are believed
+CA_FILES = (  # the certificate authorities that token endpoints are verified with
     "DOCKER_CREDENTIAL_GCR_CA_FILE",
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
@@ -27,7 +27,7 @@ USERNAME = "oauth2accesstoken"  # https://cloud.google.com/artifact-registry/doc
 
 
 class Credential:
-    """Docker's triple, and for the log where it comes from."""
+    """Docker's triple, with its origin for the log."""
 
     __slots__ = ("origin", "secret", "server_url", "username")
 
@@ -48,11 +48,11 @@ def resolve(
     platform: str = sys.platform,
     now: "Callable[[], float]" = time.time,
 ) -> Credential:
-    """The credential for a server string.
+    """Returns the credential for a server string.
 
-    Raises CredentialsNotFound for a stranger's host of which no login is kept and where no source has
-    anything to offer, TokenError when a source failed or a configured list came to nothing, StoreError for
-    a login that cannot be read, ConfigError for a malformed configuration.
+    Raises CredentialsNotFound for another registry without a stored login and when no source has a
+    credential, TokenError when a source failed or no source of a configured list has a credential, StoreError
+    for a login that cannot be read, ConfigError for a malformed configuration.
     """
     host = registries.find_host(server_url)
     if host is None:
@@ -67,7 +67,7 @@ def resolve(
 
 
 def _get_login(server_url: str, config: Config, environ: "Mapping[str, str]", platform: str) -> Credential:
-    """What `docker login` handed over for a registry that is not Google's. Raises CredentialsNotFound."""
+    """Returns the stored login of a registry that is not Google's. Raises CredentialsNotFound."""
     path = paths.find_logins_file(environ, platform)
     if path is None or not os.path.lexists(path):
         raise CredentialsNotFound(server_url)
@@ -85,7 +85,7 @@ def _get_login(server_url: str, config: Config, environ: "Mapping[str, str]", pl
 
 
 class Search:
-    """One walk along a host's token sources; `origin` says in the end where the token comes from."""
+    """Search along a host's token sources; at its end `origin` says where the token comes from."""
 
     __slots__ = ("config", "deadline", "environ", "now", "origin", "platform", "request", "settings")
 
@@ -103,7 +103,7 @@ class Search:
         self.platform = platform
         self.now = now
         self.origin = ""
-        self.deadline = time.monotonic() + config.timeout_s  # one for all sources
+        self.deadline = time.monotonic() + config.timeout_s  # for all sources together
         self.settings = config.get_settings(host)
         self.request = TokenRequest(
             host,
@@ -116,12 +116,12 @@ class Search:
         )
 
     def get_token(self) -> "AccessToken":
-        """What find_token finds. Raises CredentialsNotFound without a token, TokenError as configured."""
+        """Returns the token of find_token. Raises CredentialsNotFound without a token, and TokenError."""
         try:
             token = self.find_token()
         except TokenError as error:
             waived = self.waive(error)
-            if waived is error:  # raised as it is: `from` would replace its cause by itself
+            if waived is error:  # without `from`, which would make the error its own cause
                 raise
             raise waived from error
         if token is None:
@@ -129,54 +129,54 @@ class Search:
         return token
 
     def waive(self, error: TokenError) -> Error:
-        """What to raise for a failure: the error, unless the configuration takes it for an absence."""
+        """Returns the exception for a failure: the error, or CredentialsNotFound if so configured."""
         if self.config.is_anonymous_on_error:
             return CredentialsNotFound(self.request.host, waived=error)
         return error
 
     def find_token(self) -> "AccessToken | None":
-        """The first token that a source gives; None when all are absent and nobody configured them."""
+        """Returns the first token of the sources; None when the default sources have none."""
         tried, absent = [], None
         for name in self.list_names():
             kind = name.partition(":")[0]
             self.origin = kind
             try:
-                return self._ask(name)
+                return self._get_token_of(name)
             except NoToken as reason:
                 tried.append(f"{kind}: {reason}")
                 absent = absent or (reason if reason.command else None)
             except TokenError as error:
-                raise self._failure([*tried, f"{kind}: {error}"], error) from error
+                raise self._make_error([*tried, f"{kind}: {error}"], error) from error
         if self.settings.is_explicit:
             hint = "configure a token source that has a credential"
-            raise self._failure(tried, TokenError("", hint=hint)) from absent
+            raise self._make_error(tried, TokenError("", hint=hint)) from absent
         return None
 
     def list_names(self) -> tuple[str, ...]:
-        """The names of the sources, in order; a key that was handed over for the host comes first."""
+        """Returns the names of the sources, in order; a key that is stored for the host comes first."""
         path = paths.find_logins_file(self.environ, self.platform)
         if path is not None and os.path.lexists(path):
             return (f"{DOCKER_LOGIN}:{self.request.host}", *self.settings.token_sources)
         return self.settings.token_sources
 
     def find_source(self, name: str) -> "TokenSource":
-        """The source of that name, or the account that it leads to. Raises NoToken and TokenError."""
+        """Returns the source of a name, or the account that it impersonates. Raises NoToken, TokenError."""
         source = token_sources.find_source(name, environ=self.environ, platform=self.platform)
         if self.settings.impersonate:
-            from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
+            from .token_sources.impersonated import Impersonated
 
             return Impersonated(source, self.settings, self.environ)
         return source
 
     def find_entry(self, source: "TokenSource") -> str | None:
-        """Returns the file of the source's tokens; None when they are not kept, or the cache is off.
+        """Returns the cache file of a source; None when its tokens are not cached, or the cache is off.
 
-        Everything belongs to its name that decides which token, or which error, an uncached call gives.
+        Its name depends on everything that decides which token, or which error, an uncached call would give.
         """
         if not source.is_cached:
             return None
         identity = (
-            # A token that an emulator gave must never be found for Google. Other hosts share no token: the
+            # A token of an emulator must never be found for Google. Other hosts share no token, because the
             # audience of Google Distributed Cloud's tokens is the host.
             self.request.host if self.request.trust_domain == registries.OTHER else self.request.trust_domain,
             source.identity,
@@ -184,7 +184,7 @@ class Search:
             self.settings.account or "",
             "self-signed" if self.config.is_self_signed else "",
             self.config.insecure_hosts,
-            # Whether what gcr-emulator made for Google's endpoints is refused.
+            # Without this variable a key of gcr-emulator for Google's endpoints is refused.
             self.environ.get("GCR_EMULATOR_URL", ""),
             *(self._identify_file(variable) for variable in CA_FILES),
         )
@@ -194,15 +194,15 @@ class Search:
         path = self.environ.get(variable)
         return paths.find_identity(path) if path else ""
 
-    def _ask(self, name: str) -> "AccessToken":
+    def _get_token_of(self, name: str) -> "AccessToken":
         source = self.find_source(name)
         if not source.is_cached:
             return source.fetch(self.request, self.deadline)
         entry = self.find_entry(source)
-        held = cache.load_token(entry, self.now())
-        if held and held.is_fresh(self.now()) and not held.is_aging(self.now(), self.config.min_ttl_s):
+        token = cache.load_token(entry, self.now())
+        if token and token.is_fresh(self.now()) and not token.is_aging(self.now(), self.config.min_ttl_s):
             self.origin += ", cached"
-            return held
+            return token
         from .tokens import refresh
 
         return refresh.refresh(
@@ -216,11 +216,11 @@ class Search:
         )
 
     def _find_entry_again(self, name: str) -> str | None:
-        """Returns where a token of the source would be kept now; None when the source is gone."""
+        """Returns the cache file that the source has now; None when the source is gone."""
         try:
             return self.find_entry(self.find_source(name))
         except (NoToken, TokenError):
             return None
 
-    def _failure(self, tried: list[str], error: TokenError) -> TokenError:
+    def _make_error(self, tried: list[str], error: TokenError) -> TokenError:
         return TokenError(f"no access token for {self.request.host}: " + "; ".join(tried), hint=error.hint)

@@ -1,12 +1,12 @@
-"""Mends the script of this program where its path has a space, or is too long for a script's first line:
+"""Launcher script of this program: rewrites it where its path has a space or is too long for a `#!` line:
 
 #!/bin/sh
 '''exec' "/path with a space/bin/python" "$0" "$@"
 ' '''
 
-To the shell these lines are a command, and to Python a string. pip writes them for entry points, and uv also
-for a script like this one, where pip writes a plain `#!` line. They cost a start of the shell.
-`python -m docker_credential_gcr.helper.launcher` writes them; pip's next installation takes them away.
+The shell runs these lines as a command, Python reads them as a string. pip writes them for entry points, and
+uv also for a script like this one, where pip writes a plain `#!` line. They cost a start of the shell.
+`python -m docker_credential_gcr.helper.launcher` writes them; the next installation by pip removes them.
 """
 
 import os
@@ -18,12 +18,12 @@ from docker_credential_gcr.helper import PROGRAM
 
 from .configure import environment
 
-UNQUOTABLE = b"\"\\$`'"  # in double quotes, within Python's single ones
-ELSEWHERE = "make the environment in another directory"
+UNQUOTABLE = b"\"\\$`'"  # in double quotes within Python's single ones
+ELSEWHERE = "create the environment in another directory"
 
 
 def mend(path: str) -> str | None:
-    """Rewrites a script whose interpreter its first line cannot name; returns None where there is no fault.
+    """Rewrites a script whose `#!` line cannot name its interpreter; returns its path, None without a fault.
 
     Raises ValueError for an interpreter that the shell's line cannot name either, and OSError.
     """
@@ -41,7 +41,7 @@ def mend(path: str) -> str | None:
 
 
 def main(find_script: Callable[[], str | None] = environment.find_installed) -> int:
-    """Mends the script that is installed with this package; 1 where that fails."""
+    """Mends the script that is installed with this package, and returns the exit status."""
     path = find_script()
     try:
         mended = mend(path) if path else None

@@ -1,4 +1,4 @@
-"""The debug log, for whoever asks for one: a line for each call, without secrets, and never a reason to fail.
+"""Debug log: a line for each call, without secrets. A failure to write it is ignored.
 
 2024-05-01T12:00:00Z 4711 get 'gcr.io': 0: env, cached
 """
@@ -11,7 +11,7 @@ from docker_credential_gcr.errors import find_secret_form, format_line
 
 from .redaction import redact
 
-MAX_SIZE = 1024 * 1024  # then the file is moved aside, in the place of the one before
+MAX_SIZE = 1024 * 1024  # a larger file is renamed to PATH.1, which replaces the previous one
 FLAGS = (
     os.O_WRONLY
     | os.O_APPEND
@@ -23,9 +23,9 @@ FLAGS = (
 
 
 def add(path: str, text: str) -> None:
-    """Adds a line to the log. What cannot be written is dropped; the directory is not made.
+    """Appends a line to the log, unless that fails; does not create the directory.
 
-    A path that looks like a secret is not used: the file would show it to everybody as its name.
+    A path that looks like a secret is not used, because the name of the file would show it.
     """
     if find_secret_form(path):
         return

@@ -1,4 +1,4 @@
-"""An access token for whoever names a registry at the command line, and not through Docker."""
+"""Token lookup for commands: finds the access token of a registry that the user names."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ def open_search(
     now: Callable[[], float] = time.time,
     config: Config | None = None,
 ) -> Search:
-    """The walk along a registry's token sources. Raises UsageError for a stranger's, ConfigError."""
+    """Returns the search along a registry's sources. Raises UsageError for other hosts, ConfigError."""
     host = command_line.parse_host(name)
     config = config or load_config(environ, platform)
     trust_domain = registries.find_trust_domain(host, config.registries)
@@ -42,9 +42,9 @@ def get_token(
     platform: str = sys.platform,
     now: Callable[[], float] = time.time,
 ) -> AccessToken:
-    """The access token of a registry, from the cache if it is fresh.
+    """Returns the access token of a registry, from the cache if it is fresh.
 
-    Raises LoginRequired when no source has a credential, TokenError when one failed, else as `open_search`.
+    Raises LoginRequired when no source has a credential, TokenError when one failed, and as `open_search`.
     """
     search = open_search(name, environ=environ, platform=platform, now=now)
     token = search.find_token()

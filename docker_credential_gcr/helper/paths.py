@@ -1,5 +1,4 @@
-"""Where the files are, the configuration of gcloud, of the helper and of Docker, and the cache; and how they
-are read."""
+"""Paths of the files of gcloud, of the helper and of Docker, and of the cache; and how they are read."""
 
 import errno
 import os
@@ -13,21 +12,21 @@ if TYPE_CHECKING:
 
 CACHE = "DOCKER_CREDENTIAL_GCR_CACHE"
 MAX_SIZE = 1024 * 1024  # of a configuration, in bytes
-# The bits of a mode that say what it is; `stat` would be one more module.
+# The file type in a mode. Not from `stat`, which would be one more module to load.
 S_IFMT, S_IFREG, S_IFDIR, S_IFCHR = 0o170000, 0o100000, 0o040000, 0o020000
-# O_NONBLOCK: the open of a FIFO would wait for its writer.
+# O_NONBLOCK: without it, opening a FIFO would wait for a writer.
 OPEN_FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY")
 )
-HINT = "make it a regular file that you can read, or move it away"  # where it cannot be read
+HINT = "make it a regular file that you can read, or move it away"  # for a file that cannot be read
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 def read_file(path: str, limit: int = MAX_SIZE, *, flags: int = 0) -> tuple[bytes, os.stat_result]:
     """Returns the content of a regular file, and its stat; the null device is an empty file.
 
-    Never waits, and never holds more than `limit` bytes. Raises OSError with its text in `strerror`, also for
-    a directory, a FIFO, a device and a larger file.
+    Never blocks, and reads at most `limit` bytes. Raises OSError with its text in `strerror`, also for a
+    directory, a FIFO, a device and a larger file.
     """
     try:
         descriptor = os.open(path, OPEN_FLAGS | flags)
@@ -37,7 +36,7 @@ def read_file(path: str, limit: int = MAX_SIZE, *, flags: int = 0) -> tuple[byte
         found = os.fstat(descriptor)
         _check_kind(path, found)
         data = os.read(descriptor, min(found.st_size, limit) + 1)
-        while len(data) <= limit and (part := os.read(descriptor, 65536)):  # /proc says 0 for any size
+        while len(data) <= limit and (part := os.read(descriptor, 65536)):  # st_size is 0 in /proc
             data += part
     finally:
         os.close(descriptor)
@@ -55,9 +54,9 @@ def find_identity(path: str) -> tuple[str, ...]:
 
 
 def make_identity(path: str, found: "os.stat_result | None") -> tuple[str, ...]:
-    """Returns what differs for another file, and for another content of a file: caches are kept under it.
+    """Returns texts that differ for another file, and for other content of a file: part of a cache key.
 
-    The ctime counts because `cp -p` sets the mtime, and because inodes are used again.
+    With the ctime, because `cp -p` sets the mtime, and because inode numbers are reused.
     """
     try:
         place = os.path.abspath(path)
@@ -69,7 +68,7 @@ def make_identity(path: str, found: "os.stat_result | None") -> tuple[str, ...]:
 
 
 def format_size(limit: int) -> str:
-    """Returns a bound as a person reads it: 64 KiB, 1 MiB."""
+    """Returns a size for a message: 64 KiB, 1 MiB."""
     return f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
 
 
@@ -82,7 +81,7 @@ def _check_kind(path: str, found: os.stat_result) -> None:
 
 
 def find_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """The user's home directory: the variable, else the password database, else None."""
+    """Returns the user's home directory: from the variable, else from the password database, else None."""
     home = find_variable(environ, "USERPROFILE" if platform == "win32" else "HOME")
     if home or platform == "win32":
         return home or None
@@ -95,7 +94,7 @@ def find_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> str
 
 
 def find_gcloud_dir(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """The directory of gcloud's configuration, which Google's helper shares."""
+    """Returns the directory of gcloud's configuration, which also has the files of Google's helper."""
     given = find_variable(environ, "CLOUDSDK_CONFIG")
     if given:
         return given
@@ -105,27 +104,27 @@ def find_gcloud_dir(environ: "Mapping[str, str]", platform: str = sys.platform) 
 
 
 def find_adc_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """The well-known file of Application Default Credentials."""
+    """Returns the well-known file of Application Default Credentials."""
     return _join(platform, find_gcloud_dir(environ, platform), "application_default_credentials.json")
 
 
 def find_config_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """The helper's configuration, under the name that Google's helper gave it."""
+    """Returns the helper's configuration, which Google's helper reads as well."""
     given = find_variable(environ, "DOCKER_CREDENTIAL_GCR_CONFIG")
     return given or _join(platform, find_gcloud_dir(environ, platform), "docker_credential_gcr_config.json")
 
 
 def find_logins_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """What `docker login` handed over, beside the helper's configuration."""
-    return _beside_config_file("docker_credential_gcr_logins.json", environ, platform)
+    """Returns the file of the logins of `docker login`, next to the helper's configuration."""
+    return _find_sibling("docker_credential_gcr_logins.json", environ, platform)
 
 
 def find_undo_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """What `configure-docker` changed, beside the helper's configuration."""
-    return _beside_config_file("docker_credential_gcr_undo.json", environ, platform)
+    """Returns the record of the changes of `configure-docker`, next to the helper's configuration."""
+    return _find_sibling("docker_credential_gcr_undo.json", environ, platform)
 
 
-def _beside_config_file(other: str, environ: "Mapping[str, str]", platform: str) -> str | None:
+def _find_sibling(other: str, environ: "Mapping[str, str]", platform: str) -> str | None:
     path = find_config_file(environ, platform)
     if path is None:
         return None
@@ -137,13 +136,13 @@ def _beside_config_file(other: str, environ: "Mapping[str, str]", platform: str)
 
 
 def find_store_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """The file in which Google's helper keeps a login."""
+    """Returns the file in which Google's helper stores a login."""
     given = find_variable(environ, "DOCKER_CREDENTIAL_GCR_STORE")
     return given or _join(platform, find_gcloud_dir(environ, platform), "docker_credentials.json")
 
 
 def find_cache_dir(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """The directory of the cached access tokens; None when the cache is off or there is no place for it."""
+    """Returns the directory of the cached access tokens; None when the cache is off or there is no home."""
     if environ.get(CACHE) == "off":
         return None
     given = find_variable(environ, "DOCKER_CREDENTIAL_GCR_CACHE_DIR")
@@ -154,15 +153,14 @@ def find_cache_dir(environ: "Mapping[str, str]", platform: str = sys.platform) -
     if platform == "darwin":
         return _join(platform, find_home(environ, platform), "Library", "Caches", "docker-credential-gcr")
     xdg = find_variable(environ, "XDG_CACHE_HOME") or ""
-    if xdg.startswith(
-        "/"
-    ):  # a relative one is to be ignored: https://specifications.freedesktop.org/basedir/
+    # A relative path is to be ignored: https://specifications.freedesktop.org/basedir/
+    if xdg.startswith("/"):
         return _join(platform, xdg, "docker-credential-gcr")
     return _join(platform, find_home(environ, platform), ".cache", "docker-credential-gcr")
 
 
 def find_docker_config_file(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """Docker's config.json. An empty DOCKER_CONFIG counts as unset, as it does for docker."""
+    """Returns Docker's config.json. An empty DOCKER_CONFIG counts as unset, as it does for docker."""
     given = find_variable(environ, "DOCKER_CONFIG")
     if given:
         return _join(platform, given, "config.json")
@@ -178,7 +176,7 @@ def _join(platform: str, directory: str | None, *names: str) -> str | None:
 
 WRITE_FILE = "write it to a file that only you can read, and let the variable name the file"
 FILE_PATH, DIRECTORY_PATH, HOST, URL = "the path of a file", "the path of a directory", "a host", "a URL"
-# Each variable that is expected to hold a path, a host, a URL or a name, and may hold a secret by mistake.
+# Variables for a path, a host, a URL or a name, each of which may hold a secret by mistake.
 VARIABLES = {
     "APPDATA": DIRECTORY_PATH,
     "CLOUDSDK_ACTIVE_CONFIG_NAME": "the name of a configuration",
@@ -222,9 +220,9 @@ VARIABLES = {
 
 
 def find_variable(environ: "Mapping[str, str]", name: str) -> str | None:
-    """Returns what a variable of the table holds; None when it is empty or not set.
+    """Returns the value of a variable of the table; None when it is empty or not set.
 
-    Raises ConfigError, which does not repeat the value, for one that looks like a secret.
+    Raises ConfigError, which does not repeat the value, for a value that looks like a secret.
     """
     value = environ.get(name)
     form = find_secret_form(value) if value else None
@@ -237,7 +235,7 @@ def find_variable(environ: "Mapping[str, str]", name: str) -> str | None:
 
 def format_moving(path: str | None) -> str:
     """Returns the command that moves a malformed file away."""
-    import shlex  # 1 ms, for nothing unless a file is malformed
+    import shlex  # 1 ms, needed only for a malformed file
 
     quoted = shlex.quote(path or "")
     return f"mv {quoted} {quoted}.broken"

@@ -1,12 +1,12 @@
-"""Docker's verbs over stdin and stdout; the only writer of Docker's stdout.
+"""Protocol of Docker's credential helpers: verbs over stdin and stdout. Only this module writes to stdout.
 
 get      the server string        {"ServerURL":"gcr.io","Username":"oauth2accesstoken","Secret":"ya29.…"}
 store    Docker's triple as JSON  nothing
 erase    the server string        nothing
 list     never read               {"gcr.io":"oauth2accesstoken"}
 version  never read               docker-credential-gcr (docker-credential-gcr) 0.1.0
-A failure is one line on stdout and exit status 1: stdout is all that Docker reads. Also a hint for a
-person on stderr, which docker passes on; never on success nor when there is no credential.
+A failure is one line on stdout and exit status 1, because Docker reads stdout alone. docker shows stderr to
+the user: it has a hint for a failure, and nothing on success or without a credential.
 https://github.com/docker/docker-credential-helpers#development
 """
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import BinaryIO
 
-    Reply = tuple[str, str | None]  # what docker reads on stdout, and what a person is told on stderr
+    Reply = tuple[str, str | None]  # stdout for docker, and a notice on stderr for the user
 
-# Docker and its kin compare these three texts, whole.
+# Docker, Podman and BuildKit compare these three texts, whole.
 CREDENTIALS_NOT_FOUND = "credentials not found in native keychain"
 NO_SERVER_URL = "no credentials server URL"
 NO_USERNAME = "no credentials username"
 
 USAGE = f"Usage: {PROGRAM} <store|get|erase|list|version>"
 LOG = "DOCKER_CREDENTIAL_GCR_LOG"
-# What a verb waits for, for a person who calls it: docker never gives it a terminal.
+# What a user at a terminal must type; docker never starts a verb at a terminal.
 TYPE_HOST = "type a registry, such as gcr.io, then Enter and Ctrl-D"
 TYPE_LOGIN = 'type {"ServerURL":"HOST","Username":"NAME","Secret":"SECRET"}, then Enter and Ctrl-D'
 AT_TERMINAL = {"get": TYPE_HOST, "erase": TYPE_HOST, "store": TYPE_LOGIN}
@@ -46,14 +46,14 @@ def run(
     stderr: "BinaryIO | None" = None,
     environ: "Mapping[str, str]" = os.environ,
 ) -> int:
-    """Answer one request and return the exit status, 0 or 1. Nothing is raised."""
-    # Descriptors, not streams: a stream would keep what a closed pipe refused, and fail again at exit.
+    """Answers a request, and returns the exit status, 0 or 1. Raises nothing."""
+    # Descriptors, not streams: a stream would keep the output that a closed pipe refused, and fail at exit.
     is_deaf = stdout is None and _open_closed_descriptors()
     notes: list[str] = []
     if stdin is None and arguments[0] in AT_TERMINAL and os.isatty(0):
         _write(stderr or _Descriptor(2), f"{PROGRAM}: {AT_TERMINAL[arguments[0]]}\n")
     status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ, notes)
-    _write(stderr or _Descriptor(2), notice)  # if nobody reads it, the answer still counts
+    _write(stderr or _Descriptor(2), notice)  # the answer counts even if stderr is closed
     is_heard = _write(stdout or _Descriptor(1), answer)
     if environ and environ.get(LOG):
         from . import log
@@ -66,7 +66,7 @@ def run(
 def _answer(
     arguments: list[str], stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]
 ) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr; `notes` get what the log is told of the call."""
+    """Returns exit status, stdout and stderr; `notes` collects the text for the log."""
     if len(arguments) != 1:
         return 1, USAGE + "\n", _format_misuse(*arguments[:2])
     try:
@@ -89,19 +89,19 @@ def _answer(
 
 
 def _format_misuse(verb: str, argument: str) -> str:
-    """How to call a verb, for a person who gave it an argument."""
+    """Returns how to call a verb, for a user who gave it an argument."""
     shown = "HOST" if find_secret_form(argument) else f"{argument!r:.200}"
     reads_host = f": it reads the registry from stdin: echo {shown} | {PROGRAM} {verb}"
     return f"{PROGRAM}: {verb} takes no argument{reads_host if verb in ('get', 'erase') else ''}\n"
 
 
 def format_notice(error: Error) -> str:
-    """What a person reads of an error on stderr."""
+    """Returns the text of an error and its hint for stderr."""
     return f"{PROGRAM}: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")
 
 
 def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
-    """The credential for the server string on stdin, as a line of JSON."""
+    """Returns the credential for the server string on stdin, as a line of JSON."""
     from . import keychain
 
     server_url = _read_server_url(stdin)
@@ -115,7 +115,7 @@ def get(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: li
 
 
 def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
-    """Keep Docker's triple, unless it is the token that `get` gave: `docker login` hands that back."""
+    """Saves Docker's triple, unless it is the token that `get` gave: `docker login` sends that back."""
     from . import docker_login
 
     triple = _parse_triple(stdin.read(MAX_CREDENTIAL_SIZE + 1))
@@ -124,7 +124,7 @@ def store(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
 
 
 def _parse_triple(data: bytes) -> tuple[str, str, str]:
-    """ServerURL, Username and Secret. Raises ProtocolError."""
+    """Returns ServerURL, Username and Secret. Raises ProtocolError."""
     if len(data) > MAX_CREDENTIAL_SIZE:
         raise ProtocolError("the credential is larger than 1 MiB")
     try:
@@ -145,7 +145,7 @@ def _parse_triple(data: bytes) -> tuple[str, str, str]:
 
 
 def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: list[str]) -> "Reply":
-    """Forget what is kept for a registry. `docker logout` asks up to four times for one host."""
+    """Deletes the login of a registry. `docker logout` asks up to four times for one host."""
     server_url = _read_server_url(stdin)
     if server_url is not None:
         from . import docker_login
@@ -156,10 +156,10 @@ def erase(stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", notes: 
 
 
 def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes: list[str]) -> "Reply":
-    """The hosts that config.json gives to this helper, else the default ones. stdin may be a terminal.
+    """Returns the hosts for which config.json names this helper, else the default ones. Reads no stdin.
 
-    Where this helper is Docker's whole store, also those that are configured here, and the strangers' of
-    which a login is kept: a legacy build asks for what is listed and nothing else.
+    When this helper is Docker's credsStore, it adds the configured hosts and the other registries with a
+    stored login, because a legacy build asks for the listed hosts and no others.
     """
     from . import config, keychain, paths
     from .configure import docker_config
@@ -179,7 +179,7 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes
 
 
 def version(_stdin: "BinaryIO | _Descriptor", _environ: "Mapping[str, str]", _notes: list[str]) -> "Reply":
-    """Program, package and version."""
+    """Returns program, package and version."""
     from docker_credential_gcr import __version__
 
     return f"{PROGRAM} ({PROGRAM}) {__version__}\n", None
@@ -197,7 +197,7 @@ VERBS: "dict[str, Callable[[BinaryIO | _Descriptor, Mapping[str, str], list[str]
 
 
 class _Descriptor:
-    """An open file of the process, without a buffer."""
+    """Open file of the process, without a buffer."""
 
     __slots__ = ("number",)
 
@@ -205,7 +205,7 @@ class _Descriptor:
         self.number = number
 
     def read(self, size: int) -> bytes:
-        """Everything up to the end, at most `size` bytes; nothing when the descriptor is closed."""
+        """Returns the data up to the end, at most `size` bytes; nothing from a closed descriptor."""
         parts = []
         try:
             while size > 0 and (part := os.read(self.number, size)):
@@ -220,7 +220,10 @@ class _Descriptor:
 
 
 def _open_closed_descriptors() -> bool:
-    """Whether stdout was closed. A file that is opened later must not become it, and be written to."""
+    """Opens the closed ones of descriptors 0 to 2, and returns whether stdout was closed.
+
+    Otherwise a file that is opened later could become descriptor 1, and the answer would be written into it.
+    """
     if None in (sys.stdin, sys.stdout, sys.stderr):
         while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass
@@ -241,7 +244,7 @@ def _format_host(server_url: str) -> str:
 
 
 def _write(stream: "BinaryIO | _Descriptor", text: str) -> bool:
-    """Whether all of the text went out."""
+    """Writes a text, and returns whether all of it was written."""
     data = text.encode("utf-8", "backslashreplace")
     try:
         while data:

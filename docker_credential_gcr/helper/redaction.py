@@ -1,9 +1,9 @@
-"""Masks what looks like a secret in a text for people. Texts are made without any: this is the net."""
+"""Redaction: masks secrets in texts for users, in case that one was written into them by mistake."""
 
 import re
 
 MASK = "***"
-MAX_SIZE = 8192  # what is shown of a text is far less
+MAX_SIZE = 8192  # far more than is shown of a text
 SECRETS = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|ya29\.[\w.~+/-]+|1//[\w-]+|eyJ[\w-]+(?:\.[\w-]+)*|GOCSPX-[\w-]+"
@@ -21,14 +21,14 @@ MEMBERS = re.compile(
 
 
 def redact(text: str) -> str:
-    """The text with a mask in the place of each secret; of a long text only the first words."""
+    """Returns the text with a mask instead of each secret; of a long text only the first words."""
     if len(text) > MAX_SIZE:
         text = text[:MAX_SIZE].rpartition(" ")[0] + " …"
     return MEMBERS.sub(rf"\1\2{MASK}", SECRETS.sub(_mask, text))
 
 
 def _mask(match: re.Match[str]) -> str:
-    """The mask; a long run of characters with slashes may be a path, which has no mixture of letters."""
+    """Returns the mask; of a long run with slashes, which may be a path, only the long parts are masked."""
     run = match["run"]
     if run is None or (len(run) >= 80 and _is_mixed(run)):
         return MASK

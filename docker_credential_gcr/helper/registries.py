@@ -1,4 +1,4 @@
-"""Reads the server string that Docker sends and says whose host it names."""
+"""Registry hosts: parses the server string that Docker sends, and finds the trust domain of its host."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ DEFAULT_HOSTS = (
     "asia-docker.pkg.dev",
 )
 
-# The worlds between which no token may travel.
+# Trust domains: no token of one may be sent to a host of another.
 GOOGLE = "google"
 LOOPBACK = "loopback"
 OTHER = "other"
@@ -25,17 +25,17 @@ LABEL = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
 def find_server_url(data: bytes) -> str | None:
-    """The server string without the white space around it; None when it can name no registry."""
+    """Returns the server string without the white space around it; None when it cannot name a registry."""
     trimmed = data.strip(b" \t\n\r\v\f")
     if len(data) > MAX_SIZE or not trimmed.isascii():
         return None
     text = trimmed.decode("ascii")
-    # Also a line break inside: Docker's own library would join the two lines into another host.
+    # Refuses a line break as well: Docker's own library would join the two lines into another host.
     return text if text.isprintable() else None
 
 
 def find_host(server_url: str) -> str | None:
-    """The host, with its port if that matters, in lower case; None when there is none to be sure of."""
+    """Returns the host in lower case, with its port unless Google's has 443; None when it is ambiguous."""
     for scheme in ("https://", "http://"):
         if server_url.startswith(scheme):
             server_url = server_url[len(scheme) :]
@@ -51,13 +51,15 @@ def find_host(server_url: str) -> str | None:
 
 
 def is_google(host: str) -> bool:
-    """Whether the host is one of Google's registries: gcr.io, *.gcr.io, LOCATION-docker.pkg.dev,
-    docker.LOCATION.rep.pkg.dev."""
+    """Returns whether the host is one of Google's registries.
+
+    These are gcr.io, *.gcr.io, LOCATION-docker.pkg.dev, docker.LOCATION.rep.pkg.dev.
+    """
     if host == "gcr.io":
         return True
     for before, after in (("", ".gcr.io"), ("", "-docker.pkg.dev"), ("docker.", ".rep.pkg.dev")):
         if host.startswith(before) and host.endswith(after):
-            # The anchor at both ends: what is left between them must be one label and nothing else.
+            # The rest between prefix and suffix must be one label and nothing else.
             label = host[len(before) : -len(after)]
             if label and not label.strip(LABEL):
                 return True
@@ -65,7 +67,7 @@ def is_google(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host, with or without a port, is this machine."""
+    """Returns whether the host, with or without a port, is this machine."""
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     if name in ("localhost", "[::1]") or name.endswith(".localhost"):
         return True
@@ -74,7 +76,7 @@ def is_loopback(host: str) -> bool:
 
 
 def find_trust_domain(host: str, configured: "Container[str]") -> str | None:
-    """GOOGLE, LOOPBACK or OTHER for a host that may get a token; None for a stranger's."""
+    """Returns GOOGLE, LOOPBACK or OTHER for a host that may get a token; None for any other host."""
     if is_google(host):
         return GOOGLE
     if host not in configured:

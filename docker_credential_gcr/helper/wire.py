@@ -1,12 +1,12 @@
-"""The decoder of every JSON text that others wrote. It does without `json`: importing that costs as much as
-starting Python, the C functions behind it nothing."""
+"""JSON decoder for texts of other programs. It uses the C functions behind `json`, not `json` itself:
+importing that takes as long as starting Python."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 SPACE = " \t\n\r"
-MAX_DEPTH = 100  # what nests deeper would exhaust the stack of a later step
+MAX_DEPTH = 100  # deeper nesting would exhaust the stack of a later step
 MAX_DIGITS = 400
 
 
@@ -21,7 +21,7 @@ def _refuse_constant(name: str) -> object:
 
 
 class _Context:
-    """What the C scanner reads of a `json.JSONDecoder`."""
+    """Attributes of a `json.JSONDecoder` that the C scanner reads."""
 
     strict = True
     object_hook = None
@@ -43,16 +43,16 @@ except ImportError:  # an interpreter without CPython's accelerator
 
 
 def loads(text: str) -> object:
-    """Returns the value of a JSON text. Raises ValueError with a line that says what is wrong.
+    """Returns the value of a JSON text. Raises ValueError with one line about the fault.
 
-    Refuses what `json.loads` takes and a later step would fail at: NaN, numbers beyond any use, half of a
-    surrogate pair, deep nesting.
+    Refuses values that `json.loads` accepts and a later step fails on: NaN, numbers of more than MAX_DIGITS
+    digits, half of a surrogate pair, deep nesting.
     """
     if scan is not None:
         try:
             value, end = scan(text, len(text) - len(text.lstrip(SPACE)))
         except (StopIteration, ValueError, RecursionError, SystemError):
-            pass  # `json` says what is wrong; unless it is loaded, Python 3.11 can only raise SystemError
+            pass  # `json` finds the fault below; until it is loaded, Python 3.11 can only raise SystemError
         else:
             if not text[end:].strip(SPACE):
                 return _check(value, text)
@@ -84,7 +84,7 @@ def _check(value: object, text: str) -> object:
     """Returns the value. Raises ValueError where it nests too deeply or holds half of a surrogate pair."""
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
         raise ValueError("nested too deeply")
-    if "\\ud" in text or "\\uD" in text:  # an escape of a surrogate: seldom, and mostly one of a pair
+    if "\\ud" in text or "\\uD" in text:  # the escape of a surrogate, which is rare
         import json
 
         try:
@@ -104,7 +104,7 @@ def _is_deep(value: object) -> bool:
 
 
 def _iterate(value: object) -> "Iterable[object]":
-    """The values in an object or a list."""
+    """Returns the values in an object or a list."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()

@@ -138,7 +138,7 @@ def test_a_login_that_is_refused_in_the_browser_keeps_nothing(cli: Any, authoriz
 def test_nobody_who_comes_is_not_waited_for_for_ever() -> None:
     told: list[str] = []
 
-    with pytest.raises(LoginError, match="nobody logged in in time"):
+    with pytest.raises(LoginError, match="the login was not completed in time"):
         login_listener.receive("http://a/", timeout_s=0, open_browser=lambda _: False, tell=told.append)
 
     assert told[0].startswith(
@@ -159,7 +159,7 @@ def test_without_a_display_the_address_is_shown_and_no_browser_started(
         "open this address in a browser on this machine (else see --no-browser):",
     )
     assert lines[2].startswith(f"  {authorization_server.url}/o/oauth2/auth?client_id=")
-    assert lines[-2] == "docker-credential-gcr: nobody logged in in time"
+    assert lines[-2] == "docker-credential-gcr: the login was not completed in time"
     assert not (cli.directory / "started").exists()
 
 

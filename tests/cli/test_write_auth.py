@@ -217,7 +217,7 @@ def test_a_renewal_that_fails_is_told_of_and_tried_again() -> None:
             raise NetworkError("cannot reach h")
         return clock.now + 100
 
-    assert watch(clock, renew) == ["not renewed, tried again in 30 s: cannot reach h"]
+    assert watch(clock, renew) == ["not renewed, next attempt in 30 s: cannot reach h"]
     assert renewals == [0, 100, 130]
 
 

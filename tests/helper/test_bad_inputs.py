@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 NOT_FOUND = "credentials not found in native keychain\n"
-NEW_KEY = "make a new JSON key for the service account"
+NEW_KEY = "create a new JSON key for the service account"
 NAME_KEY = "name the JSON key file of a service account"
 GARBAGE = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 

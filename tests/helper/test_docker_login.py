@@ -15,8 +15,8 @@ from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
 
 NOT_FOUND = (1, "credentials not found in native keychain\n", "")
 HUB = "https://index.docker.io/v1/"
-FILE = "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps logins in a file for you alone"
-CUTS = f"the keyring does not keep what it is given: {FILE}"
+FILE = "set DOCKER_CREDENTIAL_GCR_KEYRING=file to store logins in a private file"
+CUTS = f"the keyring does not store what it is given: {FILE}"
 
 # Keyrings that fail in the ways of real ones; `good` keeps its secrets in a file beside it.
 KEYRINGS = """

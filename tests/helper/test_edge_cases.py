@@ -351,7 +351,7 @@ def test_edge_36_every_source_that_was_asked_is_named_with_its_reason(
         "env: GOOGLE_APPLICATION_CREDENTIALS is not set, gcloud's well-known file does not exist and the "
         f"metadata server is switched off; file: key file {str(key)!r}: the private key is not PEM\n"
     )
-    hint = "hint: make a new JSON key for the service account\n"
+    hint = "hint: create a new JSON key for the service account\n"
     assert see(outcome) == (1, line, f"docker-credential-gcr: {line}{hint}")
 
 

@@ -85,7 +85,7 @@ def test_credentials_of_an_unknown_type_are_a_failure_that_names_it(configured: 
         "no access token for gcr.io: store: no login is stored; env: "
         f"key file {str(well_known)!r} has the unknown type 'api_key'\n"
     )
-    hint = "hint: make a new JSON key for the service account\n"
+    hint = "hint: create a new JSON key for the service account\n"
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}{hint}")
 
 
@@ -140,7 +140,7 @@ def test_t05_a_cached_token_of_an_emulator_is_not_found_for_google(
         f"no access token for gcr.io: file: key file {str(configured.key)!r} is for {token_server.host}: "
         "no token of it goes to Google's gcr.io\n"
     )
-    assert see(outcome) == (1, message, f"docker-credential-gcr: {message}hint: use a key that Google made\n")
+    assert see(outcome) == (1, message, f"docker-credential-gcr: {message}hint: use a key from Google\n")
 
 
 def test_edge_27_another_key_under_the_same_name_buys_another_token(configured: Any) -> None:

@@ -95,7 +95,7 @@ def test_d17_a_path_that_cannot_be_quoted_is_refused_with_what_helps(
     status = launcher.main(lambda: str(script))
 
     said = f"{PROGRAM}: cannot mend {str(script)!r}: its path has a quote, a backslash or a dollar\n"
-    hint = "hint: make the environment in another directory\n"
+    hint = "hint: create the environment in another directory\n"
     assert (status, capsys.readouterr().err, script.read_bytes()) == (1, said + hint, before)
 
 
@@ -110,5 +110,5 @@ def test_d17_a_script_that_cannot_be_replaced_is_named(
     said = f"{PROGRAM}: cannot write {str(longest)!r}: File name too long\n"
     assert (status, capsys.readouterr().err) == (
         1,
-        said + "hint: make the environment in another directory\n",
+        said + "hint: create the environment in another directory\n",
     )

@@ -1,1 +1,1 @@
-"""Credential storage: what docker login hands over, in the keyring or in a file."""
+"""Credential storage: the logins of `docker login`, in the keyring or in a file."""

@@ -1,7 +1,7 @@
-"""Secrets in the operating system's keyring. Loaded only when one is asked for: it costs a tenth of a second.
+"""Keyring of the operating system: stores secrets there. Loaded when one is needed: it takes 100 ms.
 
-A keyring may wait for a person, its bus may be gone, its backends raise whatever they like: each call has
-the deadline, and every fault becomes a StoreError.
+A keyring may wait for the user, its bus may be gone, and its backends raise any exception: each call has the
+deadline, and every fault becomes a StoreError.
 """
 
 import os
@@ -16,17 +16,17 @@ from docker_credential_gcr.helper import PROGRAM, paths
 
 Result = TypeVar("Result")
 
-FILE = "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps logins in a file for you alone"
+FILE = "set DOCKER_CREDENTIAL_GCR_KEYRING=file to store logins in a private file"
 MAX_CONFIG_SIZE = 64 * 1024
 NO_KEYRING = "this machine has no keyring"
 
 
 class NoKeyring(StoreError):
-    """There is no keyring at all, which is an absence."""
+    """This machine has no keyring at all, which is not a failure."""
 
 
 def find_secret(server_url: str, *, deadline: float) -> str | None:
-    """The secret that is kept for a server string; None without one, or without a keyring."""
+    """Returns the secret of a server string; None without one, or without a keyring."""
     with suppress(NoKeyring):
         secret: str | None = _call(lambda: _load().get_password(PROGRAM, server_url), deadline)
         return secret
@@ -34,30 +34,30 @@ def find_secret(server_url: str, *, deadline: float) -> str | None:
 
 
 def save_secret(server_url: str, secret: str, *, deadline: float) -> None:
-    """Keep a secret. Raises NoKeyring without one, StoreError for a keyring that fails, forgets or cuts."""
+    """Saves a secret. Raises NoKeyring without a keyring, StoreError when the keyring fails or changes it."""
 
     def save() -> bool:
         _load().set_password(PROGRAM, server_url, secret)
         return bool(_load().get_password(PROGRAM, server_url) == secret)
 
     if not _call(save, deadline):
-        raise StoreError(f"the keyring does not keep what it is given: {FILE}")
+        raise StoreError(f"the keyring does not store what it is given: {FILE}")
 
 
-def erase_secret(server_url: str, *, deadline: float) -> None:
-    """Forget a secret, if it is kept. Raises StoreError when the keyring refuses."""
+def delete_secret(server_url: str, *, deadline: float) -> None:
+    """Deletes a secret, if there is one. Raises StoreError when the keyring refuses."""
     from keyring.errors import PasswordDeleteError
 
-    def erase() -> None:
-        with suppress(PasswordDeleteError):  # there was none
+    def delete() -> None:
+        with suppress(PasswordDeleteError):  # there was no secret
             _load().delete_password(PROGRAM, server_url)
 
     with suppress(NoKeyring):
-        _call(erase, deadline)
+        _call(delete, deadline)
 
 
 def _load() -> Any:
-    """The keyring library, after a look at its own configuration, which it reads without a bound."""
+    """Returns the keyring library, after checking its configuration, which it reads without a size limit."""
     import keyring
     from keyring.util import platform_
 
@@ -86,7 +86,7 @@ def _call(call: Callable[[], Result], deadline: float) -> Result:
             raise _make_error("is locked", f"unlock it, or: {FILE}") from error
         except TimeoutError as error:
             raise _make_error("did not answer in time") from error
-        except Exception as error:  # D-Bus errors have no root that could be named without importing it
+        except Exception as error:  # the root of D-Bus errors cannot be named without importing D-Bus
             raise _make_error(f"failed: {type(error).__name__}") from error
 
 

@@ -60,7 +60,7 @@ def delete_logins(
         if stored[server_url].secret is None and entries.get_choice(environ) != "off":
             from . import keyring  # 100 ms
 
-            keyring.erase_secret(server_url, deadline=deadline)
+            keyring.delete_secret(server_url, deadline=deadline)
     if server_urls:
         _change(path, add={}, drop=server_urls)
 

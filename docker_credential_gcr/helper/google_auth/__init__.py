@@ -1,1 +1,1 @@
-"""Google's authentication: one module for each kind of credential, and the HTTP exchange that all share."""
+"""Google's authentication: a module for each kind of credential, and the HTTP client that they share."""

@@ -1,4 +1,4 @@
-"""The types of Application Default Credentials, each with the way from its file to an access token."""
+"""Application Default Credentials (ADC): the types of credential files, and how each gets an access token."""
 
 import time
 from collections.abc import Callable
@@ -17,12 +17,12 @@ USER_FIELDS = ("client_id", "client_secret", "refresh_token")
 
 
 def fetch_token(path: str, document: Document, request: TokenRequest, deadline: float) -> AccessToken:
-    """A token for the credential in the JSON object of a file. Raises TokenError."""
+    """Fetches a token with the credential in the JSON object of a file. Raises TokenError."""
     return prepare(path, document, request)(deadline)
 
 
 def prepare(path: str, document: Document, request: TokenRequest) -> Fetch:
-    """What fetches the token, after every check that needs no network. Raises TokenError."""
+    """Returns the function that fetches a token, after the checks that need no network. Raises TokenError."""
     kind = document.get("type")
     found = PREPARERS.get(kind) if isinstance(kind, str) else None
     if found is None:
@@ -41,7 +41,7 @@ def _prepare_service_account(path: str, document: Document, request: TokenReques
         return lambda _: key.sign_token(request.scopes, now=time.time())
 
     def fetch(deadline: float) -> AccessToken:
-        from . import oauth  # 8 ms, most of it TLS; `status` only prepares
+        from . import oauth  # 8 ms, most of it TLS, which `status` does not need
 
         return oauth.exchange_assertion(key, scopes=request.scopes, deadline=deadline)
 

@@ -1,4 +1,4 @@
-"""Classifies why a connection failed, and says for each cause what to do about it."""
+"""Connection faults: classifies why a connection failed, with a hint for each cause."""
 
 import errno
 import socket
@@ -10,7 +10,7 @@ from docker_credential_gcr.errors import MORE_TIME
 from docker_credential_gcr.helper import registries
 
 # The causes.
-PROXY = "proxy"  # the proxy lets nothing through
+PROXY = "proxy"  # the proxy does not forward the request
 NAME = "name"  # the name has no address
 UNTRUSTED = "tls"  # the certificate is not trusted
 PLAIN = "plain"  # https to a port that speaks plain http
@@ -29,7 +29,7 @@ HINTS = {
     REFUSED: "nothing listens at this address: check the host and the port",
     DOWN: "check the network",
 }
-# What differs for a server on this machine, which is an emulator.
+# Other hints for a server on this machine, which is an emulator.
 LOOPBACK_HINTS = {
     UNTRUSTED: "name the emulator's authority, DATA/keys/ca.pem, in DOCKER_CREDENTIAL_GCR_CA_FILE; "
     "`gcr-emulator trust` makes docker trust it",
@@ -40,34 +40,34 @@ HEADER_FAULT = "a header of the request cannot be sent"
 
 
 class ProxyFault(ConnectionError):
-    """The proxy lets nothing through."""
+    """The proxy does not forward the request."""
 
 
 class MalformedVariable(OSError):
-    """A variable of the environment names a proxy or a bundle of certificates that cannot be used."""
+    """A variable names a proxy or a bundle of certificates that cannot be used."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(errno.EINVAL, fault)
 
 
 class MalformedProxy(MalformedVariable, ProxyFault):
-    """A variable of the environment names no proxy."""
+    """A variable names a proxy that cannot be used."""
 
 
 def find_hint(cause: str, host: str) -> str:
-    """Returns what to do when a connection to a host failed for a cause."""
+    """Returns the hint for a failed connection to a host, by its cause."""
     return (LOOPBACK_HINTS.get(cause) if registries.is_loopback(host) else None) or HINTS[cause]
 
 
 def find_command(cause: str, host: str) -> str:
-    """Returns the command that mends a failed connection to a host; none where no command here does."""
+    """Returns the command that mends a failed connection to a host, or ""."""
     if cause == REFUSED and registries.is_loopback(host):
         return SERVE + host.rpartition(":")[2]
     return MORE_TIME if cause == SILENT else ""
 
 
 def classify(error: BaseException, url: str = "", deadline: float | None = None) -> str:
-    """Returns the cause of a failed request; the URL tells whether the port is asked if it speaks TLS."""
+    """Returns the cause of a failed request; with an http URL it also tests whether the port speaks TLS."""
     causes = list_causes(error)
     table: tuple[tuple[type[BaseException], str], ...] = (
         (ProxyFault, PROXY),

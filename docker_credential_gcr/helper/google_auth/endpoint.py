@@ -1,4 +1,4 @@
-"""Where credentials are traded for tokens, and to which registries those tokens may then go."""
+"""Token endpoints: the URLs that exchange credentials, and to which registries their tokens may be sent."""
 
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ INSECURE_HOSTS = "DOCKER_CREDENTIAL_GCR_INSECURE_TOKEN_HOSTS"
 
 
 class Endpoint:
-    """An http or https URL with what its host says about it."""
+    """URL of http or https, with its host."""
 
     __slots__ = ("host", "is_google", "scheme", "url")
 
@@ -25,14 +25,14 @@ class Endpoint:
 
     @property
     def trust_domain(self) -> str:
-        """The world whose tokens it may see."""
+        """Returns the trust domain whose tokens may be sent to the endpoint."""
         if self.is_google:
             return registries.GOOGLE
         return registries.LOOPBACK if registries.is_loopback(self.host) else registries.OTHER
 
 
 def parse_endpoint(url: str) -> Endpoint:
-    """The endpoint at a URL, its host with the port. Raises ValueError."""
+    """Returns the endpoint at a URL, its host with the port. Raises ValueError."""
     parts = urlsplit(url)
     _ = parts.port
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
@@ -45,7 +45,7 @@ def parse_endpoint(url: str) -> Endpoint:
 
 
 def get_endpoint(url: str, named_by: str) -> Endpoint:
-    """Returns the endpoint at a URL. Raises TokenError, which says what names the URL."""
+    """Returns the endpoint at a URL. Raises TokenError, with `named_by` for the origin of the URL."""
     try:
         return parse_endpoint(url)
     except ValueError as error:
@@ -53,30 +53,30 @@ def get_endpoint(url: str, named_by: str) -> Endpoint:
 
 
 def is_name(text: str) -> bool:
-    """Returns whether a resolver and idna take a name. https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4"""
+    """Returns whether a resolver and idna accept a name. https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4"""
     if len(text) > NAME_SIZE or text.strip(registries.LABEL + "_."):
         return False
     return all(0 < len(label) < 64 for label in text.split("."))
 
 
 def check_use(what: str, noun: str, endpoint: Endpoint, request: TokenRequest) -> None:
-    """Raise KeyNotForHost when no token of the endpoint may reach the registry, or it is not safe to ask."""
+    """Raises KeyNotForHost when no token of the endpoint may be sent to the registry, or it needs TLS."""
     if request.trust_domain == registries.GOOGLE and not endpoint.is_google:
         raise KeyNotForHost(
             f"{what} is for {endpoint.host}: no token of it goes to Google's {request.host}",
-            hint=f"use a {noun} that Google made",
+            hint=f"use a {noun} from Google",
         )
     if request.trust_domain == registries.LOOPBACK and endpoint.is_google:
         raise KeyNotForHost(
             f"{what} is Google's: no token of it goes to {request.host}",
-            hint=f"use a {noun} that the emulator made",
+            hint=f"use a {noun} from the emulator",
         )
     if endpoint.scheme == "http" and not (
         registries.is_loopback(endpoint.host)
         or endpoint.host in request.insecure_hosts
         or endpoint.host.rpartition(":")[0] in request.insecure_hosts
     ):
-        import shlex  # 1 ms, for nothing unless the endpoint is not safe
+        import shlex  # 1 ms, needed only for an endpoint without TLS
 
         raise KeyNotForHost(
             f"{what}: token endpoint http://{endpoint.host} is not encrypted",

@@ -1,7 +1,7 @@
-"""Workload identity federation and its kin, as Google's own library speaks them, within our deadline.
+"""Workload identity federation and related types, by google-auth, Google's own library, within our deadline.
 
-Its expiry is taken as it stands: the library itself calls a token expired 225 s before that, which the
-five-minute tokens of direct federation never survive.
+The expiry of a token is used as it is. The library itself calls a token expired 225 s earlier, which leaves a
+five-minute token of direct federation almost no time.
 """
 
 import os
@@ -19,22 +19,21 @@ from docker_credential_gcr.helper.tokens.access_token import (
     MAX_LIFETIME_S,
     AccessToken,
     is_token,
-    make_of_unknown_life,
+    make_undated,
 )
 from docker_credential_gcr.helper.tokens.request import TokenRequest
 
-from . import connection_faults, http, subject_token
-from . import timestamps as times
+from . import connection_faults, http, subject_token, timestamps
 from .endpoint import parse_endpoint
 from .subject_token import get_member
 
 Document = dict[str, object]
-ENDPOINTS = ("token_url", "token_uri", "service_account_impersonation_url")  # what the tokens are traded at
-NEW_FILE = "make the file anew: `gcloud iam workload-identity-pools create-cred-config`"
+ENDPOINTS = ("token_url", "token_uri", "service_account_impersonation_url")  # members that name them
+NEW_FILE = "create the file again: `gcloud iam workload-identity-pools create-cred-config`"
 REFUSED_HINT = "check the pool's provider, and the roles of the identity"
 CERTIFICATE_CONFIG = "GOOGLE_API_CERTIFICATE_CONFIG"  # Google's own variable
-# What the library, or the reader of a subject token, takes from the environment. AWS's variables are those
-# that say who asks: the secrets of a session change by the hour, and are the same role's.
+# The variables that the library and the reader of a subject token use. Of AWS's variables only those of the
+# identity: the secrets of a session change by the hour, and its role stays the same.
 VARIABLES = (
     *(subject_token.ALLOWING, CERTIFICATE_CONFIG, "CLOUDSDK_CONFIG", "APPDATA", "HOME"),
     *("AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_REGION"),
@@ -42,7 +41,7 @@ VARIABLES = (
 
 
 class _Response(NamedTuple):
-    """What the library reads of an answer."""
+    """Answer, with the attributes that the library reads."""
 
     status: int
     headers: http.Headers
@@ -50,9 +49,9 @@ class _Response(NamedTuple):
 
 
 def fetch_token(document: Document, request: TokenRequest, deadline: float) -> AccessToken:
-    """A token for an external_account, external_account_authorized_user or gdch_service_account.
+    """Fetches a token for an external_account, external_account_authorized_user or gdch_service_account.
 
-    Raises KeyFileError when the document is malformed, TokenRefused or NetworkError when no token came.
+    Raises KeyFileError when the document is malformed, TokenRefused or NetworkError without a token.
     """
     asked_at = int(time.time())
     with warnings.catch_warnings():
@@ -64,7 +63,7 @@ def fetch_token(document: Document, request: TokenRequest, deadline: float) -> A
                 credentials = _load_supplied(document, request, reader(document, deadline))
         except Error:
             raise
-        except Exception as error:  # google-auth has no root for what a malformed file makes it raise
+        except Exception as error:  # google-auth raises any exception for a malformed file
             raise KeyFileError(_format_fault(error), hint=NEW_FILE) from error
         try:
             call_within(deadline, lambda: credentials.refresh(_start_transport(deadline)))
@@ -79,19 +78,19 @@ def fetch_token(document: Document, request: TokenRequest, deadline: float) -> A
 
 
 def _check_files(document: Document) -> None:
-    """Raise KeyFileError for a file that the library would wait for, or read without end."""
+    """Raises KeyFileError for a file that would block the library, or that is too large."""
     for name, path in _list_files(document):
         if isinstance(path, str) and path:
             try:
                 paths.read_file(path)
-            except FileNotFoundError:  # the library says so, where it needs the file
+            except FileNotFoundError:  # the library raises its own error if it needs the file
                 continue
             except OSError as error:
                 raise KeyFileError(f"cannot read its {name}: {error.strerror}", hint=NEW_FILE) from error
 
 
 def _list_files(document: Document) -> Iterator[tuple[str, object]]:
-    """What the library opens by itself: the name of the member or variable, and the path."""
+    """Yields the files that the library opens by itself: the name of the member or variable, and the path."""
     yield "ca_cert_path", document.get("ca_cert_path")
     certificate = get_member(document.get("credential_source"), "certificate")
     if certificate is None:
@@ -111,7 +110,7 @@ def _list_files(document: Document) -> Iterator[tuple[str, object]]:
 
 
 def list_dependencies(document: Document) -> tuple[str, ...]:
-    """Returns the variables that decide which token is bought, and DIRECTORY for a relative path."""
+    """Returns the variables on which the token depends, and DIRECTORY for a relative path."""
     source = document.get("credential_source")
     files = [get_member(source, "file"), *(path for _, path in _list_files(document))]
     if executable := get_member(source, "executable"):
@@ -122,7 +121,7 @@ def list_dependencies(document: Document) -> tuple[str, ...]:
 
 
 def _load_json(path: object) -> object:
-    """The JSON value in a file; None where there is none that can be read."""
+    """Returns the JSON value in a file; None when it cannot be read."""
     try:
         return wire.loads(paths.read_file(str(path or ""))[0].decode("utf-8"))
     except (OSError, ValueError):
@@ -133,8 +132,8 @@ def _check_token(value: object, expiry: Any, asked_at: int) -> AccessToken:
     if not isinstance(value, str) or not is_token(value):
         raise TokenRefused("the answer holds no access token that can be sent", hint=REFUSED_HINT)
     if expiry is None:
-        return make_of_unknown_life(value, asked_at)
-    expires_at = min(times.parse_naive(expiry), asked_at + MAX_LIFETIME_S)
+        return make_undated(value, asked_at)
+    expires_at = min(timestamps.parse_naive(expiry), asked_at + MAX_LIFETIME_S)
     token = AccessToken(value, expires_at=expires_at, obtained_at=asked_at)
     if not token.is_fresh(asked_at):
         raise TokenRefused("the answer holds an expired access token", hint=REFUSED_HINT)
@@ -170,7 +169,7 @@ def _load_external_user(document: Document, _request: TokenRequest) -> Any:
     from google.auth import external_account_authorized_user
 
     kind: Any = external_account_authorized_user.Credentials
-    return kind.from_info(document)  # its scopes are the login's
+    return kind.from_info(document)  # with the scopes of the login
 
 
 def _load_gdch(document: Document, request: TokenRequest) -> Any:
@@ -209,7 +208,7 @@ def _start_transport(deadline: float) -> Any:
                 deadline,
                 headers=headers or {},
                 body=body.encode() if isinstance(body, str) else body,
-                authorities=verify if isinstance(verify, str) else None,  # else certifi's: none is not taken
+                authorities=verify if isinstance(verify, str) else None,  # otherwise those of certifi
                 certificate=options.get("cert"),
             )
             if len(answer.body) > http.MAX_SIZE:
@@ -220,6 +219,6 @@ def _start_transport(deadline: float) -> Any:
 
 
 def _format_fault(error: BaseException) -> str:
-    """What the library says, without what its texts quote of answers."""
+    """Returns the text of an exception of the library, without the secrets that it may quote."""
     text = error.args[0] if error.args and isinstance(error.args[0], str) else "google-auth does not say why"
     return f"{type(error).__name__}: {redact(text):.300}"

@@ -1,4 +1,4 @@
-"""Runs gcloud for an access token: by its absolute path, one at a time, and never beyond the deadline.
+"""gcloud: runs it for an access token, by its absolute path, one at a time, until the deadline.
 
 {"credential": {"access_token": "ya29.…", "id_token": "…", "token_expiry": "2024-05-01T12:00:00Z"}}
 """
@@ -18,7 +18,7 @@ from docker_credential_gcr.helper.tokens.access_token import (
     MAX_LIFETIME_S,
     AccessToken,
     is_token,
-    make_of_unknown_life,
+    make_undated,
 )
 from docker_credential_gcr.helper.tokens.request import TokenRequest
 
@@ -65,7 +65,7 @@ def get_program(environ: Mapping[str, str], platform: str) -> str:
 
 
 def find_program(environ: Mapping[str, str], platform: str) -> str | None:
-    """The absolute path of gcloud on PATH. A relative entry is somebody else's directory some day."""
+    """Returns the absolute path of gcloud on PATH. Skips relative entries: another user may own them."""
     is_windows = platform == "win32"
     separator, slash, names = (
         (";", "\\", ("gcloud.cmd", "gcloud.exe")) if is_windows else (":", "/", ("gcloud",))
@@ -82,7 +82,7 @@ def find_program(environ: Mapping[str, str], platform: str) -> str | None:
 
 
 def parse_output(output: str, now: float) -> AccessToken:
-    """The access token in gcloud's answer, which a warning may precede. Raises TokenError."""
+    """Returns the access token in gcloud's output, which may begin with a warning. Raises TokenError."""
     start = output.find("{")
     try:
         answer: Any = json.JSONDecoder().raw_decode(output[max(0, start) :])[0]
@@ -92,8 +92,8 @@ def parse_output(output: str, now: float) -> AccessToken:
         raise _make_error("answered something else than a credential") from error
     if not is_token(value):
         raise _make_error("answered without an access token", hint=LOGIN_HINT)
-    if expiry is None:  # of an access token file nobody knows
-        return make_of_unknown_life(value, now)
+    if expiry is None:  # gcloud does not know the expiry of an access token file
+        return make_undated(value, now)
     try:
         expires_at = timestamps.parse_instant(expiry)
     except (TypeError, ValueError) as error:
@@ -106,7 +106,7 @@ def parse_output(output: str, now: float) -> AccessToken:
 
 
 def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) -> str:
-    """gcloud's stdout. Raises TokenError, after further tries while its database is locked."""
+    """Returns gcloud's stdout, after further attempts while its database is locked. Raises TokenError."""
     for pause_s in (*PAUSES_S, None):
         run = _run(command, environ, deadline)
         status, complaint = run.status, run.complaint
@@ -127,7 +127,7 @@ def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) 
 
 
 def _run(command: list[str], environ: Mapping[str, str], deadline: float) -> programs.Run:
-    environ = {**environ, "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true"}  # it would log its answer
+    environ = {**environ, "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true"}  # the log would contain the token
     try:
         return programs.run(command, environ, deadline)
     except programs.Unanswered as error:

@@ -1,4 +1,4 @@
-"""One request to an endpoint that knows tokens: bounded in time and size, never redirected."""
+"""HTTP client for token endpoints: one request, bounded in time and size, without redirects."""
 
 import os
 import sys
@@ -22,18 +22,18 @@ HEADERS = {"Accept": "*/*", "Accept-Encoding": GZIP, "User-Agent": f"{PROGRAM}/{
 RETRIED = (429, 500, 502, 503, 504)
 PAUSES_S = (0.3, 1.0)
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-SURROUNDING = (*PROXIES, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+VARIABLES = (*PROXIES, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class Headers(Protocol):
-    """The headers of an answer; their names in any case."""
+    """Headers of an answer; their names are case-insensitive."""
 
     def get(self, name: str, default: str, /) -> str:
         """Returns the value of a header."""
 
 
 class Answer:
-    """Status, headers, media type, and at most MAX_SIZE + 1 bytes of the body, decompressed."""
+    """Answer: status, headers, media type, and at most MAX_SIZE + 1 bytes of the body, decompressed."""
 
     __slots__ = ("body", "headers", "media_type", "status")
 
@@ -58,7 +58,7 @@ def send(
     document: object = None,
     pauses_s: tuple[float, ...] = PAUSES_S,
 ) -> Answer:
-    """Returns the endpoint's answer, after a further try where one may help.
+    """Returns the endpoint's answer, after up to two further attempts for a status of RETRIED.
 
     Raises NetworkError, also at the deadline, and ConfigError.
     """
@@ -77,7 +77,7 @@ def send(
         return exchange(method, endpoint, deadline, headers=headers, body=body)
 
     with warnings.catch_warnings():
-        # A library's advice to programmers would be printed into docker's output.
+        # A warning of a library would be printed into docker's output.
         warnings.simplefilter("ignore")
         try:
             return call_within(deadline, lambda: _repeat(exchange_once, deadline, pauses_s))
@@ -109,8 +109,8 @@ def exchange(
 ) -> Answer:
     """Returns the endpoint's answer to one request. Raises NetworkError and ConfigError.
 
-    `authorities` and `certificate` name files in PEM, as in tls_context.make_context. What is longer than
-    MAX_SIZE ends the connection.
+    `authorities` and `certificate` name files in PEM, as in tls_context.make_context. A body that is longer
+    than MAX_SIZE is cut, and the connection closed.
     """
     given = {name.lower() for name in headers}
     added = {name: value for name, value in HEADERS.items() if name.lower() not in given}
@@ -127,7 +127,7 @@ def exchange(
         )
     except connection_faults.MalformedVariable as error:
         text = f"cannot ask {endpoint.host}: a variable for proxies or certificates is malformed"
-        raise NetworkError(text, hint=f"check {', '.join(SURROUNDING)}") from error
+        raise NetworkError(text, hint=f"check {', '.join(VARIABLES)}") from error
     except OSError as error:
         raise _make_error(endpoint, error, deadline) from error
     is_compressed = answered.get("Content-Encoding", "").strip().lower() == GZIP
@@ -135,7 +135,7 @@ def exchange(
 
 
 def _find_transport(host: str) -> Callable[..., tuple[int, Headers, bytes]]:
-    """Returns what sends a request to a host; one of the two is loaded."""
+    """Returns the function that sends a request to a host, and loads only the module of that."""
     if may_have_proxy(host):
         from . import proxied_request  # 88 ms
 
@@ -146,9 +146,9 @@ def _find_transport(host: str) -> Callable[..., tuple[int, Headers, bytes]]:
 
 
 def may_have_proxy(host: str, environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
-    """Returns whether a proxy may be asked for a host, by a variable or by the system's settings.
+    """Returns whether a variable or the system's settings may name a proxy for a host.
 
-    Never for loopback: a proxy would look for the endpoint on its own.
+    Never for loopback: a proxy would look for the endpoint on its own machine.
     """
     if registries.is_loopback(host):
         return False
@@ -156,13 +156,13 @@ def may_have_proxy(host: str, environ: Mapping[str, str] = os.environ, platform:
         return True
     if platform not in ("darwin", "win32"):
         return False
-    from urllib.request import getproxies  # 20 ms, on the systems that keep such settings
+    from urllib.request import getproxies  # 20 ms, on the systems with such settings
 
     return bool(getproxies())
 
 
 def _make_error(endpoint: Endpoint, error: BaseException, deadline: float) -> NetworkError:
-    """Returns the error for a request that got no answer, with the hint for its cause."""
+    """Returns the error for a request without an answer, with the hint for its cause."""
     cause = connection_faults.classify(error, endpoint.url, deadline)
     hint = connection_faults.find_hint(cause, endpoint.host)
     check, command = NetworkError.check, connection_faults.find_command(cause, endpoint.host)
@@ -173,7 +173,7 @@ def _make_error(endpoint: Endpoint, error: BaseException, deadline: float) -> Ne
 
 
 def find_reason(error: BaseException) -> str:
-    """Returns what the operating system said, from within the libraries' wrappings."""
+    """Returns the text of the operating system, from the chain of the libraries' exceptions."""
     reason = type(error).__name__
     cause: BaseException | None = error
     while cause is not None:
@@ -188,4 +188,4 @@ def _decompress(body: bytes) -> bytes:
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, MAX_SIZE + 1)
     except zlib.error:
-        return b""  # is no JSON
+        return b""  # which is not JSON

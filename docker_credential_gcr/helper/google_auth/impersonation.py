@@ -1,4 +1,4 @@
-"""Trades an access token for one of a service account that its holder may impersonate.
+"""Impersonation: exchanges an access token for one of a service account that its owner may impersonate.
 
 POST …/serviceAccounts/EMAIL:generateAccessToken {"delegates", "scope", "lifetime": "3600s"}
 answers {"accessToken": "ya29.…", "expireTime": "2024-05-01T12:00:00Z"}

@@ -1,4 +1,4 @@
-"""Signs JSON Web Tokens with the RSA key of a service account (RS256). Loaded only for a new token.
+"""JSON Web Tokens: signs them with the RSA key of a service account (RS256). Loaded only for a new token.
 
 BASE64URL({"typ":"JWT","alg":"RS256","kid":"0d3d…"}).BASE64URL({"iss":"ci@…",…}).BASE64URL(signature)
 https://www.rfc-editor.org/rfc/rfc7515#section-3.1
@@ -16,7 +16,7 @@ from docker_credential_gcr.helper import wire
 
 
 def sign(private_key: str, key_id: str | None, claims: dict[str, str | int]) -> str:
-    """Returns the claims as a signed token. Raises ValueError, which says what the PEM text is."""
+    """Returns the claims as a signed token. Raises ValueError with the fault of the PEM text."""
     key = load_key(private_key)
     header: dict[str, str | int] = {"typ": "JWT", "alg": "RS256"}
     if key_id is not None:
@@ -30,14 +30,14 @@ def sign(private_key: str, key_id: str | None, claims: dict[str, str | int]) -> 
 
 
 def load_key(private_key: str) -> RSAPrivateKey:
-    """Returns the RSA key in a PEM text. Raises ValueError, which says what the text is."""
+    """Returns the RSA key in a PEM text. Raises ValueError with the fault of the text."""
     if "ENCRYPTED" in private_key:
         raise ValueError("is encrypted")
     try:
-        # Validation takes 27 ms, which is three times the start of Python: `is_consistent` does all of it
-        # but for asking whether the two factors are prime.
+        # The library's validation takes 27 ms, three times Python's start. `is_consistent` does all of it
+        # but the test whether the two factors are prime.
         key = load_pem_private_key(private_key.encode(), None, unsafe_skip_rsa_key_validation=True)
-    except Exception as error:  # the library has exceptions of its own for some keys
+    except Exception as error:  # the library has further exceptions for some keys
         raise ValueError("is not PEM") from error
     if not isinstance(key, RSAPrivateKey) or not is_consistent(key.private_numbers()):
         raise ValueError("is not RSA")
@@ -45,7 +45,7 @@ def load_key(private_key: str) -> RSAPrivateKey:
 
 
 def is_consistent(key: RSAPrivateNumbers) -> bool:
-    """Returns whether the numbers make one key: OpenSSL may hang with others.
+    """Returns whether the numbers form one key: OpenSSL may hang with others.
 
     https://www.rfc-editor.org/rfc/rfc8017#section-3.2
     """

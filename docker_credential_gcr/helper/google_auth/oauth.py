@@ -1,4 +1,4 @@
-"""The token endpoint: an assertion or a refresh token goes in, an access token comes out."""
+"""OAuth token endpoint: exchanges an assertion, a refresh token or a code for an access token."""
 
 import time
 from collections.abc import Callable
@@ -15,16 +15,16 @@ JWT_BEARER = (
     "urn:ietf:params:oauth:grant-type:jwt-bearer"  # https://www.rfc-editor.org/rfc/rfc7523#section-2.1
 )
 REFUSED_HINT = "check that the key and its service account still exist, and that the clock is right"
-LOGIN_HINT = "the login has ended or was revoked: log in again where it was made"
-CODE_HINT = "log in once more; a code is good for one use and a few minutes"
+LOGIN_HINT = "the login has ended or was revoked: log in again with the program that created it"
+CODE_HINT = "log in again; a code is valid for one use and a few minutes"
 KEY_REFUSED = "key refused"
-# What an endpoint says of a refusal, what `doctor` calls it, and the command; of the last the caller knows.
+# Words in the error of an endpoint, with the name in `doctor` and the command; None: the caller knows them.
 REFUSALS: tuple[tuple[tuple[str, ...], tuple[str, str] | None], ...] = (
     (("reasonable timeframe", "iat and exp"), ("clock", CLOCK)),
     (("invalid_rapt",), ("login ended", LOGIN)),
     (("invalid_grant", "invalid_client", "iam.serviceAccounts.getAccessToken"), None),
 )
-ENDPOINT_HINT = "check the key's token_uri, and what stands between it and this machine"
+ENDPOINT_HINT = "check the key's token_uri, and the proxies between it and this machine"
 
 
 def exchange_assertion(
@@ -34,10 +34,10 @@ def exchange_assertion(
     deadline: float,
     now: Callable[[], float] = time.time,
 ) -> AccessToken:
-    """Trades an assertion that the key signs for an access token.
+    """Exchanges an assertion, which the key signs, for an access token.
 
     `deadline` is an instant of time.monotonic. Raises KeyFileError when the key cannot sign, TokenRefused
-    when the endpoint answers anything but a token, NetworkError when it does not answer in time.
+    when the endpoint answers without a token, NetworkError when it does not answer in time.
     """
     asked_at = int(now())
     form = {"grant_type": JWT_BEARER, "assertion": key.sign(scopes, now=asked_at)}
@@ -58,10 +58,10 @@ def exchange_refresh_token(
     check: str = KEY_REFUSED,
     command: str = NEW_KEY,
 ) -> AccessToken:
-    """Trades a refresh token for an access token; `client` is the identifier and secret it was made for.
+    """Exchanges a refresh token for an access token; `client` is its client's identifier and secret.
 
     Without scopes the token has those of the login. `command` mends a login that is refused, and `check` is
-    what `doctor` calls it. Raises TokenRefused and NetworkError.
+    its name in `doctor`. Raises TokenRefused and NetworkError.
     https://www.rfc-editor.org/rfc/rfc6749#section-6
     """
     asked_at = int(now())
@@ -88,7 +88,7 @@ def exchange_code(
     deadline: float,
     now: Callable[[], float] = time.time,
 ) -> tuple[AccessToken, str]:
-    """Trade an authorization code for an access token and a refresh token.
+    """Exchanges an authorization code for an access token and a refresh token.
 
     Raises TokenRefused, also for an answer without a refresh token, and NetworkError.
     https://www.rfc-editor.org/rfc/rfc7636#section-4.5
@@ -111,7 +111,7 @@ def exchange_code(
 
 
 def revoke(endpoint: Endpoint, token: str, *, deadline: float) -> None:
-    """End a login at the endpoint that revokes. Raises TokenRefused and NetworkError.
+    """Revokes a token, and so ends its login. Raises TokenRefused and NetworkError.
 
     https://www.rfc-editor.org/rfc/rfc7009#section-2
     """
@@ -125,7 +125,7 @@ def parse_answer(
 ) -> dict[str, object]:
     """Returns the JSON object that an endpoint answered with 200. Raises TokenRefused for anything else.
 
-    `command` mends a credential that the endpoint refuses, and `check` is what `doctor` calls that.
+    `command` mends a credential that the endpoint refuses, and `check` is the name of that in `doctor`.
     """
     if 300 <= answer.status < 400:
         raise TokenRefused(f"{host} redirects ({answer.status}) instead of answering", hint=ENDPOINT_HINT)
@@ -149,7 +149,7 @@ def parse_answer(
 
 
 def check_token(host: str, value: object) -> str:
-    """The access token that an endpoint answered. Raises TokenRefused when it is none that can be sent."""
+    """Returns the access token of an answer. Raises TokenRefused when it is absent or cannot be sent."""
     if not isinstance(value, str) or not value:
         raise TokenRefused(f"{host} answered without an access token", hint=ENDPOINT_HINT)
     if not is_token(value):
@@ -158,7 +158,7 @@ def check_token(host: str, value: object) -> str:
 
 
 def parse_token(host: str, document: dict[str, object], asked_at: int) -> AccessToken:
-    """The access token in an answer. https://www.rfc-editor.org/rfc/rfc6749#section-5"""
+    """Returns the access token in an answer. https://www.rfc-editor.org/rfc/rfc6749#section-5"""
     value, lifetime_s = check_token(host, document.get("access_token")), document.get("expires_in")
     if type(lifetime_s) is not int or not 0 < lifetime_s <= MAX_LIFETIME_S:
         raise TokenRefused(
@@ -168,14 +168,14 @@ def parse_token(host: str, document: dict[str, object], asked_at: int) -> Access
 
 
 def _format_error(document: object) -> str:
-    """The error code and description of RFC 6749 §5.2, or Google's own status object."""
+    """Returns the error code and description of RFC 6749 §5.2, or of Google's own status object."""
     if not isinstance(document, dict):
         return ""
     error = document.get("error")
     if isinstance(error, dict):
         parts: tuple[object, ...] = (error.get("status"), error.get("message"))
     else:
-        # The subtype tells a login that must be renewed (invalid_rapt) from one that is gone.
+        # The subtype distinguishes a login that must be renewed (invalid_rapt) from one that has ended.
         parts = (error, document.get("error_subtype"), document.get("error_description"))
-    # An endpoint may quote what it was sent.
+    # redact: an endpoint may quote the credential that it received.
     return "".join(f": {redact(part):.200}" for part in parts if isinstance(part, str) and part)

@@ -1,4 +1,4 @@
-"""Runs another program until a deadline, holds a bounded part of its output, and ends its process group."""
+"""Runs another program until a deadline, with a limit for its output, and kills its process group."""
 
 import os
 import signal
@@ -13,12 +13,12 @@ from docker_credential_gcr.helper.paths import format_size
 
 MAX_SIZE = 1024 * 1024  # of stdout, and of stderr, in bytes
 PART_SIZE = 64 * 1024
-LEFT_S = 1.0  # to read what is left in the pipes, where a daemon that left the group holds them
+LEFT_S = 1.0  # to read the rest of the pipes, which a daemon outside the process group may hold open
 TERMINATION = ("SIGTERM", "SIGHUP")
 
 
 class Run(NamedTuple):
-    """How a program ended, with its stdout and its stderr."""
+    """Exit status of a program, with its stdout and its stderr."""
 
     status: int
     output: str
@@ -26,7 +26,7 @@ class Run(NamedTuple):
 
 
 class Unanswered(Exception):
-    """A program was killed; the text says why, in words that follow its name."""
+    """A program was killed; the text says why, to be read after the program's name."""
 
     def __init__(self, text: str, *, is_late: bool) -> None:
         super().__init__(text)
@@ -34,7 +34,7 @@ class Unanswered(Exception):
 
 
 def run(command: list[str], environ: Mapping[str, str], deadline: float) -> Run:
-    """Returns how a program ended, by an instant of time.monotonic; its stdin is empty.
+    """Runs a program with an empty stdin until an instant of time.monotonic, and returns its result.
 
     No process of its group outlives the call. Raises Unanswered at the deadline and for more output than
     MAX_SIZE, OSError where the program cannot be started.
@@ -44,7 +44,7 @@ def run(command: list[str], environ: Mapping[str, str], deadline: float) -> Run:
         try:
             return _await(process, deadline)
         finally:
-            if process.returncode is None:  # interrupted; of one that has ended the number may be another's
+            if process.returncode is None:  # interrupted; the pid of an ended process may be reused
                 _kill(process)
 
 
@@ -55,13 +55,13 @@ def _start(command: list[str], environ: Mapping[str, str]) -> "subprocess.Popen[
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environ,
-        start_new_session=True,  # a process group, in which its own children are
+        start_new_session=True,  # a process group, with the children of the program
     )
 
 
 def _await(process: "subprocess.Popen[bytes]", deadline: float) -> Run:
     outputs = [_Output(stream, process) for stream in (process.stdout, process.stderr) if stream]
-    # The program's end counts, not the end of its output: a child in the background may hold the pipes.
+    # Waits for the exit, not for the end of the output: a child in the background may hold the pipes open.
     is_late = not _ends_within(deadline, process.wait)
     _kill(process)
     for output in outputs:
@@ -74,7 +74,7 @@ def _await(process: "subprocess.Popen[bytes]", deadline: float) -> Run:
 
 
 class _Output(threading.Thread):
-    """Reads a pipe of a program to its end; ends the program when there is more than is to be held."""
+    """Thread that reads a pipe of a program to its end, and kills the program for more than MAX_SIZE."""
 
     def __init__(self, stream: IO[bytes], process: "subprocess.Popen[bytes]") -> None:
         super().__init__(daemon=True)
@@ -86,7 +86,7 @@ class _Output(threading.Thread):
 
     def run(self) -> None:
         size = 0
-        with suppress(OSError, ValueError):  # the pipe was closed, because a daemon held it
+        with suppress(OSError, ValueError):  # the pipe was closed while a daemon held it open
             while part := os.read(self._stream.fileno(), PART_SIZE):
                 size += len(part)
                 if size > MAX_SIZE:
@@ -98,12 +98,12 @@ class _Output(threading.Thread):
 
     @property
     def text(self) -> str:
-        """Returns what was read, as text."""
+        """Returns the output, as text."""
         return b"".join(self._parts).decode("utf-8", "replace")
 
 
 def _ends_within(deadline: float, call: Callable[[], object]) -> bool:
-    """Whether the call returns in time. In a thread: Popen.wait would poll, and waste 25 ms."""
+    """Returns whether the call returns in time. In a thread: Popen.wait would poll, and waste 25 ms."""
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
     thread.join(max(0.1, deadline - time.monotonic()))
@@ -111,7 +111,7 @@ def _ends_within(deadline: float, call: Callable[[], object]) -> bool:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    with suppress(OSError):  # all have ended
+    with suppress(OSError):  # all processes of the group have ended
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
         else:
@@ -119,7 +119,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
 
 
 class _Termination:
-    """Kills a program first, when this process gets SIGTERM or SIGHUP while the program runs."""
+    """Handlers that kill the program first when this process gets SIGTERM or SIGHUP."""
 
     def __init__(self) -> None:
         self._handled: list[signal.Signals] = []
@@ -138,11 +138,11 @@ class _Termination:
     def __exit__(self, *_: object) -> None:
         for number in self._handled:
             signal.signal(number, signal.SIG_DFL)
-        if self._process is None and self._pending is not None:  # there was no program to start
+        if self._process is None and self._pending is not None:  # the program could not be started
             os.kill(os.getpid(), self._pending)
 
     def watch(self, process: "subprocess.Popen[bytes]") -> None:
-        """Begin with a program that has started; a signal may have come meanwhile."""
+        """Starts to handle signals for a started program; a signal may have come meanwhile."""
         self._process = process
         if self._pending is not None:
             self._handle(self._pending)

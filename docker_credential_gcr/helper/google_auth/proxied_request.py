@@ -1,4 +1,4 @@
-"""Sends a request where a proxy may be asked: `requests` knows for which hosts, and speaks to proxies."""
+"""Request that a proxy may forward: `requests` finds the proxy of a host, and speaks to it."""
 
 import errno
 import ssl
@@ -35,7 +35,7 @@ def request(
     authorities: str | None = None,
     certificate: tuple[str, str] | None = None,
 ) -> tuple[int, Mapping[str, str], bytes]:
-    """Returns and raises what `direct_request.request` does; ProxyFault where the proxy failed."""
+    """Returns and raises the same as `direct_request.request`; raises ProxyFault when the proxy failed."""
     options: dict[str, Any] = {"verify": authorities, "cert": certificate, "timeout": timeout_s}
     try:
         with (
@@ -45,7 +45,7 @@ def request(
                 endpoint.url,
                 data=body,
                 headers=headers,
-                allow_redirects=False,  # what is sent is for this endpoint and no other
+                allow_redirects=False,  # the credential is for this endpoint and no other
                 stream=True,
                 **options,
             ) as response,
@@ -68,16 +68,16 @@ def request(
 
 
 def _start_session() -> requests.Session:
-    """Returns a session that gives no host more than it is asked to."""
+    """Returns a session that sends no other credential."""
     session = requests.Session()
-    session.auth = _add_nothing  # else the password of that host in ~/.netrc would be sent
+    session.auth = _add_nothing  # without it, the password of the host in ~/.netrc would be sent
     if context := tls_context.load_own():
         session.mount("https://", _Adapter(context))
     return session
 
 
 class _Adapter(HTTPAdapter):
-    """Trusts the authorities of a context too."""
+    """Adapter that also trusts the authorities of a context."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
@@ -95,10 +95,10 @@ def _add_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _read_body(response: requests.Response, max_size: int) -> bytes:
-    """Returns the body as it was sent: decompressed, a part may be a thousand times as large."""
+    """Returns the body, not decompressed: that may be a thousand times as large."""
     encoding = response.raw.headers.pop("Content-Encoding", None)
     parts, size = [], 0
-    for part in response.iter_content(max_size + 1):  # a part may be as small as the server likes
+    for part in response.iter_content(max_size + 1):  # the server decides the size of a part
         parts.append(part)
         size += len(part)
         if size > max_size:

@@ -1,4 +1,4 @@
-"""Service account keys: reading one, and for which registries it may be used."""
+"""Service account keys: parses a key, signs with it, and checks for which registries it may be used."""
 
 import os
 import warnings
@@ -12,11 +12,11 @@ from docker_credential_gcr.helper.tokens.request import TokenRequest
 from . import endpoint
 
 MAX_SIZE = 64 * 1024
-# The member by which gcr-emulator marks what it makes for gcr-emulator run, where Google's names lead to it.
+# The mark of keys for `gcr-emulator run`, where Google's names lead to the emulator.
 EMULATORS = "gcr_emulator"
-# The members that Google's own libraries demand, too.
+# The members that Google's own libraries also require.
 FIELDS = ("client_email", "private_key")
-# The credential of the same form inside that of an impersonated account.
+# The member with the credential that impersonates another account.
 SOURCE = "source_credentials"
 OTHER_TYPES = (
     "authorized_user",
@@ -26,12 +26,12 @@ OTHER_TYPES = (
     "impersonated_service_account",
 )
 LIFETIME_S = 3600  # the longest that Google grants
-SKEW_S = 10  # how much a clock may be ahead of Google's before the key is refused
-NEW_KEY = "make a new JSON key for the service account"
+SKEW_S = 10  # how far this clock may be ahead of Google's before an assertion is refused
+NEW_KEY = "create a new JSON key for the service account"
 
 
 class ServiceAccountKey:
-    """The key of a service account, with the endpoint that takes it."""
+    """Key of a service account, with its token endpoint."""
 
     __slots__ = ("client_email", "endpoint", "path", "private_key", "private_key_id")
 
@@ -59,7 +59,7 @@ class ServiceAccountKey:
         )
 
     def sign_token(self, scopes: tuple[str, ...], *, now: float) -> AccessToken:
-        """Returns an access token that the key makes by itself, for Google's services.
+        """Returns a self-signed access token for Google's services.
 
         https://google.aip.dev/auth/4111
         """
@@ -78,10 +78,9 @@ class ServiceAccountKey:
 
     def _sign(self, claims: dict[str, str | int]) -> str:
         with warnings.catch_warnings():
-            # A library's advice to programmers would be printed into docker's output.
+            # A warning of a library would be printed into docker's output.
             warnings.simplefilter("ignore")
-            # What signs costs 19 ms, and a key is often read without signing.
-            from . import jwt
+            from . import jwt  # 19 ms, and a key is often read without signing
 
             try:
                 return jwt.sign(self.private_key, self.private_key_id, claims)
@@ -103,9 +102,9 @@ def decode_text(path: str, data: bytes) -> str:
 
 
 def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
-    """The JSON object in the text of a key file. Raises KeyFileError with the line.
+    """Returns the JSON object in the text of a key file. Raises KeyFileError with the line of the fault.
 
-    What gcr-emulator made with Google's endpoints is refused where the environment leads to no emulator.
+    Refuses a key of gcr-emulator with Google's endpoints outside of `gcr-emulator run`.
     """
     try:
         content = wire.loads(text)
@@ -116,7 +115,7 @@ def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ
     if content.get(EMULATORS) and not environ.get("GCR_EMULATOR_URL"):
         raise KeyFileError(
             f"key file {path!r} is gcr-emulator's, and names Google's endpoints: nothing of it goes there",
-            hint="use it in gcr-emulator run, or make one with --token-uri emulator",
+            hint="use it in gcr-emulator run, or create one with --token-uri emulator",
         )
     return drop_empty(content)
 
@@ -124,7 +123,7 @@ def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ
 def parse_key_login(host: str, username: str, secret: str) -> dict[str, object]:
     """Returns the JSON object of the key in a login of _json_key or _json_key_base64. Raises TokenError."""
     if username == "_json_key_base64":
-        import base64  # 2 ms, needed only where
+        import base64  # needed only for this user name
 
         try:
             secret = base64.b64decode("".join(secret.split()), validate=True).decode("utf-8")
@@ -134,7 +133,7 @@ def parse_key_login(host: str, username: str, secret: str) -> dict[str, object]:
 
 
 def _find_fault(error: ValueError) -> str:
-    """Returns what is wrong with a text that is not JSON, and where."""
+    """Returns the fault of a text that is not JSON, and its position."""
     import json  # costs nothing here: `wire` has loaded it to find the fault
 
     if isinstance(error, json.JSONDecodeError):
@@ -143,19 +142,19 @@ def _find_fault(error: ValueError) -> str:
 
 
 def drop_empty(content: dict[str, object]) -> dict[str, object]:
-    """Returns the members that say something: tools write "" and null for what a credential does not have."""
-    kept = {name: value for name, value in content.items() if value is not None and value != ""}
-    source = kept.get(SOURCE)
-    return {**kept, SOURCE: drop_empty(source)} if isinstance(source, dict) else kept
+    """Returns the members that are not empty: tools write "" and null for absent ones."""
+    members = {name: value for name, value in content.items() if value is not None and value != ""}
+    source = members.get(SOURCE)
+    return {**members, SOURCE: drop_empty(source)} if isinstance(source, dict) else members
 
 
 def check_use(key: ServiceAccountKey, request: TokenRequest) -> None:
-    """Raise KeyNotForHost when no token of this key may reach the registry, or its endpoint is not safe."""
+    """Raises KeyNotForHost when no token of this key may be sent to the registry, or without TLS."""
     endpoint.check_use(f"key file {key.path!r}", "key", key.endpoint, request)
 
 
 def parse_key(path: str, content: dict[str, object]) -> ServiceAccountKey:
-    """The key in the JSON object of a key file. Raises KeyFileError."""
+    """Returns the key in the JSON object of a key file. Raises KeyFileError."""
     if content.get("type") != "service_account":
         raise make_type_error(path, content)
     optional = tuple(name for name in ("private_key_id", "token_uri") if name in content)
@@ -173,7 +172,7 @@ def parse_key(path: str, content: dict[str, object]) -> ServiceAccountKey:
 
 
 def make_type_error(path: str, content: dict[str, object]) -> KeyFileError:
-    """The error for a JSON file that is not a key of a type that serves here."""
+    """Returns the error for a JSON file that is not a service account key."""
     kind = content.get("type")
     if kind in OTHER_TYPES:
         return KeyFileError(f"key file {path!r} has the type {kind!r}, not 'service_account'", hint=NEW_KEY)
@@ -187,7 +186,7 @@ def make_type_error(path: str, content: dict[str, object]) -> KeyFileError:
 
 
 def get_strings(path: str, content: dict[str, object], names: tuple[str, ...]) -> dict[str, str]:
-    """The members of those names. Raises KeyFileError when one is absent, empty or no string."""
+    """Returns the members of some names. Raises KeyFileError when one is absent, empty or not a string."""
     found = {}
     for name in names:
         value = content.get(name)
@@ -198,7 +197,7 @@ def get_strings(path: str, content: dict[str, object], names: tuple[str, ...]) -
 
 
 def parse_endpoint(path: str, name: str, url: str) -> endpoint.Endpoint:
-    """The endpoint that a member of a key file names. Raises KeyFileError."""
+    """Returns the endpoint that a member of a key file names. Raises KeyFileError."""
     try:
         return endpoint.parse_endpoint(url)
     except ValueError as error:

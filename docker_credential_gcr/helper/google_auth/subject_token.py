@@ -1,8 +1,8 @@
-"""Reads the subject token of an external account from a file or a program, with a bound and the deadline.
+"""Subject tokens of external accounts: reads one from a file or a program, with a size and a time limit.
 
 {"credential_source": {"file": "/var/run/token", "format": {"type": "json", "subject_token_field_name": "t"}}}
 {"credential_source": {"executable": {"command": "/usr/bin/vault-oidc", "timeout_millis": 5000}}}
-google-auth itself reads without a bound, and leaves the children of a program behind.
+google-auth itself reads without a size limit, and leaves the children of a program running.
 https://google.aip.dev/auth/4117
 """
 
@@ -23,27 +23,27 @@ PREFIX = "GOOGLE_EXTERNAL_ACCOUNT_"
 ALLOWING = f"{PREFIX}ALLOW_EXECUTABLES"
 AWS = "urn:ietf:params:aws:token-type:aws4_request"
 DEFAULT_TIMEOUT_MS = 30_000
-MEMBERS = {  # of the program's answer, by the kind of its token
+MEMBERS = {  # the member of the program's answer that holds the token, by token type
     "urn:ietf:params:oauth:token-type:jwt": "id_token",
     "urn:ietf:params:oauth:token-type:id_token": "id_token",
     "urn:ietf:params:oauth:token-type:saml2": "saml_response",
 }
-SOURCE_HINT = "check credential_source in the file, and what it names"
+SOURCE_HINT = "check credential_source in the file, and the file or program that it names"
 
 
 class Supplier:
-    """What google-auth is given in the place of a credential_source."""
+    """Supplier of a subject token, which replaces the credential_source for google-auth."""
 
     def __init__(self, value: str) -> None:
         self._value = value
 
     def get_subject_token(self, _context: object, _request: object) -> str:
-        """The subject token."""
+        """Returns the subject token."""
         return self._value
 
 
 def find_reader(document: Document) -> Callable[[Document, float], str] | None:
-    """What reads the subject token until a deadline; None for a source that google-auth asks over HTTP."""
+    """Returns the function that reads the subject token; None when google-auth asks the source over HTTP."""
     source = document.get("credential_source")
     if not isinstance(source, dict) or document.get("subject_token_type") == AWS:
         return None
@@ -64,14 +64,14 @@ def _read_file(document: Document, _deadline: float) -> str:
 
 
 def _run_executable(document: Document, deadline: float) -> str:
-    """The token in the answer of a program, or in that of an earlier run, while it is good."""
+    """Returns the token in the answer of a program, or of its earlier run until that expires."""
     executable = document["credential_source"]["executable"]
     if os.environ.get(ALLOWING) != "1":
         text, command = f"its executable may not run: {ALLOWING} is not 1", f"export {ALLOWING}=1"
         raise KeyFileError(text, hint=command, check="variable", command=command)
-    kept = executable.get("output_file")
-    if kept and os.path.lexists(kept):
-        answer = _find_value(_load_text("output_file", kept))
+    output_file = executable.get("output_file")
+    if output_file and os.path.lexists(output_file):
+        answer = _find_value(_load_text("output_file", output_file))
         if get_member(answer, "success") is True and _is_unexpired(answer):
             return _find_token(answer)
     run = _run(document, executable, deadline)
@@ -81,7 +81,7 @@ def _run_executable(document: Document, deadline: float) -> str:
         raise TokenRefused(
             f"the executable failed: exit status {run.status}{colon}{told:.200}", hint=SOURCE_HINT
         )
-    text = run.output if run.output.strip() or not kept else _load_text("output_file", kept)
+    text = run.output if run.output.strip() or not output_file else _load_text("output_file", output_file)
     return _find_token(_parse("the executable's answer", text))
 
 
@@ -104,7 +104,7 @@ def _run(document: Document, executable: Document, deadline: float) -> programs.
 
 
 def _make_environ(document: Document, executable: Document) -> dict[str, str]:
-    """The environment that the specification promises to the program."""
+    """Returns the environment that the specification defines for the program."""
     url = str(document.get("service_account_impersonation_url") or "")
     account = url.rpartition("/")[2].partition(":")[0]
     given = {
@@ -121,7 +121,7 @@ def _make_environ(document: Document, executable: Document) -> dict[str, str]:
 
 
 def _find_token(answer: object) -> str:
-    """The subject token in a program's answer. Raises TokenRefused."""
+    """Returns the subject token in a program's answer. Raises TokenRefused."""
     if get_member(answer, "version") != 1:
         raise TokenRefused("the executable's answer is not of version 1", hint=SOURCE_HINT)
     if get_member(answer, "success") is not True:
@@ -141,7 +141,7 @@ def _is_unexpired(answer: object) -> bool:
 
 
 def _load_text(name: str, path: object) -> str:
-    """The text of the file that a member names. The path is not repeated: a token may stand in its place."""
+    """Returns the text of the file that a member names. An error omits the path, which may be a token."""
     try:
         return paths.read_file(str(path))[0].decode("utf-8")
     except (OSError, ValueError) as error:
@@ -151,13 +151,13 @@ def _load_text(name: str, path: object) -> str:
 
 def _parse(name: str, text: str) -> object:
     value = _find_value(text)
-    if value is None:  # the reason is not repeated: it may hold a part of the token
+    if value is None:  # the message omits the reason, which may hold a part of the token
         raise TokenRefused(f"{name} is not JSON", hint=SOURCE_HINT)
     return value
 
 
 def _find_value(text: str) -> object:
-    """The value of a JSON text; None for any other text."""
+    """Returns the value of a JSON text; None for any other text."""
     try:
         return wire.loads(text)
     except ValueError:
@@ -165,7 +165,7 @@ def _find_value(text: str) -> object:
 
 
 def get_member(document: object, name: object) -> object:
-    """Returns the member of an object; None for none, and for what is not an object."""
+    """Returns the member of an object; None when it is absent, or the document is not an object."""
     return document.get(name) if isinstance(document, dict) and isinstance(name, str) else None
 
 

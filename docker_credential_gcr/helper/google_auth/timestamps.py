@@ -1,14 +1,14 @@
-"""Google's timestamps as seconds since the epoch."""
+"""Timestamps of Google's APIs as seconds since the epoch."""
 
 import re
 from datetime import datetime, timezone
 
-# https://www.rfc-editor.org/rfc/rfc3339#section-5.6; up to nine digits in the fraction, and perhaps no zone
+# https://www.rfc-editor.org/rfc/rfc3339#section-5.6, with up to nine digits of a second; the zone is optional
 PATTERN = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:[Zz]|([+-]\d\d:\d\d))?")
 
 
 def parse_instant(text: str) -> int:
-    """Whole seconds since the epoch; a time without a zone is UTC. Raises ValueError."""
+    """Returns whole seconds since the epoch; a time without a zone is UTC. Raises ValueError."""
     match = PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r:.60} is not a time")
@@ -17,5 +17,5 @@ def parse_instant(text: str) -> int:
 
 
 def parse_naive(instant: datetime) -> int:
-    """Whole seconds since the epoch of a time without a zone, which is UTC in Google's libraries."""
+    """Returns whole seconds since the epoch; a time without a zone is UTC, as in Google's libraries."""
     return int(instant.replace(tzinfo=instant.tzinfo or timezone.utc).timestamp())

@@ -1,4 +1,4 @@
-"""Makes the TLS context of a request: which certificate authorities it trusts. Loaded for https alone."""
+"""TLS context of a request: which certificate authorities (CAs) it trusts. Loaded for https alone."""
 
 import os
 import ssl
@@ -16,10 +16,10 @@ BUNDLE_FAULT = "a bundle of certificates cannot be used"
 def make_context(
     host: str, authorities: str | None = None, certificate: tuple[str, str] | None = None
 ) -> ssl.SSLContext:
-    """Returns a context that trusts CA_FILE, and the authorities or else those of `requests`.
+    """Returns a context that trusts CA_FILE, and the given authorities or else those of `requests`.
 
-    `certificate` names the files of the client's own, in PEM: its chain, and its key. Raises ConfigError for
-    CA_FILE, MalformedVariable for another file that cannot be used.
+    `certificate` names the files of the client's certificate, in PEM: its chain, and its key. Raises
+    ConfigError for CA_FILE, MalformedVariable for another file that cannot be used.
     """
     context = load_own()
     bundle = authorities or find_bundle()
@@ -28,9 +28,8 @@ def make_context(
         if context is None or bundle or not registries.is_loopback(host):
             context = _add(context, bundle or _find_default())
         if certificate:
-            context.load_cert_chain(
-                *certificate, password=""
-            )  # else OpenSSL would ask for one at the terminal
+            # A password is given, because OpenSSL would ask for one at the terminal.
+            context.load_cert_chain(*certificate, password="")
     except (OSError, ValueError) as error:
         raise MalformedVariable(BUNDLE_FAULT) from error
     context.set_alpn_protocols(["http/1.1"])
@@ -38,13 +37,13 @@ def make_context(
 
 
 def load_own() -> ssl.SSLContext | None:
-    """Returns a context that trusts CA_FILE alone; None where that is not set. Raises ConfigError."""
+    """Returns a context that trusts CA_FILE alone; None when that is not set. Raises ConfigError."""
     path = paths.find_variable(os.environ, CA_FILE)
     if path is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        paths.read_file(path, MAX_CA_SIZE)  # OpenSSL would wait for a FIFO, and read a device without end
+        paths.read_file(path, MAX_CA_SIZE)  # OpenSSL would block on a FIFO, and read a device forever
         context.load_verify_locations(path)
     except ssl.SSLError as error:
         raise ConfigError(f"{CA_FILE}: {path!r} holds no certificates in PEM") from error
@@ -54,7 +53,7 @@ def load_own() -> ssl.SSLContext | None:
 
 
 def find_bundle() -> str | None:
-    """Returns the file or directory that `requests` and curl take in the place of certifi's authorities."""
+    """Returns the file or directory that `requests` and curl use instead of certifi's authorities."""
     return paths.find_variable(os.environ, "REQUESTS_CA_BUNDLE") or paths.find_variable(
         os.environ, "CURL_CA_BUNDLE"
     )
@@ -74,6 +73,6 @@ def _add(context: ssl.SSLContext | None, bundle: str) -> ssl.SSLContext:
 
 
 def _find_default() -> str:
-    import certifi  # 2 ms, which a bundle that is named saves
+    import certifi  # 2 ms, not needed with a named bundle
 
     return certifi.where()

@@ -1,4 +1,4 @@
-"""A login in the browser: an authorization code with PKCE, traded for the refresh token that is kept.
+"""Login in the browser: an authorization code with PKCE, exchanged for a refresh token, which is stored.
 
 https://developers.google.com/identity/protocols/oauth2/native-app
 """
@@ -20,34 +20,34 @@ from docker_credential_gcr.helper.google_auth.endpoint import Endpoint
 from docker_credential_gcr.helper.token_sources.credential_file import CLIENT
 from docker_credential_gcr.helper.tokens.request import TokenRequest
 
-from . import credential_file as store_file
+from . import credential_file
 
 AUTH_HOST = "CLOUDSDK_AUTH_AUTH_HOST"  # gcloud's own variable for another authorization endpoint
 GOOGLE_AUTH_URL = "https://accounts.google.com/o/oauth2/v2/auth"
-# Nobody listens there: the browser shows the address that it could not reach, and a person pastes it.
+# No server listens there: the browser shows the address that it could not reach, and the user pastes it.
 PASTED_REDIRECT = "http://localhost:8085/"
 AGAIN = "docker-credential-gcr login"
 
 
 class StrayRequest(LoginError):
-    """A request that belongs to no login, or to another one; the login goes on."""
+    """Request that belongs to no login, or to another one; this login continues."""
 
 
 def _make_secret() -> str:
-    """43 characters of 32 random bytes, which is what RFC 7636 asks of a verifier."""
+    """Returns 43 characters of 32 random bytes, as RFC 7636 asks of a verifier."""
     return base64.urlsafe_b64encode(os.urandom(32)).decode("ascii").rstrip("=")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One login on its way; `state` ties the answer to it, `verifier` the code."""
+    """Login in progress; `state` binds the answer to it, `verifier` the code."""
 
     redirect_uri: str
     state: str = field(default_factory=_make_secret, repr=False)
     verifier: str = field(default_factory=_make_secret, repr=False)
 
     def format_url(self, auth_url: str) -> str:
-        """The address to open in a browser."""
+        """Returns the address to open in a browser."""
         digest = hashlib.sha256(self.verifier.encode("ascii")).digest()
         query = {
             "client_id": CLIENT[0],
@@ -55,7 +55,7 @@ class Attempt:
             "response_type": "code",
             "scope": " ".join(DEFAULT_SCOPES),
             "access_type": "offline",
-            "prompt": "consent",  # else a second login would get no refresh token
+            "prompt": "consent",  # without it, a second login gets no refresh token
             "state": self.state,
             "code_challenge": base64.urlsafe_b64encode(digest).decode("ascii").rstrip("="),
             "code_challenge_method": "S256",
@@ -63,9 +63,9 @@ class Attempt:
         return f"{auth_url}{'&' if '?' in auth_url else '?'}{urlencode(query)}"
 
     def parse_redirect(self, url: str) -> str:
-        """The code in the address that the browser was sent to.
+        """Returns the code in the address to which the browser was redirected.
 
-        Raises StrayRequest when it belongs to no login or another one, LoginError when the login was refused.
+        Raises StrayRequest when it is not of this login, LoginError when the login was refused.
         """
         try:
             query = {name: values[0] for name, values in parse_qs(urlsplit(url.strip()).query).items()}
@@ -85,9 +85,9 @@ def login(
     environ: Mapping[str, str],
     platform: str = sys.platform,
 ) -> tuple[str, Endpoint]:
-    """Log in and keep the login; the file that it is kept in, and the token endpoint.
+    """Logs in, and stores the login; returns the file with the login, and the token endpoint.
 
-    `receive` is given the authorization endpoint's URL, and gives the attempt with the code that came back.
+    `receive` gets the URL of the authorization endpoint, and returns the attempt and the code of the answer.
     Raises LoginError, TokenRefused, NetworkError and ConfigError.
     """
     config = load_config(environ, platform)
@@ -102,14 +102,14 @@ def login(
         client=CLIENT,
         deadline=time.monotonic() + config.timeout_s,
     )
-    path = store_file.save_login(token, refresh_token, token_endpoint.url, environ, platform)
+    path = credential_file.save_login(token, refresh_token, token_endpoint.url, environ, platform)
     return path, token_endpoint
 
 
 def find_endpoint(
     variable: str, default: str, environ: Mapping[str, str], insecure_hosts: tuple[str, ...]
 ) -> Endpoint:
-    """Returns the endpoint that a variable names, else the default. Raises TokenError when it is not safe."""
+    """Returns the endpoint that a variable names, else the default. Raises TokenError when it needs TLS."""
     found = endpoint.get_endpoint(environ.get(variable) or default, variable)
     request = TokenRequest(found.host, found.trust_domain, scopes=(), insecure_hosts=insecure_hosts)
     endpoint.check_use(f"{variable} names {found.host}", "endpoint", found, request)
@@ -119,7 +119,7 @@ def find_endpoint(
 def receive_pasted(
     auth_url: str, *, tell: Callable[[str], None], read_line: Callable[[], str]
 ) -> tuple[Attempt, str]:
-    """The code in an address that a person pastes, from a browser on whatever machine. Raises LoginError."""
+    """Returns the attempt and the code in an address that the user pastes. Raises LoginError."""
     attempt = Attempt(PASTED_REDIRECT)
     tell(
         f"open this address in a browser:\n\n  {attempt.format_url(auth_url)}\n\n"

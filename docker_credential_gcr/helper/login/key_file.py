@@ -1,4 +1,4 @@
-"""Keeps a service account key after it was seen to work: what `login --key-file` does."""
+"""Login with a service account key: tests the key, then stores it (`login --key-file`)."""
 
 import sys
 import time
@@ -25,11 +25,11 @@ def login(
     environ: Mapping[str, str],
     platform: str = sys.platform,
 ) -> tuple[ServiceAccountKey, tuple[str, ...], str | None]:
-    """Buy a token with the key in a text, then keep it.
+    """Fetches a token with the key in a text, then stores the key.
 
-    Returns the key, the hosts whose first source it is now, and what to tell a person of where it is kept.
-    Without names it is kept for all of Google's hosts. Raises UsageError, KeyFileError, KeyNotForHost,
-    TokenError when the key gives no token, and StoreError when it cannot be kept.
+    Returns the key, the hosts whose first source it is now, and a notice about where it is stored, for the
+    user. Without names it is stored for all hosts of Google. Raises UsageError, KeyFileError, KeyNotForHost,
+    TokenError when the key gives no token, and StoreError when it cannot be stored.
     """
     config = load_config(environ, platform)
     hosts = command_line.parse_hosts(names) if names is not None else (entries.EVERY_HOST,)
@@ -44,7 +44,7 @@ def login(
     for request in requests:
         service_account.check_use(key, request)
     adc.fetch_token(path, document, requests[0], time.monotonic() + config.timeout_s)
-    return key, hosts, _keep(text, hosts, config, environ, platform)
+    return key, hosts, _save(text, hosts, config, environ, platform)
 
 
 def _make_request(host: str, config: Config) -> TokenRequest:
@@ -55,14 +55,14 @@ def _make_request(host: str, config: Config) -> TokenRequest:
     return TokenRequest(asked, trust_domain, scopes=scopes, insecure_hosts=config.insecure_hosts)
 
 
-def _keep(
+def _save(
     text: str, hosts: tuple[str, ...], config: Config, environ: Mapping[str, str], platform: str
 ) -> str | None:
-    """Keep the key for each of the hosts, and configure those that are not Google's; what to tell of it."""
+    """Stores the key for each host, and configures the hosts that are not Google's; returns the notice."""
     notice = None
     path = paths.find_logins_file(environ, platform)
     if path is None:
-        raise StoreError("no home directory to keep a key in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
+        raise StoreError("no home directory to store a key in", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
     for host in hosts:
         deadline = time.monotonic() + config.timeout_s
         notice = store.save_login(path, host, USERNAME, text, environ, deadline=deadline)

@@ -1,4 +1,4 @@
-"""Ends a login at the server where it was made."""
+"""Logout: revokes a login at the server that issued it."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 
 def revoke(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Ends the login where it was made; False when there is none. Raises TokenError."""
+    """Revokes the login at its server; False when there is none. Raises TokenError."""
     try:
         login = find_source(environ, platform)
     except NoToken:

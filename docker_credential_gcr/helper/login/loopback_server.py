@@ -1,4 +1,4 @@
-"""Receives the answer of a login in a browser on this machine: a server on loopback, for one answer."""
+"""Loopback server for a login in a browser on this machine: receives its one answer."""
 
 import html
 import threading
@@ -15,7 +15,7 @@ PAGE = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>docker-credential-gcr</title>
 <body style="font-family: sans-serif; margin: 4em"><h1>%s</h1><p>You may close this page.</p></body></html>
 """
-SILENCE_S = 10  # a browser opens connections that it may never use
+SILENCE_S = 10  # a browser may open connections without using them
 POLL_S = 0.05
 
 
@@ -26,9 +26,9 @@ def receive(
     open_browser: Callable[[str], bool],
     tell: Callable[[str], None],
 ) -> tuple[Attempt, str]:
-    """The attempt and the code that a browser on this machine brings back.
+    """Returns the attempt and the code from a browser on this machine.
 
-    Raises LoginError when the login is refused, or nobody came in time.
+    Raises LoginError when the login is refused, or no answer comes in time.
     """
     with _Listener() as listener:
         url = listener.attempt.format_url(auth_url)
@@ -40,26 +40,27 @@ def receive(
 
 
 class _Listener(ThreadingHTTPServer):
-    """Answers any number of connections until one brings the answer of the attempt."""
+    """Server that accepts connections until one has the answer of the attempt."""
 
     daemon_threads = True
     allow_reuse_address = False
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        # The address, not the name: a browser may take `localhost` for ::1, where somebody else may listen.
+        # Not localhost: a browser may resolve it to ::1, where another program may listen.
         self.attempt = Attempt(f"http://127.0.0.1:{self.server_port}/")
         self.answers: Queue[str | LoginError] = Queue()
         self._thread = threading.Thread(target=self.serve_forever, args=(POLL_S,), daemon=True)
         self._thread.start()
 
     def wait(self, deadline: float) -> str:
-        """The code. Raises LoginError."""
+        """Returns the code. Raises LoginError."""
         try:
             answer = self.answers.get(timeout=max(0.0, deadline - time.monotonic()))
         except Empty:
             raise LoginError(
-                "nobody logged in in time", hint=f"{AGAIN} --timeout SECONDS, or {AGAIN} --no-browser"
+                "the login was not completed in time",
+                hint=f"{AGAIN} --timeout SECONDS, or {AGAIN} --no-browser",
             ) from None
         if isinstance(answer, LoginError):
             raise answer
@@ -71,7 +72,7 @@ class _Listener(ThreadingHTTPServer):
         super().server_close()
 
     def handle_error(self, *_: object) -> None:
-        """A browser that hangs up is nobody's fault."""
+        """Ignores a browser that closes its connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -106,4 +107,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """The request line holds the code."""
+        """Logs nothing: the request line holds the code."""

@@ -1,5 +1,7 @@
-"""Application Default Credentials: the file that the environment names, else gcloud's well-known one, else
-the metadata server."""
+"""Application Default Credentials of the environment.
+
+These are the file that a variable names, else gcloud's well-known file, else the metadata server.
+"""
 
 import os
 
@@ -14,12 +16,12 @@ if TYPE_CHECKING:
 
     from docker_credential_gcr.helper.tokens.request import TokenSource
 
-# The second is gcloud's, for the same files. https://cloud.google.com/sdk/gcloud/reference/topic/configurations
+# The second is gcloud's variable for the same files. https://cloud.google.com/sdk/gcloud/reference/topic/configurations
 VARIABLES = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")
 
 
 def find_source(environ: "Mapping[str, str]", platform: str) -> "TokenSource":
-    """The first that is there. Raises NoToken without one, KeyFileError when a variable names no file.
+    """Returns the first source that exists. Raises NoToken without one, KeyFileError for an absent file.
 
     https://cloud.google.com/docs/authentication/application-default-credentials
     """

@@ -1,10 +1,10 @@
-"""A bare access token in a file, which somebody else keeps fresh: gcloud's `access_token_file`."""
+"""Access token in a file that another program keeps fresh: gcloud's `access_token_file`."""
 
 import time
 
 from docker_credential_gcr.errors import KEY_SOURCE, TokenError
 from docker_credential_gcr.helper import paths
-from docker_credential_gcr.helper.tokens.access_token import AccessToken, is_token, make_of_unknown_life
+from docker_credential_gcr.helper.tokens.access_token import AccessToken, is_token, make_undated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ HINT = "write an access token, and nothing else, into the file"
 
 
 class TokenFile:
-    """A token file. It is read for every call: its tokens have no date, and reading is what a cache costs."""
+    """Token file. Each call reads it: its tokens have no expiry, and the cache would cost as much."""
 
     __slots__ = ("path",)
 
@@ -26,7 +26,7 @@ class TokenFile:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """The file's own: what the token in it buys is kept, if not the token."""
+        """Returns the identity of the file, for the cache of an account that it impersonates."""
         return ("token-file", *paths.find_identity(self.path))
 
     def fetch(self, request: "TokenRequest", deadline: float) -> AccessToken:  # noqa: ARG002
@@ -44,7 +44,7 @@ class TokenFile:
             )
         if not is_token(value):
             raise _make_error(f"token file {self.path!r} holds more than a token")
-        return make_of_unknown_life(value, time.time())
+        return make_undated(value, time.time())
 
 
 def _make_error(text: str, hint: str = HINT) -> TokenError:

@@ -1,1 +1,1 @@
-"""Access tokens: the value, the cache on disk, and the request for a new one."""
+"""Access tokens: the value, the request for one, the cache on disk and the refresh."""

@@ -1,4 +1,4 @@
-"""An access token and the one rule of its freshness."""
+"""Access token, with the rules of its freshness."""
 
 FLOOR_S = 10  # not google-auth's 225 s: GKE's metadata server hands out nearly expired tokens
 DIRECTORY = "."  # stands in `depends_on` for the current directory, where relative paths begin
@@ -6,9 +6,9 @@ MAX_LIFETIME_S = 24 * 3600  # Google grants 12 hours at most
 
 
 class AccessToken:
-    """A bearer value with the instants of its life, in seconds since the epoch.
+    """Bearer token with the instants of its lifetime, in seconds since the epoch.
 
-    `depends_on` names the variables that decided which token was bought, besides its source's identity.
+    `depends_on` names the variables on which the token depends, in addition to the identity of its source.
     """
 
     __slots__ = ("depends_on", "expires_at", "obtained_at", "value")
@@ -25,25 +25,25 @@ class AccessToken:
         return f"AccessToken(<hidden>, expires_at={self.expires_at}, obtained_at={self.obtained_at})"
 
     def is_fresh(self, now: float) -> bool:
-        """Whether a registry will still take it."""
+        """Returns whether a registry will still accept it."""
         return self.expires_at - now >= FLOOR_S
 
     def is_aging(self, now: float, min_ttl_s: float) -> bool:
-        """Whether a new one should be asked for while this one still serves.
+        """Returns whether to fetch a new token while this one is still valid.
 
-        BuildKit keeps an answer for 290 s, so one with less left would expire in its hands. At most
-        half of the token's own life: a five-minute token would never be young otherwise.
+        BuildKit caches an answer for 290 s, so a token with less left would expire in its cache. The limit is
+        at most half of the token's lifetime: otherwise a five-minute token would be aging from the start.
         """
         return self.expires_at - now < min(min_ttl_s, (self.expires_at - self.obtained_at) / 2)
 
 
-def make_of_unknown_life(value: str, now: float) -> AccessToken:
-    """A token that nobody dates: for this call it will do, and the cache must not give it to a later one."""
+def make_undated(value: str, now: float) -> AccessToken:
+    """Returns a token without a known expiry: it is valid for this call, and never served from the cache."""
     return AccessToken(value, expires_at=int(now) + FLOOR_S, obtained_at=int(now))
 
 
 def is_token(value: object) -> bool:
-    """Whether a value can be sent as a password: control characters would break the header or the line."""
+    """Returns whether a value can be sent as a password: a control character would break the header."""
     return (
         isinstance(value, str)
         and value != ""

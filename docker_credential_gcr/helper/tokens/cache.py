@@ -1,9 +1,10 @@
-"""The access tokens on disk: one file per identity, scopes and trust_domain, readable by its owner alone.
+"""Token cache on disk: one file per identity, scopes and trust domain, readable by its owner alone.
 
 {"version": 1, "access_token": "ya29.…", "expires_at": 1700003600, "obtained_at": 1700000000}
 
-A token of workload identity federation also depends on what only its credential file tells, which is not read
-for a cached token: {…, "depends_on": [".", "AWS_REGION"], "surroundings": "5d41…"}, a hash of their values.
+A token of workload identity federation depends on variables that its credential file decides. That file is
+not read for a cached token, so the entry has their names, and a hash of their values:
+{…, "depends_on": [".", "AWS_REGION"], "environment": "5d41…"}
 """
 
 import os
@@ -26,7 +27,7 @@ MAX_SIZE = 64 * 1024
 def find_entry(
     identity: "Iterable[Part]", *, environ: "Mapping[str, str]", platform: str = sys.platform
 ) -> str | None:
-    """The path of the file for an identity; None when the cache is off."""
+    """Returns the path of the file for an identity; None when the cache is off."""
     directory = paths.find_cache_dir(environ, platform)
     if directory is None:
         return None
@@ -34,16 +35,16 @@ def find_entry(
 
 
 def frame(parts: "Iterable[Part]") -> str:
-    """Joins texts, each behind its length, so that no other list of texts gives the same.
+    """Joins texts, each after its length, so that no other list of texts gives the same result.
 
-    A list among them becomes a text in the same way.
+    A list among them is joined in the same way first.
     """
     texts = [part if isinstance(part, str) else frame(part) for part in parts]
     return "".join([f"{len(text)}:{text}" for text in texts])
 
 
 def load_token(path: str | None, now: float) -> AccessToken | None:
-    """Returns the token in a file; None when there is none that can be trusted and read."""
+    """Returns the token in a file; None when it cannot be read or trusted."""
     if path is None:
         return None
     try:
@@ -54,7 +55,7 @@ def load_token(path: str | None, now: float) -> AccessToken | None:
 
 
 def save_token(path: str, token: AccessToken) -> None:
-    """Replaces the file. Raises OSError; the directory is made, and taken from group and others."""
+    """Writes a token into a file, in a directory that only its owner may enter. Raises OSError."""
     from docker_credential_gcr import files
 
     files.make_private_directory(os.path.dirname(path))
@@ -66,12 +67,12 @@ def save_token(path: str, token: AccessToken) -> None:
     }
     if token.depends_on:
         entry["depends_on"] = token.depends_on
-        entry["surroundings"] = _digest_surroundings(token.depends_on)
+        entry["environment"] = _digest_environment(token.depends_on)
     files.replace_file(path, wire.format_members(entry).encode("ascii"))
 
 
 def is_owners(found: os.stat_result) -> bool:
-    """Whether it is a file that nobody else owns, reads or writes."""
+    """Returns whether a file is regular, and no other user owns it or may read or write it."""
     if found.st_mode & paths.S_IFMT != paths.S_IFREG:
         return False
     return not hasattr(os, "geteuid") or (found.st_uid == os.geteuid() and not found.st_mode & 0o077)
@@ -91,27 +92,27 @@ def _parse_token(data: bytes, now: float) -> AccessToken | None:
     expires_at, obtained_at = entry.get("expires_at"), entry.get("obtained_at")
     if not isinstance(expires_at, int) or not isinstance(obtained_at, int):
         return None
-    # One from the future was written before the clock was set back; one that lives too long, by nobody here.
+    # A token from the future is from before the clock was set back; no other program writes these files.
     if obtained_at > now or not 0 < expires_at - obtained_at <= MAX_LIFETIME_S:
         return None
-    if "depends_on" in entry and not _is_surrounded(entry):
+    if "depends_on" in entry and not _has_same_environment(entry):
         return None
     return AccessToken(entry["access_token"], expires_at=expires_at, obtained_at=obtained_at)
 
 
-def _is_surrounded(entry: "dict[str, object]") -> bool:
-    """Whether an uncached call would depend on the same values as the one that bought the token."""
+def _has_same_environment(entry: "dict[str, object]") -> bool:
+    """Returns whether the variables have the values with which the token was fetched."""
     names = entry["depends_on"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return False
-    return entry.get("surroundings") == _digest_surroundings(names)
+    return entry.get("environment") == _digest_environment(names)
 
 
-def _digest_surroundings(names: "Iterable[str]") -> str:
-    return _digest(frame([_find_surrounding(name) for name in names]))
+def _digest_environment(names: "Iterable[str]") -> str:
+    return _digest(frame([_find_value(name) for name in names]))
 
 
-def _find_surrounding(name: str) -> str:
+def _find_value(name: str) -> str:
     """Returns the value of a variable, or the current directory; "" for none."""
     if name != DIRECTORY:
         return os.environ.get(name, "")

@@ -1,4 +1,7 @@
-"""Buys a new access token once for all that ask at the same time. Never loaded for a cached one."""
+"""Token refresh: fetches a new access token once for all callers at the same time (single-flight).
+
+Not loaded for a cached token.
+"""
 
 import time
 from collections.abc import Callable
@@ -26,28 +29,28 @@ def refresh(
     deadline: float,
     now: Callable[[], float],
 ) -> AccessToken:
-    """Buys a new token from the source, or returns the one that a parallel caller has just bought.
+    """Fetches a new token from the source, or returns the one that another process has just fetched.
 
-    A token that still serves is given when the source fails, and when another process is already asking. The
-    new one is kept only if `find_entry` still returns the entry: otherwise a file has changed since, and the
-    source may have read it before or after that.
+    Returns the cached token, if it is valid, when the source fails or another process has the lock. The new
+    token is cached only if `find_entry` still returns the entry: otherwise a file has changed meanwhile, and
+    the source may have read its old or its new content.
     """
-    held = _find_fresh(entry, now)
-    # Half of the time for the lock, so that enough is left to go alone when its holder hangs.
-    patience_s = 0 if held else max(0.0, deadline - time.monotonic()) / 2
-    lock = files.lock_file(entry + ".lock", patience_s) if entry else nullcontext(False)
-    with lock as is_ours:
-        held = _find_fresh(entry, now)
-        if held and not (is_ours and held.is_aging(now(), min_ttl_s)):
-            return held
+    cached = _find_fresh(entry, now)
+    # Waits half of the time for the lock, so that the rest is enough for a request when its holder hangs.
+    lock_timeout_s = 0 if cached else max(0.0, deadline - time.monotonic()) / 2
+    lock = files.lock_file(entry + ".lock", lock_timeout_s) if entry else nullcontext(False)
+    with lock as is_locked:
+        cached = _find_fresh(entry, now)
+        if cached and not (is_locked and cached.is_aging(now(), min_ttl_s)):
+            return cached
         try:
             token = source.fetch(request, deadline)
         except (NoToken, TokenError):
-            if held:
-                return held
+            if cached:
+                return cached
             raise
         if entry and find_entry() == entry:
-            with suppress(OSError):  # a full or read-only disk costs the next caller a request, not this one
+            with suppress(OSError):  # with a full or read-only disk the next caller sends a request
                 cache.save_token(entry, token)
         return token
 

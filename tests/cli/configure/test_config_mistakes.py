@@ -127,7 +127,7 @@ def test_an_oauth_clients_file_is_named_as_what_it_is(cli: Any, name: str) -> No
     assert outcome.stderr.splitlines() == [
         f"docker-credential-gcr: key file '{path}' is an OAuth client's, "
         "which identifies a program and opens no registry",
-        "hint: make a new JSON key for the service account, or run `docker-credential-gcr login`",
+        "hint: create a new JSON key for the service account, or run `docker-credential-gcr login`",
     ]
 
 

@@ -62,7 +62,7 @@ def test_a_key_that_cannot_sign_is_refused_before_anything_is_written(
     outcome = cli("configure-docker", "--token-source", f"file:{key}")
 
     fault = f"docker-credential-gcr: key file {str(key)!r}: the private key is not PEM\n"
-    assert see(outcome) == (1, "", fault + "hint: make a new JSON key for the service account\n")
+    assert see(outcome) == (1, "", fault + "hint: create a new JSON key for the service account\n")
     assert list(cli.home.iterdir()) == []
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-DIRECTORY = "make its directory writable for this user: a new file takes the place of the old one"
+DIRECTORY = "make its directory writable for this user: the old file is replaced by a new one"
 ROOM = "make room on its file system"
-MOUNT = "it is a mount of its own, which cannot be replaced"
+MOUNT = "it is a mount point, which cannot be replaced"
 MOUNT_HINT = "mount its directory instead, or change the file that is mounted there"
 FAULTS = {
     "EBUSY": (MOUNT, MOUNT_HINT),

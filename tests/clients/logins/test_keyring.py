@@ -67,5 +67,5 @@ def test_a_bus_without_a_secret_service_is_no_keyring(on_a_bus: Callable[..., An
     done = on_a_bus(f"printf %s '{json.dumps(TRIPLE)}' | docker-credential-gcr store")
 
     assert done.returncode == 1
-    assert "DOCKER_CREDENTIAL_GCR_KEYRING=file keeps logins in a file for you alone" in done.stderr
+    assert "set DOCKER_CREDENTIAL_GCR_KEYRING=file to store logins in a private file" in done.stderr
     assert "s3cret" not in done.stdout + done.stderr

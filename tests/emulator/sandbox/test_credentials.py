@@ -193,7 +193,7 @@ def test_d09_what_is_made_for_run_asks_nothing_of_google(
         f"no access token for gcr.io: file: key file '{path}' is gcr-emulator's, "
         "and names Google's endpoints: nothing of it goes there"
     )
-    hint = "use it in gcr-emulator run, or make one with --token-uri emulator"
+    hint = "use it in gcr-emulator run, or create one with --token-uri emulator"
     assert (inside.returncode, json.loads(inside.stdout)["Username"]) == (0, "oauth2accesstoken")
     assert (outside.returncode, outside.stdout.strip()) == (1, reason)
     assert f"hint: {hint}" in outside.stderr

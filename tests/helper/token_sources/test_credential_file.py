@@ -104,7 +104,7 @@ def test_edge_30_a_login_that_is_revoked_or_must_be_renewed_is_named(
     get: Any, helper: Any, token_server: Any, answer: Any
 ) -> None:
     keep(helper)
-    hint = "the login has ended or was revoked: log in again where it was made"
+    hint = "the login has ended or was revoked: log in again with the program that created it"
     outcomes = []
     for body in (
         {"error": "invalid_grant", "error_description": "Token has been expired or revoked."},
@@ -135,7 +135,7 @@ def test_a_login_of_googles_does_not_go_to_loopback_nor_an_emulators_to_google(
     what = f"the login in {str(helper.store)!r}"
 
     assert get(CLOUDSDK_AUTH_TOKEN_HOST="") == failure(
-        f"{what} is Google's: no token of it goes to localhost:5000", "use a login that the emulator made"
+        f"{what} is Google's: no token of it goes to localhost:5000", "use a login from the emulator"
     )
     assert get("gcr.io")[1] == (
         f"no access token for gcr.io: store: {what} is for {token_server.host}: "

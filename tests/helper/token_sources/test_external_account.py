@@ -18,7 +18,7 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 SAML = "urn:ietf:params:oauth:token-type:saml2"
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 GOOD: dict[str, object] = {"version": 1, "success": True, "token_type": JWT, "id_token": "subject-token"}
-HINT = "check credential_source in the file, and what it names"
+HINT = "check credential_source in the file, and the file or program that it names"
 ALLOWED = {subject_token.ALLOWING: "1"}
 
 

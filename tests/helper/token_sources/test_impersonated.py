@@ -11,7 +11,7 @@ import pytest
 ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 PATH = f"/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken"
 HINT = "grant the caller roles/iam.serviceAccountTokenCreator on the service account"
-ENDPOINT = "check the key's token_uri, and what stands between it and this machine"
+ENDPOINT = "check the key's token_uri, and the proxies between it and this machine"
 
 
 def instant(seconds_left: float) -> str:
@@ -130,7 +130,7 @@ def test_a_token_of_googles_api_does_not_go_to_loopback(get: Any, helper: Any, t
     helper.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"] = ""
 
     fault = f"impersonation of {ACCOUNT} is Google's: no token of it goes to localhost:5000"
-    assert get() == failure(fault, "use a credential that the emulator made")
+    assert get() == failure(fault, "use a credential from the emulator")
     assert token_server.requests == []
 
 

@@ -56,7 +56,7 @@ def test_another_account_and_narrower_scopes_are_asked_for(get: Any, services: A
 
 
 CHECK = "check GCE_METADATA_HOST, which names HOST, or unset it"
-ENDPOINT = "check the key's token_uri, and what stands between it and this machine"
+ENDPOINT = "check the key's token_uri, and the proxies between it and this machine"
 ACCOUNT = "give the machine a service account, or configure another token source"
 ANSWERS: dict[str, tuple[dict[str, Any], str, str]] = {
     "404 no service account": (
