@@ -1,8 +1,8 @@
-"""What the registry does in a second, and what that costs, beside an earlier revision in the same run.
+"""Registry rates and their CPU cost next to an earlier revision, in one run.
 
-Both servers run at once, each from an environment made alike, and are measured by turns, in pairs whose
-order alternates; a figure is the median of the pairs' ratios. Each row has new servers with empty disks.
-Small GETs are answered by one processor, and asked by the others.
+Both servers run at the same time, each installed in the same way, and are measured in turn, in pairs whose
+order alternates; a ratio is the median of the pairs' ratios. Each row has new servers with empty disks. For
+small GETs the server has one processor, and the clients have the others.
 """
 
 import argparse
@@ -29,7 +29,7 @@ MEMORY = "memory"
 
 @dataclass(frozen=True)
 class Row:
-    """A measurement; with the size of an operation, its rate is printed in bytes.
+    """A measurement. With the size of an operation in bytes, the rate is printed in GB/s.
 
     With `apart` the server has one processor and the clients have the others: an operation costs the clients
     as much as the server, so the rate would be that of the clients.
@@ -51,7 +51,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class InstalledRevision:
-    """A revision that is installed: its name, the folder of its programs, and further options of `serve`."""
+    """A revision that is installed: its name, the directory of its programs, and options for `serve`."""
 
     name: str
     programs: Path
@@ -59,7 +59,7 @@ class InstalledRevision:
 
     @contextmanager
     def serve(self, work: Path, project: str) -> Iterator[RegistryServer]:
-        """Starts its server on a new data directory, with what is pulled from it."""
+        """Starts its server on a new data directory, and pushes what is pulled later."""
         place = work / self.name
         environ = isolated_environ(place / "home", self.programs)
         serve = (str(self.programs / "gcr-emulator"), "serve", "--port", "0", "--project", project)
@@ -68,7 +68,7 @@ class InstalledRevision:
             yield replace(server, name=self.name)
 
     def with_workers(self, count: int) -> "InstalledRevision":
-        """Returns it with so many processes that serve; with one where its `serve` has no --workers."""
+        """Returns the revision with that many workers, or unchanged if its `serve` has no --workers."""
         if "--workers" not in run([str(self.programs / "gcr-emulator"), "serve", "--help"]):
             return self
         return replace(self, options=("--workers", str(count)))
@@ -102,16 +102,16 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("revision", metavar="REVISION", help="a commit, a branch or a tag of this repository")
-    quick = f"{QUICK_PAIRS} pairs instead of {PAIRS}, shorter ones, and without memory"
+    quick = f"{QUICK_PAIRS} pairs instead of {PAIRS}, shorter, and without the row {MEMORY}"
     parser.add_argument("--quick", action="store_true", help=quick)
-    only = "rows whose names contain one of these, in either case"
+    only = "measure the rows whose names contain one of these words, in any case"
     parser.add_argument("--only", type=find_names, metavar="WORD,WORD", help=only)
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that serve, of both revisions")
+    parser.add_argument("--workers", type=int, metavar="N", help="worker processes of both servers")
     return parser
 
 
 def find_names(words: str) -> list[str]:
-    """Returns the rows' names with one of the words in them. Raises ArgumentTypeError for another word."""
+    """Returns the names of the rows that match a word. Raises ArgumentTypeError for a word without a row."""
     found: set[str] = set()
     for word in words.lower().split(","):
         named = {name for name in NAMES if word in name.lower()}
@@ -129,7 +129,7 @@ def measure(
     only: Sequence[str] | None,
     quick: bool,
 ) -> Iterator[str]:
-    """Gives the lines to print of two revisions, the earlier one first."""
+    """Yields the lines to print for two revisions, the earlier one first."""
     work.mkdir()
     pairs, seconds = (QUICK_PAIRS, QUICK_SECONDS) if quick else (PAIRS, SECONDS)
     names = only or [name for name in NAMES if not quick or name != MEMORY]
@@ -145,7 +145,7 @@ def measure(
 def measure_pairs(
     take: Callable[[RegistryServer], Cost], servers: Sequence[RegistryServer], *, pairs: int
 ) -> list[list[Cost]]:
-    """Returns the costs of both servers in each pair, of which the second begins with the other server."""
+    """Returns the costs of both servers in each pair; the order changes from pair to pair."""
     found = []
     for number in range(pairs + 1):
         taken = {server.name: take(server) for server in (servers if number % 2 else reversed(servers))}
@@ -155,13 +155,13 @@ def measure_pairs(
 
 
 def format_header(names: Sequence[str], pairs: int) -> str:
-    """Returns the line above the rows of the two servers that have these names."""
+    """Returns the header line for two servers of these names."""
     rates, cpus = (f"{name:>12}" for name in names), (f"{f'CPU {name}':>16}" for name in names)
     return f"{f'medians of {pairs} pairs':32}{''.join(rates)}{'ratio':>7}{''.join(cpus)}{'ratio':>7}"
 
 
 def format_row(row: Row, costs: Sequence[Sequence[Cost]]) -> str:
-    """Returns the row of both servers' medians, and the medians of the pairs' ratios."""
+    """Returns the line with both servers' medians, and the medians of the pairs' ratios."""
     unit, scale = ("GB/s", row.size / 1e9) if row.size else ("/s", 1.0)
     cpu_unit, cpu_scale = ("s/GiB", GIB / row.size) if row.size else ("ms", 1000.0)
     rates = _find_medians([[cost.rate * scale for cost in pair] for pair in costs])
@@ -189,7 +189,7 @@ def _measure_row(
 
 @contextmanager
 def _apart(servers: Sequence[int]) -> Iterator[None]:
-    """Gives the servers one processor, and this process with its children the others, if there are any."""
+    """Pins the servers to one processor, and this process with its children to the others, if any."""
     mine = os.sched_getaffinity(0)
     first, others = {min(mine)}, mine - {min(mine)}
     for task in (task for pid in servers for task in os.listdir(f"/proc/{pid}/task")):
@@ -220,7 +220,7 @@ def _take_memory(revision: InstalledRevision, work: Path, project: str) -> Memor
 
 @contextmanager
 def _place(work: Path) -> Iterator[None]:
-    """Removes in the end what was pushed: a row of it takes some gigabytes."""
+    """Creates the directory, and removes it at the end: each row pushes some gigabytes."""
     work.mkdir()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Attacks on the emulator's memory, each a function of its target; the table at the end names them."""
+"""Attacks on the emulator's memory: one function each, and the table that names them."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from _image import MANIFEST, digest_of, format_json
 from _load import Connection, Endpoint
 
 _HOLD_S = 5.0
-# A slow reader reads so often, and at most so many bytes.
+# The number of reads of a slow reader, and the bytes of each.
 _READS, _READ = 10, 16_384
 _KIND = f"Content-Type: {MANIFEST}\r\n"
 _BYTES = "Content-Type: application/octet-stream\r\n"
@@ -33,11 +33,11 @@ class Target:
     operator_token: str
 
     def open(self) -> Connection:
-        """A connection."""
+        """Returns a new connection."""
         return Connection(self.endpoint)
 
     def call(self, path: str, body: Mapping[str, object] | None = None) -> Any:
-        """The JSON that the operator is answered; to a GET without a body."""
+        """Returns the JSON answer to the operator's POST, or GET without a body."""
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.operator_token}"}
         request = Request(
             f"http://localhost:{self.endpoint.port}{path}",
@@ -66,7 +66,7 @@ def push_image(
 
 
 def _send_head(target: Target, head: bytes, count: int) -> None:
-    """One request after the other, on a new connection whenever the server has closed the last one."""
+    """Sends requests in sequence; opens a new connection each time the server has closed the last one."""
     connection = None
     for number in range(count):
         connection = connection or socket.create_connection(("127.0.0.1", target.endpoint.port), timeout=60)
@@ -81,7 +81,7 @@ def _send_head(target: Target, head: bytes, count: int) -> None:
 
 
 def _ask(target: Target, count: int, head: str) -> list[socket.socket]:
-    """Sends the head on that many connections, of which nothing is read yet."""
+    """Sends the head on that many connections; returns them unread."""
     asked = []
     for _ in range(count):
         connection = socket.socket()
@@ -157,7 +157,7 @@ def read_no_blob(target: Target) -> None:
 
 
 def read_slowly(target: Target) -> None:
-    """Asks for a blob of 100 MiB on many connections, and reads a little of each now and then."""
+    """Asks for a blob of 100 MiB on many connections, and reads a little of each at intervals."""
     data = os.urandom(100 * 1024 * 1024)
     push_blob(target.open(), target.endpoint.repository, data)
     asked = _ask(target, 1000, _format_get(f"blobs/{digest_of(data)}"))
@@ -188,7 +188,7 @@ def filter_projects(target: Target) -> None:
 
 
 def evaluate(target: Target) -> None:
-    """Exchanges a token for which a condition is evaluated that makes a text of a million characters."""
+    """Exchanges a token with a condition that creates a string of a million characters."""
     pools = f"/v1/projects/{target.project}/locations/global/workloadIdentityPools"
     issuer, split = "https://issuer.example", 'assertion.a.split("a").join('
     target.call(f"{pools}?workloadIdentityPoolId=pool", {})
@@ -217,7 +217,7 @@ def evaluate(target: Target) -> None:
 
 
 def _format_get(path: str, headers: str = "") -> str:
-    """A request for something of the attacked repository; `_hold` fills in what the target knows."""
+    """Returns a GET below the attacked repository; `_ask` fills in the placeholders of the target."""
     line = f"GET /v2/{{target.endpoint.repository}}/{path} HTTP/1.1\r\nHost: localhost\r\n"
     return f"{line}Authorization: {{target.endpoint.authorization}}\r\n{headers}\r\n"
 

@@ -1,6 +1,6 @@
-"""What the emulator holds while one client attacks its memory, and how long another client waits meanwhile.
+"""Memory of the emulator under attack by one client, and the waiting time of another client.
 
-Each attack meets a server of its own, as a process; where root has memory cgroups, in one of the limit.
+Each attack has a separate server process; as root with memory cgroups, in a cgroup with the limit.
 """
 
 import time
@@ -14,14 +14,14 @@ from _load import FORK, Connection, Endpoint
 from _registry_servers import run_emulator
 
 LIMIT = 300 * 1024 * 1024
-# Where the groups of version 1 and 2 are, and what bounds one.
+# The roots of cgroups version 1 and 2, and the file of a group's memory limit.
 _CGROUPS = {"/sys/fs/cgroup/memory": "memory.limit_in_bytes", "/sys/fs/cgroup": "memory.max"}
 
 
 def measure(
     serve: Sequence[str], environ: Mapping[str, str], work: Path, project: str
 ) -> Iterator[tuple[str, bool]]:
-    """Lines to print, and whether the server kept the limit and the attack came to its end."""
+    """Yields lines to print, each with whether the server kept the limit and the attack ran to its end."""
     work.mkdir()
     for number, (name, attack) in enumerate(ATTACKS.items()):
         place = work / str(number)
@@ -29,7 +29,7 @@ def measure(
             token = (place / "data" / "keys" / "operator-token").read_text().strip()
             target = Target(server.open("attacked"), project, token)
             try:
-                slowest, count = _attend(server.open("bystander"), attack, target)
+                slowest, count = _pull_and_push_during(server.open("bystander"), attack, target)
                 peak = _read_peak(server.pid)
             except (Failed, OSError) as error:
                 yield f"{name}: {error}", False
@@ -38,10 +38,12 @@ def measure(
         yield f"{name}: {said} {slowest * 1000:.0f} ms", peak < LIMIT
 
 
-def _attend(endpoint: Endpoint, attack: Callable[[Target], None], target: Target) -> tuple[float, int]:
-    """Pulls and pushes while the attack lasts; the slowest answer, in seconds, and how many there were.
+def _pull_and_push_during(
+    endpoint: Endpoint, attack: Callable[[Target], None], target: Target
+) -> tuple[float, int]:
+    """Pulls and pushes during the attack; returns the slowest answer in seconds, and the number of answers.
 
-    Raises Failed where an answer is wrong, or the attack met with what it does not expect.
+    Raises Failed if an answer is wrong, or if the attack itself failed.
     """
     connection, (slowest, count) = Connection(endpoint), (0.0, 0)
     push_image(connection, endpoint.repository, {})
@@ -64,7 +66,7 @@ def _attend(endpoint: Endpoint, attack: Callable[[Target], None], target: Target
 
 
 def _read_peak(pid: int) -> int:
-    """The most memory that the process has held, in bytes."""
+    """Returns the peak memory of the process in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
@@ -73,7 +75,7 @@ def _read_peak(pid: int) -> int:
 
 @contextmanager
 def _bounded(pid: int) -> Iterator[None]:
-    """Keeps the process in a memory cgroup, which kills it beyond the limit, where one can be made."""
+    """Puts the process into a memory cgroup, which kills it beyond the limit, if one can be created."""
     for root, file in _CGROUPS.items():
         group = Path(root, f"gcr-emulator-{pid}")
         try:

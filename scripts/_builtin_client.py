@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes an OCI image layout, pushes one to a registry, or pulls one, with the credential of Docker's helper.
+"""Creates an OCI image layout, or pushes or pulls one with the credential of Docker's helper.
 
     _builtin_client.py make DIRECTORY
     _builtin_client.py push DIRECTORY localhost:5000/my-project/hello:1
     _builtin_client.py pull localhost:5000/my-project/hello:1 DIRECTORY
     _builtin_client.py digest DIRECTORY
 
-The helper is found as Docker finds it: config.json names it, PATH has it, and it runs as a program.
+It finds the helper as Docker does: config.json names it, PATH has it, and it runs as a program.
 """
 
 import json
@@ -22,16 +22,16 @@ sys.dont_write_bytecode = True
 from _image import blob_path, load_image, make_layout, save_blob, save_index  # noqa: E402
 from _registry_client import Refused, Registry  # noqa: E402
 
-# What a helper says when it has nothing; anything else at exit status 1 is a failure.
+# A helper without a credential prints this; any other text with exit status 1 is a failure.
 CREDENTIALS_NOT_FOUND = "credentials not found in native keychain"
 
 
 class HelperFailed(Exception):
-    """The helper which config.json names is not there, or it failed."""
+    """The helper that config.json names is missing, or it failed."""
 
 
 def main(arguments: list[str]) -> int:
-    """Does one of the four; prints the manifest's digest."""
+    """Runs one of the four commands; prints the manifest's digest."""
     try:
         match arguments:
             case ["make", directory]:
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 
 def push(directory: str, name: str) -> str:
-    """Push the layout's image; returns its digest."""
+    """Pushes the layout's image; returns its digest."""
     registry, repository, tag = _connect(name)
     descriptor, manifest = load_image(Path(directory))
     for blob in _blobs(manifest):
@@ -61,7 +61,7 @@ def push(directory: str, name: str) -> str:
 
 
 def pull(name: str, directory: str) -> str:
-    """Pull the image into a new layout; returns its digest."""
+    """Pulls the image into a new layout; returns its digest."""
     registry, repository, tag = _connect(name)
     manifest, media_type = registry.pull_manifest(repository, tag)
     for blob in _blobs(manifest):
@@ -71,7 +71,7 @@ def pull(name: str, directory: str) -> str:
 
 
 def find_credential(host: str, environ: Mapping[str, str] = os.environ) -> tuple[str, str] | None:
-    """Ask the helper that config.json names for the host: (user name, secret), or None."""
+    """Asks the helper that config.json names for the host; returns (user name, secret), or None."""
     home = Path(environ.get("DOCKER_CONFIG") or Path(environ["HOME"], ".docker"))
     helpers = json.loads((home / "config.json").read_bytes()).get("credHelpers", {})
     if host not in helpers:

@@ -10,7 +10,7 @@ from pathlib import Path
 from _environment import Failed, run
 from _start import say
 
-# program: the package that brings it
+# program: its package
 PACKAGES = {
     "docker": "docker.io",
     "dockerd": "docker.io",
@@ -34,22 +34,22 @@ PACKAGES = {
     "npm": "npm",
     "ruby": "ruby-googleauth",
 }
-# Without it podman and buildah of Debian 12 and later build nothing, and both only suggest it; Ubuntu 22.04
-# has no such package, and podman there needs none.
+# podman and buildah of Debian 12 and later only suggest it, but build nothing without it. Ubuntu 22.04 has no
+# such package, and its podman needs none.
 _NETWORK = "netavark"
-# Ubuntu has it as a snap alone.
+# Ubuntu has it only as a snap.
 _BROWSER = {"chromium", "chromium-driver"}
 _NETWORK_PROGRAM = Path("/usr/lib/podman", _NETWORK)
-# A library, which Ruby may be there without.
+# A library, which an installed Ruby may lack.
 _RUBY_LIBRARY = Path("/usr/lib/ruby/vendor_ruby/googleauth.rb")
-# What says to Debian's maintainer scripts that no service may be started.
+# This file tells Debian's maintainer scripts to start no service.
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _NO_SERVICES = "#!/bin/sh\nexit 101\n"
 _QUIET = ("--quiet", "--quiet", "-o", "Dpkg::Use-Pty=0")
 
 
 def provide_clients() -> None:
-    """Installs what is missing; where that cannot be, names it, which in CI is a failure."""
+    """Installs missing packages, or names them if it cannot; in CI that is a failure."""
     try:
         missing = find_missing()
         if missing and can_install():
@@ -67,7 +67,7 @@ def provide_clients() -> None:
 
 
 def find_missing() -> list[str]:
-    """The packages of which a program, or the library, is not there."""
+    """Returns the packages whose program or library is missing."""
     missing = {package for program, package in PACKAGES.items() if shutil.which(program) is None}
     missing -= {package for package in _BROWSER & missing if not _has_package(package)}
     if shutil.which("podman") and not _NETWORK_PROGRAM.exists() and _has_package(_NETWORK):
@@ -78,17 +78,17 @@ def find_missing() -> list[str]:
 
 
 def install_command(*programs: str) -> str:
-    """What a person types to get the programs, or the packages, if these are named."""
+    """Returns the command that installs the programs, or packages of these names."""
     return " ".join(["apt-get install", *(PACKAGES.get(name, name) for name in programs)])
 
 
 def can_install() -> bool:
-    """Whether we may: root, on a system with apt."""
+    """Returns whether this process is root on a system with apt."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install(packages: list[str]) -> None:
-    """Install them, and start none of their services. Raises Failed with what apt-get said."""
+    """Installs the packages, and starts none of their services. Raises Failed with apt-get's output."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _no_services():
         run(["apt-get", *_QUIET, "update"], environ=environ)
@@ -103,7 +103,7 @@ def _has_package(name: str) -> bool:
 
 @contextmanager
 def _no_services() -> Iterator[None]:
-    if _POLICY.exists():  # the machine's own policy, which is left alone
+    if _POLICY.exists():  # the machine has its own policy
         yield
         return
     _POLICY.write_text(_NO_SERVICES)

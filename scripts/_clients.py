@@ -1,4 +1,4 @@
-"""The container clients that the trial can drive, as the commands that a person would type."""
+"""Container clients for scripts/try, as the commands that a user would type."""
 
 import re
 import shlex
@@ -18,8 +18,8 @@ PROBE_S = 20
 class Client:
     """One client's commands, for a shell; `pushed` and `pulled` print the image's digest.
 
-    $WORK is the trial's directory, $NAME the whole name of the image, registry and tag included. `make`
-    makes the image from nothing; what is long in the commands is a function or variable of `define`.
+    $WORK is the directory of scripts/try, $NAME the full name of the image with registry and tag. `make`
+    creates the image; `define` holds functions and variables that shorten the commands.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Client:
 
 _LAYER = 'date > "$WORK/hello.txt" && tar -C "$WORK" -cf "$WORK/layer.tar" hello.txt'
 _DOCKER_DIGEST = "docker image inspect --format '{{.RepoDigests}}' \"$NAME\""
-# vfs needs no privilege; the storage is in the work directory, and is removed with it.
+# vfs needs no privilege. The storage is in the work directory, and is removed with it.
 _PODMAN = (
     'podman() { command podman --root "$WORK/storage" --runroot "$WORK/runroot" --tmpdir "$WORK/libpod"'
     ' --storage-driver vfs --cgroup-manager cgroupfs --events-backend none "$@"; }'
@@ -66,7 +66,7 @@ CLIENTS = (
         drop='podman rmi "$NAME"',
         pull='podman pull --tls-verify=false "$NAME"',
         pulled="podman image inspect --format '{{.RepoDigests}}' \"$NAME\"",
-        # Without root, podman leaves a process that holds its user namespace; this ends it.
+        # Without root, podman leaves a process in its user namespace; this ends it.
         leave="podman system migrate",
     ),
     Client(
@@ -92,7 +92,7 @@ CLIENTS = (
 
 
 def choose(name: str, environ: Mapping[str, str]) -> Client:
-    """Returns the named client, or with `auto` the first that can be used. Raises Failed where it cannot."""
+    """Returns the named client, or for `auto` the first usable one. Raises Failed if there is none."""
     faults = []
     for client in CLIENTS:
         if name in ("auto", client.name):
@@ -116,7 +116,7 @@ def _find_fault(client: Client, environ: Mapping[str, str]) -> str | None:
         return None
     if shutil.which(client.name, path=environ["PATH"]) is None:
         return f"not installed: {install_command(client.name)}"
-    # An engine on another machine would look for the registry there.
+    # An engine on another machine would look for localhost there.
     if client.name == "docker" and not environ.get("DOCKER_HOST", "unix://").startswith("unix://"):
         return "its engine is on another machine"
     command = ["/bin/sh", "-c", f"{client.define}\n{client.probe}"]

@@ -1,4 +1,4 @@
-"""The distributions, sdist and wheel: the same bytes from the same sources anywhere."""
+"""Builds sdist and wheel: the same bytes from the same sources anywhere."""
 
 import configparser
 import gzip
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from _environment import CHECKOUT, make_environment, run
 
-# The one instant in what is built, 2020-02-02: an archive is made of its sources, not of when and where.
+# 2020-02-02, every time stamp in an archive: its bytes depend on the sources, not on when and where.
 SOURCE_DATE_EPOCH = "1580601600"
 _LEFT_BEHIND = shutil.ignore_patterns(
     ".git", ".nox", ".*_cache", ".hypothesis", ".venv", "__pycache__", "*.egg-info"
@@ -34,9 +34,9 @@ def build_distributions(python: str, directory: Path, *, checkout: Path = CHECKO
 
 
 def build_release(programs: Path, files: tuple[Path, Path], work: Path, target: Path) -> str:
-    """Copies the files of a release to the target; returns their checksums.
+    """Builds the files of a release in the target; returns their checksums.
 
-    `programs` holds what the `sbom` lock installs, `files` are sdist and wheel.
+    `programs` is an environment with the `sbom` lock, `files` are sdist and wheel.
     """
     sdist, wheel = (Path(shutil.copy(file, work)) for file in files)
     made = [
@@ -54,7 +54,7 @@ def build_release(programs: Path, files: tuple[Path, Path], work: Path, target: 
 
 
 def write_requirements(wheel: Path, target: Path) -> Path:
-    """Writes the helper's wheel and all that it runs on with their hashes, for `pip --require-hashes`."""
+    """Writes the helper's wheel and all its dependencies with hashes, for `pip --require-hashes`."""
     name, version = wheel.name.split("-")[:2]
     own = f"{name.replace('_', '-')}=={version} --hash=sha256:{_compute_sha256(wheel)}\n"
     locked = find_lock("helper").read_text(encoding="utf-8")
@@ -69,12 +69,12 @@ def find_lock(name: str) -> Path:
 
 
 def helper_requirements() -> list[str]:
-    """Returns what the helper needs, as setup.cfg says it."""
+    """Returns the helper's requirements from setup.cfg."""
     return _setup()["options"]["install_requires"].splitlines()[1:]
 
 
 def extra(name: str) -> list[str]:
-    """Returns the requirements of an extra, as setup.cfg says them."""
+    """Returns the requirements of an extra from setup.cfg."""
     return _setup()["options.extras_require"][name].splitlines()[1:]
 
 
@@ -85,7 +85,7 @@ def _setup() -> configparser.ConfigParser:
 
 
 def _write_bill(programs: Path, work: Path, wheel: Path) -> Path:
-    """Installs the wheel with what it runs on, as locked, and lists that in CycloneDX's JSON.
+    """Installs the wheel with its locked dependencies, and lists them in CycloneDX's JSON.
 
     https://cyclonedx.org/docs/1.6/json/
     """
@@ -93,11 +93,11 @@ def _write_bill(programs: Path, work: Path, wheel: Path) -> Path:
     python = str(make_environment(work / "installed", sys.executable) / "python")
     pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     run([*pip, "install", "--require-hashes", "--requirement", str(find_lock("run"))])
-    # From a directory, not by its path, which the bill would tell.
+    # By name from a directory, not by path: the bill would hold the path.
     run([*pip, "install", "--no-deps", "--no-index", "--find-links", str(work), f"{name}=={version}"])
-    run([*pip, "uninstall", "--yes", "setuptools", "pip"])  # they came with the environment
+    run([*pip, "uninstall", "--yes", "setuptools", "pip"])  # venv installed them
     bill = work / f"{name.replace('_', '-')}-{version}.cdx.json"
-    # What the tool reads of the root component; a string and a list of strings are alike in JSON and in TOML.
+    # The tool reads the root component from it. Strings and lists of strings look the same in JSON and TOML.
     values = {"name": name.replace("_", "-"), "version": version}
     values |= {key: _setup()["metadata"][key] for key in ("description", "license")}
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
@@ -114,15 +114,15 @@ def _compute_sha256(path: Path) -> str:
 
 
 def _copy_checkout(checkout: Path, target: Path) -> Path:
-    """Copies what a build needs: setuptools leaves its traces where it builds."""
+    """Copies the files of a build: setuptools writes into the directory that it builds."""
     shutil.copytree(checkout, target, ignore=_LEFT_BEHIND)
-    for path in target.rglob("*"):  # the modes that git keeps, not those that a umask left of them
+    for path in target.rglob("*"):  # git's modes, whatever the umask of the checkout was
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     return target
 
 
 def _normalise(path: Path, instant: int) -> None:
-    """Rewrites a tar.gz with its members sorted by name, owned by root, and of one instant."""
+    """Rewrites a tar.gz with its members sorted by name, owned by root, with one time stamp."""
     with tarfile.open(path) as archive:
         members = sorted(archive.getmembers(), key=lambda member: member.name)
         contents = [archive.extractfile(member) if member.isfile() else None for member in members]

@@ -1,4 +1,4 @@
-"""A gcr-emulator that runs as a program, for as long as a `with` lasts, and what it takes of the machine."""
+"""A gcr-emulator process inside a `with`, its memory and its CPU time."""
 
 import json
 import os
@@ -18,9 +18,9 @@ STOP_S = 5
 
 @contextmanager
 def emulator(command: Sequence[str], *, environ: Mapping[str, str], log: Path) -> Iterator[dict[str, Any]]:
-    """Run the command; gives its ready document, the one line which it writes to stdout."""
+    """Runs the command; yields its ready document, the only line that it writes to stdout."""
     with log.open("wb") as errors:
-        # A group of its own: ^C in the terminal reaches the script alone, which then stops the emulator.
+        # A separate process group: ^C in the terminal reaches only the script, which then stops the emulator.
         process = subprocess.Popen(
             command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
             start_new_session=True,
@@ -32,18 +32,18 @@ def emulator(command: Sequence[str], *, environ: Mapping[str, str], log: Path) -
 
 
 def read_pss(pid: int) -> int:
-    """Returns the bytes that the process and its descendants hold, shared ones by their part."""
+    """Returns the PSS of the process and its descendants in bytes."""
     return sum(process.memory_full_info().pss for process in _list_processes(pid))
 
 
 def read_cpu_s(pid: int) -> float:
-    """Returns the seconds, user and system, that processors have spent on the process and its descendants."""
-    # Four times of each: a descendant's are added to its parent's once it has ended.
+    """Returns the CPU seconds, user and system, of the process and its descendants."""
+    # The first four times include those of ended children.
     return sum(sum(process.cpu_times()[:4]) for process in _list_processes(pid))
 
 
 def _list_processes(pid: int) -> list[Any]:
-    import psutil  # type: ignore[import-untyped] # scripts/bench has none when it reads its options
+    import psutil  # type: ignore[import-untyped] # scripts/bench reads its options without it
 
     server = psutil.Process(pid)
     return [server, *server.children(recursive=True)]

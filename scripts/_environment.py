@@ -1,4 +1,4 @@
-"""Isolated environments for what the scripts run, and the commands that run in them."""
+"""Isolated environments for the scripts, and the commands that run in them."""
 
 import os
 import shutil
@@ -12,25 +12,25 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
-# A wheel that was built before: scripts/test hands it to the scripts that the tests run.
+# The path of a built wheel: scripts/test gives it to the scripts that the tests run.
 WHEEL_VARIABLE = "GCR_TEST_WHEEL"
 
-# What a program needs to run at all; nothing of the user's settings, credentials or proxies.
+# Variables that every program needs; no settings, credentials or proxies of the user.
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "TZ", "CI", "SYSTEMROOT", "PYTHONDONTWRITEBYTECODE")
 
-# In the place of a TMPDIR that is longer, or has a space; what is made in it has paths of 60 bytes.
-TEMPORARY, MAX_TEMPORARY = ("/var/tmp", "/tmp"), 60  # noqa: S108 - mkdtemp makes a private directory there
+# Replaces a TMPDIR that is longer, or has a space; the paths inside take 60 more bytes.
+TEMPORARY, MAX_TEMPORARY = ("/var/tmp", "/tmp"), 60  # noqa: S108 - mkdtemp creates a private directory there
 
-# Of a failed command's output: as many lines, each cut after as many characters.
+# The shown part of a failed command's output: the number of lines, and the characters of each.
 _MOST, _LONGEST = 30, 400
 
 
 class Failed(Exception):
-    """A step failed; the message holds the command and what it said."""
+    """A step failed; the message holds the command and its output."""
 
 
 def make_environment(path: Path, python: str, *requirements: str) -> Path:
-    """Makes a virtual environment, and installs with the Python's own pip; returns the folder of programs."""
+    """Creates a virtual environment with the requirements; returns its directory of programs."""
     run([python, "-m", "venv", str(path)])
     pip = [str(path / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     if requirements:
@@ -40,7 +40,7 @@ def make_environment(path: Path, python: str, *requirements: str) -> Path:
 
 @contextmanager
 def temporary_directory(*, keep: bool = False) -> Iterator[Path]:
-    """Makes a temporary directory, which is removed in the end, also after a signal."""
+    """Creates a temporary directory, and removes it at the end, also after a signal."""
     directory = Path(tempfile.mkdtemp(prefix="gcr-", dir=_find_temporary_directory()))
     try:
         yield directory
@@ -52,10 +52,10 @@ def temporary_directory(*, keep: bool = False) -> Iterator[Path]:
 
 
 def _find_temporary_directory() -> str | None:
-    """Returns where an environment's programs can be started; None for what TMPDIR names.
+    """Returns a directory in which an environment's programs can be started; None if TMPDIR is one.
 
-    pip writes the path of Python into the first line of a script, where no system takes a space, and some
-    take no more than 127 bytes.
+    pip writes the path of Python into the first line of a script. No system accepts a space there, and some
+    accept at most 127 bytes.
     """
     named = tempfile.gettempdir()
     is_nameable = not set(named) & set(string.whitespace) and len(os.fsencode(named)) <= MAX_TEMPORARY
@@ -69,7 +69,7 @@ def run(
     environ: Mapping[str, str] | None = None,
     umask: int = -1,
 ) -> str:
-    """Returns what the command wrote, output and errors together. Raises Failed when it fails."""
+    """Returns the command's stdout and stderr together. Raises Failed if it fails."""
     with subprocess.Popen(
         command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace", umask=umask,
@@ -78,7 +78,7 @@ def run(
             output, _ = process.communicate()
         except BaseException:
             process.kill()
-            process.wait()  # subprocess.run does not wait for the process that it kills after ^C
+            process.wait()  # subprocess.run does not wait after ^C
             raise
     if process.returncode != 0:
         last = [line[:_LONGEST] for line in output.splitlines()[-_MOST:]]
@@ -87,7 +87,7 @@ def run(
 
 
 def isolated_environ(home: Path, *programs: Path) -> dict[str, str]:
-    """Returns an environment with a home of its own, and with these directories first on PATH."""
+    """Returns variables with a separate home, and with these directories first on PATH."""
     environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
     environ["PATH"] = os.pathsep.join([*map(str, programs), os.environ.get("PATH", os.defpath)])
     temporary, runtime = home / "tmp", home / "run"

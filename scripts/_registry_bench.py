@@ -18,7 +18,7 @@ STARTS = 5
 def measure(
     serve: Sequence[str], environ: Mapping[str, str], work: Path, project: str, *, seconds: float, rounds: int
 ) -> Iterator[str]:
-    """Lines to print; a measurement takes so many seconds, and each comparison so many rounds."""
+    """Yields lines to print; a measurement takes `seconds`, each comparison `rounds` rounds."""
     work.mkdir()
     fastest = min(_start_s(serve, environ, work) for _ in range(STARTS))
     yield f"ready after {fastest * 1000:.0f} ms, best of {STARTS}"

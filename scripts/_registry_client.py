@@ -1,8 +1,8 @@
 """A small registry client: HTTP and the standard library only.
 
-It logs in as a client of the distribution specification does: an unauthorized answer names a realm,
-the credential goes there as Basic, and the token which it gives goes to the registry as Bearer.
-A redirect is not followed, and no credential goes to another host than the registry's own.
+It logs in as the distribution specification says: a 401 names a realm, the client sends its credential
+there as Basic, and the token from there to the registry as Bearer. It follows no redirect, and sends no
+credential to another host than the registry's own.
 """
 
 import base64
@@ -21,7 +21,7 @@ MANIFESTS = (
 
 
 class Refused(Exception):
-    """The registry's answer was not the one that was asked for."""
+    """The registry's answer has an unexpected status, host or digest."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class Answer:
 
 
 class Registry:
-    """One registry at `host:port` over plain HTTP, and one credential for it, if any."""
+    """A registry at `host:port` over plain HTTP, and the credential for it, if any."""
 
     def __init__(self, host: str, credential: tuple[str, str] | None = None) -> None:
         self.host = host
@@ -46,11 +46,11 @@ class Registry:
         self.tokens: dict[str, str] = {}  # by scope
 
     def ping(self) -> None:
-        """Check that the credential opens the registry."""
+        """Checks that the registry accepts the credential."""
         self.ask("GET", "/v2/", "", 200)
 
     def push_blob(self, repository: str, data: bytes, *, chunk_size: int | None = None) -> str:
-        """Upload the bytes unless the repository has them; returns their digest."""
+        """Uploads the bytes unless the repository has them; returns their digest."""
         digest = digest_of(data)
         scope = f"repository:{repository}:pull,push"
         if self.find_blob_size(repository, digest, scope=scope) is not None:
@@ -70,25 +70,25 @@ class Registry:
         return digest
 
     def push_manifest(self, repository: str, reference: str, data: bytes, media_type: str) -> str:
-        """Put the manifest under a tag or its digest; returns its digest."""
+        """Pushes the manifest under a tag or its digest; returns its digest."""
         scope = f"repository:{repository}:pull,push"
         path = f"/v2/{repository}/manifests/{reference}"
         self.ask("PUT", path, scope, 201, body=data, headers={"Content-Type": media_type})
         return digest_of(data)
 
     def find_blob_size(self, repository: str, digest: str, *, scope: str = "") -> int | None:
-        """What HEAD says of the blob: its size, or None where the repository has none."""
+        """Returns the blob's size by HEAD, or None if the repository does not have it."""
         path = f"/v2/{repository}/blobs/{digest}"
         answer = self.ask("HEAD", path, scope or f"repository:{repository}:pull", 200, 404)
         return int(answer.headers["content-length"]) if answer.status == 200 else None
 
     def pull_blob(self, repository: str, digest: str) -> bytes:
-        """The bytes of the blob, which are checked against their digest."""
+        """Returns the bytes of the blob, checked against their digest."""
         answer = self.ask("GET", f"/v2/{repository}/blobs/{digest}", f"repository:{repository}:pull", 200)
         return _checked(answer.body, digest)
 
     def pull_manifest(self, repository: str, reference: str) -> tuple[bytes, str]:
-        """The bytes of the manifest and its media type."""
+        """Returns the bytes of the manifest and its media type."""
         path = f"/v2/{repository}/manifests/{reference}"
         answer = self.ask("GET", path, f"repository:{repository}:pull", 200, headers={"Accept": MANIFESTS})
         digest = reference if ":" in reference else answer.headers["docker-content-digest"]
@@ -103,7 +103,7 @@ class Registry:
         body: bytes = b"",
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Asks with a token for the scope, which is fetched when it is demanded. Raises Refused."""
+        """Sends a request, with a token for the scope once the registry demands one. Raises Refused."""
         answer = self._send(method, path, {**(headers or {}), **self._authorization(scope)}, body)
         if answer.status == 401 and "www-authenticate" in answer.headers:
             self.tokens[scope] = self._fetch_token(answer.headers["www-authenticate"], scope)

@@ -1,4 +1,4 @@
-"""Whether the registry stays as it is when much is in it, or much comes at once."""
+"""Registry growth: rates with many tags, and memory with many large pushes."""
 
 import statistics
 import threading
@@ -20,14 +20,14 @@ _SAMPLE_S = 0.05
 
 @dataclass(frozen=True)
 class Memory:
-    """The bytes that a server holds at rest, and at most while pushes arrive for so many seconds."""
+    """The bytes that a server holds at rest, and at most during pushes of `took_s` seconds."""
 
     at_rest: int
     most: int
     took_s: float
 
     def format(self) -> Iterator[str]:
-        """Gives the lines to print."""
+        """Yields the lines to print."""
         yield f"PSS at rest {self.at_rest / MIB:.0f} MiB"
         pushes = f"{CLIENTS} pushes of 1 GiB in flight, {self.took_s:.0f} s long"
         yield f"with {pushes}, {self.most / MIB:.0f} MiB (goal 120)"
@@ -36,7 +36,7 @@ class Memory:
 def measure_growth(
     small: RegistryServer, large: RegistryServer, *, seconds: float, rounds: int
 ) -> Iterator[str]:
-    """Rates with few tags and with many, taken by turns, and how long a page of them takes."""
+    """Yields lines: the rates at few tags and at many, measured in turn, and the time of a page of tags."""
     for server, count in ((small, _FEW), (large, _MANY)):
         seed(server, _REPOSITORY)
         _fill(server, count)
@@ -48,7 +48,7 @@ def measure_growth(
 
 
 def measure_memory(server: RegistryServer) -> Memory:
-    """Returns the memory that the server takes while eight blobs of 1 GiB arrive."""
+    """Measures the server's memory while eight blobs of 1 GiB arrive."""
     at_rest = read_pss(server.pid)
     endpoint = server.open("large")
     content = make_bytes(_GIB)
@@ -75,7 +75,7 @@ def measure_memory(server: RegistryServer) -> Memory:
 
 
 def _fill(server: RegistryServer, stop: int) -> None:
-    """Have so many tags; a token lasts for some thousands."""
+    """Pushes tags up to that number; fetches a token for every 2,000, because it expires."""
     for start in range(0, stop, 2000):
         endpoint = server.open(_REPOSITORY)
         count = min(2000, stop - start)

@@ -1,6 +1,6 @@
-"""What the registry does in a second, beside Debian's docker-registry on the same machine in the same run.
+"""Registry rates next to Debian's docker-registry, on the same machine in the same run.
 
-Each rate is taken by turns, now ours and now theirs, and the ratio is that of the medians.
+Both are measured in turn, and the ratio is that of the medians.
 """
 
 import functools
@@ -16,13 +16,13 @@ from _registry_servers import RegistryServer
 
 KIB, MIB = 1 << 10, 1 << 20
 CLIENTS = 8
-# So many hold the connection of a small GET, which costs less to answer than to wait for.
+# Connections of small GETs: answering one costs less than waiting for it.
 CONNECTIONS = 16
 REPOSITORY = "bench"
 TAG = "latest"
 ACCEPT = f"accept: {MANIFEST}"
 SMALL_BLOB = bytes(KIB)
-# A client makes so many manifests for a second of putting them.
+# The manifests that a client prepares for each second of PUTs.
 _MOST_PUTS = 1500
 
 _CONFIG_DATA = b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}'
@@ -36,7 +36,7 @@ Take = Callable[[RegistryServer, float], Throughput]
 
 @dataclass(frozen=True)
 class Rate:
-    """One measurement: `take` lasts so many seconds; the ratio should reach the goal."""
+    """One measurement; the ratio to docker-registry should reach the goal."""
 
     name: str
     take: Take
@@ -44,7 +44,7 @@ class Rate:
 
 
 def compare(servers: Sequence[RegistryServer], *, seconds: float, rounds: int) -> Iterator[str]:
-    """A line for each rate, of two registries that `seed` has filled."""
+    """Yields a line for each rate, of two registries that `seed` has filled."""
     yield f"a second, medians of {rounds:2}       ours  docker-registry    ratio   goal"
     for rate in RATES:
         taken = [[rate.take(server, seconds).rate for server in servers] for _ in range(rounds)]
@@ -53,7 +53,7 @@ def compare(servers: Sequence[RegistryServer], *, seconds: float, rounds: int) -
 
 
 def seed(server: RegistryServer, repository: str = REPOSITORY) -> None:
-    """Push what is pulled later, and what manifests name."""
+    """Pushes the blobs and the manifest that are pulled later, and the blobs that manifests name."""
     endpoint = server.open(repository)
     connection = Connection(endpoint)
     for blob in (*MANIFESTS_NAME, SMALL_BLOB, _make_large_blob()):
@@ -63,23 +63,23 @@ def seed(server: RegistryServer, repository: str = REPOSITORY) -> None:
 
 @functools.cache
 def _make_large_blob() -> memoryview:
-    # Made once, before the clients are forked, and not for scripts/bench --help.
+    # Created once, before the clients are forked, but not for scripts/bench --help.
     return make_bytes(100 * MIB)
 
 
 def push_manifest(connection: Connection, repository: str, tag: str, note: str) -> None:
-    """Push a manifest that is like no other."""
+    """Pushes a new manifest, which the note makes unique."""
     put_manifest(connection, repository, tag, make_manifest(note))
 
 
 def put_manifest(connection: Connection, repository: str, tag: str, manifest: bytes) -> None:
-    """Push a manifest that was made before the clock started."""
+    """Pushes a manifest that was prepared before the measurement."""
     path = f"/v2/{repository}/manifests/{tag}"
     connection.ask("PUT", path, manifest, expected=201, headers=f"Content-Type: {MANIFEST}\r\n")
 
 
 def make_manifest(note: str) -> bytes:
-    """A manifest with five layers, all of them the same one."""
+    """Returns a manifest with five layers, all of them the same blob."""
     layer = {"mediaType": LAYER, "digest": digest_of(_LAYER_DATA), "size": len(_LAYER_DATA)}
     document: dict[str, Any] = {
         "schemaVersion": 2,
@@ -92,7 +92,7 @@ def make_manifest(note: str) -> bytes:
 
 
 def take_gets(path: str, *headers: str, clients: int, shows: bool = True) -> Take:
-    """Returns what GETs something small below /v2/, with the credential or without."""
+    """Returns a measurement of GETs of a small resource below /v2/, with the credential or without."""
 
     def take(server: RegistryServer, seconds: float) -> Throughput:
         endpoint = server.open(REPOSITORY)
@@ -104,7 +104,7 @@ def take_gets(path: str, *headers: str, clients: int, shows: bool = True) -> Tak
 
 
 def take_large_gets(clients: int, *, start: int = 0) -> Take:
-    """Returns what GETs the blob of 100 MiB, from its first byte or a later one."""
+    """Returns a measurement of GETs of the blob of 100 MiB, from byte `start`."""
     headers, expected = (f"Range: bytes={start}-\r\n", 206) if start else ("", 200)
 
     def take(server: RegistryServer, seconds: float) -> Throughput:
@@ -120,7 +120,7 @@ def take_large_gets(clients: int, *, start: int = 0) -> Take:
 
 
 def put_manifests(server: RegistryServer, seconds: float) -> Throughput:
-    """Puts manifests, each client under a tag of its own."""
+    """Measures PUTs of manifests, each client under a separate tag."""
     endpoint = server.open(REPOSITORY)
     at_most = int(_MOST_PUTS * seconds)
 
@@ -136,7 +136,7 @@ def put_manifests(server: RegistryServer, seconds: float) -> Throughput:
 
 
 def take_pushes(size: int, clients: int, at_most: int) -> Take:
-    """Returns what pushes blobs of that size, each client at most so many."""
+    """Returns a measurement of pushes of blobs of that size, at most `at_most` of each client."""
 
     def take(server: RegistryServer, seconds: float) -> Throughput:
         endpoint, content = server.open(REPOSITORY), _make_large_blob()[:size]
@@ -161,6 +161,6 @@ RATES = (
     Rate(f"push of 1 MiB, {CLIENTS} clients", take_pushes(MIB, CLIENTS, 200), 2),
     Rate("push of 100 MiB", take_pushes(100 * MIB, 1, 8), 1.3),
     Rate("GET of 100 MiB", take_large_gets(1), 1.15),
-    # Theirs has nothing to refuse, and answers 200.
+    # docker-registry refuses nothing, and answers 200.
     Rate("401", take_gets("", clients=CONNECTIONS, shows=False), 8),
 )

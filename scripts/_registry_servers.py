@@ -1,4 +1,4 @@
-"""The two registries that are compared: ours, which asks for credentials, and Debian's, which does not."""
+"""Runs the registries that are compared: the emulator, and Debian's docker-registry without credentials."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ START_S = 30
 
 @dataclass(frozen=True)
 class RegistryServer:
-    """A registry that runs; `open` gives the way to a repository, with a fresh token if it wants one."""
+    """A running registry; `open` returns the endpoint of a repository, with a new token if needed."""
 
     name: str
     pid: int
@@ -34,7 +34,7 @@ class RegistryServer:
 def run_emulator(
     serve: Sequence[str], environ: Mapping[str, str], work: Path, project: str, *options: str
 ) -> Iterator[RegistryServer]:
-    """The emulator, with what it promises: every request decided, every push on the disk."""
+    """Runs the emulator as it ships: it decides about every request and flushes every push to the disk."""
     work.mkdir(exist_ok=True)
     command = [*serve, "--data", str(work / "data"), *options]
     with emulator(command, environ=environ, log=work / "emulator.log") as ready:
@@ -56,7 +56,7 @@ def run_emulator(
 
 @contextmanager
 def run_docker_registry(environ: Mapping[str, str], work: Path) -> Iterator[RegistryServer]:
-    """Debian's docker-registry on files, without authentication and without a log."""
+    """Runs Debian's docker-registry on files, without authentication and without a log."""
     work.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

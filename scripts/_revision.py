@@ -1,4 +1,4 @@
-"""An earlier revision of this repository, as a wheel."""
+"""Wheel of an earlier revision of this repository."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from _environment import CHECKOUT, Failed, run
 
 
 def find_commit(revision: str, *, checkout: Path = CHECKOUT) -> str:
-    """Returns the hash of the commit that a revision names. Raises Failed where it names no commit."""
+    """Returns the hash of the commit that a revision names. Raises Failed if it names no commit."""
     command = [
         "git",
         "-C",
@@ -21,7 +21,7 @@ def find_commit(revision: str, *, checkout: Path = CHECKOUT) -> str:
     try:
         return run(command).strip()
     except (Failed, FileNotFoundError) as error:
-        reason = f"{revision!r} is no commit of this repository: name one that `git log` shows"
+        reason = f"{revision!r} is not a commit of this repository: name one that `git log` shows"
         raise Failed(f"{reason}\n{error}") from error
 
 

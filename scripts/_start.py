@@ -1,6 +1,6 @@
-"""Starts what a script does, if Python is new enough: every Python 3 can read this file and the scripts.
+"""Start of every script, after a check of Python: any Python 3 can read this file and the scripts.
 
-`nox` replaces the process by a session of scripts/noxfile.py. nox itself is installed once, as locked, into
+`nox` replaces the process with a session of scripts/noxfile.py. nox itself is installed once, as locked, into
 .nox/runner-VERSION; .nox/ also holds the environments of the sessions, and may be deleted at any time.
 """
 
@@ -19,7 +19,7 @@ NO_INDEX = "pip cannot install: check the network, and the package index that pi
 
 
 def start(module: str) -> None:
-    """Runs `main(arguments)` of the module and exits with what it returns."""
+    """Runs `main(arguments)` of the module and exits with its result."""
     _reset_signals()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
@@ -41,12 +41,12 @@ def nox(session: str, *arguments: str) -> None:
 
 
 def find_paths(arguments: "list[str]") -> "list[str]":
-    """Returns the arguments with those that name a path here or in the checkout relative to the checkout."""
+    """Returns the arguments, with existing paths made relative to the checkout."""
     return [_find_path(argument) for argument in arguments]
 
 
 def say(text: str) -> None:
-    """Prints a line of the script that runs."""
+    """Prints a line that names the running script."""
     print("scripts/{}: {}".format(os.path.basename(sys.argv[0]), text), flush=True)  # noqa: UP032
 
 
@@ -58,7 +58,7 @@ def _find_path(argument: str) -> str:
 
 
 def _check_python() -> None:
-    if sys.version_info < (3, 10):  # noqa: UP036 - it is what this line is about
+    if sys.version_info < (3, 10):  # noqa: UP036 - this line is the check
         sys.exit("Python 3.10 or later is needed, this is {}.{}".format(*sys.version_info[:2]))
     for name in ("venv", "ensurepip"):
         if importlib.util.find_spec(name) is None:
@@ -66,18 +66,18 @@ def _check_python() -> None:
 
 
 def _reset_signals() -> None:
-    # A shell starts its background jobs with SIGINT and SIGQUIT ignored, and every child would inherit that.
+    # A shell starts background jobs with SIGINT and SIGQUIT ignored, which every child would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def _leave(number: int, _frame: object) -> None:
-    # As an exception, so that every `with` on the way out removes what it made.
+    # As an exception, so that every `with` removes its files.
     sys.exit(128 + number)
 
 
 def _find_runner() -> str:
-    """Returns the Python that has the locked nox; installs nox when it is not there yet."""
+    """Returns the Python that has the locked nox; installs nox if it is missing."""
     with open(LOCK, encoding="utf-8") as file:
         lock = file.read()
     if _has_locked_nox(lock):
@@ -87,7 +87,7 @@ def _find_runner() -> str:
     if not _is_installed(python, stamp, lock):
         say("install nox into .nox/, once")
         pip = [python, "-m", "pip", "-qq", "--disable-pip-version-check", "install"]
-        _run([sys.executable, "-m", "venv", "--clear", place], "cannot make an environment in " + place)
+        _run([sys.executable, "-m", "venv", "--clear", place], "cannot create an environment in " + place)
         _run([*pip, "--require-hashes", "--requirement", LOCK], NO_INDEX)
         with open(stamp, "w", encoding="utf-8") as file:
             file.write(lock)
@@ -95,7 +95,7 @@ def _find_runner() -> str:
 
 
 def _has_locked_nox(lock: str) -> bool:
-    # An environment with all that is locked, such as that of the tests, has nox already.
+    # The environment of the tests, for example, has nox already.
     if sys.prefix == sys.base_prefix or importlib.util.find_spec("nox") is None:
         return False
     from importlib.metadata import version
@@ -109,7 +109,7 @@ def _is_installed(python: str, stamp: str, lock: str) -> bool:
             is_current = file.read() == lock
     except OSError:
         return False
-    # Its Python may have been removed since.
+    # Its Python may have been removed.
     return is_current and os.access(python, os.X_OK)
 
 

@@ -1,4 +1,4 @@
-"""What the start of each command costs, as a multiple of `python -c pass` of its environment, by pairs."""
+"""Start time of each command, as a multiple of `python -c pass` of its environment, in pairs."""
 
 import shutil
 import statistics
@@ -20,7 +20,7 @@ HEADER = f"{'started':36}{'median ms':>10}{'best ms':>9}{'x bare':>8}{'x of best
 
 @dataclass(frozen=True)
 class Start:
-    """A command; `time` runs it once and returns the seconds, `bare` the same of its environment's Python."""
+    """A command: `time` runs it once and returns the seconds, `bare` does that with `python -c pass`."""
 
     name: str
     bare: Callable[[], float]
@@ -30,7 +30,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Programs:
-    """Installed programs, the home in which they run, and the registry that `get` is asked for."""
+    """Installed programs, their environment variables, and the registry for `get`."""
 
     directory: Path
     environ: Mapping[str, str]
@@ -41,7 +41,7 @@ class Programs:
         return Start(name, self._spawn("python", "-c", "pass"), self._spawn(*words), limit)
 
     def start_first_get(self, name: str, *, limit: float) -> Start:
-        """Returns the start of a `get` whose cache is empty each time."""
+        """Returns the start of a `get` with an empty cache each time."""
         found = self.start(name, HELPER, "get", limit=limit)
 
         def time_() -> float:
@@ -69,7 +69,7 @@ class Programs:
 
 
 def measure(programs: Path, work: Path, project: str, *, rounds: int) -> Iterator[tuple[str, bool]]:
-    """Lines to print, and whether the limit is kept; `programs` are those of helper and emulator."""
+    """Yields lines to print, each with whether its limit is kept; `programs` has helper and emulator."""
     environ = isolated_environ(work / "home", programs)
     serve = (str(programs / EMULATOR), "serve", "--port", "0", "--project", project)
     with ExitStack() as stack:
@@ -86,20 +86,20 @@ def measure(programs: Path, work: Path, project: str, *, rounds: int) -> Iterato
 
 
 def measure_pairs(starts: Sequence[Start], *, rounds: int) -> list[Pairs]:
-    """Measures each command next to bare Python, by turns, so that other work of the machine hits both."""
+    """Measures each command and bare Python in turn, so that other load of the machine affects both."""
     found = [Pairs([], []) for _ in starts]
     for number in range(rounds + 1):
         for start, pairs in zip(starts, found, strict=True):
             both = [(pairs.bare, start.bare), (pairs.command, start.time)]
             for values, time_ in both if number % 2 else reversed(both):
                 elapsed_ms = time_() * 1000
-                if number:  # the first round warms the caches of files and of byte code
+                if number:  # the first round fills the caches of files and byte code
                     values.append(elapsed_ms)
     return found
 
 
 def format_row(start: Start, pairs: Pairs) -> str:
-    """Returns the row of a command below HEADER, with whether it keeps its limit."""
+    """Returns the line of a command for the table under HEADER."""
     median, best = statistics.median(pairs.command), statistics.mean(sorted(pairs.command)[:BEST])
     row = f"{start.name:36}{median:10.1f}{best:9.1f}{pairs.ratio:8.2f}{pairs.best_ratio:11.2f}"
     if start.limit is None:
@@ -138,7 +138,7 @@ def _start_emulator(
 def _configure(
     programs: Path, home: Path, server: RegistryServer, place: Path, more: Mapping[str, str] | None = None
 ) -> Programs:
-    """Configures a key of the emulator in a new home, and asks once."""
+    """Configures a key of the emulator in a new home, and fetches one credential."""
     environ = {**isolated_environ(home, programs), **(more or {})}
     registry, key = f"localhost:{server.port}", place / "key.json"
     source = ("--registries", registry, "--token-source", f"file:{key}")

@@ -1,7 +1,7 @@
 """Counts the modules of the package that one warm request enters, and the moves from one to another.
 
 A move is a call whose caller, the nearest frame of the package, is in another module; a coroutine that
-resumes is not called again. Of the server its event loop's thread is traced, of the helper its main thread.
+resumes is not counted again. The trace covers the server's event loop thread and the helper's main thread.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ PACKAGE = "docker_credential_gcr"
 PROJECT, REPOSITORY = "trace-project", "trace-project/image"
 # The first requests import, compile statements and fill caches.
 _WARM_UPS = 3
-# Answers before the trace ends: the end of a request comes after its answer.
+# Turns of the event loop before the trace ends: a request ends after its answer.
 _SETTLE = 50
 _HELPER = """
 import json, os, runpy, sys
@@ -56,11 +56,11 @@ class Trace:
 
     modules: set[str] = field(default_factory=set)
     moves: int = 0
-    # Held, so that no other frame takes the place of one.
+    # Keeps the frames alive, so that no new frame has the id of an old one.
     _frames: set[FrameType] = field(default_factory=set)
 
     def note(self, frame: FrameType, event: str, _argument: object) -> None:
-        """Counts a call; for sys.setprofile."""
+        """Counts a call; a callback for sys.setprofile."""
         module = _find_module(frame)
         if event != "call" or module is None or frame in self._frames:
             return
@@ -72,7 +72,7 @@ class Trace:
         self.moves += caller is not None and _find_module(caller) != module
 
     def format(self, name: str) -> str:
-        """Returns the line of the table."""
+        """Returns the line for the table."""
         return f"{name:20} {len(self.modules):8} {self.moves:8}"
 
 
@@ -82,7 +82,7 @@ def _find_module(frame: FrameType) -> str | None:
 
 
 def measure(environ: Mapping[str, str], work: Path) -> Iterator[str]:
-    """Gives the lines to print: a table, and the modules of each request."""
+    """Yields the lines to print: a table, and the modules of each request."""
     work.mkdir()
     traces: dict[str, Trace] = {}
     with _serving(work / "data") as server:
@@ -105,7 +105,7 @@ class _Server:
         self.url = url
 
     def trace(self, prepare: Callable[[], None], act: Callable[[], object]) -> Trace:
-        """Returns the trace of `act`, after warm-ups; `prepare` is not traced."""
+        """Returns the trace of `act` after warm-ups, without `prepare`."""
         for _ in range(_WARM_UPS):
             prepare()
             act()
@@ -157,7 +157,7 @@ def _serving(data: Path) -> Iterator[_Server]:
 
 
 class _Client:
-    """What a client asks of the server, on one connection."""
+    """A client of the server, on one connection."""
 
     def __init__(self, server: _Server, environ: Mapping[str, str], work: Path) -> None:
         self.host = server.url.rpartition("/")[2].replace("127.0.0.1", "localhost")
@@ -174,12 +174,12 @@ class _Client:
         self.push_layers()
 
     def fetch_token(self) -> str:
-        """Asks the token endpoint for a token to push."""
+        """Fetches a token for a push from the token endpoint."""
         query = urlencode({"service": self.host, "scope": f"repository:{REPOSITORY}:pull,push"})
         return str(json.loads(self._ask("GET", f"/v2/token?{query}", b"", self._basic)[1])["token"])
 
     def begin(self) -> None:
-        """Begins an upload."""
+        """Starts an upload."""
         path = f"/v2/{REPOSITORY}/blobs/uploads/"
         self._location = self._ask("POST", path, b"", self._bearer)[0]["Location"]
 
@@ -188,13 +188,13 @@ class _Client:
         self._location = self._ask("PATCH", self._location, bytes(1024), self._bearer)[0]["Location"]
 
     def push_layers(self) -> None:
-        """Pushes what the manifests name."""
+        """Pushes the blobs that the manifests name."""
         for data in MANIFESTS_NAME:
             self.begin()
             self._ask("PUT", f"{self._location}?digest={digest_of(data)}", data, self._bearer)
 
     def put_manifest(self) -> None:
-        """Pushes a manifest that is like no other."""
+        """Pushes a new manifest."""
         self._number += 1
         content = make_manifest(f"{self._number}")
         headers = {**self._bearer, "Content-Type": MANIFEST}
@@ -216,7 +216,7 @@ def _trace_helper(environ: Mapping[str, str], host: str, key: Path) -> Trace:
         environ=environ,
     )
     variables = {**environ, "TRACE_SCRIPTS": str(Path(__file__).parent), "TRACE_HELPER": str(helper)}
-    # The first one fetches what the second answers from the cache.
+    # The first call fetches the token that the second takes from the cache.
     for _ in range(2):
         answer = subprocess.run(
             [str(python), "-B", "-c", _HELPER], env=variables, input=host, capture_output=True, text=True

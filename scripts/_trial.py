@@ -1,6 +1,6 @@
-"""The whole flow with a real client: a key goes in, an image goes up and comes down.
+"""Runs scripts/try: a key, a push and a pull with a real client, and a refusal.
 
-What is printed is a shell script with its results as comments, and each command is run as it is printed.
+The output is a shell script with its results as comments; each command is run as it is printed.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from _environment import CHECKOUT, WHEEL_VARIABLE, Failed, isolated_environ, tem
 from _start import NO_INDEX
 
 PROJECT = "demo-project"
-# An environment with the helper and the emulator, which the tests hand over.
+# The path of an environment with helper and emulator, from the tests.
 ENVIRONMENT_VARIABLE = "GCR_TEST_ENVIRONMENT"
 NEXT = 'README.md, "The emulator in a minute"'
 MAKE_WORK = 'install -d -m 700 "$WORK"'
 PYTHON = '"$WORK/environment/bin/python"'
-# What leads the helper and the clients to files of the trial's own.
+# Separate configuration and cache for the helper and the clients.
 EXPORTS = (
     'export PATH="$WORK/environment/bin:$PATH"',
     'export DOCKER_CONFIG="$WORK/docker"',
@@ -32,7 +32,7 @@ EXPORTS = (
     'export DOCKER_CREDENTIAL_GCR_CONFIG="$WORK/helper.json"',
     'export DOCKER_CREDENTIAL_GCR_CACHE_DIR="$WORK/cache"',
 )
-# Each line fits a terminal of 80 columns, but for those with paths of the machine.
+# Each line fits a terminal of 80 columns, except lines with paths of the machine.
 SERVE = f"""\
 gcr-emulator serve --port 0 --ready-file "$WORK/ready.json" \\
   --data "$WORK/data" --project {PROJECT} &"""
@@ -55,14 +55,14 @@ CONFIGURE = """\
 docker-credential-gcr configure-docker --registries "$REGISTRY" \\
   --token-source "file:$WORK/editor.json\""""
 VIEWER = 'export DOCKER_CREDENTIAL_GCR_TOKEN_SOURCE="file:$WORK/viewer.json"'
-# A line says that a command is still at work, each time that so many seconds have passed.
+# The seconds after which a line says that a command is still running.
 SIGN_OF_LIFE_S = 10
 STOP_S = 10
 _LAST_LINES = 15
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the trial; 0 done, 1 a step failed, 2 a wrong command line."""
+    """Runs the trial; returns 0, or 1 if a step failed. Exits with 2 for a wrong command line."""
     options = _parse(arguments)
     try:
         with temporary_directory(keep=options.keep) as work:
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
             environ |= {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
             client = choose(options.client, environ | {"WORK": str(work)})
             kept = "kept" if options.keep else "removed at the end"
-            print(f"# scripts/try with {client.name}: about a minute; what it makes is {kept}.", flush=True)
+            print(f"# scripts/try with {client.name}: about a minute; its files are {kept}.", flush=True)
             with Shell(environ, work / "log") as shell:
                 Trial(work, shell, client).run()
     except Failed as failure:
@@ -100,12 +100,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 class Shell:
-    """One /bin/sh that runs commands one by one; in the end it is killed with all that it started."""
+    """A /bin/sh that runs commands one by one; at the end it is killed with all its children."""
 
     def __init__(self, environ: dict[str, str], log: Path) -> None:
         self._log = log
         self._started = time.monotonic()
-        # Open as long as any process of the shell lives, and a line for each command that has ended.
+        # A pipe that is open while any process of the shell lives; it gets a line for each ended command.
         self._ends, ended = os.pipe()
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -132,7 +132,7 @@ class Shell:
         print(f"# {time.monotonic() - self._started:.0f} s: {text}", flush=True)
 
     def run(self, command: str, *, quietly: bool = False) -> str:
-        """Prints the command and runs it; returns its output. Raises Failed when it fails."""
+        """Prints the command and runs it; returns its output. Raises Failed if it fails."""
         if not quietly:
             print(command, flush=True)
         before = self._log.stat().st_size
@@ -141,7 +141,7 @@ class Shell:
         while not select.select([self._ends], [], [], SIGN_OF_LIFE_S)[0]:
             if self._process.poll() is not None:
                 raise Failed(f"{command}: the shell has ended")
-            self.note("still at it")
+            self.note("still running")
         status = os.read(self._ends, 16).strip()
         output = self._log.read_bytes()[before:].decode(errors="replace").rstrip()
         if status != b"0":
@@ -159,15 +159,15 @@ class Trial:
         self._client = client
 
     def run(self) -> None:
-        """Does all the steps."""
+        """Runs all the steps."""
         client = self._client
         self._do("everything is in one directory", f"export WORK={shlex.quote(str(self._work))}", MAKE_WORK)
         self._install()
         self._do("start an emulator", *EXPORTS, SERVE, "EMULATOR=$!", AWAIT, *REGISTRY)
-        self._do("make a repository of Artifact Registry", *REPOSITORY)
-        self._do("make a key for an editor of the project", KEY.format("editor"))
+        self._do("create a repository of Artifact Registry", *REPOSITORY)
+        self._do("create a key for an editor of the project", KEY.format("editor"))
         self._do("name the helper to Docker, and the key to the helper", CONFIGURE)
-        self._do("make an image", client.define, *client.make)
+        self._do("create an image", client.define, *client.make)
         try:
             digest = self._push_and_pull()
             self._refuse()
@@ -175,17 +175,17 @@ class Trial:
             self._shell.run(client.leave or ":", quietly=True)
             raise
         self._do("stop the emulator", client.leave, 'kill "$EMULATOR"; wait "$EMULATOR"')
-        self._shell.note(f"it worked: {digest} went up and came down, and a viewer was refused")
+        self._shell.note(f"it worked: {digest} was pushed and pulled, and a viewer was refused")
 
     def _install(self) -> None:
         if prefix := os.environ.get(ENVIRONMENT_VARIABLE):
-            self._do("take an environment that is there", f'ln -s {shlex.quote(prefix)} "$WORK/environment"')
+            self._do("use an existing environment", f'ln -s {shlex.quote(prefix)} "$WORK/environment"')
             return
         what = os.environ.get(WHEEL_VARIABLE) or str(CHECKOUT)
         pip = (
             f"{PYTHON} -m pip install --quiet --disable-pip-version-check {shlex.quote(what + '[emulator]')}"
         )
-        self._do("make an environment", 'python3 -m venv "$WORK/environment"')
+        self._do("create an environment", 'python3 -m venv "$WORK/environment"')
         try:
             self._do("install the helper and the emulator into it", pip)
         except Failed as failure:
@@ -198,11 +198,11 @@ class Trial:
         self._do("pull", client.drop, client.pull)
         pulled = find_digest(run(client.pulled, quietly=True))
         if pushed != pulled:
-            raise Failed(f"{pushed} went up, {pulled} came down")
+            raise Failed(f"pushed {pushed}, but pulled {pulled}")
         return pulled
 
     def _refuse(self) -> None:
-        self._do("make a key for a viewer, and let the helper use it", KEY.format("viewer"), VIEWER)
+        self._do("create a key for a viewer, and let the helper use it", KEY.format("viewer"), VIEWER)
         self._shell.note("push as the viewer, which is refused")
         said = self._shell.run(f"! {self._client.push}")
         self._shell.note(f"the client says: {said.splitlines()[-1]}")

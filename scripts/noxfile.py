@@ -1,4 +1,4 @@
-"""The sessions behind scripts/check, test, test-clients, bench, build and lock. https://nox.thea.codes"""
+"""Nox sessions of scripts/check, test, test-clients, bench, build and lock. https://nox.thea.codes"""
 
 import fcntl
 import functools
@@ -24,10 +24,10 @@ nox.options.default_venv_backend = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "u
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
 
-# The oldest that setup.cfg supports, and the one that a lock is resolved for, with all later ones.
+# The oldest that setup.cfg supports. A lock is resolved for it and all later ones.
 OLDEST, *_ = PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 OTHERS = [version for version in PYTHONS if version != "{}.{}".format(*sys.version_info)]
-# pyenv's shims refuse to run where another version is selected; what it installed runs.
+# pyenv's shims refuse to run if another version is selected; the installed Pythons run.
 _PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
 os.environ["PATH"] = os.pathsep.join([*(path for path in os.environ["PATH"].split(os.pathsep)
     if Path(path) != _PYENV / "shims"), *sorted(map(str, _PYENV.glob("versions/3.*/bin")))])  # fmt: skip
@@ -39,24 +39,24 @@ CHECKS = {
     "types of scripts": ("mypy", "--cache-dir", f"{NOX}/mypy", "scripts"),
     "import table": ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_imports.py"),
 }
-# What must hold on every supported Python, with the helper's own dependencies alone.
+# These run on every supported Python, with the helper's own dependencies alone.
 HELPER_TESTS = ("tests/helper", "tests/cli", "tests/kubelet", "tests/test_hot_path.py",
     "tests/test_loaded_modules.py")  # fmt: skip
 CLIENT_TESTS = "tests/clients"
-# The name of each lock, and the extras that it is resolved from; `dev` decides on the versions of the others.
+# The name of each lock, and its extras; the others have the versions of `dev`.
 LOCKS: dict[str, tuple[str, ...]] = {
     "dev": ("emulator", "test", "clients", "dev"),
     "run": ("emulator",),
     "test": ("test",),
     "helper": (),
 }
-# Locks of tools alone, by the requirements of the `dev` extra that they hold.
+# Locks of tools, and the requirements of the `dev` extra that they hold.
 TOOLS = {"nox": ("nox", "build", "setuptools"), "sbom": ("cyclonedx-bom",)}
 
 
 @nox.session
 def check(session: nox.Session) -> None:
-    """Lint, formatting, types and the import table: all of them, whichever fails."""
+    """Checks lint, formatting, types and the import table, all of them even if one fails."""
     _install(session, "dev")
     failed = []
     with _isolated(session) as environ:
@@ -71,7 +71,7 @@ def check(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """The tests that scripts/test was asked for; without a path also the helper's, on each other Python."""
+    """Runs the tests that the arguments name; without a path also the helper's on each other Python."""
     options = [option for option in session.posargs if option != "--needs"]
     chosen = any((CHECKOUT / option.partition("::")[0]).exists() for option in options if option)
     tests = () if chosen else ("tests", "--ignore", CLIENT_TESTS)
@@ -84,7 +84,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session(python=OTHERS, download_python="never")
 def helper(session: nox.Session) -> None:
-    """The helper's tests, with the helper's own dependencies alone."""
+    """Runs the helper's tests with the helper's own dependencies alone."""
     _install(session, "test")
     _install_wheel(session)
     _run_pytest(session, {}, *HELPER_TESTS, *session.posargs)
@@ -92,7 +92,7 @@ def helper(session: nox.Session) -> None:
 
 @nox.session
 def clients(session: nox.Session) -> None:
-    """The tests that drive real clients, with --long also those that are large."""
+    """Runs the tests with real clients, with --long also large clients."""
     options = [option for option in session.posargs if option != "--long"]
     chosen = any(CLIENT_TESTS in option for option in options)
     session.log("install the clients from PyPI and npm into .nox/index-clients/")
@@ -104,7 +104,7 @@ def clients(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """What things cost; scripts/bench says which parts there are."""
+    """Runs measurements; the parts are in scripts/bench --help."""
     _install(session, "dev")
     _, wheel = _install_wheel(session)
     session.chdir(CHECKOUT)
@@ -114,7 +114,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """A release: sdist, wheel, requirements, bill of materials and checksums; nothing when a step fails."""
+    """Builds a release: sdist, wheel, requirements, bill of materials and checksums; none if a step fails."""
     _install(session, "sbom")
     with _stop_at_a_failure(session), temporary_directory() as work:
         print(build_release(Path(session.bin), _build(), work, Path(session.posargs[0])), end="")
@@ -122,7 +122,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """The lock files, for every supported Python and platform; they name no index."""
+    """Writes the lock files for every supported Python and platform; they name no index."""
     tools = extra("dev")
     _try_install(session, *(line for line in tools if line.startswith("uv")))
     sources = {name: [*helper_requirements(), *(line for part in parts for line in extra(part))]
@@ -143,10 +143,10 @@ def lock(session: nox.Session) -> None:
 
 
 def _run_tests(session: nox.Session, handed: Mapping[str, str], *arguments: str) -> None:
-    """Installs the wheel and all that is locked, and runs pytest against it without a package index."""
+    """Installs the wheel and all locked packages, and runs pytest without a package index."""
     wheels = f"{NOX}/wheels"
     lock = ("--require-hashes", "--requirement", str(find_lock("dev")))
-    session.log("install what is locked, and keep its archives for the tests that install")
+    session.log("install the locked packages, and keep their archives for the tests that install")
     with _stop_at_a_failure(session):
         run([sys.executable, "-m", "pip", "download", "--dest", wheels, *lock])
     _try_install(session, "--no-index", "--find-links", wheels, *lock)
@@ -162,7 +162,7 @@ def _run_pytest(session: nox.Session, handed: Mapping[str, str], *arguments: str
     with _isolated(session) as environ:
         options = ["-c", "setup.cfg", "-o", f"cache_dir={session.virtualenv.location}/pytest"]
         options += ["--basetemp", f"{environ['HOME']}/pytest", "--numprocesses", "auto", "--dist", "loadfile"]
-        # The program, not `python -m`, which would find the checkout instead of what is installed.
+        # Not `python -m pytest`, which would import the checkout instead of the installed package.
         session.run(
             "pytest", *options, *arguments, env={**environ, **given, **handed}, include_outer_env=False,
             interrupt_timeout=1, terminate_timeout=60,
@@ -191,7 +191,7 @@ def _try_install(session: nox.Session, *arguments: str) -> None:
 
 @functools.cache
 def _build() -> tuple[Path, Path]:
-    """Builds the sdist and the wheel, once for all sessions; .nox/dist keeps them."""
+    """Builds the sdist and the wheel once for all sessions, into .nox/dist."""
     place = Path(NOX, "dist")
     shutil.rmtree(place, ignore_errors=True)
     with temporary_directory() as work:
@@ -211,20 +211,20 @@ def _stop_at_a_failure(session: nox.Session) -> Iterator[None]:
 
 @contextmanager
 def _isolated(session: nox.Session) -> Iterator[dict[str, str]]:
-    """Gives an environment with a home of its own, which is removed afterwards."""
+    """Yields variables with a separate home, which is removed at the end."""
     session.chdir(CHECKOUT)
     with temporary_directory() as home:
         yield isolated_environ(home, Path(session.bin)) | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt  # which nox knows: pytest then tears its fixtures down
+    raise KeyboardInterrupt  # nox handles it: pytest then tears its fixtures down
 
 
 def _hold_environments() -> object:
     """Keeps a second script from changing .nox/ at the same time."""
     os.makedirs(NOX, exist_ok=True)
-    held = open(f"{NOX}/held", "w")  # noqa: SIM115 - it is held until this process ends
+    held = open(f"{NOX}/held", "w")  # noqa: SIM115 - locked until this process ends
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

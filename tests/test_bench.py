@@ -152,5 +152,5 @@ def test_a_revision_is_a_commit_of_this_repository(tmp_path: Path) -> None:
         with pytest.raises(Failed) as failed:
             find_commit(name, checkout=tmp_path)
         assert str(failed.value).splitlines()[0] == (
-            f"{name!r} is no commit of this repository: name one that `git log` shows"
+            f"{name!r} is not a commit of this repository: name one that `git log` shows"
         )

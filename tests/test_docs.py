@@ -245,8 +245,8 @@ PROMISES = {
         "test_z23_no_malformed_parameter_is_an_internal_error",
     ),
     "J-Z67-data-directory": (
-        "docker_credential_gcr/emulator/data_directory.py",
-        "readable by its owner alone",
+        "docs/serve.md",
+        "The directory and each directory in it is 0700, each file 0600, whatever the umask",
         "test_a_z02_workers_and_the_schedule_make_nothing_wide_under_any_umask",
     ),
 }

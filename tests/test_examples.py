@@ -1,6 +1,6 @@
-"""examples/ work as they stand: their steps are run where Google is the emulator, and push an image.
+"""examples/ work unchanged: their steps run in a sandbox where Google is the emulator, and push an image.
 
-scripts/test names the wheel that it built in GCR_TEST_WHEEL; without it one is built here.
+scripts/test names the wheel that it built in GCR_TEST_WHEEL; without it this module builds one.
 """
 
 import json
@@ -19,11 +19,11 @@ from support.google_sandbox import run_in_sandbox
 
 EXAMPLES = ROOT / "examples"
 RUNNER = TESTS / "support" / "ci_runner.py"
-# Where the examples expect what scripts/build makes.
+# The examples expect the files of scripts/build here.
 FOLDER = Path("third_party", "docker-credential-gcr")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LIMIT_S = 280
-# Of a JSON key, not of a library that knows the words.
+# In a JSON key; a library may hold the first words alone.
 PRIVATE_KEY = re.compile(rb"-----BEGIN PRIVATE KEY-----\\n[\w+/]{60}")
 
 GITHUB_PROGRAMS: list[list[str]] = []
@@ -31,13 +31,13 @@ GITLAB_PROGRAMS = [["apk", "add", "--no-cache", "python3", "py3-pip"]]
 
 
 class Pushed(NamedTuple):
-    """The image that an example pushes, and what it installs before."""
+    """The image that an example pushes, and the programs that it installs before."""
 
     image: str
     installed: list[list[str]]
 
     def calls(self) -> list[dict[str, object]]:
-        """What the programs of the job's image are asked to do, all in all."""
+        """Returns all calls of the programs of the job's image."""
         return [
             *({"call": command} for command in self.installed),
             {"call": ["docker", "build", "--tag", self.image, "."]},
@@ -59,7 +59,7 @@ PUSHED = {
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, as it was built before, or is built now of a copy: a build leaves its traces."""
+    """Returns the wheel of scripts/test, or builds one from a copy: a build writes into its directory."""
     built = os.environ.get("GCR_TEST_WHEEL")
     if built:
         return Path(built)
@@ -72,7 +72,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a user commits in his repository."""
+    """Returns the directory that a user commits in the repository."""
     folder = tmp_path_factory.mktemp("folder")
     shutil.copy(wheel, folder)
     write_requirements(wheel, folder / "requirements.txt")
@@ -81,11 +81,11 @@ def folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def downloads(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All that pip may take where there is no index."""
+    """Returns the directory of packages from which pip installs without an index."""
     downloads = tmp_path_factory.mktemp("downloads")
     locked = ("--require-hashes", "--requirement", folder / "requirements.txt", "--find-links", folder)
     pip("download", "--no-deps", *locked, "--dest", downloads)
-    (downloads / next(folder.glob("*.whl")).name).unlink()  # this one comes from the folder
+    (downloads / next(folder.glob("*.whl")).name).unlink()  # pip takes this one from the folder
     return downloads
 
 
@@ -96,7 +96,7 @@ def pip(*arguments: object) -> None:
 
 
 class Sandbox:
-    """A user's repository and a job's home, where the only packages are those that were downloaded."""
+    """A user's repository and a job's home, in which pip has only the downloaded packages."""
 
     def __init__(self, place: Path, folder: Path, downloads: Path) -> None:
         self.home = place / "home"
@@ -109,20 +109,20 @@ class Sandbox:
             "PIP_FIND_LINKS": str(downloads),
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_COMPILE": "1",  # of all modules: most are never imported here
+            "PIP_NO_COMPILE": "1",  # compiling all modules takes long, and most are never imported here
         }
 
     def run(self, example: str, *, role: str = "roles/editor") -> "subprocess.CompletedProcess[str]":
-        """Run all jobs of the example with an account that has the role."""
+        """Runs all jobs of the example with an account that has the role."""
         command = [sys.executable, RUNNER, EXAMPLES / example, role]
         return run_in_sandbox(command, home=self.home, cwd=self.checkout, settings=self._settings)
 
     def calls(self) -> list[dict[str, object]]:
-        """The calls of docker and apk."""
+        """Returns the calls of docker and apk."""
         return [json.loads(line) for line in (self.home / "calls.jsonl").read_text().splitlines()]
 
     def find_private_keys(self) -> list[str]:
-        """The files that hold the job's service account key."""
+        """Returns the files that hold the job's service account key."""
         files = [path for path in self.home.parent.rglob("*") if path.is_file()]
         return [str(path) for path in files if PRIVATE_KEY.search(path.read_bytes())]
 

@@ -1,7 +1,7 @@
-"""README and docs/ tell the truth: their blocks of shell and Python run as they stand, in order.
+"""README and docs/ tell the truth: their blocks of shell and Python run unchanged, in order.
 
-The fixture's emulator stands for the one that the pages start at localhost:5000. A Python program, and a CI
-job, which name Google's hosts, run where Google is the emulator.
+The fixture's emulator replaces the one that the pages start at localhost:5000. A Python program and a CI job,
+which name Google's hosts, run in a sandbox where Google is the emulator.
 """
 
 import json
@@ -40,7 +40,7 @@ def is_program(block: str) -> bool:
 
 
 def pages_with(language: str, chosen: Callable[[str], bool] = bool) -> list[Any]:
-    """The pages that have such blocks; where the blocks use curl, the test needs it."""
+    """Returns the pages that have such blocks; if the blocks use curl, the test needs it."""
     blocks = {page: list(filter(chosen, read_blocks(page, language))) for page in PAGES}
     return [
         pytest.param(
@@ -151,7 +151,7 @@ def run(command: list[str], environ: dict[str, str], place: Path) -> "subprocess
 
 
 def run_job(lines: list[str], place: Path) -> "subprocess.CompletedProcess[str]":
-    """Run the commands as a CI job with key.json, the helper and an image, where Google is the emulator."""
+    """Runs the commands as a CI job with key.json, the helper and an image; Google is the emulator there."""
     prepare = [
         f"export PATH={shlex.quote(str(PROGRAMS))}:$PATH",
         '(umask 077 && cat "$GCR_KEY" > key.json)',

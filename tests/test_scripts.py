@@ -59,7 +59,7 @@ def test_try_installs_then_pushes_and_pulls_and_says_the_digest(environ: dict[st
     assert (done.returncode, done.stderr) == (0, "")
     worked, following = done.stdout.splitlines()[-2:]
     assert re.fullmatch(
-        r"# \d+ s: it worked: sha256:[0-9a-f]{64} went up and came down, and a viewer was refused", worked
+        r"# \d+ s: it worked: sha256:[0-9a-f]{64} was pushed and pulled, and a viewer was refused", worked
     )
     assert following == '# next: README.md, "The emulator in a minute"'
     assert _find_processes(environ["TMPDIR"]) == []

@@ -27,5 +27,5 @@ def test_try_pushes_pulls_and_is_refused(
 
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"the client says: .*(denied|unauthorized|forbidden)", done.stdout, re.IGNORECASE)
-    assert re.search(r"it worked: sha256:[0-9a-f]{64} went up and came down", done.stdout)
+    assert re.search(r"it worked: sha256:[0-9a-f]{64} was pushed and pulled", done.stdout)
     assert list((place / "tmp").iterdir()) == []
