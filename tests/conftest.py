@@ -18,6 +18,8 @@ from support.serve_arguments import SERVE_ARGUMENTS, serving
 
 from docker_credential_gcr.emulator.extra import MODULES, explain_missing
 
+pytest_plugins = ("support.streams",)
+
 # How to install a program, where it is not in a package of its own name.
 INSTALL = {
     "docker": "apt-get install docker.io",

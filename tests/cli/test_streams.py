@@ -3,78 +3,15 @@
 import base64
 import json
 import os
-import pty
-import stat
 import subprocess
 import sys
-import termios
-import threading
-import tty
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.child_processes import LIMIT_S
+from support.streams import MAKES_DEVICES, Stream
 
 from docker_credential_gcr import files
-
-LIMIT_S = 60
-
-
-class Stream:
-    """Something at a path that is no regular file; `read` gives what was written, once its writer is done."""
-
-    def __init__(self, path: str, read: Callable[[], str]) -> None:
-        self.path = path
-        self.read = read
-        self._before = self._look()
-
-    def _look(self) -> tuple[int, int, int, int]:
-        found = os.stat(self.path)
-        return found.st_mode, found.st_rdev, found.st_ino, found.st_uid
-
-    def is_untouched(self) -> bool:
-        return self._look() == self._before
-
-
-@pytest.fixture
-def fifo(tmp_path: Path) -> Stream:
-    path = tmp_path / "fifo"
-    os.mkfifo(path, 0o644)
-    parts: list[str] = []
-    reader = threading.Thread(target=lambda: parts.append(path.read_text()), daemon=True)
-    reader.start()
-
-    def read() -> str:
-        reader.join(LIMIT_S)
-        return parts[0]
-
-    return Stream(str(path), read)
-
-
-@pytest.fixture
-def terminal() -> Iterator[Stream]:
-    """A character device that every user can make."""
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs, termios.TCSANOW)
-    yield Stream(os.ttyname(theirs), lambda: os.read(ours, 65536).decode())
-    os.close(ours)
-    os.close(theirs)
-
-
-MAKES_DEVICES = pytest.mark.needs_root("make a device")
-
-
-@pytest.fixture
-def null(tmp_path: Path) -> Stream:
-    """A second /dev/null: the machine's own is not for tests."""
-    path = tmp_path / "null"
-    try:
-        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
-        path.read_bytes()
-    except PermissionError:
-        pytest.skip("this file system has no devices: set TMPDIR to one that has them")
-    return Stream(str(path), lambda: "")
 
 
 @pytest.fixture
@@ -117,7 +54,7 @@ def test_d16_a_stream_is_written(
 ) -> None:
     stream = request.getfixturevalue(kind)
 
-    outcome = writer(*command, stream.path)
+    outcome = writer(*command, str(stream.path))
 
     assert (outcome.status, outcome.stdout) == (0, "")
     assert stream.is_untouched()
@@ -138,7 +75,7 @@ def test_d16_a_link_to_a_stream_is_followed(writer: Any, fifo: Stream) -> None:
 @MAKES_DEVICES
 @pytest.mark.parametrize("arguments", [["--token-source", "env"], ["--unset-all"]], ids=["set", "unset-all"])
 def test_d16_a_device_as_the_configuration_stays(cli: Any, null: Stream, arguments: list[str]) -> None:
-    outcome = cli("config", *arguments, DOCKER_CREDENTIAL_GCR_CONFIG=null.path)
+    outcome = cli("config", *arguments, DOCKER_CREDENTIAL_GCR_CONFIG=str(null.path))
 
     assert (outcome.status, outcome.stdout, null.is_untouched()) == (0, "", True)
 
@@ -177,6 +114,6 @@ def test_d16_the_fifo_of_another_user_gets_nothing(fifo: Stream) -> None:
     os.chown(fifo.path, 65534, 65534)
 
     with pytest.raises(PermissionError, match="belongs to another user"):
-        files.write_file(fifo.path, b"secret")
+        files.write_file(str(fifo.path), b"secret")
 
     assert fifo.read() == ""

@@ -56,7 +56,9 @@ def check_that_blobs_were_redirects(server: ReadyDocument, requested) -> None:
     assert requests.get(f"{server.url}/v2/{NAME}/tags/list", timeout=30).status_code == 404
 
 
-def test_docker_pushes_and_pulls(one_docker, image: str, layer: Path, server: ReadyDocument, requested) -> None:
+def test_docker_pushes_and_pulls(
+    one_docker, image: str, layer: Path, server: ReadyDocument, requested
+) -> None:
     image_id = one_docker.succeed("import", layer, image).strip()
     one_docker.succeed("push", image)
     one_docker.succeed("image", "rm", image)

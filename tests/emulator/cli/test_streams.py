@@ -2,80 +2,20 @@
 
 import json
 import os
-import pty
-import stat
 import subprocess
 import sys
-import termios
-import threading
-import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.child_processes import LIMIT_S
+from support.streams import MAKES_DEVICES, Stream
 
 from docker_credential_gcr.files import write_file
 
-LIMIT_S = 60
 PROGRAM = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 Run = Callable[..., tuple[int, str, str]]
-
-
-class Stream:
-    """Something at a path that is no regular file; `read` gives what was written, once its writer is done."""
-
-    def __init__(self, path: Path, read: Callable[[], str]) -> None:
-        self.path = path
-        self.read = read
-        self._before = self._look()
-
-    def _look(self) -> tuple[int, int, int, int]:
-        found = self.path.stat()
-        return found.st_mode, found.st_rdev, found.st_ino, found.st_uid
-
-    def is_untouched(self) -> bool:
-        return self._look() == self._before
-
-
-@pytest.fixture
-def fifo(tmp_path: Path) -> Stream:
-    path = tmp_path / "fifo"
-    os.mkfifo(path, 0o644)
-    parts: list[str] = []
-    reader = threading.Thread(target=lambda: parts.append(path.read_text()), daemon=True)
-    reader.start()
-
-    def read() -> str:
-        reader.join(LIMIT_S)
-        return parts[0]
-
-    return Stream(path, read)
-
-
-@pytest.fixture
-def terminal() -> Iterator[Stream]:
-    """A character device that every user can make."""
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs, termios.TCSANOW)
-    yield Stream(Path(os.ttyname(theirs)), lambda: os.read(ours, 65536).decode())
-    os.close(ours)
-    os.close(theirs)
-
-
-MAKES_DEVICES = pytest.mark.needs_root("make a device")
-
-
-@pytest.fixture
-def null(tmp_path: Path) -> Stream:
-    """A second /dev/null: the machine's own is not for tests."""
-    path = tmp_path / "null"
-    try:
-        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
-        path.read_bytes()
-    except PermissionError:
-        pytest.skip("this file system has no devices: set TMPDIR to one that has them")
-    return Stream(path, lambda: "")
 
 
 # id: the command, which gets the path last
