@@ -19,10 +19,11 @@ MALFORMED = {
     "JSON": b'{"token": "x"}',
 }
 FILES = {
-    "operator-token": "holds no operator token, which is letters, digits and -._~+/: delete it, and",
-    "signing-key.pem": "is no signing key: delete it, and the server makes another, which voids all tokens",
-    "issuer-key.pem": "is no issuer's key: delete it, and",
-    "id-token-key.pem": "is no key of ID tokens: delete it, and",
+    "operator-token": "does not hold an operator token, which is letters, digits and -._~+/: delete it, and",
+    "signing-key.pem": "is not a signing key: delete it, and the server creates another, "
+    "which makes all tokens invalid",
+    "issuer-key.pem": "is not an issuer's key: delete it, and",
+    "id-token-key.pem": "is not a key for ID tokens: delete it, and",
 }
 
 

@@ -53,8 +53,8 @@ def test_everything_can_be_said() -> None:
     ("document", "message"),
     [
         ([], "the body is not a JSON object"),
-        ({}, "a machine needs an account of a project, or a project"),
-        ({"account": "ci@example.com"}, "a machine needs an account of a project, or a project"),
+        ({}, "an instance needs a service account of a project, or a project"),
+        ({"account": "ci@example.com"}, "an instance needs a service account of a project, or a project"),
         ({"account": "ci"}, "account 'ci' is not the address of a service account"),
         ({"account": "a\n@my-project.iam.gserviceaccount.com"}, "is not the address of a service account"),
         ({"account": 1}, "account is not a string or null"),

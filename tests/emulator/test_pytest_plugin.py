@@ -120,7 +120,7 @@ REFUSED = {
     ),
     "clock": (
         lambda emulator: emulator.clock.set(1e300),
-        "PUT /_emulator/clock: 400 now leads to no instant between the years 1970 and 6325",
+        "PUT /_emulator/clock: 400 now is not in the years 1970 to 6325",
     ),
 }
 

@@ -21,7 +21,7 @@ def test_limits_are_the_defaults_but_for_those_that_are_named() -> None:
         (("body_silence_s=nan",), "the limit body_silence_s is a number above 0, not 'nan'"),
         (("body_silence_s=inf",), "the limit body_silence_s is a number above 0, not 'inf'"),
         (("body_silence_s=-1",), "the limit body_silence_s is a number above 0, not '-1'"),
-        (("uploads=1", "uploads=2"), "the limit 'uploads' is given more than once"),
+        (("uploads=1", "uploads=2"), "the limit 'uploads' is given twice: give it once"),
     ],
 )
 def test_what_is_no_limit_is_refused(texts: tuple[str, ...], message: str) -> None:

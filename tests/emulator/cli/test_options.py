@@ -48,8 +48,8 @@ def test_a_file_that_holds_no_token_is_not_sent(
 
     assert (code, out) == (1, "")
     assert err in (
-        f"gcr-emulator: {file} holds something other than a token\n",
-        f"gcr-emulator: {file} holds no token that can be read\n",
+        f"gcr-emulator: {file} does not hold a token\n",
+        f"gcr-emulator: {file} cannot be read as a token\n",
     )
 
 

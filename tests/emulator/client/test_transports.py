@@ -47,7 +47,13 @@ def request_(request: pytest.FixtureRequest) -> Request:
     """Send a request with one of the transports."""
 
     def send(method: str, url: str, path: str = "/", **options: Any) -> Response:
-        given = {"headers": {}, "body": None, "ca": None, "connect_s": LIMIT_S, "patience_s": LIMIT_S}
+        given = {
+            "headers": {},
+            "body": None,
+            "ca": None,
+            "connect_timeout_s": LIMIT_S,
+            "read_timeout_s": LIMIT_S,
+        }
         transport: Request = TRANSPORTS[request.param]
         return transport(method, url, path, **{**given, **options})
 

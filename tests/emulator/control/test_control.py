@@ -85,7 +85,7 @@ def test_reset_forgets_images_projects_faults_and_time(gcr_emulator, editor):
 
 
 def test_the_machine_of_the_metadata_server_is_shown_as_it_is(gcr_emulator):
-    absent = {"error": "there is no metadata server: PUT a machine here"}
+    absent = {"error": "there is no metadata server: PUT an instance here"}
     assert (
         call(gcr_emulator, "GET", "metadata").status_code,
         call(gcr_emulator, "GET", "metadata").json(),
@@ -116,8 +116,8 @@ def test_the_machine_of_the_metadata_server_is_shown_as_it_is(gcr_emulator):
 
 
 FAULT = "faults[0]"
-NO_HEADER = f"{FAULT}.headers holds what no header of HTTP can be"
-NO_INSTANT = "{} leads to no instant between the years 1970 and 6325"
+NO_HEADER = f"{FAULT}.headers is not a map of HTTP header names to values"
+NO_INSTANT = "{} is not in the years 1970 to 6325"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ NO_INSTANT = "{} leads to no instant between the years 1970 and 6325"
         ),
         pytest.param("PUT", "clock", '{"now": NaN}', "the body is not JSON: NaN is not JSON", id="E-Z24-NaN"),
         ("PUT", "metadata", "null", "the body is not a JSON object"),
-        ("PUT", "metadata", "{}", "a machine needs an account of a project, or a project"),
+        ("PUT", "metadata", "{}", "an instance needs a service account of a project, or a project"),
         ("PUT", "faults", "[]", 'expected {"faults": [...]}'),
         ("PUT", "faults", '{"faults": [1]}', f"{FAULT} is not an object"),
         (

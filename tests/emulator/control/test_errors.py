@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from docker_credential_gcr.emulator.control.errors import TABLE, NotTheOperator, answer_errors
+from docker_credential_gcr.emulator.control.errors import TABLE, NotTheOperator, handle_errors
 from docker_credential_gcr.emulator.control.faults import InvalidFaults
 from docker_credential_gcr.emulator.control.request_body import InvalidBody
 from docker_credential_gcr.emulator.control.subject_tokens import InvalidTokenRequest
@@ -39,7 +39,7 @@ def answer(error: Exception) -> tuple[int, object, Response]:
     async def admit(_request: Request) -> None:
         """Accepts every request."""
 
-    response = asyncio.run(answer_errors(admit, fail)(Request({"type": "http"})))
+    response = asyncio.run(handle_errors(admit, fail)(Request({"type": "http"})))
     return response.status_code, json.loads(bytes(response.body)), response
 
 

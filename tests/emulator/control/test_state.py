@@ -30,7 +30,7 @@ def test_a_read_that_a_later_one_overtook_changes_nothing():
     async def overtake():
         database, clock = Database(), Clock()
         state = ControlState(
-            database, clock, CurrentInstance(None), ProcessJournal(clock), reset=None, forget=None
+            database, clock, CurrentInstance(None), ProcessJournal(clock), reset=None, clear_caches=None
         )
         refreshes = []
         for version in (1, 2):

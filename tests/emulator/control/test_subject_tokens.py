@@ -78,7 +78,7 @@ def test_a_query_mints_the_same_token(issuer):
 
 
 EXPECTS_NAME = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
-FIELDS = "an unknown field: known are audience, claims, lifetime_s, subject"
+FIELDS = "unknown field: known are audience, claims, lifetime_s, subject"
 KEY = "expected the strings access_key_id, secret_access_key, arn, user_id, and perhaps session_token"
 ARN = "arn is not of the form arn:aws:iam::ACCOUNT:user/NAME"
 AWS = {

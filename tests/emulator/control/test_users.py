@@ -88,10 +88,7 @@ def test_nobody_logs_in_whom_nobody_knows(gcr_emulator):
     answer = post(gcr_emulator, "refreshTokens", {"email": "eve@example.com"})
     assert (answer.status_code, answer.json()) == (
         404,
-        {
-            "error": "nobody has the address eve@example.com: make them at /_emulator/users, "
-            "or name them in a policy"
-        },
+        {"error": "unknown user eve@example.com: create it at /_emulator/users, or name it in a policy"},
     )
 
 
@@ -104,7 +101,7 @@ def test_reset_forgets_people_and_their_logins(gcr_emulator):
 
 
 EMAIL = "email is not the address of a person, such as ada@example.com"
-NO_SCOPE = "scopes holds what is not an OAuth scope of Google"
+NO_SCOPE = "scopes holds a string that is not one of Google's OAuth scopes"
 BAD = [
     ("users", [], "the body is not a JSON object"),
     ("users", {}, EMAIL),

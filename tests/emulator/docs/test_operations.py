@@ -7,7 +7,7 @@ from dataclasses import fields
 from support.checkout import DOCS
 from support.pages import read_table
 
-from docker_credential_gcr.emulator import request_context as redaction
+from docker_credential_gcr.emulator import request_context
 from docker_credential_gcr.emulator.settings import Limits
 from docker_credential_gcr.emulator.telemetry.metrics import ProcessCounts
 from docker_credential_gcr.emulator.telemetry.prometheus import GAUGES, format_metrics
@@ -40,4 +40,4 @@ def test_every_field_of_the_log_and_every_parameter_that_it_shows_is_listed() ->
 
     # The fields themselves are held in test_operations.py.
     assert set(json.loads(example)) >= {"request_id", "member", "query"}
-    assert set(parameters) == redaction._PARAMETERS
+    assert set(parameters) == request_context._LOGGED_PARAMETERS

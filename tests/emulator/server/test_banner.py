@@ -51,7 +51,7 @@ TEMPORARY_AND_OPEN = f"""\
 gcr-emulator {__version__} at http://localhost:5000
 
   projects  none
-  data      temporary, gone when the server stops: --data DIRECTORY keeps it
+  data      temporary, deleted when the server stops: --data DIRECTORY keeps it
   stop      Ctrl-C
 
 Next, in another terminal:
@@ -213,7 +213,7 @@ def test_d12_two_forms_of_the_log_are_refused(run):
         2,
         "",
         "Usage: gcr-emulator serve [OPTIONS]\nTry 'gcr-emulator serve --help' for help.\n\n"
-        "Error: --access-log means --log-format json: give one of them\n",
+        "Error: --access-log is --log-format json: give one of them\n",
     )
 
 

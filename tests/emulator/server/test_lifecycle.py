@@ -109,7 +109,7 @@ def test_data_directory_in_use_is_refused(tmp_path):
 
 
 def test_address_of_other_machines_is_refused_unless_allowed():
-    message = "gcr-emulator: 0.0.0.0 can be reached from other machines: say --allow-remote if you mean it\n"
+    message = "gcr-emulator: 0.0.0.0 can be reached from other machines: add --allow-remote to allow that\n"
     assert run("--port", "0", "--host", "0.0.0.0") == (1, "", message)
 
 
@@ -196,7 +196,7 @@ def test_server_in_a_thread_says_why_it_cannot_start(tmp_path):
 
 
 def test_server_in_a_thread_is_one_worker():
-    with pytest.raises(ValueError, match="one worker: start gcr-emulator serve for more"):
+    with pytest.raises(ValueError, match="one worker: use gcr-emulator serve for more"):
         InThread(Settings(port=0, workers=2))
 
 

@@ -10,7 +10,7 @@ import pytest
 from docker_credential_gcr.emulator.app import Emulator
 from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
 from docker_credential_gcr.emulator.data_directory import DataDirectory
-from docker_credential_gcr.emulator.database.control import empty
+from docker_credential_gcr.emulator.database.control import clear
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.settings import Settings
@@ -124,7 +124,7 @@ def journal(request, tmp_path):
         yield own, own.clear
         return
     with closing(Database(tmp_path / "emulator.db")) as database:
-        yield DatabaseJournal(Clock(), database, 100_000), lambda: database.write_now(empty)
+        yield DatabaseJournal(Clock(), database, 100_000), lambda: database.write_now(clear)
 
 
 def test_z04_the_journal_ends_at_a_number_of_bytes(journal):

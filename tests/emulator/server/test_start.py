@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.runtime import process_limits
 LATE = {"alembic", "cryptography.x509", "jinja2", "jwt", "requests", "rich", "sqlalchemy.orm", "starlette"}
 SERVE = """
 import asyncio, json, sys
-from docker_credential_gcr.emulator import server
+from docker_credential_gcr.emulator.server import lifecycle
 from docker_credential_gcr.emulator.settings import Settings
 
 stop = asyncio.Event()
@@ -24,7 +24,7 @@ def on_ready(ready):
     print(json.dumps(sorted(sys.modules)), flush=True)
     stop.set()
 
-asyncio.run(server.run(Settings(port=0, projects=("my-project",)), stop=stop, on_ready=on_ready))
+asyncio.run(lifecycle.run(Settings(port=0, projects=("my-project",)), stop=stop, on_ready=on_ready))
 """
 
 

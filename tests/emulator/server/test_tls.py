@@ -112,8 +112,8 @@ def test_name_that_comes_later_needs_a_new_authority(tmp_path):
     with pytest.raises(CertificateError) as refused:
         load_identity(tmp_path, ("registry.example.com", "10.0.0.7"), now=NOW)
     assert str(refused.value) == (
-        f"{tmp_path}/ca.pem may not vouch for registry.example.com, 10.0.0.7: "
-        f"delete {tmp_path}/ca.pem to make a new authority, which clients must then be told to trust"
+        f"{tmp_path}/ca.pem does not permit registry.example.com, 10.0.0.7: "
+        f"delete {tmp_path}/ca.pem to create a new authority, which clients must then trust"
     )
 
 
@@ -128,10 +128,13 @@ def test_machine_that_is_called_otherwise_is_left_out(tmp_path):
     ("spoil", "complaint"),
     [
         (lambda keys: (keys / "ca-key.pem").unlink(), "{0}/ca-key.pem: No such file or directory: "),
-        (lambda keys: (keys / "ca.pem").write_text("x"), "{0}/ca.pem and ca-key.pem are no authority: "),
+        (
+            lambda keys: (keys / "ca.pem").write_text("x"),
+            "{0}/ca.pem and ca-key.pem are not a certificate authority: ",
+        ),
         (
             lambda keys: (keys / "ca-key.pem").write_bytes(another_key()),
-            "{0}/ca.pem and ca-key.pem are no authority: ",
+            "{0}/ca.pem and ca-key.pem are not a certificate authority: ",
         ),
     ],
 )
@@ -140,13 +143,13 @@ def test_authority_that_is_not_whole_is_named(tmp_path, spoil, complaint):
     spoil(tmp_path)
     with pytest.raises(CertificateError) as refused:
         load_identity(tmp_path, now=NOW)
-    advice = f"delete {tmp_path}/ca.pem to make a new authority, which clients must then be told to trust"
+    advice = f"delete {tmp_path}/ca.pem to create a new authority, which clients must then trust"
     assert str(refused.value) == complaint.format(tmp_path) + advice
 
 
 def test_authority_near_its_end_is_named(tmp_path):
     load_identity(tmp_path, now=NOW)
-    with pytest.raises(CertificateError, match=f"{tmp_path}/ca.pem ends on 2037-01-13: delete"):
+    with pytest.raises(CertificateError, match=f"{tmp_path}/ca.pem expires on 2037-01-13: delete"):
         load_identity(tmp_path, now=NOW + 3600 * DAY)
 
 
@@ -250,5 +253,5 @@ def test_own_certificate_that_cannot_be_shown_is_named(tmp_path, write, spoil, c
     [lambda: ec.generate_private_key(ec.SECP521R1()), lambda: rsa.generate_private_key(65537, 1024)],  # noqa: S505 - that is the point
 )
 def test_key_that_the_server_cannot_sign_with_is_refused(tmp_path, make):
-    with pytest.raises(CertificateError, match=r"own-key\.pem is of no kind to serve with: RSA of 2048 bits"):
+    with pytest.raises(CertificateError, match=r"own-key\.pem cannot be used for TLS: use RSA of 2048 bits"):
         check_identity(*write_own(tmp_path, make()), NOW)

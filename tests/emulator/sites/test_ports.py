@@ -161,7 +161,7 @@ def test_a_host_and_a_port_are_read(text, site):
     assert parse_site_port(text) == site
 
 
-UNKNOWN = "is no host that the emulator serves, such as eu.gcr.io"
+UNKNOWN = "is not a host that the emulator serves, such as eu.gcr.io"
 
 
 @pytest.mark.parametrize(

@@ -80,13 +80,13 @@ def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
     log = AccessLog("json", stream)
     log.write("info", {"number": 0})
     stream.is_tried.wait(30)
-    for number in range(1, log_module._WAITING_LINES + 6):
+    for number in range(1, log_module._MAX_LINES + 6):
         log.write("info", {"number": number})
     assert log.dropped == 5
 
     stream.is_read.set()
     log.close()
-    assert [line["number"] for line in lines_of(stream)] == list(range(log_module._WAITING_LINES + 1))
+    assert [line["number"] for line in lines_of(stream)] == list(range(log_module._MAX_LINES + 1))
 
 
 def test_z04_lines_that_nobody_takes_are_bounded_in_characters_too() -> None:
@@ -94,7 +94,7 @@ def test_z04_lines_that_nobody_takes_are_bounded_in_characters_too() -> None:
     log = AccessLog("json", stream)
     log.write("info", {"number": 0})
     stream.is_tried.wait(30)
-    waiting = log_module._WAITING_SIZE // 1_000_000
+    waiting = log_module._MAX_SIZE // 1_000_000
     for number in range(1, waiting + 4):
         log.write("info", {"number": number, "text": "a" * 1_000_000})
     assert log.dropped == 3

@@ -21,7 +21,7 @@ from .output_file import save
 _POOL = "gcr-emulator"
 _REFRESH = "refuses to renew it once the token in it has expired: create it again"
 _IMPERSONATION = "impersonates at https://iamcredentials.{}, which needs --tls and a name that resolves"
-_FIXED_ENDPOINT = "sends its requests to oauth2.googleapis.com, whatever the file says"
+_FIXED_ENDPOINT = "uses oauth2.googleapis.com, whatever the file says"
 _PROJECT_LOOKUP = (
     "looks up the project at https://cloudresourcemanager.{} when it is loaded with scopes: add them later"
 )

@@ -57,7 +57,7 @@ def test_d13_gc_prints_json(run: Run, littered: Path) -> None:
 def test_gc_asks_a_server_for_the_same(run: Run, littered: Path) -> None:
     with InThread(Settings(port=0, data=littered)) as ready:
         asked = ("gc", "--server", ready.url, "--untagged", "--older-than", "0")
-        said = "would free 97.7 KiB; nothing was removed: leave out --dry-run to do it\n"
+        said = "would free 97.7 KiB; nothing was removed: leave out --dry-run to remove it\n"
         assert run(*asked, "--dry-run") == (0, LITTER, said)
         assert run(*asked) == (0, LITTER, "freed 97.7 KiB\n")
         assert run("gc", "--server", ready.url) == (0, format_counts(), "freed 0 B\n")
@@ -76,7 +76,7 @@ def test_gc_says_that_another_one_is_in_progress(run: Run) -> None:
 def test_gc_of_a_strict_server_wants_the_token(run: Run, littered: Path) -> None:
     with InThread(Settings(port=0, data=littered, strict_admin=True)) as ready:
         code, out, err = run("gc", "--server", ready.url)
-        hint = "the emulator demands a token: name DATA/keys/operator-token with --token-file"
+        hint = "the emulator requires a token: name DATA/keys/operator-token with --token-file"
         assert (code, out, err) == (1, "", f"gcr-emulator: {hint}\n")
         with_token = ("gc", "--server", ready.url, "--token-file", ready.operator_token_file)
         assert run(*with_token) == (0, format_counts(), "freed 0 B\n")
@@ -85,7 +85,7 @@ def test_gc_of_a_strict_server_wants_the_token(run: Run, littered: Path) -> None
 def test_gc_of_a_server_and_of_a_directory_at_once_is_a_misuse(run: Run, littered: Path) -> None:
     code, out, err = run("gc", "--data", littered, "--server", "http://localhost:1")
     assert (code, out) == (2, "")
-    assert "--server and --data exclude each other: with --data no server is asked" in err
+    assert "--server and --data exclude each other: give one of them" in err
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def emulator(gcr_emulator: Emulator, run: Run) -> Run:
 
 @pytest.mark.parametrize("name", ["ci", EMAIL])
 def test_d13_account_is_made_listed_and_deleted(emulator: Run, name: str) -> None:
-    said = f"made account {EMAIL}; for a key: gcr-emulator key create --account {EMAIL} --output FILE\n"
+    said = f"created account {EMAIL}; for a key: gcr-emulator key create --account {EMAIL} --output FILE\n"
     empty = "my-project has no service account: gcr-emulator account create NAME --project my-project\n"
     table = (
         "ACCOUNT                                STATE    NAME\n"
@@ -31,7 +31,7 @@ def test_d13_account_is_made_listed_and_deleted(emulator: Run, name: str) -> Non
 
     assert emulator("account", "list") == (0, "", empty)
     assert emulator("account", "create", name, "--display-name", "Builds") == (0, "", said)
-    assert emulator("account", "create", name) == (1, "", f"gcr-emulator: account {EMAIL} exists already\n")
+    assert emulator("account", "create", name) == (1, "", f"gcr-emulator: account {EMAIL} already exists\n")
     assert emulator("account", "list") == (0, table, "")
     (found,) = json.loads(emulator("account", "list", "--json")[1])["accounts"]
     assert (found["email"], found["displayName"]) == (EMAIL, "Builds")
@@ -66,7 +66,7 @@ def test_d13_key_is_listed_disabled_enabled_and_deleted(
 
 
 NODE = (
-    "note: google-auth-library for Node.js asks oauth2.googleapis.com, whatever the file says: "
+    "note: google-auth-library for Node.js uses oauth2.googleapis.com, whatever the file says: "
     "use --token-uri google in gcr-emulator run\n"
 )
 MAKERS = {
@@ -93,7 +93,8 @@ def test_d13_address_names_its_project_and_another_one_is_refused(
 ) -> None:
     gcr_emulator.project("other-project")
     asked = (*command, "--account", EMAIL, "--output", "-")
-    complaint = f"gcr-emulator: {EMAIL} is of project my-project, not of other-project: leave out --project\n"
+    text = f"{EMAIL} belongs to project my-project, not to other-project: leave out --project"
+    complaint = f"gcr-emulator: {text}\n"
 
     assert emulator(*asked)[0] == 0
     assert emulator(*asked, "--project", "other-project") == (1, "", complaint)

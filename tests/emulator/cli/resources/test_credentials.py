@@ -230,7 +230,7 @@ def test_what_is_for_googles_names_knows_no_others(create: Any, kind: str) -> No
 
 
 NODE = (
-    "note: google-auth-library for Node.js asks oauth2.googleapis.com, whatever the file says: "
+    "note: google-auth-library for Node.js uses oauth2.googleapis.com, whatever the file says: "
     "use --token-uri google in gcr-emulator run\n"
 )
 
@@ -320,6 +320,4 @@ def test_metadata_is_refused_where_no_client_could_ask(run: Run) -> None:
     code, out, err = run("credentials", "create", *arguments, "--server", "https://localhost:1")
 
     assert (code, out) == (1, "")
-    assert err == (
-        "gcr-emulator: metadata is asked for without TLS by every client: start a server without --tls\n"
-    )
+    assert err == ("gcr-emulator: no client speaks TLS to a metadata server: start a server without --tls\n")

@@ -81,7 +81,7 @@ def test_d13_list_goes_down_from_a_name(image: Run, editor: Any) -> None:
 
 
 def test_d13_where_no_image_is_the_list_says_how_to_push(image: Run, gcr_emulator: Emulator) -> None:
-    hint = f"no image is there: docker push {gcr_emulator.registry}/PROJECT/IMAGE:TAG\n"
+    hint = f"there is no image: docker push {gcr_emulator.registry}/PROJECT/IMAGE:TAG\n"
 
     assert image("list") == (0, "", hint)
     assert image("list", "my-project/none") == (0, "", hint)
@@ -160,7 +160,7 @@ def test_d13_strict_server_takes_the_operator_token_and_no_other(
 ) -> None:
     listing = ("image", "list", REPOSITORY, "--server", strict.url)
 
-    demand = "the emulator demands a token: name DATA/keys/operator-token with --token-file"
+    demand = "the emulator requires a token: name DATA/keys/operator-token with --token-file"
     assert run(*listing) == (1, "", f"gcr-emulator: {demand}\n")
     monkeypatch.setenv("GCR_EMULATOR_TOKEN_FILE", strict.operator_token_file)
     assert run(*listing)[0] == 0

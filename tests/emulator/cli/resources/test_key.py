@@ -92,6 +92,5 @@ def test_a_directory_that_is_not_there_is_said_before_a_key_is_made(
     ) == (
         1,
         "",
-        f"gcr-emulator: {output} cannot be written: "
-        "it needs the name of a file in a directory that is there\n",
+        f"gcr-emulator: {output} cannot be written: name a file in a directory that exists\n",
     )

@@ -13,12 +13,12 @@ Run = Callable[..., tuple[int, str, str]]
 def test_projects_are_made_once_and_listed(gcr_emulator: Emulator, run: Run) -> None:
     server = ("--server", gcr_emulator.url)
 
-    assert run("project", "create", "my-project", *server) == (0, "", "made project my-project\n")
+    assert run("project", "create", "my-project", *server) == (0, "", "created project my-project\n")
     assert run("project", "create", "a-project", "--name", "A", *server)[0] == 0
     assert run("project", "create", "my-project", *server) == (
         1,
         "",
-        "gcr-emulator: project my-project exists already\n",
+        "gcr-emulator: project my-project already exists\n",
     )
     code, out, err = run("project", "list", "--json", *server)
     assert ([found["projectId"] for found in json.loads(out)["projects"]], code, err) == (
@@ -35,7 +35,7 @@ def test_d13_list_shows_the_state_of_a_deleted_project_and_undelete_takes_it_bac
     server = ("--server", gcr_emulator.url)
     number = json.loads(run("project", "describe", "my-project", "--json", *server)[1])["projectNumber"]
     table = f"PROJECT     NUMBER        STATE\nmy-project  {number}  "
-    said = "deleted project my-project; to take that back: gcr-emulator project undelete my-project\n"
+    said = "deleted project my-project; to undo that: gcr-emulator project undelete my-project\n"
 
     assert run("project", "list", *server) == (0, f"{table}ACTIVE\n", "")
     assert run("project", "delete", "my-project", *server) == (0, "", said)

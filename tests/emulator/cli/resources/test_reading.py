@@ -45,7 +45,7 @@ def test_z71_a_file_is_read_only_where_it_is_one(tmp_path: Path, kind: str) -> N
 LIST = ("project", "list", *NOWHERE)
 # What reads the file: the command, with FILE in its place; the variable; what is said of it.
 READERS: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "--token-file": ((*LIST, "--token-file", "FILE"), "", "FILE holds no token that can be read"),
+    "--token-file": ((*LIST, "--token-file", "FILE"), "", "FILE cannot be read as a token"),
     "--ca": ((*LIST, "--ca", "FILE"), "", "FILE: REASON: name the server's authority with --ca"),
     "ready file": (LIST, "GCR_EMULATOR_READY_FILE", "FILE: REASON: name the server's authority with --ca"),
     "trust": (("trust", *NOWHERE, "--ca", "FILE"), "", "FILE cannot be read: REASON"),
@@ -132,13 +132,19 @@ def endless() -> Iterator[Impostor]:
 
 
 def test_z71_an_answer_without_end_is_left(run: Run, endless: Impostor) -> None:
-    told = f"gcr-emulator: {endless.url} answers more than 64 MiB: check what listens there\n"
+    told = f"gcr-emulator: {endless.url} sends more than 64 MiB: check what listens there\n"
 
     assert run("project", "list", "--server", endless.url) == (1, "", told)
     assert endless.is_left.wait(60)
 
 
-ALONE: dict[str, Any] = {"headers": {}, "body": None, "ca": None, "connect_s": 60, "patience_s": 60}
+ALONE: dict[str, Any] = {
+    "headers": {},
+    "body": None,
+    "ca": None,
+    "connect_timeout_s": 60,
+    "read_timeout_s": 60,
+}
 
 
 def test_z71_an_answer_that_does_not_end_in_time_is_left() -> None:

@@ -24,10 +24,10 @@ def test_d08_repository_is_made_and_takes_a_push(
 
     made = repository("create", "images", "--location", "us", "--description", "for tests")
 
-    said = f"made {uri}; its images are {gcr_emulator.registry}/{uri}/IMAGE:TAG\n"
+    said = f"created {uri}; its images are {gcr_emulator.registry}/{uri}/IMAGE:TAG\n"
     assert made == (0, "", said)
     assert editor.push_image(f"{uri}/app", "v1").startswith("sha256:")
-    assert repository("create", "images") == (1, "", "gcr-emulator: repository images exists already in us\n")
+    assert repository("create", "images") == (1, "", "gcr-emulator: repository images already exists in us\n")
 
 
 def test_d08_repositories_of_all_locations_are_listed(repository: Run) -> None:

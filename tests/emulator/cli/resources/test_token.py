@@ -47,7 +47,7 @@ def test_d28_each_variable_leads_to_the_token(
 ) -> None:
     list_projects = ("project", "list", "--server", strict.url)
 
-    assert run(*list_projects) == (1, "", f"gcr-emulator: the emulator demands a token: {HINT}\n")
+    assert run(*list_projects) == (1, "", f"gcr-emulator: the emulator requires a token: {HINT}\n")
     monkeypatch.setenv(variable, name_variables(strict)[variable])
     assert run(*list_projects) == EMPTY
 

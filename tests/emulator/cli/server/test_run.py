@@ -280,7 +280,7 @@ def test_data_directory_outlives_the_run(start: Start, tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     made = start("--data", data, "--", *GCR_EMULATOR, "project", "create", "my-project")
 
-    assert outcome(made) == (0, "", "made project my-project\n")
+    assert outcome(made) == (0, "", "created project my-project\n")
     again = start("--data", data, "--", *GCR_EMULATOR, "project", "describe", "my-project")
     assert outcome(again)[0] == 0
 
@@ -307,7 +307,7 @@ def test_command_ends_with_the_emulator(start: Start) -> None:
     assert outcome(process) == (
         1,
         "",
-        "gcr-emulator: the emulator ended before the command, which is stopped\n",
+        "gcr-emulator: the emulator ended before the command, which was stopped\n",
     )
 
 

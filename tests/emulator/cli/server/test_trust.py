@@ -128,14 +128,14 @@ def test_system_believes_it_only_when_it_is_named(trust: Run, root: Path, certif
     path = f"{SYSTEM}/gcr-emulator.crt"
     assert find_files(root) == {path: certificate}
     assert (code, out) == (0, "")
-    assert err == f"wrote {root}/{path}\nto be run there: update-ca-certificates --fresh\n"
+    assert err == f"wrote {root}/{path}\nrun there: update-ca-certificates --fresh\n"
     assert trust("--for", "system")[1].splitlines()[1] == "update-ca-certificates --fresh"
 
 
 def test_system_without_a_known_store_is_named(trust: Run, root: Path) -> None:
     (root / SYSTEM).rmdir()
 
-    complaint = f"gcr-emulator: {root} has no store of authorities that is known here\n"
+    complaint = f"gcr-emulator: {root} has no known store of certificate authorities\n"
     assert trust("--for", "system", "--apply") == (1, "", complaint)
 
 
@@ -147,7 +147,7 @@ def test_settings_of_somebody_else_are_left_alone(trust: Run, root: Path) -> Non
     code, out, err = trust("--apply")
     removed = trust("--remove")
 
-    complaint = f"gcr-emulator: {path} is somebody else's: add to it\n{HOSTS_TOML}"
+    complaint = f"gcr-emulator: {path} was not written by gcr-emulator: add to it\n{HOSTS_TOML}"
     assert (code, out, err) == (1, "", complaint)
     assert removed == (0, "", "nothing to remove\n")
     assert find_files(root) == {str(path.relative_to(root)): "server = 'mine'"}
@@ -159,7 +159,7 @@ def test_settings_of_somebody_else_are_left_alone(trust: Run, root: Path) -> Non
         ("none", "holds no certificate in PEM"),
         (
             "{}-----BEGIN PRIVATE KEY-----\n",
-            "holds a private key: name the authority alone, DATA/keys/ca.pem",
+            "holds a private key: name the file of the authority, DATA/keys/ca.pem",
         ),
     ],
 )
@@ -173,7 +173,7 @@ def test_what_is_no_authority_is_refused(
 
 
 def test_without_an_authority_it_asks_for_one(run: Run) -> None:
-    complaint = "gcr-emulator: no authority is named: say --ca DATA/keys/ca.pem\n"
+    complaint = "gcr-emulator: no certificate authority is given: name it with --ca DATA/keys/ca.pem\n"
 
     assert run("trust", "--server", "https://localhost:5001") == (1, "", complaint)
 

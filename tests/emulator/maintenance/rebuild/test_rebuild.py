@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
 
 REPOSITORY = "my-project/app"
-LOST = "rebuilt without what is lost: push it again, or name a copy of the database with --from\n"
+LOST = "rebuilt without the lost parts: push them again, or name a copy of the database with --from\n"
 WHOLE = {"projects": 1, "service_accounts": 1, "repositories": 2, "manifests": 4, "tags": 4, "blobs": 5}
 
 
@@ -55,7 +55,7 @@ def pulls(stopped, editor_of):
 def test_whole_database_is_rebuilt_as_it_was(stopped, run):
     before = content(stopped / "emulator.db")
     code, out, err = run("rebuild", "--data", stopped)
-    assert (code, count(out), err) == (0, WHOLE, f"made from {stopped / 'emulator.db.damaged'}\n")
+    assert (code, count(out), err) == (0, WHOLE, f"built from {stopped / 'emulator.db.damaged'}\n")
     assert content(stopped / "emulator.db") == content(stopped / "emulator.db.damaged") == before
     assert run("gc", "--data", stopped)[0] == 0
     assert run("fsck", "--data", stopped)[0] == 0
@@ -70,7 +70,7 @@ def test_z23_a_manifest_that_an_earlier_version_took_is_not_lost(stopped, run, d
         connection.execute("UPDATE manifests SET data = ?, digest = ? WHERE digest = ?", values)
         connection.commit()
     code, out, err = run("rebuild", "--data", stopped)
-    assert (code, count(out), err) == (0, WHOLE, f"made from {stopped / 'emulator.db.damaged'}\n")
+    assert (code, count(out), err) == (0, WHOLE, f"built from {stopped / 'emulator.db.damaged'}\n")
     assert run("gc", "--data", stopped)[0] == 0
     assert run("fsck", "--data", stopped)[:2] == (0, "")
 
@@ -94,7 +94,7 @@ def test_table_that_the_manifests_tell_anew_may_be_missing(stopped, run, digests
     code, _, err = run("rebuild", "--data", stopped)
     # Only links show which repository has a blob that no manifest names yet.
     lost = {"blob_links": f"lost: a part of the table blob_links cannot be read\n{LOST}"}.get(table, "")
-    assert (code, err) == (1 if lost else 0, f"made from {stopped / 'emulator.db.damaged'}\n{lost}")
+    assert (code, err) == (1 if lost else 0, f"built from {stopped / 'emulator.db.damaged'}\n{lost}")
     # gc deletes the bytes of a lost upload when they are old.
     assert run("gc", "--data", stopped, *(["--older-than", "0"] if table == "uploads" else []))[0] == 0
     assert run("fsck", "--data", stopped) == (0, "", f"{stopped} is sound\n")
@@ -106,7 +106,7 @@ def test_table_that_nothing_else_tells_is_lost_and_named(stopped, run, digests, 
     change(stopped, "DROP TABLE tags")
     code, out, err = run("rebuild", "--data", stopped)
     assert (code, count(out)) == (1, {**WHOLE, "tags": 0})
-    made = f"made from {stopped / 'emulator.db.damaged'}\n"
+    made = f"built from {stopped / 'emulator.db.damaged'}\n"
     assert err == f"{made}lost: a part of the table tags cannot be read\n{LOST}"
     assert pulls("manifests/v1", f"manifests/{digests['image']}") == [404, 200]
 
@@ -155,7 +155,7 @@ def test_d24_name_from_outside_is_lost_on_one_line(stopped, run, statements, los
     expected = "expected sha256:<64 hex> or sha512:<128 hex>"
     assert (code, err) == (
         1,
-        f"made from {stopped / 'emulator.db.damaged'}\nlost: {lost}: {expected}\n{LOST}",
+        f"built from {stopped / 'emulator.db.damaged'}\nlost: {lost}: {expected}\n{LOST}",
     )
 
 
@@ -170,7 +170,7 @@ def test_database_that_is_gone_or_no_database_is_replaced_by_the_snapshot(stoppe
     for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(b"x" * 10_000)):
         damage(stopped / "emulator.db")
         code, out, err = run("rebuild", "--data", stopped)
-        assert (code, count(out), err) == (0, WHOLE, f"made from {stopped / 'emulator.db.snapshot'}\n")
+        assert (code, count(out), err) == (0, WHOLE, f"built from {stopped / 'emulator.db.snapshot'}\n")
         assert pulls("manifests/v1", f"blobs/{digests['large']}") == [200, 200]
 
 

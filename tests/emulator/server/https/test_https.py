@@ -163,7 +163,7 @@ def test_own_certificate_is_shown_and_no_authority_named(ready, tmp_path):
     [
         (["--tls-cert", "own.pem"], 2, "Error: --tls-cert and --tls-key go together"),
         (["--tls", "--tls-cert", "own.pem", "--tls-key", "own.pem"], 2,
-         "Error: --tls makes a certificate, --tls-cert brings one: give one of them"),
+         "Error: --tls creates a certificate, --tls-cert names one: give one of them"),
         (["--tls-name", "a.example"], 2, "Error: --tls-name needs --tls"),
         (["--tls", "--tls-name", "a b"], 2,
          "Error: Invalid value for '--tls-name': "
