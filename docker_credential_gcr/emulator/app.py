@@ -1,4 +1,4 @@
-"""One worker's emulator: the stores of a data directory, and the application over them."""
+"""Composition root of a worker: data directory -> stores -> services -> one ASGI application."""
 
 import asyncio
 import dataclasses
@@ -7,13 +7,12 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete
-
 from docker_credential_gcr import __version__
+from docker_credential_gcr.emulator.control import initial_state
 from docker_credential_gcr.emulator.control.journal import DatabaseJournal, ProcessJournal
 from docker_credential_gcr.emulator.control.state import ControlState
 from docker_credential_gcr.emulator.database import probes
-from docker_credential_gcr.emulator.database.accounts import aws_access_keys, service_accounts
+from docker_credential_gcr.emulator.database.accounts import aws_access_keys
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.engine.errors import (
@@ -22,11 +21,8 @@ from docker_credential_gcr.emulator.database.engine.errors import (
     describe_error,
     translate_error,
 )
-from docker_credential_gcr.emulator.database.images import doomed, uploads
 from docker_credential_gcr.emulator.database.projects import projects
 from docker_credential_gcr.emulator.database.read_cache import ReadCache
-from docker_credential_gcr.emulator.database.schema import federation as schema_federation
-from docker_credential_gcr.emulator.database.schema import users as schema_people
 from docker_credential_gcr.emulator.google.dependencies import GoogleServices
 from docker_credential_gcr.emulator.google.grpc import refuse_grpc
 from docker_credential_gcr.emulator.identity.federation.aws_sigv4 import AccessKey
@@ -41,15 +37,13 @@ from docker_credential_gcr.emulator.middleware.stack import MiddlewareStack
 from docker_credential_gcr.emulator.registry.app import RegistryApp, send_error
 from docker_credential_gcr.emulator.registry.dependencies import Services as RegistryServices
 from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
-from docker_credential_gcr.emulator.runtime.asgi import Message, Receive, Send
+from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.clock import Clock
 from docker_credential_gcr.emulator.sites.hosts import REGISTRY_PATHS
 from docker_credential_gcr.emulator.storage.filesystem import FileStore
 from docker_credential_gcr.emulator.telemetry.metrics import Counts, ProcessCounts
 
 from .data_directory import DataDirectory
-from .database import control as control_state
-from .database import schema
 from .extra import check_late
 from .gce_instance import CurrentInstance
 from .settings import Settings
@@ -61,18 +55,7 @@ if TYPE_CHECKING:
 
     from .control import app as control
 
-# What a reset forgets; all else is a part of one of these.
-_FORGOTTEN = (
-    schema.operations,
-    schema.policies,
-    schema.projects,
-    schema_people.users,
-    schema_federation.spent_tokens,
-    schema_federation.aws_access_keys,
-)
-
-
-# What the database raises if it cannot be used; explain_failure turns it into a message.
+# Errors of a database that cannot be used; explain_failure returns their message.
 DATABASE_FAILURES = (UnusableDatabase, *DATABASE_ERRORS)
 
 
@@ -95,7 +78,7 @@ async def _refuse(error: Exception, scope: Message, receive: Receive, send: Send
 
 
 class Emulator:
-    """Everything behind the doors: the stores of one data directory, and the application over them.
+    """An emulator: the stores of one data directory, and the application on them.
 
     Each worker has one; `counts` are for the operator's metrics.
     """
@@ -110,6 +93,7 @@ class Emulator:
     ) -> None:
         check_late()
         self._settings = settings
+        self._directory = directory
         counts = counts or ProcessCounts()
         self._middleware = MiddlewareStack(settings, counts, is_stopping, refuse=_refuse)
         self.clock = Clock()
@@ -118,16 +102,11 @@ class Emulator:
         self._issuer = directory.load_issuer()
         self._id_tokens = directory.load_id_token_signer()
         self._operator_token = directory.load_operator_token()
-        check_own_database(directory.path)
-        self._database = Database(
-            directory.database_path, shared=self._is_shared, observe=counts.count_commit
-        )
-        self.state = self._make_state()
-        self._database.read_now(lambda connection: record_identity(directory.path, connection))
+        self._database = self._open_database(counts)
+        self.state = self._build_state()
         self._authenticator = Authenticator(self._signer, self.clock.now)
-        self._directory = directory
         self._store = FileStore(directory.path)
-        self._registry = self._make_registry()
+        self._registry = self._build_registry()
         self.scheduler = MaintenanceScheduler(
             self._database,
             self._store,
@@ -135,30 +114,35 @@ class Emulator:
             limits=settings.limits,
             now=self.state.find_now,
         )
-        self._others = LazyApp(self._make_others)
-        self._metadata = LazyApp(self._make_metadata)
-        sites = self.state.wrap(
-            HostRouter(
-                RegistryApp(self._registry),
-                PublicRegistry(),
-                refuse_grpc(self._others),
-                self._metadata,
-                is_open=self._registry.is_open,
-            )
+        self._apis = LazyApp(self._build_apis)
+        self._metadata = LazyApp(self._build_metadata)
+        self.app = self._build_app()
+
+    def _open_database(self, counts: Counts) -> Database:
+        path = self._directory.path
+        check_own_database(path)
+        is_shared = self._settings.workers > 1
+        database = Database(self._directory.database_path, shared=is_shared, observe=counts.count_commit)
+        database.read_now(lambda connection: record_identity(path, connection))
+        return database
+
+    def _build_app(self) -> App:
+        """Returns middleware -> journal and faults -> the site of the request's host."""
+        sites = HostRouter(
+            RegistryApp(self._registry),
+            PublicRegistry(),
+            refuse_grpc(self._apis),
+            self._metadata,
+            is_open=self._registry.is_open,
         )
-        self.app = self._middleware.wrap(
-            sites,
-            directory.path,
+        return self._middleware.wrap(
+            self.state.wrap(sites),
+            self._directory.path,
             touch_database=partial(probes.touch, self._database),
             measure_database=partial(probes.measure, self._database),
         )
 
-    @property
-    def _is_shared(self) -> bool:
-        """Whether other processes use the data directory too."""
-        return self._settings.workers > 1
-
-    def _make_state(self) -> ControlState:
+    def _build_state(self) -> ControlState:
         journal = (
             DatabaseJournal(self.clock, self._database)
             if self._settings.journal
@@ -173,7 +157,7 @@ class Emulator:
             clear_caches=self._clear_caches,
         )
 
-    def _make_registry(self) -> RegistryServices:
+    def _build_registry(self) -> RegistryServices:
         settings = self._settings
         return RegistryServices(
             self._database,
@@ -192,28 +176,14 @@ class Emulator:
         )
 
     def prepare(self) -> None:
-        """Makes the projects of the settings, and deletes what an earlier server was told and did not finish.
-
-        Only for the first process, before any serves.
-        """
-
-        def work(connection: Connection) -> None:
-            control_state.clear(connection)
-            self._prepare(connection)
-            doomed.end_writes(connection)
-
+        """Prepares the database and the directory; for the first process only, before any process serves."""
+        work = partial(initial_state.prepare, settings=self._settings, now=self.clock.now())
         self._database.write_now(work)
         sweep(self._database, self._store, now=self.clock.now())
         self._directory.remove_older_uploads()
 
     async def _reset(self) -> None:
-        """Forget all but the keys, and make the projects of the settings anew."""
-
-        def work(connection: Connection) -> None:
-            for table in _FORGOTTEN:
-                connection.execute(delete(table))
-            self._prepare(connection)
-
+        work = partial(initial_state.reset, settings=self._settings, now=self.clock.now())
         await self._database.write(work)
         await asyncio.to_thread(sweep, self._database, self._store, now=self.clock.now())
 
@@ -223,64 +193,46 @@ class Emulator:
             self._metadata.app.forget()
 
     def close(self) -> None:
-        """Finish what is queued."""
+        """Finishes what is queued."""
         self.scheduler.close()
         self._database.close()
         self._middleware.close()
 
-    def _prepare(self, connection: Connection) -> None:
-        now = self.clock.now()
-        for project_id in self._settings.projects:
-            if projects.find(connection, project_id) is None:
-                projects.create(connection, project_id, name=project_id, now=now)
-        self._prepare_instance(connection, now)
-        uploads.end_stale(connection, before=now - self._settings.limits.upload_lifetime_s)
-
-    def _prepare_instance(self, connection: Connection, now: float) -> None:
-        """Make the project and the account of the settings' machine, where they are absent."""
-        instance = self._settings.instance
-        if instance is None:
-            return
-        project = projects.find(connection, instance.project) or projects.create(
-            connection, instance.project, name=instance.project, now=now
-        )
-        if instance.account is not None and service_accounts.find(connection, instance.account) is None:
-            account = instance.account.partition("@")[0]
-            service_accounts.create(connection, project, account, display_name="", now=now)
-
     def list_projects(self) -> list[str]:
-        """The IDs of the projects that are not deleted."""
+        """Returns the IDs of the projects that are not deleted."""
         found = self._database.read_now(projects.list_all)
         return [each.project_id for each in found if each.deleted_at is None]
 
     def load(self) -> None:
-        """Makes what a first request would have to wait for; one that fails here is told by that request."""
+        """Loads what the first requests need. Ignores errors: the request that needs it reports them."""
         with suppress(OSError, ImportError):
             jws.load()
-            self._others.load()
+            self._apis.load()
             self._metadata.load()
 
-    def _make_others(self) -> "Starlette":
-        # 60 ms, of which the registry needs nothing.
+    def _build_apis(self) -> "Starlette":
+        # 60 ms, which the registry does not need.
         from starlette.applications import Starlette
 
         from .control import app as control
         from .google import app as google
 
-        return Starlette(routes=[*control.build_routes(self._control()), *google.routes(self._google())])
+        return Starlette(
+            routes=[*control.build_routes(self._build_control()), *google.routes(self._build_google())]
+        )
 
-    def _make_metadata(self) -> "MetadataServer":
-        from docker_credential_gcr.emulator.google.metadata.server import MetadataServer  # 10 ms, as above
+    def _build_metadata(self) -> "MetadataServer":
+        from docker_credential_gcr.emulator.google.metadata.server import MetadataServer  # 10 ms
 
         return MetadataServer(
-            self._google(),
+            self._build_google(),
             self._instance,
-            self._others,
+            self._apis,
             refresh=self.state.refresh,
             takes_any_host=self._settings.allow_remote,
         )
 
-    def _control(self) -> "control.ControlServices":
+    def _build_control(self) -> "control.ControlServices":
         from docker_credential_gcr.emulator.control.users import UserEndpoints
 
         from .control import app as control  # as above
@@ -288,7 +240,7 @@ class Emulator:
         return control.ControlServices(
             state=self.state,
             operator_token=self._operator_token,
-            strict_admin=self._demands_token,
+            strict_admin=self._requires_token,
             database=self._database,
             authenticator=self._authenticator,
             issuer=self._issuer,
@@ -305,19 +257,19 @@ class Emulator:
     async def _save_aws_key(self, key: AccessKey) -> None:
         await self._database.write(lambda connection: aws_access_keys.save(connection, key))
 
-    def _google(self) -> GoogleServices:
+    def _build_google(self) -> GoogleServices:
         return GoogleServices(
             database=self._database,
             clock=self.clock,
             signer=self._signer,
             authenticator=self._authenticator,
             operator_token=self._operator_token,
-            strict_admin=self._demands_token,
+            strict_admin=self._requires_token,
             store=self._store,
             issuer=self._issuer,
             id_tokens=self._id_tokens,
         )
 
     @property
-    def _demands_token(self) -> bool:
+    def _requires_token(self) -> bool:
         return self._settings.strict_admin or self._settings.allow_remote
