@@ -134,16 +134,16 @@ def make_cached(own: str, **settings: Any) -> Row:
 
 OUTSIDE = "commands commands.given_words connection_causes deadline emulator errors locations"
 CLIENT = {
-    "emulator.": (
-        "answer cache cli client commands_group commands_listing commands_options commands_project "
-        "connection_fault direct_request extra file_access hosts identity locations machine "
-        "next_steps oci server_files server_url settings site_ports"
-    ),
+    "emulator.": "extra gce_instance next_steps runtime.files runtime.memoize settings",
+    "emulator.cli.": "group listing main options resources.project",
+    "emulator.client.": "connection_fault direct_request response rest server_files server_url",
     "emulator.identity.": (
-        "cel cel.budget cel.conditions cel.dialect cel.evaluator cel.lexer cel.parser cel.values federation "
-        "guesses names oauth_scopes policy principal resource roles services"
+        "cel.budget cel.conditions cel.dialect cel.evaluator cel.parser cel.tokenizer cel.values "
+        "federation.principals google_services oauth.scopes policy principal resource resource_names roles "
+        "suggestions"
     ),
     "emulator.oci.": "digest errors reference",
+    "emulator.sites.": "hosts locations ports",
 }
 EMULATOR = " ".join(
     [*OUTSIDE.split(), *(part + name for part, names in CLIENT.items() for name in names.split())]
@@ -233,7 +233,7 @@ ROWS = {
         EMULATOR,
         "click base64 dataclasses difflib hashlib json pathlib random shlex shutil textwrap traceback "
         f"{URLS} {SENDING}",
-        program="emulator.cli",
+        program="emulator.cli.main",
     ),
 }
 
