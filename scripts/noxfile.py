@@ -37,7 +37,18 @@ CHECKS = {
     "format": ("ruff", "format", "--quiet", "--no-cache", "--check", "."),
     "types": ("mypy", "--cache-dir", f"{NOX}/mypy"),
     "types of scripts": ("mypy", "--cache-dir", f"{NOX}/mypy", "scripts"),
-    "import table": ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_imports.py"),
+    "structure and English": (
+        "python",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/test_imports.py",
+        "tests/test_sizes.py",
+        "tests/test_english.py",
+        "tests/test_architecture.py",
+    ),  # fmt: skip
 }
 # These run on every supported Python, with the helper's own dependencies alone.
 HELPER_TESTS = ("tests/helper", "tests/cli", "tests/kubelet", "tests/test_hot_path.py",
@@ -56,7 +67,7 @@ TOOLS = {"nox": ("nox", "build", "setuptools"), "sbom": ("cyclonedx-bom",)}
 
 @nox.session
 def check(session: nox.Session) -> None:
-    """Checks lint, formatting, types and the import table, all of them even if one fails."""
+    """Checks lint, formatting, types, structure and English, all of them even if one fails."""
     _install(session, "dev")
     failed = []
     with _isolated(session) as environ:
