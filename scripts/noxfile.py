@@ -48,7 +48,7 @@ CHECKS = {
         "tests/test_sizes.py",
         "tests/test_english.py",
         "tests/test_architecture.py",
-    ),  # fmt: skip
+    ),
 }
 # These run on every supported Python, with the helper's own dependencies alone.
 HELPER_TESTS = ("tests/helper", "tests/cli", "tests/kubelet", "tests/test_hot_path.py",
