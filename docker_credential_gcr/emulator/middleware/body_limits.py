@@ -55,7 +55,7 @@ class BodyQuota:
         self._sizes[body] = 0
 
     def leave(self, body: Wait) -> None:
-        """Counts the body and its bytes no longer."""
+        """Removes the body and its bytes from the quota."""
         self._left += self._sizes.pop(body, 0)
 
     def add(self, body: Wait, size: int) -> None:
