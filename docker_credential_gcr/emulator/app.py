@@ -35,7 +35,7 @@ from docker_credential_gcr.emulator.middleware.host_router import HostRouter
 from docker_credential_gcr.emulator.middleware.lazy_app import LazyApp
 from docker_credential_gcr.emulator.middleware.stack import MiddlewareStack
 from docker_credential_gcr.emulator.registry.app import RegistryApp, send_error
-from docker_credential_gcr.emulator.registry.dependencies import Services as RegistryServices
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.dialects.public_registries import PublicRegistry
 from docker_credential_gcr.emulator.runtime.asgi import App, Message, Receive, Send
 from docker_credential_gcr.emulator.runtime.clock import Clock

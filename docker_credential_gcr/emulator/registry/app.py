@@ -17,7 +17,7 @@ from docker_credential_gcr.emulator.sites.hosts import find_site, locate, locate
 
 from . import blobs, manifests, token
 from .authorization import authorize_site, is_open_to
-from .dependencies import Services
+from .dependencies import RegistryServices
 from .errors import InvalidRepository, Unsupported, find_response, format_error
 from .http import Request, Response, send_response
 from .listings import catalog, referrers, tags
@@ -30,7 +30,7 @@ Route = tuple[Handler, tuple[Any, ...]]
 _logger = logging.getLogger(__name__)
 
 
-async def ping(services: Services, request: Request) -> Response:
+async def ping(services: RegistryServices, request: Request) -> Response:
     """Confirms to a client with a valid credential that this is a registry."""
     await authorize_site(services, request, find_site(request.site_host))
     return Response(200, {"Content-Type": "application/json"}, b"{}")
@@ -86,7 +86,7 @@ _DEPTHS = sorted({len(ending) for endings in _ENDINGS.values() for ending in end
 class RegistryApp:
     """ASGI application for the paths of a registry."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: RegistryServices) -> None:
         self._services = services
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.oci.token_auth import DELETE, PULL, PUSH, fo
 from docker_credential_gcr.emulator.request_context import note_member
 from docker_credential_gcr.emulator.sites.hosts import Site, Target, find_canonical_host
 
-from .dependencies import Services
+from .dependencies import RegistryServices
 from .errors import ArtifactDenied, Denied, ProjectUnknown, Unauthorized
 from .http import Request
 from .repositories import check_service
@@ -59,7 +59,7 @@ _CHALLENGES = {PULL: (PULL,), PUSH: (PUSH, PULL), DELETE: (PULL, DELETE)}
 
 
 async def authorize(
-    services: Services, request: Request, target: Target, action: str, *, scopes: Sequence[str] = ()
+    services: RegistryServices, request: Request, target: Target, action: str, *, scopes: Sequence[str] = ()
 ) -> Principal:
     """Returns the principal if it may do `action` on the repository. Raises Unauthorized, Denied.
 
@@ -84,7 +84,7 @@ async def authorize(
 
 
 async def authorize_site(
-    services: Services, request: Request, site: Site | None, scope: str | None = None
+    services: RegistryServices, request: Request, site: Site | None, scope: str | None = None
 ) -> Principal:
     """Returns the principal of any valid credential for the site; with CATALOG for its catalog.
 
@@ -103,7 +103,7 @@ async def authorize_site(
     return principal
 
 
-def authenticate(services: Services, connection: Connection, authorization: str | None) -> Principal:
+def authenticate(services: RegistryServices, connection: Connection, authorization: str | None) -> Principal:
     """Returns the principal of a Google credential, not of a registry token.
 
     Raises InvalidCredential, and ProjectUnknown for a valid key of a deleted project.
@@ -115,7 +115,7 @@ def authenticate(services: Services, connection: Connection, authorization: str 
 
 
 def _authorize_work(
-    services: Services, request: Request, target: Target, action: str, scopes: Sequence[str]
+    services: RegistryServices, request: Request, target: Target, action: str, scopes: Sequence[str]
 ) -> Callable[[Connection], Authorized]:
     """Returns the database work of `authorize`. The work raises Unauthorized, Denied."""
 
@@ -169,7 +169,7 @@ def describe_refusal(principal: Principal, target: Target, permission: str) -> D
     return ArtifactDenied(principal.member, permission, resource.name)
 
 
-def is_open_to(services: Services, request: Request) -> bool:
+def is_open_to(services: RegistryServices, request: Request) -> bool:
     """Returns whether the request needs no credential, and none is checked: with `serve --open`.
 
     Without --open-remote, requests of web pages and of proxies need one. A page of any site can send requests
@@ -202,7 +202,11 @@ def _format_scope(target: Target, action: str) -> str:
 
 
 def _authenticate_request(
-    services: Services, connection: Connection, request: Request, scope: str | None, accepts: AcceptsGrant
+    services: RegistryServices,
+    connection: Connection,
+    request: Request,
+    scope: str | None,
+    accepts: AcceptsGrant,
 ) -> tuple[Principal, RegistryGrant | None]:
     """Returns the principal of the request's credential, and the grant of a registry token.
 
@@ -222,7 +226,9 @@ def _authenticate_request(
     return Principal(grant.member, grant.oauth_scopes, grant.key_id, grant.sets), grant
 
 
-def _find_grant(services: Services, connection: Connection, authorization: str) -> RegistryGrant | None:
+def _find_grant(
+    services: RegistryServices, connection: Connection, authorization: str
+) -> RegistryGrant | None:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         return None

@@ -10,7 +10,7 @@ do not show.
 from docker_credential_gcr.emulator.identity.signed_urls import UrlSigner
 from docker_credential_gcr.emulator.sites.hosts import Target
 
-from .dependencies import Services
+from .dependencies import RegistryServices
 from .errors import LinkInvalid, Unsupported
 from .http import Request, Response
 
@@ -36,7 +36,7 @@ def redirect(links: UrlSigner, target: Target, digest: str, *, now: float) -> Re
     return Response(302, headers, _EMPTY)
 
 
-def check_link(services: Services, request: Request, target: Target, digest: str) -> None:
+def check_link(services: RegistryServices, request: Request, target: Target, digest: str) -> None:
     """Raises LinkInvalid unless the request has a valid link to the blob; ignores its credential."""
     if services.links is None:
         raise Unsupported("this registry does not redirect: request the blob under /v2/")

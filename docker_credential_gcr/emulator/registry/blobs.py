@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.storage.pieces import check_pieces, parse_pi
 
 from .authorization import authorize
 from .blob_redirects import check_link, redirect
-from .dependencies import Services
+from .dependencies import RegistryServices
 from .errors import BlobUnknown, RangeInvalid
 from .http import Request, Response, StoredBody
 from .repositories import check_service, find_repository
@@ -21,7 +21,7 @@ from .repositories import check_service, find_repository
 _RENEWED_EVERY_S = 60.0
 
 
-async def get(services: Services, request: Request, target: Target, digest: str) -> Response:
+async def get(services: RegistryServices, request: Request, target: Target, digest: str) -> Response:
     """Serves a blob or a range of it; with --redirect-blobs, redirects to it."""
     await authorize(services, request, target, PULL)
     blob = await _get_known(services, target, digest)
@@ -32,7 +32,7 @@ async def get(services: Services, request: Request, target: Target, digest: str)
     return _serve(services, request, blob)
 
 
-async def get_by_link(services: Services, request: Request, target: Target, digest: str) -> Response:
+async def get_by_link(services: RegistryServices, request: Request, target: Target, digest: str) -> Response:
     """Serves a blob to a client with a signed link; ignores any credential."""
     check_link(services, request, target, digest)
     await services.decision_cache.read(
@@ -41,7 +41,7 @@ async def get_by_link(services: Services, request: Request, target: Target, dige
     return _serve(services, request, await _get_known(services, target, digest))
 
 
-async def _get_known(services: Services, target: Target, digest: str) -> Blob:
+async def _get_known(services: RegistryServices, target: Target, digest: str) -> Blob:
     """Returns the repository's blob of that digest. Raises InvalidDigest, BlobUnknown."""
     parse_digest(digest)
     key = (target.bucket, target.path, digest, "blob")
@@ -55,7 +55,7 @@ async def _get_known(services: Services, target: Target, digest: str) -> Blob:
     return known
 
 
-def _serve(services: Services, request: Request, blob: Blob) -> Response:
+def _serve(services: RegistryServices, request: Request, blob: Blob) -> Response:
     """Returns a response with the blob, or the requested range of it. Raises RangeInvalid."""
     headers = {
         "Content-Type": "application/octet-stream",
@@ -81,7 +81,7 @@ def _serve(services: Services, request: Request, blob: Blob) -> Response:
     return Response(206, headers, body)
 
 
-async def delete(services: Services, request: Request, target: Target, digest: str) -> Response:
+async def delete(services: RegistryServices, request: Request, target: Target, digest: str) -> Response:
     """Removes a blob from the repository; other repositories keep it."""
     await authorize(services, request, target, DELETE)
     parse_digest(digest)
@@ -96,7 +96,7 @@ async def delete(services: Services, request: Request, target: Target, digest: s
     return Response(202)
 
 
-async def _renew(services: Services, target: Target, blob: Blob) -> None:
+async def _renew(services: RegistryServices, target: Target, blob: Blob) -> None:
     """Postpones the blob's garbage collection, because a client that finds a blob does not upload it."""
     now = services.clock.now()
     # At most one write per minute and blob; gc does not delete a blob that was used more recently than this.
@@ -127,7 +127,7 @@ def _measure(blob: Blob | None) -> int | None:
     return None if blob is None else len(blob.data or blob.pieces or b"")
 
 
-def _make_body(services: Services, blob: Blob, span: Span | None) -> bytes | StoredBody:
+def _make_body(services: RegistryServices, blob: Blob, span: Span | None) -> bytes | StoredBody:
     wanted = span or Span(0, blob.size)
     if blob.data is not None:
         return blob.data[wanted.start : wanted.stop]

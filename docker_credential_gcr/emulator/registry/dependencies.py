@@ -27,7 +27,7 @@ def put_bounded(cache: dict[K, V], key: K, value: V, limit: int) -> None:
 
 
 @dataclass(frozen=True)
-class Services:
+class RegistryServices:
     """Stores, settings and caches of one registry.
 
     `hashers` are those of the latest uploads, each with its number of bytes; an upload without one has its

@@ -24,7 +24,7 @@ from docker_credential_gcr.emulator.sites.hosts import Target
 from docker_credential_gcr.emulator.storage.pieces import parse_pieces, read_pieces
 
 from .blobs import find_blob
-from .dependencies import Services, put_bounded
+from .dependencies import RegistryServices, put_bounded
 from .errors import DigestInvalid, ManifestBlobUnknown
 from .http import Request
 from .repositories import check_tag, ensure_repository
@@ -44,7 +44,7 @@ class Push:
     created_ms: int
 
 
-async def receive(services: Services, request: Request, target: Target, reference: str) -> Push:
+async def receive(services: RegistryServices, request: Request, target: Target, reference: str) -> Push:
     """Receives a pushed manifest. Raises InvalidManifest, InvalidDigest, InvalidReference, DigestInvalid.
 
     A push by digest can add tags: ?tag=a&tag=b.
@@ -65,7 +65,7 @@ async def receive(services: Services, request: Request, target: Target, referenc
     return Push(manifest, data, digest, (*named, *parameters), parameters, created_ms)
 
 
-def store(services: Services, connection: Connection, target: Target, push: Push) -> None:
+def store(services: RegistryServices, connection: Connection, target: Target, push: Push) -> None:
     """Stores a manifest, its tags, and its entry in its subject's referrers. Raises ManifestBlobUnknown."""
     repository = ensure_repository(services, connection, target)
     manifest = push.manifest
@@ -117,7 +117,7 @@ def _check_children(
         raise ManifestBlobUnknown(dialect.unknown_child.format(digest=min(missing)))
 
 
-async def _find_created_ms(services: Services, target: Target, config: Descriptor | None) -> int:
+async def _find_created_ms(services: RegistryServices, target: Target, config: Descriptor | None) -> int:
     """Returns the config's `created`; reads no config larger than a manifest, because it may be any blob."""
     if config is None or config.size > services.limits.manifest_size:
         return UNKNOWN_CREATED_MS
@@ -133,7 +133,7 @@ async def _find_created_ms(services: Services, target: Target, config: Descripto
     return created_ms
 
 
-async def _read_config(services: Services, target: Target, config: Descriptor) -> bytes | None:
+async def _read_config(services: RegistryServices, target: Target, config: Descriptor) -> bytes | None:
     blob = await services.database.read(lambda connection: find_blob(connection, target, config.digest))
     if blob is None or blob.size > services.limits.manifest_size:
         return None

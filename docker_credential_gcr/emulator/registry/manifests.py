@@ -19,7 +19,7 @@ from docker_credential_gcr.emulator.sites.hosts import Target
 
 from . import manifest_push
 from .authorization import authorize
-from .dependencies import Services
+from .dependencies import RegistryServices
 from .errors import DanglingParent, DanglingSubject, DanglingTag, ManifestUnknown
 from .http import Request, Response
 from .repositories import check_tag, find_repository
@@ -28,7 +28,7 @@ from .repositories import check_tag, find_repository
 _EMPTY = b'{"errors":[]}'
 
 
-async def get(services: Services, request: Request, target: Target, reference: str) -> Response:
+async def get(services: RegistryServices, request: Request, target: Target, reference: str) -> Response:
     """Serves a manifest by tag or digest."""
     await authorize(services, request, target, PULL)
     parse_reference(reference)
@@ -45,7 +45,7 @@ async def get(services: Services, request: Request, target: Target, reference: s
     return Response(200, headers, stored.data)
 
 
-async def put(services: Services, request: Request, target: Target, reference: str) -> Response:
+async def put(services: RegistryServices, request: Request, target: Target, reference: str) -> Response:
     """Stores a manifest and its tags."""
     await authorize(services, request, target, PUSH)
     push = await manifest_push.receive(services, request, target, reference)
@@ -62,7 +62,7 @@ async def put(services: Services, request: Request, target: Target, reference: s
     return Response(201, headers)
 
 
-async def delete(services: Services, request: Request, target: Target, reference: str) -> Response:
+async def delete(services: RegistryServices, request: Request, target: Target, reference: str) -> Response:
     """Deletes a tag, or a manifest without tags, parent indexes and, in some dialects, referrers."""
     # gcloud's `container images untag` and `delete` request a token for push and pull.
     await authorize(services, request, target, DELETE, scopes=(DELETE, PUSH))
@@ -88,7 +88,7 @@ async def delete(services: Services, request: Request, target: Target, reference
     return Response(202, {"Content-Type": "application/json"}, _EMPTY)
 
 
-async def _read(services: Services, target: Target, reference: str) -> StoredManifest | None:
+async def _read(services: RegistryServices, target: Target, reference: str) -> StoredManifest | None:
     """Returns the manifest of a tag or digest; caches one that exists until the next commit."""
 
     def work(connection: Connection) -> StoredManifest | None:
@@ -113,7 +113,7 @@ def _find(connection: Connection, repository: Repository, reference: str) -> Sto
 
 
 async def _substitute(
-    services: Services, target: Target, reference: str, stored: StoredManifest, accept: str | None
+    services: RegistryServices, target: Target, reference: str, stored: StoredManifest, accept: str | None
 ) -> StoredManifest:
     """Returns the manifest to serve instead of one whose type is not accepted. Raises ManifestUnknown."""
     digest = find_substitute(accept, reference, stored)

@@ -18,14 +18,14 @@ from docker_credential_gcr.emulator.identity.resource import describe_project
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
 from docker_credential_gcr.emulator.sites.hosts import Target
 
-from .dependencies import Services
+from .dependencies import RegistryServices
 from .errors import NameUnknown, ProjectUnknown, RepositoryUnknown, ServiceDisabled, TagImmutable
 
 # https://cloud.google.com/artifact-registry/docs/repositories/create-repos#create-on-push
 _CREATE_ON_PUSH = "artifactregistry.repositories.createOnPush"
 
 
-def ensure_repository(services: Services, connection: Connection, target: Target) -> Repository:
+def ensure_repository(services: RegistryServices, connection: Connection, target: Target) -> Repository:
     """Returns the repository; creates it, and its bucket, on first push. Raises NameUnknown."""
     repository = find_repository(connection, target)
     if repository is None:
@@ -37,7 +37,9 @@ def ensure_repository(services: Services, connection: Connection, target: Target
     return repository
 
 
-def create_for_push(services: Services, connection: Connection, target: Target, principal: Principal) -> None:
+def create_for_push(
+    services: RegistryServices, connection: Connection, target: Target, principal: Principal
+) -> None:
     """Creates the target's bucket if it is missing, when a client gets a token for a push.
 
     With --create-on-push, creates a missing repository of Artifact Registry instead, for a principal with the
@@ -55,7 +57,7 @@ def create_for_push(services: Services, connection: Connection, target: Target, 
         artifact_repositories.create(connection, owner, location, target.repository_id, now=now)
 
 
-def _create_bucket(services: Services, connection: Connection, target: Target) -> None:
+def _create_bucket(services: RegistryServices, connection: Connection, target: Target) -> None:
     project_id, location, now = target.project_id, target.site.location, services.clock.now()
     buckets.create(connection, target.bucket, project_id=project_id, location=location, now=now)
 

@@ -30,7 +30,7 @@ from docker_credential_gcr.emulator.request_context import note_member
 from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Target, find_site, locate, locate_folder
 
 from .authorization import authenticate, describe_refusal, find_missing_permission, is_open_to
-from .dependencies import Services
+from .dependencies import RegistryServices
 from .errors import (
     NEEDED_PERMISSIONS,
     Denied,
@@ -49,7 +49,7 @@ _ANONYMOUS_LIFETIME_S = 43200
 Wanted = list[tuple[Target, frozenset[str]]]
 
 
-async def issue(services: Services, request: Request) -> Response:
+async def issue(services: RegistryServices, request: Request) -> Response:
     """Issues a token for the scopes. Raises Unauthorized, Denied, InvalidRepository, InvalidScope."""
     scopes = _parse_scopes(services, request)
     wanted, refusals = _locate_all(request, scopes)
@@ -83,14 +83,14 @@ async def issue(services: Services, request: Request) -> Response:
     return _make_response(services.signer.sign_registry(grant, now), lifetime_s, now)
 
 
-def _identify(services: Services, connection: Connection, request: Request) -> Principal:
+def _identify(services: RegistryServices, connection: Connection, request: Request) -> Principal:
     try:
         return authenticate(services, connection, request.headers.get("authorization"))
     except InvalidCredential as error:
         raise Unauthorized(None, NEEDED_PERMISSIONS) from error
 
 
-def _parse_scopes(services: Services, request: Request) -> list[Scope]:
+def _parse_scopes(services: RegistryServices, request: Request) -> list[Scope]:
     texts = [text for value in request.query.get("scope", []) for text in value.split(" ")]
     if len(texts) > services.limits.scopes:
         raise InvalidScope(f"more than {services.limits.scopes} scopes")
@@ -196,7 +196,7 @@ def _grant(
     return granted
 
 
-async def _create_missing(services: Services, granted: Wanted, principal: Principal) -> None:
+async def _create_missing(services: RegistryServices, granted: Wanted, principal: Principal) -> None:
     """Creates the buckets of pushes now, because clients request a token only to check a permission."""
     pushed = {target.bucket: target for target, actions in granted if PUSH in actions}
     missing = await services.database.read(

@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.identity.principal import Principal
 from docker_credential_gcr.emulator.identity.resource_names import find_project_id
 from docker_credential_gcr.emulator.oci.token_auth import CATALOG, PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize_site, find_missing_permission
-from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.errors import ServiceDisabled, Unauthorized
 from docker_credential_gcr.emulator.registry.http import Request, Response
 from docker_credential_gcr.emulator.registry.repositories import find_obstacle
@@ -24,7 +24,7 @@ from docker_credential_gcr.emulator.sites.hosts import DEFAULT_SITE, Site, Targe
 from .pagination import parse_page
 
 
-async def list_(services: Services, request: Request) -> Response:
+async def list_(services: RegistryServices, request: Request) -> Response:
     """Lists the repositories of this host that the caller may pull from."""
     site = find_site(request.site_host) or DEFAULT_SITE
     principal = await authorize_site(services, request, site, CATALOG)

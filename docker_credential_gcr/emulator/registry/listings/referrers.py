@@ -10,7 +10,7 @@ from docker_credential_gcr.emulator.oci.digest import parse_digest
 from docker_credential_gcr.emulator.oci.media_types import OCI_INDEX
 from docker_credential_gcr.emulator.oci.token_auth import PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize
-from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.http import Request, Response
 from docker_credential_gcr.emulator.registry.repositories import find_repository
 from docker_credential_gcr.emulator.settings import MAX_PAGE_BYTES
@@ -21,7 +21,7 @@ from .pagination import Page, parse_page
 _MOST_ENTRIES = 1000
 
 
-async def list_(services: Services, request: Request, target: Target, digest: str) -> Response:
+async def list_(services: RegistryServices, request: Request, target: Target, digest: str) -> Response:
     """Lists the referrers of a manifest, which may be missing; ?artifactType= filters them.
 
     A page ends before 4 MiB, because an entry holds the annotations of its manifest.

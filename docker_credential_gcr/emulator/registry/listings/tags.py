@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.database.images.repositories import Reposito
 from docker_credential_gcr.emulator.oci.media_types import INDEXES
 from docker_credential_gcr.emulator.oci.token_auth import PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize
-from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.dialects.dialect import find_dialect
 from docker_credential_gcr.emulator.registry.errors import NameUnknown
 from docker_credential_gcr.emulator.registry.http import Request, Response
@@ -33,7 +33,7 @@ _JSON = {"Content-Type": "application/json"}
 _ACTIVE = b'{"usage": "ACTIVE"}'
 
 
-async def list_(services: Services, request: Request, target: Target) -> Response:
+async def list_(services: RegistryServices, request: Request, target: Target) -> Response:
     """Lists the tags of a repository, its manifests, and the folders and images below its name."""
     await authorize(services, request, target, PULL)
     page = parse_page(request, services.limits.page_size)

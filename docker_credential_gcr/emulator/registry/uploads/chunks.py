@@ -9,7 +9,7 @@ from docker_credential_gcr.emulator.database.images import doomed
 from docker_credential_gcr.emulator.database.images.uploads import Upload
 from docker_credential_gcr.emulator.oci.digest import Hasher, digest_bytes, format_digest, new_hasher
 from docker_credential_gcr.emulator.oci.ranges import Span
-from docker_credential_gcr.emulator.registry.dependencies import Services, put_bounded
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices, put_bounded
 from docker_credential_gcr.emulator.registry.http import BodyTooLarge
 from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.storage.pieces import (
@@ -36,7 +36,7 @@ def list_new_keys(before: Upload, after: Upload) -> list[str]:
 
 
 async def receive(
-    services: Services, upload: Upload, chunks: AsyncIterator[bytes], *, check: Check | None = None
+    services: RegistryServices, upload: Upload, chunks: AsyncIterator[bytes], *, check: Check | None = None
 ) -> Upload:
     """Returns the upload with the bytes of a request; no row refers to a new piece yet.
 
@@ -54,7 +54,7 @@ async def receive(
     return upload._replace(sequence=upload.sequence + 1, size=size, data=b"".join(received))
 
 
-async def find_digest(services: Services, upload: Upload, algorithm: str) -> str:
+async def find_digest(services: RegistryServices, upload: Upload, algorithm: str) -> str:
     """Returns the digest of the whole upload; reads the pieces if it is not known."""
     if upload.data is not None:
         return digest_bytes(upload.data, algorithm)
@@ -66,7 +66,7 @@ async def find_digest(services: Services, upload: Upload, algorithm: str) -> str
     return format_digest(algorithm, hasher)
 
 
-async def discard(services: Services, keys: list[str]) -> None:
+async def discard(services: RegistryServices, keys: list[str]) -> None:
     """Deletes the bytes of the keys that no row refers to; if this fails, the sweeper does it later.
 
     Only the database knows which: the transaction of a failed request may have been committed.
@@ -83,7 +83,7 @@ async def discard(services: Services, keys: list[str]) -> None:
 
 
 async def _write_piece(
-    services: Services, upload: Upload, chunks: AsyncIterator[bytes], check: Check | None
+    services: RegistryServices, upload: Upload, chunks: AsyncIterator[bytes], check: Check | None
 ) -> Upload:
     pieces = parse_pieces(upload.pieces)
     if len(pieces) >= _MOST_PIECES:
@@ -117,7 +117,7 @@ async def _write_piece(
     )
 
 
-def _find_hasher(services: Services, upload: Upload) -> tuple[bool, Hasher]:
+def _find_hasher(services: RegistryServices, upload: Upload) -> tuple[bool, Hasher]:
     """Returns a hasher for the next piece, and whether it has all bytes before that."""
     if upload.data is not None:  # the new piece begins with these bytes
         return True, new_hasher("sha256")

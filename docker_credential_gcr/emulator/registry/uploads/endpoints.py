@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.oci.errors import InvalidDigest
 from docker_credential_gcr.emulator.oci.ranges import parse_chunk_range
 from docker_credential_gcr.emulator.oci.token_auth import PUSH
 from docker_credential_gcr.emulator.registry.authorization import authorize
-from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.errors import RangeInvalid, UploadInvalid, UploadUnknown
 from docker_credential_gcr.emulator.registry.http import Request, Response
 from docker_credential_gcr.emulator.registry.repositories import ensure_repository, find_repository
@@ -24,10 +24,10 @@ from . import sessions
 from .mounts import mount
 from .sessions import Session
 
-Handler = Callable[[Services, Request, Target, str], Awaitable[Response]]
+Handler = Callable[[RegistryServices, Request, Target, str], Awaitable[Response]]
 
 
-async def start(services: Services, request: Request, target: Target) -> Response:
+async def start(services: RegistryServices, request: Request, target: Target) -> Response:
     """Starts an upload, or finishes it at once: as a mount, or with the whole blob in this request."""
     principal = await authorize(services, request, target, PUSH)
     mounted = request.parameter("mount")
@@ -48,7 +48,7 @@ def raises_name_unknown(handler: Handler) -> Handler:
     """Returns the handler, which raises NameUnknown for an unknown upload if its project is missing."""
 
     @functools.wraps(handler)
-    async def handle(services: Services, request: Request, target: Target, location: str) -> Response:
+    async def handle(services: RegistryServices, request: Request, target: Target, location: str) -> Response:
         try:
             return await handler(services, request, target, location)
         except UploadUnknown:
@@ -59,7 +59,7 @@ def raises_name_unknown(handler: Handler) -> Handler:
 
 
 @raises_name_unknown
-async def status(services: Services, request: Request, target: Target, location: str) -> Response:
+async def status(services: RegistryServices, request: Request, target: Target, location: str) -> Response:
     """Returns how many bytes of an upload are acknowledged."""
     session = await _find(services, request, target, location)
     await sessions.check(services, session)
@@ -67,7 +67,7 @@ async def status(services: Services, request: Request, target: Target, location:
 
 
 @raises_name_unknown
-async def append(services: Services, request: Request, target: Target, location: str) -> Response:
+async def append(services: RegistryServices, request: Request, target: Target, location: str) -> Response:
     """Receives a chunk, or all bytes at once."""
     session = await _find(services, request, target, location)
     _check_chunk(services, request, session)
@@ -75,7 +75,7 @@ async def append(services: Services, request: Request, target: Target, location:
 
 
 @raises_name_unknown
-async def finish(services: Services, request: Request, target: Target, location: str) -> Response:
+async def finish(services: RegistryServices, request: Request, target: Target, location: str) -> Response:
     """Receives the last bytes, if any, and publishes the blob if its digest is right."""
     session = await _find(services, request, target, location)
     digest = request.parameter("digest")
@@ -88,18 +88,18 @@ async def finish(services: Services, request: Request, target: Target, location:
 
 
 @raises_name_unknown
-async def cancel(services: Services, request: Request, target: Target, location: str) -> Response:
+async def cancel(services: RegistryServices, request: Request, target: Target, location: str) -> Response:
     """Deletes an upload and its bytes."""
     await sessions.cancel(services, await _find(services, request, target, location))
     return Response(204)
 
 
-async def _find(services: Services, request: Request, target: Target, location: str) -> Session:
+async def _find(services: RegistryServices, request: Request, target: Target, location: str) -> Session:
     principal = await authorize(services, request, target, PUSH)
     return await sessions.find(services, target, location, principal.member or "")
 
 
-async def _ensure_repository(services: Services, target: Target) -> None:
+async def _ensure_repository(services: RegistryServices, target: Target) -> None:
     """Creates the repository with the first upload to it.
 
     An existing one is cached; the transaction that saves the upload creates it again if it was deleted since.
@@ -117,7 +117,7 @@ async def _ensure_repository(services: Services, target: Target) -> None:
         await services.database.write(create, durable=False)
 
 
-def _check_chunk(services: Services, request: Request, session: Session) -> None:
+def _check_chunk(services: RegistryServices, request: Request, session: Session) -> None:
     """Raises RangeInvalid, UploadInvalid for a chunk that does not match the upload, or its own length."""
     header = request.headers.get("content-range")
     if header is None:
@@ -134,7 +134,7 @@ def _check_chunk(services: Services, request: Request, session: Session) -> None
         raise UploadInvalid(f"Content-Range {header[:100]!r} is not as long as Content-Length {announced}")
 
 
-def _make_accepted(services: Services, session: Session) -> Response:
+def _make_accepted(services: RegistryServices, session: Session) -> Response:
     location = sessions.format_location(services, session)
     headers = {
         "Location": f"/v2/{session.target.name}/blobs/uploads/{location}",

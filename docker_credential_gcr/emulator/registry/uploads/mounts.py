@@ -6,7 +6,7 @@ from docker_credential_gcr.emulator.database.images import blobs
 from docker_credential_gcr.emulator.oci.errors import InvalidName
 from docker_credential_gcr.emulator.oci.token_auth import PULL
 from docker_credential_gcr.emulator.registry.authorization import authorize
-from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.errors import Denied, Unauthorized
 from docker_credential_gcr.emulator.registry.http import Request
 from docker_credential_gcr.emulator.registry.repositories import ensure_repository
@@ -14,7 +14,7 @@ from docker_credential_gcr.emulator.runtime.failpoints import reach
 from docker_credential_gcr.emulator.sites.hosts import Target, locate
 
 
-async def mount(services: Services, request: Request, target: Target, digest: str) -> bool:
+async def mount(services: RegistryServices, request: Request, target: Target, digest: str) -> bool:
     """Links a blob of the source to the target; returns False if the source lacks it or may not be pulled."""
     source = await _find_source(services, request, target)
     if source is None:
@@ -33,7 +33,7 @@ async def mount(services: Services, request: Request, target: Target, digest: st
     return mounted
 
 
-async def _find_source(services: Services, request: Request, target: Target) -> Target | None:
+async def _find_source(services: RegistryServices, request: Request, target: Target) -> Target | None:
     """Returns the source of a mount in the same bucket: the repository `from`, by default the target.
 
     Returns None if the credential may not pull from it: clients request a token with the scopes of both.

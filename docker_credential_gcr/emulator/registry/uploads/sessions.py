@@ -24,7 +24,7 @@ from docker_credential_gcr.emulator.database.images import blobs, doomed, upload
 from docker_credential_gcr.emulator.database.images.blobs import Blob
 from docker_credential_gcr.emulator.database.images.uploads import Upload
 from docker_credential_gcr.emulator.oci.digest import split_digest
-from docker_credential_gcr.emulator.registry.dependencies import Services
+from docker_credential_gcr.emulator.registry.dependencies import RegistryServices
 from docker_credential_gcr.emulator.registry.errors import DigestInvalid, UploadUnknown
 from docker_credential_gcr.emulator.registry.repositories import ensure_repository, find_repository
 from docker_credential_gcr.emulator.runtime.errors import TooManyRequests
@@ -46,13 +46,13 @@ class Session(NamedTuple):
     upload: Upload
 
 
-def begin(services: Services, target: Target, owner: str) -> Session:
+def begin(services: RegistryServices, target: Target, owner: str) -> Session:
     """Returns a new upload of the member `owner`; writes nothing."""
     upload_id = uploads.format_id(secrets.token_hex(11), services.clock.now())
     return Session(target, Upload(upload_id, owner))
 
 
-def format_location(services: Services, session: Session) -> str:
+def format_location(services: RegistryServices, session: Session) -> str:
     """Returns the last segment of the URL of the next request."""
     upload = session.upload
     if upload.sequence:
@@ -60,7 +60,7 @@ def format_location(services: Services, session: Session) -> str:
     return f"{upload.id}-0-{sign(services.upload_key, session.target, upload)}"
 
 
-async def find(services: Services, target: Target, location: str, owner: str) -> Session:
+async def find(services: RegistryServices, target: Target, location: str, owner: str) -> Session:
     """Returns the upload at a Location of the member `owner`. Raises UploadUnknown.
 
     Does not read the database for an upload without a row: `check`, or the transaction that creates its row,
@@ -83,7 +83,7 @@ async def find(services: Services, target: Target, location: str, owner: str) ->
     return Session(target, found)
 
 
-async def check(services: Services, session: Session) -> None:
+async def check(services: RegistryServices, session: Session) -> None:
     """Raises UploadUnknown if an upload without a row has one by now, or was cancelled."""
     upload = session.upload
     if upload.sequence:
@@ -99,7 +99,7 @@ def sign(key: bytes, target: Target, upload: Upload) -> str:
     return blake2b(fields.encode(), key=key, digest_size=16).hexdigest()
 
 
-async def append(services: Services, session: Session, chunks: AsyncIterator[bytes]) -> Session:
+async def append(services: RegistryServices, session: Session, chunks: AsyncIterator[bytes]) -> Session:
     """Appends the bytes of a request; returns the new state.
 
     Raises UploadUnknown, TooManyRequests, BodyTooLarge, BodyIncomplete, OSError.
@@ -130,7 +130,9 @@ async def append(services: Services, session: Session, chunks: AsyncIterator[byt
     return session._replace(upload=moved)
 
 
-async def finish(services: Services, session: Session, chunks: AsyncIterator[bytes], digest: str) -> None:
+async def finish(
+    services: RegistryServices, session: Session, chunks: AsyncIterator[bytes], digest: str
+) -> None:
     """Appends the last bytes, and publishes the blob if its digest is right.
 
     Raises as `append`, and DigestInvalid, which also ends the upload.
@@ -151,7 +153,7 @@ async def finish(services: Services, session: Session, chunks: AsyncIterator[byt
     await discard(services, unused)
 
 
-async def cancel(services: Services, session: Session) -> None:
+async def cancel(services: RegistryServices, session: Session) -> None:
     """Deletes the upload and its bytes. Raises UploadUnknown."""
     upload = session.upload
 
@@ -167,12 +169,12 @@ async def cancel(services: Services, session: Session) -> None:
     await discard(services, list_keys(upload.pieces))
 
 
-def _find_oldest(services: Services) -> float:
+def _find_oldest(services: RegistryServices) -> float:
     """Returns the earliest start of an upload that has not expired."""
     return services.clock.now() - services.limits.upload_lifetime_s
 
 
-def _check_limits(services: Services, connection: Connection, upload: Upload) -> None:
+def _check_limits(services: RegistryServices, connection: Connection, upload: Upload) -> None:
     """Raises TooManyRequests if the account, or the server, has too many uploads for one more."""
     limits, since = services.limits, _find_oldest(services)
     count = uploads.count(connection, since=since, most=limits.uploads)
@@ -184,7 +186,7 @@ def _check_limits(services: Services, connection: Connection, upload: Upload) ->
         raise TooManyRequests(f"{message}: finish or cancel some", _RETRY_AFTER_S)
 
 
-def _save(services: Services, connection: Connection, session: Session, moved: Upload) -> bool:
+def _save(services: RegistryServices, connection: Connection, session: Session, moved: Upload) -> bool:
     """Saves the new state in the upload's row; returns False for an unknown upload."""
     target, upload = session
     if upload.sequence:
@@ -200,7 +202,7 @@ def _save(services: Services, connection: Connection, session: Session, moved: U
 
 
 def _make_blob(
-    services: Services, connection: Connection, session: Session, whole: Upload, digest: str
+    services: RegistryServices, connection: Connection, session: Session, whole: Upload, digest: str
 ) -> list[str]:
     """Replaces the upload by the blob; returns the keys of pieces that the blob does not need."""
     target, upload = session
