@@ -53,7 +53,7 @@ _PACKAGE = f"{_REPOSITORY}/packages/{{package}}"
 ROUTES: list[Row] = [
     # oauth2.googleapis.com: oauth2/
     ("POST", "/token", token_endpoint.issue_token),
-    ("POST", "/revoke", token_endpoint.revoke),
+    ("POST", "/revoke", token_endpoint.revoke_token),
     ("GET", "/tokeninfo", tokeninfo.show),
     ("POST", "/tokeninfo", tokeninfo.show),
     # www.googleapis.com: oauth2/
@@ -77,7 +77,7 @@ ROUTES: list[Row] = [
     ("POST", "/signin/oauth/consent", authorization_endpoint.decide),
     ("GET", "/.well-known/openid-configuration", discovery.discover),
     ("POST", "/o/oauth2/token", token_endpoint.issue_token),
-    ("POST", "/o/oauth2/revoke", token_endpoint.revoke),
+    ("POST", "/o/oauth2/revoke", token_endpoint.revoke_token),
     # cloudresourcemanager.googleapis.com: projects/
     ("POST", "/v1/projects", resource_manager.create_project_v1),
     ("GET", "/v1/projects", resource_manager.list_projects_v1),

@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.database.projects import artifact_repositori
 from docker_credential_gcr.emulator.database.projects.artifact_repositories import ArtifactRepository
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import Conflict, InvalidArgument
-from docker_credential_gcr.emulator.google.rest.field_masks import list_paths, merge
+from docker_credential_gcr.emulator.google.rest.field_masks import list_paths, merge_fields
 from docker_credential_gcr.emulator.google.rest.labels import parse_labels
 from docker_credential_gcr.emulator.google.rest.list_filters import format_matches, parse_filter
 from docker_credential_gcr.emulator.google.rest.long_running import (
@@ -97,7 +97,7 @@ async def patch_repository(call: Call) -> Result:
 
     def work(connection: Connection) -> ArtifactRepository:
         found = get_repository(connection, call, "artifactregistry.repositories.update")
-        changed = merge(call, format_repository(found), REPOSITORY)
+        changed = merge_fields(call, format_repository(found), REPOSITORY)
         return artifact_repositories.change(connection, found, **_parse(changed), now=call.now)
 
     return format_repository(await call.services.database.write(work))

@@ -16,7 +16,7 @@ from docker_credential_gcr.emulator.database.projects.projects import Project
 from docker_credential_gcr.emulator.google.authorization import get_project
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition, InvalidArgument, NotFound
-from docker_credential_gcr.emulator.google.rest.field_masks import merge
+from docker_credential_gcr.emulator.google.rest.field_masks import merge_fields
 from docker_credential_gcr.emulator.google.rest.long_running import create_operation_id, finish_operation
 from docker_credential_gcr.emulator.google.rest.message_schema import Message
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
@@ -99,7 +99,7 @@ class CollectionMethods(Generic[Parent, Item]):
         """Changes the fields of the item that ?updateMask= names."""
 
         def change(item: Item) -> Item:
-            settings = self._parse(merge(call, item.settings, self.message))
+            settings = self._parse(merge_fields(call, item.settings, self.message))
             return replace(_check_not_deleted(item), settings=settings)
 
         return self._change(connection, call, "update", change)

@@ -41,7 +41,7 @@ async def issue_token(request: Request, services: GoogleServices) -> JSONRespons
     return JSONResponse(await GRANTS[grant_type](request, services, form), headers=_NO_STORE)
 
 
-async def revoke(request: Request, services: GoogleServices) -> JSONResponse:
+async def revoke_token(request: Request, services: GoogleServices) -> JSONResponse:
     """Ends the login of a refresh token or a user's access token. Raises GrantRefused.
 
     https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke

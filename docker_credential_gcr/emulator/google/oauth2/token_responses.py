@@ -50,7 +50,7 @@ async def issue_access_token(
         "azp": subject.client_id,
         "sub": subject.unique_id,
         "at_hash": hash_access_token(token),
-        **describe(subject, oauth_scopes),
+        **describe_subject(subject, oauth_scopes),
         **({"nonce": nonce} if nonce else {}),
     }
     return {**answer, "id_token": await _sign(services, claims)}
@@ -68,7 +68,7 @@ async def issue_id_token(services: GoogleServices, subject: Subject, audience: s
     return await _sign(services, claims)
 
 
-def describe(subject: Subject, oauth_scopes: frozenset[str]) -> dict[str, object]:
+def describe_subject(subject: Subject, oauth_scopes: frozenset[str]) -> dict[str, object]:
     """Returns the e-mail and profile claims that the scopes give access to."""
     facts: dict[str, object] = {}
     if oauth_scopes & EMAIL_SCOPES:

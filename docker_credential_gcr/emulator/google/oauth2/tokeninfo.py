@@ -22,7 +22,7 @@ from docker_credential_gcr.emulator.identity.id_tokens import ALGORITHM
 from docker_credential_gcr.emulator.identity.principal import format_service_account, format_user
 from docker_credential_gcr.emulator.identity.tokens import AccessGrant, InvalidToken
 
-from .token_responses import Subject, describe
+from .token_responses import Subject, describe_subject
 
 # v1's name -> v3's name; v1 has no other members.
 _V1_NAMES = {
@@ -71,7 +71,7 @@ async def _find_facts(request: Request, services: GoogleServices) -> dict[str, A
 async def _describe_access(services: GoogleServices, token: str) -> dict[str, Any]:
     grant = await get_grant(services, token)
     subject = await services.database.read(lambda connection: get_subject(connection, grant))
-    facts = describe(subject, grant.oauth_scopes)
+    facts = describe_subject(subject, grant.oauth_scopes)
     return {
         "azp": subject.client_id,
         "aud": subject.client_id,

@@ -15,7 +15,7 @@ from docker_credential_gcr.emulator.identity.administrators import NotAnAdminist
 from docker_credential_gcr.emulator.identity.tokens import InvalidToken
 from docker_credential_gcr.emulator.request_context import note_member
 
-from .token_responses import EMAIL_SCOPES, OPENID, PROFILE_SCOPES, describe
+from .token_responses import EMAIL_SCOPES, OPENID, PROFILE_SCOPES, describe_subject
 from .tokeninfo import get_grant, get_subject, read_tokens
 
 _SCOPES = EMAIL_SCOPES | PROFILE_SCOPES | {OPENID}
@@ -44,4 +44,4 @@ async def _find_facts(request: Request, services: GoogleServices) -> dict[str, o
     note_member(grant.member)
     if not grant.oauth_scopes & _SCOPES:
         raise InsufficientScopes
-    return {"sub": subject.unique_id, **describe(subject, grant.oauth_scopes)}
+    return {"sub": subject.unique_id, **describe_subject(subject, grant.oauth_scopes)}

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.google.authorization import (
 )
 from docker_credential_gcr.emulator.google.rest.calls import Call
 from docker_credential_gcr.emulator.google.rest.errors import FailedPrecondition
-from docker_credential_gcr.emulator.google.rest.field_masks import merge
+from docker_credential_gcr.emulator.google.rest.field_masks import merge_fields
 from docker_credential_gcr.emulator.google.rest.labels import parse_labels
 from docker_credential_gcr.emulator.google.rest.long_running import create_operation_number, finish_operation
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, method, reads, writes
@@ -103,7 +103,9 @@ async def update_project_v1(call: Call) -> Result:
 @writes("updateMask", body=PROJECT_V3)
 def update_project_v3(connection: Connection, call: Call) -> Result:
     """Changes a project's displayName and labels, if updateMask names them."""
-    _, operation = _update(connection, call, lambda project: merge(call, format_v3(project), PROJECT_V3))
+    _, operation = _update(
+        connection, call, lambda project: merge_fields(call, format_v3(project), PROJECT_V3)
+    )
     return operation
 
 

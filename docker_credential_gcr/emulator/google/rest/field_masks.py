@@ -11,7 +11,7 @@ from .errors import InvalidArgument
 from .message_schema import MISSING, OUTPUT, Field, Fixed, Map, Message, to_camel
 
 
-def merge(call: Call, current: Mapping[str, Any], message: Message) -> dict[str, Any]:
+def merge_fields(call: Call, current: Mapping[str, Any], message: Message) -> dict[str, Any]:
     """Returns `current` with the fields that ?updateMask names taken from the body.
 
     Without a mask, and with `*`: see `list_paths`. Raises InvalidArgument.

@@ -90,7 +90,7 @@ def check_fixed(bucket: StorageBucket, body: dict[str, Any]) -> None:
             raise InvalidArgument(f"The {name} of a bucket cannot be changed.")
 
 
-def merge(settings: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+def merge_patch(settings: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """Returns the settings changed by a patch: null removes a setting, labels are changed one by one."""
     patch = dict(body)
     if isinstance(patch.get("labels"), dict):

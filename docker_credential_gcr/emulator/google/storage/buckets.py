@@ -21,7 +21,7 @@ from .authorization import check_metageneration, get_bucket, get_project, refuse
 from .bucket_resource import (
     check_fixed,
     format_bucket,
-    merge,
+    merge_patch,
     parse_bucket_name,
     parse_location,
     parse_settings,
@@ -97,7 +97,7 @@ def list_folders(connection: Connection, call: Call) -> Result:
 @method(body=None)
 async def patch_bucket(call: Call) -> Result:
     """Changes the settings of a bucket that the body names."""
-    return await _change(call, merge)
+    return await _change(call, merge_patch)
 
 
 @method(body=None)
