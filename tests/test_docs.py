@@ -241,7 +241,7 @@ PROMISES = {
     ),
     "J-Z67-only-json": (
         "docker_credential_gcr/emulator/google/app.py",
-        "nothing but JSON in Google's form leaves it",
+        "Every exception becomes JSON in Google's form",
         "test_z23_no_malformed_parameter_is_an_internal_error",
     ),
     "J-Z67-data-directory": (
