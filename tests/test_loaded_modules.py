@@ -138,7 +138,7 @@ CLIENT = {
     "emulator.cli.": "group listing main options resources.project",
     "emulator.client.": "connection_fault direct_request response rest server_files server_url",
     "emulator.identity.": (
-        "cel.budget cel.conditions cel.dialect cel.evaluator cel.parser cel.tokenizer cel.values "
+        "cel.budget cel.conditions cel.environment cel.evaluator cel.parser cel.tokenizer cel.values "
         "federation.principals google_services oauth.scopes policy principal resource resource_names roles "
         "suggestions"
     ),

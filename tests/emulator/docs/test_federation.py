@@ -13,8 +13,8 @@ from support.checkout import DOCS
 from support.pages import find_blocks, read_table
 
 from docker_credential_gcr.emulator.google.oauth2.sts import SUBJECT_TOKEN_TYPES
-from docker_credential_gcr.emulator.identity.cel.dialect import Kind
-from docker_credential_gcr.emulator.identity.cel.expressions import DIALECT
+from docker_credential_gcr.emulator.identity.cel.environment import Kind
+from docker_credential_gcr.emulator.identity.cel.expressions import ENVIRONMENT
 from docker_credential_gcr.emulator.identity.federation.principals import MEMBER
 from docker_credential_gcr.emulator.identity.roles import ROLES
 
@@ -62,10 +62,10 @@ def test_every_word_of_expressions_is_listed() -> None:
     }
 
     assert listed == {
-        "relations": DIALECT.relations,
-        "functions": DIALECT.functions,
-        "methods": set(DIALECT.members[Kind.ANY]),
-        "of lists": DIALECT.macros,
+        "relations": ENVIRONMENT.relations,
+        "functions": ENVIRONMENT.functions,
+        "methods": set(ENVIRONMENT.members[Kind.ANY]),
+        "of lists": ENVIRONMENT.macros,
     }
 
 

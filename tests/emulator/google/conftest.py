@@ -17,7 +17,7 @@ from support.keys import format_private, format_public, make_certificate
 
 from docker_credential_gcr.emulator.database.accounts import authorization_codes, users
 from docker_credential_gcr.emulator.database.accounts.authenticator import Authenticator
-from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
+from docker_credential_gcr.emulator.database.accounts.authorization_codes import CodeGrant
 from docker_credential_gcr.emulator.database.accounts.users import User
 from docker_credential_gcr.emulator.database.engine.database import Database
 from docker_credential_gcr.emulator.database.images import blobs, manifests, repositories, tags
@@ -129,7 +129,7 @@ class Apis:
             lambda connection: users.put(connection, email, name=name, now=self.clock.now())
         )
 
-    def make_code(self, grant: Grant, email: str = "ada@example.com") -> str:
+    def make_code(self, grant: CodeGrant, email: str = "ada@example.com") -> str:
         """Creates a code, as the consent page does."""
         user = self.make_user(email)
         return self.services.database.write_now(

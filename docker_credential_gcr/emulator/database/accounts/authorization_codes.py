@@ -20,7 +20,7 @@ _PREFIX = "4/"
 
 
 @dataclass(frozen=True)
-class Grant:
+class CodeGrant:
     """Access that a user granted: the client, its redirect URI, the scopes and the PKCE challenge.
 
     `challenge` is empty where the client sent none; `nonce` is for the ID token.
@@ -40,7 +40,7 @@ class Code:
 
     digest: str
     user: User
-    grant: Grant
+    grant: CodeGrant
     expires_at: int
     login_id: str | None
 
@@ -64,7 +64,7 @@ _SPEND = (
 _DELETE_OLD = delete(authorization_codes).where(_TABLE.expires_at <= bindparam("now"))
 
 
-def add(connection: Connection, user: User, grant: Grant, *, now: float) -> str:
+def add(connection: Connection, user: User, grant: CodeGrant, *, now: float) -> str:
     """Returns a new code, of which only a digest is stored; deletes expired codes."""
     connection.execute(_DELETE_OLD, {"now": int(now)})
     code = _PREFIX + secrets.token_urlsafe(48)
@@ -90,7 +90,7 @@ def find(connection: Connection, code: str, *, now: float) -> Code | None:
     if row is None or now >= row.expires_at:
         return None
     expires_at, login_id, client_id, redirect_uri, scope, challenge, method, nonce, *user = row
-    grant = Grant(client_id, redirect_uri, split_scope(scope), challenge, method, nonce)
+    grant = CodeGrant(client_id, redirect_uri, split_scope(scope), challenge, method, nonce)
     return Code(digest, User(*user), grant, expires_at, login_id)
 
 

@@ -37,8 +37,8 @@ _PAGE = (
 _STILL = select(manifests.c.id).where(manifests.c.id.in_(bindparam("ids", expanding=True)), _CANDIDATE)
 _REMOVE = delete(manifests).where(manifests.c.id.in_(bindparam("ids", expanding=True)))
 
-# (manifest that keeps one of `found`, its FROM clause)
-_KEEPERS = (
+# Manifests that keep one of `found`: (column, FROM clause)
+_NEIGHBOURS = (
     (
         "naming.manifest",
         "found JOIN manifests AS one ON one.id = found.id JOIN manifest_blobs AS naming "
@@ -55,14 +55,14 @@ _KEEPERS = (
         "ON subject.repository = about.repository AND subject.digest = about.subject",
     ),
 )
-_MORE = " ".join(f"UNION SELECT {keeper} FROM {source}" for keeper, source in _KEEPERS)  # noqa: S608
+_MORE = " ".join(f"UNION SELECT {column} FROM {source}" for column, source in _NEIGHBOURS)  # noqa: S608
 _FOUND = f"WITH RECURSIVE found (id) AS (SELECT value FROM json_each(:ids) {_MORE})"  # noqa: S608
 _ROOTS = text(
     f"{_FOUND} SELECT one.id FROM found JOIN manifests AS one ON one.id = found.id "  # noqa: S608
     "WHERE one.uploaded_ms >= :before_ms OR EXISTS (SELECT 1 FROM tags WHERE tags.manifest = one.id)"
 )
-_PAIRS = " UNION ALL ".join(f"SELECT found.id, {keeper} FROM {source}" for keeper, source in _KEEPERS)  # noqa: S608
-# (kept, keeper)
+_PAIRS = " UNION ALL ".join(f"SELECT found.id, {column} FROM {source}" for column, source in _NEIGHBOURS)  # noqa: S608
+# (manifest, a neighbour that keeps it)
 _EDGES = text(f"{_FOUND} {_PAIRS}")
 
 
@@ -72,7 +72,7 @@ def find_untagged(connection: Connection, *, before: float, after: int, count: i
     while True:
         values = {"before_ms": before_ms, "after": after, "count": count}
         page = list(connection.execute(_PAGE, values).scalars())
-        found = _leave_out_kept(connection, page, before_ms)
+        found = _exclude_kept(connection, page, before_ms)
         if found or not page:
             return found
         after = page[-1]
@@ -82,17 +82,17 @@ def remove_untagged(connection: Connection, ids: Sequence[int], *, before: float
     """Deletes those of the manifests that no tag reaches still; returns their number."""
     before_ms = int(before * 1000)
     still = list(connection.execute(_STILL, {"ids": ids, "before_ms": before_ms}).scalars())
-    return connection.execute(_REMOVE, {"ids": _leave_out_kept(connection, still, before_ms)}).rowcount
+    return connection.execute(_REMOVE, {"ids": _exclude_kept(connection, still, before_ms)}).rowcount
 
 
-def _leave_out_kept(connection: Connection, ids: list[int], before_ms: int) -> list[int]:
+def _exclude_kept(connection: Connection, ids: list[int], before_ms: int) -> list[int]:
     values = {"ids": json.dumps(ids)}
     kept = set(connection.execute(_ROOTS, {**values, "before_ms": before_ms}).scalars())
     if not kept:
         return ids
     kept_by: dict[int, list[int]] = {}
-    for one, keeper in connection.execute(_EDGES, values):
-        kept_by.setdefault(keeper, []).append(one)
+    for one, neighbour in connection.execute(_EDGES, values):
+        kept_by.setdefault(neighbour, []).append(one)
     waiting = list(kept)
     while waiting:
         fresh = set(kept_by.get(waiting.pop(), ())) - kept

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
+from docker_credential_gcr.emulator.database.accounts.authorization_codes import CodeGrant
 from docker_credential_gcr.emulator.identity.id_tokens import ISSUER
 from docker_credential_gcr.emulator.identity.oauth import pkce
 from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS, Client
@@ -47,7 +47,7 @@ class AuthorizationRequest:
     """Authorization request; `fields` are its parameters, which the pages' forms send back."""
 
     client: Client
-    grant: Grant
+    grant: CodeGrant
     state: str
     prompts: frozenset[str]
     login_hint: str
@@ -84,7 +84,7 @@ def parse_request(pairs: Iterable[tuple[str, str]]) -> AuthorizationRequest:
     if fields.get("access_type", "online") not in ("online", "offline"):
         raise RequestRefused("invalid_request", "Invalid parameter value for access_type")
     challenge, method = _parse_challenge(fields)
-    grant = Grant(
+    grant = CodeGrant(
         client.client_id, redirect_uri, _parse_scope(fields), challenge, method, fields.get("nonce", "")
     )
     login_hint = fields.get("login_hint", "")

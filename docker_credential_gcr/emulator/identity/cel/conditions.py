@@ -13,8 +13,8 @@ from docker_credential_gcr.emulator.identity.resource import Resource
 from docker_credential_gcr.emulator.runtime.memoize import memoize
 
 from .budget import Budget, CostExceeded
-from .dialect import Dialect, Kind
-from .evaluator import Scope
+from .environment import Environment, Kind
+from .evaluator import Activation
 from .parser import parse
 from .tokenizer import make_pattern
 
@@ -28,7 +28,7 @@ class InvalidCondition(Exception):
 
 
 # The limit of operators: https://cloud.google.com/iam/docs/conditions-overview#limitations
-DIALECT = Dialect(
+ENVIRONMENT = Environment(
     InvalidCondition,
     _TOKEN,
     max_size=2048,
@@ -48,12 +48,12 @@ def compile_condition(expression: str) -> Test:
 
     A condition that computes more than a Budget allows, such as a hundred extracts, is not met.
     """
-    evaluate = parse(expression, DIALECT)
+    evaluate = parse(expression, ENVIRONMENT)
 
     def test(resource: Resource) -> bool:
-        fields = {name: getattr(resource, name) for name in DIALECT.members[Kind.RECORD]}
+        fields = {name: getattr(resource, name) for name in ENVIRONMENT.members[Kind.RECORD]}
         try:
-            return evaluate(Scope({"resource": fields}, Budget())) is True
+            return evaluate(Activation({"resource": fields}, Budget())) is True
         except CostExceeded:
             return False
 

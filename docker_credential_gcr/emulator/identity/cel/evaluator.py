@@ -1,4 +1,4 @@
-"""Evaluator of CEL: an expression is a function of a scope, composed of those of its parts."""
+"""Evaluator of CEL: an expression is a function of an activation, composed of those of its parts."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -8,27 +8,27 @@ from .budget import Budget
 from .values import EvaluationError, get_size, to_text
 
 
-class Scope(NamedTuple):
+class Activation(NamedTuple):
     """The values that an expression can name, and the budget of its evaluation."""
 
     values: Mapping[str, Any]
     budget: Budget
 
 
-Expression = Callable[[Scope], Any]
+Expression = Callable[[Activation], Any]
 
 
 def constant(value: Any) -> Expression:
-    """Evaluates to the value in any scope."""
-    return lambda _scope: value
+    """Evaluates to the value in any activation."""
+    return lambda _activation: value
 
 
 def look_up(function: Callable[..., Any], *arguments: Expression) -> Expression:
     """Applies a function that reads only a part of its arguments."""
 
-    def evaluate(scope: Scope) -> Any:
-        scope.budget.spend_step()
-        return function(*(argument(scope) for argument in arguments))
+    def evaluate(activation: Activation) -> Any:
+        activation.budget.spend_step()
+        return function(*(argument(activation) for argument in arguments))
 
     return evaluate
 
@@ -36,13 +36,13 @@ def look_up(function: Callable[..., Any], *arguments: Expression) -> Expression:
 def apply(function: Callable[..., Any], *arguments: Expression) -> Expression:
     """Applies a function that reads its arguments wholly, or creates a new value."""
 
-    def evaluate(scope: Scope) -> Any:
-        scope.budget.spend_step()
-        values = [argument(scope) for argument in arguments]
+    def evaluate(activation: Activation) -> Any:
+        activation.budget.spend_step()
+        values = [argument(activation) for argument in arguments]
         for value in values:
-            scope.budget.spend(value)
+            activation.budget.spend(value)
         result = function(*values)
-        scope.budget.spend(result)
+        activation.budget.spend(result)
         return result
 
     return evaluate
@@ -50,12 +50,12 @@ def apply(function: Callable[..., Any], *arguments: Expression) -> Expression:
 
 def negate(test: Expression) -> Expression:
     """Evaluates !a"""
-    return lambda scope: not _demand_bool(test(scope))
+    return lambda activation: not _demand_bool(test(activation))
 
 
 def choose(test: Expression, then: Expression, other: Expression) -> Expression:
     """Evaluates a ? b : c"""
-    return lambda scope: then(scope) if _demand_bool(test(scope)) else other(scope)
+    return lambda activation: then(activation) if _demand_bool(test(activation)) else other(activation)
 
 
 def make_macro(
@@ -63,14 +63,16 @@ def make_macro(
 ) -> Expression:
     """Evaluates a.exists(name, test)"""
 
-    def evaluate(scope: Scope) -> bool:
-        items = collection(scope)
+    def evaluate(activation: Activation) -> bool:
+        items = collection(activation)
         if not isinstance(items, list):
             raise EvaluationError("only a list has elements")
         results = []
         for item in items:
-            scope.budget.spend_step()
-            results.append(_demand_bool(test(Scope({**scope.values, name: item}, scope.budget))))
+            activation.budget.spend_step()
+            results.append(
+                _demand_bool(test(Activation({**activation.values, name: item}, activation.budget)))
+            )
         return judge(results)
 
     return evaluate
@@ -79,15 +81,15 @@ def make_macro(
 def decide_by(deciding: bool, left: Expression, right: Expression) -> Expression:
     """Evaluates a || b, which true decides, or a && b, which false decides, even if the other side fails."""
 
-    def evaluate(scope: Scope) -> bool:
+    def evaluate(activation: Activation) -> bool:
         try:
-            if _demand_bool(left(scope)) is deciding:
+            if _demand_bool(left(activation)) is deciding:
                 return deciding
         except EvaluationError:
-            if _demand_bool(right(scope)) is deciding:
+            if _demand_bool(right(activation)) is deciding:
                 return deciding
             raise
-        return _demand_bool(right(scope))
+        return _demand_bool(right(activation))
 
     return evaluate
 
@@ -99,9 +101,9 @@ def _demand_bool(value: Any) -> bool:
 
 
 def _has(expression: Expression) -> Expression:
-    def evaluate(scope: Scope) -> bool:
+    def evaluate(activation: Activation) -> bool:
         with suppress(EvaluationError):
-            expression(scope)
+            expression(activation)
             return True
         return False
 

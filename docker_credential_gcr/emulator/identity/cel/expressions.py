@@ -8,7 +8,7 @@ https://cloud.google.com/iam/docs/workload-identity-federation#mapping
 
 from docker_credential_gcr.emulator.runtime.memoize import memoize
 
-from .dialect import Dialect, Kind
+from .environment import Environment, Kind
 from .evaluator import FUNCTIONS, Expression
 from .parser import MACROS, parse
 from .tokenizer import make_pattern
@@ -21,7 +21,7 @@ class InvalidExpression(Exception):
     """The text is not in the supported part of CEL."""
 
 
-DIALECT = Dialect(
+ENVIRONMENT = Environment(
     InvalidExpression,
     _TOKEN,
     max_size=4096,
@@ -36,9 +36,9 @@ DIALECT = Dialect(
 # A compiled expression can take a hundred times its text.
 @memoize(128 * 1024)
 def compile_expression(text: str) -> Expression:
-    """Compiles an expression to a function of a scope. Raises InvalidExpression.
+    """Compiles an expression to a function of an activation. Raises InvalidExpression.
 
-    The scope has `assertion`, and for conditions `google` and `attribute`. The function raises
+    The activation has `assertion`, and for conditions `google` and `attribute`. The function raises
     EvaluationError if the expression has no value, and CostExceeded.
     """
-    return parse(text, DIALECT)
+    return parse(text, ENVIRONMENT)

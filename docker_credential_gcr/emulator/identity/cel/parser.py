@@ -1,4 +1,4 @@
-"""Parser of CEL: turns an expression in the dialect of an API into the function that evaluates it.
+"""Parser of CEL: turns an expression in the environment of an API into the function that evaluates it.
 
 Of CEL's libraries for Python one is a C++ runtime, and the other needs six packages. Other syntax (regular
 expressions, arithmetic, macros that build lists) is refused when the expression is set.
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .dialect import Dialect, Kind
+from .environment import Environment, Kind
 from .evaluator import FUNCTIONS, Expression, apply, choose, constant, decide_by, look_up, make_macro, negate
 from .tokenizer import TokenReader, unquote
 from .values import METHODS, RELATIONS, add, select
@@ -29,14 +29,14 @@ class _Value(NamedTuple):
     kind: Kind
 
 
-def parse(text: str, dialect: Dialect) -> Expression:
-    """Parses an expression to the function that evaluates it. Raises the dialect's error."""
-    if len(text) > dialect.max_size:
-        raise dialect.error(f"it is longer than {dialect.max_size} characters")
-    parser = Parser(text, dialect)
+def parse(text: str, environment: Environment) -> Expression:
+    """Parses an expression to the function that evaluates it. Raises the environment's error."""
+    if len(text) > environment.max_size:
+        raise environment.error(f"it is longer than {environment.max_size} characters")
+    parser = Parser(text, environment)
     operators = sum(sign in ("&&", "||", "!") for _, sign in parser.tokens)
-    if operators > dialect.max_operators:
-        raise dialect.error(f"it has more than {dialect.max_operators} logical operators")
+    if operators > environment.max_operators:
+        raise environment.error(f"it has more than {environment.max_operators} logical operators")
     value = parser.read_choice(0)
     parser.demand_bool(value)
     parser.read("end")
@@ -46,9 +46,9 @@ def parse(text: str, dialect: Dialect) -> Expression:
 class Parser(TokenReader):
     """A parser by the grammar of CEL; each method reads one level of precedence."""
 
-    def __init__(self, text: str, dialect: Dialect) -> None:
-        super().__init__(text, dialect.tokens, dialect.error)
-        self._dialect = dialect
+    def __init__(self, text: str, environment: Environment) -> None:
+        super().__init__(text, environment.tokens, environment.error)
+        self._environment = environment
         # The name that a macro gives each element.
         self._element: str | None = None
 
@@ -68,7 +68,7 @@ class Parser(TokenReader):
             raise self.complain()
 
     def _make(self, expression: Expression, kind: Kind = Kind.ANY) -> _Value:
-        return _Value(expression, Kind.ANY if Kind.ANY in self._dialect.members else kind)
+        return _Value(expression, Kind.ANY if Kind.ANY in self._environment.members else kind)
 
     def _read_logical(self, depth: int, level: int = 0) -> _Value:
         if level == len(_LOGICAL):
@@ -85,7 +85,7 @@ class Parser(TokenReader):
 
     def _relate(self, left: _Value, depth: int) -> _Value:
         kind, sign = self.peek()
-        if kind == "text" or sign not in self._dialect.relations:
+        if kind == "text" or sign not in self._environment.relations:
             return left
         self.skip()
         position = self.position
@@ -126,7 +126,7 @@ class Parser(TokenReader):
                 return value
 
     def _read_selection(self, value: _Value, depth: int) -> _Value:
-        members = self._dialect.members.get(value.kind, {})
+        members = self._environment.members.get(value.kind, {})
         if value.kind is not Kind.ANY and self.peek()[1] not in members:
             raise self.complain()
         name = self.read("word")
@@ -135,7 +135,7 @@ class Parser(TokenReader):
             arguments = self._read_literal(name)
         elif value.kind is Kind.RECORD or not self.take("("):
             return self._make(look_up(select, value.evaluate, constant(name)), kind)
-        elif name in self._dialect.macros:
+        elif name in self._environment.macros:
             return self._make(self._read_macro(value.evaluate, MACROS[name], depth))
         else:
             arguments = self._read_list(")", depth)
@@ -180,7 +180,7 @@ class Parser(TokenReader):
 
     def _read_name(self, depth: int) -> _Value:
         name = self.read("word")
-        if name in self._dialect.functions and self.take("("):
+        if name in self._environment.functions and self.take("("):
             arguments = self._read_list(")", depth)
             if len(arguments) != 1:
                 raise self._error(f"{name}() takes one argument")
@@ -188,10 +188,11 @@ class Parser(TokenReader):
         if name in _CONSTANTS:
             value, kind = _CONSTANTS[name]
             return self._make(constant(value), kind)
-        if name not in self._dialect.variables and name != self._element:
+        if name not in self._environment.variables and name != self._element:
             raise self.complain(self.position - 1)
         return self._make(
-            lambda scope: select(scope.values, name), self._dialect.variables.get(name, Kind.ANY)
+            lambda activation: select(activation.values, name),
+            self._environment.variables.get(name, Kind.ANY),
         )
 
     def _read_list(self, end: str, depth: int) -> list[Expression]:

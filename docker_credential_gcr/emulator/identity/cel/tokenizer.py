@@ -12,7 +12,7 @@ _NUMBER = r"(?P<number>\d{1,18})|"
 
 
 def make_pattern(signs: str, *, numbers: bool) -> "re.Pattern[str]":
-    """Returns the pattern of a dialect's tokens; `signs` is a pattern too."""
+    """Returns the pattern of an environment's tokens; `signs` is a pattern too."""
     return re.compile(
         rf"""\s*(?:{_NUMBER if numbers else ""}(?P<word>[A-Za-z_]\w*)"""
         rf"""|(?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(?P<sign>{signs}))""",

@@ -9,7 +9,7 @@ from typing import Any
 
 from docker_credential_gcr.emulator.identity.assertions import is_instant
 from docker_credential_gcr.emulator.identity.cel.budget import Budget, CostExceeded
-from docker_credential_gcr.emulator.identity.cel.evaluator import Scope
+from docker_credential_gcr.emulator.identity.cel.evaluator import Activation
 from docker_credential_gcr.emulator.identity.cel.expressions import compile_expression
 from docker_credential_gcr.emulator.identity.cel.values import EvaluationError
 from docker_credential_gcr.emulator.identity.keys import jws
@@ -89,11 +89,11 @@ def map_attributes(settings: Mapping[str, Any], assertion: Mapping[str, Any]) ->
 
 def _evaluate(mapping: Mapping[str, str], assertion: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
     """Returns the value of each target whose expression has one."""
-    scope = Scope({"assertion": assertion}, budget)
+    activation = Activation({"assertion": assertion}, budget)
     values: dict[str, Any] = {}
     for target, expression in mapping.items():
         try:
-            values[target] = compile_expression(expression)(scope)
+            values[target] = compile_expression(expression)(activation)
         except EvaluationError:
             continue
     return values
@@ -158,7 +158,7 @@ def _meets(condition: str, assertion: Mapping[str, Any], identity: FederatedIden
     google = {"subject": identity.subject, "groups": list(identity.groups)}
     values = {"assertion": assertion, "google": google, "attribute": identity.attributes}
     try:
-        return compile_expression(condition)(Scope(values, budget)) is True
+        return compile_expression(condition)(Activation(values, budget)) is True
     except EvaluationError:
         return False
 

@@ -9,13 +9,13 @@ from support.database_reads import reading
 from docker_credential_gcr.emulator.database import schema
 from docker_credential_gcr.emulator.database.accounts import authorization_codes, users
 from docker_credential_gcr.emulator.database.accounts import refresh_tokens as logins
-from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
+from docker_credential_gcr.emulator.database.accounts.authorization_codes import CodeGrant
 from docker_credential_gcr.emulator.database.projects import policies
 from docker_credential_gcr.emulator.database.schema import users as schema_people
 from docker_credential_gcr.emulator.identity.policy import EMPTY, grant
 
 NOW = 1_700_000_000
-GRANT = Grant("client", "http://localhost/", frozenset({"a", "b"}), "challenge", "S256", "nonce")
+GRANT = CodeGrant("client", "http://localhost/", frozenset({"a", "b"}), "challenge", "S256", "nonce")
 
 
 @pytest.fixture

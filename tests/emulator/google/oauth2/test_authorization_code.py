@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
+from docker_credential_gcr.emulator.database.accounts.authorization_codes import CodeGrant
 from docker_credential_gcr.emulator.identity.id_tokens import hash_access_token
 from docker_credential_gcr.emulator.identity.oauth.clients import APPLICATION_DEFAULT, CLIENTS, Client
 
@@ -19,9 +19,9 @@ REDIRECT = "http://127.0.0.1:8085/"
 # https://www.rfc-editor.org/rfc/rfc7636#appendix-B
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-S256 = Grant(HELPER.client_id, REDIRECT, frozenset({CLOUD_PLATFORM}), CHALLENGE, "S256")
-PLAIN = Grant(HELPER.client_id, REDIRECT, frozenset({CLOUD_PLATFORM}), VERIFIER, "plain")
-NO_PROOF = Grant(HELPER.client_id, REDIRECT, frozenset({CLOUD_PLATFORM}))
+S256 = CodeGrant(HELPER.client_id, REDIRECT, frozenset({CLOUD_PLATFORM}), CHALLENGE, "S256")
+PLAIN = CodeGrant(HELPER.client_id, REDIRECT, frozenset({CLOUD_PLATFORM}), VERIFIER, "plain")
+NO_PROOF = CodeGrant(HELPER.client_id, REDIRECT, frozenset({CLOUD_PLATFORM}))
 
 
 def name(client: Client) -> dict[str, str]:
@@ -64,7 +64,7 @@ def ada(apis: Apis) -> Apis:
     [(S256, VERIFIER), (PLAIN, VERIFIER), (NO_PROOF, None)],
     ids=["S256", "plain", "none"],
 )
-def test_a_code_gives_the_tokens_of_a_login(ada: Apis, grant: Grant, verifier: str | None) -> None:
+def test_a_code_gives_the_tokens_of_a_login(ada: Apis, grant: CodeGrant, verifier: str | None) -> None:
     reply = trade(ada, ada.make_code(grant), code_verifier=verifier)
 
     tokens = reply.body
@@ -83,7 +83,7 @@ def test_a_code_gives_the_tokens_of_a_login(ada: Apis, grant: Grant, verifier: s
 
 def test_with_openid_there_is_an_id_token_for_the_client(ada: Apis, id_tokens: Any) -> None:
     scopes = frozenset({"openid", "profile", EMAIL})
-    code = ada.make_code(Grant(HELPER.client_id, REDIRECT, scopes, CHALLENGE, "S256", "n-0S6_WzA2Mj"))
+    code = ada.make_code(CodeGrant(HELPER.client_id, REDIRECT, scopes, CHALLENGE, "S256", "n-0S6_WzA2Mj"))
 
     tokens = trade(ada, code).body
 
@@ -122,7 +122,7 @@ def test_a_client_may_name_itself_by_http_basic(ada: Apis) -> None:
 
 INVALID_GRANT = (400, "invalid_grant")
 # Fields that an attacker or a faulty client sends, and the response.
-ABUSES: dict[str, tuple[Grant, dict[str, str | None], tuple[int, str], str]] = {
+ABUSES: dict[str, tuple[CodeGrant, dict[str, str | None], tuple[int, str], str]] = {
     "no code": (S256, {"code": None}, (400, "invalid_request"), "Required parameter is missing: code"),
     "a guessed code": (S256, {"code": "4/guessed"}, INVALID_GRANT, "Malformed auth code."),
     "no verifier": (S256, {"code_verifier": None}, INVALID_GRANT, "Missing code verifier."),
@@ -135,7 +135,7 @@ ABUSES: dict[str, tuple[Grant, dict[str, str | None], tuple[int, str], str]] = {
     ),
     "another plain verifier": (PLAIN, {"code_verifier": "x" * 43}, INVALID_GRANT, "Invalid code verifier."),
     "a short verifier": (
-        Grant(HELPER.client_id, REDIRECT, frozenset(), "x", "plain"),
+        CodeGrant(HELPER.client_id, REDIRECT, frozenset(), "x", "plain"),
         {"code_verifier": "x"},
         INVALID_GRANT,
         "Invalid code verifier.",
@@ -287,7 +287,7 @@ def test_a_refresh_token_gives_new_access_tokens_again_and_again(ada: Apis) -> N
 
 def test_a_refresh_may_ask_for_less_and_not_for_more(ada: Apis) -> None:
     scopes = frozenset({"a", "b"})
-    code = ada.make_code(Grant(HELPER.client_id, REDIRECT, scopes, CHALLENGE, "S256"))
+    code = ada.make_code(CodeGrant(HELPER.client_id, REDIRECT, scopes, CHALLENGE, "S256"))
     refresh_token = trade(ada, code).body["refresh_token"]
 
     less = refresh(ada, refresh_token, scope="a")

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from docker_credential_gcr.emulator.database.accounts.authorization_codes import Grant
+from docker_credential_gcr.emulator.database.accounts.authorization_codes import CodeGrant
 from docker_credential_gcr.emulator.identity.oauth.clients import CLIENTS
 
 NOW = 1_700_000_000
@@ -30,7 +30,7 @@ def log_in(apis: Apis, *scopes: str) -> dict[str, str]:
         "/token",
         {
             "grant_type": "authorization_code",
-            "code": apis.make_code(Grant(HELPER.client_id, REDIRECT, frozenset(scopes))),
+            "code": apis.make_code(CodeGrant(HELPER.client_id, REDIRECT, frozenset(scopes))),
             "redirect_uri": REDIRECT,
             "client_id": HELPER.client_id,
             "client_secret": HELPER.secret,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_gcr.emulator.identity.cel.conditions import (
-    DIALECT,
+    ENVIRONMENT,
     InvalidCondition,
     compile_condition,
 )
@@ -59,7 +59,7 @@ def test_a_condition_is_met_by(expression: str, met: tuple[Resource, ...]) -> No
     assert tuple(resource for resource in EVERY if test(resource)) == met
 
 
-# The examples of Google's page about the function.
+# Examples from Google's page about the function.
 @pytest.mark.parametrize(
     ("template", "extracted"),
     [
@@ -102,8 +102,11 @@ def test_extract_takes_what_the_template_names(template: str, extracted: str) ->
         ("import os", "'import' is not expected there"),
         ("1 == 1", "'1 == 1' is not understood"),
         ("(" * 100 + "true" + ")" * 100, "it is nested too deeply"),
-        (" || ".join(["true"] * 14), f"it has more than {DIALECT.max_operators} logical operators"),
-        (f"resource.name == '{'x' * DIALECT.max_size}'", f"it is longer than {DIALECT.max_size} characters"),
+        (" || ".join(["true"] * 14), f"it has more than {ENVIRONMENT.max_operators} logical operators"),
+        (
+            f"resource.name == '{'x' * ENVIRONMENT.max_size}'",
+            f"it is longer than {ENVIRONMENT.max_size} characters",
+        ),
     ],
 )
 def test_what_is_not_of_that_part_is_refused(expression: str, complaint: str) -> None:

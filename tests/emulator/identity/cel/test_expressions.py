@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_gcr.emulator.identity.cel.budget import Budget, CostExceeded
-from docker_credential_gcr.emulator.identity.cel.evaluator import Scope
+from docker_credential_gcr.emulator.identity.cel.evaluator import Activation
 from docker_credential_gcr.emulator.identity.cel.expressions import (
-    DIALECT,
+    ENVIRONMENT,
     InvalidExpression,
     compile_expression,
 )
@@ -36,7 +36,7 @@ VALUES = {
 
 
 def evaluate(text: str, values: Mapping[str, object] = VALUES, budget: Budget | None = None) -> object:
-    return compile_expression(text)(Scope(values, budget or Budget()))
+    return compile_expression(text)(Activation(values, budget or Budget()))
 
 
 AWS_ROLE = (
@@ -150,7 +150,7 @@ def test_an_expression_without_a_value_says_so(text: str) -> None:
         ("assertion.a.all(x, x.all(y, true))", "a macro inside a macro is not understood"),
         ("(" * 200 + "true" + ")" * 200, "it is nested too deeply"),
         ("!" * 200 + "true", "it is nested too deeply"),
-        ("'" + "a" * DIALECT.max_size + "'", f"it is longer than {DIALECT.max_size} characters"),
+        ("'" + "a" * ENVIRONMENT.max_size + "'", f"it is longer than {ENVIRONMENT.max_size} characters"),
     ],
 )
 def test_what_is_not_understood_is_refused(text: str, reason: str) -> None:
@@ -203,7 +203,7 @@ def test_an_expression_that_computes_too_much_ends_early_and_small(text: str) ->
     tracemalloc.start()
     try:
         with pytest.raises(CostExceeded):
-            expression(Scope(LARGE, Budget()))
+            expression(Activation(LARGE, Budget()))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

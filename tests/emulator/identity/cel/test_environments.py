@@ -1,15 +1,15 @@
-"""Both dialects of CEL have one parser: common syntax means the same in both."""
+"""Both environments of CEL have one parser: common syntax means the same in both."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from docker_credential_gcr.emulator.identity.cel.budget import Budget
-from docker_credential_gcr.emulator.identity.cel.conditions import DIALECT as CONDITIONS
+from docker_credential_gcr.emulator.identity.cel.conditions import ENVIRONMENT as CONDITIONS
 from docker_credential_gcr.emulator.identity.cel.conditions import InvalidCondition, compile_condition
-from docker_credential_gcr.emulator.identity.cel.dialect import Kind
-from docker_credential_gcr.emulator.identity.cel.evaluator import Scope
-from docker_credential_gcr.emulator.identity.cel.expressions import DIALECT as EXPRESSIONS
+from docker_credential_gcr.emulator.identity.cel.environment import Kind
+from docker_credential_gcr.emulator.identity.cel.evaluator import Activation
+from docker_credential_gcr.emulator.identity.cel.expressions import ENVIRONMENT as EXPRESSIONS
 from docker_credential_gcr.emulator.identity.cel.expressions import InvalidExpression, compile_expression
 from docker_credential_gcr.emulator.identity.cel.values import EvaluationError
 from docker_credential_gcr.emulator.identity.resource import Resource
@@ -25,7 +25,7 @@ def evaluate_condition(text: str) -> object:
 def evaluate_expression(text: str) -> object:
     """Evaluates the same text on an assertion with the fields of the resource."""
     evaluate = compile_expression(text.replace("resource", "assertion"))
-    return evaluate(Scope({"assertion": ASSERTION}, Budget()))
+    return evaluate(Activation({"assertion": ASSERTION}, Budget()))
 
 
 USES = pytest.mark.parametrize("evaluate", [evaluate_condition, evaluate_expression])

@@ -1,4 +1,4 @@
-"""Dialects of CEL: the names, functions and limits that a Google API documents."""
+"""Environments of CEL: the names, functions and limits that a Google API documents."""
 
 import math
 import re
@@ -11,11 +11,11 @@ Kind = Enum("Kind", "ANY BOOL NULL RECORD TEXT")
 
 
 @dataclass(frozen=True)
-class Dialect:
+class Environment:
     """The syntax that an API's expressions may use.
 
-    `members` are the methods and declared fields of values of a kind, with the kind of each result. A dialect
-    without members of ANY checks types before the evaluation, and its methods take one literal.
+    `members` are the methods and declared fields of values of a kind, with the kind of each result. An
+    environment without members of ANY checks types before the evaluation, and its methods take one literal.
     """
 
     error: type[Exception]
