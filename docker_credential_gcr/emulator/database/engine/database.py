@@ -91,7 +91,7 @@ class Database:
         return self.read_now(work)
 
     def read_now(self, work: Callable[[Connection], T]) -> T:
-        """Does as `read`, for callers without an event loop, in any thread."""
+        """Reads as `read` does, for callers without an event loop, in any thread."""
         with self._reading() as connection:
             return work(connection)
 
@@ -125,7 +125,7 @@ class Database:
         return await self._writer.write(work, durable=durable)
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
-        """Does as `write`, for callers without an event loop: blocks."""
+        """Writes as `write` does, for callers without an event loop: blocks."""
         return self._writer.write_now(work)
 
     def version(self) -> int:

@@ -87,7 +87,7 @@ class Writer:
         return await result
 
     def write_now(self, work: Callable[[Connection], T]) -> T:
-        """Does as `write`, for a caller without an event loop: blocks."""
+        """Writes as `write` does, for a caller without an event loop: blocks."""
         job = Job(work, None, durable=True)
         until = time.monotonic() + self._lock_wait_s
         while not self._commit([job]) and time.monotonic() < until:

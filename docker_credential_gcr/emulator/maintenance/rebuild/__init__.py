@@ -87,16 +87,16 @@ def rebuild(root: Path, *, source: Path | None, now: float, progress: Progress =
 
 
 def _fill(root: Path, salvage: Salvage, rebuilt: Rebuilt, now: float, progress: Progress) -> None:
-    made, lose = salvage.new, rebuilt.lost.append
+    made, report_loss = salvage.new, rebuilt.lost.append
     progress.begin("rows")
-    copy_rows(salvage, lose)
+    copy_rows(salvage, report_loss)
     if not rebuilt.lost:
         # Every table was readable: the snapshot was not read.
         del rebuilt.sources[1:]
-    drop_wrong_rows(made, lose)
-    enter_references(made, lose)
+    drop_wrong_rows(made, report_loss)
+    enter_references(made, report_loss)
     context = CheckContext(made, FileStore(root), quick=False, sparse=True, progress=progress)
-    drop_wrong_blobs(context, lose)
+    drop_wrong_blobs(context, report_loss)
     drop_lost_uploads(context)
     copy_doomed(salvage)
     adopt_files(context, now=now)

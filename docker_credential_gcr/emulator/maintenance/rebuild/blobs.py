@@ -13,7 +13,7 @@ from docker_credential_gcr.emulator.maintenance.rowless import (
 )
 from docker_credential_gcr.emulator.storage.pieces import format_pieces, is_whole
 
-from .rows import Lose
+from .rows import ReportLoss
 from .salvage import Salvage
 
 _LINK = (
@@ -24,10 +24,10 @@ _LINK = (
 )
 
 
-def drop_wrong_blobs(made: CheckContext, lose: Lose) -> None:
+def drop_wrong_blobs(made: CheckContext, report_loss: ReportLoss) -> None:
     """Deletes the rows of blobs whose bytes are missing or wrong; reads all bytes."""
     for blob_id, finding in list(find_wrong_blobs(made)):
-        lose(f"blob {finding.subject}: {finding.text}")
+        report_loss(f"blob {finding.subject}: {finding.text}")
         made.connection.execute("DELETE FROM blob_links WHERE blob = ?", (blob_id,))
         made.connection.execute("DELETE FROM blobs WHERE id = ?", (blob_id,))
 

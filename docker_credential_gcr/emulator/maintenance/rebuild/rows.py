@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.oci.manifest import format_referrer, parse_s
 
 from .salvage import Salvage
 
-Lose = Callable[[str], None]
+ReportLoss = Callable[[str], None]
 
 # References are derived from the manifests; control state ends with the server; doomed keys are copied last;
 # a new database has the rest.
@@ -55,24 +55,24 @@ _WRONG = (
 )
 
 
-def copy_rows(salvage: Salvage, lose: Lose) -> None:
+def copy_rows(salvage: Salvage, report_loss: ReportLoss) -> None:
     """Copies every row that can be read, except doomed keys."""
     for table in _COPIED:
         is_transient = table in _TRANSIENT
         if not salvage.copy(table, complete=not is_transient) and not is_transient:
-            lose(f"a part of the table {table.name} cannot be read")
+            report_loss(f"a part of the table {table.name} cannot be read")
     salvage.new.execute(_OLDER_PLACE)
 
 
-def drop_wrong_rows(new: Connection, lose: Lose) -> None:
+def drop_wrong_rows(new: Connection, report_loss: ReportLoss) -> None:
     """Deletes rows that refer to a lost row, or into another repository or bucket."""
     for table, condition, text in _WRONG:
         count = new.execute(f"DELETE FROM {table} WHERE {condition}").rowcount  # noqa: S608
         if count:
-            lose(f"{count} of {table}, {text}")
+            report_loss(f"{count} of {table}, {text}")
 
 
-def enter_references(new: Connection, lose: Lose) -> None:
+def enter_references(new: Connection, report_loss: ReportLoss) -> None:
     """Adds the references of each manifest; deletes manifests that differ from what was pushed."""
     statement = (
         "SELECT id, repository, digest, media_type, CAST(data AS BLOB) AS data FROM manifests WHERE id = ?"
@@ -86,7 +86,7 @@ def enter_references(new: Connection, lose: Lose) -> None:
                 raise InvalidManifest("its bytes have another digest")
             _enter(new, row)
         except (InvalidDigest, InvalidManifest) as error:
-            lose(f"manifest {row['digest']}: {error}")
+            report_loss(f"manifest {row['digest']}: {error}")
             new.execute("DELETE FROM tags WHERE manifest = ?", (row["id"],))
             new.execute("DELETE FROM manifests WHERE id = ?", (row["id"],))
 
