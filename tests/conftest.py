@@ -16,8 +16,6 @@ from support.child_processes import OF_THE_SESSION, end, list_children
 from support.keys import format_private
 from support.serve_arguments import SERVE_ARGUMENTS, serving
 
-from docker_credential_gcr.emulator.extra import MODULES, explain_missing
-
 pytest_plugins = ("support.streams",)
 
 # How to install a program, where it is not in a package of its own name.
@@ -101,7 +99,11 @@ def _gcr_emulator_server(
 
 @pytest.fixture
 def gcr_emulator(request: pytest.FixtureRequest) -> Any:
-    """The plugin's, where it can run: the helper is also tested where nothing but the helper is installed."""
+    """The plugin's, where it can run: the helper is tested without the emulator, too."""
+    if find_spec("docker_credential_gcr.emulator") is None:
+        pytest.skip("the package has no emulator")
+    from docker_credential_gcr.emulator.extra import MODULES, explain_missing
+
     for name in MODULES:
         if find_spec(name) is None:
             pytest.skip(str(explain_missing(ModuleNotFoundError(name=name))))

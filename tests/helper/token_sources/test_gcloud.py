@@ -4,15 +4,15 @@ import json
 import os
 import select
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.child_processes import LIMIT_S
-from support.sqlite_files import opened
 
 from docker_credential_gcr.errors import TokenError
 from docker_credential_gcr.helper.google_auth import gcloud as gcloud_program
@@ -328,7 +328,7 @@ def test_the_real_gcloud_whose_database_is_held_ends_at_the_deadline(
 ) -> None:
     with ExitStack() as stack:
         for name in ("credentials.db", "access_tokens.db"):
-            database = stack.enter_context(opened(helper.config.parent / name))
+            database = stack.enter_context(closing(sqlite3.connect(helper.config.parent / name)))
             database.execute("CREATE TABLE credentials (account_id TEXT PRIMARY KEY, value BLOB)")
             database.execute("BEGIN EXCLUSIVE")
         environ = real | {"CLOUDSDK_CORE_ACCOUNT": "me@x.example", "DOCKER_CREDENTIAL_GCR_TIMEOUT": "4"}
