@@ -240,8 +240,8 @@ PROMISES = {
         "test_z06_a_page_of_referrers_ends_before_4_mib",
     ),
     "J-Z67-only-json": (
-        "docker_credential_gcr/emulator/google/app.py",
-        "Every exception becomes JSON in Google's form",
+        "docs/google-apis.md",
+        "Every error is JSON in Google's form",
         "test_z23_no_malformed_parameter_is_an_internal_error",
     ),
     "J-Z67-data-directory": (

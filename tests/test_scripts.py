@@ -72,7 +72,7 @@ def test_d17_try_works_where_tmpdir_has_a_space(environ: dict[str, str]) -> None
     done = _run("try", "--client", "builtin", environ=environ | {"TMPDIR": str(directory)})
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r": it worked: sha256:[0-9a-f]{64} went up", done.stdout)
+    assert re.search(r": it worked: sha256:[0-9a-f]{64} was pushed and pulled", done.stdout)
     assert _find_processes(re.findall("^export WORK=(.*)", done.stdout, re.MULTILINE)[0]) == []
     directory.rmdir()
 

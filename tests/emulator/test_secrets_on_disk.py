@@ -47,7 +47,7 @@ def secrets(tmp_path: Path, editor_of: Any) -> dict[str, bytes]:
         "secrets of AWS access keys": AWS_SECRET.encode(),
         "bytes of small blobs": SMALL_BLOB,
         "refresh tokens": login["refresh_token"].encode(),
-        "`key create` makes": key["private_key"].splitlines()[10].encode(),
+        "key from `key create`": key["private_key"].splitlines()[10].encode(),
     }
 
 
@@ -62,7 +62,7 @@ def test_z66_the_page_says_which_secrets_are_in_the_database_and_which_are_nowhe
 
     held, _, digests = SECTION.partition("Of refresh tokens")
     assert kept == anywhere == {name for name in secrets if name in held}
-    assert set(secrets) - kept == {"refresh tokens", "`key create` makes"}
+    assert set(secrets) - kept == {"refresh tokens", "key from `key create`"}
     assert "digests alone" in digests
-    assert "`key create` makes is not stored" in digests
+    assert "a key from `key create` is not stored" in digests
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}

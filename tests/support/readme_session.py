@@ -1,4 +1,4 @@
-"""The session in a terminal that README shows, and how it is compared with one that a test records."""
+"""README's terminal session, and its comparison with a session that a test records."""
 
 import re
 import subprocess
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from support.checkout import README
 
-# What is another in each session: digests, keys, layers, ports, times, sizes, tokens, paths, and the columns
-# that are as wide as those.
+# Values that differ in each session: digests, keys, layers, ports, times, sizes, tokens, paths, and column
+# widths.
 _MASKS = (
     (r"sha256:[0-9a-f]{64}", "DIGEST"),
     (r"\b[0-9a-f]{40}\b", "KEY"),
@@ -24,19 +24,19 @@ _MASKS = (
 
 
 class Step(NamedTuple):
-    """A command as it is typed, and what it prints."""
+    """A typed command and its output."""
 
     command: str
     output: str
 
     @property
     def needs_docker(self) -> bool:
-        """Whether Docker's engine is asked."""
+        """Returns whether the command needs Docker's engine."""
         return re.search(r"(^|[|&] )docker ", self.command) is not None
 
 
 def read_session(registry: str) -> list[Step]:
-    """README's session, with that registry's address in its commands."""
+    """Returns README's session, with that registry's address in its commands."""
     text = README.read_text(encoding="utf-8")
     (block,) = re.findall(r"^```console\n(\$ gcr-emulator project create .*?)^```$", text, re.M | re.S)
     steps = []
@@ -47,7 +47,7 @@ def read_session(registry: str) -> list[Step]:
 
 
 def record(steps: Sequence[Step], environ: Mapping[str, str], place: Path) -> list[Step]:
-    """The same commands with what they print now."""
+    """Runs the commands; returns them with their present output."""
 
     def run(command: str) -> str:
         return subprocess.run(
@@ -66,7 +66,7 @@ def record(steps: Sequence[Step], environ: Mapping[str, str], place: Path) -> li
 
 
 def mask(steps: Sequence[Step]) -> list[str]:
-    """The session as text, without what is another each time."""
+    """Returns the session as text, with placeholders for values that differ each time."""
     lines = []
     for step in steps:
         text = f"$ {step.command}\n{step.output.rstrip()}"

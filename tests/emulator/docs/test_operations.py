@@ -38,6 +38,6 @@ def test_every_field_of_the_log_and_every_parameter_that_it_shows_is_listed() ->
     (example,) = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     parameters = re.findall(r"`(\w+)`", PAGE.partition("Of the query only ")[2].partition(" are shown")[0])
 
-    # The fields themselves are held in test_operations.py.
+    # telemetry/test_access_log.py checks the fields themselves.
     assert set(json.loads(example)) >= {"request_id", "member", "query"}
     assert set(parameters) == request_context._LOGGED_PARAMETERS
