@@ -8,15 +8,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import _against as against
-import _attacks as attacks
-import _helper_bench as helper_bench
-import _startup_bench as startup
-import _trace as trace
 from _environment import WHEEL_VARIABLE, Failed, isolated_environ, make_environment, run, temporary_directory
-from _registry_bench import measure as measure_registry
-from _registry_servers import run_emulator
-from _revision import build_wheel, find_commit
+from benchmarks import against, attacks, request_trace, startup
+from benchmarks import helper as helper_bench
+from benchmarks.registry import measure as measure_registry
+from benchmarks.revision import build_wheel, find_commit
+from benchmarks.servers import run_emulator
 
 AGAINST = "against"
 LIMIT = 1.2
@@ -135,7 +132,7 @@ def _measure_startup(bench: _Bench, quick: bool) -> bool:
 
 def _trace_requests(bench: _Bench, _quick: bool) -> bool:
     """Prints the modules that some requests enter; always returns True."""
-    for line in trace.measure(bench.environ, bench.work / "trace"):
+    for line in request_trace.measure(bench.environ, bench.work / "trace"):
         print(line, flush=True)
     return True
 

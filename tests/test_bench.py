@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from _against import NAMES, Cost, Row, find_names, format_header
-from _against import format_row as format_costs
-from _against import measure_pairs as measure_costs
 from _environment import Failed
-from _helper_bench import Pairs
-from _load import Throughput
 from _measurements import parse
-from _registry_servers import RegistryServer
-from _revision import find_commit
-from _startup_bench import Start, format_row, measure_pairs
+from benchmarks.against import NAMES, Cost, Row, find_names, format_header
+from benchmarks.against import format_row as format_costs
+from benchmarks.against import measure_pairs as measure_costs
+from benchmarks.helper import Pairs
+from benchmarks.load import Throughput
+from benchmarks.revision import find_commit
+from benchmarks.servers import RegistryServer
+from benchmarks.startup import Start, format_row, measure_pairs
 
 
 def test_a_command_and_bare_python_are_measured_by_turns_after_a_round_that_does_not_count() -> None:

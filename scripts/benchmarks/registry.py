@@ -7,10 +7,11 @@ from pathlib import Path
 
 from _emulator_process import emulator
 from _image import digest_of
-from _load import find_missing_tools, measure_gets
-from _registry_growth import measure_growth, measure_memory
-from _registry_rates import ACCEPT, CLIENTS, REPOSITORY, SMALL_BLOB, TAG, compare, seed
-from _registry_servers import RegistryServer, run_docker_registry, run_emulator
+
+from benchmarks.growth import measure_growth, measure_memory
+from benchmarks.load import find_missing_tools, measure_gets
+from benchmarks.rates import ACCEPT, CLIENTS, REPOSITORY, SMALL_BLOB, TAG, compare, seed
+from benchmarks.servers import RegistryServer, run_docker_registry, run_emulator
 
 STARTS = 5
 

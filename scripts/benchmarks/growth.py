@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from _emulator_process import read_pss
-from _load import Connection, Endpoint, make_blobs, make_bytes, measure_gets, measure_operations
-from _registry_rates import ACCEPT, CLIENTS, MIB, push_manifest, seed
-from _registry_servers import RegistryServer
+
+from benchmarks.load import Connection, Endpoint, make_blobs, make_bytes, measure_gets, measure_operations
+from benchmarks.rates import ACCEPT, CLIENTS, MIB, push_manifest, seed
+from benchmarks.servers import RegistryServer
 
 _REPOSITORY = "growing"
 _FEW, _MANY = 100, 10_000

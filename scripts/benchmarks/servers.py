@@ -15,7 +15,8 @@ from urllib.request import Request, urlopen
 
 from _emulator_process import emulator
 from _environment import Failed, run
-from _load import Endpoint
+
+from benchmarks.load import Endpoint
 
 START_S = 30
 

@@ -1,6 +1,6 @@
 """Cost of a cached `get` next to `python -c pass` of the same environment, in pairs, measured by pyperf.
 
-As a program it is one measurement: _helper_bench.py '["STDIN", ["COMMAND", "ARGUMENT"]]' [PYPERF OPTIONS]
+As a program it is one measurement: helper.py '["STDIN", ["COMMAND", "ARGUMENT"]]' [PYPERF OPTIONS]
 """
 
 import json
@@ -14,6 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+# pyperf runs this file as a program.
+sys.path.append(str(Path(__file__).parents[1]))
 
 from _environment import Failed, run
 

@@ -11,8 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from _image import CONFIG, LAYER, MANIFEST, digest_of, format_json
-from _load import Connection, Endpoint, Throughput, make_blobs, make_bytes, measure_gets, measure_operations
-from _registry_servers import RegistryServer
+
+from benchmarks.load import (
+    Connection,
+    Endpoint,
+    Throughput,
+    make_blobs,
+    make_bytes,
+    measure_gets,
+    measure_operations,
+)
+from benchmarks.servers import RegistryServer
 
 KIB, MIB = 1 << 10, 1 << 20
 CLIENTS = 8

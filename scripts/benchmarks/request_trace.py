@@ -22,7 +22,8 @@ from urllib.parse import urlencode
 
 from _environment import run
 from _image import MANIFEST, digest_of
-from _registry_rates import MANIFESTS_NAME, make_manifest
+
+from benchmarks.rates import MANIFESTS_NAME, make_manifest
 
 PACKAGE = "docker_credential_gcr"
 PROJECT, REPOSITORY = "trace-project", "trace-project/image"
@@ -33,7 +34,7 @@ _SETTLE = 50
 _HELPER = """
 import json, os, runpy, sys
 sys.path.insert(0, os.environ["TRACE_SCRIPTS"])
-from _trace import Trace
+from benchmarks.request_trace import Trace
 trace = Trace()
 sys.argv = [os.environ["TRACE_HELPER"], "get"]
 
@@ -215,7 +216,7 @@ def _trace_helper(environ: Mapping[str, str], host: str, key: Path) -> Trace:
         [str(helper), "configure-docker", "--registries", host, "--token-source", f"file:{key}"],
         environ=environ,
     )
-    variables = {**environ, "TRACE_SCRIPTS": str(Path(__file__).parent), "TRACE_HELPER": str(helper)}
+    variables = {**environ, "TRACE_SCRIPTS": str(Path(__file__).parents[1]), "TRACE_HELPER": str(helper)}
     # The first call fetches the token that the second takes from the cache.
     for _ in range(2):
         answer = subprocess.run(

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from _attack_table import ATTACKS, Target, push_blob, push_image
 from _environment import Failed
-from _load import FORK, Connection, Endpoint
-from _registry_servers import run_emulator
+
+from benchmarks.attack_table import ATTACKS, Target, push_blob, push_image
+from benchmarks.load import FORK, Connection, Endpoint
+from benchmarks.servers import run_emulator
 
 LIMIT = 300 * 1024 * 1024
 # The roots of cgroups version 1 and 2, and the file of a group's memory limit.

@@ -14,12 +14,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import _registry_rates as registry_rates
 from _emulator_process import read_cpu_s
 from _environment import isolated_environ, run
-from _registry_growth import Memory, measure_memory
-from _registry_rates import CLIENTS, KIB, MIB, Take, take_gets, take_large_gets, take_pushes
-from _registry_servers import RegistryServer, run_emulator
+
+from benchmarks.growth import Memory, measure_memory
+from benchmarks.rates import (
+    ACCEPT,
+    BY_DIGEST,
+    BY_TAG,
+    CLIENTS,
+    KIB,
+    MIB,
+    Take,
+    put_manifests,
+    seed,
+    take_gets,
+    take_large_gets,
+    take_pushes,
+)
+from benchmarks.servers import RegistryServer, run_emulator
 
 PAIRS, QUICK_PAIRS, MEMORY_PAIRS = 14, 4, 3
 SECONDS, QUICK_SECONDS = 2.0, 1.0  # whole ones: h2load takes no others
@@ -64,7 +77,7 @@ class InstalledRevision:
         environ = isolated_environ(place / "home", self.programs)
         serve = (str(self.programs / "gcr-emulator"), "serve", "--port", "0", "--project", project)
         with run_emulator(serve, environ, place, project, *self.options) as server:
-            registry_rates.seed(server)
+            seed(server)
             yield replace(server, name=self.name)
 
     def with_workers(self, count: int) -> "InstalledRevision":
@@ -77,17 +90,17 @@ class InstalledRevision:
 ROWS = (
     Row(
         f"manifest GET by tag, {CLIENTS} clients",
-        take_gets(registry_rates.BY_TAG, registry_rates.ACCEPT, clients=CLIENTS),
+        take_gets(BY_TAG, ACCEPT, clients=CLIENTS),
         apart=True,
     ),
-    Row(f"GET of 1 KiB, {CLIENTS} clients", take_gets(registry_rates.BY_DIGEST, clients=CLIENTS), apart=True),
+    Row(f"GET of 1 KiB, {CLIENTS} clients", take_gets(BY_DIGEST, clients=CLIENTS), apart=True),
     Row(f"GET of 100 MiB, {CLIENTS} clients", take_large_gets(CLIENTS), 100 * MIB),
     Row(f"range of 100 MiB, {CLIENTS} clients", take_large_gets(CLIENTS, start=1), 100 * MIB - 1),
     Row("push of 1 KiB, 1 client", take_pushes(KIB, 1, 4000)),
     Row(f"push of 1 KiB, {CLIENTS} clients", take_pushes(KIB, CLIENTS, 2000)),
     Row(f"push of 1 MiB, {CLIENTS} clients", take_pushes(MIB, CLIENTS, 200)),
     Row("push of 100 MiB, 1 client", take_pushes(100 * MIB, 1, 8), 100 * MIB),
-    Row(f"manifest PUT, {CLIENTS} clients", registry_rates.put_manifests),
+    Row(f"manifest PUT, {CLIENTS} clients", put_manifests),
     Row(f"401, {CLIENTS} clients", take_gets("", clients=CLIENTS, shows=False), apart=True),
 )
 NAMES = [*(row.name for row in ROWS), MEMORY]

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from _image import MANIFEST, digest_of, format_json
-from _load import Connection, Endpoint
+
+from benchmarks.load import Connection, Endpoint
 
 _HOLD_S = 5.0
 # The number of reads of a slow reader, and the bytes of each.

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from _emulator_process import emulator
 from _environment import isolated_environ, run
-from _helper_bench import BEST, Pairs, fetch_credential, time_spawn
-from _registry_servers import RegistryServer, run_emulator
+
+from benchmarks.helper import BEST, Pairs, fetch_credential, time_spawn
+from benchmarks.servers import RegistryServer, run_emulator
 
 ROUNDS, QUICK_ROUNDS = 30, 14
 HELPER, EMULATOR = "docker-credential-gcr", "gcr-emulator"

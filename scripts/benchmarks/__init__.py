@@ -1,0 +1,1 @@
+"""Measurements of scripts/bench: the helper, the start of commands, the registry, attacks, request traces."""
