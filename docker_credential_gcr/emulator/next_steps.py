@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .settings import DEFAULT_URL
 
 _PROJECT = "my-project"
-# The beginning of Google's text of a refusal -> the next step; {} is the rest of the text.
+# How a refusal in Google's words begins -> the next step; {} is the rest of the text.
 _AFTER_REFUSALS = {
     "Project not found: ": "create it with gcr-emulator project create {}",
     "Unknown service account: ": "gcr-emulator account list prints those that exist",

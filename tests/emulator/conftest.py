@@ -25,7 +25,7 @@ from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 @pytest.fixture
 def connect(gcr_emulator):
-    """Makes a client: of a role, of none (None), or of nobody at all (`auth=None`)."""
+    """Creates a client: with a role, without one (None), or without a credential (`auth=None`)."""
 
     def make(role="roles/editor", *, account="ci", project="my-project"):
         key = gcr_emulator.key(role, project=project, account=account)
@@ -82,7 +82,7 @@ class ServerProgram:
         self.ready = {}
 
     def start(self, **environ):
-        """Start it, and wait until it is ready; with GCR_EMULATOR_CRASH_AT it may die before: then False."""
+        """Starts the server; returns whether it became ready, False for a crash of GCR_EMULATOR_CRASH_AT."""
         # A session of its own, so that one signal reaches all its processes at once.
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -99,18 +99,18 @@ class ServerProgram:
         return bool(line)
 
     def kill(self):
-        """Kill its processes, all at once."""
+        """Kills all its processes at once."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self.await_end()
 
     def terminate(self):
-        """Ask it to stop, as ^C and a service manager do."""
+        """Sends the signal of ^C and service managers."""
         self._process.terminate()
 
     def await_end(self):
-        """(exit status, stderr), once it has ended."""
+        """Waits for the end; returns the exit status and stderr."""
         process, self._process = self._process, None
         process.communicate(timeout=self.WAIT_S)
         return process.returncode, self._log.read_text()
@@ -132,7 +132,7 @@ def make_server():
 
 @pytest.fixture
 def run(capsys, monkeypatch):
-    """Run a gcr-emulator command in this process: exit code, stdout, stderr."""
+    """Runs a gcr-emulator command in this process; returns exit code, stdout, stderr."""
     for name in [name for name in os.environ if name.startswith("GCR_EMULATOR_")]:
         monkeypatch.delenv(name)
 
@@ -146,7 +146,7 @@ def run(capsys, monkeypatch):
 
 @dataclass
 class Reply:
-    """An answer; JSON is parsed, any other body is bytes."""
+    """A response; JSON is parsed, any other body is bytes."""
 
     status: int
     body: Any
@@ -164,7 +164,7 @@ def call_app(
     peer: str = "127.0.0.1",
     run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
 ) -> Reply:
-    """One request and its answer; `run` is where what the app leaves behind must go on afterwards."""
+    """Returns the response to one request; `run` continues what the app leaves behind."""
     path, _, query = path.partition("?")
     lines = {"host": host, **(headers or {})}
     scope = {

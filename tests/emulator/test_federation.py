@@ -1,4 +1,4 @@
-"""The whole way of identities from elsewhere, with google-auth and the kubelet's plugin as they are."""
+"""Workload identity federation from end to end, with the unmodified google-auth and kubelet plugin."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ LOADERS = {
 
 
 class Emulated(HTTPAdapter):
-    """Leads a host of Google's to the emulator, as a hosts file would; google-auth sees nothing of it."""
+    """Leads a Google host to the emulator, as a hosts file would, hidden from google-auth."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Outside:
         return answer.json()
 
     def make_provider(self, provider: str, **settings: object) -> str:
-        """The audience that names a new provider."""
+        """Creates a provider; returns the audience that names it."""
         path = f"{POOLS}/outside/providers?workloadIdentityPoolProviderId={provider}"
         self.call("POST", path, settings)
         return f"//iam.googleapis.com/{self.pool}/providers/{provider}"
@@ -80,13 +80,13 @@ class Outside:
         )
 
     def format_query(self, audience: str, **more: str) -> str:
-        """What GitHub would say of a run, as the issuer's query."""
+        """Returns GitHub's claims about a run, as the issuer's query."""
         claims = {"iss": GITHUB, "repository": "octo-org/app", "repository_owner": "octo-org", **more}
         named = {"subject": "repo:octo-org/app:ref:refs/heads/main", "audience": f"https:{audience}"}
         return urlencode({**named, "claims": json.dumps(claims)})
 
     def describe(self, audience: str, source: dict[str, Any], account: str | None = None) -> dict[str, Any]:
-        """The credential configuration that gcloud would write."""
+        """Returns the credential configuration that gcloud would write."""
         document: dict[str, Any] = {
             "type": "external_account",
             "audience": audience,
@@ -100,14 +100,14 @@ class Outside:
         return document
 
     def sign_in(self, document: dict[str, Any]) -> Any:
-        """google-auth's credentials of the document, refreshed."""
+        """Returns google-auth's credentials of the document, refreshed."""
         kind = "aws" if "environment_id" in document.get("credential_source", {}) else document["type"]
         credentials = LOADERS[kind](document, scopes=[PLATFORM])
         credentials.refresh(Request(self.session))
         return credentials
 
     def pull(self, token: str, action: str = "pull") -> tuple[int, str | None]:
-        """The status and the digest of what docker would pull with the token."""
+        """Returns the status and the digest that docker would get with the token."""
         return pull(self.emulator.url, self.session, token, action)
 
     def grant(self, role: str, kind: str, name: str) -> None:

@@ -44,7 +44,7 @@ class Disk:
         self._filler = self.path / "filler"
 
     def fill(self, *, leave=0):
-        """Take all of its space, but so many bytes."""
+        """Fills the disk, except that number of bytes."""
         with self._filler.open("ab", buffering=0) as file:
             try:
                 while True:
@@ -53,15 +53,15 @@ class Disk:
                 file.truncate(max(0, file.tell() - leave))
 
     def free(self):
-        """Give that space back."""
+        """Frees that space."""
         self._filler.unlink()
 
     def enter(self, *command):
-        """The command line that runs `command` where the disk is mounted."""
+        """Returns the command line that runs `command` where the disk is mounted."""
         return ["nsenter", f"--mount=/proc/{self._keeper.pid}/ns/mnt", *map(str, command)]
 
     def close(self):
-        """Unmount it, with the last of its processes; what mount said."""
+        """Unmounts the disk with its last process; returns the output of mount."""
         return self._keeper.communicate(timeout=WAIT_S)[1].decode().strip()
 
 
@@ -77,7 +77,7 @@ class Server:
         self.url = json.loads(line)["url"]
 
     def stop(self, number=signal.SIGTERM):
-        """End it; its status and stderr."""
+        """Stops the server; returns its status and stderr."""
         if self._process.poll() is None:
             self._process.send_signal(number)
         _, error = self._process.communicate(timeout=WAIT_S)
@@ -112,7 +112,7 @@ def serve(disk):
 
 @pytest.fixture
 def editor(serve, editor_of):
-    """An editor at a server on the disk, whose token for the repository lasts for the test."""
+    """Returns an editor at a server on the disk, with a token for the repository that lasts for the test."""
     editor = editor_of(serve().url)
     editor.at_hand = token = editor.token(f"repository:{REPOSITORY}:pull,push")
     editor.ask = lambda method, path, **options: editor.call(method, path, token=token, **options)
@@ -125,7 +125,7 @@ def random_bytes():
 
 
 def push(editor, tag, data):
-    """Push an image of one blob; the manifest's digest, or the refusal."""
+    """Pushes an image of one blob; returns the manifest's digest, or the refusal."""
     digest = digest_of(data)
     answer = editor.ask("POST", f"{PATH}/blobs/uploads/?digest={digest}", data=data)
     if answer.status_code != 201:
@@ -138,7 +138,7 @@ def push(editor, tag, data):
 
 
 def push_until_refused(editor, images):
-    """The manifests that were acknowledged, by tag, and the refusal that ended it."""
+    """Returns the acknowledged manifests, by tag, and the refusal that ended the pushes."""
     acknowledged = {}
     for number, data in enumerate(images):
         outcome = push(editor, f"v{number}", data)
@@ -149,7 +149,7 @@ def push_until_refused(editor, images):
 
 
 def pull(editor, tags):
-    """What is found under the tags, by the bytes that arrive; the blobs are checked on the way."""
+    """Returns the bytes of the tags' manifests; checks the blobs."""
     pulled = {}
     for tag in tags:
         manifest = editor.ask("GET", f"{PATH}/manifests/{tag}").content

@@ -1,4 +1,4 @@
-"""The machine's JSON: what is understood, and what is told of the rest."""
+"""JSON of a Compute Engine instance: what is accepted, and the messages about the rest."""
 
 import pytest
 

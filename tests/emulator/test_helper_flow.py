@@ -15,7 +15,7 @@ PROGRAMS = Path(sys.executable).parent
 
 
 class Helper:
-    """The helper as a program, in an environment of its own."""
+    """The helper as a program, in a separate environment."""
 
     def __init__(self, emulator, key, folder):
         self.environ = {
@@ -41,7 +41,7 @@ class Helper:
         )
 
     def get(self, host=None, **environ):
-        """Exit status, stdout and stderr of `get`."""
+        """Returns the exit status, stdout and stderr of `get`."""
         done = self.run("get", given=host or self.registry, **environ)
         return done.returncode, done.stdout, done.stderr
 

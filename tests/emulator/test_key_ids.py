@@ -28,7 +28,7 @@ ABSENT: Any = object()
 
 @dataclass
 class Account:
-    """A service account of its own project, the key that signs, and the ID that is said of it."""
+    """A service account in its own project, the key that signs, and the ID that a client sends."""
 
     url: str
     email: str

@@ -41,7 +41,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, editor_of):
-    """The data directory of a server that has stopped, with an image."""
+    """Returns the data directory of a stopped server, with an image."""
     data = tmp_path_factory.mktemp("served") / "data"
     with InThread(Settings(port=0, data=data, gc_interval_s=0)) as ready:
         editor_of(ready.url).push_image(REPOSITORY, "v1", LARGE)
@@ -57,12 +57,12 @@ def data(served, tmp_path):
 
 
 def list_all(data):
-    """Every path below the data directory, and the bytes of those that are files."""
+    """Returns every path below the data directory, with the bytes of files."""
     return {path: path.read_bytes() if path.is_file() else None for path in data.rglob("*")}
 
 
 def put(path, make):
-    """Let what `make` makes stand in the place of the path."""
+    """Replaces the path with what `make` creates."""
     if path.is_dir():
         path.rename(path.with_name(f"{path.name}.away"))
     path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The fixture gcr_emulator: the keys that it makes, and what it loads."""
+"""Fixture gcr_emulator: the keys that it creates, and the modules that it loads."""
 
 import json
 import re

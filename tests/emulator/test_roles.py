@@ -33,7 +33,7 @@ STALE = {"etag": "c3RhbGU=", "bindings": []}
 ETAG = {"policy": STALE}
 
 # name: (method, path, body, the status of who may, the permission); what is asked for does not exist
-# or has changed meanwhile, so that nothing is done: whoever may gets as far as 404, 409 or 412.
+# or has changed meanwhile, so that nothing is done: an allowed caller gets 404, 409 or 412.
 CALLS: dict[str, tuple[str, str, object, int, str]] = {
     "p.get": ("GET", PROJECT, None, 200, "resourcemanager.projects.get"),
     "p.policy": ("POST", f"{PROJECT}:getIamPolicy", {}, 200, "resourcemanager.projects.getIamPolicy"),
@@ -181,7 +181,7 @@ SCOPES = {
 
 
 class World:
-    """An emulator with a project, its bucket and its repository, and who calls it."""
+    """An emulator with a project, its bucket and its repository, and the callers."""
 
     def __init__(self, emulator: Emulator, directory: DataDirectory, call_app: Any) -> None:
         self._call_app = call_app
@@ -196,12 +196,12 @@ class World:
         self.operate("POST", path, {"format": "DOCKER"})
 
     def operate(self, method: str, path: str, body: object) -> None:
-        """Call as the operator."""
+        """Calls as the operator."""
         reply = self._send(method, path, body, f"Bearer {self._operator}")
         assert reply.status == 200, reply
 
     def call(self, member: str | None, scopes: tuple[str, ...], method: str, path: str, body: object) -> Any:
-        """Call as a member, whose access token has these scopes, or as nobody."""
+        """Calls as a member, whose access token has these scopes, or without a credential."""
         if member is None:
             return self._send(method, path, body, None)
         granted = frozenset(f"https://www.googleapis.com/auth/{scope}" for scope in scopes)
@@ -209,7 +209,7 @@ class World:
         return self._send(method, path, body, f"Bearer {self._signer.sign_access(grant, NOW)}")
 
     def grant(self, place: str, role: str, member: str, condition: object = None) -> None:
-        """Let the member alone have the role, at one place alone."""
+        """Grants the role to the member only, at one place only."""
         binding: dict[str, object] = {"role": f"roles/{role}", "members": [member]}
         if condition is not None:
             binding["condition"] = condition
@@ -224,7 +224,7 @@ class World:
         headers = {"authorization": authorization} if authorization else {}
         # The registry's refusals in Google's words alone; beside them localhost has hints.
         host = "gcr.io" if path.startswith("/v2/") and "pkg.dev" not in path else "localhost:5000"
-        # From elsewhere, so that nobody is the operator for being local.
+        # From another address, because a local caller is the operator.
         return self._call_app(self._emulator.app, method, path, content, headers, host=host, peer="192.0.2.1")
 
 
@@ -246,7 +246,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, call_app: Any) -> Iterator[W
 
 
 def find_open(world: World, member: str | None, *scopes: str) -> set[str]:
-    """What the member gets through; each refusal on the way is held against its whole text."""
+    """Returns the operations that the member may do; checks the whole text of each refusal."""
     opened = set()
     for name, (method, path, body, status, permission) in CALLS.items():
         reply = world.call(member, scopes or ("cloud-platform",), method, path, body)
@@ -268,7 +268,7 @@ def find_open(world: World, member: str | None, *scopes: str) -> set[str]:
 
 
 def refuse(name: str, member: str | None, permission: str) -> tuple[int, str]:
-    """How one of Google's APIs says no."""
+    """Returns the refusal of an API."""
     if permission.startswith("storage."):
         who = "Anonymous caller" if member is None else member.partition(":")[2]
         kind = "project" if name in ("buckets", "b.create") else "Storage bucket"
@@ -304,7 +304,7 @@ NEEDED = (
 
 
 def refuse_token(name: str, member: str | None, permission: str) -> tuple[int, str, str]:
-    """How a registry's token endpoint says no."""
+    """Returns the refusal of a registry's token endpoint."""
     place = 'resource "projects/my-project/locations/us/repositories/images" (or it may not exist)'
     if name.startswith("pkg."):
         if member is not None:

@@ -27,7 +27,7 @@ def post(url: str, path: str, document: object) -> Any:
 
 @pytest.fixture
 def secrets(tmp_path: Path, editor_of: Any) -> dict[str, bytes]:
-    """A server's secrets of each kind, by what the page calls them; its data is in `data`."""
+    """Returns a server's secrets of each kind, by their names on the page; its data is in `data`."""
     accounts = "/v1/projects/my-project/serviceAccounts"
     aws_key = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": AWS_SECRET, "session_token": ""}
     aws_key |= {"arn": "arn:aws:iam::123456789012:user/ada", "user_id": "AIDACKCEVSQ6C2EXAMPLE"}

@@ -1,4 +1,4 @@
-"""Limits as they are written on the command line."""
+"""Limits as written on the command line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""gcr-emulator completion: prints the script that makes a shell complete commands and options."""
+"""gcr-emulator completion: prints a script for completion in a shell."""
 
 import click
 
@@ -9,7 +9,7 @@ from docker_credential_gcr.commands.completion_script import SHELLS, format_scri
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that makes a shell complete commands and options.
+    """Print the completion script for a shell.
 
     \b
     eval "$(gcr-emulator completion bash)"

@@ -21,7 +21,7 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 # The line of each command in the help.
 COMMANDS = {
     "account": "Create, list and delete service accounts.",
-    "completion": "Print the script that makes a shell complete commands and options.",
+    "completion": "Print the completion script for a shell.",
     "credentials": "Create credentials of every kind that Google's clients read.",
     "env": "Print the variables that lead Google's clients to the emulator.",
     "fsck": "Check that the database and the blobs agree, and that each blob has its digest.",
@@ -34,7 +34,7 @@ COMMANDS = {
     "project": "Create, list and delete projects.",
     "rebuild": "Create a new database from the readable part of the old one, and from the blobs.",
     "repository": "Create, list and delete repositories of Artifact Registry.",
-    "run": "Run COMMAND where all of Google's hosts are an emulator, without any other network.",
+    "run": "Run COMMAND where Google's hosts are an emulator, without any other network.",
     "serve": "Run the emulator until it is stopped.",
     "trust": "Make programs of this machine trust the emulator's certificate authority.",
     "version": "Print the version; also --version.",
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except OSError as error:
         return _fail(format_os_error(error))
-    except Exception as error:  # noqa: BLE001 - the rim
+    except Exception as error:  # noqa: BLE001 - an internal error
         if (missing := explain_missing(error)) is not None:
             return _fail(missing)
         traceback.print_exc()

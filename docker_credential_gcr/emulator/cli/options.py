@@ -95,7 +95,7 @@ def parse_account_email(text: str) -> str:
 
 
 def parse_scope(text: str) -> str:
-    """Parses an OAuth scope; for one of Google's the last part is enough."""
+    """Parses an OAuth scope; the last part is enough."""
     try:
         return expand_scope(text)
     except InvalidInstance as error:

@@ -234,10 +234,10 @@ def build_routes(services: ControlServices) -> list[Route]:
     async def accept(_request: Request) -> None:
         """Accepts every request."""
 
-    def make(rows: list[Row], check: Check) -> list[Route]:
+    def build(rows: list[Row], check: Check) -> list[Route]:
         return [
             Route(path, handle_errors(check, functools.partial(endpoint, services)), methods=[method])
             for method, path, endpoint in rows
         ]
 
-    return [*make(PUBLIC, accept), *make(ROUTES, check)]
+    return [*build(PUBLIC, accept), *build(ROUTES, check)]

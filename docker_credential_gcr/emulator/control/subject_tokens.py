@@ -3,7 +3,7 @@
 POST tokens   {"subject": "repo:octo-org/octo-repo:ref:refs/heads/main", "audience": "https://…",
                "claims": {"iss": "https://token.actions.githubusercontent.com"}, "lifetime_s": 300}
 200           {"token": "eyJ…"}
-GET  tokens?subject=ada&audience=https://…   the same, for clients that can only ask a URL
+GET  tokens?subject=ada&audience=https://…   the same, for clients that can only GET a URL
 POST awsKeys  {"access_key_id": "AKIA…", "secret_access_key": "…", "session_token": "…",
                "arn": "arn:aws:iam::123456789012:user/ada", "user_id": "AIDA…"}
 """

@@ -91,5 +91,5 @@ def _get_scopes(document: dict[str, object]) -> frozenset[str]:
     if not isinstance(scopes, list) or not scopes or not all(isinstance(scope, str) for scope in scopes):
         raise InvalidBody("scopes is not a list of strings")
     if any(not scope or " " in scope for scope in scopes) or not is_scope(" ".join(scopes)):
-        raise InvalidBody("scopes holds a string that is not one of Google's OAuth scopes")
+        raise InvalidBody("scopes holds a string that is not an OAuth scope")
     return frozenset(scopes)

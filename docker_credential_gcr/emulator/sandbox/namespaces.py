@@ -99,7 +99,7 @@ def cover(path: Path, behind: Path, text: str) -> None:
 
 
 def hide(path: Path, behind: Path = Path(os.devnull)) -> None:
-    """Bind-mounts `behind` over `path`. Raises NoNamespaces."""
+    """Mounts `behind` over `path`. Raises NoNamespaces."""
     try:
         _mount(str(behind), str(path), _MS_BIND)
     except OSError as error:

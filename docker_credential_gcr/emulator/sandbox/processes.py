@@ -110,10 +110,10 @@ class ChildProcesses:
         """Returns the exit status of the command. Raises CannotRun, NoNamespaces, ServerEnded."""
         namespaces.enter_pid_namespace()
         init = self._start_init()
-        leads = foreground.owns_terminal()
+        leads_group = foreground.owns_terminal()
         try:
-            process = start(command, environ, lambda: self._prepare(leads=leads))
-            self._wait(process.pid, server, leads=leads)
+            process = start(command, environ, lambda: self._prepare(leads_group=leads_group))
+            self._wait(process.pid, server, leads_group=leads_group)
             if process.pid not in self._ended:
                 raise ServerEnded
             process.returncode = code = self._ended[process.pid]
@@ -121,7 +121,7 @@ class ChildProcesses:
             os.kill(init, signal.SIGKILL)
             while init not in self._ended:
                 self._reap(os.waitpid(-1, 0))
-            if leads:
+            if leads_group:
                 foreground.take_back()
         return code if code >= 0 else BY_SIGNAL - code
 
@@ -133,18 +133,18 @@ class ChildProcesses:
         os.close(reading)
         return init
 
-    def _prepare(self, *, leads: bool) -> None:
-        if leads:
+    def _prepare(self, *, leads_group: bool) -> None:
+        if leads_group:
             foreground.take()
         self.unblock()
 
-    def _wait(self, command: int, server: int, *, leads: bool) -> None:
+    def _wait(self, command: int, server: int, *, leads_group: bool) -> None:
         """Forwards signals to the command until it or the server has ended."""
         while not self._ended.keys() & {command, server}:
             found = signal.sigwaitinfo(_WATCHED)
             if found.si_signo == signal.SIGCHLD:
-                self._reap_all(command if leads else None)
-            elif leads or found.si_code != _SI_KERNEL:
+                self._reap_all(command if leads_group else None)
+            elif leads_group or found.si_code != _SI_KERNEL:
                 # The kernel has sent a terminal's signal to the whole process group, with the command in it.
                 os.kill(command, found.si_signo)
 

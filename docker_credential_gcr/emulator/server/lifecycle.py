@@ -73,7 +73,7 @@ async def run(
                 on_ready(ready)
                 if show_banner is not None:
                     show_banner(ready, emulator.list_projects())
-                # In a thread: requests are served while the modules of Google's APIs load.
+                # In a thread: requests are served while the modules for Google's APIs load.
                 asyncio.get_running_loop().run_in_executor(None, emulator.load)
                 async with _maintain(emulator, settings.gc_interval_s):
                     await listener.run(stop)

@@ -27,7 +27,7 @@ def main() -> int:
     # Signals to the process group, such as ^C, are for the supervisor, which then ends this process.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    # If the supervisor is killed, the end of standard input ends only a worker whose event loop runs.
+    # SIGKILL of the supervisor also ends standard input, but a worker notices that only in its event loop.
     end_with_parent(signal.SIGKILL)
     try:
         configuration = receive_configuration(sys.stdin.buffer)

@@ -1,1 +1,1 @@
-"""Sites: the host, port and location of each of Google's services."""
+"""Sites: hosts, ports and locations of the services that the emulator serves."""

@@ -1,4 +1,4 @@
-"""Hosts of Google's services as tables, and the registry or API that a Host header names."""
+"""Google's hosts as tables, and the registry or API that a Host header names."""
 
 import ipaddress
 import re
@@ -57,7 +57,7 @@ HOST_SIZE = 259
 # Path prefixes of a registry: its API, and the target of its redirects to blobs.
 REGISTRY_PATHS = (b"/v2/", b"/artifacts-downloads/")
 
-# Hosts of Google's APIs. They never serve a registry: a client must not get a registry's response there.
+# The hosts for Google's APIs. They never serve a registry: a client must not get a registry's response there.
 GOOGLE_APIS = frozenset(
     {
         "oauth2.googleapis.com",

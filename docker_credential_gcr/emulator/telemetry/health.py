@@ -62,7 +62,7 @@ class Probes:
             is_full = self.find_free_space() < _MIN_FREE_SIZE
         except StorageFull:
             is_full = True
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+        except Exception as error:  # noqa: BLE001 - any error means unavailable
             reason = {"status": "unavailable", "database": type(error).__name__}
             return 503, _JSON, json.dumps(reason).encode()
         return 200, _JSON, json.dumps({"status": "ok", "storage": "full" if is_full else "ok"}).encode()

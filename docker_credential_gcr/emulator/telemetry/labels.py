@@ -56,7 +56,7 @@ def classify(host: bytes, method: str, path: bytes) -> Kind:
 # Hosts repeat, so their labels are cached; a path often contains a name that never repeats.
 @lru_cache(maxsize=1024)
 def _name_site(host: bytes) -> str:
-    """Returns the name of Google's host; LOCAL for one that serves all of them by path."""
+    """Returns Google's name of the host; LOCAL for a host that serves everything by path."""
     return find_canonical_host(host.decode("latin-1")) or LOCAL
 
 

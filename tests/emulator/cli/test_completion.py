@@ -1,4 +1,4 @@
-"""gcr-emulator completion, man and version, at the level of the helper's own (D13)."""
+"""gcr-emulator completion, man and version, as good as the helper's (D13)."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ QUESTIONS = {
 
 
 def find_paths(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
-    """The words that lead to each command below the group."""
+    """Yields the words of each command below the group."""
     for name, command in group.commands.items():
         yield (*path, name)
         if isinstance(command, click.Group):

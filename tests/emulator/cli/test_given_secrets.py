@@ -22,7 +22,7 @@ NOWHERE = "https://localhost:1"
 
 
 def list_parameters(group: click.Group, words: Words = ()) -> Iterator[tuple[Words, click.Parameter]]:
-    """Each command, by its words, with each of its parameters."""
+    """Yields each command, by its words, with each of its parameters."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from list_parameters(command, (*words, name))

@@ -1,4 +1,4 @@
-"""What every command of gcr-emulator has in common: its help, --json for lists, guesses, and blame (D13)."""
+"""Every command of gcr-emulator: help, --json for lists, suggestions, and the source of a bad value (D13)."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 def walk(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command below the group, with the words that lead to it."""
+    """Yields every command below the group, with its words."""
     for name, command in group.commands.items():
         yield (*path, name), command
         if isinstance(command, click.Group):
@@ -84,7 +84,7 @@ def test_d13_beginning_of_one_command_brings_that_command(run: Run, name: str, g
 
 
 def find_choosy() -> Iterator[tuple[tuple[str, ...], click.Option]]:
-    """The options that have a variable and refuse the bad value, of commands that demand nothing."""
+    """Yields options with a variable that refuse the bad value, of commands without required options."""
     for path, command in COMMANDS.items():
         options = [option for option in command.params if isinstance(option, click.Option) and option.envvar]
         options = [option for option in options if not option.is_flag]

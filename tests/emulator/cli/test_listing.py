@@ -1,4 +1,4 @@
-"""Lists fit the terminal (D13): two lines for each row where one is too long, and a table elsewhere."""
+"""Lists fit the terminal (D13): a table, or two lines for each row if one is too long."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The rim of gcr-emulator: help, version, and a reader that goes away."""
+"""Entry point of gcr-emulator: help, version, and a reader that closes the pipe."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The server, the token and the names that commands are given, and the words for bad ones."""
+"""Options for the server, the token and names, and the messages about bad values."""
 
 import socket
 from collections.abc import Callable

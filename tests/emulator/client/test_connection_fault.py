@@ -1,4 +1,4 @@
-"""D22: a command that was given the wrong scheme is told the right one."""
+"""Connection faults (D22): the message about a wrong scheme names the right one."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

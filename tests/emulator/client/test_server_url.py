@@ -1,4 +1,4 @@
-"""What a server is called: localhost where that name leads to it, and its address elsewhere."""
+"""Host of a server for clients: localhost if that name resolves to it, else its address."""
 
 import json
 import os
@@ -15,7 +15,7 @@ BOTH, IPV4, IPV6 = ("127.0.0.1", "::1"), ("127.0.0.1",), ("::1",)
 
 
 def resolver(localhost):
-    """getaddrinfo(3) on a machine whose localhost is those addresses; an address is itself."""
+    """Returns a getaddrinfo(3) with those addresses for localhost; an address is itself."""
 
     def resolve(host, _port, type):
         if host == "localhost" and not localhost:

@@ -1,4 +1,4 @@
-"""Both transports of the commands, straight to the server and over `requests`, send and answer alike."""
+"""Both HTTP transports of the commands, http.client and `requests`, send and return the same."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Kind: plain\r\n\r\n{}"
 
 @pytest.fixture(autouse=True)
 def surrounding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A home with a password for every host, and no proxy."""
+    """Sets a home with a password for every host, and no proxy."""
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / ".netrc").write_text("default login me password s3cret\n")
@@ -44,7 +44,7 @@ def serve() -> Iterator[Callable[[bytes], OneAnswer]]:
 
 @pytest.fixture(params=TRANSPORTS)
 def request_(request: pytest.FixtureRequest) -> Request:
-    """Send a request with one of the transports."""
+    """Returns a function that sends a request with one of the transports."""
 
     def send(method: str, url: str, path: str = "/", **options: Any) -> Response:
         given = {

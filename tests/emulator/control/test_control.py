@@ -1,4 +1,4 @@
-"""Control: journal, faults, clock and reset, and who may use them."""
+"""Control API: journal, faults, clock and reset, and the callers that may use them."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Whatever an endpoint of /_emulator/ raises is answered as JSON, with the status of its table."""
+"""Errors of /_emulator/: each is answered as JSON, with the status of its table."""
 
 import asyncio
 import errno

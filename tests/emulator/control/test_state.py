@@ -1,4 +1,4 @@
-"""What a test has set is taken over in the order in which it was committed."""
+"""Control state: changes are applied in the order of their commits."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The emulator's own issuer mints what the operator wants, and shows everybody its key."""
+"""OpenID Connect issuer: it signs any claims for the operator, and publishes its key."""
 
 import jwt
 import pytest
@@ -9,7 +9,7 @@ NOW = 1_700_000_000
 
 @pytest.fixture
 def issuer(gcr_emulator):
-    """The issuer's URL, on an emulator whose clock stands."""
+    """Returns the issuer's URL, on an emulator whose clock is stopped."""
     gcr_emulator.clock.set(NOW)
     return f"{gcr_emulator.url}/_emulator/issuer"
 
@@ -22,7 +22,7 @@ def mint(issuer, document):
 
 
 def read(issuer, token, audience):
-    """The claims, checked as any client of OpenID Connect would."""
+    """Returns the claims, checked as any OpenID Connect client does."""
     configuration = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=30).json()
     assert configuration == {
         "issuer": issuer,
@@ -128,7 +128,7 @@ def test_nobody_mints_but_the_operator(gcr_emulator, issuer, name):
 
 
 def fetch_token(gcr_emulator):
-    """An owner's access token, who is no operator for all that."""
+    """Returns the access token of an owner, who is not the operator."""
     from google.auth.transport.requests import Request
     from google.oauth2.service_account import Credentials
 

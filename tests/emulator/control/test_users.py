@@ -1,4 +1,4 @@
-"""People and their logins, made by a test in place of a browser."""
+"""Users and their logins, created by a test without a browser."""
 
 import pytest
 import requests
@@ -19,7 +19,7 @@ def refresh(gcr_emulator, file):
 
 
 def find_user(gcr_emulator, file):
-    """What userinfo says of whom the file is for."""
+    """Returns userinfo for the user of the file."""
     token = refresh(gcr_emulator, file).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
     return requests.get(f"{gcr_emulator.url}/v1/userinfo", headers=headers, timeout=30).json()
@@ -101,7 +101,7 @@ def test_reset_forgets_people_and_their_logins(gcr_emulator):
 
 
 EMAIL = "email is not the address of a person, such as ada@example.com"
-NO_SCOPE = "scopes holds a string that is not one of Google's OAuth scopes"
+NO_SCOPE = "scopes holds a string that is not an OAuth scope"
 BAD = [
     ("users", [], "the body is not a JSON object"),
     ("users", {}, EMAIL),

@@ -1,4 +1,4 @@
-"""What COMMAND of gcr-emulator run logs in with is its own: the user's files stay as they are."""
+"""Client configuration of gcr-emulator run: COMMAND's logins do not change the user's files."""
 
 import json
 import os
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home with a login and a plugin of docker's in it."""
+    """Returns a home with a docker login and a docker plugin."""
     home = tmp_path / "home"
     plugins = home / ".docker/cli-plugins"
     plugins.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A children runs a command as if it were the command, at a terminal too, and leaves no process behind."""
+"""ChildProcesses runs a command as a shell would, also at a terminal, and leaves no process behind."""
 
 import os
 import pty
@@ -48,7 +48,7 @@ def outcome(process: "subprocess.Popen[str]", given: str = "") -> tuple[int, str
 
 
 class Terminal:
-    """A terminal that one process has as its own; it is typed at, and what is said there is read."""
+    """A terminal of one process, with input and output."""
 
     def __init__(self) -> None:
         self.said = ""

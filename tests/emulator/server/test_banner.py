@@ -1,4 +1,4 @@
-"""What a person reads when serve begins: at a terminal, and in a browser."""
+"""Start banner at a terminal, and the landing page in a browser."""
 
 import json
 import os

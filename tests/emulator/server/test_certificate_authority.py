@@ -1,4 +1,4 @@
-"""The authority vouches for the server's names and no others, and its certificates are made anew in time."""
+"""Certificate authority: accepted for the server's names only; its certificates are renewed in time."""
 
 import ipaddress
 import ssl
@@ -27,7 +27,7 @@ def names_of(path):
 
 
 def matches(pattern, host):
-    """As clients match: a wildcard is the whole first label."""
+    """Matches as clients do: a wildcard is the whole first label."""
     return pattern == host or (pattern.startswith("*.") and pattern[2:] == host.partition(".")[2])
 
 
@@ -97,7 +97,7 @@ def test_extensions_are_those_that_clients_ask_for(identity):
 
 @pytest.mark.parametrize(("name", "is_believed"), [("eu.gcr.io", True), ("mail.google.com", False)])
 def test_openssl_believes_the_authority_for_its_names_alone(tmp_path, name, is_believed):
-    """As with a stolen key: it signs for anyone, and who trusts it does not believe all that."""
+    """Simulates a stolen key: it signs for any name, and clients refuse those outside the constraints."""
     authority = certificates.create_authority(["gcr.io"], certificates.LOOPBACK, NOW)
     forged = certificates.issue(authority, Subjects((name,), ()), NOW)
     (tmp_path / "ca.pem").write_bytes(authority.certificate_pem())
@@ -122,7 +122,7 @@ def test_forged_address_is_outside_too():
 
 
 def test_python_trusts_the_certificate_by_the_authority_alone(tmp_path):
-    """ssl holds the name constraints too; the handshake is in memory, with the server's own files."""
+    """Checks that ssl applies the name constraints; the handshake is in memory."""
     identity = load_identity(tmp_path, ("127.0.0.1", "::1"))
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(identity.certificate, identity.key)

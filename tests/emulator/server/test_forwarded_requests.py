@@ -35,7 +35,7 @@ SAID = ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP", 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, str]]:
-    """The address and the operator token of an open registry with a metadata server."""
+    """Returns the address and the operator token of an open registry with a metadata server."""
     with InThread(Settings(port=0, projects=("my-project",), open=True)) as ready:
         requests.post(
             f"{ready.url}/v1/projects/my-project/serviceAccounts", json={"accountId": "m"}, timeout=30

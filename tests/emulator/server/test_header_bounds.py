@@ -1,4 +1,4 @@
-"""The bounds of a request head that docs/operations.md names: each asked at its figure and one beyond."""
+"""Limits of request headers in docs/operations.md: each at its value, and one above."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ FIRST = b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def ask(gcr_emulator: Any, headers: bytes, first: bytes = FIRST) -> bytes:
-    """The status that is answered to these headers; none where the connection is closed before they end."""
+    """Returns the status for these headers; None if the connection is closed before their end."""
     url = urlsplit(gcr_emulator.url)
     with socket.create_connection((url.hostname, url.port), timeout=60) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):

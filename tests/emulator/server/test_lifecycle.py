@@ -1,4 +1,4 @@
-"""The server as a program: how it starts, what it refuses, what survives its end."""
+"""Server as a program: its start, its refusals, and what survives its end."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a client can make the server keep has a bound in bytes, whatever the client sends."""
+"""Memory limits: what a client can make the server store is limited in bytes."""
 
 import asyncio
 import gc
@@ -25,7 +25,7 @@ NO_HOST = "a request needs one Host header that names a host"
 
 
 class Measured:
-    """The bytes that Python holds more than before."""
+    """The growth of Python's memory, in bytes."""
 
     growth = 0
 
@@ -46,7 +46,7 @@ def measured():
 
 @pytest.fixture
 def app(tmp_path):
-    """The emulator's application, without a socket."""
+    """Yields the emulator's application, without a socket."""
     with (
         closing(DataDirectory(tmp_path / "data")) as directory,
         closing(Emulator(Settings(), directory, is_stopping=lambda: False)) as emulator,
@@ -118,7 +118,7 @@ def test_z04_method_or_host_that_is_too_long_is_refused_and_not_written_down(
 
 @pytest.fixture(params=["one process", "the database"])
 def journal(request, tmp_path):
-    """A journal of 100,000 bytes, and what forgets it."""
+    """Yields a journal of 100,000 bytes, and the function that clears it."""
     if request.param == "one process":
         own = ProcessJournal(Clock(), 100_000)
         yield own, own.clear

@@ -1,4 +1,4 @@
-"""What HTTP lets a client write in the head of a request: a Host or none, a coding, names in any case."""
+"""Request heads that HTTP allows: with or without Host, with a coding, names in any case."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""T14: what a client can hold, and how the server takes what a well-behaved client never sends."""
+"""Resource limits (T14): connections, bodies and uploads, and input that a correct client never sends."""
 
 import json
 import select
@@ -23,7 +23,7 @@ HEAD = b" HTTP/1.1\r\nHost: localhost\r\n"
 
 @contextmanager
 def connected(url, *parts):
-    """A connection to the server of the URL, on which these bytes were sent."""
+    """Yields a connection to the server of the URL, on which these bytes were sent."""
     address = urlsplit(url)
     with socket.create_connection(("127.0.0.1", address.port), timeout=WAIT_S) as connection:
         for part in parts:
@@ -32,7 +32,7 @@ def connected(url, *parts):
 
 
 def read_answers(connection):
-    """All answers until the server closes: (status, headers, body) of each."""
+    """Returns all responses until the server closes: (status, headers, body) of each."""
     with connection.makefile("rb") as stream:
         return list(iter(lambda: read_answer(stream), None))
 
@@ -50,7 +50,7 @@ def read_answer(stream):
 
 
 def exchange(url, *parts):
-    """The answers to these bytes, after which the client says no more."""
+    """Returns the responses to these bytes, after which the client sends no more."""
     with connected(url, *parts) as connection:
         with suppress(OSError):  # the server may have answered and closed already
             connection.shutdown(socket.SHUT_WR)
@@ -58,7 +58,7 @@ def exchange(url, *parts):
 
 
 def format_upload(editor, location, *headers):
-    """The head of a PATCH to the location."""
+    """Returns the head of a PATCH to the location."""
     lines = [f"Authorization: Bearer {editor.registry_token}", *headers]
     return f"PATCH {location}".encode() + HEAD + "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n"
 

@@ -1,4 +1,4 @@
-"""T14: a crowd of clients that say nothing delays nobody: the others are served while it is there.
+"""Silent clients (T14): many of them do not delay others.
 
 1,500 connections without a request, and 50 uploads of which half was sent.
 """
@@ -28,7 +28,7 @@ PROGRAM = Path(sys.executable).parent / "gcr-emulator"
 
 @pytest.fixture
 def descriptors():
-    """Room for a socket to each of them, in this process and in the server that it starts."""
+    """Raises the limit of open files, in this process and in the server that it starts."""
     before = soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = 2 * (SILENT + HALF_SENT)
     if resource.RLIM_INFINITY != hard < needed:
@@ -51,7 +51,7 @@ def connect(url):
 
 
 def send_half(editor, token, data):
-    """Begin an upload and send half of the bytes; the connection, and where the upload was begun."""
+    """Starts an upload and sends half of the bytes; returns the connection and the upload's Location."""
     location = editor.call("POST", f"{PATH}/blobs/uploads/", token=token).headers["Location"]
     connection = connect(editor.url)
     head = f"PATCH {location} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
@@ -77,7 +77,7 @@ def test_t14_1500_silent_connections_and_50_half_sent_uploads_delay_nobody(edito
             done = list(pool.map(work, range(REQUESTS // 4)))
 
         assert done == [(len(b"blob %d" % number), digest) for number in range(REQUESTS // 4)]
-        # All that while nobody of the crowd was sent away, and none of its uploads was answered.
+        # Meanwhile no silent client was disconnected, and none of their uploads was answered.
         for connection in (*silent, *half_sent):
             connection.setblocking(False)
             with pytest.raises(BlockingIOError):

@@ -1,4 +1,4 @@
-"""A server is ready before it loads what its first requests may never need, and serves them all the same."""
+"""Start of a server: it is ready before it loads what the first requests may not need."""
 
 import gc
 import json
@@ -30,7 +30,7 @@ asyncio.run(lifecycle.run(Settings(port=0, projects=("my-project",)), stop=stop,
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """Python's search for garbage as it was before."""
+    """Restores the settings of Python's garbage collector."""
     thresholds = gc.get_threshold()
     yield
     gc.enable()

@@ -1,4 +1,4 @@
-"""The files behind TLS: made at the first start, renewed in time, and named when they cannot be used."""
+"""TLS files: created at the first start, renewed in time, and named if they cannot be used."""
 
 import ipaddress
 from datetime import datetime, timezone
@@ -37,7 +37,7 @@ def test_files_are_kept_at_the_next_start(tmp_path):
 
 
 def changed(folder, change):
-    """Which of the files a second start makes anew after the change."""
+    """Returns the files that a second start creates again after the change."""
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     change()
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -171,7 +171,7 @@ KEYS = {
 
 
 def write_own(folder, key, *, begin=NOW - DAY, end=NOW + DAY, password=None):
-    """A certificate that signs itself, and its key."""
+    """Creates a self-signed certificate and its key."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "own")])
     builder = (
         x509.CertificateBuilder(name, name, key.public_key(), 1)

@@ -1,4 +1,4 @@
-"""Which repository a name means at a host."""
+"""Hosts: the repository that a name means at each of them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Ports that are one site each: what they reach, what they say of themselves, and how they are opened."""
+"""Site ports: what they serve, the addresses in their responses, and how they are opened."""
 
 import socket
 import subprocess
@@ -31,7 +31,7 @@ def editor(server, editor_of):
 
 @pytest.fixture
 def at(editor):
-    """The same account at another address of the server."""
+    """Returns the same account at another address of the server."""
 
     def move(address):
         return RegistryClient(f"http://{address}", editor.auth)

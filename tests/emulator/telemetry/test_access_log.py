@@ -1,4 +1,4 @@
-"""Lines of JSON on a stream that may be slow, broken or full."""
+"""Access log: lines of JSON on a stream that may be slow, broken or full."""
 
 import io
 import json
@@ -15,7 +15,7 @@ ERRORS = logging.getLogger("docker_credential_gcr.emulator.registry.app")
 
 
 class StuckStream(io.StringIO):
-    """A pipe that nobody reads, until somebody does."""
+    """A pipe whose reader starts late."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class StuckStream(io.StringIO):
 
 
 class BrokenStream(io.StringIO):
-    """A pipe whose reader has gone."""
+    """A pipe that its reader has closed."""
 
     def write(self, _text: str) -> int:
         raise BrokenPipeError

@@ -1,4 +1,4 @@
-"""When a server is ready, and what the probes leave to others."""
+"""Health and readiness: when a server is ready, and which requests the probes pass on."""
 
 import asyncio
 import errno
@@ -14,11 +14,11 @@ MIB = 1024 * 1024
 
 
 class DatabaseGone(Exception):
-    """What a database that cannot be read raises."""
+    """The error of a database that cannot be read."""
 
 
 async def touch() -> None:
-    """A database that is well."""
+    """Succeeds: the database is healthy."""
 
 
 async def find_no_space() -> None:

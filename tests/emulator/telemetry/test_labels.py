@@ -1,4 +1,4 @@
-"""Labels are from a bounded set, whatever a client writes."""
+"""Metric labels: from a bounded set, whatever a client sends."""
 
 import pytest
 

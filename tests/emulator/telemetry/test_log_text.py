@@ -1,4 +1,4 @@
-"""The log's line for a person."""
+"""Text lines of the access log."""
 
 import time
 from collections.abc import Iterator

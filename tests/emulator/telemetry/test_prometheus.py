@@ -1,4 +1,4 @@
-"""The counts of one process, or of several, as Prometheus' own parser reads them."""
+"""Metrics of one process, or of several, as Prometheus' own parser reads them."""
 
 import sys
 
@@ -37,7 +37,7 @@ def counts(request, make_worker):
 
 
 def read(counts):
-    """Every sample of ours: (name, labels) -> value."""
+    """Returns every sample of ours: (name, labels) -> value."""
     page = format_metrics(counts.describe(), dict.fromkeys(GAUGES, 7.0), "1.2.3").decode()
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -86,7 +86,7 @@ def test_gauges_commits_and_the_version_are_told(counts):
 
 
 def count(counts, number):
-    """What the worker of that number does."""
+    """Counts in a process as the worker of that number."""
     counts.in_flight += 1
     for _ in range(number):
         counts.count_request((GET, 200), 0.25, 1, 2)

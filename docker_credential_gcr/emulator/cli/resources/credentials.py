@@ -34,8 +34,8 @@ _GCLOUD, _LOGIN = "gcloud", "authorized_user"
 _FIXED_IN_NODE = ("service_account", _LOGIN, "impersonated_service_account")
 
 
-def _write_document(make: Callable[[CredentialRequest], Document]) -> Callable[[CredentialRequest], None]:
-    return lambda request: write(request.output, json.dumps(make(request), indent=2) + "\n")
+def _write_document(create: Callable[[CredentialRequest], Document]) -> Callable[[CredentialRequest], None]:
+    return lambda request: write(request.output, json.dumps(create(request), indent=2) + "\n")
 
 
 def _write_gcloud(request: CredentialRequest) -> None:
@@ -105,7 +105,7 @@ def credentials() -> None:
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file, or the directory for gcloud, for you alone; - is stdout.",
+    help="The file, or the directory for gcloud, readable by you only; - is stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @click.option(

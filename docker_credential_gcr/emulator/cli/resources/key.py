@@ -43,7 +43,7 @@ def key() -> None:
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file to write, for you alone; - is stdout.",
+    help="The file to write, readable by you only; - is stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace the file if there is one.")
 @options.token_uri("The token endpoint that the key names; Google's is for gcr-emulator run.")

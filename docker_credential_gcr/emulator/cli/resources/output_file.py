@@ -36,7 +36,7 @@ def write(output: Path, text: str, note: str = "") -> None:
 
 
 def save(path: Path, text: str) -> None:
-    """Writes a file for its owner alone. Raises EmulatorError."""
+    """Writes a file that only its owner can read. Raises EmulatorError."""
     try:
         write_file(path, text.encode("ascii"), reader_s=math.inf)
     except OSError as error:

@@ -29,7 +29,7 @@ _ALTERNATIVE = "start gcr-emulator serve --tls, and use what gcr-emulator env, h
 def run(
     context: click.Context, /, command: tuple[str, ...], *, keep_credentials: bool, **options: Any
 ) -> None:
-    """Run COMMAND where all of Google's hosts are an emulator, without any other network.
+    """Run COMMAND where Google's hosts are an emulator, without any other network.
 
     \b
     gcr-emulator run --project my-project -- sh -euc '

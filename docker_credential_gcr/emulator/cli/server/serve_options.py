@@ -13,7 +13,7 @@ _file = click.Path(path_type=Path)
 
 
 def _option(name: str, *declarations: str, **settings: Any) -> Callable[[F], F]:
-    """Returns the option --NAME, which GCR_EMULATOR_NAME gives too."""
+    """Returns the option --NAME, which the variable GCR_EMULATOR_NAME also sets."""
     variable = f"GCR_EMULATOR_{name.upper().replace('-', '_')}"
     return click.option(f"--{name}", *declarations, envvar=variable, show_envvar=True, **settings)
 

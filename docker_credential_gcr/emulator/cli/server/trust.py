@@ -58,7 +58,7 @@ def _parse_host(text: str) -> str:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=Path("/"),
     show_default=True,
-    help="The root of the file system, which contains etc.",
+    help="The directory that contains etc.",
 )
 @with_ca
 def trust(

@@ -36,7 +36,7 @@ class Store:
     update: tuple[str, ...]
 
 
-# Debian's, where only --fresh removes an authority whose file is gone; Fedora's.
+# Debian's, where --fresh also removes authorities without a file; Fedora's.
 _STORES = (
     Store("usr/local/share/ca-certificates", ("update-ca-certificates", "--fresh")),
     Store("etc/pki/ca-trust/source/anchors", ("update-ca-trust", "extract")),

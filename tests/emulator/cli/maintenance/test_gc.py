@@ -32,7 +32,7 @@ LITTER = format_counts(manifests=1, links=2, blobs=2, bytes=len(LARGE) + CONFIG_
 
 @pytest.fixture
 def littered(tmp_path: Path, editor_of: Any) -> Path:
-    """The data directory of a server that has stopped, with an image that lost its tag."""
+    """Returns the data directory of a stopped server, with an image that lost its tag."""
     data = tmp_path / "data"
     with InThread(Settings(port=0, data=data)) as ready:
         editor = editor_of(ready.url)
@@ -138,7 +138,7 @@ def test_serve_hands_its_schedule_and_delay_on(make_server: Any, editor_of: Any,
     url = server.ready["url"]
     editor = editor_of(url)
     digest = editor.push_blob(REPOSITORY, LARGE)["digest"]
-    # The delay is the server's own: nobody named one.
+    # Without --older-than the delay is the server's.
     collected = requests.post(f"{url}/_emulator/gc", timeout=30).json()
     assert collected == {**NOTHING, "links": 1, "blobs": 1, "bytes": len(LARGE)}
     token = editor.token(f"repository:{REPOSITORY}:pull")

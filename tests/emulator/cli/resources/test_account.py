@@ -1,4 +1,4 @@
-"""gcr-emulator account, and key and iam where they list and take back (D13)."""
+"""gcr-emulator account, and the list, delete and revoke commands of key and iam (D13)."""
 
 import json
 from collections.abc import Callable

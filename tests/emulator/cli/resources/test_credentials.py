@@ -1,4 +1,4 @@
-"""gcr-emulator credentials: files of every kind, what google-auth makes of them, and where they lead."""
+"""gcr-emulator credentials: files of every kind, as google-auth reads them, and their endpoints."""
 
 import configparser
 import json
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Your application has authenticat
 
 @pytest.fixture
 def create(run: Run, gcr_emulator: Emulator, tmp_path: Path) -> Callable[..., Any]:
-    """Make a credential of an editor's: where it is."""
+    """Creates an editor's credential; returns its path."""
     gcr_emulator.project()
 
     def make(kind: str, *arguments: object) -> Path:
@@ -49,7 +49,7 @@ def create(run: Run, gcr_emulator: Emulator, tmp_path: Path) -> Callable[..., An
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Any]:
-    """google-auth's default credentials; it would look for the project if it were told the scopes here."""
+    """Returns google-auth's default credentials; with scopes it would look up the project here."""
 
     def find(path: Path) -> Any:
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
@@ -72,7 +72,7 @@ def ask_registry(gcr_emulator: Emulator, token: str) -> int:
 
 
 def list_urls(document: object) -> Iterator[str]:
-    """Every URL in a document."""
+    """Returns every URL in a document."""
     if isinstance(document, dict):
         for value in document.values():
             yield from list_urls(value)
@@ -81,7 +81,7 @@ def list_urls(document: object) -> Iterator[str]:
 
 
 class Resolving(requests.adapters.HTTPAdapter):
-    """Leads requests to names under *.localhost to the emulator, as a resolver does and TLS would."""
+    """Sends requests to names under *.localhost to the emulator, as a resolver does and TLS would."""
 
     def __init__(self, root: str) -> None:
         super().__init__()
@@ -223,7 +223,7 @@ def test_what_is_for_googles_names_knows_no_others(create: Any, kind: str) -> No
     path = create(kind, "--token-uri", "google")
 
     document = json.loads(path.read_text())
-    document.pop("credential_source", None)  # the issuer of subject tokens is nobody's but the emulator's
+    document.pop("credential_source", None)  # the issuer of subject tokens is always the emulator's
     hosts = {urlsplit(url).hostname for url in list_urls(document)}
     assert {host for host in hosts if not host.endswith((".googleapis.com", "accounts.google.com"))} == set()
     assert "localhost" not in json.dumps(document)

@@ -1,4 +1,4 @@
-"""gcr-emulator iam changes a policy, and nothing of what others change meanwhile."""
+"""gcr-emulator iam changes a policy, and keeps the changes of other writers."""
 
 import json
 from collections.abc import Callable

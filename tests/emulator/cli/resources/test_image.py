@@ -150,7 +150,7 @@ def test_d13_image_of_an_index_keeps_its_tags(image: Run, editor: Any) -> None:
 
 @pytest.fixture
 def strict() -> Iterator[Any]:
-    """A server that demands a token of local programs too."""
+    """Starts a server that requires a token of local programs too."""
     with InThread(Settings(port=0, strict_admin=True, projects=("my-project",))) as ready:
         yield ready
 

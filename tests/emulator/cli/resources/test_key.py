@@ -1,4 +1,4 @@
-"""gcr-emulator key makes a file that is private, whole, and good for what was asked."""
+"""gcr-emulator key creates a file that is private, complete, and has the roles that were asked for."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""gcr-emulator project makes, lists and deletes projects."""
+"""gcr-emulator project creates, lists and deletes projects."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the commands read, files and answers, has a kind, a size and a time; anything else is one line."""
+"""Files and responses that commands read: their kind, size and time are limited, with a one-line error."""
 
 import socket
 import threading
@@ -125,7 +125,7 @@ class Impostor:
 
 @pytest.fixture
 def endless() -> Iterator[Impostor]:
-    """A server whose answer has no end."""
+    """Starts a server whose response has no end."""
     impostor = Impostor("HTTP/1.1 200 OK\r\n\r\n", b" " * 65536)
     yield impostor
     impostor.close()

@@ -1,4 +1,4 @@
-"""Where commands find the operator token, and what they say of a wrong one (D28)."""
+"""Operator token: where commands find it, and their messages about a wrong one (D28)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ EMPTY = (0, "", "there is no project: gcr-emulator project create ID\n")
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A server that demands a token of local programs too."""
+    """Starts a server that requires a token of local programs too."""
     folder = tmp_path_factory.mktemp("strict")
     with InThread(Settings(port=0, data=folder / "data", strict_admin=True)) as ready:
         (folder / "ready.json").write_text(json.dumps({"operator_token_file": ready.operator_token_file}))
@@ -28,7 +28,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def name_variables(ready: ReadyDocument) -> dict[str, str]:
-    """Each variable that leads to the token, and its value."""
+    """Returns each variable that leads to the token, and its value."""
     token_file = Path(ready.operator_token_file)
     return {
         "GCR_EMULATOR_TOKEN": token_file.read_text(),

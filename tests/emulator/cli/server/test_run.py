@@ -1,4 +1,4 @@
-"""gcr-emulator run: the command finds the emulator at Google's names, and nothing else; nothing is left."""
+"""gcr-emulator run: the command finds the emulator at Google's hosts, and leaves nothing behind."""
 
 import json
 import os
@@ -54,7 +54,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module", autouse=True)
 def _namespaces() -> None:
-    """Skip where the kernel lets nobody have namespaces."""
+    """Skips if the kernel does not allow namespaces."""
     done = subprocess.run([*GCR_EMULATOR, "run", "true"], capture_output=True, text=True, timeout=LIMIT_S)
     if "the kernel refuses private namespaces" in done.stderr:
         reason = f"{done.stderr.strip()} (root, or kernel.unprivileged_userns_clone=1, would have them)"
@@ -63,7 +63,7 @@ def _namespaces() -> None:
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """An environment whose temporary files can be counted."""
+    """Returns an environment whose temporary files can be counted."""
     (tmp_path / "tmp").mkdir(mode=0o777)
     return {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
 
@@ -264,7 +264,7 @@ def test_the_command_keeps_proc_where_no_other_can_be_mounted(environ: dict[str,
 
 
 def find_left(environ: dict[str, str]) -> tuple[list[str], list[str]]:
-    """The processes that have this environment's temporary directory, and what is in that."""
+    """Returns the processes with this environment's temporary directory, and its entries."""
     mark = f"TMPDIR={environ['TMPDIR']}\0".encode()
     processes = []
     for process in Path("/proc").glob("[0-9]*"):

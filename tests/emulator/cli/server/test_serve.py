@@ -43,7 +43,7 @@ def test_serve_says_one_line_and_its_exit_code(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_serve_says_what_to_install(tmp_path: Path) -> None:
-    """As where only the helper is installed: the libraries of the extra cannot be imported."""
+    """Simulates an installation without the extra: its libraries cannot be imported."""
     blocked = tmp_path / "sitecustomize.py"
     blocked.write_text(
         "import sys\n"

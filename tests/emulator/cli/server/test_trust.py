@@ -1,4 +1,4 @@
-"""gcr-emulator trust: prints, makes and removes what makes clients believe the authority."""
+"""gcr-emulator trust: prints, writes and removes the files by which clients trust the authority."""
 
 import shlex
 import subprocess
@@ -35,7 +35,7 @@ def ca(tmp_path: Path, certificate: str) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The root of a system that has a store of authorities, and nothing in it."""
+    """Returns the root of a system with an empty store of authorities."""
     path = tmp_path / "root"
     (path / SYSTEM).mkdir(parents=True)
     return path
@@ -43,7 +43,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trust(run: Run, ca: Path, root: Path) -> Run:
-    """The command, for a server on localhost:5001, at that root."""
+    """Runs the command, for a server on localhost:5001, at that root."""
     server = ["--server", "https://localhost:5001", "--ca", str(ca), "--root", str(root)]
     return lambda *arguments: run("trust", *server, *arguments)
 
@@ -53,7 +53,7 @@ def find_files(root: Path) -> dict[str, str]:
 
 
 def expect_files(certificate: str, *hosts: str) -> dict[str, str]:
-    """What is there when docker, podman and containerd believe the authority."""
+    """Returns the files by which docker, podman and containerd trust the authority."""
     return {
         f"etc/{client}/certs.d/{host}/{name}": (
             certificate if name.endswith(".crt") else HOSTS_TOML.replace("localhost:5001", host)
@@ -139,7 +139,7 @@ def test_system_without_a_known_store_is_named(trust: Run, root: Path) -> None:
     assert trust("--for", "system", "--apply") == (1, "", complaint)
 
 
-def test_settings_of_somebody_else_are_left_alone(trust: Run, root: Path) -> None:
+def test_files_that_gcr_emulator_did_not_write_are_kept(trust: Run, root: Path) -> None:
     path = root / "etc/containerd/certs.d/localhost:5001/hosts.toml"
     path.parent.mkdir(parents=True)
     path.write_text("server = 'mine'")

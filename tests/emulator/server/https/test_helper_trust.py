@@ -1,4 +1,4 @@
-"""The helper believes the emulator's authority where DOCKER_CREDENTIAL_GCR_CA_FILE names it."""
+"""The helper trusts the emulator's authority if DOCKER_CREDENTIAL_GCR_CA_FILE names it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ GCR_EMULATOR = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 
 @pytest.fixture(scope="module")
 def key(ready, tmp_path_factory):
-    """A key whose token endpoint is the server's."""
+    """Returns a key whose token endpoint is the server's."""
     path = tmp_path_factory.mktemp("key") / "key.json"
     account = ["--project", "my-project", "--account", "ci", "--role", "roles/editor"]
     command = [*GCR_EMULATOR, "key", "create", *account, "--output", str(path)]
@@ -24,7 +24,7 @@ def key(ready, tmp_path_factory):
 
 @pytest.fixture
 def get(ready, key, tmp_path):
-    """`docker-credential-gcr get` for the server; exit status, stdout and stderr."""
+    """Runs `docker-credential-gcr get` for the server; returns exit status, stdout and stderr."""
     config = {"Registries": {ready.registry: {"TokenSources": [f"file:{key}"]}}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     own = {

@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main"]
 
 
 def ask_http2(connect, context, *headers):
-    """The status of a request whose headers are sent as they are, or the event that ended it."""
+    """Returns the status of a request with exactly these headers, or the event that ended it."""
     context.set_alpn_protocols(["h2"])
     asked = [(":method", "GET"), (":scheme", "https"), (":path", "/v2/"), *headers]
     loose = H2Configuration(validate_outbound_headers=False, normalize_outbound_headers=False)

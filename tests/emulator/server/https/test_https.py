@@ -150,7 +150,7 @@ def list_projects(url, environ):
 
 
 def test_own_certificate_is_shown_and_no_authority_named(ready, tmp_path):
-    """Another server shows the first one's certificate as its own."""
+    """Starts another server with the first one's certificate."""
     pair = Path(ready.data, "keys", "server.pem")
     with InThread(Settings(port=0, data=tmp_path, tls_cert=pair, tls_key=pair)) as other:
         assert other.ca is None

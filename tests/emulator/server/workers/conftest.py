@@ -1,4 +1,4 @@
-"""A server with two workers, each of which can be made to be the one that answers."""
+"""Server with two workers, each of which can be made the one that answers."""
 
 import json
 import os
@@ -16,7 +16,7 @@ WAIT_S = 60
 
 
 class Workers:
-    """The program, its processes, and the first of them as `first`."""
+    """The program and its processes, with the first as `first`."""
 
     def __init__(self, *arguments, environ=None):
         command = [sys.executable, "-m", "docker_credential_gcr.emulator.cli.main", "serve", "--port", "0"]
@@ -31,13 +31,13 @@ class Workers:
 
     @property
     def others(self):
-        """The processes beside the first."""
+        """Returns the processes other than the first."""
         children = Path(f"/proc/{self.first}/task/{self.first}/children")
         return [int(child) for child in children.read_text().split()]
 
     @contextmanager
     def only(self, pid):
-        """Nobody but that process runs, so that it takes every new connection."""
+        """Stops all other processes, so that this one accepts every new connection."""
         halted = {self.first, *self.others} - {pid}
         for other in halted:
             os.kill(other, signal.SIGSTOP)
@@ -90,7 +90,7 @@ def workers(start):
 
 @pytest.fixture
 def pair(workers):
-    """The two processes of the server: the first, the other."""
+    """Returns the two processes of the server: the first, the other."""
     (other,) = workers.others
     return workers.first, other
 

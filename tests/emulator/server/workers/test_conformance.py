@@ -1,4 +1,4 @@
-"""The specification's demands again: two workers, TLS, HTTP/2, and a connection for each request."""
+"""Conformance to the specification with two workers, TLS, HTTP/2, and a connection for each request."""
 
 import importlib.util
 import signal
@@ -20,7 +20,7 @@ globals().update({name: value for name, value in vars(_module).items() if not na
 
 
 class Http2Session:
-    """requests' words, spoken over HTTP/2 to whichever worker takes the connection."""
+    """The interface of requests over HTTP/2; any worker may accept the connection."""
 
     def __init__(self, ca):
         self._context = ssl.create_default_context(cafile=ca)

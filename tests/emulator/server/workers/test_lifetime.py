@@ -1,4 +1,4 @@
-"""The workers of a server start, end and are replaced with it, and none outlives it."""
+"""Workers start and end with their server, are replaced, and never outlive it."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ UNFINISHED = (
 
 @pytest.fixture
 def hanging(workers):
-    """A request to every worker that never gets whole."""
+    """Yields incomplete requests, one to every worker."""
     port = int(workers.ready["url"].rpartition(":")[2])
     connections = []
     for pid in (workers.first, *workers.others):
@@ -120,6 +120,6 @@ def test_data_directory_is_free_once_the_first_was_killed(workers, start):
 
 
 def replace(workers, pid):
-    """Kill a worker; what the server says until another serves."""
+    """Kills a worker; returns the server's output until another serves."""
     os.kill(pid, signal.SIGKILL)
     return [workers.process.stderr.readline() for _ in range(2)]

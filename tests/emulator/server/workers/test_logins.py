@@ -1,10 +1,10 @@
-"""People's logins where each request may meet another worker."""
+"""Logins of users when each request may reach another worker."""
 
 import requests
 
 
 def log_in(emulator):
-    """The file of a new login of Ada's."""
+    """Returns the file of a new login of Ada."""
     emulator.grant("roles/viewer", "user:ada@example.com")
     url = f"{emulator.url}/_emulator/refreshTokens"
     return requests.post(url, json={"email": "ada@example.com"}, timeout=30).json()

@@ -1,4 +1,4 @@
-"""The same blob, tag and manifest, pushed by many at once to two workers."""
+"""Concurrent pushes of the same blob, tag and manifest to two workers."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

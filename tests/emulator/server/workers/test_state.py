@@ -1,4 +1,4 @@
-"""Whichever worker answers, the server has one state."""
+"""State of a server with workers: the same whichever worker answers."""
 
 import os
 import signal
@@ -17,12 +17,12 @@ SCOPE = f"repository:{REPOSITORY}:pull,push"
 
 @pytest.fixture(params=["first", "other"])
 def two(request, pair):
-    """The worker that is told, and the one that must know."""
+    """Returns the worker that gets the change, and the one that must know it."""
     return pair if request.param == "first" else pair[::-1]
 
 
 def sample(emulator, name, **labels):
-    """The value of one of the metrics."""
+    """Returns the value of one of the metrics."""
     page = requests.get(f"{emulator.url}/metrics", timeout=30).text
     (found,) = (
         sample.value
