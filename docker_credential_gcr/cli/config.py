@@ -11,10 +11,7 @@ import click
 from docker_credential_gcr.errors import UsageError
 from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.config import MAX_LIFETIME_S, Config, Settings, load_config
-from docker_credential_gcr.helper.configure import arguments as command_line
-from docker_credential_gcr.helper.configure import config_edit
-from docker_credential_gcr.helper.configure import configure as registration
-from docker_credential_gcr.helper.configure import helper_config as config_changes
+from docker_credential_gcr.helper.configure import arguments, config_edit, configure, helper_config
 from docker_credential_gcr.helper.tokens.request import NAMES
 
 from . import terminal
@@ -77,7 +74,7 @@ def config(
       docker-credential-gcr config --registry us-docker.pkg.dev \\
         --unset Impersonate
     """
-    host = command_line.parse_host(registry) if registry is not None else None
+    host = arguments.parse_host(registry) if registry is not None else None
     at: Path = ("Registries", host) if host else ()
     members = _parse_members(options, host)
     values = {(*at, name): value for name, value in members.items() if value is not None}
@@ -90,7 +87,7 @@ def config(
         click.echo(context.get_help())
     if show:
         _show(host)
-    for text in config_changes.find_misspelled(os.environ, sys.platform):
+    for text in helper_config.find_ignored_keys(os.environ, sys.platform):
         terminal.warn(text)
 
 
@@ -118,8 +115,8 @@ def _parse_members(options: Mapping[str, Any], host: str | None) -> dict[str, ob
 def _parse_sources(token_source: str | None, host: str | None) -> list[str] | None:
     if token_source is None:
         return None
-    sources = command_line.parse_token_sources(token_source)
-    registration.check_keys(sources, (host,) if host else registries.DEFAULT_HOSTS, os.environ)
+    sources = arguments.parse_token_sources(token_source)
+    configure.check_keys(sources, (host,) if host else registries.DEFAULT_HOSTS, os.environ)
     return list(sources)
 
 
@@ -142,7 +139,7 @@ def _split(names: str | None) -> list[str] | None:
 
 def _parse_key(name: str, host: str | None) -> str:
     """The key of the file that a name means, in any case, also written as the option. Raises UsageError."""
-    keys = config_changes.REGISTRY_KEYS if host else config_changes.KEYS
+    keys = helper_config.REGISTRY_KEYS if host else helper_config.KEYS
     plain = name.replace("-", "").lower()
     for key in keys:
         if plain in (key.lower(), key.lower().removesuffix("s")):
@@ -151,7 +148,7 @@ def _parse_key(name: str, host: str | None) -> str:
 
 
 def _apply(values: Mapping[Path, object], removed: tuple[Path, ...]) -> None:
-    is_changed = config_edit.apply(config_changes.plan(values, removed, os.environ, sys.platform))
+    is_changed = config_edit.apply(helper_config.plan(values, removed, os.environ, sys.platform))
     for path in (*values, *removed):
         done = "already so" if not is_changed else "set" if path in values else "unset"
         click.echo(f"{': '.join(path[1:] if len(path) > 1 else path)}: {done}", err=True)
@@ -159,10 +156,10 @@ def _apply(values: Mapping[Path, object], removed: tuple[Path, ...]) -> None:
 
 def _unset_all(host: str | None) -> None:
     if host:
-        edit = config_changes.plan({}, (("Registries", host),), os.environ, sys.platform)
+        edit = helper_config.plan({}, (("Registries", host),), os.environ, sys.platform)
         is_changed = config_edit.apply(edit)
     else:
-        is_changed = config_changes.remove_file(os.environ, sys.platform)
+        is_changed = helper_config.remove_file(os.environ, sys.platform)
     click.echo(f"{host or 'configuration'}: {'removed' if is_changed else 'there was none'}", err=True)
 
 
@@ -177,7 +174,7 @@ def _show(host: str | None) -> None:
 
 def _format_config(loaded: Config) -> dict[str, object]:
     return {
-        "File": config_changes.get_path(os.environ, sys.platform),
+        "File": helper_config.get_path(os.environ, sys.platform),
         **_format_settings(loaded.settings),
         "MinTTL": loaded.min_ttl_s,
         "Timeout": loaded.timeout_s,

@@ -5,9 +5,7 @@ import os
 import click
 
 from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.configure import arguments as command_line
-from docker_credential_gcr.helper.configure import config_edit, environment
-from docker_credential_gcr.helper.configure import configure as registration
+from docker_credential_gcr.helper.configure import arguments, config_edit, configure, environment
 from docker_credential_gcr.helper.tokens.request import NAMES
 
 from . import terminal
@@ -58,7 +56,7 @@ def configure_docker(
       docker-credential-gcr configure-docker \\
         --authfile ~/.config/containers/auth.json
     """
-    order = command_line.Order(
+    order = arguments.Options(
         registries=registries,
         token_source=token_source,
         is_all=all_registries,
@@ -68,27 +66,27 @@ def configure_docker(
         authfile=authfile,
     )
 
-    def may_take_over(name: str, helper: str) -> bool:
+    def may_replace(name: str, helper: str) -> bool:
         if overwrite or yes or dry_run:
             return overwrite or yes
         return terminal.ask(f"{_format_name(name)}: {_format_holder(helper)} holds it. Take it over?")
 
-    planned = registration.plan(order, may_take_over=may_take_over)
+    planned = configure.plan(order, may_replace=may_replace)
     if dry_run:
         _show(planned)
     else:
-        registration.apply(planned)
+        configure.apply(planned)
     _report(planned, "would be configured" if dry_run else "configured")
 
 
-def _show(planned: registration.Registration) -> None:
+def _show(planned: configure.ConfigurePlan) -> None:
     from . import diff
 
     for edit in planned.edits:
         diff.show(edit.path, *config_edit.preview(edit))
 
 
-def _report(planned: registration.Registration, done: str) -> None:
+def _report(planned: configure.ConfigurePlan, done: str) -> None:
     """One line a name on stderr, and what stands in the way."""
     for name in planned.new:
         instead = f", in the place of {_format_holder(planned.taken[name])}" if name in planned.taken else ""
@@ -108,13 +106,13 @@ def _report(planned: registration.Registration, done: str) -> None:
             f"{host}: {planned.path!r} holds a login of it, which some clients use instead: "
             f"`docker logout {key}` removes it"
         )
-    for obstacle in environment.find_obstacles(os.environ):
-        mended = f": {obstacle.command}" if obstacle.command else ""
-        terminal.warn(obstacle.text + mended)
+    for problem in environment.find_problems(os.environ):
+        mended = f": {problem.command}" if problem.command else ""
+        terminal.warn(problem.text + mended)
 
 
 def _format_name(name: str) -> str:
-    return "every registry" if name == registration.EVERY else name
+    return "every registry" if name == configure.ALL_REGISTRIES else name
 
 
 def _format_holder(helper: str) -> str:

@@ -8,8 +8,7 @@ import textwrap
 
 import click
 
-from docker_credential_gcr.helper import doctor as doctors
-from docker_credential_gcr.helper.doctor import findings
+from docker_credential_gcr.helper.doctor import checks, findings
 from docker_credential_gcr.helper.doctor.findings import Finding
 
 from . import terminal
@@ -43,7 +42,7 @@ def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> Non
         jq -r '.findings[].command | values'
     """
     found = []
-    for finding in doctors.examine(names, os.environ):
+    for finding in checks.examine(names, os.environ):
         found.append(finding)
         if not is_json:
             _show(finding)

@@ -10,7 +10,7 @@ import click
 from docker_credential_gcr.errors import ConfigError, UsageError
 from docker_credential_gcr.helper import PROGRAM, SUFFIX
 from docker_credential_gcr.helper.config import load_config
-from docker_credential_gcr.helper.configure import docker_view as agreement
+from docker_credential_gcr.helper.configure import docker_config
 from docker_credential_gcr.helper.credential_store.entries import EVERY_HOST
 from docker_credential_gcr.helper.google_auth import service_account
 from docker_credential_gcr.helper.login import key_file as key_login
@@ -104,7 +104,7 @@ def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
 def _show_next_step(host: str, options: str = "") -> None:
     """The command that makes docker use the login, unless docker asks this helper for the host already."""
     with suppress(ConfigError):  # `doctor` explains a configuration that cannot be read
-        view = agreement.load_view(os.environ)
+        view = docker_config.load(os.environ)
         if host == EVERY_HOST:
             is_ready, named = any(map(is_google, view.hosts)), ""
         else:

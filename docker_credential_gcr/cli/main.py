@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from docker_credential_gcr.commands import given_words
+from docker_credential_gcr.commands import argument_checks
 from docker_credential_gcr.errors import Error
 from docker_credential_gcr.helper import PROGRAM, protocol
 
-from . import spelling, verbs
+from . import go_flags, verbs
 from .registry_names import COMPLETE
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class Program(click.Group):
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Returns the words after the program's own options. Raises UsageError for a secret among these."""
-        given_words.check_words(context, args)
+        argument_checks.check_words(context, args)
         return super().parse_args(context, args)
 
     def list_commands(self, _context: click.Context) -> list[str]:
         """Returns the names of the commands and of Docker's verbs, without other programs' names for them."""
-        return [*COMMANDS, *verbs.LINES]
+        return [*COMMANDS, *verbs.SUMMARIES]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Returns the command of a name, from its module; None where there is no such command."""
@@ -73,7 +73,10 @@ class Program(click.Group):
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes both sections of the help."""
-        sections = {"Commands": COMMANDS, "Docker's verbs, which read stdin and write stdout": verbs.LINES}
+        sections = {
+            "Commands": COMMANDS,
+            "Docker's verbs, which read stdin and write stdout": verbs.SUMMARIES,
+        }
         for title, lines in sections.items():
             with formatter.section(title):
                 formatter.write_dl(list(lines.items()))
@@ -82,7 +85,7 @@ class Program(click.Group):
         """Returns the commands and options that begin so; click's own way would load every command."""
         from click.shell_completion import CompletionItem  # 0.4 ms, and only a shell asks
 
-        lines = {**COMMANDS, **verbs.LINES}
+        lines = {**COMMANDS, **verbs.SUMMARIES}
         found = [
             CompletionItem(name, help=lines[name]) for name in sorted(lines) if name.startswith(incomplete)
         ]
@@ -99,9 +102,9 @@ class Program(click.Group):
             name, command, rest = super().resolve_command(context, args)
         except click.UsageError:
             known = (*self.list_commands(context), *ALIASES)
-            raise click.UsageError(given_words.format_unknown(args[0], known), context) from None
+            raise click.UsageError(argument_checks.format_unknown_command(args[0], known), context) from None
         if command and not context.resilient_parsing:
-            given_words.check_command(name, command, context, rest)
+            argument_checks.check_command(name, command, context, rest)
         return name, command, rest
 
 
@@ -129,7 +132,7 @@ def run(arguments: list[str]) -> int:
         # click learns how PowerShell asks
         import_module("docker_credential_gcr.commands.completion_script")
     try:
-        status = cli.main(spelling.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
+        status = cli.main(go_flags.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
         if sys.stdout:
             sys.stdout.flush()
     except click.ClickException as error:
@@ -162,5 +165,5 @@ def _explain(error: click.ClickException) -> click.ClickException:
         return error
     command = error.ctx.command
     options = [name for parameter in command.params for name in parameter.opts]
-    text = spelling.explain_extra(error.message, command.name, options)
+    text = go_flags.explain_extra(error.message, command.name, options)
     return error if text == error.message else click.UsageError(text, error.ctx)

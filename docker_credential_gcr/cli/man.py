@@ -5,7 +5,7 @@ import os
 import click
 
 from docker_credential_gcr import files
-from docker_credential_gcr.commands.given_words import format_unknown
+from docker_credential_gcr.commands.argument_checks import format_unknown_command
 from docker_credential_gcr.commands.manual import format_pages
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import PROGRAM
@@ -30,7 +30,7 @@ def man(context: click.Context, command: str | None, output: str | None) -> None
         name = f"{PROGRAM}-{command}" if command else PROGRAM
         if name not in pages:
             known = [page.removeprefix(f"{PROGRAM}-") for page in pages if page != PROGRAM]
-            raise click.UsageError(format_unknown(str(command), known))
+            raise click.UsageError(format_unknown_command(str(command), known))
         click.echo(pages[name], nl=False)
         return
     try:

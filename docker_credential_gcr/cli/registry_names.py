@@ -26,10 +26,10 @@ class Registries(ParamType):
         # 0.6 ms, and only a shell asks
         from click.shell_completion import CompletionItem
 
-        from docker_credential_gcr.helper.configure import registry_hosts as known_hosts
+        from docker_credential_gcr.helper.configure import registry_hosts
 
         before, comma, last = incomplete.rpartition(",")
-        return [CompletionItem(before + comma + host) for host in known_hosts.ALL if host.startswith(last)]
+        return [CompletionItem(before + comma + host) for host in registry_hosts.ALL if host.startswith(last)]
 
 
 REGISTRIES = Registries()

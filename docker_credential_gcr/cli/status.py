@@ -9,18 +9,25 @@ from collections.abc import Iterable
 
 import click
 
-from docker_credential_gcr.helper.doctor import status as statuses
-from docker_credential_gcr.helper.doctor.status import RegistryStatus
+from docker_credential_gcr.helper.doctor.status import (
+    ABSENT,
+    FAILED,
+    READY,
+    UNKNOWN,
+    RegistryStatus,
+    load_status,
+    to_document,
+)
 
 from . import terminal
 
 Row = tuple[str, str, str, str]
 HEADER: Row = ("REGISTRY", "SOURCE", "ACCOUNT", "TOKEN")
 STATES = {
-    statuses.READY: ("a new one at the next call", None),
-    statuses.UNKNOWN: ("not known", "yellow"),
-    statuses.ABSENT: ("no credential", "yellow"),
-    statuses.FAILED: ("failed", "red"),
+    READY: ("a new one at the next call", None),
+    UNKNOWN: ("not known", "yellow"),
+    ABSENT: ("no credential", "yellow"),
+    FAILED: ("failed", "red"),
 }
 
 
@@ -42,9 +49,9 @@ def status(is_json: bool) -> None:
       docker-credential-gcr status
       docker-credential-gcr status --json | jq -r '.registries[].registry'
     """
-    loaded = statuses.load_status(os.environ)
+    loaded = load_status(os.environ)
     if is_json:
-        click.echo(json.dumps(statuses.to_document(loaded), indent=2))
+        click.echo(json.dumps(to_document(loaded), indent=2))
         return
     rows = [_format(found, time.time()) for found in loaded.registries]
     for found, text in zip((None, *loaded.registries), _lay_out(rows), strict=True):
@@ -75,9 +82,9 @@ def _join(registries: Iterable[RegistryStatus]) -> list[tuple[str, str | None, l
     """The faults and disagreements, each once, with its command and the registries that it is about."""
     hosts: dict[tuple[str, str | None], list[str]] = {}
     for found in registries:
-        told = [(item.text, item.command) for item in found.disagreements]
-        if found.fault:
-            told.insert(0, (found.fault, None))
+        told = [(item.text, item.command) for item in found.problems]
+        if found.error:
+            told.insert(0, (found.error, None))
         for pair in told:
             hosts.setdefault(pair, []).append(found.registry)
     return [(text, command, names) for (text, command), names in hosts.items()]

@@ -3,9 +3,7 @@
 import click
 
 from docker_credential_gcr.errors import find_secret_form
-from docker_credential_gcr.helper.configure import config_edit
-from docker_credential_gcr.helper.configure import configure as registration
-from docker_credential_gcr.helper.configure import unconfigure as unregistration
+from docker_credential_gcr.helper.configure import config_edit, configure, unconfigure
 
 from . import terminal
 from .registry_names import REGISTRIES
@@ -31,18 +29,18 @@ def unconfigure_docker(
       docker-credential-gcr unconfigure-docker
       docker-credential-gcr unconfigure-docker --registries us-docker.pkg.dev
     """
-    planned = unregistration.plan(registries, directory, authfile)
+    planned = unconfigure.plan(registries, directory, authfile)
     if dry_run:
         from . import diff
 
         for edit in planned.edits:
             diff.show(edit.path, *config_edit.preview(edit))
     else:
-        unregistration.apply(planned)
+        unconfigure.apply(planned)
     _report(planned, "would be " if dry_run else "")
 
 
-def _report(planned: unregistration.Unregistration, would: str) -> None:
+def _report(planned: unconfigure.UnconfigurePlan, would: str) -> None:
     """One line a name on stderr."""
     for name, helper in planned.restored.items():
         given = "" if helper is None else f", back to docker-credential-{helper}" if helper else ", as before"
@@ -58,4 +56,4 @@ def _report(planned: unregistration.Unregistration, would: str) -> None:
 
 
 def _format_name(name: str) -> str:
-    return "every registry" if name == registration.EVERY else find_secret_form(name) or name
+    return "every registry" if name == configure.ALL_REGISTRIES else find_secret_form(name) or name

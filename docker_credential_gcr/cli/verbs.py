@@ -42,4 +42,4 @@ def _make_command(name: str) -> click.Command:
 
 
 COMMANDS = tuple(map(_make_command, VERBS))
-LINES = {name: texts[0] for name, texts in VERBS.items()}  # of each in the help
+SUMMARIES = {name: texts[0] for name, texts in VERBS.items()}  # of each in the help

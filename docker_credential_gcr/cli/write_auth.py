@@ -7,8 +7,7 @@ import click
 from docker_credential_gcr.errors import UsageError
 from docker_credential_gcr.helper import SUFFIX, auth_file
 from docker_credential_gcr.helper.config import load_config
-from docker_credential_gcr.helper.configure import arguments as command_line
-from docker_credential_gcr.helper.configure import docker_view as agreement
+from docker_credential_gcr.helper.configure import arguments, docker_config
 
 from . import terminal
 from .registry_names import REGISTRIES
@@ -50,7 +49,7 @@ def write_auth(
     path = output or auth_file.find_path(format_, os.environ)
     if is_watching and path == auth_file.STDOUT:
         raise UsageError("--watch needs a file to renew: name it with --output")
-    hosts = auth_file.find_hosts(os.environ) if registries is None else command_line.parse_hosts(registries)
+    hosts = auth_file.find_hosts(os.environ) if registries is None else arguments.parse_hosts(registries)
     secret = auth_file.Secret(name, namespace)
 
     def renew() -> float:
@@ -71,7 +70,7 @@ def write_auth(
 
 def _warn_of_helpers(hosts: tuple[str, ...]) -> None:
     """Docker does not look into `auths` where it has a helper to ask."""
-    helpers = agreement.load_view(os.environ).helpers
+    helpers = docker_config.load(os.environ).helpers
     for host in hosts:
         if helpers.get(host):
             told = "this program" if helpers[host] == SUFFIX else f"docker-credential-{helpers[host]}"

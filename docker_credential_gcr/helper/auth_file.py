@@ -21,7 +21,6 @@ from docker_credential_gcr.helper.tokens.access_token import AccessToken
 from . import lookup, paths, registries
 from .config import load_config
 from .configure import config_edit, docker_config, docker_types
-from .configure import docker_view as agreement
 from .keychain import USERNAME
 
 DOCKER, CONTAINERS, KUBERNETES = FORMATS = ("docker", "containers", "kubernetes")
@@ -47,7 +46,7 @@ def find_hosts(environ: Mapping[str, str], platform: str = sys.platform) -> tupl
 
     Raises ConfigError.
     """
-    asked = (host for host in agreement.load_view(environ).hosts if registries.find_host(host) == host)
+    asked = (host for host in docker_config.load(environ).hosts if registries.find_host(host) == host)
     configured = load_config(environ, platform).registries
     return tuple(dict.fromkeys((*asked, *configured))) or registries.DEFAULT_HOSTS
 

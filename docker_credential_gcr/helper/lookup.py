@@ -9,7 +9,7 @@ from docker_credential_gcr.helper.tokens.access_token import AccessToken
 
 from . import registries
 from .config import Config, load_config
-from .configure import arguments as command_line
+from .configure import arguments
 from .keychain import Search
 
 LOGIN_HINT = "docker-credential-gcr login"
@@ -24,7 +24,7 @@ def open_search(
     config: Config | None = None,
 ) -> Search:
     """Returns the search along a registry's sources. Raises UsageError for other hosts, ConfigError."""
-    host = command_line.parse_host(name)
+    host = arguments.parse_host(name)
     config = config or load_config(environ, platform)
     trust_domain = registries.find_trust_domain(host, config.registries)
     if trust_domain is None:

@@ -165,13 +165,13 @@ def list_(_stdin: "BinaryIO | _Descriptor", environ: "Mapping[str, str]", _notes
     from .configure import docker_config
     from .credential_store import entries
 
-    found = docker_config.load_registered(environ)
+    found = docker_config.load_or_empty(environ)
     answer = dict.fromkeys(found.hosts or registries.DEFAULT_HOSTS, keychain.USERNAME)
     path = paths.find_logins_file(environ)
-    if found.is_whole_store:
+    if found.is_store:
         configured = config.load_config(environ).registries
         answer.update(dict.fromkeys(configured, keychain.USERNAME))
-    if found.is_whole_store and path:
+    if found.is_store and path:
         for login in entries.load_logins(path).values():
             if login.server_url != entries.EVERY_HOST:
                 answer.setdefault(login.server_url, login.username)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from docker_credential_gcr.errors import UsageError, quote
 from docker_credential_gcr.helper import paths
-from docker_credential_gcr.helper.configure import arguments as command_line
+from docker_credential_gcr.helper.configure import arguments
 
 from . import GROUP, PROGRAM, VERSIONS
 from .credential import ANNOTATION
@@ -53,7 +53,7 @@ def format_config(
             "requireServiceAccount": True,
             "optionalServiceAccountAnnotationKeys": [ANNOTATION],
         }
-    passed = filter(is_passed_on, sorted(environ))
+    passed = filter(is_plugin_variable, sorted(environ))
     values = ((name, paths.find_variable(environ, name)) for name in passed)
     env = [{"name": name, "value": _make_absolute(name, value)} for name, value in values if value]
     if env:
@@ -71,11 +71,11 @@ def _make_absolute(name: str, value: str) -> str:
     if paths.VARIABLES[name] in (paths.FILE_PATH, paths.DIRECTORY_PATH):
         return os.path.abspath(value)
     if name == f"{PREFIX}TOKEN_SOURCE":
-        return ",".join(command_line.make_absolute(source.strip()) for source in value.split(","))
+        return ",".join(arguments.make_absolute(source.strip()) for source in value.split(","))
     return value
 
 
-def is_passed_on(name: str) -> bool:
+def is_plugin_variable(name: str) -> bool:
     """Whether a variable is one that the plugin reads."""
     return name in VARIABLES or (name.startswith(PREFIX) and name in paths.VARIABLES)
 

@@ -13,7 +13,7 @@ from docker_credential_gcr.helper.keychain import Search
 from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
 from docker_credential_gcr.helper.tokens.access_token import FLOOR_S, AccessToken
 
-from .messages import Grant, Request
+from .messages import RegistryPassword, Request
 from .pod_identity import PodIdentity
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ TOKEN_HINT = (
 )
 
 
-def find_grant(
+def find_registry_password(
     request: Request,
     *,
     audience: str,
     environ: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
     now: Callable[[], float] = time.time,
-) -> Grant:
+) -> RegistryPassword:
     """The credential for the image of a request.
 
     Raises CredentialsNotFound for a stranger's image, and where no token source has anything to offer;
@@ -55,7 +55,7 @@ def find_grant(
     search = Search(host, trust_domain, config, environ, platform, now)
     is_pods = request.service_account_token or audience
     token = _exchange(request, search, audience) if is_pods else search.get_token()
-    return Grant(registry, token.value, find_lifetime(token, now(), config.min_ttl_s))
+    return RegistryPassword(registry, token.value, find_lifetime(token, now(), config.min_ttl_s))
 
 
 def find_registry(image: str) -> str:

@@ -32,7 +32,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Grant:
+class RegistryPassword:
     """A password for a registry, written as the image has it, and for how long the kubelet may keep it."""
 
     registry: str
@@ -63,7 +63,7 @@ def parse_request(data: bytes) -> Request:
     )
 
 
-def format_response(api_version: str, grant: Grant | None) -> str:
+def format_response(api_version: str, grant: RegistryPassword | None) -> str:
     """The answer as a line of JSON, in the version of the request: the kubelet takes no other.
 
     Without a grant `auth` is null, and the kubelet asks again for the next pull: a credential may come.

@@ -65,7 +65,7 @@ def _answer(options: argparse.Namespace) -> str:
     request = messages.parse_request(sys.stdin.buffer.read(messages.MAX_SIZE + 1))
     grant = None
     try:
-        grant = credential.find_grant(request, audience=options.sts_audience)
+        grant = credential.find_registry_password(request, audience=options.sts_audience)
     except CredentialsNotFound as error:
         if error.waived:
             _say(f"anonymous, as configured: {error.waived}", "")

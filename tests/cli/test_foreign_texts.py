@@ -12,9 +12,9 @@ from docker_credential_gcr import connection_causes
 from docker_credential_gcr.cli import terminal
 from docker_credential_gcr.errors import TokenError
 from docker_credential_gcr.helper import registries
+from docker_credential_gcr.helper.doctor.access import RegistryAccess
 from docker_credential_gcr.helper.doctor.findings import Finding
-from docker_credential_gcr.helper.doctor.registry_checks import Visit
-from docker_credential_gcr.helper.doctor.remedies import Case
+from docker_credential_gcr.helper.doctor.registry_checks import RegistryChecks
 from docker_credential_gcr.helper.google_auth.http import Answer
 from docker_credential_gcr.helper.login.browser import Attempt, StrayRequest
 from docker_credential_gcr.helper.token_sources.metadata import Metadata
@@ -68,7 +68,7 @@ REALMS = ["http://[::1/", "https://gcr.io:99999/token", "/token", "https://gcr.i
 def test_z25_a_realm_that_is_no_url_is_a_fault_of_the_registry(realm: str) -> None:
     answer = Answer(401, {"Www-Authenticate": f'Bearer realm="{realm}",service="s"'}, b"")
 
-    found = list(Visit(Case("gcr.io"), None, "secret", {}, 10)._examine_answer(answer))
+    found = list(RegistryChecks(RegistryAccess("gcr.io"), None, "secret", {}, 10)._examine_answer(answer))
 
     assert found == [Finding("challenge", "fault", NO_URL, None, "gcr.io")]
 
@@ -88,7 +88,7 @@ DATES = [
 
 @pytest.mark.parametrize("date", DATES, ids=[f"E-Z25-{number}" for number in range(len(DATES))])
 def test_z25_a_date_that_is_none_says_nothing_of_the_clock(date: str) -> None:
-    visit = Visit(Case("gcr.io"), None, None, {}, 10)
+    visit = RegistryChecks(RegistryAccess("gcr.io"), None, None, {}, 10)
 
     assert list(visit.examine_clock(Answer(401, {"Date": date}, b""))) == []
 

@@ -43,9 +43,9 @@ def test_with_nothing_configured_it_says_so_of_the_default_registries(cli: Any) 
         "source": None,
         "account": None,
         "expires_at": None,
-        "fault": None,
+        "error": None,
         "command": None,
-        "disagreements": [{"text": "docker asks no helper for it", "command": configure}],
+        "problems": [{"text": "docker asks no helper for it", "command": configure}],
     }
 
 
@@ -63,9 +63,9 @@ def test_a_registry_with_a_key_before_and_after_its_first_token(cli: Any, gcr_em
         "source": f"file:{key}",
         "account": EMAIL,
         "expires_at": None,
-        "fault": None,
+        "error": None,
         "command": None,
-        "disagreements": [],
+        "problems": [],
     }
     assert after["expires_at"] is not None
     assert after == before | {"state": "cached", "expires_at": after["expires_at"]}
@@ -110,11 +110,11 @@ def test_a_source_that_will_fail_is_named(cli: Any) -> None:
     found = find(load(cli, GOOGLE_APPLICATION_CREDENTIALS=str(cli.directory / "key.json")), "gcr.io")
 
     assert (found["state"], found["source"]) == ("failed", "env")
-    assert " is not JSON: line 1 column 2" in found["fault"]
+    assert " is not JSON: line 1 column 2" in found["error"]
 
 
 OTHER = "docker asks docker-credential-gcloud for it"
-MISSPELLED = "docker never asks for 'https://eu.gcr.io', for it compares byte for byte"
+MISSPELLED = "docker never asks for 'https://eu.gcr.io': it compares the names byte for byte"
 CONFIGURE = "docker-credential-gcr configure-docker --registries"
 DISAGREEMENTS = {
     "us.gcr.io": [(OTHER, f"{CONFIGURE} us.gcr.io --overwrite")],
@@ -146,7 +146,7 @@ def test_where_docker_disagrees_it_says_so_with_the_command(cli: Any) -> None:
     assert {
         entry["registry"]: [
             (item["text"].replace(repr(str(cli.docker)), "CONFIG"), item["command"])
-            for item in entry["disagreements"]
+            for item in entry["problems"]
         ]
         for entry in document["registries"]
     } == DISAGREEMENTS

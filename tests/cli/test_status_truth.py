@@ -72,8 +72,8 @@ def test_status_promises_what_a_file_holds_and_nothing_else(
     found = load(cli)
 
     assert (found["state"], found["command"]) == (state, command)
-    assert fault in (found["fault"] or "")
-    assert bool(found["fault"]) is (state == "failed")
+    assert fault in (found["error"] or "")
+    assert bool(found["error"]) is (state == "failed")
 
 
 @pytest.mark.parametrize("presence", [True, False], ids=["d05-found", "d05-not found"])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.helper import PROGRAM, launcher
-from docker_credential_gcr.helper.configure import environment as surroundings
-from docker_credential_gcr.helper.configure.environment import Obstacle
+from docker_credential_gcr.helper.configure import environment
+from docker_credential_gcr.helper.configure.environment import Problem
 
 SCRIPT = "import sys\nsys.stdout.write(repr(sys.argv[1:]))\n"
 ARGUMENTS = ["version", "$HOME 'x'"]
@@ -48,15 +48,15 @@ def test_d17_a_script_that_cannot_name_its_interpreter_is_an_obstacle_that_the_l
     text = f"docker cannot start {str(script)!r}: its first line names {str(script.parent / 'python')!r}"
     command = f"'{script.parent}/python'" if fault == "has a space" else f"{script.parent}/python"
 
-    found = surroundings.find_path_obstacle(environ), surroundings.find_program(environ)
+    found = environment.find_path_problem(environ), environment.find_program(environ)
     status = launcher.main(lambda: str(script))
 
     mender = f"{command} -m docker_credential_gcr.helper.launcher"
-    assert found == (Obstacle("program", f"{text}, which {fault}", mender), None)
+    assert found == (Problem("program", f"{text}, which {fault}", mender), None)
     assert (status, capsys.readouterr().err) == (0, f"{PROGRAM}: {str(script)!r} can be started now\n")
     assert run(script) == repr(ARGUMENTS)
     assert script.stat().st_mode & 0o777 == 0o750
-    assert (surroundings.find_path_obstacle(environ), surroundings.find_program(environ)) == (
+    assert (environment.find_path_problem(environ), environment.find_program(environ)) == (
         None,
         str(script),
     )
@@ -71,7 +71,7 @@ def test_d17_a_script_that_can_be_started_is_left_as_it_is(tmp_path: Path, direc
     script = install(tmp_path / directory)
     before = script.read_bytes()
 
-    assert surroundings.find_path_obstacle({"PATH": str(script.parent)}) is None
+    assert environment.find_path_problem({"PATH": str(script.parent)}) is None
     assert launcher.main(lambda: str(script)) == 0
     assert script.read_bytes() == before
 
@@ -82,7 +82,7 @@ def test_d17_a_script_that_can_be_started_is_left_as_it_is(tmp_path: Path, direc
 def test_d17_another_first_line_is_no_fault_of_the_path(tmp_path: Path, line: str) -> None:
     (tmp_path / PROGRAM).write_text(line + "\n")
 
-    assert surroundings.find_unnamed_interpreter(str(tmp_path / PROGRAM)) is None
+    assert environment.find_unnamed_interpreter(str(tmp_path / PROGRAM)) is None
 
 
 @pytest.mark.parametrize("character", list("\"\\$`'"))

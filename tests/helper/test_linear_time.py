@@ -76,7 +76,7 @@ HARDEST: dict[str, tuple[Callable[[int], str], ...]] = {
         lambda size: f'"{json_file.MARK}1",' * (size // 4),
     ),
     "helper.google_auth.timestamps.PATTERN": (lambda size: "2024-01-01T00:00:00." + "1" * size,),
-    "helper.doctor.repository_name.COMPONENT": (
+    "helper.doctor.access.COMPONENT": (
         lambda size: "a__" * (size // 3),
         lambda size: "a" + "-" * size,
         lambda size: "a" * size + "!",

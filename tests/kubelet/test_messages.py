@@ -13,7 +13,7 @@ from docker_credential_gcr.helper import lookup
 from docker_credential_gcr.helper.tokens import cache
 from docker_credential_gcr.helper.tokens.access_token import AccessToken
 from docker_credential_gcr.kubelet import VERSIONS
-from docker_credential_gcr.kubelet.credential import find_grant, find_lifetime
+from docker_credential_gcr.kubelet.credential import find_lifetime, find_registry_password
 from docker_credential_gcr.kubelet.messages import Request, format_response, parse_request
 
 GOLDEN = DATA / "kubelet"
@@ -42,7 +42,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def test_the_golden_request_gets_the_golden_response(environ: dict[str, str], version: str) -> None:
     request = parse_request((GOLDEN / f"{version}-request.json").read_bytes())
 
-    grant = find_grant(request, audience="", environ=environ, platform="linux", now=lambda: NOW)
+    grant = find_registry_password(request, audience="", environ=environ, platform="linux", now=lambda: NOW)
 
     golden = (GOLDEN / f"{version}-response.json").read_text()
     assert format_response(request.api_version, grant) == golden
@@ -85,7 +85,7 @@ def test_a_token_is_kept_until_it_is_aging(
 
 def test_no_secret_is_in_a_repr(environ: dict[str, str]) -> None:
     request = parse_request((GOLDEN / "v1-pod-request.json").read_bytes())
-    grant = find_grant(
+    grant = find_registry_password(
         parse_request((GOLDEN / "v1-request.json").read_bytes()),
         audience="",
         environ=environ,

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import click
 
-from docker_credential_gcr.commands.given_words import check_command, check_words, format_unknown
+from docker_credential_gcr.commands.argument_checks import check_command, check_words, format_unknown_command
 from docker_credential_gcr.emulator.identity.suggestions import find_member_name
 
 # click cuts a summary at the end of the line; here it may take two lines.
@@ -72,7 +72,7 @@ class Group(click.Group):
         """
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(format_unknown(name, self.list_commands(ctx), most=3))
+            ctx.fail(format_unknown_command(name, self.list_commands(ctx), most=3))
         found, command, rest = super().resolve_command(ctx, args)
         if command is not None and not isinstance(command, click.Group) and not ctx.resilient_parsing:
             check_command(found, command, ctx, rest, {"member": find_member_name})

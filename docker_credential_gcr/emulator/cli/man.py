@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from docker_credential_gcr.commands.given_words import format_unknown
+from docker_credential_gcr.commands.argument_checks import format_unknown_command
 from docker_credential_gcr.commands.manual import format_pages
 
 _PROGRAM = "gcr-emulator"
@@ -29,7 +29,7 @@ def man(context: click.Context, words: tuple[str, ...], output: Path | None) -> 
         name = "-".join((_PROGRAM, *words))
         if name not in pages:
             known = [page.replace("-", " ").partition("emulator ")[2] for page in pages]
-            raise click.UsageError(format_unknown(" ".join(words), known))
+            raise click.UsageError(format_unknown_command(" ".join(words), known))
         click.echo(pages[name], nl=False)
         return
     output.mkdir(parents=True, exist_ok=True)

@@ -10,14 +10,17 @@ from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.google_auth import endpoint
 from docker_credential_gcr.helper.tokens.request import NAMES, parse_names
 
-from . import docker_config
-from . import registry_hosts as known_hosts
+from . import docker_config, registry_hosts
 
-HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")  # Docker asks for its own under another name
+DOCKER_HUB = (
+    "docker.io",
+    "index.docker.io",
+    "registry-1.docker.io",
+)  # Docker asks for its own under another name
 
 
 @dataclass(frozen=True)
-class Order:
+class Options:
     """What a command line asks for."""
 
     registries: str | None = None
@@ -46,7 +49,7 @@ def parse_host(name: str) -> str:
         raise UsageError(
             f"{quote(name)} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
         )
-    if host in HUB:
+    if host in DOCKER_HUB:
         raise UsageError(f"{quote(name)} is Docker Hub, which takes no Google credential")
     return host
 
@@ -70,16 +73,16 @@ def make_absolute(name: str) -> str:
     return kind + colon + os.path.abspath(os.path.expanduser(path))
 
 
-def select_hosts(order: Order) -> tuple[str, ...]:
+def select_hosts(order: Options) -> tuple[str, ...]:
     """The hosts that a command line means. Raises UsageError."""
     if order.registries is not None and (order.is_all or order.has_artifact_registry):
         raise UsageError("--registries names them one by one: leave the other option out")
     if order.registries is not None:
         return parse_hosts(order.registries)
     if order.is_all:
-        return known_hosts.ALL
+        return registry_hosts.ALL
     if order.has_artifact_registry:
-        return known_hosts.WITH_ARTIFACT_REGISTRY
+        return registry_hosts.WITH_ARTIFACT_REGISTRY
     return () if order.is_store else registries.DEFAULT_HOSTS
 
 

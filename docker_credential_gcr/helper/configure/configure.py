@@ -12,18 +12,15 @@ from docker_credential_gcr.helper import SUFFIX, registries
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config, parse_insecure_hosts
 from docker_credential_gcr.helper.tokens.request import TokenRequest
 
-from . import arguments as command_line
-from . import config_edit, docker_config, json_file
-from . import helper_config as config_changes
-from . import undo_record as undo
-from .arguments import Order
+from . import arguments, config_edit, docker_config, helper_config, json_file, undo_record
+from .arguments import Options
 from .docker_types import CONTAINERS, DOCKER
 
-EVERY = docker_config.STORE_MEMBER  # what stands for all registries where a host would
+ALL_REGISTRIES = docker_config.STORE_MEMBER  # what stands for all registries where a host would
 
 
 @dataclass
-class Registration:
+class ConfigurePlan:
     """The edits to make, in order, and what becomes of each name: a host, or EVERY of the whole store.
 
     `taken` and `kept` say who held a name before: a helper, or nobody but Docker's own file ("").
@@ -45,12 +42,12 @@ class Registration:
 
 
 def plan(
-    order: Order,
+    order: Options,
     *,
-    may_take_over: Callable[[str, str], bool],
+    may_replace: Callable[[str, str], bool],
     environ: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
-) -> Registration:
+) -> ConfigurePlan:
     """What to do for a command line; nothing is written.
 
     `may_take_over` is asked for a name that another helper holds, and told which. Raises UsageError for a
@@ -59,34 +56,34 @@ def plan(
     """
     if order.is_store and order.authfile:
         raise UsageError("--creds-store is docker's alone: the clients of an --authfile do not read it")
-    hosts = command_line.select_hosts(order)
-    sources = None if order.token_source is None else command_line.parse_token_sources(order.token_source)
+    hosts = arguments.select_hosts(order)
+    sources = None if order.token_source is None else arguments.parse_token_sources(order.token_source)
     if sources is None:
         _check_configured(hosts, environ, platform)
     else:
         check_keys(sources, hosts, environ)
-    result = Registration(command_line.find_target(order.directory, order.authfile, environ, platform))
+    result = ConfigurePlan(arguments.find_target(order.directory, order.authfile, environ, platform))
     text = docker_config.load_text(result.path, CONTAINERS if order.authfile else DOCKER)
     holders: dict[str, str | None] = dict(docker_config.parse_helpers(text))
     if order.is_store:
-        holders[EVERY] = docker_config.find_store(text)
-    for name in (*((EVERY,) if order.is_store else ()), *hosts):
-        _settle(result, name, holders.get(name), may_take_over)
-    stored = docker_config.find_stored(text)
+        holders[ALL_REGISTRIES] = docker_config.find_store(text)
+    for name in (*((ALL_REGISTRIES,) if order.is_store else ()), *hosts):
+        _settle(result, name, holders.get(name), may_replace)
+    stored = docker_config.find_stored_logins(text)
     result.stored = {key: host for key, host in sorted(stored.items()) if host in hosts}
     _plan_edits(result, order, sources, text, environ, platform)
     return result
 
 
 def _settle(
-    result: Registration, name: str, holder: str | None, may_take_over: Callable[[str, str], bool]
+    result: ConfigurePlan, name: str, holder: str | None, may_replace: Callable[[str, str], bool]
 ) -> None:
     """Say what becomes of a name."""
     if holder == SUFFIX:
         result.same.append(name)
     elif holder is None:
         result.new.append(name)
-    elif may_take_over(name, holder):
+    elif may_replace(name, holder):
         result.new.append(name)
         result.taken[name] = holder
     else:
@@ -94,8 +91,8 @@ def _settle(
 
 
 def _plan_edits(
-    result: Registration,
-    order: Order,
+    result: ConfigurePlan,
+    order: Options,
     sources: tuple[str, ...] | None,
     text: str,
     environ: Mapping[str, str],
@@ -104,17 +101,21 @@ def _plan_edits(
     """Plan the edit of the helper's configuration, that of Docker's, and the record of what both change."""
     ours, path = result.new + result.same, result.path
     file_type = CONTAINERS if order.authfile else DOCKER
-    changes: undo.Record = {}
+    changes: undo_record.Record = {}
     if sources is not None and ours:
-        names = [undo.SOURCES] if order.registries is None else [name for name in ours if name != EVERY]
-        keys = {name: undo.make_source_key(name) for name in names}
+        names = (
+            [undo_record.SOURCES]
+            if order.registries is None
+            else [name for name in ours if name != ALL_REGISTRIES]
+        )
+        keys = {name: undo_record.make_source_key(name) for name in names}
         values: dict[json_file.Path, object] = {key: list(sources) for key in keys.values()}
-        result.edits.append(config_changes.plan(values, (), environ, platform))
-        own = config_changes.get_path(environ, platform)
-        found = changes[os.path.abspath(own)] = undo.find_changes(own, keys, list(sources))
-        changed = [name for name in ours if undo.SOURCES in found or name in found]
+        result.edits.append(helper_config.plan(values, (), environ, platform))
+        own = helper_config.get_path(environ, platform)
+        found = changes[os.path.abspath(own)] = undo_record.find_changes(own, keys, list(sources))
+        changed = [name for name in ours if undo_record.SOURCES in found or name in found]
         result.sources = dict.fromkeys(changed, ", ".join(sources))
-    changes[path] = undo.find_changes(path, docker_config.make_keys(text, ours), SUFFIX)
+    changes[path] = undo_record.find_changes(path, docker_config.make_helper_keys(text, ours), SUFFIX)
     _plan_record(result, changes, environ, platform)
     result.edits.append(
         config_edit.Edit(path, lambda text: docker_config.set_helpers(text, path, ours, file_type))
@@ -122,25 +123,25 @@ def _plan_edits(
 
 
 def _plan_record(
-    result: Registration, changes: undo.Record, environ: Mapping[str, str], platform: str
+    result: ConfigurePlan, changes: undo_record.Record, environ: Mapping[str, str], platform: str
 ) -> None:
     """Plan the record of the changes, and what takes it back for a file that cannot be changed."""
     changes = {name: found for name, found in changes.items() if found}
     if not changes:
         return
     try:
-        path = undo.get_path(environ, platform)
-        before = undo.load(path)
+        path = undo_record.get_path(environ, platform)
+        before = undo_record.load(path)
     except ConfigError as error:
         result.unrecorded = str(error)
         return
-    result.record = undo.plan_adding(path, changes)
+    result.record = undo_record.plan_adding(path, changes)
     result.retractions = {
-        name: undo.plan_removing(path, {name: found}, before) for name, found in changes.items()
+        name: undo_record.plan_removing(path, {name: found}, before) for name, found in changes.items()
     }
 
 
-def apply(planned: Registration) -> None:
+def apply(planned: ConfigurePlan) -> None:
     """Make the edits. Raises ConfigError, and then the record names the changes that were made.
 
     The record comes first: one of a change that was not made is not acted on, one that is missing is missed.
@@ -161,7 +162,7 @@ def apply(planned: Registration) -> None:
             raise
 
 
-def _retract(planned: Registration, left: list[config_edit.Edit]) -> None:
+def _retract(planned: ConfigurePlan, left: list[config_edit.Edit]) -> None:
     for edit in left:
         retraction = planned.retractions.get(os.path.abspath(edit.path))
         if retraction:

@@ -7,9 +7,8 @@ https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
 
 from docker_credential_gcr.errors import ConfigError, quote
 
-from . import config_file
-from . import json_edit as json_text
-from .json_edit import Member
+from . import config_file, json_members
+from .json_members import Member
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,21 +80,21 @@ def check(text: str, path: str, file_type: GoType) -> None:
 
     docker refuses a file also for an `auth` that it cannot decode; podman and skopeo only when they use it.
     """
-    start = json_text.skip_space(text, 0)
+    start = json_members.skip_space(text, 0)
     _check_value(text, path, start, file_type, "")
     if file_type is not DOCKER:
         return
-    for host, member in find_logins(text):
-        if not is_login(json_text.decode(text, member.value_start)[0] or ""):
+    for host, member in find_auths(text):
+        if not is_login(json_members.decode(text, member.value_start)[0] or ""):
             fault = f"{member.key!r} of {quote(host)} of 'auths' is not the base64 of USERNAME:PASSWORD"
             raise make_error(text, path, member.value_start, fault)
 
 
-def find_logins(text: str) -> "Iterator[tuple[str, Member]]":
+def find_auths(text: str) -> "Iterator[tuple[str, Member]]":
     """Yields each key of `auths` with its `auth`, where it has one: of several members of a name the last."""
     found: dict[str, Member | None] = {}
     for entry in list_entries(text, "auths"):
-        members = json_text.scan_object(text, entry.value_start) if text[entry.value_start] == "{" else []
+        members = json_members.scan_object(text, entry.value_start) if text[entry.value_start] == "{" else []
         auths = [item for item in members if fold(item.key) == "auth" and text[item.value_start] != "n"]
         found[entry.key] = auths[-1] if auths else None
     return ((host, member) for host, member in found.items() if member)
@@ -104,10 +103,10 @@ def find_logins(text: str) -> "Iterator[tuple[str, Member]]":
 def list_entries(text: str, name: str) -> list[Member]:
     """Returns the entries of a map at the top of a checked text, as Go's decoder merges several of a name."""
     entries: list[Member] = []
-    for member in json_text.scan_object(text, json_text.skip_space(text, 0)):
+    for member in json_members.scan_object(text, json_members.skip_space(text, 0)):
         if fold(member.key) == fold(name):
             is_null = text[member.value_start] == "n"
-            entries = [] if is_null else entries + json_text.scan_object(text, member.value_start)
+            entries = [] if is_null else entries + json_members.scan_object(text, member.value_start)
     return entries
 
 
@@ -134,11 +133,11 @@ def _check_value(text: str, path: str, start: int, type_: GoType, name: str) -> 
         return
     is_sound = text[start] == type_.first
     if is_sound and type_ is STRINGS:
-        items = json_text.decode(text, start)[0]
+        items = json_members.decode(text, start)[0]
         is_sound = all(item is None or isinstance(item, str) for item in items)
     if not is_sound:
         raise make_error(text, path, start, f"{name} is not {type_.name}")
-    for member in json_text.scan_object(text, start) if type_.first == "{" else ():
+    for member in json_members.scan_object(text, start) if type_.first == "{" else ():
         member_type = type_.find(member.key)
         if member_type:
             named = quote(member.key) + (f" of {name}" if name else "")

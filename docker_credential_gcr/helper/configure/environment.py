@@ -12,12 +12,12 @@ from docker_credential_gcr.helper import INSTALL, PROGRAM, paths
 DOCKER_AUTH_CONFIG = "DOCKER_AUTH_CONFIG"  # outranks helpers since docker 28.3
 LINE_SIZE = 127  # every system takes so many bytes of a script's first line; Linux since 5.1 takes 255
 TIMEOUT_S = 20
-MENDER = "docker_credential_gcr.helper.launcher"
+REPAIR_MODULE = "docker_credential_gcr.helper.launcher"
 GET_USER: Callable[[], int] | None = getattr(os, "geteuid", None)  # Windows has none
 
 
 @dataclass(frozen=True)
-class Obstacle:
+class Problem:
     """What stands in the way, and the command that mends it, if there is one.
 
     What is not `is_fatal` hinders some clients, or in some cases.
@@ -29,17 +29,17 @@ class Obstacle:
     is_fatal: bool = True
 
 
-def find_obstacles(
+def find_problems(
     environ: Mapping[str, str] = os.environ, platform: str = sys.platform
-) -> tuple[Obstacle, ...]:
+) -> tuple[Problem, ...]:
     """Everything around Docker that stands in the helper's way."""
     found = (
-        find_path_obstacle(environ),
-        find_sudo_obstacle(environ, platform),
-        find_snap_obstacle(environ),
-        find_variable_obstacle(environ),
+        find_path_problem(environ),
+        find_sudo_problem(environ, platform),
+        find_snap_problem(environ),
+        find_variable_problem(environ),
     )
-    return tuple(obstacle for obstacle in found if obstacle)
+    return tuple(problem for problem in found if problem)
 
 
 def find_program(environ: Mapping[str, str]) -> str | None:
@@ -91,11 +91,11 @@ def find_installed() -> str | None:
     return next((name for name in (path, path + ".exe") if os.path.exists(name)), None)
 
 
-def find_path_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
+def find_path_problem(environ: Mapping[str, str]) -> Problem | None:
     """Returns what to say where Docker finds no program, or one that cannot be started."""
     path = _find_on_path(environ)
     if path is None:
-        return Obstacle("path", f"{PROGRAM} is not on PATH, where docker looks for it", make_path_command())
+        return Problem("path", f"{PROGRAM} is not on PATH, where docker looks for it", make_path_command())
     interpreter = find_unnamed_interpreter(path)
     if interpreter is None:
         return None
@@ -103,7 +103,7 @@ def find_path_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
 
     fault = "has a space" if " " in interpreter or "\t" in interpreter else "is too long"
     text = f"docker cannot start {path!r}: its first line names {interpreter!r}, which {fault}"
-    return Obstacle("program", text, f"{shlex.quote(interpreter)} -m {MENDER}")
+    return Problem("program", text, f"{shlex.quote(interpreter)} -m {REPAIR_MODULE}")
 
 
 def make_path_command() -> str:
@@ -112,12 +112,12 @@ def make_path_command() -> str:
     return f'export PATH="{os.path.dirname(installed)}:$PATH"' if installed else INSTALL
 
 
-def find_sudo_obstacle(
+def find_sudo_problem(
     environ: Mapping[str, str],
     platform: str = sys.platform,
     *,
     get_user: Callable[[], int] | None = GET_USER,
-) -> Obstacle | None:
+) -> Problem | None:
     """Another user's files are read and written than the one means who sits there."""
     home = paths.find_home(environ, platform)
     if get_user is None or home is None:
@@ -128,17 +128,17 @@ def find_sudo_obstacle(
         return None
     if owner != get_user():
         text = f"{home!r} is another user's home: files that are made there will not be theirs"
-        return Obstacle(
+        return Problem(
             "user", text, 'export HOME="$(getent passwd "$(id -u)" | cut -d: -f6)"', is_fatal=False
         )
     user = environ.get("SUDO_USER")
     if get_user() == 0 and user and not find_secret_form(user):
         text = f"sudo makes this root's configuration, in {home!r}, not {user}'s"
-        return Obstacle("user", text, f"sudo -iu {user}", is_fatal=False)
+        return Problem("user", text, f"sudo -iu {user}", is_fatal=False)
     return None
 
 
-def find_snap_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
+def find_snap_problem(environ: Mapping[str, str]) -> Problem | None:
     """Docker is a snap, which is confined to its own programs."""
     docker = shutil.which("docker", path=environ.get("PATH", os.defpath))
     if docker is None:
@@ -146,12 +146,12 @@ def find_snap_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
     if os.path.basename(os.path.realpath(docker)) != "snap" and not docker.startswith("/snap/"):
         return None
     text = f"{docker!r} is a snap, which cannot run a helper from outside of it"
-    return Obstacle("snap", text, "sudo snap remove docker && sudo apt-get install docker.io")
+    return Problem("snap", text, "sudo snap remove docker && sudo apt-get install docker.io")
 
 
-def find_variable_obstacle(environ: Mapping[str, str]) -> Obstacle | None:
+def find_variable_problem(environ: Mapping[str, str]) -> Problem | None:
     """A variable holds logins that go before those of helpers."""
     if not environ.get(DOCKER_AUTH_CONFIG):
         return None
     text = f"{DOCKER_AUTH_CONFIG} holds logins, which go before helpers since docker 28.3"
-    return Obstacle("variable", text, f"unset {DOCKER_AUTH_CONFIG}", is_fatal=False)
+    return Problem("variable", text, f"unset {DOCKER_AUTH_CONFIG}", is_fatal=False)

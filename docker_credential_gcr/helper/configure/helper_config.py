@@ -33,7 +33,7 @@ def plan(
     return edit
 
 
-def find_misspelled(environ: Mapping[str, str], platform: str) -> list[str]:
+def find_ignored_keys(environ: Mapping[str, str], platform: str) -> list[str]:
     """What to say of each key that is ignored: a name close to a known one, or at a place that it is not for.
 
     Other keys are left alone: Google's helper may have them. Raises ConfigError.

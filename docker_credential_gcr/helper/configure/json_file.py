@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from . import json_edit as json_text
+from . import json_members
 
 Content = dict[str, Any]
 Path = tuple[str, ...]
@@ -40,7 +40,7 @@ def parse(text: str) -> Content:
 
 def format_like(content: Content, text: str) -> str:
     """Returns the text of an object, laid out as another text is."""
-    members = json_text.scan_object(text, json_text.skip_space(text, 0))
+    members = json_members.scan_object(text, json_members.skip_space(text, 0))
     lead, colon = (members[0].lead, members[0].colon) if members else (NEW, ": ")
     indent = lead.rpartition("\n")[2] if "\n" in lead else None
     gap = " " if colon[-1:] == " " else ""
@@ -48,7 +48,7 @@ def format_like(content: Content, text: str) -> str:
     after = json.dumps(content, ensure_ascii=False, indent=indent, separators=separators)
     after = FRACTION.sub(r"\1", after)
     newline = "\r\n" if "\r\n" in lead else "\n"
-    return after.replace("\n", newline) + text[len(text.rstrip(json_text.SPACE)) :]
+    return after.replace("\n", newline) + text[len(text.rstrip(json_members.SPACE)) :]
 
 
 def edit(text: str, change: Callable[[Content], None]) -> str:

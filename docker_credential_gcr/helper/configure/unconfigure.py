@@ -7,16 +7,12 @@ from dataclasses import dataclass, field
 
 from docker_credential_gcr.helper import SUFFIX
 
-from . import arguments as command_line
-from . import config_edit, docker_config
-from . import configure as registration
-from . import helper_config as config_changes
-from . import undo_record as undo
+from . import arguments, config_edit, configure, docker_config, helper_config, undo_record
 from .docker_types import CONTAINERS, DOCKER
 
 
 @dataclass
-class Unregistration:
+class UnconfigurePlan:
     """The edits to make, in order, and what becomes of each name.
 
     `restored` says who holds a name again, None for nobody; `left` are ours without a record.
@@ -36,47 +32,49 @@ def plan(
     *,
     environ: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
-) -> Unregistration:
+) -> UnconfigurePlan:
     """What to do for a command line; nothing is written. Raises UsageError and ConfigError.
 
     Without names: what is in the record. A host that is named is taken out also when it is not in there.
     """
-    path = command_line.find_target(directory, authfile, environ, platform)
-    hosts = None if names is None else command_line.parse_hosts(names)
-    record_path = undo.get_path(environ, platform)
-    record = undo.load(record_path)
+    path = arguments.find_target(directory, authfile, environ, platform)
+    hosts = None if names is None else arguments.parse_hosts(names)
+    record_path = undo_record.get_path(environ, platform)
+    record = undo_record.load(record_path)
     text = docker_config.load_text(path, CONTAINERS if authfile else DOCKER)
     found = record.get(path, {})
-    result = Unregistration()
-    recorded = [name for name in found if name != undo.FILE and (hosts is None or name in hosts)]
+    result = UnconfigurePlan()
+    recorded = [name for name in found if name != undo_record.FILE and (hosts is None or name in hosts)]
     unrecorded = _judge(result, text, found, recorded, hosts)
-    changes = found | dict.fromkeys(unrecorded, undo.Change(None))
+    changes = found | dict.fromkeys(unrecorded, undo_record.Change(None))
 
     def change(text: str) -> str:
-        return undo.revert(text, path, changes, docker_config.make_keys(text, [*unrecorded, *recorded]))
+        return undo_record.revert(
+            text, path, changes, docker_config.make_helper_keys(text, [*unrecorded, *recorded])
+        )
 
     removed = {path: recorded, **_plan_own(result, record, path, recorded, environ, platform)}
     if recorded or unrecorded:
         result.edits.append(config_edit.Edit(path, change))
     if any(removed.values()):
-        result.edits.append(undo.plan_removing(record_path, removed, {}))
+        result.edits.append(undo_record.plan_removing(record_path, removed, {}))
     return result
 
 
 def _judge(
-    result: Unregistration,
+    result: UnconfigurePlan,
     text: str,
-    found: undo.Changes,
+    found: undo_record.Changes,
     names: list[str],
     hosts: tuple[str, ...] | None,
 ) -> list[str]:
     """Says what becomes of each name, and returns those that are taken out without a record."""
     helpers: dict[str, str | None] = dict(docker_config.parse_helpers(text))
-    helpers[registration.EVERY] = docker_config.find_store(text)
+    helpers[configure.ALL_REGISTRIES] = docker_config.find_store(text)
     for name in names:
         before = found[name].before
         if helpers.get(name) == SUFFIX:
-            result.restored[name] = None if before is None else docker_config.hide(str(before))
+            result.restored[name] = None if before is None else docker_config.mask_secret(str(before))
         else:
             result.changed.append(name)
     ours = [name for name, helper in helpers.items() if helper == SUFFIX and name not in names]
@@ -90,30 +88,32 @@ def _judge(
 
 
 def _plan_own(
-    result: Unregistration,
-    record: undo.Record,
+    result: UnconfigurePlan,
+    record: undo_record.Record,
     path: str,
     names: list[str],
     environ: Mapping[str, str],
     platform: str,
 ) -> dict[str, list[str]]:
     """Plans the edit of the helper's configuration: the token sources that no other file's hosts need."""
-    own = os.path.abspath(config_changes.get_path(environ, platform))
+    own = os.path.abspath(helper_config.get_path(environ, platform))
     found = record.get(own, {})
     others = ((file, name) for file, changes in record.items() if file != own for name in changes)
-    needed = {name for file, name in others if name != undo.FILE and (file != path or name not in names)}
+    needed = {
+        name for file, name in others if name != undo_record.FILE and (file != path or name not in names)
+    }
     undone = set(names) - needed
     if names and not needed:
-        undone.add(undo.SOURCES)
-    keys = {name: undo.make_source_key(name) for name in found if name in undone}
+        undone.add(undo_record.SOURCES)
+    keys = {name: undo_record.make_source_key(name) for name in found if name in undone}
     if keys:
         result.edits.append(
-            config_edit.Edit(own, lambda text: undo.revert(text, own, found, keys), is_private=True)
+            config_edit.Edit(own, lambda text: undo_record.revert(text, own, found, keys), is_private=True)
         )
     return {own: list(keys)}
 
 
-def apply(planned: Unregistration) -> None:
+def apply(planned: UnconfigurePlan) -> None:
     """Make the edits. Raises ConfigError. The record goes last: until then the rest can be done again."""
     for edit in planned.edits:
         config_edit.apply(edit)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from docker_credential_gcr.errors import format_line
-from docker_credential_gcr.helper.configure.environment import Obstacle
+from docker_credential_gcr.helper.configure.environment import Problem
 
 OK = "ok"
 WARNING = "warning"  # it hinders some clients, or in some cases
@@ -25,13 +25,13 @@ class Finding:
         object.__setattr__(self, "text", format_line(self.text))
 
 
-def of_obstacle(obstacle: Obstacle, registry: str | None = None) -> Finding:
+def from_problem(problem: Problem, registry: str | None = None) -> Finding:
     """The finding that an obstacle is."""
-    state = FAULT if obstacle.is_fatal else WARNING
-    return Finding(obstacle.name, state, obstacle.text, obstacle.command, registry)
+    state = FAULT if problem.is_fatal else WARNING
+    return Finding(problem.name, state, problem.text, problem.command, registry)
 
 
 def to_document(findings: list[Finding]) -> dict[str, object]:
     """The findings as a JSON object; docs/schemas/doctor.json says of what form."""
-    is_content = not any(finding.state == FAULT for finding in findings)
-    return {"is_content": is_content, "findings": [vars(finding) for finding in findings]}
+    is_ok = not any(finding.state == FAULT for finding in findings)
+    return {"ok": is_ok, "findings": [vars(finding) for finding in findings]}

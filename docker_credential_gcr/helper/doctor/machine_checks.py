@@ -9,13 +9,11 @@ from contextlib import suppress
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import PROGRAM, paths
 from docker_credential_gcr.helper.config import Config, load_config
-from docker_credential_gcr.helper.configure import docker_config
-from docker_credential_gcr.helper.configure import docker_view as agreement
-from docker_credential_gcr.helper.configure import environment as surroundings
-from docker_credential_gcr.helper.configure import helper_config as config_changes
+from docker_credential_gcr.helper.configure import docker_config, environment, helper_config
+from docker_credential_gcr.helper.configure.docker_config import DockerConfig
 from docker_credential_gcr.helper.google_auth import programs
 
-from .findings import FAULT, OK, WARNING, Finding, of_obstacle
+from .findings import FAULT, OK, WARNING, Finding, from_problem
 
 BANNER = f"{PROGRAM} ({PROGRAM}) "  # what `version` of this program begins with
 TIMEOUT_S = 20
@@ -24,14 +22,14 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 def examine(environ: Mapping[str, str], platform: str = sys.platform) -> Iterator[Finding]:
     """Every check of the machine but for the program and the configurations."""
-    obstacles = surroundings.find_obstacles(environ, platform)
-    yield from map(of_obstacle, obstacles)
+    problems = environment.find_problems(environ, platform)
+    yield from map(from_problem, problems)
     yield from _examine_cache(environ, platform)
 
 
 def examine_program(program: str, environ: Mapping[str, str]) -> Finding:
     """Whether the program that docker would run is this one, and runs."""
-    first = surroundings.make_path_command()
+    first = environment.make_path_command()
     try:
         run = programs.run([program, "version"], environ, time.monotonic() + TIMEOUT_S)
     except programs.Unanswered as error:
@@ -45,9 +43,9 @@ def examine_program(program: str, environ: Mapping[str, str]) -> Finding:
     return Finding("program", OK, f"{program!r} is {banner}")
 
 
-def load_docker_view(environ: Mapping[str, str]) -> agreement.View:
+def load_docker_config(environ: Mapping[str, str]) -> DockerConfig:
     """What config.json says. Raises ConfigError also for a byte order mark, which only docker refuses."""
-    view, is_marked = agreement.load_view(environ), False
+    view, is_marked = docker_config.load(environ), False
     with suppress(FileNotFoundError):
         is_marked = paths.read_file(view.path)[0].startswith(BYTE_ORDER_MARK)
     if is_marked:
@@ -55,7 +53,9 @@ def load_docker_view(environ: Mapping[str, str]) -> agreement.View:
     return view
 
 
-def explain_docker_fault(error: ConfigError, hosts: tuple[str, ...], environ: Mapping[str, str]) -> Finding:
+def explain_docker_config_fault(
+    error: ConfigError, hosts: tuple[str, ...], environ: Mapping[str, str]
+) -> Finding:
     """The finding that docker cannot read its file, with the command that makes another."""
     configure = f"{PROGRAM} configure-docker" + (f" --registries {','.join(hosts)}" if hosts else "")
     moving = paths.format_moving(docker_config.get_path(environ))
@@ -78,7 +78,7 @@ def load_helper_config(environ: Mapping[str, str], platform: str) -> Config | Fi
 
 def examine_keys(environ: Mapping[str, str], platform: str) -> Iterator[Finding]:
     """The keys of the helper's configuration that are ignored."""
-    for text in config_changes.find_misspelled(environ, platform):
+    for text in helper_config.find_ignored_keys(environ, platform):
         yield Finding("configuration", WARNING, text)
 
 

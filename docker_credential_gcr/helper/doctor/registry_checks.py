@@ -9,11 +9,10 @@ from functools import partial
 from docker_credential_gcr.helper.google_auth import connection_faults
 from docker_credential_gcr.helper.google_auth.http import Answer
 
-from . import registry_client as registry_probe
-from . import remedies
+from . import registry_client, remedies
+from .access import RegistryAccess
 from .findings import FAULT, OK, WARNING, Finding
 from .registry_client import Challenge, NoAnswer
-from .remedies import Case
 
 SKEW_S = 60  # Google takes an assertion that is minutes off; a token's end is off by as much
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
@@ -21,12 +20,12 @@ API_OFF = re.compile(r"API has not been used|API is not enabled|has not enabled 
 SERVICE = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
 
 
-class Visit:
+class RegistryChecks:
     """A walk through what a client does at one registry, until something stops it."""
 
     def __init__(
         self,
-        case: Case,
+        access: RegistryAccess,
         tag: str | None,
         secret: str | None,
         environ: Mapping[str, str],
@@ -34,19 +33,19 @@ class Visit:
         now: Callable[[], float] = time.time,
         explain_refusal: Callable[[Callable[[str], bool]], Finding | None] = lambda _: None,
     ) -> None:
-        self.case = case
+        self.access = access
         self.tag = tag
         self.secret = secret
         self.environ = environ
         self.timeout_s = timeout_s
         self.now = now
         self.explain_refusal = explain_refusal
-        self.base = f"{'http' if case.is_emulated else 'https'}://{case.registry}"
+        self.base = f"{'http' if access.is_emulated else 'https'}://{access.registry}"
 
     def examine(self) -> Iterator[Finding]:
         """Each check in its turn; the first that fails ends the walk."""
         try:
-            self.base, answer = registry_probe.find_base(self.case.registry, self._deadline())
+            self.base, answer = registry_client.fetch_base(self.access.registry, self._deadline())
             yield self._find(OK, "connection", f"{self.base}/v2/ answers {answer.status}")
             yield from self.examine_clock(answer)
             yield from self._examine_answer(answer)
@@ -55,7 +54,7 @@ class Visit:
 
     def examine_clock(self, answer: Answer) -> Iterator[Finding]:
         """This machine's clock against the one that the answer was dated by, if it was by another."""
-        if self.case.is_emulated:
+        if self.access.is_emulated:
             return
         date = answer.headers.get("Date", "")
         try:
@@ -70,7 +69,7 @@ class Visit:
         yield self._find(FAULT, "clock", text, remedies.SET_CLOCK)
 
     def _examine_answer(self, answer: Answer) -> Iterator[Finding]:
-        challenge = registry_probe.parse_challenge(answer.headers.get("Www-Authenticate", ""))
+        challenge = registry_client.parse_challenge(answer.headers.get("Www-Authenticate", ""))
         if answer.status == 200:
             yield self._find(OK, "challenge", "it is open to everybody")
         elif answer.status >= 500:
@@ -82,7 +81,7 @@ class Visit:
         elif challenge.scheme == "bearer" and challenge.host is None:
             text = "the realm of its challenge is not an http or https URL"
             yield self._find(FAULT, "challenge", f"{text}: the registry's operator can mend that")
-        elif challenge.scheme == "bearer" and not registry_probe.is_same_site(challenge.realm, self.base):
+        elif challenge.scheme == "bearer" and not registry_client.is_same_site(challenge.realm, self.base):
             text = f"it sends clients to {challenge.host} for a token, to which doctor shows no credential"
             yield self._find(FAULT, "challenge", f"{text}: the registry's operator can mend that")
         elif self.secret is not None:
@@ -91,12 +90,12 @@ class Visit:
 
     def _examine_rights(self, challenge: Challenge, secret: str) -> Iterator[Finding]:
         if challenge.scheme == "basic":
-            answer = registry_probe.send("GET", f"{self.base}/v2/", self._deadline(), basic=secret)
+            answer = registry_client.send("GET", f"{self.base}/v2/", self._deadline(), basic=secret)
             yield self._judge_token(answer, answer.status == 200)
             return
-        name = self.case.repository
+        name = self.access.repository
         scope = f"repository:{name}:pull" if name else None
-        answer, token = registry_probe.exchange(challenge, secret, self._deadline(), scope)
+        answer, token = registry_client.exchange_credential(challenge, secret, self._deadline(), scope)
         refusal = self.explain_refusal(partial(self._takes, challenge)) if answer.status == 401 else None
         if refusal is not None:
             yield refusal
@@ -104,47 +103,50 @@ class Visit:
             yield from self._examine_repository(challenge, secret, answer, token)
         else:
             if token is not None:
-                answer = registry_probe.send("GET", f"{self.base}/v2/", self._deadline(), bearer=token)
+                answer = registry_client.send("GET", f"{self.base}/v2/", self._deadline(), bearer=token)
             yield self._judge_token(answer, token is not None and answer.status == 200)
 
     def _takes(self, challenge: Challenge, secret: str) -> bool:
         """Whether the registry takes a credential, whatever its rights are."""
-        return registry_probe.exchange(challenge, secret, self._deadline())[1] is not None
+        return registry_client.exchange_credential(challenge, secret, self._deadline())[1] is not None
 
     def _examine_repository(
         self, challenge: Challenge, secret: str, answer: Answer, token: str | None
     ) -> Iterator[Finding]:
         """The rights; `answer` and `token` are of the request for a token to pull."""
         if token is None and self._lacks_project():
-            text = f"there is no project {self.case.project}: no image can be in it"
-            yield self._find(FAULT, "project", text, remedies.make_project(self.case))
+            text = f"there is no project {self.access.project}: no image can be in it"
+            yield self._find(FAULT, "project", text, remedies.format_project_command(self.access))
             return
         yield self._judge_right("pull", FAULT, answer, token)
         if token is None:
             return
         # The push comes first: it may be what creates the repository.
-        scope = f"repository:{self.case.repository}:push,pull"
-        answer, pushing = registry_probe.exchange(challenge, secret, self._deadline(), scope)
-        if self.case.is_artifact_registry and self._lacks_repository(challenge, secret):
-            text = f"there is no repository {self.case.place.rpartition('/')[2]}: a push would fail"
-            yield self._find(FAULT, "repository", text, remedies.make_repository(self.case))
+        scope = f"repository:{self.access.repository}:push,pull"
+        answer, pushing = registry_client.exchange_credential(challenge, secret, self._deadline(), scope)
+        if self.access.is_artifact_registry and self._lacks_repository(challenge, secret):
+            name = self.access.artifact_repository.rpartition("/")[2]
+            text = f"there is no repository {name}: a push would fail"
+            yield self._find(FAULT, "repository", text, remedies.format_repository_command(self.access))
             return
         yield from self._examine_image(token)
         yield self._judge_right("push", WARNING, answer, pushing)
 
     def _lacks_project(self) -> bool:
         """Whether an emulator says that there is no such project; a registry itself tells nobody."""
-        if not self.case.has_emulator:
+        if not self.access.has_emulator:
             return False
-        url = f"{self.case.url}/v1/projects/{self.case.project}"
-        return registry_probe.send("GET", url, self._deadline()).status in (403, 404)
+        url = f"{self.access.emulator_url}/v1/projects/{self.access.project}"
+        return registry_client.send("GET", url, self._deadline()).status in (403, 404)
 
     def _lacks_repository(self, challenge: Challenge, secret: str) -> bool:
         """Whether Artifact Registry has no such repository; the listing of one that is empty is not a 404."""
-        place = self.case.place
-        _, token = registry_probe.exchange(challenge, secret, self._deadline(), f"repository:{place}:pull")
+        place = self.access.artifact_repository
+        _, token = registry_client.exchange_credential(
+            challenge, secret, self._deadline(), f"repository:{place}:pull"
+        )
         url = f"{self.base}/v2/{place}/tags/list"
-        return registry_probe.send("GET", url, self._deadline(), bearer=token).status == 404
+        return registry_client.send("GET", url, self._deadline(), bearer=token).status == 404
 
     def _judge_token(self, answer: Answer, is_taken: bool) -> Finding:
         if is_taken:
@@ -153,17 +155,17 @@ class Visit:
 
     def _judge_right(self, action: str, state: str, answer: Answer, token: str | None) -> Finding:
         if token is not None:
-            return self._find(OK, action, f"may {action} {self.case.repository}")
-        return self._refuse(action, state, answer, remedies.make_grant(self.case, action))
+            return self._find(OK, action, f"may {action} {self.access.repository}")
+        return self._refuse(action, state, answer, remedies.format_grant_command(self.access, action))
 
     def _refuse(self, check: str, state: str, answer: Answer, command: str | None) -> Finding:
         """The finding for a refusal; an API that is off is always a fault, and has a command of its own."""
-        message = registry_probe.find_message(answer)
+        message = registry_client.find_message(answer)
         text = f"the registry answers {answer.status}: {message}"
         if API_OFF.search(message):
             service = SERVICE.search(message)
             name = service[1] if service else "artifactregistry.googleapis.com"
-            return self._find(FAULT, "API off", text, remedies.make_enabling(self.case, name))
+            return self._find(FAULT, "API off", text, remedies.format_enable_command(self.access, name))
         if answer.status >= 500:
             return self._find(FAULT, "registry", f"{text}: its operator can mend that")
         return self._find(state, check, text, command)
@@ -171,9 +173,9 @@ class Visit:
     def _examine_image(self, token: str) -> Iterator[Finding]:
         if self.tag is None:
             return
-        url = f"{self.base}/v2/{self.case.repository}/manifests/{self.tag}"
-        answer = registry_probe.send("HEAD", url, self._deadline(), bearer=token)
-        image = f"{self.case.registry}/{self.case.repository}"
+        url = f"{self.base}/v2/{self.access.repository}/manifests/{self.tag}"
+        answer = registry_client.send("HEAD", url, self._deadline(), bearer=token)
+        image = f"{self.access.registry}/{self.access.repository}"
         separator = "@" if ":" in self.tag else ":"
         if answer.status == 200:
             yield self._find(OK, "image", f"{image}{separator}{self.tag} is there")
@@ -183,11 +185,11 @@ class Visit:
 
     def explain(self, error: NoAnswer) -> Finding:
         """The finding for a registry that does not answer."""
-        host = self.case.registry
+        host = self.access.registry
         name = host.rpartition(":")[0] or host
         proxy = next((variable for variable in PROXIES if self.environ.get(variable)), None)
         text, command = EXPLANATIONS[error.kind]
-        if self.case.is_emulated:
+        if self.access.is_emulated:
             text, command = EMULATOR_EXPLANATIONS.get(error.kind, (text, command))
         values = {
             "host": host,
@@ -201,7 +203,7 @@ class Visit:
         )
 
     def _find(self, state: str, check: str, text: str, command: str | None = None) -> Finding:
-        return Finding(check, state, text, command, self.case.registry)
+        return Finding(check, state, text, command, self.access.registry)
 
     def _deadline(self) -> float:
         return time.monotonic() + self.timeout_s

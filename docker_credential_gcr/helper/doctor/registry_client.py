@@ -54,7 +54,7 @@ class Challenge:
             return None
 
 
-def find_base(host: str, deadline: float) -> tuple[str, Answer]:
+def fetch_base(host: str, deadline: float) -> tuple[str, Answer]:
     """The URL of a registry's root, and its answer to /v2/. Raises NoAnswer.
 
     As docker does: https, and http where that finds none on loopback.
@@ -101,7 +101,7 @@ def is_same_site(realm: str, base: str) -> bool:
     return len(names) == 1 and asked.scheme in PORTS and (asked.scheme, own.scheme) != ("http", "https")
 
 
-def exchange(
+def exchange_credential(
     challenge: Challenge, secret: str, deadline: float, scope: str | None = None
 ) -> tuple[Answer, str | None]:
     """The token endpoint's answer to a credential, and the registry token in it. Raises NoAnswer."""

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from docker_credential_gcr.errors import NoToken, TokenError, find_secret_form, quote
-from docker_credential_gcr.helper import PROGRAM, SUFFIX, lookup, paths, registries
+from docker_credential_gcr.errors import NoToken, TokenError, find_secret_form
+from docker_credential_gcr.helper import PROGRAM, lookup, paths, registries
 from docker_credential_gcr.helper.config import Config, load_config
-from docker_credential_gcr.helper.configure import docker_view as agreement
-from docker_credential_gcr.helper.configure import environment as surroundings
-from docker_credential_gcr.helper.configure.environment import Obstacle
+from docker_credential_gcr.helper.configure import conflicts, docker_config, environment
+from docker_credential_gcr.helper.configure.docker_config import DockerConfig
+from docker_credential_gcr.helper.configure.environment import Problem
 from docker_credential_gcr.helper.tokens import cache
 
 from . import accounts, source_check
@@ -40,9 +40,9 @@ class RegistryStatus:
     source: str | None = None
     account: str | None = None
     expires_at: int | None = None
-    fault: str | None = None
+    error: str | None = None
     command: str | None = None
-    disagreements: tuple[Obstacle, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Status:
     config_file: str | None
     docker_config_file: str
     cache_directory: str | None
-    is_creds_store: bool
+    creds_store: bool
     registries: tuple[RegistryStatus, ...]
 
 
@@ -63,39 +63,37 @@ def load_status(
     now: Callable[[], float] = time.time,
 ) -> Status:
     """The status. Raises ConfigError when a configuration cannot be read."""
-    config, view = load_config(environ, platform), agreement.load_view(environ)
-    names = dict.fromkeys((*view.hosts, *config.registries)) or dict.fromkeys(registries.DEFAULT_HOSTS)
-    found = [_judge(name, config, view, environ, platform, now) for name in names]
-    joined = agreement.join({status.registry: status.disagreements for status in found})
+    config, docker = load_config(environ, platform), docker_config.load(environ)
+    names = dict.fromkeys((*docker.hosts, *config.registries)) or dict.fromkeys(registries.DEFAULT_HOSTS)
+    found = [_judge(name, config, docker, environ, platform, now) for name in names]
+    joined = conflicts.join({status.registry: status.problems for status in found})
     return Status(
-        program=surroundings.find_program(environ),
+        program=environment.find_program(environ),
         config_file=paths.find_config_file(environ, platform),
-        docker_config_file=view.path,
+        docker_config_file=docker.path,
         cache_directory=paths.find_cache_dir(environ, platform),
-        is_creds_store=view.store == SUFFIX,
-        registries=tuple(replace(status, disagreements=joined[status.registry]) for status in found),
+        creds_store=docker.is_store,
+        registries=tuple(replace(status, problems=joined[status.registry]) for status in found),
     )
 
 
 def _judge(
     name: str,
     config: Config,
-    view: agreement.View,
+    docker: DockerConfig,
     environ: Mapping[str, str],
     platform: str,
     now: Callable[[], float],
 ) -> RegistryStatus:
     host = registries.find_host(name)
     if host != name:
-        text = f"docker never asks for {quote(name)}, for it compares byte for byte"
-        return RegistryStatus(
-            find_secret_form(name) or name, ABSENT, disagreements=(Obstacle("misspelled", text),)
-        )
-    disagreements = tuple(agreement.find_disagreements(host, view, config.registries))
+        text = conflicts.format_misspelled(name)
+        return RegistryStatus(find_secret_form(name) or name, ABSENT, problems=(Problem("misspelled", text),))
+    problems = tuple(conflicts.find_conflicts(host, docker, config.registries))
     if registries.find_trust_domain(host, config.registries) is None:
-        return RegistryStatus(host, ABSENT, disagreements=disagreements)
+        return RegistryStatus(host, ABSENT, problems=problems)
     found = _find_source(host, config, environ, platform, now)
-    return replace(found, disagreements=disagreements)
+    return replace(found, problems=problems)
 
 
 def _find_source(
@@ -114,7 +112,7 @@ def _find_source(
         except NoToken:
             continue
         except TokenError as error:
-            return RegistryStatus(host, FAILED, name, fault=str(error))
+            return RegistryStatus(host, FAILED, name, error=str(error))
         token = cache.load_token(cached.find_entry(source), now())
         if token is not None and token.is_fresh(now()):
             return RegistryStatus(host, CACHED, name, account, token.expires_at)
@@ -134,5 +132,5 @@ def _format(found: RegistryStatus) -> dict[str, object]:
     if found.expires_at is not None:
         instant = datetime.fromtimestamp(found.expires_at, timezone.utc)
         expires_at = instant.strftime("%Y-%m-%dT%H:%M:%SZ")
-    disagreements = [{"text": item.text, "command": item.command} for item in found.disagreements]
-    return {**vars(found), "expires_at": expires_at, "disagreements": disagreements}
+    told = [{"text": item.text, "command": item.command} for item in found.problems]
+    return {**vars(found), "expires_at": expires_at, "problems": told}

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from docker_credential_gcr.errors import KeyNotForHost, StoreError
 from docker_credential_gcr.helper import paths, registries
 from docker_credential_gcr.helper.config import Config, load_config
-from docker_credential_gcr.helper.configure import arguments as command_line
-from docker_credential_gcr.helper.configure import config_edit
-from docker_credential_gcr.helper.configure import helper_config as config_changes
+from docker_credential_gcr.helper.configure import arguments, config_edit, helper_config
 from docker_credential_gcr.helper.credential_store import entries, store
 from docker_credential_gcr.helper.google_auth import adc, service_account
 from docker_credential_gcr.helper.google_auth.service_account import ServiceAccountKey
@@ -32,7 +30,7 @@ def login(
     TokenError when the key gives no token, and StoreError when it cannot be stored.
     """
     config = load_config(environ, platform)
-    hosts = command_line.parse_hosts(names) if names is not None else (entries.EVERY_HOST,)
+    hosts = arguments.parse_hosts(names) if names is not None else (entries.EVERY_HOST,)
     document = service_account.parse_document(path, text)
     key = service_account.parse_key(path, document)
     if names is None and not key.endpoint.is_google:
@@ -70,5 +68,5 @@ def _save(
     new = [host for host in hosts if host not in known and not registries.is_google(host)]
     if new:
         values: dict[tuple[str, ...], object] = {("Registries", host): {} for host in new}
-        config_edit.apply(config_changes.plan(values, (), environ, platform))
+        config_edit.apply(helper_config.plan(values, (), environ, platform))
     return notice

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.configure import registry_hosts as known_hosts
+from docker_credential_gcr.helper.configure import registry_hosts
 
 PROGRAM = "docker-credential-gcr"
 FROM_CHECKOUT = "pipx install .  # in a checkout of docker-credential-gcr"
@@ -221,8 +221,8 @@ def test_many_registries_by_one_option(cli: Any, option: str) -> None:
 
 
 def test_every_known_registry_is_googles() -> None:
-    assert [host for host in known_hosts.ALL if not registries.is_google(host)] == []
-    assert len(set(known_hosts.ALL)) == len(known_hosts.ALL)
+    assert [host for host in registry_hosts.ALL if not registries.is_google(host)] == []
+    assert len(set(registry_hosts.ALL)) == len(registry_hosts.ALL)
 
 
 @pytest.mark.parametrize("option", SELECTIONS)

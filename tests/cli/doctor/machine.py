@@ -98,7 +98,7 @@ class Machine:
         jsonschema.validate(document, json.loads(SCHEMA.read_text()))
         findings: list[dict[str, Any]] = document["findings"]
         has_fault = any(finding["state"] == "fault" for finding in findings)
-        assert (done.status, document["is_content"]) == (int(has_fault), not has_fault)
+        assert (done.status, document["ok"]) == (int(has_fault), not has_fault)
         return findings
 
     def edit(self, path: Path, change: Callable[[Any], Any]) -> None:

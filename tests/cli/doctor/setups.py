@@ -136,7 +136,7 @@ SETUPS: dict[str, Setup] = {
     "the registry's name has a scheme": Setup(
         set_helpers(**{"https://REGISTRY": "gcr"}),
         "not configured",
-        "docker never asks for 'https://REGISTRY', for it compares byte for byte",
+        "docker never asks for 'https://REGISTRY': it compares the names byte for byte",
         CONFIGURE,
     ),
     "a stale login is left in auths": Setup(

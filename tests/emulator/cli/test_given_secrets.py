@@ -11,7 +11,7 @@ import click
 import pytest
 from support.secret_values import SECRETS, find_pieces, list_names
 
-from docker_credential_gcr.commands.given_words import TEXT
+from docker_credential_gcr.commands.argument_checks import TEXT
 from docker_credential_gcr.emulator.cli.main import cli
 from docker_credential_gcr.emulator.sandbox.processes import CannotRun, start
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.configure import registry_hosts as known_hosts
+from docker_credential_gcr.helper.configure import registry_hosts
 
 MULTI_REGIONS = ("us-docker.pkg.dev", "europe-docker.pkg.dev", "asia-docker.pkg.dev")
 
@@ -22,6 +22,6 @@ def test_d08_list_names_them_where_nothing_is_configured(helper: Any) -> None:
 
 
 def test_d08_no_host_is_listed_twice() -> None:
-    for hosts in (known_hosts.ALL, known_hosts.WITH_ARTIFACT_REGISTRY):
+    for hosts in (registry_hosts.ALL, registry_hosts.WITH_ARTIFACT_REGISTRY):
         assert len(set(hosts)) == len(hosts)
         assert set(registries.DEFAULT_HOSTS) <= set(hosts)

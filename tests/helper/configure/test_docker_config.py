@@ -50,8 +50,8 @@ def test_our_hosts_are_those_that_docker_asks_us_for(tmp_path: Path) -> None:
         '{"credHelpers": {"gcr.io": "gcr", "a": "gcloud", "GCR.io": "gcr"}}'
     )
 
-    assert docker_config.load_registered({"DOCKER_CONFIG": str(tmp_path)}).hosts == ["gcr.io", "GCR.io"]
-    assert docker_config.load_registered({"DOCKER_CONFIG": str(tmp_path / "absent")}).hosts == []
+    assert docker_config.load_or_empty({"DOCKER_CONFIG": str(tmp_path)}).hosts == ("gcr.io", "GCR.io")
+    assert docker_config.load_or_empty({"DOCKER_CONFIG": str(tmp_path / "absent")}).hosts == ()
 
 
 def test_without_a_home_there_is_no_configuration() -> None:

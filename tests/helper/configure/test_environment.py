@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.helper import PROGRAM
-from docker_credential_gcr.helper.configure import environment as surroundings
-from docker_credential_gcr.helper.configure.environment import Obstacle
+from docker_credential_gcr.helper.configure import environment
+from docker_credential_gcr.helper.configure.environment import Problem
 
 
 def make_program(path: Path) -> Path:
@@ -24,7 +24,7 @@ def test_threat_21_a_program_in_a_relative_entry_of_path_is_not_found(
     monkeypatch.chdir(tmp_path / "here")
     there = make_program(tmp_path / "there" / PROGRAM)
 
-    found = [surroundings.find_program({"PATH": path}) for path in (".", "", f".:{there.parent}")]
+    found = [environment.find_program({"PATH": path}) for path in (".", "", f".:{there.parent}")]
 
     assert found == [None, None, str(there)]
 
@@ -41,7 +41,7 @@ def test_another_users_home_is_seen(tmp_path: Path, name: str) -> None:
     offset, variables, text = USERS[name]
     user = os.geteuid() + offset
 
-    found = surroundings.find_sudo_obstacle({"HOME": str(tmp_path), **variables}, get_user=lambda: user)
+    found = environment.find_sudo_problem({"HOME": str(tmp_path), **variables}, get_user=lambda: user)
 
     assert (found is None) == (text is None)
     if found and text:
@@ -52,15 +52,15 @@ def test_another_users_home_is_seen(tmp_path: Path, name: str) -> None:
 def test_a_home_that_is_not_there_is_nobodys(home: str, tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path / home), "SUDO_USER": "ann"}
 
-    assert surroundings.find_sudo_obstacle(environ, get_user=lambda: 0) is None
+    assert environment.find_sudo_problem(environ, get_user=lambda: 0) is None
 
 
 def test_a_platform_without_users_has_no_sudo(tmp_path: Path) -> None:
-    assert surroundings.find_sudo_obstacle({"HOME": str(tmp_path)}, get_user=None) is None
+    assert environment.find_sudo_problem({"HOME": str(tmp_path)}, get_user=None) is None
 
 
 def test_dockers_own_variable_is_a_warning() -> None:
-    assert surroundings.find_variable_obstacle({"DOCKER_AUTH_CONFIG": "{}"}) == Obstacle(
+    assert environment.find_variable_problem({"DOCKER_AUTH_CONFIG": "{}"}) == Problem(
         "variable",
         "DOCKER_AUTH_CONFIG holds logins, which go before helpers since docker 28.3",
         "unset DOCKER_AUTH_CONFIG",

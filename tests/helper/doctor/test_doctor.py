@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from docker_credential_gcr.helper import doctor
-from docker_credential_gcr.helper.doctor import registry_client as registry_probe
+from docker_credential_gcr.helper.doctor import checks, registry_client
+from docker_credential_gcr.helper.doctor.access import RegistryAccess
 from docker_credential_gcr.helper.doctor.findings import Finding
-from docker_credential_gcr.helper.doctor.registry_checks import Visit
+from docker_credential_gcr.helper.doctor.registry_checks import RegistryChecks
 from docker_credential_gcr.helper.doctor.registry_client import Challenge, NoAnswer
-from docker_credential_gcr.helper.doctor.remedies import Case
 from docker_credential_gcr.helper.google_auth import connection_faults
 from docker_credential_gcr.helper.google_auth.http import Answer
 
@@ -25,7 +24,7 @@ TARGETS = {
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_host_or_an_image_is_taken_apart(name: str) -> None:
-    assert doctor.parse_target(name) == TARGETS[name]
+    assert checks.parse_target(name) == TARGETS[name]
 
 
 SET_CLOCK = "sudo timedatectl set-ntp true"
@@ -41,7 +40,7 @@ CLOCKS = {
 def test_the_clock_is_held_against_the_registrys(name: str) -> None:
     skew_s, state, text, command = CLOCKS[name]
     answer = Answer(401, {"Date": "Wed, 01 May 2024 12:00:00 GMT"}, b"")
-    visit = Visit(Case("gcr.io"), None, None, {}, 10, now=lambda: 1714564800 + skew_s)
+    visit = RegistryChecks(RegistryAccess("gcr.io"), None, None, {}, 10, now=lambda: 1714564800 + skew_s)
 
     assert list(visit.examine_clock(answer)) == [Finding("clock", state, text, command, "gcr.io")]
 
@@ -53,7 +52,7 @@ def test_d10_every_cause_that_can_be_met_is_explained() -> None:
 
 @pytest.mark.parametrize("date", ["", "yesterday"])
 def test_an_answer_without_a_date_says_nothing_of_the_clock(date: str) -> None:
-    visit = Visit(Case("gcr.io"), None, None, {}, 10)
+    visit = RegistryChecks(RegistryAccess("gcr.io"), None, None, {}, 10)
 
     assert list(visit.examine_clock(Answer(401, {"Date": date}, b""))) == []
 
@@ -78,7 +77,7 @@ SILENCES: dict[str, tuple[Mapping[str, str], str, str | None]] = {
 def test_every_silence_is_explained(kind: str) -> None:
     environ, text, command = SILENCES[kind]
 
-    found = Visit(Case("gcr.io"), None, None, environ, 10).explain(NoAnswer(kind, "why"))
+    found = RegistryChecks(RegistryAccess("gcr.io"), None, None, environ, 10).explain(NoAnswer(kind, "why"))
 
     assert found == Finding(kind, "fault", text, command, "gcr.io")
 
@@ -96,7 +95,7 @@ CHALLENGES = {
 
 @pytest.mark.parametrize("value", CHALLENGES)
 def test_a_challenge_is_read(value: str) -> None:
-    assert registry_probe.parse_challenge(value) == CHALLENGES[value]
+    assert registry_client.parse_challenge(value) == CHALLENGES[value]
 
 
 REALMS = {
@@ -114,4 +113,4 @@ REALMS = {
 
 @pytest.mark.parametrize("realm", REALMS)
 def test_a_credential_is_shown_to_the_registrys_own_realm_alone(realm: str) -> None:
-    assert registry_probe.is_same_site(realm, "https://gcr.io") is REALMS[realm]
+    assert registry_client.is_same_site(realm, "https://gcr.io") is REALMS[realm]

@@ -15,7 +15,7 @@ from docker_credential_gcr.helper import config, paths, registries
 from docker_credential_gcr.helper.credential_store import entries
 from docker_credential_gcr.helper.credential_store import keyring as keyring_store
 from docker_credential_gcr.helper.doctor import remedies
-from docker_credential_gcr.helper.doctor.remedies import Case
+from docker_credential_gcr.helper.doctor.access import RegistryAccess
 from docker_credential_gcr.helper.google_auth import (
     endpoint,
     gcloud,
@@ -30,7 +30,7 @@ from docker_credential_gcr.helper.token_sources import credential_file, env, key
 from docker_credential_gcr.helper.token_sources import gcloud as gcloud_source
 from docker_credential_gcr.helper.tokens.request import TokenRequest
 
-GOOGLE = Case("gcr.io", "my-project/app", "ci@my-project.iam.gserviceaccount.com", "/keys/k.json")
+GOOGLE = RegistryAccess("gcr.io", "my-project/app", "ci@my-project.iam.gserviceaccount.com", "/keys/k.json")
 NEW_KEY = (
     "gcloud iam service-accounts keys create /keys/k.json --iam-account=ci@my-project.iam.gserviceaccount.com"
 )
@@ -213,10 +213,10 @@ def test_a_key_file_of_another_user_is_given_to_this_one() -> None:
 def test_every_template_is_written_out() -> None:
     templates = {value for name, value in vars(errors).items() if name.isupper() and str(value)[:1] == "{"}
 
-    assert templates == set(remedies.MAKERS)
+    assert templates == set(remedies.FORMATTERS)
 
 
-LOOPBACK = Case("localhost:5000", "p/app", "ci@p.iam.gserviceaccount.com", "/keys/k.json")
+LOOPBACK = RegistryAccess("localhost:5000", "p/app", "ci@p.iam.gserviceaccount.com", "/keys/k.json")
 ENDPOINTS = {
     "d10-this emulator": (LOOPBACK, "localhost:5000", "gcr-emulator serve --port 5000"),
     "d10-an emulator that was at another port": (
@@ -231,50 +231,52 @@ ENDPOINTS = {
 
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_a_token_endpoint_that_refuses_is_started_where_it_is_on_this_machine(name: str) -> None:
-    case, host, command = ENDPOINTS[name]
+    access, host, command = ENDPOINTS[name]
 
-    found = remedies.find_remedy(fail(lambda: fail_to_connect(f"https://{host}/", REFUSED)), case)
+    found = remedies.find_remedy(fail(lambda: fail_to_connect(f"https://{host}/", REFUSED)), access)
 
     assert found == ("token endpoint", command)
 
 
 SITES = {
     "d10-an emulator's path of Container Registry": (
-        Case("localhost:5000", "gcr.io/p/app"), ("gcr.io", "p/app", "p", False)),
+        RegistryAccess("localhost:5000", "gcr.io/p/app"), ("gcr.io", "p/app", "p", False)),
     "d10-an emulator's path of Artifact Registry": (
-        Case("localhost:5000", "us-docker.pkg.dev/p/r/app"), ("us-docker.pkg.dev", "p/r/app", "p", True)),
-    "d10-an emulator's own": (Case("localhost:5000", "p/app"), ("localhost:5000", "p/app", "p", False)),
-    "d10-Google's": (Case("us-docker.pkg.dev", "d.example/p/r/app"),
+        RegistryAccess("localhost:5000", "us-docker.pkg.dev/p/r/app"),
+        ("us-docker.pkg.dev", "p/r/app", "p", True)),
+    "d10-an emulator's own": (
+        RegistryAccess("localhost:5000", "p/app"), ("localhost:5000", "p/app", "p", False)),
+    "d10-Google's": (RegistryAccess("us-docker.pkg.dev", "d.example/p/r/app"),
                      ("us-docker.pkg.dev", "d.example/p/r/app", "d.example:p", True)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SITES)
 def test_the_registry_and_the_project_of_an_image(name: str) -> None:
-    case, expected = SITES[name]
+    access, expected = SITES[name]
 
-    assert (case.site, case.path, case.project, case.is_artifact_registry) == expected
+    assert (access.site, access.path, access.project, access.is_artifact_registry) == expected
 
 
 CREATIONS = {
     "d08-Google's": (
-        Case("us-docker.pkg.dev", "p/r/app"),
+        RegistryAccess("us-docker.pkg.dev", "p/r/app"),
         "gcloud artifacts repositories create r --repository-format=docker --location=us --project=p",
     ),
     "d08-an image in a folder": (
-        Case("us-docker.pkg.dev", "d.ex/p/r/team/app"),
+        RegistryAccess("us-docker.pkg.dev", "d.ex/p/r/team/app"),
         "gcloud artifacts repositories create r --repository-format=docker --location=us --project=d.ex:p",
     ),
     "d08-a regional endpoint": (
-        Case("docker.us-east1.rep.pkg.dev", "p/r/app"),
+        RegistryAccess("docker.us-east1.rep.pkg.dev", "p/r/app"),
         "gcloud artifacts repositories create r --repository-format=docker --location=us-east1 --project=p",
     ),
     "d08-in gcr-emulator run": (
-        Case("us-docker.pkg.dev", "p/r/app", server="https://localhost"),
+        RegistryAccess("us-docker.pkg.dev", "p/r/app", server="https://localhost"),
         "gcr-emulator repository create r --location us --project p --server https://localhost",
     ),
     "d08-an emulator's": (
-        Case("localhost:5000", "us-docker.pkg.dev/p/r/app"),
+        RegistryAccess("localhost:5000", "us-docker.pkg.dev/p/r/app"),
         "gcr-emulator repository create r --location us --project p --server http://localhost:5000",
     ),
 }
@@ -282,35 +284,38 @@ CREATIONS = {
 
 @pytest.mark.parametrize("name", CREATIONS)
 def test_a_repository_is_created_where_the_image_names_it(name: str) -> None:
-    case, command = CREATIONS[name]
+    access, command = CREATIONS[name]
 
-    assert remedies.make_repository(case) == command
+    assert remedies.format_repository_command(access) == command
 
 
 GRANTS = [
     (GOOGLE, "pull", "gcloud projects add-iam-policy-binding my-project "
      "--member=serviceAccount:ci@my-project.iam.gserviceaccount.com --role=roles/storage.objectViewer"),
-    (Case("us-docker.pkg.dev", "p/r/i", "me@x.example"), "push",
+    (RegistryAccess("us-docker.pkg.dev", "p/r/i", "me@x.example"), "push",
      "gcloud projects add-iam-policy-binding p --member=user:me@x.example "
      "--role=roles/artifactregistry.writer"),
-    (Case("eu.gcr.io", "example.com/p/i"), "push", "gcloud projects add-iam-policy-binding example.com:p "
-     "--member=serviceAccount:ACCOUNT --role=roles/storage.admin"),
-    (Case("localhost:5000", "p/i", "ci@p.iam.gserviceaccount.com"), "pull",
+    (RegistryAccess("eu.gcr.io", "example.com/p/i"), "push",
+     "gcloud projects add-iam-policy-binding example.com:p --member=serviceAccount:ACCOUNT "
+     "--role=roles/storage.admin"),
+    (RegistryAccess("localhost:5000", "p/i", "ci@p.iam.gserviceaccount.com"), "pull",
      "gcr-emulator iam grant --server http://localhost:5000 --project p "
      "--member serviceAccount:ci@p.iam.gserviceaccount.com --role roles/storage.objectViewer"),
-    (Case("gcr.io", "p/i", "ci@p.iam.gserviceaccount.com", server="https://localhost"), "push",
+    (RegistryAccess("gcr.io", "p/i", "ci@p.iam.gserviceaccount.com", server="https://localhost"), "push",
      "gcr-emulator iam grant --server https://localhost --project p "
      "--member serviceAccount:ci@p.iam.gserviceaccount.com --role roles/storage.admin"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("case", "action", "command"), GRANTS)
-def test_a_right_is_granted_in_the_project_of_the_image(case: Case, action: str, command: str) -> None:
-    assert remedies.make_grant(case, action) == command
+@pytest.mark.parametrize(("access", "action", "command"), GRANTS)
+def test_a_right_is_granted_in_the_project_of_the_image(
+    access: RegistryAccess, action: str, command: str
+) -> None:
+    assert remedies.format_grant_command(access, action) == command
 
 
 def test_a_key_that_was_handed_over_is_replaced_where_it_is_kept() -> None:
-    kept = Case("localhost:5000", None, "ci@p.iam.gserviceaccount.com")
+    kept = RegistryAccess("localhost:5000", None, "ci@p.iam.gserviceaccount.com")
 
     assert remedies.find_remedy(fail(lambda: refuse("gone", **KEY)), kept) == (
         "key refused",

@@ -13,7 +13,7 @@ from support.child_processes import LIMIT_S
 from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
-from docker_credential_gcr.helper.doctor import registry_client as registry_probe
+from docker_credential_gcr.helper.doctor import registry_client
 from docker_credential_gcr.helper.google_auth import external_account as google_credentials
 from docker_credential_gcr.helper.google_auth import http, impersonation, oauth, tls_context
 from docker_credential_gcr.helper.google_auth.endpoint import parse_endpoint
@@ -154,7 +154,7 @@ def test_z10_64_kib_count_after_decompression(
 
 
 def test_z10_doctor_holds_no_more_of_a_registrys_answer(server: Server) -> None:
-    answer = registry_probe.send("GET", server.url, time.monotonic() + LIMIT_S)
+    answer = registry_client.send("GET", server.url, time.monotonic() + LIMIT_S)
 
     assert (answer.status, len(answer.body)) == (200, http.MAX_SIZE + 1)
 

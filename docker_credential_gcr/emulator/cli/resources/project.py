@@ -4,7 +4,7 @@ import functools
 
 import click
 
-from docker_credential_gcr.commands.given_words import TEXT
+from docker_credential_gcr.commands.argument_checks import TEXT
 from docker_credential_gcr.emulator.cli import options
 from docker_credential_gcr.emulator.cli.group import Group
 from docker_credential_gcr.emulator.cli.listing import Document, json_option, print_document, print_list

@@ -11,7 +11,7 @@ from docker_credential_gcr.emulator.sites.hosts import (
     list_served_names,
 )
 from docker_credential_gcr.emulator.sites.locations import LOCATIONS
-from docker_credential_gcr.helper.configure import registry_hosts as known_hosts
+from docker_credential_gcr.helper.configure import registry_hosts
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -29,7 +29,7 @@ def test_hosts_names_every_host_of_google_that_is_served(run: Run) -> None:
 
 
 def test_h_z57_every_registry_that_the_helper_knows_is_served() -> None:
-    assert set(known_hosts.ALL) - set(list_served_names(LOCATIONS)) == set()
+    assert set(registry_hosts.ALL) - set(list_served_names(LOCATIONS)) == set()
 
 
 def test_hosts_takes_another_address_other_locations_and_names_below_localhost(run: Run) -> None:

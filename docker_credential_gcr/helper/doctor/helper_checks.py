@@ -8,27 +8,29 @@ from docker_credential_gcr.helper import lookup, paths
 from docker_credential_gcr.helper.config import Config
 
 from . import remedies
+from .access import RegistryAccess
 from .findings import FAULT, OK, Finding
-from .remedies import Case
 
 
-def ask(case: Case, config: Config, environ: Mapping[str, str], platform: str) -> tuple[str | None, Finding]:
+def ask(
+    access: RegistryAccess, config: Config, environ: Mapping[str, str], platform: str
+) -> tuple[str | None, Finding]:
     """Returns the secret that docker would get, if any, and the finding."""
-    search = lookup.open_search(case.registry, environ=environ, platform=platform, config=config)
+    search = lookup.open_search(access.registry, environ=environ, platform=platform, config=config)
     try:
         secret = search.get_token().value
     except CredentialsNotFound:
         text = "no token source has a credential: docker pulls anonymously, and does not push"
-        return None, _fault("no credential", text, remedies.make_login(case), case)
+        return None, _fault("no credential", text, remedies.format_login_command(access), access)
     except Error as error:
-        name, command = remedies.find_remedy(error, case)
-        return None, _fault(name, str(error), command, case)
-    account = f" of {case.account}" if case.account else ""
-    return secret, Finding("helper", OK, f"gives a credential{account}", None, case.registry)
+        name, command = remedies.find_remedy(error, access)
+        return None, _fault(name, str(error), command, access)
+    account = f" of {access.account}" if access.account else ""
+    return secret, Finding("helper", OK, f"gives a credential{account}", None, access.registry)
 
 
 def explain_refusal(
-    case: Case,
+    access: RegistryAccess,
     config: Config,
     environ: Mapping[str, str],
     platform: str,
@@ -38,15 +40,15 @@ def explain_refusal(
 
     A token in the cache outlives its key and its account. None where a new token is refused as well.
     """
-    secret, finding = ask(case, config, {**environ, paths.CACHE: "off"}, platform)
+    secret, finding = ask(access, config, {**environ, paths.CACHE: "off"}, platform)
     if secret is None:
         return finding
     cache = paths.find_cache_dir(environ)
     if cache is None or not is_taken(secret):
         return None
     text = "the registry refuses the token in the cache, and takes a new one"
-    return _fault("token", text, f"rm -r {shlex.quote(cache)}", case)
+    return _fault("token", text, f"rm -r {shlex.quote(cache)}", access)
 
 
-def _fault(check: str, text: str, command: str | None, case: Case) -> Finding:
-    return Finding(check, FAULT, text, command, case.registry)
+def _fault(check: str, text: str, command: str | None, access: RegistryAccess) -> Finding:
+    return Finding(check, FAULT, text, command, access.registry)

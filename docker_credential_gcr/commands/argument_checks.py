@@ -8,7 +8,7 @@ from docker_credential_gcr.errors import find_secret_form, quote
 
 # The type of an option that takes any text, such as a name for people: no message repeats it.
 TEXT = click.types.StringParamType()
-PATHS = ("FILE", "DIR")  # the metavars of options that take one
+PATH_METAVARS = ("FILE", "DIR")  # the metavars of options that take one
 NOT_SHOWN = "not shown, because it may be a secret"
 
 
@@ -48,7 +48,7 @@ def check_command(
             _check(part, parameter, context, parameter.envvar if variable else None)
 
 
-def format_unknown(name: str, names: Iterable[str], most: int = 1) -> str:
+def format_unknown_command(name: str, names: Iterable[str], most: int = 1) -> str:
     """Returns what is said of a command that does not exist, with those that were likely meant."""
     import difflib  # 1 ms, for nothing unless a name is wrong
 
@@ -62,7 +62,7 @@ def format_unknown(name: str, names: Iterable[str], most: int = 1) -> str:
 def _check(value: str, parameter: click.Parameter, context: click.Context, variable: object) -> None:
     form = find_secret_form(value)
     if form:
-        is_path = isinstance(parameter.type, click.Path) or parameter.metavar in PATHS
+        is_path = isinstance(parameter.type, click.Path) or parameter.metavar in PATH_METAVARS
         named = click.Parameter.get_error_hint(parameter, context)
         named += f" (env var: {variable!r})" if variable else ""
         told = f"it is {form}{', not a path' if is_path else ''}: {NOT_SHOWN}"

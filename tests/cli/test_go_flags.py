@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.cli import spelling
+from docker_credential_gcr.cli import go_flags
 
 LINES = {
     "configure-docker -registries=gcr.io": "configure-docker --registries=gcr.io",
@@ -27,7 +27,7 @@ LINES = {
 
 @pytest.mark.parametrize("line", LINES)
 def test_gos_way_to_write_options(line: str) -> None:
-    assert " ".join(spelling.translate(line.split())) == LINES[line]
+    assert " ".join(go_flags.translate(line.split())) == LINES[line]
 
 
 def test_the_program_takes_them(cli: Any) -> None:
