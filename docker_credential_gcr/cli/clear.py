@@ -1,4 +1,4 @@
-"""`clear`: forget what is kept on this machine, and ask nobody."""
+"""The command `clear`: forget the login, stored keys and cached tokens, without a network."""
 
 import os
 
@@ -12,9 +12,9 @@ from docker_credential_gcr.helper.tokens.clear import clear_cache
 
 @click.command
 def clear() -> None:
-    """Forget the login, the keys that were handed over, and all access tokens, without a network.
+    """Forget the login, the stored keys, and all access tokens, without a network.
 
-    They stay good until they expire or are revoked: `logout` revokes the login, too.
+    They remain valid until they expire or are revoked; `logout` also revokes the login.
 
     \b
     Examples:
@@ -24,14 +24,14 @@ def clear() -> None:
 
 
 def forget(done: str) -> None:
-    """Forgets everything, and says what there was."""
-    told = []
+    """Forgets everything, and prints on stderr what was forgotten."""
+    lines = []
     if credential_file.delete_login(os.environ):
-        told.append(f"login: {done}")
+        lines.append(f"login: {done}")
     for host in store.delete_keys(os.environ):
-        told.append(f"key of {'all registries' if host == EVERY_HOST else host}: forgotten")
+        lines.append(f"key of {'all registries' if host == EVERY_HOST else host}: forgotten")
     number = clear_cache(os.environ)
     if number:
-        told.append(f"access tokens: {number} removed")
-    for line in told or ["nothing was kept"]:
+        lines.append(f"access tokens: {number} removed")
+    for line in lines or ["nothing was stored"]:
         click.echo(line, err=True)

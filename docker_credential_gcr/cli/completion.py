@@ -1,4 +1,4 @@
-"""`completion`: the script that makes a shell complete this program's commands, options and registries."""
+"""The command `completion`: print the completion script of a shell."""
 
 import click
 

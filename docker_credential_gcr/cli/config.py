@@ -1,4 +1,4 @@
-"""`config`: show and change the helper's own configuration, the file that Google's helper also reads."""
+"""The command `config`: show or change the helper's own configuration, which Google's helper also reads."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from docker_credential_gcr.errors import UsageError
 from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.config import MAX_LIFETIME_S, Config, Settings, load_config
 from docker_credential_gcr.helper.configure import arguments, config_edit, configure, helper_config
+from docker_credential_gcr.helper.configure.json_file import KeyPath
 from docker_credential_gcr.helper.tokens.request import NAMES
 
 from . import terminal
 
-Path = tuple[str, ...]
 EXAMPLE = "ci@my-project.iam.gserviceaccount.com"
 SECONDS = click.FloatRange(0, 1e6, max_open=True)
 
@@ -25,33 +25,33 @@ SECONDS = click.FloatRange(0, 1e6, max_open=True)
 @click.option(
     "--token-source",
     metavar="S",
-    help=f"Where access tokens come from, comma-separated, asked in order: {NAMES}.",
+    help=f"The token sources, comma-separated, asked in order: {NAMES}.",
 )
 @click.option("--account", metavar="EMAIL", help="The account of gcloud, of the machine or of the key.")
 @click.option("--impersonate", metavar="EMAIL", help="The service account to impersonate.")
-@click.option("--delegates", metavar="A,B", help="The service accounts on the way to it.")
+@click.option("--delegates", metavar="A,B", help="The service accounts of the delegation chain to it.")
 @click.option(
     "--lifetime",
     metavar="SECONDS",
     type=click.IntRange(60, MAX_LIFETIME_S),
-    help="How long its tokens live. Default: 3600.",
+    help="The lifetime of its tokens. Default: 3600.",
 )
 @click.option("--scopes", metavar="A,B", help="The scopes of the tokens. Default: cloud-platform.")
 @click.option(
     "--min-ttl",
     metavar="SECONDS",
     type=SECONDS,
-    help="How long a token must be good for, else it is refreshed. Default: 300.",
+    help="Refresh a token that is valid for less than this. Default: 300.",
 )
 @click.option("--timeout", metavar="SECONDS", type=SECONDS, help="How long to wait for a token. Default: 10.")
 @click.option(
     "--on-error",
     type=click.Choice(("fail", "anonymous")),
-    help="What a failure is to docker: itself, or no credential. Default: fail.",
+    help="Report a failure to docker, or let docker go on anonymously. Default: fail.",
 )
-@click.option("--registry", metavar="HOST", help="Change or show what applies to this registry alone.")
-@click.option("--show", is_flag=True, help="Print what is in force, as JSON.")
-@click.option("--unset", "unset", metavar="KEY", multiple=True, help="Take a key out; may be repeated.")
+@click.option("--registry", metavar="HOST", help="Change or show the settings of this registry only.")
+@click.option("--show", is_flag=True, help="Print the settings in force, as JSON.")
+@click.option("--unset", "unset", metavar="KEY", multiple=True, help="Remove a key; may be repeated.")
 @click.option("--unset-all", is_flag=True, help="Remove the configuration, or that of --registry.")
 @click.pass_context
 def config(
@@ -75,10 +75,10 @@ def config(
         --unset Impersonate
     """
     host = arguments.parse_host(registry) if registry is not None else None
-    at: Path = ("Registries", host) if host else ()
+    prefix: KeyPath = ("Registries", host) if host else ()
     members = _parse_members(options, host)
-    values = {(*at, name): value for name, value in members.items() if value is not None}
-    removed = tuple((*at, _parse_key(key, host)) for key in unset)
+    values = {(*prefix, name): value for name, value in members.items() if value is not None}
+    removed = tuple((*prefix, _parse_key(key, host)) for key in unset)
     if unset_all:
         _unset_all(host)
     elif values or removed:
@@ -92,14 +92,14 @@ def config(
 
 
 def _parse_members(options: Mapping[str, Any], host: str | None) -> dict[str, object]:
-    """The members of the file that the options name, with None for those that are not given."""
+    """Returns the members of the file that the options set; None for those of absent options."""
     for_all = {
-        "MinTTL": _shorten(options["min_ttl"]),
-        "Timeout": _shorten(options["timeout"]),
+        "MinTTL": _simplify(options["min_ttl"]),
+        "Timeout": _simplify(options["timeout"]),
         "OnError": options["on_error"],
     }
     if host and any(value is not None for value in for_all.values()):
-        raise UsageError("--min-ttl, --timeout and --on-error are for all registries: leave --registry out")
+        raise UsageError("--min-ttl, --timeout and --on-error apply to all registries: leave out --registry")
     impersonate, delegates = options["impersonate"], _split(options["delegates"])
     return {
         "TokenSources": _parse_sources(options["token_source"], host),
@@ -116,17 +116,17 @@ def _parse_sources(token_source: str | None, host: str | None) -> list[str] | No
     if token_source is None:
         return None
     sources = arguments.parse_token_sources(token_source)
-    configure.check_keys(sources, (host,) if host else registries.DEFAULT_HOSTS, os.environ)
+    configure.check_token_sources(sources, (host,) if host else registries.DEFAULT_HOSTS, os.environ)
     return list(sources)
 
 
-def _shorten(seconds: float | None) -> float | None:
-    """The number as a person would write it."""
+def _simplify(seconds: float | None) -> float | None:
+    """Returns a whole number as an int: 300, not 300.0."""
     return int(seconds) if seconds is not None and seconds.is_integer() else seconds
 
 
 def _check_account(option: str, name: str) -> str:
-    """The address of a service account, or its resource name. Raises UsageError."""
+    """Returns the address or the resource name of a service account. Raises UsageError for another name."""
     user, _, domain = name.rpartition("/")[2].partition("@")
     if not user or not domain or "@" in domain or " " in name:
         raise UsageError(f"{option} {name!r} is not the address of a service account, such as {EXAMPLE}")
@@ -138,19 +138,19 @@ def _split(names: str | None) -> list[str] | None:
 
 
 def _parse_key(name: str, host: str | None) -> str:
-    """The key of the file that a name means, in any case, also written as the option. Raises UsageError."""
+    """Returns the key of a name in any case, or in the form of its option. Raises UsageError."""
     keys = helper_config.REGISTRY_KEYS if host else helper_config.KEYS
     plain = name.replace("-", "").lower()
     for key in keys:
         if plain in (key.lower(), key.lower().removesuffix("s")):
             return key
-    raise UsageError(f"--unset {name!r} names no key: use one of {', '.join(sorted(keys))}")
+    raise UsageError(f"--unset {name!r} is not a key: use one of {', '.join(sorted(keys))}")
 
 
-def _apply(values: Mapping[Path, object], removed: tuple[Path, ...]) -> None:
+def _apply(values: Mapping[KeyPath, object], removed: tuple[KeyPath, ...]) -> None:
     is_changed = config_edit.apply(helper_config.plan(values, removed, os.environ, sys.platform))
     for path in (*values, *removed):
-        done = "already so" if not is_changed else "set" if path in values else "unset"
+        done = "unchanged" if not is_changed else "set" if path in values else "unset"
         click.echo(f"{': '.join(path[1:] if len(path) > 1 else path)}: {done}", err=True)
 
 

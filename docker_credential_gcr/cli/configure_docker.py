@@ -1,4 +1,4 @@
-"""`configure-docker`: make this program the credential helper of registries, in Docker's config.json."""
+"""The command `configure-docker`: make this program the credential helper of registries in config.json."""
 
 import os
 
@@ -19,18 +19,22 @@ from .registry_names import REGISTRIES
     type=REGISTRIES,
     help=f"Registries to configure. Default: {', '.join(registries.DEFAULT_HOSTS)}.",
 )
-@click.option("--include-artifact-registry", is_flag=True, help="Those, and all of Artifact Registry.")
-@click.option("--all-registries", is_flag=True, help="All registries that Google has.")
+@click.option(
+    "--include-artifact-registry", is_flag=True, help="The default registries, and all of Artifact Registry."
+)
+@click.option("--all-registries", is_flag=True, help="All of Google's registries.")
 @click.option(
     "--token-source",
     metavar="S",
-    help=f"Where their access tokens come from, comma-separated, asked in order: {NAMES}.",
+    help=f"Their token sources, comma-separated, asked in order: {NAMES}.",
 )
-@click.option("--creds-store", is_flag=True, help="Make it docker's store for the logins of all registries.")
-@click.option("--config", "directory", metavar="DIR", help="Docker's configuration. Default: $DOCKER_CONFIG.")
+@click.option("--creds-store", is_flag=True, help="Make it docker's credential store for all registries.")
+@click.option(
+    "--config", "directory", metavar="DIR", help="Docker's configuration directory. Default: $DOCKER_CONFIG."
+)
 @click.option("--authfile", metavar="FILE", help="A containers-auth.json, for Podman, Buildah and Skopeo.")
-@click.option("--overwrite", is_flag=True, help="Also take over registries that another helper holds.")
-@click.option("--yes", is_flag=True, help="Answer yes where a terminal would be asked, which is about those.")
+@click.option("--overwrite", is_flag=True, help="Also replace other helpers.")
+@click.option("--yes", is_flag=True, help="Replace other helpers without a question at the terminal.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 def configure_docker(
     registries: str | None,
@@ -44,7 +48,7 @@ def configure_docker(
     yes: bool,
     dry_run: bool,
 ) -> None:
-    """Make docker ask this helper for the credentials of registries.
+    """Configure docker to ask this helper for the credentials of registries.
 
     \b
     Examples:
@@ -56,7 +60,7 @@ def configure_docker(
       docker-credential-gcr configure-docker \\
         --authfile ~/.config/containers/auth.json
     """
-    order = arguments.Options(
+    options = arguments.Options(
         registries=registries,
         token_source=token_source,
         is_all=all_registries,
@@ -69,9 +73,9 @@ def configure_docker(
     def may_replace(name: str, helper: str) -> bool:
         if overwrite or yes or dry_run:
             return overwrite or yes
-        return terminal.ask(f"{_format_name(name)}: {_format_holder(helper)} holds it. Take it over?")
+        return terminal.ask(f"{_format_name(name)}: configured for {_format_helper(helper)}. Replace it?")
 
-    planned = configure.plan(order, may_replace=may_replace)
+    planned = configure.plan(options, may_replace=may_replace)
     if dry_run:
         _show(planned)
     else:
@@ -87,33 +91,35 @@ def _show(planned: configure.ConfigurePlan) -> None:
 
 
 def _report(planned: configure.ConfigurePlan, done: str) -> None:
-    """One line a name on stderr, and what stands in the way."""
+    """Prints a line for each name on stderr, then warnings."""
     for name in planned.new:
-        instead = f", in the place of {_format_holder(planned.taken[name])}" if name in planned.taken else ""
+        before = planned.replaced.get(name)
+        instead = "" if before is None else f", instead of {_format_helper(before)}"
         click.echo(f"{_format_name(name)}: {done}{instead}", err=True)
-    for name in planned.same:
+    for name in planned.unchanged:
         source = planned.sources.get(name)
         text = f"{done}, with the token source {source}" if source else "already configured"
         click.echo(f"{_format_name(name)}: {text}", err=True)
-    for name, helper in planned.kept.items():
+    for name, helper in planned.skipped.items():
         terminal.warn(
-            f"{_format_name(name)}: kept, for {_format_holder(helper)} holds it: --overwrite takes it over"
+            f"{_format_name(name)}: skipped, because it is configured for {_format_helper(helper)}: "
+            "use --overwrite to replace it"
         )
-    if planned.unrecorded:
-        terminal.warn(f"unconfigure-docker will not know of this: {planned.unrecorded}")
-    for key, host in planned.stored.items():
+    if planned.record_fault:
+        terminal.warn(f"unconfigure-docker cannot undo this: {planned.record_fault}")
+    for key, host in planned.stored_logins.items():
         terminal.warn(
             f"{host}: {planned.path!r} holds a login of it, which some clients use instead: "
-            f"`docker logout {key}` removes it"
+            f"run `docker logout {key}`"
         )
     for problem in environment.find_problems(os.environ):
-        mended = f": {problem.command}" if problem.command else ""
-        terminal.warn(problem.text + mended)
+        command = f": {problem.command}" if problem.command else ""
+        terminal.warn(problem.text + command)
 
 
 def _format_name(name: str) -> str:
     return "every registry" if name == configure.ALL_REGISTRIES else name
 
 
-def _format_holder(helper: str) -> str:
+def _format_helper(helper: str) -> str:
     return f"docker-credential-{helper}" if helper else "docker's own file"

@@ -1,4 +1,4 @@
-"""Shows a change of a configuration file: the values that change, and *** for every other value.
+"""The diff of a configuration file, for --dry-run: values that change, and *** for every other value.
 
 -{"auths": {"gcr.io": {"auth": "***"}}}
 +{"auths": {"gcr.io": {"auth": "***"}}, "credHelpers": {"gcr.io": "gcr"}}
@@ -16,19 +16,19 @@ from . import terminal
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 MASK = "***"
-LITERALS = (True, False, None)  # they hold no secret
+LITERALS = (True, False, None)  # shown: they hold no secret
 
 
 def show(path: str, before: str, after: str) -> None:
-    """Prints a unified diff on stdout, in colour on a terminal."""
+    """Prints a unified diff on stdout, with colors at a terminal."""
     for line in format_diff(path, before, after):
         click.secho(line, fg=COLORS.get(line[:1]), color=terminal.is_colored())
 
 
 def format_diff(path: str, before: str, after: str) -> list[str]:
-    """Returns the lines of a unified diff; none when nothing changes.
+    """Returns the lines of a unified diff; none when no value changes.
 
-    Both sides are laid out as the file was: values are compared, and not spaces.
+    Both sides have the layout of the file before the change, so that spaces make no difference.
     """
     old, new = _parse(before), _parse(after)
     style = after if old is None else before
@@ -37,24 +37,24 @@ def format_diff(path: str, before: str, after: str) -> list[str]:
 
 
 def mask(content: Content, other: Content) -> Content:
-    """Returns an object with a mask for each value that the other holds, too, under the same keys.
+    """Returns an object with a mask for each value that is equal in the other object.
 
-    A list counts as one value. A key that looks like a secret is described.
+    A list is one value. A key that looks like a secret is described.
     """
     masked: Content = {}
     for key, value in content.items():
-        held, form = other.get(key), find_secret_form(key)
+        other_value, form = other.get(key), find_secret_form(key)
         shown = f"*** {form}" if form else key
         if isinstance(value, dict):
-            masked[shown] = mask(value, held if isinstance(held, dict) else {})
+            masked[shown] = mask(value, other_value if isinstance(other_value, dict) else {})
         else:
-            is_shown = value != held or any(value is literal for literal in LITERALS)
+            is_shown = value != other_value or any(value is literal for literal in LITERALS)
             masked[shown] = value if is_shown else MASK
     return masked
 
 
 def _parse(text: str) -> Content | None:
-    """Returns the object in a text; None without a text: the file is created, or removed."""
+    """Parses the object in a text; returns None for an empty text, of an absent file."""
     return None if text.strip() in ("", "null") else json_file.parse(text)
 
 

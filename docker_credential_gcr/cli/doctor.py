@@ -1,4 +1,4 @@
-"""`doctor`: walk the way from Docker's configuration to the registry, and say what to run next."""
+"""The command `doctor`: find out why docker gets no credential, and print the commands that mend it."""
 
 import json
 import os
@@ -30,9 +30,9 @@ INDENT = " " * 9
 def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> None:
     """Find out why docker gets no credential, and print the command that mends it.
 
-    It asks for a token as the helper does, and the registry as Docker asks it. For an image it finds out
-    whether it may be pulled and pushed, as a client does: by asking for a token for it. Without a name it
-    examines all registries that are configured. It ends with 1 when it found a fault; a warning is none.
+    It requests a token as the helper does, and the registry as docker does. For an image it finds out
+    whether it can be pulled and pushed, by requesting a token for it, as a client does. Without a name it
+    examines all configured registries. The exit status is 1 if there is a fault; a warning is not a fault.
 
     \b
     Examples:
@@ -52,17 +52,17 @@ def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> Non
 
 
 def _show(finding: Finding) -> None:
-    """Prints a finding as soon as it is known, and its command on a line that can be copied whole."""
+    """Prints a finding; its command is on one line, to be copied."""
     state = click.style(finding.state.ljust(7), fg=COLORS[finding.state])
-    where = f"{finding.registry}: " if finding.registry else ""
-    text = _wrap(f"{finding.check}: {where}{finding.text}")
+    registry = f"{finding.registry}: " if finding.registry else ""
+    text = _wrap(f"{finding.check}: {registry}{finding.text}")
     click.echo(f"{state}  {text}", color=terminal.is_colored())
     if finding.command:
         click.echo(f"{INDENT}{finding.command}", color=terminal.is_colored())
 
 
 def _wrap(text: str) -> str:
-    """Returns the text in lines that fit a terminal behind the state; as it is where none shows it."""
+    """Returns the text in lines that fit the terminal after the state; unchanged without a terminal."""
     if not sys.stdout.isatty():
         return text
     width = shutil.get_terminal_size().columns - len(INDENT)

@@ -1,4 +1,4 @@
-"""`login`: in the browser, or with a service account key that is seen to work."""
+"""The command `login`: log in with the browser, or with a service account key."""
 
 import os
 import sys
@@ -13,35 +13,44 @@ from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.configure import docker_config
 from docker_credential_gcr.helper.credential_store.entries import EVERY_HOST
 from docker_credential_gcr.helper.google_auth import service_account
-from docker_credential_gcr.helper.login import key_file as key_login
+from docker_credential_gcr.helper.login import key_file
 from docker_credential_gcr.helper.registries import is_google
 from docker_credential_gcr.helper.token_sources.key_file import load_text
 
 from . import terminal
 from .registry_names import REGISTRIES
 
-DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them there is no window to open
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them no window can be opened
 
 
 @click.command
 @click.option(
-    "--key-file", metavar="FILE", type=click.Path(allow_dash=True), help="A key; - reads it from stdin."
+    "--key-file",
+    "path",
+    metavar="FILE",
+    type=click.Path(allow_dash=True),
+    help="A service account key; - reads it from stdin.",
 )
 @click.option(
-    "--registries", metavar="A,B", type=REGISTRIES, help="Whose key it is. Default: all that are Google's."
+    "--registries",
+    metavar="A,B",
+    type=REGISTRIES,
+    help="The registries of the key. Default: all of Google's registries.",
 )
 @click.option(
-    "--no-browser", is_flag=True, help="Print the address to open anywhere, and read the one it leads to."
+    "--no-browser",
+    is_flag=True,
+    help="Print the URL to open on any machine, and read the URL that it leads to.",
 )
 @click.option(
     "--timeout", type=click.FloatRange(min=1), default=300, show_default=True, help="Seconds to wait."
 )
-def login(key_file: str | None, registries: str | None, no_browser: bool, timeout: float) -> None:
-    """Log in, in the browser or with a service account key.
+def login(path: str | None, registries: str | None, no_browser: bool, timeout: float) -> None:
+    """Log in with the browser, or with a service account key.
 
-    A login in the browser is kept in the file of Google's helper, where the token source `store` finds it.
-    A key is first seen to work, then kept in the keyring, or as DOCKER_CREDENTIAL_GCR_KEYRING says; it is
-    the first token source of its registries.
+    A login with the browser is stored in the file of Google's helper, which the token source `store` reads.
+    A key is tested, then stored in the keyring, or where DOCKER_CREDENTIAL_GCR_KEYRING says; it becomes the
+    first token source of its registries.
 
     \b
     Examples:
@@ -50,50 +59,51 @@ def login(key_file: str | None, registries: str | None, no_browser: bool, timeou
       docker-credential-gcr login --key-file key.json
       vault read -field=key gcp/ci | docker-credential-gcr login --key-file -
     """
-    if key_file is not None:
+    if path is not None:
         if no_browser:
-            raise UsageError("--no-browser is for a login without a --key-file")
-        _login_with_key(key_file, registries)
+            raise UsageError("--no-browser is for a login without --key-file: use one of them")
+        _login_with_key(path, registries)
     elif registries is not None:
-        raise UsageError("--registries is for a --key-file: a login in the browser is for all of Google's")
+        raise UsageError(
+            "--registries needs --key-file: a login with the browser is for all of Google's registries"
+        )
     else:
         _login_in_browser(no_browser, timeout)
 
 
-def _login_with_key(key_file: str, registries: str | None) -> None:
-    name = "stdin" if key_file == "-" else key_file
-    if key_file == "-":
+def _login_with_key(path: str, registries: str | None) -> None:
+    name = "stdin" if path == "-" else path
+    if path == "-":
         text = service_account.decode_text(name, terminal.read_input(service_account.MAX_SIZE + 1))
     else:
-        text = load_text(key_file)
-    key, hosts, notice = key_login.login(name, text, registries, os.environ)
+        text = load_text(path)
+    key, hosts, notice = key_file.login(name, text, registries, os.environ)
     if notice:
         terminal.warn(notice)
     for host in hosts:
-        told = "all of Google's registries" if host == EVERY_HOST else host
-        click.echo(f"{told}: logged in as {key.client_email}", err=True)
+        shown = "all of Google's registries" if host == EVERY_HOST else host
+        click.echo(f"{shown}: logged in as {key.client_email}", err=True)
     for host in hosts:
         _show_next_step(host)
 
 
 def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
-    from docker_credential_gcr.helper.login import browser as browser_login
+    from docker_credential_gcr.helper.login import browser
 
-    def receive(auth_url: str) -> tuple[browser_login.Attempt, str]:
+    def receive(auth_url: str) -> tuple[browser.Attempt, str]:
         if no_browser:
-            return browser_login.receive_pasted(auth_url, tell=_tell, read_line=terminal.read_line)
-        from docker_credential_gcr.helper.login import loopback_server as login_listener
+            return browser.receive_pasted(auth_url, tell=_tell, read_line=terminal.read_line)
+        from docker_credential_gcr.helper.login import loopback_server
 
-        return login_listener.receive(auth_url, timeout_s=timeout_s, open_browser=_open_browser, tell=_tell)
+        return loopback_server.receive(auth_url, timeout_s=timeout_s, open_browser=_open_browser, tell=_tell)
 
-    path, token_endpoint = browser_login.login(receive, os.environ)
-    click.echo(f"logged in; the login is kept in {path}", err=True)
+    stored_in, token_endpoint = browser.login(receive, os.environ)
+    click.echo(f"logged in; the login is stored in {stored_in}", err=True)
     sources = load_config(os.environ).settings.token_sources
     if "store" not in sources:
-        click.echo(
-            f"warning: the token sources are {','.join(sources)}, without this login: "
-            f"docker-credential-gcr config --token-source store,{','.join(sources)}",
-            err=True,
+        terminal.warn(
+            f"the token sources are {','.join(sources)}, without this login: "
+            f"{PROGRAM} config --token-source store,{','.join(sources)}"
         )
     if token_endpoint.is_google:
         _show_next_step(EVERY_HOST)
@@ -102,20 +112,20 @@ def _login_in_browser(no_browser: bool, timeout_s: float) -> None:
 
 
 def _show_next_step(host: str, options: str = "") -> None:
-    """The command that makes docker use the login, unless docker asks this helper for the host already."""
+    """Prints the command that makes docker use the login, unless docker already asks this helper."""
     with suppress(ConfigError):  # `doctor` explains a configuration that cannot be read
-        view = docker_config.load(os.environ)
+        docker = docker_config.load(os.environ)
         if host == EVERY_HOST:
-            is_ready, named = any(map(is_google, view.hosts)), ""
+            is_ready, option = any(map(is_google, docker.hosts)), ""
         else:
-            is_ready = view.helpers.get(host) == SUFFIX and host in load_config(os.environ).registries
-            named = f" --registries {host}{options}"
-        if not is_ready and view.store != SUFFIX:
-            click.echo(f"next: {PROGRAM} configure-docker{named}", err=True)
+            is_ready = docker.helpers.get(host) == SUFFIX and host in load_config(os.environ).registries
+            option = f" --registries {host}{options}"
+        if not is_ready and not docker.is_store:
+            click.echo(f"next: {PROGRAM} configure-docker{option}", err=True)
 
 
 def _open_browser(url: str) -> bool:
-    """Whether a browser was opened; not one for the terminal, which would take it over."""
+    """Opens a graphical browser; returns whether it did. A text browser would take over the terminal."""
     is_graphic = sys.platform in ("win32", "darwin") or any(map(os.environ.get, DISPLAYS))
     return is_graphic and webbrowser.open(url)
 

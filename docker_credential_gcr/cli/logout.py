@@ -1,11 +1,11 @@
-"""`logout`: end the login, and forget it, the keys and the access tokens."""
+"""The command `logout`: revoke the login, and forget it, the keys and the access tokens."""
 
 import os
 
 import click
 
 from docker_credential_gcr.errors import Error
-from docker_credential_gcr.helper.login import logout as logouts
+from docker_credential_gcr.helper.login.logout import revoke
 
 from . import terminal
 from .clear import forget
@@ -13,18 +13,18 @@ from .clear import forget
 
 @click.command
 def logout() -> None:
-    """End the login where it was made, and forget it, the keys that were handed over, and all access tokens.
+    """Revoke the login, and forget it, the stored keys, and all access tokens.
 
-    The logins of registries that are not Google's stay; `docker logout` forgets those. A login that cannot be
-    ended, for want of a network say, is forgotten all the same, with a warning.
+    Logins to registries that are not Google's stay; `docker logout` forgets those. A login that cannot be
+    revoked, for example without a network, is forgotten as well, with a warning.
 
     \b
     Examples:
       docker-credential-gcr logout
     """
     try:
-        is_ended = logouts.revoke(os.environ)
+        is_revoked = revoke(os.environ)
     except Error as error:
-        is_ended = False
-        terminal.warn(f"the login was not ended: {error}")
-    forget("revoked and forgotten" if is_ended else "forgotten")
+        is_revoked = False
+        terminal.warn(f"the login was not revoked: {error}")
+    forget("revoked and forgotten" if is_revoked else "forgotten")

@@ -1,4 +1,4 @@
-"""The commands for people: what Docker does not ask for."""
+"""The command line of docker-credential-gcr: the group of all commands, and the exit status."""
 
 import os
 import sys
@@ -29,39 +29,39 @@ Examples:
 """
 
 
-# The line of each command in the help. Its module has its name, and is loaded when it runs or is described:
-# all of them cost 40 ms, which is twice what click itself costs.
+# command -> its summary in the help. The module of the same name is loaded when the command runs, or when its
+# own help is shown: all modules cost 40 ms, twice as much as click.
 COMMANDS = {
     "clear": "Forget the login, the keys and the tokens, without a network.",
     "completion": "Print a shell's completion script.",
     "config": "Show or change where access tokens come from.",
-    "configure-docker": "Make docker ask this helper for registries.",
+    "configure-docker": "Configure docker to ask this helper for credentials.",
     "doctor": "Find out why docker gets no credential, and what mends it.",
-    "login": "Log in, in the browser or with a key.",
-    "logout": "End the login; forget it, the keys and the tokens.",
+    "login": "Log in with the browser, or with a key.",
+    "logout": "Revoke and forget the login; forget the keys and the tokens.",
     "man": "Print or write the manual pages.",
-    "print-token": "Print the access token of a registry.",
+    "print-token": "Print an access token for a registry.",
     "status": "Show where each registry's tokens come from.",
-    "unconfigure-docker": "Take back what configure-docker changed.",
+    "unconfigure-docker": "Undo the changes of configure-docker.",
     "write-auth": "Write short-lived credentials into a file.",
 }
-ALIASES = {"gcr-login": "login", "gcr-logout": "logout"}  # what Google's helper calls them
+ALIASES = {"gcr-login": "login", "gcr-logout": "logout"}  # the names in Google's helper
 
 
 class Program(click.Group):
-    """The commands for people, and Docker's verbs in a section of their own; a wrong name gets a guess."""
+    """The group of all commands: those for users, and Docker's verbs in a separate section of the help."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Returns the words after the program's own options. Raises UsageError for a secret among these."""
+        """Parses the program's own options; returns the other words. Raises UsageError for a secret."""
         argument_checks.check_words(context, args)
         return super().parse_args(context, args)
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        """Returns the names of the commands and of Docker's verbs, without other programs' names for them."""
+        """Returns the names of the commands and of Docker's verbs, without aliases."""
         return [*COMMANDS, *verbs.SUMMARIES]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Returns the command of a name, from its module; None where there is no such command."""
+        """Loads the command of a name; returns None where there is no such command."""
         own = ALIASES.get(name, name)
         if own not in COMMANDS:
             return super().get_command(context, name)
@@ -72,7 +72,7 @@ class Program(click.Group):
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes both sections of the help."""
+        """Writes the two sections of commands into the help."""
         sections = {
             "Commands": COMMANDS,
             "Docker's verbs, which read stdin and write stdout": verbs.SUMMARIES,
@@ -82,8 +82,8 @@ class Program(click.Group):
                 formatter.write_dl(list(lines.items()))
 
     def shell_complete(self, context: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Returns the commands and options that begin so; click's own way would load every command."""
-        from click.shell_completion import CompletionItem  # 0.4 ms, and only a shell asks
+        """Returns the matching commands and options; click's own method would load every command."""
+        from click.shell_completion import CompletionItem  # 0.4 ms, needed only by a shell
 
         lines = {**COMMANDS, **verbs.SUMMARIES}
         found = [
@@ -94,9 +94,9 @@ class Program(click.Group):
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Returns the command of a name. Raises UsageError with the name that was likely meant.
+        """Returns the command of a name. Raises UsageError for an unknown one, with the nearest name.
 
-        Raises it also for a value that looks like a secret, without repeating the value.
+        Raises UsageError also for a value that looks like a secret, without repeating the value.
         """
         try:
             name, command, rest = super().resolve_command(context, args)
@@ -127,9 +127,12 @@ for verb in verbs.COMMANDS:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command; its exit status: 0 done, 1 failed, 2 usage, 3 a login is needed, 130 interrupted."""
+    """Runs one command; returns the exit status.
+
+    0 done, 1 failed, 2 usage, 3 a login is required, 130 interrupted.
+    """
     if os.environ.get(COMPLETE):
-        # click learns how PowerShell asks
+        # registers the completion of PowerShell, which click lacks
         import_module("docker_credential_gcr.commands.completion_script")
     try:
         status = cli.main(go_flags.translate(arguments), prog_name=PROGRAM, standalone_mode=False)
@@ -144,26 +147,31 @@ def run(arguments: list[str]) -> int:
         click.echo(protocol.format_notice(error), err=True, nl=False)
         return error.exit_code
     except BrokenPipeError:
-        # What is left in the buffer must not fail again when the interpreter ends.
+        # The interpreter flushes stdout when it ends: /dev/null takes the rest of the buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception:  # noqa: BLE001 - the rim
-        # 2 ms, for nothing unless a command fails here
-        import traceback
+        import traceback  # 2 ms, needed only for an internal error
 
         from docker_credential_gcr.helper.redaction import redact
 
-        told = redact(traceback.format_exc())  # its last line may repeat any value
-        click.echo(f"{PROGRAM}: internal error\n{told}", err=True, nl=False)
+        trace = redact(traceback.format_exc())  # its last line may repeat any value
+        click.echo(f"{PROGRAM}: internal error\n{trace}", err=True, nl=False)
         return 1
     return status if isinstance(status, int) else 0
 
 
 def _explain(error: click.ClickException) -> click.ClickException:
-    """Returns the error, with the option that a word too many was meant for."""
-    if not isinstance(error, click.UsageError) or error.ctx is None:
+    """Returns the error; that of an extra argument names the option or the command that takes it.
+
+    gcloud auth configure-docker takes registries as an argument.
+    """
+    extra = "Got unexpected extra argument"
+    if not isinstance(error, click.UsageError) or error.ctx is None or not error.message.startswith(extra):
         return error
     command = error.ctx.command
-    options = [name for parameter in command.params for name in parameter.opts]
-    text = go_flags.explain_extra(error.message, command.name, options)
-    return error if text == error.message else click.UsageError(text, error.ctx)
+    if any("--registries" in parameter.opts for parameter in command.params):
+        return click.UsageError(f"{error.message}: name registries with --registries A,B", error.ctx)
+    if command.name == "status":
+        return click.UsageError(f"{error.message}: doctor takes the name of a registry", error.ctx)
+    return error

@@ -1,4 +1,4 @@
-"""`man`: the manual pages, made of the help that the commands print."""
+"""The command `man`: print or write the manual pages."""
 
 import os
 
@@ -15,10 +15,10 @@ EXIT_STATUS = "0 done, 1 failed, 2 usage, 3 a login is required, 130 interrupted
 
 @click.command
 @click.argument("command", required=False)
-@click.option("--output", metavar="DIR", help="Write all of them into this directory.")
+@click.option("--output", metavar="DIR", help="Write all pages into this directory.")
 @click.pass_context
 def man(context: click.Context, command: str | None, output: str | None) -> None:
-    """Print a manual page, that of the program unless a COMMAND is named, or write all of them.
+    """Print the manual page of the program or of a COMMAND, or write all pages.
 
     \b
     Examples:

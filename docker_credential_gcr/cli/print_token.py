@@ -1,4 +1,4 @@
-"""`print-token`: the bare access token, for curl and the like."""
+"""The command `print-token`: print an access token, for curl and other programs."""
 
 import os
 
@@ -12,9 +12,9 @@ from .registry_names import REGISTRIES
 @click.command("print-token")
 @click.argument("registry", metavar="[HOST]", default=registries.DEFAULT_HOSTS[0], type=REGISTRIES)
 def print_token(registry: str) -> None:
-    """Print the access token of a registry (gcr.io, unless another is named) and a line end.
+    """Print an access token for a registry, gcr.io by default.
 
-    It ends with 3 when a login is required.
+    The exit status is 3 when a login is required.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""A list of registries as the value of an option, and how a shell completes it."""
+"""Click type of a list of registries, which a shell completes."""
 
 from typing import TYPE_CHECKING
 
@@ -11,19 +11,20 @@ if TYPE_CHECKING:
 else:
     ParamType = click.ParamType  # no generic class before click 8.2
 
-COMPLETE = "_DOCKER_CREDENTIAL_GCR_COMPLETE"  # the variable by which a shell asks; click makes its name
+# The variable that a shell sets to ask for completions; click forms its name from the program's.
+COMPLETE = "_DOCKER_CREDENTIAL_GCR_COMPLETE"
 
 
 class Registries(ParamType):
-    """A list of registries, as text; the shell completes its last one."""
+    """A comma-separated list of registries; a shell completes the last one."""
 
     name = "registries"
 
     def shell_complete(
         self, _context: click.Context, _parameter: click.Parameter, incomplete: str
     ) -> "list[CompletionItem]":
-        """Returns Google's registries, after those that are already in the list."""
-        # 0.6 ms, and only a shell asks
+        """Returns Google's registries, each after the registries that are already in the list."""
+        # 0.6 ms, needed only by a shell
         from click.shell_completion import CompletionItem
 
         from docker_credential_gcr.helper.configure import registry_hosts

@@ -1,4 +1,4 @@
-"""`status`: for each registry the token source that would answer, whose tokens it gives, and until when."""
+"""The command `status`: show the token source of each registry, its account, and the token in the cache."""
 
 import json
 import os
@@ -39,10 +39,11 @@ STATES = {
     help="Print a JSON document.",
 )
 def status(is_json: bool) -> None:
-    """Show for each registry the token source that would answer, the account, and the token's end.
+    """Show for each registry the token source that would answer, its account, and the token in the cache.
 
-    It reads files and asks no server: `not known` is what only a server or gcloud can tell, and `doctor` asks
-    those. No secret is shown. Where Docker's configuration disagrees, it prints the command that mends it.
+    It reads files only: `not known` means that a server or gcloud must be asked, which `doctor` does. It
+    shows no secret. Where docker's configuration conflicts with the helper's, it prints the command that
+    mends it.
 
     \b
     Examples:
@@ -59,17 +60,17 @@ def status(is_json: bool) -> None:
         if text:
             click.secho(text, fg=color, color=terminal.is_colored())
     unknown = {found.source: found.command for found in reversed(loaded.registries) if found.command}
-    for source, asking in unknown.items():
-        click.echo(f"hint: only asking {source} tells whether it gives a token", err=True)
-        click.echo(f"         {asking}", err=True)
-    for text, mending, hosts in _join(loaded.registries):
+    for source, command in unknown.items():
+        click.echo(f"hint: only a request to {source} tells whether it gives a token", err=True)
+        click.echo(f"         {command}", err=True)
+    for text, remedy, hosts in _join(loaded.registries):
         terminal.warn(f"{_format_hosts(hosts)}: {text}")
-        if mending:
-            click.echo(f"         {mending}", err=True)
+        if remedy:
+            click.echo(f"         {remedy}", err=True)
 
 
 def _lay_out(rows: list[Row]) -> list[str]:
-    """The text of the header and of each row: columns, or lines where a terminal is too narrow for them."""
+    """Returns the text of the header and of each row: columns, or lines at a terminal that is too narrow."""
     widths = [max(len(row[column]) for row in (HEADER, *rows)) for column in range(4)]
     if sys.stdout.isatty() and sum(widths) + 6 > shutil.get_terminal_size().columns:
         names = [name.lower().ljust(max(map(len, HEADER))) for name in HEADER]
@@ -79,13 +80,13 @@ def _lay_out(rows: list[Row]) -> list[str]:
 
 
 def _join(registries: Iterable[RegistryStatus]) -> list[tuple[str, str | None, list[str]]]:
-    """The faults and disagreements, each once, with its command and the registries that it is about."""
+    """Returns each error and problem once, with its command and its registries."""
     hosts: dict[tuple[str, str | None], list[str]] = {}
     for found in registries:
-        told = [(item.text, item.command) for item in found.problems]
+        pairs = [(item.text, item.command) for item in found.problems]
         if found.error:
-            told.insert(0, (found.error, None))
-        for pair in told:
+            pairs.insert(0, (found.error, None))
+        for pair in pairs:
             hosts.setdefault(pair, []).append(found.registry)
     return [(text, command, names) for (text, command), names in hosts.items()]
 
@@ -95,7 +96,7 @@ def _format_hosts(hosts: list[str]) -> str:
 
 
 def _format(found: RegistryStatus, now: float) -> Row:
-    """The cells of a line."""
+    """Returns the cells of a row."""
     token = STATES[found.state][0] if found.state in STATES else ""
     if found.expires_at is not None:
         token = f"{max(0, int(found.expires_at - now)) // 60} min left"

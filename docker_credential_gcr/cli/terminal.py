@@ -1,4 +1,4 @@
-"""What a terminal gets and a file or a pipe does not: colour, and questions."""
+"""Terminal input and output: colors, questions, warnings, and bounded reads of stdin."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ MAX_LINE = 64 * 1024  # bytes
 
 
 def is_colored(environ: Mapping[str, str] = os.environ) -> bool | None:
-    """What click is to be told: False with NO_COLOR, else None, which is where a terminal shows it.
+    """Returns click's `color`: False with NO_COLOR, else None: click then colors the output of a terminal.
 
     https://no-color.org
     """
@@ -18,23 +18,23 @@ def is_colored(environ: Mapping[str, str] = os.environ) -> bool | None:
 
 
 def ask(question: str) -> bool:
-    """The answer of the person at the terminal; no where there is none."""
+    """Asks the user at the terminal; returns False where there is no terminal."""
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     return click.confirm(question, err=True)
 
 
 def read_input(size: int) -> bytes:
-    """The bytes on stdin, at most `size`; none when it is closed."""
+    """Reads at most `size` bytes from stdin; none when it is closed."""
     return sys.stdin.buffer.read(size) if sys.stdin else b""
 
 
 def read_line() -> str:
-    """A line of a bounded length from stdin."""
+    """Reads a line of at most MAX_LINE bytes from stdin."""
     data = sys.stdin.buffer.readline(MAX_LINE) if sys.stdin else b""
     return data.decode("utf-8", "replace")
 
 
 def warn(text: str) -> None:
-    """A line of warning on stderr."""
+    """Prints a warning on stderr."""
     click.echo(click.style("warning: ", fg="yellow") + text, err=True, color=is_colored())

@@ -1,4 +1,4 @@
-"""`unconfigure-docker`: take back what `configure-docker` changed, and no more."""
+"""The command `unconfigure-docker`: undo the changes of `configure-docker`, and no others."""
 
 import click
 
@@ -11,17 +11,22 @@ from .registry_names import REGISTRIES
 
 @click.command("unconfigure-docker")
 @click.option(
-    "--registries", metavar="A,B", type=REGISTRIES, help="Those alone, also if another program wrote them."
+    "--registries",
+    metavar="A,B",
+    type=REGISTRIES,
+    help="Only these, even if another program configured them.",
 )
-@click.option("--config", "directory", metavar="DIR", help="Docker's configuration. Default: $DOCKER_CONFIG.")
+@click.option(
+    "--config", "directory", metavar="DIR", help="Docker's configuration directory. Default: $DOCKER_CONFIG."
+)
 @click.option("--authfile", metavar="FILE", help="A containers-auth.json, for Podman, Buildah and Skopeo.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 def unconfigure_docker(
     registries: str | None, directory: str | None, authfile: str | None, dry_run: bool
 ) -> None:
-    """Take back what configure-docker changed in Docker's configuration and in the helper's.
+    """Undo the changes of configure-docker in docker's configuration and in the helper's.
 
-    A registry that it took from another helper is that helper's again. What somebody changed since is left.
+    A registry that had another helper before gets it back. Values that were changed since stay.
 
     \b
     Examples:
@@ -41,17 +46,21 @@ def unconfigure_docker(
 
 
 def _report(planned: unconfigure.UnconfigurePlan, would: str) -> None:
-    """One line a name on stderr."""
+    """Prints a line for each name on stderr."""
     for name, helper in planned.restored.items():
-        given = "" if helper is None else f", back to docker-credential-{helper}" if helper else ", as before"
-        click.echo(f"{_format_name(name)}: {would}unconfigured{given}", err=True)
+        before = (
+            "" if helper is None else f", back to docker-credential-{helper}" if helper else ", as before"
+        )
+        click.echo(f"{_format_name(name)}: {would}unconfigured{before}", err=True)
     for name in planned.changed:
-        click.echo(f"{_format_name(name)}: changed since, left as it is", err=True)
+        click.echo(f"{_format_name(name)}: changed since, not undone", err=True)
     for name in planned.absent:
         click.echo(f"{_format_name(name)}: not configured", err=True)
-    for name in map(_format_name, planned.left):
-        terminal.warn(f"{name}: left, for it is not in the record: `--registries {name}` takes it out")
-    if not (planned.restored or planned.changed or planned.absent or planned.left):
+    for name in map(_format_name, planned.unrecorded):
+        terminal.warn(
+            f"{name}: not undone, because it is not in the record: use --registries {name} to remove it"
+        )
+    if not (planned.restored or planned.changed or planned.absent or planned.unrecorded):
         click.echo("nothing is configured", err=True)
 
 

@@ -1,25 +1,25 @@
-"""Docker's verbs as commands, for the help, the manual pages and the completion; `protocol` runs them."""
+"""Docker's verbs as click commands, for help, manual pages and completion; `protocol` runs the verbs."""
 
 import click
 
 from docker_credential_gcr.helper import PROGRAM
 
-READS_HOST = "It reads a registry from stdin, as docker writes it there, and takes no argument."
+READS_HOST = "It reads the name of a registry from stdin, as docker writes it, and takes no argument."
 VERBS = {
     "get": (
         "Print the credential for the registry named on stdin.",
-        f"{READS_HOST} It prints the credential as a line of JSON, else a line that says why not.",
+        f"{READS_HOST} It prints the credential as a line of JSON, or a line with the reason of a failure.",
         f"echo us-docker.pkg.dev | {PROGRAM} get",
     ),
     "store": (
-        "Keep a login, or the key of one.",
-        "It reads JSON from stdin, as docker writes it there, and takes no argument. An access token of "
-        "Google's is not kept.",
+        "Store a login, or its key.",
+        "It reads JSON from stdin, as docker writes it, and takes no argument. It does not store Google's "
+        "access tokens.",
         f"""echo '{{"ServerURL":"quay.io","Username":"me","Secret":"SECRET"}}' |\n    {PROGRAM} store""",
     ),
     "erase": (
-        "Forget what is kept for the registry named on stdin.",
-        f"{READS_HOST} Nothing to forget is no failure.",
+        "Forget the login and the tokens of the registry named on stdin.",
+        f"{READS_HOST} If there is nothing to forget, it succeeds.",
         f"echo quay.io | {PROGRAM} erase",
     ),
     "list": (
@@ -28,7 +28,7 @@ VERBS = {
         f"{PROGRAM} list",
     ),
     "version": (
-        "Print the version; also -v and --version.",
+        "Print the version, as -v and --version do.",
         "It prints the program, the package and the version, and takes no argument.",
         f"{PROGRAM} version",
     ),
@@ -42,4 +42,4 @@ def _make_command(name: str) -> click.Command:
 
 
 COMMANDS = tuple(map(_make_command, VERBS))
-SUMMARIES = {name: texts[0] for name, texts in VERBS.items()}  # of each in the help
+SUMMARIES = {name: texts[0] for name, texts in VERBS.items()}

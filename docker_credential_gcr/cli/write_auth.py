@@ -1,4 +1,4 @@
-"""`write-auth`: short-lived credentials for clients that read a file and run no helper."""
+"""The command `write-auth`: write short-lived credentials for clients that cannot run a helper."""
 
 import os
 
@@ -15,15 +15,17 @@ from .registry_names import REGISTRIES
 
 @click.command("write-auth")
 @click.option(
-    "--format", "format_", required=True, type=click.Choice(auth_file.FORMATS), help="Whose file it is."
+    "--format", "format_", required=True, type=click.Choice(auth_file.FORMATS), help="The format of the file."
 )
-@click.option("--registries", metavar="A,B", type=REGISTRIES, help="Default: all that are configured.")
-@click.option("--output", metavar="FILE", help="Default: where its clients look; - is stdout.")
-@click.option("--watch", "is_watching", is_flag=True, help="Stay, and renew them before they expire.")
+@click.option("--registries", metavar="A,B", type=REGISTRIES, help="Default: all configured registries.")
+@click.option("--output", metavar="FILE", help="Default: the file that the clients read; - is stdout.")
+@click.option(
+    "--watch", "is_watching", is_flag=True, help="Keep running, and renew the tokens before they expire."
+)
 @click.option(
     "--name", default="gcr-pull-secret", show_default=True, help="The name of the Kubernetes secret."
 )
-@click.option("--namespace", help="Its namespace.")
+@click.option("--namespace", help="The namespace of the Kubernetes secret.")
 def write_auth(
     format_: str,
     registries: str | None,
@@ -32,10 +34,10 @@ def write_auth(
     name: str,
     namespace: str | None,
 ) -> None:
-    """Write access tokens where a client reads them that cannot run a helper.
+    """Write access tokens into a file, for clients that cannot run a helper.
 
-    docker merges them into `auths` of Docker's config.json, containers into the auth.json of Podman, Buildah
-    and Skopeo; kubernetes prints an imagePullSecret. They are good for an hour at most: --watch renews them.
+    The format docker writes into `auths` of config.json, containers into the auth.json of Podman, Buildah and
+    Skopeo; kubernetes prints an imagePullSecret. Tokens are valid for an hour at most: --watch renews them.
 
     \b
     Examples:
@@ -69,9 +71,9 @@ def write_auth(
 
 
 def _warn_of_helpers(hosts: tuple[str, ...]) -> None:
-    """Docker does not look into `auths` where it has a helper to ask."""
+    """Warns of hosts for which docker asks a helper, and ignores `auths`."""
     helpers = docker_config.load(os.environ).helpers
     for host in hosts:
         if helpers.get(host):
-            told = "this program" if helpers[host] == SUFFIX else f"docker-credential-{helpers[host]}"
-            terminal.warn(f"{host}: docker asks {told} for it, and not this file")
+            asked = "this program" if helpers[host] == SUFFIX else f"docker-credential-{helpers[host]}"
+            terminal.warn(f"{host}: docker asks {asked} for it, and ignores this file")

@@ -284,10 +284,10 @@ def test_edge_12_a_host_of_another_helper_is_kept_unless_it_is_to_be_taken(cli: 
     assert see(kept) == (
         0,
         "",
-        f"warning: gcr.io: kept, for {told} holds it: --overwrite takes it over\n",
+        f"warning: gcr.io: skipped, because it is configured for {told}: use --overwrite to replace it\n",
     )
     assert [outcome.stderr for outcome in taken] == [
-        f"gcr.io: {done}, in the place of {told}\n" for done in ("would be configured", "configured")
+        f"gcr.io: {done}, instead of {told}\n" for done in ("would be configured", "configured")
     ]
     assert json.loads(cli.docker.read_text()) == {"credsStore": "desktop", "credHelpers": {"gcr.io": "gcr"}}
 
@@ -301,7 +301,7 @@ def test_edge_12_a_login_that_is_left_of_the_host_is_told_of(cli: Any, key: str)
     outcome = cli("configure-docker", "--registries", "gcr.io,us.gcr.io")
 
     told = f"{str(cli.docker)!r} holds a login of it, which some clients use instead"
-    warning = f"warning: gcr.io: {told}: `docker logout {key}` removes it\n"
+    warning = f"warning: gcr.io: {told}: run `docker logout {key}`\n"
     assert see(outcome) == (0, "", "gcr.io: configured\nus.gcr.io: configured\n" + warning)
 
 
@@ -382,7 +382,7 @@ def test_edge_15_podman_alone_has_a_file_of_its_own(cli: Any) -> None:
     assert (path.read_text(), modes(path)) == (NEW, ["0o600"])
     assert not cli.docker.exists()
     refused = cli("configure-docker", "--creds-store", "--authfile", str(path))
-    fault = "--creds-store is docker's alone: the clients of an --authfile do not read it"
+    fault = "--creds-store is for docker: clients that read an --authfile ignore it: use one of the two"
     assert see(refused) == (2, "", f"docker-credential-gcr: {fault}\n")
 
 
@@ -394,7 +394,7 @@ def test_edge_15_a_snap_of_docker_is_told_of(cli: Any) -> None:
 
     outcome = cli(*GCR)
 
-    told = f"{str(programs / 'docker')!r} is a snap, which cannot run a helper from outside of it"
+    told = f"{str(programs / 'docker')!r} is a snap, which cannot run a helper outside of it"
     command = "sudo snap remove docker && sudo apt-get install docker.io"
     assert see(outcome) == (0, "", f"gcr.io: configured\nwarning: {told}: {command}\n")
 
@@ -408,11 +408,12 @@ def test_edge_15_sudo_with_a_home_is_told_of(cli: Any) -> None:
     home = str(cli.home)
     assert own.stderr == (
         "gcr.io: configured\n"
-        f"warning: sudo makes this root's configuration, in {home!r}, not ann's: sudo -iu ann\n"
+        f"warning: sudo changes the configuration of root, in {home!r}, and not that of ann: sudo -iu ann\n"
     )
     assert others.stderr == (
         "gcr.io: already configured\n"
-        f"warning: {home!r} is another user's home: files that are made there will not be theirs: "
+        f"warning: {home!r} is another user's home: "
+        "files that are created there will not belong to that user: "
         'export HOME="$(getent passwd "$(id -u)" | cut -d: -f6)"\n'
     )
 

@@ -60,7 +60,7 @@ def test_z25_a_line_without_end_is_read_to_64_kib(monkeypatch: pytest.MonkeyPatc
         assert len(terminal.read_line()) == 64 * 1024
 
 
-NO_URL = "the realm of its challenge is not an http or https URL: the registry's operator can mend that"
+NO_URL = "the realm of its challenge is not an http or https URL: the registry's operator must mend it"
 REALMS = ["http://[::1/", "https://gcr.io:99999/token", "/token", "https://gcr.io/\x1b[2J", "https://\u2100/"]
 
 
@@ -103,7 +103,7 @@ def test_z25_a_registry_that_is_no_host_is_refused(cli: Any, name: str) -> None:
     outcome = cli("doctor", name)
 
     assert (outcome.status, outcome.stdout) == (2, "")
-    assert " is no registry: name its host, such as us-docker.pkg.dev or localhost:5000\n" in outcome.stderr
+    assert " is not a registry: name a host, such as us-docker.pkg.dev or localhost:5000\n" in outcome.stderr
 
 
 def test_z25_a_url_that_is_none_speaks_no_tls() -> None:

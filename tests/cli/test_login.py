@@ -64,7 +64,7 @@ def test_a_login_in_the_browser_is_kept_and_gives_tokens(
     store = cli.own.with_name("docker_credentials.json")
     assert (outcome.status, outcome.stdout) == (0, "")
     assert outcome.stderr.splitlines()[-2:] == [
-        f"logged in; the login is kept in {store}",
+        f"logged in; the login is stored in {store}",
         next_step(authorization_server),
     ]
     login = json.loads(store.read_text())["gcrCreds"]
@@ -195,7 +195,7 @@ def test_a_pasted_address_logs_in_without_a_browser(cli: Any, authorization_serv
     outcome = paste(cli, authorization_server.environ, lambda url: url)
 
     store = cli.own.with_name("docker_credentials.json")
-    logged_in = f"logged in; the login is kept in {store}\n{next_step(authorization_server)}\n"
+    logged_in = f"logged in; the login is stored in {store}\n{next_step(authorization_server)}\n"
     assert outcome == (0, "", logged_in)
     assert json.loads(store.read_text())["gcrCreds"]["refresh_token"] == "1//login-0"
 
@@ -322,10 +322,13 @@ def test_what_is_no_key_is_named(cli: Any, name: str) -> None:
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        (("--key-file", "k", "--no-browser"), "--no-browser is for a login without a --key-file"),
+        (
+            ("--key-file", "k", "--no-browser"),
+            "--no-browser is for a login without --key-file: use one of them",
+        ),
         (
             ("--registries", "gcr.io"),
-            "--registries is for a --key-file: a login in the browser is for all of Google's",
+            "--registries needs --key-file: a login with the browser is for all of Google's registries",
         ),
     ],
 )
@@ -353,7 +356,7 @@ def test_a_logout_ends_the_login_and_forgets_everything(
     )
     assert authorization_server.logins == set()
     assert os.listdir(cli.home / ".cache/docker-credential-gcr") == []
-    assert see(cli(command, **environ)) == (0, "", "nothing was kept\n")
+    assert see(cli(command, **environ)) == (0, "", "nothing was stored\n")
 
 
 def test_a_login_that_cannot_be_ended_is_forgotten_all_the_same(cli: Any, authorization_server: Any) -> None:
@@ -364,7 +367,7 @@ def test_a_login_that_cannot_be_ended_is_forgotten_all_the_same(cli: Any, author
     outcome = cli("logout", **environ)
 
     host = authorization_server.url.removeprefix("http://")
-    warning = f"warning: the login was not ended: {host} answered 400: invalid_token\n"
+    warning = f"warning: the login was not revoked: {host} answered 400: invalid_token\n"
     assert see(outcome) == (0, "", warning + "login: forgotten\n")
 
 

@@ -119,7 +119,7 @@ def test_d05_the_hint_names_the_command_that_asks(cli: Any) -> None:
 
     assert [line.split()[-2:] for line in outcome.stdout.splitlines()[1:]] == [["not", "known"]] * 2
     assert outcome.stderr.splitlines() == [
-        "hint: only asking metadata tells whether it gives a token",
+        "hint: only a request to metadata tells whether it gives a token",
         "         docker-credential-gcr doctor gcr.io",
     ]
 

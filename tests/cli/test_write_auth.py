@@ -124,8 +124,8 @@ def test_a_registry_for_which_docker_asks_a_helper_is_warned_of(writer: Any) -> 
     outcome = writer("write-auth", "--format", "docker", "--registries", "gcr.io,eu.gcr.io")
 
     assert outcome.stderr.splitlines()[:2] == [
-        "warning: gcr.io: docker asks this program for it, and not this file",
-        "warning: eu.gcr.io: docker asks docker-credential-gcloud for it, and not this file",
+        "warning: gcr.io: docker asks this program for it, and ignores this file",
+        "warning: eu.gcr.io: docker asks docker-credential-gcloud for it, and ignores this file",
     ]
 
 

@@ -1,1 +1,1 @@
-"""What configure-docker and unconfigure-docker change: Docker's configuration and the helper's own."""
+"""Edits of Docker's configuration and the helper's, by configure-docker, unconfigure-docker and config."""

@@ -1,4 +1,4 @@
-"""Reads what a command line asks for: registries, token sources, and the file that is meant."""
+"""Registries, token sources and the configuration file that a command line names, parsed and checked."""
 
 import ipaddress
 import os
@@ -12,16 +12,12 @@ from docker_credential_gcr.helper.tokens.request import NAMES, parse_names
 
 from . import docker_config, registry_hosts
 
-DOCKER_HUB = (
-    "docker.io",
-    "index.docker.io",
-    "registry-1.docker.io",
-)  # Docker asks for its own under another name
+DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a command line asks for."""
+    """The options of configure-docker."""
 
     registries: str | None = None
     token_source: str | None = None
@@ -33,21 +29,24 @@ class Options:
 
 
 def parse_hosts(names: str) -> tuple[str, ...]:
-    """The hosts in a comma-separated list, as Docker will ask for them. Raises UsageError."""
-    given = filter(None, (name.strip() for name in names.split(",")))
-    hosts = tuple(dict.fromkeys(parse_host(name) for name in given))
+    """Parses a comma-separated list of registries; returns each host as docker asks for it.
+
+    Raises UsageError.
+    """
+    words = filter(None, (name.strip() for name in names.split(",")))
+    hosts = tuple(dict.fromkeys(parse_host(word) for word in words))
     if not hosts:
         raise UsageError("--registries names no registry")
     return hosts
 
 
 def parse_host(name: str) -> str:
-    """The host of a registry, as Docker will ask for it. Raises UsageError."""
+    """Parses the name of a registry; returns its host as docker asks for it. Raises UsageError."""
     url = registries.find_server_url(name.encode("utf-8", "replace"))
     host = registries.find_host(url) if url else None
     if host is None or not _is_host(host):
         raise UsageError(
-            f"{quote(name)} is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
+            f"{quote(name)} is not a registry: name a host, such as us-docker.pkg.dev or localhost:5000"
         )
     if host in DOCKER_HUB:
         raise UsageError(f"{quote(name)} is Docker Hub, which takes no Google credential")
@@ -55,7 +54,7 @@ def parse_host(name: str) -> str:
 
 
 def parse_token_sources(value: str) -> tuple[str, ...]:
-    """The names in a comma-separated list, files by their absolute paths. Raises UsageError."""
+    """Parses a comma-separated list of token sources; paths become absolute. Raises UsageError."""
     try:
         names = parse_names(value.split(","), legacy={})
     except ConfigError as error:
@@ -66,30 +65,36 @@ def parse_token_sources(value: str) -> tuple[str, ...]:
 
 
 def make_absolute(name: str) -> str:
-    """The name of a token source, with the absolute path of the file that it names."""
+    """Returns the name of a token source; the path of a file in it is absolute."""
     kind, colon, path = name.partition(":")
     if kind not in FILE_KINDS:
         return name
     return kind + colon + os.path.abspath(os.path.expanduser(path))
 
 
-def select_hosts(order: Options) -> tuple[str, ...]:
-    """The hosts that a command line means. Raises UsageError."""
-    if order.registries is not None and (order.is_all or order.has_artifact_registry):
-        raise UsageError("--registries names them one by one: leave the other option out")
-    if order.registries is not None:
-        return parse_hosts(order.registries)
-    if order.is_all:
+def select_hosts(options: Options) -> tuple[str, ...]:
+    """Returns the hosts that the options name, or stand for. Raises UsageError."""
+    if options.registries is not None and (options.is_all or options.has_artifact_registry):
+        raise UsageError(
+            "--registries cannot be combined with --all-registries or --include-artifact-registry: "
+            "use one of them"
+        )
+    if options.registries is not None:
+        return parse_hosts(options.registries)
+    if options.is_all:
         return registry_hosts.ALL
-    if order.has_artifact_registry:
+    if options.has_artifact_registry:
         return registry_hosts.WITH_ARTIFACT_REGISTRY
-    return () if order.is_store else registries.DEFAULT_HOSTS
+    return () if options.is_store else registries.DEFAULT_HOSTS
 
 
 def find_target(
     directory: str | None, authfile: str | None, environ: Mapping[str, str], platform: str
 ) -> str:
-    """The file whose `credHelpers` are meant. Raises UsageError, and ConfigError without a home."""
+    """Returns the path of the file to configure: Docker's config.json, or an auth.json.
+
+    Raises UsageError, and ConfigError when there is no home directory.
+    """
     if directory and authfile:
         raise UsageError("--config and --authfile name two files: use one of them")
     if authfile:
@@ -108,7 +113,7 @@ def _is_ipv6(address: str) -> bool:
 
 
 def _is_host(host: str) -> bool:
-    """Whether it is a name or an address, with or without a port."""
+    """Returns whether a text is a host name or an address, with or without a port."""
     name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     if colon and not (port.isdecimal() and len(port) < 6 and 0 < int(port) < 65536):
         return False

@@ -1,4 +1,4 @@
-"""Changes a JSON configuration file that belongs to the user."""
+"""Edits of JSON configuration files: planned, previewed, and written under a lock."""
 
 import errno
 import os
@@ -9,11 +9,11 @@ from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import paths
 
 from . import config_file, json_file
-from .json_file import Path
+from .json_file import KeyPath
 
 
 class Edit:
-    """A file and what to do to its text; a private one ends as 0600, and one of no text is removed."""
+    """A file and the change of its text; a private file gets mode 0600, a file without text is removed."""
 
     __slots__ = ("change", "is_private", "path")
 
@@ -23,8 +23,10 @@ class Edit:
         self.is_private = is_private
 
 
-def set_members(text: str, path: str, values: Mapping[Path, object], removed: Iterable[Path] = ()) -> str:
-    """Returns the text of a file without some members and with others. Raises ConfigError."""
+def set_members(
+    text: str, path: str, values: Mapping[KeyPath, object], removed: Iterable[KeyPath] = ()
+) -> str:
+    """Returns the text of a file after some members are removed and others are set. Raises ConfigError."""
 
     def change(content: json_file.Content) -> None:
         for key in removed:
@@ -44,22 +46,22 @@ def change_object(text: str, path: str, change: Callable[[json_file.Content], No
 
 
 def load_target(path: str) -> str:
-    """Returns the text of a file that is to be written; an empty object for a stream, which is not read."""
+    """Loads the text of a file to be written; returns an empty object for a stream, which is not read."""
     return config_file.check_object(_read_target(path), path)
 
 
 def preview(edit: Edit) -> tuple[str, str]:
-    """Returns what a file holds, and what it would hold. Raises ConfigError."""
+    """Returns the text of a file before and after the edit; writes nothing. Raises ConfigError."""
     data = _read_target(edit.path)
     after = edit.change(config_file.check_object(data, edit.path))
     return data.decode("utf-8-sig"), after
 
 
 def apply(edit: Edit) -> bool:
-    """Changes a file under a lock and atomically; False, and no write, when it says it all already.
+    """Changes a file atomically, under a lock; returns False, and writes nothing, when no byte changes.
 
-    A symbolic link is followed, also to a file that is not there yet. A stream gets what an absent file
-    would hold. Raises ConfigError.
+    A symbolic link is followed, also to a file that does not exist yet. A stream gets the text that a new
+    file would get. Raises ConfigError.
     """
     path = files.resolve(edit.path)
     try:
@@ -75,7 +77,7 @@ def apply(edit: Edit) -> bool:
             if not after:
                 os.unlink(path)
                 return True
-            if len(after) > paths.MAX_SIZE:  # it could not be read again
+            if len(after) > paths.MAX_SIZE:  # a larger file is refused when it is read
                 raise OSError(errno.EFBIG, f"it would be larger than {paths.format_size(paths.MAX_SIZE)}")
             found = os.stat(path) if os.path.exists(path) else None
             files.replace_file(path, after, like=found, mode=0o600 if edit.is_private else None)

@@ -1,4 +1,4 @@
-"""Reads a JSON configuration file that belongs to the user. `list` does so: what writes stands apart."""
+"""Reads JSON configuration files. Writing is in config_edit: `list` only reads, and need not load it."""
 
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import paths, wire
@@ -8,22 +8,22 @@ HINT = "correct the file, or move it away"
 
 
 def load_text(path: str) -> str:
-    """Returns the JSON object in a file, as text; an empty object when there is no file or nothing in it.
+    """Returns the JSON object in a file, as text; an empty object for an absent or empty file.
 
-    Raises ConfigError, with the line, when it holds anything else, and for what is not a regular file.
+    Raises ConfigError, with the line, for anything else, and for a file that is not a regular one.
     """
     return check_object(read(path), path)
 
 
 def parse(text: str, path: str) -> object:
-    """Returns the value of a text.
+    """Parses a JSON text.
 
-    Raises ConfigError with the line, also for what only Python takes for JSON.
+    Raises ConfigError, with the line, also for what only Python's parser accepts.
     """
     try:
         return wire.loads(text)
     except ValueError as error:
-        import json  # 4 ms, for nothing unless the text is malformed
+        import json  # 4 ms, needed only for a malformed text
 
         fault = f": {error}"
         if isinstance(error, json.JSONDecodeError):
@@ -32,7 +32,7 @@ def parse(text: str, path: str) -> object:
 
 
 def read(path: str) -> bytes:
-    """Returns the content of a file; nothing where there is no file. Raises ConfigError."""
+    """Returns the bytes of a file; none for an absent file. Raises ConfigError."""
     try:
         return paths.read_file(path)[0]
     except FileNotFoundError:
@@ -44,7 +44,7 @@ def read(path: str) -> bytes:
 def check_object(data: bytes, path: str) -> str:
     """Returns the text of a JSON object. Raises ConfigError for anything else."""
     try:
-        # docker itself refuses a byte order mark: it is not written again
+        # docker refuses a byte order mark: it is dropped, and not written again
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

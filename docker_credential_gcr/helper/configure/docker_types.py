@@ -1,4 +1,4 @@
-"""The Go types of docker's config.json and of a containers-auth.json: their parsers refuse other values.
+"""Go types of docker's config.json and of a containers-auth.json: their parsers refuse other values.
 
 https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
 https://github.com/docker/cli/blob/master/cli/config/types/authconfig.go
@@ -18,7 +18,7 @@ BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # G
 
 
 class GoType:
-    """A type of Go as JSON: how its values begin; a struct has `members`, a map a type of its values."""
+    """A type of Go in JSON: the first character of its values, and the types of its members or values."""
 
     __slots__ = ("first", "members", "name", "value")
 
@@ -29,18 +29,18 @@ class GoType:
         value: "GoType | None" = None,
         members: "Mapping[str, GoType] | None" = None,
     ) -> None:
-        self.first = first
+        self.first = first  # character of a value
         self.name = name
-        self.value = value
-        self.members = members
+        self.value = value  # of a map
+        self.members = members  # of a struct
 
     def find(self, key: str) -> "GoType | None":
-        """Returns the type of a member; None for one that is skipped, whatever it holds."""
+        """Returns the type of a member; None for a member that Go skips."""
         return self.value if self.members is None else self.members.get(fold(key))
 
 
 def make_struct(**members: GoType) -> GoType:
-    """Returns a struct with these members, in any case of their names."""
+    """Returns a struct with these members; their names match in any case."""
     return GoType("{", "an object", members={fold(name): type_ for name, type_ in members.items()})
 
 
@@ -50,7 +50,7 @@ def make_map(value: GoType) -> GoType:
 
 
 def fold(key: str) -> str:
-    """Returns a key as Go's decoder compares it with the name of a member: U+017F, too, is an s."""
+    """Returns a key as Go's decoder compares it with the names of members: U+017F is an s."""
     return key.replace("\u017f", "s").lower()
 
 
@@ -76,9 +76,9 @@ CONTAINERS = make_struct(auths=make_map(make_struct(auth=STRING, identitytoken=S
 
 
 def check(text: str, path: str, file_type: GoType) -> None:
-    """Raise ConfigError, with line and member, for a value that the file's own parser refuses.
+    """Raises ConfigError, with line and member, for a value that the file's own parser refuses.
 
-    docker refuses a file also for an `auth` that it cannot decode; podman and skopeo only when they use it.
+    docker refuses a file also for an `auth` that it cannot decode; podman and skopeo do so on use only.
     """
     start = json_members.skip_space(text, 0)
     _check_value(text, path, start, file_type, "")
@@ -91,7 +91,7 @@ def check(text: str, path: str, file_type: GoType) -> None:
 
 
 def find_auths(text: str) -> "Iterator[tuple[str, Member]]":
-    """Yields each key of `auths` with its `auth`, where it has one: of several members of a name the last."""
+    """Returns each key of `auths` that has an `auth`, with that member: the last one of equal names."""
     found: dict[str, Member | None] = {}
     for entry in list_entries(text, "auths"):
         members = json_members.scan_object(text, entry.value_start) if text[entry.value_start] == "{" else []
@@ -101,7 +101,7 @@ def find_auths(text: str) -> "Iterator[tuple[str, Member]]":
 
 
 def list_entries(text: str, name: str) -> list[Member]:
-    """Returns the entries of a map at the top of a checked text, as Go's decoder merges several of a name."""
+    """Returns the entries of a map at the top of a checked text; as in Go, maps of equal names are merged."""
     entries: list[Member] = []
     for member in json_members.scan_object(text, json_members.skip_space(text, 0)):
         if fold(member.key) == fold(name):
@@ -111,12 +111,12 @@ def list_entries(text: str, name: str) -> list[Member]:
 
 
 def is_login(auth: str) -> bool:
-    """Returns whether docker can decode an `auth`; it takes an empty one for none."""
-    from binascii import a2b_base64  # 0.2 ms, for nothing where there is no login
+    """Returns whether docker can decode an `auth`; docker ignores an empty one."""
+    from binascii import a2b_base64  # 0.2 ms, needed only where there is a login
 
     dense = auth.replace("\r", "").replace("\n", "")
     digits = dense.removesuffix("=").removesuffix("=")
-    if len(dense) % 4 or digits.strip(BASE64):  # strip() leaves nothing where all of them are digits
+    if len(dense) % 4 or digits.strip(BASE64):  # strip() leaves nothing where all are digits
         return False
     username, colon, _ = a2b_base64(dense).partition(b":")
     return not auth or bool(username and colon)
@@ -129,13 +129,13 @@ def make_error(text: str, path: str, position: int, fault: str) -> ConfigError:
 
 
 def _check_value(text: str, path: str, start: int, type_: GoType, name: str) -> None:
-    if text[start] == "n":  # null is every type's
+    if text[start] == "n":  # null is valid for every type
         return
-    is_sound = text[start] == type_.first
-    if is_sound and type_ is STRINGS:
+    is_valid = text[start] == type_.first
+    if is_valid and type_ is STRINGS:
         items = json_members.decode(text, start)[0]
-        is_sound = all(item is None or isinstance(item, str) for item in items)
-    if not is_sound:
+        is_valid = all(item is None or isinstance(item, str) for item in items)
+    if not is_valid:
         raise make_error(text, path, start, f"{name} is not {type_.name}")
     for member in json_members.scan_object(text, start) if type_.first == "{" else ():
         member_type = type_.find(member.key)

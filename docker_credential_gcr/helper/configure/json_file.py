@@ -1,8 +1,8 @@
-"""Changes the JSON object of a file; members keep their order, the text its indentation and what ends it.
+"""Edits the JSON object of a file; the order of members, the indentation and the end of the text stay.
 
-`json` writes all of it: spaces become regular, and a character stands as itself and not as an escape. Members
-of one name become one, as Go's decoder takes them: of two at the top that are objects the second adds to the
-first, else the last counts.
+`json` writes the text: spaces become regular, and escapes become the characters that they stand for. Members
+of equal names become one, as Go's decoder reads them: of two objects at the top the second is merged into
+the first, else the last one is taken.
 """
 
 import json
@@ -13,33 +13,33 @@ from typing import Any
 from . import json_members
 
 Content = dict[str, Any]
-Path = tuple[str, ...]
-# `json` would write 1.50 as 1.5 and 1e400 as no JSON: such a number is a string behind half of a surrogate
-# pair until it is written, and no text that was read holds such a half (`wire` refuses it).
+KeyPath = tuple[str, ...]
+# `json` would write 1.50 as 1.5, and 1e400 as Infinity: a fraction is a string behind half of a surrogate
+# pair until it is written. No text that was read holds such a half: `wire` refuses it.
 MARK = "\ud800"
 FRACTION = re.compile(f'"{MARK}([^"]*)"')
-NEW = "\n\t"  # what stands before the first member of a new file: docker's own indentation
+NEW = "\n\t"  # before the first member of a new file: docker's own indentation
 
 
 def parse(text: str) -> Content:
-    """Returns the object in a text that is known to be sound."""
+    """Parses the object in a valid text."""
     top: list[tuple[str, Any]] = []
 
     def join(pairs: list[tuple[str, Any]]) -> Content:
-        top[:] = pairs  # those of the outermost object come last
+        top[:] = pairs  # the outermost object is the last one
         return dict(pairs)
 
     json.loads(text, object_pairs_hook=join, parse_float=lambda digits: MARK + digits)
     content: Content = {}
     for key, value in top:
-        held = content.get(key)
-        both = isinstance(held, dict) and isinstance(value, dict)
-        content[key] = held | value if both else value
+        before = content.get(key)
+        both = isinstance(before, dict) and isinstance(value, dict)
+        content[key] = before | value if both else value
     return content
 
 
 def format_like(content: Content, text: str) -> str:
-    """Returns the text of an object, laid out as another text is."""
+    """Formats an object with the layout of another text."""
     members = json_members.scan_object(text, json_members.skip_space(text, 0))
     lead, colon = (members[0].lead, members[0].colon) if members else (NEW, ": ")
     indent = lead.rpartition("\n")[2] if "\n" in lead else None
@@ -52,27 +52,27 @@ def format_like(content: Content, text: str) -> str:
 
 
 def edit(text: str, change: Callable[[Content], None]) -> str:
-    """Returns the text of the object after a change; the same text when nothing changed.
+    """Returns the text of the object after a change; the same text when nothing changes.
 
-    Raises ValueError for what cannot be changed.
+    Raises ValueError for a change that the object does not allow.
     """
     content = parse(text)
     change(content)
     return text if content == parse(text) else format_like(content, text)
 
 
-def find_value(content: Content, path: Path) -> Any:
-    """Returns the value at a path of keys; None when there is none, or null."""
+def find_value(content: Content, path: KeyPath) -> Any:
+    """Returns the value at a path of keys; None when it is absent or null."""
     value: Any = content
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
-def set_value(content: Content, path: Path, value: object) -> None:
-    """Puts a value at a path of keys; makes the objects on the way, also in the place of a null.
+def set_value(content: Content, path: KeyPath, value: object) -> None:
+    """Sets the value at a path of keys; creates absent objects on the way, and replaces null by an object.
 
-    Raises ValueError when something else stands where an object must.
+    Raises ValueError when the path leads through a value that is not an object.
     """
     *above, last = path
     for key in above:
@@ -82,10 +82,10 @@ def set_value(content: Content, path: Path, value: object) -> None:
     content[last] = value
 
 
-def remove_value(content: Content, path: Path) -> None:
-    """Takes out the member at a path of keys, if there is one.
+def remove_value(content: Content, path: KeyPath) -> None:
+    """Removes the member at a path of keys, if there is one.
 
-    Raises ValueError when something else stands where an object must.
+    Raises ValueError when the path leads through a value that is not an object.
     """
     *above, last = path
     for key in above:

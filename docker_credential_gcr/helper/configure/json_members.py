@@ -1,4 +1,4 @@
-"""Finds where each member of an object stands in a JSON text, also one that another of its name replaces."""
+"""Positions of the members of a JSON object in its text; members of equal names are all found."""
 
 from docker_credential_gcr.helper import wire
 
@@ -10,7 +10,7 @@ SPACE = " \t\n\r"
 
 
 class Member:
-    """One member of an object: where its key and its value stand in the text."""
+    """One member of an object: its key, and the position of its value in the text."""
 
     __slots__ = ("colon", "key", "lead", "value_end", "value_start")
 
@@ -23,23 +23,23 @@ class Member:
 
 
 def decode(text: str, position: int) -> "tuple[Any, int]":
-    """Returns the value that begins at a position of a sound text, and where it ends."""
+    """Returns the value at a position of a valid text, and the position after it."""
     if wire.scan is not None:
         return wire.scan(text, position)
-    import json  # an interpreter without CPython's accelerator
+    import json  # only for an interpreter without CPython's accelerator
 
     return json.JSONDecoder().raw_decode(text, position)
 
 
 def skip_space(text: str, position: int) -> int:
-    """Returns the next position that is not white space."""
+    """Returns the first position from here on that is not white space."""
     while text[position] in SPACE:
         position += 1
     return position
 
 
 def scan_object(text: str, start: int) -> list[Member]:
-    """Returns the members of the object that opens at `start`, in a text that is known to be sound."""
+    """Returns the members of the object that begins at `start` of a valid text."""
     members = []
     before, position = start + 1, skip_space(text, start + 1)
     while text[position] != "}":

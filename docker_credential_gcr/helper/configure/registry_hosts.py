@@ -1,10 +1,10 @@
-"""Names of all of Google's registries; `registries` tells by a pattern whether a host is one of them."""
+"""Hosts of all of Google's registries, by name; `registries` only matches a host against patterns."""
 
 from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
 from docker_credential_gcr.locations import MULTI_REGIONS, REGIONS
 
 LOCATIONS = sorted(MULTI_REGIONS + REGIONS)
-# Without an endpoint of their own: the multi-regions, and the newest.
+# Locations without a regional endpoint (rep.pkg.dev): the multi-regions, and the newest regions.
 WITHOUT_ENDPOINT = {*MULTI_REGIONS, "asia-southeast3", "europe-north2", "northamerica-south1"}
 MORE_OF_CONTAINER_REGISTRY = """
     staging-k8s.gcr.io l.gcr.io launcher.gcr.io us-mirror.gcr.io eu-mirror.gcr.io asia-mirror.gcr.io

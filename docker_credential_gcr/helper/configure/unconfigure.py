@@ -1,4 +1,4 @@
-"""Plans what takes back the changes of `configure-docker`, from the record that it left."""
+"""The plan of unconfigure-docker: the edits that undo configure-docker, from its undo record."""
 
 import os
 import sys
@@ -7,21 +7,23 @@ from dataclasses import dataclass, field
 
 from docker_credential_gcr.helper import SUFFIX
 
-from . import arguments, config_edit, configure, docker_config, helper_config, undo_record
+from . import arguments, config_edit, docker_config, helper_config, undo_record
+from .configure import ALL_REGISTRIES
 from .docker_types import CONTAINERS, DOCKER
 
 
 @dataclass
 class UnconfigurePlan:
-    """The edits to make, in order, and what becomes of each name.
+    """The edits to make, in order, and the result for each name.
 
-    `restored` says who holds a name again, None for nobody; `left` are ours without a record.
+    `restored` has the helper that a name gets back, None for none; `unrecorded` are names of this helper
+    that are not in the record.
     """
 
     edits: list[config_edit.Edit] = field(default_factory=list)
     restored: dict[str, str | None] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    unrecorded: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
 
 
@@ -33,9 +35,9 @@ def plan(
     environ: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
 ) -> UnconfigurePlan:
-    """What to do for a command line; nothing is written. Raises UsageError and ConfigError.
+    """Plans the edits for a command line; writes nothing. Raises UsageError and ConfigError.
 
-    Without names: what is in the record. A host that is named is taken out also when it is not in there.
+    Without names it undoes all of the record. A named host is removed also when it is not in the record.
     """
     path = arguments.find_target(directory, authfile, environ, platform)
     hosts = None if names is None else arguments.parse_hosts(names)
@@ -45,15 +47,14 @@ def plan(
     found = record.get(path, {})
     result = UnconfigurePlan()
     recorded = [name for name in found if name != undo_record.FILE and (hosts is None or name in hosts)]
-    unrecorded = _judge(result, text, found, recorded, hosts)
+    unrecorded = _classify(result, text, found, recorded, hosts)
     changes = found | dict.fromkeys(unrecorded, undo_record.Change(None))
 
     def change(text: str) -> str:
-        return undo_record.revert(
-            text, path, changes, docker_config.make_helper_keys(text, [*unrecorded, *recorded])
-        )
+        keys = docker_config.make_helper_keys(text, [*unrecorded, *recorded])
+        return undo_record.revert(text, path, changes, keys)
 
-    removed = {path: recorded, **_plan_own(result, record, path, recorded, environ, platform)}
+    removed = {path: recorded, **_plan_helper_config(result, record, path, recorded, environ, platform)}
     if recorded or unrecorded:
         result.edits.append(config_edit.Edit(path, change))
     if any(removed.values()):
@@ -61,16 +62,16 @@ def plan(
     return result
 
 
-def _judge(
+def _classify(
     result: UnconfigurePlan,
     text: str,
     found: undo_record.Changes,
     names: list[str],
     hosts: tuple[str, ...] | None,
 ) -> list[str]:
-    """Says what becomes of each name, and returns those that are taken out without a record."""
+    """Adds each name to the result; returns the named hosts that are removed without a record."""
     helpers: dict[str, str | None] = dict(docker_config.parse_helpers(text))
-    helpers[configure.ALL_REGISTRIES] = docker_config.find_store(text)
+    helpers[ALL_REGISTRIES] = docker_config.find_store(text)
     for name in names:
         before = found[name].before
         if helpers.get(name) == SUFFIX:
@@ -79,15 +80,15 @@ def _judge(
             result.changed.append(name)
     ours = [name for name, helper in helpers.items() if helper == SUFFIX and name not in names]
     if hosts is None:
-        result.left.extend(ours)
+        result.unrecorded.extend(ours)
         return []
-    taken = [name for name in hosts if name in ours]
-    result.restored.update(dict.fromkeys(taken))
+    removed = [name for name in hosts if name in ours]
+    result.restored.update(dict.fromkeys(removed))
     result.absent.extend(name for name in hosts if name not in ours and name not in names)
-    return taken
+    return removed
 
 
-def _plan_own(
+def _plan_helper_config(
     result: UnconfigurePlan,
     record: undo_record.Record,
     path: str,
@@ -95,7 +96,10 @@ def _plan_own(
     environ: Mapping[str, str],
     platform: str,
 ) -> dict[str, list[str]]:
-    """Plans the edit of the helper's configuration: the token sources that no other file's hosts need."""
+    """Plans the removal of token sources, from the helper's configuration, that no other file's hosts need.
+
+    Returns the hosts to remove from the record, by file.
+    """
     own = os.path.abspath(helper_config.get_path(environ, platform))
     found = record.get(own, {})
     others = ((file, name) for file, changes in record.items() if file != own for name in changes)
@@ -114,6 +118,6 @@ def _plan_own(
 
 
 def apply(planned: UnconfigurePlan) -> None:
-    """Make the edits. Raises ConfigError. The record goes last: until then the rest can be done again."""
+    """Makes the edits. Raises ConfigError. The record is last: after a failure a second run does the rest."""
     for edit in planned.edits:
         config_edit.apply(edit)

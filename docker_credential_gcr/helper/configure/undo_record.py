@@ -1,13 +1,13 @@
-"""The record of what stood before `configure-docker`, from which `unconfigure-docker` takes its changes back.
+"""The undo record: the values before `configure-docker`, from which `unconfigure-docker` restores them.
 
 {"version": 2, "files": {
   "/home/me/.docker/config.json": {"": null, "gcr.io": "gcloud", "us.gcr.io": null},
   "/home/me/.config/gcloud/docker_credential_gcr_config.json": {"localhost:5000": [null, ["env"]]}}}
 
-Each file has for each host the helper that stood there, or null for none; "credsStore" stands for all hosts,
-and "" says that the file itself was not there. The helper's own configuration has for each host the token
-sources before and those that were set; "TokenSources" stands for all hosts, and {} for a host that was
-configured without token sources. There are no secrets in it.
+A file of Docker's has for each host the helper before, or null for none; "credsStore" stands for all hosts,
+and "" says that the file did not exist. The helper's own configuration has for each host the token sources
+before and after; "TokenSources" stands for all hosts, and {} for a host that had an entry without token
+sources. The record holds no secrets.
 """
 
 import json
@@ -20,9 +20,10 @@ from docker_credential_gcr.helper import SUFFIX, paths, wire
 
 from . import config_edit, config_file, json_file
 from .docker_config import STORE_MEMBER
+from .json_file import KeyPath
 
 VERSION = 2
-FILE = ""  # the name of the file itself, among its hosts
+FILE = ""  # among the hosts of a file: the file itself
 SOURCES = "TokenSources"
 
 
@@ -37,13 +38,13 @@ Changes = dict[str, Change]  # by host
 Record = dict[str, Changes]  # by file
 
 
-def make_source_key(name: str) -> json_file.Path:
-    """Returns where the token sources of a host, or of all, stand in the helper's configuration."""
+def make_source_key(name: str) -> KeyPath:
+    """Returns the path of keys to the token sources of a host, or of all, in the helper's configuration."""
     return (SOURCES,) if name == SOURCES else ("Registries", name, SOURCES)
 
 
-def find_changes(path: str, keys: Mapping[str, json_file.Path], after: object) -> Changes:
-    """Returns what setting these members, by host, would change in a file. Raises ConfigError."""
+def find_changes(path: str, keys: Mapping[str, KeyPath], after: object) -> Changes:
+    """Returns the changes, by host, if these members of a file are set to a value. Raises ConfigError."""
     content = json_file.parse(config_edit.load_target(path))
     found: Changes = {}
     for name, key in keys.items():
@@ -55,10 +56,10 @@ def find_changes(path: str, keys: Mapping[str, json_file.Path], after: object) -
     return {FILE: Change(None), **found} if found and not os.path.exists(path) else found
 
 
-def revert(text: str, path: str, changes: Changes, keys: Mapping[str, json_file.Path]) -> str:
-    """Returns the text without the changes of these hosts; a value that was set since is left.
+def revert(text: str, path: str, changes: Changes, keys: Mapping[str, KeyPath]) -> str:
+    """Returns the text without the changes of these hosts; a value that was changed since stays.
 
-    No text at all, when the file was not there before and holds nothing else. Raises ConfigError.
+    Returns "" when the file did not exist before and holds nothing else. Raises ConfigError.
     """
 
     def change(content: json_file.Content) -> None:
@@ -70,8 +71,8 @@ def revert(text: str, path: str, changes: Changes, keys: Mapping[str, json_file.
     return "" if FILE in changes and config_file.parse(text, path) == {} else text
 
 
-def _restore(content: json_file.Content, key: json_file.Path, before: object) -> None:
-    """Puts a value back; where there was none, removes also the objects that hold nothing else."""
+def _restore(content: json_file.Content, key: KeyPath, before: object) -> None:
+    """Restores a value; where there was none, removes the member, and the objects that are then empty."""
     if before is not None and before != {}:
         json_file.set_value(content, key, before)
         return
@@ -82,7 +83,7 @@ def _restore(content: json_file.Content, key: json_file.Path, before: object) ->
 
 
 def get_path(environ: Mapping[str, str], platform: str) -> str:
-    """Returns the path of the record. Raises ConfigError when there is no home for it."""
+    """Returns the path of the record. Raises ConfigError when there is no home directory."""
     path = paths.find_undo_file(environ, platform)
     if path is None:
         raise ConfigError("no home directory for the configuration", hint="set DOCKER_CREDENTIAL_GCR_CONFIG")
@@ -95,7 +96,7 @@ def load(path: str) -> Record:
 
 
 def plan_adding(path: str, added: Record) -> config_edit.Edit:
-    """Returns the edit that adds changes to the record; of two of a host the newer one counts."""
+    """Returns the edit that adds changes to the record; a newer change of a host replaces the older one."""
 
     def change(record: Record) -> None:
         for name, changes in added.items():
@@ -105,13 +106,13 @@ def plan_adding(path: str, added: Record) -> config_edit.Edit:
 
 
 def plan_removing(path: str, removed: Mapping[str, Iterable[str]], before: Record) -> config_edit.Edit:
-    """Returns the edit that removes the changes of these hosts, by file, or puts back those of `before`."""
+    """Returns the edit that removes the changes of these hosts, by file, or restores those in `before`."""
 
     def change(record: Record) -> None:
         for name, hosts in removed.items():
-            held = {host: item for host, item in record.get(name, {}).items() if host not in hosts}
+            rest = {host: item for host, item in record.get(name, {}).items() if host not in hosts}
             old = before.get(name, {})
-            record[name] = held | {host: old[host] for host in hosts if host in old}
+            record[name] = rest | {host: old[host] for host in hosts if host in old}
 
     return _plan(path, change)
 
@@ -151,13 +152,13 @@ def _parse_first_version(entry: dict[str, Any]) -> Changes:
         (*above, last), before = item["key"], item["before"]
         name = above[1] if len(above) > 1 else last if above or last == SOURCES else STORE_MEMBER
         if len(above) > 1 and before is None and above not in entry["made"]:
-            before = {}  # the host was in the helper's configuration, without token sources
+            before = {}  # the host had an entry without token sources
         found[str(name)] = Change(before, item["after"])
     return found
 
 
 def _format(record: Record) -> str:
-    """Returns the text of the file; none when nothing is in the record."""
+    """Returns the text of the record file; "" for an empty record."""
     files = {
         path: {name: item.before if item.after == SUFFIX else [*item] for name, item in changes.items()}
         for path, changes in record.items()

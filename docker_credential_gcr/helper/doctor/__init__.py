@@ -1,1 +1,1 @@
-"""The checks of `doctor`, and the status: the machine, the two configurations, the helper, the registry."""
+"""Checks of `doctor`, from the machine to the registry, with their remedies; and what `status` shows."""

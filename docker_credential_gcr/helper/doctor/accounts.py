@@ -1,4 +1,4 @@
-"""Whose tokens a source gives, as far as that can be read without asking anybody."""
+"""Accounts of token sources, as far as files and variables name them: no server or program is asked."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def find_account(source: "TokenSource") -> str | None:
-    """The account; None when nothing at hand says it. Raises TokenError for a file that will not do."""
+    """Returns the account whose tokens a source gives; None when it is not known.
+
+    Raises TokenError for a file that gives no token.
+    """
     if isinstance(source, Impersonated):
         return source.account
     if isinstance(source, KeyFile):

@@ -1,4 +1,4 @@
-"""Walks the way from Docker's configuration to the registry, and says where it ends and what to run next."""
+"""All checks of `doctor` in order: the machine, the configurations, the helper, then each registry."""
 
 import functools
 import sys
@@ -21,6 +21,8 @@ from .access import RegistryAccess
 from .findings import FAULT, OK, Finding, from_problem
 from .registry_checks import RegistryChecks
 
+Target = tuple[str, str | None, str | None]  # host, repository, and tag or digest
+
 
 def examine(
     names: tuple[str, ...],
@@ -28,19 +30,19 @@ def examine(
     platform: str = sys.platform,
     now: Callable[[], float] = time.time,
 ) -> Iterator[Finding]:
-    """The findings, one after the other, for hosts or images; without any, for all configured registries.
+    """Yields the findings for hosts or images; without names, for all configured registries.
 
-    Raises UsageError for what names no registry.
+    Raises UsageError for a name that is not a registry's.
     """
     targets = [parse_target(name) for name in names]
     try:
-        yield from _walk(targets, environ, platform, now)
+        yield from _examine_all(targets, environ, platform, now)
     except ConfigError as error:
         yield machine_checks.explain_variable(error)
 
 
-def _walk(
-    targets: list[tuple[str, str | None, str | None]],
+def _examine_all(
+    targets: list[Target],
     environ: Mapping[str, str],
     platform: str,
     now: Callable[[], float],
@@ -51,7 +53,7 @@ def _walk(
     if program is not None:
         finding = machine_checks.examine_program(program, environ)
         yield finding
-        program = program if finding.state == OK else None  # what is another program is not asked
+        program = program if finding.state == OK else None  # another program is not asked for tokens
     config = machine_checks.load_helper_config(environ, platform)
     if isinstance(config, Finding):
         yield config
@@ -67,13 +69,13 @@ def _walk(
         yield from _examine_registry(target, program, config, docker, environ, platform, now)
 
 
-def parse_target(name: str) -> tuple[str, str | None, str | None]:
-    """Host, repository, and tag or digest of an image, or of a host alone. Raises UsageError."""
+def parse_target(name: str) -> Target:
+    """Parses a host or an image. Raises UsageError."""
     host = arguments.parse_host(name)
     if "." not in host and ":" not in host and host != "localhost":
-        # https://pkg.go.dev/github.com/distribution/reference: else docker takes it for a path on its Hub.
+        # docker reads it as a path on its Hub: https://pkg.go.dev/github.com/distribution/reference
         raise UsageError(
-            f"{quote(name)} names no registry: docker takes it for an image of Docker Hub",
+            f"{quote(name)} is not a registry: docker reads it as an image of Docker Hub",
             hint="name a host, such as us-docker.pkg.dev or localhost:5000",
         )
     _, _, path = name.removeprefix("https://").removeprefix("http://").partition("/")
@@ -85,15 +87,15 @@ def parse_target(name: str) -> tuple[str, str | None, str | None]:
     return host, repository, digest if at else tag or None
 
 
-def _list_targets(config: Config, docker: DockerConfig) -> list[tuple[str, str | None, str | None]]:
-    """The registries that are configured, here or there; else the first that could be."""
-    own = (host for host in docker.hosts if registries.find_host(host) == host)
-    hosts = dict.fromkeys((*own, *config.registries)) or dict.fromkeys(registries.DEFAULT_HOSTS[:1])
+def _list_targets(config: Config, docker: DockerConfig) -> list[Target]:
+    """Returns the registries of both configurations; when there are none, the first default registry."""
+    asked = (host for host in docker.hosts if registries.find_host(host) == host)
+    hosts = dict.fromkeys((*asked, *config.registries)) or dict.fromkeys(registries.DEFAULT_HOSTS[:1])
     return [(host, None, None) for host in hosts]
 
 
 def _examine_registry(
-    target: tuple[str, str | None, str | None],
+    target: Target,
     program: str | None,
     config: Config,
     docker: DockerConfig,
@@ -103,7 +105,9 @@ def _examine_registry(
 ) -> Iterator[Finding]:
     host, repository, tag = target
     if conflicts.is_foreign(host, docker, config.registries):
-        text = "it is not a Google registry, nor configured for this helper: docker logs in without it"
+        text = (
+            "it is not a registry of Google's, and not configured for this helper: docker logs in without it"
+        )
         yield Finding("foreign registry", OK, text, None, host)
         return
     found = conflicts.find_conflicts(host, docker, config.registries)
@@ -113,7 +117,7 @@ def _examine_registry(
         yield Finding("docker configuration", OK, f"{docker.path!r} gives it to the helper", None, host)
     if registries.find_trust_domain(host, config.registries) is None:
         return
-    access = _make_access(host, repository, config, environ, platform)
+    access = _find_access(host, repository, config, environ, platform)
     fault = access.find_name_fault()
     if fault is not None:
         yield Finding("image name", FAULT, fault, None, host)
@@ -121,19 +125,19 @@ def _examine_registry(
     if program is None:
         yield from RegistryChecks(access, tag, None, environ, config.timeout_s, now).examine()
         return
-    secret, finding = helper_checks.ask(access, config, environ, platform)
+    secret, finding = helper_checks.fetch_secret(access, config, environ, platform)
     yield finding
     explain = functools.partial(helper_checks.explain_refusal, access, config, environ, platform)
     yield from RegistryChecks(access, tag, secret, environ, config.timeout_s, now, explain).examine()
 
 
-def _make_access(
+def _find_access(
     host: str, repository: str | None, config: Config, environ: Mapping[str, str], platform: str
 ) -> RegistryAccess:
-    """What the commands may need to know, as far as it can be found out."""
+    """Returns the access to a registry, with the account and the key file as far as they are known."""
     is_tls = registries.is_loopback(host) and connection_causes.speaks_tls(f"http://{host}")
     scheme = "https" if is_tls else "http"
-    # gcr-emulator run says so: there Google's hosts are an emulator.
+    # `gcr-emulator run` sets it to gcr.io: there an emulator answers for Google's hosts.
     is_private = environ.get("GCR_EMULATOR_REGISTRY") == "gcr.io" and registries.is_google(host)
     server = environ.get("GCR_EMULATOR_URL") if is_private else None
     search = lookup.open_search(host, environ=environ, platform=platform, config=config)

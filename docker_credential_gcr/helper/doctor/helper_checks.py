@@ -1,4 +1,4 @@
-"""Asks for a token as the helper does, and says what the answer means."""
+"""Checks of the helper: the token that docker would get, and why a registry refuses it."""
 
 import shlex
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ from .access import RegistryAccess
 from .findings import FAULT, OK, Finding
 
 
-def ask(
+def fetch_secret(
     access: RegistryAccess, config: Config, environ: Mapping[str, str], platform: str
 ) -> tuple[str | None, Finding]:
-    """Returns the secret that docker would get, if any, and the finding."""
+    """Fetches the secret that docker would get, None where there is none; returns it with the finding."""
     search = lookup.open_search(access.registry, environ=environ, platform=platform, config=config)
     try:
         secret = search.get_token().value
@@ -34,19 +34,20 @@ def explain_refusal(
     config: Config,
     environ: Mapping[str, str],
     platform: str,
-    is_taken: Callable[[str], bool],
+    is_accepted: Callable[[str], bool],
 ) -> Finding | None:
-    """Says why the registry refuses the credential, by what the helper answers without its cache.
+    """Returns the finding for a token that the registry refuses, after a new token is fetched past the cache.
 
-    A token in the cache outlives its key and its account. None where a new token is refused as well.
+    A token in the cache may outlive its key and its account. Returns None where the registry refuses the new
+    token as well.
     """
-    secret, finding = ask(access, config, {**environ, paths.CACHE: "off"}, platform)
+    secret, finding = fetch_secret(access, config, {**environ, paths.CACHE: "off"}, platform)
     if secret is None:
         return finding
     cache = paths.find_cache_dir(environ)
-    if cache is None or not is_taken(secret):
+    if cache is None or not is_accepted(secret):
         return None
-    text = "the registry refuses the token in the cache, and takes a new one"
+    text = "the registry refuses the token in the cache, and accepts a new one"
     return _fault("token", text, f"rm -r {shlex.quote(cache)}", access)
 
 

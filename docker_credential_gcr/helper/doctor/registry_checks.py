@@ -1,4 +1,4 @@
-"""What `doctor` finds at the registry: the way to it, its challenge, the clock, the token, the rights."""
+"""Checks of a registry: the connection, the clock, the challenge, the token, the rights, the image."""
 
 import email.utils
 import re
@@ -14,14 +14,14 @@ from .access import RegistryAccess
 from .findings import FAULT, OK, WARNING, Finding
 from .registry_client import Challenge, NoAnswer
 
-SKEW_S = 60  # Google takes an assertion that is minutes off; a token's end is off by as much
+SKEW_S = 60  # Google accepts an assertion that is minutes off, but then a token expires minutes off
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 API_OFF = re.compile(r"API has not been used|API is not enabled|has not enabled the API|it is disabled")
 SERVICE = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
 
 
 class RegistryChecks:
-    """A walk through what a client does at one registry, until something stops it."""
+    """The checks of one registry, in the order of a client's requests; a failed one ends them."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class RegistryChecks:
         self.base = f"{'http' if access.is_emulated else 'https'}://{access.registry}"
 
     def examine(self) -> Iterator[Finding]:
-        """Each check in its turn; the first that fails ends the walk."""
+        """Yields the findings, in order; the first check that fails is the last one."""
         try:
             self.base, answer = registry_client.fetch_base(self.access.registry, self._deadline())
             yield self._find(OK, "connection", f"{self.base}/v2/ answers {answer.status}")
@@ -53,37 +53,40 @@ class RegistryChecks:
             yield self.explain(error)
 
     def examine_clock(self, answer: Answer) -> Iterator[Finding]:
-        """This machine's clock against the one that the answer was dated by, if it was by another."""
+        """Yields the finding of a comparison of this machine's clock with the Date of the answer.
+
+        An emulator has the clock of this machine.
+        """
         if self.access.is_emulated:
             return
         date = answer.headers.get("Date", "")
         try:
             skew_s = self.now() - email.utils.parsedate_to_datetime(date).timestamp()
-        except (ValueError, TypeError, LookupError, OverflowError, OSError):  # whatever a date may be
+        except (ValueError, TypeError, LookupError, OverflowError, OSError):  # a malformed date
             return
         if abs(skew_s) <= SKEW_S:
             yield self._find(OK, "clock", "this machine's clock is the registry's")
             return
-        way = "ahead of" if skew_s > 0 else "behind"
-        text = f"this machine's clock is {abs(skew_s) / 60:.0f} minutes {way} the registry's"
+        direction = "ahead of" if skew_s > 0 else "behind"
+        text = f"this machine's clock is {abs(skew_s) / 60:.0f} minutes {direction} the registry's"
         yield self._find(FAULT, "clock", text, remedies.SET_CLOCK)
 
     def _examine_answer(self, answer: Answer) -> Iterator[Finding]:
         challenge = registry_client.parse_challenge(answer.headers.get("Www-Authenticate", ""))
         if answer.status == 200:
-            yield self._find(OK, "challenge", "it is open to everybody")
+            yield self._find(OK, "challenge", "the registry asks for no credential")
         elif answer.status >= 500:
             text = f"the registry fails: {self.base}/v2/ answers {answer.status}"
-            yield self._find(FAULT, "registry", f"{text}: its operator can mend that")
+            yield self._find(FAULT, "registry", f"{text}: its operator must mend it")
         elif answer.status != 401 or challenge is None:
-            text = f"there is no registry: {self.base}/v2/ answers {answer.status} without a challenge"
+            text = f"this is not a registry: {self.base}/v2/ answers {answer.status} without a challenge"
             yield self._find(FAULT, "registry", f"{text}: correct its name")
         elif challenge.scheme == "bearer" and challenge.host is None:
             text = "the realm of its challenge is not an http or https URL"
-            yield self._find(FAULT, "challenge", f"{text}: the registry's operator can mend that")
+            yield self._find(FAULT, "challenge", f"{text}: the registry's operator must mend it")
         elif challenge.scheme == "bearer" and not registry_client.is_same_site(challenge.realm, self.base):
-            text = f"it sends clients to {challenge.host} for a token, to which doctor shows no credential"
-            yield self._find(FAULT, "challenge", f"{text}: the registry's operator can mend that")
+            text = f"it sends clients to {challenge.host} for a token: doctor sends no credential there"
+            yield self._find(FAULT, "challenge", f"{text}: the registry's operator must mend it")
         elif self.secret is not None:
             yield self._find(OK, "challenge", f"asks for a token of {challenge.realm}")
             yield from self._examine_rights(challenge, self.secret)
@@ -91,12 +94,12 @@ class RegistryChecks:
     def _examine_rights(self, challenge: Challenge, secret: str) -> Iterator[Finding]:
         if challenge.scheme == "basic":
             answer = registry_client.send("GET", f"{self.base}/v2/", self._deadline(), basic=secret)
-            yield self._judge_token(answer, answer.status == 200)
+            yield self._check_token(answer, answer.status == 200)
             return
         name = self.access.repository
         scope = f"repository:{name}:pull" if name else None
         answer, token = registry_client.exchange_credential(challenge, secret, self._deadline(), scope)
-        refusal = self.explain_refusal(partial(self._takes, challenge)) if answer.status == 401 else None
+        refusal = self.explain_refusal(partial(self._accepts, challenge)) if answer.status == 401 else None
         if refusal is not None:
             yield refusal
         elif name is not None:
@@ -104,62 +107,61 @@ class RegistryChecks:
         else:
             if token is not None:
                 answer = registry_client.send("GET", f"{self.base}/v2/", self._deadline(), bearer=token)
-            yield self._judge_token(answer, token is not None and answer.status == 200)
+            yield self._check_token(answer, token is not None and answer.status == 200)
 
-    def _takes(self, challenge: Challenge, secret: str) -> bool:
-        """Whether the registry takes a credential, whatever its rights are."""
+    def _accepts(self, challenge: Challenge, secret: str) -> bool:
+        """Returns whether the token endpoint accepts a credential, with any rights."""
         return registry_client.exchange_credential(challenge, secret, self._deadline())[1] is not None
 
     def _examine_repository(
         self, challenge: Challenge, secret: str, answer: Answer, token: str | None
     ) -> Iterator[Finding]:
-        """The rights; `answer` and `token` are of the request for a token to pull."""
+        """Yields the findings about the rights; `answer` and `token` are those of the pull scope."""
         if token is None and self._lacks_project():
             text = f"there is no project {self.access.project}: no image can be in it"
             yield self._find(FAULT, "project", text, remedies.format_project_command(self.access))
             return
-        yield self._judge_right("pull", FAULT, answer, token)
+        yield self._check_right("pull", FAULT, answer, token)
         if token is None:
             return
-        # The push comes first: it may be what creates the repository.
+        # The push scope is requested before the repository is looked up: the request may create it.
         scope = f"repository:{self.access.repository}:push,pull"
-        answer, pushing = registry_client.exchange_credential(challenge, secret, self._deadline(), scope)
+        answer, push_token = registry_client.exchange_credential(challenge, secret, self._deadline(), scope)
         if self.access.is_artifact_registry and self._lacks_repository(challenge, secret):
             name = self.access.artifact_repository.rpartition("/")[2]
             text = f"there is no repository {name}: a push would fail"
             yield self._find(FAULT, "repository", text, remedies.format_repository_command(self.access))
             return
         yield from self._examine_image(token)
-        yield self._judge_right("push", WARNING, answer, pushing)
+        yield self._check_right("push", WARNING, answer, push_token)
 
     def _lacks_project(self) -> bool:
-        """Whether an emulator says that there is no such project; a registry itself tells nobody."""
+        """Returns whether an emulator has no such project; a registry itself does not tell."""
         if not self.access.has_emulator:
             return False
         url = f"{self.access.emulator_url}/v1/projects/{self.access.project}"
         return registry_client.send("GET", url, self._deadline()).status in (403, 404)
 
     def _lacks_repository(self, challenge: Challenge, secret: str) -> bool:
-        """Whether Artifact Registry has no such repository; the listing of one that is empty is not a 404."""
-        place = self.access.artifact_repository
-        _, token = registry_client.exchange_credential(
-            challenge, secret, self._deadline(), f"repository:{place}:pull"
-        )
-        url = f"{self.base}/v2/{place}/tags/list"
+        """Returns whether Artifact Registry has no such repository; an empty one has a list of tags."""
+        repository = self.access.artifact_repository
+        scope = f"repository:{repository}:pull"
+        _, token = registry_client.exchange_credential(challenge, secret, self._deadline(), scope)
+        url = f"{self.base}/v2/{repository}/tags/list"
         return registry_client.send("GET", url, self._deadline(), bearer=token).status == 404
 
-    def _judge_token(self, answer: Answer, is_taken: bool) -> Finding:
-        if is_taken:
-            return self._find(OK, "token", "the registry takes the token")
+    def _check_token(self, answer: Answer, is_accepted: bool) -> Finding:
+        if is_accepted:
+            return self._find(OK, "token", "the registry accepts the token")
         return self._refuse("token", FAULT, answer, None)
 
-    def _judge_right(self, action: str, state: str, answer: Answer, token: str | None) -> Finding:
+    def _check_right(self, action: str, state: str, answer: Answer, token: str | None) -> Finding:
         if token is not None:
             return self._find(OK, action, f"may {action} {self.access.repository}")
         return self._refuse(action, state, answer, remedies.format_grant_command(self.access, action))
 
     def _refuse(self, check: str, state: str, answer: Answer, command: str | None) -> Finding:
-        """The finding for a refusal; an API that is off is always a fault, and has a command of its own."""
+        """Returns the finding for a refusal; a disabled API is always a fault, with its own command."""
         message = registry_client.find_message(answer)
         text = f"the registry answers {answer.status}: {message}"
         if API_OFF.search(message):
@@ -167,7 +169,7 @@ class RegistryChecks:
             name = service[1] if service else "artifactregistry.googleapis.com"
             return self._find(FAULT, "API off", text, remedies.format_enable_command(self.access, name))
         if answer.status >= 500:
-            return self._find(FAULT, "registry", f"{text}: its operator can mend that")
+            return self._find(FAULT, "registry", f"{text}: its operator must mend it")
         return self._find(state, check, text, command)
 
     def _examine_image(self, token: str) -> Iterator[Finding]:
@@ -184,7 +186,7 @@ class RegistryChecks:
         yield self._find(WARNING, "image", f"{text}: correct the name, or push it")
 
     def explain(self, error: NoAnswer) -> Finding:
-        """The finding for a registry that does not answer."""
+        """Returns the finding for a registry that does not answer."""
         host = self.access.registry
         name = host.rpartition(":")[0] or host
         proxy = next((variable for variable in PROXIES if self.environ.get(variable)), None)
@@ -209,7 +211,7 @@ class RegistryChecks:
         return time.monotonic() + self.timeout_s
 
 
-# The cause, what is wrong and who can mend it, and the command that mends it on this machine.
+# cause -> (what is wrong, and the mender; the command that mends it on this machine)
 EXPLANATIONS: dict[str, tuple[str, str | None]] = {
     connection_faults.PROXY: (
         "the proxy that {proxy} names does not let it through: {reason}",

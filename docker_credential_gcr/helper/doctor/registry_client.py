@@ -1,4 +1,4 @@
-"""Asks a registry as a client does: /v2/, its challenge, the token endpoint; and says why there is no answer.
+"""Registry client of `doctor`: requests to /v2/ and to the token endpoint, and the cause of a failure.
 
 401 Www-Authenticate: Bearer realm="https://gcr.io/v2/token",service="gcr.io"
 https://distribution.github.io/distribution/spec/auth/token/
@@ -18,7 +18,7 @@ from docker_credential_gcr.helper.google_auth.http import Answer
 from docker_credential_gcr.helper.keychain import USERNAME
 
 PARAMETER = re.compile(r'\b(\w+)="([^"]*)"')
-PORTS = {"https": ":443", "http": ":80"}  # what need not be written
+PORTS = {"https": ":443", "http": ":80"}  # the default ports, which a URL may leave out
 MANIFESTS = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -30,7 +30,7 @@ MANIFESTS = ", ".join(
 
 
 class NoAnswer(Exception):
-    """The registry did not answer; `kind` is a cause that connection_faults names."""
+    """The registry did not answer; `kind` is a cause of connection_faults."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
@@ -39,7 +39,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Challenge:
-    """How a registry asks for a token; the scheme is in lower case."""
+    """A parsed Www-Authenticate header; the scheme is in lower case."""
 
     scheme: str
     realm: str
@@ -47,7 +47,7 @@ class Challenge:
 
     @property
     def host(self) -> str | None:
-        """The host of the realm; None when the realm is not an http or https URL."""
+        """Returns the host of the realm; None when the realm is not an http or https URL."""
         try:
             return parse_endpoint(self.realm).host
         except ValueError:
@@ -55,14 +55,14 @@ class Challenge:
 
 
 def fetch_base(host: str, deadline: float) -> tuple[str, Answer]:
-    """The URL of a registry's root, and its answer to /v2/. Raises NoAnswer.
+    """Requests /v2/; returns the root URL of the registry, and the answer. Raises NoAnswer.
 
-    As docker does: https, and http where that finds none on loopback.
+    As docker does, it tries https, then on loopback http.
     """
     try:
         return f"https://{host}", send("GET", f"https://{host}/v2/", deadline)
     except NoAnswer as error:
-        # A server without TLS may hang up on a handshake, answer it with nonsense, or wait for its end.
+        # A server without TLS may close the connection, answer the handshake with other bytes, or wait.
         if error.kind == connection_faults.UNTRUSTED or not registries.is_loopback(host):
             raise
     return f"http://{host}", send("GET", f"http://{host}/v2/", deadline)
@@ -71,7 +71,7 @@ def fetch_base(host: str, deadline: float) -> tuple[str, Answer]:
 def send(
     method: str, url: str, deadline: float, *, bearer: str | None = None, basic: str | None = None
 ) -> Answer:
-    """One request. Raises NoAnswer."""
+    """Sends one request. Raises NoAnswer."""
     headers = {"Accept": MANIFESTS if "/manifests/" in url else "application/json"}
     if bearer is not None:
         headers["Authorization"] = f"Bearer {bearer}"
@@ -86,7 +86,7 @@ def send(
 
 
 def parse_challenge(value: str) -> Challenge | None:
-    """The challenge in a Www-Authenticate header; None when it is none."""
+    """Parses a Www-Authenticate header; returns None for one without a realm."""
     scheme, _, rest = value.partition(" ")
     parameters = dict(PARAMETER.findall(rest))
     if not parameters.get("realm"):
@@ -95,7 +95,7 @@ def parse_challenge(value: str) -> Challenge | None:
 
 
 def is_same_site(realm: str, base: str) -> bool:
-    """Whether a realm is the registry's own: its host, and no less safe."""
+    """Returns whether a realm has the host of the registry, and is not http where the registry is https."""
     asked, own = urlsplit(realm), urlsplit(base)
     names = {parts.netloc.lower().removesuffix(PORTS.get(parts.scheme, "")) for parts in (asked, own)}
     return len(names) == 1 and asked.scheme in PORTS and (asked.scheme, own.scheme) != ("http", "https")
@@ -104,11 +104,14 @@ def is_same_site(realm: str, base: str) -> bool:
 def exchange_credential(
     challenge: Challenge, secret: str, deadline: float, scope: str | None = None
 ) -> tuple[Answer, str | None]:
-    """The token endpoint's answer to a credential, and the registry token in it. Raises NoAnswer."""
+    """Sends a credential to the token endpoint; returns the answer, and the registry token in it.
+
+    Raises NoAnswer.
+    """
     query = {"service": challenge.service, "scope": scope}
-    given = {name: value for name, value in query.items() if value}
+    parameters = {name: value for name, value in query.items() if value}
     separator = "&" if "?" in challenge.realm else "?"
-    answer = send("GET", f"{challenge.realm}{separator}{urlencode(given)}", deadline, basic=secret)
+    answer = send("GET", f"{challenge.realm}{separator}{urlencode(parameters)}", deadline, basic=secret)
     try:
         document = answer.parse()
     except ValueError:
@@ -120,7 +123,7 @@ def exchange_credential(
 
 
 def find_message(answer: Answer) -> str:
-    """What a registry says of a refusal, in the form of its own errors or of Google's."""
+    """Returns the message of a refusal, in the form of the registry API's errors or of Google's APIs."""
     try:
         document: Any = answer.parse()
         if isinstance(document, dict) and "errors" in document:

@@ -1,7 +1,7 @@
-"""What would happen if Docker asked: for each registry the source, the account, the token in the cache.
+"""Status of each registry: the token source that would answer Docker, its account, the token in the cache.
 
-No server and no program is asked, so what only they know is `unknown`; nothing is written.
-docs/schemas/status.json says what `to_document` gives.
+No server or program is asked, and nothing is written: a registry whose source must be asked is `unknown`.
+docs/schemas/status.json is the form of `to_document`.
 """
 
 import sys
@@ -21,18 +21,18 @@ from docker_credential_gcr.helper.tokens import cache
 from . import accounts, source_check
 
 # The states of a registry.
-CACHED = "cached"  # a token is at hand
+CACHED = "cached"  # the cache has a token
 READY = "ready"  # a source has a credential, and will be asked
-UNKNOWN = "unknown"  # only asking the source would tell whether it has one
-ABSENT = "absent"  # no source has one
+UNKNOWN = "unknown"  # only a request to the source tells whether it has a credential
+ABSENT = "absent"  # no source has a credential
 FAILED = "failed"  # the source that is asked first will fail
 
 
 @dataclass(frozen=True)
 class RegistryStatus:
-    """What would happen for a registry; `expires_at` in seconds since the epoch.
+    """The status of a registry; `command` is the one that resolves an UNKNOWN state.
 
-    The `command` is the one that finds out what is unknown.
+    `expires_at` is in seconds since the epoch.
     """
 
     registry: str
@@ -47,7 +47,7 @@ class RegistryStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The files, the program that Docker would run, and the registries."""
+    """The program that Docker would run, the files, and the status of each registry."""
 
     program: str | None
     config_file: str | None
@@ -62,10 +62,10 @@ def load_status(
     platform: str = sys.platform,
     now: Callable[[], float] = time.time,
 ) -> Status:
-    """The status. Raises ConfigError when a configuration cannot be read."""
+    """Loads the status. Raises ConfigError when a configuration cannot be read."""
     config, docker = load_config(environ, platform), docker_config.load(environ)
     names = dict.fromkeys((*docker.hosts, *config.registries)) or dict.fromkeys(registries.DEFAULT_HOSTS)
-    found = [_judge(name, config, docker, environ, platform, now) for name in names]
+    found = [_load_registry(name, config, docker, environ, platform, now) for name in names]
     joined = conflicts.join({status.registry: status.problems for status in found})
     return Status(
         program=environment.find_program(environ),
@@ -77,7 +77,7 @@ def load_status(
     )
 
 
-def _judge(
+def _load_registry(
     name: str,
     config: Config,
     docker: DockerConfig,
@@ -99,7 +99,7 @@ def _judge(
 def _find_source(
     host: str, config: Config, environ: Mapping[str, str], platform: str, now: Callable[[], float]
 ) -> RegistryStatus:
-    # Without the cache: whether a metadata server was found there minutes ago must not change the answer.
+    # The cache is off: a metadata server that it remembers must not change the answer.
     search = lookup.open_search(
         host, environ={**environ, paths.CACHE: "off"}, platform=platform, now=now, config=config
     )
@@ -123,7 +123,7 @@ def _find_source(
 
 
 def to_document(status: Status) -> dict[str, object]:
-    """The status as a JSON object."""
+    """Returns the status as a JSON object."""
     return {**vars(status), "registries": [_format(found) for found in status.registries]}
 
 
@@ -132,5 +132,5 @@ def _format(found: RegistryStatus) -> dict[str, object]:
     if found.expires_at is not None:
         instant = datetime.fromtimestamp(found.expires_at, timezone.utc)
         expires_at = instant.strftime("%Y-%m-%dT%H:%M:%SZ")
-    told = [{"text": item.text, "command": item.command} for item in found.problems]
-    return {**vars(found), "expires_at": expires_at, "problems": told}
+    problems = [{"text": item.text, "command": item.command} for item in found.problems]
+    return {**vars(found), "expires_at": expires_at, "problems": problems}

@@ -26,7 +26,7 @@ def see(outcome: Any) -> tuple[int, str, str]:
 def test_a_token_source_is_set_and_said(cli: Any) -> None:
     outcomes = [see(cli("config", "--token-source", "store, gcloud")) for _ in range(2)]
 
-    assert outcomes == [(0, "", "TokenSources: set\n"), (0, "", "TokenSources: already so\n")]
+    assert outcomes == [(0, "", "TokenSources: set\n"), (0, "", "TokenSources: unchanged\n")]
     assert json.loads(cli.own.read_text()) == {"TokenSources": ["store", "gcloud"]}
     assert cli.own.stat().st_mode & 0o777 == 0o600
 
@@ -93,7 +93,7 @@ def test_a_key_is_taken_out_and_all_else_stays_as_it_was(cli: Any) -> None:
     assert outcomes == [
         (0, "", "TokenSources: unset\n"),
         (0, "", "gcr.io: Scopes: unset\n"),
-        (0, "", "Impersonate: already so\n"),
+        (0, "", "Impersonate: unchanged\n"),
     ]
     left = {"x": [1, 2], "Registries": {"gcr.io": {"y": 1}}}
     assert cli.own.read_text() == json.dumps(left, indent="\t") + "\n"
@@ -133,12 +133,12 @@ REFUSED = [
     (("--token-source", "gcloud_sdk"), f"token source 'gcloud_sdk' is unknown: {USE}"),
     (
         ("--unset", "Bogus"),
-        "--unset 'Bogus' names no key: use one of Account, Delegates, Impersonate, "
+        "--unset 'Bogus' is not a key: use one of Account, Delegates, Impersonate, "
         "Lifetime, MinTTL, OnError, Registries, Scopes, SelfSignedJWT, Timeout, TokenSources",
     ),
     (
         ("--unset", "MinTTL", "--registry", "gcr.io"),
-        "--unset 'MinTTL' names no key: use one of Account, "
+        "--unset 'MinTTL' is not a key: use one of Account, "
         "Delegates, Impersonate, Lifetime, Scopes, TokenSources",
     ),
     (("--registry", "docker.io", "--show"), "'docker.io' is Docker Hub, which takes no Google credential"),

@@ -19,7 +19,7 @@ KEYS: dict[str, tuple[dict[str, Any], str | None]] = {
     ),
     "d30-at the wrong place": (
         {"Registries": {"gcr.io": {"Timeout": 3}}},
-        "Registries['gcr.io']: the key 'Timeout' is ignored here: it is for all registries: "
+        "Registries['gcr.io']: the key 'Timeout' is ignored here: it applies to all registries: "
         "move it to the top of the file",
     ),
     "d30-another program's": ({"DefaultToGCRAccessToken": True}, None),
@@ -53,7 +53,7 @@ OPTIONS = {
     ),
     "d30-for one registry": (
         ("--registry", "gcr.io", "--timeout", "3"),
-        "--min-ttl, --timeout and --on-error are for all registries: leave --registry out",
+        "--min-ttl, --timeout and --on-error apply to all registries: leave out --registry",
     ),
 }
 

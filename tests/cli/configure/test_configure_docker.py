@@ -123,9 +123,10 @@ def test_a_registry_of_another_helper_is_kept_with_a_warning(cli: Any) -> None:
 
     outcome = cli("configure-docker", "--registries", "gcr.io,eu.gcr.io", "--token-source", "none")
 
+    because = "skipped, because it is configured for"
     warnings = (
-        "warning: gcr.io: kept, for docker-credential-gcloud holds it: --overwrite takes it over\n"
-        "warning: eu.gcr.io: kept, for docker's own file holds it: --overwrite takes it over\n"
+        f"warning: gcr.io: {because} docker-credential-gcloud: use --overwrite to replace it\n"
+        f"warning: eu.gcr.io: {because} docker's own file: use --overwrite to replace it\n"
     )
     assert see(outcome) == (0, "", warnings)
     assert (cli.docker.read_text(), cli.own.exists()) == (text, False)
@@ -136,7 +137,7 @@ def test_overwrite_takes_a_registry_over(cli: Any) -> None:
 
     outcome = cli("configure-docker", "--registries", "gcr.io", "--overwrite")
 
-    done = "gcr.io: configured, in the place of docker-credential-gcloud\n"
+    done = "gcr.io: configured, instead of docker-credential-gcloud\n"
     assert see(outcome) == (0, "", done)
     assert cli.docker.read_text() == '{"credHelpers": {"gcr.io": "gcr"}}'
 
@@ -229,7 +230,10 @@ def test_every_known_registry_is_googles() -> None:
 def test_registries_are_named_either_way(cli: Any, option: str) -> None:
     outcome = cli("configure-docker", "--registries", "gcr.io", option)
 
-    fault = "docker-credential-gcr: --registries names them one by one: leave the other option out\n"
+    fault = (
+        "docker-credential-gcr: --registries cannot be combined with --all-registries "
+        "or --include-artifact-registry: use one of them\n"
+    )
     assert see(outcome) == (2, "", fault)
     assert not cli.docker.exists()
 
@@ -241,8 +245,13 @@ def test_the_whole_store_is_docker_s_other_member(cli: Any) -> None:
 
     holder = "docker-credential-desktop"
     assert outcomes == [
-        (0, "", f"warning: every registry: kept, for {holder} holds it: --overwrite takes it over\n"),
-        (0, "", f"every registry: configured, in the place of {holder}\n"),
+        (
+            0,
+            "",
+            f"warning: every registry: skipped, because it is configured for {holder}: "
+            "use --overwrite to replace it\n",
+        ),
+        (0, "", f"every registry: configured, instead of {holder}\n"),
         (0, "", "every registry: already configured\n"),
     ]
     assert cli.docker.read_text() == '{"credsStore": "gcr"}'
@@ -259,7 +268,7 @@ def test_a_variable_that_outranks_helpers_is_warned_of(cli: Any) -> None:
     outcome = cli("configure-docker", "--registries", "gcr.io", DOCKER_AUTH_CONFIG='{"auths": {}}')
 
     assert outcome.stderr.splitlines()[1] == (
-        "warning: DOCKER_AUTH_CONFIG holds logins, which go before helpers since docker 28.3: "
+        "warning: DOCKER_AUTH_CONFIG holds logins, which docker 28.3 and later prefer to helpers: "
         "unset DOCKER_AUTH_CONFIG"
     )
 
@@ -272,7 +281,7 @@ def test_a_person_at_a_terminal_is_asked_before_a_registry_is_taken(
 
     screen = on_terminal("configure-docker", "--registries", "gcr.io", answer=f"{key}\n")
 
-    assert "gcr.io: docker-credential-gcloud holds it. Take it over? [y/N]: " in screen
+    assert "gcr.io: configured for docker-credential-gcloud. Replace it? [y/N]: " in screen
     assert json.loads(cli.docker.read_text()) == {"credHelpers": {"gcr.io": holder}}
 
 
@@ -303,5 +312,5 @@ def test_docker_is_configured_also_where_that_cannot_be_written_down(cli: Any, n
 
     first, warning = outcome.stderr.splitlines()
     assert (outcome.status, outcome.stdout, first) == (0, "", "gcr.io: configured")
-    assert warning.startswith(f"warning: unconfigure-docker will not know of this: {reason}")
+    assert warning.startswith(f"warning: unconfigure-docker cannot undo this: {reason}")
     assert json.loads(cli.docker.read_text()) == {"credHelpers": {"gcr.io": "gcr"}}

@@ -13,7 +13,7 @@ def see(outcome: Any) -> tuple[int, str, str]:
     return outcome.status, outcome.stdout, outcome.stderr
 
 
-NO_REGISTRY = "is no registry: name its host, such as us-docker.pkg.dev or localhost:5000"
+NO_REGISTRY = "is not a registry: name a host, such as us-docker.pkg.dev or localhost:5000"
 WORKING = "use store, env, gcloud, gcloud:CONFIGURATION, file:PATH, token-file:PATH, metadata or none"
 USAGE = [
     (("--registries", ""), "--registries names no registry"),
@@ -28,7 +28,7 @@ USAGE = [
     (("--registries", "docker.io"), "'docker.io' is Docker Hub, which takes no Google credential"),
     (
         ("--registries", "localhost:5000"),
-        "'localhost:5000' is not Google's: name the --token-source whose tokens it may have",
+        "'localhost:5000' is not Google's: name its token source with --token-source",
     ),
     (("--token-source", ""), f"--token-source names no token source: {WORKING}"),
     (("--token-source", "bogus"), f"token source 'bogus' is unknown: {WORKING}"),

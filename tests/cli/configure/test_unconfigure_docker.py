@@ -75,7 +75,7 @@ def test_what_somebody_changed_since_is_left(cli: Any) -> None:
 
     outcome = cli("unconfigure-docker")
 
-    assert see(outcome) == (0, "", "us.gcr.io: unconfigured\ngcr.io: changed since, left as it is\n")
+    assert see(outcome) == (0, "", "us.gcr.io: unconfigured\ngcr.io: changed since, not undone\n")
     assert cli.docker.read_text() == '{"credHelpers": {"gcr.io": "gcloud"}, "more": 1}'
 
 
@@ -86,7 +86,7 @@ def test_what_another_program_wrote_is_taken_out_only_by_name(cli: Any) -> None:
 
     outcomes = [cli("unconfigure-docker"), cli("unconfigure-docker", "--registries", "gcr.io,asia.gcr.io")]
 
-    warning = "warning: {0}: left, for it is not in the record: `--registries {0}` takes it out\n"
+    warning = "warning: {0}: not undone, because it is not in the record: use --registries {0} to remove it\n"
     assert [see(outcome) for outcome in outcomes] == [
         (0, "", warning.format("gcr.io") + warning.format("eu.gcr.io")),
         (0, "", "gcr.io: unconfigured\nasia.gcr.io: not configured\n"),

@@ -73,7 +73,7 @@ SETUPS: dict[str, Setup] = {
     "Google's helper comes first on PATH": Setup(
         install_googles,
         "program",
-        "is another program: it says Google Container Registry Docker credential helper 2.1.22",
+        "is another program: `version` prints Google Container Registry Docker credential helper 2.1.22",
         'export PATH="BIN:$PATH"',
     ),
     "the helper's Python is gone": Setup(
@@ -157,7 +157,7 @@ SETUPS: dict[str, Setup] = {
     "docker is a snap": Setup(
         lambda machine: (make_a_snap(machine), make_sudo('rm -f "$(dirname "$0")/docker"')(machine)),
         "snap",
-        "is a snap, which cannot run a helper from outside of it",
+        "is a snap, which cannot run a helper outside of it",
         "sudo snap remove docker && sudo apt-get install docker.io",
     ),
     "the helper's configuration is malformed": Setup(
@@ -216,7 +216,7 @@ SETUPS: dict[str, Setup] = {
     "d10-the token in the cache is void": Setup(
         use_token_first(void_token),
         "token",
-        "the registry refuses the token in the cache, and takes a new one",
+        "the registry refuses the token in the cache, and accepts a new one",
         "rm -r HOME/.cache/docker-credential-gcr",
     ),
     "the account was deleted": Setup(
@@ -256,7 +256,7 @@ SETUPS: dict[str, Setup] = {
     "d10-the registry is a foreign one": Setup(
         lambda _: None,
         "foreign registry",
-        "it is not a Google registry, nor configured for this helper: docker logs in without it",
+        "it is not a registry of Google's, and not configured for this helper: docker logs in without it",
         None,
         state="ok",
         target="quay.io/coreos/etcd:v3",
@@ -264,7 +264,7 @@ SETUPS: dict[str, Setup] = {
     "d10-a foreign registry where this is the whole store": Setup(
         lambda machine: machine.docker.write_text('{"credsStore": "gcr"}'),
         "foreign registry",
-        "it is not a Google registry, nor configured for this helper: docker logs in without it",
+        "it is not a registry of Google's, and not configured for this helper: docker logs in without it",
         None,
         state="ok",
         target="quay.io",
@@ -332,7 +332,7 @@ SETUPS: dict[str, Setup] = {
     "the registry fails": Setup(
         set_fault("/v2/", 503),
         "registry",
-        "the registry fails: http://REGISTRY/v2/ answers 503: its operator can mend that",
+        "the registry fails: http://REGISTRY/v2/ answers 503: its operator must mend it",
         None,
     ),
     "the registry is slow": Setup(
@@ -344,17 +344,17 @@ SETUPS: dict[str, Setup] = {
         "REGISTRY does not answer in time",
         "export DOCKER_CREDENTIAL_GCR_TIMEOUT=60",
     ),
-    "there is no registry": Setup(
+    "not a registry": Setup(
         set_fault("/v2/", 404, "<html>"),
         "registry",
-        "there is no registry: http://REGISTRY/v2/ answers 404 without a challenge: correct its name",
+        "this is not a registry: http://REGISTRY/v2/ answers 404 without a challenge: correct its name",
         None,
     ),
     "the realm is somebody else's": Setup(
         set_fault("/v2/", 401, headers=ELSEWHERE),
         "challenge",
-        "it sends clients to evil.example for a token, to which doctor shows no credential: "
-        "the registry's operator can mend that",
+        "it sends clients to evil.example for a token: doctor sends no credential there: "
+        "the registry's operator must mend it",
         None,
     ),
     "the certificate is not trusted": Setup(
@@ -398,7 +398,7 @@ SETUPS: dict[str, Setup] = {
     "the cache cannot be written": Setup(
         export(DOCKER_CREDENTIAL_GCR_CACHE_DIR="/dev/null/cache"),
         "cache",
-        "tokens cannot be kept in '/dev/null/cache': each call buys a new one",
+        "tokens cannot be cached in '/dev/null/cache': each call fetches a new one",
         'export DOCKER_CREDENTIAL_GCR_CACHE_DIR="$(mktemp -d)"',
         state="warning",
     ),

@@ -103,7 +103,7 @@ def test_what_names_no_registry_is_a_usage_error(cli: Any) -> None:
     outcome = cli("doctor", "*.gcr.io")
 
     assert (outcome.status, outcome.stdout) == (2, "")
-    assert outcome.stderr.startswith("docker-credential-gcr: '*.gcr.io' is no registry: ")
+    assert outcome.stderr.startswith("docker-credential-gcr: '*.gcr.io' is not a registry: ")
 
 
 def test_no_secret_is_shown(machine: Machine) -> None:

@@ -31,7 +31,11 @@ def test_threat_21_a_program_in_a_relative_entry_of_path_is_not_found(
 
 USERS: dict[str, tuple[int, dict[str, str], str | None]] = {
     "one's own home": (0, {}, None),
-    "another's home": (1, {}, "is another user's home: files that are made there will not be theirs"),
+    "another's home": (
+        1,
+        {},
+        "is another user's home: files that are created there will not belong to that user",
+    ),
     "another's home, by sudo": (1, {"SUDO_USER": "ann"}, "is another user's home"),
 }
 
@@ -62,7 +66,7 @@ def test_a_platform_without_users_has_no_sudo(tmp_path: Path) -> None:
 def test_dockers_own_variable_is_a_warning() -> None:
     assert environment.find_variable_problem({"DOCKER_AUTH_CONFIG": "{}"}) == Problem(
         "variable",
-        "DOCKER_AUTH_CONFIG holds logins, which go before helpers since docker 28.3",
+        "DOCKER_AUTH_CONFIG holds logins, which docker 28.3 and later prefer to helpers",
         "unset DOCKER_AUTH_CONFIG",
         is_fatal=False,
     )
