@@ -1,11 +1,11 @@
-"""Pytest fixtures: an emulator in this process, empty for each test.
+"""Pytest plugin: the fixture gcr_emulator, an emulator in the test process, empty for each test.
 
     def test_push(gcr_emulator):
         image = f"{gcr_emulator.registry}/{gcr_emulator.project()}/app:v1"
         environ = {**os.environ, "DOCKER_CONFIG": str(gcr_emulator.docker_config)}
         subprocess.run(["docker", "push", image], env=environ, check=True)
 
-Needs the `emulator` extra; without it only a test that asks for the fixture fails.
+It needs the `emulator` extra; without it only a test that uses the fixture fails.
 """
 
 import base64
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
-class _Control:
-    """The emulator's own resources under /_emulator/."""
+class _ControlResource:
+    """Base of the emulator's control resources, under /_emulator/."""
 
     def __init__(self, session: "requests.Session", url: str) -> None:
         self._session = session
@@ -40,63 +40,63 @@ class _Control:
 
 
 def _parse(response: "requests.Response") -> Any:
-    """The JSON of an answer, None without any. Raises ValueError with the emulator's reason."""
+    """Parses the JSON of a response; None for an empty one. Raises ValueError with the emulator's reason."""
     document: Any = response.json() if response.content else None
     if response.ok:
         return document
     error = document["error"]
-    # Google's APIs say it with a status, the emulator's own in a text.
+    # Google's APIs answer an error object, the emulator's control API a text.
     reason = error["message"] if isinstance(error, dict) else error
     request = response.request
     raise ValueError(f"{request.method} {request.path_url}: {response.status_code} {reason}")
 
 
-class EmulatorClock(_Control):
-    """The emulator's clock: tokens expire by it."""
+class EmulatorClock(_ControlResource):
+    """The emulator's clock, which decides when tokens expire."""
 
     def set(self, now: float) -> None:
-        """Stand still at `now`, seconds since the epoch."""
+        """Stops the clock at `now`, in seconds since the epoch."""
         self._call("PUT", "clock", {"now": now})
 
     def shift(self, offset_s: float) -> None:
-        """Run `offset_s` seconds ahead of the machine's clock."""
+        """Sets the clock `offset_s` seconds ahead of the machine's clock; it runs on."""
         self._call("PUT", "clock", {"offset_s": offset_s})
 
 
-class EmulatorFaults(_Control):
-    """Requests that the emulator answers otherwise than it should."""
+class EmulatorFaults(_ControlResource):
+    """Faults: requests that the emulator answers with an error, or late."""
 
     def set(self, *faults: dict[str, object]) -> None:
-        """Put these in force: {"method", "path", "status", "body", "headers", "delay_s", "times"}.
+        """Sets the faults: {"method", "path", "status", "body", "headers", "delay_s", "times"}.
 
-        `path` is a glob, `times` None is for ever. What they delay goes on when they are cleared.
+        `path` is a glob; `times` None means always. Delayed requests go on when the faults are cleared.
         """
         if not all(isinstance(fault, dict) for fault in faults):
-            raise TypeError("faults.set takes each fault as an argument of its own: faults.set({...}, {...})")
+            raise TypeError("faults.set takes each fault as a separate argument: faults.set({...}, {...})")
         self._call("PUT", "faults", {"faults": list(faults)})
 
     def clear(self) -> None:
-        """Lift all of them."""
+        """Removes all faults."""
         self._call("DELETE", "faults")
 
 
-class EmulatorMetadata(_Control):
-    """The metadata server: absent, until it is given a machine to speak for."""
+class EmulatorMetadata(_ControlResource):
+    """The metadata server of a Compute Engine instance; absent until one is set."""
 
-    def set(self, **machine: object) -> None:
-        """Speak for this machine: account, project, scopes, attributes, name, zone, delay_s.
+    def set(self, **instance: object) -> None:
+        """Sets the instance: account, project, scopes, attributes, name, zone, delay_s.
 
-        Scopes may be the last parts of Google's, such as devstorage.read_only.
+        A scope may be the last part of Google's URL, such as devstorage.read_only.
         """
-        self._call("PUT", "metadata", machine)
+        self._call("PUT", "metadata", instance)
 
     def clear(self) -> None:
-        """Be as if there were none."""
+        """Removes the instance: the metadata server is absent again."""
         self._call("DELETE", "metadata")
 
     @property
     def environ(self) -> dict[str, str]:
-        """The variables that lead Google's clients to it."""
+        """Returns the variables by which Google's clients find the metadata server."""
         host = urlsplit(self._url).netloc
         address = host.replace("localhost", "127.0.0.1")
         return {
@@ -107,20 +107,20 @@ class EmulatorMetadata(_Control):
         }
 
 
-class GcrEmulator(_Control):
-    """A running emulator, and what a test does with it."""
+class GcrEmulator(_ControlResource):
+    """A running emulator, with its clock, faults and metadata server."""
 
-    def __init__(self, session: "requests.Session", url: str, registry: str, folder: Path) -> None:
+    def __init__(self, session: "requests.Session", url: str, registry: str, directory: Path) -> None:
         super().__init__(session, url)
         self.url = url
         self.registry = registry
         self.clock = EmulatorClock(session, url)
         self.faults = EmulatorFaults(session, url)
         self.metadata = EmulatorMetadata(session, url)
-        self._folder = folder
+        self._directory = directory
 
     def project(self, project_id: str = "my-project") -> str:
-        """Make a project, unless it is there; its ID."""
+        """Creates a project, unless it exists; returns its ID."""
         response = self._session.post(f"{self.url}/v1/projects", json={"projectId": project_id}, timeout=30)
         if response.status_code != 409:
             _parse(response)
@@ -129,49 +129,48 @@ class GcrEmulator(_Control):
     def repository(
         self, location: str = "us", repository_id: str = "images", *, project: str = "my-project"
     ) -> str:
-        """Make a repository of Artifact Registry, unless it is there; what its images' names begin with.
+        """Creates a repository of Artifact Registry, unless it exists; returns the prefix of its images.
 
-        localhost:PORT/us-docker.pkg.dev/my-project/images
+        The prefix is like localhost:PORT/us-docker.pkg.dev/my-project/images.
         Raises ValueError for a mistyped location, or a name that no repository can have.
         """
         from docker_credential_gcr.emulator.sites.locations import explain_location
 
         if (fault := explain_location(location)) is not None:
             raise ValueError(fault)
-        place = f"{self.url}/v1/projects/{quote(self.project(project))}/locations/{quote(location, safe='')}"
+        parent = f"{self.url}/v1/projects/{quote(self.project(project))}/locations/{quote(location, safe='')}"
         query = {"repositoryId": repository_id}
-        made = self._session.post(
-            f"{place}/repositories", params=query, json={"format": "DOCKER"}, timeout=30
+        response = self._session.post(
+            f"{parent}/repositories", params=query, json={"format": "DOCKER"}, timeout=30
         )
-        if made.status_code != 409:
-            _parse(made)
+        if response.status_code != 409:
+            _parse(response)
         owner = project.replace(":", "/")
         return f"{self.registry}/{location}-docker.pkg.dev/{owner}/{repository_id}"
 
     def key(
         self, role: str | None = "roles/editor", *, project: str = "my-project", account: str = "ci"
     ) -> Path:
-        """Make a service account with a role on the project (None: without any) and a key; the key's file.
+        """Creates a service account with a role on the project (None for no role) and a key.
 
-        The keys of one test session differ in their IDs alone: their private half is made once.
+        Returns the key's file. All keys of a test session have the same private key, and different IDs.
         """
-        from docker_credential_gcr.emulator.identity import resource_names as names
-        from docker_credential_gcr.emulator.identity.keys import encoding as keys
-        from docker_credential_gcr.emulator.identity.keys import service_account_keys
+        from docker_credential_gcr.emulator.identity import resource_names
+        from docker_credential_gcr.emulator.identity.keys import encoding, service_account_keys
 
         resource = f"{self.url}/v1/projects/{quote(self.project(project))}/serviceAccounts"
-        email = names.format_email(account, project)
-        made = self._session.post(resource, json={"accountId": account}, timeout=30)
-        if made.status_code == 409:
-            made = self._session.get(f"{resource}/{email}", timeout=30)
-        if role is not None and made.ok:
+        email = resource_names.format_email(account, project)
+        account_response = self._session.post(resource, json={"accountId": account}, timeout=30)
+        if account_response.status_code == 409:
+            account_response = self._session.get(f"{resource}/{email}", timeout=30)
+        if role is not None and account_response.ok:
             self.grant(role, f"serviceAccount:{email}", project=project)
         body = {"publicKeyData": _certify(_private_key())}
         uploaded = self._session.post(f"{resource}/{email}/keys:upload", json=body, timeout=30)
-        account_id, key_id = _parse(made)["uniqueId"], _parse(uploaded)["name"].rpartition("/")[2]
-        path = self._folder / f"{account}-{key_id[:8]}.json"
+        account_id, key_id = _parse(account_response)["uniqueId"], _parse(uploaded)["name"].rpartition("/")[2]
+        path = self._directory / f"{account}-{key_id[:8]}.json"
         path.touch(mode=0o600)
-        pem = keys.format_private(_private_key()).decode()
+        pem = encoding.format_private(_private_key()).decode()
         path.write_text(
             service_account_keys.format_key_file(
                 service_account_keys.ServiceAccountKey(key_id, pem, public_key=""),
@@ -184,7 +183,7 @@ class GcrEmulator(_Control):
         return path
 
     def grant(self, role: str, member: str, *, project: str = "my-project") -> None:
-        """Let the member have the role on the project. Raises ValueError for a mistyped role or member."""
+        """Grants the member the role on the project. Raises ValueError for a mistyped role or member."""
         from docker_credential_gcr.emulator.identity.suggestions import explain_member, explain_role
 
         is_custom = role.startswith(("projects/", "organizations/"))
@@ -198,46 +197,44 @@ class GcrEmulator(_Control):
 
     @property
     def docker_config(self) -> Path:
-        """A DOCKER_CONFIG folder, in which the helper answers for this emulator as an editor."""
+        """Returns a DOCKER_CONFIG directory in which the helper answers for this emulator as an editor."""
         return self.configure_docker(self.key())
 
     def configure_docker(self, key: Path) -> Path:
-        """A DOCKER_CONFIG folder, in which the helper answers for this emulator with the key."""
-        folder = self._folder / "docker"
+        """Returns a DOCKER_CONFIG directory in which the helper answers for this emulator with the key."""
+        directory = self._directory / "docker"
         program = shutil.which("docker-credential-gcr") or "docker-credential-gcr"
         arguments = ["configure-docker", "--registries", self.registry, "--token-source", f"file:{key}"]
-        environ = {**os.environ, "DOCKER_CONFIG": str(folder)}
+        environ = {**os.environ, "DOCKER_CONFIG": str(directory)}
         subprocess.run([program, *arguments], env=environ, check=True, capture_output=True)
-        return folder
+        return directory
 
     def journal(self) -> list[dict[str, Any]]:
-        """The requests so far, oldest first: {"time", "method", "host", "path", "query", "status"}."""
+        """Returns all requests, oldest first: {"time", "method", "host", "path", "query", "status"}."""
         requests: list[dict[str, Any]] = self._call("GET", "journal")["requests"]
         return requests
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Removes all data of the emulator."""
         self._call("POST", "reset")
 
 
 @functools.cache
 def _private_key() -> "RSAPrivateKey":
-    # Made once: it takes a tenth of a second.
+    # Cached: a key takes 0.1 s.
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _certify(key: "RSAPrivateKey") -> str:
-    """What keys:upload takes: base64 of a certificate. Another serial number makes it another key ID."""
+    """Returns the base64 of a new certificate, for keys:upload; each serial number gives another key ID."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
 
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unused")])
-    begin, end = (
-        datetime(2000, 1, 1, tzinfo=timezone.utc),
-        datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc),
-    )
+    begin = datetime(2000, 1, 1, tzinfo=timezone.utc)
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
     number = x509.random_serial_number()
     builder = x509.CertificateBuilder(name, name, key.public_key(), number, begin, end)
     certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
@@ -258,7 +255,7 @@ def _gcr_emulator_server() -> Iterator[Any]:
         missing = explain_missing(error)
         if missing is None:
             raise
-    if missing is not None:  # out of the except clause, whose error pytest would show too
+    if missing is not None:  # not in the except clause: pytest would show its error as well
         pytest.fail(f"the fixture gcr_emulator cannot be used: {missing}", pytrace=False)
 
     with InThread(Settings(port=0)) as ready:
@@ -269,21 +266,21 @@ def _gcr_emulator_server() -> Iterator[Any]:
 def gcr_emulator(
     _gcr_emulator_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[GcrEmulator]:
-    """An emulator without projects, with its clock right and no faults.
+    """Yields an emulator without projects and faults, with the right clock.
 
-    Programs that the test starts find this environment's helper, which keeps its files to the test.
+    Programs that the test starts find this environment's helper, whose files are in the test's directory.
     """
     import requests
 
     ready = _gcr_emulator_server
-    folder = tmp_path / "gcr-emulator"
-    folder.mkdir()
+    directory = tmp_path / "gcr-emulator"
+    directory.mkdir()
     monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
-    monkeypatch.setenv("DOCKER_CREDENTIAL_GCR_CONFIG", str(folder / "helper.json"))
-    monkeypatch.setenv("DOCKER_CREDENTIAL_GCR_CACHE_DIR", str(folder / "cache"))
+    monkeypatch.setenv("DOCKER_CREDENTIAL_GCR_CONFIG", str(directory / "helper.json"))
+    monkeypatch.setenv("DOCKER_CREDENTIAL_GCR_CACHE_DIR", str(directory / "cache"))
     with requests.Session() as session:
-        # A proxy knows another localhost than this one.
+        # The proxy variables are ignored: localhost is another machine for a proxy.
         session.trust_env = False
-        emulator = GcrEmulator(session, ready.url, ready.registry, folder)
+        emulator = GcrEmulator(session, ready.url, ready.registry, directory)
         emulator.reset()
         yield emulator

@@ -1,1 +1,1 @@
-"""Commands by click, as both programs have them: completion, manual pages, refused secrets."""
+"""Click commands, what both programs share: completion scripts, manual pages, argument checks."""

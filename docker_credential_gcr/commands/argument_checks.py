@@ -1,4 +1,4 @@
-"""Words of a command line: refuses those that look like secrets, and guesses a mistyped command."""
+"""Command-line arguments: values that look like secrets are refused; a mistyped command gets a suggestion."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -6,9 +6,9 @@ import click
 
 from docker_credential_gcr.errors import find_secret_form, quote
 
-# The type of an option that takes any text, such as a name for people: no message repeats it.
+# The type of an option that takes any text, such as a display name: no message repeats it.
 TEXT = click.types.StringParamType()
-PATH_METAVARS = ("FILE", "DIR")  # the metavars of options that take one
+PATH_METAVARS = ("FILE", "DIR")  # of options that take a path
 NOT_SHOWN = "not shown, because it may be a secret"
 
 
@@ -29,19 +29,19 @@ def check_command(
 ) -> None:
     """Raises UsageError where an option, an argument or its variable looks like a secret, and names it.
 
-    `parts` says by a parameter's name which part of its value could be one, where that is not all of it.
+    `parts` has, by the name of a parameter, a function that returns the part of the value to check.
     """
     context = click.Context(command, parent=parent, info_name=name, **command.context_settings)
     try:
-        given, rest, _ = command.make_parser(context).parse_args(list(words))
-    except click.UsageError:  # click will say what is wrong, and repeat no more than the word of an option
-        given, rest = {}, [word for word in words if word.startswith("-")]
+        values_by_name, rest, _ = command.make_parser(context).parse_args(list(words))
+    except click.UsageError:  # click explains it, and repeats only the name of an option
+        values_by_name, rest = {}, [word for word in words if word.startswith("-")]
     for word in rest:
         _check_word(context, word)
     for parameter in command.get_params(context):
         if parameter.type in (TEXT, click.UNPROCESSED):
             continue
-        values = list(_list_texts(given.get(parameter.name or "")))
+        values = list(_list_texts(values_by_name.get(parameter.name or "")))
         variable = None if values else parameter.resolve_envvar_value(context)
         for value in values or filter(None, [variable]):
             part = (parts or {}).get(parameter.name or "", str)(value)
@@ -49,12 +49,12 @@ def check_command(
 
 
 def format_unknown_command(name: str, names: Iterable[str], most: int = 1) -> str:
-    """Returns what is said of a command that does not exist, with those that were likely meant."""
-    import difflib  # 1 ms, for nothing unless a name is wrong
+    """Returns the message for an unknown command, with at most `most` similar ones."""
+    import difflib  # 1 ms, needed only for a wrong name
 
     known = sorted(names)
-    begun = [other for other in known if name and other.startswith(name)]
-    close = begun if len(begun) == 1 else difflib.get_close_matches(name, known, n=most)
+    completed = [other for other in known if name and other.startswith(name)]
+    close = completed if len(completed) == 1 else difflib.get_close_matches(name, known, n=most)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     return f"No such command {quote(name)}.{hint}"
 
@@ -65,8 +65,8 @@ def _check(value: str, parameter: click.Parameter, context: click.Context, varia
         is_path = isinstance(parameter.type, click.Path) or parameter.metavar in PATH_METAVARS
         named = click.Parameter.get_error_hint(parameter, context)
         named += f" (env var: {variable!r})" if variable else ""
-        told = f"it is {form}{', not a path' if is_path else ''}: {NOT_SHOWN}"
-        raise click.BadParameter(told, context, parameter, named)
+        text = f"it is {form}{', not a path' if is_path else ''}: {NOT_SHOWN}"
+        raise click.BadParameter(text, context, parameter, named)
 
 
 def _check_word(context: click.Context, word: str) -> None:

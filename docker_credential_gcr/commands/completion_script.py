@@ -1,4 +1,4 @@
-"""Completion scripts of shells, also of PowerShell, which click lacks."""
+"""Completion scripts of shells, with PowerShell, which click lacks."""
 
 import os
 
@@ -33,16 +33,16 @@ Register-ArgumentCompleter -Native -CommandName %(prog_name)s -ScriptBlock {
 """
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Returns the words before the cursor without the program, and the one that is begun."""
+        """Returns the words before the cursor, without the program, and the word at the cursor."""
         return os.environ.get("COMP_WORDS", "").splitlines()[1:], os.environ.get("COMP_LAST", "")
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Returns the suggestion, and its help."""
+        """Returns the line of a suggestion."""
         return f"{item.value}\t{item.help}" if item.help else str(item.value)
 
 
 def format_script(context: click.Context, shell: str, program: str, variable: str) -> str:
-    """Returns the script by which a shell asks the program, with that variable, for what may come next."""
+    """Returns a shell's script, which runs the program with the variable to ask for completions."""
     shell_class = get_completion_class(shell)
     assert shell_class is not None  # noqa: S101 - for the type checker: SHELLS names them
     source = shell_class(context.find_root().command, {}, program, variable)

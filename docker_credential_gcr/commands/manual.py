@@ -1,7 +1,7 @@
-"""Manual pages, made from the help that the commands print.
+"""Manual pages of commands, formatted from their help texts.
 
-click-man, which does the same, runs examples together, does not escape what troff takes for a request, and
-leaves out what stands below the commands.
+click-man is not used: it joins the lines of examples, does not escape what troff reads as a request, and
+leaves out the text after the commands.
 """
 
 import inspect
@@ -12,19 +12,19 @@ import click
 
 from docker_credential_gcr import __version__
 
-_VERBATIM = "\b"  # click's own mark of a paragraph that keeps its lines
-_WHOLE = 1000  # click cuts a summary at so many characters
+_VERBATIM = "\b"  # click's mark of a paragraph whose lines are kept
+_MAX_SUMMARY = 1000  # click cuts a summary after this number of characters
 
 
 def format_pages(context: click.Context, exit_status: str) -> Iterator[tuple[str, str]]:
-    """Yields the name and the text of the page of a command, and of each that is listed below it."""
+    """Yields the name and the text of a command's page, then those of its subcommands."""
     command, name = context.command, _name_page(context)
-    below = {}
+    subcommands = {}
     if isinstance(command, click.Group):
         found = {word: command.get_command(context, word) for word in command.list_commands(context)}
-        below = {word: one for word, one in found.items() if one}
-    yield name, _format_page(name, context, below, exit_status)
-    for word, one in below.items():
+        subcommands = {word: one for word, one in found.items() if one}
+    yield name, _format_page(name, context, subcommands, exit_status)
+    for word, one in subcommands.items():
         yield from format_pages(click.Context(one, info_name=word, parent=context), exit_status)
 
 
@@ -33,22 +33,22 @@ def _name_page(context: click.Context) -> str:
 
 
 def _format_page(
-    title: str, context: click.Context, below: dict[str, click.Command], exit_status: str
+    title: str, context: click.Context, subcommands: dict[str, click.Command], exit_status: str
 ) -> str:
     """Returns one page. https://man7.org/linux/man-pages/man7/man-pages.7.html"""
     command = context.command
     usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
     paragraphs, sections = _split_help(f"{command.help or ''}\n\n{command.epilog or ''}")
     others = [_name_page(context.parent)] if context.parent else []
-    others += [f"{title}-{word}" for word in below]
+    others += [f"{title}-{word}" for word in subcommands]
     lines = [
         f'.TH "{escape(title.upper())}" 1 "" "{context.find_root().info_name} {__version__}"',
         *(".SH NAME", rf"{escape(title)} \- {escape(_summarize(command).rstrip('.'))}"),
         *(".SH SYNOPSIS", f".B {escape(usage)}"),
         *(".SH DESCRIPTION", *paragraphs),
         *(".SH OPTIONS", *_list_options(command, context)),
-        *([".SH COMMANDS"] if below else []),
-        *(line for word, one in below.items() for line in _list_command(f"{title}-{word}", one)),
+        *([".SH COMMANDS"] if subcommands else []),
+        *(line for word, one in subcommands.items() for line in _list_command(f"{title}-{word}", one)),
         *sections,
         *(".SH EXIT STATUS", escape(exit_status)),
         *(".SH SEE ALSO", *(f".BR {escape(other)} (1)" for other in others)),
@@ -57,11 +57,11 @@ def _format_page(
 
 
 def _summarize(command: click.Command) -> str:
-    return command.short_help or command.get_short_help_str(_WHOLE)
+    return command.short_help or command.get_short_help_str(_MAX_SUMMARY)
 
 
 def _split_help(text: str) -> tuple[list[str], list[str]]:
-    """Returns the paragraphs of a help text; its verbatim parts with a heading are sections of their own."""
+    """Returns the paragraphs of a help text, and its sections: verbatim paragraphs with a heading."""
     paragraphs: list[str] = []
     sections: list[str] = []
     for part in re.split(r"\n[ \t]*\n", inspect.cleandoc(text)):
@@ -90,6 +90,6 @@ def _list_command(title: str, command: click.Command) -> tuple[str, str, str]:
 
 
 def escape(text: str) -> str:
-    """Returns the text as troff prints it: no request at its start, and hyphens that can be copied."""
+    """Escapes a text for troff: it starts with no request, and its hyphens can be copied."""
     escaped = text.replace("\\", r"\e").replace("-", r"\-").replace('"', r"\(dq")
     return rf"\&{escaped}" if escaped[:1] in (".", "'") else escaped

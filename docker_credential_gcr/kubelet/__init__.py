@@ -1,4 +1,4 @@
-"""The kubelet's exec plugin: credentials for the images of Google's and configured registries.
+"""Kubelet credential provider: credentials for images of Google's registries and of configured ones.
 
     kubelet ── CredentialProviderRequest ──> program ──> credential ──> the helper's token sources, its cache
             <─ CredentialProviderResponse ─                         └─> Google's STS, for a pod's own token
@@ -6,6 +6,6 @@
 https://kubernetes.io/docs/tasks/administer-cluster/kubelet-credential-provider/
 """
 
-PROGRAM = "gcr-credential-provider"  # the file that the kubelet starts, and `name` in its configuration
+PROGRAM = "gcr-credential-provider"  # the file that the kubelet runs, and `name` in its configuration
 GROUP = "credentialprovider.kubelet.k8s.io"
 VERSIONS = ("v1", "v1beta1", "v1alpha1")

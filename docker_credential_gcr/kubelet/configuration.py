@@ -1,6 +1,6 @@
-"""The kubelet's CredentialProviderConfig for this plugin, which `--print-config` prints.
+"""CredentialProviderConfig of the kubelet for this plugin, which `--print-config` prints.
 
-It is JSON, which the kubelet reads as it reads YAML.
+It is JSON: the kubelet reads it as YAML.
 https://kubernetes.io/docs/reference/config-api/kubelet-config.v1/#kubelet-config-k8s-io-v1-CredentialProviderConfig
 """
 
@@ -15,10 +15,10 @@ from docker_credential_gcr.helper.configure import arguments
 from . import GROUP, PROGRAM, VERSIONS
 from .credential import ANNOTATION
 
-# A glob stands for characters of one label: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1/
+# A glob matches characters of one label: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1/
 MATCH_IMAGES = ("gcr.io", "*.gcr.io", "*-docker.pkg.dev", "docker.*.rep.pkg.dev")
-CACHE_DURATION = "1m0s"  # required, and never used: each answer says its own
-# The kubelet is no login shell: what is set where the configuration is made is written into it.
+CACHE_DURATION = "1m0s"  # required, but unused: each response has its own duration
+# The kubelet has another environment: the variables of this process are written into the configuration.
 PREFIX = "DOCKER_CREDENTIAL_GCR_"
 VARIABLES = (
     "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
@@ -33,7 +33,7 @@ NAMESPACE = "identitynamespace:"
 def format_config(
     hosts: Iterable[str], environ: Mapping[str, str], *, version: str, audience: str, token_audience: str
 ) -> str:
-    """The configuration with one provider, also for the configured hosts.
+    """Formats the configuration of one provider, for Google's and the configured hosts.
 
     Raises UsageError, and ConfigError for a variable that looks like a secret.
     """
@@ -45,16 +45,16 @@ def format_config(
     }
     if audience:
         if version != VERSIONS[0]:
-            raise UsageError(f"service account tokens are known to {VERSIONS[0]} alone, not to {version}")
+            raise UsageError(f"--api-version {version} has no service account tokens: use {VERSIONS[0]}")
         provider["args"] = [f"--sts-audience={audience}"]
         provider["tokenAttributes"] = {
             "serviceAccountTokenAudience": token_audience or find_token_audience(audience),
-            "cacheType": "ServiceAccount",  # what is bought depends on nothing else of the pod
+            "cacheType": "ServiceAccount",  # the access token depends on nothing else of the pod
             "requireServiceAccount": True,
             "optionalServiceAccountAnnotationKeys": [ANNOTATION],
         }
-    passed = filter(is_plugin_variable, sorted(environ))
-    values = ((name, paths.find_variable(environ, name)) for name in passed)
+    names = filter(_is_plugin_variable, sorted(environ))
+    values = ((name, paths.find_variable(environ, name)) for name in names)
     env = [{"name": name, "value": _make_absolute(name, value)} for name, value in values if value]
     if env:
         provider["env"] = env
@@ -67,7 +67,7 @@ def format_config(
 
 
 def _make_absolute(name: str, value: str) -> str:
-    """The value of a variable for a process that starts in another directory."""
+    """Returns the value of a variable with absolute paths, for a process in another directory."""
     if paths.VARIABLES[name] in (paths.FILE_PATH, paths.DIRECTORY_PATH):
         return os.path.abspath(value)
     if name == f"{PREFIX}TOKEN_SOURCE":
@@ -75,21 +75,21 @@ def _make_absolute(name: str, value: str) -> str:
     return value
 
 
-def is_plugin_variable(name: str) -> bool:
-    """Whether a variable is one that the plugin reads."""
+def _is_plugin_variable(name: str) -> bool:
+    """Returns whether the plugin reads a variable."""
     return name in VARIABLES or (name.startswith(PREFIX) and name in paths.VARIABLES)
 
 
 def find_token_audience(audience: str) -> str:
-    """The audience that a pool's provider expects in a Kubernetes token, unless it was told another.
+    """Returns the audience that a pool's provider expects in a Kubernetes token by default.
 
-    Raises UsageError for an audience of another form than STS knows.
+    Raises UsageError for an audience that has no form of STS.
     """
     if audience.startswith(POOL):
         return f"https:{audience}"
     if audience.startswith(NAMESPACE):  # GKE's: identitynamespace:PROJECT.svc.id.goog:ISSUER
         return audience.removeprefix(NAMESPACE).partition(":")[0]
     raise UsageError(
-        f"{quote(audience)} is no audience of STS",
+        f"{quote(audience)} is not an audience of STS",
         hint=f"{POOL}projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER",
     )

@@ -1,4 +1,4 @@
-"""Finds the credential for an image: the pod's own with --sts-audience, else what the token sources give."""
+"""Credential for an image: of the pod's service account with --sts-audience, else of the token sources."""
 
 import os
 import sys
@@ -19,15 +19,15 @@ from .pod_identity import PodIdentity
 if TYPE_CHECKING:
     from docker_credential_gcr.helper.tokens.request import TokenSource
 
-# GKE's own annotation of a Kubernetes service account, with Google's account as its value.
+# GKE's annotation of a Kubernetes service account; its value is a Google service account.
 # https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity
 ANNOTATION = "iam.gke.io/gcp-service-account"
 NO_AUDIENCE = "there is no --sts-audience to exchange it for"
-AUDIENCE_HINT = "add --sts-audience to `args`, or take `tokenAttributes` out of the kubelet's configuration"
+AUDIENCE_HINT = "add --sts-audience to `args`, or remove `tokenAttributes` from the kubelet's configuration"
 NO_TOKEN = "the kubelet sent none"
 TOKEN_HINT = (
     "set `requireServiceAccount` to true in `tokenAttributes` of the kubelet's configuration, "
-    "or take --sts-audience out of `args`"
+    "or remove --sts-audience from `args`"
 )
 
 
@@ -39,9 +39,9 @@ def find_registry_password(
     platform: str = sys.platform,
     now: Callable[[], float] = time.time,
 ) -> RegistryPassword:
-    """The credential for the image of a request.
+    """Returns the password for the registry of a request's image.
 
-    Raises CredentialsNotFound for a stranger's image, and where no token source has anything to offer;
+    Raises CredentialsNotFound for an image of another registry, and where no token source has a credential;
     TokenError when one failed, and ConfigError for a malformed configuration.
     """
     registry = find_registry(request.image)
@@ -53,28 +53,28 @@ def find_registry_password(
     if trust_domain is None:
         raise CredentialsNotFound(registry)
     search = Search(host, trust_domain, config, environ, platform, now)
-    is_pods = request.service_account_token or audience
-    token = _exchange(request, search, audience) if is_pods else search.get_token()
+    is_pod_identity = request.service_account_token or audience
+    token = _exchange_pod_token(request, search, audience) if is_pod_identity else search.get_token()
     return RegistryPassword(registry, token.value, find_lifetime(token, now(), config.min_ttl_s))
 
 
 def find_registry(image: str) -> str:
-    """What stands before an image's first slash; nothing where that cannot be a registry."""
+    """Returns the part before an image's first slash; "" where it cannot be a registry."""
     registry, slash, _ = image.partition("/")
     return registry if slash and registry.isascii() and registry.isprintable() else ""
 
 
 def find_lifetime(token: AccessToken, now: float, min_ttl_s: float) -> int:
-    """For how many seconds the kubelet may keep a token: until it is aging, as it would be for Docker.
+    """Returns for how many seconds the kubelet may cache a token: until Docker would get a new one.
 
-    The kubelet takes what it keeps for pulls that have yet to begin.
+    The kubelet uses a cached token for pulls that start later.
     """
     life_s = token.expires_at - token.obtained_at
     return max(0, int(token.expires_at - now - max(FLOOR_S, min(min_ttl_s, life_s / 2))))
 
 
-def _exchange(request: Request, search: Search, audience: str) -> AccessToken:
-    """What the token of the pod's service account buys."""
+def _exchange_pod_token(request: Request, search: Search, audience: str) -> AccessToken:
+    """Exchanges the token of the pod's service account for an access token."""
     source: TokenSource = PodIdentity(request.service_account_token, audience, search.environ)
     account = request.annotations.get(ANNOTATION)
     if account or search.settings.impersonate:
@@ -83,7 +83,7 @@ def _exchange(request: Request, search: Search, audience: str) -> AccessToken:
             impersonated.account, impersonated.delegates = account, ()
         source = impersonated
     try:
-        # The node's own credential instead would open to each pod what only the node may read.
+        # The node's own credential is no substitute: each pod could then read what only the node may read.
         if not audience:
             raise TokenError(NO_AUDIENCE, hint=AUDIENCE_HINT)
         if not request.service_account_token:

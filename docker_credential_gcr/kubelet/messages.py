@@ -1,4 +1,4 @@
-"""What the kubelet asks on stdin, and what it is answered on stdout.
+"""Messages of the kubelet: the CredentialProviderRequest on stdin, and the response on stdout.
 
 {"kind": "CredentialProviderRequest", "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
  "image": "us.gcr.io/p/app", "serviceAccountToken": "eyJ…", "serviceAccountAnnotations": {"KEY": "VALUE"}}
@@ -23,7 +23,7 @@ MAX_SIZE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Request:
-    """One question of the kubelet's; the pod's token is "" where the kubelet was not told to send it."""
+    """A request; the pod's token is "" where the kubelet is not configured to send it."""
 
     api_version: str
     image: str
@@ -33,15 +33,15 @@ class Request:
 
 @dataclass(frozen=True)
 class RegistryPassword:
-    """A password for a registry, written as the image has it, and for how long the kubelet may keep it."""
+    """A password for a registry, named as in the image, and for how long the kubelet may cache it."""
 
     registry: str
-    password: str = field(repr=False)
+    value: str = field(repr=False)
     lifetime_s: int
 
 
 def parse_request(data: bytes) -> Request:
-    """The kubelet's request. Raises ProtocolError."""
+    """Parses the kubelet's request. Raises ProtocolError."""
     if len(data) > MAX_SIZE:
         raise ProtocolError("the request is larger than 1 MiB")
     try:
@@ -63,17 +63,17 @@ def parse_request(data: bytes) -> Request:
     )
 
 
-def format_response(api_version: str, grant: RegistryPassword | None) -> str:
-    """The answer as a line of JSON, in the version of the request: the kubelet takes no other.
+def format_response(api_version: str, password: RegistryPassword | None) -> str:
+    """Formats the response as a line of JSON, in the version of the request: the kubelet accepts no other.
 
-    Without a grant `auth` is null, and the kubelet asks again for the next pull: a credential may come.
+    Without a password `auth` is null, and the kubelet asks again at the next pull.
     """
-    auth = {grant.registry: {"username": USERNAME, "password": grant.password}} if grant else None
+    auth = {password.registry: {"username": USERNAME, "password": password.value}} if password else None
     response = {
         "kind": "CredentialProviderResponse",
         "apiVersion": api_version,
-        "cacheKeyType": "Registry",  # each may have a token source of its own
-        "cacheDuration": f"{grant.lifetime_s if grant else 0}s",
+        "cacheKeyType": "Registry",  # each may have its own token source
+        "cacheDuration": f"{password.lifetime_s if password else 0}s",
         "auth": auth,
     }
     return json.dumps(response, separators=(",", ":")) + "\n"

@@ -1,4 +1,4 @@
-"""A pod's own service account as a token source: its Kubernetes token is exchanged at Google's STS.
+"""Pod identity as a token source: Google's STS exchanges the token of the pod's service account.
 
 POST /v1/token grant_type=…:token-exchange&audience=//iam.googleapis.com/…&subject_token=eyJ…
 answers {"access_token": "ya29.…", "issued_token_type": "…", "token_type": "Bearer", "expires_in": 3599}
@@ -13,7 +13,7 @@ from docker_credential_gcr.helper.google_auth import endpoint, http, oauth
 from docker_credential_gcr.helper.tokens.access_token import AccessToken, is_token
 from docker_credential_gcr.helper.tokens.request import TokenRequest
 
-API_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS"  # gcloud's own
+API_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS"  # gcloud's variable
 API_URL = "https://sts.googleapis.com/"
 TYPES = "urn:ietf:params:oauth:token-type:"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # https://www.rfc-editor.org/rfc/rfc8693
@@ -21,7 +21,7 @@ HINT = "check --sts-audience, the pool's provider, and the audience of the kubel
 
 
 class PodIdentity:
-    """The token of a pod's service account. What it buys stays with the kubelet: a node keeps nobody's."""
+    """The token of a pod's service account. Its access tokens are not cached: the kubelet caches them."""
 
     is_cached = False
     identity = ()
@@ -34,7 +34,7 @@ class PodIdentity:
     def fetch(self, request: TokenRequest, deadline: float) -> AccessToken:
         """Returns the federated access token. Raises TokenError."""
         if not is_token(self._value):
-            raise TokenError("the service account token is none that can be sent")
+            raise TokenError("the service account token is not a token that can be sent")
         target = endpoint.get_endpoint(f"{self._api_url.rstrip('/')}/v1/token", API_VARIABLE)
         endpoint.check_use("the service account token", "token service", target, request)
         form = {

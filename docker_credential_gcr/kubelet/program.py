@@ -1,6 +1,6 @@
-"""The program that the kubelet starts: one request on stdin, one answer on stdout.
+"""Command line of the kubelet plugin: one request on stdin, one response on stdout.
 
-Exit status 0 with an answer, also where there is no credential; else nothing is on stdout, and stderr,
+The exit status is 0 with a response, also where there is no credential. Else stdout is empty, and stderr,
 which the kubelet logs, says why: 1 failed, 2 usage, 130 interrupted.
 """
 
@@ -22,8 +22,8 @@ EPILOG = f"""examples:
   {PROGRAM} --print-config --sts-audience //iam.googleapis.com/projects/1/locations/global/…
   {PROGRAM} < request.json
 
-Arguments of the plugin that Google Cloud's nodes have are taken and change nothing: get-credentials,
---authFlow=gcr, and the options of its log, such as --v=3.
+Arguments of the plugin on Google Cloud's nodes are accepted and ignored: get-credentials,
+--authFlow=gcr, and its log options, such as --v=3.
 """
 # https://github.com/kubernetes/cloud-provider-gcp/blob/master/cmd/auth-provider-gcp/main.go
 COMMAND = "get-credentials"
@@ -38,14 +38,14 @@ LOG_SWITCHES = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Answer the request on stdin, or print the configuration; the exit status."""
+    """Answers the request on stdin, or prints the configuration; returns the exit status."""
     options = _parse_arguments(sys.argv[1:] if argv is None else argv)
     try:
         output = _print_config(options) if options.print_config else _answer(options)
         sys.stdout.write(output)
         sys.stdout.flush()
     except Error as error:
-        _say(str(error), error.hint)
+        _print_error(str(error), error.hint)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -53,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the rim
-        # A traceback is long, and its last line may repeat any value: the kubelet's log gets one on demand.
-        _say(f"internal error: {type(error).__name__}", "set PYTHONDEVMODE=1 to see where")
+        # A traceback is long, and its last line may repeat any value: it is printed on demand only.
+        _print_error(f"internal error: {type(error).__name__}", "set PYTHONDEVMODE=1 to see where")
         if sys.flags.dev_mode:
             sys.stderr.write(redact(traceback.format_exc()))
         return 1
@@ -63,18 +63,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _answer(options: argparse.Namespace) -> str:
     request = messages.parse_request(sys.stdin.buffer.read(messages.MAX_SIZE + 1))
-    grant = None
+    password = None
     try:
-        grant = credential.find_registry_password(request, audience=options.sts_audience)
+        password = credential.find_registry_password(request, audience=options.sts_audience)
     except CredentialsNotFound as error:
         if error.waived:
-            _say(f"anonymous, as configured: {error.waived}", "")
-    return messages.format_response(request.api_version, grant)
+            _print_error(f"anonymous, as configured: {error.waived}", "")
+    return messages.format_response(request.api_version, password)
 
 
 def _print_config(options: argparse.Namespace) -> str:
     if options.token_audience and not options.sts_audience:
-        raise UsageError("--token-audience is about the tokens that --sts-audience exchanges")
+        raise UsageError("--token-audience needs --sts-audience: use both")
     return configuration.format_config(
         load_config(os.environ).registries,
         os.environ,
@@ -85,7 +85,7 @@ def _print_config(options: argparse.Namespace) -> str:
 
 
 def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Returns the options. Exits with 2 for others, and for what looks like a secret."""
+    """Parses the options. Exits with 2 for an unknown one, and for a value that looks like a secret."""
     parser = _make_parser()
     for word in arguments:
         form = find_secret_form(word) or find_secret_form(word.lstrip("-"))
@@ -99,7 +99,7 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="The kubelet's credentials: a CredentialProviderRequest on stdin, the answer on stdout.",
+        description="Kubelet credential provider: CredentialProviderRequest on stdin, response on stdout.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -108,19 +108,22 @@ def _make_parser() -> argparse.ArgumentParser:
         "--sts-audience",
         metavar="AUDIENCE",
         default="",
-        help="the workload identity provider at which a pod's service account token is exchanged",
+        help="the workload identity provider that exchanges the pods' service account tokens",
     )
     parser.add_argument(
         "--print-config", action="store_true", help="print the kubelet's CredentialProviderConfig"
     )
     parser.add_argument(
-        "--api-version", choices=VERSIONS, default=VERSIONS[0], help="of the printed configuration"
+        "--api-version",
+        choices=VERSIONS,
+        default=VERSIONS[0],
+        help="the version of the printed configuration",
     )
     parser.add_argument(
         "--token-audience",
         metavar="AUDIENCE",
         default="",
-        help="what the provider expects in the pods' tokens, if not its own name",
+        help="the audience that the provider expects in the pods' tokens; default: its own name",
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     _add_google_arguments(parser)
@@ -128,16 +131,16 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _add_google_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of Google's plugin that configurations of the kubelet pass: they change nothing."""
+    """Adds the arguments of Google's plugin, which existing configurations pass; they are ignored."""
     parser.add_argument("command", nargs="?", choices=(COMMAND,), help=argparse.SUPPRESS)
     parser.add_argument("-a", "--authFlow", choices=(FLOW,), help=argparse.SUPPRESS)
     for name in LOG_VALUES:
-        # An option of one letter may also have one hyphen, as Go's flags have.
+        # As with Go's flags, an option of one letter may have one hyphen.
         names = (f"-{name}", f"--{name}") if len(name) == 1 else (f"--{name}",)
         parser.add_argument(*names, help=argparse.SUPPRESS)
     for name in LOG_SWITCHES:
         parser.add_argument(f"--{name}", nargs="?", help=argparse.SUPPRESS)
 
 
-def _say(text: str, hint: str) -> None:
+def _print_error(text: str, hint: str) -> None:
     sys.stderr.write(f"{PROGRAM}: {text}\n" + (f"hint: {hint}\n" if hint else ""))

@@ -149,12 +149,12 @@ def test_another_token_audience_is_taken_as_it_is() -> None:
     [
         (
             ["--sts-audience=pool"],
-            "'pool' is no audience of STS\nhint: //iam.googleapis.com/projects/NUMBER/",
+            "'pool' is not an audience of STS\nhint: //iam.googleapis.com/projects/NUMBER/",
         ),
-        (["--token-audience=x"], "--token-audience is about the tokens that --sts-audience exchanges"),
+        (["--token-audience=x"], "--token-audience needs --sts-audience: use both"),
         (
             [f"--sts-audience={AUDIENCE}", "--api-version=v1beta1"],
-            "service account tokens are known to v1 alone, not to v1beta1",
+            "--api-version v1beta1 has no service account tokens: use v1",
         ),
     ],
 )

@@ -42,10 +42,12 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def test_the_golden_request_gets_the_golden_response(environ: dict[str, str], version: str) -> None:
     request = parse_request((GOLDEN / f"{version}-request.json").read_bytes())
 
-    grant = find_registry_password(request, audience="", environ=environ, platform="linux", now=lambda: NOW)
+    password = find_registry_password(
+        request, audience="", environ=environ, platform="linux", now=lambda: NOW
+    )
 
     golden = (GOLDEN / f"{version}-response.json").read_text()
-    assert format_response(request.api_version, grant) == golden
+    assert format_response(request.api_version, password) == golden
 
 
 def test_the_golden_request_of_a_pod_carries_its_service_account() -> None:
@@ -85,7 +87,7 @@ def test_a_token_is_kept_until_it_is_aging(
 
 def test_no_secret_is_in_a_repr(environ: dict[str, str]) -> None:
     request = parse_request((GOLDEN / "v1-pod-request.json").read_bytes())
-    grant = find_registry_password(
+    password = find_registry_password(
         parse_request((GOLDEN / "v1-request.json").read_bytes()),
         audience="",
         environ=environ,
@@ -93,4 +95,4 @@ def test_no_secret_is_in_a_repr(environ: dict[str, str]) -> None:
     )
 
     assert "eyJ" not in repr(request)
-    assert "ya29" not in repr(grant)
+    assert "ya29" not in repr(password)

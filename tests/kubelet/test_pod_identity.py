@@ -93,14 +93,14 @@ def test_without_an_audience_the_node_s_credential_does_not_stand_in(ask: Any, p
         "",
         "gcr-credential-provider: no access token for gcr.io: service account token: "
         "there is no --sts-audience to exchange it for\n"
-        "hint: add --sts-audience to `args`, or take `tokenAttributes` out of the kubelet's configuration\n",
+        "hint: add --sts-audience to `args`, or remove `tokenAttributes` from the kubelet's configuration\n",
     )
 
 
 NO_TOKEN = (
     "gcr-credential-provider: no access token for gcr.io: service account token: the kubelet sent none\n"
     "hint: set `requireServiceAccount` to true in `tokenAttributes` of the kubelet's configuration, "
-    "or take --sts-audience out of `args`\n"
+    "or remove --sts-audience from `args`\n"
 )
 
 
@@ -157,7 +157,7 @@ def test_a_token_that_cannot_be_sent_is_refused(ask: Any, sts: Any) -> None:
     outcome = ask(serviceAccountToken="two\nlines")
 
     assert (outcome.status, outcome.stdout, sts.requests) == (1, "", [])
-    assert "the service account token is none that can be sent" in outcome.stderr
+    assert "the service account token is not a token that can be sent" in outcome.stderr
 
 
 def test_a_waived_failure_of_the_exchange_is_an_answer_without_a_credential(
