@@ -86,7 +86,7 @@ class EmulatorMetadata(_ControlResource):
     def set(self, **instance: object) -> None:
         """Sets the instance: account, project, scopes, attributes, name, zone, delay_s.
 
-        A scope may be the last part of Google's URL, such as devstorage.read_only.
+        A scope may be shortened to its last part, such as devstorage.read_only.
         """
         self._call("PUT", "metadata", instance)
 

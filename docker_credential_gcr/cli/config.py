@@ -34,7 +34,7 @@ SECONDS = click.FloatRange(0, 1e6, max_open=True)
     "--lifetime",
     metavar="SECONDS",
     type=click.IntRange(60, MAX_LIFETIME_S),
-    help="The lifetime of its tokens. Default: 3600.",
+    help="The lifetime of tokens of the impersonated account. Default: 3600.",
 )
 @click.option("--scopes", metavar="A,B", help="The scopes of the tokens. Default: cloud-platform.")
 @click.option(

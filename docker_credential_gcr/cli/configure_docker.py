@@ -22,17 +22,23 @@ from .registry_names import REGISTRIES
 @click.option(
     "--include-artifact-registry", is_flag=True, help="The default registries, and all of Artifact Registry."
 )
-@click.option("--all-registries", is_flag=True, help="All of Google's registries.")
+@click.option("--all-registries", is_flag=True, help="All Google registries.")
 @click.option(
     "--token-source",
     metavar="S",
     help=f"Their token sources, comma-separated, asked in order: {NAMES}.",
 )
-@click.option("--creds-store", is_flag=True, help="Make it docker's credential store for all registries.")
+@click.option(
+    "--creds-store", is_flag=True, help="Make this helper docker's credential store for all registries."
+)
 @click.option(
     "--config", "directory", metavar="DIR", help="Docker's configuration directory. Default: $DOCKER_CONFIG."
 )
-@click.option("--authfile", metavar="FILE", help="A containers-auth.json, for Podman, Buildah and Skopeo.")
+@click.option(
+    "--authfile",
+    metavar="FILE",
+    help="Configure a containers-auth.json instead, for Podman, Buildah and Skopeo.",
+)
 @click.option("--overwrite", is_flag=True, help="Also replace other helpers.")
 @click.option("--yes", is_flag=True, help="Replace other helpers without a question at the terminal.")
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")

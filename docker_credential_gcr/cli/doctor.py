@@ -30,9 +30,9 @@ INDENT = " " * 9
 def doctor(context: click.Context, names: tuple[str, ...], is_json: bool) -> None:
     """Find out why docker gets no credential, and print the command that mends it.
 
-    It requests a token as the helper does, and the registry as docker does. For an image it finds out
-    whether it can be pulled and pushed, by requesting a token for it, as a client does. Without a name it
-    examines all configured registries. The exit status is 1 if there is a fault; a warning is not a fault.
+    It fetches a token as the helper does, then asks the registry as docker does. For an image it finds out
+    whether the image can be pulled and pushed, by requesting tokens for it. Without a name it examines all
+    configured registries. The exit status is 1 if there is a fault; a warning is not a fault.
 
     \b
     Examples:

@@ -35,7 +35,7 @@ DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them no w
     "--registries",
     metavar="A,B",
     type=REGISTRIES,
-    help="The registries of the key. Default: all of Google's registries.",
+    help="The registries of the key. Default: all Google registries.",
 )
 @click.option(
     "--no-browser",
@@ -48,7 +48,7 @@ DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # without any of them no w
 def login(path: str | None, registries: str | None, no_browser: bool, timeout: float) -> None:
     """Log in with the browser, or with a service account key.
 
-    A login with the browser is stored in the file of Google's helper, which the token source `store` reads.
+    A login with the browser is stored in the file that Google's helper uses, for the token source `store`.
     A key is tested, then stored in the keyring, or where DOCKER_CREDENTIAL_GCR_KEYRING says; it becomes the
     first token source of its registries.
 
@@ -65,7 +65,7 @@ def login(path: str | None, registries: str | None, no_browser: bool, timeout: f
         _login_with_key(path, registries)
     elif registries is not None:
         raise UsageError(
-            "--registries needs --key-file: a login with the browser is for all of Google's registries"
+            "--registries needs --key-file: a login with the browser is for all Google registries"
         )
     else:
         _login_in_browser(no_browser, timeout)
@@ -81,7 +81,7 @@ def _login_with_key(path: str, registries: str | None) -> None:
     if notice:
         terminal.warn(notice)
     for host in hosts:
-        shown = "all of Google's registries" if host == EVERY_HOST else host
+        shown = "all Google registries" if host == EVERY_HOST else host
         click.echo(f"{shown}: logged in as {key.client_email}", err=True)
     for host in hosts:
         _show_next_step(host)

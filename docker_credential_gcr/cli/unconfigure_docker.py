@@ -19,7 +19,9 @@ from .registry_names import REGISTRIES
 @click.option(
     "--config", "directory", metavar="DIR", help="Docker's configuration directory. Default: $DOCKER_CONFIG."
 )
-@click.option("--authfile", metavar="FILE", help="A containers-auth.json, for Podman, Buildah and Skopeo.")
+@click.option(
+    "--authfile", metavar="FILE", help="Change a containers-auth.json instead, of Podman, Buildah and Skopeo."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 def unconfigure_docker(
     registries: str | None, directory: str | None, authfile: str | None, dry_run: bool

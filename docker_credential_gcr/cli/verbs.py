@@ -12,7 +12,7 @@ VERBS = {
         f"echo us-docker.pkg.dev | {PROGRAM} get",
     ),
     "store": (
-        "Store a login, or its key.",
+        "Store a login, or the service account key in it.",
         "It reads JSON from stdin, as docker writes it, and takes no argument. It does not store Google's "
         "access tokens.",
         f"""echo '{{"ServerURL":"quay.io","Username":"me","Secret":"SECRET"}}' |\n    {PROGRAM} store""",

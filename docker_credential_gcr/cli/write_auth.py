@@ -17,8 +17,14 @@ from .registry_names import REGISTRIES
 @click.option(
     "--format", "format_", required=True, type=click.Choice(auth_file.FORMATS), help="The format of the file."
 )
-@click.option("--registries", metavar="A,B", type=REGISTRIES, help="Default: all configured registries.")
-@click.option("--output", metavar="FILE", help="Default: the file that the clients read; - is stdout.")
+@click.option(
+    "--registries", metavar="A,B", type=REGISTRIES, help="The registries. Default: all configured ones."
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="The file to write; - is stdout. Default: the file that the clients read.",
+)
 @click.option(
     "--watch", "is_watching", is_flag=True, help="Keep running, and renew the tokens before they expire."
 )

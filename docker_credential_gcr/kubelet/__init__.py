@@ -1,4 +1,4 @@
-"""Kubelet credential provider: credentials for images of Google's registries and of configured ones.
+"""Kubelet credential provider: credentials for images in Google registries and in configured ones.
 
     kubelet ── CredentialProviderRequest ──> program ──> credential ──> the helper's token sources, its cache
             <─ CredentialProviderResponse ─                         └─> Google's STS, for a pod's own token

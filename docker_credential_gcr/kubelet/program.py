@@ -131,7 +131,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _add_google_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of Google's plugin, which existing configurations pass; they are ignored."""
+    """Adds arguments that Google's plugin has: existing configurations pass them, and they are ignored."""
     parser.add_argument("command", nargs="?", choices=(COMMAND,), help=argparse.SUPPRESS)
     parser.add_argument("-a", "--authFlow", choices=(FLOW,), help=argparse.SUPPRESS)
     for name in LOG_VALUES:

@@ -1,4 +1,4 @@
-"""What the commands' tests share: the program in an environment of its own, and keys that can sign."""
+"""Fixtures of the commands' tests: the program in an isolated environment, and keys that can sign."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ EMULATOR_URI = "http://localhost:5000/token"
 
 
 class Cli:
-    """The program as a person calls it; `docker-credential-gcr` is on PATH."""
+    """The program as a user runs it; `docker-credential-gcr` is on PATH."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -44,7 +44,7 @@ class Cli:
         }
 
     def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> Outcome:
-        """Run it in this process, which saves the start of Python; the environment is the program's own."""
+        """Runs the program in this process, which saves the start of Python, with its own environment."""
         streams = [
             io.TextIOWrapper(io.BytesIO(data), encoding="utf-8") for data in (stdin.encode(), b"", b"")
         ]
@@ -60,7 +60,7 @@ class Cli:
         return Outcome(status, *texts)
 
     def run_prepared(self, preparation: str, *arguments: str) -> tuple[int, str, str]:
-        """Runs it in a process of its own, where the preparation has made the operating system fail."""
+        """Runs the program in a separate process, where the preparation makes the operating system fail."""
         program = (
             f"from docker_credential_gcr.cli.main import run\nraise SystemExit(run({list(arguments)!r}))"
         )
@@ -75,7 +75,7 @@ class Cli:
         return done.returncode, done.stdout, done.stderr
 
     def run_program(self, *arguments: str, **environ: str) -> Outcome:
-        """Run it as a program: where the process itself matters, such as what a library remembers of it."""
+        """Runs the program in a separate process, for tests of the process itself."""
         run = subprocess.run(
             [sys.executable, "-m", "docker_credential_gcr", *arguments],
             stdin=subprocess.DEVNULL,
@@ -88,7 +88,7 @@ class Cli:
         return Outcome(run.returncode, run.stdout, run.stderr)
 
     def write_program(self, name: str, line: str) -> None:
-        """A program of one line, first on PATH."""
+        """Writes a program of one line, first on PATH."""
         path = self.programs / name
         path.write_text(f"#!/bin/sh\n{line}\n")
         path.chmod(0o755)
@@ -139,7 +139,7 @@ def cli(tmp_path: Path) -> Cli:
 
 @pytest.fixture
 def on_terminal(cli: Cli) -> Callable[..., str]:
-    """Run the program on a terminal of its own, with one line typed; what the terminal then shows."""
+    """Runs the program in a terminal, with one line typed; returns what the terminal shows."""
 
     def run(*arguments: str, answer: str = "", **environ: str) -> str:
         pty = pytest.importorskip("pty", reason="terminals are made by POSIX alone")
@@ -162,7 +162,7 @@ def on_terminal(cli: Cli) -> Callable[..., str]:
 
 
 class AuthorizationServer(LoopbackServer):
-    """Google's side of a login on loopback: consent at once, codes for one use, PKCE, refresh, revocation."""
+    """An authorization server on loopback: consent at once, codes for one use, PKCE, refresh, revocation."""
 
     def __init__(self) -> None:
         super().__init__(AuthorizationHandler)
@@ -175,7 +175,7 @@ class AuthorizationServer(LoopbackServer):
         self.logins: set[str] = set()
 
     def redirect(self, query: dict[str, str]) -> str:
-        """The address to which a person's consent leads."""
+        """Returns the URL to which the user's consent redirects."""
         answer = {"state": query["state"], "error": "access_denied"}
         if not self.denies:
             code = f"4/{len(self.challenges)}"
@@ -184,7 +184,7 @@ class AuthorizationServer(LoopbackServer):
         return f"{query['redirect_uri']}?{urlencode(answer)}"
 
     def exchange(self, form: dict[str, str]) -> tuple[int, dict[str, object]]:
-        """The answer of the token endpoint."""
+        """Returns the response of the token endpoint."""
         if form["grant_type"] == "authorization_code":
             challenge, redirect_uri = self.challenges.pop(form["code"], ("", ""))
             digest = hashlib.sha256(form["code_verifier"].encode()).digest()
@@ -227,7 +227,7 @@ def authorization_server() -> Iterator[AuthorizationServer]:
 
 @pytest.fixture
 def make_key(tmp_path: Path, private_key: str) -> Callable[..., Path]:
-    """Write a service account key; an emulator's unless another `token_uri` is given."""
+    """Writes a service account key; that of an emulator, unless `token_uri` is another."""
 
     def make(**fields: Any) -> Path:
         path = tmp_path / "key.json"

@@ -1,4 +1,4 @@
-"""Every option, argument and variable that takes a host refuses any other text in one line."""
+"""Hosts in options, arguments and variables: any other text is refused in one line."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`completion`: the scripts, and what they are answered with."""
+"""The command `completion`: the scripts, and the completions that a shell gets."""
 
 import subprocess
 from typing import Any

@@ -1,4 +1,4 @@
-"""The edge cases 1 to 15 by their number, and threat 03: what becomes of the user's config.json."""
+"""Edge cases 1 to 15, by number, and threat 03: changes of the user's config.json."""
 
 import errno
 import json
@@ -419,7 +419,7 @@ def test_edge_15_sudo_with_a_home_is_told_of(cli: Any) -> None:
 
 
 def test_threat_03_a_file_is_edited_atomically_and_under_a_lock(cli: Any) -> None:
-    """What others see meanwhile: the old file or the new one, whole, private, and nothing beside it after."""
+    """Other processes see the whole old file or the whole new one, private, and no other file afterwards."""
     before = '{\n  "auths": {\n    "x.io": {\n      "auth": "dTpw"\n    }\n  },\n  "zzz": 1.0\n}\n'
     cli.write(cli.docker, before)
     cli.docker.chmod(0o600)

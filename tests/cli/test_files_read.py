@@ -1,4 +1,4 @@
-"""Every file that the helper reads, as anything that it may be: one line, at once, in bounded memory."""
+"""Files that the helper reads, in any state: one line of message, at once, in bounded memory."""
 
 import io
 import json
@@ -23,7 +23,7 @@ IDS = [f"B-Z11-{name}, {command[0]}" for name, command in CASES]
 
 
 def prepare(cli: Any, monkeypatch: pytest.MonkeyPatch, file: File) -> Path:
-    """Write what leads to the file; where that is."""
+    """Writes the configuration that names the file; returns the path of the file."""
     cli.write(cli.own, json.dumps(file.settings))
     for name, document in file.beside.items():
         (cli.directory / name).write_text(document if isinstance(document, str) else json.dumps(document))
@@ -36,7 +36,7 @@ def prepare(cli: Any, monkeypatch: pytest.MonkeyPatch, file: File) -> Path:
 
 
 def run(cli: Any, command: tuple[str, ...], environ: dict[str, str]) -> tuple[int, str]:
-    """The status and what was written; a verb gets its second word on stdin, as docker gives it."""
+    """Returns the status and the output; a verb gets its second word on stdin, as docker gives it."""
     if command[0] not in VERBS:
         outcome = cli(*command, **environ)
         return outcome.status, outcome.stdout + outcome.stderr
@@ -53,7 +53,7 @@ def run(cli: Any, command: tuple[str, ...], environ: dict[str, str]) -> tuple[in
 
 
 def check(status: int, text: str) -> None:
-    """Whatever is said of a file: no fault of the program's own, and nothing that a terminal obeys."""
+    """Checks the output: no internal error, and no control character."""
     assert status in (0, 1, 2, 3), text
     assert "Traceback" not in text, text
     assert "internal error" not in text, text
@@ -97,7 +97,7 @@ def test_z25_a_file_of_another_content_is_no_fault_of_the_program(
 
 
 def vary(document: Any) -> Iterator[str]:
-    """The texts of the document with each value in the place of each member."""
+    """Yields the texts of the document with each value in place of each member."""
     if not isinstance(document, (dict, list)):
         return
     for key in document if isinstance(document, dict) else range(len(document)):

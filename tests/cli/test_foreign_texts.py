@@ -1,4 +1,4 @@
-"""Addresses, hosts and dates that others wrote: one line, whatever they hold."""
+"""Addresses, hosts and dates from servers: a message is one line, with any content."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Command lines of Google's helper mean here what they mean there."""
+"""Go's command-line flags: command lines for Google's helper work with this program."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`login` and `logout`: in a browser, with a pasted address, with a key; and that all of it is forgotten."""
+"""The commands `login` and `logout`: with a browser, a pasted URL or a key; and that all is forgotten."""
 
 import json
 import os
@@ -26,14 +26,14 @@ def see(outcome: Any) -> tuple[int, str, str]:
 
 
 def make_browser(cli: Any, script: str) -> str:
-    """A BROWSER that runs a Python script, with the address in `url`."""
+    """Returns a BROWSER that runs a Python script, with the URL in `url`."""
     path = cli.directory / "browser.py"
     path.write_text(f"import sys, urllib.request\nurl = sys.argv[1]\n{script}\n")
     return f"{shlex.quote(sys.executable)} {path} %s"
 
 
 def next_step(server: Any) -> str:
-    """What follows a login at an emulator that docker is not configured for."""
+    """Returns the next step after a login at an emulator that docker is not configured for."""
     host = server.url.removeprefix("http://")
     return f"next: docker-credential-gcr configure-docker --registries {host} --token-source store"
 
@@ -164,7 +164,7 @@ def test_without_a_display_the_address_is_shown_and_no_browser_started(
 
 
 def paste(cli: Any, environ: dict[str, str], change: Callable[[str], str]) -> tuple[int, str, str]:
-    """Run `login --no-browser`, follow the address on it elsewhere, and paste where that leads."""
+    """Runs `login --no-browser`, opens its URL elsewhere, and pastes the URL of the redirect."""
     command = [sys.executable, "-m", "docker_credential_gcr", "login", "--no-browser"]
     pipe = subprocess.PIPE
     streams = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True}
@@ -245,7 +245,7 @@ def test_another_programs_members_of_the_store_are_kept(cli: Any, authorization_
 
 @pytest.fixture
 def login_with_key(cli: Any, gcr_emulator: Any) -> Callable[..., Any]:
-    """Log in with a key of the emulator's."""
+    """Logs in with a key of the emulator."""
 
     def run(key: Path, *options: str, **given: Any) -> Any:
         return cli("login", "--key-file", str(key), "--registries", gcr_emulator.registry, *options, **given)
@@ -328,7 +328,7 @@ def test_what_is_no_key_is_named(cli: Any, name: str) -> None:
         ),
         (
             ("--registries", "gcr.io"),
-            "--registries needs --key-file: a login with the browser is for all of Google's registries",
+            "--registries needs --key-file: a login with the browser is for all Google registries",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""D18: a login belongs to the token endpoint that it was made at, in every shell."""
+"""D18: a login stays with its token endpoint, in every shell."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""The program's front: help, usage errors and exit statuses."""
+"""The command line of the program: help, usage errors and exit statuses."""
 
 import os
 import subprocess

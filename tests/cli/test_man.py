@@ -1,4 +1,4 @@
-"""`man`: a page for the program and each command, which says what the help says, in troff that is sound."""
+"""The command `man`: a page for the program and each command, with the text of the help, in valid troff."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""`print-token`: the bare token on stdout, and what a script reads of a failure."""
+"""The command `print-token`: the token on stdout, and the output of a failure."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`status`: what would answer, whose tokens, until when; and where the two configurations disagree."""
+"""The command `status`: source, account and expiry of each registry, and conflicts of the configurations."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ EMAIL = "ci@my-project.iam.gserviceaccount.com"
 
 
 def load(cli: Any, **environ: str) -> dict[str, Any]:
-    """The document, held against its schema."""
+    """Returns the document after validation by its schema."""
     outcome = cli("status", "--json", **environ)
     assert (outcome.status, outcome.stderr) == (0, "")
     document: dict[str, Any] = json.loads(outcome.stdout)

@@ -1,4 +1,4 @@
-"""D05: `status` says what a file says, and `not known` of what only a server or a program knows."""
+"""D05: `status` shows what files say, and `not known` where a server or a program must be asked."""
 
 import json
 import time

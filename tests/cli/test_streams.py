@@ -1,4 +1,4 @@
-"""Output to a device, a FIFO or /dev/stdout is written there: nothing is replaced, read back or chmodded."""
+"""Output to a device, a FIFO or /dev/stdout: it is written, and not replaced, read or chmodded."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from docker_credential_gcr import files
 
 @pytest.fixture
 def writer(cli: Any) -> Any:
-    """The program with a token for Google's hosts."""
+    """Returns the program with a token for Google's hosts."""
     (cli.directory / "token").write_text("ya29.file")
     cli.write(cli.own, json.dumps({"TokenSources": [f"token-file:{cli.directory}/token"]}))
     return cli

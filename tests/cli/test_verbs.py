@@ -1,4 +1,4 @@
-"""D21: Docker's verbs as a person types them; stdout and the exit status stay as docker knows them."""
+"""D21: Docker's verbs typed by a user; stdout and the exit status stay as docker expects them."""
 
 from collections.abc import Callable
 from typing import Any

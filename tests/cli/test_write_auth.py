@@ -1,4 +1,4 @@
-"""`write-auth`: what is written for each client, what is kept, and when it is renewed."""
+"""The command `write-auth`: the files for each client, what they keep, and the renewal."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ def see(outcome: Any) -> tuple[int, str, str]:
 
 @pytest.fixture
 def writer(cli: Any) -> Any:
-    """The program with a token for Google's hosts."""
+    """Returns the program with a token for Google's hosts."""
     (cli.directory / "token").write_text("ya29.file")
     cli.write(cli.own, json.dumps({"TokenSources": [f"token-file:{cli.directory}/token"]}))
     return cli
@@ -169,11 +169,11 @@ def test_the_registry_takes_what_is_written(cli: Any, gcr_emulator: Any) -> None
 
 
 class Ended(Exception):
-    """The test has seen enough."""
+    """Raised to end the loop under test."""
 
 
 class Clock:
-    """A clock that waiting moves, and that ends the test at an instant."""
+    """A clock that waiting advances; it ends the test at an instant."""
 
     def __init__(self, ends_at: float) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""What the plugin's tests share: the program as the kubelet starts it, Google's STS, the kubelet's types."""
+"""Fixtures of the plugin's tests: the program as the kubelet runs it, Google's STS, the kubelet's types."""
 
 import fnmatch
 import json
@@ -24,17 +24,17 @@ DURATION = re.compile(r"[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+)")
 
 @dataclass(frozen=True)
 class PluginOutcome(Outcome):
-    """What a run of the plugin left."""
+    """The exit status and the output of a run of the plugin."""
 
     @property
     def response(self) -> Any:
-        """The answer; only a run that succeeded has one."""
+        """Returns the response; only a successful run has one."""
         assert (self.status, self.stderr, self.stdout.count("\n")) == (0, "", 1), self
         return json.loads(self.stdout)
 
 
 class Plugin:
-    """gcr-credential-provider, in the poor environment of a node's service."""
+    """gcr-credential-provider, in the small environment of a node's service."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -60,23 +60,23 @@ class Plugin:
         return PluginOutcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def ask(self, image: str, *arguments: str, version: str = "v1", **fields: object) -> PluginOutcome:
-        """Ask for an image's credential, as the kubelet does."""
+        """Requests the credential for an image, as the kubelet does."""
         api_version = V1.removesuffix("v1") + version
         request = {"kind": "CredentialProviderRequest", "apiVersion": api_version, "image": image} | fields
         return self(json.dumps(request).encode(), *arguments)
 
     def configure(self, **members: object) -> None:
-        """Write the helper's configuration."""
+        """Writes the helper's configuration."""
         self.config.write_text(json.dumps(members))
 
     def use_token(self, token: str = "ya29.node") -> None:
-        """Give all hosts this access token."""
+        """Configures this access token for all hosts."""
         (self.directory / "token").write_text(token)
         self.configure(TokenSources=[f"token-file:{self.directory / 'token'}"])
 
 
 class SecurityTokenService(LoopbackServer):
-    """Google's STS, and the API of impersonation: keeps what is asked, and answers as it is told."""
+    """Google's STS and impersonation API: records the requests, and answers as configured."""
 
     def __init__(self) -> None:
         super().__init__(StsHandler)
@@ -117,7 +117,7 @@ def sts() -> Iterator[SecurityTokenService]:
 
 @pytest.fixture
 def check() -> Callable[[Any, str, str], None]:
-    """Holds a response to what the kubelet takes for an image in a version.
+    """Checks a response as the kubelet does for an image in a version.
 
     https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/kubelet/pkg/apis/credentialprovider/v1/types.go
     """
@@ -136,7 +136,7 @@ def check() -> Callable[[Any, str, str], None]:
 
 
 def matches(pattern: str, image: str) -> bool:
-    """Whether the kubelet tries a key of `auth`, or of `matchImages`, for an image.
+    """Returns whether the kubelet tries a key of `auth`, or of `matchImages`, for an image.
 
     The same number of labels, each of which matches; the same port, if there is one; a prefix of the path.
     """

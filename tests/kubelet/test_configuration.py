@@ -1,4 +1,4 @@
-"""What --print-config prints, byte for byte, and held to the kubelet's own validation.
+"""Output of --print-config, byte for byte, and checked by the kubelet's validation.
 
 https://github.com/kubernetes/kubernetes/blob/master/pkg/credentialprovider/plugin/config.go
 """

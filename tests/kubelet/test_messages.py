@@ -1,6 +1,6 @@
-"""Requests and responses in each version, byte for byte, and how long the kubelet may keep a token.
+"""Requests and responses in each version, byte for byte, and how long the kubelet may cache a token.
 
-The golden files hold what the kubelet's own encoder writes and what its decoder reads.
+The golden files are what the kubelet's encoder writes and its decoder reads.
 """
 
 import json
@@ -22,7 +22,7 @@ NOW = 1_700_000_000
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """A key whose token, an hour old at most, is in the cache."""
+    """Returns the environment with a key whose token is in the cache."""
     key = tmp_path / "key.json"
     key.write_text("never read while the token is fresh")
     configuration = tmp_path / "config.json"

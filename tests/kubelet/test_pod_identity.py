@@ -1,4 +1,4 @@
-"""A pod's own service account token, exchanged at Google's STS."""
+"""Pod identity: the token of a pod's service account is exchanged at Google's STS."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ GENERATE = f"/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken"
 
 @pytest.fixture
 def ask(plugin: Any, sts: Any) -> Any:
-    """Asks for an image of a configured registry on loopback, with the pod's token."""
+    """Requests the credential for an image of a registry on loopback, with the pod's token."""
     plugin.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_STS"] = sts.url
     plugin.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"] = sts.url
     plugin.configure(Registries={"localhost:5000": {"TokenSources": [f"file:{plugin.directory / 'absent'}"]}})

@@ -1,4 +1,4 @@
-"""The plugin as the kubelet starts it: one request on stdin, one answer on stdout."""
+"""Plugin as the kubelet runs it: one request on stdin, one response on stdout."""
 
 import json
 import time
@@ -29,7 +29,7 @@ FOREIGN = (
 
 @pytest.fixture
 def absent(plugin: Any) -> str:
-    """The path of no file."""
+    """Returns the path of an absent file."""
     return str(plugin.directory / "absent")
 
 

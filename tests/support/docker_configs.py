@@ -1,6 +1,6 @@
-"""Files that docker, podman and skopeo refuse, with what the helper says of each, and files that they take.
+"""Docker configurations that docker, podman and skopeo refuse, with the helper's message, and valid ones.
 
-tests/helper holds the helper to the tables, tests/clients the clients.
+tests/helper runs the helper on the tables, tests/clients the clients.
 """
 
 import json
@@ -86,7 +86,7 @@ VALUES = (None, True, 1, "", [], [None], [1], {}, {"a": "b"}, {"a": 1}, {"a": {}
 
 
 def list_members(file_type: GoType, *above: str) -> Iterator[tuple[tuple[str, ...], GoType]]:
-    """Each member of a type, by the names above it, with its own type; a map has one under `x`."""
+    """Yields each member of a type: its path of names, and its type; a map has one member, `x`."""
     members = {"x": file_type.value} if file_type.members is None else file_type.members
     for name, member_type in members.items():
         if member_type is not None:
@@ -95,14 +95,14 @@ def list_members(file_type: GoType, *above: str) -> Iterator[tuple[tuple[str, ..
 
 
 def make_text(names: tuple[str, ...], value: object) -> str:
-    """A file with one value at a path of names."""
+    """Returns a file with one value at a path of names."""
     for name in reversed(names):
         value = {name: value}
     return json.dumps(value)
 
 
 def list_texts(file_type: GoType) -> Iterator[str]:
-    """Files with each member of a type as it may not be, and with one of each type as every value."""
+    """Yields files with a number for each member, and with each of VALUES for one member of each type."""
     seen: set[GoType] = set()
     for names, member_type in list_members(file_type):
         yield make_text(names, 1)

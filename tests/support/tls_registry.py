@@ -1,4 +1,4 @@
-"""A registry over TLS, whose certificate no client knows."""
+"""TLS registry with a certificate that no client knows."""
 
 import ssl
 from pathlib import Path
@@ -8,7 +8,7 @@ from support.loopback_server import LoopbackHandler, LoopbackServer
 
 
 class TlsRegistry(LoopbackServer):
-    """A registry with a certificate of its own making, which takes any credential."""
+    """A registry with a self-signed certificate, which accepts any credential."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(TlsHandler)
@@ -18,7 +18,7 @@ class TlsRegistry(LoopbackServer):
         self.start()
 
     def handle_error(self, *_: object) -> None:
-        """A client that does not trust the certificate hangs up."""
+        """Ignores a client that closes the connection because it does not trust the certificate."""
 
 
 class TlsHandler(LoopbackHandler):

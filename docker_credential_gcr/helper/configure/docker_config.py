@@ -96,7 +96,7 @@ def parse_helpers(text: str) -> dict[str, str]:
 
 
 def find_store(text: str) -> str | None:
-    """Returns the helper that is Docker's store for all registries; None when there is none."""
+    """Returns the helper that is Docker's store for all registries; None without one."""
     member = _find_member(text, STORE_MEMBER)
     value = json_members.decode(text, member.value_start)[0] if member else None
     return mask_secret(str(value)) if value else None

@@ -1,4 +1,4 @@
-"""Hosts of all of Google's registries, by name; `registries` only matches a host against patterns."""
+"""Hosts of all Google registries, by name; `registries` only matches a host against patterns."""
 
 from docker_credential_gcr.helper.registries import DEFAULT_HOSTS
 from docker_credential_gcr.locations import MULTI_REGIONS, REGIONS

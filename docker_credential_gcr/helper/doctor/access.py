@@ -38,7 +38,7 @@ class RegistryAccess:
 
     @property
     def site(self) -> str:
-        """Returns the registry that answers: a path of an emulator may begin with one of Google's hosts."""
+        """Returns the registry that answers: a path of an emulator may begin with a Google host."""
         first = (self.repository or "").partition("/")[0]
         return first if self.is_emulated and registries.is_google(first) else self.registry
 

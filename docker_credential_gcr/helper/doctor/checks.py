@@ -105,9 +105,7 @@ def _examine_registry(
 ) -> Iterator[Finding]:
     host, repository, tag = target
     if conflicts.is_foreign(host, docker, config.registries):
-        text = (
-            "it is not a registry of Google's, and not configured for this helper: docker logs in without it"
-        )
+        text = "it is neither a Google registry nor configured for this helper: docker logs in without it"
         yield Finding("foreign registry", OK, text, None, host)
         return
     found = conflicts.find_conflicts(host, docker, config.registries)

@@ -15,7 +15,7 @@ from .findings import FAULT, OK, Finding
 def fetch_secret(
     access: RegistryAccess, config: Config, environ: Mapping[str, str], platform: str
 ) -> tuple[str | None, Finding]:
-    """Fetches the secret that docker would get, None where there is none; returns it with the finding."""
+    """Fetches the secret that docker would get, if any; returns it with the finding."""
     search = lookup.open_search(access.registry, environ=environ, platform=platform, config=config)
     try:
         secret = search.get_token().value

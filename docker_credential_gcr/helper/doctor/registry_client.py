@@ -123,7 +123,7 @@ def exchange_credential(
 
 
 def find_message(answer: Answer) -> str:
-    """Returns the message of a refusal, in the form of the registry API's errors or of Google's APIs."""
+    """Returns the message of a refusal, in the error format of the registry API, or of Google APIs."""
     try:
         document: Any = answer.parse()
         if isinstance(document, dict) and "errors" in document:

@@ -1,4 +1,4 @@
-"""`config`: what it shows, changes and removes, and that nothing else in the file moves."""
+"""The command `config`: it shows, changes and removes settings, and leaves the rest of the file as it is."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""D30: what is mistyped in the helper's configuration, or in the options that write it, is named."""
+"""D30: mistyped keys and options of the helper's configuration are named."""
 
 import json
 from pathlib import Path

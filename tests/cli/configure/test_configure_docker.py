@@ -1,4 +1,4 @@
-"""`configure-docker`: what it writes, what it keeps, what it refuses, and what it says."""
+"""The command `configure-docker`: the files that it writes and keeps, and its messages."""
 
 import json
 import sysconfig

@@ -1,4 +1,4 @@
-"""`configure-docker`: what it refuses, in which words, and that nothing is written then."""
+"""Refusals of `configure-docker`: the messages, and that nothing is written."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The values that change are shown, and no others: no list of names says what a secret is called."""
+"""The diff of --dry-run shows the values that change, and no others: a secret may have any name."""
 
 import json
 

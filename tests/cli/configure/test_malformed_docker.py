@@ -1,4 +1,4 @@
-"""A config.json that docker cannot parse: what each command that reads it says, and that none changes it."""
+"""Malformed config.json: each command that reads it says so, and none changes it."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ HINT = "hint: correct the file, or move it away\n"
 
 @pytest.fixture
 def cli(cli: Any) -> Any:
-    """The program with a token for Google's hosts."""
+    """Returns the program with a token for Google's hosts."""
     (cli.directory / "token").write_text("ya29.file")
     cli.write(cli.own, json.dumps({"TokenSources": [f"token-file:{cli.directory}/token"]}))
     return cli

@@ -1,4 +1,4 @@
-"""`unconfigure-docker`: it takes back what `configure-docker` did, to the byte, and nothing else."""
+"""The command `unconfigure-docker`: it undoes `configure-docker` to the byte, and nothing else."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_what_somebody_changed_since_is_left(cli: Any) -> None:
 
 
 def test_what_another_program_wrote_is_taken_out_only_by_name(cli: Any) -> None:
-    """Google's own helper writes the same name."""
+    # Google's helper has the same name in config.json.
     text = '{"credHelpers": {"gcr.io": "gcr", "eu.gcr.io": "gcr"}}'
     cli.write(cli.docker, text)
 
@@ -191,7 +191,7 @@ def test_what_was_set_for_a_host_since_is_left(cli: Any, name: str) -> None:
 
 
 def write_first_record(cli: Any, **files: tuple[list[list[str]], list[tuple[list[str], Any, Any]]]) -> None:
-    """Writes a record as version 0.1.0 did: the objects that were made, and each member's two values."""
+    """Writes a record as version 0.1.0 did: the created objects, and both values of each member."""
     entries = {
         str(getattr(cli, name)): {
             "made": made,

@@ -1,4 +1,4 @@
-"""A config.json that cannot be replaced: what the commands say, and that no record of the change stays."""
+"""Unwritable config.json: the messages of the commands, and that no record of the change stays."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ WRITE = ("write-auth", "--format", "docker", "--registries", "us.gcr.io")
 
 @pytest.fixture
 def home(cli: Any) -> Path:
-    """A home with a config.json that gives gcr.io to the helper, and a token for Google's hosts."""
+    """Returns a home with a config.json that gives gcr.io to the helper, and a token for Google's hosts."""
     (cli.directory / "token").write_text("ya29.file")
     cli("config", "--token-source", f"token-file:{cli.directory}/token")
     assert cli("configure-docker", "--registries", "gcr.io").status == 0

@@ -1,4 +1,4 @@
-"""Ways to break a machine that `doctor` examines."""
+"""Breakages of a machine: functions that break what `doctor` examines."""
 
 import atexit
 import json
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from cli.doctor.machine import EMAIL, PROGRAM, Machine, Serve
 from support.tls_registry import TlsRegistry
 
-# Bound, so that nobody else gets it, and never listened on: a port that refuses.
+# A port that refuses: bound, so that no other program gets it, and not listened on.
 RESERVED = socket.socket()
 RESERVED.bind(("127.0.0.1", 0))
 atexit.register(RESERVED.close)
@@ -30,7 +30,7 @@ def break_interpreter(machine: Machine) -> None:
 
 
 def cut_interpreter(machine: Machine) -> None:
-    """Gives the script a stand-in for Python in a path with a space, which mends it and runs the helper."""
+    """Gives the script an interpreter in a path with a space, which mends the script and runs the helper."""
     script, python = machine.programs / PROGRAM, machine.directory / "a b" / "python"
     mend = f"from docker_credential_gcr.helper import launcher; launcher.main(lambda: {str(script)!r})"
     python.parent.mkdir()
@@ -51,7 +51,7 @@ def set_helpers(**helpers: str) -> Callable[[Machine], object]:
 
 
 def add_auths(machine: Machine) -> None:
-    # With docker itself to take the login away again, wherever on PATH it is.
+    # docker itself removes the login again: it is put on the machine's PATH.
     (machine.programs / "docker").symlink_to(shutil.which("docker") or "")
     login = {machine.registry: {"auth": "dTpw"}}
     machine.edit(machine.docker, lambda content: content | {"auths": login})
@@ -74,12 +74,12 @@ def export(**variables: str) -> Callable[[Machine], object]:
 
 
 def make_sudo(line: str) -> Callable[[Machine], object]:
-    """A sudo that does to this machine what its command would do to another."""
+    """Writes a sudo that does to this machine what the command would do to a real one."""
     return lambda machine: machine.write_program("sudo", line)
 
 
 def log_in_to_gcloud_later(machine: Machine) -> None:
-    """A gcloud that gives a token after `gcloud auth login`, and none before."""
+    """Writes a gcloud that gives a token after `gcloud auth login`, and none before."""
     token = machine.cli("print-token", machine.registry).stdout.strip()
     assert token
     machine.set_sources("gcloud")
@@ -96,7 +96,7 @@ echo '{answer}'""",
 
 
 def disable_api(machine: Machine) -> None:
-    """Artifact Registry's API, in a project that has a repository."""
+    """Disables Artifact Registry's API in a project that has a repository."""
     parent = f"{machine.emulator.url}/v1/projects/my-project"
     session = machine.emulator._session
     repositories = f"{parent}/locations/us/repositories"
@@ -105,7 +105,7 @@ def disable_api(machine: Machine) -> None:
 
 
 def stop_emulator(machine: Machine) -> None:
-    """An emulator in a process of its own, with its state in a directory, that was stopped."""
+    """Starts an emulator in a separate process, with its state in a directory, and stops it."""
     machine.environ["GCR_EMULATOR_DATA"] = str(machine.directory / "data")
     with Serve(machine, "--port", "0", "--project", "my-project") as served:
         machine.registry = served.registry
@@ -117,14 +117,14 @@ def stop_emulator(machine: Machine) -> None:
 
 
 def delete_key(machine: Machine) -> None:
-    """At the server, as a person with a console would."""
+    """Deletes the key at the server, as a user of a console would."""
     key_id = json.loads(machine.key.read_text())["private_key_id"]
     url = f"{machine.emulator.url}/v1/projects/my-project/serviceAccounts/{EMAIL}/keys/{key_id}"
     assert machine.emulator._session.delete(url, timeout=30).ok
 
 
 def use_token_first(break_it: Callable[[Machine], object]) -> Callable[[Machine], object]:
-    """Breaks a machine on which docker has been at work: a token of the key is in the cache."""
+    """Breaks a machine with a token of the key in the cache."""
 
     def change(machine: Machine) -> None:
         assert machine.cli("print-token", machine.registry).status == 0
@@ -134,7 +134,7 @@ def use_token_first(break_it: Callable[[Machine], object]) -> Callable[[Machine]
 
 
 def void_token(machine: Machine) -> None:
-    """As a new signing key does to every token."""
+    """Makes the token in the cache void, as a new signing key does."""
     for path in (machine.cli.home / ".cache/docker-credential-gcr").glob("*.json"):
         document = json.loads(path.read_text())
         path.write_text(json.dumps(document | {"access_token": "ya29.of-another-time"}))
@@ -183,7 +183,7 @@ def set_fault(path: str, status: int | None, body: str = "", **more: object) -> 
 
 
 def configure_another(host: str) -> Callable[[Machine], object]:
-    """The same key for another registry, which nobody answers for."""
+    """Configures the same key for another registry, which does not answer."""
 
     def change(machine: Machine) -> None:
         source = {"TokenSources": [f"file:{machine.key}"]}
@@ -194,7 +194,7 @@ def configure_another(host: str) -> Callable[[Machine], object]:
 
 
 def configure_tls(machine: Machine) -> None:
-    """A registry whose certificate nobody knows, and a sudo that does nothing."""
+    """Starts a registry with an unknown certificate, and writes a sudo that does nothing."""
     registry = TlsRegistry(machine.directory)
     machine.closing.append(registry.close)
     machine.registry = registry.host

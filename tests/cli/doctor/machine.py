@@ -1,4 +1,4 @@
-"""A machine that `doctor` examines: its directories, its programs, its environment."""
+"""Machine that `doctor` examines: its directories, programs and environment."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ SCHEMA = DOCS / "schemas/doctor.json"
 
 
 class Serve:
-    """`gcr-emulator serve` in a process of its own, as in another terminal."""
+    """`gcr-emulator serve` in a separate process, as in another terminal."""
 
     def __init__(self, machine: "Machine", *arguments: str) -> None:
         self.machine = machine
@@ -45,7 +45,7 @@ class Serve:
 
 
 class Machine:
-    """A machine on which everything is right: the program on PATH, an emulator, a key for it, an image."""
+    """A machine without a fault: the program on PATH, an emulator, a key for it, an image."""
 
     def __init__(self, cli: Any, emulator: Any, authorization_server: Any) -> None:
         self.cli = cli
@@ -69,7 +69,7 @@ class Machine:
         self.closing: list[Callable[[], object]] = []
 
     def run(self, command: str) -> None:
-        """Run a command in this machine's shell; what it exports and unsets stays so, and a server stays."""
+        """Runs a command in the machine's shell; its changes of variables persist, a server keeps running."""
         if command.startswith("gcr-emulator serve "):
             served = Serve(self, *command.split()[2:])
             served.__enter__()
@@ -90,7 +90,7 @@ class Machine:
         self.environ = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
 
     def doctor(self, *names: str) -> list[dict[str, Any]]:
-        """The findings, held against their schema, and the exit status against them."""
+        """Returns the findings; checks the schema, and that the exit status agrees."""
         self.cli.environ = self.environ
         done = self.cli("doctor", "--json", *names)
         assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""The broken set-ups that `doctor` knows, and what it says of each."""
+"""Setups that `doctor` finds broken, with the finding and the command for each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,11 +35,11 @@ from cli.doctor.machine import EMAIL, PROGRAM, Machine
 
 @dataclass(frozen=True)
 class Setup:
-    """How a machine is broken, what `doctor` makes of it, and what its commands leave unmended.
+    """How a machine is broken, and the finding of `doctor`.
 
-    Without a command, nothing on this machine mends it. `is_mended` is False where the command mends it and
-    shows what else is broken. In `text` and `command`, REGISTRY, PORT, BIN, HOME, OWN and DIR stand for this
-    machine's.
+    Without a command, nothing on this machine mends it. `is_mended` is False where the machine has another
+    fault after the command. In `text` and `command`, REGISTRY, PORT, BIN, HOME, OWN and DIR stand for values
+    of this machine.
     """
 
     break_it: Callable[[Machine], object]
@@ -100,7 +100,7 @@ SETUPS: dict[str, Setup] = {
         "Is a directory",
         f"mv HOME/.docker/config.json HOME/.docker/config.json.broken && {CONFIGURE}",
     ),
-    "config.json has helpers that are no object": Setup(
+    "config.json has helpers that are not an object": Setup(
         lambda machine: machine.docker.write_text('{"credHelpers": []}'),
         "docker configuration",
         "'credHelpers' is not an object",
@@ -112,7 +112,7 @@ SETUPS: dict[str, Setup] = {
         "begins with a byte order mark, which docker refuses",
         CONFIGURE,
     ),
-    "docker asks nobody": Setup(
+    "docker asks no helper": Setup(
         lambda machine: machine.docker.unlink(), "not configured", "docker asks no helper for it", CONFIGURE
     ),
     "docker asks another helper": Setup(
@@ -256,7 +256,7 @@ SETUPS: dict[str, Setup] = {
     "d10-the registry is a foreign one": Setup(
         lambda _: None,
         "foreign registry",
-        "it is not a registry of Google's, and not configured for this helper: docker logs in without it",
+        "it is neither a Google registry nor configured for this helper: docker logs in without it",
         None,
         state="ok",
         target="quay.io/coreos/etcd:v3",
@@ -264,7 +264,7 @@ SETUPS: dict[str, Setup] = {
     "d10-a foreign registry where this is the whole store": Setup(
         lambda machine: machine.docker.write_text('{"credsStore": "gcr"}'),
         "foreign registry",
-        "it is not a registry of Google's, and not configured for this helper: docker logs in without it",
+        "it is neither a Google registry nor configured for this helper: docker logs in without it",
         None,
         state="ok",
         target="quay.io",
@@ -350,7 +350,7 @@ SETUPS: dict[str, Setup] = {
         "this is not a registry: http://REGISTRY/v2/ answers 404 without a challenge: correct its name",
         None,
     ),
-    "the realm is somebody else's": Setup(
+    "the realm is on another host": Setup(
         set_fault("/v2/", 401, headers=ELSEWHERE),
         "challenge",
         "it sends clients to evil.example for a token: doctor sends no credential there: "

@@ -1,4 +1,4 @@
-"""`doctor`: broken set-ups, each named, each with the command that mends it; and then it is content."""
+"""The command `doctor`: broken setups get a name and the command that mends them."""
 
 import json
 import re
@@ -66,7 +66,7 @@ PLACES = {"PROJECT": "my-project", "ACCOUNT": "ci"}
 
 
 def mend(machine: Machine, target: str, found: list[dict[str, Any]], rounds: int) -> list[dict[str, Any]]:
-    """Run the commands as they are printed, until nothing is left to mend; what is."""
+    """Runs the printed commands until there is no fault; returns the faults that are left."""
     for _ in range(rounds):
         for command in dict.fromkeys(finding["command"] for finding in found if finding["command"]):
             machine.run(re.sub(r"\b(PROJECT|ACCOUNT)\b", lambda match: PLACES[match[0]], command))

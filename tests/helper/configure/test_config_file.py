@@ -1,4 +1,4 @@
-"""Files of the user: replaced whole, followed through links, and left alone when they are not understood."""
+"""Configuration files of the user: replaced as a whole, through links; a malformed file is not touched."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""D08: Artifact Registry is among the default registries, wherever there are default ones."""
+"""D08: default hosts contain those of Artifact Registry, wherever there are default hosts."""
 
 import json
 from typing import Any

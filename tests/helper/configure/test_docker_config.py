@@ -1,4 +1,4 @@
-"""`credHelpers` in config.json, as docker reads it."""
+"""`credHelpers` of config.json, as docker reads it."""
 
 from pathlib import Path
 

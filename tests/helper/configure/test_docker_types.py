@@ -1,4 +1,4 @@
-"""What docker's, and podman's, own parser refuses is refused with line and member; what it takes is taken."""
+"""Types of docker's and podman's configuration: what their parsers refuse is refused, with the line."""
 
 from pathlib import Path
 

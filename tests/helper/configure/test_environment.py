@@ -1,4 +1,4 @@
-"""What around Docker keeps it from the helper, as far as a machine need not be like that to see it."""
+"""Problems of the environment that keep Docker from the helper, on a machine without them."""
 
 import os
 from pathlib import Path

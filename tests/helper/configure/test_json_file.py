@@ -1,4 +1,4 @@
-"""The object of a JSON file changes: order and values of all else stay, and the indentation of the text."""
+"""Edits of a JSON file: order and values of all other members stay, and the indentation of the text."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""D10: a name that cannot be a repository is found without a registry, with the right form."""
+"""D10: image names that cannot be a repository are found without a registry, with the right form."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The parts of `doctor` that no emulator can be asked for: the clock, Google's hosts, every silence."""
+"""Checks of `doctor` without an emulator: the clock, Google's hosts, registries that do not answer."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Each failure of the helper has a name and a command, which `doctor` writes out for the registry."""
+"""Remedies: each failure of the helper has a name and a command, written out for the registry."""
 
 import json
 import socket
@@ -48,7 +48,7 @@ GRANT = (
 
 
 def refuse(text: str, status: int = 400, **remedy: str) -> None:
-    """Reads what a token endpoint answers."""
+    """Parses the response of a token endpoint that refuses."""
     document = {"error": "invalid_grant", "error_description": text}
     if status == 403:
         document = {"error": {"status": "PERMISSION_DENIED", "message": text}}  # type: ignore[dict-item]
