@@ -73,11 +73,11 @@ VERB = "__main__ errors helper.protocol helper.registries helper.wire"
 CONFIG = "helper.config helper.paths helper.tokens.request"
 CACHE = inside("helper.tokens", "access_token cache")
 TOKENS = f"{CACHE} helper.keychain helper.token_sources helper.credential_store.entries"
-DOCKER = inside("helper.configure", "config_file docker_config docker_types json_edit")
+DOCKER = inside("helper.configure", "config_file docker_config docker_types json_members")
 LOGIN = f"{VERB} {CONFIG} {TOKENS} helper.docker_login"
 STORE = f"{LOGIN} files helper.credential_store.store"
 KEY = f"{inside('helper.google_auth', 'endpoint service_account')} helper.token_sources.key_file"
-COMMAND = f"{VERB} cli.main cli.registry_names cli.spelling cli.verbs commands.given_words"
+COMMAND = f"{VERB} cli.main cli.registry_names cli.go_flags cli.verbs commands.argument_checks"
 HOSTS = f"{inside('helper.configure', 'arguments registry_hosts')} helper.google_auth.endpoint locations"
 EDIT = f"{inside('helper.configure', 'config_edit json_file')} files"
 CONFIGURE = (
@@ -132,7 +132,7 @@ def make_cached(own: str, **settings: Any) -> Row:
     return Row("get", f"{CACHED} {own}", BARE, question="gcr.io", is_all=True, cached=settings)
 
 
-OUTSIDE = "commands commands.given_words connection_causes deadline emulator errors locations"
+OUTSIDE = "commands commands.argument_checks connection_causes deadline emulator errors locations"
 CLIENT = {
     "emulator.": "extra gce_instance next_steps runtime.files runtime.memoize settings",
     "emulator.cli.": "group listing main options resources.project",
@@ -202,7 +202,7 @@ ROWS = {
         "status",
         f"{COMMAND} {CONFIG} {TOKENS} {DOCKER} {HOSTS} {KEY} cli.status cli.terminal helper.google_auth.adc "
         f"{inside('helper.doctor', 'accounts source_check status')} helper.lookup "
-        f"{inside('helper.configure', 'docker_view environment')} "
+        f"{inside('helper.configure', 'conflicts environment')} "
         f"{inside('helper.token_sources', 'credential_file docker_login env gcloud impersonated metadata')} "
         "helper.token_sources.token_file",
         f"click dataclasses json shutil {URLS}",
@@ -216,7 +216,7 @@ ROWS = {
     "clear": Row(
         "clear",
         f"{COMMAND} {CONFIG} {EDIT} {CACHE} cli.clear helper.tokens.clear helper.login.credential_file "
-        f"{inside('helper.configure', 'config_file json_edit')} "
+        f"{inside('helper.configure', 'config_file json_members')} "
         f"{inside('helper.credential_store', 'entries store')}",
         "click json",
     ),
@@ -224,7 +224,7 @@ ROWS = {
         "login --key-file key.json --registries REGISTRY",
         f"{COMMAND} {CONFIG} {CACHE} {DOCKER} {HOSTS} {EDIT} {KEY} {SENDER} cli.login cli.terminal "
         f"{inside('helper.google_auth', 'adc jwt')} helper.login.key_file "
-        f"{inside('helper.configure', 'docker_view environment helper_config')} "
+        "helper.configure.helper_config "
         f"{inside('helper.credential_store', 'entries store')}",
         f"click shlex shutil webbrowser {SIGNING} {SENDING}",
     ),

@@ -9,7 +9,7 @@ from google.auth import jwt
 
 from docker_credential_gcr.errors import KeyFileError, KeyNotForHost
 from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.configure.configure import check_keys
+from docker_credential_gcr.helper.configure.configure import check_token_sources
 from docker_credential_gcr.helper.google_auth import service_account
 from docker_credential_gcr.helper.google_auth.service_account import ServiceAccountKey
 from docker_credential_gcr.helper.token_sources import key_file
@@ -92,7 +92,7 @@ def test_a_token_uri_that_is_no_plain_url_is_refused(make_key: Callable[..., Pat
 def test_a_key_with_windows_line_ends_signs(make_key: Callable[..., Path], private_key: str) -> None:
     path = make_key(private_key=private_key.replace("\n", "\r\n"))
 
-    check_keys((f"file:{path}",), ("localhost:5000",), {})
+    check_token_sources((f"file:{path}",), ("localhost:5000",), {})
 
 
 def test_the_private_key_does_not_show(make_key: Callable[..., Path]) -> None:
