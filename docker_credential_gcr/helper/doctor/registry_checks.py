@@ -53,10 +53,7 @@ class RegistryChecks:
             yield self.explain(error)
 
     def examine_clock(self, answer: Answer) -> Iterator[Finding]:
-        """Yields the finding of a comparison of this machine's clock with the Date of the answer.
-
-        An emulator has the clock of this machine.
-        """
+        """Yields whether this machine's clock agrees with the answer's Date, unless an emulator answered."""
         if self.access.is_emulated:
             return
         date = answer.headers.get("Date", "")
