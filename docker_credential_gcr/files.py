@@ -1,4 +1,4 @@
-"""Writes files and locks them. A regular file is replaced, so a reader sees the old or the new content.
+"""Files: writes and locks them. A regular file is replaced, so a reader sees the old or the new content.
 
 A stream is written: a device, a FIFO, a socket or a descriptor of this process, such as /dev/stdout.
 """

@@ -19,7 +19,7 @@ from .helper import registries
 from .library import find_host, get_token, is_private, is_python_index
 
 
-class NotKeptError(NoKeyringError, NotImplementedError):
+class NotStoredError(NoKeyringError, NotImplementedError):
     """This backend stores no passwords: a chain of backends asks the next one."""
 
 
@@ -51,12 +51,12 @@ class PythonIndexKeyring(KeyringBackend):
         return credential.password if credential else None
 
     def set_password(self, service: str, username: str, password: str) -> None:  # noqa: ARG002
-        """Raises NotKeptError."""
-        raise NotKeptError("access tokens are not kept in a keyring")
+        """Raises NotStoredError."""
+        raise NotStoredError("this backend stores no passwords")
 
     def delete_password(self, service: str, username: str) -> None:  # noqa: ARG002
-        """Raises NotKeptError."""
-        raise NotKeptError("access tokens are not kept in a keyring")
+        """Raises NotStoredError."""
+        raise NotStoredError("this backend stores no passwords")
 
 
 def _is_ours(service: str, host: str) -> bool:

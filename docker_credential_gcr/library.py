@@ -57,7 +57,7 @@ def find_trust_domain(host: str, configured: Container[str]) -> str | None:
 
 
 def is_python_index(host: str) -> bool:
-    """Returns whether a host is one of Google's Python indexes: LOCATION-python.pkg.dev."""
+    """Returns whether a host is a Python index of Google: LOCATION-python.pkg.dev."""
     location = host.removesuffix(PYTHON_INDEX)
     return location not in ("", host) and not location.strip(registries.LABEL)
 

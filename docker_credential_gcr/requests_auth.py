@@ -19,7 +19,7 @@ from .library import find_host, find_trust_domain, get_token, is_private
 
 
 class RegistryAuth(AuthBase):
-    """Sends an access token as the password of Google's registries, Python indexes and configured hosts.
+    """Sends an access token as the password for Google's registries, Python indexes and configured hosts.
 
     A request to another host, or over plain http to another machine, stays unchanged; so does a request
     without a credential. A token source that failed raises its TokenError. `requests` itself removes the

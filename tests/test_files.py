@@ -1,4 +1,4 @@
-"""Files with secrets: whole or not there, readable by their owner alone."""
+"""Files with secrets: complete or absent, readable by their owner alone."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A cached `get` starts fast, and sends nothing. test_loaded_modules has what it loads of the package."""
+"""Cached `get`: it starts fast, and sends nothing. test_loaded_modules has the modules that it loads."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ANSWER = b'{"ServerURL":"gcr.io","Username":"oauth2accesstoken","Secret":"ya29.c
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """A home with a cached token for Google, and a key that nobody could buy another with."""
+    """Returns the environment of a home with a cached token for Google, and a key that cannot buy another."""
     key = tmp_path / "key.json"
     key.write_text("never read while the token is fresh")
     found = {
@@ -50,7 +50,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def program() -> list[str]:
-    """The installed program; a skip where the package is a source checkout, whose start costs more."""
+    """Returns the installed program; skips in a source checkout, whose start takes longer."""
     if not SCRIPT.exists() or "site-packages" not in cache.__file__:
         pytest.skip(
             f"{cache.__file__} is no installed package: build a wheel, and install that for these tests"
@@ -63,7 +63,7 @@ def run(command: list[str], environ: dict[str, str]) -> "subprocess.CompletedPro
 
 
 def list_modules(arguments: list[str], environ: dict[str, str]) -> set[str]:
-    """The modules that an interpreter says it imported."""
+    """Returns the modules that an interpreter reports as imported."""
     report = run([sys.executable, "-X", "importtime", *arguments], environ).stderr.decode()
     rows = [line.split("|") for line in report.splitlines() if line.startswith("import time:")]
     return {row[2].strip() for row in rows[1:]}

@@ -1,4 +1,4 @@
-"""The `keyring` backend: for which services it answers, and what it leaves to the other backends."""
+"""Backend of `keyring`: for which services it answers, and which it leaves to the other backends."""
 
 import json
 import os
@@ -26,7 +26,7 @@ FOREIGN = (
 
 @pytest.fixture
 def keyring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PythonIndexKeyring:
-    """The backend, in an environment where a token file serves every host."""
+    """Returns the backend, in an environment where a token file serves every host."""
     (tmp_path / "token").write_text("ya29.keyring")
     configuration = tmp_path / "config.json"
     configuration.write_text(json.dumps({"TokenSources": [f"token-file:{tmp_path / 'token'}"]}))

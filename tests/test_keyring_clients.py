@@ -1,4 +1,4 @@
-"""pip and uv, the real ones, install from an index on loopback that asks for the helper's credential."""
+"""pip and uv install from a Python index on loopback that asks for the helper's credential."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ WHEEL = "hello_from_loopback-1.0-py3-none-any.whl"
 
 
 class Index(LoopbackServer):
-    """A Python index with one wheel, closed to whoever has not the emulator's newest token."""
+    """Python index with one wheel, for clients with the emulator's newest token."""
 
     def __init__(self, wheel: bytes, cache: Path) -> None:
         super().__init__(IndexHandler)
@@ -32,7 +32,7 @@ class Index(LoopbackServer):
         self.statuses: list[int] = []
 
     def is_admitted(self, authorization: str) -> bool:
-        """Whether it is the token that the helper has in its cache, under the name that Google knows."""
+        """Returns whether the password is the token in the helper's cache, and the user name Google's."""
         tokens = [json.loads(path.read_text())["access_token"] for path in self.cache.glob("*.json")]
         credentials = [f"oauth2accesstoken:{token}".encode() for token in tokens]
         return authorization in [f"Basic {base64.b64encode(given).decode()}" for given in credentials]
@@ -65,7 +65,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 @pytest.fixture
 def environ(gcr_emulator: Any, index: Index, tmp_path: Path) -> dict[str, str]:
-    """What pip sees: the index is a configured host, with a key of the emulator's."""
+    """Returns the environment of pip: the index is a configured host, with a key of the emulator."""
     source = f"file:{gcr_emulator.key()}"
     configuration = tmp_path / "config.json"
     configuration.write_text(json.dumps({"Registries": {index.host: {"TokenSources": [source]}}}))

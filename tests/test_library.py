@@ -1,4 +1,4 @@
-"""The public names: what `from docker_credential_gcr import …` gives, and to whom a token goes."""
+"""Library: the public names of the package, and to which hosts a token is sent."""
 
 import json
 import os
@@ -25,7 +25,7 @@ STRANGERS = (
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """A configuration in which a token file serves every host."""
+    """Returns an environment in which a token file serves every host."""
     (tmp_path / "token").write_text("ya29.library")
     configuration = tmp_path / "config.json"
     configuration.write_text(json.dumps({"TokenSources": [f"token-file:{tmp_path / 'token'}"]}))
@@ -34,7 +34,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def configured(gcr_emulator: Any) -> str:
-    """The emulator's host, for which the helper has an editor's key."""
+    """Returns the emulator's host, for which the helper has an editor's key."""
     assert gcr_emulator.docker_config
     return str(gcr_emulator.registry)
 
@@ -162,7 +162,7 @@ def test_requests_send_the_token_to_the_emulator_s_registry(configured: str) -> 
 
 @pytest.fixture
 def web() -> Iterator[responses.RequestsMock]:
-    """Any host, which answers 200."""
+    """Answers every request, to any host, with 200."""
     with responses.RequestsMock() as web:
         yield web
 

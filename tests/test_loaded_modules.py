@@ -1,7 +1,7 @@
-"""The modules that each command loads: a written list, held against what is loaded when the command ends.
+"""Modules that each command loads: a written list, compared with those that are loaded when it ends.
 
-A slow import cannot come back unseen. A module that is added here needs its price in milliseconds, where it
-is imported.
+A slow import cannot come back unseen. A module that is added here needs its cost in milliseconds, next to its
+import.
 """
 
 import json
@@ -48,7 +48,7 @@ DEAR = {
 
 
 class Row(NamedTuple):
-    """A command with what it loads: our own modules, and of DEAR and of other distributions at most these.
+    """Command with the modules that it loads: our own, and of DEAR and of other distributions at most these.
 
     Where `is_all`, the others are all that is loaded. `cached` are the settings of gcr.io with a cached
     token; `source` is a way to a first token.
@@ -256,7 +256,7 @@ def server(certificate: Path, request: pytest.FixtureRequest) -> Iterator[Endpoi
 
 
 def answer(handler: Handler) -> None:
-    """Answers as each of Google's endpoints does."""
+    """Answers as any endpoint of Google does."""
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     token = {"access_token": "ya29.x", "expires_in": 3600, "accessToken": "ya29.x", "expireTime": until}
     handler.end(200, json.dumps(token).encode(), Metadata_Flavor="Google")

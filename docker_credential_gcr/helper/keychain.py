@@ -71,12 +71,12 @@ def _get_login(server_url: str, config: Config, environ: "Mapping[str, str]", pl
     path = paths.find_logins_file(environ, platform)
     if path is None or not os.path.lexists(path):
         raise CredentialsNotFound(server_url)
-    from .credential_store import entries
+    from .credential_store import entries  # 0.2 ms, needed only for another registry's login
 
     login = entries.find_login(path, server_url)
     if login is None:
         raise CredentialsNotFound(server_url)
-    from .credential_store import store
+    from .credential_store import store  # 7 ms, as above
 
     secret = store.find_secret(login, environ, deadline=time.monotonic() + config.timeout_s)
     if secret is None:
@@ -163,7 +163,7 @@ class Search:
         """Returns the source of a name, or the account that it impersonates. Raises NoToken, TokenError."""
         source = token_sources.find_source(name, environ=self.environ, platform=self.platform)
         if self.settings.impersonate:
-            from .token_sources.impersonated import Impersonated
+            from .token_sources.impersonated import Impersonated  # 0.1 ms, which most users save
 
             return Impersonated(source, self.settings, self.environ)
         return source
@@ -203,7 +203,7 @@ class Search:
         if token and token.is_fresh(self.now()) and not token.is_aging(self.now(), self.config.min_ttl_s):
             self.origin += ", cached"
             return token
-        from .tokens import refresh
+        from .tokens import refresh  # 8 ms, which a cached token saves
 
         return refresh.refresh(
             source,

@@ -94,7 +94,7 @@ def find_home(environ: "Mapping[str, str]", platform: str = sys.platform) -> str
 
 
 def find_gcloud_dir(environ: "Mapping[str, str]", platform: str = sys.platform) -> str | None:
-    """Returns the directory of gcloud's configuration, which also has the files of Google's helper."""
+    """Returns the directory of gcloud's configuration, which Google's helper uses as well."""
     given = find_variable(environ, "CLOUDSDK_CONFIG")
     if given:
         return given

@@ -51,7 +51,7 @@ def find_host(server_url: str) -> str | None:
 
 
 def is_google(host: str) -> bool:
-    """Returns whether the host is one of Google's registries.
+    """Returns whether the host is a registry of Google.
 
     These are gcr.io, *.gcr.io, LOCATION-docker.pkg.dev, docker.LOCATION.rep.pkg.dev.
     """

@@ -67,7 +67,8 @@ def test_d18_a_variable_does_not_lead_a_login_to_another_endpoint(
     outcome = cli("print-token", "localhost:5000", **authorization_server.environ)
 
     assert (outcome.status, outcome.stdout) == (1, "")
-    assert f"the login in {str(store)!r} is Google's: no token of it goes to localhost:5000" in outcome.stderr
+    fault = f"the login in {str(store)!r} is Google's: its tokens are not sent to localhost:5000"
+    assert fault in outcome.stderr
 
 
 def test_d18_an_old_login_belongs_to_the_endpoint_of_the_environment(

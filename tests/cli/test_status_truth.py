@@ -45,7 +45,7 @@ DOCTOR = "docker-credential-gcr doctor gcr.io"
 STATES: dict[str, tuple[Callable[[Any, Callable[..., Path]], object], str, str | None, str]] = {
     "d05-nothing": (set_sources("store", "env"), "absent", None, ""),
     "d05-a key": (give_key(token_uri=GOOGLES), "ready", None, ""),
-    "d05-an emulator's key": (give_key(), "failed", None, "is for localhost:5000: no token of it goes to"),
+    "d05-an emulator's key": (give_key(), "failed", None, ": its tokens are not sent to Google's gcr.io"),
     "d05-a key of another type": (give_key(type="api_key"), "failed", None, "has the unknown type 'api_key'"),
     "d05-metadata": (set_sources("metadata"), "unknown", DOCTOR, ""),
     "d05-gcloud": (install_gcloud, "unknown", DOCTOR, ""),

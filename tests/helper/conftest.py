@@ -1,4 +1,4 @@
-"""What the helper's tests share: a token endpoint, keys for it, and the helper run as a program."""
+"""Shared fixtures of the helper's tests: a token endpoint, keys for it, and the helper run as a program."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PROGRAM = (
 
 @dataclass
 class Answer:
-    """What the token endpoint says next."""
+    """Next answer of the token endpoint."""
 
     status: int
     body: bytes
@@ -35,7 +35,7 @@ class Answer:
 
 
 class TokenServer(LoopbackServer):
-    """A token endpoint on loopback: says what it is told to, else hands out a new token each time."""
+    """Token endpoint on loopback: sends the answers of a test, else a new token for each request."""
 
     request_queue_size = 64
 
@@ -78,14 +78,14 @@ STORES = re.compile(r"([0-9a-f]{32}|docker_credential_gcr_logins|secrets)\.json(
 
 
 class SecretScan:
-    """Looks for secrets in whatever a run of a program left, but for Docker's answer and the stores."""
+    """Scan for secrets in everything that a process left, except for Docker's answer and the stores."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.before = self.list_files()
 
     def list_files(self) -> dict[Path, tuple[int, int]]:
-        """Every file below the directory, with what changes when it is written."""
+        """Returns every file below the directory, with its identity."""
         found = {}
         for folder, _, names in os.walk(self.directory):
             for path in (Path(folder, name) for name in names):
@@ -95,7 +95,7 @@ class SecretScan:
         return found
 
     def find(self, arguments: tuple[str, ...], outcome: Outcome) -> list[str]:
-        """The places that hold a secret."""
+        """Returns the places that hold a secret."""
         is_answer = arguments[:1] == ("get",) and outcome.status == 0
         texts = {"argv": " ".join(arguments), "stderr": outcome.stderr}
         texts["stdout"] = "" if is_answer else outcome.stdout
@@ -107,7 +107,7 @@ class SecretScan:
 
 
 class Helper:
-    """The helper as Docker calls it, in an environment of its own. Every run is scanned for secrets."""
+    """The helper as Docker calls it, in a separate environment. Every run is scanned for secrets."""
 
     def __init__(self, directory: Path) -> None:
         self.home = directory / "home"
@@ -133,12 +133,12 @@ class Helper:
         return outcome
 
     def start(self, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
-        """Run the helper with pipes for its streams, and do not wait for it."""
+        """Starts the helper with pipes for its streams."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return running([*PROGRAM, *arguments], **pipes, text=True, env=self.environ)
 
     def configure(self, content: object) -> None:
-        """Write the helper's configuration, text as it is and anything else as JSON."""
+        """Writes the helper's configuration: a text, or any other value as JSON."""
         self.config.parent.mkdir(parents=True, exist_ok=True)
         self.config.write_text(content if isinstance(content, str) else json.dumps(content))
 
@@ -167,7 +167,7 @@ def answer() -> type[Answer]:
 
 @pytest.fixture
 def make_key(tmp_path: Path, private_key: str, token_server: TokenServer) -> Callable[..., Path]:
-    """Write a service account key for the token server; a field that is None is left out."""
+    """Writes a service account key for the token server; omits a field that is None."""
 
     def make(name: str = "key.json", **fields: Any) -> Path:
         path = tmp_path / name

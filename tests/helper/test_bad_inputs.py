@@ -36,7 +36,7 @@ def elliptic_key() -> str:
 
 @dataclass(repr=False)
 class Keys:
-    """Makes bad key files in the place of a good one."""
+    """Writer of bad key files, instead of a good one."""
 
     path: Path
     make: Callable[..., Path]

@@ -1,4 +1,4 @@
-"""The helper's configuration: environment over registry over file over default."""
+"""Configuration of the helper: environment over registry over file over default."""
 
 import json
 from pathlib import Path

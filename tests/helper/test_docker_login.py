@@ -1,4 +1,4 @@
-"""What `docker login` hands over and `docker logout` takes back, in a file and in keyrings of all kinds."""
+"""Logins of `docker login` and `docker logout`, in a file and in keyrings of all kinds."""
 
 import base64
 import json
@@ -68,7 +68,7 @@ class Hangs(Base):
 
 
 class Store:
-    """The helper as a whole credsStore."""
+    """The helper as Docker's credsStore."""
 
     def __init__(self, helper: Any, directory: Path) -> None:
         self.helper = helper
@@ -320,12 +320,15 @@ def test_t04_a_file_that_others_may_read_is_refused(store: Store) -> None:
 
     status, stdout, _ = store.run("get", "r.example")
 
-    assert (status, stdout) == (1, f"{str(store.path)!r} holds secrets, and others may read or change it\n")
+    assert (status, stdout) == (
+        1,
+        f"{str(store.path)!r} holds secrets, and other users may read or change it\n",
+    )
 
 
 @pytest.fixture
 def key(store: Store, make_key: Callable[..., Path]) -> str:
-    """A key of the token server's, for which localhost:5000 is configured."""
+    """Returns a key of the token server, for which localhost:5000 is configured."""
     store.helper.configure({"Registries": {"localhost:5000": {"TokenSources": ["none"]}}})
     return make_key().read_text()
 
@@ -368,7 +371,7 @@ def test_t05_an_emulators_key_cannot_be_handed_over_for_google(
 ) -> None:
     status, stdout, _ = store.login("gcr.io", "_json_key", key)
 
-    said = f"key file 'of gcr.io' is for {token_server.host}: no token of it goes to Google's gcr.io\n"
+    said = f"key file 'of gcr.io' is for {token_server.host}: its tokens are not sent to Google's gcr.io\n"
     assert (status, stdout) == (1, said)
     assert not store.path.exists()
 

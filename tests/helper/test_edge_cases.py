@@ -1,4 +1,4 @@
-"""Edge cases by their number that no one module owns: the environment, the cache, whole flows."""
+"""Edge cases, by number, that concern several modules: the environment, the cache, whole flows."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def answer_of(secret: str, server_url: str = HOST) -> tuple[int, str, str]:
 
 @pytest.fixture
 def configured(helper: Any, make_key: Callable[..., Path]) -> Any:
-    """The helper with a key of the token server for localhost:5000."""
+    """Configures the helper with a key of the token server for localhost:5000."""
     helper.key = make_key()
     helper.configure({"Registries": {HOST: {"TokenSources": [f"file:{helper.key}"]}}})
     return helper
@@ -385,7 +385,7 @@ def test_edge_38_a_server_without_a_certificate_is_named(
 
 
 def test_edge_40_docker_login_and_logout_by_protocol(configured: Any) -> None:
-    """The calls that docker makes, in their order: get, store of the very token, four erases."""
+    """Makes docker's calls in their order: get, store of the same token, four erases."""
     get = configured("get", stdin=HOST)
     secret = json.loads(get.stdout)["Secret"]
     triple = {"ServerURL": HOST, "Username": "oauth2accesstoken", "Secret": secret}

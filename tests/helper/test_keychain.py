@@ -1,4 +1,4 @@
-"""From a server string to a credential: which source is asked, what is kept, what is an absence."""
+"""Keychain: from a server string to a credential, which source is asked, and which is absent."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def answer_of(server_url: str, secret: str) -> tuple[int, str, str]:
 
 @pytest.fixture
 def configured(helper: Any, make_key: Callable[..., Path]) -> Any:
-    """The helper with a key of the token server for localhost:5000."""
+    """Configures the helper with a key of the token server for localhost:5000."""
     helper.key = make_key()
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{helper.key}"]}}})
     return helper
@@ -138,7 +138,7 @@ def test_t05_a_cached_token_of_an_emulator_is_not_found_for_google(
 
     message = (
         f"no access token for gcr.io: file: key file {str(configured.key)!r} is for {token_server.host}: "
-        "no token of it goes to Google's gcr.io\n"
+        "its tokens are not sent to Google's gcr.io\n"
     )
     assert see(outcome) == (1, message, f"docker-credential-gcr: {message}hint: use a key from Google\n")
 

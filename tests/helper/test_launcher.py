@@ -1,4 +1,4 @@
-"""The script of the program in an environment whose path the first line of a script cannot name."""
+"""Launcher script in an environment whose path a `#!` line cannot name."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""No expression of the helper is worse than linear in a text that others wrote."""
+"""Regular expressions of the helper take linear time in a text of another program."""
 
 import importlib
 import pkgutil
@@ -22,14 +22,14 @@ RUNS = 50
 
 
 def walk_modules() -> Iterator[object]:
-    """Every module of the product but the emulator's."""
+    """Yields every module of the product except for the emulator's."""
     for found in pkgutil.walk_packages(docker_credential_gcr.__path__, "docker_credential_gcr."):
         if found.name.split(".")[1] in PRODUCT_PARTS:
             yield importlib.import_module(found.name)
 
 
 def find_expressions() -> dict[str, re.Pattern[str]]:
-    """Every compiled expression of those modules, by module and name."""
+    """Returns every compiled expression of those modules, by module and name."""
     return {
         f"{module.__name__.partition('.')[2]}.{name}": value  # type: ignore[attr-defined]
         for module in walk_modules()
@@ -88,9 +88,9 @@ CASES = [(name, make) for name in EXPRESSIONS for make in HARDEST.get(name, (lam
 
 
 def measure(work: Callable[[str], object], make: Callable[[int], str]) -> float:
-    """By what factor four times the input takes longer, from the best of the runs that a busy machine needs.
+    """Returns the factor by which four times the input takes longer, in the best of RUNS runs.
 
-    Of what is quadratic no number of runs makes the factor less than 16.
+    For quadratic time it is 16 in every run.
     """
     texts = make(SIZE), make(4 * SIZE)
     best = [float("inf"), float("inf")]

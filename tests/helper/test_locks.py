@@ -1,4 +1,4 @@
-"""Locks of a file and of a directory: one holder at a time, for as long as its block lasts."""
+"""Locks of a file and of a directory: one holder at a time, until the end of its block."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The debug log: opt-in, a line for each call, rotated, without secrets, and never a reason to fail."""
+"""Debug log: opt-in, a line for each call, rotated, without secrets; a call succeeds without it."""
 
 import os
 import re
@@ -15,7 +15,7 @@ STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \d+ ")
 
 @pytest.fixture
 def lines(helper: Any, tmp_path: Path, make_key: Callable[..., Path]) -> Callable[[], list[str]]:
-    """The log's lines without instant and process; localhost:5000 is configured with a key."""
+    """Returns the log's lines without instant and process; localhost:5000 is configured with a key."""
     path = tmp_path / "debug.log"
     helper.environ["DOCKER_CREDENTIAL_GCR_LOG"] = str(path)
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{make_key()}"]}}})
@@ -74,7 +74,7 @@ PLACES: dict[str, Callable[[Path], object]] = {
     "a missing directory": lambda path: path.with_name("absent") / "log",
     "a directory": lambda path: path.mkdir() or path,
     "a symbolic link": lambda path: path.symlink_to("/dev/null") or path,
-    "a pipe that nobody reads": lambda path: os.mkfifo(path) or path,
+    "a pipe without a reader": lambda path: os.mkfifo(path) or path,
     "a full disk": lambda _: "/dev/full",
     "a name with NUL is cut by the system; an empty one": lambda _: "",
 }

@@ -1,4 +1,4 @@
-"""Where the files are, by platform and environment."""
+"""Paths of the files, by platform and environment."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Docker's verbs: exact texts, streams and exit statuses."""
+"""Protocol of Docker's verbs: exact texts, streams and exit statuses."""
 
 import json
 import os
@@ -62,7 +62,7 @@ REQUESTS = [
 
 
 def name_request(request: tuple[str, str | bytes, int, str | None]) -> str:
-    """The number of its edge case, the verb and the start of what is sent."""
+    """Returns the number of the edge case, the verb and the start of stdin."""
     verb, stdin = request[:2]
     number = "21" if verb in ("store", "erase") else "19" if not stdin.strip() else "20"
     return f"{number}-{verb}-{stdin[:24]!r}"
@@ -178,7 +178,7 @@ def test_edge_16_a_pipe_that_nobody_reads_is_a_failure(helper: Any) -> None:
 
 
 class Stream:
-    """A stream in memory."""
+    """Stream in memory."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.data = data

@@ -1,4 +1,4 @@
-"""What is masked in a text for people, and what is not."""
+"""Redaction: the parts of a text for users that are masked, and those that are not."""
 
 import pytest
 

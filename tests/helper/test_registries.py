@@ -1,4 +1,4 @@
-"""The server string: which spellings name a registry of Google's, and which only look like it."""
+"""Server strings: which spellings name a registry of Google, and which only look like it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""No token and no key anywhere but in Docker's answer and the stores. Every run of this suite is scanned so.
+"""Secrets are in Docker's answer and the stores alone. Every run of this suite is scanned for them.
 
 Here the scan itself is tried, and the program's argument lists and environments are looked at.
 """
@@ -18,7 +18,7 @@ from support.secret_values import SECRETS, find_pieces
 
 @dataclass
 class Left:
-    """What a run left."""
+    """Output and files of a run."""
 
     status: int = 0
     stdout: str = ""
@@ -57,7 +57,7 @@ def test_edge_42_an_answer_and_the_stores_are_where_secrets_belong(tmp_path: Pat
 def test_t04_every_path_of_the_helper_leaves_no_secret_behind(
     helper: Any, make_key: Callable[..., Path], token_server: Any, answer: Any, tmp_path: Path
 ) -> None:
-    """The scan looks at every run; here is one of each kind, with the log on and a store of its own."""
+    """Runs each kind of call once, with the log and a separate store; the scan looks at every run."""
     key = make_key()
     helper.environ |= {
         "DOCKER_CREDENTIAL_GCR_LOG": str(tmp_path / "log"),

@@ -1,4 +1,4 @@
-"""JSON without `json` gives what `json` gives."""
+"""JSON decoder without `json`: it gives the same values as `json`."""
 
 import json
 import subprocess

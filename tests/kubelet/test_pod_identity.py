@@ -71,7 +71,7 @@ def test_an_sts_that_is_not_google_s_gives_nothing_for_google_s_hosts(ask: Any, 
     outcome = ask("gcr.io/p/app")
 
     assert (outcome.status, outcome.stdout, sts.requests) == (1, "", [])
-    assert "no token of it goes to Google's gcr.io" in outcome.stderr
+    assert "its tokens are not sent to Google's gcr.io" in outcome.stderr
 
 
 def test_google_s_sts_gives_nothing_for_a_registry_on_loopback(ask: Any, plugin: Any) -> None:
@@ -80,7 +80,9 @@ def test_google_s_sts_gives_nothing_for_a_registry_on_loopback(ask: Any, plugin:
     outcome = ask()
 
     assert (outcome.status, outcome.stdout) == (1, "")
-    assert "the service account token is Google's: no token of it goes to localhost:5000" in outcome.stderr
+    assert (
+        "the service account token is Google's: its tokens are not sent to localhost:5000" in outcome.stderr
+    )
 
 
 def test_without_an_audience_the_node_s_credential_does_not_stand_in(ask: Any, plugin: Any) -> None:

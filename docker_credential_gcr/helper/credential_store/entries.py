@@ -23,7 +23,7 @@ HINT = "correct the file, or move it away and log in again"
 
 
 class StoredLogin:
-    """A login; `secret` is None while the keyring holds it, and `stamp` differs for each login."""
+    """Login; `secret` is None while the keyring holds it, and `stamp` differs for each login."""
 
     __slots__ = ("secret", "server_url", "stamp", "username")
 
@@ -50,8 +50,11 @@ def load_logins(path: str) -> dict[str, StoredLogin]:
     """Returns the logins in the file; {} without a file. Raises StoreError when it cannot be trusted."""
     try:
         data, found = paths.read_file(path, MAX_SIZE)
-        if not cache.is_owners(found):
-            text, command = f"{path!r} holds secrets, and others may read or change it", f"chmod 600 {path}"
+        if not cache.is_private_file(found):
+            text, command = (
+                f"{path!r} holds secrets, and other users may read or change it",
+                f"chmod 600 {path}",
+            )
             raise StoreError(text, hint=command, check=StoreError.check, command=command)
         content = wire.loads(data.decode("utf-8"))
     except FileNotFoundError:
@@ -71,9 +74,9 @@ def find_login(path: str, server_url: str) -> StoredLogin | None:
     logins = load_logins(path)
     if server_url in logins:
         return logins[server_url]
-    for asked in (shorten(server_url), registries.find_host(server_url)):
+    for wanted in (shorten(server_url), registries.find_host(server_url)):
         for name, login in logins.items():
-            if shorten(name) == asked:
+            if shorten(name) == wanted:
                 return login
     return None
 

@@ -63,12 +63,12 @@ def check_use(what: str, noun: str, endpoint: Endpoint, request: TokenRequest) -
     """Raises KeyNotForHost when no token of the endpoint may be sent to the registry, or it needs TLS."""
     if request.trust_domain == registries.GOOGLE and not endpoint.is_google:
         raise KeyNotForHost(
-            f"{what} is for {endpoint.host}: no token of it goes to Google's {request.host}",
+            f"{what} is for {endpoint.host}: its tokens are not sent to Google's {request.host}",
             hint=f"use a {noun} from Google",
         )
     if request.trust_domain == registries.LOOPBACK and endpoint.is_google:
         raise KeyNotForHost(
-            f"{what} is Google's: no token of it goes to {request.host}",
+            f"{what} is Google's: its tokens are not sent to {request.host}",
             hint=f"use a {noun} from the emulator",
         )
     if endpoint.scheme == "http" and not (

@@ -183,7 +183,7 @@ def find_reason(error: BaseException) -> str:
 
 
 def _decompress(body: bytes) -> bytes:
-    import zlib
+    import zlib  # needed only for a compressed body
 
     try:
         return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, MAX_SIZE + 1)

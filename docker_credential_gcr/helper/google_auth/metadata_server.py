@@ -1,4 +1,4 @@
-"""Asks the metadata server of a Google Cloud machine for a token of the machine's service account."""
+"""Metadata server client: asks for a token of the machine's service account."""
 
 import time
 from contextlib import suppress
@@ -52,7 +52,7 @@ def is_present(address: str, deadline: float) -> bool:
 def check_answer(host: str, answer: http.Answer, hint: str) -> None:
     """Raises TokenRefused for another server or a missing scope, NoToken for a machine without an account."""
     if answer.headers.get("Metadata-Flavor", "") != "Google":
-        text = f"{host} answered {answer.status}, and is no metadata server"
+        text = f"{host} is not a metadata server: it answered {answer.status}"
         raise TokenRefused(text, hint=hint, check=CHECK, command=OTHER_SOURCE)
     if answer.status == 404:
         raise NoToken("the machine has no service account", check=CHECK, command=OTHER_SOURCE)

@@ -168,7 +168,7 @@ def parse_token(host: str, document: dict[str, object], asked_at: int) -> Access
 
 
 def _format_error(document: object) -> str:
-    """Returns the error code and description of RFC 6749 §5.2, or of Google's own status object."""
+    """Returns the error code and description of RFC 6749 §5.2, or from Google's own status object."""
     if not isinstance(document, dict):
         return ""
     error = document.get("error")

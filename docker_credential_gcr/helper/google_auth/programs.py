@@ -1,4 +1,4 @@
-"""Runs another program until a deadline, with a limit for its output, and kills its process group."""
+"""Programs: runs another program until a deadline, with limited output, and kills its process group."""
 
 import os
 import signal

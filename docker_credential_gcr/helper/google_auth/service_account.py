@@ -26,7 +26,7 @@ OTHER_TYPES = (
     "impersonated_service_account",
 )
 LIFETIME_S = 3600  # the longest that Google grants
-SKEW_S = 10  # how far this clock may be ahead of Google's before an assertion is refused
+SKEW_S = 10  # how far this clock may be ahead: an assertion from the future is refused
 NEW_KEY = "create a new JSON key for the service account"
 
 
@@ -114,7 +114,7 @@ def parse_document(path: str, text: str, environ: Mapping[str, str] = os.environ
         raise KeyFileError(f"key file {path!r} is not a JSON object", hint=NEW_KEY)
     if content.get(EMULATORS) and not environ.get("GCR_EMULATOR_URL"):
         raise KeyFileError(
-            f"key file {path!r} is gcr-emulator's, and names Google's endpoints: nothing of it goes there",
+            f"key file {path!r} is for gcr-emulator, but names Google's endpoints: it is not sent there",
             hint="use it in gcr-emulator run, or create one with --token-uri emulator",
         )
     return drop_empty(content)
@@ -180,8 +180,9 @@ def make_type_error(path: str, content: dict[str, object]) -> KeyFileError:
         return KeyFileError(f"key file {path!r} has the unknown type {quote(str(kind)):.60}", hint=NEW_KEY)
     # https://developers.google.com/identity/protocols/oauth2#installed
     if "installed" in content or "web" in content:
-        text = f"key file {path!r} is an OAuth client's, which identifies a program and opens no registry"
-        return KeyFileError(text, hint=f"{NEW_KEY}, or run `docker-credential-gcr login`")
+        fault = "is an OAuth client's: it identifies a program, and gives no access to a registry"
+        hint = f"{NEW_KEY}, or run `docker-credential-gcr login`"
+        return KeyFileError(f"key file {path!r} {fault}", hint=hint)
     return KeyFileError(f"key file {path!r} has no 'type': it is not a Google credential", hint=NEW_KEY)
 
 

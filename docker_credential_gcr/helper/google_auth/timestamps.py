@@ -1,4 +1,4 @@
-"""Timestamps of Google's APIs as seconds since the epoch."""
+"""Timestamps: parses those of Google into seconds since the epoch."""
 
 import re
 from datetime import datetime, timezone

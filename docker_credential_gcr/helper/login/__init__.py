@@ -1,1 +1,1 @@
-"""Login and logout: in a browser, with a key file, and the file that keeps the result."""
+"""Login and logout: in a browser, with a key file, and the file with the result."""

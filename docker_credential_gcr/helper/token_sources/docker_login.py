@@ -1,4 +1,4 @@
-"""The service account key that `login --key-file` or `docker login -u _json_key` stored for a host."""
+"""Service account key that `login --key-file` or `docker login -u _json_key` stored for a host."""
 
 from docker_credential_gcr.errors import KEYRING_FILE, NoToken, StoreError, TokenError
 from docker_credential_gcr.helper import paths
@@ -16,7 +16,7 @@ KEYRING_VARIABLES = ("HOME", "PYTHON_KEYRING_BACKEND", "XDG_CONFIG_HOME", "XDG_D
 
 
 class DockerLogin:
-    """A key that is stored for a host. The key itself is read for a new token, not for a cached one."""
+    """Key that is stored for a host. The key itself is read for a new token, not for a cached one."""
 
     __slots__ = ("environ", "identity", "login")
 

@@ -39,7 +39,7 @@ class Gcloud:
 
     def fetch(self, request: "TokenRequest", deadline: float) -> "AccessToken":
         """Fetches a token of gcloud's account. Raises TokenError."""
-        from docker_credential_gcr.helper.google_auth import gcloud  # 10 ms, which a cached token saves
+        from docker_credential_gcr.helper.google_auth import gcloud  # 15 ms, which a cached token saves
 
         program = self.prepare(request)
         command = gcloud.make_command(program, self.configuration, request)
@@ -47,7 +47,7 @@ class Gcloud:
 
     def prepare(self, request: "TokenRequest") -> str:
         """Returns the absolute path of gcloud, after the checks that do not run it. Raises TokenError."""
-        from docker_credential_gcr.helper.google_auth import endpoint, gcloud  # 10 ms, as above
+        from docker_credential_gcr.helper.google_auth import endpoint, gcloud  # 15 ms, as above
 
         if not self.environ.get(TOKEN_FILE):  # only the user knows whose token is in that file
             given = self.environ.get(config.TOKEN_HOST)

@@ -1,4 +1,4 @@
-"""A service account that is impersonated, with another token source as the base."""
+"""Impersonated service account, with another token source as the base."""
 
 from docker_credential_gcr.helper.tokens import cache
 
@@ -16,7 +16,7 @@ API_URL = "https://iamcredentials.googleapis.com/"
 
 
 class Impersonated:
-    """A token source whose tokens are those of the impersonated account."""
+    """Token source of the impersonated account."""
 
     __slots__ = ("account", "api_url", "base", "delegates", "identity", "lifetime_s")
 

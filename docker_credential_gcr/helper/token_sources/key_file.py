@@ -1,4 +1,4 @@
-"""A file of Application Default Credentials: a service account key, or any other type."""
+"""Key file: a service account key, or any other type of Application Default Credentials."""
 
 import os
 
@@ -14,7 +14,7 @@ KEY_HINT = "name the JSON key file of a service account"
 
 
 class KeyFile:
-    """A key file that exists. Its content is read for a new token, not for a cached one.
+    """Key file that exists. Its content is read for a new token, not for a cached one.
 
     The file that is read is the one whose identity was taken, also when a symbolic link has changed since.
     """

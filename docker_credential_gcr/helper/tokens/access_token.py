@@ -1,7 +1,7 @@
 """Access token, with the rules of its freshness."""
 
-FLOOR_S = 10  # not google-auth's 225 s: GKE's metadata server hands out nearly expired tokens
-DIRECTORY = "."  # stands in `depends_on` for the current directory, where relative paths begin
+FLOOR_S = 10  # not google-auth's 225 s: GKE's metadata server returns nearly expired tokens
+DIRECTORY = "."  # in `depends_on`: the current directory, to which relative paths belong
 MAX_LIFETIME_S = 24 * 3600  # Google grants 12 hours at most
 
 

@@ -51,12 +51,12 @@ def load_token(path: str | None, now: float) -> AccessToken | None:
         data, found = paths.read_file(path, MAX_SIZE, flags=paths.NO_LINK)
     except OSError:
         return None
-    return _parse_token(data, now) if is_owners(found) else None
+    return _parse_token(data, now) if is_private_file(found) else None
 
 
 def save_token(path: str, token: AccessToken) -> None:
     """Writes a token into a file, in a directory that only its owner may enter. Raises OSError."""
-    from docker_credential_gcr import files
+    from docker_credential_gcr import files  # 3 ms, which a cached token saves
 
     files.make_private_directory(os.path.dirname(path))
     entry: dict[str, object] = {
@@ -71,7 +71,7 @@ def save_token(path: str, token: AccessToken) -> None:
     files.replace_file(path, wire.format_members(entry).encode("ascii"))
 
 
-def is_owners(found: os.stat_result) -> bool:
+def is_private_file(found: os.stat_result) -> bool:
     """Returns whether a file is regular, and no other user owns it or may read or write it."""
     if found.st_mode & paths.S_IFMT != paths.S_IFREG:
         return False

@@ -180,7 +180,7 @@ def test_a_key_that_will_never_serve_the_registry_is_refused(cli: Any, make_key:
         for more in ([], ["--registry", "localhost:5000"])
     ]
 
-    fault = f"key file {str(key)!r} is for localhost:5000: no token of it goes to Google's gcr.io"
+    fault = f"key file {str(key)!r} is for localhost:5000: its tokens are not sent to Google's gcr.io"
     assert see(outcomes[0]) == (1, "", f"docker-credential-gcr: {fault}\nhint: use a key from Google\n")
     assert see(outcomes[1]) == (0, "", "localhost:5000: TokenSources: set\n")
     assert json.loads(cli.own.read_text())["Registries"]["localhost:5000"] == {

@@ -125,8 +125,8 @@ def test_an_oauth_clients_file_is_named_as_what_it_is(cli: Any, name: str) -> No
 
     assert outcome.status == 1
     assert outcome.stderr.splitlines() == [
-        f"docker-credential-gcr: key file '{path}' is an OAuth client's, "
-        "which identifies a program and opens no registry",
+        f"docker-credential-gcr: key file '{path}' is an OAuth client's: "
+        "it identifies a program, and gives no access to a registry",
         "hint: create a new JSON key for the service account, or run `docker-credential-gcr login`",
     ]
 

@@ -72,9 +72,9 @@ def test_a_key_that_cannot_sign_is_refused_before_anything_is_written(
         (
             "http://localhost:5000/token",
             "gcr.io",
-            "is for localhost:5000: no token of it goes to Google's gcr.io",
+            "is for localhost:5000: its tokens are not sent to Google's gcr.io",
         ),
-        (GOOGLE_URI, "localhost:5000", "is Google's: no token of it goes to localhost:5000"),
+        (GOOGLE_URI, "localhost:5000", "is Google's: its tokens are not sent to localhost:5000"),
     ],
 )
 def test_a_key_of_the_other_world_is_refused_before_anything_is_written(

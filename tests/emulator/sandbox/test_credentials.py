@@ -190,8 +190,8 @@ def test_d09_what_is_made_for_run_asks_nothing_of_google(
 
     path = tmp_path / "made.json"
     reason = (
-        f"no access token for gcr.io: file: key file '{path}' is gcr-emulator's, "
-        "and names Google's endpoints: nothing of it goes there"
+        f"no access token for gcr.io: file: key file '{path}' is for gcr-emulator, "
+        "but names Google's endpoints: it is not sent there"
     )
     hint = "use it in gcr-emulator run, or create one with --token-uri emulator"
     assert (inside.returncode, json.loads(inside.stdout)["Username"]) == (0, "oauth2accesstoken")

@@ -1,4 +1,4 @@
-"""An answer is held to 64 KiB, after decompression and by any transport; more ends the connection."""
+"""Answers are limited to 64 KiB, after decompression and by any transport; more closes the connection."""
 
 import gzip
 import json
@@ -31,7 +31,7 @@ MOST = 16 * 1024 * 1024  # what a connection holds in its buffers is far less
 
 
 class Server(LoopbackServer):
-    """Answers /sts with a token, and any other path with more than anybody asked for."""
+    """Server that answers /sts with a token, and any other path with too many bytes."""
 
     def __init__(self) -> None:
         super().__init__(Handler)

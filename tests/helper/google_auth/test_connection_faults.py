@@ -1,4 +1,4 @@
-"""D11: the hint for a failed connection says what to do about its cause."""
+"""Connection faults (D11): the hint for a failed connection says what to do about its cause."""
 
 import socket
 import ssl
@@ -60,7 +60,7 @@ def tls(tmp_path: Path) -> Iterator[TlsRegistry]:
 
 @pytest.fixture
 def ask(helper: Any, make_key: Callable[..., Path]) -> Callable[[str], tuple[str, str]]:
-    """Ask for a token of a key whose endpoint is the URL; stdout and the hint."""
+    """Returns a function that gets a token with a key for a token URL, and returns stdout and the hint."""
 
     def run(token_uri: str) -> tuple[str, str]:
         source = f"file:{make_key(token_uri=token_uri)}"

@@ -1,4 +1,4 @@
-"""Signed JSON Web Tokens are those that google-auth makes; a private key that cannot sign is refused."""
+"""JSON Web Tokens are equal to those of google-auth; a private key that cannot sign is refused."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The token endpoint: what is asked of it, and everything that it may answer."""
+"""Token endpoint: the requests that it gets, and everything that it may answer."""
 
 import json
 import time

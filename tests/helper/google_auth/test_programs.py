@@ -1,4 +1,4 @@
-"""Other programs are run until a deadline, within a bound, and end with their children."""
+"""Programs are run until a deadline, with a limit for their output, and killed with their children."""
 
 import os
 import select
@@ -23,13 +23,13 @@ def run(script: str, patience_s: float = LIMIT_S) -> programs.Run:
 
 @pytest.fixture
 def held(tmp_path: Path) -> int:
-    """A pipe at `held`, which is released when no process writes to it any more."""
+    """Returns a pipe at `held`, which is released when its last writer has ended."""
     os.mkfifo(tmp_path / "held")
     return os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
 
 
 def is_released(pipe: int) -> bool:
-    """Whether the last writer has ended; one that was killed may take a moment on a busy machine."""
+    """Returns whether the last writer has ended; a killed one may take a moment on a busy machine."""
     return select.select([pipe], [], [], LIMIT_S)[0] == [pipe] and os.read(pipe, 1) == b""
 
 

@@ -1,4 +1,4 @@
-"""Keys and hosts: an emulator's key never serves Google, Google's never an emulator."""
+"""Service account keys and hosts: an emulator's key never serves Google, Google's never an emulator."""
 
 import json
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from docker_credential_gcr.helper.token_sources import key_file
 from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 GOOGLE_URI = "https://oauth2.googleapis.com/token"
-TO_GOOGLE = "no token of it goes to Google's gcr.io"
-TO_LOOPBACK = "no token of it goes to localhost:5000"
+TO_GOOGLE = "its tokens are not sent to Google's gcr.io"
+TO_LOOPBACK = "its tokens are not sent to localhost:5000"
 
 PAIRS = [
     (GOOGLE_URI, "gcr.io", None),

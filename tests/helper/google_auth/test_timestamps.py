@@ -1,4 +1,4 @@
-"""Google's timestamps."""
+"""Timestamps of Google as seconds since the epoch."""
 
 from datetime import datetime, timezone
 

@@ -1,4 +1,4 @@
-"""Every transport under every condition: straight to the endpoint and over a proxy, ours and google-auth's.
+"""Transports under every condition: direct and over a proxy, for our requests and for google-auth's.
 
 RegistryAuth sends nothing by itself: it adds a token to a request that the user's `requests` sends.
 """
@@ -43,8 +43,8 @@ VARIABLES = (
 
 
 @pytest.fixture(autouse=True)
-def surrounding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A home with a password for every host, no variable, and a name server that knows one address."""
+def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Sets a home with a password for every host, no variable, and a name server that knows one address."""
     for variable in os.environ:
         if variable.lower().endswith("_proxy") or variable in VARIABLES:
             monkeypatch.delenv(variable)
@@ -66,7 +66,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[EndpointServer]:
-    """Plain http; a tunnel through it leads to TLS."""
+    """Starts a server of plain http; a tunnel through it leads to TLS."""
     server = EndpointServer(certificate)
     yield server
     server.is_left.set()
@@ -107,7 +107,7 @@ Ask = Callable[..., str]
 
 @pytest.fixture(params=ASKERS)
 def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
-    """Ask the endpoint at a URL for a token."""
+    """Returns a function that asks the endpoint at a URL for a token."""
     return lambda url, limit_s=LIMIT_S: ASKERS[request.param](url, tmp_path, limit_s)
 
 
@@ -116,7 +116,7 @@ WAYS = ("straight", "over a proxy")
 
 @pytest.fixture(params=WAYS)
 def url(request: pytest.FixtureRequest, server: EndpointServer, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The plain endpoint, which the server is, or stands for as a proxy."""
+    """Returns the URL of the plain endpoint: of the server itself, or of a host behind it as a proxy."""
     if request.param == "straight":
         return f"http://{server.host}/token"
     monkeypatch.setenv("HTTP_PROXY", f"http://{server.host}")
@@ -130,7 +130,7 @@ def safe_url(
     tls: EndpointServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
-    """The endpoint over TLS, at the other end of a tunnel where a proxy is asked."""
+    """Returns the URL of the endpoint over TLS, at the other end of a tunnel with a proxy."""
     if request.param == "straight":
         return f"https://{tls.host}/token"
     monkeypatch.setenv("HTTPS_PROXY", f"http://{server.host}")

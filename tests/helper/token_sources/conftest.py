@@ -1,4 +1,4 @@
-"""What the token sources' tests share: Google's services on loopback, and a stand-in for gcloud."""
+"""Shared fixtures of the token sources' tests: Google's services on loopback, and a fake gcloud."""
 
 import json
 import shlex
@@ -14,7 +14,7 @@ from support.loopback_server import LoopbackHandler, LoopbackServer, serving
 
 @dataclass
 class Reply:
-    """What a path is answered with."""
+    """Reply to a path."""
 
     status: int = 200
     body: bytes = b""
@@ -23,7 +23,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked."""
+    """Request that a service received."""
 
     method: str
     path: str
@@ -36,7 +36,7 @@ class Request:
 
 
 class Services(LoopbackServer):
-    """Any number of paths on one port of loopback; what is not told is 404."""
+    """Server on loopback with a reply for each path; 404 for any other path."""
 
     def __init__(self) -> None:
         super().__init__(Handler)
@@ -44,7 +44,7 @@ class Services(LoopbackServer):
         self.requests: list[Request] = []
 
     def tell(self, path: str, document: object = None, **fields: Any) -> None:
-        """Add a reply for a path; the last one stays."""
+        """Adds a reply for a path; the last one is repeated."""
         body = fields.pop("body", json.dumps(document).encode())
         self.replies.setdefault(path, []).append(Reply(body=body, **fields))
 
@@ -72,7 +72,7 @@ def services() -> Iterator[Services]:
 
 
 class StandIn:
-    """A program that answers as gcloud does; it notes its arguments and what it saw of the environment."""
+    """Program that answers as gcloud does, and records its arguments and a part of its environment."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory / "gcloud-bin"
@@ -82,7 +82,7 @@ class StandIn:
         self.answer("")
 
     def answer(self, *scripts: str) -> None:
-        """Run one shell script for each call; the last one stays."""
+        """Sets a shell script for each call; the last one is repeated."""
         lines = [f'printf "%s\\n" "$*" >> {shlex.quote(str(self.calls_file))}']
         lines += [f"count=$(wc -l < {shlex.quote(str(self.calls_file))})", "case $count in"]
         for number, script in enumerate(scripts[:-1], 1):

@@ -1,4 +1,4 @@
-"""Every type of Application Default Credentials, from its file to a token."""
+"""Application Default Credentials: every type, from its file to a token."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ ACCOUNT = "ci@my-project.iam.gserviceaccount.com"
 IMPERSONATION = f"/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken"
 AUDIENCE = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x"
 STS = {"access_token": "ya29.federated", "expires_in": 3600, "token_type": "Bearer", "issued_token_type": "x"}
-GO_GOOGLE = "no token of it goes to Google's gcr.io"
+GO_GOOGLE = "its tokens are not sent to Google's gcr.io"
 
 
 def instant(seconds_left: float) -> str:
@@ -25,7 +25,7 @@ def instant(seconds_left: float) -> str:
 
 @pytest.fixture
 def get(helper: Any, tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
-    """Get a token for localhost:5000, or another host, with what is written into the file."""
+    """Returns a function that gets a token, for localhost:5000 or another host, with a given file."""
     path = tmp_path / "adc.json"
     helper.configure({"TokenSources": [f"file:{path}"], "Registries": {"localhost:5000": {}}})
 
@@ -255,7 +255,7 @@ FAULTS: dict[str, tuple[dict[str, object], str]] = {
     ),
     "Google's endpoint": (
         {"token_url": "https://sts.googleapis.com/v1/token"},
-        "key file PATH is Google's: no token of it goes to localhost:5000",
+        "key file PATH is Google's: its tokens are not sent to localhost:5000",
     ),
 }
 
@@ -303,7 +303,9 @@ def test_t05_a_token_of_googles_is_not_sent_to_another_hosts_impersonation(get: 
         "source_credentials": user(services, token_uri="https://oauth2.googleapis.com/token"),
     }
 
-    assert get(document)[1] == failure(f"key file PATH is Google's: no token of it goes to {services.host}")
+    assert get(document)[1] == failure(
+        f"key file PATH is Google's: its tokens are not sent to {services.host}"
+    )
     assert services.requests == []
 
 

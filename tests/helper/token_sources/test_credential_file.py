@@ -1,4 +1,4 @@
-"""The login that Google's helper keeps: read, refreshed, never written."""
+"""Login in the file of Google's helper: read, refreshed, never written."""
 
 import json
 import time
@@ -17,7 +17,7 @@ def instant(seconds_left: float) -> str:
 
 @pytest.fixture
 def get(helper: Any, token_server: Any) -> Callable[..., tuple[int, str, str]]:
-    """Get a token for localhost:5000 with a login of the token server's."""
+    """Returns a function that gets a token for localhost:5000 with a login of the token server."""
     helper.store = helper.home / "store.json"
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": ["store"]}}})
     helper.environ |= {
@@ -135,11 +135,11 @@ def test_a_login_of_googles_does_not_go_to_loopback_nor_an_emulators_to_google(
     what = f"the login in {str(helper.store)!r}"
 
     assert get(CLOUDSDK_AUTH_TOKEN_HOST="") == failure(
-        f"{what} is Google's: no token of it goes to localhost:5000", "use a login from the emulator"
+        f"{what} is Google's: its tokens are not sent to localhost:5000", "use a login from the emulator"
     )
     assert get("gcr.io")[1] == (
         f"no access token for gcr.io: store: {what} is for {token_server.host}: "
-        "no token of it goes to Google's gcr.io\n"
+        "its tokens are not sent to Google's gcr.io\n"
     )
     assert token_server.requests == []
 

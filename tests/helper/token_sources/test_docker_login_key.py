@@ -13,7 +13,7 @@ from docker_credential_gcr.helper.token_sources import docker_login
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """A key for all of Google's hosts, another for one of them."""
+    """Returns an environment with a key for all hosts of Google, and another for one of them."""
     kept = {"*": {"Username": "_json_key", "Stamp": "1"}, "gcr.io": {"Username": "_json_key", "Stamp": "2"}}
     path = tmp_path / "docker_credential_gcr_logins.json"
     path.write_text(json.dumps({"version": 1, "logins": kept}))

@@ -1,4 +1,4 @@
-"""The subject token of an external account: what its file or program may do wrong, and what is said of it."""
+"""Subject token of an external account: the faults of its file or program, and the message for each."""
 
 import json
 import os
@@ -24,7 +24,7 @@ ALLOWED = {subject_token.ALLOWING: "1"}
 
 @pytest.fixture
 def get(helper: Any, services: Any, tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
-    """Get a token for localhost:5000 with a credential_source in the file."""
+    """Returns a function that gets a token for localhost:5000 with a credential_source in the file."""
     path = tmp_path / "adc.json"
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{path}"]}}})
     token = {"access_token": "ya29.x", "expires_in": 3600, "token_type": "Bearer", "issued_token_type": "x"}
@@ -55,7 +55,7 @@ def say(**members: object) -> str:
 
 @pytest.fixture
 def make_program(tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Write a program of one line; the credential_source that names it."""
+    """Writes a program of one line, and returns the credential_source that names it."""
 
     def make(line: str, **members: object) -> dict[str, Any]:
         path = tmp_path / "program"
@@ -114,7 +114,7 @@ def test_z12_an_executable_that_cannot_be_started(get: Any, command: str, fault:
 
 
 def is_released(pipe: int) -> bool:
-    """Whether the last writer has ended."""
+    """Returns whether the last writer has ended."""
     return select.select([pipe], [], [], LIMIT_S)[0] == [pipe] and os.read(pipe, 1) == b""
 
 

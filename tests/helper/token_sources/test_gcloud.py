@@ -1,4 +1,4 @@
-"""gcloud as a token source: a stand-in program with its answers, and gcloud itself where it is installed."""
+"""gcloud as a token source: a fake program with its answers, and gcloud itself where it is installed."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def say(token: object = "ya29.gcloud", expiry: object = "2999-01-01T00:00:00Z") 
 
 
 def is_released(pipe: int) -> bool:
-    """Whether no process holds the other end; one that was killed may take a moment on a busy machine."""
+    """Returns whether no process holds the other end; a killed one may take a moment on a busy machine."""
     try:
         return os.read(pipe, 1) == b""
     except BlockingIOError:
@@ -182,7 +182,7 @@ def test_a_token_of_googles_does_not_go_to_loopback(get: Any, gcloud: Any, helpe
 
     status, text, _ = get("localhost:5000")
 
-    fault = "gcloud's login is Google's: no token of it goes to localhost:5000"
+    fault = "gcloud's login is Google's: its tokens are not sent to localhost:5000"
     assert (status, text) == (1, f"no access token for localhost:5000: gcloud: {fault}\n")
     assert gcloud.calls == []
 
@@ -218,7 +218,7 @@ def test_a_token_of_an_emulators_goes_to_loopback_and_not_to_google(
         (folder / f"config_{configuration[0]}").write_text(f"[auth]\ntoken_host = {configuration[1]}\n")
 
     assert get("localhost:5000", **environ) == (0, "ya29.gcloud", "")
-    fault = "gcloud's login is for localhost:5000: no token of it goes to Google's gcr.io"
+    fault = "gcloud's login is for localhost:5000: its tokens are not sent to Google's gcr.io"
     assert get("gcr.io", **environ)[:2] == failure(fault)[:2]
 
 
@@ -299,7 +299,7 @@ def test_parse_output_takes_what_is_left_of_a_token() -> None:
 
 @pytest.fixture
 def real() -> dict[str, str]:
-    """The variables with which gcloud itself is found, and has time."""
+    """Returns the variables with which gcloud itself is found, and has enough time."""
     program = Path(shutil.which("gcloud") or "")
     return {"PATH": f"{program.parent}:{os.defpath}", "DOCKER_CREDENTIAL_GCR_TIMEOUT": "120"}
 

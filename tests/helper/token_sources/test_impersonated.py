@@ -20,7 +20,7 @@ def instant(seconds_left: float) -> str:
 
 @pytest.fixture
 def get(helper: Any, services: Any, make_key: Callable[..., Path]) -> Callable[..., tuple[int, str, str]]:
-    """Get a token for localhost:5000, with a key of the token server's as the way to the account."""
+    """Returns a function that gets a token for localhost:5000, with a key of the token server as the base."""
     helper.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"] = services.url + "/"
     source = f"file:{make_key()}"
 
@@ -129,7 +129,7 @@ def test_anything_but_a_token_is_a_failure(get: Any, services: Any, name: str) -
 def test_a_token_of_googles_api_does_not_go_to_loopback(get: Any, helper: Any, token_server: Any) -> None:
     helper.environ["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"] = ""
 
-    fault = f"impersonation of {ACCOUNT} is Google's: no token of it goes to localhost:5000"
+    fault = f"impersonation of {ACCOUNT} is Google's: its tokens are not sent to localhost:5000"
     assert get() == failure(fault, "use a credential from the emulator")
     assert token_server.requests == []
 
@@ -143,6 +143,6 @@ def test_t06_a_token_of_an_emulator_is_not_sent_to_googles_api(
 
     assert status == 1
     assert text.endswith(
-        f"is for {token_server.host}: no token of it goes to Google's iamcredentials.googleapis.com\n"
+        f"is for {token_server.host}: its tokens are not sent to Google's iamcredentials.googleapis.com\n"
     )
     assert token_server.requests == []

@@ -1,4 +1,4 @@
-"""The metadata server: whether it is asked at all, what it may answer, and where its tokens may go."""
+"""Metadata server: when it is asked, its possible answers, and where its tokens may be sent."""
 
 import json
 import socket
@@ -18,7 +18,7 @@ TOKEN = {"access_token": "ya29.machine", "expires_in": 3599, "token_type": "Bear
 
 @pytest.fixture
 def get(helper: Any, services: Any) -> Callable[..., tuple[int, str, str]]:
-    """Get a token for localhost:5000 from the services' metadata server."""
+    """Returns a function that gets a token for localhost:5000 from the services' metadata server."""
     helper.environ |= {"GCE_METADATA_HOST": services.host, "NO_GCE_CHECK": ""}
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": ["metadata"]}}})
 
@@ -76,12 +76,12 @@ ANSWERS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "wrong Metadata-Flavor": (
         {"document": TOKEN, "headers": {"Metadata-Flavor": "Other"}},
-        "HOST answered 200, and is no metadata server",
+        "HOST is not a metadata server: it answered 200",
         CHECK,
     ),
     "captive portal": (
         {"body": b"<html>pay</html>", "headers": {"Content-Type": "text/html"}},
-        "HOST answered 200, and is no metadata server",
+        "HOST is not a metadata server: it answered 200",
         CHECK,
     ),
     "HTML with the flavor": (
@@ -136,10 +136,10 @@ def test_an_emulators_metadata_never_serves_google_nor_googles_loopback(
 
     assert get("gcr.io")[1] == (
         f"no access token for gcr.io: metadata: metadata server {services.host} is not Google's: "
-        "no token of it goes to Google's gcr.io\n"
+        "its tokens are not sent to Google's gcr.io\n"
     )
     assert get(GCE_METADATA_HOST="") == failure(
-        "metadata server metadata.google.internal is Google's: no token of it goes to localhost:5000",
+        "metadata server metadata.google.internal is Google's: its tokens are not sent to localhost:5000",
         "set GCE_METADATA_HOST to the emulator's host",
     )
     assert services.requests == []
@@ -153,7 +153,7 @@ def test_t05_another_hosts_metadata_never_serves_google(get: Any, helper: Any, h
 
     assert get("gcr.io", GCE_METADATA_HOST=host)[1] == (
         f"no access token for gcr.io: metadata: metadata server {host} is not Google's: "
-        "no token of it goes to Google's gcr.io\n"
+        "its tokens are not sent to Google's gcr.io\n"
     )
 
 
@@ -182,7 +182,7 @@ def test_a_switch_keeps_env_from_asking(get: Any, services: Any, helper: Any, sw
 
 
 def find(tmp_path: Path, product: str | None, platform: str = "linux", **environ: str) -> bool | None:
-    """Whether the metadata server is sure to be there; None when it is not asked."""
+    """Returns whether the metadata server is sure to be there; None when it is not asked."""
     product_file = tmp_path / "product_name"
     if product is not None:
         product_file.write_text(product + "\n")

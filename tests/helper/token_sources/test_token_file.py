@@ -1,4 +1,4 @@
-"""A bare access token in a file."""
+"""Access token in a file."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A user of the helper with each kind of token source, and a token server that says what bought a token."""
+"""User of the helper with each kind of token source, and a token server whose tokens name the credential."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ GOOGLES, EMULATORS, PRIVATE = "gcr.io", "localhost:5000", "registry.example"
 
 
 class Purchases(LoopbackServer):
-    """Any token endpoint, also as a proxy; its access tokens spell what they were bought with."""
+    """Server for any token endpoint, also as a proxy; its access tokens contain the credential."""
 
     def __init__(self) -> None:
         super().__init__(Seller)
@@ -57,7 +57,7 @@ def read_claims(token: str) -> dict[str, Any]:
 
 
 class User:
-    """A user with a home, of which every variable and file is the test's; the helper runs in this process."""
+    """User with a home; a test sets each variable and file. The helper runs in this process."""
 
     def __init__(self, folder: Path, seller: Purchases, private_key: str, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.seller, self.private_key, self.patch = folder, seller, private_key, patch
@@ -87,7 +87,7 @@ class User:
         return path
 
     def get(self, **environ: str | None) -> tuple[int, str, str]:
-        """What docker and a person read; None takes a variable away."""
+        """Returns what docker and the user read; None removes a variable."""
         self.write(self.gcloud / "docker_credential_gcr_config.json", self.content)
         values = {name: value for name, value in (self.environ | environ).items() if value is not None}
         for name in os.environ:

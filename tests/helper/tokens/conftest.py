@@ -1,4 +1,4 @@
-"""A token server, and a user whose tokens are cached."""
+"""Fixtures of the cache's tests: a token server, and a user whose tokens are cached."""
 
 from collections.abc import Iterator
 from pathlib import Path

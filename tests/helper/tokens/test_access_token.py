@@ -1,4 +1,4 @@
-"""When a token is fresh, when it is aging, and what never shows."""
+"""Access token: when it is fresh, when it is aging, and that its value never shows."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The access tokens on disk: what is kept, what is trusted, and what is not."""
+"""Token cache on disk: what is stored, what is trusted, and what is not."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A cached `get` answers as an uncached one, after each change of a file, a variable or the configuration.
+"""Cache identity: a cached `get` answers as an uncached one, after any change of a file or a variable.
 
 The token server makes each token of what the request says, so that equal answers are equal purchases.
 """

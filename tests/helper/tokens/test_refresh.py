@@ -1,4 +1,4 @@
-"""Buying tokens: once for all who ask, early, and without a cache."""
+"""Token refresh: once for all callers, early, and without a cache."""
 
 import json
 import os
@@ -22,7 +22,7 @@ NOW = 1_700_000_000
 
 @pytest.fixture
 def configured(helper: Any, make_key: Callable[..., Path]) -> Any:
-    """The helper with a key of the token server for localhost:5000."""
+    """Configures the helper with a key of the token server for localhost:5000."""
     helper.configure({"Registries": {"localhost:5000": {"TokenSources": [f"file:{make_key()}"]}}})
     return helper
 
@@ -34,7 +34,7 @@ def get(helper: Any, **environ: str) -> tuple[str, str]:
 
 
 def age(helper: Any, seconds_left: int) -> Path:
-    """Rewrite the cached token so that it has that much left of an hour."""
+    """Rewrites the cached token so that it has that much left of an hour."""
     (entry,) = helper.cache.glob("*.json")
     now = int(time.time())
     token = json.loads(entry.read_text())
@@ -106,7 +106,7 @@ def test_edge_28_an_aging_token_is_served_while_somebody_else_refreshes_it(
 def test_edge_28_a_lock_that_is_never_released_is_waited_for_half_of_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a clock that needs no waiting."""
+    """Uses a clock that needs no waiting."""
     start = now = time.monotonic()
 
     def sleep(seconds: float) -> None:
