@@ -97,7 +97,7 @@ def check_request_head(app: App, *, probes: Mapping[bytes, App]) -> App:
 
 
 def _is_own_host(scope: Message) -> bool:
-    """Returns whether the request's host is not one of Google's."""
+    """Returns whether the request's host is not a Google host."""
     host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
     return PORT_SITE not in scope and find_canonical_host(host) is None
 
