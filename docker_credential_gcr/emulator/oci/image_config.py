@@ -28,10 +28,10 @@ def parse_created_ms(config: bytes) -> int:
         return UNKNOWN_CREATED_MS
     created_ms = (instant - _EPOCH) // timedelta(milliseconds=1)
     # With an offset from UTC the instant can be in a year without four digits.
-    return created_ms if is_known(created_ms) else UNKNOWN_CREATED_MS
+    return created_ms if is_created_known(created_ms) else UNKNOWN_CREATED_MS
 
 
-def is_known(created_ms: int) -> bool:
+def is_created_known(created_ms: int) -> bool:
     """Returns whether the instant comes from a config and can be written by RFC 3339."""
     return UNKNOWN_CREATED_MS < created_ms < _YEAR_10000_MS
 

@@ -134,7 +134,7 @@ def test_after_its_body_a_client_may_be_silent_as_long_as_it_likes():
     run(main())
 
 
-class Crowd:
+class ConcurrentRequests:
     """Concurrent requests, each to an application that reads the whole body; `silent` ones never end."""
 
     def __init__(self, **limits):
@@ -183,13 +183,13 @@ async def settle():
 
 def test_t14_pushes_over_the_bound_are_refused_until_one_ends():
     async def main():
-        crowd = Crowd(bodies=2)
-        first, second = (crowd.start(PUSH, b"abc", member="user:a", silent=True) for _ in range(2))
+        requests = ConcurrentRequests(bodies=2)
+        first, second = (requests.start(PUSH, b"abc", member="user:a", silent=True) for _ in range(2))
         await settle()
-        assert await crowd.start(PUSH, b"abc", member="user:a") == TOO_MANY
+        assert await requests.start(PUSH, b"abc", member="user:a") == TOO_MANY
         first.cancel()
         await settle()
-        assert await crowd.start(PUSH, b"abc", member="user:a") is None
+        assert await requests.start(PUSH, b"abc", member="user:a") is None
         assert not second.done()
         second.cancel()
 
@@ -206,11 +206,11 @@ def test_t14_pushes_over_the_bound_are_refused_until_one_ends():
 )
 def test_z08_silent_requests_of_others_take_no_places_of_pushes(path, member):
     async def main():
-        crowd = Crowd(bodies=2, other_bodies=3)
-        silent = [crowd.start(path, b"abc", member=member, silent=True) for _ in range(3)]
+        requests = ConcurrentRequests(bodies=2, other_bodies=3)
+        silent = [requests.start(path, b"abc", member=member, silent=True) for _ in range(3)]
         await settle()
-        assert await crowd.start(PUSH, b"abc", member="user:b") is None
-        assert await crowd.start(MANIFEST, b"abc", member="user:b") is None
+        assert await requests.start(PUSH, b"abc", member="user:b") is None
+        assert await requests.start(MANIFEST, b"abc", member="user:b") is None
         assert [task.done() for task in silent] == [False] * 3
         for task in silent:
             task.cancel()
@@ -220,10 +220,10 @@ def test_z08_silent_requests_of_others_take_no_places_of_pushes(path, member):
 
 def test_z08_the_longest_silent_of_the_others_gives_way_to_a_new_one():
     async def main():
-        crowd = Crowd(other_bodies=3)
-        silent = [crowd.start(TOKEN, b"abc", silent=True) for _ in range(3)]
+        requests = ConcurrentRequests(other_bodies=3)
+        silent = [requests.start(TOKEN, b"abc", silent=True) for _ in range(3)]
         await settle()
-        assert await crowd.start(TOKEN, b"abc") is None
+        assert await requests.start(TOKEN, b"abc") is None
         await asyncio.wait_for(silent[0], 1)
         assert [task.done() for task in silent] == [True, False, False]
         for task in silent:
@@ -242,15 +242,15 @@ def test_z08_the_longest_silent_of_the_others_gives_way_to_a_new_one():
 )
 def test_z08_bodies_that_are_kept_whole_are_bounded_in_bytes_together(path, member, outcome):
     async def main():
-        crowd = Crowd(bodies_size=10)
-        silent = [crowd.start(path, b"abcd", member=member, silent=True) for _ in range(2)]
+        requests = ConcurrentRequests(bodies_size=10)
+        silent = [requests.start(path, b"abcd", member=member, silent=True) for _ in range(2)]
         await settle()
-        assert await crowd.start(path, b"abcd", member=member) == outcome
+        assert await requests.start(path, b"abcd", member=member) == outcome
         for task in silent:
             task.cancel()
         await settle()
         # All bytes that they counted are free again.
-        assert await crowd.start(path, b"a" * 10, member=member) is None
+        assert await requests.start(path, b"a" * 10, member=member) is None
 
     run(main())
 

@@ -18,7 +18,7 @@ from docker_credential_gcr.emulator.google.rest.list_filters import parse_filter
 from docker_credential_gcr.emulator.google.rest.methods import PAGE, Result, reads
 from docker_credential_gcr.emulator.google.rest.pagination import parse_page
 from docker_credential_gcr.emulator.google.rest.timestamps import format_milliseconds
-from docker_credential_gcr.emulator.oci.image_config import is_known
+from docker_credential_gcr.emulator.oci.image_config import is_created_known
 
 from .authorization import format_package_prefix, get_repository, parse_package_name
 
@@ -53,7 +53,7 @@ def show_image(connection: Connection, call: Call) -> Result:
 def describe_contents(image: Image) -> dict[str, Any]:
     """Returns an image's buildTime, imageSizeBytes and mediaType."""
     document: dict[str, Any] = {"imageSizeBytes": str(image.image_size), "mediaType": image.media_type}
-    if is_known(image.created_ms):
+    if is_created_known(image.created_ms):
         document["buildTime"] = format_milliseconds(image.created_ms)
     return document
 
