@@ -16,6 +16,7 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.keys import format_private, make_certificate
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -84,9 +85,8 @@ def send_self_signed(account: Account, _folder: Path) -> bool:
 
 
 def ask_registry(account: Account, user: str, password: str) -> bool:
-    query = {"scope": "repository:my-project/app:pull"}
-    answer = requests.get(f"{account.url}/v2/token", params=query, auth=(user, password), timeout=30)
-    return answer.status_code == 200
+    client = RegistryClient(account.url, (user, password))
+    return bool(client.ask_token("repository:my-project/app:pull").status_code == 200)
 
 
 def log_in_with_key(account: Account, _folder: Path) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.cli.main import main
 
@@ -31,8 +31,8 @@ def run_gcloud(environ: dict[str, str], *arguments: str) -> str:
 
 
 def ask_registry(gcr_emulator: Any, token: str) -> int:
-    url, scope = f"{gcr_emulator.url}/v2/token", "repository:my-project/app:pull,push"
-    return requests.get(url, params={"scope": scope}, auth=("_dcgcloud_token", token), timeout=30).status_code
+    client = RegistryClient(gcr_emulator.url, ("_dcgcloud_token", token))
+    return int(client.ask_token("repository:my-project/app:pull,push").status_code)
 
 
 @pytest.mark.parametrize("kind", ["gcloud", "metadata"])

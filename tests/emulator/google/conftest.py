@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Connection
 from starlette.applications import Starlette
+from support.accounts import sign_assertion
 from support.images import OCI_MANIFEST, digest_of
 from support.keys import format_private, format_public, make_certificate
 
@@ -112,16 +112,8 @@ class Apis:
 
     def sign(self, key: dict[str, Any], **changes: object) -> str:
         """Returns the assertion that a client signs with a key file; None removes a claim."""
-        claims = {
-            "iss": key["client_email"],
-            "aud": "https://oauth2.googleapis.com/token",
-            "iat": NOW,
-            "exp": NOW + 3600,
-            "scope": "https://www.googleapis.com/auth/cloud-platform",
-            **changes,
-        }
-        claims = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(claims, key["private_key"], "RS256", {"kid": key["private_key_id"]})
+        claims = {"aud": "https://oauth2.googleapis.com/token", **changes}
+        return sign_assertion(key, NOW, **claims)
 
     def make_user(self, email: str = "ada@example.com", name: str = "Ada Lovelace") -> User:
         """Creates a user who can log in."""

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import jwt
 import pytest
 import requests
+from support.accounts import sign_assertion
 
 Emulator = Any
 
@@ -133,9 +133,7 @@ def test_check_56_a_machine_that_may_read_pulls_with_the_go_helper_and_does_not_
 
 
 def sign(key: dict[str, Any], **claims: object) -> str:
-    now = int(time.time())
-    document = {"iss": key["client_email"], "iat": now, "exp": now + 3600, **claims}
-    return jwt.encode(document, key["private_key"], "RS256", {"kid": key["private_key_id"]})
+    return sign_assertion(key, int(time.time()), **claims)
 
 
 @pytest.fixture

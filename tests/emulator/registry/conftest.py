@@ -2,50 +2,18 @@
 
 import base64
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 import requests
+from support.accounts import Account
 from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
-
-READ_WRITE = "https://www.googleapis.com/auth/devstorage.read_write"
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-class Account:
-    """A service account and its key."""
-
-    def __init__(self, url: str, document: dict[str, str]) -> None:
-        self.url = url
-        self.document = document
-        self.member = f"serviceAccount:{document['client_email']}"
-        self.key_file = json.dumps(document)
-        self.basic = ("_json_key", self.key_file)
-
-    def sign(self, *, key: str | None = None, kid: str | None = None, **changes: object) -> str:
-        """Returns a self-signed JWT, which Google's clients send as an access token; None removes a claim."""
-        now = int(time.time())
-        email = self.document["client_email"]
-        claims = {"iss": email, "sub": email, "iat": now, "exp": now + 3600, "scope": READ_WRITE, **changes}
-        claims = {name: value for name, value in claims.items() if value is not None}
-        header = {"kid": kid or self.document["private_key_id"]}
-        return jwt.encode(claims, key or self.document["private_key"], algorithm="RS256", headers=header)
-
-    def access_token(self, scope: str = READ_WRITE) -> str:
-        """Returns an access token with that OAuth scope."""
-        assertion = self.sign(scope=scope, aud="https://oauth2.googleapis.com/token")
-        form = {"grant_type": JWT_BEARER, "assertion": assertion}
-        answer = requests.post(f"{self.url}/token", data=form, timeout=30)
-        assert answer.status_code == 200, answer.text
-        return str(answer.json()["access_token"])
 
 
 @dataclass

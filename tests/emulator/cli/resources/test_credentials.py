@@ -17,6 +17,7 @@ import requests
 from google.auth import exceptions
 from google.auth.transport.requests import Request
 from support.checkout import DOCS
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.server.in_thread import InThread
 from docker_credential_gcr.emulator.settings import Settings
@@ -67,8 +68,8 @@ def fetch_token(credentials: Any, request: Request | None = None) -> str:
 
 
 def ask_registry(gcr_emulator: Emulator, token: str) -> int:
-    url, scope = f"{gcr_emulator.url}/v2/token", "repository:my-project/app:pull,push"
-    return requests.get(url, params={"scope": scope}, auth=("_token", token), timeout=30).status_code
+    client = RegistryClient(gcr_emulator.url, ("_token", token))
+    return int(client.ask_token("repository:my-project/app:pull,push").status_code)
 
 
 def list_urls(document: object) -> Iterator[str]:

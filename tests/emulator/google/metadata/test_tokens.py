@@ -8,6 +8,7 @@ import pytest
 import requests
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
+from support.registry_client import RegistryClient
 
 from docker_credential_gcr.emulator.gce_instance import Instance
 from docker_credential_gcr.emulator.google.metadata.tokens import narrow_scopes
@@ -39,9 +40,8 @@ def fetch(gcr_emulator: Emulator) -> Fetch:
 
 
 def ask_registry(gcr_emulator: Emulator, token: str, actions: str) -> int:
-    scope = f"repository:my-project/app:{actions}"
-    url = f"{gcr_emulator.url}/v2/token"
-    return requests.get(url, params={"scope": scope}, auth=("_token", token), timeout=30).status_code
+    client = RegistryClient(gcr_emulator.url, ("_token", token))
+    return int(client.ask_token(f"repository:my-project/app:{actions}").status_code)
 
 
 def test_a_token_is_handed_out_until_five_minutes_are_left(gcr_emulator: Emulator, fetch: Fetch) -> None:
