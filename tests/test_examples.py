@@ -18,7 +18,7 @@ from support.checkout import ROOT, TESTS
 from support.google_sandbox import run_in_sandbox
 
 EXAMPLES = ROOT / "examples"
-RUNNER = TESTS / "support" / "ci_runner.py"
+RUNNER = TESTS / "support" / "ci" / "runner.py"
 # The examples expect the files of scripts/build here.
 FOLDER = Path("third_party", "docker-credential-gcr")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.loopback_server import LoopbackHandler, LoopbackServer, serving
+from support.servers.loopback import LoopbackHandler, LoopbackServer, serving
 
 PROGRAMS = sysconfig.get_path("scripts")
 WHEEL = "hello_from_loopback-1.0-py3-none-any.whl"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support.endpoint_server import EndpointServer, Handler
 from support.keys import save_certificate
+from support.servers.endpoint import EndpointServer, Handler
 
 import docker_credential_gcr
 from docker_credential_gcr.helper import lookup

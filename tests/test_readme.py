@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import yaml
 from support.checkout import README, TESTS
-from support.ci_runner import make_programs
+from support.ci.runner import make_programs
 from support.google_sandbox import run_in_sandbox
 from support.pages import PAGES, name_page, read_blocks
 from support.readme_session import mask, read_session, record
 
 PROGRAMS = Path(sys.executable).parent
-RUNNER = TESTS / "support" / "ci_runner.py"
+RUNNER = TESTS / "support" / "ci" / "runner.py"
 MAX_LINES = 150
 LIMIT_S = 120
 

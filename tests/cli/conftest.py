@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from support.child_processes import LIMIT_S, Outcome, running
 from support.keys import make_key_file
-from support.loopback_server import LoopbackHandler, LoopbackServer, serving
+from support.servers.loopback import LoopbackHandler, LoopbackServer, serving
 
 from docker_credential_gcr.__main__ import main
 

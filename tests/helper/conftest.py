@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import pytest
 from support.child_processes import Outcome, running
 from support.keys import make_key_file
-from support.loopback_server import LoopbackHandler, LoopbackServer, serving
+from support.servers.loopback import LoopbackHandler, LoopbackServer, serving
 
 SCRIPT = Path(sysconfig.get_path("scripts"), "docker-credential-gcr")
 PROGRAM = (

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from support.child_processes import Outcome
-from support.loopback_server import LoopbackHandler, LoopbackServer, serving
+from support.servers.loopback import LoopbackHandler, LoopbackServer, serving
 
 PROGRAM = Path(sysconfig.get_path("scripts"), "gcr-credential-provider")
 V1 = "credentialprovider.kubelet.k8s.io/v1"

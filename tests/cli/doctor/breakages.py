@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from cli.doctor.machine import EMAIL, PROGRAM, Machine, Serve
-from support.tls_registry import TlsRegistry
+from support.servers.tls_registry import TlsRegistry
 
 # A port that refuses: bound, so that no other program gets it, and not listened on.
 RESERVED = socket.socket()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.tls_registry import TlsRegistry
+from support.servers.tls_registry import TlsRegistry
 
 Run = Callable[..., tuple[int, str, str]]
 

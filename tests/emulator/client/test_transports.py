@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.one_answer import LIMIT_S, OneAnswer
-from support.tls_registry import TlsRegistry
+from support.servers.one_answer import LIMIT_S, OneAnswer
+from support.servers.tls_registry import TlsRegistry
 
 from docker_credential_gcr.emulator.client import direct_request, proxied_request
 from docker_credential_gcr.emulator.client import rest as client

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 from support.child_processes import LIMIT_S
-from support.loopback_server import LoopbackHandler, LoopbackServer, serving
+from support.servers.loopback import LoopbackHandler, LoopbackServer, serving
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
 from docker_credential_gcr.helper.doctor import registry_client

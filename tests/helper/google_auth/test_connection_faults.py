@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from support.tls_registry import TlsRegistry
+from support.servers.tls_registry import TlsRegistry
 
 from docker_credential_gcr.helper.google_auth import connection_faults
 from docker_credential_gcr.helper.token_sources import metadata

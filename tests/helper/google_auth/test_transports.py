@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from support.child_processes import LIMIT_S
-from support.endpoint_server import EndpointServer, Handler
 from support.keys import save_certificate
+from support.servers.endpoint import EndpointServer, Handler
 
 from docker_credential_gcr.errors import ConfigError, NetworkError, TokenError
 from docker_credential_gcr.helper.google_auth import connection_faults, http, oauth

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from support.loopback_server import LoopbackHandler, LoopbackServer, serving
+from support.servers.loopback import LoopbackHandler, LoopbackServer, serving
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 import pytest
-from support.loopback_server import LoopbackHandler, LoopbackServer
+from support.servers.loopback import LoopbackHandler, LoopbackServer
 
 from docker_credential_gcr.helper import paths, protocol
 

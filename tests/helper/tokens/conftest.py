@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from helper.tokens.cached_sources import Purchases, User
-from support.loopback_server import serving
+from support.servers.loopback import serving
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import pytest
 import requests
-from support.one_answer import OneAnswer
+from support.servers.one_answer import OneAnswer
 
 from docker_credential_gcr.emulator.cli.main import cli
 from docker_credential_gcr.emulator.runtime.errors import CollectionBusy

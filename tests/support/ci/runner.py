@@ -1,6 +1,6 @@
 """Runs the jobs of a CI example as GitHub's and GitLab's runners do, where Google is the emulator.
 
-    gcr-emulator run --project my-project --create-on-push -- python ci_runner.py EXAMPLE.yml ROLE
+    gcr-emulator run --project my-project --create-on-push -- python runner.py EXAMPLE.yml ROLE
 
 The current directory is the checkout of the user's repository, $HOME is the job's home. The service account
 that the job is given has the role. Exits with 1 when a step fails.
@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 GCR_EMULATOR = (sys.executable, "-m", "docker_credential_gcr.emulator.cli.main")
-PROGRAMS = Path(__file__).with_name("ci_programs.py")
+PROGRAMS = Path(__file__).with_name("programs.py")
 # What stands for the programs of the job's image. `python3` is this Python, so that each one is tested.
 IMAGE_PROGRAMS = {
     "apk": (sys.executable, str(PROGRAMS), "apk"),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from support.loopback_server import LoopbackHandler, LoopbackServer
+from support.servers.loopback import LoopbackHandler, LoopbackServer
 
 TOKEN = {"access_token": "ya29.x", "expires_in": 3600, "token_type": "Bearer", "issued_token_type": "x"}
 MOST = 16 * 1024 * 1024  # what a connection holds in its buffers is far less

@@ -4,7 +4,7 @@ import ssl
 from pathlib import Path
 
 from support.keys import save_certificate
-from support.loopback_server import LoopbackHandler, LoopbackServer
+from support.servers.loopback import LoopbackHandler, LoopbackServer
 
 
 class TlsRegistry(LoopbackServer):

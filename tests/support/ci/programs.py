@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 sys.dont_write_bytecode = True
-sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+sys.path.append(str(Path(__file__).parents[3] / "scripts"))
 
 from _builtin_client import HelperFailed, find_credential, push  # noqa: E402
 from _image import make_layout  # noqa: E402
