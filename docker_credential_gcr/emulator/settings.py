@@ -19,7 +19,7 @@ class Limits:
     manifest_size: int = 4 * 1024 * 1024
     # From the upload's start, by the emulator's clock.
     upload_lifetime_s: float = 24 * 3600.0
-    # Garbage collection removes what no manifest needs, so long after its last use by a client.
+    # Garbage collection removes what no manifest needs, this long after a client last used it.
     unused_lifetime_s: float = 24 * 3600.0
     # Uploads in progress: a client that finishes none reaches its own limit before the common one.
     uploads: int = 10_000

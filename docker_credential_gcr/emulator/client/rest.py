@@ -23,7 +23,7 @@ DEFAULT_URL = settings.DEFAULT_URL
 _CONNECT_TIMEOUT_S = 5
 # A collection of garbage reads every row and the name of every file.
 _COLLECTION_TIMEOUT_S = 3600
-# How often a policy is read and written again, after another writer came between.
+# How often a change of a policy is repeated after another writer changed it first.
 _ATTEMPTS = 5
 # Google's status for refusals of /_emulator/.
 _STATUSES = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}

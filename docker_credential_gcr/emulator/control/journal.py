@@ -32,7 +32,7 @@ _MAX_ENTRIES = 10_000
 _MAX_SIZE = 8 * 1024 * 1024
 # Of a path, and of a query; a client may send a hundred times as much.
 _MAX_TEXT_SIZE = 4096
-# The database is pruned after so many new entries.
+# The number of new entries after which the database is pruned.
 _PRUNE_INTERVAL = 256
 
 

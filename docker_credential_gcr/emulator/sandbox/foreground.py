@@ -1,7 +1,7 @@
 """Foreground process group of the terminal: given to a command and taken back, as a shell does for a job.
 
 In a PID namespace a process group whose leader is outside has the number 0, and a shell cannot give the
-terminal back to that group. So the command leads a process group of its own, which gets ^C and ^Z.
+terminal back to that group. So the command leads a new process group, which gets ^C and ^Z.
 https://www.gnu.org/software/libc/manual/html_node/Implementing-a-Shell.html
 """
 

@@ -33,7 +33,7 @@ _UNSENT_SIZE = 128 * 1024
 # Bytes of a response that Granian buffers for each HTTP/2 stream of a client that does not read.
 _HTTP2_UNSENT_SIZE = 16 * 1024
 _HTTP2_STREAMS = 100
-# A silent HTTP/2 connection gets a PING, and is closed without an acknowledgement.
+# A silent HTTP/2 connection gets a PING, and is closed if no acknowledgement comes.
 _PING_MS = 30_000
 _PING_TIMEOUT_S = 20
 # Time for requests in progress when the server stops.

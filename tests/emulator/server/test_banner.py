@@ -98,11 +98,11 @@ Requests:
     ],
     ids=["kept", "temporary-and-open", "tls-and-strict"],
 )
-def test_d12_the_greeting(ready, settings, projects, text):
+def test_d12_the_banner(ready, settings, projects, text):
     assert format_banner(ready, settings, projects) == text
 
 
-def test_d12_the_page_shows_the_greeting():
+def test_d12_the_page_shows_the_next_steps():
     page = (DOCS / "serve.md").read_text("utf-8")
     data = "/srv/registry-data"
     ready = ReadyDocument(READY.url, READY.registry, 4711, data, None, f"{data}/keys/operator-token")
@@ -154,16 +154,16 @@ def at_terminal():
         process.communicate()
 
 
-def test_d12_a_terminal_gets_a_greeting_and_a_line_a_request(at_terminal, tmp_path):
+def test_d12_a_terminal_gets_a_banner_and_a_line_a_request(at_terminal, tmp_path):
     ready, stop = at_terminal("--data", str(tmp_path / "data"), "--project", "my-project")
     requests.get(f"{ready['url']}/v2/token?scope=repository:hello:push&password=secret", timeout=30)
 
     rest, shown = stop()
 
-    greeting = format_banner(ReadyDocument(**ready), Settings(data=tmp_path), ["my-project"])
+    banner = format_banner(ReadyDocument(**ready), Settings(data=tmp_path), ["my-project"])
     example = f"{ready['registry']}/my-project/hello:1"
     time, took, line = re.fullmatch(
-        re.escape(greeting) + r"\n(..:..:..)  GET    403 +(\d+) ms  (.*)", shown, re.DOTALL
+        re.escape(banner) + r"\n(..:..:..)  GET    403 +(\d+) ms  (.*)", shown, re.DOTALL
     ).groups()
     assert (rest, len(time), took.isdigit()) == ("", 8, True)
     assert line == (

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from docker_credential_gcr.emulator.runtime.files import find_status, read_file
 from docker_credential_gcr.files import write_file
 
-# A name of its own: each of these programs reads every .crt of the directory.
+# A separate file: each of these programs reads every .crt of the directory.
 NAME = "gcr-emulator.crt"
 _MARK = "# written by gcr-emulator trust\n"
 _HOSTS_TOML = _MARK + 'server = "https://{host}"\n\n[host."https://{host}"]\n  ca = "/{ca}"\n'
