@@ -1,5 +1,6 @@
 """Fixtures of special files: a FIFO, a terminal, a null device."""
 
+import contextlib
 import os
 import pty
 import stat
@@ -49,11 +50,21 @@ def fifo(tmp_path: Path) -> Stream:
 @pytest.fixture
 def terminal() -> Iterator[Stream]:
     """A character device that every user can create."""
-    ours, theirs = pty.openpty()
-    tty.setraw(theirs, termios.TCSANOW)
-    yield Stream(Path(os.ttyname(theirs)), lambda: os.read(ours, 65536).decode())
+    ours, descriptor = pty.openpty()
+    tty.setraw(descriptor, termios.TCSANOW)
+    with os.fdopen(descriptor, "rb", 0) as theirs:
+
+        def read() -> str:
+            # One read may return a part; with the other end closed the last one fails with EIO.
+            theirs.close()
+            parts = []
+            with contextlib.suppress(OSError):
+                while part := os.read(ours, 65536):
+                    parts.append(part)
+            return b"".join(parts).decode()
+
+        yield Stream(Path(os.ttyname(descriptor)), read)
     os.close(ours)
-    os.close(theirs)
 
 
 @pytest.fixture
