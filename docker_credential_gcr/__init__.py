@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.tokens.access_token import AccessToken
+    from docker_credential_gcr.helper.tokens import AccessToken
 
     from .errors import CredentialsNotFound, Error, TokenError
     from .library import get_token
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AccessToken": "helper.tokens.access_token",
+    "AccessToken": "helper.tokens",
     "CredentialsNotFound": "errors",
     "Error": "errors",
     "RegistryAuth": "requests_auth",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Mapping
 
 from docker_credential_gcr.helper.config import Config, load_config
 from docker_credential_gcr.helper.keychain import Search
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken
 
 from .errors import CredentialsNotFound
 from .helper import registries

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from docker_credential_gcr.helper import lookup
-from docker_credential_gcr.helper.tokens import cache
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken, cache
 
 SCRIPT = Path(sysconfig.get_path("scripts"), "docker-credential-gcr")
 GET = [sys.executable, "-m", "docker_credential_gcr", "get"]

@@ -35,9 +35,7 @@ HOT = {
     "helper.token_sources.metadata",
     "helper.token_sources.token_file",
     "helper.tokens.__init__",
-    "helper.tokens.access_token",
     "helper.tokens.cache",
-    "helper.tokens.request",
     "helper.wire",
 }
 # Each costs less than half a millisecond over bare Python.

@@ -19,8 +19,7 @@ from support.servers.endpoint import EndpointServer, Handler
 
 import docker_credential_gcr
 from docker_credential_gcr.helper import lookup
-from docker_credential_gcr.helper.tokens import cache
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken, cache
 from docker_credential_gcr.pytest_plugin import GcrEmulator
 
 PACKAGE = docker_credential_gcr.__name__
@@ -70,8 +69,8 @@ def inside(package: str, names: str) -> str:
 
 
 VERB = "__main__ errors helper.protocol helper.registries helper.wire"
-CONFIG = "helper.config helper.paths helper.tokens.request"
-CACHE = inside("helper.tokens", "access_token cache")
+CONFIG = "helper.config helper.paths helper.tokens"
+CACHE = "helper.tokens.cache"
 TOKENS = f"{CACHE} helper.keychain helper.token_sources helper.credential_store.entries"
 DOCKER = inside("helper.configure", "config_file docker_config docker_types json_members")
 LOGIN = f"{VERB} {CONFIG} {TOKENS} helper.docker_login"

@@ -13,7 +13,7 @@ from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.config import MAX_LIFETIME_S, Config, Settings, load_config
 from docker_credential_gcr.helper.configure import arguments, config_edit, configure, helper_config
 from docker_credential_gcr.helper.configure.json_file import KeyPath
-from docker_credential_gcr.helper.tokens.request import NAMES
+from docker_credential_gcr.helper.tokens import NAMES
 
 from . import terminal
 

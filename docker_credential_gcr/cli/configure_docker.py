@@ -6,7 +6,7 @@ import click
 
 from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.configure import arguments, config_edit, configure, environment
-from docker_credential_gcr.helper.tokens.request import NAMES
+from docker_credential_gcr.helper.tokens import NAMES
 
 from . import terminal
 from .registry_names import REGISTRIES

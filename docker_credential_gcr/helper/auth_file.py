@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from docker_credential_gcr import files
 from docker_credential_gcr.errors import ConfigError, Error
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken
 
 from . import lookup, paths, registries
 from .config import load_config

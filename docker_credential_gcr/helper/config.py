@@ -10,7 +10,7 @@ import sys
 from docker_credential_gcr.errors import ConfigError, find_secret_form, quote
 
 from . import paths, wire
-from .tokens.request import parse_names
+from .tokens import parse_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from . import paths, registries
 from .config import DEFAULT_SCOPES, DEFAULT_TIMEOUT_S, Config, load_config
 from .credential_store import entries
 from .keychain import Search
-from .tokens.request import TokenRequest
+from .tokens import TokenRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

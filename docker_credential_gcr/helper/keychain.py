@@ -8,15 +8,13 @@ from docker_credential_gcr.errors import CredentialsNotFound, Error, NoToken, To
 
 from . import paths, registries, token_sources
 from .config import Config, load_config
-from .tokens import cache
-from .tokens.request import DOCKER_LOGIN, TokenRequest
+from .tokens import DOCKER_LOGIN, TokenRequest, cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .tokens.access_token import AccessToken
-    from .tokens.request import TokenSource
+    from .tokens import AccessToken, TokenSource
 
 CA_FILES = (  # the certificate authorities that token endpoints are verified with
     "DOCKER_CREDENTIAL_GCR_CA_FILE",

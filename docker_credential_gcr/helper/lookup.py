@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from docker_credential_gcr.errors import LoginRequired, UsageError
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken
 
 from . import registries
 from .config import Config, load_config

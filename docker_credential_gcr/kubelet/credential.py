@@ -11,13 +11,13 @@ from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.config import load_config
 from docker_credential_gcr.helper.keychain import Search
 from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
-from docker_credential_gcr.helper.tokens.access_token import FLOOR_S, AccessToken
+from docker_credential_gcr.helper.tokens import FLOOR_S, AccessToken
 
 from .messages import RegistryPassword, Request
 from .pod_identity import PodIdentity
 
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.tokens.request import TokenSource
+    from docker_credential_gcr.helper.tokens import TokenSource
 
 # GKE's annotation of a Kubernetes service account; its value is a Google service account.
 # https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity

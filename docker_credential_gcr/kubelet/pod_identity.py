@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from docker_credential_gcr.errors import TokenError, TokenRefused
 from docker_credential_gcr.helper.google_auth import endpoint, http, oauth
-from docker_credential_gcr.helper.tokens.access_token import AccessToken, is_token
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest, is_token
 
 API_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_STS"  # gcloud's variable
 API_URL = "https://sts.googleapis.com/"

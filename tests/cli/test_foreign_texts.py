@@ -18,7 +18,7 @@ from docker_credential_gcr.helper.doctor.registry_checks import RegistryChecks
 from docker_credential_gcr.helper.google_auth.http import Answer
 from docker_credential_gcr.helper.login.browser import Attempt, StrayRequest
 from docker_credential_gcr.helper.token_sources.metadata import Metadata
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 NOT_A_URL = "the address is not a URL: copy the whole of it"
 OTHER_STATE = "the address is not of this login: its state differs"

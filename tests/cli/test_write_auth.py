@@ -14,7 +14,7 @@ from support.child_processes import LIMIT_S, running
 
 from docker_credential_gcr.errors import NetworkError
 from docker_credential_gcr.helper import auth_file
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken
 
 AUTH = base64.b64encode(b"oauth2accesstoken:ya29.file").decode()
 

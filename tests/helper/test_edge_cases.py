@@ -196,7 +196,7 @@ AGES = {
     "25-expires in 5 s": (5, 3595, False),
     "25-expires in 9 s": (9, 3591, False),
     "25-expired": (-1, 3601, False),
-    # Time passes until the helper looks; test_access_token.py has the second itself.
+    # Time passes until the helper looks; test_tokens.py has the second itself.
     "25-a minute over MinTTL": (360, 3240, True),
     "25-a second under MinTTL": (299, 3301, False),
     "25-far future": (10 * 365 * 86400, 0, False),

@@ -10,8 +10,7 @@ import pytest
 from support.checkout import DATA
 
 from docker_credential_gcr.helper import lookup
-from docker_credential_gcr.helper.tokens import cache
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken, cache
 from docker_credential_gcr.kubelet import VERSIONS
 from docker_credential_gcr.kubelet.credential import find_lifetime, find_registry_password
 from docker_credential_gcr.kubelet.messages import Request, format_response, parse_request

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from docker_credential_gcr.errors import FILE_KINDS, ConfigError, UsageError, quote
 from docker_credential_gcr.helper import registries
 from docker_credential_gcr.helper.google_auth import endpoint
-from docker_credential_gcr.helper.tokens.request import NAMES, parse_names
+from docker_credential_gcr.helper.tokens import NAMES, parse_names
 
 from . import docker_config, registry_hosts
 

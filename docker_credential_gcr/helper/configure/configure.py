@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from docker_credential_gcr.errors import ConfigError, TokenError, UsageError
 from docker_credential_gcr.helper import SUFFIX, registries
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, load_config, parse_insecure_hosts
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 from . import arguments, config_edit, docker_config, helper_config, undo_record
 from .arguments import Options

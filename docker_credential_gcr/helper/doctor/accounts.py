@@ -10,7 +10,7 @@ from docker_credential_gcr.helper.token_sources.impersonated import Impersonated
 from docker_credential_gcr.helper.token_sources.key_file import KeyFile
 
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.tokens.request import TokenSource
+    from docker_credential_gcr.helper.tokens import TokenSource
 
 
 def find_account(source: "TokenSource") -> str | None:

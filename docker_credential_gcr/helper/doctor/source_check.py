@@ -12,7 +12,7 @@ from docker_credential_gcr.helper.token_sources.metadata import Metadata
 from docker_credential_gcr.helper.token_sources.token_file import TokenFile
 
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.tokens.request import TokenRequest, TokenSource
+    from docker_credential_gcr.helper.tokens import TokenRequest, TokenSource
 
 PASSED = 0.0  # a deadline: the source reads a file, and waits for nothing
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from docker_credential_gcr.errors import KeyFileError, TokenError
 from docker_credential_gcr.helper import config, registries
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest
 
 from . import endpoint, service_account
 from .service_account import NEW_KEY, get_strings

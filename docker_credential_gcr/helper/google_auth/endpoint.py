@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from docker_credential_gcr.errors import KeyNotForHost, TokenError
 from docker_credential_gcr.helper import registries
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 NAME_SIZE = 253
 UNIVERSE = "googleapis.com"

@@ -14,14 +14,14 @@ from docker_credential_gcr.deadline import call_within
 from docker_credential_gcr.errors import MORE_TIME, Error, KeyFileError, NetworkError, TokenRefused
 from docker_credential_gcr.helper import paths, wire
 from docker_credential_gcr.helper.redaction import redact
-from docker_credential_gcr.helper.tokens.access_token import (
+from docker_credential_gcr.helper.tokens import (
     DIRECTORY,
     MAX_LIFETIME_S,
     AccessToken,
+    TokenRequest,
     is_token,
     make_undated,
 )
-from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 from . import connection_faults, http, subject_token, timestamps
 from .endpoint import parse_endpoint

@@ -14,13 +14,13 @@ from docker_credential_gcr import files
 from docker_credential_gcr.errors import CLOCK, MORE_TIME, OTHER_SOURCE, TokenError
 from docker_credential_gcr.helper import paths
 from docker_credential_gcr.helper.redaction import redact
-from docker_credential_gcr.helper.tokens.access_token import (
+from docker_credential_gcr.helper.tokens import (
     MAX_LIFETIME_S,
     AccessToken,
+    TokenRequest,
     is_token,
     make_undated,
 )
-from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 from . import programs, timestamps
 

@@ -10,8 +10,7 @@ from urllib.parse import quote
 
 from docker_credential_gcr.errors import TokenRefused
 from docker_credential_gcr.helper import config
-from docker_credential_gcr.helper.tokens.access_token import MAX_LIFETIME_S, AccessToken
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import MAX_LIFETIME_S, AccessToken, TokenRequest
 
 from . import http, oauth, timestamps
 from .endpoint import Endpoint

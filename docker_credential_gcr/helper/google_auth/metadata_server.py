@@ -6,8 +6,7 @@ from urllib.parse import quote
 
 from docker_credential_gcr.errors import OTHER_SOURCE, NetworkError, NoToken, TokenRefused
 from docker_credential_gcr.helper import config
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest
 
 from . import endpoint, http, oauth
 

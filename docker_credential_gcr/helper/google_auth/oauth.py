@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from docker_credential_gcr.errors import CLOCK, LOGIN, NEW_KEY, TokenRefused
 from docker_credential_gcr.helper.redaction import redact
-from docker_credential_gcr.helper.tokens.access_token import MAX_LIFETIME_S, AccessToken, is_token
+from docker_credential_gcr.helper.tokens import MAX_LIFETIME_S, AccessToken, is_token
 
 from . import http
 from .endpoint import Endpoint

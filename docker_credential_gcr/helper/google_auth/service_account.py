@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from docker_credential_gcr.errors import KeyFileError, TokenError, find_secret_form, quote
 from docker_credential_gcr.helper import config, wire
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest
 
 from . import endpoint
 

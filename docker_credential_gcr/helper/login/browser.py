@@ -18,7 +18,7 @@ from docker_credential_gcr.helper.config import DEFAULT_SCOPES, GOOGLE_TOKEN_URL
 from docker_credential_gcr.helper.google_auth import endpoint, oauth
 from docker_credential_gcr.helper.google_auth.endpoint import Endpoint
 from docker_credential_gcr.helper.token_sources.credential_file import CLIENT
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 from . import credential_file
 

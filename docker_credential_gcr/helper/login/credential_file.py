@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from docker_credential_gcr.errors import ConfigError
 from docker_credential_gcr.helper import paths
 from docker_credential_gcr.helper.configure import config_edit, config_file
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken
 
 MEMBER = "gcrCreds"
 Path = tuple[str, ...]

@@ -11,7 +11,7 @@ from docker_credential_gcr.helper.configure import arguments, config_edit, helpe
 from docker_credential_gcr.helper.credential_store import entries, store
 from docker_credential_gcr.helper.google_auth import adc, service_account
 from docker_credential_gcr.helper.google_auth.service_account import ServiceAccountKey
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 USERNAME = "_json_key"
 

@@ -9,7 +9,7 @@ from docker_credential_gcr.errors import NoToken
 from docker_credential_gcr.helper.config import DEFAULT_SCOPES, DEFAULT_TIMEOUT_S, parse_insecure_hosts
 from docker_credential_gcr.helper.google_auth import endpoint, oauth
 from docker_credential_gcr.helper.token_sources.credential_file import find_source
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 
 def revoke(environ: Mapping[str, str], platform: str = sys.platform) -> bool:

@@ -7,13 +7,13 @@ one module, of 0.1 to 0.3 ms.
 import sys
 
 from docker_credential_gcr.errors import ConfigError, NoToken, TokenError
-from docker_credential_gcr.helper.tokens.request import DOCKER_LOGIN
+from docker_credential_gcr.helper.tokens import DOCKER_LOGIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from docker_credential_gcr.helper.tokens.request import TokenSource
+    from docker_credential_gcr.helper.tokens import TokenSource
 
 
 def find_source(name: str, *, environ: "Mapping[str, str]", platform: str = sys.platform) -> "TokenSource":

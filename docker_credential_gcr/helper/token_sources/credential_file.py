@@ -10,14 +10,14 @@ import time
 
 from docker_credential_gcr.errors import LOGIN, NetworkError, NoToken, TokenError
 from docker_credential_gcr.helper import config, paths, wire
-from docker_credential_gcr.helper.tokens.access_token import MAX_LIFETIME_S, AccessToken, is_token
+from docker_credential_gcr.helper.tokens import MAX_LIFETIME_S, AccessToken, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from docker_credential_gcr.helper.google_auth.endpoint import Endpoint
-    from docker_credential_gcr.helper.tokens.request import TokenRequest
+    from docker_credential_gcr.helper.tokens import TokenRequest
 
 # Google's helper is an installed program, and publishes both: refresh tokens work for their client alone.
 # https://developers.google.com/identity/protocols/oauth2#installed

@@ -8,8 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.tokens.access_token import AccessToken
-    from docker_credential_gcr.helper.tokens.request import TokenRequest
+    from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest
 
 
 KEYRING_VARIABLES = ("HOME", "PYTHON_KEYRING_BACKEND", "XDG_CONFIG_HOME", "XDG_DATA_HOME")

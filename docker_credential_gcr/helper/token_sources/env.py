@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.tokens.request import TokenSource
+    from docker_credential_gcr.helper.tokens import TokenSource
 
 # The second is gcloud's variable for the same files. https://cloud.google.com/sdk/gcloud/reference/topic/configurations
 VARIABLES = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE")

@@ -8,8 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.tokens.access_token import AccessToken
-    from docker_credential_gcr.helper.tokens.request import TokenRequest
+    from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest
 
 PREFIX = "CLOUDSDK_"  # each of gcloud's properties has a variable that overrides it
 TOKEN_FILE = "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"

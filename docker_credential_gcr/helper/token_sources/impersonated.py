@@ -8,8 +8,7 @@ if TYPE_CHECKING:
 
     from docker_credential_gcr.helper.config import Settings
     from docker_credential_gcr.helper.google_auth.endpoint import Endpoint
-    from docker_credential_gcr.helper.tokens.access_token import AccessToken
-    from docker_credential_gcr.helper.tokens.request import TokenRequest, TokenSource
+    from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest, TokenSource
 
 API_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"  # gcloud's own
 API_URL = "https://iamcredentials.googleapis.com/"

@@ -7,8 +7,7 @@ from docker_credential_gcr.helper import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.tokens.access_token import AccessToken
-    from docker_credential_gcr.helper.tokens.request import TokenRequest
+    from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest
 
 KEY_HINT = "name the JSON key file of a service account"
 

@@ -15,8 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from docker_credential_gcr.helper.tokens.access_token import AccessToken
-    from docker_credential_gcr.helper.tokens.request import TokenRequest
+    from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest
 
 NAME = "metadata.google.internal"
 ADDRESS = "169.254.169.254"  # needs no look-up: https://cloud.google.com/compute/docs/metadata/overview

@@ -4,11 +4,11 @@ import time
 
 from docker_credential_gcr.errors import KEY_SOURCE, TokenError
 from docker_credential_gcr.helper import paths
-from docker_credential_gcr.helper.tokens.access_token import AccessToken, is_token, make_undated
+from docker_credential_gcr.helper.tokens import AccessToken, is_token, make_undated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from docker_credential_gcr.helper.tokens.request import TokenRequest
+    from docker_credential_gcr.helper.tokens import TokenRequest
 
 MAX_SIZE = 64 * 1024
 HINT = "write an access token, and nothing else, into the file"

@@ -12,7 +12,7 @@ import sys
 
 from docker_credential_gcr.helper import paths, wire
 
-from .access_token import DIRECTORY, MAX_LIFETIME_S, AccessToken, is_token
+from . import DIRECTORY, MAX_LIFETIME_S, AccessToken, is_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

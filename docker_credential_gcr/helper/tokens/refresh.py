@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from docker_credential_gcr import files
 from docker_credential_gcr.errors import NoToken, TokenError
 
-from . import cache
-from .access_token import AccessToken
-from .request import TokenRequest
+from . import AccessToken, TokenRequest, cache
 
 if TYPE_CHECKING:
-    from .request import TokenSource
+    from . import TokenSource
 
 
 def refresh(

@@ -28,7 +28,7 @@ from docker_credential_gcr.helper.google_auth import (
 from docker_credential_gcr.helper.google_auth.http import Answer
 from docker_credential_gcr.helper.token_sources import credential_file, env, key_file, metadata, token_file
 from docker_credential_gcr.helper.token_sources import gcloud as gcloud_source
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 GOOGLE = RegistryAccess("gcr.io", "my-project/app", "ci@my-project.iam.gserviceaccount.com", "/keys/k.json")
 NEW_KEY = (

@@ -19,8 +19,7 @@ from docker_credential_gcr.helper.google_auth import http, impersonation, oauth,
 from docker_credential_gcr.helper.google_auth.endpoint import parse_endpoint
 from docker_credential_gcr.helper.registries import LOOPBACK
 from docker_credential_gcr.helper.token_sources.metadata import Metadata
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest
 from docker_credential_gcr.kubelet.pod_identity import PodIdentity
 
 REQUEST = TokenRequest("localhost:5000", LOOPBACK, scopes=("scope",))

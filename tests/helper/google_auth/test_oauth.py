@@ -11,7 +11,7 @@ import pytest
 
 from docker_credential_gcr.errors import NetworkError, TokenRefused
 from docker_credential_gcr.helper.google_auth import oauth, service_account
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken
 
 NOW = 1_700_000_000.9
 

@@ -13,7 +13,7 @@ from docker_credential_gcr.helper.configure.configure import check_token_sources
 from docker_credential_gcr.helper.google_auth import service_account
 from docker_credential_gcr.helper.google_auth.service_account import ServiceAccountKey
 from docker_credential_gcr.helper.token_sources import key_file
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 GOOGLE_URI = "https://oauth2.googleapis.com/token"
 TO_GOOGLE = "its tokens are not sent to Google's gcr.io"

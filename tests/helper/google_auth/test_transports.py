@@ -29,7 +29,7 @@ from docker_credential_gcr.helper.google_auth import connection_faults, http, oa
 from docker_credential_gcr.helper.google_auth import external_account as google_credentials
 from docker_credential_gcr.helper.google_auth.endpoint import parse_endpoint
 from docker_credential_gcr.helper.registries import OTHER
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import TokenRequest
 
 REQUEST = TokenRequest("registry.example", OTHER, scopes=("scope",))
 NAME = "endpoint.example"  # no host of loopback, so that a proxy may be asked for it; it leads to the server

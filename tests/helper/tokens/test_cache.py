@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from docker_credential_gcr.helper.tokens import cache
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken, cache
 
 NOW = 1_700_000_000.5
 ENTRY = {"version": 1, "access_token": "ya29.t", "expires_at": 1_700_003_600, "obtained_at": 1_700_000_000}

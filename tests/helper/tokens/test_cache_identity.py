@@ -24,8 +24,7 @@ from helper.tokens.cached_sources import (
 from docker_credential_gcr.helper import config, paths, registries
 from docker_credential_gcr.helper.google_auth import external_account as google_credentials
 from docker_credential_gcr.helper.token_sources import key_file
-from docker_credential_gcr.helper.tokens.access_token import DIRECTORY
-from docker_credential_gcr.helper.tokens.request import TokenRequest
+from docker_credential_gcr.helper.tokens import DIRECTORY, TokenRequest
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 
 from docker_credential_gcr import files
-from docker_credential_gcr.helper.tokens import cache
-from docker_credential_gcr.helper.tokens.access_token import AccessToken
+from docker_credential_gcr.helper.tokens import AccessToken, TokenRequest, cache
 from docker_credential_gcr.helper.tokens.refresh import refresh
-from docker_credential_gcr.helper.tokens.request import TokenRequest
 
 NOW = 1_700_000_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docker_credential_gcr.helper.tokens.access_token import AccessToken, is_token
+from docker_credential_gcr.helper.tokens import AccessToken, is_token
 
 
 @pytest.mark.parametrize(
