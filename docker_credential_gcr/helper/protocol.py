@@ -50,19 +50,19 @@ def run(
 ) -> int:
     """Answers a request, and returns the exit status, 0 or 1. Raises nothing."""
     # Descriptors, not streams: a stream would keep the output that a closed pipe refused, and fail at exit.
-    is_deaf = stdout is None and _open_closed_descriptors()
+    was_stdout_closed = stdout is None and _open_closed_descriptors()
     notes: list[str] = []
     if stdin is None and arguments[0] in AT_TERMINAL and os.isatty(0):
         _write(stderr or _Descriptor(2), f"{PROGRAM}: {AT_TERMINAL[arguments[0]]}\n")
     status, answer, notice = _answer(arguments, stdin or _Descriptor(0), environ, notes)
     _write(stderr or _Descriptor(2), notice)  # the answer counts even if stderr is closed
-    is_heard = _write(stdout or _Descriptor(1), answer)
+    is_written = _write(stdout or _Descriptor(1), answer)
     if environ and environ.get(LOG):
         from . import log
 
         words = (find_secret_form(word) or word for word in arguments)
         log.add(environ[LOG], f"{' '.join(words)}{''.join(notes)}: {status}")
-    return status if is_heard and not is_deaf else 1
+    return status if is_written and not was_stdout_closed else 1
 
 
 def _answer(

@@ -35,7 +35,7 @@ def examine_program(program: str, environ: Mapping[str, str]) -> Finding:
         return Finding("program", FAULT, f"{program!r} {error}", command)
     except OSError as error:
         return Finding("program", FAULT, f"{program!r} cannot be run: {error.strerror}", command)
-    banner = run.output.strip()
+    banner = run.stdout.strip()
     if not banner.startswith(BANNER):
         printed = f"prints {banner:.80}" if banner else "prints nothing"
         return Finding("program", FAULT, f"{program!r} is another program: `version` {printed}", command)

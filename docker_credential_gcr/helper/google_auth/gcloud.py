@@ -109,20 +109,20 @@ def _run_until(command: list[str], environ: Mapping[str, str], deadline: float) 
     """Returns gcloud's stdout, after further attempts while its database is locked. Raises TokenError."""
     for pause_s in (*PAUSES_S, None):
         run = _run(command, environ, deadline)
-        status, complaint = run.status, run.complaint
+        status, stderr = run.status, run.stderr
         if status == 0:
-            return run.output
-        is_passing = LOCKED in complaint and pause_s is not None
+            return run.stdout
+        is_passing = LOCKED in stderr and pause_s is not None
         if not is_passing or time.monotonic() + (pause_s or 0) > deadline:
             break
         time.sleep(pause_s or 0)
-    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     reason = next(
         (line for line in lines if "ERROR" in line), lines[-1] if lines else f"exit status {status}"
     )
-    if NO_ACCOUNT in complaint:
+    if NO_ACCOUNT in stderr:
         raise _make_error("is not logged in", hint=LOGIN_HINT, check="gcloud login")
-    hint = "let the other gcloud finish" if LOCKED in complaint else LOGIN_HINT
+    hint = "let the other gcloud finish" if LOCKED in stderr else LOGIN_HINT
     raise _make_error(f"failed: {redact(reason):.300}", hint=hint)
 
 

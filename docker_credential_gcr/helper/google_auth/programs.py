@@ -18,11 +18,11 @@ TERMINATION = ("SIGTERM", "SIGHUP")
 
 
 class Run(NamedTuple):
-    """Exit status of a program, with its stdout and its stderr."""
+    """Result of a program: its exit status and its output."""
 
     status: int
-    output: str
-    complaint: str
+    stdout: str
+    stderr: str
 
 
 class Unanswered(Exception):

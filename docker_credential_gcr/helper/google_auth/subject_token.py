@@ -76,12 +76,12 @@ def _run_executable(document: Document, deadline: float) -> str:
             return _find_token(answer)
     run = _run(document, executable, deadline)
     if run.status != 0:
-        told = redact((run.complaint or run.output).strip().rpartition("\n")[2])
-        colon = ": " if told else ""
+        reason = redact((run.stderr or run.stdout).strip().rpartition("\n")[2])
+        colon = ": " if reason else ""
         raise TokenRefused(
-            f"the executable failed: exit status {run.status}{colon}{told:.200}", hint=SOURCE_HINT
+            f"the executable failed: exit status {run.status}{colon}{reason:.200}", hint=SOURCE_HINT
         )
-    text = run.output if run.output.strip() or not output_file else _load_text("output_file", output_file)
+    text = run.stdout if run.stdout.strip() or not output_file else _load_text("output_file", output_file)
     return _find_token(_parse("the executable's answer", text))
 
 
@@ -125,8 +125,8 @@ def _find_token(answer: object) -> str:
     if get_member(answer, "version") != 1:
         raise TokenRefused("the executable's answer is not of version 1", hint=SOURCE_HINT)
     if get_member(answer, "success") is not True:
-        told = redact(f"{get_member(answer, 'code')}: {get_member(answer, 'message')}")
-        raise TokenRefused(f"the executable refused: {told:.200}", hint=SOURCE_HINT)
+        reason = redact(f"{get_member(answer, 'code')}: {get_member(answer, 'message')}")
+        raise TokenRefused(f"the executable refused: {reason:.200}", hint=SOURCE_HINT)
     if get_member(answer, "expiration_time") is not None and not _is_unexpired(answer):
         raise TokenRefused("the executable answered an expired subject token", hint=SOURCE_HINT)
     value = get_member(answer, MEMBERS.get(str(get_member(answer, "token_type"))))

@@ -57,7 +57,7 @@ def test_z10_a_program_that_writes_without_end_is_ended_at_1_mib(
 
 
 def test_z10_an_output_of_1_mib_is_not_too_much() -> None:
-    assert len(run("head -c 1048576 /dev/zero").output) == 1024 * 1024
+    assert len(run("head -c 1048576 /dev/zero").stdout) == 1024 * 1024
 
 
 def test_z12_a_program_that_does_not_end_is_ended_at_the_deadline_with_its_children(
